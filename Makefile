@@ -1,0 +1,59 @@
+# `make` alone lists what can be done. Each target makes what it needs, .venv first.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help demo inbox test check format bench-import pictures lock clean
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
+		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.demo  ## Run a made-up office: its digest and a press release, over real SMTP, caught here
+	@$(BIN)/mailer demo --folder var/demo
+
+inbox: $(VENV)/.demo  ## Show the demo's mails on a local web page
+	@$(BIN)/mailer inbox --folder var/demo/mail
+
+test: $(VENV)/.dev  ## Run all tests
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev  ## Lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev  ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-import: $(VENV)/.dev  ## Measure the import of 100,000 subscribers and the plan of an edition for them
+	$(BIN)/python tests/bench/bench_import.py
+
+pictures: $(VENV)/.dev demo  ## Draw the README's pictures of the demo's mails (needs Chromium)
+	$(BIN)/python docs/pictures.py
+
+lock: $(VENV)/.dev  ## Write the versions installed here to requirements.lock
+	@{ echo '# Made by `make lock`: the versions that everything was tested with.'; \
+		$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable; } > requirements.lock
+
+clean:  ## Remove what was made here
+	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'mailer needs Python 3.11 or newer: make PYTHON=/path/to/python3' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.made pyproject.toml requirements.lock
+	$(PIP) install --constraint requirements.lock --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml requirements.lock
+	$(PIP) install --constraint requirements.lock --editable '.[dev]'
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,35 @@
+"""A mailer for newsletters and press releases. This page is the map.
+
+One road, no way back::
+
+    articles -> digest chooses -> edition (draft) -> compose -> approve -> plan -> deliver
+
+    errors.py      the one tree of errors
+    config.py      frozen Settings: the only reader of config/ and of the environment
+    tokens.py      signed links, each bound to one purpose
+    languages.py   language tags, their direction and names
+
+  Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
+    articles.py    pieces of content, one a language; a slug names the story
+    audience/      topics, lists, subscribers, memberships, segments, suppressions
+    digests.py     standing orders: what goes into an edition, and for whom
+    editions.py    one mailing: its states, its approval
+    outbox.py      deliveries: their states, and why somebody got nothing
+    message.py     a frozen body and a recipient -> the bytes of one MIME message
+
+  Rooms that touch the world.
+    intake/        files -> articles, CSV -> rows
+    render/        compose: an edition -> frozen bodies (Jinja2, premailer, checks)
+    store/         all SQL: schema, migrations, and a file for each noun
+    delivery/      courier, ledger, smtp, replies
+
+    app.py         the only wiring: open_mailer(settings)
+    web/           pages; today the inbox of caught mails
+    demo/          the sample office that `make demo` runs
+    cli/           thin commands, a file for each noun
+
+Which noun? Its file, with the same name in every layer and in its test. Does it touch the world?
+Then SQL stands in store/, SMTP in delivery/smtp.py, HTTP in web/, argv in cli/, files in intake/.
+"""
+
+__version__ = "0.1.0"

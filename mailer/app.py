@@ -1,0 +1,216 @@
+"""The only wiring: settings in, a :class:`Mailer` out, whose few verbs cross the rooms.
+
+What concerns one noun is a function beside that noun, called with the store of an open transaction;
+here stands only what needs composing, the store and delivery together.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailer import editions, outbox
+from mailer.audience import addresses
+from mailer.audience.lists import MailingList
+from mailer.config import Settings
+from mailer.delivery.courier import Courier, Progress
+from mailer.delivery.ledger import Ledger
+from mailer.delivery.smtp import Credentials
+from mailer.editions import Edition, EditionState
+from mailer.errors import ComposeError, Refused
+from mailer.intake.markup import to_html
+from mailer.message import Letterhead, Recipient, Stencil
+from mailer.outbox import Plan, Report
+from mailer.render import Composition, compose
+from mailer.store import Store, Transaction
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A mail as one reader would get it: its parts, and the whole message."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+    message: bytes
+
+
+class Mailer:
+    """One office's mailer: its settings and its database. `clock` gives aware moments."""
+
+    def __init__(
+        self, settings: Settings, store: Store, clock: Callable[[], datetime] = utc_now
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.clock = clock
+
+    def composed(self, tx: Transaction, edition: Edition) -> tuple[Edition, Composition | None]:
+        """The edition with its bodies frozen: composed now if it is open and something changed
+        since. What has been approved is never composed again."""
+        if edition.state is not EditionState.DRAFT:
+            return edition, None
+        composition = compose(tx.editions.manuscript(edition), self.settings, to_html)
+        if composition.content_hash != edition.content_hash:
+            edition = tx.editions.freeze(
+                edition, composition.bodies, composition.order, composition.content_hash
+            )
+        return edition, composition
+
+    def approve(
+        self, tx: Transaction, edition: Edition, approver: str, *, comment: str = "", seen: str = ""
+    ) -> Edition:
+        """Compose once more, and approve what that gives. Raises ApprovalVoid when the approver
+        has seen something else."""
+        edition, _ = self.composed(tx, edition)
+        return editions.approve(
+            tx.editions, edition, approver, self.clock(), comment=comment, seen=seen
+        )
+
+    def letterhead(self, edition: Edition, list_: MailingList) -> Letterhead:
+        ours = self.settings
+        return Letterhead(
+            sender_name=ours.sender.name,
+            sender_address=ours.sender.address,
+            reply_to=ours.sender.reply_to,
+            list_slug=list_.slug,
+            list_name=list_.name,
+            list_number=list_.id,
+            base_url=ours.web.base_url,
+            key=ours.secret_key(),
+            edition=edition,
+        )
+
+    def stencils(self, tx: Transaction, edition: Edition) -> dict[str, Stencil]:
+        """A stencil for each of the edition's frozen bodies, by language."""
+        letterhead = self.letterhead(edition, tx.editions.list_of(edition))
+        return {body.language: Stencil(body, letterhead) for body in tx.editions.bodies(edition)}
+
+    def preview(
+        self, tx: Transaction, edition: Edition, *, address: str = "", language: str = ""
+    ) -> Preview:
+        """The mail as the subscriber of `address` would get it; without one, as somebody without a
+        name who gets every story, in `language` or the edition's own."""
+        edition, _ = self.composed(tx, edition)
+        stencils = self.stencils(tx, edition)
+        if not stencils:
+            raise ComposeError(
+                f"edition {edition.id} is {edition.state} and was never composed",
+                hint="only an edition with stories can be previewed",
+            )
+        if address:
+            recipient, language = self._as_subscriber(tx, edition, address)
+        else:
+            language = language or edition.language
+            if language not in stencils:
+                raise ComposeError(
+                    f"edition {edition.id} is not composed in {language}",
+                    hint=f"it is in {', '.join(stencils)}",
+                )
+            everything = stencils[language].body.stories
+            recipient = Recipient(0, 0, "nobody@example.org", "", everything)
+        stencil = stencils[language]
+        return Preview(
+            language=language,
+            subject=stencil.subject(recipient),
+            text=stencil.text(recipient),
+            html=stencil.html(recipient),
+            message=stencil.message(recipient, self.clock()),
+        )
+
+    def _as_subscriber(
+        self, tx: Transaction, edition: Edition, address: str
+    ) -> tuple[Recipient, str]:
+        address = addresses.normalise(address)
+        standing = tx.outbox.standing(edition, address)
+        if standing.delivery:
+            row = standing.delivery
+            return (
+                Recipient(row.id, row.subscriber_id, row.address, row.name, row.stories),
+                row.language,
+            )
+        if standing.subscriber_id is None or not standing.stories or not standing.language:
+            raise Refused(outbox.explain(tx.outbox, edition, address))
+        known = tx.subscribers.find_subscriber(address)
+        assert known is not None
+        return (
+            Recipient(0, known.id, address, known.person.name, standing.stories),
+            standing.language,
+        )
+
+    def start(self, tx: Transaction, edition: Edition) -> tuple[Edition, Plan | None]:
+        """Begin to send: check the approval, freeze the audience. An edition that has begun stays
+        as it is (no plan). Raises Refused for one that may not go out."""
+        now = self.clock()
+        if edition.state is EditionState.PAUSED:
+            reason = f" ({edition.reason})" if edition.reason else ""
+            raise Refused(
+                f"edition {edition.id} is paused{reason}",
+                hint=f"let it go on with `mailer edition resume {edition.id}`",
+            )
+        if edition.state is EditionState.SENDING:
+            return edition, None
+        if edition.state is EditionState.DRAFT:
+            why = f": {edition.reason}" if edition.reason else ""
+            raise Refused(
+                f"edition {edition.id} is a draft, not approved{why}",
+                hint=f"look at it and run `mailer edition approve {edition.id}`",
+            )
+        editions.check_transition(edition, EditionState.SENDING)
+        editions.check_approval(tx.editions, edition, self.settings.sender.address)
+        plan = tx.plans.plan(edition, now)
+        return tx.editions.set_state(edition, EditionState.SENDING, now), plan
+
+    def deliver(
+        self,
+        edition: Edition,
+        stop: threading.Event,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> tuple[Progress, Report]:
+        """Send what is due of an edition that has begun, and what was deferred before. Raises
+        RelayError; whatever happens, every row is on disk in its state."""
+        ledger = Ledger(self.store, edition)
+        ledger.take_over(self.clock())
+        ledger.make_due()
+        with self.store.read() as tx:
+            stencils = self.stencils(tx, edition)
+        relay = self.settings.relay
+        courier = Courier(
+            ledger,
+            stencils,
+            self.settings.sender.bounce_address,
+            relay,
+            Credentials(relay.user, self.settings.relay_password()) if relay.user else None,
+            self.clock,
+        )
+        progress = courier.run(stop, on_progress)
+        edition = ledger.finish(self.clock())
+        with self.store.read() as tx:
+            return progress, tx.outbox.report(edition)
+
+    def cancel(self, tx: Transaction, edition: Edition, *, reason: str, actor: str) -> Edition:
+        """Cancel an edition and what of it is still queued."""
+        cancelled = editions.cancel(tx.editions, edition, self.clock(), reason=reason, actor=actor)
+        tx.queue.cancel_queued(cancelled)
+        return cancelled
+
+    def close(self) -> None:
+        self.store.close()
+
+
+@contextmanager
+def open_mailer(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[Mailer]:
+    """A mailer for these settings. Raises SchemaError unless the database is in order."""
+    store = Store(settings.database_url, settings.secret_key())
+    mailer = Mailer(settings, store, clock)
+    try:
+        store.check_schema()
+        yield mailer
+    finally:
+        mailer.close()

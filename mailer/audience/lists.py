@@ -1,0 +1,175 @@
+"""Mailing lists, and the topics that articles are about and subscribers choose."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+from mailer import languages
+from mailer.errors import InputError, NotFound
+
+SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
+
+
+class Visibility(StrEnum):
+    """Whether anyone may join by themselves."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`names` are by language; :meth:`name` finds the best."""
+
+    id: int
+    slug: str
+    names: Mapping[str, str]
+
+    def name(self, language: str) -> str:
+        """The topic's name for a reader of `language`: that, English, any, or the slug."""
+        tags = sorted(self.names, key=lambda tag: tag != "en")
+        found = languages.choose(language, tags, tags[0] if tags else "")
+        return self.names.get(found, self.slug.replace("-", " "))
+
+
+@dataclass(frozen=True, slots=True)
+class MailingList:
+    """A list with its own consent. `language` serves members who chose none."""
+
+    id: int
+    slug: str
+    name: str
+    description: str
+    language: str
+    visibility: Visibility
+    created_at: datetime
+    members: int = field(default=0, kw_only=True)
+
+
+class ListStore(Protocol):
+    """What the verbs here need kept."""
+
+    def topics(self) -> list[Topic]: ...
+    def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic: ...
+    def name_topic(self, topic: Topic, names: Mapping[str, str]) -> Topic: ...
+    def remove_topic(self, topic: Topic) -> None: ...
+    def topic_uses(self, topic: Topic) -> Mapping[str, int]: ...
+    def lists(self) -> list[MailingList]: ...
+    def add_list(
+        self,
+        slug: str,
+        name: str,
+        description: str,
+        language: str,
+        visibility: Visibility,
+        now: datetime,
+    ) -> MailingList: ...
+    def edit_list(self, changed: MailingList) -> MailingList: ...
+
+
+def check_slug(slug: str, what: str) -> str:
+    """`slug`, when it can name a record and stand in a List-Id (RFC 2919 §2)."""
+    if not SLUG.match(slug) or len(slug) > 60:
+        raise InputError(
+            f"{slug!r} can't name a {what}",
+            where="name",
+            hint="use up to 60 small letters, digits and single hyphens",
+        )
+    return slug
+
+
+def check_line(value: str, where: str, *, required: bool = True) -> str:
+    """`value` on one line, without control characters. Raises InputError."""
+    line = " ".join(value.split())
+    if not line.isprintable():
+        raise InputError("it holds control characters", where=where, hint="remove them")
+    if required and not line:
+        raise InputError("it is empty", where=where, hint="give it some text")
+    return line
+
+
+def add_topic(store: ListStore, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
+    """A new topic, or the known one with `names` added to its own."""
+    check_slug(slug, "topic")
+    names = {
+        languages.normalise(tag): check_line(name, f"name in {tag}") for tag, name in names.items()
+    }
+    known = next((topic for topic in store.topics() if topic.slug == slug), None)
+    if known is None:
+        return store.add_topic(slug, names or {"en": slug.replace("-", " ").capitalize()}, now)
+    if all(known.names.get(tag) == name for tag, name in names.items()):
+        return known
+    return store.name_topic(known, {**known.names, **names})
+
+
+def get_topic(store: ListStore, slug: str) -> Topic:
+    """One topic. Raises NotFound."""
+    for topic in store.topics():
+        if topic.slug == slug:
+            return topic
+    raise NotFound(f"there is no topic {slug!r}", hint="see `mailer topic list`")
+
+
+def get_topics(store: ListStore, slugs: Sequence[str]) -> tuple[Topic, ...]:
+    """Topics by slug, each once. Raises NotFound for the first that is unknown."""
+    return tuple(get_topic(store, slug) for slug in dict.fromkeys(slugs))
+
+
+def remove_topic(store: ListStore, slug: str) -> Topic:
+    """Remove a topic that nothing uses. Raises InputError saying what does."""
+    topic = get_topic(store, slug)
+    uses = {what: count for what, count in store.topic_uses(topic).items() if count}
+    if uses:
+        said = ", ".join(f"{count} {what}" for what, count in uses.items())
+        raise InputError(f"the topic {slug!r} is used by {said}", hint="take it out of those first")
+    store.remove_topic(topic)
+    return topic
+
+
+def add_list(
+    store: ListStore,
+    slug: str,
+    name: str,
+    now: datetime,
+    *,
+    description: str = "",
+    language: str = "en",
+    visibility: Visibility = Visibility.PUBLIC,
+) -> MailingList:
+    """A new list. Raises InputError when there is one of that slug."""
+    check_slug(slug, "list")
+    if any(known.slug == slug for known in store.lists()):
+        raise InputError(f"there is a list {slug!r} already", hint="see `mailer list show`")
+    return store.add_list(
+        slug,
+        check_line(name, "name"),
+        check_line(description, "description", required=False),
+        languages.normalise(language),
+        visibility,
+        now,
+    )
+
+
+def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> MailingList:
+    """Change a list's name, description, language or visibility."""
+    known = get_list(store, slug)
+    changed = replace(known, **changes)
+    return store.edit_list(
+        replace(
+            changed,
+            name=check_line(changed.name, "name"),
+            description=check_line(changed.description, "description", required=False),
+            language=languages.normalise(changed.language),
+        )
+    )
+
+
+def get_list(store: ListStore, slug: str) -> MailingList:
+    """One list. Raises NotFound."""
+    for known in store.lists():
+        if known.slug == slug:
+            return known
+    raise NotFound(f"there is no list {slug!r}", hint="see `mailer list list`")

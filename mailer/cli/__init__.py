@@ -1,0 +1,105 @@
+"""The command line: thin commands, a file for each noun.
+
+Exit codes: 0 done · 1 failed · 2 wrong words · 3 configuration · 4 partly done · 5 refused. What a
+command prints for people to read on goes to stdout, everything else to stderr; an error is one
+sentence that says what, where and what to do.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer import __version__
+from mailer.cli import (
+    article,
+    audience,
+    database,
+    digest,
+    edition,
+    local,
+    segment,
+    sending,
+    setup,
+    subscriber,
+)
+from mailer.cli.options import GLOBALS
+from mailer.cli.output import errors
+from mailer.errors import MailerError
+
+app = typer.Typer(
+    name="mailer",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Newsletters and press releases: composed once, approved, delivered without loss.\n\n"
+    "Exit codes: 0 done, 1 failed, 2 wrong words, 3 configuration, 4 partly done, 5 refused.",
+)
+
+app.command("init")(setup.init)
+app.add_typer(article.app, name="article")
+app.add_typer(audience.topics, name="topic")
+app.add_typer(audience.lists, name="list")
+app.add_typer(subscriber.app, name="subscriber")
+app.add_typer(segment.app, name="segment")
+app.add_typer(audience.suppressions, name="suppression")
+app.add_typer(digest.app, name="digest")
+app.add_typer(edition.app, name="edition")
+app.command("send")(sending.send)
+app.command("explain")(sending.explain)
+app.add_typer(database.app, name="database")
+app.command("demo")(local.demo)
+app.command("inbox")(local.inbox)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mailer {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _globals(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", help="Settings file; else MAILER_CONFIG, else config/mailer.toml."
+        ),
+    ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option("--database", help="Database URL or SQLite file; else MAILER_DATABASE_URL."),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    GLOBALS.config, GLOBALS.database, GLOBALS.debug = config, database, debug
+
+
+def main() -> None:
+    """Run the command line; the process ends with the exit code of what happened."""
+    try:
+        app()
+    except MailerError as error:
+        if GLOBALS.debug:
+            raise
+        errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if GLOBALS.debug:
+            raise
+        said = _escaped(f"{type(error).__name__}: {error}".splitlines()[0])
+        errors.print(f"[bold red]error:[/] {said}; this is a fault of ours, --debug shows where")
+        sys.exit(1)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,233 @@
+"""``mailer article``: files in, articles out."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from mailer import articles
+from mailer.articles import Article, ArticleState, Image, Kind, Outcome, Query
+from mailer.audience.lists import add_topic
+from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.output import Output
+from mailer.errors import InputError, MailerError, PartlyDone, UsageError
+from mailer.intake import files
+from mailer.intake.markup import to_html
+
+app = typer.Typer(no_args_is_help=True, help="Articles: pieces of content, one a language.")
+
+Slug = Annotated[str, typer.Argument(help="The story's slug.")]
+Language = Annotated[str, typer.Option(help="Which translation; else the default language's.")]
+
+
+@app.command()
+def add(
+    paths: Annotated[list[Path], typer.Argument(help="Markdown files, or folders of them.")],
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
+    ] = False,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Queue articles from Markdown files with front matter.
+
+    The same file again changes nothing; a changed one makes a new revision. A bad file is named
+    with its line, and the good ones still go in (exit code 4).
+
+    Example: [bold]mailer article add stories/ --create-topics[/]"""
+    out = Output(json)
+    results: list[dict[str, Any]] = []
+    bad = 0
+    with writing(dry_run, out) as (mailer, tx):
+        now, defaults = mailer.clock(), mailer.settings.defaults
+        for found in files.read_all(
+            paths, now, language=defaults.language, time_zone=defaults.time_zone
+        ):
+            error: MailerError | None = found.error
+            if found.content is not None:
+                content = found.content
+                try:
+                    if create_topics:
+                        for slug in tx.articles.unknown_topics(content.topics):
+                            add_topic(tx.lists, slug, {}, now)
+                    article, outcome = articles.add(tx.articles, content, now, dated=found.dated)
+                    results.append(_result(found.path, outcome, article))
+                except InputError as wrong:
+                    error = InputError(
+                        wrong.what, where=f"{found.path}, {wrong.where}", hint=wrong.hint
+                    )
+            if error is not None:
+                bad += 1
+                results.append({"file": str(found.path), "outcome": "refused", "error": str(error)})
+                out.note(f"refused: {error}")
+    out.table(
+        results,
+        {"": "", "article": "", "file": ""},
+        [
+            (one["outcome"], f"{one['slug']} ({one['language']})", one["file"])
+            for one in results
+            if "slug" in one
+        ],
+    )
+    if bad:
+        said = f"{bad} of {len(results)} files were refused"
+        if bad == len(results):
+            raise InputError(said, hint="mend them and add them again")
+        raise PartlyDone(said, hint="the others are in; mend these and add them again")
+
+
+def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
+    return {
+        "file": str(path),
+        "outcome": outcome.value,
+        "slug": article.slug,
+        "language": article.language,
+        "revision": article.revision,
+    }
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[Kind | None, typer.Option()] = None,
+    language: Annotated[str, typer.Option()] = "",
+    topic: Annotated[str, typer.Option(help="Only of this topic.")] = "",
+    state: Annotated[ArticleState | None, typer.Option()] = None,
+    json: JsonOption = False,
+) -> None:
+    """List articles, newest first. Example: [bold]mailer article list --topic health[/]"""
+    with reading() as (_, tx):
+        found = tx.articles.matching(Query(state, kind, language, topic))
+        Output(json).table(
+            found,
+            {
+                "published": "", "story": "", "language": "", "kind": "", "state": "",
+                "topics": "", "title": "",
+            },
+            [
+                (
+                    f"{a.published:%Y-%m-%d}", a.slug, a.language, a.kind,
+                    f"{a.state}{', lead' if a.lead else ''}", a.topics, a.title,
+                )
+                for a in found
+            ],
+            empty="no article here: mailer article add FILE",
+        )  # fmt: skip
+
+
+@app.command()
+def show(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
+    """Show an article with its text. Example: [bold]mailer article show open-day --language fr[/]"""
+    with reading() as (mailer, tx):
+        found = articles.get(tx.articles, slug, language or mailer.settings.defaults.language)
+        Output(json).record(found)
+
+
+@app.command()
+def edit(
+    slug: Slug,
+    language: Language = "",
+    title: Annotated[str | None, typer.Option()] = None,
+    summary: Annotated[str | None, typer.Option()] = None,
+    kind: Annotated[Kind | None, typer.Option()] = None,
+    published: Annotated[str | None, typer.Option(help="2026-12-18, or with a time.")] = None,
+    topic: Annotated[list[str] | None, typer.Option(help="Replaces them; repeatable.")] = None,
+    image: Annotated[str | None, typer.Option(help="Web address; empty removes it.")] = None,
+    image_alt: Annotated[str | None, typer.Option()] = None,
+    image_credit: Annotated[str | None, typer.Option()] = None,
+    canonical_url: Annotated[str | None, typer.Option()] = None,
+    byline: Annotated[str | None, typer.Option()] = None,
+    dateline: Annotated[str | None, typer.Option()] = None,
+    body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
+    lead: Annotated[bool | None, typer.Option("--lead/--no-lead", help="First in digests.")] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change fields of an article: a new revision. Editions not yet sent fall back to draft.
+
+    Example: [bold]mailer article edit open-day --title "Open day on Friday" --lead[/]"""
+    out = Output(json)
+    changes: dict[str, Any] = {
+        key: value
+        for key, value in {
+            "title": title, "summary": summary, "kind": kind, "canonical_url": canonical_url,
+            "byline": byline, "dateline": dateline, "lead": lead,
+        }.items()
+        if value is not None
+    }  # fmt: skip
+    if topic is not None:
+        changes["topics"] = tuple(topic)
+    if body is not None:
+        text = _read(body)
+        changes |= {"body": text, "html": to_html(text)}
+    with writing(dry_run, out) as (mailer, tx):
+        language = language or mailer.settings.defaults.language
+        known = articles.get(tx.articles, slug, language)
+        if published is not None:
+            changes["published"] = _moment(published, mailer.settings.defaults.time_zone)
+        if image is not None or image_alt is not None or image_credit is not None:
+            changes["image"] = _image(known, image, image_alt, image_credit)
+        if not changes:
+            raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
+        article, outcome = articles.edit(tx.articles, slug, language, changes, mailer.clock())
+        said = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
+        out.record(article, said)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"it can't be read ({error})", where=str(path)) from error
+
+
+def _moment(text: str, zone: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is not a date", where="--published", hint="write it as 2026-12-18"
+        ) from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+
+
+def _image(known: Article, url: str | None, alt: str | None, credit: str | None) -> Image | None:
+    if url == "":
+        return None
+    old = known.image or Image("", "")
+    return Image(
+        old.url if url is None else url,
+        old.alt if alt is None else alt,
+        old.credit if credit is None else credit,
+    )
+
+
+@app.command()
+def withdraw(
+    slug: Slug,
+    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take a story out of the queue and of every edition not yet sent.
+
+    Example: [bold]mailer article withdraw open-day[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        done = articles.withdraw(tx.articles, slug, language or None, mailer.clock())
+        out.record(done, f"{slug}: {len(done)} withdrawn")
+
+
+@app.command()
+def restore(
+    slug: Slug,
+    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Put a withdrawn story back into the queue. Example: [bold]mailer article restore open-day[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        done = articles.restore(tx.articles, slug, language or None, mailer.clock())
+        out.record(done, f"{slug}: {len(done)} queued again")

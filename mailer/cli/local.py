@@ -1,0 +1,80 @@
+"""``mailer demo`` and ``mailer inbox``: seeing it work, on this machine only."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli.options import JsonOption
+from mailer.cli.output import Output
+from mailer.errors import ConfigError
+
+FOLDER = Path("var/demo")
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Made anew each time.")] = FOLDER,
+    json: JsonOption = False,
+) -> None:
+    """Run a made-up office: its Migrants Day digest and a press release, over real SMTP, caught
+    on this machine.
+
+    Example: [bold]mailer demo --folder /tmp/demo[/]"""
+    try:
+        from mailer.demo.run import run
+    except ImportError as error:
+        raise _missing(error) from error
+    out = Output(json)
+    result = run(folder, out.note)
+    languages = sorted({tag for row in result.readers.values() for tag in row})
+    if json:
+        out.json(
+            {
+                "readers": result.readers,
+                "delivered": result.delivered,
+                "skipped": result.skipped,
+                "failed": result.failed,
+                "mail": folder / "mail",
+            }
+        )
+        return
+    rows = [
+        (slug, *(row.get(tag, 0) for tag in languages), sum(row.values()))
+        for slug, row in result.readers.items()
+    ]
+    out.table(
+        rows, {"mails with a story on": "", **dict.fromkeys([*languages, "all"], "right")}, rows
+    )
+    for report in result.reports:
+        mails = ", ".join(f"{count} {tag}" for tag, count in report.by_language.items())
+        left_out = ", ".join(f"{count} {why}" for why, count in report.excluded.items())
+        out.text(f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}")
+    out.text(f"each mail is a file in {folder / 'mail'}/; look at them with `mailer inbox`")
+    out.text(
+        f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"
+    )
+    out.text(f"delivered {result.delivered}, skipped {result.skipped}, failed {result.failed}")
+
+
+def inbox(
+    folder: Annotated[Path, typer.Option(help="The folder of .eml files.")] = FOLDER / "mail",
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 8025,
+    host: Annotated[str, typer.Option(help="A loopback address.")] = "127.0.0.1",
+) -> None:
+    """Show caught mails on a local page, until Ctrl-C.
+
+    Example: [bold]mailer inbox --port 8025[/]"""
+    try:
+        from mailer.web.inbox import serve_inbox
+    except ImportError as error:
+        raise _missing(error) from error
+    media = folder.parent / "media"
+    Output().note(f"caught mails on http://{host}:{port}/ (Ctrl-C ends)")
+    serve_inbox(folder, media if media.is_dir() else None, host, port)
+
+
+def _missing(error: ImportError) -> ConfigError:
+    return ConfigError(
+        f"the demo's parts are not installed ({error.name} is missing)",
+        hint="install them with `pip install 'mailer[demo]'`",
+    )

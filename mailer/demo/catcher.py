@@ -1,0 +1,197 @@
+"""A real SMTP server on the loopback that keeps what it accepts: a relay that leads nowhere.
+
+The demo and the tests hand mail to it exactly as they would to a relay. It refuses nobody, and
+no message leaves this computer. One file for each message and recipient, named after the address.
+
+aiosmtpd speaks SMTP; its Controller is not used. Controller.stop() closes the event loop before
+the tasks that it cancelled have ended (aiosmtpd 1.4.6), which leaves open sockets and warnings at
+the interpreter's exit; and it takes no port 0.
+"""
+
+import asyncio
+import hashlib
+import threading
+import unicodedata
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from mailer.errors import MailerError
+
+LARGEST = 64 * 1024 * 1024
+"""Bytes that a message may have, announced as SIZE (RFC 1870)."""
+
+LONGEST_NAME = 180
+"""Bytes of a file name before its number and suffix; file systems stop at 255."""
+
+
+class _Conversation(SMTP):
+    """SMTP that takes longer lines than RFC 5321 §4.5.3.1.6 allows: what a message looks like is
+    for the inbox to show, not for the catcher to judge."""
+
+    line_length_limit = 1024 * 1024
+
+
+class Catcher:
+    """Listens from ``with`` to the end of its block; keeps messages in `folder` (made if missing).
+
+    Every message accepted is at ``<folder>/<ADDRESS>.eml`` before the sender reads 250, complete
+    and byte for byte as sent: CRLF, dots unstuffed, no header added. The second to an address is
+    ``ADDRESS-2.eml``. One catcher to a folder. `port` 0 asks the system for a free one; ``port``
+    says which it was. Raises MailerError where it can't listen."""
+
+    def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.folder = folder
+        self.host = host
+        self.port = port
+        self._asked = port
+        self._count = 0
+        self._lock = threading.Lock()
+        self._next: dict[str, int] = {}
+        self._started = threading.Event()
+        self._troubles: list[OSError] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def count(self) -> int:
+        """Messages kept since this catcher was made, one for each recipient; from any thread."""
+        with self._lock:
+            return self._count
+
+    def start(self) -> None:
+        """Listen. Returns when connections are taken."""
+        assert self._thread is None, "it listens already"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._started.clear()
+        self._troubles.clear()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve()), name="catcher", daemon=True
+        )
+        self._thread.start()
+        self._started.wait()
+        if self._troubles:
+            self._thread.join()
+            self._thread = None
+            why = self._troubles[0]
+            raise MailerError(
+                f"the catcher can't listen: {why.strerror or why}",
+                where=f"{self.host}:{self._asked}",
+                hint="name another port, or none to get a free one",
+            ) from why
+
+    def stop(self) -> None:
+        """Close every connection and stop. A message not yet answered 250 was not accepted."""
+        if self._thread is None:
+            return
+        assert self._loop is not None
+        assert self._stop is not None
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._thread = None
+        self.port = self._asked
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def _serve(self) -> None:
+        self._loop = loop = asyncio.get_running_loop()
+        self._stop = asyncio.Event()
+        open_ones: set[_Conversation] = set()
+
+        def converse() -> _Conversation:
+            open_ones.difference_update([one for one in open_ones if one.transport is None])
+            # The loop is given: without it aiosmtpd asks for "the" loop, which Python 3.12
+            # deprecates; and the name, which it would else look up in DNS for each connection.
+            one = _Conversation(
+                self,
+                hostname="localhost",
+                ident="catcher",
+                data_size_limit=LARGEST,
+                enable_SMTPUTF8=True,
+                loop=loop,
+            )
+            open_ones.add(one)
+            return one
+
+        try:
+            server = await loop.create_server(converse, self.host, self._asked, backlog=512)
+        except (OSError, OverflowError) as error:  # OverflowError: no such port
+            self._troubles.append(error if isinstance(error, OSError) else OSError(str(error)))
+            return
+        else:
+            self.port = server.sockets[0].getsockname()[1]
+        finally:
+            self._started.set()
+        try:
+            await self._stop.wait()
+        finally:
+            server.close()
+            for one in open_ones:
+                if isinstance(one.transport, asyncio.WriteTransport):
+                    one.transport.abort()
+            # Lost connections cancel their own tasks: let them see it before the loop ends.
+            while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.wait(tasks)
+            await server.wait_closed()
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        """What aiosmtpd calls with a whole message; the reply to its final dot."""
+        content = envelope.original_content or b""
+        try:
+            for address in envelope.rcpt_tos:
+                self._keep(address, content)
+        except OSError as error:
+            return f"452 4.3.1 not kept: {error.strerror}"
+        return "250 2.0.0 kept"
+
+    def _keep(self, address: str, content: bytes) -> None:
+        name = file_name(address)
+        number = self._next.get(name, 1)
+        while (path := self.folder / numbered(name, number)).exists():
+            number += 1
+        partial = self.folder / f".{path.name}.partial"
+        try:
+            partial.write_bytes(content)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+        self._next[name] = number + 1
+        with self._lock:
+            self._count += 1
+
+
+def numbered(name: str, number: int) -> str:
+    return f"{name}.eml" if number == 1 else f"{name}-{number}.eml"
+
+
+def file_name(address: str) -> str:
+    """`address` as a name that can only be a file in its folder: letters, digits and ``@.+-_=~``
+    stay; any other byte, and a leading dot, is %XX. Different addresses give different names, and
+    very long ones end in a hash. Never empty."""
+    out = []
+    for at, character in enumerate(address):
+        plain = unicodedata.category(character)[0] in "LNM" or character in "@.+-_=~"
+        if plain and not (at == 0 and character == "."):
+            out.append(character)
+        else:
+            raw = character.encode("utf-8", "surrogateescape")
+            out.extend(f"%{byte:02X}" for byte in raw)
+    name = "".join(out) or "%00"
+    if len(raw := name.encode()) > LONGEST_NAME:
+        digest = hashlib.sha256(raw).hexdigest()[:16]
+        name = f"{raw[: LONGEST_NAME - 17].decode('utf-8', 'ignore')}~{digest}"
+    return name

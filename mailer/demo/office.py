@@ -1,0 +1,112 @@
+"""A made-up office: its topics, its two lists and its two hundred readers.
+
+Readers' names are of trees and things by the water, so that nobody takes them for people. The same
+readers come out each time.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from mailer.audience.subscribers import MembershipState, Person
+
+TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
+"""The day on which the demo plays: a Monday, four days before International Migrants Day."""
+
+NAME = "Harbour Office for Migration"
+POSTAL_ADDRESS = "Harbour Office for Migration\n1 Example Quay\nLondon EX1 1EX"
+
+TOPICS = {
+    "migrants-day": {
+        "en": "Migrants Day", "fr": "Journée des migrants", "es": "Día del Migrante",
+        "ar": "يوم المهاجرين",
+    },
+    "resettlement": {
+        "en": "Resettlement", "fr": "Réinstallation", "es": "Reasentamiento",
+        "ar": "إعادة التوطين",
+    },
+    "labour-migration": {
+        "en": "Labour migration", "fr": "Migration de travail", "es": "Migración laboral",
+        "ar": "هجرة العمل",
+    },
+    "diaspora": {"en": "Diaspora", "fr": "Diaspora", "es": "Diáspora", "ar": "الجاليات في المهجر"},
+    "trafficking": {
+        "en": "Trafficking", "fr": "Traite des personnes", "es": "Trata de personas",
+        "ar": "الاتجار بالبشر",
+    },
+    "integration": {
+        "en": "Integration", "fr": "Intégration", "es": "Integración", "ar": "الاندماج",
+    },
+}  # fmt: skip
+
+DIGEST_TOPICS = ("migrants-day", "resettlement", "integration", "diaspora")
+
+OPENING = {
+    "en": "Friday 18 December is International Migrants Day. Here is what we have been working on, "
+    "and where you can join in.",
+    "fr": "Le vendredi 18 décembre est la Journée internationale des migrants. Voici nos travaux "
+    "récents, et comment y prendre part.",
+    "es": "El viernes 18 de diciembre es el Día Internacional del Migrante. Esto es lo que hemos "
+    "hecho, y cómo puede participar.",
+    "ar": "يوافق يوم الجمعة 18 كانون الأول/ديسمبر اليوم الدولي للمهاجرين. إليكم ما عملنا عليه، "
+    "وكيف يمكنكم المشاركة.",
+}
+
+LANGUAGES = ("en",) * 11 + ("fr",) * 4 + ("es",) * 3 + ("ar",) * 4
+COUNTRIES = {"en": ("GB", "IE", "KE"), "fr": ("FR", "BE"), "es": ("ES", "MX"), "ar": ("JO", "MA")}
+
+FIRST = {
+    "en": ("Alder", "Birch", "Cedar", "Hazel", "Juniper", "Maple", "Rowan", "Willow"),
+    "fr": ("Aulne", "Bouleau", "Cèdre", "Châtaignier", "Érable", "Hêtre"),
+    "es": ("Abedul", "Álamo", "Cedro", "Ciprés", "Encina", "Olmo"),
+    "ar": ("أرز", "زيتون", "سنديان", "صنوبر", "نخيل"),
+}
+LAST = {
+    "en": ("Anchor", "Beacon", "Breakwater", "Ferry", "Lantern", "Mooring", "Quay", "Tide"),
+    "fr": ("Amarre", "Balise", "Digue", "Fanal", "Marée", "Phare"),
+    "es": ("Ancla", "Boya", "Dársena", "Faro", "Marea", "Muelle"),
+    "ar": ("المرسى", "المنارة", "المرفأ", "الشراع", "الموج"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    person: Person
+    list: str
+    topics: tuple[str, ...]
+    state: MembershipState
+    joined: datetime
+    suppressed: bool = False
+
+
+def readers(count: int = 200) -> Iterator[Reader]:
+    """The office's readers: three in four on the news list, the others on the press list."""
+    chance = random.Random(1812)  # noqa: S311  (samples, not secrets)
+    slugs = tuple(TOPICS)
+    for number in range(1, count + 1):
+        language = LANGUAGES[number % len(LANGUAGES)]
+        name = f"{chance.choice(FIRST[language])} {chance.choice(LAST[language])}"
+        if number % 40 == 0:
+            name = f'{name}, "Reader" (No. {number})'
+        chosen: tuple[str, ...] = ()
+        if number % 5:
+            chosen = tuple(sorted(chance.sample(slugs, chance.choice((1, 1, 2, 3)))))
+        state = MembershipState.ACTIVE
+        if number % 50 == 7:
+            state = MembershipState.UNSUBSCRIBED
+        elif number % 50 == 9:
+            state = MembershipState.PENDING
+        yield Reader(
+            person=Person(
+                address=f"reader{number:03}@example.org",
+                name="" if number % 17 == 0 else name,
+                language=language,
+                country=chance.choice(COUNTRIES[language]),
+            ),
+            list="press" if number % 4 == 0 else "news",
+            topics=chosen,
+            state=state,
+            joined=datetime(2026, chance.randint(1, 10), chance.randint(1, 28), 9, tzinfo=UTC),
+            suppressed=number % 100 == 13,
+        )

@@ -1,0 +1,268 @@
+"""Markdown files with front matter -> articles' content.
+
+Front matter is YAML between two lines of ``---``. Required: title. Known beside it: kind, slug,
+language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
+byline, dateline, lead. A key that we don't know is an error: it is most likely misspelt.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import yaml
+from frontmatter.default_handlers import YAMLHandler
+
+from mailer import languages
+from mailer.articles import Content, Image, Kind, check, slug_from
+from mailer.errors import InputError, MailerError
+from mailer.intake.markup import to_html
+
+LARGEST = 2_000_000
+"""Bytes that a file may have."""
+
+KEYS = (
+    "title", "kind", "slug", "language", "published", "topics", "summary", "image",
+    "canonical_url", "byline", "dateline", "lead",
+)  # fmt: skip
+SUFFIXES = (".md", ".markdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file, and what it holds or what is wrong with it. `dated`: it says when it came out."""
+
+    path: Path
+    content: Content | None
+    dated: bool = True
+    error: MailerError | None = None
+
+
+def find(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are; of folders every Markdown file below, in order of name, but for READMEs
+    and hidden ones. Raises InputError for a path that isn't there or a folder without articles."""
+    files: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(
+                file
+                for file in path.rglob("*")
+                if file.suffix.lower() in SUFFIXES
+                and file.is_file()
+                and file.stem.lower() != "readme"
+                and not any(part.startswith(".") for part in file.relative_to(path).parts)
+            )
+            if not inside:
+                raise InputError(
+                    "this folder holds no Markdown file", where=str(path), hint="name another"
+                )
+            files += inside
+        elif path.exists():
+            files.append(path)
+        else:
+            raise InputError("there is no such file", where=str(path), hint="check the path")
+    return list(dict.fromkeys(files))
+
+
+def read_all(
+    paths: Iterable[Path], now: datetime, *, language: str, time_zone: str
+) -> Iterator[Found]:
+    """Each file's content or what is wrong with it: one bad file keeps no other out."""
+    for path in find(paths):
+        try:
+            content = read(path, now, language=language, time_zone=time_zone)
+            yield Found(path, content, content.published != now.replace(microsecond=0))
+        except MailerError as error:
+            yield Found(path, None, error=error)
+
+
+def read(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
+    """The content of one file. A date without a time is that day's beginning in `time_zone`.
+
+    Raises InputError with file and line."""
+    text = _text(path)
+    values, body, lines = _split(path, text)
+    return _content(path, values, body, lines, now, language, ZoneInfo(time_zone))
+
+
+def _text(path: Path) -> str:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise InputError(
+                f"it is larger than {LARGEST // 1_000_000} MB", where=str(path), hint="shorten it"
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"it can't be read ({error.strerror})", where=str(path)) from error
+    if not data.strip():
+        raise InputError("the file is empty", where=f"{path}, line 1", hint="write an article")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(
+            f"byte 0x{data[error.start]:02x} is not UTF-8",
+            where=f"{path}, line {line}",
+            hint="save the file as UTF-8",
+        ) from error
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise InputError("it holds a NUL character", where=f"{path}, line {line}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
+    """Front matter, body, and the line on which each key stands."""
+    lines = text.split("\n")
+    if lines[0].strip() != "---":
+        raise InputError(
+            "it does not begin with front matter",
+            where=f"{path}, line 1",
+            hint="begin with --- and a title:",
+        )
+    try:
+        last = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == "---")
+    except StopIteration:
+        raise InputError(
+            "its front matter does not end", where=f"{path}, line 1", hint="end it with ---"
+        ) from None
+    front = "\n".join(lines[1:last])
+    try:
+        values = YAMLHandler().load(front) or {}
+    except yaml.YAMLError as error:
+        spot = getattr(error, "problem_mark", None)
+        line = spot.line + 2 if spot else 2
+        said = getattr(error, "problem", None) or str(error)
+        raise InputError(
+            f"its front matter is not YAML ({said})",
+            where=f"{path}, line {line}",
+            hint="put values with a colon or a quote in double quotes",
+        ) from error
+    except ValueError as error:
+        raise InputError(
+            f"its front matter can't be read ({error})", where=f"{path}, line 2"
+        ) from error
+    if not isinstance(values, dict):
+        raise InputError("its front matter is not a list of keys", where=f"{path}, line 2")
+    places = {
+        line.split(":", 1)[0].strip(): number
+        for number, line in enumerate(lines[1:last], 2)
+        if ":" in line and not line.startswith((" ", "\t", "#"))
+    }
+    return values, "\n".join(lines[last + 1 :]).strip("\n"), places | {"body": last + 2}
+
+
+def _content(
+    path: Path,
+    values: Mapping[str, Any],
+    body: str,
+    lines: Mapping[str, int],
+    now: datetime,
+    language: str,
+    zone: ZoneInfo,
+) -> Content:
+    def at(key: str) -> str:
+        top = key.partition(".")[0]
+        return f"{path}, line {lines.get(top, 1)}"
+
+    for key in values:
+        if key not in KEYS:
+            close = difflib.get_close_matches(str(key), KEYS, 1)
+            raise InputError(
+                f"{key!r} is nothing that an article has",
+                where=at(str(key)),
+                hint=f"did you mean {close[0]!r}?" if close else f"use {', '.join(KEYS)}",
+            )
+
+    def field(key: str, make: Callable[[Any], Any], default: Any) -> Any:
+        value = values.get(key)
+        if value is None:
+            return default
+        try:
+            return make(value)
+        except InputError as error:
+            raise InputError(error.what, where=at(key), hint=error.hint) from error
+
+    title = field("title", _line, "")
+    content = Content(
+        slug=field("slug", _line, "") or slug_from(title),
+        language=field("language", lambda v: languages.normalise(_line(v)), language),
+        kind=field("kind", _kind, Kind.NEWS),
+        title=title,
+        published=field("published", lambda v: _moment(v, zone), now.replace(microsecond=0)),
+        body=body,
+        html=to_html(body),
+        summary=field("summary", _line, ""),
+        topics=field("topics", _topics, ()),
+        image=field("image", _image, None),
+        canonical_url=field("canonical_url", _line, ""),
+        byline=field("byline", _line, ""),
+        dateline=field("dateline", _line, ""),
+        lead=field("lead", _flag, False),
+    )
+    try:
+        return check(content)
+    except InputError as error:
+        hint = error.hint
+        if error.where == "slug" and not values.get("slug"):
+            hint = "the title gives none: write slug: some-words"
+        raise InputError(error.what, where=at(error.where), hint=hint) from error
+
+
+def _line(value: Any) -> str:
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return " ".join(str(value).split())
+    raise InputError(f"{value!r} is not text", hint='put it in double quotes, as "…"')
+
+
+def _kind(value: Any) -> Kind:
+    try:
+        return Kind(str(value).strip().lower().replace("-", "_").replace(" ", "_"))
+    except ValueError as error:
+        raise InputError(
+            f"the kind {value!r} is unknown", hint=f"use one of {', '.join(Kind)}"
+        ) from error
+
+
+def _topics(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        raise InputError(f"{value!r} is not a list of topics", hint="write [one, another]")
+    return tuple(value)
+
+
+def _image(value: Any) -> Image:
+    if isinstance(value, str):
+        value = {"url": value}
+    if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
+        raise InputError(f"{value!r} is not a picture", hint="give it url, alt and credit")
+    return Image(
+        _line(value.get("url", "")), _line(value.get("alt", "")), _line(value.get("credit", ""))
+    )
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise InputError(f"{value!r} is neither true nor false", hint="write true or false")
+
+
+def _moment(value: Any, zone: ZoneInfo) -> datetime:
+    try:
+        if isinstance(value, str):
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            moment = value if value.tzinfo else value.replace(tzinfo=zone)
+        elif isinstance(value, date):
+            moment = datetime.combine(value, time(), zone)
+        else:
+            raise ValueError(value)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{value!r} is not a date", hint="write it as 2026-12-18 or 2026-12-18T09:00+00:00"
+        ) from error

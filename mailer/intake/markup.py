@@ -1,0 +1,60 @@
+"""Markdown and HTML -> sanitised HTML: nothing else enters an article.
+
+nh3 (ammonia) keeps a closed list of elements and attributes, and only https, http and mailto links.
+"""
+
+from functools import lru_cache
+
+import nh3
+from markdown_it import MarkdownIt
+
+ELEMENTS = {
+    "a", "abbr", "b", "blockquote", "br", "cite", "code", "del", "em", "h2", "h3", "h4", "hr", "i",
+    "img", "li", "ol", "p", "pre", "q", "s", "small", "strong", "sub", "sup", "table", "tbody",
+    "td", "th", "thead", "tr", "u", "ul",
+}  # fmt: skip
+
+ATTRIBUTES = {
+    "*": {"lang", "dir"},
+    "a": {"href", "title"},
+    "abbr": {"title"},
+    "img": {"src", "alt", "title"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+
+SCHEMES = {"https", "http", "mailto"}
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(
+        ["table", "strikethrough"]
+    )
+
+
+@lru_cache(maxsize=1)
+def _cleaner() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=ELEMENTS,
+        attributes=ATTRIBUTES,
+        url_schemes=SCHEMES,
+        link_rel=None,
+        set_tag_attribute_values={"table": {"role": "table"}},
+        strip_comments=True,
+        url_relative="deny",
+    )
+
+
+def to_html(markdown: str) -> str:
+    """Sanitised HTML of Markdown (CommonMark, with tables). A heading of the first level becomes
+    one of the second: a mail's own headline is the first."""
+    html = _markdown().render(markdown)
+    return sanitise(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
+
+
+def sanitise(html: str) -> str:
+    """`html` with only what :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES` allow.
+    Scripts and styles go with their content, other elements leave their text."""
+    return _cleaner().clean(html).strip()

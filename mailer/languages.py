@@ -1,0 +1,71 @@
+"""Language tags (BCP 47), the direction of their script and their names.
+
+Babel knows; here we only decide how strict to be: a tag must name a language that CLDR has.
+"""
+
+from functools import lru_cache
+
+from babel import Locale, UnknownLocaleError
+
+from mailer.errors import InputError
+
+UN_LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
+
+
+@lru_cache(maxsize=256)
+def locale(tag: str) -> Locale:
+    """Babel's locale for a tag such as ``fr`` or ``pt-BR``. Raises InputError."""
+    try:
+        return Locale.parse(tag.replace("_", "-"), sep="-")
+    except (UnknownLocaleError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{tag!r} is not a language tag",
+            hint="use a BCP 47 tag such as en, fr, ar or pt-BR",
+        ) from error
+
+
+@lru_cache(maxsize=1024)
+def normalise(tag: str) -> str:
+    """The canonical spelling: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
+    tag = tag.strip()
+    if not tag.isascii():
+        raise InputError(
+            f"{tag!r} is not a language tag", hint="use a BCP 47 tag such as en, fr, ar or pt-BR"
+        )
+    return str(locale(tag)).replace("_", "-")
+
+
+def direction(tag: str) -> str:
+    """``rtl`` for Arabic, Hebrew, Persian, Urdu …, else ``ltr``."""
+    return str(locale(tag).text_direction)
+
+
+def is_rtl(tag: str) -> bool:
+    return direction(tag) == "rtl"
+
+
+def base(tag: str) -> str:
+    """The language without region or script: ``pt`` of ``pt-BR``."""
+    return tag.partition("-")[0]
+
+
+def choose(wanted: str, available: tuple[str, ...] | list[str], default: str) -> str:
+    """The best of `available` for a reader of `wanted`: the same tag, then the same language,
+    then `default`, which need not be available."""
+    if wanted in available:
+        return wanted
+    for tag in available:
+        if base(tag) == base(wanted):
+            return tag
+    return default
+
+
+def name(tag: str, *, in_language: str = "en") -> str:
+    """The language's name, for people: ``name("ar") == "Arabic"``."""
+    return str(locale(tag).get_display_name(locale(in_language)) or tag)
+
+
+COUNTRIES = frozenset(
+    str(code) for code in Locale("en").territories if len(str(code)) == 2 and str(code).isalpha()
+) - {"EU", "EZ", "UN", "XA", "XB", "ZZ", "QO"}
+"""ISO 3166-1 alpha-2 codes, as CLDR lists them."""

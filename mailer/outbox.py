@@ -1,0 +1,281 @@
+"""Deliveries: one edition to one address each, their states, and why somebody got nothing.
+
+=========== ==================================================== ================================
+state       is                                                   a crash leaves it, and then
+=========== ==================================================== ================================
+queued      to be sent, when ``next_attempt_at`` has come        as it is
+claimed     one owner's, until its lease ends                    back to queued: nothing was sent
+on_wire     past the gate: its message may be on the wire        in_doubt
+sent        the relay took it (final)                            as it is
+failed      the relay refused it for good (final)                as it is
+in_doubt    we lost the relay after the message, before its      the edition's rule: back to
+            reply, or died between the two                       queued (resend), or as it is
+expired     tried for too long (final)                           as it is
+suppressed  the address must not be mailed, or left the list     as it is
+            after the plan (final)
+cancelled   the edition was cancelled (final)                    as it is
+=========== ==================================================== ================================
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from mailer.audience import addresses
+from mailer.audience.subscribers import MembershipState
+from mailer.editions import Edition, EditionState, EditionStore
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    ON_WIRE = "on_wire"
+    SENT = "sent"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+_S = DeliveryState
+TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.CANCELLED, _S.EXPIRED}),
+    _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED}),
+    _S.ON_WIRE: frozenset({_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED}),
+    _S.IN_DOUBT: frozenset({_S.QUEUED, _S.SENT}),
+    _S.SENT: frozenset(),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.EXPIRED: frozenset(),
+    _S.SUPPRESSED: frozenset(),
+    _S.CANCELLED: frozenset(),
+}
+
+UNDONE = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
+"""States that an edition waits for before it counts as sent."""
+
+RETRY_AFTER = (
+    timedelta(minutes=5),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=3),
+)
+EXPIRE_AFTER = timedelta(days=5)
+"""RFC 5321 §4.5.4.1: give up after four to five days."""
+
+
+class Exclusion(StrEnum):
+    """Why a member of the list got no delivery row."""
+
+    PENDING = "pending"
+    UNSUBSCRIBED = "unsubscribed"
+    SEGMENT = "not in the segment"
+    SUPPRESSED = "suppressed"
+    NO_STORY = "no story for them"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rows were made, and how many members were left out, by reason."""
+
+    planned: int
+    excluded: Mapping[Exclusion, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`stories` is the mask of story bits, `language` the body's. Times are aware UTC."""
+
+    id: int
+    edition_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    language: str
+    stories: int
+    state: DeliveryState
+    attempt: int
+    next_attempt_at: datetime
+    reply: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an edition stands: deliveries by state, exclusions by reason, replies by text."""
+
+    edition: Edition
+    states: Mapping[DeliveryState, int]
+    excluded: Mapping[Exclusion, int]
+    by_language: Mapping[str, int]
+    refusals: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store knows of one address, to explain an edition by. `joined_at` and so on are
+    None where there is no membership; `stories` are the bits that the topics let through today."""
+
+    delivery: Delivery | None = None
+    subscriber_id: int | None = None
+    membership: MembershipState | None = None
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+    suppressed: str | None = None
+    suppressed_at: datetime | None = None
+    in_segment: bool = True
+    stories: int = 0
+    language: str = ""
+    story_titles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What became of a message that passed the gate."""
+
+    delivery_id: int
+    state: DeliveryState
+    reply: str = ""
+    retry_after: timedelta | None = None
+    spend: bool = True
+    """Whether this counts as an attempt on the recipient."""
+
+
+class OutboxStore(Protocol):
+    """What the verbs here need kept."""
+
+    def standing(self, edition: Edition, address: str) -> Standing: ...
+    def report(self, edition: Edition) -> Report: ...
+
+
+class QueueStore(Protocol):
+    """The moves of deliveries that the ledger makes, each within the transaction that it opens."""
+
+    def recover(self, edition: Edition) -> tuple[int, int]: ...
+    def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int: ...
+    def make_due(self, edition: Edition) -> int: ...
+    def claim(self, edition: Edition, owner: str, limit: int, lease: float) -> list[Delivery]: ...
+    def gate(self, edition: Edition, owner: str, ids: Sequence[int], lease: float) -> set[int]: ...
+    def turn_away(self, edition: Edition, owner: str, ids: Sequence[int]) -> EditionState: ...
+    def settle(self, owner: str, settlements: Sequence[Settlement]) -> int: ...
+    def requeue_failed(self, ids: Sequence[int]) -> int: ...
+    def give_back(self, edition: Edition, owner: str) -> int: ...
+    def seconds_held(self, edition: Edition) -> float: ...
+    def undone(self, edition: Edition) -> int: ...
+
+
+class Transaction(Protocol):
+    """What delivery sees of an open transaction."""
+
+    @property
+    def queue(self) -> QueueStore: ...
+    @property
+    def editions(self) -> EditionStore: ...
+    @property
+    def outbox(self) -> OutboxStore: ...
+
+
+class Store(Protocol):
+    """What delivery needs of a database: short transactions, each durable when it has ended."""
+
+    def begin(self) -> AbstractContextManager[Transaction]: ...
+    def read(self) -> AbstractContextManager[Transaction]: ...
+
+
+def retry_after(attempt: int) -> timedelta:
+    """How long to wait after the `attempt`-th deferral, counted from 1."""
+    return RETRY_AFTER[min(attempt, len(RETRY_AFTER)) - 1]
+
+
+def _day(moment: datetime | None) -> str:
+    return f"{moment:%a %d %b %Y at %H:%M} UTC" if moment else "an unknown day"
+
+
+def explain(store: OutboxStore, edition: Edition, address: str) -> str:
+    """In one sentence: why this address did, or did not, get this edition."""
+    address = addresses.normalise(address)
+    known = store.standing(edition, address)
+    what = f"edition {edition.id} ({edition.name})"
+    if known.delivery:
+        return _explain_delivery(known.delivery, what, known.story_titles)
+    got = "got" if edition.planned_at else "would get"
+    if known.subscriber_id is None:
+        return f"{address} is not a subscriber, so nothing of {what} went there."
+    nothing = f"{address} {got} nothing of {what} because"
+    if edition.state is EditionState.SKIPPED:
+        return f"{nothing} it was skipped: {edition.reason}."
+    if edition.state is EditionState.CANCELLED and edition.planned_at is None:
+        return f"{nothing} it was cancelled before it was sent."
+    if known.membership is None:
+        return f"{nothing} they are not on the list {edition.list!r}."
+    if edition.planned_at and known.joined_at and known.joined_at > edition.planned_at:
+        return (
+            f"{nothing} they joined the list {edition.list!r} on {_day(known.joined_at)}, after "
+            f"it was planned on {_day(edition.planned_at)}."
+        )
+    if known.membership is MembershipState.PENDING:
+        return f"{nothing} they have not yet confirmed that they want the list {edition.list!r}."
+    if known.membership is MembershipState.UNSUBSCRIBED:
+        return f"{nothing} they left the list {edition.list!r} on {_day(known.left_at)}."
+    if known.suppressed:
+        return (
+            f"{nothing} the address has been suppressed since {_day(known.suppressed_at)} "
+            f"({known.suppressed})."
+        )
+    if not known.in_segment:
+        return f"{nothing} they are not in the segment {edition.segment!r}."
+    if not known.stories:
+        return f"{nothing} none of its stories is about a topic that they chose."
+    if edition.planned_at:
+        return (
+            f"{nothing} they were not eligible when it was planned on {_day(edition.planned_at)}, "
+            "though they would be today."
+        )
+    return f"{address} will get {what} when it is sent, with {_stories(known.story_titles)}."
+
+
+def _stories(titles: tuple[str, ...]) -> str:
+    if not titles:
+        return "its stories"
+    noun = "story" if len(titles) == 1 else "stories"
+    return f"{len(titles)} {noun}: {'; '.join(titles)}"
+
+
+def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...]) -> str:
+    who, when = delivery.address, _day(delivery.updated_at)
+    said = f" and the relay said {delivery.reply!r}" if delivery.reply else ""
+    match delivery.state:
+        case DeliveryState.SENT:
+            return f"{who} got {what} on {when} with {_stories(titles)}{said}."
+        case DeliveryState.FAILED:
+            return f"{who} did not get {what}: it was refused on {when}{said}."
+        case DeliveryState.IN_DOUBT:
+            return (
+                f"{who} may have got {what}: the link to the relay was lost on {when}, after the "
+                "message and before its reply."
+            )
+        case DeliveryState.SUPPRESSED:
+            return (
+                f"{who} did not get {what}: between planning and sending the address was "
+                f"suppressed or left the list ({when})."
+            )
+        case DeliveryState.CANCELLED:
+            return f"{who} did not get {what}: it was cancelled on {when}, before their turn."
+        case DeliveryState.EXPIRED:
+            return f"{who} did not get {what}: it was tried until {when}{said}."
+        case DeliveryState.QUEUED if delivery.attempt:
+            return (
+                f"{who} has not got {what} yet: after {delivery.attempt} tries it waits for "
+                f"{_day(delivery.next_attempt_at)}{said}."
+            )
+        case _:
+            return f"{who} has not got {what} yet: it is {delivery.state.replace('_', ' ')}."

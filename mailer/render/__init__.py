@@ -1,0 +1,17 @@
+"""Compose: an edition -> its frozen bodies, once for each language.
+
+    compose.py       the road through this room
+    views.py         records -> the plain data that a template sees
+    environment.py   the sandboxed Jinja2, its filters, and personal fields
+    translations.py  the words of the frame, from .po files
+    plain.py         sanitised HTML -> text for the plain part
+    inline.py        premailer: nothing else imports it
+    colours.py       contrast (WCAG 2.2)
+    checks.py        what every mail must be, or it isn't composed
+
+Records come in, bodies go out. No database, no network, no clock.
+"""
+
+from mailer.render.compose import Composition, compose
+
+__all__ = ["Composition", "compose"]

@@ -1,0 +1,103 @@
+"""What every mail must be, or it isn't composed: reachable, readable, and lawful.
+
+:func:`check` raises ComposeError for what may not go out, and returns warnings for what staff
+should know before they approve.
+"""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from lxml import html as lxml_html
+
+from mailer.config import Settings
+from mailer.editions import Body
+from mailer.errors import ComposeError
+from mailer.message import Slot, slot, slots_and_marks, visible
+from mailer.render import colours
+
+CLIPPED_AT = 102_400
+"""Bytes of HTML after which Gmail cuts a mail off behind a link."""
+
+LONG_SUBJECT = 90
+
+
+def check_organisation(settings: Settings) -> None:
+    """Raises ComposeError where settings that every mail needs are missing or unreadable."""
+    where = str(settings.config_file or "config/mailer.toml")
+    ours = settings.organisation
+    if not ours.postal_address.strip():
+        raise ComposeError(
+            "organisation.postal_address is empty, and every mail must carry one",
+            where=where,
+            hint="write the office's address there",
+        )
+    ratio = colours.contrast(ours.accent, colours.PAPER)
+    if ratio < colours.LEAST:
+        raise ComposeError(
+            f"organisation.accent {ours.accent} has a contrast of {ratio:.1f} on white",
+            where=where,
+            hint=f"choose a darker colour: at least {colours.LEAST} is needed to be read",
+        )
+
+
+def check(body: Body, where: str) -> list[str]:
+    """Raises ComposeError, or returns warnings."""
+    for name, part in (
+        ("subject.txt", body.subject),
+        ("body.txt", body.text),
+        ("body.html", body.html),
+    ):
+        try:
+            slots_and_marks(part, body.marker)
+        except ValueError as error:
+            raise ComposeError(
+                f"{error}, so a personal field can't be filled in",
+                where=f"{where}/{name}",
+                hint="print personal fields as they are, without filters other than default",
+            ) from error
+    for name, part in (("body.txt", body.text), ("body.html", body.html)):
+        if slot(body.marker, Slot.UNSUBSCRIBE) not in part:
+            raise ComposeError(
+                "it has no unsubscribe link",
+                where=f"{where}/{name}",
+                hint="print links.unsubscribe",
+            )
+    if "{{" in body.html + body.text + body.subject or "{%" in body.html + body.text + body.subject:
+        raise ComposeError("a template mark is left in it", where=where, hint="mend the template")
+    problems = list(_html_problems(body))
+    if problems:
+        raise ComposeError(
+            problems[0], where=f"{where}/body.html", hint="mend the template or story"
+        )
+    return list(_warnings(body, where))
+
+
+def _html_problems(body: Body) -> Iterator[str]:
+    root = lxml_html.document_fromstring(body.html)
+    if not root.get("lang") or not root.get("dir"):
+        yield "the html element has no lang or no dir"
+    for link in root.iter("a"):
+        target = link.get("href") or ""
+        if body.marker in target:
+            continue
+        if target.startswith("#"):
+            if not root.xpath("//*[@id=$name or @name=$name]", name=target[1:]):
+                yield f"the link {target!r} leads to no place in the mail"
+        elif urlsplit(target).scheme not in {"http", "https", "mailto", "tel"}:
+            yield f"the link {target!r} is not absolute"
+    for picture in root.iter("img"):
+        if picture.get("alt") is None:
+            yield f"the picture {picture.get('src')!r} has no alt text"
+        if urlsplit(picture.get("src") or "").scheme not in {"http", "https"}:
+            yield f"the picture {picture.get('src')!r} has no absolute address"
+    for table in root.iter("table"):
+        if table.get("role") not in {"presentation", "none", "table"}:
+            yield "a table has no role: layout tables are role=presentation"
+
+
+def _warnings(body: Body, where: str) -> Iterator[str]:
+    size = len(visible(body.html, body.marker, body.stories).encode())
+    if size > CLIPPED_AT:
+        yield f"{where} ({body.language}): {size // 1024} KB of HTML; Gmail cuts off after 100 KB"
+    if not body.subject.strip():
+        raise ComposeError("the subject is empty", where=f"{where}/subject.txt")

@@ -1,0 +1,40 @@
+"""Contrast of colours, as WCAG 2.2 reckons it (relative luminance, success criterion 1.4.3)."""
+
+LEAST = 4.5
+"""The least contrast of body text with what is behind it (level AA)."""
+
+PAPER = "#ffffff"
+NIGHT = "#1c1f24"
+"""What a mail lies on in dark mode."""
+
+
+def _channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    return red, green, blue
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``, from 0 (black) to 1 (white)."""
+    linear = [
+        channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
+        for channel in _channels(colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """From 1 (the same) to 21 (black and white)."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def lightened(colour: str, behind: str = NIGHT, least: float = 5.5) -> str:
+    """The nearest tint of `colour`, towards white, that stands out from `behind`."""
+    for step in range(101):
+        share = step / 100
+        tint = "#" + "".join(
+            f"{round((channel + (1 - channel) * share) * 255):02x}" for channel in _channels(colour)
+        )
+        if contrast(tint, behind) >= least:
+            return tint
+    return "#ffffff"

@@ -1,0 +1,165 @@
+"""The sandboxed Jinja2 that templates run in, and personal fields.
+
+Templates see plain data only and can change none of it. What is personal is not known when a mail
+is composed, so a personal field can be printed and given a default, and nothing else: using it in a
+condition, a loop or a comparison is a ComposeError that says so.
+"""
+
+import traceback
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+import jinja2
+from babel.dates import format_date, format_datetime
+from jinja2.filters import do_default
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from mailer import languages, message
+from mailer.errors import ComposeError
+from mailer.render import plain, translations
+
+SLOT_IN_TEMPLATE = "personal field"
+
+
+class Personal:
+    """A personal field in a template: prints as its slot, and is good for nothing else."""
+
+    __slots__ = ("_argument", "_marker", "_slot")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, marker: str, slot: message.Slot, argument: str = "") -> None:
+        self._marker, self._slot, self._argument = marker, slot, argument
+
+    def __str__(self) -> str:
+        return message.slot(self._marker, self._slot, self._argument)
+
+    __html__ = __str__
+
+    def or_else(self, text: str) -> "Personal":
+        """The same field, with `text` for those of whom we don't know it."""
+        return Personal(self._marker, self._slot, text)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise ComposeError(
+            f"the personal field {self._slot.name.lower()!r} is used to decide or to calculate",
+            hint="a personal field can only be printed, or given a default: "
+            "{{ recipient.name | default('colleague') }}",
+        )
+
+    __bool__ = __len__ = __iter__ = __contains__ = __getitem__ = _refuse
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __add__ = __radd__ = __mul__ = __mod__ = __int__ = __float__ = _refuse
+
+
+class When:
+    """What a template calls as ``{% call when.any(story.bits) %} … {% endcall %}``: a part for
+    those who get one of these stories. See ``message.Ask`` for the four questions."""
+
+    def __init__(self, marker: str) -> None:
+        self._marker = marker
+
+    def _part(self, ask: message.Ask, bits: int, caller: Callable[[], str]) -> Markup:
+        opened, closed = message.mark(self._marker, ask, bits), message.end(self._marker)
+        return Markup(opened + str(caller()) + closed)  # noqa: S704  (already escaped, or text)
+
+    def any(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.ANY, bits, caller)
+
+    def first(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.FIRST, bits, caller)
+
+    def rest(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.REST, bits, caller)
+
+    def contents(self, bits: int, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.CONTENTS, bits, caller)
+
+
+def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    if isinstance(value, Personal):
+        return value.or_else(str(default_value))
+    return do_default(value, default_value, boolean)
+
+
+def _autoescape(name: str | None) -> bool:
+    return name is None or not name.endswith(".txt")
+
+
+def environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
+    """A sandbox for one language: its translations, and dates as its readers write them."""
+    env = ImmutableSandboxedEnvironment(
+        loader=jinja2.FileSystemLoader([str(folder) for folder in template_path]),
+        undefined=jinja2.StrictUndefined,
+        autoescape=_autoescape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    env.install_gettext_translations(  # type: ignore[attr-defined]
+        translations.translations(language, tuple(template_path)), newstyle=True
+    )
+    locale = languages.locale(language)
+
+    def on_date(value: date | datetime, style: str = "full") -> str:
+        return str(format_date(value, style, locale=locale))
+
+    def on_moment(value: datetime, style: str = "long") -> str:
+        return str(format_datetime(value, style, locale=locale))
+
+    env.filters["default"] = env.filters["d"] = _default
+    env.filters["date"] = on_date
+    env.filters["moment"] = on_moment
+    env.filters["wrap"] = plain.wrap
+    env.filters["plain"] = plain.plain
+    return env
+
+
+def render(env: jinja2.Environment, template: str, context: dict[str, Any]) -> str:
+    """A template of the folder ``email/``, rendered. Raises ComposeError with file and line."""
+    try:
+        return env.get_template(template).render(context)
+    except Exception as error:
+        raise _wrapped(error, template, env) from error
+
+
+def render_line(env: jinja2.Environment, source: str, where: str, context: dict[str, Any]) -> str:
+    """A one-line template that staff wrote, such as a subject: rendered as text."""
+    try:
+        return env.overlay(autoescape=False).from_string(source).render(context)
+    except Exception as error:
+        raise _wrapped(error, where, env) from error
+
+
+def _wrapped(error: Exception, template: str, env: jinja2.Environment) -> Exception:
+    if isinstance(error, jinja2.TemplateNotFound):
+        return ComposeError(
+            f"there is no template {error.name!r}",
+            where=template,
+            hint="see templates/email/ for those there are",
+        )
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        place = f"{error.name or template}, line {error.lineno}"
+        return ComposeError(f"{error.message}", where=place, hint="mend the template")
+    if not isinstance(error, jinja2.TemplateError | ComposeError | TypeError | ValueError):
+        return error
+    lines = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "/email/" in frame.filename or frame.filename == "<template>"
+    ]
+    place = template
+    if lines:
+        name = Path(lines[-1].filename)
+        inside = (
+            template
+            if lines[-1].filename == "<template>"
+            else "email/" + name.as_posix().rpartition("/email/")[2]
+        )
+        place = f"{inside}, line {lines[-1].lineno}"
+    if isinstance(error, ComposeError):
+        return ComposeError(error.what, where=error.where or place, hint=error.hint)
+    return ComposeError(f"{error}", where=place, hint="mend the template")

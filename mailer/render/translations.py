@@ -1,0 +1,52 @@
+"""The words of a mail's frame, from ``email/locale/LANGUAGE.po`` beside the templates.
+
+English is the source. A language without a file can't frame a mail, so its readers get the
+edition's default language.
+"""
+
+import gettext
+import io
+from functools import lru_cache
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import PoFileError, read_po
+
+from mailer import languages
+from mailer.errors import ComposeError
+
+SOURCE = "en"
+
+
+def available(template_path: tuple[Path, ...]) -> tuple[str, ...]:
+    """The languages that a mail can be framed in."""
+    found = {
+        file.stem for folder in template_path for file in (folder / "email/locale").glob("*.po")
+    }
+    return tuple(sorted({SOURCE, *found}))
+
+
+def frame(tag: str, template_path: tuple[Path, ...]) -> str:
+    """The language of the words around stories for readers of `tag`: empty when there is none."""
+    return languages.choose(tag, available(template_path), "")
+
+
+def translations(tag: str, template_path: tuple[Path, ...]) -> gettext.NullTranslations:
+    """gettext's translations for `tag`. Raises ComposeError for a file that isn't in order."""
+    for folder in template_path:
+        file = folder / "email/locale" / f"{tag}.po"
+        if file.is_file():
+            return _read(file, file.stat().st_mtime_ns)
+    return gettext.NullTranslations()
+
+
+@lru_cache(maxsize=32)
+def _read(file: Path, _changed: int) -> gettext.GNUTranslations:
+    try:
+        catalog = read_po(io.BytesIO(file.read_bytes()), abort_invalid=True)
+        compiled = io.BytesIO()
+        write_mo(compiled, catalog)
+        compiled.seek(0)
+        return gettext.GNUTranslations(compiled)
+    except (PoFileError, OSError, ValueError) as error:
+        raise ComposeError(f"it is not a .po file ({error})", where=str(file)) from error

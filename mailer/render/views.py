@@ -1,0 +1,223 @@
+"""Records -> the plain data that a template sees. Nothing here can be written to, or reach further.
+
+========================= ======================================================================
+name                      is
+========================= ======================================================================
+organisation              name, postal_lines, website, logo_url, logo_alt, accent, accent_dark,
+                          on_accent
+edition                   name, date, list_name, language, dir, opening (HTML), opening_text,
+                          opening_language, opening_dir
+stories                   in the order they are shown; the first is the lead
+sections                  name, slug, bits, stories: by topic, in the same order
+recipient                 name, address: personal, may be printed and given a default
+links                     unsubscribe, preferences, view: personal, whole addresses
+when                      any, first, rest, contents: parts for those who get these stories
+lead_title                the title of each reader's own first story (in a subject or preheader)
+========================= ======================================================================
+
+A story has: bits, number (as each reader counts), slug, title, summary, teaser, html, url, kind,
+kind_name, topic, language, dir, foreign (its language isn't the mail's), image (url, alt, credit)
+or None, byline, dateline, published.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+
+from mailer import languages
+from mailer.articles import Article, Kind, Story
+from mailer.audience.lists import Topic
+from mailer.config import Settings
+from mailer.render import colours, plain
+from mailer.render.environment import Personal
+
+TEASER_LENGTH = 240
+
+
+@dataclass(frozen=True, slots=True)
+class OrganisationView:
+    name: str
+    postal_lines: tuple[str, ...]
+    website: str
+    logo_url: str
+    logo_alt: str
+    accent: str
+    accent_dark: str
+    on_accent: str
+
+
+@dataclass(frozen=True, slots=True)
+class EditionView:
+    name: str
+    date: date
+    list_name: str
+    language: str
+    dir: str
+    opening: Markup
+    opening_text: str
+    opening_language: str
+    opening_dir: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageView:
+    url: str
+    alt: str
+    credit: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoryView:
+    bits: int
+    number: Personal
+    slug: str
+    title: str
+    summary: str
+    teaser: str
+    html: Markup
+    url: str
+    kind: str
+    kind_name: str
+    topic: str
+    topic_slug: str
+    language: str
+    dir: str
+    foreign: bool
+    image: ImageView | None
+    byline: str
+    dateline: str
+    published: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SectionView:
+    name: str
+    slug: str
+    bits: int
+    stories: tuple[StoryView, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientView:
+    name: Personal
+    address: Personal
+
+
+@dataclass(frozen=True, slots=True)
+class LinksView:
+    unsubscribe: Personal
+    preferences: Personal
+    view: Personal
+
+
+KIND_NAMES = {
+    Kind.NEWS: "News",
+    Kind.PRESS_RELEASE: "Press release",
+    Kind.EVENT: "Event",
+    Kind.STATEMENT: "Statement",
+    Kind.OP_ED: "Opinion",
+    Kind.PHOTO_STORY: "Photo story",
+    Kind.CAMPAIGN: "Campaign",
+}
+"""English names; the .po files have the others."""
+
+
+def organisation(settings: Settings) -> OrganisationView:
+    ours = settings.organisation
+    return OrganisationView(
+        name=ours.name,
+        postal_lines=tuple(
+            line.strip() for line in ours.postal_address.splitlines() if line.strip()
+        ),
+        website=ours.website,
+        logo_url=ours.logo_url,
+        logo_alt=ours.logo_alt or ours.name,
+        accent=ours.accent,
+        accent_dark=colours.lightened(ours.accent),
+        on_accent=colours.PAPER,
+    )
+
+
+def teaser(article: Article) -> str:
+    """The summary, or else the beginning of the text, cut between words."""
+    if article.summary:
+        return article.summary
+    text = plain.first_paragraph(article.html)
+    if len(text) <= TEASER_LENGTH:
+        return text
+    return text[:TEASER_LENGTH].rsplit(" ", 1)[0].rstrip(",;:–— ") + "…"
+
+
+def own_page(settings: Settings, article: Article) -> str:
+    """Where a story can be read: where it was published, or our own page for it."""
+    if article.canonical_url:
+        return article.canonical_url
+    return f"{settings.web.base_url.rstrip('/')}/stories/{article.slug}/{article.language}"
+
+
+def grouped(stories: Sequence[Story]) -> tuple[Story, ...]:
+    """The order in which stories are shown: the first, then by topic, each topic where its first
+    story comes. Within it the order stays."""
+    topics = list(dict.fromkeys(_section(story) for story in stories[1:]))
+    rest = sorted(stories[1:], key=lambda story: topics.index(_section(story)))
+    return (*stories[:1], *rest)
+
+
+def _section(story: Story) -> str:
+    return story.topics[0] if story.topics else ""
+
+
+def story_view(
+    article: Article,
+    *,
+    bits: int,
+    number: Personal,
+    section: str,
+    topics: dict[str, Topic],
+    language: str,
+    kind_name: str,
+    settings: Settings,
+) -> StoryView:
+    zone = ZoneInfo(settings.defaults.time_zone)
+    image = article.image
+    return StoryView(
+        bits=bits,
+        number=number,
+        slug=article.slug,
+        title=article.title,
+        summary=article.summary,
+        teaser=teaser(article),
+        html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
+        url=own_page(settings, article),
+        kind=article.kind.value,
+        kind_name=kind_name,
+        topic=topics[section].name(language) if section in topics else "",
+        topic_slug=section,
+        language=article.language,
+        dir=languages.direction(article.language),
+        foreign=languages.base(article.language) != languages.base(language),
+        image=ImageView(image.url, image.alt, image.credit) if image else None,
+        byline=article.byline,
+        dateline=article.dateline,
+        published=article.published.astimezone(zone),
+    )
+
+
+def sections(stories: Sequence[StoryView]) -> tuple[SectionView, ...]:
+    """Stories by topic, in the order of :func:`grouped`. The first story has its own place as the
+    lead, and one in its topic's section for nobody: it is everyone's first who gets it."""
+    found: dict[str, list[StoryView]] = {}
+    for story in stories[1:]:
+        found.setdefault(story.topic_slug, []).append(story)
+    return tuple(
+        SectionView(
+            name=group[0].topic,
+            slug=slug,
+            bits=sum(story.bits for story in group),
+            stories=tuple(group),
+        )
+        for slug, group in found.items()
+    )

@@ -1,0 +1,125 @@
+"""All SQL. One file for each noun; what leaves is frozen records, never rows or ORM objects.
+
+    engine.py      opening a database, the transaction, the schema's revision
+    schema.py      the tables
+    migrations/    Alembic's, from the first table on
+    articles.py · audience/ · digests.py · editions.py · outbox/
+    ids.py         a record's id by its slug
+    void.py        putting an edition back to draft
+
+The edge opens the transaction (:meth:`Store.begin`) and it commits when the block ends; the stores
+of the nouns never commit. Delivery alone runs several short transactions.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Engine
+
+from mailer.store import engine as _engine
+from mailer.store.articles import Articles
+from mailer.store.audience.lists import Lists
+from mailer.store.audience.rows import Rows
+from mailer.store.audience.segments import Segments
+from mailer.store.audience.subscribers import Subscribers
+from mailer.store.audience.suppressions import Suppressions
+from mailer.store.digests import Digests
+from mailer.store.editions import Editions
+from mailer.store.outbox.plan import Plans
+from mailer.store.outbox.queue import Queue
+from mailer.store.outbox.reports import Outbox
+
+__all__ = ["Store", "Transaction"]
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One transaction, seen through the store of each noun. `key` makes the keyed hash of an
+    address."""
+
+    connection: Connection
+    key: bytes
+
+    @property
+    def articles(self) -> Articles:
+        return Articles(self.connection)
+
+    @property
+    def lists(self) -> Lists:
+        return Lists(self.connection)
+
+    @property
+    def subscribers(self) -> Subscribers:
+        return Subscribers(self.connection, self.key)
+
+    @property
+    def segments(self) -> Segments:
+        return Segments(self.connection)
+
+    @property
+    def suppressions(self) -> Suppressions:
+        return Suppressions(self.connection, self.key)
+
+    @property
+    def rows(self) -> Rows:
+        return Rows(self.connection, self.key)
+
+    @property
+    def digests(self) -> Digests:
+        return Digests(self.connection)
+
+    @property
+    def editions(self) -> Editions:
+        return Editions(self.connection)
+
+    @property
+    def plans(self) -> Plans:
+        return Plans(self.connection)
+
+    @property
+    def queue(self) -> Queue:
+        return Queue(self.connection)
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(self.connection, self.key)
+
+    def rollback(self) -> None:
+        """Undo all of it, as a dry run does."""
+        self.connection.rollback()
+
+
+class Store:
+    """A database. Making one opens nothing."""
+
+    def __init__(self, url: str, key: bytes) -> None:
+        self.engine: Engine = _engine.make_engine(url)
+        self.key = key
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """A transaction that may write: committed at the end of the block, undone by an error."""
+        with _engine.begin(self.engine) as connection:
+            yield Transaction(connection, self.key)
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        """A transaction that only reads: it waits for no writer and keeps none waiting."""
+        with _engine.begin(self.engine, reading=True) as connection:
+            yield Transaction(connection, self.key)
+
+    def check_schema(self) -> None:
+        """Raises SchemaError unless the database is of this program's schema."""
+        _engine.check_schema(self.engine)
+
+    def revision(self) -> str | None:
+        """The schema's revision, None where there is no database of ours."""
+        return _engine.revision(self.engine)
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Bring the database to this program's schema; its revision before and after."""
+        return _engine.upgrade(self.engine)
+
+    def close(self) -> None:
+        self.engine.dispose()

@@ -1,0 +1,1 @@
+"""The audience's tables, a file for each of its nouns' files."""

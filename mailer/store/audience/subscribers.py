@@ -1,0 +1,200 @@
+"""Subscribers, their tags, and their memberships."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+
+from mailer.audience.lists import MailingList
+from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
+from mailer.store.audience.topic_sets import TopicSets
+from mailer.store.ids import new_id
+from mailer.store.schema import mailing_list, membership, subscriber, subscriber_tag, suppression
+from mailer.tokens import address_key
+
+EXPORT_BATCH = 2000
+
+
+class Subscribers:
+    """Implements ``audience.subscribers.SubscriberStore``."""
+
+    def __init__(self, connection: Connection, key: bytes) -> None:
+        self._db = connection
+        self._key = key
+
+    def find_subscriber(self, address: str) -> Subscriber | None:
+        row = self._db.execute(
+            select(subscriber).where(subscriber.c.address == address)
+        ).one_or_none()
+        return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
+
+    def _tags(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        found: dict[int, list[str]] = {}
+        for start in range(0, len(ids), 500):
+            for owner, tag in self._db.execute(
+                select(subscriber_tag.c.subscriber_id, subscriber_tag.c.tag)
+                .where(subscriber_tag.c.subscriber_id.in_(ids[start : start + 500]))
+                .order_by(subscriber_tag.c.tag)
+            ):
+                found.setdefault(owner, []).append(tag)
+        return {owner: tuple(tags) for owner, tags in found.items()}
+
+    def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber:
+        made = self._db.execute(
+            insert(subscriber).values(
+                source=source, created_at=now, **person_columns(person, self._key)
+            )
+        )
+        number = new_id(made)
+        self._set_tags(number, person)
+        return Subscriber(number, person, source, now)
+
+    def edit_subscriber(self, known: Subscriber, person: Person) -> Subscriber:
+        if person == known.person:
+            return known
+        self._db.execute(
+            update(subscriber)
+            .where(subscriber.c.id == known.id)
+            .values(**person_columns(person, self._key))
+        )
+        if person.tags != known.person.tags:
+            self._db.execute(
+                delete(subscriber_tag).where(subscriber_tag.c.subscriber_id == known.id)
+            )
+            self._set_tags(known.id, person)
+        return Subscriber(known.id, person, known.source, known.created_at)
+
+    def _set_tags(self, number: int, person: Person) -> None:
+        if person.tags:
+            self._db.execute(
+                insert(subscriber_tag),
+                [{"subscriber_id": number, "tag": tag} for tag in person.tags],
+            )
+
+    def remove_subscriber(self, known: Subscriber) -> None:
+        for table in (subscriber_tag, membership):
+            self._db.execute(delete(table).where(table.c.subscriber_id == known.id))
+        self._db.execute(delete(subscriber).where(subscriber.c.id == known.id))
+
+    def memberships(self, known: Subscriber) -> Sequence[Membership]:
+        rows = self._db.execute(
+            select(membership, mailing_list.c.slug)
+            .join(mailing_list, mailing_list.c.id == membership.c.list_id)
+            .where(membership.c.subscriber_id == known.id)
+            .order_by(mailing_list.c.slug)
+        ).all()
+        topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
+        return [
+            Membership(
+                list=row.slug,
+                state=MembershipState(row.state),
+                topics=topics.get(row.topic_set_id, ()),
+                language=row.language,
+                joined_at=row.joined_at,
+                left_at=row.left_at,
+            )
+            for row in rows
+        ]
+
+    def set_membership(
+        self, known: Subscriber, mailing_list_: MailingList, wanted: Membership
+    ) -> None:
+        values = {
+            "state": wanted.state.value,
+            "topic_set_id": TopicSets(self._db).id_of(wanted.topics),
+            "language": wanted.language,
+            "joined_at": wanted.joined_at,
+            "left_at": wanted.left_at,
+        }
+        here = and_(
+            membership.c.list_id == mailing_list_.id, membership.c.subscriber_id == known.id
+        )
+        done = self._db.execute(update(membership).where(here).values(**values))
+        if not done.rowcount:
+            self._db.execute(
+                insert(membership).values(
+                    list_id=mailing_list_.id, subscriber_id=known.id, **values
+                )
+            )
+
+    def suppression_reason(self, address: str) -> str | None:
+        return self._db.scalar(
+            select(suppression.c.reason).where(
+                suppression.c.address_key == address_key(self._key, address)
+            )
+        )
+
+    def each(
+        self, mailing_list_: MailingList | None = None
+    ) -> Iterator[tuple[Subscriber, Membership | None]]:
+        """Everyone, or everyone on a list with their membership there, by id, read in batches:
+        memory does not grow with the audience."""
+        last = 0
+        while True:
+            batch, last = self._batch(mailing_list_, last)
+            yield from batch
+            if not batch:
+                return
+
+    def _batch(
+        self, mailing_list_: MailingList | None, last: int
+    ) -> tuple[list[tuple[Subscriber, Membership | None]], int]:
+        wanted = select(subscriber).where(subscriber.c.id > last).order_by(subscriber.c.id)
+        if mailing_list_ is not None:
+            wanted = wanted.join(
+                membership,
+                and_(
+                    membership.c.subscriber_id == subscriber.c.id,
+                    membership.c.list_id == mailing_list_.id,
+                ),
+            ).add_columns(
+                membership.c.state,
+                membership.c.topic_set_id,
+                membership.c.language.label("chosen_language"),
+                membership.c.joined_at,
+                membership.c.left_at,
+            )
+        rows = self._db.execute(wanted.limit(EXPORT_BATCH)).all()
+        if not rows:
+            return [], last
+        tags = self._tags([row.id for row in rows])
+        people = [_record(row, tags.get(row.id, ())) for row in rows]
+        if mailing_list_ is None:
+            return [(person, None) for person in people], rows[-1].id
+        topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
+        return [
+            (
+                person,
+                Membership(
+                    list=mailing_list_.slug,
+                    state=MembershipState(row.state),
+                    topics=topics.get(row.topic_set_id, ()),
+                    language=row.chosen_language,
+                    joined_at=row.joined_at,
+                    left_at=row.left_at,
+                ),
+            )
+            for person, row in zip(people, rows, strict=True)
+        ], rows[-1].id
+
+
+def person_columns(person: Person, key: bytes) -> dict[str, Any]:
+    """A person's fields as the table has them."""
+    return {
+        "address": person.address,
+        "address_key": address_key(key, person.address),
+        "name": person.name,
+        "language": person.language,
+        "country": person.country,
+        "time_zone": person.time_zone,
+    }
+
+
+def _record(row: Row[Any], tags: tuple[str, ...]) -> Subscriber:
+    return Subscriber(
+        id=row.id,
+        person=Person(row.address, row.name, row.language, row.country, row.time_zone, tags),
+        source=row.source,
+        created_at=row.created_at,
+    )

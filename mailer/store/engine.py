@@ -1,0 +1,136 @@
+"""Opening a database: SQLite as we need it, PostgreSQL as it comes; the transaction; the schema.
+
+SQLite: WAL, ``synchronous=FULL`` (a commit that was answered survives a power cut), foreign keys
+on, and ``BEGIN IMMEDIATE`` for writers: a deferred transaction that upgrades fails at once when
+another writes, whatever the busy timeout says.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+from mailer.errors import ConfigError, SchemaError
+from mailer.store import schema
+
+BUSY_TIMEOUT_MS = 5000
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `url`. Nothing is opened yet. Raises ConfigError for a URL we can't use."""
+    try:
+        parsed = make_url(url)
+        kind = parsed.get_backend_name()
+        if kind not in {"sqlite", "postgresql"}:
+            raise ConfigError(
+                f"{kind} is not a database that we know",
+                where="database.url",
+                hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
+            )
+        engine = create_engine(url)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        raise ConfigError(
+            f"the database can't be used ({error})",
+            where="database.url",
+            hint="use sqlite:///FILE, or install mailer[postgresql] for PostgreSQL",
+        ) from error
+    if kind == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _set_up_sqlite(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
+    """A transaction: committed at the end, rolled back when anything is raised.
+
+    Raises ConfigError when the database can't be reached or stays locked."""
+    try:
+        with engine.connect().execution_options(reading=reading) as connection, connection.begin():
+            yield connection
+    except OperationalError as error:
+        raise unreachable(engine, error) from error
+
+
+def unreachable(engine: Engine, error: Exception) -> ConfigError:
+    """What to tell when `engine` can't be reached. The password in a URL is not shown."""
+    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    hint = "see that the path and its rights are as they should be"
+    if said and "locked" in said[0]:
+        hint = "another process is writing to it: try again when it has finished"
+    elif engine.dialect.name == "postgresql":
+        hint = "see that the server runs and that the URL is right"
+    return ConfigError(
+        f"the database can't be used ({said[0] if said else error})",
+        where=engine.url.render_as_string(hide_password=True),
+        hint=hint,
+    )
+
+
+def revision(engine: Engine) -> str | None:
+    """The schema's revision, None for a database without ours."""
+    file = engine.url.database
+    if engine.dialect.name == "sqlite" and file and not Path(file).exists():
+        return None
+    with begin(engine, reading=True) as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        found = connection.execute(select(text("version_num")).select_from(text("alembic_version")))
+        return str(found.scalar_one_or_none() or "")
+
+
+def check_schema(engine: Engine) -> None:
+    """Raises SchemaError unless the database is of this program's schema, naming the way out."""
+    where = engine.url.render_as_string(hide_password=True)
+    found = revision(engine)
+    if found is None:
+        raise SchemaError("there is no mailer's database", where=where, hint="run `mailer init`")
+    if found == schema.REVISIONS[-1]:
+        return
+    if found in schema.REVISIONS:
+        raise SchemaError(
+            f"its schema is {found}, and this program needs {schema.REVISIONS[-1]}",
+            where=where,
+            hint="make a copy of it, then run `mailer database upgrade`",
+        )
+    raise SchemaError(
+        f"its schema is {found or 'unknown'}, which is newer than this program",
+        where=where,
+        hint="install the newer mailer with `pip install --upgrade mailer`",
+    )
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str]:
+    """Bring the database to this program's schema, all in one transaction. Returns its revision
+    before and after. Raises SchemaError when the database is newer than the program."""
+    before = revision(engine)
+    if before is not None and before not in schema.REVISIONS:
+        check_schema(engine)
+    from alembic import command
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", "mailer.store:migrations")
+    with begin(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    return before, schema.REVISIONS[-1]

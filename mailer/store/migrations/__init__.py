@@ -1,0 +1,1 @@
+"""Alembic's migrations. Run by ``mailer init`` and ``mailer database upgrade``."""

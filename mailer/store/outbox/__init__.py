@@ -1,0 +1,10 @@
+"""The outbox: planning an edition's deliveries, and moving them through their states.
+
+    plan.py      who gets what: one INSERT … SELECT
+    queue.py     claim, gate, settle, recover: what the ledger does
+    reports.py   what people ask afterwards
+    masks.py     which stories a topic lets through
+
+Each method is one or a few statements; the ledger puts them into short transactions. What may
+follow what stands in ``outbox.TRANSITIONS``.
+"""
