@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from mailer import languages
 from mailer.errors import InputError, NotFound
 
-SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 80
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 1000
@@ -162,7 +162,7 @@ def check(content: Content) -> Content:
         raise InputError("there is no title", where="title", hint="give the article a title")
     if len(title) > TITLE_LENGTH:
         raise InputError(f"the title is longer than {TITLE_LENGTH} characters", where="title")
-    if not SLUG.match(content.slug) or len(content.slug) > SLUG_LENGTH:
+    if not SLUG.fullmatch(content.slug) or len(content.slug) > SLUG_LENGTH:
         raise InputError(
             f"{content.slug!r} can't be a slug",
             where="slug",

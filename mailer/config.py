@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -283,7 +284,10 @@ def load(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, values)
+            given = {name.lower(): value for name, value in environ.items()}
+            env = EnvSettingsSource(settings_cls)
+            env.env_vars = given
+            return init_settings, env, InitSettingsSource(settings_cls, values)
 
     try:
         loaded = _Loaded(**over)
@@ -308,6 +312,13 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise ConfigError(f"this is not TOML: {error}", where=str(file)) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"it can't be read ({error})", where=str(file)) from error
+    for section, value in values.items():
+        if not isinstance(value, dict):
+            raise ConfigError(
+                "it stands in no section",
+                where=f"{file}, {section}",
+                hint="write a [section] above it, as in the file that `mailer init` writes",
+            )
     if "password" in values.get("relay", {}) or "key" in values.get("secret", {}):
         raise ConfigError(
             "secrets do not belong into this file",

@@ -93,7 +93,8 @@ def slots_and_marks(text: str, marker: str) -> int:
     """How many there are in `text`. Raises ValueError when one is broken or left open, as when a
     filter has changed its case or cut it."""
     found = list(_pattern(marker).finditer(text))
-    if len(found) != text.lower().count(marker):
+    half, folded = len(marker) // 2, text.lower()
+    if any(folded.count(part) != len(found) for part in (marker[:half], marker[half:])):
         raise ValueError("a slot or mark is broken")
     depth = 0
     for one in found:

@@ -21,8 +21,13 @@ def _purpose_key(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, b"mailer token\0" + purpose.encode(), "sha256")
 
 
+def _bytes(text: str) -> bytes:
+    # a link may bring lone surrogates: they must be refused, not crash the page
+    return text.encode("utf-8", "surrogatepass")
+
+
 def _signature(key: bytes, purpose: str, body: str) -> str:
-    mac = hmac.digest(_purpose_key(key, purpose), body.encode(), "sha256")[:SIGNATURE_BYTES]
+    mac = hmac.digest(_purpose_key(key, purpose), _bytes(body), "sha256")[:SIGNATURE_BYTES]
     return urlsafe_b64encode(mac).rstrip(b"=").decode()
 
 
@@ -43,7 +48,7 @@ def verify(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
     Takes the same time whatever is wrong with it. Raises TokenError."""
     body, _, signature = token.rpartition(".")
     expected = _signature(key, purpose, body)
-    if not hmac.compare_digest(signature.encode(), expected.encode()):
+    if not hmac.compare_digest(_bytes(signature), expected.encode()):
         raise TokenError("this link is not valid", hint="open the newest mail and use its link")
     return tuple(body.split("."))
 

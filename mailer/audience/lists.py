@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from mailer import languages
 from mailer.errors import InputError, NotFound
 
-SLUG = re.compile(r"^[a-z0-9]+(?:-[a-z0-9]+)*$")
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 class Visibility(StrEnum):
@@ -72,7 +72,7 @@ class ListStore(Protocol):
 
 def check_slug(slug: str, what: str) -> str:
     """`slug`, when it can name a record and stand in a List-Id (RFC 2919 §2)."""
-    if not SLUG.match(slug) or len(slug) > 60:
+    if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
             f"{slug!r} can't name a {what}",
             where="name",

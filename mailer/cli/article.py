@@ -55,22 +55,24 @@ def add(
                     article, outcome = articles.add(tx.articles, content, now, dated=found.dated)
                     results.append(_result(found.path, outcome, article))
                 except InputError as wrong:
-                    error = InputError(
-                        wrong.what, where=f"{found.path}, {wrong.where}", hint=wrong.hint
-                    )
+                    hint = wrong.hint
+                    if wrong.where == "topics":
+                        hint += "; --create-topics adds those that aren't there"
+                    error = InputError(wrong.what, where=found.at(wrong.where), hint=hint)
             if error is not None:
                 bad += 1
                 results.append({"file": str(found.path), "outcome": "refused", "error": str(error)})
                 out.note(f"refused: {error}")
-    out.table(
-        results,
-        {"": "", "article": "", "file": ""},
-        [
-            (one["outcome"], f"{one['slug']} ({one['language']})", one["file"])
-            for one in results
-            if "slug" in one
-        ],
-    )
+    taken = [one for one in results if "slug" in one]
+    if taken or json:
+        out.table(
+            results,
+            {"": "", "article": "", "revision": "right", "file": ""},
+            [
+                (o["outcome"], f"{o['slug']} ({o['language']})", o["revision"], o["file"])
+                for o in taken
+            ],
+        )
     if bad:
         said = f"{bad} of {len(results)} files were refused"
         if bad == len(results):
@@ -118,7 +120,9 @@ def list_(
 
 @app.command()
 def show(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
-    """Show an article with its text. Example: [bold]mailer article show open-day --language fr[/]"""
+    """Show an article with its text.
+
+    Example: [bold]mailer article show open-day --language fr[/]"""
     with reading() as (mailer, tx):
         found = articles.get(tx.articles, slug, language or mailer.settings.defaults.language)
         Output(json).record(found)
@@ -226,7 +230,9 @@ def restore(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Put a withdrawn story back into the queue. Example: [bold]mailer article restore open-day[/]"""
+    """Put a withdrawn story back into the queue.
+
+    Example: [bold]mailer article restore open-day[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         done = articles.restore(tx.articles, slug, language or None, mailer.clock())

@@ -12,7 +12,9 @@ app = typer.Typer(no_args_is_help=True, help="The database and its schema.")
 
 @app.command()
 def status(json: JsonOption = False) -> None:
-    """Show where the database is and its schema's revision. Example: [bold]mailer database status[/]"""
+    """Show where the database is and its schema's revision.
+
+    Example: [bold]mailer database status[/]"""
     store = Store(settings().database_url, b"")
     where = store.engine.url.render_as_string(hide_password=True)
     found = store.revision()

@@ -36,7 +36,9 @@ def add(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a digest. Example: [bold]mailer digest add weekly --list news --name "The week" --most 8[/]"""
+    """Add a digest.
+
+    Example: [bold]mailer digest add weekly --list news --name "The week" --most 8[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         made = digests.add(
@@ -76,7 +78,9 @@ def edit(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change a digest; editions that it has made stay. Example: [bold]mailer digest edit weekly --most 10[/]"""
+    """Change a digest; editions that it has made stay.
+
+    Example: [bold]mailer digest edit weekly --most 10[/]"""
     given = {
         "list": to, "name": name, "segment": segment, "template": template, "subject": subject,
         "language": language, "fewest": fewest, "most": most, "when_empty": when_empty,

@@ -316,7 +316,9 @@ def pause(
 def resume(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Let a paused edition go on; then `mailer send` it. Example: [bold]mailer edition resume 3[/]"""
+    """Let a paused edition go on; then `mailer send` it.
+
+    Example: [bold]mailer edition resume 3[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)

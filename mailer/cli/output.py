@@ -13,6 +13,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+WIDE = 200
+"""Columns of a table that goes into a file or a pipe."""
+
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -43,7 +46,7 @@ class Output:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
     def json(self, value: Any) -> None:
         sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")

@@ -1,7 +1,8 @@
 """A real SMTP server on the loopback that keeps what it accepts: a relay that leads nowhere.
 
-The demo and the tests hand mail to it exactly as they would to a relay. It refuses nobody, and
-no message leaves this computer. One file for each message and recipient, named after the address.
+The demo and the tests hand mail to it exactly as they would to a relay. It refuses no address
+that is one, and no message leaves this computer. One file for each message and recipient, named
+after the address.
 
 aiosmtpd speaks SMTP; its Controller is not used. Controller.stop() closes the event loop before
 the tasks that it cancelled have ended (aiosmtpd 1.4.6), which leaves open sockets and warnings at

@@ -15,7 +15,7 @@ TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
 """The day on which the demo plays: a Monday, four days before International Migrants Day."""
 
 NAME = "Harbour Office for Migration"
-POSTAL_ADDRESS = "Harbour Office for Migration\n1 Example Quay\nLondon EX1 1EX"
+POSTAL_ADDRESS = "1 Example Quay\nLondon EX1 1EX"
 
 TOPICS = {
     "migrants-day": {

@@ -7,7 +7,7 @@ byline, dateline, lead. A key that we don't know is an error: it is most likely 
 
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,11 @@ class Found:
     content: Content | None
     dated: bool = True
     error: MailerError | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def at(self, key: str) -> str:
+        """Where in the file a key stands, for an error."""
+        return f"{self.path}, line {self.lines.get(key.partition('.')[0], 1)}"
 
 
 def find(paths: Iterable[Path]) -> list[Path]:
@@ -70,22 +75,16 @@ def find(paths: Iterable[Path]) -> list[Path]:
 def read_all(
     paths: Iterable[Path], now: datetime, *, language: str, time_zone: str
 ) -> Iterator[Found]:
-    """Each file's content or what is wrong with it: one bad file keeps no other out."""
+    """Each file's content or what is wrong with it, by file and line: one bad file keeps no other
+    out. A date without a time is that day's beginning in `time_zone`."""
     for path in find(paths):
         try:
-            content = read(path, now, language=language, time_zone=time_zone)
-            yield Found(path, content, content.published != now.replace(microsecond=0))
+            values, body, lines = _split(path, _text(path))
+            zone = ZoneInfo(time_zone)
+            content = _content(path, values, body, lines, now, language, zone)
+            yield Found(path, content, values.get("published") is not None, lines=lines)
         except MailerError as error:
             yield Found(path, None, error=error)
-
-
-def read(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
-    """The content of one file. A date without a time is that day's beginning in `time_zone`.
-
-    Raises InputError with file and line."""
-    text = _text(path)
-    values, body, lines = _split(path, text)
-    return _content(path, values, body, lines, now, language, ZoneInfo(time_zone))
 
 
 def _text(path: Path) -> str:

@@ -141,9 +141,7 @@ class Articles:
             ids = dict(
                 self._db.execute(
                     select(topic.c.slug, topic.c.id).where(topic.c.slug.in_(content.topics))
-                )
-                .tuples()
-                .all()
+                ).all()
             )
             self._db.execute(
                 insert(article_topic),

@@ -40,9 +40,7 @@ class Digests:
         run: dict[int, int] = dict(
             self._db.execute(
                 select(digest_story.c.digest_id, func.count()).group_by(digest_story.c.digest_id)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         rows = self._db.execute(
             select(

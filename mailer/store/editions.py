@@ -271,7 +271,7 @@ class Editions:
                 edition_story.c.edition_id == known.id, edition_story.c.bit.is_not(None)
             )
         )
-        return dict(rows.tuples().all())
+        return dict(rows.all())
 
     def approve(self, known: Edition, given: Approval) -> Edition:
         self._db.execute(

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
 
 from mailer.errors import ConfigError, SchemaError
 from mailer.store import schema
@@ -63,11 +63,16 @@ def _begin_sqlite(connection: Connection) -> None:
 def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
     """A transaction: committed at the end, rolled back when anything is raised.
 
-    Raises ConfigError when the database can't be reached or stays locked."""
+    Raises ConfigError when the database can't be reached, is none, or stays locked."""
     try:
         with engine.connect().execution_options(reading=reading) as connection, connection.begin():
             yield connection
     except OperationalError as error:
+        raise unreachable(engine, error) from error
+    except DatabaseError as error:
+        # Not one of its subclasses: SQLite says so of a file that is no database, or a torn one.
+        if type(error) is not DatabaseError:
+            raise
         raise unreachable(engine, error) from error
 
 

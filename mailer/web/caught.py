@@ -64,8 +64,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A message read for showing: its headers by name (empty where it has none), its parts, its
-    source. `cut`: the source is longer than what is shown."""
+    """A message read for showing: its headers by name (empty where it has none; the date
+    for people, or as it stands where it is none), its parts, its source.
+
+    `cut`: the source is longer than what is shown."""
 
     headers: tuple[tuple[str, str], ...]
     text: str | None
@@ -133,6 +135,8 @@ def read(entry: Entry) -> Letter:
     raw = entry.path.read_bytes()
     message = BytesParser(policy=compat32).parsebytes(raw)
     headers = _headers(message)
+    if (date := _date(headers.get("date", ""))) is not None:
+        headers["date"] = when(date)
     parts: dict[str, str] = {}
     for part in message.walk():
         kind = part.get_content_type()

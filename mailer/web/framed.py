@@ -3,7 +3,7 @@
 The copy is not cleaned: the frame's sandbox and its Content-Security-Policy keep scripts, forms
 and the network out, and what is shown should be what was sent. Three things are changed: pictures
 that lie in the media folder are taken from there, links open nowhere, and `<link>` is dropped
-(a preconnect goes past every Content-Security-Policy: seen in Chromium)."""
+(no directive of a Content-Security-Policy covers a preconnect)."""
 
 import html
 import re

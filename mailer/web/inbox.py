@@ -308,6 +308,8 @@ def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
 
 def _listen(host: str, port: int) -> socket.socket:
     where = f"http://{host}:{port}"
+    if not 0 < port < 65_536:  # getaddrinfo would take it modulo 65,536
+        raise MailerError(f"{port} is not a port", where=where, hint="use one from 1024 to 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -331,9 +333,5 @@ def _listen(host: str, port: int) -> socket.socket:
             f"the inbox can't listen there: {error.strerror or error}",
             where=where,
             hint="use 127.0.0.1 and a port above 1023",
-        ) from error
-    except OverflowError as error:
-        raise MailerError(
-            f"{port} is not a port", where=where, hint="use one from 1024 to 65535"
         ) from error
     return listening

@@ -22,7 +22,9 @@ from tests.unit.samples import NOW, edition, texts
 
 KEY = bytes(range(32))
 MARKER = message.marker("0123456789abcdef" * 4)
-EVERYONE = Recipient(delivery_id=90, subscriber_id=41, address="ana@example.org", name="", stories=1)
+EVERYONE = Recipient(
+    delivery_id=90, subscriber_id=41, address="ana@example.org", name="", stories=1
+)
 SHEET = Letterhead(
     sender_name="Example Office",
     sender_address="news@example.org",

@@ -23,7 +23,9 @@ KEY = bytes(32)
 
 
 @given(keys, purposes, fields)
-def test_what_was_signed_is_read_back(key: bytes, purpose: str, given_fields: list[int | str]) -> None:
+def test_what_was_signed_is_read_back(
+    key: bytes, purpose: str, given_fields: list[int | str]
+) -> None:
     token = tokens.sign(key, purpose, *given_fields)
     assert tokens.verify(key, purpose, token) == tuple(map(str, given_fields))
 

@@ -76,9 +76,7 @@ class Lists:
                 select(membership.c.list_id, func.count())
                 .where(membership.c.state == MembershipState.ACTIVE.value)
                 .group_by(membership.c.list_id)
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         rows = self._db.execute(select(mailing_list).order_by(mailing_list.c.slug))
         return [_list(row, members.get(row.id, 0)) for row in rows]

@@ -154,9 +154,7 @@ class Rows:
                 select(subscriber.c.address, subscriber.c.id).where(
                     subscriber.c.address.in_(addresses)
                 )
-            )
-            .tuples()
-            .all()
+            ).all()
         )
 
     def _suppressed(self, addresses: Sequence[str]) -> dict[str, str]:

@@ -31,7 +31,7 @@ class TopicSets:
 
     def _find_or_make(self, slugs: tuple[str, ...]) -> int:
         if self._ids is None:
-            self._ids = dict(self._db.execute(select(topic.c.slug, topic.c.id)).tuples().all())
+            self._ids = dict(self._db.execute(select(topic.c.slug, topic.c.id)).all())
         ids = sorted(self._ids[slug] for slug in slugs)
         key = ",".join(map(str, ids))
         found = self._db.scalar(select(topic_set.c.id).where(topic_set.c.key == key))

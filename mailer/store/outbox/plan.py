@@ -139,9 +139,7 @@ class Plans:
                 select(edition_body.c.language, edition_body.c.stories).where(
                     edition_body.c.edition_id == known.id
                 )
-            )
-            .tuples()
-            .all()
+            ).all()
         )
         wanted = self._db.scalars(
             select(mailed_language)

@@ -43,7 +43,7 @@ class Outbox:
                 .group_by(column)
                 .order_by(func.count().desc())
             )
-            return dict(rows.tuples().all())
+            return dict(rows.all())
 
         states = counted(delivery.c.state)
         excluded = self._db.execute(
@@ -54,7 +54,7 @@ class Outbox:
         return Report(
             edition=known,
             states={state: states.get(state.value, 0) for state in DeliveryState},
-            excluded={Exclusion(reason): count for reason, count in excluded.tuples()},
+            excluded={Exclusion(reason): count for reason, count in excluded},
             by_language=counted(delivery.c.language),
             refusals=counted(
                 delivery.c.reply,

@@ -95,7 +95,7 @@ def test_keeps_a_file_for_each_recipient(catcher: Catcher) -> None:
         '"a b\\"c"@example.org',
         "a\\b@example.org",
         "a%2Fb@example.org",
-        "C:evil@example.org",
+        '"C:evil"@example.org',
         "用户@例え.jp",
         "x" * 240 + "@example.org",
     ],
@@ -176,6 +176,11 @@ def test_a_message_cut_off_is_not_kept(catcher: Catcher) -> None:
 def test_a_port_in_use_is_one_sentence(catcher: Catcher) -> None:
     with pytest.raises(MailerError, match=r"can't listen.*name another port"):
         Catcher(catcher.folder, port=catcher.port).start()
+
+
+def test_a_port_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(MailerError, match="can't listen"):
+        Catcher(tmp_path, port=70_000).start()
 
 
 def test_leaves_no_warning_at_exit(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+"""``make bench-import``: 100,000 subscribers from CSV, and the plan of an edition for them.
+
+Runs the command line as anyone would, each step in a process of its own, and prints whole-process
+figures: wall and CPU seconds, and the largest resident memory.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+COUNT = int(os.environ.get("SUBSCRIBERS", "100000"))
+TOPICS = ("health", "diaspora", "work", "schools", "law", "culture")
+
+
+def write_people(file: Path, count: int) -> None:
+    """People with names, languages, countries, topics and tags, as a CSV file."""
+    languages, countries = ("en", "fr", "es", "ar"), ("GB", "FR", "ES", "JO")
+    with file.open("w", encoding="utf-8") as out:
+        out.write("E-mail,Full name,Language,Country,Topics,Tags\n")
+        for number in range(count):
+            topics = ";".join(
+                topic for bit, topic in enumerate(TOPICS) if (number * 2654435761 >> bit + 7) & 1
+            )
+            out.write(
+                f"reader{number:07}@example{number % 997}.org,Reader Number {number},"
+                f"{languages[number % 4]},{countries[number % 4]},{topics},"
+                f"{'donor' if number % 10 == 0 else ''}\n"
+            )
+
+
+def run(folder: Path, *words: str) -> tuple[str, float, float, float]:
+    """A command's stdout, its wall and CPU seconds, and its largest resident memory in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    probe = (
+        "import resource,subprocess,sys;"
+        "code=subprocess.call(sys.argv[1:]);"
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,file=sys.stderr);"
+        "sys.exit(code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, sys.executable, "-m", "mailer", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    wall = time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        sys.exit(f"mailer {' '.join(words)} failed:\n{done.stderr}")
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return done.stdout, wall, cpu, int(done.stderr.split()[-1]) / 1024
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["MAILER_ORGANISATION_POSTAL_ADDRESS"] = "1 Example Quay, London"
+        run(folder, "init")
+        for topic in TOPICS:
+            run(folder, "topic", "add", topic)
+        run(folder, "list", "add", "news", "--name", "News")
+        for number, topic in enumerate(TOPICS):
+            (folder / f"{topic}.md").write_text(
+                f"---\ntitle: A story on {topic}\ntopics: [{topic}]\npublished: 2026-01-0{number + 1}"
+                f"\nsummary: What is new on {topic}.\n---\nWhat is new on {topic}.\n"
+            )
+        run(folder, "article", "add", *(f"{topic}.md" for topic in TOPICS))
+        run(folder, "digest", "add", "weekly", "--list", "news")
+
+        write_people(folder / "people.csv", COUNT)
+        out, wall, cpu, memory = run(
+            folder, "subscriber", "import", "people.csv", "--list", "news", "--json"
+        )
+        added = json.loads(out)["added"]
+        rate = added / wall
+        print(
+            f"import  {added} added in {wall:.1f} s ({rate:.0f}/s), {cpu:.1f} s CPU, {memory:.0f} MB"
+        )
+
+        out, wall, cpu, memory = run(
+            folder, "subscriber", "import", "people.csv", "--list", "news", "--json"
+        )
+        same = json.loads(out)["unchanged"]
+        print(f"again   {same} unchanged in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+
+        run(folder, "digest", "assemble", "weekly")
+        run(folder, "edition", "approve", "1", "--by", "bench")
+        out, wall, cpu, memory = run(folder, "send", "1", "--dry-run", "--json")
+        plan = json.loads(out)
+        print(
+            f"plan    {plan['planned']} planned in {wall:.2f} s, {cpu:.2f} s CPU, {memory:.0f} MB"
+        )
+        print(f"        left out: {plan['excluded']}")
+        _, wall, cpu, memory = run(folder, "subscriber", "export", "all.csv", "--list", "news")
+        print(f"export  {COUNT} rows in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()

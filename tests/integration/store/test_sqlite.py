@@ -1,0 +1,71 @@
+"""SQLite as we need it: what PostgreSQL does by itself."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError
+
+from mailer.audience import subscribers
+from mailer.errors import ConfigError
+from mailer.store import Store, engine, schema
+from tests.conftest import KEY
+from tests.integration import office
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5000)],
+)
+def test_every_connection_is_set_up(store: Store, pragma: str, value: object) -> None:
+    with store.begin() as one, store.read() as other:
+        for tx in (one, other):
+            assert tx.connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+def test_a_reference_to_nothing_is_refused(store: Store) -> None:
+    with pytest.raises(IntegrityError), store.begin() as tx:
+        tx.connection.execute(
+            insert(schema.topic_name).values(topic_id=99, language="en", name="Nothing")
+        )
+
+
+def test_a_writer_who_waits_too_long_is_told_why(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_MS", 50)
+    other = Store(database_url, KEY)
+    try:
+        with (
+            store.begin(),
+            pytest.raises(ConfigError, match="another process is writing to it"),
+            other.begin(),
+        ):
+            pass
+    finally:
+        other.close()
+
+
+def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
+    file = tmp_path / "subscribers.db"
+    file.write_bytes(b"this is a letter, not a database" * 200)
+    store = Store(f"sqlite:///{file}", KEY)
+    try:
+        with pytest.raises(ConfigError, match="not a database"):
+            store.check_schema()
+    finally:
+        store.close()
+
+
+def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
+    """Links in old mails carry it."""
+    with store.begin() as tx:
+        office.mailing_list(tx)
+        first = office.person(tx, "ana@example.org")
+        subscribers.remove(tx.subscribers, "ana@example.org")
+        assert office.person(tx, "bo@example.org").id > first.id

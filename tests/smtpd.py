@@ -1,0 +1,358 @@
+"""A real SMTP server on loopback that says what a test tells it to, and keeps what it was given.
+
+    relay.on(Step.RCPT, "450 4.2.1 greylisted", to="ana@example.org")   the next time only
+    relay.always(Step.DOT, "554 5.7.1 no")                              from now on
+    relay.on(Step.DOT, CLOSE)                                           hang up, saying nothing
+
+An action is a reply, :data:`CLOSE`, :data:`SILENCE`, ``reply_then_close("…")``, or a function of the
+envelope that returns one of those: it runs while the client waits, which is how a test gets between
+two steps of a conversation. What no script foresees is answered with success.
+"""
+
+import base64
+import re
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from types import TracebackType
+from typing import Self
+
+
+class Step(StrEnum):
+    """Where a script may speak. `BODY` is met with the first line of a message, before its end."""
+
+    CONNECT = "connect"
+    EHLO = "EHLO"
+    STARTTLS = "STARTTLS"
+    AUTH = "AUTH"
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+    BODY = "body"
+    DOT = "dot"
+    RSET = "RSET"
+    QUIT = "QUIT"
+
+
+class _Silent(Enum):
+    CLOSE = "close"
+    SILENCE = "silence"
+
+
+CLOSE = _Silent.CLOSE
+"""Close the connection without a word."""
+
+SILENCE = _Silent.SILENCE
+"""Say nothing more until the client goes."""
+
+
+@dataclass(frozen=True)
+class ReplyThenClose:
+    reply: str
+
+
+def reply_then_close(reply: str) -> ReplyThenClose:
+    """Say it, and hang up."""
+    return ReplyThenClose(reply)
+
+
+@dataclass
+class Envelope:
+    """What a client has said of one message so far."""
+
+    sender: str = ""
+    mail: str = ""
+    recipient: str = ""
+
+
+@dataclass(frozen=True)
+class Received:
+    """A message whose final dot came. `wire` is as sent, dots stuffed, without the final dot;
+    `data` is what a reader gets; `mail` is the whole MAIL command."""
+
+    sender: str
+    recipient: str
+    mail: str
+    wire: bytes
+    accepted: bool
+
+    @property
+    def data(self) -> bytes:
+        return re.sub(rb"(?m)^\.", b"", self.wire)
+
+
+Said = str | _Silent | ReplyThenClose
+Action = Said | Callable[[Envelope], Said]
+
+_SUCCESS = {
+    Step.CONNECT: "220 relay.example.net ESMTP",
+    Step.STARTTLS: "220 2.0.0 go ahead",
+    Step.AUTH: "235 2.7.0 welcome",
+    Step.MAIL: "250 2.1.0 ok",
+    Step.RCPT: "250 2.1.5 ok",
+    Step.DATA: "354 go on",
+    Step.BODY: "",
+    Step.DOT: "250 2.0.0 queued",
+    Step.RSET: "250 2.0.0 ok",
+    Step.QUIT: "221 2.0.0 bye",
+}
+
+
+class _HangUp(Exception):
+    """The conversation is over."""
+
+
+@dataclass
+class Relay:
+    """The server. `offers` are its EHLO keywords; `tls` makes it able to do STARTTLS."""
+
+    offers: tuple[str, ...] = ("SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
+    tls: ssl.SSLContext | None = None
+    received: list[Received] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._once: list[tuple[Step, str, Action]] = []
+        self._always: dict[tuple[Step, str], Action] = {}
+        self._errors: list[BaseException] = []
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    # ---- the script -----------------------------------------------------------------------------
+
+    def on(self, step: Step, *actions: Action, to: str = "") -> None:
+        """Do these, one each time `step` is met (for the recipient `to`, when given)."""
+        with self._lock:
+            self._once += [(step, to, action) for action in actions]
+
+    def always(self, step: Step, action: Action, to: str = "") -> None:
+        """Do this whenever `step` is met and no ``on`` speaks."""
+        with self._lock:
+            self._always[step, to] = action
+
+    def forget(self) -> None:
+        """From now on everything succeeds."""
+        with self._lock:
+            self._once.clear()
+            self._always.clear()
+
+    @property
+    def accepted(self) -> list[str]:
+        """The recipients of messages that this relay took, in order."""
+        return [one.recipient for one in self.received if one.accepted]
+
+    def message_for(self, address: str) -> Received:
+        (found,) = [one for one in self.received if one.recipient == address and one.accepted]
+        return found
+
+    # ---- its life -------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Close everything. Raises what went wrong in a conversation's thread."""
+        self._closing.set()
+        # A blocked accept() is not woken by close() on Linux: knock.
+        with socket.create_connection(("127.0.0.1", self.port)):
+            pass
+        self._acceptor.join(10)
+        self._listener.close()
+        with self._lock:
+            left = list(self._open)
+        for one in left:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        for thread in self._threads:
+            thread.join(10)
+        if self._errors:
+            raise self._errors[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._closing.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            _Conversation(self, connection).run()
+        except (OSError, _HangUp):
+            pass
+        except BaseException as error:
+            self._errors.append(error)
+
+    def action(self, step: Step, envelope: Envelope) -> Said:
+        """What the script says here."""
+        with self._lock:
+            action: Action | None = None
+            for number, (at, to, one) in enumerate(self._once):
+                if at is step and to in {"", envelope.recipient}:
+                    action = one
+                    del self._once[number]
+                    break
+            if action is None:
+                general = self._always.get((step, ""), _SUCCESS.get(step, ""))
+                action = self._always.get((step, envelope.recipient), general)
+        return action(envelope) if callable(action) else action
+
+    def opened(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def closed(self, connection: socket.socket) -> None:
+        with self._lock:
+            self._open.discard(connection)
+        connection.close()
+
+
+class _Conversation:
+    def __init__(self, relay: Relay, connection: socket.socket) -> None:
+        self.relay = relay
+        self.connection = connection
+        self.buffer = b""
+        self.envelope = Envelope()
+
+    def run(self) -> None:
+        self.relay.opened(self.connection)
+        try:
+            self.act(Step.CONNECT)
+            while line := self.line():
+                self.command(line.decode("utf-8").rstrip("\r\n"))
+        finally:
+            self.relay.closed(self.connection)
+
+    def line(self) -> bytes:
+        while b"\r\n" not in self.buffer:
+            got = self.connection.recv(65536)
+            if not got:
+                raise _HangUp
+            self.buffer += got
+        line, _, self.buffer = self.buffer.partition(b"\r\n")
+        return line + b"\r\n"
+
+    def say(self, reply: str) -> None:
+        if reply:
+            self.connection.sendall(reply.encode() + b"\r\n")
+
+    def act(self, step: Step) -> bool:
+        """Do what the script says; whether that is success."""
+        return self.do(self.relay.action(step, self.envelope))
+
+    def do(self, said: Said) -> bool:
+        if said is CLOSE:
+            raise _HangUp
+        if said is SILENCE:
+            while self.connection.recv(65536):
+                pass
+            raise _HangUp
+        if isinstance(said, ReplyThenClose):
+            self.say(said.reply)
+            raise _HangUp
+        assert isinstance(said, str)
+        self.say(said)
+        return said[:1] in {"2", "3", ""}
+
+    def command(self, line: str) -> None:
+        self.relay.commands.append(line)
+        verb = line.partition(" ")[0].upper()
+        match verb:
+            case "EHLO":
+                self.ehlo()
+            case "STARTTLS":
+                self.starttls()
+            case "AUTH":
+                self.auth(line)
+            case "MAIL":
+                self.envelope = Envelope(sender=_address(line), mail=line)
+                self.act(Step.MAIL)
+            case "RCPT":
+                self.envelope.recipient = _address(line)
+                self.act(Step.RCPT)
+            case "DATA":
+                if self.act(Step.DATA):
+                    self.data()
+            case "RSET":
+                self.act(Step.RSET)
+                self.envelope = Envelope()
+            case "QUIT":
+                self.act(Step.QUIT)
+                raise _HangUp
+            case _:
+                self.say("500 5.5.2 what?")
+
+    def ehlo(self) -> None:
+        secured = isinstance(self.connection, ssl.SSLSocket)
+        starttls = ("STARTTLS",) if self.relay.tls and not secured else ()
+        lines = ["relay.example.net", *self.relay.offers, *starttls]
+        last = len(lines) - 1
+        said = "\r\n".join(f"250{' ' if n == last else '-'}{one}" for n, one in enumerate(lines))
+        scripted = self.relay.action(Step.EHLO, self.envelope)
+        self.say(str(scripted) or said)
+
+    def starttls(self) -> None:
+        assert self.relay.tls is not None
+        if not self.act(Step.STARTTLS):
+            return
+        plain = self.connection
+        try:
+            self.connection = self.relay.tls.wrap_socket(plain, server_side=True)
+        finally:
+            # wrap_socket detaches the plain one.
+            self.relay.closed(plain)
+        self.relay.opened(self.connection)
+
+    def auth(self, line: str) -> None:
+        _, mechanism, *initial = line.split(" ")
+        if mechanism.upper() == "LOGIN":
+            if not initial:
+                self.say("334 " + base64.b64encode(b"Username:").decode())
+                self.line()
+            self.say("334 " + base64.b64encode(b"Password:").decode())
+            self.line()
+        self.act(Step.AUTH)
+
+    def data(self) -> None:
+        lines: list[bytes] = []
+        while (line := self.line()) != b".\r\n":
+            if not lines:
+                self.act(Step.BODY)
+            lines.append(line)
+        said = self.relay.action(Step.DOT, self.envelope)
+        reply = said.reply if isinstance(said, ReplyThenClose) else said
+        accepted = isinstance(reply, str) and reply.startswith("2")
+        ours = self.envelope
+        self.relay.received.append(
+            Received(ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted)
+        )
+        self.do(said)
+
+
+def _address(line: str) -> str:
+    found = re.search(r"<([^>]*)>", line)
+    return found[1] if found else ""

@@ -1,0 +1,302 @@
+"""Settings come from one of four places, and what is wrong is named by file and setting."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mailer import config
+from mailer.config import Settings, Tls
+from mailer.errors import ConfigError
+
+KEY = "ab" * config.KEY_BYTES
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "config").mkdir()
+    return tmp_path
+
+
+def write(home: Path, toml: str = "") -> Path:
+    file = home / "config/mailer.toml"
+    file.write_text(toml, "utf-8")
+    return file
+
+
+def load(home: Path, toml: str = "", **environ: str) -> Settings:
+    return config.load(write(home, toml), environ=environ)
+
+
+def wrong(home: Path, toml: str = "", **environ: str) -> ConfigError:
+    with pytest.raises(ConfigError) as caught:
+        load(home, toml, **environ)
+    assert caught.value.exit_code == 3
+    return caught.value
+
+
+# ---- where a setting comes from ---------------------------------------------------------------
+
+
+def test_a_default_serves_where_nothing_is_said(home: Path) -> None:
+    settings = load(home)
+    assert settings.relay.port == 587
+    assert settings.relay.tls is Tls.STARTTLS
+    assert settings.defaults.time_zone == "Europe/London"
+
+
+def test_the_file_wins_over_the_default(home: Path) -> None:
+    assert load(home, "[relay]\nport = 25\n").relay.port == 25
+
+
+def test_the_environment_wins_over_the_file_setting_by_setting(home: Path) -> None:
+    toml = '[relay]\nport = 25\nhost = "relay.example.org"\n'
+    settings = load(home, toml, MAILER_RELAY_PORT="2525")
+    assert settings.relay.port == 2525
+    assert settings.relay.host == "relay.example.org"
+
+
+def test_the_command_line_wins_over_all(home: Path) -> None:
+    file = write(home, '[database]\nurl = "sqlite:///file.db"\n')
+    environ = {"MAILER_DATABASE_URL": "sqlite:///environment.db"}
+    assert config.load(file, environ=environ).database.url == "sqlite:///environment.db"
+    settings = config.load(file, "postgres://argument/db", environ=environ)
+    assert settings.database.url == "postgres://argument/db"
+
+
+def test_only_the_given_environment_is_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAILER_RELAY_PORT", "2525")
+    assert config.load(write(home), environ={}).relay.port == 587
+    assert config.load(write(home)).relay.port == 2525
+
+
+def test_a_name_of_two_words_can_come_from_the_environment(home: Path) -> None:
+    settings = load(
+        home,
+        MAILER_RELAY_PASSWORD_FILE="config/relay.password",
+        MAILER_ORGANISATION_POSTAL_ADDRESS="1 Quay Road",
+    )
+    assert settings.relay.password_file == Path("config/relay.password")
+    assert settings.organisation.postal_address == "1 Quay Road"
+
+
+def test_the_file_itself_can_be_named_by_the_environment(home: Path) -> None:
+    file = write(home, "[relay]\nport = 25\n")
+    assert config.load(environ={"MAILER_CONFIG": str(file)}).relay.port == 25
+
+
+def test_without_a_file_the_defaults_serve(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    settings = config.load(environ={})
+    assert settings.config_file is None
+    assert settings.home == home
+
+
+def test_a_file_that_was_asked_for_must_be_there(home: Path) -> None:
+    with pytest.raises(ConfigError, match=r"other\.toml: there is no such file; run `mailer init`"):
+        config.load(home / "other.toml", environ={})
+
+
+def test_the_file_that_ships_is_in_order() -> None:
+    settings = config.load(config.shipped("config") / "mailer.toml", environ={})
+    defaults = Settings()
+    for section in ("sender", "defaults", "relay", "web", "database", "secret", "paths"):
+        assert getattr(settings, section) == getattr(defaults, section)
+
+
+def test_settings_can_not_be_changed(home: Path) -> None:
+    settings = load(home)
+    with pytest.raises(ValidationError):
+        settings.relay.port = 1
+    with pytest.raises(ValidationError):
+        settings.home = Path("/")
+
+
+# ---- what is wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("toml", "setting"),
+    [
+        ("[relay]\nport = 0\n", "relay.port"),
+        ('[relay]\nport = "many"\n', "relay.port"),
+        ("[relay]\ntimeout = 0\n", "relay.timeout"),
+        ('[relay]\ntls = "sometimes"\n', "relay.tls"),
+        ('[relay]\nhost = "a\\nb"\n', "relay.host"),
+        ('[organisation]\naccent = "blue"\n', "organisation.accent"),
+        ('[organisation]\naccent = "#0b5394\\n"\n', "organisation.accent"),
+        ('[organisation]\nwebsite = "example.org"\n', "organisation.website"),
+        ('[organisation]\nname = "a\\u0000b"\n', "organisation.name"),
+        ('[sender]\naddress = "news"\n', "sender.address"),
+        ('[sender]\naddress = "a b@example.org"\n', "sender.address"),
+        ('[sender]\nname = "A\\r\\nBcc: b@example.org"\n', "sender.name"),
+        ('[defaults]\ntime_zone = "Mars/Olympus"\n', "defaults.time_zone"),
+        ('[web]\nbase_url = "javascript:alert(1)"\n', "web.base_url"),
+        ("[relay]\nspeed = 3\n", "relay.speed"),
+    ],
+)
+def test_a_wrong_value_is_named_by_file_and_setting(home: Path, toml: str, setting: str) -> None:
+    error = wrong(home, toml)
+    assert error.where == f"{home}/config/mailer.toml, {setting}"
+    assert error.what
+    assert error.hint
+
+
+def test_a_wrong_value_from_the_environment_is_named(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    with pytest.raises(ConfigError, match=r"environment, relay\.port"):
+        config.load(environ={"MAILER_RELAY_PORT": "many"})
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[relay\n", "this is not TOML: .* line 1"),
+        ("[relais]\nport = 25\n", r"there is no section \[relais\]"),
+        ("[home]\n", r"there is no section \[home\]"),
+        ("relay = 3\n", "relay: it stands in no section"),
+        ('relay = "password"\n', "relay: it stands in no section"),
+        ("port = 25\n", "port: it stands in no section"),
+        ("[[relay]]\nport = 25\n", "relay: it stands in no section"),
+    ],
+)
+def test_a_file_that_is_not_in_order_is_named(home: Path, toml: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=rf"config/mailer\.toml.*{says}"):
+        load(home, toml)
+
+
+def test_a_file_that_is_not_utf8_is_named(home: Path) -> None:
+    file = write(home)
+    file.write_bytes(b'[organisation]\nname = "B\xfcro"\n')
+    with pytest.raises(ConfigError, match="it can't be read"):
+        config.load(file, environ={})
+
+
+@pytest.mark.parametrize("toml", ['[relay]\npassword = "x"\n', f'[secret]\nkey = "{KEY}"\n'])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(home: Path, toml: str) -> None:
+    error = wrong(home, toml)
+    assert error.what == "secrets do not belong into this file"
+    assert KEY not in str(error)
+    assert "MAILER_RELAY_PASSWORD" in error.hint
+
+
+def test_a_password_never_travels_unencrypted_to_another_machine(home: Path) -> None:
+    toml = '[relay]\nhost = "relay.example.org"\ntls = "none"\nuser = "mailer"\n'
+    assert "must not travel unencrypted" in wrong(home, toml).what
+    assert load(home, toml.replace("relay.example.org", "localhost")).relay.user == "mailer"
+
+
+# ---- secrets ----------------------------------------------------------------------------------
+
+
+def test_the_secret_key_comes_from_the_environment_or_its_file(home: Path) -> None:
+    assert load(home, MAILER_SECRET_KEY=KEY).secret_key() == bytes.fromhex(KEY)
+    (home / "config/secret.key").write_text(f"{KEY}\n", "ascii")
+    assert load(home).secret_key() == bytes.fromhex(KEY)
+
+
+def test_a_new_key_is_good_and_new() -> None:
+    assert len(bytes.fromhex(config.new_key())) == config.KEY_BYTES
+    assert config.new_key() != config.new_key()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("ab" * 31, "too short"),
+        ("", "too short"),
+        ("xy" * 32, "not hexadecimal"),
+        ("Schlüssel", "can't be read"),
+    ],
+)
+def test_a_bad_key_file_is_named_and_its_text_is_not(home: Path, text: str, says: str) -> None:
+    file = home / "config/secret.key"
+    file.write_text(text, "utf-8")
+    with pytest.raises(ConfigError, match=says) as caught:
+        load(home).secret_key()
+    assert str(file) in str(caught.value)
+    assert not text or text not in str(caught.value)
+
+
+def test_a_missing_key_file_says_how_to_make_one(home: Path) -> None:
+    with pytest.raises(
+        ConfigError, match=r"secret\.key: there is no secret key; run `mailer init`"
+    ):
+        load(home).secret_key()
+
+
+def test_a_bad_key_in_the_environment_is_named(home: Path) -> None:
+    with pytest.raises(ConfigError, match="MAILER_SECRET_KEY: the secret key is too short"):
+        load(home, MAILER_SECRET_KEY="abcd").secret_key()
+
+
+def test_secrets_are_not_printed(home: Path) -> None:
+    settings = load(home, MAILER_SECRET_KEY=KEY, MAILER_RELAY_PASSWORD="hunter2")
+    assert KEY not in repr(settings)
+    assert "hunter2" not in repr(settings)
+
+
+def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_file(
+    home: Path,
+) -> None:
+    assert load(home).relay_password() == ""
+    toml = '[relay]\npassword_file = "config/relay.password"\n'
+    with pytest.raises(ConfigError, match=r"mailer\.toml, relay\.password_file"):
+        load(home, toml).relay_password()
+    (home / "config/relay.password").write_text("from the file\nsecond line\n", "utf-8")
+    assert load(home, toml).relay_password() == "from the file"
+    assert load(home, toml, MAILER_RELAY_PASSWORD="from here").relay_password() == "from here"
+
+
+# ---- paths and the database -------------------------------------------------------------------
+
+
+def test_home_is_the_folder_that_holds_config(home: Path) -> None:
+    assert load(home).home == home
+    elsewhere = home / "other.toml"
+    elsewhere.write_text("", "utf-8")
+    assert config.load(elsewhere, environ={}).home == home
+
+
+@pytest.mark.parametrize(
+    ("url", "becomes"),
+    [
+        ("sqlite:///subscribers.db", "sqlite:///{home}/subscribers.db"),
+        ("sqlite:///var/subscribers.db", "sqlite:///{home}/var/subscribers.db"),
+        ("sqlite:////srv/subscribers.db", "sqlite:////srv/subscribers.db"),
+        ("sqlite:///:memory:", "sqlite:///:memory:"),
+        ("sqlite://", "sqlite://"),
+        ("postgres://user@host/name", "postgresql+psycopg://user@host/name"),
+        ("postgresql://user@host/name", "postgresql+psycopg://user@host/name"),
+        ("postgresql+psycopg://user@host/name", "postgresql+psycopg://user@host/name"),
+        ("postgresql:///name?host=/run", "postgresql+psycopg:///name?host=/run"),
+    ],
+)
+def test_the_databases_url_is_made_whole(home: Path, url: str, becomes: str) -> None:
+    assert load(home, MAILER_DATABASE_URL=url).database_url == becomes.format(home=home)
+
+
+def test_a_database_named_by_its_path_starts_where_one_stands(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(home)
+    monkeypatch.chdir(home / "config")
+    settings = config.load(file, "mine.db", environ={})
+    assert settings.database_url == f"sqlite:///{home}/config/mine.db"
+
+
+def test_the_organisations_templates_are_looked_into_first(home: Path) -> None:
+    ours = config.shipped("templates")
+    assert load(home).template_path == (ours,)
+    (home / "templates").mkdir()
+    assert load(home).template_path == (home / "templates", ours)
+    (home / "own").mkdir()
+    assert load(home, '[paths]\ntemplates = "own"\n').template_path == (home / "own", ours)
+
+
+def test_bounces_come_back_to_the_sender_unless_said_otherwise(home: Path) -> None:
+    assert load(home).sender.bounce_address == "news@example.org"
+    bounce = load(home, MAILER_SENDER_ENVELOPE_FROM="bounces@example.org").sender.bounce_address
+    assert bounce == "bounces@example.org"

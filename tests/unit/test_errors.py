@@ -1,0 +1,60 @@
+"""Every error says what is wrong, where, and what to do; and how the program ends."""
+
+import inspect
+import re
+
+import pytest
+
+from mailer import errors
+from mailer.errors import MailerError
+
+KINDS = [
+    kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, MailerError)
+]
+
+
+@pytest.mark.parametrize(
+    ("where", "hint", "said"),
+    [
+        ("", "", "it is empty"),
+        ("news.md, line 3", "", "news.md, line 3: it is empty"),
+        ("", "write some", "it is empty; write some"),
+        ("news.md, line 3", "write some", "news.md, line 3: it is empty; write some"),
+    ],
+)
+def test_a_message_says_where_what_and_the_way_out(where: str, hint: str, said: str) -> None:
+    assert str(MailerError("it is empty", where=where, hint=hint)) == said
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_tree_in_the_docstring_is_the_tree(kind: type[MailerError]) -> None:
+    assert errors.__doc__
+    found = re.search(rf"\b{kind.__name__}\s+(?:exit code )?(\d):", errors.__doc__)
+    assert found, f"{kind.__name__} is not drawn"
+    assert int(found[1]) == kind.exit_code
+
+
+def test_the_tree_draws_nothing_that_is_not_there() -> None:
+    assert errors.__doc__
+    drawn = set(re.findall(r"^\W*([A-Z]\w+)\s+(?:exit code )?\d:", errors.__doc__, re.M))
+    assert drawn == {kind.__name__ for kind in KINDS}
+
+
+@pytest.mark.parametrize(
+    ("kind", "parent"),
+    [
+        (errors.NotFound, errors.InputError),
+        (errors.SchemaError, errors.ConfigError),
+        (errors.BadTransition, errors.Refused),
+        (errors.ApprovalVoid, errors.Refused),
+    ],
+)
+def test_a_narrow_error_is_also_the_wider_one(
+    kind: type[MailerError], parent: type[MailerError]
+) -> None:
+    assert issubclass(kind, parent)
+
+
+def test_a_relay_that_may_come_back_is_told_from_one_that_will_not() -> None:
+    assert errors.RelayError("it refuses our password", lasting=True).lasting
+    assert not errors.RelayError("it is busy").lasting
