@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -81,7 +81,7 @@ class Content:
         """SHA-256 over every field: equal content has an equal fingerprint."""
         plain = {f.name: getattr(self, f.name) for f in fields(Content)}
         plain["image"] = asdict(self.image) if self.image else None
-        plain["published"] = self.published.isoformat()
+        plain["published"] = self.published.astimezone(UTC).isoformat()
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 

@@ -3,11 +3,15 @@
 Babel knows; here we only decide how strict to be: a tag must name a language that CLDR has.
 """
 
+import re
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
 
 from mailer.errors import InputError
+
+_TAG = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
+"""Babel would also take POSIX names such as en@euro and en.UTF-8: those are no tags."""
 
 UN_LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 
@@ -28,7 +32,7 @@ def locale(tag: str) -> Locale:
 def normalise(tag: str) -> str:
     """The canonical spelling: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
     tag = tag.strip()
-    if not tag.isascii():
+    if not _TAG.fullmatch(tag):
         raise InputError(
             f"{tag!r} is not a language tag", hint="use a BCP 47 tag such as en, fr, ar or pt-BR"
         )

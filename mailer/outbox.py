@@ -273,8 +273,9 @@ def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...]) ->
         case DeliveryState.EXPIRED:
             return f"{who} did not get {what}: it was tried until {when}{said}."
         case DeliveryState.QUEUED if delivery.attempt:
+            tries = "1 try" if delivery.attempt == 1 else f"{delivery.attempt} tries"
             return (
-                f"{who} has not got {what} yet: after {delivery.attempt} tries it waits for "
+                f"{who} has not got {what} yet: after {tries} it waits for "
                 f"{_day(delivery.next_attempt_at)}{said}."
             )
         case _:

@@ -4,9 +4,9 @@
     relay.always(Step.DOT, "554 5.7.1 no")                              from now on
     relay.on(Step.DOT, CLOSE)                                           hang up, saying nothing
 
-An action is a reply, :data:`CLOSE`, :data:`SILENCE`, ``reply_then_close("…")``, or a function of the
-envelope that returns one of those: it runs while the client waits, which is how a test gets between
-two steps of a conversation. What no script foresees is answered with success.
+An action is a reply, :data:`CLOSE`, :data:`SILENCE`, ``reply_then_close("…")``, or a function of
+the envelope that returns one of those: it runs while the client waits, which is how a test gets
+between two steps of a conversation. What no script foresees is answered with success.
 """
 
 import base64
@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from types import TracebackType
@@ -168,10 +169,8 @@ class Relay:
         with self._lock:
             left = list(self._open)
         for one in left:
-            try:
+            with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         for thread in self._threads:
             thread.join(10)
         if self._errors:

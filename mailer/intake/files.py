@@ -6,6 +6,7 @@ byline, dateline, lead. A key that we don't know is an error: it is most likely 
 """
 
 import difflib
+import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -140,9 +141,11 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
             where=f"{path}, line {line}",
             hint="put values with a colon or a quote in double quotes",
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(
-            f"its front matter can't be read ({error})", where=f"{path}, line 2"
+            f"its front matter can't be read ({error})",
+            where=f"{path}, line {_unreadable(lines[1:last]) + 2}",
+            hint="write dates as 2026-12-18, and text in double quotes",
         ) from error
     if not isinstance(values, dict):
         raise InputError("its front matter is not a list of keys", where=f"{path}, line 2")
@@ -152,6 +155,19 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
         if ":" in line and not line.startswith((" ", "\t", "#"))
     }
     return values, "\n".join(lines[last + 1 :]).strip("\n"), places | {"body": last + 2}
+
+
+def _unreadable(lines: list[str]) -> int:
+    """The first line whose value YAML takes for a date or number and can't make one of. PyYAML's
+    ValueError, unlike its own errors, doesn't say where."""
+    for number, line in enumerate(lines):
+        try:
+            YAMLHandler().load(line)
+        except yaml.YAMLError:
+            continue
+        except (ValueError, RecursionError):
+            return number
+    return 0
 
 
 def _content(
@@ -214,7 +230,7 @@ def _content(
 def _line(value: Any) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return " ".join(str(value).split())
-    raise InputError(f"{value!r} is not text", hint='put it in double quotes, as "…"')
+    raise InputError(f"{reprlib.repr(value)} is not text", hint='put it in double quotes, as "…"')
 
 
 def _kind(value: Any) -> Kind:
@@ -230,7 +246,7 @@ def _topics(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise InputError(f"{value!r} is not a list of topics", hint="write [one, another]")
+        raise InputError(f"{reprlib.repr(value)} is not a list of topics", hint="write [one, another]")
     return tuple(value)
 
 
@@ -238,7 +254,7 @@ def _image(value: Any) -> Image:
     if isinstance(value, str):
         value = {"url": value}
     if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
-        raise InputError(f"{value!r} is not a picture", hint="give it url, alt and credit")
+        raise InputError(f"{reprlib.repr(value)} is not a picture", hint="give it url, alt and credit")
     return Image(
         _line(value.get("url", "")), _line(value.get("alt", "")), _line(value.get("credit", ""))
     )
@@ -247,7 +263,7 @@ def _image(value: Any) -> Image:
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise InputError(f"{value!r} is neither true nor false", hint="write true or false")
+    raise InputError(f"{reprlib.repr(value)} is neither true nor false", hint="write true or false")
 
 
 def _moment(value: Any, zone: ZoneInfo) -> datetime:

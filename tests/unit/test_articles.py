@@ -267,7 +267,7 @@ def test_a_bad_edit_changes_nothing() -> None:
 
 def test_what_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no article storm in fr"):
-        articles.get(Shelf(), "storm", "FR")
+        articles.get(Shelf(), "storm", "fr")
     with pytest.raises(NotFound, match="there is no article storm; see `mailer article list`"):
         articles.withdraw(Shelf(), "storm", None, NOW)
 

@@ -30,7 +30,21 @@ def test_a_tag_is_spelt_in_one_way(written: str, normal: str) -> None:
 
 @pytest.mark.parametrize(
     "tag",
-    ["", " ", "xx", "english", "e", "en--GB", "en-GB-", "١", "fr\nBcc", "en@x", "../en", "q1"],
+    [
+        "",
+        " ",
+        "xx",
+        "english",
+        "e",
+        "en--GB",
+        "en-GB-",
+        "١",
+        "fr\nBcc",
+        "en@x",
+        "en.UTF-8",
+        "../en",
+        "q1",
+    ],
 )
 def test_what_is_no_tag_is_refused_with_a_way_out(tag: str) -> None:
     with pytest.raises(InputError, match=r"is not a language tag; use a BCP 47 tag"):

@@ -1,0 +1,110 @@
+"""The demo, as a newcomer runs it, and every mail that it leaves."""
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+
+from mailer.audience.subscribers import MembershipState
+from mailer.demo import office
+from mailer.demo.run import Result, run
+
+HEADERS = (
+    "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
+    "List-Unsubscribe-Post", "Precedence", "MIME-Version", "Content-Type",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(tmp_path_factory.mktemp("demo") / "office", lambda _: None)
+
+
+def mails(demo: Result) -> list[tuple[str, bytes, EmailMessage]]:
+    return [
+        (
+            file.name.removesuffix(".eml"),
+            file.read_bytes(),
+            email.message_from_bytes(file.read_bytes(), policy=email.policy.default),
+        )
+        for file in sorted((demo.folder / "mail").glob("*.eml"))
+    ]
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    body = message.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())
+
+
+def test_it_delivers_to_all_who_should_get_it_and_counts_the_others(demo: Result) -> None:
+    assert demo.failed == 0
+    assert demo.delivered == demo.caught == len(mails(demo))
+    assert demo.delivered + demo.skipped == 200
+    assert all(sum(row.values()) for row in demo.readers.values())
+
+
+def test_every_mail_is_whole(demo: Result) -> None:
+    for address, raw, message in mails(demo):
+        assert not message.defects
+        for name in HEADERS:
+            assert len(message.get_all(name, [])) == 1, f"{address}: {name}"
+        assert message["To"].addresses[0].addr_spec == address
+        assert re.search(rb"\r\nList-Unsubscribe: <https://[^\s>]+>\r\n", raw)
+        assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+        assert raw.isascii()
+        assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+        text, html = part(message, "plain"), part(message, "html")
+        for body in (text, html, str(message["Subject"])):
+            assert "{{" not in body
+            assert "{%" not in body
+            assert not re.search(r"z[0-9a-f]{15}", body), "a slot or mark is left"
+        for link in re.findall(r'(?:href|src)="([^"]*)"', html):
+            assert link.startswith(("https://", "http://", "mailto:", "#")), link
+        for wanted in ("/u/", "/p/", "1 Example Quay"):
+            assert wanted in text
+            assert wanted in html
+
+
+def test_readers_get_the_stories_of_their_topics_and_no_others(demo: Result) -> None:
+    folder = Path(__file__).parents[2] / "mailer/demo/articles"
+    topics: dict[str, set[str]] = {}
+    for file in folder.glob("*.md"):
+        found = re.search(r"^topics: \[(.*)\]$", file.read_text("utf-8"), re.MULTILINE)
+        assert found
+        slug = file.name.split(".")[0]
+        topics.setdefault(slug, set()).update(t.strip() for t in found[1].split(","))
+    got = {address: part(message, "html") for address, _, message in mails(demo)}
+    digest = {s for s in topics if topics[s] & set(office.DIGEST_TOPICS)}
+    one_topic = 0
+    for reader in office.readers():
+        if reader.list != "news" or reader.suppressed or reader.state is not MembershipState.ACTIVE:
+            continue
+        html = got.get(reader.person.address, "")
+        held = {slug for slug in topics if f"/stories/{slug}" in html}
+        wanted = {s for s in digest if not reader.topics or topics[s] & set(reader.topics)}
+        assert held == wanted
+        one_topic += len(reader.topics) == 1
+    assert one_topic > 20
+
+
+def test_arabic_mails_run_from_right_to_left(demo: Result) -> None:
+    arabic = {r.person.address for r in office.readers() if r.person.language == "ar"}
+    seen = 0
+    for address, _, message in mails(demo):
+        html = part(message, "html")
+        head = html[: html.index("<body")]
+        assert ('dir="rtl"' in head) == (address in arabic)
+        seen += address in arabic
+    assert seen > 10
+
+
+def test_it_empties_only_its_own_folder(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep me")
+    with pytest.raises(Exception, match="not empty"):
+        run(tmp_path, lambda _: None)
+    assert (tmp_path / "mine.txt").read_text() == "keep me"

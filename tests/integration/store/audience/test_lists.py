@@ -1,0 +1,96 @@
+"""Lists and topics in the database."""
+
+import pytest
+
+from mailer.audience import lists, subscribers
+from mailer.audience.lists import Visibility
+from mailer.errors import InputError, NotFound
+from mailer.store import Store
+from tests.integration import office
+from tests.integration.office import NOW
+
+
+def test_a_topic_gathers_its_names(store: Store) -> None:
+    with store.begin() as tx:
+        lists.add_topic(tx.lists, "health", {}, NOW)
+        lists.add_topic(tx.lists, "health", {"fr": "Santé", "AR": "الصحة"}, NOW)
+        lists.add_topic(tx.lists, "climate", {"en": "The climate"}, NOW)
+    with store.read() as tx:
+        climate, health = tx.lists.topics()
+    assert health.names == {"en": "Health", "fr": "Santé", "ar": "الصحة"}
+    assert climate.names == {"en": "The climate"}
+
+
+def test_a_topic_that_is_used_stays(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.story(tx, "boats", "health")
+        office.person(tx, "ana@example.org", "migration", "climate")
+        office.digest(tx, topics=("housing",))
+        for slug, user in (
+            ("health", "1 articles"),
+            ("migration", "1 combinations that subscribers chose"),
+            ("housing", "1 digests"),
+        ):
+            with pytest.raises(InputError, match=user):
+                lists.remove_topic(tx.lists, slug)
+        with pytest.raises(NotFound, match="no topic 'sports'"):
+            lists.remove_topic(tx.lists, "sports")
+
+
+def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.person(tx, "ana@example.org", "migration", "climate")
+        office.person(tx, "ana@example.org", "climate")
+        lists.remove_topic(tx.lists, "migration")
+        assert {topic.slug for topic in tx.lists.topics()} == {"health", "climate", "housing"}
+
+
+def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
+    """SQLite may give a new topic the number of one that was removed."""
+    with store.begin() as tx:
+        office.topics(tx, "health", "climate")
+        office.mailing_list(tx)
+        office.person(tx, "ana@example.org", "health", "climate")
+        office.person(tx, "ana@example.org", "health")
+        lists.remove_topic(tx.lists, "climate")
+        office.topics(tx, "housing")
+        ana = office.person(tx, "ana@example.org", "housing")
+        bo = office.person(tx, "bo@example.org", "health", "housing")
+        (membership,) = tx.subscribers.memberships(ana)
+        assert membership.topics == ("housing",)
+        (membership,) = tx.subscribers.memberships(bo)
+        assert membership.topics == ("health", "housing")
+
+
+def test_a_list_counts_its_active_members(store: Store) -> None:
+    with store.begin() as tx:
+        office.mailing_list(tx)
+        office.mailing_list(tx, "press")
+        office.person(tx, "ana@example.org")
+        office.person(tx, "ana@example.org", to="press")
+        office.person(tx, "bo@example.org", state=subscribers.MembershipState.PENDING)
+        office.person(tx, "cy@example.org", state=subscribers.MembershipState.UNSUBSCRIBED)
+        assert {one.slug: one.members for one in tx.lists.lists()} == {"news": 1, "press": 1}
+
+
+def test_a_list_is_edited(store: Store) -> None:
+    with store.begin() as tx:
+        made = office.mailing_list(tx)
+        lists.edit_list(
+            tx.lists, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE}
+        )
+        kept = office.the_list(tx)
+    assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
+
+
+def test_a_list_has_its_name_alone(store: Store) -> None:
+    with store.begin() as tx:
+        office.mailing_list(tx)
+        with pytest.raises(InputError, match="there is a list 'news' already"):
+            office.mailing_list(tx)
+        with pytest.raises(NotFound, match="no list 'press'"):
+            office.the_list(tx, "press")

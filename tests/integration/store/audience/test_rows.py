@@ -1,0 +1,170 @@
+"""Importing rows of people: nobody who left or must not be mailed is brought back."""
+
+from datetime import datetime
+
+import pytest
+
+from mailer.audience import subscribers
+from mailer.audience.lists import MailingList
+from mailer.audience.rows import Column, Row, RowOutcome, RowResult, read
+from mailer.audience.subscribers import Membership, MembershipState, Person
+from mailer.errors import InputError
+from mailer.store import Store
+from tests.integration import office
+from tests.integration.office import DAY, NOW
+
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+    return store
+
+
+def row(
+    address: str,
+    *topics: str,
+    line: int = 2,
+    joined: datetime | None = None,
+    name: str = "",
+    tags: tuple[str, ...] = (),
+) -> Row:
+    return Row(line, Person(address, name, tags=tags), topics or None, joined)
+
+
+def bring(store: Store, *rows: Row, to: str = "news") -> list[RowResult]:
+    with store.begin() as tx:
+        return tx.rows.bring_in(rows, office.the_list(tx, to), "a file", NOW)
+
+
+def outcome(store: Store, one: Row) -> RowOutcome:
+    (result,) = bring(store, one)
+    return result.outcome
+
+
+def membership(store: Store, address: str) -> Membership:
+    with store.read() as tx:
+        known = subscribers.get(tx.subscribers, address)
+        found = subscribers.membership_of(tx.subscribers, known, "news")
+    assert found is not None
+    return found
+
+
+def person(store: Store, address: str) -> Person:
+    with store.read() as tx:
+        return subscribers.get(tx.subscribers, address).person
+
+
+def test_a_new_person_is_added(ready: Store) -> None:
+    joined = NOW - 100 * DAY
+    one = row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
+    assert bring(ready, one) == [RowResult(2, RowOutcome.ADDED, ANA)]
+    assert person(ready, ANA) == one.person
+    kept = membership(ready, ANA)
+    assert (kept.state, kept.joined_at) == (MembershipState.ACTIVE, joined)
+    assert kept.topics == ("climate", "health")
+
+
+def test_the_same_row_again_changes_nothing(ready: Store) -> None:
+    one = row(ANA, "health", name="Ana", tags=("donor",))
+    assert outcome(ready, one) is RowOutcome.ADDED
+    before = membership(ready, ANA)
+    assert outcome(ready, one) is RowOutcome.UNCHANGED
+    assert outcome(ready, row(ANA)) is RowOutcome.UNCHANGED, "what a row doesn't say stays"
+    assert membership(ready, ANA) == before
+
+
+def test_topics_are_replaced_and_tags_added(ready: Store) -> None:
+    bring(ready, row(ANA, "health", "climate", tags=("donor",)))
+    assert outcome(ready, row(ANA, "housing", tags=("vip",), name="Ana")) is RowOutcome.UPDATED
+    assert person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
+    assert membership(ready, ANA).topics == ("housing",)
+    assert membership(ready, ANA).joined_at == NOW
+
+
+def test_one_who_left_is_never_brought_back(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
+    before = person(ready, ANA)
+    (result,) = bring(ready, row(ANA, "climate", name="Ana", tags=("donor",)))
+    assert result == RowResult(2, RowOutcome.SKIPPED, ANA, "left the list on 2026-11-20")
+    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    assert person(ready, ANA) == before
+
+
+def test_one_who_has_not_confirmed_stays_so(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, state=MembershipState.PENDING)
+    assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
+    assert membership(ready, ANA).state is MembershipState.PENDING
+
+
+def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, "bo@example.org")
+        office.suppress(tx, ANA)
+        office.suppress(tx, "bo@example.org")
+    results = bring(ready, row(ANA), row("bo@example.org", name="Bo"))
+    assert {one.reason for one in results} == {"must not be mailed (manual)"}
+    assert person(ready, "bo@example.org").name == ""
+    with ready.read() as tx:
+        assert tx.subscribers.find_subscriber(ANA) is None
+
+
+def test_somebody_of_another_list_joins_this_one(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.mailing_list(tx, "press")
+        office.person(tx, ANA, "health", to="press", name="Ana")
+    assert outcome(ready, row(ANA, "climate")) is RowOutcome.UPDATED
+    assert membership(ready, ANA).topics == ("climate",)
+    assert person(ready, ANA).name == "Ana"
+
+
+def test_the_same_address_twice_is_taken_twice(ready: Store) -> None:
+    results = bring(
+        ready,
+        row(ANA, "health", tags=("donor",), line=2),
+        row("bo@example.org", line=3),
+        row(ANA, "climate", tags=("vip",), line=4),
+        row("bo@example.org", line=5),
+    )
+    assert [(one.line, one.outcome) for one in results] == [
+        (2, RowOutcome.ADDED),
+        (3, RowOutcome.ADDED),
+        (4, RowOutcome.UPDATED),
+        (5, RowOutcome.UNCHANGED),
+    ]
+    assert membership(ready, ANA).topics == ("climate",)
+    assert person(ready, ANA).tags == ("donor", "vip")
+
+
+def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, "known@example.org")
+        office.person(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
+    rows = [row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))]
+    assert [one.outcome for one in bring(ready, *rows)] == [
+        RowOutcome.UNCHANGED,
+        RowOutcome.ADDED,
+        RowOutcome.SKIPPED,
+    ]
+
+
+def test_a_thousand_rows_at_once(ready: Store) -> None:
+    rows = [row(f"r{n}@example.org", office.TOPICS[n % 4], line=n) for n in range(1000)]
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
+    with ready.read() as tx:
+        found: MailingList = office.the_list(tx)
+    assert found.members == 1000
+
+
+def test_a_row_that_cannot_be_read_names_its_column() -> None:
+    columns = {0: Column.ADDRESS, 1: Column.TOPICS}
+    for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
+        with pytest.raises(InputError) as caught:
+            read(2, fields, columns, frozenset(office.TOPICS))
+        assert caught.value.where == where

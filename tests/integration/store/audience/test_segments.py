@@ -1,0 +1,184 @@
+"""Segments in SQL against the same tree in plain Python."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mailer.audience import segments, subscribers
+from mailer.audience.lists import get_topics
+from mailer.audience.segments import All, Among, AnyOf, Field, Filter, Joined, Not
+from mailer.audience.subscribers import MembershipState, Person
+from mailer.errors import InputError, NotFound
+from mailer.store import Store
+from tests.integration import office
+from tests.integration.office import NOW
+
+COUNTRIES = ("GB", "FR", "")
+LANGUAGES = ("en", "fr", "ar", "")
+TAGS = ("donor", "trustee", "50% off", "o'brien")
+FIRST = date(2026, 1, 1)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One member, as Hypothesis makes them up."""
+
+    topics: frozenset[str]
+    own_language: str
+    list_language: str
+    country: str
+    tags: frozenset[str]
+    joined: datetime
+    active: bool
+
+    @property
+    def language(self) -> str:
+        return self.list_language or self.own_language or "es"
+
+
+def holds(tree: Filter, reader: Reader) -> bool:
+    match tree:
+        case Among(Field.TOPIC, values):
+            return not reader.topics or bool(reader.topics & set(values))
+        case Among(Field.LANGUAGE, values):
+            return reader.language in values
+        case Among(Field.COUNTRY, values):
+            return reader.country in values
+        case Among(Field.TAG, values):
+            return bool(reader.tags & set(values))
+        case Joined(before, day):
+            return (reader.joined.astimezone(UTC).date() < day) is before
+        case Not(term):
+            return not holds(term, reader)
+        case All(terms):
+            return all(holds(term, reader) for term in terms)
+        case AnyOf(terms):
+            return any(holds(term, reader) for term in terms)
+        case _:
+            raise TypeError(tree)
+
+
+moments = st.builds(
+    lambda days, seconds: datetime.combine(FIRST, time(), UTC)
+    + timedelta(days=days, seconds=seconds),
+    st.integers(-2, 2),
+    st.sampled_from([0, 1, 43_200, 86_399]),
+)
+readers = st.builds(
+    Reader,
+    topics=st.frozensets(st.sampled_from(office.TOPICS)),
+    own_language=st.sampled_from(LANGUAGES),
+    list_language=st.sampled_from(LANGUAGES),
+    country=st.sampled_from(COUNTRIES),
+    tags=st.frozensets(st.sampled_from(TAGS)),
+    joined=moments,
+    active=st.integers(0, 4).map(bool),
+)
+
+
+def among(field: Field, *values: str) -> st.SearchStrategy[Filter]:
+    chosen = st.lists(st.sampled_from(values), min_size=1, max_size=3, unique=True)
+    return chosen.map(lambda some: Among(field, tuple(some)))
+
+
+tests = (
+    among(Field.TOPIC, *office.TOPICS)
+    | among(Field.LANGUAGE, "en", "fr", "ar", "es")
+    | among(Field.COUNTRY, "GB", "FR", "US")
+    | among(Field.TAG, *TAGS, "nobody")
+    | st.builds(Joined, st.booleans(), st.integers(-3, 3).map(lambda n: FIRST + timedelta(n)))
+)
+trees: st.SearchStrategy[Filter] = st.recursive(
+    tests,
+    lambda inner: st.builds(Not, inner)
+    | st.lists(inner, max_size=3).map(lambda terms: All(tuple(terms)))
+    | st.lists(inner, min_size=1, max_size=3).map(lambda terms: AnyOf(tuple(terms))),
+    max_leaves=8,
+)
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx, language="es")
+        office.mailing_list(tx, "press")
+    return store
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    audience=st.lists(readers, min_size=1, max_size=8), some=st.lists(trees, min_size=5, max_size=8)
+)
+def test_sql_and_python_choose_the_same_members(
+    ready: Store, audience: list[Reader], some: list[Filter]
+) -> None:
+    with ready.begin() as tx:
+        news = office.the_list(tx)
+        for number, reader in enumerate(audience):
+            subscribers.subscribe(
+                tx.subscribers,
+                Person(
+                    f"{number}@example.org",
+                    language=reader.own_language,
+                    country=reader.country,
+                    tags=tuple(reader.tags),
+                ),
+                news,
+                get_topics(tx.lists, sorted(reader.topics)),
+                reader.joined,
+                language=reader.list_language,
+                state=MembershipState.ACTIVE if reader.active else MembershipState.PENDING,
+            )
+        for tree in some:
+            wanted = {
+                f"{number}@example.org"
+                for number, reader in enumerate(audience)
+                if reader.active and holds(tree, reader)
+            }
+            assert tx.segments.count_members(news, tree) == len(wanted)
+            found = tx.segments.sample_members(news, tree, 100)
+            assert {one.address for one in found} == wanted
+        tx.rollback()
+
+
+def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, "ana@example.org", "health", name="Ana", country="GB")
+        office.person(tx, "ana@example.org", "climate", to="press")
+        (one,) = tx.segments.sample_members(office.the_list(tx), All(()), 5)
+    assert (one.name, one.language, one.country, one.topics) == ("Ana", "es", "GB", ("health",))
+    assert one.joined_at == NOW
+
+
+def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
+    with ready.begin() as tx:
+        line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
+        first = segments.save(tx.segments, "close", "Close by", line, NOW)
+        assert segments.get(tx.segments, "close") == first
+        second = segments.save(tx.segments, "close", "Closer", "country = FR", NOW)
+        assert second.id == first.id
+        assert tx.segments.segments() == [second]
+        with pytest.raises(InputError, match="no topic 'sports'"):
+            segments.save(tx.segments, "sports", "Sports", "not topic in (health, sports)", NOW)
+
+
+def test_a_segment_in_use_stays(ready: Store) -> None:
+    with ready.begin() as tx:
+        segments.save(tx.segments, "close", "Close by", "country = GB", NOW)
+        office.digest(tx, segment="close")
+        office.story(tx, "boats")
+        office.edition(tx, "boats", segment="close")
+        with pytest.raises(InputError, match="1 digests, 1 open editions"):
+            segments.remove(tx.segments, "close")
+
+
+def test_a_segment_that_nothing_uses_can_go(ready: Store) -> None:
+    with ready.begin() as tx:
+        segments.save(tx.segments, "close", "Close by", "country = GB", NOW)
+        segments.remove(tx.segments, "close")
+        with pytest.raises(NotFound):
+            segments.get(tx.segments, "close")

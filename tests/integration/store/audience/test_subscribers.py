@@ -1,0 +1,176 @@
+"""Subscribers and their memberships in the database."""
+
+from pathlib import Path
+
+import pytest
+
+from mailer.audience import subscribers
+from mailer.audience.rows import Row
+from mailer.audience.subscribers import MembershipState, Person
+from mailer.errors import InputError, NotFound, Refused
+from mailer.intake import table
+from mailer.store import Store
+from mailer.store.audience.subscribers import EXPORT_BATCH
+from tests.integration import office
+from tests.integration.office import DAY, HOUR, NOW
+
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.mailing_list(tx, "press")
+    return store
+
+
+def test_a_person_comes_back_as_they_went(ready: Store) -> None:
+    person = Person(ANA, "Ana Ní Bhriain", "fr", "GB", "Europe/London", ("donor", "trustee"))
+    with ready.begin() as tx:
+        made = office.person(
+            tx,
+            ANA,
+            "health",
+            name="Ana  Ní Bhriain ",
+            language="FR",
+            country="gb",
+            time_zone="Europe/London",
+            tags=("trustee", "donor", "donor"),
+        )
+    with ready.read() as tx:
+        kept = subscribers.get(tx.subscribers, ANA)
+    assert kept == made
+    assert kept.person == person
+
+
+def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", name="Ana", tags=("donor",))
+        office.person(tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",))
+        kept = subscribers.get(tx.subscribers, ANA)
+        (membership,) = tx.subscribers.memberships(kept)
+    assert kept.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
+    assert membership.topics == ("climate", "housing")
+    assert membership.joined_at == NOW
+
+
+def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health")
+        office.person(tx, ANA, "climate", to="press")
+        office.leave(tx, ANA, to="press", now=NOW + HOUR)
+        news, press = tx.subscribers.memberships(subscribers.get(tx.subscribers, ANA))
+    assert (news.state, news.topics) == (MembershipState.ACTIVE, ("health",))
+    assert (press.state, press.topics) == (MembershipState.UNSUBSCRIBED, ("climate",))
+    assert press.left_at == NOW + HOUR
+
+
+def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA)
+        office.leave(tx, ANA)
+        office.leave(tx, ANA, now=NOW + DAY)
+        ana = subscribers.get(tx.subscribers, ANA)
+        (left,) = tx.subscribers.memberships(ana)
+        assert left.left_at == NOW, "leaving twice is leaving once"
+        with pytest.raises(Refused, match="left the list 'news'"):
+            office.person(tx, ANA)
+        _, back = subscribers.subscribe(
+            tx.subscribers, Person(ANA), office.the_list(tx), (), NOW + DAY, rejoin=True
+        )
+        assert (back.state, back.left_at) == (MembershipState.ACTIVE, None)
+        assert tx.subscribers.memberships(ana) == [back]
+
+
+def test_an_active_member_is_not_made_pending_again(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA)
+        ana = office.person(tx, ANA, state=MembershipState.PENDING)
+        (membership,) = tx.subscribers.memberships(ana)
+    assert membership.state is MembershipState.ACTIVE
+
+
+def test_one_who_is_not_on_a_list_cannot_leave_it(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA)
+        with pytest.raises(NotFound, match="not on the list 'press'"):
+            office.leave(tx, ANA, to="press")
+
+
+def test_editing_a_person(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, name="Ana", tags=("donor",))
+        office.person(tx, "bo@example.org")
+        edited, changed = subscribers.edit(
+            tx.subscribers, ANA, {"address": "ana@EXAMPLE.net", "tags": ("vip",)}
+        )
+        assert changed
+        assert subscribers.get(tx.subscribers, "ana@example.net") == edited
+        assert edited.person.tags == ("vip",)
+        with pytest.raises(NotFound):
+            subscribers.get(tx.subscribers, ANA)
+        with pytest.raises(InputError, match="is a subscriber already"):
+            subscribers.edit(tx.subscribers, "bo@example.org", {"address": "ana@example.net"})
+        assert subscribers.edit(tx.subscribers, "ana@example.net", {"name": "Ana"}) == (
+            edited,
+            False,
+        )
+
+
+def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", tags=("donor",))
+        subscribers.remove(tx.subscribers, ANA)
+        assert list(tx.subscribers.each()) == []
+        with pytest.raises(NotFound):
+            subscribers.get(tx.subscribers, ANA)
+
+
+def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
+    count = EXPORT_BATCH + 3
+    with ready.begin() as tx:
+        people = [
+            Row(n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (office.TOPICS[n % 4],))
+            for n in range(count)
+        ]
+        tx.rows.bring_in(people, office.the_list(tx), "test", NOW)
+        office.person(tx, "alone@example.org", to="press")
+    with ready.read() as tx:
+        everyone = list(tx.subscribers.each())
+        readers = list(tx.subscribers.each(office.the_list(tx)))
+    assert len({one.address for one, _ in everyone}) == len(everyone) == count + 1
+    assert all(membership is None for _, membership in everyone)
+    assert len(readers) == count
+    for one, membership in readers:
+        number = int(one.address[1:].partition("@")[0])
+        assert one.person.tags == (f"t{number % 3}",)
+        assert membership is not None
+        assert membership.topics == (office.TOPICS[number % 4],)
+
+
+def test_an_empty_list_has_nobody(ready: Store) -> None:
+    with ready.read() as tx:
+        assert list(tx.subscribers.each(office.the_list(tx))) == []
+
+
+def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB")
+        office.person(tx, "bo@bücher.example", name="船 𝒻", language="zh", tags=("a b", "c"))
+        office.person(tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY)
+        before = list(tx.subscribers.each(office.the_list(tx)))
+        file = tmp_path / "people.csv"
+        with file.open("w", encoding="utf-8") as out:
+            assert table.write(before, out) == 3
+        for one, _ in before:
+            subscribers.remove(tx.subscribers, one.address)
+        (batch,) = table.batches(file, {}, frozenset(office.TOPICS))
+        assert batch.refused == ()
+        results = tx.rows.bring_in(batch.rows, office.the_list(tx), "back", NOW)
+        assert {one.outcome.value for one in results} == {"added"}
+        after = list(tx.subscribers.each(office.the_list(tx)))
+    assert [(one.person, kept) for one, kept in after] == [
+        (one.person, kept) for one, kept in before
+    ]

@@ -1,0 +1,69 @@
+"""One spelling for each address, and one on the wire."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.audience import addresses
+from mailer.errors import InputError
+from tests.unit.samples import texts
+
+
+@given(st.emails())
+def test_an_address_is_settled_by_one_pass_and_goes_over_the_wire(address: str) -> None:
+    try:
+        normal = addresses.normalise(address)
+    except InputError:
+        return  # a reserved domain
+    assert addresses.normalise(normal) == normal
+    assert addresses.normalise(f"  {normal}\n") == normal
+    local, _, domain = addresses.wire(normal).rpartition("@")
+    assert local == address.rpartition("@")[0]
+    assert domain.isascii()
+    assert domain == addresses.domain_of(normal)
+
+
+@given(texts())
+def test_any_text_is_an_address_of_one_line_or_refused(text: str) -> None:
+    try:
+        normal = addresses.normalise(text)
+    except InputError:
+        return
+    assert normal.isprintable()
+    assert not set(normal) & set(' <>",;:()[]\\')
+
+
+@pytest.mark.parametrize(
+    ("written", "normal", "wire"),
+    [
+        ("Ana@EXAMPLE.org", "Ana@example.org", "Ana@example.org"),
+        ("a+b@example.org", "a+b@example.org", "a+b@example.org"),
+        ("ana@BÜCHER.example", "ana@bücher.example", "ana@xn--bcher-kva.example"),
+        ("ana@xn--bcher-kva.example", "ana@bücher.example", "ana@xn--bcher-kva.example"),
+        ("josé@example.org", "josé@example.org", "josé@example.org"),
+        ("ana@probe.test", "ana@probe.test", "ana@probe.test"),
+    ],
+)
+def test_the_domains_case_and_script_do_not_matter(written: str, normal: str, wire: str) -> None:
+    assert addresses.normalise(written) == normal
+    assert addresses.wire(normal) == wire
+
+
+def test_the_local_parts_case_is_the_receiving_hosts_business() -> None:
+    assert addresses.normalise("Ana@example.org") != addresses.normalise("ana@example.org")
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "", "ana", "@example.org", "ana@", "ana@@example.org", "ana@example", "a b@example.org",
+        "ana@exa mple.org", "ana@-example.org", "ana@example..org", ".ana@example.org",
+        "ana@example.org\nBcc: all@example.org", "Ana <ana@example.org>", "ana@example.org,bo@b.org",
+        "ana@[127.0.0.1]", "ana@" + "a." * 130 + "org", "ana\0@example.org",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
+    with pytest.raises(InputError, match="is not a mail address") as caught:
+        addresses.normalise(bad, "column 2")
+    assert caught.value.where == "column 2"
+    assert caught.value.hint == "write it as name@example.org"

@@ -1,0 +1,275 @@
+"""A filter is a closed tree; what is written is what is read."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer import languages
+from mailer.audience import segments
+from mailer.audience.lists import MailingList
+from mailer.audience.segments import (
+    DEPTH,
+    All,
+    Among,
+    AnyOf,
+    Field,
+    Filter,
+    Joined,
+    Member,
+    Not,
+    Segment,
+    from_plain,
+    parse,
+    text,
+    to_plain,
+)
+from mailer.errors import InputError, NotFound
+from tests.unit.samples import NOW
+
+GB = Among(Field.COUNTRY, ("GB",))
+HEALTH = Among(Field.TOPIC, ("health",))
+
+words = st.one_of(
+    st.sampled_from(["and", "OR", "not", "In", "joined", "before", "topic", "=", "!=", "(", ",", " ",
+                     "two words", "a,b", "a=b", "(x)", "été", "移民", "-", "'"]),
+    st.text(st.characters(exclude_characters='"', codec="utf-8"), min_size=1, max_size=12),
+).filter(str.isprintable)  # fmt: skip
+
+values = {
+    Field.TOPIC: words,
+    Field.TAG: words,
+    Field.LANGUAGE: st.sampled_from([*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]),
+    Field.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
+}
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Among:
+    field = draw(st.sampled_from(Field))
+    found = draw(st.lists(values[field], min_size=1, max_size=4, unique=True))
+    return Among(field, tuple(found))
+
+
+def trees() -> st.SearchStrategy[Filter]:
+    """Trees that can be written: a group has two terms or more."""
+    leaves = st.one_of(comparisons(), st.builds(Joined, st.booleans(), st.dates()))
+
+    def several(inner: st.SearchStrategy[Filter]) -> st.SearchStrategy[tuple[Filter, ...]]:
+        return st.lists(inner, min_size=2, max_size=4).map(tuple)
+
+    return st.recursive(
+        leaves,
+        lambda inner: st.one_of(
+            st.builds(Not, inner), st.builds(All, several(inner)), st.builds(AnyOf, several(inner))
+        ),
+        max_leaves=12,
+    )
+
+
+@given(trees())
+def test_what_is_written_is_what_is_read(tree: Filter) -> None:
+    assert parse(text(tree)) == tree
+
+
+@given(trees())
+def test_a_tree_survives_being_kept_as_json(tree: Filter) -> None:
+    assert from_plain(json.loads(json.dumps(to_plain(tree)))) == tree
+
+
+@given(st.text(max_size=60))
+def test_any_text_is_a_filter_or_refused_with_its_column(line: str) -> None:
+    try:
+        tree = parse(line)
+    except InputError as error:
+        assert error.where.startswith("filter, column ")
+        assert 1 <= int(error.where.rpartition(" ")[2]) <= len(line) + 1
+    else:
+        assert parse(text(tree)) == tree
+
+
+pieces = st.lists(
+    st.sampled_from(["topic", "country", "joined", "before", "=", "!=", "in", "not", "(", ")", ",",
+                     "and", "or", "GB", "2026-01-01", '"a b"', '"']),
+    max_size=14,
+).map(" ".join)  # fmt: skip
+
+
+@given(pieces)
+def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
+    try:
+        tree = parse(line)
+    except InputError:
+        return
+    assert parse(text(tree)) == tree
+
+
+@pytest.mark.parametrize(
+    ("line", "tree"),
+    [
+        ("", All(())),
+        ("   ", All(())),
+        ("country = GB", GB),
+        ("country = gb", GB),
+        ('COUNTRY = "gb"', GB),
+        ("country in (GB)", GB),
+        ("country in (gb, FR, GB)", Among(Field.COUNTRY, ("GB", "FR"))),
+        ("country != GB", Not(GB)),
+        ("country not in (GB)", Not(GB)),
+        ("not country = GB", Not(GB)),
+        ("NOT not country=GB", Not(Not(GB))),
+        ("language = PT-br", Among(Field.LANGUAGE, ("pt-BR",))),
+        ('tag = "two words"', Among(Field.TAG, ("two words",))),
+        ("tag = in", Among(Field.TAG, ("in",))),
+        ("joined before 2026-01-01", Joined(True, date(2026, 1, 1))),
+        ("joined AFTER 2026-01-01", Joined(False, date(2026, 1, 1))),
+        ("country = GB and topic = health", All((GB, HEALTH))),
+        ("country = GB or topic = health", AnyOf((GB, HEALTH))),
+        ("(((country = GB)))", GB),
+        (
+            "country = GB or topic = health and country = GB",
+            AnyOf((GB, All((HEALTH, GB)))),
+        ),
+        (
+            "(country = GB or topic = health) and country = GB",
+            All((AnyOf((GB, HEALTH)), GB)),
+        ),
+        ("not country = GB and topic = health", All((Not(GB), HEALTH))),
+    ],
+)
+def test_a_line_reads_as_its_grammar_says(line: str, tree: Filter) -> None:
+    assert parse(line) == tree
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "what"),
+    [
+        ("county = GB", 1, "was expected"),
+        ("country", 8, "'in' or '=' or '!=' was expected"),
+        ("country GB", 9, "'in' or '=' or '!=' was expected"),
+        ("country =", 10, "a value was expected"),
+        ("country = = GB", 11, "a value was expected"),
+        ("country = XX", 11, "'XX' is not a country code"),
+        ("country in (GB, XX)", 17, "'XX' is not a country code"),
+        ("country in GB", 12, "'(' was expected"),
+        ("country in ()", 13, "a value was expected"),
+        ("country in (GB", 15, "')' was expected"),
+        ("country not = GB", 13, "'in' was expected"),
+        ("language = english", 12, "'english' is not a language tag"),
+        ('tag = ""', 7, "can't be empty"),
+        ('tag = "a\tb"', 7, "control characters"),
+        ('tag = "open', 7, "this can't be read"),
+        ("tag = a and", 12, "was expected"),
+        ("tag = a tag = b", 9, "'and' or 'or' was expected"),
+        ("(tag = a", 9, "')' was expected"),
+        ("tag = a)", 8, "'and' or 'or' was expected"),
+        ("()", 2, "was expected"),
+        ("joined before yesterday", 15, "a date such as 2026-12-18 was expected"),
+        ("joined before 2026-02-30", 15, "a date such as 2026-12-18 was expected"),
+        ("joined = 2026-01-01", 8, "'before' or 'after' was expected"),
+        ("tag ! a", 5, "this can't be read"),
+        ('"tag" = a', 1, "was expected"),
+    ],
+)
+def test_an_error_names_the_column(line: str, column: int, what: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(line)
+    assert what in caught.value.what
+    assert caught.value.where == f"filter, column {column}"
+    assert caught.value.hint.startswith("write it as: ")
+
+
+def test_a_filter_may_nest_and_not_without_end() -> None:
+    assert parse("(" * DEPTH + "tag = a" + ")" * DEPTH) == Among(Field.TAG, ("a",))
+    for deep in ("(" * 5000 + "tag = a", "not " * 5000 + "tag = a"):
+        with pytest.raises(InputError, match="nests deeper than 50"):
+            parse(deep)
+
+
+def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
+    with pytest.raises(ValueError, match="not a segment's tree"):
+        from_plain({"sql": "1=1"})
+
+
+# ---- saved segments ---------------------------------------------------------------------------
+
+
+class Cabinet:
+    """Segments in memory; the topics are health and diaspora."""
+
+    def __init__(self, **uses: int) -> None:
+        self.kept: dict[str, Segment] = {}
+        self.uses = uses
+
+    def segments(self) -> list[Segment]:
+        return list(self.kept.values())
+
+    def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment:
+        self.kept[slug] = Segment(len(self.kept) + 1, slug, name, tree, now)
+        return self.kept[slug]
+
+    def remove_segment(self, segment: Segment) -> None:
+        del self.kept[segment.slug]
+
+    def count_members(self, mailing_list: MailingList, tree: Filter) -> int:
+        return 0
+
+    def sample_members(self, mailing_list: MailingList, tree: Filter, limit: int) -> list[Member]:
+        return []
+
+    def segment_uses(self, segment: Segment) -> Mapping[str, int]:
+        return self.uses
+
+    def topic_slugs(self) -> frozenset[str]:
+        return frozenset({"health", "diaspora"})
+
+
+def test_a_segment_is_saved_replaced_found_and_removed() -> None:
+    cabinet = Cabinet(digests=0)
+    segments.save(cabinet, "britain", "In Britain", "country = GB", NOW)
+    assert segments.get(cabinet, "britain").filter == GB
+    segments.save(cabinet, "britain", " In  Britain ", "country != GB", NOW)
+    assert segments.get(cabinet, "britain").filter == Not(GB)
+    assert segments.get(cabinet, "britain").name == "In Britain"
+    segments.remove(cabinet, "britain")
+    with pytest.raises(NotFound, match="there is no segment 'britain'"):
+        segments.get(cabinet, "britain")
+
+
+@pytest.mark.parametrize(
+    ("slug", "name", "line", "says"),
+    [
+        ("Britain", "B", "country = GB", "can't name a segment"),
+        ("britain\n", "B", "country = GB", "can't name a segment"),
+        ("britain", " ", "country = GB", "name: it is empty"),
+        ("britain", "B", "topic = helth", "there is no topic 'helth'"),
+        ("britain", "B", "not (topic in (health, helth) or tag = x)", "there is no topic 'helth'"),
+        ("britain", "B", "country", "filter, column 8"),
+    ],
+)
+def test_a_segment_that_can_not_be_is_not_saved(
+    slug: str, name: str, line: str, says: str
+) -> None:
+    cabinet = Cabinet()
+    with pytest.raises(InputError, match=says.replace("(", r"\(")):
+        segments.save(cabinet, slug, name, line, NOW)
+    assert cabinet.segments() == []
+
+
+def test_a_segment_in_use_stays() -> None:
+    cabinet = Cabinet(digests=2, editions=0)
+    segments.save(cabinet, "britain", "B", "country = GB", NOW)
+    with pytest.raises(InputError, match="the segment 'britain' is used by 2 digests"):
+        segments.remove(cabinet, "britain")
+    assert cabinet.segments()
+
+
+def test_fields_are_the_ones_that_the_docstring_names() -> None:
+    assert segments.__doc__
+    places: Sequence[int] = [segments.__doc__.find(field) for field in Field]
+    assert all(place > 0 for place in places)
+    assert all(one != other for one, other in pairwise(places))

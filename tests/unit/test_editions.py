@@ -1,0 +1,361 @@
+"""An edition goes where the table lets it, and what is sent is what was approved."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer import editions
+from mailer.audience.segments import All, Filter, parse
+from mailer.editions import (
+    MOST_STORIES,
+    OPEN,
+    TRANSITIONS,
+    Approval,
+    Body,
+    Edition,
+    EditionState,
+    Event,
+    InDoubt,
+    Manuscript,
+    NewEdition,
+)
+from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound
+from tests.unit.samples import DAY, NOW, edition, mailing_list
+
+S = EditionState
+FINAL = {S.SENT, S.CANCELLED, S.SKIPPED}
+BODY = Body("en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1)
+SENDER = "news@example.org"
+HASH = "0123456789abcdef" * 4
+
+
+class Press:
+    """One edition, in memory; queued stories are a to f."""
+
+    def __init__(self, kept: Edition, *, tree: Filter | None = None) -> None:
+        self.kept = kept
+        self.tree = tree or All(())
+        self.frozen = [BODY]
+        self.released: list[str] = []
+        self.reserved: list[str] = []
+        self.said: list[Event] = []
+
+    def find(self, edition_id: int) -> Edition | None:
+        return self.kept if self.kept.id == edition_id else None
+
+    def recent(self, states: Sequence[EditionState], limit: int) -> list[Edition]:
+        return [self.kept] if self.kept.state in states else []
+
+    def create(self, new: NewEdition, now: datetime) -> Edition:
+        fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
+        self.kept = edition(**fields | {"opening": new.opening or {}, "created_at": now})
+        return self.kept
+
+    def change(self, edition: Edition, changed: Edition) -> Edition:
+        self.kept = changed
+        return changed
+
+    def set_state(
+        self,
+        edition: Edition,
+        state: EditionState,
+        now: datetime,
+        *,
+        reason: str = "",
+        actor: str = "",
+    ) -> Edition:
+        self.said.append(Event(now, state.value, actor, reason))
+        approval = edition.approval if state not in {S.DRAFT} else None
+        self.kept = replace(edition, state=state, reason=reason, approval=approval)
+        return self.kept
+
+    def manuscript(self, edition: Edition) -> Manuscript:
+        return Manuscript(edition, (), (), mailing_list(), self.tree, ("en",))
+
+    def bodies(self, edition: Edition) -> list[Body]:
+        return self.frozen
+
+    def freeze(
+        self, edition: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
+    ) -> Edition:
+        self.frozen = list(bodies)
+        self.kept = replace(edition, stories=tuple(order), content_hash=content_hash)
+        return self.kept
+
+    def approve(self, edition: Edition, approval: Approval) -> Edition:
+        self.kept = replace(edition, approval=approval)
+        return self.kept
+
+    def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
+        self.released += slugs
+
+    def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
+        self.reserved += slugs
+
+    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]:
+        return frozenset(slug for slug in slugs if len(slug) == 1 or slug.startswith("s"))
+
+    def events(self, edition: Edition) -> list[Event]:
+        return self.said
+
+
+def frozen(**fields: Any) -> Press:
+    """A draft whose hash is that of what is frozen."""
+    press = Press(edition(**fields))
+    hashed = editions.content_hash(press.manuscript(press.kept), SENDER, press.frozen)
+    press.kept = replace(press.kept, content_hash=hashed)
+    return press
+
+
+# ---- states -----------------------------------------------------------------------------------
+
+WAYS = {
+    (S.DRAFT, S.APPROVED),
+    (S.DRAFT, S.CANCELLED),
+    (S.HELD, S.DRAFT),
+    (S.HELD, S.CANCELLED),
+    (S.APPROVED, S.DRAFT),
+    (S.APPROVED, S.SENDING),
+    (S.APPROVED, S.CANCELLED),
+    (S.SENDING, S.PAUSED),
+    (S.SENDING, S.SENT),
+    (S.SENDING, S.CANCELLED),
+    (S.PAUSED, S.SENDING),
+    (S.PAUSED, S.CANCELLED),
+}
+
+
+@pytest.mark.parametrize("before", S)
+@pytest.mark.parametrize("after", S)
+def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> None:
+    if (before, after) in WAYS:
+        editions.check_transition(edition(state=before), after)
+    else:
+        with pytest.raises(BadTransition, match=f"is {before}, which can't become {after}"):
+            editions.check_transition(edition(state=before), after)
+
+
+def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
+    assert set(TRANSITIONS) == set(S)
+    assert {state for state, ways in TRANSITIONS.items() if not ways} == FINAL
+
+
+def test_every_state_that_is_not_final_can_be_cancelled() -> None:
+    assert {state for state, ways in TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - FINAL
+
+
+def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
+    for state in {S.SENDING, S.PAUSED, *FINAL}:
+        assert not TRANSITIONS[state] & set(OPEN)
+
+
+# ---- making and arranging ---------------------------------------------------------------------
+
+
+def new(**fields: Any) -> NewEdition:
+    return replace(NewEdition(name="Statement", list="press", stories=("a",)), **fields)
+
+
+def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
+    made = editions.create(Press(edition()), new(name=" A  statement ", language="EN-gb"), NOW)
+    assert (made.name, made.language, made.state) == ("A statement", "en-GB", S.DRAFT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"stories": ()}, "an edition needs a story"),
+        ({"stories": ("a", "b", "a")}, "a story is named twice"),
+        ({"stories": tuple(f"s{n}" for n in range(63))}, "63 stories are more than 62"),
+        ({"stories": ("a", "unknown")}, "there is no queued story 'unknown'"),
+        ({"name": " "}, "name: it is empty"),
+        ({"name": "a\x1bb"}, "name: it holds control characters"),
+        ({"subject": "a\x1bb"}, "subject: it holds control characters"),
+        ({"language": "english"}, "not a language tag"),
+    ],
+)
+def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        editions.create(Press(edition()), new(**fields), NOW)
+
+
+def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
+    assert (1 << MOST_STORIES) - 1 < 2**63
+    slugs = tuple(f"s{number}" for number in range(MOST_STORIES))
+    assert editions.create(Press(edition()), new(stories=slugs), NOW).stories == slugs
+
+
+def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
+    press = Press(edition(stories=("a", "b", "c")))
+    arranged = editions.arrange(press, press.kept, ["c", "d", "a"], NOW)
+    assert arranged.stories == ("c", "d", "a")
+    assert (press.released, press.reserved) == (["b"], ["d"])
+
+
+@given(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1), st.data())
+def test_named_stories_come_first_and_the_others_keep_their_order(
+    there: list[str], data: st.DataObject
+) -> None:
+    named = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
+    ordered = editions.order_first(edition(stories=tuple(there)), named)
+    assert list(ordered[: len(named)]) == named
+    assert list(ordered[len(named) :]) == [slug for slug in there if slug not in named]
+
+
+def test_a_story_that_is_not_there_can_not_come_first() -> None:
+    with pytest.raises(InputError, match="edition 7 has no story 'z'; it has a, b"):
+        editions.order_first(edition(stories=("a", "b")), ["z"])
+
+
+@pytest.mark.parametrize("state", OPEN)
+def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
+    press = Press(edition(state=state))
+    changes = {"subject": " New  words ", "in_doubt": InDoubt.HOLD, "opening": {"FR": "Salut"}}
+    edited = editions.edit(press, press.kept, changes, NOW, actor="ana")
+    assert edited.state is S.DRAFT
+    assert (edited.subject, edited.in_doubt) == ("New words", InDoubt.HOLD)
+    assert edited.opening == {"fr": "Salut"}
+    if state is not S.DRAFT:
+        assert press.said == [Event(NOW, "draft", "ana", "in_doubt, opening, subject edited")]
+
+
+@pytest.mark.parametrize("state", set(S) - set(OPEN))
+def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
+    press = Press(edition(state=state))
+    with pytest.raises(BadTransition):
+        editions.edit(press, press.kept, {"name": "Other"}, NOW)
+    with pytest.raises(BadTransition):
+        editions.arrange(press, press.kept, ["a"], NOW)
+    assert press.kept == edition(state=state)
+
+
+def test_an_opening_taken_away_is_gone() -> None:
+    press = Press(edition(opening={"en": "Hello"}))
+    assert editions.edit(press, press.kept, {"opening": {"en": ""}}, NOW).opening == {}
+
+
+# ---- approving --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seen", ["", HASH, HASH[:8], HASH[:12].upper()])
+def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
+    press = Press(edition(content_hash=HASH))
+    done = editions.approve(press, press.kept, " ana ", NOW, comment="fine", seen=seen)
+    assert done.state is S.APPROVED
+    assert done.approval == Approval("ana", NOW, HASH, "fine")
+
+
+@pytest.mark.parametrize("seen", ["f" * 64, HASH[:7], HASH[1:20], HASH + "0"])
+def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
+    press = Press(edition(content_hash=HASH))
+    with pytest.raises(ApprovalVoid, match="edition 7 is now 0123456789ab, not"):
+        editions.approve(press, press.kept, "ana", NOW, seen=seen)
+    assert press.kept.state is S.DRAFT
+
+
+@pytest.mark.parametrize("state", set(S) - {S.DRAFT})
+def test_only_a_draft_is_approved(state: S) -> None:
+    press = Press(edition(state=state, content_hash=HASH))
+    with pytest.raises(BadTransition):
+        editions.approve(press, press.kept, "ana", NOW)
+    assert press.kept.approval is None
+
+
+def test_an_approval_has_a_name() -> None:
+    press = Press(edition(content_hash=HASH))
+    with pytest.raises(InputError, match="approver: it is empty"):
+        editions.approve(press, press.kept, " ", NOW)
+    assert press.kept.state is S.DRAFT
+
+
+def test_an_approval_holds_while_nothing_changes() -> None:
+    press = frozen()
+    approved = editions.approve(press, press.kept, "ana", NOW)
+    editions.check_approval(press, approved, SENDER)
+
+
+@pytest.mark.parametrize("part", ["subject", "text", "html", "language", "marker", "stories"])
+def test_any_change_to_a_frozen_body_voids_the_approval(part: str) -> None:
+    press = frozen()
+    approved = editions.approve(press, press.kept, "ana", NOW)
+    other: Any = 3 if part == "stories" else "other"
+    press.frozen = [replace(BODY, **{part: other})]
+    with pytest.raises(ApprovalVoid, match="edition 7 was approved as"):
+        editions.check_approval(press, approved, SENDER)
+
+
+def test_a_change_of_audience_or_sender_voids_the_approval() -> None:
+    press = frozen()
+    approved = editions.approve(press, press.kept, "ana", NOW)
+    with pytest.raises(ApprovalVoid):
+        editions.check_approval(press, approved, "other@example.org")
+    press.tree = parse("country = GB")
+    with pytest.raises(ApprovalVoid):
+        editions.check_approval(press, approved, SENDER)
+
+
+def test_an_approval_does_not_pass_to_another_edition() -> None:
+    press = frozen()
+    other = press.manuscript(replace(press.kept, uid="another"))
+    assert editions.content_hash(other, SENDER, [BODY]) != press.kept.content_hash
+
+
+def test_a_hash_does_not_depend_on_the_order_of_languages() -> None:
+    press = frozen()
+    page = press.manuscript(press.kept)
+    french = replace(BODY, language="fr")
+    one = editions.content_hash(page, SENDER, [BODY, french])
+    assert one == editions.content_hash(page, SENDER, [french, BODY])
+
+
+def test_what_was_never_approved_may_not_go() -> None:
+    press = frozen()
+    with pytest.raises(ApprovalVoid, match=r"is draft, not approved; approve it with"):
+        editions.check_approval(press, press.kept, SENDER)
+
+
+# ---- stopping ---------------------------------------------------------------------------------
+
+
+def test_an_edition_is_paused_and_resumed() -> None:
+    press = Press(edition(state=S.SENDING))
+    paused = editions.pause(press, press.kept, NOW, reason="a typo", actor="ana")
+    assert (paused.state, paused.reason) == (S.PAUSED, "a typo")
+    assert editions.resume(press, paused, NOW).state is S.SENDING
+
+
+@pytest.mark.parametrize("state", set(S) - {S.PAUSED})
+def test_only_what_is_paused_is_resumed(state: S) -> None:
+    with pytest.raises(BadTransition, match=f"edition 7 is {state}"):
+        editions.resume(Press(edition()), edition(state=state), NOW)
+
+
+def test_stories_of_an_edition_cancelled_unsent_go_back() -> None:
+    press = Press(edition(state=S.APPROVED, stories=("a", "b")))
+    assert editions.cancel(press, press.kept, NOW).state is S.CANCELLED
+    assert press.released == ["a", "b"]
+
+
+def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
+    press = Press(edition(state=S.SENDING, planned_at=NOW - DAY))
+    editions.cancel(press, press.kept, NOW)
+    assert press.released == []
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_what_is_over_can_not_be_cancelled(state: S) -> None:
+    press = Press(edition(state=state))
+    with pytest.raises(BadTransition):
+        editions.cancel(press, press.kept, NOW)
+    assert press.released == []
+
+
+def test_an_edition_is_found_by_its_number() -> None:
+    assert editions.get(Press(edition()), 7) == edition()
+    with pytest.raises(NotFound, match="there is no edition 8; see `mailer edition list`"):
+        editions.get(Press(edition()), 8)
