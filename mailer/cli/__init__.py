@@ -52,6 +52,7 @@ app.command("explain")(sending.explain)
 app.add_typer(database.app, name="database")
 app.command("demo")(local.demo)
 app.command("inbox")(local.inbox)
+app.command("catch")(local.catch)
 
 
 def _version(wanted: bool) -> None:

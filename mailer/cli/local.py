@@ -1,5 +1,7 @@
 """``mailer demo`` and ``mailer inbox``: seeing it work, on this machine only."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +73,31 @@ def inbox(
     media = folder.parent / "media"
     Output().note(f"caught mails on http://{host}:{port}/ (Ctrl-C ends)")
     serve_inbox(folder, media if media.is_dir() else None, host, port)
+
+
+def catch(
+    folder: Annotated[Path, typer.Argument(help="Where each message is kept as a file.")] = Path(
+        "mail"
+    ),
+    port: Annotated[int, typer.Option(min=0, max=65535)] = 2525,
+) -> None:
+    """Be a relay that delivers nothing: keep each message as a file, until Ctrl-C.
+
+    Point relay.host at 127.0.0.1, relay.port here and relay.tls at "none" to try things out.
+
+    Example: [bold]mailer catch mail --port 2525[/]"""
+    try:
+        from mailer.demo.catcher import Catcher
+    except ImportError as error:
+        raise _missing(error) from error
+    out = Output()
+    with Catcher(folder, port=port) as catcher:
+        out.note(f"keeping mail for 127.0.0.1:{catcher.port} in {folder}/ (Ctrl-C ends)")
+        ended = threading.Event()
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, lambda *_: ended.set())
+        ended.wait()
+    out.note(f"{catcher.count} messages kept in {folder}/; see `mailer inbox --folder {folder}`")
 
 
 def _missing(error: ImportError) -> ConfigError:

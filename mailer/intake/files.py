@@ -131,7 +131,7 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
         ) from None
     front = "\n".join(lines[1:last])
     try:
-        values = YAMLHandler().load(front) or {}
+        values = _yaml(front) or {}
     except yaml.YAMLError as error:
         spot = getattr(error, "problem_mark", None)
         line = spot.line + 2 if spot else 2
@@ -157,12 +157,18 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
     return values, "\n".join(lines[last + 1 :]).strip("\n"), places | {"body": last + 2}
 
 
+def _yaml(text: str) -> Any:
+    # not libyaml's loader, which python-frontmatter prefers: deep nesting overflows its C stack
+    # and kills the process (PyYAML 6.0)
+    return YAMLHandler().load(text, Loader=yaml.SafeLoader)
+
+
 def _unreadable(lines: list[str]) -> int:
     """The first line whose value YAML takes for a date or number and can't make one of. PyYAML's
     ValueError, unlike its own errors, doesn't say where."""
     for number, line in enumerate(lines):
         try:
-            YAMLHandler().load(line)
+            _yaml(line)
         except yaml.YAMLError:
             continue
         except (ValueError, RecursionError):
@@ -246,7 +252,9 @@ def _topics(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise InputError(f"{reprlib.repr(value)} is not a list of topics", hint="write [one, another]")
+        raise InputError(
+            f"{reprlib.repr(value)} is not a list of topics", hint="write [one, another]"
+        )
     return tuple(value)
 
 
@@ -254,7 +262,9 @@ def _image(value: Any) -> Image:
     if isinstance(value, str):
         value = {"url": value}
     if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
-        raise InputError(f"{reprlib.repr(value)} is not a picture", hint="give it url, alt and credit")
+        raise InputError(
+            f"{reprlib.repr(value)} is not a picture", hint="give it url, alt and credit"
+        )
     return Image(
         _line(value.get("url", "")), _line(value.get("alt", "")), _line(value.get("credit", ""))
     )

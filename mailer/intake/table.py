@@ -65,7 +65,14 @@ def _batches(
             "the file has no header", where=f"{path}, line 1", hint="begin with a line of names"
         )
     delimiter = max(",;\t", key=first.count)
-    header = [head.strip() for head in next(csv.reader([first], delimiter=delimiter))]
+    try:
+        header = [head.strip() for head in next(csv.reader([first], delimiter=delimiter))]
+    except csv.Error as error:
+        raise InputError(
+            f"its header is not CSV ({error})",
+            where=f"{path}, line 1",
+            hint="save the file as CSV, with line ends as on Windows or Unix",
+        ) from error
     try:
         columns = map_columns(header, mapping)
     except InputError as error:
@@ -89,9 +96,9 @@ def _batches(
             continue
         if any(field.strip() for field in fields):
             try:
-                rows.append(read(line, fields, columns, topics))
+                rows.append(read(line, [unsafe(field) for field in fields], columns, topics))
             except InputError as error:
-                address = fields[address_at].strip() if address_at < len(fields) else ""
+                address = unsafe(fields[address_at].strip()) if address_at < len(fields) else ""
                 why = f"{error.where}: {error.what}" if error.where else error.what
                 refused.append(RowResult(line, RowOutcome.REFUSED, address, why))
         if len(rows) + len(refused) >= size:
@@ -105,9 +112,18 @@ EXPORT_HEADER = (
 )  # fmt: skip
 
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
 def safe(value: str) -> str:
-    """`value` so that a spreadsheet takes it for text, not for a formula."""
-    return f"'{value}" if value[:1] in {"=", "+", "-", "@", "\t", "\r"} else value
+    """`value` so that a spreadsheet takes it for text, not for a formula: with an apostrophe
+    before it. :func:`unsafe` takes it away again."""
+    return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
+
+
+def unsafe(value: str) -> str:
+    """What :func:`safe` was given."""
+    return value[1:] if value[:1] == "'" and value.lstrip("'").startswith(_FORMULA) else value
 
 
 def write(
@@ -115,8 +131,8 @@ def write(
     out: TextIO,
     progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """People as CSV that :func:`batches` reads back; how many. Names and tags that a spreadsheet
-    would take for a formula get an apostrophe before them."""
+    """People as CSV that :func:`batches` reads back; how many. Addresses, names and tags that a
+    spreadsheet would take for a formula get an apostrophe before them."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     count = 0
@@ -124,7 +140,7 @@ def write(
         person = subscriber.person
         writer.writerow(
             [
-                person.address,
+                safe(person.address),
                 safe(person.name),
                 membership.language or person.language if membership else person.language,
                 person.country,

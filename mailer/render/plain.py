@@ -4,6 +4,8 @@ Paragraphs are wrapped, headings stand alone, lists and quotes are indented, and
 follows on a line of its own, so that no client breaks it.
 """
 
+import copy
+import re
 import textwrap
 from collections.abc import Iterator
 
@@ -13,7 +15,7 @@ from lxml.html import HtmlElement
 WIDTH = 72
 
 _BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "div", "hr",
-           "pre", "table", "tr", "figure", "figcaption", "dl", "dt", "dd"}  # fmt: skip
+           "pre", "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "dl", "dt", "dd"}  # fmt: skip
 
 
 def wrap(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
@@ -54,7 +56,7 @@ def _inline(element: HtmlElement) -> tuple[str, list[str]]:
     text = element.text or ""
     links: list[str] = []
     for child in element:
-        if not isinstance(child.tag, str) or child.tag in {"ul", "ol", "blockquote"}:
+        if not isinstance(child.tag, str):
             text += child.tail or ""
             continue
         if child.tag == "br":
@@ -65,6 +67,8 @@ def _inline(element: HtmlElement) -> tuple[str, list[str]]:
             inner, deeper = _inline(child)
             text += inner
             links += deeper
+            if child.tag in _BLOCKS:
+                text += " "
             target = child.get("href") or ""
             if child.tag == "a" and target and target.removeprefix("mailto:") != inner.strip():
                 links.append(target)
@@ -81,14 +85,17 @@ def _paragraph(element: HtmlElement, width: int, indent: str, first: str | None 
 
 
 def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
-    if (element.text or "").strip():
-        yield wrap(element.text or "", width, indent)
+    """What stands in `element`, block by block; what stands loose between blocks is a paragraph."""
+    loose = lxml_html.Element("p")
+    loose.text = element.text
     for child in element:
-        if not isinstance(child.tag, str):
+        if not isinstance(child.tag, str) or child.tag not in _BLOCKS:
+            loose.append(copy.deepcopy(child))
             continue
+        yield _paragraph(loose, width, indent)
+        loose = lxml_html.Element("p")
+        loose.text = child.tail
         match child.tag:
-            case "p" | "figcaption" | "dt" | "dd" | "tr":
-                yield _paragraph(child, width, indent)
             case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
                 text = " ".join(_inline(child)[0].split())
                 yield f"{indent}{text}\n{indent}{'-' * min(len(text), width - len(indent))}"
@@ -104,26 +111,17 @@ def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
                 yield from _blocks(child, width, indent)
             case _:
                 yield _paragraph(child, width, indent)
-        if (child.tail or "").strip():
-            yield wrap(child.tail or "", width, indent)
+    yield _paragraph(loose, width, indent)
 
 
 def _items(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
-    number = int(element.get("start") or 1)
+    start = element.get("start") or ""
+    number = int(start) if re.fullmatch(r"-?[0-9]{1,9}", start) else 1
     for item in element.iterchildren("li"):
         sign = f"{number}. " if element.tag == "ol" else "- "
         number += 1
         deeper = indent + " " * len(sign)
-        blocks = list(item.iterchildren(*_BLOCKS))
-        if blocks and not (item.text or "").strip():
-            inner = [block for block in _blocks(item, width, deeper) if block.strip()]
-            if inner:
-                inner[0] = indent + sign + inner[0][len(deeper) :]
+        inner = [block for block in _blocks(item, width, deeper) if block.strip()]
+        if inner:
+            inner[0] = indent + sign + inner[0][len(deeper) :]
             yield "\n".join(inner)
-        else:
-            yield _paragraph(item, width, deeper, indent + sign)
-            for nested in item.iterchildren("ul", "ol", "blockquote"):
-                if nested.tag == "blockquote":
-                    yield "\n\n".join(_blocks(nested, width, f"{deeper}> "))
-                else:
-                    yield from _items(nested, width, deeper)

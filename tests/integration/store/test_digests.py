@@ -148,9 +148,7 @@ def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
 def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
     with ready.begin() as tx:
         segments.save(tx.segments, "close", "Close by", "country = GB", NOW)
-        office.digest(
-            tx, segment="close", template="press-release", subject="Hello", language="fr"
-        )
+        office.digest(tx, segment="close", template="press-release", subject="Hello", language="fr")
         office.story(tx, "boats")
         made = assembled(tx)
     assert (made.digest, made.list, made.segment) == ("weekly", "news", "close")

@@ -73,7 +73,9 @@ def test_what_names_a_record_can_stand_in_a_list_id(slug: str) -> None:
     assert 1 <= len(slug) <= 60
 
 
-@pytest.mark.parametrize("slug", ["", "News", "news list", "news-", "-news", "a--b", "news\n", "né"])
+@pytest.mark.parametrize(
+    "slug", ["", "News", "news list", "news-", "-news", "a--b", "news\n", "né"]
+)
 def test_other_names_are_refused(slug: str) -> None:
     with pytest.raises(InputError, match="can't name a list"):
         lists.check_slug(slug, "list")

@@ -251,9 +251,7 @@ def test_a_segment_is_saved_replaced_found_and_removed() -> None:
         ("britain", "B", "country", "filter, column 8"),
     ],
 )
-def test_a_segment_that_can_not_be_is_not_saved(
-    slug: str, name: str, line: str, says: str
-) -> None:
+def test_a_segment_that_can_not_be_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
     cabinet = Cabinet()
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
         segments.save(cabinet, slug, name, line, NOW)

@@ -80,9 +80,7 @@ def test_a_list_counts_its_active_members(store: Store) -> None:
 def test_a_list_is_edited(store: Store) -> None:
     with store.begin() as tx:
         made = office.mailing_list(tx)
-        lists.edit_list(
-            tx.lists, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE}
-        )
+        lists.edit_list(tx.lists, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
         kept = office.the_list(tx)
     assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
 

@@ -62,8 +62,9 @@ def holds(tree: Filter, reader: Reader) -> bool:
 
 
 moments = st.builds(
-    lambda days, seconds: datetime.combine(FIRST, time(), UTC)
-    + timedelta(days=days, seconds=seconds),
+    lambda days, seconds: (
+        datetime.combine(FIRST, time(), UTC) + timedelta(days=days, seconds=seconds)
+    ),
     st.integers(-2, 2),
     st.sampled_from([0, 1, 43_200, 86_399]),
 )
@@ -93,9 +94,11 @@ tests = (
 )
 trees: st.SearchStrategy[Filter] = st.recursive(
     tests,
-    lambda inner: st.builds(Not, inner)
-    | st.lists(inner, max_size=3).map(lambda terms: All(tuple(terms)))
-    | st.lists(inner, min_size=1, max_size=3).map(lambda terms: AnyOf(tuple(terms))),
+    lambda inner: (
+        st.builds(Not, inner)
+        | st.lists(inner, max_size=3).map(lambda terms: All(tuple(terms)))
+        | st.lists(inner, min_size=1, max_size=3).map(lambda terms: AnyOf(tuple(terms)))
+    ),
     max_leaves=8,
 )
 
