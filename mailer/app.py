@@ -195,9 +195,9 @@ class Mailer:
             return progress, tx.outbox.report(edition)
 
     def cancel(self, tx: Transaction, edition: Edition, *, reason: str, actor: str) -> Edition:
-        """Cancel an edition and what of it is still queued."""
+        """Cancel an edition and what of it has not passed the gate."""
         cancelled = editions.cancel(tx.editions, edition, self.clock(), reason=reason, actor=actor)
-        tx.queue.cancel_queued(cancelled)
+        tx.queue.cancel_waiting(cancelled)
         return cancelled
 
     def close(self) -> None:

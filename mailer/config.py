@@ -259,8 +259,8 @@ def load(
 
     Without a file, the defaults and the environment serve. Raises ConfigError, which names the
     file and the setting."""
-    environ = os.environ if environ is None else environ
-    asked = config or (Path(environ["MAILER_CONFIG"]) if environ.get("MAILER_CONFIG") else None)
+    variables: Mapping[str, str] = os.environ if environ is None else environ
+    asked = config or (Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None)
     file = asked or CONFIG_FILE
     values: dict[str, Any] = {}
     if file.is_file():
@@ -284,7 +284,7 @@ def load(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            given = {name.lower(): value for name, value in environ.items()}
+            given = {name.lower(): value for name, value in variables.items()}
             env = EnvSettingsSource(settings_cls)
             env.env_vars = given
             return init_settings, env, InitSettingsSource(settings_cls, values)

@@ -302,19 +302,20 @@ class Stencil:
         self._subject = tuple(_cut(body.subject, body.marker))
         self._boundary = b"=_" + body.marker.encode()
         self._domain = addresses.domain_of(letterhead.sender_address)
+        self._from = mailbox("From", letterhead.sender_name, letterhead.sender_address)
+        if letterhead.reply_to:
+            self._from += mailbox("Reply-To", "", letterhead.reply_to)
         self._head = self._common_head()
         self.parts = lru_cache(maxsize=CACHED_MASKS)(self._parts)
 
     def _common_head(self) -> bytes:
         sheet = self.letterhead
-        lines = [mailbox("From", sheet.sender_name, sheet.sender_address)]
-        if sheet.reply_to:
-            lines.append(mailbox("Reply-To", "", sheet.reply_to))
         list_id = f"{sheet.list_slug}.{self._domain}".encode()
-        lines.append(angled("List-Id", sheet.list_name, list_id))
-        lines += [
+        lines = [
+            angled("List-Id", sheet.list_name, list_id),
             b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
             b"Precedence: bulk\r\n",
+            f"Content-Language: {self.body.language}\r\n".encode("ascii"),
             b"MIME-Version: 1.0\r\n",
             b'Content-Type: multipart/alternative;\r\n boundary="' + self._boundary + b'"\r\n',
         ]
@@ -409,6 +410,7 @@ class Stencil:
         subject = subject or unstructured("Subject", self.subject(recipient))
         unsubscribe = self.letterhead.unsubscribe_url(recipient)
         out = [
+            self._from,
             mailbox("To", recipient.name, recipient.address),
             subject,
             _date(int(now.timestamp())),

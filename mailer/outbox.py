@@ -154,7 +154,6 @@ class OutboxStore(Protocol):
     """What the verbs here need kept."""
 
     def standing(self, edition: Edition, address: str) -> Standing: ...
-    def report(self, edition: Edition) -> Report: ...
 
 
 class QueueStore(Protocol):
@@ -180,8 +179,6 @@ class Transaction(Protocol):
     def queue(self) -> QueueStore: ...
     @property
     def editions(self) -> EditionStore: ...
-    @property
-    def outbox(self) -> OutboxStore: ...
 
 
 class Store(Protocol):

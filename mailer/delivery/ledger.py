@@ -78,17 +78,17 @@ class Ledger:
             tx.queue.requeue_failed(ids)
 
     def give_back(self) -> int:
-        """Return what was claimed and never went out."""
+        """Return what was claimed and never went out. Of an edition that was cancelled meanwhile
+        nothing stays in the queue, what was deferred neither."""
         with self._store.begin() as tx:
-            return tx.queue.give_back(self.edition, self.owner)
+            back = tx.queue.give_back(self.edition, self.owner)
+            if editions.get(tx.editions, self.edition.id).state is EditionState.CANCELLED:
+                tx.queue.cancel_waiting(self.edition)
+            return back
 
     def seconds_held_by_others(self) -> float:
         with self._store.read() as tx:
             return tx.queue.seconds_held(self.edition)
-
-    def counts(self) -> dict[DeliveryState, int]:
-        with self._store.read() as tx:
-            return dict(tx.outbox.report(self.edition).states)
 
     def pause(self, reason: str, now: datetime) -> None:
         """Pause the edition, unless somebody has stopped it already."""

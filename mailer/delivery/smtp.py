@@ -8,7 +8,7 @@ that decides whether a message may have been taken.
 import smtplib
 import socket
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -116,15 +116,21 @@ class Connection:
                 code, said = self._smtp.docmd("DATA")
                 reply = judge(phase, code, _said(said))
             if reply.verdict is not Verdict.ACCEPTED:
-                if not reply.close:
-                    self._smtp.rset()
-                return reply
+                return reply if reply.close else self._reset(reply)
             phase = Phase.DOT
             return self._body(message)
         except smtplib.SMTPResponseException as error:
             return lost(phase, f"the relay answered no SMTP ({error.smtp_code})")
         except (OSError, smtplib.SMTPException, UnicodeError, ValueError) as error:
             return lost(phase, _why(error))
+
+    def _reset(self, reply: Reply) -> Reply:
+        """Reset the transaction; `reply` stands, even when the relay hangs up after it."""
+        try:
+            code, _ = self._smtp.rset()
+        except (OSError, smtplib.SMTPException):
+            return replace(reply, close=True)
+        return reply if code == 250 else replace(reply, close=True)
 
     def _body(self, message: bytes) -> Reply:
         stuffed = message.replace(b"\r\n.", b"\r\n..")

@@ -80,12 +80,22 @@ def read_all(
     out. A date without a time is that day's beginning in `time_zone`."""
     for path in find(paths):
         try:
-            values, body, lines = _split(path, _text(path))
-            zone = ZoneInfo(time_zone)
-            content = _content(path, values, body, lines, now, language, zone)
-            yield Found(path, content, values.get("published") is not None, lines=lines)
+            yield _found(path, now, language, ZoneInfo(time_zone))
         except MailerError as error:
             yield Found(path, None, error=error)
+
+
+def read(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
+    """The content of one file. Raises InputError with file and line."""
+    content = _found(path, now, language, ZoneInfo(time_zone)).content
+    assert content is not None
+    return content
+
+
+def _found(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Found:
+    values, body, lines = _split(path, _text(path))
+    content = _content(path, values, body, lines, now, language, zone)
+    return Found(path, content, values.get("published") is not None, lines=lines)
 
 
 def _text(path: Path) -> str:

@@ -3,6 +3,7 @@
 nh3 (ammonia) keeps a closed list of elements and attributes, and only https, http and mailto links.
 """
 
+import re
 from functools import lru_cache
 
 import nh3
@@ -25,6 +26,11 @@ ATTRIBUTES = {
 }
 
 SCHEMES = {"https", "http", "mailto"}
+
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|&#(?:x0*[01]?[0-9a-f]|0*[12]?[0-9]|0*3[01]);?(?![0-9a-f])",
+    re.I,
+)
 
 
 @lru_cache(maxsize=1)
@@ -56,5 +62,6 @@ def to_html(markdown: str) -> str:
 
 def sanitise(html: str) -> str:
     """`html` with only what :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES` allow.
-    Scripts and styles go with their content, other elements leave their text."""
-    return _cleaner().clean(html).strip()
+    Scripts and styles go with their content, other elements leave their text, and control
+    characters go: HTML may not hold them, and lxml refuses them."""
+    return _cleaner().clean(_CONTROL.sub("", html)).strip()

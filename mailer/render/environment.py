@@ -134,6 +134,19 @@ def render_line(env: jinja2.Environment, source: str, where: str, context: dict[
         raise _wrapped(error, where, env) from error
 
 
+_FAULTS = (
+    jinja2.TemplateError,
+    ComposeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)
+"""What a faulty template or its data raises; anything else is a bug, and let through."""
+
+
 def _wrapped(error: Exception, template: str, env: jinja2.Environment) -> Exception:
     if isinstance(error, jinja2.TemplateNotFound):
         return ComposeError(
@@ -144,7 +157,7 @@ def _wrapped(error: Exception, template: str, env: jinja2.Environment) -> Except
     if isinstance(error, jinja2.TemplateSyntaxError):
         place = f"{error.name or template}, line {error.lineno}"
         return ComposeError(f"{error.message}", where=place, hint="mend the template")
-    if not isinstance(error, jinja2.TemplateError | ComposeError | TypeError | ValueError):
+    if not isinstance(error, _FAULTS):
         return error
     lines = [
         frame

@@ -7,14 +7,14 @@ loses a lower-case doctype.
 
 import logging
 
-from premailer import Premailer
-
 from mailer.errors import ComposeError
 
 
 def inline(html: str, where: str) -> str:
     """`html` with its rules inlined, and kept in ``<style>`` for what can't be. Nothing is
     fetched. Raises ComposeError."""
+    from premailer import Premailer  # a fifth of a second that most commands can do without
+
     try:
         return str(
             Premailer(

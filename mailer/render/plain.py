@@ -14,8 +14,10 @@ from lxml.html import HtmlElement
 
 WIDTH = 72
 
-_BLOCKS = {"p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "div", "hr",
-           "pre", "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "dl", "dt", "dd"}  # fmt: skip
+_BLOCKS = {
+    "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "div", "hr", "pre",
+    "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "dl", "dt", "dd",
+}  # fmt: skip
 
 
 def wrap(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
@@ -85,7 +87,8 @@ def _paragraph(element: HtmlElement, width: int, indent: str, first: str | None 
 
 
 def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
-    """What stands in `element`, block by block; what stands loose between blocks is a paragraph."""
+    """What stands in `element`, block by block; what stands loose between blocks is a paragraph.
+    A block may come out empty."""
     loose = lxml_html.Element("p")
     loose.text = element.text
     for child in element:
@@ -102,7 +105,8 @@ def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
             case "ul" | "ol":
                 yield "\n".join(_items(child, width, indent))
             case "blockquote":
-                yield "\n\n".join(_blocks(child, width, f"{indent}> "))
+                quoted = _blocks(child, width, f"{indent}> ")
+                yield "\n\n".join(block for block in quoted if block.strip())
             case "hr":
                 yield f"{indent}* * *"
             case "pre":

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,11 @@ class Shell:
     folder: Path
     env: dict[str, str]
 
-    def __call__(self, *words: str, code: int = 0, **env: str) -> Done:
+    def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] | None = None) -> Done:
         done = subprocess.run(
             [sys.executable, "-W", "error", "-m", "mailer", *words],
             cwd=self.folder,
-            env=self.env | env,
+            env={**self.env, **(env or {})},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -56,9 +56,9 @@ def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topic
     office("edition", "approve", "1", "--hash", seen, "--by", "An Editor", "--comment", "good")
 
     with Catcher(tmp_path / "mail") as catcher:
-        office("send", "1", **relay(catcher))
+        office("send", "1", env=relay(catcher))
         assert catcher.count == 3
-        again = office("send", "1", code=5, **relay(catcher))
+        again = office("send", "1", code=5, env=relay(catcher))
         assert "sent" in again.err
         assert catcher.count == 3
 
@@ -105,15 +105,15 @@ def test_pause_stops_resume_goes_on_and_cancel_gives_unsent_stories_back(
 ) -> None:
     office("digest", "assemble", "weekly")
     office("edition", "approve", "1")
-    office("send", "1", code=1, MAILER_RELAY_PORT="9", MAILER_RELAY_TLS="none")
+    office("send", "1", code=1, env={"MAILER_RELAY_PORT": "9", "MAILER_RELAY_TLS": "none"})
     office("edition", "pause", "1", "--reason", "wrong picture")
     with Catcher(tmp_path / "mail") as catcher:
-        assert "wrong picture" in office("send", "1", code=5, **relay(catcher)).err
+        assert "wrong picture" in office("send", "1", code=5, env=relay(catcher)).err
         assert catcher.count == 0
         office("edition", "resume", "1")
         office("subscriber", "unsubscribe", "work@example.org", "--list", "news")
         office("suppression", "add", "fr@example.org")
-        office("send", "1", **relay(catcher))
+        office("send", "1", env=relay(catcher))
         assert catcher.count == 1
     states = office("edition", "report", "1", "--json").json["states"]
     assert (states["sent"], states["suppressed"]) == (1, 2)

@@ -68,8 +68,9 @@ def main() -> None:
         run(folder, "list", "add", "news", "--name", "News")
         for number, topic in enumerate(TOPICS):
             (folder / f"{topic}.md").write_text(
-                f"---\ntitle: A story on {topic}\ntopics: [{topic}]\npublished: 2026-01-0{number + 1}"
-                f"\nsummary: What is new on {topic}.\n---\nWhat is new on {topic}.\n"
+                f"---\ntitle: A story on {topic}\ntopics: [{topic}]\n"
+                f"published: 2026-01-0{number + 1}\nsummary: What is new on {topic}.\n"
+                f"---\nWhat is new on {topic}.\n"
             )
         run(folder, "article", "add", *(f"{topic}.md" for topic in TOPICS))
         run(folder, "digest", "add", "weekly", "--list", "news")
@@ -79,10 +80,7 @@ def main() -> None:
             folder, "subscriber", "import", "people.csv", "--list", "news", "--json"
         )
         added = json.loads(out)["added"]
-        rate = added / wall
-        print(
-            f"import  {added} added in {wall:.1f} s ({rate:.0f}/s), {cpu:.1f} s CPU, {memory:.0f} MB"
-        )
+        print(f"import  {added} added in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
 
         out, wall, cpu, memory = run(
             folder, "subscriber", "import", "people.csv", "--list", "news", "--json"

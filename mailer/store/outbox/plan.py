@@ -109,7 +109,11 @@ class Plans:
                 "next_attempt_at",
                 "updated_at",
             )
-            made = self._db.execute(insert(delivery).from_select(columns, chosen))
+            made = self._db.execute(
+                insert(delivery).from_select(columns, chosen),
+                # Without it SQLAlchemy 2.1 gives -1 for an INSERT on PostgreSQL.
+                execution_options={"preserve_rowcount": True},
+            )
         if excluded:
             self._db.execute(
                 insert(exclusion),

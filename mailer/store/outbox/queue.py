@@ -13,6 +13,7 @@ from sqlalchemy import (
     insert,
     literal,
     not_,
+    or_,
     select,
     update,
 )
@@ -29,6 +30,19 @@ from mailer.store.schema import (
     membership,
     suppression,
 )
+
+
+_on_list = (
+    select(literal(1))
+    .select_from(edition)
+    .join(membership, membership.c.list_id == edition.c.list_id)
+    .where(
+        edition.c.id == delivery.c.edition_id,
+        membership.c.subscriber_id == delivery.c.subscriber_id,
+        membership.c.state == MembershipState.ACTIVE.value,
+    )
+)
+_suppressed = select(literal(1)).where(suppression.c.address_key == delivery.c.address_key)
 
 
 class Queue:
@@ -84,17 +98,6 @@ class Queue:
 
         One statement asks for the owner and its lease, the edition's state, the membership and the
         suppression, so that nothing that is committed before can be overtaken."""
-        on_list = (
-            select(literal(1))
-            .select_from(edition)
-            .join(membership, membership.c.list_id == edition.c.list_id)
-            .where(
-                edition.c.id == delivery.c.edition_id,
-                edition.c.state == EditionState.SENDING.value,
-                membership.c.subscriber_id == delivery.c.subscriber_id,
-                membership.c.state == MembershipState.ACTIVE.value,
-            )
-        )
         passed = self._db.execute(
             update(delivery)
             .where(
@@ -102,14 +105,8 @@ class Queue:
                 delivery.c.state == DeliveryState.CLAIMED.value,
                 delivery.c.owner == owner,
                 delivery.c.lease_until > database_now(),
-                exists(on_list),
-                not_(
-                    exists(
-                        select(literal(1)).where(
-                            suppression.c.address_key == delivery.c.address_key
-                        )
-                    )
-                ),
+                exists(_on_list.where(edition.c.state == EditionState.SENDING.value)),
+                not_(exists(_suppressed)),
             )
             .values(
                 state=DeliveryState.ON_WIRE.value,
@@ -133,11 +130,15 @@ class Queue:
         )
         values: dict[str, Any] = {"owner": None, "lease_until": None, "updated_at": database_now()}
         if state is EditionState.SENDING:
-            expired = and_(here, delivery.c.lease_until <= database_now())
-            self._give_back(expired)
             values["state"] = DeliveryState.SUPPRESSED.value
             values["attempt"] = delivery.c.attempt - 1
-            self._db.execute(update(delivery).where(here).values(**values))
+            self._db.execute(
+                update(delivery)
+                .where(here, or_(not_(exists(_on_list)), exists(_suppressed)))
+                .values(**values)
+            )
+            # The lease had ended, or the edition was paused when the gate looked and goes on now.
+            self._give_back(here)
         elif state is EditionState.CANCELLED:
             values["state"] = DeliveryState.CANCELLED.value
             self._db.execute(update(delivery).where(here).values(**values))
@@ -273,22 +274,31 @@ class Queue:
         assert now is not None
         return max(float((last - now).total_seconds()), 0.001)
 
-    def cancel_queued(self, known: Edition) -> int:
-        """Cancel what has not been claimed; the gate refuses the rest."""
+    def cancel_waiting(self, known: Edition) -> int:
+        """Cancel what has not passed the gate, whoever has claimed it."""
         done = self._db.execute(
             update(delivery)
             .where(
                 delivery.c.edition_id == known.id,
-                delivery.c.state == DeliveryState.QUEUED.value,
+                delivery.c.state.in_((DeliveryState.QUEUED.value, DeliveryState.CLAIMED.value)),
             )
-            .values(state=DeliveryState.CANCELLED.value, updated_at=database_now())
+            .values(
+                state=DeliveryState.CANCELLED.value,
+                owner=None,
+                lease_until=None,
+                updated_at=database_now(),
+            )
         )
         return done.rowcount
 
     def undone(self, known: Edition) -> int:
-        """How many deliveries the edition still waits for."""
+        """How many deliveries the edition still waits for: rows in doubt too, where the rule is to
+        resend them."""
+        waited_for = [*UNDONE]
+        if known.in_doubt is InDoubt.RESEND:
+            waited_for.append(DeliveryState.IN_DOUBT)
         wanted = select(func.count()).where(
             delivery.c.edition_id == known.id,
-            delivery.c.state.in_([state.value for state in UNDONE]),
+            delivery.c.state.in_([state.value for state in waited_for]),
         )
         return int(self._db.scalar(wanted) or 0)

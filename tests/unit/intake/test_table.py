@@ -1,0 +1,202 @@
+"""Tables as offices have them come in; what goes out comes in again, and runs in no spreadsheet."""
+
+import csv
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.audience.rows import Row, RowOutcome, RowResult
+from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber, check_person
+from mailer.errors import InputError
+from mailer.intake import table
+from tests.unit.samples import NOW
+
+TOPICS = frozenset({"health", "diaspora"})
+
+
+def bring_in(
+    path: Path, raw: str | bytes, size: int = table.BATCH, **mapping: str
+) -> tuple[list[Row], list[RowResult]]:
+    path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
+    found = list(table.batches(path, mapping, TOPICS, size))
+    return [r for batch in found for r in batch.rows], [r for b in found for r in b.refused]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "people.csv"
+
+
+# ---- coming in --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_signs_marks_and_line_ends_are_told_apart(
+    path: Path, sign: str, bom: bytes, end: str
+) -> None:
+    lines = [["email", "name"], ["ana@example.org", "Ana Bo"], ["bo@example.org", "Bo"], [""]]
+    raw = bom + end.join(sign.join(line) for line in lines).encode()
+    rows, refused = bring_in(path, raw)
+    assert [(row.line, row.person.address, row.person.name) for row in rows] == [
+        (2, "ana@example.org", "Ana Bo"),
+        (3, "bo@example.org", "Bo"),
+    ]
+    assert refused == []
+
+
+def test_a_field_may_hold_line_breaks_and_lines_are_still_counted(path: Path) -> None:
+    raw = 'email,name\nana@example.org,"Ana\nBo\n"\nbo@example.org,Bo\n\nbad,"x\ny"\nc@example.org,C'
+    rows, refused = bring_in(path, raw)
+    assert [(row.line, row.person.name) for row in rows] == [(2, "Ana Bo"), (5, "Bo"), (9, "C")]
+    assert [result.line for result in refused] == [7]
+
+
+def test_columns_that_we_do_not_know_are_named_by_hand(path: Path) -> None:
+    raw = "Adresse;Nom;Pointure\nana@example.org;Ana;38\n"
+    (row,), _ = bring_in(path, raw, Adresse="address", Nom="name")
+    assert row.person == Person("ana@example.org", name="Ana")
+    with pytest.raises(InputError, match=rf"{path}, line 1: no column holds addresses"):
+        bring_in(path, raw)
+    with pytest.raises(InputError, match="there is no column 'Name'"):
+        bring_in(path, raw, Name="name")
+
+
+def test_a_bad_row_is_refused_with_its_line_and_reason_and_no_other(path: Path) -> None:
+    raw = (
+        "email,language,topics\n"
+        "ana@example.org,fr,health\n"
+        "not an address,fr,\n"
+        "bo@example.org,klingon,\n"
+        "cy@example.org,fr,helth\n"
+        ",,health\n"
+        ",,\n"
+        "di@example.org\n"
+    )
+    rows, refused = bring_in(path, raw)
+    assert [row.person.address for row in rows] == ["ana@example.org", "di@example.org"]
+    assert [(r.line, r.outcome, r.address) for r in refused] == [
+        (3, RowOutcome.REFUSED, "not an address"),
+        (4, RowOutcome.REFUSED, "bo@example.org"),
+        (5, RowOutcome.REFUSED, "cy@example.org"),
+        (6, RowOutcome.REFUSED, ""),
+    ]
+    assert refused[1].reason == "language: 'klingon' is not a language tag"
+    assert refused[2].reason == "topics: there is no topic 'helth'"
+
+
+def test_what_is_not_csv_is_refused_by_its_line(path: Path) -> None:
+    raw = f"email\nana@example.org\n{'x' * (table.LONGEST_FIELD + 1)}\nbo@example.org\n"
+    rows, refused = bring_in(path, raw)
+    assert [(row.line, row.person.address) for row in rows] == [
+        (2, "ana@example.org"),
+        (4, "bo@example.org"),
+    ]
+    assert [(r.line, r.reason[:8]) for r in refused] == [(3, "not CSV:")]
+
+
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (b"", "line 1: the file has no header"),
+        (b"\n\n", "line 1: the file has no header"),
+        (b"name\nAna\n", "line 1: no column holds addresses"),
+        (b"email,mail\na@b.org,c@d.org\n", "line 1: two columns hold the address"),
+        (b"email\nana@example.org\nb\xfc@example.org\n", "line 3: byte 0xfc is not UTF-8"),
+        ("email\nana@example.org\n".encode("utf-16"), "line 1: byte 0xff is not UTF-8"),
+        (b"email,name\rana@example.org,Ana\r", "line 1: its header is not CSV"),
+    ],
+)
+def test_a_file_that_can_not_be_used_is_named(path: Path, raw: bytes, says: str) -> None:
+    with pytest.raises(InputError) as caught:
+        bring_in(path, raw)
+    assert f"{path}, {says}" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_file_that_is_not_there_is_named(path: Path) -> None:
+    with pytest.raises(InputError, match=r"people\.csv: it can't be read"):
+        list(table.batches(path, {}, TOPICS))
+
+
+@given(st.integers(1, 7), st.integers(0, 15))
+def test_batches_hold_every_row_once(size: int, count: int) -> None:
+    raw = "email\n" + "".join(
+        f"p{n}@example.org\n" if n % 3 else f"bad{n}\n" for n in range(count)
+    )
+    found = list(table._batches(Path("x.csv"), io.BytesIO(raw.encode()), {}, TOPICS, size))
+    assert [r.line for b in found for r in sorted([*b.rows, *b.refused], key=lambda r: r.line)] == [
+        *range(2, count + 2)
+    ]
+    assert all(len(batch.rows) + len(batch.refused) <= size for batch in found)
+    assert found[-1].bytes_read == len(raw)
+
+
+# ---- going out --------------------------------------------------------------------------------
+
+awkward = st.one_of(
+    st.sampled_from(["=1+1", "+44", "-x", "@x", "'", "'=x", "''+x", '"', ",", ";", "a;b", "été", "移"]),
+    st.text(st.characters(codec="utf-8"), max_size=12),
+)
+addresses = st.sampled_from(
+    ["ana@example.org", "=cmd|x!a@example.org", "+44@example.org", "-a@example.org",
+     "'a@example.org", "'=a@example.org", "josé@bücher.example"]
+)  # fmt: skip
+
+
+@st.composite
+def people(draw: st.DrawFn) -> Person:
+    tags = st.lists(awkward.filter(lambda tag: tag.strip() and not set(tag) & set(";,|")), max_size=3)
+    person = Person(
+        draw(addresses),
+        name=draw(awkward),
+        language=draw(st.sampled_from(["", "fr", "pt-BR"])),
+        country=draw(st.sampled_from(["", "GB"])),
+        time_zone=draw(st.sampled_from(["", "Europe/London"])),
+        tags=tuple(tag for tag in draw(tags) if tag.isprintable()),
+    )
+    try:
+        return check_person(person)
+    except InputError:
+        return Person(person.address)
+
+
+@given(people(), st.sets(st.sampled_from(sorted(TOPICS))), st.datetimes(timezones=st.just(UTC)))
+def test_what_goes_out_comes_in_again(person: Person, topics: set[str], joined: datetime) -> None:
+    out = io.StringIO()
+    membership = Membership("news", MembershipState.ACTIVE, tuple(sorted(topics)), "", joined)
+    assert table.write([(Subscriber(1, person, "", NOW), membership)], out) == 1
+    raw = io.BytesIO(out.getvalue().encode())
+    (batch,) = table._batches(Path("x.csv"), raw, {}, TOPICS, 10)
+    assert batch.refused == ()
+    assert batch.rows == (Row(2, person, tuple(sorted(topics)) or None, joined),)
+
+
+@given(people())
+def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
+    out = io.StringIO()
+    table.write([(Subscriber(1, person, "", NOW), None)], out)
+    header, cells = csv.reader(out.getvalue().splitlines())
+    assert tuple(header) == table.EXPORT_HEADER
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+
+
+@given(awkward)
+def test_an_apostrophe_is_put_before_a_formula_and_taken_away_again(value: str) -> None:
+    assert table.unsafe(table.safe(value)) == value
+    assert not table.safe(value).startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_the_lists_own_language_goes_out_and_progress_is_told() -> None:
+    out, told = io.StringIO(), list[int]()
+    ana = Subscriber(1, Person("ana@example.org", language="fr"), "", NOW)
+    membership = Membership("news", MembershipState.UNSUBSCRIBED, (), "ar", NOW)
+    assert table.write([(ana, membership)] * 2500, out, told.append) == 2500
+    assert told == [1000, 2000]
+    assert out.getvalue().splitlines()[1].startswith("ana@example.org,,ar,")
+    assert out.getvalue().splitlines()[1].endswith(",unsubscribed")
