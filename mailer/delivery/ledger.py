@@ -5,24 +5,22 @@ and lets the next ones through the gate in a single commit, so that a group of m
 flush to disk. At most that group is in doubt when the process dies.
 """
 
-import os
-import secrets
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from mailer import editions, outbox
+from mailer.delivery.owner import is_dead, new_owner
 from mailer.editions import Edition, EditionState
 from mailer.outbox import Delivery, DeliveryState, Settlement, Store
 
-LEASE = 120.0
+LEASE = 300.0
 """Seconds that a claim holds without being renewed. A gate renews it to :data:`WIRE_LEASE`."""
 
 WIRE_LEASE = 900.0
 """Seconds that a message may be on the wire: longer than the 600 of the final dot."""
 
-CLAIM = 200
+CLAIM = 100
 WINDOW = 4
 
 
@@ -40,13 +38,14 @@ class Ledger:
     def __init__(self, store: Store, edition: Edition, owner: str | None = None) -> None:
         self._store = store
         self.edition = edition
-        self.owner = owner or f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(6)}"
+        self.owner = owner or new_owner()
 
     def take_over(self, now: datetime) -> tuple[int, int]:
         """Take back what dead owners held, and apply the edition's rule to what is in doubt: how
         many went back to the queue, how many are or were in doubt."""
         with self._store.begin() as tx:
-            back, doubted = tx.queue.recover(self.edition)
+            dead = [one for one in tx.queue.owners(self.edition) if is_dead(one)]
+            back, doubted = tx.queue.recover(self.edition, dead)
             tx.queue.apply_in_doubt_rule(self.edition, now)
         return back, doubted
 

@@ -243,10 +243,16 @@ def _content(
         raise InputError(error.what, where=at(error.where), hint=hint) from error
 
 
+def _shown(value: Any) -> str:
+    # YAML's aliases can make a value whose repr would fill the memory
+    said = reprlib.repr(value)
+    return said if len(said) <= 80 else f"{said[:80]}…"
+
+
 def _line(value: Any) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return " ".join(str(value).split())
-    raise InputError(f"{reprlib.repr(value)} is not text", hint='put it in double quotes, as "…"')
+    raise InputError(f"{_shown(value)} is not text", hint='put it in double quotes, as "…"')
 
 
 def _kind(value: Any) -> Kind:
@@ -262,9 +268,7 @@ def _topics(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
     if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise InputError(
-            f"{reprlib.repr(value)} is not a list of topics", hint="write [one, another]"
-        )
+        raise InputError(f"{_shown(value)} is not a list of topics", hint="write [one, another]")
     return tuple(value)
 
 
@@ -272,9 +276,7 @@ def _image(value: Any) -> Image:
     if isinstance(value, str):
         value = {"url": value}
     if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
-        raise InputError(
-            f"{reprlib.repr(value)} is not a picture", hint="give it url, alt and credit"
-        )
+        raise InputError(f"{_shown(value)} is not a picture", hint="give it url, alt and credit")
     return Image(
         _line(value.get("url", "")), _line(value.get("alt", "")), _line(value.get("credit", ""))
     )
@@ -283,7 +285,7 @@ def _image(value: Any) -> Image:
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise InputError(f"{reprlib.repr(value)} is neither true nor false", hint="write true or false")
+    raise InputError(f"{_shown(value)} is neither true nor false", hint="write true or false")
 
 
 def _moment(value: Any, zone: ZoneInfo) -> datetime:

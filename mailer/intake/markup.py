@@ -27,10 +27,7 @@ ATTRIBUTES = {
 
 SCHEMES = {"https", "http", "mailto"}
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]|&#(?:x0*[01]?[0-9a-f]|0*[12]?[0-9]|0*3[01]);?(?![0-9a-f])",
-    re.I,
-)
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
 
 
 @lru_cache(maxsize=1)
@@ -64,4 +61,7 @@ def sanitise(html: str) -> str:
     """`html` with only what :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES` allow.
     Scripts and styles go with their content, other elements leave their text, and control
     characters go: HTML may not hold them, and lxml refuses them."""
-    return _cleaner().clean(_CONTROL.sub("", html)).strip()
+    clean = _cleaner().clean(html)
+    if _CONTROL.search(clean):
+        clean = _cleaner().clean(_CONTROL.sub("", clean))
+    return clean.strip()

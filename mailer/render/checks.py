@@ -72,6 +72,13 @@ def check(body: Body, where: str) -> list[str]:
     return list(_warnings(body, where))
 
 
+def _scheme(address: str) -> str:
+    try:
+        return urlsplit(address).scheme
+    except ValueError:  # such as "https://[x"
+        return ""
+
+
 def _html_problems(body: Body) -> Iterator[str]:
     root = lxml_html.document_fromstring(body.html)
     if not root.get("lang") or not root.get("dir"):
@@ -83,12 +90,12 @@ def _html_problems(body: Body) -> Iterator[str]:
         if target.startswith("#"):
             if not root.xpath("//*[@id=$name or @name=$name]", name=target[1:]):
                 yield f"the link {target!r} leads to no place in the mail"
-        elif urlsplit(target).scheme not in {"http", "https", "mailto", "tel"}:
+        elif _scheme(target) not in {"http", "https", "mailto", "tel"}:
             yield f"the link {target!r} is not absolute"
     for picture in root.iter("img"):
         if picture.get("alt") is None:
             yield f"the picture {picture.get('src')!r} has no alt text"
-        if urlsplit(picture.get("src") or "").scheme not in {"http", "https"}:
+        if _scheme(picture.get("src") or "") not in {"http", "https"}:
             yield f"the picture {picture.get('src')!r} has no absolute address"
     for table in root.iter("table"):
         if table.get("role") not in {"presentation", "none", "table"}:

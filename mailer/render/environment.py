@@ -105,6 +105,8 @@ def environment(language: str, template_path: Sequence[Path]) -> jinja2.Environm
     locale = languages.locale(language)
 
     def on_date(value: date | datetime, style: str = "full") -> str:
+        if not isinstance(value, date):
+            raise TypeError(f"{value!r} is not a date")
         return str(format_date(value, style, locale=locale))
 
     def on_moment(value: datetime, style: str = "long") -> str:

@@ -100,8 +100,10 @@ def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
         loose.text = child.tail
         match child.tag:
             case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
-                text = " ".join(_inline(child)[0].split())
-                yield f"{indent}{text}\n{indent}{'-' * min(len(text), width - len(indent))}"
+                text, links = _inline(child)
+                lines = wrap(text, width, indent).splitlines()
+                rule = "-" * max((len(line) - len(indent) for line in lines), default=0)
+                yield "\n".join([*lines, indent + rule, *(indent + link for link in links)])
             case "ul" | "ol":
                 yield "\n".join(_items(child, width, indent))
             case "blockquote":

@@ -61,7 +61,8 @@ TOPICS = ["health", "diaspora", "climate"]
 
 @st.composite
 def candidates(draw: st.DrawFn) -> list[Story]:
-    names = draw(st.lists(st.sampled_from([f"s{number:02}" for number in range(30)]), unique=True))
+    names = draw(st.lists(st.sampled_from([f"s{number:02}" for number in range(20)]), unique=True, max_size=8)
+    )
     found = []
     for slug in names:
         tongues = draw(st.lists(st.sampled_from(["en", "fr", "ar"]), min_size=1, unique=True))

@@ -70,7 +70,7 @@ class Press:
         actor: str = "",
     ) -> Edition:
         self.said.append(Event(now, state.value, actor, reason))
-        approval = edition.approval if state not in {S.DRAFT} else None
+        approval = edition.approval if state is not S.DRAFT else None
         self.kept = replace(edition, state=state, reason=reason, approval=approval)
         return self.kept
 

@@ -36,7 +36,7 @@ def test_the_tree_in_the_docstring_is_the_tree(kind: type[MailerError]) -> None:
 
 def test_the_tree_draws_nothing_that_is_not_there() -> None:
     assert errors.__doc__
-    drawn = set(re.findall(r"^\W*([A-Z]\w+)\s+(?:exit code )?\d:", errors.__doc__, re.M))
+    drawn = set(re.findall(r"^\W*([A-Z]\w+)\s+(?:exit code )?\d:", errors.__doc__, re.MULTILINE))
     assert drawn == {kind.__name__ for kind in KINDS}
 
 

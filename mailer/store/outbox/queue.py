@@ -31,7 +31,6 @@ from mailer.store.schema import (
     suppression,
 )
 
-
 _on_list = (
     select(literal(1))
     .select_from(edition)
@@ -43,6 +42,9 @@ _on_list = (
     )
 )
 _suppressed = select(literal(1)).where(suppression.c.address_key == delivery.c.address_key)
+
+
+_held = delivery.c.state.in_((DeliveryState.CLAIMED.value, DeliveryState.ON_WIRE.value))
 
 
 class Queue:
@@ -214,10 +216,19 @@ class Queue:
         )
         return done.rowcount
 
-    def recover(self, known: Edition) -> tuple[int, int]:
-        """Take back what a dead owner held: claimed rows to the queue, rows on the wire in doubt.
-        How many of each."""
-        ended = and_(delivery.c.edition_id == known.id, delivery.c.lease_until <= database_now())
+    def owners(self, known: Edition) -> Sequence[str]:
+        """Who holds deliveries of the edition."""
+        return self._db.scalars(
+            select(delivery.c.owner).where(delivery.c.edition_id == known.id, _held).distinct()
+        ).all()
+
+    def recover(self, known: Edition, dead: Sequence[str] = ()) -> tuple[int, int]:
+        """Take back what `dead` owners held, and what is held past its lease: claimed rows to the
+        queue, rows on the wire in doubt. How many of each."""
+        ended = and_(
+            delivery.c.edition_id == known.id,
+            or_(delivery.c.lease_until <= database_now(), delivery.c.owner.in_(dead)),
+        )
         back = self._give_back(and_(ended, delivery.c.state == DeliveryState.CLAIMED.value))
         doubted = self._db.execute(
             update(delivery)

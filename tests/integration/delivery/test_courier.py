@@ -56,7 +56,7 @@ def test_everyone_gets_it_once(mailer: Mailer, relay: Relay) -> None:
 
 
 def test_more_than_one_claim_takes(mailer: Mailer, relay: Relay) -> None:
-    many = addresses(230)
+    many = addresses(205)
     edition = begun(mailer, *many)
     _, report = deliver(mailer, edition)
     assert sorted(relay.accepted) == many
@@ -411,7 +411,7 @@ def test_what_is_tried_for_five_days_expires(mailer: Mailer, relay: Relay) -> No
 
 def test_two_senders_share_an_edition(mailer: Mailer, relay: Relay) -> None:
     """Two processes at once: each row is sent by one of them."""
-    many = addresses(450)
+    many = addresses(220)
     edition = begun(mailer, *many)
     other = Mailer(
         mailer.settings,

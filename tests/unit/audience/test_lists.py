@@ -86,7 +86,7 @@ def test_a_line_is_one_line_or_refused(value: str) -> None:
     try:
         line = lists.check_line(value, "name", required=False)
     except InputError as error:
-        assert error.where == "name"
+        assert error.where == "name"  # noqa: PT017
         return
     assert line.isprintable()
     assert line == " ".join(line.split())

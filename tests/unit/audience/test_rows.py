@@ -11,6 +11,7 @@ from mailer.audience.rows import ALIASES, Column
 from mailer.errors import InputError
 
 TOPICS = frozenset({"health", "diaspora"})
+THREE = [Column.ADDRESS, Column.TIME_ZONE, Column.COUNTRY]
 ALL = dict(enumerate(Column))
 
 
@@ -20,8 +21,9 @@ ALL = dict(enumerate(Column))
         (["email"], {}, {0: Column.ADDRESS}),
         (["Full Name", "E-Mail Address"], {}, {0: Column.NAME, 1: Column.ADDRESS}),
         (["shoe size", "e_mail"], {}, {1: Column.ADDRESS}),
-        (["email", "Time Zone", "country_code"], {}, dict(enumerate(["address", "time_zone", "country"]))),
-        (["Adresse", "Nom"], {"Adresse": "address", "Nom": "name"}, {0: Column.ADDRESS, 1: Column.NAME}),
+        (["email", "Time Zone", "country_code"], {}, dict(enumerate(THREE))),
+        (["Adresse", "Nom"], {"Adresse": "address", "Nom": "name"}, dict(enumerate(THREE[:1]))
+         | {1: Column.NAME}),
         (["email", "work"], {"work": "address"}, {1: Column.ADDRESS}),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """A filter is a closed tree; what is written is what is read."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from itertools import pairwise
@@ -35,8 +36,8 @@ GB = Among(Field.COUNTRY, ("GB",))
 HEALTH = Among(Field.TOPIC, ("health",))
 
 words = st.one_of(
-    st.sampled_from(["and", "OR", "not", "In", "joined", "before", "topic", "=", "!=", "(", ",", " ",
-                     "two words", "a,b", "a=b", "(x)", "été", "移民", "-", "'"]),
+    st.sampled_from(["and", "OR", "not", "In", "joined", "before", "topic", "=", "!=", "(", ",",
+                     " ", "two words", "a,b", "a=b", "(x)", "été", "移民", "-", "'"]),
     st.text(st.characters(exclude_characters='"', codec="utf-8"), min_size=1, max_size=12),
 ).filter(str.isprintable)  # fmt: skip
 
@@ -86,10 +87,12 @@ def test_any_text_is_a_filter_or_refused_with_its_column(line: str) -> None:
     try:
         tree = parse(line)
     except InputError as error:
-        assert error.where.startswith("filter, column ")
-        assert 1 <= int(error.where.rpartition(" ")[2]) <= len(line) + 1
+        column = re.fullmatch(r"filter, column ([0-9]+)", error.where)
     else:
         assert parse(text(tree)) == tree
+        return
+    assert column
+    assert 1 <= int(column[1]) <= len(line) + 1
 
 
 pieces = st.lists(

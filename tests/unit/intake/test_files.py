@@ -163,7 +163,7 @@ def test_any_text_survives_as_the_body(text: str) -> None:
         ("---\ntitle: x\nNo end\n", 1, "front matter does not end", "end it with ---"),
         ("---\nkind: news\n---\nText\n", 1, "there is no title", "give the article a title"),
         ("---\nkind: news\ntitle: ' '\n---\nText\n", 3, "there is no title", ""),
-        (front(slug="x")[:24] + "---\n", 5, "the article has no text", "write some below the ---"),
+        ("---\ntitle: x\n---\n \n", 4, "the article has no text", "write some below the ---"),
         (front(kind="gossip"), 3, "the kind 'gossip' is unknown", "news, press_release, event"),
         (front(published="yesterday"), 3, "'yesterday' is not a date", "2026-12-18"),
         (front(byline="Ana", published="2026-02-30"), 4, "day is out of range", "2026-12-18"),
@@ -218,7 +218,7 @@ def test_a_file_too_large_to_be_an_article_is_not_read(folder: Path) -> None:
         read(folder, b"x" * (files.LARGEST + 1))
 
 
-@pytest.mark.parametrize("deep", ["[" * 100_000, "{a: " * 100_000])
+@pytest.mark.parametrize("deep", ["[" * 20_000, "{a: " * 20_000])
 def test_front_matter_that_nests_without_end_is_refused(folder: Path, deep: str) -> None:
     with pytest.raises(InputError, match=r"front matter can't be read") as caught:
         read(folder, front(byline=deep))

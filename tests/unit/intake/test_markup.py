@@ -55,7 +55,7 @@ PAYLOADS = [
     "<javascript:alert(1)>",
     "[x]: javascript:alert(1)\n\n[x]",
     "<svg onload=alert(1)><circle/></svg>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></table></mtext></math>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)></style></table></math>",
     "<noscript><p title='</noscript><img src=x onerror=alert(1)>'></noscript>",
     "<iframe src=https://evil.example></iframe>",
     "<object data=https://evil.example></object><embed src=https://evil.example>",
@@ -76,6 +76,9 @@ PAYLOADS = [
     "<video><source onerror=alert(1)></video>",
     "<details open ontoggle=alert(1)>x</details>",
     "<p><plaintext>",
+    "\x1b[31m<b>x</b>",
+    "<a href='java&#1;script:alert(1)'>x</a>&#27;",
+    "<a href='&#1;javascript:alert(1)'>x</a>",
 ]
 
 
@@ -111,7 +114,10 @@ def test_whatever_is_written_what_comes_out_is_on_the_list(text: str) -> None:
         ("# One\n\n## Two", "<h2>One</h2>\n<h2>Two</h2>"),
         ("~~gone~~", "<p><s>gone</s></p>"),
         ("3. a\n4. b", '<ol start="3">\n<li>a</li>\n<li>b</li>\n</ol>'),
-        ("[x](https://a.example/?q=1&r=2)", '<p><a href="https://a.example/?q=1&amp;r=2">x</a></p>'),
+        (
+            "[x](https://a.example/?q=1&r=2)",
+            '<p><a href="https://a.example/?q=1&amp;r=2">x</a></p>',
+        ),
         ("<ana@example.org>", '<p><a href="mailto:ana@example.org">ana@example.org</a></p>'),
         ("[x](http://a.example/)", '<p><a href="http://a.example/">x</a></p>'),
         ("<div>x <b>y</b></div>", "x <b>y</b>"),

@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.rows import Row, RowOutcome, RowResult
-from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber, check_person
+from mailer.audience.subscribers import (
+    Membership,
+    MembershipState,
+    Person,
+    Subscriber,
+    check_person,
+)
 from mailer.errors import InputError
 from mailer.intake import table
 from tests.unit.samples import NOW
@@ -51,7 +57,9 @@ def test_signs_marks_and_line_ends_are_told_apart(
 
 
 def test_a_field_may_hold_line_breaks_and_lines_are_still_counted(path: Path) -> None:
-    raw = 'email,name\nana@example.org,"Ana\nBo\n"\nbo@example.org,Bo\n\nbad,"x\ny"\nc@example.org,C'
+    raw = (
+        'email,name\nana@example.org,"Ana\nBo\n"\nbo@example.org,Bo\n\nbad,"x\ny"\nc@example.org,C'
+    )
     rows, refused = bring_in(path, raw)
     assert [(row.line, row.person.name) for row in rows] == [(2, "Ana Bo"), (5, "Bo"), (9, "C")]
     assert [result.line for result in refused] == [7]
@@ -126,9 +134,7 @@ def test_a_file_that_is_not_there_is_named(path: Path) -> None:
 
 @given(st.integers(1, 7), st.integers(0, 15))
 def test_batches_hold_every_row_once(size: int, count: int) -> None:
-    raw = "email\n" + "".join(
-        f"p{n}@example.org\n" if n % 3 else f"bad{n}\n" for n in range(count)
-    )
+    raw = "email\n" + "".join(f"p{n}@example.org\n" if n % 3 else f"bad{n}\n" for n in range(count))
     found = list(table._batches(Path("x.csv"), io.BytesIO(raw.encode()), {}, TOPICS, size))
     assert [r.line for b in found for r in sorted([*b.rows, *b.refused], key=lambda r: r.line)] == [
         *range(2, count + 2)
@@ -140,7 +146,9 @@ def test_batches_hold_every_row_once(size: int, count: int) -> None:
 # ---- going out --------------------------------------------------------------------------------
 
 awkward = st.one_of(
-    st.sampled_from(["=1+1", "+44", "-x", "@x", "'", "'=x", "''+x", '"', ",", ";", "a;b", "été", "移"]),
+    st.sampled_from(
+        ["=1+1", "+44", "-x", "@x", "'", "'=x", "''+x", '"', ",", ";", "a;b", "été", "移"]
+    ),
     st.text(st.characters(codec="utf-8"), max_size=12),
 )
 addresses = st.sampled_from(
@@ -151,7 +159,9 @@ addresses = st.sampled_from(
 
 @st.composite
 def people(draw: st.DrawFn) -> Person:
-    tags = st.lists(awkward.filter(lambda tag: tag.strip() and not set(tag) & set(";,|")), max_size=3)
+    tags = st.lists(
+        awkward.filter(lambda tag: tag.strip() and not set(tag) & set(";,|")), max_size=3
+    )
     person = Person(
         draw(addresses),
         name=draw(awkward),

@@ -1,0 +1,302 @@
+"""Templates see plain data, can't reach further, and can't decide by what is personal."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from mailer import config, message
+from mailer.errors import ComposeError
+from mailer.message import Ask, Slot
+from mailer.render.environment import Personal, When, environment, render, render_line
+
+MARKER = message.marker("0123456789abcdef" * 4)
+NAME = message.slot(MARKER, Slot.NAME)
+Write = Callable[[str], str]
+
+CONTEXT: dict[str, Any] = {
+    "recipient": SimpleNamespace(
+        name=Personal(MARKER, Slot.NAME), address=Personal(MARKER, Slot.ADDRESS)
+    ),
+    "when": When(MARKER),
+    "title": "Salt & <light>",
+    "stories": (SimpleNamespace(title="A", bits=1), SimpleNamespace(title="B", bits=2)),
+    "numbers": [1, 2, 3],
+    "day": date(2026, 12, 18),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "email/card").mkdir(parents=True)
+    return tmp_path
+
+
+def rendered(folder: Path, source: str, name: str = "body.txt", language: str = "en") -> str:
+    (folder / "email/card" / name).write_text(source, "utf-8")
+    path = (folder, config.shipped("templates"))
+    return render(environment(language, path), f"email/card/{name}", CONTEXT)
+
+
+def wrong(folder: Path, source: str, name: str = "body.txt") -> ComposeError:
+    with pytest.raises(ComposeError) as caught:
+        rendered(folder, source, name)
+    return caught.value
+
+
+# ---- personal fields --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ recipient.name }}",
+        "{{ recipient.name | e }}",
+        "{{ recipient.name ~ '' }}",
+        "{{ '%s' | format(recipient.name) }}",
+        "{{ _('%(name)s', name=recipient.name) }}",
+        "{% set name = recipient.name %}{{ name }}",
+        "{% macro greet(who) %}{{ who }}{% endmacro %}{{ greet(recipient.name) }}",
+        "{% if recipient.name is defined %}{{ recipient.name }}{% endif %}",
+    ],
+)
+@pytest.mark.parametrize("name", ["body.txt", "body.html"])
+def test_a_personal_field_prints_as_its_slot(folder: Path, source: str, name: str) -> None:
+    assert rendered(folder, source, name) == NAME
+
+
+def test_a_personal_field_can_be_given_a_default(folder: Path) -> None:
+    expected = message.slot(MARKER, Slot.NAME, "dear colleague")
+    for filter_name in ("default", "d"):
+        source = f"{{{{ recipient.name | {filter_name}('dear colleague') }}}}"
+        assert rendered(folder, source) == expected
+    assert rendered(folder, "{{ recipient.name | default('dear colleague', true) }}") == expected
+
+
+def test_a_default_still_serves_what_is_not_personal(folder: Path) -> None:
+    assert rendered(folder, "{{ nothing | default('x') }}{{ '' | d('y', true) }}") == "xy"
+    assert rendered(folder, "{{ title | d('x') }}") == "Salt & <light>"
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        "{% if recipient.name %}x{% endif %}",
+        "{% if not recipient.name %}x{% endif %}",
+        "{{ 'x' if recipient.name else 'y' }}",
+        "{{ recipient.name or 'friend' }}",
+        "{{ recipient.name and 'friend' }}",
+        "{% if recipient.name == 'Ana' %}x{% endif %}",
+        "{% if 'Ana' == recipient.name %}x{% endif %}",
+        "{% if recipient.name != 'Ana' %}x{% endif %}",
+        "{% if recipient.name < 'B' %}x{% endif %}",
+        "{% if recipient.name >= 'B' %}x{% endif %}",
+        "{% if 'a' in recipient.name %}x{% endif %}",
+        "{% if recipient.name in ['Ana'] %}x{% endif %}",
+        "{% if recipient.name is eq('Ana') %}x{% endif %}",
+        "{% if recipient.address is in(['a@b.org']) %}x{% endif %}",
+        "{% for letter in recipient.name %}x{% endfor %}",
+        "{{ recipient.name + '!' }}",
+        "{{ 'Dear ' + recipient.name }}",
+        "{{ recipient.name * 2 }}",
+        "{{ 2 * recipient.name }}",
+        "{{ recipient.name - 1 }}",
+        "{{ -recipient.name }}",
+        "{{ recipient.name[0] }}",
+        "{{ recipient.name[:3] }}",
+        "{{ recipient.name | length }}",
+        "{{ recipient.name | count }}",
+        "{{ recipient.name | list }}",
+        "{{ recipient.name | first }}",
+        "{{ recipient.name | last }}",
+        "{{ recipient.name | join('-') }}",
+        "{{ recipient.name | sort }}",
+        "{{ recipient.name | reverse }}",
+        "{{ recipient.name | truncate(5) }}",
+        "{{ recipient.name | int }}",
+        "{{ recipient.name | float }}",
+        "{{ recipient.name | round }}",
+        "{{ recipient.name | urlencode }}",
+        "{{ recipient.name | tojson }}",
+        "{{ recipient.name.upper() }}",
+        "{{ recipient.name._marker }}",
+        "{{ {recipient.name: 1} }}",
+        "{{ [recipient.name, recipient.address] | sort | join }}",
+    ],
+)
+def test_a_personal_field_used_in_any_other_way_names_template_and_line(
+    folder: Path, used: str
+) -> None:
+    error = wrong(folder, f"first line\n\n{used}\n")
+    assert error.where == "email/card/body.txt, line 3"
+    assert error.what
+    assert error.hint
+
+
+def test_the_way_out_is_said(folder: Path) -> None:
+    error = wrong(folder, "{% if recipient.name %}x{% endif %}")
+    assert str(error) == (
+        "email/card/body.txt, line 1: the personal field 'name' is used to decide or to calculate; "
+        "a personal field can only be printed, or given a default: "
+        "{{ recipient.name | default('colleague') }}"
+    )
+
+
+@pytest.mark.parametrize(
+    "maimed", ["upper", "title", "capitalize", "replace('z', '')", "string | list | join('.')"]
+)
+def test_a_filter_that_maims_a_slot_leaves_one_that_is_found_broken(
+    folder: Path, maimed: str
+) -> None:
+    text = rendered(folder, f"Dear {{{{ recipient.name | {maimed} }}}},")
+    if maimed.startswith("string"):
+        assert NAME not in text
+    else:
+        with pytest.raises(ValueError, match="broken"):
+            message.slots_and_marks(text, MARKER)
+
+
+# ---- parts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ask", Ask)
+@pytest.mark.parametrize("name", ["body.txt", "body.html"])
+def test_a_part_is_written_as_marks_around_its_text(folder: Path, ask: Ask, name: str) -> None:
+    source = f"{{% call when.{ask.value}(5) %}}{{{{ title }}}}{{% endcall %}}"
+    said = "Salt & <light>" if name == "body.txt" else "Salt &amp; &lt;light&gt;"
+    text = rendered(folder, source, name)
+    assert text == message.mark(MARKER, ask, 5) + said + message.end(MARKER)
+    assert message.slots_and_marks(text, MARKER) == 2
+
+
+# ---- the sandbox ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "escape",
+    [
+        "{{ ''.__class__ }}",
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ ''['__class__'] }}",
+        "{{ title | attr('__class__') }}",
+        "{{ numbers.__init__.__globals__ }}",
+        "{{ when.any.__func__ }}",
+        "{{ when._marker }}",
+        "{{ recipient.__dict__ }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ cycler.__init__.__globals__.os }}",
+        "{{ lipsum.__globals__ }}",
+        "{{ '{0.__class__}'.format(title) }}",
+        "{{ '{x.__class__}'.format_map({'x': title}) }}",
+        "{% set s = '{0.__class__}' | attr('format') %}{{ s(title) }}",
+        "{{ numbers.append(4) }}",
+        "{% do numbers.clear() %}",
+        "{% set numbers.x = 1 %}",
+        "{% for n in range(10 ** 9) %}x{% endfor %}",
+        "{% include '../../etc/passwd' %}",
+        "{% include '/etc/passwd' %}",
+        "{% import os %}",
+    ],
+)
+def test_the_sandbox_has_no_way_out_and_nothing_can_be_changed(folder: Path, escape: str) -> None:
+    error = wrong(folder, f"first line\n{escape}")
+    assert error.where.startswith("email/card/body.txt")
+    assert CONTEXT["numbers"] == [1, 2, 3]
+
+
+def test_html_is_escaped_and_text_is_not(folder: Path) -> None:
+    assert rendered(folder, "{{ title }}", "body.html") == "Salt &amp; &lt;light&gt;"
+    assert rendered(folder, "{{ title }}", "body.txt") == "Salt & <light>"
+
+
+# ---- what is wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "says"),
+    [
+        ("\n{{ titel }}", 2, "'titel' is undefined"),
+        ("\n\n{{ recipient.nom }}", 3, "has no attribute 'nom'"),
+        ("{% if titel %}x{% endif %}", 1, "'titel' is undefined"),
+        ("{% for x in titel %}x{% endfor %}", 1, "'titel' is undefined"),
+        ("\n{{ title", 2, "unexpected"),
+        ("\n{% iff title %}", 2, "Encountered unknown tag 'iff'"),
+        ("\n{{ title | shout }}", 2, "No filter named 'shout'"),
+        ("\n{{ title + 1 }}", 2, "can only concatenate"),
+        ("\n{{ 1 / 0 }}", 2, "division by zero"),
+        ("\n{{ title | date }}", 2, "is not a date"),
+        ("\n{{ numbers | first | wrap }}", 2, ""),
+        ("{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", 1, "recursion"),
+    ],
+)
+def test_a_fault_is_named_by_template_and_line(
+    folder: Path, source: str, line: int, says: str
+) -> None:
+    error = wrong(folder, source)
+    assert error.where == f"email/card/body.txt, line {line}"
+    assert says in error.what
+    assert error.hint == "mend the template"
+
+
+def test_a_fault_within_a_macro_or_the_layout_is_named_where_it_stands(folder: Path) -> None:
+    (folder / "email/parts.txt").write_text("{% macro m() %}\n{{ titel }}\n{% endmacro %}", "utf-8")
+    source = "{% import 'email/parts.txt' as parts %}\n{{ parts.m() }}"
+    assert wrong(folder, source).where == "email/parts.txt, line 2"
+    (folder / "email/shell.txt").write_text("\n\n{{ titel }}", "utf-8")
+    assert wrong(folder, "{% extends 'email/shell.txt' %}").where == "email/shell.txt, line 3"
+
+
+def test_a_template_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(ComposeError, match=r"there is no template 'email/cards/body\.txt'"):
+        render(environment("en", (folder,)), "email/cards/body.txt", CONTEXT)
+    assert "there is no template 'email/x.txt'" in str(wrong(folder, "{% include 'email/x.txt' %}"))
+
+
+def test_what_is_no_fault_of_a_template_is_let_through(folder: Path) -> None:
+    def broken() -> None:
+        raise OSError("a bug")
+
+    env = environment("en", (folder,))
+    with pytest.raises(OSError, match="a bug"):
+        render_line(env, "{{ f() }}", "the subject", {"f": broken})
+
+
+# ---- lines that staff write -------------------------------------------------------------------
+
+
+def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
+    env = environment("en", (folder,))
+    assert render_line(env, "{{ title }}, {{ recipient.name }}", "the subject", CONTEXT) == (
+        f"Salt & <light>, {NAME}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("{{ titel }}", "the subject, line 1: 'titel' is undefined"),
+        ("{{ title", "the subject, line 1: unexpected"),
+        ("{% if recipient.name %}x{% endif %}", "the subject, line 1: the personal field 'name'"),
+        ("{{ 1 // 0 }}", "the subject, line 1: "),
+        ("{{ ''.__class__ }}", "the subject, line 1: "),
+    ],
+)
+def test_a_fault_in_a_subject_is_named_as_such(folder: Path, source: str, says: str) -> None:
+    with pytest.raises(ComposeError) as caught:
+        render_line(environment("en", (folder,)), source, "the subject", CONTEXT)
+    assert str(caught.value).startswith(says)
+
+
+# ---- words and dates --------------------------------------------------------------------------
+
+
+def test_dates_and_words_are_the_readers(folder: Path) -> None:
+    assert rendered(folder, "{{ day | date }}") == "Friday, December 18, 2026"
+    assert rendered(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
+    assert rendered(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
+    moment = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
+    env = environment("en", (folder,))
+    assert "9:30" in render_line(env, "{{ moment | moment }}", "x", {"moment": moment})
