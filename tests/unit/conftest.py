@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("mailer", deadline=None, max_examples=60, print_blob=True)
+settings.register_profile("mailer", deadline=None, max_examples=50, print_blob=True)
 settings.load_profile("mailer")
 
 

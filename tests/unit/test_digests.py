@@ -61,7 +61,10 @@ TOPICS = ["health", "diaspora", "climate"]
 
 @st.composite
 def candidates(draw: st.DrawFn) -> list[Story]:
-    names = draw(st.lists(st.sampled_from([f"s{number:02}" for number in range(20)]), unique=True, max_size=8)
+    names = draw(
+        st.lists(
+            st.sampled_from([f"s{number:02}" for number in range(20)]), unique=True, max_size=8
+        )
     )
     found = []
     for slug in names:

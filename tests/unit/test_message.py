@@ -377,7 +377,7 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
 def test_each_reader_gets_the_parts_for_their_stories(
     given_pieces: list[Piece], mine: list[int]

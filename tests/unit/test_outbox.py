@@ -174,7 +174,7 @@ DELIVERY = Delivery(
     [
         (
             {},
-            "on Fri 18 Dec 2026 at 09:30 UTC with 2 stories: Relief; Vote and the relay said '250 2.",
+            "on Fri 18 Dec 2026 at 09:30 UTC with 2 stories: Relief; Vote and the relay said '250",
         ),
         ({"reply": ""}, "with 2 stories: Relief; Vote."),
         ({"state": D.FAILED, "reply": "550 no such user"}, "refused on Fri 18 Dec 2026 at 09:30"),

@@ -79,10 +79,15 @@ class Queue:
             .order_by(delivery.c.next_attempt_at, delivery.c.id)
             .limit(limit)
             .with_for_update(skip_locked=True)
+            # As a CTE it runs once: PostgreSQL may run a subquery of IN once a row, and each time
+            # it skips what it has locked before, so that a claim takes more than its limit.
+            .cte("due")
         )
         rows = self._db.execute(
             update(delivery)
-            .where(delivery.c.id.in_(due), delivery.c.state == DeliveryState.QUEUED.value)
+            .where(
+                delivery.c.id.in_(select(due.c.id)), delivery.c.state == DeliveryState.QUEUED.value
+            )
             .values(
                 state=DeliveryState.CLAIMED.value,
                 attempt=delivery.c.attempt + 1,

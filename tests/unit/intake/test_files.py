@@ -218,7 +218,7 @@ def test_a_file_too_large_to_be_an_article_is_not_read(folder: Path) -> None:
         read(folder, b"x" * (files.LARGEST + 1))
 
 
-@pytest.mark.parametrize("deep", ["[" * 20_000, "{a: " * 20_000])
+@pytest.mark.parametrize("deep", ["[" * 1_000, "{a: " * 1_000])
 def test_front_matter_that_nests_without_end_is_refused(folder: Path, deep: str) -> None:
     with pytest.raises(InputError, match=r"front matter can't be read") as caught:
         read(folder, front(byline=deep))

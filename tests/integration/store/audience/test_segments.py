@@ -112,7 +112,7 @@ def ready(store: Store) -> Store:
     return store
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     audience=st.lists(readers, min_size=1, max_size=8), some=st.lists(trees, min_size=5, max_size=8)
 )

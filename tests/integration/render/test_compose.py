@@ -1,0 +1,169 @@
+"""The real templates: every mail is reachable, readable and lawful, in each language."""
+
+import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from urllib.parse import urlsplit
+
+import pytest
+from lxml import html as lxml_html
+
+from mailer import editions
+from mailer.app import Mailer
+from mailer.articles import Image, Kind
+from mailer.editions import Edition
+from mailer.languages import UN_LANGUAGES
+from mailer.store import Transaction
+from tests.integration import office
+
+TEMPLATES = ("digest", "press-release")
+WORDS = {
+    "ar": "قوارب قبالة الساحل",
+    "en": "Boats off the coast",
+    "es": "Barcos frente a la costa",
+    "fr": "Des bateaux près de la côte",
+    "ru": "Лодки у берега",
+    "zh": "海岸外的船只",
+}
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
+    """An edition of `count` stories in six languages, the last of them in English alone."""
+    office.topics(tx)
+    office.mailing_list(tx)
+    for language in UN_LANGUAGES:
+        office.person(tx, f"{language}@example.org", language=language, name=WORDS[language])
+    office.person(tx, "health@example.org", "health")
+    slugs = [f"story-{number}" for number in range(count)]
+    for number, slug in enumerate(slugs):
+        for language in UN_LANGUAGES if number < count - 1 else ("en",):
+            office.story(
+                tx,
+                slug,
+                office.TOPICS[number % 4],
+                language=language,
+                title=f"{WORDS[language]} {number} <&>",
+                body=f"{WORDS[language]}.\n\n- [a link](https://www.example.org/x?a=1&b=2)\n\n"
+                f"## {WORDS[language]}\n\n.A dot first",
+                kind=Kind.PRESS_RELEASE,
+                dateline="Geneva",
+                image=Image("https://www.example.org/boat.jpg", WORDS[language]),
+            )
+    made = office.edition(tx, *slugs, template=template)
+    made = editions.edit(
+        tx.editions, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
+    )
+    return mailer.composed(tx, made)[0]
+
+
+def parsed(message: bytes) -> EmailMessage:
+    found = message_from_bytes(message, policy=policy.default)
+    assert isinstance(found, EmailMessage)
+    return found
+
+
+def part(message: EmailMessage, kind: str) -> str:
+    found = message.get_body((kind,))
+    assert found is not None
+    return str(found.get_content())
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_every_mail_is_in_order(mailer: Mailer, template: str) -> None:
+    with mailer.store.begin() as tx:
+        edition = compose(tx, mailer, template)
+        bodies = {body.language: body for body in tx.editions.bodies(edition)}
+        assert set(bodies) == set(UN_LANGUAGES)
+        for language, body in bodies.items():
+            raw = mailer.preview(tx, edition, address=f"{language}@example.org").message
+            check_message(raw, body.marker, language)
+
+
+def check_message(raw: bytes, marker: str, language: str) -> None:
+    assert raw.isascii()
+    assert max(map(len, raw.split(b"\r\n"))) <= 998
+    assert b"\n" not in raw.replace(b"\r\n", b"")
+    message = parsed(raw)
+    assert not [defect for one in message.walk() for defect in one.defects]
+    assert [one.get_content_type() for one in message.walk()] == [
+        "multipart/alternative",
+        "text/plain",
+        "text/html",
+    ]
+    headers = {name: str(value) for name, value in message.items()}
+    for name in (
+        "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
+        "List-Unsubscribe-Post", "Precedence", "MIME-Version", "Reply-To",
+    ):  # fmt: skip
+        assert headers[name], name
+    assert b"\r\nList-Unsubscribe: <https://mail.example.org/u/" in raw, "in no encoded word"
+    assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert WORDS[language] in headers["Subject"]
+    text, html = part(message, "plain"), part(message, "html")
+    for one in (text, html):
+        assert WORDS[language] in one
+        assert "1 Harbour Street" in one
+        assert "https://mail.example.org/u/" in one
+        assert marker not in one.replace(f"=_{marker}", "")
+        assert not re.search(r"\{\{|\}\}|\{%|%\}|\bNone\b", one)
+    check_html(html, language)
+
+
+def check_html(html: str, language: str) -> None:
+    assert html.lstrip().startswith("<!DOCTYPE html")
+    root = lxml_html.document_fromstring(html)
+    direction = "rtl" if language == "ar" else "ltr"
+    assert (root.get("lang"), root.get("dir")) == (language, direction)
+    assert root.find("body").get("dir") == direction
+    assert root.xpath("string(//title)").strip()
+    ids = set(root.xpath("//@id | //a/@name"))
+    for link in root.iter("a"):
+        target = link.get("href")
+        if target.startswith("#"):
+            assert target[1:] in ids
+        else:
+            assert urlsplit(target).scheme in {"https", "mailto"}, target
+    pictures = list(root.iter("img"))
+    assert all(urlsplit(one.get("src")).scheme == "https" for one in pictures)
+    assert all(one.get("alt") is not None for one in pictures)
+    assert all(one.get("role") in {"presentation", "table"} for one in root.iter("table"))
+    assert not root.xpath("//script | //form | //iframe")
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_reader_gets_only_what_they_chose(mailer: Mailer, template: str) -> None:
+    with mailer.store.begin() as tx:
+        edition = compose(tx, mailer, template)
+        message = parsed(mailer.preview(tx, edition, address="health@example.org").message)
+    for one in (part(message, "plain"), part(message, "html").replace("&lt;&amp;&gt;", "<&>")):
+        got = {number for number in range(7) if f"{WORDS['en']} {number} <&>" in one}
+        assert got == {0, 4}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_story_without_a_translation_comes_in_the_editions_language(
+    mailer: Mailer, template: str
+) -> None:
+    with mailer.store.begin() as tx:
+        edition = compose(tx, mailer, template)
+        html = mailer.preview(tx, edition, language="ar").html
+    root = lxml_html.document_fromstring(html)
+    found = root.xpath(
+        "//*[contains(text(), 'Boats off the coast 6')]/ancestor-or-self::*[@lang][1]"
+    )
+    assert found
+    assert {(one.get("lang"), one.get("dir")) for one in found} == {("en", "ltr")}
+
+
+def test_a_single_story_has_no_table_of_contents(mailer: Mailer) -> None:
+    with mailer.store.begin() as tx:
+        edition = compose(tx, mailer, "digest", count=7)
+        few = mailer.preview(tx, edition, address="health@example.org").html
+        many = mailer.preview(tx, edition).html
+    assert 'href="#' not in few
+    assert 'href="#' in many

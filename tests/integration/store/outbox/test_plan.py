@@ -1,0 +1,273 @@
+"""Who gets what, against the same rules in plain Python."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from mailer import languages
+from mailer.app import Mailer
+from mailer.audience import segments, subscribers
+from mailer.audience.lists import get_topics
+from mailer.audience.subscribers import MembershipState, Person
+from mailer.errors import ComposeError
+from mailer.editions import Body
+from mailer.outbox import Exclusion, explain
+from mailer.store import Store
+from mailer.store.schema import delivery
+from tests.integration import office
+from tests.integration.office import NOW
+
+DEFAULT = "en"
+
+
+@dataclass(frozen=True)
+class Told:
+    """A story: in which languages, and the topics that each translation names."""
+
+    languages: frozenset[str]
+    topics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Reader:
+    topics: frozenset[str]
+    own_language: str
+    list_language: str
+    country: str
+    state: MembershipState
+    suppressed: bool
+    elsewhere: bool
+
+    @property
+    def language(self) -> str:
+        return self.list_language or self.own_language or "fr"
+
+
+told = st.builds(
+    Told,
+    languages=st.frozensets(st.sampled_from(["en", "fr", "ar"]), min_size=1),
+    topics=st.frozensets(st.sampled_from(office.TOPICS), max_size=2),
+)
+tags = st.sampled_from(["", "en", "fr", "ar", "en-GB", "fr-CA", "pt"])
+readers = st.builds(
+    Reader,
+    topics=st.frozensets(st.sampled_from(office.TOPICS)),
+    own_language=tags,
+    list_language=tags,
+    country=st.sampled_from(["GB", "FR"]),
+    state=st.sampled_from([*[MembershipState.ACTIVE] * 5, *MembershipState]),
+    suppressed=st.sampled_from([True, *[False] * 5]),
+    elsewhere=st.sampled_from([True, *[False] * 5]),
+)
+
+
+def bodies_of(stories: list[Told]) -> dict[str, int]:
+    """For each body's language, the bits of the stories that can be read in it."""
+    made = {}
+    for language in ("ar", "en", "fr"):
+        mask = 0
+        for bit, story in enumerate(stories):
+            if language in story.languages or DEFAULT in story.languages:
+                mask |= 1 << bit
+        if mask or language == DEFAULT:
+            made[language] = mask
+    return made
+
+
+def body_for(reader: Reader, bodies: dict[str, int]) -> str:
+    short = reader.language.partition("-")[0]
+    return short if short in bodies else DEFAULT
+
+
+def mask_for(reader: Reader, stories: list[Told], bodies: dict[str, int]) -> int:
+    mask = 0
+    for bit, story in enumerate(stories):
+        wanted = not reader.topics or not story.topics or bool(reader.topics & story.topics)
+        if wanted and bodies[body_for(reader, bodies)] >> bit & 1:
+            mask |= 1 << bit
+    return mask
+
+
+def why_not(reader: Reader, mask: int, only: str) -> Exclusion | None:
+    if reader.state is MembershipState.PENDING:
+        return Exclusion.PENDING
+    if reader.state is MembershipState.UNSUBSCRIBED:
+        return Exclusion.UNSUBSCRIBED
+    if reader.suppressed:
+        return Exclusion.SUPPRESSED
+    if only and reader.country != only:
+        return Exclusion.SEGMENT
+    return None if mask else Exclusion.NO_STORY
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx, language="fr")
+        office.mailing_list(tx, "press")
+        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
+    return store
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    stories=st.lists(told, min_size=1, max_size=5),
+    audience=st.lists(readers, min_size=1, max_size=10),
+    only=st.sampled_from(["", "", "GB"]),
+)
+def test_everyone_gets_the_stories_that_they_chose(
+    ready: Store, stories: list[Told], audience: list[Reader], only: str
+) -> None:
+    bodies = bodies_of(stories)
+    rows: dict[str, tuple[str, int]] = {}
+    excluded: Counter[Exclusion] = Counter()
+    with ready.begin() as tx:
+        slugs = [f"story-{number}" for number in range(len(stories))]
+        for slug, story in zip(slugs, stories, strict=True):
+            # The topics of a story are those of all its translations.
+            shared = [*sorted(story.topics)]
+            for number, language in enumerate(sorted(story.languages)):
+                office.story(tx, slug, *(shared if not number else shared[:1]), language=language)
+        edition = office.edition(tx, *slugs, segment="gb" if only else "", language=DEFAULT)
+        edition = tx.editions.freeze(
+            edition,
+            [Body(tag, "s", "t", "h", "z", mask) for tag, mask in bodies.items()],
+            slugs,
+            "0" * 64,
+        )
+        for number, reader in enumerate(audience):
+            address = f"{number}@example.org"
+            person = subscribers.subscribe(
+                tx.subscribers,
+                Person(address, language=reader.own_language, country=reader.country),
+                office.the_list(tx, "press" if reader.elsewhere else "news"),
+                get_topics(tx.lists, sorted(reader.topics)),
+                NOW,
+                language=reader.list_language,
+                state=MembershipState.PENDING
+                if reader.state is MembershipState.PENDING
+                else MembershipState.ACTIVE,
+            )[0]
+            if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
+                subscribers.unsubscribe(tx.subscribers, person, office.the_list(tx), NOW)
+            if reader.suppressed:
+                office.suppress(tx, address)
+            if reader.elsewhere:
+                continue
+            mask = mask_for(reader, stories, bodies)
+            if reason := why_not(reader, mask, only):
+                excluded[reason] += 1
+            else:
+                rows[address] = (body_for(reader, bodies), mask)
+        before = {
+            f"{number}@example.org": tx.outbox.standing(edition, f"{number}@example.org")
+            for number in range(len(audience))
+        }
+        plan = tx.plans.plan(edition, NOW)
+        made = tx.outbox.deliveries(edition)
+        assert {one.address: (one.language, one.stories) for one in made} == rows
+        assert len(made) == len(rows) == plan.planned
+        assert plan.excluded == excluded
+        report = tx.outbox.report(edition)
+        assert report.excluded == excluded
+        assert report.total == len(rows)
+        for address, (language, mask) in rows.items():
+            assert (before[address].language, before[address].stories) == (language, mask)
+            assert len(tx.outbox.standing(edition, address).story_titles) == mask.bit_count()
+        tx.rollback()
+
+
+def test_languages_are_chosen_as_readers_would() -> None:
+    """What the oracle above takes for granted of tags."""
+    assert languages.choose("fr-CA", ["en", "fr"], "en") == "fr"
+    assert languages.choose("pt", ["en", "fr"], "en") == "en"
+
+
+def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
+    edition = office.begun(mailer, "ana@example.org")
+    with mailer.store.read() as tx:
+        row = dict(tx.connection.execute(select(delivery)).mappings().one())
+    row["id"] = 99
+    with pytest.raises(IntegrityError), mailer.store.begin() as tx:
+        tx.connection.execute(insert(delivery).values(**row))
+    with mailer.store.read() as tx:
+        assert tx.connection.scalar(select(func.count()).select_from(delivery)) == 1
+        assert office.again(tx, edition).planned_at is not None
+
+
+def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.story(tx, "boats")
+        edition = office.edition(tx, "boats")
+        with pytest.raises(ComposeError, match="is not composed"):
+            tx.plans.plan(edition, NOW)
+
+
+def test_two_plans_in_one_transaction(ready: Store) -> None:
+    """The temporary tables of the first are gone."""
+    with ready.begin() as tx:
+        office.person(tx, "ana@example.org", language="en")
+        for slug in ("boats", "roads"):
+            office.story(tx, slug)
+            made = office.edition(tx, slug)
+            made = tx.editions.freeze(made, [Body("en", "s", "t", "h", "z", 1)], [slug], "0" * 64)
+            assert tx.plans.plan(made, NOW).planned == 1
+
+
+def test_sixty_two_stories_fit(ready: Store) -> None:
+    slugs = [f"story-{number:02}" for number in range(62)]
+    every = (1 << 62) - 1
+    with ready.begin() as tx:
+        office.person(tx, "all@example.org", language="en")
+        office.person(tx, "last@example.org", "health", language="en")
+        for number, slug in enumerate(slugs):
+            office.story(tx, slug, "health" if number == 61 else "climate")
+        made = office.edition(tx, *slugs)
+        made = tx.editions.freeze(made, [Body("en", "s", "t", "h", "z", every)], slugs, "0" * 64)
+        assert tx.plans.plan(made, NOW).planned == 2
+        masks = {one.address: one.stories for one in tx.outbox.deliveries(made)}
+    assert masks == {"all@example.org": every, "last@example.org": 1 << 61}
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("ana@example.org", "has not got edition 1"),
+        ("nobody@example.org", "is not a subscriber"),
+        ("press@example.org", "not on the list 'news'"),
+        ("late@example.org", "after it was planned"),
+        ("pending@example.org", "not yet confirmed"),
+        ("left@example.org", "left the list 'news'"),
+        ("stop@example.org", "has been suppressed since"),
+        ("fr@example.org", "not in the segment 'gb'"),
+        ("climate@example.org", "about a topic that they chose"),
+    ],
+)
+def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> None:
+    with mailer.store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.mailing_list(tx, "press")
+        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
+        office.person(tx, "ana@example.org", country="GB")
+        office.person(tx, "press@example.org", to="press")
+        office.person(tx, "pending@example.org", state=MembershipState.PENDING)
+        office.person(tx, "left@example.org", state=MembershipState.UNSUBSCRIBED)
+        office.person(tx, "stop@example.org", country="GB")
+        office.suppress(tx, "stop@example.org")
+        office.person(tx, "fr@example.org", country="FR")
+        office.person(tx, "climate@example.org", "climate", country="GB")
+        office.story(tx, "boats", "health")
+        made = mailer.approve(tx, office.edition(tx, "boats", segment="gb"), "Amina")
+        started, plan = mailer.start(tx, made)
+        office.person(tx, "late@example.org", country="GB", joined=mailer.clock())
+        assert plan is not None
+        assert (plan.planned, sum(plan.excluded.values())) == (1, 5)
+        explained = explain(tx.outbox, started, address)
+    assert said.replace("edition 1", f"edition {started.id}") in explained

@@ -1,0 +1,199 @@
+"""Editions: what may change, and that every change voids an approval."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mailer import articles, editions
+from mailer.app import Mailer
+from mailer.audience import segments
+from mailer.editions import Edition, EditionState, InDoubt
+from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
+from mailer.store import Transaction
+from tests.integration import office
+from tests.integration.office import NOW
+
+DRAFT, APPROVED = EditionState.DRAFT, EditionState.APPROVED
+
+
+@pytest.fixture
+def approved(mailer: Mailer) -> Edition:
+    """An approved edition of two stories."""
+    with mailer.store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
+        office.person(tx, "ana@example.org")
+        office.story(tx, "boats", "health")
+        office.story(tx, "roads", "climate")
+        office.story(tx, "spare")
+        made = office.edition(tx, "boats", "roads")
+        return mailer.approve(tx, made, "Amina", comment="as agreed")
+
+
+def _article(tx: Transaction, _: Edition) -> None:
+    office.story(tx, "boats", "health", body="Something else.")
+
+
+def _fields(tx: Transaction, _: Edition) -> None:
+    articles.edit(tx.articles, "boats", "en", {"topics": ("climate",)}, NOW)
+
+
+def _withdraw(tx: Transaction, _: Edition) -> None:
+    articles.withdraw(tx.articles, "roads", None, NOW)
+
+
+def _translation(tx: Transaction, _: Edition) -> None:
+    office.story(tx, "boats", "health", language="fr")
+
+
+def _arrange(tx: Transaction, edition: Edition) -> None:
+    editions.arrange(tx.editions, edition, ["roads", "boats"], NOW)
+
+
+def _subject(tx: Transaction, edition: Edition) -> None:
+    editions.edit(tx.editions, edition, {"subject": "Another"}, NOW, "Amina")
+
+
+def _segment(tx: Transaction, edition: Edition) -> None:
+    editions.edit(tx.editions, edition, {"segment": "gb"}, NOW)
+
+
+def _opening(tx: Transaction, edition: Edition) -> None:
+    editions.edit(tx.editions, edition, {"opening": {"en": "Dear all"}}, NOW)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_article, _fields, _withdraw, _translation, _arrange, _subject, _segment, _opening],
+)
+def test_any_change_voids_the_approval(
+    mailer: Mailer, approved: Edition, change: Callable[[Transaction, Edition], None]
+) -> None:
+    with mailer.store.begin() as tx:
+        change(tx, approved)
+        now = office.again(tx, approved)
+        assert (now.state, now.approval, now.content_hash) == (DRAFT, None, "")
+        assert tx.editions.bodies(now) == []
+        with pytest.raises(Refused, match="is a draft, not approved"):
+            mailer.start(tx, now)
+        again, _ = mailer.composed(tx, now)
+        assert again.content_hash != approved.content_hash
+        last = tx.editions.events(now)[-1]
+        assert last.what == "draft"
+        assert last.detail
+
+
+def test_what_is_the_same_voids_nothing(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        office.story(tx, "boats", "health")
+        office.story(tx, "spare", body="Something else.")
+        assert office.again(tx, approved) == approved
+
+
+def test_a_segment_changed_beneath_the_approval_is_found(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        made = editions.edit(tx.editions, approved, {"segment": "gb"}, NOW)
+        made = mailer.approve(tx, made, "Amina")
+        segments.save(tx.segments, "gb", "Britain", "country = FR", NOW)
+        with pytest.raises(ApprovalVoid, match="was approved as"):
+            mailer.start(tx, made)
+
+
+def test_composing_twice_gives_the_same_bytes(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        before = tx.editions.bodies(approved)
+        made = tx.editions.set_state(approved, DRAFT, NOW)
+        again, composition = mailer.composed(tx, made)
+        assert composition is not None
+        assert tx.editions.bodies(again) == before
+        assert again.content_hash == approved.content_hash
+        assert tx.editions.story_bits(again) == {"boats": 0, "roads": 1}
+        unchanged, composition = mailer.composed(tx, again)
+        assert unchanged == again
+
+
+def test_an_approval_says_who_when_and_what(mailer: Mailer, approved: Edition) -> None:
+    assert approved.approval is not None
+    assert (approved.approval.approver, approved.approval.comment) == ("Amina", "as agreed")
+    assert approved.approval.content_hash == approved.content_hash
+    with mailer.store.read() as tx:
+        assert [one.what for one in tx.editions.events(approved)] == ["draft", "approved"]
+
+
+def test_what_the_approver_saw_must_be_what_is_approved(mailer: Mailer, approved: Edition) -> None:
+    seen = approved.content_hash[:12]
+    with mailer.store.begin() as tx:
+        made = tx.editions.set_state(approved, DRAFT, NOW)
+        assert mailer.approve(tx, made, "Amina", seen=seen.upper()).state is APPROVED
+        office.story(tx, "boats", "health", body="Something else.")
+        with pytest.raises(ApprovalVoid, match=f"not {seen}"):
+            mailer.approve(tx, office.again(tx, approved), "Amina", seen=seen)
+
+
+def test_an_edition_starts_once(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        started, plan = mailer.start(tx, approved)
+        assert plan is not None
+        assert (started.state, plan.planned) == (EditionState.SENDING, 1)
+        assert mailer.start(tx, started) == (started, None)
+        with pytest.raises(BadTransition):
+            editions.edit(tx.editions, started, {"subject": "Too late"}, NOW)
+        paused = editions.pause(tx.editions, started, NOW, reason="a mistake")
+        with pytest.raises(Refused, match="is paused \\(a mistake\\)"):
+            mailer.start(tx, paused)
+
+
+def test_a_running_edition_is_what_was_approved(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        started, _ = mailer.start(tx, approved)
+        bodies = tx.editions.bodies(started)
+        office.story(tx, "boats", "climate", body="Something else.")
+        articles.withdraw(tx.articles, "roads", None, NOW)
+        assert office.again(tx, started) == started
+        assert tx.editions.bodies(started) == bodies
+
+
+def test_all_fields_can_be_edited(mailer: Mailer, approved: Edition) -> None:
+    changes = {
+        "name": " The  week ",
+        "subject": "Hello",
+        "opening": {"EN": "Dear all", "fr": ""},
+        "segment": "gb",
+        "in_doubt": InDoubt.HOLD,
+    }
+    with mailer.store.begin() as tx:
+        made = editions.edit(tx.editions, approved, changes, NOW)
+        assert (made.name, made.subject, made.opening) == ("The week", "Hello", {"en": "Dear all"})
+        assert (made.segment, made.in_doubt) == ("gb", InDoubt.HOLD)
+        cleared = editions.edit(tx.editions, made, {"segment": "", "opening": {}}, NOW)
+        assert (cleared.segment, cleared.opening) == ("", {})
+
+
+def test_stories_are_arranged(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        made = editions.arrange(tx.editions, approved, ["spare", "roads"], NOW)
+        assert made.stories == ("spare", "roads")
+        assert editions.order_first(made, ["roads"]) == ("roads", "spare")
+        for slugs, said in ((["none"], "no queued story"), (["roads"] * 2, "twice"), ([], "needs")):
+            with pytest.raises(InputError, match=said):
+                editions.arrange(tx.editions, made, slugs, NOW)
+
+
+def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
+    mailer: Mailer, approved: Edition
+) -> None:
+    with mailer.store.begin() as tx:
+        for slug in ("boats", "roads"):
+            articles.withdraw(tx.articles, slug, None, NOW)
+        with pytest.raises(ComposeError, match="has no story"):
+            mailer.approve(tx, office.again(tx, approved), "Amina")
+
+
+def test_editions_are_listed_newest_first(mailer: Mailer, approved: Edition) -> None:
+    with mailer.store.begin() as tx:
+        second = office.edition(tx, "spare")
+        assert [one.id for one in tx.editions.recent()] == [second.id, approved.id]
+        assert tx.editions.recent([APPROVED]) == [approved]
+        with pytest.raises(NotFound, match="there is no edition 999"):
+            editions.get(tx.editions, 999)
