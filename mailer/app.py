@@ -163,7 +163,7 @@ class Mailer:
                 hint=f"look at it and run `mailer edition approve {edition.id}`",
             )
         editions.check_transition(edition, EditionState.SENDING)
-        editions.check_approval(tx.editions, edition, self.settings.sender.address)
+        editions.check_approval(tx.editions, edition, self.settings.letterhead)
         plan = tx.plans.plan(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
 

@@ -173,6 +173,13 @@ def check(content: Content) -> Content:
     summary = " ".join(content.summary.split())
     if len(summary) > SUMMARY_LENGTH:
         raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", where="summary")
+    image = content.image
+    for where, line in {
+        "title": title, "summary": summary, "byline": content.byline, "dateline": content.dateline,
+        "image.alt": image.alt if image else "", "image.credit": image.credit if image else "",
+    }.items():  # fmt: skip
+        if not " ".join(line.split()).isprintable():
+            raise InputError("it holds control characters", where=where, hint="remove them")
     if content.published.tzinfo is None:
         raise ValueError("published must be aware")
     if content.image:

@@ -49,6 +49,8 @@ def _mail_address(value: str) -> str:
     local, at, domain = value.rpartition("@")
     if value and (not at or not local or not domain or not value.isprintable() or " " in value):
         raise ValueError("must be a mail address such as news@example.org")
+    if not local.isascii():
+        raise ValueError("must have no accents before the @: many relays take no such sender")
     return value
 
 
@@ -176,6 +178,12 @@ class Settings(BaseSettings):
         if sep and head.startswith("sqlite") and file not in {"", ":memory:"}:
             return f"{head}:///{self.path(Path(file))}"
         return url
+
+    @property
+    def letterhead(self) -> str:
+        """What these settings put into every mail beside its body: an approval covers it."""
+        ours = self.sender
+        return f"{ours.name}\n{ours.address}\n{ours.reply_to}\n{self.web.base_url}"
 
     @property
     def template_path(self) -> tuple[Path, ...]:

@@ -193,9 +193,10 @@ class EditionStore(Protocol):
 
 
 def content_hash(manuscript: Manuscript, sender: str, bodies: Sequence[Body]) -> str:
-    """SHA-256 over what would be sent and to whom: every body, the sender, list and segment."""
-    edition = manuscript.edition
-    audience = [edition.uid, sender, manuscript.list.slug, text(manuscript.filter)]
+    """SHA-256 over what would be sent and to whom: every body, the list and its name, the segment,
+    and `sender`: all else that the configuration puts into a mail."""
+    edition, list_ = manuscript.edition, manuscript.list
+    audience = [edition.uid, sender, list_.slug, list_.name, text(manuscript.filter)]
     parts = audience + sorted(body.digest() for body in bodies)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -189,6 +189,11 @@ def quoted_printable(text: str) -> bytes:
     data = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
     encoded = binascii.b2a_qp(data, quotetabs=False, istext=True, header=False)
     if not encoded.endswith(b"\n"):
+        start = encoded.rfind(b"\n") + 1
+        if len(encoded) - start > 75:  # with its soft break the last line would be 77 long
+            cut = start + 73
+            cut -= {b"=": 1}.get(encoded[cut - 1 : cut], 0) or 2 * (encoded[cut - 2] == 0x3D)
+            encoded = encoded[:cut] + b"=\n" + encoded[cut:]
         encoded += b"=\n"
     return encoded.replace(b"\n", b"\r\n")
 

@@ -117,7 +117,7 @@ def postgresql() -> Iterator[Postgresql]:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_ready(postgresql: Postgresql) -> str:
+def postgresql_ready(postgresql: Postgresql) -> str:
     """The URL of a database of the newest schema, for one test after the other: emptying it takes
     2 ms, making another 300."""
     url = postgresql.url("ready")
@@ -144,7 +144,7 @@ def _empty(url: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def _sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("sqlite") / "ready.db"
     store = Store(f"sqlite:///{file}", KEY)
     store.upgrade()
@@ -179,9 +179,9 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
     """The URL of a database of the newest schema."""
     if backend == "sqlite":
         file = tmp_path / "subscribers.db"
-        shutil.copy(request.getfixturevalue("_sqlite_template"), file)
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
-    url: str = request.getfixturevalue("_postgresql_ready")
+    url: str = request.getfixturevalue("postgresql_ready")
     _empty(url)
     return url
 
@@ -220,11 +220,10 @@ def relay() -> Iterator[Relay]:
         yield running
 
 
-@pytest.fixture
-def office(tmp_path: Path) -> Settings:
+def office_settings(home: Path) -> Settings:
     """An office's settings; its templates are the real ones, its relay is nowhere."""
     return Settings(
-        home=tmp_path,
+        home=home,
         organisation=Organisation(
             name="Example Office",
             postal_address="1 Harbour Street\nLondon E1 1AA",
@@ -241,6 +240,11 @@ def office(tmp_path: Path) -> Settings:
         secret=Secret(key=KEY.hex()),
         paths=Paths(templates=ROOT / "templates"),
     )
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Settings:
+    return office_settings(tmp_path)
 
 
 @pytest.fixture

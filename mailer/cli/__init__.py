@@ -5,6 +5,7 @@ command prints for people to read on goes to stdout, everything else to stderr; 
 sentence that says what, where and what to do.
 """
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -83,6 +84,9 @@ def _globals(
 
 def main() -> None:
     """Run the command line; the process ends with the exit code of what happened."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8
     try:
         app()
     except MailerError as error:

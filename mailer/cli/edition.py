@@ -19,7 +19,7 @@ from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Editions: one mailing each.")
 
-Number = Annotated[int, typer.Argument(help="The edition's number.")]
+Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 By = Annotated[str, typer.Option("--by", help="Who does it; else MAILER_ACTOR, else the login.")]
 
 

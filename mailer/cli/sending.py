@@ -21,7 +21,7 @@ from mailer.editions import EditionState
 from mailer.errors import PartlyDone, Refused
 from mailer.outbox import DeliveryState, Plan
 
-Number = Annotated[int, typer.Argument(help="The edition's number.")]
+Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 
 
 def send(number: Number, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
@@ -42,7 +42,16 @@ def send(number: Number, json: JsonOption = False, dry_run: DryRunOption = False
     with open_mailer(settings()) as mailer, _stop_on_signal() as stop, _bar() as bar:
         task = bar.add_task("sending", total=_total(number))
 
+        told = False
+
         def on_progress(progress: Progress) -> None:
+            nonlocal told
+            if progress.waiting and not told:
+                told = True
+                out.note(
+                    f"another sender holds deliveries of this edition; if it has died they are "
+                    f"taken over in {progress.waiting:.0f} s at the latest"
+                )
             said = f"waiting {progress.waiting:.0f} s" if progress.waiting else "sending"
             bar.update(task, completed=progress.done, description=said)
 
@@ -59,9 +68,9 @@ def send(number: Number, json: JsonOption = False, dry_run: DryRunOption = False
     if report.edition.state in {EditionState.PAUSED, EditionState.CANCELLED}:
         why = f" ({report.edition.reason})" if report.edition.reason else ""
         raise Refused(f"edition {number} was {report.edition.state}{why} while it was being sent")
-    left = states[DeliveryState.QUEUED] + states[DeliveryState.CLAIMED]
+    left = sum(states[state] for state in outbox.UNDONE)
     bad = states[DeliveryState.FAILED] + states[DeliveryState.IN_DOUBT]
-    if left or bad or states[DeliveryState.ON_WIRE]:
+    if left or bad:
         hint = (
             f"run `mailer send {number}` again to try those"
             if left

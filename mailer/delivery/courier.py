@@ -88,6 +88,7 @@ class Courier:
         self._clock = clock
         self._connection: Connection | None = None
         self._losses = 0
+        self._doubts = 0
         self._alike = _Alike()
         self.progress = Progress()
 
@@ -154,7 +155,7 @@ class Courier:
                 if state is not EditionState.SENDING or self._alike.too_many:
                     break
         finally:
-            self._ledger.turn(settled, ())
+            self._ledger.settle(settled)
         if self._alike.too_many:
             raise self._refused_alike()
         return state
@@ -164,10 +165,25 @@ class Courier:
         rest = list(passed)
         try:
             while rest:
-                delivery = rest[0]
-                reply = self._send(delivery)
+                delivery = rest.pop(0)
+                try:
+                    reply = self._send(delivery)
+                except RelayError:
+                    rest.insert(0, delivery)
+                    raise
+                except BaseException:
+                    # whatever stopped us (a second Ctrl-C): the relay may have it already
+                    said = "we were stopped while the message was on the wire"
+                    settled.append(Settlement(delivery.id, DeliveryState.IN_DOUBT, said))
+                    raise
                 settled.append(self._settlement(delivery, reply))
-                rest.pop(0)
+                if self._doubts > RECONNECTS:
+                    raise RelayError(
+                        f"it drops the link after each message, {self._doubts} times in a row",
+                        where=f"relay {self._relay.host}:{self._relay.port}",
+                        hint="see the relay's own log before anything is sent again",
+                        lasting=True,
+                    )
                 if reply.verdict is Verdict.RELAY:
                     raise RelayError(
                         f"it said {reply}",
@@ -198,8 +214,11 @@ class Courier:
             reply = connection.send(self._sender, delivery.address, message)
             if reply.close:
                 self._hang_up()
+            if reply.verdict is Verdict.IN_DOUBT:
+                self._doubts += 1
+                return reply
             if reply.verdict is not Verdict.LOST:
-                self._losses = 0
+                self._losses = self._doubts = 0
                 return reply
             self._losses += 1
             if self._losses > RECONNECTS:

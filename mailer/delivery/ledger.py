@@ -5,6 +5,7 @@ and lets the next ones through the gate in a single commit, so that a group of m
 flush to disk. At most that group is in doubt when the process dies.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,7 @@ from datetime import datetime
 from mailer import editions, outbox
 from mailer.delivery.owner import is_dead, new_owner
 from mailer.editions import Edition, EditionState
+from mailer.errors import ConfigError
 from mailer.outbox import Delivery, DeliveryState, Settlement, Store
 
 LEASE = 300.0
@@ -19,6 +21,9 @@ LEASE = 300.0
 
 WIRE_LEASE = 900.0
 """Seconds that a message may be on the wire: longer than the 600 of the final dot."""
+
+SETTLE_FOR = 600.0
+"""Seconds for which the writing down of replies is tried again."""
 
 CLAIM = 100
 WINDOW = 4
@@ -62,14 +67,26 @@ class Ledger:
         """Settle what was handed over, then open the gate for `asked`: one commit for both."""
         with self._store.begin() as tx:
             tx.queue.settle(self.owner, settled)
-            if not asked:
-                return Turn((), EditionState.SENDING)
             ids = [delivery.id for delivery in asked]
             passed = tx.queue.gate(self.edition, self.owner, ids, WIRE_LEASE)
             state = EditionState.SENDING
             if refused := [one for one in ids if one not in passed]:
                 state = tx.queue.turn_away(self.edition, self.owner, refused)
         return Turn(tuple(one for one in asked if one.id in passed), state)
+
+    def settle(self, settled: Sequence[Settlement]) -> None:
+        """Write down what became of messages, however long another writer keeps the database: what
+        is known to be accepted must not be forgotten. Gives up after :data:`SETTLE_FOR`."""
+        ends = time.monotonic() + SETTLE_FOR
+        while settled:
+            try:
+                with self._store.begin() as tx:
+                    tx.queue.settle(self.owner, settled)
+                return
+            except ConfigError:
+                if time.monotonic() > ends:
+                    raise
+                time.sleep(0.5)
 
     def take_back(self, ids: Sequence[int]) -> None:
         """Queue again what was refused for no fault of the recipients."""

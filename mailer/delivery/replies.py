@@ -61,8 +61,6 @@ def _verdict(phase: Phase, code: int) -> Verdict:
     if phase is Phase.DOT:
         verdicts = {2: Verdict.ACCEPTED, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}
         return verdicts.get(kind, Verdict.IN_DOUBT)
-    if code == 421:
-        return Verdict.LOST
     if phase in {Phase.RCPT, Phase.DATA}:
         if kind == 4 or (phase is Phase.RCPT and code == 552):
             return Verdict.DEFERRED
@@ -70,6 +68,8 @@ def _verdict(phase: Phase, code: int) -> Verdict:
             return Verdict.REFUSED
         if kind == (3 if phase is Phase.DATA else 2):
             return Verdict.ACCEPTED
+        return Verdict.LOST
+    if code == 421:
         return Verdict.LOST
     return Verdict.ACCEPTED if kind in {2, 3} else Verdict.RELAY
 

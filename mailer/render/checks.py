@@ -62,8 +62,6 @@ def check(body: Body, where: str) -> list[str]:
                 where=f"{where}/{name}",
                 hint="print links.unsubscribe",
             )
-    if "{{" in body.html + body.text + body.subject or "{%" in body.html + body.text + body.subject:
-        raise ComposeError("a template mark is left in it", where=where, hint="mend the template")
     problems = list(_html_problems(body))
     if problems:
         raise ComposeError(

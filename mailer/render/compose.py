@@ -59,7 +59,9 @@ def compose(
     }
     bodies: list[Body] = []
     warnings: list[str] = []
-    for language in sorted({_short(tag, wanted) for tag in wanted}):
+    for language in sorted(
+        {edition.language if tag == edition.language else _short(tag, wanted) for tag in wanted}
+    ):
         chosen = [
             (bit, story, article)
             for bit, story in enumerate(order)
@@ -82,7 +84,7 @@ def compose(
     return Composition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
-        content_hash=content_hash(manuscript, settings.sender.address, bodies),
+        content_hash=content_hash(manuscript, settings.letterhead, bodies),
         warnings=tuple(warnings),
     )
 

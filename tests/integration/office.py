@@ -115,7 +115,9 @@ def addresses(count: int) -> list[str]:
     return [f"reader{number:03}@example.org" for number in range(count)]
 
 
-def begun(mailer: Mailer, *readers: str, stories: Iterable[str] = ("boats",)) -> Edition:
+def begun(
+    mailer: Mailer, *readers: str, stories: Iterable[str] = ("boats",), template: str = "digest"
+) -> Edition:
     """An edition that is approved and planned for these readers."""
     with mailer.store.begin() as tx:
         mailing_list(tx)
@@ -123,7 +125,7 @@ def begun(mailer: Mailer, *readers: str, stories: Iterable[str] = ("boats",)) ->
             person(tx, reader)
         for slug in stories:
             story(tx, slug)
-        made = mailer.approve(tx, edition(tx, *stories), "Amina")
+        made = mailer.approve(tx, edition(tx, *stories, template=template), "Amina")
         started, plan = mailer.start(tx, made)
     assert plan is not None
     assert plan.planned == len(readers)

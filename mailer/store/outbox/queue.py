@@ -28,6 +28,7 @@ from mailer.store.schema import (
     edition,
     edition_event,
     membership,
+    subscriber,
     suppression,
 )
 
@@ -35,8 +36,10 @@ _on_list = (
     select(literal(1))
     .select_from(edition)
     .join(membership, membership.c.list_id == edition.c.list_id)
+    .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
     .where(
         edition.c.id == delivery.c.edition_id,
+        subscriber.c.address_key == delivery.c.address_key,  # they may have changed it since
         membership.c.subscriber_id == delivery.c.subscriber_id,
         membership.c.state == MembershipState.ACTIVE.value,
     )

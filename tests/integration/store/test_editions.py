@@ -24,6 +24,7 @@ def approved(mailer: Mailer) -> Edition:
         office.mailing_list(tx)
         segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
         office.person(tx, "ana@example.org")
+        office.person(tx, "bo@example.org", language="fr")
         office.story(tx, "boats", "health")
         office.story(tx, "roads", "climate")
         office.story(tx, "spare")
@@ -135,7 +136,7 @@ def test_an_edition_starts_once(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
         started, plan = mailer.start(tx, approved)
         assert plan is not None
-        assert (started.state, plan.planned) == (EditionState.SENDING, 1)
+        assert (started.state, plan.planned) == (EditionState.SENDING, 2)
         assert mailer.start(tx, started) == (started, None)
         with pytest.raises(BadTransition):
             editions.edit(tx.editions, started, {"subject": "Too late"}, NOW)

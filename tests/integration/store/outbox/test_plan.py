@@ -14,8 +14,8 @@ from mailer.app import Mailer
 from mailer.audience import segments, subscribers
 from mailer.audience.lists import get_topics
 from mailer.audience.subscribers import MembershipState, Person
-from mailer.errors import ComposeError
 from mailer.editions import Body
+from mailer.errors import ComposeError
 from mailer.outbox import Exclusion, explain
 from mailer.store import Store
 from mailer.store.schema import delivery

@@ -1,4 +1,4 @@
-"""Two owners do whatever they like with an edition's deliveries, and the table of transitions holds.
+"""Two owners do as they like with an edition's deliveries, and the table of transitions holds.
 
 The database itself writes each move down (see ``conftest``). What it can't see is asked after each
 step: nothing final ever moves, nobody holds what another holds, no message is let out to one who
@@ -233,10 +233,10 @@ class Queue(RuleBasedStateMachine):
             self.store.close()
 
 
-def test_only_the_moves_of_the_table_ever_happen(_sqlite_template: Path, tmp_path: Path) -> None:
+def test_only_the_moves_of_the_table_ever_happen(sqlite_template: Path, tmp_path: Path) -> None:
     def make() -> Store:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
-        shutil.copy(_sqlite_template, folder / "subscribers.db")
+        shutil.copy(sqlite_template, folder / "subscribers.db")
         return Store(f"sqlite:///{folder / 'subscribers.db'}", KEY)
 
     Queue.make_store = staticmethod(make)
