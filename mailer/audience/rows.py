@@ -134,8 +134,8 @@ def read(
     got = {
         column: fields[index].strip() for index, column in columns.items() if index < len(fields)
     }
-    if any("\n" in value for value in got.values()):
-        raise InputError("a field runs over several lines", hint="is a quote left open?")
+    if any("\n" in value and "@" in value for value in got.values()):
+        raise InputError("a field swallows the lines after it", hint="is a quote left open?")
     chosen: Iterable[str] = _split(got.get(Column.TOPICS, ""))
     unknown = [topic for topic in chosen if topic not in topics]
     if unknown:

@@ -1,7 +1,6 @@
 """A small office to test with: topics, lists, people and stories, made by the verbs that staff
 use."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,14 +14,16 @@ from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import MembershipState, Person, Subscriber
 from mailer.audience.suppressions import Reason
 from mailer.digests import Digest, Order
-from mailer.editions import Edition, NewEdition
+from mailer.editions import Body, Edition, NewEdition
 from mailer.intake.markup import to_html
+from mailer.message import Slot, marker, slot
 from mailer.outbox import Delivery, DeliveryState
 from mailer.store import Store, Transaction, schema
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+MARKER = marker("0123456789abcdef")
 
 TOPICS = ("health", "migration", "climate", "housing")
 
@@ -116,20 +117,40 @@ def addresses(count: int) -> list[str]:
 
 
 def begun(
-    mailer: Mailer, *readers: str, stories: Iterable[str] = ("boats",), template: str = "digest"
+    mailer: Mailer, *readers: str, stories: tuple[str, ...] = ("boats",), template: str = ""
 ) -> Edition:
-    """An edition that is approved and planned for these readers."""
+    """An edition that is approved and planned for these readers. Without a `template` its body is
+    made here, which is a hundred times faster than composing."""
     with mailer.store.begin() as tx:
         mailing_list(tx)
         for reader in readers:
             person(tx, reader)
         for slug in stories:
             story(tx, slug)
-        made = mailer.approve(tx, edition(tx, *stories, template=template), "Amina")
+        if template:
+            made = mailer.approve(tx, edition(tx, *stories, template=template), "Amina")
+        else:
+            made = _approved_by_hand(mailer, tx, edition(tx, *stories))
         started, plan = mailer.start(tx, made)
     assert plan is not None
     assert plan.planned == len(readers)
     return started
+
+
+def _approved_by_hand(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+    link = slot(MARKER, Slot.UNSUBSCRIBE)
+    body = Body(
+        language="en",
+        subject="The week",
+        text=f"Hello {slot(MARKER, Slot.NAME)}\n\n{link}\n",
+        html=f'<p>Hello {slot(MARKER, Slot.NAME)}</p><a href="{link}">Leave</a>',
+        marker=MARKER,
+        stories=(1 << len(made.stories)) - 1,
+    )
+    letterhead = mailer.settings.letterhead
+    seen = editions.content_hash(tx.editions.manuscript(made), letterhead, [body])
+    made = tx.editions.freeze(made, [body], made.stories, seen)
+    return editions.approve(tx.editions, made, "Amina", NOW)
 
 
 def deliveries(store: Store, known: Edition) -> dict[str, Delivery]:

@@ -122,8 +122,13 @@ def test_what_is_refused_for_good(mailer: Mailer, relay: Relay, step: Step, repl
         assert reply in outbox.explain(tx.outbox, edition, ANA)
 
 
-@pytest.mark.parametrize("step", [Step.MAIL, Step.RCPT, Step.DATA])
-@pytest.mark.parametrize("how", [CLOSE, "421 4.3.2 going down"])
+@pytest.mark.parametrize(
+    ("step", "how"),
+    [
+        (Step.MAIL, CLOSE), (Step.RCPT, CLOSE), (Step.DATA, CLOSE),
+        (Step.MAIL, "421 4.3.2 going down"),
+    ],
+)  # fmt: skip
 def test_a_link_lost_before_the_message_is_opened_again(
     mailer: Mailer, relay: Relay, step: Step, how: str
 ) -> None:
@@ -134,6 +139,30 @@ def test_a_link_lost_before_the_message_is_opened_again(
     assert report.edition.state is EditionState.SENT
     assert relay.connections == 2
     assert {one.attempt for one in deliveries(mailer.store, edition).values()} == {1}
+
+
+@pytest.mark.parametrize("step", [Step.RCPT, Step.DATA])
+def test_one_whom_the_relay_answers_421_does_not_hold_up_the_others(
+    mailer: Mailer, relay: Relay, step: Step
+) -> None:
+    relay.always(step, reply_then_close("421 4.3.2 not this one"), to=ANA)
+    edition = begun(mailer, *READERS)
+    progress, _ = deliver(mailer, edition)
+    assert sorted(relay.accepted) == [one for one in READERS if one != ANA]
+    assert progress.deferred == 1
+
+
+def test_a_relay_that_drops_the_link_after_each_message_pauses_the_edition(
+    mailer: Mailer, relay: Relay
+) -> None:
+    relay.always(Step.DOT, CLOSE)
+    edition = begun(mailer, *READERS)
+    with pytest.raises(RelayError, match="after each message"):
+        deliver(mailer, edition)
+    assert edition_state(mailer.store, edition) is EditionState.PAUSED
+    states = [one.state for one in deliveries(mailer.store, edition).values()]
+    assert states.count(DeliveryState.IN_DOUBT) == 4
+    assert states.count(DeliveryState.QUEUED) == len(READERS) - 4
 
 
 def test_a_refusal_with_a_hang_up_is_a_refusal(mailer: Mailer, relay: Relay) -> None:

@@ -65,6 +65,14 @@ def test_a_field_may_hold_line_breaks_and_lines_are_still_counted(path: Path) ->
     assert [result.line for result in refused] == [7]
 
 
+def test_a_quote_left_open_is_told_and_not_taken_for_a_name(path: Path) -> None:
+    raw = 'email,name\nana@example.org,"Ana\nbo@example.org,Bo\nc@example.org,C'
+    rows, refused = bring_in(path, raw)
+    assert not rows
+    assert [result.line for result in refused] == [2]
+    assert "swallows the lines after it" in refused[0].reason
+
+
 def test_columns_that_we_do_not_know_are_named_by_hand(path: Path) -> None:
     raw = "Adresse;Nom;Pointure\nana@example.org;Ana;38\n"
     (row,), _ = bring_in(path, raw, Adresse="address", Nom="name")
