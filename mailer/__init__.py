@@ -5,6 +5,7 @@ One road, no way back::
     articles -> digest chooses -> edition (draft) -> compose -> approve -> plan -> deliver
 
     errors.py      the one tree of errors
+    lines.py       what a line of text may hold
     config.py      frozen Settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names

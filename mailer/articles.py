@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from mailer import languages
 from mailer.errors import InputError, NotFound
+from mailer.lines import holds_control
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 80
@@ -178,7 +179,7 @@ def check(content: Content) -> Content:
         "title": title, "summary": summary, "byline": content.byline, "dateline": content.dateline,
         "image.alt": image.alt if image else "", "image.credit": image.credit if image else "",
     }.items():  # fmt: skip
-        if not " ".join(line.split()).isprintable():
+        if holds_control(" ".join(line.split())):
             raise InputError("it holds control characters", where=where, hint="remove them")
     if content.published.tzinfo is None:
         raise ValueError("published must be aware")

@@ -34,6 +34,7 @@ from pydantic_settings import (
 )
 
 from mailer.errors import ConfigError
+from mailer.lines import holds_control
 
 CONFIG_FILE = Path("config/mailer.toml")
 KEY_BYTES = 32
@@ -55,7 +56,7 @@ def _mail_address(value: str) -> str:
 
 
 def _one_line(value: str) -> str:
-    if not value.isprintable():
+    if holds_control(value):
         raise ValueError("must be a single line without control characters")
     return value
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from mailer import languages
 from mailer.errors import InputError, NotFound
+from mailer.lines import holds_control
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -84,7 +85,7 @@ def check_slug(slug: str, what: str) -> str:
 def check_line(value: str, where: str, *, required: bool = True) -> str:
     """`value` on one line, without control characters. Raises InputError."""
     line = " ".join(value.split())
-    if not line.isprintable():
+    if holds_control(line):
         raise InputError("it holds control characters", where=where, hint="remove them")
     if required and not line:
         raise InputError("it is empty", where=where, hint="give it some text")

@@ -16,6 +16,7 @@ from mailer import languages
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList, Topic, check_line
 from mailer.errors import InputError, NotFound, Refused
+from mailer.lines import holds_control
 
 
 class MembershipState(StrEnum):
@@ -78,7 +79,7 @@ class SubscriberStore(Protocol):
 def check_person(person: Person) -> Person:
     """The person with every field in canonical form. Raises InputError naming the field."""
     name = " ".join(person.name.split())
-    if not name.isprintable():
+    if holds_control(name):
         raise InputError("it holds control characters", where="name", hint="remove them")
     if len(name) > 200:
         raise InputError("it is longer than 200 characters", where="name")

@@ -11,6 +11,7 @@ from mailer.app import Mailer
 from mailer.articles import Article, Content, Kind
 from mailer.audience import lists, subscribers, suppressions
 from mailer.audience.lists import MailingList
+from mailer.audience.rows import Row
 from mailer.audience.subscribers import MembershipState, Person, Subscriber
 from mailer.audience.suppressions import Reason
 from mailer.digests import Digest, Order
@@ -122,9 +123,8 @@ def begun(
     """An edition that is approved and planned for these readers. Without a `template` its body is
     made here, which is a hundred times faster than composing."""
     with mailer.store.begin() as tx:
-        mailing_list(tx)
-        for reader in readers:
-            person(tx, reader)
+        rows = [Row(line, Person(reader)) for line, reader in enumerate(readers)]
+        tx.rows.bring_in(rows, mailing_list(tx), "test", NOW)
         for slug in stories:
             story(tx, slug)
         if template:

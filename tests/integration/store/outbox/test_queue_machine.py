@@ -241,5 +241,5 @@ def test_only_the_moves_of_the_table_ever_happen(sqlite_template: Path, tmp_path
 
     Queue.make_store = staticmethod(make)
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=20, stateful_step_count=30, deadline=None)
+        Queue, settings=settings(max_examples=12, stateful_step_count=30, deadline=None)
     )

@@ -1,0 +1,19 @@
+"""What a line of text may hold."""
+
+import pytest
+
+from mailer.lines import holds_control
+
+
+@pytest.mark.parametrize(
+    "line", ["plain", "نمی\u200cخواهم", "\u200fعربي", "naïve — 船 𝒻", "soft\xadhyphen"]
+)
+def test_what_people_write_is_taken(line: str) -> None:
+    assert not holds_control(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["a\0b", "bell\a", "\x1b[1m", "a\u2028b", "\ud800", "a\x85b", "a\nb"]
+)
+def test_control_characters_are_not(line: str) -> None:
+    assert holds_control(line)
