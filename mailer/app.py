@@ -5,7 +5,7 @@ here stands only what needs composing, the store and delivery together.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,9 +14,10 @@ from mailer import editions, outbox
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
-from mailer.delivery.courier import Courier, Progress
-from mailer.delivery.ledger import Ledger
+from mailer.delivery.courier import Courier, Route
+from mailer.delivery.outcomes import Progress
 from mailer.delivery.smtp import Credentials
+from mailer.delivery.turn import Consignment
 from mailer.editions import Edition, EditionState
 from mailer.errors import ComposeError, Refused
 from mailer.intake.markup import to_html
@@ -24,6 +25,9 @@ from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
 from mailer.render import Composition, compose
 from mailer.store import Store, Transaction
+
+MOST_AT_ONCE = 1000
+"""Editions that one run delivers side by side."""
 
 
 def utc_now() -> datetime:
@@ -169,35 +173,58 @@ class Mailer:
 
     def deliver(
         self,
-        edition: Edition,
+        begun: Sequence[Edition],
         stop: threading.Event,
         on_progress: Callable[[Progress], None] = lambda _: None,
-    ) -> tuple[Progress, Report]:
-        """Send what is due of an edition that has begun, and what was deferred before. Raises
-        RelayError; whatever happens, every row is on disk in its state."""
-        ledger = Ledger(self.store, edition)
-        ledger.take_over(self.clock())
-        ledger.make_due()
-        with self.store.read() as tx:
-            stencils = self.stencils(tx, edition)
-        relay = self.settings.relay
-        courier = Courier(
-            ledger,
-            stencils,
-            self.settings.sender.bounce_address,
-            relay,
-            Credentials(relay.user, self.settings.relay_password()) if relay.user else None,
-            self.clock,
-        )
+        *,
+        follow: bool = False,
+    ) -> tuple[Progress, list[Report]]:
+        """Send what is due of editions that have begun, and what was deferred before; with `follow`
+        also of any other that has begun or begins meanwhile. A report of each.
+
+        Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
+        wanted = {edition.id for edition in begun}
+
+        def more(known: Sequence[int]) -> list[Consignment]:
+            with self.store.read() as tx:
+                running = tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE)
+                new = [one for one in running if one.id not in known]
+                new = [one for one in new if follow or one.id in wanted]
+                found = [Consignment(one, self.stencils(tx, one)) for one in new]
+            for entry in found:
+                seen.add(entry.edition.id)
+                with self.store.begin() as tx:
+                    tx.queue.make_due(entry.edition)
+            return found
+
+        seen: set[int] = set()
+        courier = Courier(self.store, self._route(), self.clock, more)
         progress = courier.run(stop, on_progress)
-        edition = ledger.finish(self.clock())
         with self.store.read() as tx:
-            return progress, tx.outbox.report(edition)
+            numbers = sorted(wanted | seen)
+            return progress, [tx.outbox.report(editions.get(tx.editions, n)) for n in numbers]
+
+    def _route(self) -> Route:
+        ours = self.settings
+        return Route(
+            relays=ours.all_relays,
+            credentials={
+                relay.name: Credentials(relay.user, ours.relay_password(relay))
+                for relay in ours.all_relays
+                if relay.user
+            },
+            throttles={
+                addresses.ascii_domain(domain): limits for domain, limits in ours.throttle.items()
+            },
+            sender=ours.sender.bounce_address,
+            lease=ours.delivery.lease,
+            patience=ours.delivery.patience,
+        )
 
     def cancel(self, tx: Transaction, edition: Edition, *, reason: str, actor: str) -> Edition:
         """Cancel an edition and what of it has not passed the gate."""
         cancelled = editions.cancel(tx.editions, edition, self.clock(), reason=reason, actor=actor)
-        tx.queue.cancel_waiting(cancelled)
+        tx.queue.cancel_waiting(cancelled.id)
         return cancelled
 
     def close(self) -> None:

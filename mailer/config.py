@@ -112,16 +112,52 @@ class Tls(StrEnum):
 
 
 class Relay(_Section):
-    """An SMTP server that we hand mail to. `timeout` is in seconds, for each reply but the one to
-    the final dot, which has 600 (RFC 5321 §4.5.3.2.6)."""
+    """An SMTP server that we hand mail to.
 
+    `timeout` and `dot_timeout` are in seconds: for one reply, and for the one to the final dot
+    (600 by RFC 5321 §4.5.3.2.6). `window` is how many messages a connection may have past the gate
+    at once: after a crash at most connections × window are in doubt. `per_connection` and `rate`
+    (messages a second) have no limit at 0. `weight` is this relay's share of the messages beside
+    the others' weights; without one it takes what it can, at 0 it stands by until no other works.
+    """
+
+    name: OneLine = "relay"
     host: OneLine = "localhost"
     port: Annotated[int, Field(ge=1, le=65535)] = 587
     tls: Tls = Tls.STARTTLS
+    ca_file: Path | None = None
     user: str = ""
     password: SecretStr = SecretStr("")
     password_file: Path | None = None
     timeout: Annotated[float, Field(gt=0)] = 60.0
+    dot_timeout: Annotated[float, Field(gt=0)] = 600.0
+    connections: Annotated[int, Field(ge=1, le=256)] = 8
+    window: Annotated[int, Field(ge=1, le=100)] = 10
+    per_connection: Annotated[int, Field(ge=0)] = 1000
+    rate: Annotated[float, Field(ge=0)] = 0.0
+    weight: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"{self.name} {self.host}:{self.port}"
+
+
+class Throttle(_Section):
+    """What one recipient domain is spared: messages a second, and connections that carry messages
+    for it at the same time. 0 is no limit."""
+
+    rate: Annotated[float, Field(ge=0)] = 0.0
+    connections: Annotated[int, Field(ge=0)] = 0
+
+
+class DeliverySection(_Section):
+    """`lease`: seconds of silence after which a sender on another machine is taken for dead, and
+    what it held is taken over. `patience`: seconds for which a run waits for relays that have
+    worked before and now don't."""
+
+    lease: Annotated[float, Field(ge=1)] = 60.0
+    patience: Annotated[float, Field(ge=0)] = 60.0
 
 
 class Web(_Section):
@@ -158,6 +194,9 @@ class Settings(BaseSettings):
     sender: Sender = Sender()
     defaults: Defaults = Defaults()
     relay: Relay = Relay()
+    relays: dict[str, Relay] = {}
+    delivery: DeliverySection = DeliverySection()
+    throttle: dict[str, Throttle] = {}
     web: Web = Web()
     database: Database = Database()
     secret: Secret = Secret()
@@ -179,6 +218,12 @@ class Settings(BaseSettings):
         if sep and head.startswith("sqlite") and file not in {"", ":memory:"}:
             return f"{head}:///{self.path(Path(file))}"
         return url
+
+    @property
+    def all_relays(self) -> tuple[Relay, ...]:
+        """``[relay]``, then each of ``[relays.NAME]`` under its name."""
+        others = (one.model_copy(update={"name": name}) for name, one in self.relays.items())
+        return (self.relay, *others)
 
     @property
     def letterhead(self) -> str:
@@ -224,28 +269,39 @@ class Settings(BaseSettings):
             )
         return key
 
-    def relay_password(self) -> str:
-        """The relay's password, from the environment or its file. Raises ConfigError."""
-        text = self.relay.password.get_secret_value()
-        if text or self.relay.password_file is None:
+    def relay_password(self, relay: Relay) -> str:
+        """A relay's password, from the environment or its file. Raises ConfigError."""
+        text = relay.password.get_secret_value()
+        if text or relay.password_file is None:
             return text
-        file = self.path(self.relay.password_file)
+        file = self.path(relay.password_file)
         try:
             lines = file.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
+            section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
             raise ConfigError(
                 f"the relay's password can't be read ({error})",
-                where=f"{self.config_file or 'settings'}, relay.password_file",
+                where=f"{self.config_file or 'settings'}, {section}.password_file",
                 hint="make the file, or set MAILER_RELAY_PASSWORD",
             ) from error
         return lines[0].strip() if lines else ""
 
     @model_validator(mode="after")
     def _tls_before_password(self) -> Self:
-        if self.relay.user and self.relay.tls is Tls.NONE and not _is_loopback(self.relay.host):
-            raise ValueError(
-                "relay: a password must not travel unencrypted; set tls to starttls or implicit"
-            )
+        for relay in self.all_relays:
+            if relay.user and relay.tls is Tls.NONE and not _is_loopback(relay.host):
+                raise ValueError(
+                    f"{relay.name}: a password must not travel unencrypted; set tls to starttls "
+                    "or implicit"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _one_relay_that_works(self) -> Self:
+        if "relay" in self.relays:
+            raise ValueError("relays.relay: the name is taken by [relay]; choose another")
+        if all(relay.weight == 0 for relay in self.all_relays):
+            raise ValueError("relay: one must have a weight above 0, or none; 0 is for standing by")
         return self
 
 
@@ -328,7 +384,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
                 where=f"{file}, {section}",
                 hint="write a [section] above it, as in the file that `mailer init` writes",
             )
-    if "password" in values.get("relay", {}) or "key" in values.get("secret", {}):
+    relays = [values.get("relay", {}), *values.get("relays", {}).values()]
+    passwords = any(isinstance(relay, dict) and "password" in relay for relay in relays)
+    if passwords or "key" in values.get("secret", {}):
         raise ConfigError(
             "secrets do not belong into this file",
             where=str(file),

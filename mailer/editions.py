@@ -6,7 +6,9 @@ State is one word, and :data:`TRANSITIONS` the only table of where it may go::
       ^  <───────┘            │            │
     held                      v            v
     draft, held, approved, sending, paused ──> cancelled
-                           sending ──> sent            skipped: made so, and stays so
+                           sending <─> sent            skipped: made so, and stays so
+
+What has been sent goes on sending when failed or doubtful deliveries are tried again.
 
 What is approved is a hash over everything that will be sent and to whom; any later change to the
 edition or to one of its articles puts it back to draft.
@@ -52,7 +54,7 @@ TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
         {EditionState.PAUSED, EditionState.SENT, EditionState.CANCELLED}
     ),
     EditionState.PAUSED: frozenset({EditionState.SENDING, EditionState.CANCELLED}),
-    EditionState.SENT: frozenset(),
+    EditionState.SENT: frozenset({EditionState.SENDING}),
     EditionState.CANCELLED: frozenset(),
 }
 
@@ -65,6 +67,20 @@ class InDoubt(StrEnum):
 
     RESEND = "resend"
     HOLD = "hold"
+
+
+class Priority(StrEnum):
+    """Whose messages go first when several editions are being sent: none waits for another to
+    end, each has its share."""
+
+    URGENT = "urgent"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def weight(self) -> int:
+        """Messages of this edition to one of a low one, while both have any."""
+        return {"urgent": 64, "normal": 8, "low": 1}[self.value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +96,7 @@ class NewEdition:
     subject: str = ""
     language: str = "en"
     opening: Mapping[str, str] | None = None
+    priority: Priority = Priority.NORMAL
     state: EditionState = EditionState.DRAFT
     reason: str = ""
     stories: tuple[str, ...] = ()
@@ -113,6 +130,7 @@ class Edition:
     state: EditionState
     reason: str
     in_doubt: InDoubt
+    priority: Priority
     stories: tuple[str, ...]
     content_hash: str
     approval: Approval | None
@@ -189,6 +207,9 @@ class EditionStore(Protocol):
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def known_stories(self, slugs: Sequence[str]) -> frozenset[str]: ...
+    def note(
+        self, edition: Edition, what: str, detail: str, now: datetime, actor: str = ""
+    ) -> None: ...
     def events(self, edition: Edition) -> list[Event]: ...
 
 
@@ -272,7 +293,7 @@ def edit(
     now: datetime,
     actor: str = "",
 ) -> Edition:
-    """Change name, subject, opening, segment or the rule for rows in doubt."""
+    """Change name, subject, opening, segment, priority or the rule for rows in doubt."""
     edition = _reopen(store, edition, f"{', '.join(sorted(changes))} edited", now, actor)
     changed = replace(edition, **changes)
     return store.change(

@@ -1,20 +1,29 @@
 """Deliveries: one edition to one address each, their states, and why somebody got nothing.
 
-=========== ==================================================== ================================
-state       is                                                   a crash leaves it, and then
-=========== ==================================================== ================================
-queued      to be sent, when ``next_attempt_at`` has come        as it is
-claimed     one owner's, until its lease ends                    back to queued: nothing was sent
-on_wire     past the gate: its message may be on the wire        in_doubt
-sent        the relay took it (final)                            as it is
-failed      the relay refused it for good (final)                as it is
-in_doubt    we lost the relay after the message, before its      the edition's rule: back to
-            reply, or died between the two                       queued (resend), or as it is
-expired     tried for too long (final)                           as it is
-suppressed  the address must not be mailed, or left the list     as it is
-            after the plan (final)
-cancelled   the edition was cancelled (final)                    as it is
-=========== ==================================================== ================================
+=========== ====================================== ===================== ===========================
+state       is                                     moved on by           a crash leaves it, and then
+=========== ====================================== ===================== ===========================
+queued      to be sent, when ``next_attempt_at``   claim                 as it is
+            has come
+claimed     one sender's, to be sent soon          gate; its sender      back to queued: nothing
+                                                   giving it back        was sent, no attempt spent
+on_wire     past the gate: its message may be on   the relay's reply;    in_doubt
+            the wire                               a second look
+sent        the relay took it; its reply is kept   nothing               as it is
+failed      the relay refused it; its reply is     ``edition retry``     as it is
+            kept
+in_doubt    we lost the relay after the message,   the edition's rule,   as it is
+            before its reply, or died between      ``delivery in-doubt``
+            the two
+expired     put off for five days                  ``edition retry``     as it is
+suppressed  the address must not be mailed, or     nothing               as it is
+            left the list after the plan
+cancelled   the edition was cancelled              nothing               as it is
+=========== ====================================== ===================== ===========================
+
+A sender that was taken for dead, and was not, may still bring the news that a relay accepted a
+message. That wins over whatever was written since: what is known to be accepted is ``sent``, and
+is never sent again. So each state may become ``sent``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,11 +31,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from mailer.audience import addresses
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState, EditionStore
+from mailer.errors import Refused
 
 
 class DeliveryState(StrEnum):
@@ -43,19 +53,24 @@ class DeliveryState(StrEnum):
 
 _S = DeliveryState
 TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    _S.QUEUED: frozenset({_S.CLAIMED, _S.CANCELLED, _S.EXPIRED}),
-    _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED}),
-    _S.ON_WIRE: frozenset({_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED}),
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.CANCELLED, _S.SENT}),
+    _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
+    _S.ON_WIRE: frozenset(
+        {_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED}
+    ),
     _S.IN_DOUBT: frozenset({_S.QUEUED, _S.SENT}),
     _S.SENT: frozenset(),
-    _S.FAILED: frozenset({_S.QUEUED}),
-    _S.EXPIRED: frozenset(),
-    _S.SUPPRESSED: frozenset(),
-    _S.CANCELLED: frozenset(),
+    _S.FAILED: frozenset({_S.QUEUED, _S.SENT}),
+    _S.EXPIRED: frozenset({_S.QUEUED, _S.SENT}),
+    _S.SUPPRESSED: frozenset({_S.SENT}),
+    _S.CANCELLED: frozenset({_S.SENT}),
 }
 
 UNDONE = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
 """States that an edition waits for before it counts as sent."""
+
+HELD = (_S.CLAIMED, _S.ON_WIRE)
+"""States in which a delivery is one sender's."""
 
 RETRY_AFTER = (
     timedelta(minutes=5),
@@ -138,16 +153,38 @@ class Standing:
     story_titles: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
-    """What became of a message that passed the gate."""
+class Claim(NamedTuple):
+    """What a courier needs of a delivery that it has claimed. `attempt` counts this one."""
+
+    id: int
+    edition_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    language: str
+    stories: int
+    attempt: int
+
+
+class Settlement(NamedTuple):
+    """What became of a message that passed `sender`'s gate. `retry_after` is in seconds; not
+    `spend`: it doesn't count as an attempt on the recipient."""
 
     delivery_id: int
+    sender: int
     state: DeliveryState
     reply: str = ""
-    retry_after: timedelta | None = None
+    retry_after: float = 0.0
     spend: bool = True
-    """Whether this counts as an attempt on the recipient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A process that delivers. `name` says where it runs; `beat` moves with all it does."""
+
+    id: int
+    name: str
+    beat: int
 
 
 class OutboxStore(Protocol):
@@ -156,27 +193,45 @@ class OutboxStore(Protocol):
     def standing(self, edition: Edition, address: str) -> Standing: ...
 
 
+class SenderStore(Protocol):
+    """Who delivers, and who has stopped to."""
+
+    def sign_on(self, name: str, now: datetime) -> int: ...
+    def beat(self, number: int) -> bool: ...
+    def senders(self) -> Sequence[Sender]: ...
+    def take_over(self, dead: Sender) -> tuple[int, int] | None: ...
+    def sign_off(self, number: int) -> None: ...
+
+
 class QueueStore(Protocol):
     """The moves of deliveries that the ledger makes, each within the transaction that it opens."""
 
-    def owners(self, edition: Edition) -> Sequence[str]: ...
-    def recover(self, edition: Edition, dead: Sequence[str]) -> tuple[int, int]: ...
-    def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int: ...
-    def make_due(self, edition: Edition) -> int: ...
-    def claim(self, edition: Edition, owner: str, limit: int, lease: float) -> list[Delivery]: ...
-    def gate(self, edition: Edition, owner: str, ids: Sequence[int], lease: float) -> set[int]: ...
-    def turn_away(self, edition: Edition, owner: str, ids: Sequence[int]) -> EditionState: ...
-    def settle(self, owner: str, settlements: Sequence[Settlement]) -> int: ...
-    def requeue_failed(self, ids: Sequence[int]) -> int: ...
-    def give_back(self, edition: Edition, owner: str) -> int: ...
-    def cancel_waiting(self, edition: Edition) -> int: ...
-    def seconds_held(self, edition: Edition) -> float: ...
-    def undone(self, edition: Edition) -> int: ...
+    def states(self, known: Sequence[int]) -> dict[int, EditionState]: ...
+    def claim(self, of: int, by: int, limit: int) -> list[Claim]: ...
+    def gate(self, by: int, ids: Sequence[int]) -> set[int]: ...
+    def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int: ...
+    def settle(self, settlements: Sequence[Settlement]) -> None: ...
+    def give_back(
+        self, of: int, by: int, keep: Sequence[int] = (), unsure: Sequence[int] = ()
+    ) -> int: ...
+    def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None: ...
+    def apply_in_doubt_rule(self, known: Edition, now: datetime) -> int: ...
+    def make_due(self, known: Edition) -> int: ...
+    def requeue(
+        self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None
+    ) -> int: ...
+    def assume_sent(self, known: Edition, reply: str) -> int: ...
+    def cancel_waiting(self, of: int) -> int: ...
+    def waiting(self, known: Edition) -> int: ...
+    def held_by_others(self, known: Sequence[int], by: int) -> bool: ...
+    def undone(self, known: Edition) -> bool: ...
 
 
 class Transaction(Protocol):
     """What delivery sees of an open transaction."""
 
+    @property
+    def senders(self) -> SenderStore: ...
     @property
     def queue(self) -> QueueStore: ...
     @property
@@ -188,6 +243,47 @@ class Store(Protocol):
 
     def begin(self) -> AbstractContextManager[Transaction]: ...
     def read(self) -> AbstractContextManager[Transaction]: ...
+
+
+def retry(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+    """Queue an edition's failed and expired deliveries once more; how many. One that counted as
+    sent goes on sending. Raises Refused for one that has not begun, or was cancelled."""
+    return _again(tx, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now, actor)
+
+
+def resend(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+    """Queue an edition's deliveries in doubt, whatever its rule says; how many."""
+    return _again(tx, edition, (DeliveryState.IN_DOUBT,), now, actor)
+
+
+def assume_sent(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+    """Take an edition's deliveries in doubt for accepted; how many. They are not sent again."""
+    _check_begun(edition)
+    count = tx.queue.assume_sent(edition, f"assumed to be accepted, by {actor or 'somebody'}")
+    if count:
+        tx.editions.note(edition, "in doubt", f"{count} assumed to be accepted", now, actor)
+        if edition.state is EditionState.SENDING and not tx.queue.undone(edition):
+            tx.editions.set_state(edition, EditionState.SENT, now, actor=actor)
+    return count
+
+
+def _again(
+    tx: Transaction, edition: Edition, states: Sequence[DeliveryState], now: datetime, actor: str
+) -> int:
+    _check_begun(edition)
+    count = tx.queue.requeue(edition.id, states)
+    if count:
+        words = " and ".join(state.replace("_", " ") for state in states)
+        tx.editions.note(edition, "retry", f"{count} {words} queued again", now, actor)
+        if edition.state is EditionState.SENT:
+            tx.editions.set_state(edition, EditionState.SENDING, now, actor=actor)
+    return count
+
+
+def _check_begun(edition: Edition) -> None:
+    if edition.planned_at is None or edition.state is EditionState.CANCELLED:
+        word = "was cancelled" if edition.planned_at else "has not begun to be sent"
+        raise Refused(f"edition {edition.id} {word}", hint="see `mailer edition show`")
 
 
 def retry_after(attempt: int) -> timedelta:

@@ -1,82 +1,97 @@
 """``mailer send`` and ``mailer explain``."""
 
+import json as json_
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from enum import StrEnum
+from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from mailer import editions, outbox
-from mailer.app import open_mailer
+from mailer.app import Mailer, open_mailer
 from mailer.cli.edition import print_report
 from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
-from mailer.cli.output import Output, errors
-from mailer.delivery.courier import Progress
-from mailer.editions import EditionState
-from mailer.errors import PartlyDone, Refused
-from mailer.outbox import DeliveryState, Plan
+from mailer.cli.output import Output, errors, plain
+from mailer.delivery.outcomes import Progress
+from mailer.editions import Edition, EditionState
+from mailer.errors import PartlyDone, Refused, UsageError
+from mailer.outbox import DeliveryState, Plan, Report
+from mailer.store import Transaction
 
 Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 
 
-def send(number: Number, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Send an approved edition over the relay, or go on with one that was interrupted.
+class Show(StrEnum):
+    """How progress is told."""
 
-    Runs in the foreground until all that is due has been tried once; what was deferred is tried
-    again by the next run. Ctrl-C finishes the message on the wire and returns the rest.
+    BAR = "bar"
+    LINES = "lines"
+    NONE = "none"
+
+
+def send(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(help="Editions' numbers.", min=1, max=2**63 - 1)
+    ] = None,
+    all_: Annotated[
+        bool,
+        typer.Option("--all", help="All that have begun, and what begins while this runs."),
+    ] = False,
+    progress: Annotated[
+        Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
+    ] = Show.BAR,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Send approved editions over the relay, or go on with those that were interrupted.
+
+    Several share the connections: urgent ones have most, none waits for another to end. Runs in
+    the foreground until all that is due has been tried once; what was deferred is tried again by
+    the next run. Ctrl-C or SIGTERM finishes the messages on the wire and returns the rest; a
+    second one stops at once, and leaves what is on the wire in doubt.
 
     Example: [bold]mailer send 3[/]"""
-    out = Output(json)
+    if bool(numbers) is all_:
+        raise UsageError("name editions, or give --all", hint="see `mailer edition list`")
+    out = Output(json or progress is Show.LINES)
     with writing(dry_run, out) as (mailer, tx):
+        begun = _begin(mailer, tx, numbers or [], out, dry_run=dry_run)
+    if dry_run:
+        return
+    with (
+        open_mailer(settings()) as mailer,
+        _stop_on_signal() as stop,
+        _shown(progress, out) as on_progress,
+    ):
+        done, reports = mailer.deliver(begun, stop, on_progress, follow=all_)
+    _print(done, reports, out, lines=progress is Show.LINES)
+    _judge(reports)
+
+
+def _begin(
+    mailer: Mailer, tx: Transaction, numbers: list[int], out: Output, *, dry_run: bool
+) -> list[Edition]:
+    """Start each edition that hasn't begun."""
+    begun: list[Edition] = []
+    plans: list[Any] = []
+    for number in dict.fromkeys(numbers):
         edition, plan = mailer.start(tx, editions.get(tx.editions, number))
+        begun.append(edition)
+        plans.append(plan or {})
         if plan is not None:
             out.note(_planned(plan))
-        if dry_run:
-            out.record(plan or {}, "" if plan else f"edition {number} has begun already")
-            return
-    with open_mailer(settings()) as mailer, _stop_on_signal() as stop, _bar() as bar:
-        task = bar.add_task("sending", total=_total(number))
-
-        told = False
-
-        def on_progress(progress: Progress) -> None:
-            nonlocal told
-            if progress.waiting and not told:
-                told = True
-                out.note(
-                    f"another sender holds deliveries of this edition; if it has died they are "
-                    f"taken over in {progress.waiting:.0f} s at the latest"
-                )
-            said = f"waiting {progress.waiting:.0f} s" if progress.waiting else "sending"
-            bar.update(task, completed=progress.done, description=said)
-
-        progress, report = mailer.deliver(edition, stop, on_progress)
-    if json:
-        out.json({"run": progress, "report": report})
-    else:
-        print_report(report, out)
-        out.text(
-            f"sent {progress.sent}, deferred {progress.deferred}, failed {progress.failed}, "
-            f"in doubt {progress.in_doubt}"
-        )
-    states = report.states
-    if report.edition.state in {EditionState.PAUSED, EditionState.CANCELLED}:
-        why = f" ({report.edition.reason})" if report.edition.reason else ""
-        raise Refused(f"edition {number} was {report.edition.state}{why} while it was being sent")
-    left = sum(states[state] for state in outbox.UNDONE)
-    bad = states[DeliveryState.FAILED] + states[DeliveryState.IN_DOUBT]
-    if left or bad:
-        hint = (
-            f"run `mailer send {number}` again to try those"
-            if left
-            else (f"see `mailer edition report {number}`")
-        )
-        raise PartlyDone(f"{left} deliveries are still queued, {bad} failed or in doubt", hint=hint)
+        elif dry_run:
+            out.note(f"edition {number} has begun already")
+    if dry_run and out.as_json:
+        out.json(plans[0] if len(plans) == 1 else plans)
+    return begun
 
 
 def _planned(plan: Plan) -> str:
@@ -84,22 +99,117 @@ def _planned(plan: Plan) -> str:
     return f"planned {plan.planned}" + (f"; left out: {left_out}" if left_out else "")
 
 
-def _total(number: int) -> int:
-    with reading() as (_, tx):
-        states = tx.outbox.report(editions.get(tx.editions, number)).states
-        return sum(states[state] for state in outbox.UNDONE)
+# ---- telling how it goes ----------------------------------------------------------------------
 
 
-def _bar() -> Bar:
-    return Bar(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not sys.stderr.isatty(),
-    )
+def figures(progress: Progress) -> dict[str, Any]:
+    """A run's figures, for scripts: counts of deliveries, messages a second, seconds."""
+    left = progress.seconds_left
+    return {
+        **plain(progress),
+        "done": progress.done,
+        "rate": round(progress.rate, 1),
+        "seconds": round(progress.seconds, 3),
+        "seconds_left": None if left is None else round(left),
+    }
+
+
+@contextmanager
+def _shown(show: Show, out: Output) -> Iterator[Callable[[Progress], None]]:
+    """What a run is to call with its progress."""
+    waited_for: list[str] = [""]
+
+    def waits(progress: Progress) -> None:
+        if progress.waiting and progress.waiting != waited_for[0]:
+            out.note(f"waiting: {progress.waiting}")
+        waited_for[0] = progress.waiting
+
+    if show is Show.LINES:
+        told = [time.monotonic()]
+
+        def line(progress: Progress) -> None:
+            waits(progress)
+            if time.monotonic() - told[0] >= 1:
+                told[0] = time.monotonic()
+                _line({"progress": figures(progress)})
+
+        yield line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    hidden = show is Show.NONE or not sys.stderr.isatty()
+    with Bar(*columns, console=errors, transient=True, disable=hidden) as bar:
+        task = bar.add_task("sending", total=None)
+
+        def move(progress: Progress) -> None:
+            waits(progress)
+            bar.update(
+                task,
+                completed=progress.done,
+                total=progress.done + progress.left,
+                description=_said(progress),
+            )
+
+        yield move
+
+
+def _said(progress: Progress) -> str:
+    parts = [f"{progress.rate:,.0f}/s"]
+    for count, word in (
+        (progress.deferred, "deferred"),
+        (progress.failed, "failed"),
+        (progress.in_doubt, "in doubt"),
+    ):
+        if count:
+            parts.append(f"{count:,} {word}")
+    if (left := progress.seconds_left) is not None:
+        minutes, seconds = divmod(round(left), 60)
+        parts.append(f"{minutes}:{seconds:02} left")
+    return "  ".join(parts)
+
+
+def _line(value: Any) -> None:
+    sys.stdout.write(json_.dumps(plain(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def _print(done: Progress, reports: list[Report], out: Output, *, lines: bool) -> None:
+    if lines:
+        _line({"run": figures(done), "reports": reports})
+    elif out.as_json:
+        out.json({"run": figures(done), "reports": reports})
+    else:
+        for report in reports:
+            print_report(report, out)
+        out.text(
+            f"sent {done.sent}, deferred {done.deferred}, failed {done.failed}, "
+            f"in doubt {done.in_doubt}, in {done.seconds:.1f} s"
+        )
+
+
+def _judge(reports: list[Report]) -> None:
+    """Raises what the exit code says: stopped by somebody, or partly done."""
+    for report in reports:
+        edition = report.edition
+        if edition.state in {EditionState.PAUSED, EditionState.CANCELLED}:
+            why = f" ({edition.reason})" if edition.reason else ""
+            raise Refused(
+                f"edition {edition.id} was {edition.state}{why} while it was being sent",
+                hint="mend the cause, then `mailer edition resume` and `mailer send`"
+                if edition.state is EditionState.PAUSED
+                else "",
+            )
+
+    def count(*states: DeliveryState) -> int:
+        return sum(report.states[state] for report in reports for state in states)
+
+    left = count(*outbox.UNDONE)
+    bad = count(DeliveryState.FAILED, DeliveryState.IN_DOUBT)
+    if left or bad:
+        names = " ".join(str(report.edition.id) for report in reports)
+        hint = f"run `mailer send {names}` again to try those"
+        if not left:
+            hint = f"see `mailer edition report {names}`"
+        raise PartlyDone(f"{left} deliveries are still queued, {bad} failed or in doubt", hint=hint)
 
 
 @contextmanager
@@ -111,7 +221,7 @@ def _stop_on_signal() -> Iterator[threading.Event]:
         if stop.is_set():
             raise KeyboardInterrupt
         stop.set()
-        errors.print("stopping after the message on the wire; once more stops at once")
+        errors.print("stopping after the messages on the wire; once more stops at once")
 
     before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
     try:

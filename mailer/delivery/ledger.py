@@ -1,132 +1,476 @@
 """The only writer of delivery states: every step is on disk before the next one is taken.
 
-Each call is one short transaction. :meth:`Ledger.turn` settles the messages that were handed over
-and lets the next ones through the gate in a single commit, so that a group of messages costs one
-flush to disk. At most that group is in doubt when the process dies.
+One thread a process. Connections tell it what became of their messages, and it lets them have the
+next; what all of them said since its last turn goes into one transaction (``turn.py``), so that a
+flush to disk is shared. A connection never has more than its window past the gate: when the process
+dies, at most connections × window are in doubt.
 """
 
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
-from mailer import editions, outbox
-from mailer.delivery.owner import is_dead, new_owner
+from mailer import editions
+from mailer.delivery.dispatch import Dispatch, Pick
+from mailer.delivery.outcomes import Losses, Outcome, Pace, Passed, Progress, settlement
+from mailer.delivery.owner import new_owner
+from mailer.delivery.replies import Verdict
+from mailer.delivery.turn import Consignment, Grant, Place, Turn, transact
+from mailer.delivery.watch import Watch
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError
-from mailer.outbox import Delivery, DeliveryState, Settlement, Store
+from mailer.outbox import Claim, DeliveryState, Settlement, Store, Transaction
 
-LEASE = 300.0
-"""Seconds that a claim holds without being renewed. A gate renews it to :data:`WIRE_LEASE`."""
-
-WIRE_LEASE = 900.0
-"""Seconds that a message may be on the wire: longer than the 600 of the final dot."""
+CLAIM = 250
+"""Deliveries claimed at once, at least."""
 
 SETTLE_FOR = 600.0
-"""Seconds for which the writing down of replies is tried again."""
+"""Seconds for which replies are tried to be written down, while the database can't be used."""
 
-CLAIM = 100
-WINDOW = 4
+HURRY = 5.0
+"""The same, for whoever was told to stop at once."""
+
+RECHECK = 1.0
+"""Seconds after which an edition that had nothing due is asked again, and others looked at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a turn let out, and the edition's state as the gate found it."""
+class _Report(NamedTuple):
+    place: Place
+    outcomes: list[Outcome]
 
-    passed: tuple[Delivery, ...]
-    state: EditionState
+
+class _Again(NamedTuple):
+    place: Place
+    passed: Passed
+
+
+class _Arrival(NamedTuple):
+    place: Place
+
+
+class _Departure(NamedTuple):
+    place: Place
 
 
 class Ledger:
-    """One edition's deliveries, as one owner (a sender process) sees them."""
+    """One process's. Its thread runs :meth:`run`; the other methods may come from any thread."""
 
-    def __init__(self, store: Store, edition: Edition, owner: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        dispatch: Dispatch,
+        clock: Callable[[], datetime],
+        lease: float,
+        more: Callable[[Sequence[int]], Iterable[Consignment]],
+    ) -> None:
+        """`more` gives the editions to deliver that are not among those named; it is asked at the
+        beginning and every second. `lease` is in seconds."""
         self._store = store
-        self.edition = edition
-        self.owner = owner or new_owner()
+        self._dispatch = dispatch
+        self._clock = clock
+        self._lease = lease
+        self._more = more
+        self._name = new_owner()
+        self._inbox: SimpleQueue[_Report | _Again | _Arrival | _Departure | None] = SimpleQueue()
+        self._places: set[Place] = set()
+        self._left: set[Place] = set()
+        self._unsettled: list[tuple[Place, Outcome]] = []
+        self._again: list[tuple[Place, Passed]] = []
+        self._losses = Losses()
+        self._answered = 0
+        self._beaten = self._looked = 0.0
+        self._watch = Watch(store, lease, clock)
+        self._draining = threading.Event()
+        self._hurry = threading.Event()
+        self._abandoned = False
+        self._work = threading.Condition()
+        self._calls = 0
+        self._started = time.monotonic()
+        self._pace = Pace(self._started)
+        self.stale_after = min(5.0, lease / 3)
+        """Seconds past the gate after which a message is looked at again before it goes."""
+        self.sender = 0
+        self.roster: dict[int, Consignment] = {}
+        self.stopped: dict[int, Consignment] = {}
+        """Editions that were paused or cancelled: connections return what they hold of them."""
+        self.progress = Progress()
+        self.error: BaseException | None = None
+        self.over = threading.Event()
 
-    def take_over(self, now: datetime) -> tuple[int, int]:
-        """Take back what dead owners held, and apply the edition's rule to what is in doubt: how
-        many went back to the queue, how many are or were in doubt."""
+    # ---- for connections ------------------------------------------------------------------------
+
+    def wait_for_work(self) -> bool:
+        """Wait until there is work for one more connection. False: there won't be."""
+        with self._work:
+            while not self._calls:
+                if self.over.is_set() or self._draining.is_set():
+                    return False
+                self._work.wait(0.5)
+            self._calls -= 1
+        return True
+
+    def join(self, relay: str, window: int) -> Place:
+        """A place for a new connection: messages come into its inbox from now on."""
+        place = Place(relay, window)
+        self._inbox.put(_Arrival(place))
+        return place
+
+    def leave(self, place: Place) -> list[Passed]:
+        """The connection has ended: what was let out to it meanwhile, and it must report on."""
+        self._inbox.put(_Departure(place))
+        late: list[Passed] = []
+        while True:
+            try:
+                grant = place.inbox.get(timeout=0.5)
+            except Empty:
+                if self.over.is_set():
+                    return late
+                continue
+            if grant is None:
+                return late
+            late += grant.passed
+
+    def report(self, place: Place, outcomes: list[Outcome]) -> None:
+        """What became of messages. The ledger settles it, and lets as many others out."""
+        self._inbox.put(_Report(place, outcomes))
+
+    def look_again(self, place: Place, passed: Passed) -> None:
+        """Ask whether a message may still go; the answer comes into the inbox."""
+        self._inbox.put(_Again(place, passed))
+
+    def is_ours(self, passed: Passed) -> bool:
+        """Whether a message in hand is still this sender's, of an edition that goes on."""
+        return passed.sender == self.sender and passed.claim.edition_id not in self.stopped
+
+    def entry(self, claim: Claim) -> Consignment | None:
+        return self.roster.get(claim.edition_id) or self.stopped.get(claim.edition_id)
+
+    # ---- for whoever runs it --------------------------------------------------------------------
+
+    def drain(self, *, hurry: bool = False) -> None:
+        """Let nothing more out; end when every connection has left. `hurry`: don't try for long
+        to write down what became of messages."""
+        self._draining.set()
+        if hurry:
+            self._hurry.set()
+        self._inbox.put(None)
+
+    def fail(self, error: BaseException) -> None:
+        """A connection's thread met a fault of ours: the run ends with it."""
+        self.error = self.error or error
+        self.drain()
+
+    def abandon(self) -> None:
+        """End though connections have not left: what they hold will be in doubt."""
+        self._abandoned = True
+        self._inbox.put(None)
+
+    def pause(self, reason: str) -> None:
+        """Pause the editions, unless somebody has stopped them already."""
         with self._store.begin() as tx:
-            dead = [one for one in tx.queue.owners(self.edition) if is_dead(one)]
-            back, doubted = tx.queue.recover(self.edition, dead)
-            tx.queue.apply_in_doubt_rule(self.edition, now)
-        return back, doubted
+            for number in list(self.roster):
+                edition = editions.get(tx.editions, number)
+                if edition.state is EditionState.SENDING:
+                    now = self._clock()
+                    editions.pause(tx.editions, edition, now, reason=reason, actor="delivery")
 
-    def make_due(self) -> int:
-        """Let what was deferred be tried at once."""
+    def run(self) -> None:
+        """Until nothing is due, or it was drained. What goes wrong is kept in `error`."""
+        try:
+            self._start()
+            while self._take_in():
+                self._play()
+                if not self._draining.is_set() and self._finished():
+                    break
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._end()
+            self.over.set()
+            with self._work:
+                self._work.notify_all()
+            for place in self._places:
+                place.inbox.put(None)
+
+    # ---- taking in ------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self._sign_on()
+        self._refresh(time.monotonic())
+        self._watch.look(self.roster.values(), time.monotonic(), at_start=True)
+        for entry in self.roster.values():
+            with self._store.read() as tx:
+                self.progress.left += tx.queue.waiting(entry.edition)
+
+    def _sign_on(self) -> None:
         with self._store.begin() as tx:
-            return tx.queue.make_due(self.edition)
+            self.sender = tx.senders.sign_on(self._name, self._clock())
+        self._watch.sender = self.sender
 
-    def claim(self, limit: int = CLAIM) -> list[Delivery]:
-        with self._store.begin() as tx:
-            return tx.queue.claim(self.edition, self.owner, limit, LEASE)
+    def _refresh(self, now: float) -> None:
+        """Take in editions that have begun meanwhile."""
+        self._looked = now
+        for entry in self._more(list(self.roster)):
+            edition = entry.edition
+            if (before := self.stopped.pop(edition.id, None)) is not None:
+                entry.out = before.out
+            self.roster[edition.id] = entry
+            self._dispatch.add(edition.id, edition.priority.weight)
 
-    def turn(self, settled: Sequence[Settlement], asked: Sequence[Delivery]) -> Turn:
-        """Settle what was handed over, then open the gate for `asked`: one commit for both."""
-        with self._store.begin() as tx:
-            tx.queue.settle(self.owner, settled)
-            ids = [delivery.id for delivery in asked]
-            passed = tx.queue.gate(self.edition, self.owner, ids, WIRE_LEASE)
-            state = EditionState.SENDING
-            if refused := [one for one in ids if one not in passed]:
-                state = tx.queue.turn_away(self.edition, self.owner, refused)
-        return Turn(tuple(one for one in asked if one.id in passed), state)
+    def _take_in(self) -> bool:
+        """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
+        and no connection holds anything."""
+        item = None
+        with suppress(Empty):
+            item = self._inbox.get(timeout=self._patience())
+        while True:
+            match item:
+                case _Report(place, outcomes):
+                    self._unsettled += [(place, one) for one in outcomes]
+                case _Again(place, passed):
+                    self._again.append((place, passed))
+                case _Arrival(place):
+                    self._places.add(place)
+                case _Departure(place):
+                    self._places.discard(place)
+                    self._left.add(place)
+                    place.inbox.put(None)
+            try:
+                item = self._inbox.get_nowait()
+            except Empty:
+                break
+        self._left = {place for place in self._left if place.out}
+        if not self._draining.is_set():
+            return True
+        holding = (self._places or self._left) and not self._abandoned
+        return bool(holding or self._unsettled or self._again)
 
-    def settle(self, settled: Sequence[Settlement]) -> None:
-        """Write down what became of messages, however long another writer keeps the database: what
-        is known to be accepted must not be forgotten. Gives up after :data:`SETTLE_FOR`."""
-        ends = time.monotonic() + SETTLE_FOR
-        while settled:
+    def _patience(self) -> float:
+        """Seconds until there is something to do, whatever connections say."""
+        now = time.monotonic()
+        ends = min(self._beaten + self._lease / 4, self._looked + RECHECK)
+        if not self._draining.is_set():
+            ends = min(ends, self._dispatch.wake_at)
+            for number, one in self.roster.items():
+                if not self._dispatch.stocked(number):
+                    ends = min(ends, one.recheck)
+        return max(ends - now, 0.0)
+
+    # ---- a turn ---------------------------------------------------------------------------------
+
+    def _play(self) -> None:
+        now = time.monotonic()
+        if now - self._looked >= RECHECK:
+            self._refresh(now)
+            self._watch.look(self.roster.values(), now)
+        turn = self._decide(now)
+        if turn.idle and now - self._beaten < self._lease / 4:
+            return
+        self._write(turn)
+        self._beaten = now
+        if turn.fenced:
+            self._begin_anew(turn)
+        else:
+            self._tell(turn)
+
+    def _decide(self, now: float) -> Turn:
+        unsettled, self._unsettled = self._unsettled, []
+        again, self._again = self._again, []
+        settlements = [self._settle(place, outcome, now) for place, outcome in unsettled]
+        loose = {one.passed.claim.edition_id for _, one in unsettled} & self.stopped.keys()
+        turn = Turn(settlements, [], again, [], [], loose)
+        if self._draining.is_set():
+            return turn
+        turn.picks = self._pick(now)
+        for claim, delay in self._dispatch.put_off():
+            turn.put_off.append((claim.id, delay))
+            entry = self.roster[claim.edition_id]
+            entry.waits_until = max(entry.waits_until, now + delay)
+        most = max(CLAIM, 2 * sum(place.window for place in self._places))
+        for number, one in self.roster.items():
+            if now >= one.recheck and self._dispatch.stocked(number) < most // 2:
+                turn.need.append((number, most))
+        return turn
+
+    def _pick(self, now: float) -> list[tuple[Place, Pick]]:
+        picks: list[tuple[Place, Pick]] = []
+        self._dispatch.wake_at = float("inf")
+        window = 10
+        for place in self._places:
+            window = place.window
+            if place.out <= window // 2:
+                for pick in self._dispatch.pick(place, window - place.out, now):
+                    picks.append((place, pick))
+                    place.out += 1
+                    self.roster[pick.claim.edition_id].out += 1
+        if ready := self._dispatch.ready:
+            with self._work:
+                self._calls = -(-ready // max(window // 2, 1))
+                self._work.notify(self._calls)
+        return picks
+
+    def _settle(self, place: Place, outcome: Outcome, now: float) -> Settlement:
+        """A settlement, and what follows from it for the run."""
+        claim, reply = outcome.passed.claim, outcome.reply
+        self._is_back(place, claim)
+        entry = self.entry(claim)
+        poison = False
+        if reply.code:
+            self._answered += 1
+            self._dispatch.progressed(place.relay, now)
+        elif reply.verdict is Verdict.LOST:
+            poison = self._losses.is_poison(claim, self._answered)
+        planned_at = entry.edition.planned_at if entry else None
+        done = settlement(outcome, self._clock(), planned_at, poison=poison)
+        self._count(done)
+        if entry:
+            entry.alike.note(claim, reply)
+            if done.state is DeliveryState.QUEUED and not done.retry_after:
+                entry.recheck = 0.0
+        return done
+
+    def _is_back(self, place: Place, claim: Claim) -> None:
+        """It is out no more: settled, or it never went."""
+        place.out -= 1
+        self._dispatch.settled(place, claim)
+        if (entry := self.entry(claim)) is not None:
+            entry.out -= 1
+
+    def _count(self, done: Settlement) -> None:
+        ours = self.progress
+        match done.state:
+            case DeliveryState.SENT:
+                ours.sent += 1
+            case DeliveryState.FAILED:
+                ours.failed += 1
+            case DeliveryState.IN_DOUBT:
+                ours.in_doubt += 1
+            case _ if done.spend:
+                ours.deferred += 1
+            case _:
+                return
+        ours.left = max(ours.left - 1, 0)
+
+    def _write(self, turn: Turn) -> None:
+        """The turn's transaction, done again while the database can't be used."""
+        begun = time.monotonic()
+        known: list[int] | None = None
+        while True:
             try:
                 with self._store.begin() as tx:
-                    tx.queue.settle(self.owner, settled)
-                return
-            except ConfigError:
-                if time.monotonic() > ends:
+                    transact(tx, turn, self.sender, self.roster, self._clock(), known=known)
+                    break
+            except ConfigError as error:
+                known = self._dispatch.known()
+                self.progress.waiting = f"the database can't be used ({error.what})"
+                if time.monotonic() - begun > (HURRY if self._hurry.is_set() else SETTLE_FOR):
                     raise
-                time.sleep(0.5)
+                self._hurry.wait(0.2)
+        if known is not None:
+            self.progress.waiting = ""
 
-    def take_back(self, ids: Sequence[int]) -> None:
-        """Queue again what was refused for no fault of the recipients."""
-        with self._store.begin() as tx:
-            tx.queue.requeue_failed(ids)
+    def _tell(self, turn: Turn) -> None:
+        now = time.monotonic()
+        granted: dict[Place, list[Passed]] = {}
+        for place, pick in turn.picks:
+            if pick.claim.id in turn.passed:
+                passed = Passed(pick.claim, self.sender, now, pick.not_before)
+                granted.setdefault(place, []).append(passed)
+            else:
+                self._is_back(place, pick.claim)
+        for place, let_out in granted.items():
+            place.inbox.put(Grant(let_out))
+        for place, passed in turn.again:
+            may_go = passed.claim.id in turn.passed
+            if not may_go:
+                self._is_back(place, passed.claim)
+            place.inbox.put(Grant([], passed, may_go))
+        self.progress.turned_away += turn.gone
+        self.progress.left = max(self.progress.left - turn.gone, 0)
+        for number, limit in turn.need:
+            claims = turn.claimed.get(number, [])
+            entry = self.roster[number]
+            self._dispatch.stock(number, claims)
+            entry.asked = entry.asked and not claims
+            if len(claims) < limit:
+                entry.recheck = now + RECHECK
+        for number, state in turn.states.items():
+            if state is not EditionState.SENDING:
+                self._stop(number)
+        self.progress.rate = self._pace.rate(now, self.progress.done)
+        self.progress.seconds = now - self._started
 
-    def give_back(self) -> int:
-        """Return what was claimed and never went out. Of an edition that was cancelled meanwhile
-        nothing stays in the queue, what was deferred neither."""
-        with self._store.begin() as tx:
-            back = tx.queue.give_back(self.edition, self.owner)
-            if editions.get(tx.editions, self.edition.id).state is EditionState.CANCELLED:
-                tx.queue.cancel_waiting(self.edition)
-            return back
+    def _stop(self, number: int) -> None:
+        """Somebody has paused or cancelled the edition, or it was refused alike."""
+        entry = self.stopped[number] = self.roster.pop(number)
+        self._dispatch.drop(number)
+        if entry.alike.too_many:
+            self.progress.failed -= len(entry.alike.ids)
 
-    def seconds_held_by_others(self) -> float:
+    def _begin_anew(self, turn: Turn) -> None:
+        """We were taken for dead, so nothing that we held is ours: sign on under a new number.
+        Connections see it by the number, and return what they have in hand."""
+        self._dispatch.forget()
+        for place, pick in turn.picks:
+            self._is_back(place, pick.claim)
+        for place, passed in turn.again:
+            self._is_back(place, passed.claim)
+            place.inbox.put(Grant([], passed))
+        self._sign_on()
+        for entry in self.roster.values():
+            entry.recheck = 0.0
+
+    # ---- the end --------------------------------------------------------------------------------
+
+    def _finished(self) -> bool:
+        """Whether nothing of any edition is due, claimed or out, here or at another sender."""
+        now = time.monotonic()
+        if self._unsettled or self._again:
+            return False
+        idle = [
+            number
+            for number, one in self.roster.items()
+            if not (one.out or self._dispatch.stocked(number))
+            and one.waits_until <= now < one.recheck
+        ]
+        if len(idle) < len(self.roster):
+            for number in idle:
+                self._mark_if_sent(self.roster[number])
+            return False
+        if any(place.out for place in (*self._places, *self._left)):
+            return False
+        if not self.roster:
+            return True
         with self._store.read() as tx:
-            return tx.queue.seconds_held(self.edition)
+            held = tx.queue.held_by_others(idle, self.sender)
+        self.progress.waiting = "another sender holds deliveries of this edition" if held else ""
+        return not held
 
-    def pause(self, reason: str, now: datetime) -> None:
-        """Pause the edition, unless somebody has stopped it already."""
-        with self._store.begin() as tx:
-            edition = editions.get(tx.editions, self.edition.id)
-            if edition.state is EditionState.SENDING:
-                editions.pause(tx.editions, edition, now, reason=reason, actor="delivery")
+    def _mark_if_sent(self, entry: Consignment) -> None:
+        """Mark an edition that is done while others go on."""
+        if not entry.asked:
+            entry.asked = True
+            with self._store.begin() as tx:
+                self._set_sent(tx, editions.get(tx.editions, entry.edition.id))
 
-    def finish(self, now: datetime) -> Edition:
-        """Mark the edition as sent when nothing of it is left to do."""
-        with self._store.begin() as tx:
-            edition = editions.get(tx.editions, self.edition.id)
-            if edition.state is EditionState.SENDING and not tx.queue.undone(edition):
-                edition = tx.editions.set_state(edition, EditionState.SENT, now)
-            return edition
+    def _set_sent(self, tx: Transaction, edition: Edition) -> None:
+        if edition.state is EditionState.SENDING and not tx.queue.undone(edition):
+            tx.editions.set_state(edition, EditionState.SENT, self._clock())
 
-
-def deferred(
-    delivery: Delivery, reply: str, now: datetime, planned_at: datetime | None
-) -> Settlement:
-    """A temporary failure: when to try again, or that it has been tried for too long."""
-    state = DeliveryState.QUEUED
-    if planned_at and now - planned_at > outbox.EXPIRE_AFTER:
-        state = DeliveryState.EXPIRED
-    return Settlement(delivery.id, state, reply, outbox.retry_after(delivery.attempt))
+    def _end(self) -> None:
+        """Give back what is left, and mark as sent what nothing is left of."""
+        try:
+            with self._store.begin() as tx:
+                tx.senders.sign_off(self.sender)
+                for number in [*self.roster, *self.stopped]:
+                    edition = editions.get(tx.editions, number)
+                    if edition.state is EditionState.CANCELLED:
+                        tx.queue.cancel_waiting(number)
+                    else:
+                        self._set_sent(tx, edition)
+        except Exception as error:
+            self.error = self.error or error

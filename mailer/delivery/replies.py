@@ -2,6 +2,25 @@
 
 After RFC 5321 §4.2 and §4.3.2, with what relays do in fact: RCPT 452 is "too many recipients for
 now", and 552 is often sent for the same (RFC 5321 §4.5.3.1.10 asks to take both as temporary).
+
+============== ============= ============= ============= ============= =============================
+phase          2xx (DATA:    4xx           5xx           421           silence, close, what is no
+               354)                                                    SMTP
+============== ============= ============= ============= ============= =============================
+connect, EHLO, goes on       relay rests   relay rests,  relay rests   relay rests
+STARTTLS, AUTH                             for long
+MAIL           goes on       relay rests   relay rests,  relay rests   lost: sent over a new link
+                                           for long
+RCPT           goes on       deferred      refused       deferred      lost
+                             (552 too)
+DATA           goes on       deferred      refused       deferred      lost
+message        --            --            --            --            lost
+final dot      accepted      deferred      refused       deferred      in doubt
+QUIT           --            --            --            --            --
+============== ============= ============= ============= ============= =============================
+
+Where the relay rests nobody's attempt is spent. After 421, and after anything of the last column,
+the link is closed.
 """
 
 from dataclasses import dataclass
@@ -18,6 +37,7 @@ class Phase(StrEnum):
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
+    MESSAGE = "message"
     DOT = "final dot"
     QUIT = "QUIT"
 
@@ -29,17 +49,19 @@ class Verdict(StrEnum):
     DEFERRED = "deferred"
     REFUSED = "refused"
     RELAY = "relay"
-    """The relay is at fault, or can't be used: nobody's attempt is spent, the edition pauses."""
+    """The relay is at fault, or can't be used: it rests, and nobody's attempt is spent."""
     LOST = "lost"
     """The link was lost before the final dot: not sent, to be tried again over a new one."""
     IN_DOUBT = "in doubt"
     """The link was lost after the final dot: we don't know."""
+    WITHHELD = "withheld"
+    """We kept it back ourselves, before the final dot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`code` 0: there was none, and `text` says how the link was lost. `close` asks for a new
-    connection before the next message."""
+    """`code` 0: there was none, and `text` says what happened. `close` asks for a new connection
+    before the next message."""
 
     phase: Phase
     code: int
@@ -47,37 +69,52 @@ class Reply:
     verdict: Verdict
     close: bool = False
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the relay will say the same again until somebody mends something."""
+        return self.verdict is Verdict.RELAY and self.code // 100 == 5
+
     def __str__(self) -> str:
         return f"{self.code} {self.text} (to {self.phase})" if self.code else self.text
 
 
+WITHHELD = Reply(Phase.MAIL, 0, "", Verdict.WITHHELD)
+
+_PROTOCOL = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})
+
+
 def judge(phase: Phase, code: int, text: str) -> Reply:
-    """The reply of a relay that did answer, judged."""
-    return Reply(phase, code, text, _verdict(phase, code), close=code == 421 or code <= 0)
+    """The reply of a relay that did answer, judged. A `code` that is none (0 or less) is what is
+    no SMTP."""
+    verdict = _verdict(phase, code // 100, code)
+    close = code == 421 or verdict in (Verdict.LOST, Verdict.IN_DOUBT)
+    close = close or (verdict is Verdict.RELAY and code // 100 != 5)
+    return Reply(phase, code, text, verdict, close)
 
 
-def _verdict(phase: Phase, code: int) -> Verdict:
-    kind = code // 100
+def _verdict(phase: Phase, kind: int, code: int) -> Verdict:
     if phase is Phase.DOT:
         verdicts = {2: Verdict.ACCEPTED, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}
         return verdicts.get(kind, Verdict.IN_DOUBT)
-    if phase in {Phase.RCPT, Phase.DATA}:
-        if kind == 4 or (phase is Phase.RCPT and code == 552):
-            return Verdict.DEFERRED
-        if kind == 5:
-            return Verdict.REFUSED
-        if kind == (3 if phase is Phase.DATA else 2):
-            return Verdict.ACCEPTED
-        return Verdict.LOST
-    if code == 421:
-        return Verdict.LOST
-    return Verdict.ACCEPTED if kind in {2, 3} else Verdict.RELAY
+    if phase is Phase.DATA:
+        good = code == 354
+    elif phase is Phase.CONNECT:
+        good = code == 220
+    else:
+        good = kind == 2
+    if good:
+        return Verdict.ACCEPTED
+    if phase in _PROTOCOL:
+        answered = kind in (4, 5) or phase is not Phase.MAIL
+        return Verdict.RELAY if answered else Verdict.LOST
+    if kind == 4 or (phase is Phase.RCPT and code == 552):
+        return Verdict.DEFERRED
+    return Verdict.REFUSED if kind == 5 else Verdict.LOST
 
 
 def lost(phase: Phase, why: str) -> Reply:
     """No reply came: the link broke, was silent too long, or gave what is no SMTP."""
     if phase is Phase.DOT:
         return Reply(phase, 0, f"{why} after the message, before its reply", Verdict.IN_DOUBT, True)
-    if phase in {Phase.MAIL, Phase.RCPT, Phase.DATA}:
-        return Reply(phase, 0, f"{why} (at {phase})", Verdict.LOST, True)
-    return Reply(phase, 0, f"{why} (at {phase})", Verdict.RELAY, True)
+    before = phase in {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.MESSAGE}
+    return Reply(phase, 0, f"{why} (at {phase})", Verdict.LOST if before else Verdict.RELAY, True)

@@ -18,7 +18,7 @@ from mailer.app import Mailer, open_mailer, utc_now
 from mailer.audience import lists, subscribers, suppressions
 from mailer.audience.subscribers import MembershipState
 from mailer.audience.suppressions import Reason
-from mailer.delivery.courier import Progress
+from mailer.delivery.outcomes import Progress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
 from mailer.digests import Order
@@ -84,8 +84,8 @@ def run(folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = 
                 left_out = sum(plan.excluded.values()) if plan else 0
                 planned = plan.planned if plan else 0
                 say(f"{begun.name}: {planned} planned, {left_out} left out")
-                _, report = mailer.deliver(begun, threading.Event(), _quiet)
-                result.reports.append(report)
+                _, reports = mailer.deliver([begun], threading.Event(), _quiet)
+                result.reports += reports
             with mailer.store.read() as tx:
                 result.readers = _by_topic_and_language(tx, edition)
         result.caught = catcher.count

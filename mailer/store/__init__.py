@@ -29,6 +29,7 @@ from mailer.store.editions import Editions
 from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
+from mailer.store.outbox.senders import Senders
 
 __all__ = ["Store", "Transaction"]
 
@@ -76,6 +77,10 @@ class Transaction:
     @property
     def plans(self) -> Plans:
         return Plans(self.connection)
+
+    @property
+    def senders(self) -> Senders:
+        return Senders(self.connection)
 
     @property
     def queue(self) -> Queue:

@@ -20,6 +20,7 @@ from mailer.editions import (
     InDoubt,
     Manuscript,
     NewEdition,
+    Priority,
 )
 from mailer.store import void
 from mailer.store.articles import Articles
@@ -51,6 +52,9 @@ _SELECT = (
     .outerjoin(digest, digest.c.id == edition.c.digest_id)
     .outerjoin(segment, segment.c.id == edition.c.segment_id)
 )
+
+
+_ENDED = (EditionState.SENT, EditionState.CANCELLED)
 
 
 class Editions:
@@ -96,6 +100,7 @@ class Editions:
             state=EditionState(row.state),
             reason=row.reason,
             in_doubt=InDoubt(row.in_doubt),
+            priority=Priority(row.priority),
             stories=tuple(slugs),
             content_hash=row.content_hash,
             approval=Approval(given.approver, given.at, given.content_hash, given.comment)
@@ -123,6 +128,7 @@ class Editions:
                 state=new.state.value,
                 reason=new.reason,
                 in_doubt=InDoubt.RESEND.value,
+                priority=new.priority.value,
                 content_hash="",
                 created_at=now,
             )
@@ -154,6 +160,7 @@ class Editions:
                 opening=dict(changed.opening),
                 language=changed.language,
                 in_doubt=changed.in_doubt.value,
+                priority=changed.priority.value,
                 segment_id=id_of(self._db, segment, changed.segment, "segment")
                 if changed.segment
                 else None,
@@ -178,8 +185,8 @@ class Editions:
             void.back_to_draft(self._db, known.id, reason, now, actor)
             return self._again(known.id)
         values: dict[str, Any] = {"state": state.value, "reason": reason}
-        if state in {EditionState.SENT, EditionState.CANCELLED}:
-            values["finished_at"] = now
+        if state is not EditionState.PAUSED:
+            values["finished_at"] = now if state in _ENDED else None
         self._db.execute(update(edition).where(edition.c.id == known.id).values(**values))
         self._event(known.id, state.value, reason, now, actor)
         return self._again(known.id)
@@ -330,6 +337,10 @@ class Editions:
             .order_by(edition_event.c.id)
         )
         return [Event(row.at, row.what, row.actor, row.detail) for row in rows]
+
+    def note(self, known: Edition, what: str, detail: str, now: datetime, actor: str = "") -> None:
+        """Write into the edition's events what is no change of its state."""
+        self._event(known.id, what, detail, now, actor)
 
     def _event(self, number: int, what: str, detail: str, now: datetime, actor: str) -> None:
         self._db.execute(

@@ -13,6 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     DateTime,
     Dialect,
     ForeignKey,
@@ -24,13 +25,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal,
+    literal_column,
     text,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 
@@ -60,8 +62,8 @@ class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does
     type = Utc()
     inherit_cache = True
 
-    def __init__(self, seconds: float = 0) -> None:
-        super().__init__(literal(float(seconds)))
+    def __init__(self, seconds: float | ColumnElement[float] = 0) -> None:
+        super().__init__(literal(float(seconds)) if isinstance(seconds, int | float) else seconds)
 
 
 @compiles(database_now, "sqlite")
@@ -295,6 +297,7 @@ edition = Table(
     _required("state", String(20), index=True),
     _required("reason", Text),
     _required("in_doubt", String(20)),
+    _required("priority", String(20), server_default="normal"),
     _required("content_hash", String(64)),
     _required("created_at", Utc),
     Column("planned_at", Utc),
@@ -367,6 +370,17 @@ exclusion = Table(
 
 # ---- deliveries -------------------------------------------------------------------------------
 
+sender = Table(
+    "sender",
+    metadata,
+    _id(),
+    _required("name", String(64)),
+    _required("beat", BigInteger, server_default=text("0")),
+    _required("started_at", Utc),
+    sqlite_autoincrement=True,
+    comment="processes that deliver; a row whose beat stands still for a lease is a dead one's",
+)
+
 delivery = Table(
     "delivery",
     metadata,
@@ -380,26 +394,33 @@ delivery = Table(
     _required("stories", BigInteger),
     _required("state", String(12)),
     _required("attempt", Integer, server_default=text("0")),
-    Column("owner", String(64)),
-    Column("lease_until", Utc),
+    Column("sender_id", BigInteger),
     _required("next_attempt_at", Utc),
     _required("reply", Text, server_default=""),
     _required("updated_at", Utc),
     UniqueConstraint("edition_id", "address"),
+    comment="sender_id: who holds it, while it is claimed or on the wire",
 )
 
-Index(
+
+def in_state(*states: str) -> ColumnElement[bool]:
+    """`delivery` is in one of `states`, written into the statement as words: a partial index is
+    used only where its condition can be read there (SQLite §2.2 of partial indexes)."""
+    words = [literal_column(f"'{state}'", String(12)) for state in states]
+    return delivery.c.state == words[0] if len(words) == 1 else delivery.c.state.in_(words)
+
+
+def _partial(name: str, *columns: Column[Any], states: tuple[str, ...]) -> Index:
+    where = in_state(*states)
+    return Index(name, *columns, sqlite_where=where, postgresql_where=where)
+
+
+_partial(
     "ix_delivery_queued",
     delivery.c.edition_id,
     delivery.c.next_attempt_at,
     delivery.c.id,
-    sqlite_where=delivery.c.state == "queued",
-    postgresql_where=delivery.c.state == "queued",
+    states=("queued",),
 )
-Index(
-    "ix_delivery_leased",
-    delivery.c.edition_id,
-    delivery.c.lease_until,
-    sqlite_where=delivery.c.state.in_(("claimed", "on_wire")),
-    postgresql_where=delivery.c.state.in_(("claimed", "on_wire")),
-)
+_partial("ix_delivery_held", delivery.c.sender_id, states=("claimed", "on_wire"))
+_partial("ix_delivery_doubted", delivery.c.edition_id, states=("in_doubt",))

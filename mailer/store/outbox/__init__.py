@@ -1,7 +1,8 @@
 """The outbox: planning an edition's deliveries, and moving them through their states.
 
     plan.py      who gets what: one INSERT … SELECT
-    queue.py     claim, gate, settle, recover: what the ledger does
+    queue.py     claim, gate, settle: what the ledger does
+    senders.py   who delivers, and taking over from the dead
     reports.py   what people ask afterwards
     masks.py     which stories a topic lets through
 

@@ -1,0 +1,180 @@
+"""How a relay is doing: whether a connection to it may be opened now, or it rests.
+
+A relay that fails is left alone for a while, twice as long each time; then one connection tries,
+and when that works the others follow. What dies together counts once: eight connections lost as a
+relay restarts are one failure. A relay that has said what only a person can mend rests for long.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailer.config import Relay
+from mailer.delivery.replies import Reply, Verdict
+from mailer.errors import RelayError
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 300.0
+"""Seconds. The first failure costs no pause, the second FIRST_PAUSE, each further one twice the
+last; what only a person can mend costs LONGEST_PAUSE at once."""
+
+DOUBTS = 4
+"""Connections in a row that were lost after their first message, before its reply: the relay takes
+messages and tells nobody, so each try would leave one more in doubt."""
+
+TIRED = 4
+"""Failures in a row after which patience counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """Leave to open one connection; what it meets is reported with it."""
+
+    incident: int
+
+
+class Health:
+    """One relay's. Safe to use from several threads."""
+
+    def __init__(self, relay: Relay, clock: Callable[[], float] = time.monotonic) -> None:
+        self.relay = relay
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._incident = 0
+        self._failures = 0
+        self._doubts = 0
+        self._until = 0.0
+        self._since = 0.0
+        self._probing = False
+        self._standing_by = relay.weight == 0
+        self._reached = False
+        self.worked = False
+        self.error: RelayError | None = None
+
+    @property
+    def resting(self) -> bool:
+        """It has failed, and nothing has worked since."""
+        return self._failures > 0
+
+    def ticket(self, over: threading.Event) -> Ticket | None:
+        """Wait until a connection may be opened. None: the run is over."""
+        with self._changed:
+            while not over.is_set():
+                wait = self._wait()
+                if wait <= 0:
+                    self._probing = self.resting
+                    return Ticket(self._incident)
+                self._changed.wait(min(wait, 0.5))
+        return None
+
+    def _wait(self) -> float:
+        if self._standing_by:
+            return 0.5
+        if not self._failures:
+            return 0.0
+        return 0.5 if self._probing else self._until - self._clock()
+
+    def stand_by(self, yes: bool) -> None:
+        """A relay of weight 0 opens nothing while it stands by."""
+        with self._changed:
+            self._standing_by = yes
+            self._changed.notify_all()
+
+    @property
+    def standing_by(self) -> bool:
+        return self._standing_by
+
+    def wake(self) -> None:
+        """The run may be over: let who waits look."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def is_stale(self, ticket: Ticket) -> bool:
+        """Whether the relay has failed, or come back, since the ticket was given."""
+        return ticket.incident != self._incident
+
+    def give_up(self, ticket: Ticket) -> None:
+        """The ticket was not used after all."""
+        with self._changed:
+            if ticket.incident == self._incident:
+                self._probing = False
+                self._changed.notify_all()
+
+    def opened(self) -> None:
+        """A connection was opened: whatever comes, the relay is there."""
+        self._reached = True
+
+    def answered(self, ticket: Ticket) -> None:
+        """The relay has answered for a message: it works."""
+        if not self._failures and self.worked and not self._doubts:
+            return
+        with self._changed:
+            self.worked = True
+            self._doubts = 0
+            if self._failures:
+                self._failures = 0
+                self._incident += 1
+                self._probing = False
+                self.error = None
+                self._changed.notify_all()
+
+    def not_opened(self, ticket: Ticket, error: RelayError) -> None:
+        """A connection could not be opened."""
+        self._failed(ticket, error)
+
+    def broke(self, ticket: Ticket, reply: Reply, messages: int) -> None:
+        """A connection ended by `reply`, after `messages` that the relay had answered for."""
+        with self._changed:
+            if reply.verdict is Verdict.IN_DOUBT and not messages:
+                self._doubts += 1
+            tells_nobody = self._doubts >= DOUBTS
+        if tells_nobody:
+            error = RelayError(
+                f"it drops the link after each message, {DOUBTS} times in a row",
+                where=self.relay.where,
+                hint="see the relay's own log before anything is sent again",
+                lasting=True,
+            )
+        elif reply.verdict is Verdict.RELAY:
+            error = RelayError(
+                f"it said {reply}",
+                where=self.relay.where,
+                hint="see that it lets us send as sender.address",
+                lasting=reply.lasting,
+            )
+        else:
+            error = RelayError(
+                f"the link was lost; last: {reply}",
+                where=self.relay.where,
+                hint="nothing is lost: run `mailer send` again when it is well",
+            )
+        self._failed(ticket, error)
+
+    def _failed(self, ticket: Ticket, error: RelayError) -> None:
+        with self._changed:
+            if ticket.incident != self._incident:
+                return
+            now = self._clock()
+            if not self._failures:
+                self._since = now
+            self._failures += 1
+            self._incident += 1
+            self._probing = False
+            self.error = error
+            pause = 0.0 if self._failures == 1 else FIRST_PAUSE * 2 ** (self._failures - 2)
+            self._until = now + (LONGEST_PAUSE if error.lasting else min(pause, LONGEST_PAUSE))
+            self._changed.notify_all()
+
+    def hopeless(self, patience: float) -> bool:
+        """Whether a run should not wait for this relay: it said what only a person can mend, could
+        not be reached from the start, or has been failing for `patience` seconds."""
+        with self._changed:
+            if self.error is None:
+                return False
+            if self.error.lasting or (not self._reached and self._failures > 1):
+                return True
+            if not self.worked and self._failures > TIRED:
+                return True
+            long = self._clock() - self._since >= patience
+            return self._failures >= TIRED and long
