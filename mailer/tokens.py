@@ -6,10 +6,11 @@ token made for one purpose is worthless for another. Nothing is looked up to che
 """
 
 import hmac
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Iterable
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import blake2b, sha256
+from typing import Any
 
 from mailer.errors import TokenError
 
@@ -21,24 +22,38 @@ def _purpose_key(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, b"mailer token\0" + purpose.encode(), "sha256")
 
 
+@lru_cache(maxsize=64)
+def _mac(key: bytes, purpose: str) -> tuple[Any, Any]:
+    """HMAC's two hashes with the purpose's key in them already (RFC 2104 §4). ``hmac.digest`` takes
+    it in anew for each message: 4.5 times as long here."""
+    block = _purpose_key(key, purpose).ljust(64, b"\0")
+    return sha256(bytes(x ^ 0x36 for x in block)), sha256(bytes(x ^ 0x5C for x in block))
+
+
 def _bytes(text: str) -> bytes:
     # a link may bring lone surrogates: they must be refused, not crash the page
     return text.encode("utf-8", "surrogatepass")
 
 
 def _signature(key: bytes, purpose: str, body: str) -> str:
-    mac = hmac.digest(_purpose_key(key, purpose), _bytes(body), "sha256")[:SIGNATURE_BYTES]
-    return urlsafe_b64encode(mac).rstrip(b"=").decode()
+    inner, outer = _mac(key, purpose)
+    inner, outer = inner.copy(), outer.copy()
+    inner.update(_bytes(body))
+    outer.update(inner.digest())
+    mac = outer.digest()[:SIGNATURE_BYTES]
+    return b2a_base64(mac, newline=False).rstrip(b"=").translate(_URL_SAFE).decode()
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 def sign(key: bytes, purpose: str, *fields: int | str) -> str:
     """A token for `fields`: ASCII, safe in a URL, without padding.
 
     No field may hold a dot. Raises ValueError when one does: that is a bug of the caller."""
-    parts = [str(field) for field in fields]
-    if any("." in part or not part.isascii() for part in parts):
-        raise ValueError(f"a token's fields are ASCII without dots: {parts!r}")
-    body = ".".join(parts)
+    body = ".".join(map(str, fields))
+    if body.count(".") >= len(fields) or not body.isascii():
+        raise ValueError(f"a token's fields are ASCII without dots: {fields!r}")
     return f"{body}.{_signature(key, purpose, body)}"
 
 

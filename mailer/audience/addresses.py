@@ -39,6 +39,8 @@ def ascii_domain(domain: str) -> str:
 
 def wire(address: str) -> str:
     """The address for an SMTP envelope: the local part as it is, the domain in A-labels."""
+    if address.isascii():  # normalised: its domain is in lower case
+        return address
     local, _, domain = address.rpartition("@")
     return f"{local}@{ascii_domain(domain)}"
 

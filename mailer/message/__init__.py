@@ -1,0 +1,65 @@
+"""A frozen body and a recipient -> the bytes of one MIME message.
+
+This room owns *marks* and *slots*, and every encoding. Composing writes them into a body; delivery
+reads them back; nothing else knows how they look.
+
+- A **slot** is an opaque word that stands where something personal goes: a name, an address, a
+  signed link. Opaque, because the inliner percent-encodes braces in URLs.
+- A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
+  bits of the stories that their topics let through. It passes the inliner untouched, between table
+  rows too. Four questions can be asked of a recipient's stories:
+
+  ``any``       does this person get one of these stories?
+  ``first``     is the first story that this person gets one of these?
+  ``rest``      is one of these among this person's stories after the first?
+  ``contents``  the same as ``any``, for those who get more than five stories
+
+Both begin with the body's *marker*, a word made from a hash of what people wrote, so that no text
+can hold it. :class:`Stencil` encodes a body once, cuts it at marks and slots, and joins the pieces
+for each recipient: quoted-printable segments join at soft line breaks (RFC 2045 §6.7 rule 5).
+
+    slots.py     marks and slots, written and read back
+    headers.py   header fields and encodings
+    stencil.py   the messages
+"""
+
+from mailer.message.headers import (
+    angled,
+    header_text,
+    mailbox,
+    quoted_printable,
+    unstructured,
+)
+from mailer.message.slots import (
+    CONTENTS_FROM,
+    Ask,
+    Slot,
+    end,
+    mark,
+    marker,
+    slot,
+    slots_and_marks,
+    visible,
+)
+from mailer.message.stencil import CACHED_MASKS, Letterhead, Recipient, Stencil
+
+__all__ = [
+    "CACHED_MASKS",
+    "CONTENTS_FROM",
+    "Ask",
+    "Letterhead",
+    "Recipient",
+    "Slot",
+    "Stencil",
+    "angled",
+    "end",
+    "header_text",
+    "mailbox",
+    "mark",
+    "marker",
+    "quoted_printable",
+    "slot",
+    "slots_and_marks",
+    "unstructured",
+    "visible",
+]

@@ -1,0 +1,104 @@
+"""Header fields and bodies, encoded (RFC 5322, RFC 2047, RFC 2045).
+
+No value brings a control character into a header, ever.
+"""
+
+import binascii
+import re
+
+from mailer.audience import addresses
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_PLAIN = re.compile(r"[A-Za-z0-9!-<>-~]+")
+_SHORT_WORDS = re.compile(r"[A-Za-z0-9]{1,15}(?: [A-Za-z0-9]{1,12})?")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+
+
+def header_text(value: str) -> str:
+    """`value` as a header may hold it: no control characters, no lone surrogates, runs of spaces
+    as one. What this gives survives the round trip through a mail parser."""
+    return " ".join(_CONTROL.sub(" ", value).split())
+
+
+def _encoded_words(value: str, room: int) -> list[bytes]:
+    """RFC 2047 words of at most 75 characters, the first of at most `room`; cut between
+    characters, never within one."""
+    words: list[bytes] = []
+    chunk = b""
+    most = max((min(room, 75) - 12) // 4 * 3, 6)
+    for character in value:
+        encoded = character.encode()
+        if len(chunk) + len(encoded) > most:
+            words.append(b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?=")
+            chunk, most = b"", 45
+        chunk += encoded
+    words.append(b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?=")
+    return words
+
+
+def unstructured(name: str, value: str) -> bytes:
+    """A whole header field with free text, such as Subject, folded (RFC 5322 §2.2.3), with CRLF."""
+    value = header_text(value)
+    head = f"{name}: ".encode("ascii")
+    if value.isascii() and "=?" not in value:
+        words = value.split(" ")
+        if all(len(word) <= 60 for word in words):
+            lines, line = [], head
+            for number, word in enumerate(words):
+                piece = word.encode() if number == 0 else b" " + word.encode()
+                if len(line) + len(piece) > 76 and line != head:
+                    lines.append(line)
+                    line = b""
+                line += piece
+            return b"\r\n".join([*lines, line]) + b"\r\n"
+    return head + b"\r\n ".join(_encoded_words(value, 76 - len(head))) + b"\r\n"
+
+
+def angled(name: str, phrase: str, spec: bytes) -> bytes:
+    """A whole header field: a phrase, then `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
+    with CRLF. The phrase is bare, quoted or encoded, as its characters ask."""
+    head = f"{name}: ".encode("ascii")
+    phrase = header_text(phrase)
+    if not phrase:
+        return head + b"<" + spec + b">\r\n"
+    if phrase.isascii() and "=?" not in phrase and len(phrase) <= 60:
+        said = phrase.encode()
+        if not _ATOMS.fullmatch(phrase):
+            said = b'"' + re.sub(rb'(["\\])', rb"\\\1", said) + b'"'
+    else:
+        said = b"\r\n ".join(_encoded_words(phrase, 76 - len(head)))
+    last = len(said) - (said.rfind(b"\n") + 1)
+    gap = b" " if len(head) + last + len(spec) + 3 <= 76 else b"\r\n "
+    return head + said + gap + b"<" + spec + b">\r\n"
+
+
+def mailbox(name: str, display_name: str, address: str) -> bytes:
+    """A whole header field with one address and its display name, with CRLF."""
+    wire = addresses.wire(address)
+    if _SHORT_WORDS.fullmatch(display_name) and len(wire) < 40:
+        return f"{name}: {display_name} <{wire}>\r\n".encode()
+    if not header_text(display_name):
+        return f"{name}: {wire}\r\n".encode()
+    return angled(name, display_name, wire.encode())
+
+
+# ---- bodies -----------------------------------------------------------------------------------
+
+
+def quoted_printable(text: str) -> bytes:
+    """`text` as a segment that can be joined to others: it begins at the start of a line and ends
+    with a line break, a soft one where `text` has none. Lines are CRLF, at most 76 characters."""
+    if len(text) < 75 and _PLAIN.fullmatch(text):
+        return text.encode() + b"=\r\n"
+    if not text:
+        return b""
+    data = text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace")
+    encoded = binascii.b2a_qp(data, quotetabs=False, istext=True, header=False)
+    if not encoded.endswith(b"\n"):
+        start = encoded.rfind(b"\n") + 1
+        if len(encoded) - start > 75:  # with its soft break the last line would be 77 long
+            cut = start + 73
+            cut -= {b"=": 1}.get(encoded[cut - 1 : cut], 0) or 2 * (encoded[cut - 2] == 0x3D)
+            encoded = encoded[:cut] + b"=\n" + encoded[cut:]
+        encoded += b"=\n"
+    return encoded.replace(b"\n", b"\r\n")

@@ -1,0 +1,245 @@
+"""A body of an edition, cut and encoded once, and the messages made from it."""
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailer import tokens
+from mailer.audience import addresses
+from mailer.editions import Body, Edition
+from mailer.message.headers import angled, header_text, mailbox, quoted_printable, unstructured
+from mailer.message.slots import Piece, Slot, choose, cut
+
+CACHED_MASKS = 512
+
+
+class Recipient(NamedTuple):
+    """Whom a message is for: a delivery row's personal fields. `stories` is the mask."""
+
+    delivery_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    stories: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letterhead:
+    """What all messages of an edition share: who sends, the list, where links lead.
+
+    `key` signs links, `list_number` is the list's record. Raises nothing: it is checked before."""
+
+    sender_name: str
+    sender_address: str
+    reply_to: str
+    list_slug: str
+    list_name: str
+    list_number: int
+    base_url: str
+    key: bytes
+    edition: Edition
+
+    def unsubscribe_url(self, recipient: Recipient) -> str:
+        return self._url(
+            "u", "unsubscribe", recipient.subscriber_id, self.list_number, self.edition.id
+        )
+
+    def preferences_url(self, recipient: Recipient) -> str:
+        return self._url(
+            "p", "preferences", recipient.subscriber_id, self.list_number, self.edition.id
+        )
+
+    def view_url(self, stories: int, language: str) -> str:
+        return self._url("v", "view", self.edition.id, language, f"{stories:x}")
+
+    def _url(self, page: str, purpose: str, *fields: int | str) -> str:
+        return f"{self.base_url.rstrip('/')}/{page}/{tokens.sign(self.key, purpose, *fields)}"
+
+
+class _Hole(NamedTuple):
+    """A place in a cached message that is filled for each recipient."""
+
+    slot: Slot
+    argument: str
+    is_html: bool
+
+
+class _Form(NamedTuple):
+    """A message for everybody with the same stories, from the Subject on: `pieces` in their order,
+    empty at `holes`, each of which says which pieces it fills. `subject` is empty where it is
+    personal."""
+
+    subject: bytes
+    pieces: list[bytes]
+    holes: tuple[tuple[_Hole, tuple[int, ...]], ...]
+
+
+class Stencil:
+    """One body of an edition, cut and encoded once, for any number of messages.
+
+    Keeps the joined static parts of the last few hundred distinct masks: people who chose the same
+    topics share all but their slots. Safe to use from several threads."""
+
+    def __init__(self, body: Body, letterhead: Letterhead) -> None:
+        self.body = body
+        self.letterhead = letterhead
+        self._text = tuple(cut(body.text, body.marker))
+        self._html = tuple(cut(body.html, body.marker))
+        self._subject = tuple(cut(body.subject, body.marker))
+        self._boundary = b"=_" + body.marker.encode()
+        self._domain = addresses.domain_of(letterhead.sender_address)
+        self._from = mailbox("From", letterhead.sender_name, letterhead.sender_address)
+        if letterhead.reply_to:
+            self._from += mailbox("Reply-To", "", letterhead.reply_to)
+        self._head = self._common_head()
+        self.form = lru_cache(maxsize=CACHED_MASKS)(self._make_form)
+
+    def _common_head(self) -> bytes:
+        sheet = self.letterhead
+        list_id = f"{sheet.list_slug}.{self._domain}".encode()
+        lines = [
+            angled("List-Id", sheet.list_name, list_id),
+            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            b"Precedence: bulk\r\n",
+            f"Content-Language: {self.body.language}\r\n".encode("ascii"),
+            b"MIME-Version: 1.0\r\n",
+            b'Content-Type: multipart/alternative;\r\n boundary="' + self._boundary + b'"\r\n',
+        ]
+        return b"".join(lines)
+
+    def _make_form(self, stories: int) -> _Form:
+        pieces: list[bytes] = []
+        holes: dict[_Hole, list[int]] = {}
+        fixed = bytearray(self._head)
+
+        def part(kind: bytes, cut: tuple[Piece, ...], is_html: bool) -> None:
+            nonlocal fixed
+            fixed += b"\r\n--" + self._boundary + b"\r\nContent-Type: text/" + kind
+            fixed += b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+            text = ""
+            for what, argument in choose(cut, stories):
+                if what is Slot.VIEW:  # the same for everybody with these stories
+                    url = self.letterhead.view_url(stories, self.body.language)
+                    text += html.escape(url) if is_html else url
+                elif isinstance(what, Slot):
+                    fixed += quoted_printable(text)
+                    text = ""
+                    pieces.append(bytes(fixed))
+                    # a link is the same in both parts
+                    hole = _Hole(what, argument, is_html and what not in _LINKS)
+                    holes.setdefault(hole, []).append(len(pieces))
+                    pieces.append(b"")
+                    fixed = bytearray()
+                else:
+                    text += what
+            fixed += quoted_printable(text)
+
+        part(b"plain", self._text, False)
+        part(b"html", self._html, True)
+        fixed += b"\r\n--" + self._boundary + b"--\r\n"
+        pieces.append(bytes(fixed))
+        where = tuple((hole, tuple(places)) for hole, places in holes.items())
+        return _Form(self._subject_for(stories), pieces, where)
+
+    def _subject_for(self, stories: int) -> bytes:
+        chosen = tuple(choose(self._subject, stories))
+        if any(isinstance(what, Slot) for what, _ in chosen):
+            return b""
+        return unstructured("Subject", "".join(str(what) for what, _ in chosen))
+
+    def _values(self, recipient: Recipient) -> Callable[[Slot, str], str]:
+        sheet = self.letterhead
+
+        def value(slot: Slot, argument: str) -> str:
+            match slot:
+                case Slot.NAME:
+                    return header_text(recipient.name) or argument
+                case Slot.ADDRESS:
+                    return recipient.address
+                case Slot.UNSUBSCRIBE:
+                    return sheet.unsubscribe_url(recipient)
+                case Slot.PREFERENCES:
+                    return sheet.preferences_url(recipient)
+                case Slot.VIEW:
+                    return sheet.view_url(recipient.stories, self.body.language)
+            raise AssertionError(slot)
+
+        return value
+
+    def subject(self, recipient: Recipient) -> str:
+        """The subject as this person reads it."""
+        return header_text(self._fill(self._subject, recipient, escape=False))
+
+    def text(self, recipient: Recipient) -> str:
+        """The text part as this person reads it."""
+        return self._fill(self._text, recipient, escape=False)
+
+    def html(self, recipient: Recipient) -> str:
+        """The HTML part as this person reads it."""
+        return self._fill(self._html, recipient, escape=True)
+
+    def _fill(self, cut: tuple[Piece, ...], recipient: Recipient, *, escape: bool) -> str:
+        value = self._values(recipient)
+        out: list[str] = []
+        for what, argument in choose(cut, recipient.stories):
+            if isinstance(what, Slot):
+                filled = value(what, argument)
+                out.append(html.escape(filled) if escape else filled)
+            else:
+                out.append(what)
+        return "".join(out)
+
+    def message_id(self, recipient: Recipient) -> str:
+        """The same for each attempt, so that a receiver can tell a message sent twice."""
+        uid = self.letterhead.edition.uid
+        return f"<{uid}.{recipient.delivery_id}@{self._domain}>"
+
+    def message(self, recipient: Recipient, now: datetime) -> bytes:
+        """The whole message, CRLF line ends, ASCII but for an internationalised local part, ready
+        for dot-stuffing."""
+        subject, pieces, holes = self.form(recipient.stories)
+        sheet = self.letterhead
+        unsubscribe = sheet.unsubscribe_url(recipient)
+        out = pieces.copy()
+        for (slot, argument, is_html), places in holes:
+            if slot is Slot.UNSUBSCRIBE:
+                filled = unsubscribe
+            elif slot is Slot.PREFERENCES:
+                filled = sheet.preferences_url(recipient)
+            else:
+                filled = recipient.address
+                if slot is Slot.NAME:
+                    filled = header_text(recipient.name) or argument
+                if is_html:
+                    filled = html.escape(filled)
+            encoded = quoted_printable(filled)
+            for place in places:
+                out[place] = encoded
+        uid, number = sheet.edition.uid, recipient.delivery_id
+        head = (
+            f"Message-ID: <{uid}.{number}@{self._domain}>\r\nList-Unsubscribe: <{unsubscribe}>\r\n"
+        )
+        out[0] = b"".join(
+            (
+                self._from,
+                mailbox("To", recipient.name, recipient.address),
+                subject or unstructured("Subject", self.subject(recipient)),
+                _date(int(now.timestamp())),
+                head.encode(),
+                out[0],
+            )
+        )
+        return b"".join(out)
+
+
+_LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES})
+
+
+@lru_cache(maxsize=8)
+def _date(second: int) -> bytes:
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"Date: {format_datetime(moment)}\r\n".encode()
