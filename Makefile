@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox test check format bench-import pictures lock clean
+.PHONY: help demo inbox test check format bench bench-import pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -30,6 +30,9 @@ check: $(VENV)/.dev  ## Lint, types and layers
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## Measure delivery against Postfix's smtp-source, the plain way, distance, memory (minutes)
+	$(BIN)/python -m tests.bench.bench_delivery
 
 bench-import: $(VENV)/.dev  ## Measure the import of 100,000 subscribers and the plan of an edition for them
 	$(BIN)/python tests/bench/bench_import.py

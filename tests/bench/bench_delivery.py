@@ -1,0 +1,96 @@
+"""``make bench``: how fast delivery is, beside senders that have less to do.
+
+    python -m tests.bench.bench_delivery [PART …]
+
+=========== ================================================================================
+part        measures
+=========== ================================================================================
+throughput  messages/s of ``mailer send`` on a digest of about 17 KB, against Postfix's
+            ``smtp-source`` with as many sessions and bytes, each into a fresh ``smtp-sink``
+plain       the same against rendering, building and sending message by message
+cpu         CPU seconds a message of all of them
+latency     messages/s to a relay 50 ms away, against smtplib on as many connections
+memory      the sender's peak memory at 20,000 and at 500,000 recipients (minutes)
+plan        the time to plan an edition for a million recipients
+sweep       messages/s over connections and windows, as a table: only when asked for
+=========== ================================================================================
+
+The environment sets how much of it: ``RUNS`` pairs, ``N`` messages a run, ``CONNECTIONS``,
+``WINDOW``, ``PLAIN_N``, ``LATENCY_N``, ``MEMORY_N``, ``PLAN_N``. After each run the database must
+have every delivery as sent, and the sink must have counted as many. Nothing timed is asserted: the
+summary puts the goals beside the figures. Other work on the machine shows in every one of them.
+"""
+
+import argparse
+import io
+import os
+import platform
+import signal
+import sqlite3
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.delivery.figures import table
+from tests.bench.delivery.parts import Bench, Scale
+from tests.bench.delivery.sink import found
+
+ONLY_WHEN_ASKED = {"sweep"}
+WITHOUT_POSTFIX = {"plan"}
+
+
+def _asked(names: list[str]) -> list[str]:
+    parser = argparse.ArgumentParser(
+        prog="bench_delivery.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="*", metavar="PART")
+    for name in names:
+        parser.add_argument(f"--{name}", dest="flags", action="append_const", const=name)
+    given = parser.parse_args()
+    asked = {*given.words, *(given.flags or [])}
+    if unknown := asked - set(names):
+        parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(names)}")
+    return [name for name in names if name in (asked or set(names) - ONLY_WHEN_ASKED)]
+
+
+def _end(_number: int, _frame: object) -> None:
+    sys.exit("ended")
+
+
+def main() -> None:
+    assert isinstance(sys.stdout, io.TextIOWrapper)
+    sys.stdout.reconfigure(line_buffering=True)  # in step with what stderr tells
+    scale = Scale.of(os.environ)
+    with tempfile.TemporaryDirectory(prefix="mailer-bench-") as folder:
+        bench = Bench(scale, Path(folder).resolve())
+        asked = _asked(list(bench.parts))
+        missing = [name for name in ("smtp-sink", "smtp-source") if found(name) is None]
+        if missing and set(asked) - WITHOUT_POSTFIX:
+            said = f"{' and '.join(missing)} not found: Debian's package `postfix` has them"
+            print(said, file=sys.stderr)
+            sys.exit(2)
+        # Every process that we start ends with the block that started it.
+        signal.signal(signal.SIGTERM, _end)
+        Path(folder).chmod(0o755)
+        print(
+            f"{os.cpu_count()} CPUs, Python {platform.python_version()}, SQLite "
+            f"{sqlite3.sqlite_version} on disk with synchronous=FULL; {scale.runs} runs each"
+        )
+        start = time.monotonic()
+        try:
+            for name in asked:
+                bench.parts[name]()
+        except KeyboardInterrupt:
+            sys.exit(130)
+        if bench.goals:
+            print("\nSummary\n")
+            head = ("", "measured", "goal", "")
+            print(table(head, [goal.row() for goal in bench.goals]))
+        print(f"\n{time.monotonic() - start:,.0f} s in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Starting programs, measuring each by itself, and ending them, whatever happens.
+
+Each is the leader of a session of its own, so that Ctrl-C reaches the bench alone, which then ends
+the whole group: nothing is left behind.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[3]
+PROBE = Path(__file__).with_name("probe.py")
+LOOPBACK = "127.0.0.1"
+PATIENCE = 10.0
+"""Seconds that a program has to come up, and to go when asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A program's run: wall and CPU seconds, its largest resident memory in MB."""
+
+    out: str
+    err: str
+    wall: float
+    cpu: float
+    peak: float
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child: this tree's mailer, no setting from outside, and compiled
+    modules kept as those of an installed program are."""
+    ours = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MAILER_") and name != "PYTHONDONTWRITEBYTECODE"
+    }
+    return ours | {"PYTHONPATH": str(ROOT)} | dict(more or {})
+
+
+@contextmanager
+def running(program: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[str]]:
+    """A program that runs as long as the block does."""
+    process = subprocess.Popen(
+        program, stdin=subprocess.DEVNULL, start_new_session=True, text=True, **how
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask the group to go, and make it go when it doesn't, or when we are interrupted again."""
+    if process.poll() is not None:
+        return
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(PATIENCE)
+    except BaseException as error:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if not isinstance(error, subprocess.TimeoutExpired):
+            raise
+
+
+def measured(
+    program: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    tick: Callable[[], None] = lambda: None,
+) -> Measured:
+    """Run a program to its end; `tick` is called every ten seconds. Ends the bench with what the
+    program said when it fails."""
+    read, write = os.pipe()
+    try:
+        with running(
+            [sys.executable, "-I", "-S", str(PROBE), str(write), *program],
+            cwd=cwd,
+            env=environment(env),
+            pass_fds=(write,),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            os.close(write)
+            write = -1
+            out, err = _wait(process, tick)
+        said = json.loads(os.read(read, 65536) or "{}")
+    finally:
+        os.close(read)
+        if write >= 0:
+            os.close(write)
+    if process.returncode:
+        sys.exit(f"{' '.join(program)} ended with {process.returncode}:\n{out}{err}")
+    return Measured(out, err, said["wall"], said["cpu"], said["peak"])
+
+
+def _wait(process: subprocess.Popen[str], tick: Callable[[], None]) -> tuple[str, str]:
+    while True:
+        try:
+            return process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            tick()
+
+
+def module(name: str, *words: object) -> list[str]:
+    """The words that run one of these modules as a program."""
+    return [sys.executable, "-m", f"tests.bench.delivery.{name}", *map(str, words)]
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on just now."""
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[str]) -> None:
+    """Wait until the program answers on `port`. Ends the bench when it doesn't."""
+    ends = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < ends:
+        with suppress(OSError), socket.create_connection((LOOPBACK, port), 1) as link:
+            if link.recv(1):
+                return
+        time.sleep(0.02)
+    sys.exit(f"{process.args!r} does not answer on port {port}")

@@ -1,0 +1,104 @@
+"""A relay of TCP that keeps every byte for a while, each way: a distance, on one machine.
+
+What comes in is stamped and goes out, in order, when its time has come. It reads as fast as it is
+given and keeps whatever is on its way, so it adds time and takes no throughput. It runs as a
+process of its own: ``delay.py PORT SECONDS`` relays to PORT of loopback and prints its own port.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.bench.delivery.children import LOOPBACK, environment, module, running
+
+_END = b""
+"""On its way like any other bytes: the sender has closed the link."""
+
+
+class _Side(asyncio.Protocol):
+    """One side of a link: what it receives leaves by the other, later. When one side ends, so does
+    the other, after what came before."""
+
+    def __init__(self, seconds: float, other: asyncio.Transport | None = None) -> None:
+        self._seconds = seconds
+        self._other = other
+        self._loop = asyncio.get_running_loop()
+        self._on_its_way: deque[tuple[float, bytes]] = deque()
+
+    def data_received(self, data: bytes) -> None:
+        self._on_its_way.append((self._loop.time() + self._seconds, data))
+        if len(self._on_its_way) == 1:
+            self._loop.call_at(self._on_its_way[0][0], self._pass_on)
+
+    def eof_received(self) -> bool:
+        self.data_received(_END)
+        return True  # not closed yet: what the other side has sent is still on its way
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.data_received(_END)
+
+    def _pass_on(self) -> None:
+        while self._on_its_way:
+            due, data = self._on_its_way[0]
+            if due > self._loop.time():
+                self._loop.call_at(due, self._pass_on)
+                return
+            self._on_its_way.popleft()
+            if self._other is None or self._other.is_closing():
+                continue
+            if data:
+                self._other.write(data)
+            else:
+                self._other.close()
+
+
+class _Near(_Side):
+    """The side of whoever connects to us; it makes the far one, and reads nothing before."""
+
+    def __init__(self, seconds: float, port: int) -> None:
+        super().__init__(seconds)
+        self._port = port
+        self._connecting: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
+        self._connecting = self._loop.create_task(self._connect(transport))
+
+    async def _connect(self, here: asyncio.Transport) -> None:
+        try:
+            self._other, _ = await self._loop.create_connection(
+                lambda: _Side(self._seconds, here), LOOPBACK, self._port
+            )
+        except OSError:
+            here.abort()
+            return
+        here.resume_reading()
+
+
+async def _serve(port: int, seconds: float) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(lambda: _Near(seconds, port), LOOPBACK, 0, backlog=256)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+@contextmanager
+def delayed(port: int, each_way: float) -> Iterator[int]:
+    """A port that leads to `port`, `each_way` seconds away."""
+    with running(
+        module("delay", port, each_way), env=environment(), stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        with process.stdout:
+            line = process.stdout.readline()
+        if not line:
+            sys.exit("the delay proxy did not start")
+        yield int(line)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))

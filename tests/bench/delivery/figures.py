@@ -1,0 +1,98 @@
+"""Runs, medians, ratios of pairs, and how they are printed."""
+
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a sender. `seconds` and `phase_cpu` are those of its sending phase, `wall` and
+    `cpu` those of the whole program; `peak` is its largest resident memory in MB."""
+
+    messages: int
+    seconds: float
+    phase_cpu: float
+    wall: float
+    cpu: float
+    peak: float
+
+    @property
+    def rate(self) -> float:
+        """Messages a second in the sending phase."""
+        return self.messages / self.seconds
+
+    @property
+    def whole_rate(self) -> float:
+        """Messages a second of the whole program, its start included."""
+        return self.messages / self.wall
+
+    @property
+    def phase_cpu_us(self) -> float:
+        return self.phase_cpu / self.messages * 1e6
+
+    @property
+    def cpu_us(self) -> float:
+        return self.cpu / self.messages * 1e6
+
+    def check(self, counted: int, who: str) -> None:
+        """Ends the bench unless the sink counted as many messages as were sent."""
+        if counted != self.messages:
+            sys.exit(f"{who} sent {self.messages} messages and the sink counted {counted}")
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """The median of the ratios of pairs."""
+    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+
+def line(name: str, values: Sequence[float], unit: str = "/s", digits: int = 0) -> str:
+    """A median, with the least and the largest beside it."""
+    low, middle, high = min(values), statistics.median(values), max(values)
+    spread = f"({low:,.{digits}f} to {high:,.{digits}f})" if len(values) > 1 else ""
+    return f"  {name:<44} {middle:>10,.{digits}f} {unit:<4} {spread}".rstrip()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown, its columns aligned for those who read it as it is."""
+    widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
+
+    def drawn(cells: Sequence[str]) -> str:
+        first, *others = zip(cells, widths, strict=True)
+        padded = [f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]
+        return f"| {' | '.join(padded)} |"
+
+    rule = "|".join(
+        "-" * (width + 2) if at == 0 else "-" * (width + 1) + ":" for at, width in enumerate(widths)
+    )
+    return "\n".join([drawn(head), f"|{rule}|", *map(drawn, rows)])
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What was measured, beside what was aimed at. `floor` is what it must at least be; both are
+    upper bounds where `at_most`."""
+
+    what: str
+    measured: float
+    goal: float
+    floor: float
+    unit: str = ""
+    at_most: bool = False
+
+    @property
+    def verdict(self) -> str:
+        value, sign = self.measured, -1 if self.at_most else 1
+        if sign * value >= sign * self.goal:
+            return "met"
+        return "above the floor" if sign * value >= sign * self.floor else "missed"
+
+    @property
+    def aim(self) -> str:
+        sign = "<=" if self.at_most else ">="
+        least = f", at least {self.floor:g}" if self.floor != self.goal else ""
+        return f"{sign} {self.goal:g}{self.unit}{least}"
+
+    def row(self) -> tuple[str, str, str, str]:
+        return self.what, f"{self.measured:.2f}{self.unit}", self.aim, self.verdict

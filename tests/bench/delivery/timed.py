@@ -1,0 +1,35 @@
+"""``timed.py FILE WORDS…``: ``mailer WORDS…``, and a note in FILE of how long sending took.
+
+The sending phase is the whole of ``Mailer.deliver``: from before the first claim, with connecting,
+until the last reply is on disk and the edition is marked as sent.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from mailer import cli
+from mailer.app import Mailer
+
+
+def main() -> None:
+    note = Path(sys.argv.pop(1))
+    deliver = Mailer.deliver
+
+    def timed(*words: Any, **named: Any) -> Any:
+        start, cpu = time.perf_counter(), time.process_time()
+        try:
+            return deliver(*words, **named)
+        finally:
+            seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+            note.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
+
+    Mailer.deliver = timed  # type: ignore[method-assign]
+    sys.argv[0] = "mailer"
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""The bench's readers are those that an import would have left."""
+
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from mailer.audience import lists
+from mailer.store import Store
+from mailer.store.schema import membership, subscriber, topic_set, topic_set_topic
+from tests.bench.delivery import crowd
+from tests.bench.delivery.office import NOW
+from tests.bench.delivery.stories import TOPICS
+
+COUNT = 250
+
+
+def _left(file: Path, *, imported: bool) -> list[list[tuple[Any, ...]]]:
+    """What stands in the tables after the crowd has come in one way or the other."""
+    store = Store(f"sqlite:///{file}", bytes(range(32)))
+    try:
+        store.upgrade()
+        with store.begin() as tx:
+            for slug in TOPICS:
+                lists.add_topic(tx.lists, slug, {"en": slug}, NOW)
+            news = lists.add_list(tx.lists, "news", "News", NOW)
+            if imported:
+                tx.rows.bring_in(list(crowd.rows(COUNT)), news, crowd.SOURCE, NOW)
+            else:
+                crowd.move_in(tx, news, COUNT, NOW)
+            return [
+                [tuple(row) for row in tx.connection.execute(select(table).order_by(*table.c))]
+                for table in (subscriber, membership, topic_set, topic_set_topic)
+            ]
+    finally:
+        store.close()
+
+
+def test_they_are_written_as_an_import_writes_them(tmp_path: Path) -> None:
+    written = _left(tmp_path / "written.db", imported=False)
+    assert written == _left(tmp_path / "imported.db", imported=True)
+    assert [len(rows) for rows in written[:2]] == [COUNT, COUNT]
