@@ -186,6 +186,8 @@ class Mailer:
         wanted = {edition.id for edition in begun}
 
         def more(known: Sequence[int]) -> list[Consignment]:
+            if not follow and wanted <= {*known}:
+                return []
             with self.store.read() as tx:
                 running = tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE)
                 new = [one for one in running if one.id not in known]

@@ -34,6 +34,10 @@ SETTLE_FOR = 600.0
 HURRY = 5.0
 """The same, for whoever was told to stop at once."""
 
+GATHER = 0.003
+"""Seconds for which a turn waits for more connections to report, when half a window of each has not
+come together: connections have the other half in hand, so nobody waits for it."""
+
 RECHECK = 1.0
 """Seconds after which an edition that had nothing due is asked again, and others looked at."""
 
@@ -227,6 +231,8 @@ class Ledger:
         item = None
         with suppress(Empty):
             item = self._inbox.get(timeout=self._patience())
+        gather_until = time.monotonic() + GATHER
+        enough = sum(place.window for place in self._places) // 2
         while True:
             match item:
                 case _Report(place, outcomes):
@@ -240,7 +246,10 @@ class Ledger:
                     self._left.add(place)
                     place.inbox.put(None)
             try:
-                item = self._inbox.get_nowait()
+                if len(self._unsettled) >= enough or self._draining.is_set():
+                    item = self._inbox.get_nowait()
+                else:
+                    item = self._inbox.get(timeout=max(gather_until - time.monotonic(), 0))
             except Empty:
                 break
         self._left = {place for place in self._left if place.out}
@@ -395,6 +404,8 @@ class Ledger:
             claims = turn.claimed.get(number, [])
             entry = self.roster[number]
             self._dispatch.stock(number, claims)
+            if claims:
+                self._inbox.put(None)  # the next turn may pick them
             entry.asked = entry.asked and not claims
             if len(claims) < limit:
                 entry.recheck = now + RECHECK

@@ -8,6 +8,7 @@ Where the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one writ
 message's behind the final dot of the one before: one round trip a message instead of four.
 """
 
+import re
 import smtplib
 import socket
 import ssl
@@ -34,11 +35,13 @@ class Credentials(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A message and its envelope. `data` has CRLF line ends and no lines over 998 bytes."""
+    """A message and its envelope. `data` has CRLF line ends, the last line's too, and no lines over
+    998 bytes. Not `dots`: none of them begins with a dot."""
 
     sender: str
     recipient: str
     data: bytes
+    dots: bool = False
 
 
 class _Smtp(smtplib.SMTP):
@@ -64,6 +67,11 @@ class _Smtp(smtplib.SMTP):
     def getreply(self) -> tuple[int, bytes]:
         """A reply (RFC 5321 §4.2), its lines joined. Code -1: it is none. Raises OSError, also for
         a connection that was closed."""
+        ahead = self.ahead
+        end = ahead.find(b"\n")
+        if end > 3 and ahead[3] == 32 and ahead[:3].isdigit():  # one line, and it is there
+            self.ahead = ahead[end + 1 :]
+            return int(ahead[:3]), ahead[4:end].rstrip(b"\r")
         said: list[bytes] = []
         length = 0
         while True:
@@ -148,8 +156,10 @@ class Connection:
         return cls(smtp, relay)
 
     def send(self, sender: str, recipient: str, message: bytes) -> Reply:
-        """:meth:`deliver` one message by itself."""
-        return self.deliver(Mail(sender, recipient, message))
+        """:meth:`deliver` one message by itself, whatever its lines begin and end with."""
+        if not message.endswith(b"\r\n"):
+            message += b"\r\n"
+        return self.deliver(Mail(sender, recipient, message, dots=True))
 
     def deliver(
         self,
@@ -163,7 +173,7 @@ class Connection:
         is withheld and the connection is of no more use. `following` gives the message whose
         envelope goes behind this one's final dot; the next call must be for that one.
         ``reply.close`` says that this connection is of no more use."""
-        if (refusal := self._cannot_take(mail)) is not None:
+        if self._announced is not mail and (refusal := self._cannot_take(mail)) is not None:
             return refusal
         reply = self._envelope(mail)
         if reply.verdict is not Verdict.ACCEPTED:
@@ -175,7 +185,7 @@ class Connection:
 
     def _cannot_take(self, mail: Mail) -> Reply | None:
         """Refuse, without asking, what this relay has said that it won't take."""
-        if any(character in mail.recipient for character in "\r\n\0<>"):
+        if _NO_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "that is no address", Verdict.REFUSED)
         if _international(mail.recipient) and not self._smtp.has_extn("smtputf8"):
             said = "the relay takes no internationalised addresses (SMTPUTF8)"
@@ -221,6 +231,8 @@ class Connection:
                 code, said = self._smtp.getreply()
                 if phase is Phase.QUIT:  # to RSET
                     continue
+                if verdict is None and code == _GOOD[phase]:
+                    continue
                 if verdict is None:
                     reply = judge(phase, code, _said(said))
                     if reply.close:
@@ -250,25 +262,28 @@ class Connection:
     # ---- the message ----------------------------------------------------------------------------
 
     def _message(self, mail: Mail, following: Mail | None) -> Reply:
-        stuffed = mail.data.replace(b"\r\n.", b"\r\n..")
-        if stuffed.startswith(b"."):
-            stuffed = b"." + stuffed
-        end = b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n"
+        data = mail.data
+        if mail.dots:
+            data = data.replace(b"\r\n.", b"\r\n..")
+            data = b"." + data if data.startswith(b".") else data
         phase = Phase.MESSAGE
         try:
             behind = b""
             if following is not None and self._cannot_take(following) is None:
                 behind = _lines(self._commands(following))
-            payload = memoryview(stuffed + end + behind)
-            dot = len(payload) - len(behind)
             sock = self._socket()
             if isinstance(sock, ssl.SSLSocket):
                 phase = Phase.DOT  # how much of a record has gone can't be told
-            gone = 0
-            while gone < len(payload):
-                gone += sock.send(payload[gone:])
-                if gone >= dot:
-                    phase = Phase.DOT
+                sock.sendall(data + b".\r\n" + behind)
+            else:
+                dot = len(data) + 3
+                gone = sock.sendmsg([data, b".\r\n" + behind])
+                if gone < dot + len(behind):
+                    rest = memoryview(data + b".\r\n" + behind)
+                    while gone < len(rest):
+                        phase = Phase.DOT if gone >= dot else phase
+                        gone += sock.send(rest[gone:])
+                phase = Phase.DOT
             if behind:
                 self._announced = following
             self.sent += 1
@@ -316,7 +331,9 @@ class Connection:
         self.close()
 
 
+_NO_ADDRESS = re.compile(r"[\r\n\0<>]")
 _ANNOUNCED: list[tuple[Phase, str]] = [(Phase.MAIL, ""), (Phase.RCPT, ""), (Phase.DATA, "")]
+_GOOD = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
 _GO_ON = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
 
 _HINTS = {

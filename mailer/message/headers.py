@@ -9,14 +9,16 @@ import re
 from mailer.audience import addresses
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_PLAIN = re.compile(r"[A-Za-z0-9!-<>-~]+")
-_SHORT_WORDS = re.compile(r"[A-Za-z0-9]{1,15}(?: [A-Za-z0-9]{1,12})?")
+_PLAIN = re.compile(r"(?![.])[!-<>-~]{1,74}")
+_SHORT_WORDS = re.compile(r"(?=.{1,24}\Z)[A-Za-z0-9.'-]+(?: [A-Za-z0-9.'-]+)*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
 def header_text(value: str) -> str:
     """`value` as a header may hold it: no control characters, no lone surrogates, runs of spaces
     as one. What this gives survives the round trip through a mail parser."""
+    if value.isascii() and value.isprintable() and "  " not in value:
+        return value.strip(" ")
     return " ".join(_CONTROL.sub(" ", value).split())
 
 
@@ -75,8 +77,9 @@ def angled(name: str, phrase: str, spec: bytes) -> bytes:
 def mailbox(name: str, display_name: str, address: str) -> bytes:
     """A whole header field with one address and its display name, with CRLF."""
     wire = addresses.wire(address)
-    if _SHORT_WORDS.fullmatch(display_name) and len(wire) < 40:
-        return f"{name}: {display_name} <{wire}>\r\n".encode()
+    if len(wire) < 40 and _SHORT_WORDS.fullmatch(display_name):
+        said = display_name if "." not in display_name else f'"{display_name}"'
+        return f"{name}: {said} <{wire}>\r\n".encode()
     if not header_text(display_name):
         return f"{name}: {wire}\r\n".encode()
     return angled(name, display_name, wire.encode())
@@ -87,8 +90,9 @@ def mailbox(name: str, display_name: str, address: str) -> bytes:
 
 def quoted_printable(text: str) -> bytes:
     """`text` as a segment that can be joined to others: it begins at the start of a line and ends
-    with a line break, a soft one where `text` has none. Lines are CRLF, at most 76 characters."""
-    if len(text) < 75 and _PLAIN.fullmatch(text):
+    with a line break, a soft one where `text` has none. Lines are CRLF, at most 76 characters, and
+    none begins with a dot: it needs no stuffing (RFC 5321 §4.5.2)."""
+    if _PLAIN.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
         return b""
@@ -101,4 +105,15 @@ def quoted_printable(text: str) -> bytes:
             cut -= {b"=": 1}.get(encoded[cut - 1 : cut], 0) or 2 * (encoded[cut - 2] == 0x3D)
             encoded = encoded[:cut] + b"=\n" + encoded[cut:]
         encoded += b"=\n"
+    if encoded.startswith(b".") or b"\n." in encoded:
+        encoded = b"\n".join(map(_without_dot, encoded.split(b"\n")))
     return encoded.replace(b"\n", b"\r\n")
+
+
+def _without_dot(line: bytes) -> bytes:
+    """A line of quoted-printable that begins with no dot, on two lines where it gets too long."""
+    if not line.startswith(b"."):
+        return line
+    if len(line) <= 74:
+        return b"=2E" + line[1:]
+    return b"=2E=\n" + _without_dot(line[1:])

@@ -199,8 +199,8 @@ class Stencil:
         return f"<{uid}.{recipient.delivery_id}@{self._domain}>"
 
     def message(self, recipient: Recipient, now: datetime) -> bytes:
-        """The whole message, CRLF line ends, ASCII but for an internationalised local part, ready
-        for dot-stuffing."""
+        """The whole message: CRLF line ends, no line over 998 bytes and none that begins with a
+        dot, ASCII but for an internationalised local part."""
         subject, pieces, holes = self.form(recipient.stories)
         sheet = self.letterhead
         unsubscribe = sheet.unsubscribe_url(recipient)

@@ -5,6 +5,7 @@
     migrations/    Alembic's, from the first table on
     articles.py · audience/ · digests.py · editions.py · outbox/
     ids.py         a record's id by its slug
+    prepared.py    statements of the hot paths
     void.py        putting an edition back to draft
 
 The edge opens the transaction (:meth:`Store.begin`) and it commits when the block ends; the stores

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
-    exists,
     func,
     insert,
     literal,
@@ -37,6 +36,7 @@ from sqlalchemy import (
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState, InDoubt
 from mailer.outbox import HELD, Claim, DeliveryState, Settlement
+from mailer.store.prepared import Prepared, among, numbers
 from mailer.store.schema import (
     database_now,
     delivery,
@@ -48,19 +48,30 @@ from mailer.store.schema import (
     suppression,
 )
 
-_on_list = (
-    select(literal(1))
-    .select_from(edition)
-    .join(membership, membership.c.list_id == edition.c.list_id)
-    .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
-    .where(
-        edition.c.id == delivery.c.edition_id,
-        subscriber.c.address_key == delivery.c.address_key,  # they may have changed it since
-        membership.c.subscriber_id == delivery.c.subscriber_id,
-        membership.c.state == MembershipState.ACTIVE.value,
-    )
+# Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
+# where it has no statistics, half a second each time.
+_list = select(edition.c.list_id).where(edition.c.id == delivery.c.edition_id).scalar_subquery()
+_state = select(edition.c.state).where(edition.c.id == delivery.c.edition_id).scalar_subquery()
+_membership = (
+    select(membership.c.state)
+    .where(membership.c.list_id == _list, membership.c.subscriber_id == delivery.c.subscriber_id)
+    .scalar_subquery()
 )
-_suppressed = select(literal(1)).where(suppression.c.address_key == delivery.c.address_key)
+_address = (
+    select(subscriber.c.address_key)
+    .where(subscriber.c.id == delivery.c.subscriber_id)
+    .scalar_subquery()
+)
+_suppression = (
+    select(suppression.c.address_key)
+    .where(suppression.c.address_key == delivery.c.address_key)
+    .scalar_subquery()
+)
+_wanted = and_(
+    func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
+    func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
+    _suppression.is_(None),
+)
 
 _queued = in_state(DeliveryState.QUEUED.value)
 _claimed = in_state(DeliveryState.CLAIMED.value)
@@ -74,7 +85,6 @@ _back_to_queue: dict[str, Any] = {
     "attempt": delivery.c.attempt - 1,
 }
 
-_ids = bindparam("ids", expanding=True, type_=BigInteger)
 _by = bindparam("by", type_=BigInteger)
 _one = bindparam("one", type_=BigInteger)
 
@@ -92,7 +102,7 @@ _due = (
     # what it has locked before, so that a claim takes more than its limit.
     .cte("due")
 )
-_CLAIM = (
+_CLAIM = Prepared(
     update(delivery)
     .where(delivery.c.id.in_(select(_due.c.id)), _queued)
     .values(
@@ -103,19 +113,19 @@ _CLAIM = (
     )
     .returning(*(delivery.c[name] for name in Claim._fields))
 )
-_GATE = (
+_GATE = Prepared(
     update(delivery)
     .where(
-        delivery.c.id.in_(_ids),
+        among(delivery.c.id, "ids"),
         delivery.c.sender_id == _by,
         _held,
-        exists(_on_list.where(edition.c.state == EditionState.SENDING.value)),
-        not_(exists(_suppressed)),
+        _state == EditionState.SENDING.value,
+        _wanted,
     )
     .values(state=DeliveryState.ON_WIRE.value, updated_at=database_now())
     .returning(delivery.c.id)
 )
-_KEEP_MEMBERS = (
+_KEEP_MEMBERS = Prepared(
     select(literal(1))
     .select_from(delivery)
     .join(edition, edition.c.id == delivery.c.edition_id)
@@ -127,22 +137,22 @@ _KEEP_MEMBERS = (
         ),
     )
     .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
-    .where(delivery.c.id.in_(_ids))
+    .where(among(delivery.c.id, "ids"))
     .order_by(membership.c.subscriber_id)
     .with_for_update(read=True, of=(membership, subscriber))
 )
-_STATES = (
+_STATES = Prepared(
     select(edition.c.id, edition.c.state)
-    .where(edition.c.id.in_(_ids))
+    .where(among(edition.c.id, "ids"))
     .order_by(edition.c.id)
     .with_for_update(read=True)
 )
-_ACCEPTED = (
+_ACCEPTED = Prepared(
     update(delivery)
     .where(delivery.c.id == _one, delivery.c.state != DeliveryState.SENT.value)
     .values(**_free, state=DeliveryState.SENT.value, reply=bindparam("said", type_=Text))
 )
-_SETTLED = (
+_SETTLED = Prepared(
     update(delivery)
     .where(delivery.c.id == _one, delivery.c.sender_id == _by, _on_wire)
     .values(
@@ -153,7 +163,7 @@ _SETTLED = (
         next_attempt_at=database_now(bindparam("delay", type_=Float)),
     )
 )
-_PUT_OFF = (
+_PUT_OFF = Prepared(
     update(delivery)
     .where(delivery.c.id == _one, delivery.c.sender_id == _by, _claimed)
     .values(**_back_to_queue, next_attempt_at=database_now(bindparam("delay", type_=Float)))
@@ -173,13 +183,13 @@ class Queue:
         if self._db.dialect.name == "postgresql":
             # Nothing can lock a suppression that isn't there yet, but for the whole table.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
-        rows = self._db.execute(_STATES, {"ids": list(known)})
+        rows = _STATES.run(self._db, {"ids": numbers(self._db, known)})
         return {row.id: EditionState(row.state) for row in rows}
 
     def claim(self, of: int, by: int, limit: int) -> list[Claim]:
         """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as
         an attempt from now on."""
-        rows = self._db.execute(_CLAIM, {"of": of, "by": by, "most": limit})
+        rows = _CLAIM.run(self._db, {"of": of, "by": by, "most": limit})
         return sorted(map(Claim._make, rows))
 
     def gate(self, by: int, ids: Sequence[int]) -> set[int]:
@@ -191,9 +201,10 @@ class Queue:
         so that nothing that is committed before can be overtaken."""
         if not ids:
             return set()
+        asked = numbers(self._db, ids)
         if self._db.dialect.name == "postgresql":
-            self._db.execute(_KEEP_MEMBERS, {"ids": list(ids)})
-        return set(self._db.execute(_GATE, {"ids": list(ids), "by": by}).scalars())
+            _KEEP_MEMBERS.run(self._db, {"ids": asked})
+        return {number for (number,) in _GATE.run(self._db, {"ids": asked, "by": by})}
 
     def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int:
         """Settle what the gate refused, and was not sent; how many of them won't be. Of a paused
@@ -210,7 +221,7 @@ class Queue:
             .where(
                 here,
                 delivery.c.edition_id.in_(_those(states, EditionState.SENDING)),
-                or_(not_(exists(_on_list)), exists(_suppressed)),
+                not_(_wanted),
             )
             .values({**_back_to_queue, "state": DeliveryState.SUPPRESSED.value})
         ).rowcount
@@ -236,9 +247,9 @@ class Queue:
                     }
                 )
         if accepted:
-            self._db.execute(_ACCEPTED, accepted)
+            _ACCEPTED.many(self._db, accepted)
         if others:
-            self._db.execute(_SETTLED, others)
+            _SETTLED.many(self._db, others)
 
     # ---- back to the queue ----------------------------------------------------------------------
 
@@ -257,7 +268,7 @@ class Queue:
         """Return claimed rows until that many seconds from now."""
         if ids:
             rows = [{"one": number, "by": by, "delay": delay} for number, delay in ids]
-            self._db.execute(_PUT_OFF, rows)
+            _PUT_OFF.many(self._db, rows)
 
     def requeue(
         self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None

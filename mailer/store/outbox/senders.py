@@ -11,12 +11,13 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
 
 from mailer.outbox import DeliveryState, Sender
+from mailer.store.prepared import Prepared
 from mailer.store.schema import database_now, delivery, in_state, sender
 
 DIED = "the sender died after the message was let out"
 
 _one = bindparam("one", type_=BigInteger)
-_BEAT = update(sender).where(sender.c.id == _one).values(beat=sender.c.beat + 1)
+_BEAT = Prepared(update(sender).where(sender.c.id == _one).values(beat=sender.c.beat + 1))
 
 
 class Senders:
@@ -33,7 +34,7 @@ class Senders:
 
     def beat(self, number: int) -> bool:
         """Show that this sender lives. False: it was taken for dead, and holds nothing any more."""
-        return self._db.execute(_BEAT, {"one": number}).rowcount == 1
+        return _BEAT.run(self._db, {"one": number}).rowcount == 1
 
     def senders(self) -> list[Sender]:
         rows = self._db.execute(select(sender.c.id, sender.c.name, sender.c.beat))

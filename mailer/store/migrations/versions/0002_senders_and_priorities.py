@@ -52,3 +52,7 @@ def upgrade() -> None:
         op.create_index(
             name, "delivery", columns, unique=False, sqlite_where=where, postgresql_where=where
         )
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table_comment(
+            "delivery", "sender_id: who holds it, while it is claimed or on the wire"
+        )
