@@ -21,7 +21,7 @@ from sqlalchemy import create_engine, text
 
 from mailer import editions, outbox
 from mailer.app import Mailer
-from mailer.config import Organisation, Paths, Secret, Sender, Settings, Tls, Web
+from mailer.config import DeliverySection, Organisation, Paths, Secret, Sender, Settings, Tls, Web
 from mailer.config import Relay as RelaySettings
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
@@ -221,7 +221,8 @@ def relay() -> Iterator[Relay]:
 
 
 def office_settings(home: Path) -> Settings:
-    """An office's settings; its templates are the real ones, its relay is nowhere."""
+    """An office's settings; its templates are the real ones, its relay is nowhere. A run waits for
+    no relay longer than it takes to see that it fails again and again."""
     return Settings(
         home=home,
         organisation=Organisation(
@@ -236,6 +237,7 @@ def office_settings(home: Path) -> Settings:
             envelope_from="bounces@example.org",
         ),
         relay=RelaySettings(host="127.0.0.1", port=1, tls=Tls.NONE, timeout=5.0),
+        delivery=DeliverySection(patience=0),
         web=Web(base_url="https://mail.example.org"),
         secret=Secret(key=KEY.hex()),
         paths=Paths(templates=ROOT / "templates"),

@@ -6,7 +6,11 @@
 
 An action is a reply, :data:`CLOSE`, :data:`SILENCE`, ``reply_then_close("…")``, or a function of
 the envelope that returns one of those: it runs while the client waits, which is how a test gets
-between two steps of a conversation. What no script foresees is answered with success.
+between two steps of a conversation. What no script foresees is answered with success, but for
+what comes out of its order, such as a RCPT after a MAIL that was refused.
+
+It offers PIPELINING (RFC 2920), and takes as many commands at once as a client sends;
+``relay.leave_out("PIPELINING")`` makes it one that doesn't.
 """
 
 import base64
@@ -108,10 +112,12 @@ class _HangUp(Exception):
 
 @dataclass
 class Relay:
-    """The server. `offers` are its EHLO keywords; `tls` makes it able to do STARTTLS."""
+    """The server. `offers` are its EHLO keywords; `tls` makes it able to do STARTTLS. A `lax` one
+    takes DATA though it has taken no recipient, as RFC 2920 §3.1 warns that some do."""
 
-    offers: tuple[str, ...] = ("SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
+    offers: tuple[str, ...] = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
     tls: ssl.SSLContext | None = None
+    lax: bool = False
     received: list[Received] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
@@ -140,6 +146,14 @@ class Relay:
         """Do this whenever `step` is met and no ``on`` speaks."""
         with self._lock:
             self._always[step, to] = action
+
+    def offer(self, *keywords: str) -> None:
+        """Offer these too."""
+        self.offers += keywords
+
+    def leave_out(self, keyword: str) -> None:
+        """Offer this no more."""
+        self.offers = tuple(one for one in self.offers if one.partition(" ")[0] != keyword)
 
     def forget(self) -> None:
         """From now on everything succeeds."""
@@ -235,7 +249,12 @@ class _Conversation:
         self.relay = relay
         self.connection = connection
         self.buffer = b""
+        self._begin()
+
+    def _begin(self) -> None:
+        """A transaction of which nothing is known yet."""
         self.envelope = Envelope()
+        self.has_sender = self.has_recipient = False
 
     def run(self) -> None:
         self.relay.opened(self.connection)
@@ -272,6 +291,10 @@ class _Conversation:
             raise _HangUp
         if isinstance(said, ReplyThenClose):
             self.say(said.reply)
+            # Closing with commands unread would take the reply back: TCP then sends a reset.
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(65536):
+                pass
             raise _HangUp
         assert isinstance(said, str)
         self.say(said)
@@ -287,18 +310,24 @@ class _Conversation:
                 self.starttls()
             case "AUTH":
                 self.auth(line)
+            case "MAIL" if self.has_sender:
+                self.say("503 5.5.1 one MAIL at a time")
             case "MAIL":
                 self.envelope = Envelope(sender=_address(line), mail=line)
-                self.act(Step.MAIL)
+                self.has_sender = self.act(Step.MAIL)
+            case "RCPT" if not self.has_sender:
+                self.say("503 5.5.1 MAIL comes first")
             case "RCPT":
                 self.envelope.recipient = _address(line)
-                self.act(Step.RCPT)
+                self.has_recipient = self.act(Step.RCPT)
+            case "DATA" if not (self.has_recipient or (self.has_sender and self.relay.lax)):
+                self.say("503 5.5.1 no valid recipients")
             case "DATA":
                 if self.act(Step.DATA):
                     self.data()
             case "RSET":
                 self.act(Step.RSET)
-                self.envelope = Envelope()
+                self._begin()
             case "QUIT":
                 self.act(Step.QUIT)
                 raise _HangUp
@@ -311,8 +340,7 @@ class _Conversation:
         lines = ["relay.example.net", *self.relay.offers, *starttls]
         last = len(lines) - 1
         said = "\r\n".join(f"250{' ' if n == last else '-'}{one}" for n, one in enumerate(lines))
-        scripted = self.relay.action(Step.EHLO, self.envelope)
-        self.say(str(scripted) or said)
+        self.do(self.relay.action(Step.EHLO, self.envelope) or said)
 
     def starttls(self) -> None:
         assert self.relay.tls is not None
@@ -342,6 +370,10 @@ class _Conversation:
             if not lines:
                 self.act(Step.BODY)
             lines.append(line)
+        if not self.has_recipient:
+            self.say("554 5.5.1 no valid recipients")
+            self._begin()
+            return
         said = self.relay.action(Step.DOT, self.envelope)
         reply = said.reply if isinstance(said, ReplyThenClose) else said
         accepted = isinstance(reply, str) and reply.startswith("2")
@@ -349,6 +381,7 @@ class _Conversation:
         self.relay.received.append(
             Received(ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted)
         )
+        self._begin()
         self.do(said)
 
 

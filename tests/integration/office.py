@@ -4,8 +4,6 @@ use."""
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
-
 from mailer import articles, digests, editions
 from mailer.app import Mailer
 from mailer.articles import Article, Content, Kind
@@ -14,12 +12,13 @@ from mailer.audience.lists import MailingList
 from mailer.audience.rows import Row
 from mailer.audience.subscribers import MembershipState, Person, Subscriber
 from mailer.audience.suppressions import Reason
+from mailer.delivery.owner import new_owner
 from mailer.digests import Digest, Order
 from mailer.editions import Body, Edition, NewEdition
 from mailer.intake.markup import to_html
 from mailer.message import Slot, marker, slot
 from mailer.outbox import Delivery, DeliveryState
-from mailer.store import Store, Transaction, schema
+from mailer.store import Store, Transaction
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -162,10 +161,22 @@ def states(store: Store, known: Edition) -> dict[str, DeliveryState]:
     return {address: one.state for address, one in deliveries(store, known).items()}
 
 
-def end_leases(tx: Transaction, owner: str = "") -> None:
-    """Let an hour pass for whoever holds a delivery, or for one owner."""
-    row = schema.delivery
-    done = update(row).where(row.c.lease_until.is_not(None))
-    if owner:
-        done = done.where(row.c.owner == owner)
-    tx.connection.execute(done.values(lease_until=NOW - 1000 * DAY))
+# ---- senders ----------------------------------------------------------------------------------
+
+
+def sender(tx: Transaction, name: str = "elsewhere") -> int:
+    """The number of a sender of whose process nothing is known: only its beat tells."""
+    return tx.senders.sign_on(name, NOW)
+
+
+def dead_sender(tx: Transaction) -> int:
+    """The number of a sender that has certainly ended: its process had this one's number, and
+    began before it."""
+    place, pid, started, nonce = new_owner().split(":")
+    return tx.senders.sign_on(f"{place}:{pid}:{int(started) - 1}:{nonce}", NOW)
+
+
+def take_over(tx: Transaction, number: int) -> tuple[int, int] | None:
+    """Take what a sender holds, as whoever has seen its beat stand still does."""
+    (found,) = [one for one in tx.senders.senders() if one.id == number]
+    return tx.senders.take_over(found)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer.articles import Article, ArticleState, Content, Kind, Story
 from mailer.audience.lists import MailingList, Topic, Visibility
-from mailer.editions import Edition, EditionState, InDoubt
+from mailer.editions import Edition, EditionState, InDoubt, Priority
 
 NOW = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -63,6 +63,7 @@ def edition(**fields: Any) -> Edition:
         state=EditionState.DRAFT,
         reason="",
         in_doubt=InDoubt.RESEND,
+        priority=Priority.NORMAL,
         stories=("storm-relief",),
         content_hash="",
         approval=None,

@@ -100,7 +100,18 @@ def test_a_file_that_was_asked_for_must_be_there(home: Path) -> None:
 def test_the_file_that_ships_is_in_order() -> None:
     settings = config.load(config.shipped("config") / "mailer.toml", environ={})
     defaults = Settings()
-    for section in ("sender", "defaults", "relay", "web", "database", "secret", "paths"):
+    for section in (
+        "sender",
+        "defaults",
+        "relay",
+        "relays",
+        "delivery",
+        "throttle",
+        "web",
+        "database",
+        "secret",
+        "paths",
+    ):
         assert getattr(settings, section) == getattr(defaults, section)
 
 
@@ -122,6 +133,13 @@ def test_settings_can_not_be_changed(home: Path) -> None:
         ('[relay]\nport = "many"\n', "relay.port"),
         ("[relay]\ntimeout = 0\n", "relay.timeout"),
         ('[relay]\ntls = "sometimes"\n', "relay.tls"),
+        ("[relay]\nconnections = 0\n", "relay.connections"),
+        ("[relay]\nwindow = 101\n", "relay.window"),
+        ("[relay]\nrate = -1\n", "relay.rate"),
+        ("[relays.second]\nport = 0\n", "relays.second.port"),
+        ("[delivery]\nlease = 0\n", "delivery.lease"),
+        ('[throttle."example.com"]\nrate = -1\n', "throttle.example.com.rate"),
+        ('[throttle."example.com"]\nspeed = 1\n', "throttle.example.com.speed"),
         ('[relay]\nhost = "a\\nb"\n', "relay.host"),
         ('[organisation]\naccent = "blue"\n', "organisation.accent"),
         ('[organisation]\naccent = "#0b5394\\n"\n', "organisation.accent"),
@@ -241,13 +259,81 @@ def test_secrets_are_not_printed(home: Path) -> None:
 def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_file(
     home: Path,
 ) -> None:
-    assert load(home).relay_password() == ""
+    def password(toml: str = "", **environ: str) -> str:
+        settings = load(home, toml, **environ)
+        return settings.relay_password(settings.relay)
+
+    assert password() == ""
     toml = '[relay]\npassword_file = "config/relay.password"\n'
     with pytest.raises(ConfigError, match=r"mailer\.toml, relay\.password_file"):
-        load(home, toml).relay_password()
+        password(toml)
     (home / "config/relay.password").write_text("from the file\nsecond line\n", "utf-8")
-    assert load(home, toml).relay_password() == "from the file"
-    assert load(home, toml, MAILER_RELAY_PASSWORD="from here").relay_password() == "from here"
+    assert password(toml) == "from the file"
+    assert password(toml, MAILER_RELAY_PASSWORD="from here") == "from here"
+
+
+# ---- several relays, and whom they spare ------------------------------------------------------
+
+SECOND = '[relays.second]\nhost = "relay2.example.org"\n'
+
+
+def test_each_relay_has_its_name_and_the_first_is_the_one_without(home: Path) -> None:
+    settings = load(home, '[relay]\nhost = "relay1.example.org"\n' + SECOND)
+    assert [(one.name, one.host) for one in settings.all_relays] == [
+        ("relay", "relay1.example.org"),
+        ("second", "relay2.example.org"),
+    ]
+    assert settings.all_relays[1].where == "second relay2.example.org:587"
+
+
+def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
+    settings = load(home, SECOND + 'password_file = "config/second.password"\n')
+    first, second = settings.all_relays
+    with pytest.raises(ConfigError, match=r"mailer\.toml, relays\.second\.password_file"):
+        settings.relay_password(second)
+    (home / "config/second.password").write_text("hush\n", "utf-8")
+    assert (settings.relay_password(first), settings.relay_password(second)) == ("", "hush")
+
+
+def test_no_relays_password_stands_in_the_file(home: Path) -> None:
+    error = wrong(home, SECOND + 'password = "hush"\n')
+    assert error.what == "secrets do not belong into this file"
+
+
+def test_no_relays_password_travels_unencrypted(home: Path) -> None:
+    error = wrong(home, SECOND + 'tls = "none"\nuser = "mailer"\n')
+    assert "second: a password must not travel unencrypted" in error.what
+
+
+@pytest.mark.parametrize(
+    ("toml", "says"),
+    [
+        ("[relays.relay]\nport = 25\n", "the name is taken"),
+        ("[relay]\nweight = 0\n", "one must have a weight above 0"),
+        (f"[relay]\nweight = 0\n{SECOND}weight = 0\n", "one must have a weight above 0"),
+    ],
+)
+def test_one_relay_must_work_and_have_a_name(home: Path, toml: str, says: str) -> None:
+    assert says in wrong(home, toml).what
+
+
+def test_one_relay_may_stand_by_for_another(home: Path) -> None:
+    settings = load(home, f"{SECOND}weight = 0\n")
+    assert [one.weight for one in settings.all_relays] == [None, 0]
+
+
+def test_a_domain_is_spared_as_it_is_named(home: Path) -> None:
+    settings = load(home, '[throttle."example.com"]\nrate = 2.5\n[throttle."*"]\nconnections = 3\n')
+    assert settings.throttle["example.com"].rate == 2.5
+    assert settings.throttle["*"].connections == 3
+
+
+def test_how_long_a_run_waits_comes_from_the_environment_too(home: Path) -> None:
+    settings = load(
+        home, MAILER_DELIVERY_PATIENCE="5", MAILER_DELIVERY_LEASE="30", MAILER_RELAY_DOT_TIMEOUT="9"
+    )
+    assert (settings.delivery.patience, settings.delivery.lease) == (5, 30)
+    assert settings.relay.dot_timeout == 9
 
 
 # ---- paths and the database -------------------------------------------------------------------

@@ -23,12 +23,14 @@ from mailer.editions import (
     InDoubt,
     Manuscript,
     NewEdition,
+    Priority,
 )
 from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound
 from tests.unit.samples import DAY, NOW, edition, mailing_list
 
 S = EditionState
-FINAL = {S.SENT, S.CANCELLED, S.SKIPPED}
+OVER = {S.SENT, S.CANCELLED, S.SKIPPED}
+"""What nobody waits for any more; what was sent can still be tried again."""
 BODY = Body("en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1)
 SENDER = "news@example.org"
 HASH = "0123456789abcdef" * 4
@@ -100,6 +102,11 @@ class Press:
     def known_stories(self, slugs: Sequence[str]) -> frozenset[str]:
         return frozenset(slug for slug in slugs if len(slug) == 1 or slug.startswith("s"))
 
+    def note(
+        self, edition: Edition, what: str, detail: str, now: datetime, actor: str = ""
+    ) -> None:
+        self.said.append(Event(now, what, actor, detail))
+
     def events(self, edition: Edition) -> list[Event]:
         return self.said
 
@@ -127,6 +134,7 @@ WAYS = {
     (S.SENDING, S.CANCELLED),
     (S.PAUSED, S.SENDING),
     (S.PAUSED, S.CANCELLED),
+    (S.SENT, S.SENDING),
 }
 
 
@@ -142,16 +150,38 @@ def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> No
 
 def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
     assert set(TRANSITIONS) == set(S)
-    assert {state for state, ways in TRANSITIONS.items() if not ways} == FINAL
+    assert {state for state, ways in TRANSITIONS.items() if not ways} == {S.CANCELLED, S.SKIPPED}
 
 
-def test_every_state_that_is_not_final_can_be_cancelled() -> None:
-    assert {state for state, ways in TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - FINAL
+def test_what_is_not_over_can_be_cancelled() -> None:
+    assert {state for state, ways in TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - OVER
+
+
+def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:
+    assert TRANSITIONS[S.SENT] == {S.SENDING}
 
 
 def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
-    for state in {S.SENDING, S.PAUSED, *FINAL}:
+    for state in {S.SENDING, S.PAUSED, *OVER}:
         assert not TRANSITIONS[state] & set(OPEN)
+
+
+# ---- priorities -------------------------------------------------------------------------------
+
+
+def test_the_more_urgent_an_edition_the_larger_its_share() -> None:
+    weights = [one.weight for one in (Priority.URGENT, Priority.NORMAL, Priority.LOW)]
+    assert weights == sorted(weights, reverse=True)
+    assert len(set(weights)) == len(Priority)
+    assert min(weights) > 0, "each has a share"
+
+
+def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> None:
+    press = Press(edition())
+    made = editions.create(press, new(priority=Priority.URGENT), NOW)
+    assert made.priority is Priority.URGENT
+    edited = editions.edit(press, made, {"priority": Priority.LOW}, NOW)
+    assert edited.priority is Priority.LOW
 
 
 # ---- making and arranging ---------------------------------------------------------------------
@@ -347,7 +377,7 @@ def test_stories_of_an_edition_that_was_begun_do_not_go_back() -> None:
     assert press.released == []
 
 
-@pytest.mark.parametrize("state", sorted(FINAL))
+@pytest.mark.parametrize("state", sorted(OVER))
 def test_what_is_over_can_not_be_cancelled(state: S) -> None:
     press = Press(edition(state=state))
     with pytest.raises(BadTransition):

@@ -1,0 +1,141 @@
+"""Marks and slots: each reader gets the parts for their stories, and a broken word is detected."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mailer import message
+from mailer.message import Ask, Slot, Stencil, header_text
+from tests.unit.message.letters import EVERYONE, MARKER, SHEET, body, part, sent, sound
+
+BITS = range(8)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part for some of the readers; `inside` are texts, numbers and further parts."""
+
+    ask: Ask
+    stories: frozenset[int]
+    inside: tuple["str | int | Part", ...]
+
+
+Piece = str | int | Part
+
+
+def written(pieces: Sequence[Piece]) -> str:
+    """As composing writes them."""
+    out = ""
+    for piece in pieces:
+        match piece:
+            case Part(ask, stories, inside):
+                bits = sum(1 << bit for bit in stories)
+                out += message.mark(MARKER, ask, bits) + written(inside) + message.end(MARKER)
+            case int(bit):
+                out += message.slot(MARKER, Slot.NUMBER, str(bit))
+            case str(text):
+                out += text
+    return out
+
+
+def oracle(pieces: Sequence[Piece], mine: Sequence[int]) -> str:
+    """What somebody who gets the stories `mine`, in order, should read."""
+    asked: dict[Ask, Sequence[int]] = {
+        Ask.ANY: mine,
+        Ask.FIRST: mine[:1],
+        Ask.REST: mine[1:],
+        Ask.CONTENTS: mine if len(mine) > 5 else [],
+    }
+    out = ""
+    for piece in pieces:
+        match piece:
+            case Part(ask, stories, inside):
+                out += oracle(inside, mine) if stories & set(asked[ask]) else ""
+            case int(bit):
+                out += str(len([story for story in mine if story <= bit]))
+            case str(text):
+                out += text
+    return out
+
+
+plain_pieces = st.one_of(st.sampled_from(["one ", "deux, ", "三\n", "<td>"]), st.sampled_from(BITS))
+pieces = st.lists(
+    st.recursive(
+        plain_pieces,
+        lambda inner: st.builds(
+            Part,
+            st.sampled_from(Ask),
+            st.frozensets(st.sampled_from(BITS), min_size=1),
+            st.lists(inner, max_size=3).map(tuple),
+        ),
+        max_leaves=8,
+    ),
+    max_size=6,
+)
+
+
+@settings(max_examples=100)
+@given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
+def test_each_reader_gets_the_parts_for_their_stories(
+    given_pieces: list[Piece], mine: list[int]
+) -> None:
+    said = written(given_pieces)
+    to = EVERYONE._replace(stories=sum(1 << bit for bit in mine))
+    raw, parsed = sent(body(said, said, said), to=to)
+    sound(raw, parsed)
+    expected = oracle(given_pieces, mine)
+    assert part(parsed, "plain") == part(parsed, "html") == expected
+    assert parsed["Subject"] == header_text(expected)
+    assert MARKER.encode() not in raw.replace(b"=_" + MARKER.encode(), b"")
+
+
+def test_the_sixty_second_story_is_a_story_like_any_other() -> None:
+    said = written([Part(Ask.ANY, frozenset({61}), ("last",)), 61])
+    assert Stencil(body(text=said), SHEET).text(EVERYONE._replace(stories=1 << 61)) == "last1"
+
+
+@given(pieces)
+def test_marks_and_slots_are_counted(given_pieces: list[Piece]) -> None:
+    said = written(given_pieces)
+    comments = said.count("<!--")
+    slots = len(re.findall(rf"(?<!<!--){MARKER}", said))
+    assert message.slots_and_marks(said, MARKER) == comments + slots
+
+
+SLOT = message.slot(MARKER, Slot.NAME, "colleague")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        SLOT.upper(),
+        SLOT.title(),
+        SLOT[:-1],
+        SLOT[:20],
+        SLOT[: len(MARKER)],
+        SLOT[:12],
+        SLOT[6:],
+        SLOT.replace(MARKER, MARKER[:9] + "\n" + MARKER[9:]),
+        SLOT.replace("n", "q"),
+        message.mark(MARKER, Ask.ANY, 1).replace("any", "all") + message.end(MARKER),
+        message.mark(MARKER, Ask.ANY, 1),
+        message.end(MARKER),
+        message.end(MARKER) + message.mark(MARKER, Ask.ANY, 1),
+        message.mark(MARKER, Ask.ANY, 1) + message.end(MARKER) * 2,
+    ],
+)
+def test_a_broken_slot_or_mark_is_detected(broken: str) -> None:
+    with pytest.raises(ValueError, match=r"slot|mark|part"):
+        message.slots_and_marks(f"Dear {broken}, hello", MARKER)
+
+
+@given(st.text(), st.integers(0, 2**62 - 1), st.sampled_from(Slot), st.sampled_from(Ask))
+def test_slots_and_marks_pass_html_and_urls_untouched(
+    default: str, bits: int, slot: Slot, ask: Ask
+) -> None:
+    assert re.fullmatch("[0-9a-z]+", message.slot(MARKER, slot, default))
+    assert re.fullmatch(r"<!--[0-9a-z ]+-->", message.mark(MARKER, ask, bits))

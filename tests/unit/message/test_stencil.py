@@ -1,0 +1,135 @@
+"""A body, cut and encoded once, and the messages made from it."""
+
+import email
+import email.policy
+import html
+from dataclasses import replace
+from email.message import EmailMessage
+
+from hypothesis import assume, example, given
+
+from mailer import message, tokens
+from mailer.message import Slot, Stencil, header_text
+from tests.unit.message.letters import (
+    EVERYONE,
+    KEY,
+    MARKER,
+    SHEET,
+    as_read,
+    body,
+    field,
+    part,
+    sent,
+    sound,
+)
+from tests.unit.samples import NOW, texts
+
+
+def test_one_click_unsubscribe_stands_on_a_single_raw_line_with_the_persons_token() -> None:
+    long_base = replace(SHEET, base_url="https://mail.example.org/" + "office/" * 20)
+    for sheet in (SHEET, long_base):
+        raw, _ = sent(sheet=sheet)
+        line = field(raw, "List-Unsubscribe")
+        assert line.count(b"\r\n") == 1
+        assert b"=?" not in line
+        url = line.strip().removeprefix(b"<").removesuffix(b">").decode()
+        assert url == sheet.unsubscribe_url(EVERYONE)
+        assert url.startswith(sheet.base_url.rstrip("/") + "/u/")
+        fields = tokens.verify(KEY, "unsubscribe", url.rpartition("/")[2])
+        assert fields == ("41", "3", "7")
+
+
+def test_every_message_carries_what_bulk_mail_must() -> None:
+    raw, parsed = sent(sheet=replace(SHEET, reply_to="press@example.org"))
+    sound(raw, parsed)
+    assert field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
+    assert field(raw, "List-Id") == b"News of the week <news.example.org>\r\n"
+    assert field(raw, "Precedence") == b"bulk\r\n"
+    assert field(raw, "Content-Language") == b"en\r\n"
+    assert field(raw, "MIME-Version") == b"1.0\r\n"
+    assert field(raw, "Reply-To") == b"press@example.org\r\n"
+    assert field(raw, "From") == b"Example Office <news@example.org>\r\n"
+    assert field(raw, "To") == b"ana@example.org\r\n"
+    assert field(raw, "Date") == b"Fri, 18 Dec 2026 09:30:00 +0000\r\n"
+    assert field(raw, "Message-ID") == b"<5f1d2c.90@example.org>\r\n"
+    assert parsed.get_content_type() == "multipart/alternative"
+    kinds = [one.get_content_type() for one in parsed.iter_parts()]
+    assert kinds == ["text/plain", "text/html"]
+
+
+def test_a_message_sent_again_keeps_its_id() -> None:
+    stencil = Stencil(body(), SHEET)
+    later = NOW.replace(year=2027)
+    first, second = stencil.message(EVERYONE, NOW), stencil.message(EVERYONE, later)
+    assert field(first, "Message-ID") == field(second, "Message-ID")
+    assert field(first, "Date") != field(second, "Date")
+
+
+def test_without_a_reply_address_there_is_no_such_field() -> None:
+    _, parsed = sent()
+    assert parsed["Reply-To"] is None
+
+
+@given(texts(), texts())
+@example("é" * 1000, "=" * 1000)
+@example(".\r\n.\r..\n", "a \n\t\n")
+@example("", "")
+@example(" ", "\n")
+def test_any_body_arrives(text: str, markup: str) -> None:
+    assume(MARKER not in text + markup)
+    raw, parsed = sent(body(text=text, html=markup))
+    sound(raw, parsed)
+    assert part(parsed, "plain") == as_read(text)
+    assert part(parsed, "html") == as_read(markup)
+
+
+@given(texts(4), texts(4), texts(6), texts(3))
+def test_slots_are_filled_in_both_parts_and_escaped_in_html(
+    before: str, after: str, name: str, fallback: str
+) -> None:
+    fallback = as_read(fallback)
+    assume(MARKER not in before + after + name + fallback)
+    slot = message.slot(MARKER, Slot.NAME, fallback)
+    raw, parsed = sent(
+        body(text=before + slot + after, html=before + slot + after),
+        to=EVERYONE._replace(name=name),
+    )
+    sound(raw, parsed)
+    said = header_text(name) or fallback
+    # each piece is written by itself, so a CR before a slot and an LF in it are two line ends
+    pieces = [as_read(piece) for piece in (before, said, after)]
+    assert part(parsed, "plain") == "".join(pieces)
+    pieces[1] = as_read(html.escape(said))
+    assert part(parsed, "html") == "".join(pieces)
+
+
+def test_each_slot_prints_what_it_says() -> None:
+    said = "\n".join(
+        message.slot(MARKER, slot)
+        for slot in (Slot.NAME, Slot.ADDRESS, Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.VIEW)
+    )
+    to = EVERYONE._replace(name="Ana & Bo", stories=0b101)
+    _, parsed = sent(body(text=said, html=said), to=to)
+    name, address, unsubscribe, preferences, view = part(parsed, "plain").splitlines()
+    assert (name, address) == ("Ana & Bo", "ana@example.org")
+    assert unsubscribe == SHEET.unsubscribe_url(to)
+    assert tokens.verify(KEY, "preferences", preferences.rpartition("/p/")[2]) == ("41", "3", "7")
+    assert tokens.verify(KEY, "view", view.rpartition("/v/")[2]) == ("7", "en", "5")
+    assert part(parsed, "html").splitlines()[0] == "Ana &amp; Bo"
+
+
+def test_what_is_shown_is_what_is_sent() -> None:
+    said = f"Dear {message.slot(MARKER, Slot.NAME, 'friend')}"
+    stencil = Stencil(body(said, said, said), SHEET)
+    to = EVERYONE._replace(name="<Ana>")
+    parsed = email.message_from_bytes(stencil.message(to, NOW), policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    assert stencil.subject(to) == parsed["Subject"] == "Dear <Ana>"
+    assert stencil.text(to) == part(parsed, "plain") == "Dear <Ana>"
+    assert stencil.html(to) == part(parsed, "html") == "Dear &lt;Ana&gt;"
+    assert stencil.text(EVERYONE) == "Dear friend"
+
+
+def test_people_with_the_same_stories_share_all_but_their_slots() -> None:
+    stencil = Stencil(body(), SHEET)
+    assert stencil.form(1) is stencil.form(1)
