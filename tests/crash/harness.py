@@ -156,17 +156,19 @@ class _Run:
     witness: Witness = field(default_factory=Witness)
     snapshots: list[Snapshot] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    finished: bool = False
+    edition: str = "approved"
     slowest_start: float = 0.0
     before_a_message: int = 0
 
     def kill_again_and_again(self) -> None:
         dice = random.Random(self.trial.seed)
         while left := self.trial.kills - len(self.snapshots):
-            if self.finished or self.faults:
+            if self.edition == "sent" or self.faults:
                 break
             remaining = self.trial.recipients - len(self.witness.sent)
-            moment = moments.choose(dice, remaining, left)
+            moment = moments.choose(
+                dice, remaining, left, first=not self.snapshots, start=self.slowest_start
+            )
             with self._sender() as sender:
                 try:
                     self._wait(sender, moment)
@@ -177,7 +179,7 @@ class _Run:
                 self._look(sender, moment)
 
     def let_finish(self) -> None:
-        if self.finished or self.faults:
+        if self.edition == "sent" or self.faults:
             return
         with self._sender() as sender:
             try:
@@ -249,8 +251,7 @@ class _Run:
     def _look(self, sender: _Sender, moment: Moment) -> None:
         at = self.recorder.wait_until_quiet()
         handed = self.recorder.count() - sender.before
-        rows, edition = self.scene.moved()
-        self.finished = edition == "sent"
+        rows, self.edition = self.scene.moved()
         found = self.witness.note(at, rows)
         self.snapshots.append(found)
         self.before_a_message += not handed
@@ -268,7 +269,7 @@ class _Run:
 
     def _ended(self, ended: _Ended) -> None:
         if ended.code == 0:
-            self.finished = True
+            self.edition = "sent"
         else:
             last = (self.folder / "sender.log").read_text("utf-8", "replace").splitlines()[-3:]
             self.faults.append(f"a sender ended by itself with code {ended.code}: {last}")

@@ -219,3 +219,4 @@ def test_moments_leave_messages_for_the_kills_to_come() -> None:
     assert min(by_count) < 3
     assert max(one.at_most for one in chosen) <= 300
     assert choose(dice, remaining=3, kills=1).at_most <= 3
+    assert choose(dice, remaining=1000, kills=9, first=True).messages is None
