@@ -256,9 +256,10 @@ class _Run:
         self.snapshots.append(found)
         self.before_a_message += not handed
         number = len(self.snapshots)
+        first = f"the first after {sender.first:.2f}, " if sender.first else ""
         self.say(
             f"kill {number} of {self.trial.kills}, {moment}: {handed} messages in "
-            f"{at - sender.started:.2f} s; {found.sent} sent, {found.claimed} claimed, "
+            f"{at - sender.started:.2f} s, {first}{found.sent} sent, {found.claimed} claimed, "
             f"{found.in_doubt} in doubt"
         )
         if found.in_doubt > self.trial.most_in_doubt:

@@ -38,18 +38,16 @@ def environment(
     """The environment of a sender process: nothing of the machine's own settings in it."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MAILER_")}
     root = str(Path(__file__).parents[2])
-    ours |= {
+    return ours | {
         "PYTHONPATH": os.pathsep.join([root, *filter(None, [ours.get("PYTHONPATH")])]),
         "MAILER_CONFIG": str(folder / "config/mailer.toml"),
         "MAILER_DATABASE_URL": database_url,
         "MAILER_RELAY_PORT": str(port),
+        "MAILER_RELAY_CONNECTIONS": str(connections),
+        "MAILER_RELAY_WINDOW": str(window),
         "COLUMNS": "200",
         "TERM": "dumb",
     }
-    for name, value in {"connections": connections, "window": window}.items():
-        if name in config.Relay.model_fields:
-            ours[f"MAILER_RELAY_{name.upper()}"] = str(value)
-    return ours
 
 
 def found(folder: Path, database_url: str, recipients: int, environ: Mapping[str, str]) -> None:
