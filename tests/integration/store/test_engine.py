@@ -16,9 +16,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.app import utc_now
 from mailer.errors import ConfigError, InputError, SchemaError
 from mailer.store import Store, schema
-from tests.conftest import KEY, run_sql
+from tests.conftest import KEY
 from tests.integration import office
 from tests.integration.office import NOW
+from tests.postgresql import run_sql
 
 
 def opened(url: str) -> Store:
