@@ -17,6 +17,7 @@ from mailer.cli import (
     article,
     audience,
     database,
+    delivery,
     digest,
     edition,
     local,
@@ -48,6 +49,7 @@ app.add_typer(segment.app, name="segment")
 app.add_typer(audience.suppressions, name="suppression")
 app.add_typer(digest.app, name="digest")
 app.add_typer(edition.app, name="edition")
+app.add_typer(delivery.app, name="delivery")
 app.command("send")(sending.send)
 app.command("explain")(sending.explain)
 app.add_typer(database.app, name="database")

@@ -16,6 +16,7 @@ from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
     delivery,
     exclusion,
+    in_state,
     mailing_list,
     membership,
     subscriber,
@@ -64,11 +65,14 @@ class Outbox:
         )
 
     def deliveries(
-        self, known: Edition, states: Sequence[DeliveryState] = (), limit: int = 100
+        self, known: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
-        wanted = select(delivery).where(delivery.c.edition_id == known.id)
+        """Deliveries of an edition (None: of all), in these states (none given: in any)."""
+        wanted = select(delivery)
+        if known is not None:
+            wanted = wanted.where(delivery.c.edition_id == known.id)
         if states:
-            wanted = wanted.where(delivery.c.state.in_([state.value for state in states]))
+            wanted = wanted.where(in_state(*(state.value for state in states)))
         rows = self._db.execute(wanted.order_by(delivery.c.id).limit(limit))
         return [delivery_record(row) for row in rows]
 

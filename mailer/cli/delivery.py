@@ -1,0 +1,72 @@
+"""``mailer delivery``: single deliveries, one edition to one address each."""
+
+from typing import Annotated
+
+import typer
+
+from mailer import editions, outbox
+from mailer.cli.edition import By, Number, actor
+from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.output import Output
+from mailer.outbox import DeliveryState
+
+app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")
+in_doubt = typer.Typer(
+    no_args_is_help=True,
+    help="Deliveries of which we don't know whether the relay took them: the link was lost, or the "
+    "sender died, after the message and before its reply was on disk. An edition whose rule is to "
+    "resend them does so by itself when it is sent again.",
+)
+app.add_typer(in_doubt, name="in-doubt")
+
+
+@in_doubt.command("list")
+def list_(
+    number: Annotated[
+        int | None, typer.Argument(help="An edition's number; else all.", min=1, max=2**63 - 1)
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+    json: JsonOption = False,
+) -> None:
+    """List deliveries in doubt, and why. Example: [bold]mailer delivery in-doubt list 3[/]"""
+    with reading() as (_, tx):
+        known = editions.get(tx.editions, number) if number else None
+        found = tx.outbox.deliveries(known, [DeliveryState.IN_DOUBT], limit)
+        Output(json).table(
+            found,
+            {"edition": "right", "address": "", "tries": "right", "since": "", "why": ""},
+            [(one.edition_id, one.address, one.attempt, one.updated_at, one.reply)
+             for one in found],
+            empty="nothing is in doubt",
+        )  # fmt: skip
+
+
+@in_doubt.command()
+def resend(
+    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Queue an edition's deliveries in doubt again, whatever its rule says; then `mailer send` it.
+    Some of these people may get it twice.
+
+    Example: [bold]mailer delivery in-doubt resend 3[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        count = outbox.resend(tx, known, mailer.clock(), actor=actor(by))
+        said = f"{count} queued again" + (f": mailer send {number}" if count else "")
+        out.record({"edition": number, "queued": count}, said)
+
+
+@in_doubt.command("assume-sent")
+def assume_sent(
+    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Take an edition's deliveries in doubt for sent: none of them goes again. Some of these people
+    may not have got it.
+
+    Example: [bold]mailer delivery in-doubt assume-sent 3[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        count = outbox.assume_sent(tx, known, mailer.clock(), actor=actor(by))
+        out.record({"edition": number, "assumed": count}, f"{count} taken for sent")

@@ -1,0 +1,138 @@
+"""Making an edition and changing it while it is open."""
+
+from typing import Annotated, Any
+
+import typer
+
+from mailer import editions
+from mailer.app import Mailer
+from mailer.cli.edition.common import By, Number, actor, app
+from mailer.cli.options import DryRunOption, JsonOption, pairs, writing
+from mailer.cli.output import Output
+from mailer.editions import InDoubt, NewEdition, Priority
+from mailer.errors import UsageError
+from mailer.store import Transaction
+
+
+@app.command()
+def new(
+    to: Annotated[str, typer.Option("--list", help="Who gets it.")],
+    story: Annotated[list[str], typer.Option(help="Slug; repeatable, in order.")],
+    name: Annotated[str, typer.Option(help="As readers see it.")],
+    template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "press-release",
+    segment: Annotated[str, typer.Option()] = "",
+    subject: Annotated[str, typer.Option(help="A template; else the mail's own.")] = "",
+    language: Annotated[str, typer.Option()] = "",
+    priority: Annotated[
+        Priority, typer.Option(help="Whose messages go first, of editions being sent at once.")
+    ] = Priority.URGENT,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make an edition by itself, such as a press release.
+
+    Example: [bold]mailer edition new --list press --story open-day --name "Press release"[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        edition = editions.create(
+            tx.editions,
+            NewEdition(
+                name=name,
+                list=to,
+                segment=segment,
+                template=template,
+                subject=subject,
+                language=language or mailer.settings.defaults.language,
+                stories=tuple(story),
+                priority=priority,
+            ),
+            mailer.clock(),
+        )
+        edition = _compose(mailer, tx, edition, out)
+        out.record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
+
+
+def _compose(
+    mailer: Mailer, tx: Transaction, edition: editions.Edition, out: Output
+) -> editions.Edition:
+    edition, composition = mailer.composed(tx, edition)
+    for warning in composition.warnings if composition else ():
+        out.note(f"note: {warning}")
+    return edition
+
+
+@app.command()
+def arrange(
+    number: Number,
+    stories: Annotated[list[str], typer.Argument(help="All its stories, in order.")],
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Give an edition exactly these stories, in this order. An approval is void.
+
+    Example: [bold]mailer edition arrange 3 open-day new-report[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        edition = editions.arrange(tx.editions, known, stories, mailer.clock(), actor(by))
+        edition = _compose(mailer, tx, edition, out)
+        out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
+
+
+@app.command()
+def reorder(
+    number: Number,
+    first: Annotated[list[str], typer.Argument(help="The stories that go first, in order.")],
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Put stories first; the others follow as they were. An approval is void.
+
+    Example: [bold]mailer edition reorder 3 new-report[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        order = editions.order_first(known, first)
+        edition = editions.arrange(tx.editions, known, order, mailer.clock(), actor(by))
+        edition = _compose(mailer, tx, edition, out)
+        out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
+
+
+@app.command()
+def edit(
+    number: Number,
+    name: Annotated[str | None, typer.Option()] = None,
+    subject: Annotated[str | None, typer.Option(help="A template; empty: the mail's own.")] = None,
+    segment: Annotated[str | None, typer.Option(help="Empty: the whole list.")] = None,
+    opening: Annotated[
+        list[str] | None,
+        typer.Option(help="LANGUAGE=one to three sentences in Markdown; repeatable."),
+    ] = None,
+    in_doubt: Annotated[
+        InDoubt | None, typer.Option(help="What happens to deliveries in doubt.")
+    ] = None,
+    priority: Annotated[Priority | None, typer.Option(help="Whose messages go first.")] = None,
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change an edition that is not yet sent. An approval is void.
+
+    Example: [bold]mailer edition edit 3 --opening "en=Good morning. Three stories today."[/]"""
+    given: dict[str, Any] = {
+        "name": name, "subject": subject, "segment": segment, "in_doubt": in_doubt,
+        "priority": priority,
+    }  # fmt: skip
+    changes = {key: value for key, value in given.items() if value is not None}
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        if opening is not None:
+            changes["opening"] = {**known.opening, **pairs(opening, "--opening")}
+        if not changes:
+            raise UsageError("nothing to change was given", hint="see `mailer edition edit --help`")
+        edition = editions.edit(tx.editions, known, changes, mailer.clock(), actor(by))
+        edition = _compose(mailer, tx, edition, out)
+        out.record(edition, f"edition {number} changed")

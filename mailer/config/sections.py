@@ -1,0 +1,148 @@
+"""The sections of the settings, each with its checks."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from mailer.lines import holds_control
+
+
+def _web_address(value: str) -> str:
+    if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
+        raise ValueError("must be a web address that starts with https:// or http://")
+    return value
+
+
+def _mail_address(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if value and (not at or not local or not domain or not value.isprintable() or " " in value):
+        raise ValueError("must be a mail address such as news@example.org")
+    if not local.isascii():
+        raise ValueError("must have no accents before the @: many relays take no such sender")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if holds_control(value):
+        raise ValueError("must be a single line without control characters")
+    return value
+
+
+def _time_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError("must be an IANA time zone such as Europe/London") from error
+    return value
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+MailAddress = Annotated[str, AfterValidator(_mail_address)]
+OneLine = Annotated[str, AfterValidator(_one_line)]
+Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Organisation(_Section):
+    name: OneLine = "Example Office"
+    postal_address: str = ""
+    website: WebAddress = ""
+    accent: Colour = "#0b5394"
+    logo_url: WebAddress = ""
+    logo_alt: OneLine = ""
+
+
+class Sender(_Section):
+    name: OneLine = "Example Office"
+    address: MailAddress = "news@example.org"
+    reply_to: MailAddress = ""
+    envelope_from: MailAddress = ""
+
+    @property
+    def bounce_address(self) -> str:
+        """The envelope sender (RFC 5321 §3.3): where undeliverable mail comes back to."""
+        return self.envelope_from or self.address
+
+
+class Defaults(_Section):
+    language: OneLine = "en"
+    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/London"
+
+
+class Tls(StrEnum):
+    NONE = "none"
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+
+
+class Relay(_Section):
+    """An SMTP server that we hand mail to.
+
+    `timeout` and `dot_timeout` are in seconds: for one reply, and for the one to the final dot
+    (600 by RFC 5321 §4.5.3.2.6). `window` is how many messages a connection may have past the gate
+    at once: after a crash at most connections × window are in doubt. `per_connection` and `rate`
+    (messages a second) have no limit at 0. `weight` is this relay's share of the messages beside
+    the others' weights; without one it takes what it can, at 0 it stands by until no other works.
+    """
+
+    name: OneLine = "relay"
+    host: OneLine = "localhost"
+    port: Annotated[int, Field(ge=1, le=65535)] = 587
+    tls: Tls = Tls.STARTTLS
+    ca_file: Path | None = None
+    user: str = ""
+    password: SecretStr = SecretStr("")
+    password_file: Path | None = None
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    dot_timeout: Annotated[float, Field(gt=0)] = 600.0
+    connections: Annotated[int, Field(ge=1, le=256)] = 8
+    window: Annotated[int, Field(ge=1, le=100)] = 10
+    per_connection: Annotated[int, Field(ge=0)] = 1000
+    rate: Annotated[float, Field(ge=0)] = 0.0
+    weight: Annotated[int, Field(ge=0, le=1000)] | None = None
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return f"{self.name} {self.host}:{self.port}"
+
+
+class Throttle(_Section):
+    """What one recipient domain is spared: messages a second, and connections that carry messages
+    for it at the same time. 0 is no limit."""
+
+    rate: Annotated[float, Field(ge=0)] = 0.0
+    connections: Annotated[int, Field(ge=0)] = 0
+
+
+class DeliverySection(_Section):
+    """`lease`: seconds of silence after which a sender on another machine is taken for dead, and
+    what it held is taken over. `patience`: seconds for which a run waits for relays that have
+    worked before and now don't."""
+
+    lease: Annotated[float, Field(ge=1)] = 60.0
+    patience: Annotated[float, Field(ge=0)] = 60.0
+
+
+class Web(_Section):
+    base_url: WebAddress = "https://mail.example.org"
+
+
+class Database(_Section):
+    url: str = "sqlite:///subscribers.db"
+
+
+class Secret(_Section):
+    key: SecretStr = SecretStr("")
+    key_file: Path = Path("config/secret.key")
+
+
+class Paths(_Section):
+    templates: Path | None = None
