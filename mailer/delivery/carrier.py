@@ -212,7 +212,7 @@ class _Trip:
 
     def _make(self, passed: Passed) -> Mail:
         claim = passed.claim
-        entry = self._ledger.entry(claim)
+        entry = self._ledger.roster.entry(claim)
         assert entry is not None, "what was let out is of an edition that we know"
         recipient = Recipient(
             claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories

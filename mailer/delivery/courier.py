@@ -69,7 +69,7 @@ class Courier:
     @property
     def progress(self) -> Progress:
         """How it stands; a copy."""
-        return replace(self._ledger.progress)
+        return replace(self._ledger.roster.progress)
 
     def run(
         self,

@@ -12,18 +12,18 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from queue import Empty, SimpleQueue
-from typing import NamedTuple
 
 from mailer import editions
 from mailer.delivery.dispatch import Dispatch, Pick
-from mailer.delivery.outcomes import Losses, Outcome, Pace, Passed, Progress, settlement
+from mailer.delivery.outcomes import Outcome, Pace, Passed
 from mailer.delivery.owner import new_owner
-from mailer.delivery.replies import Verdict
+from mailer.delivery.post import Again, Arrival, Calls, Departure, Report
+from mailer.delivery.roster import Roster
 from mailer.delivery.turn import Consignment, Grant, Place, Turn, transact
 from mailer.delivery.watch import Watch
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError
-from mailer.outbox import Claim, DeliveryState, Settlement, Store, Transaction
+from mailer.outbox import Store, Transaction
 
 CLAIM = 250
 """Deliveries claimed at once, at least."""
@@ -40,24 +40,6 @@ come together: connections have the other half in hand, so nobody waits for it."
 
 RECHECK = 1.0
 """Seconds after which an edition that had nothing due is asked again, and others looked at."""
-
-
-class _Report(NamedTuple):
-    place: Place
-    outcomes: list[Outcome]
-
-
-class _Again(NamedTuple):
-    place: Place
-    passed: Passed
-
-
-class _Arrival(NamedTuple):
-    place: Place
-
-
-class _Departure(NamedTuple):
-    place: Place
 
 
 class Ledger:
@@ -79,29 +61,23 @@ class Ledger:
         self._lease = lease
         self._more = more
         self._name = new_owner()
-        self._inbox: SimpleQueue[_Report | _Again | _Arrival | _Departure | None] = SimpleQueue()
+        self._inbox: SimpleQueue[Report | Again | Arrival | Departure | None] = SimpleQueue()
         self._places: set[Place] = set()
         self._left: set[Place] = set()
         self._unsettled: list[tuple[Place, Outcome]] = []
         self._again: list[tuple[Place, Passed]] = []
-        self._losses = Losses()
-        self._answered = 0
         self._beaten = self._looked = 0.0
         self._watch = Watch(store, lease, clock)
         self._draining = threading.Event()
         self._hurry = threading.Event()
         self._abandoned = False
-        self._work = threading.Condition()
-        self._calls = 0
+        self._calls = Calls()
         self._started = time.monotonic()
         self._pace = Pace(self._started)
         self.stale_after = min(5.0, lease / 3)
         """Seconds past the gate after which a message is looked at again before it goes."""
         self.sender = 0
-        self.roster: dict[int, Consignment] = {}
-        self.stopped: dict[int, Consignment] = {}
-        """Editions that were paused or cancelled: connections return what they hold of them."""
-        self.progress = Progress()
+        self.roster = Roster(dispatch, clock)
         self.error: BaseException | None = None
         self.over = threading.Event()
 
@@ -109,23 +85,17 @@ class Ledger:
 
     def wait_for_work(self) -> bool:
         """Wait until there is work for one more connection. False: there won't be."""
-        with self._work:
-            while not self._calls:
-                if self.over.is_set() or self._draining.is_set():
-                    return False
-                self._work.wait(0.5)
-            self._calls -= 1
-        return True
+        return self._calls.wait()
 
     def join(self, relay: str, window: int) -> Place:
         """A place for a new connection: messages come into its inbox from now on."""
         place = Place(relay, window)
-        self._inbox.put(_Arrival(place))
+        self._inbox.put(Arrival(place))
         return place
 
     def leave(self, place: Place) -> list[Passed]:
         """The connection has ended: what was let out to it meanwhile, and it must report on."""
-        self._inbox.put(_Departure(place))
+        self._inbox.put(Departure(place))
         late: list[Passed] = []
         while True:
             try:
@@ -140,18 +110,15 @@ class Ledger:
 
     def report(self, place: Place, outcomes: list[Outcome]) -> None:
         """What became of messages. The ledger settles it, and lets as many others out."""
-        self._inbox.put(_Report(place, outcomes))
+        self._inbox.put(Report(place, outcomes))
 
     def look_again(self, place: Place, passed: Passed) -> None:
         """Ask whether a message may still go; the answer comes into the inbox."""
-        self._inbox.put(_Again(place, passed))
+        self._inbox.put(Again(place, passed))
 
     def is_ours(self, passed: Passed) -> bool:
         """Whether a message in hand is still this sender's, of an edition that goes on."""
-        return passed.sender == self.sender and passed.claim.edition_id not in self.stopped
-
-    def entry(self, claim: Claim) -> Consignment | None:
-        return self.roster.get(claim.edition_id) or self.stopped.get(claim.edition_id)
+        return passed.sender == self.sender and passed.claim.edition_id not in self.roster.stopped
 
     # ---- for whoever runs it --------------------------------------------------------------------
 
@@ -159,6 +126,7 @@ class Ledger:
         """Let nothing more out; end when every connection has left. `hurry`: don't try for long
         to write down what became of messages."""
         self._draining.set()
+        self._calls.end()
         if hurry:
             self._hurry.set()
         self._inbox.put(None)
@@ -176,7 +144,7 @@ class Ledger:
     def pause(self, reason: str) -> None:
         """Pause the editions, unless somebody has stopped them already."""
         with self._store.begin() as tx:
-            for number in list(self.roster):
+            for number in list(self.roster.going):
                 edition = editions.get(tx.editions, number)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
@@ -195,8 +163,7 @@ class Ledger:
         finally:
             self._end()
             self.over.set()
-            with self._work:
-                self._work.notify_all()
+            self._calls.end()
             for place in self._places:
                 place.inbox.put(None)
 
@@ -205,10 +172,10 @@ class Ledger:
     def _start(self) -> None:
         self._sign_on()
         self._refresh(time.monotonic())
-        self._watch.look(self.roster.values(), time.monotonic(), at_start=True)
-        for entry in self.roster.values():
+        self._watch.look(self.roster.going.values(), time.monotonic(), at_start=True)
+        for entry in self.roster.going.values():
             with self._store.read() as tx:
-                self.progress.left += tx.queue.waiting(entry.edition)
+                self.roster.progress.left += tx.queue.waiting(entry.edition)
 
     def _sign_on(self) -> None:
         with self._store.begin() as tx:
@@ -218,12 +185,8 @@ class Ledger:
     def _refresh(self, now: float) -> None:
         """Take in editions that have begun meanwhile."""
         self._looked = now
-        for entry in self._more(list(self.roster)):
-            edition = entry.edition
-            if (before := self.stopped.pop(edition.id, None)) is not None:
-                entry.out = before.out
-            self.roster[edition.id] = entry
-            self._dispatch.add(edition.id, edition.priority.weight)
+        for entry in self._more(list(self.roster.going)):
+            self.roster.add(entry)
 
     def _take_in(self) -> bool:
         """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
@@ -235,13 +198,13 @@ class Ledger:
         enough = sum(place.window for place in self._places) // 2
         while True:
             match item:
-                case _Report(place, outcomes):
+                case Report(place, outcomes):
                     self._unsettled += [(place, one) for one in outcomes]
-                case _Again(place, passed):
+                case Again(place, passed):
                     self._again.append((place, passed))
-                case _Arrival(place):
+                case Arrival(place):
                     self._places.add(place)
-                case _Departure(place):
+                case Departure(place):
                     self._places.discard(place)
                     self._left.add(place)
                     place.inbox.put(None)
@@ -264,7 +227,7 @@ class Ledger:
         ends = min(self._beaten + self._lease / 4, self._looked + RECHECK)
         if not self._draining.is_set():
             ends = min(ends, self._dispatch.wake_at)
-            for number, one in self.roster.items():
+            for number, one in self.roster.going.items():
                 if not self._dispatch.stocked(number):
                     ends = min(ends, one.recheck)
         return max(ends - now, 0.0)
@@ -275,7 +238,7 @@ class Ledger:
         now = time.monotonic()
         if now - self._looked >= RECHECK:
             self._refresh(now)
-            self._watch.look(self.roster.values(), now)
+            self._watch.look(self.roster.going.values(), now)
         turn = self._decide(now)
         if turn.idle and now - self._beaten < self._lease / 4:
             return
@@ -289,18 +252,18 @@ class Ledger:
     def _decide(self, now: float) -> Turn:
         unsettled, self._unsettled = self._unsettled, []
         again, self._again = self._again, []
-        settlements = [self._settle(place, outcome, now) for place, outcome in unsettled]
-        loose = {one.passed.claim.edition_id for _, one in unsettled} & self.stopped.keys()
+        settlements = [self.roster.settle(place, outcome, now) for place, outcome in unsettled]
+        loose = {one.passed.claim.edition_id for _, one in unsettled} & self.roster.stopped.keys()
         turn = Turn(settlements, [], again, [], [], loose)
         if self._draining.is_set():
             return turn
         turn.picks = self._pick(now)
         for claim, delay in self._dispatch.put_off():
             turn.put_off.append((claim.id, delay))
-            entry = self.roster[claim.edition_id]
+            entry = self.roster.going[claim.edition_id]
             entry.waits_until = max(entry.waits_until, now + delay)
         most = max(CLAIM, 2 * sum(place.window for place in self._places))
-        for number, one in self.roster.items():
+        for number, one in self.roster.going.items():
             if now >= one.recheck and self._dispatch.stocked(number) < most // 2:
                 turn.need.append((number, most))
         return turn
@@ -315,54 +278,10 @@ class Ledger:
                 for pick in self._dispatch.pick(place, window - place.out, now):
                     picks.append((place, pick))
                     place.out += 1
-                    self.roster[pick.claim.edition_id].out += 1
+                    self.roster.going[pick.claim.edition_id].out += 1
         if ready := self._dispatch.ready:
-            with self._work:
-                self._calls = -(-ready // max(window // 2, 1))
-                self._work.notify(self._calls)
+            self._calls.are(-(-ready // max(window // 2, 1)))
         return picks
-
-    def _settle(self, place: Place, outcome: Outcome, now: float) -> Settlement:
-        """A settlement, and what follows from it for the run."""
-        claim, reply = outcome.passed.claim, outcome.reply
-        self._is_back(place, claim)
-        entry = self.entry(claim)
-        poison = False
-        if reply.code:
-            self._answered += 1
-            self._dispatch.progressed(place.relay, now)
-        elif reply.verdict is Verdict.LOST:
-            poison = self._losses.is_poison(claim, self._answered)
-        planned_at = entry.edition.planned_at if entry else None
-        done = settlement(outcome, self._clock(), planned_at, poison=poison)
-        self._count(done)
-        if entry:
-            entry.alike.note(claim, reply)
-            if done.state is DeliveryState.QUEUED and not done.retry_after:
-                entry.recheck = 0.0
-        return done
-
-    def _is_back(self, place: Place, claim: Claim) -> None:
-        """It is out no more: settled, or it never went."""
-        place.out -= 1
-        self._dispatch.settled(place, claim)
-        if (entry := self.entry(claim)) is not None:
-            entry.out -= 1
-
-    def _count(self, done: Settlement) -> None:
-        ours = self.progress
-        match done.state:
-            case DeliveryState.SENT:
-                ours.sent += 1
-            case DeliveryState.FAILED:
-                ours.failed += 1
-            case DeliveryState.IN_DOUBT:
-                ours.in_doubt += 1
-            case _ if done.spend:
-                ours.deferred += 1
-            case _:
-                return
-        ours.left = max(ours.left - 1, 0)
 
     def _write(self, turn: Turn) -> None:
         """The turn's transaction, done again while the database can't be used."""
@@ -371,16 +290,16 @@ class Ledger:
         while True:
             try:
                 with self._store.begin() as tx:
-                    transact(tx, turn, self.sender, self.roster, self._clock(), known=known)
+                    transact(tx, turn, self.sender, self.roster.going, self._clock(), known=known)
                     break
             except ConfigError as error:
                 known = self._dispatch.known()
-                self.progress.waiting = f"the database can't be used ({error.what})"
+                self.roster.progress.waiting = f"the database can't be used ({error.what})"
                 if time.monotonic() - begun > (HURRY if self._hurry.is_set() else SETTLE_FOR):
                     raise
                 self._hurry.wait(0.2)
         if known is not None:
-            self.progress.waiting = ""
+            self.roster.progress.waiting = ""
 
     def _tell(self, turn: Turn) -> None:
         now = time.monotonic()
@@ -390,19 +309,18 @@ class Ledger:
                 passed = Passed(pick.claim, self.sender, now, pick.not_before)
                 granted.setdefault(place, []).append(passed)
             else:
-                self._is_back(place, pick.claim)
+                self.roster.is_back(place, pick.claim)
         for place, let_out in granted.items():
             place.inbox.put(Grant(let_out))
         for place, passed in turn.again:
             may_go = passed.claim.id in turn.passed
             if not may_go:
-                self._is_back(place, passed.claim)
+                self.roster.is_back(place, passed.claim)
             place.inbox.put(Grant([], passed, may_go))
-        self.progress.turned_away += turn.gone
-        self.progress.left = max(self.progress.left - turn.gone, 0)
+        self.roster.turned_away(turn.gone)
         for number, limit in turn.need:
             claims = turn.claimed.get(number, [])
-            entry = self.roster[number]
+            entry = self.roster.going[number]
             self._dispatch.stock(number, claims)
             if claims:
                 self._inbox.put(None)  # the next turn may pick them
@@ -411,28 +329,21 @@ class Ledger:
                 entry.recheck = now + RECHECK
         for number, state in turn.states.items():
             if state is not EditionState.SENDING:
-                self._stop(number)
-        self.progress.rate = self._pace.rate(now, self.progress.done)
-        self.progress.seconds = now - self._started
-
-    def _stop(self, number: int) -> None:
-        """Somebody has paused or cancelled the edition, or it was refused alike."""
-        entry = self.stopped[number] = self.roster.pop(number)
-        self._dispatch.drop(number)
-        if entry.alike.too_many:
-            self.progress.failed -= len(entry.alike.ids)
+                self.roster.stop(number)
+        self.roster.progress.rate = self._pace.rate(now, self.roster.progress.done)
+        self.roster.progress.seconds = now - self._started
 
     def _begin_anew(self, turn: Turn) -> None:
         """We were taken for dead, so nothing that we held is ours: sign on under a new number.
         Connections see it by the number, and return what they have in hand."""
         self._dispatch.forget()
         for place, pick in turn.picks:
-            self._is_back(place, pick.claim)
+            self.roster.is_back(place, pick.claim)
         for place, passed in turn.again:
-            self._is_back(place, passed.claim)
+            self.roster.is_back(place, passed.claim)
             place.inbox.put(Grant([], passed))
         self._sign_on()
-        for entry in self.roster.values():
+        for entry in self.roster.going.values():
             entry.recheck = 0.0
 
     # ---- the end --------------------------------------------------------------------------------
@@ -444,21 +355,22 @@ class Ledger:
             return False
         idle = [
             number
-            for number, one in self.roster.items()
+            for number, one in self.roster.going.items()
             if not (one.out or self._dispatch.stocked(number))
             and one.waits_until <= now < one.recheck
         ]
-        if len(idle) < len(self.roster):
+        if len(idle) < len(self.roster.going):
             for number in idle:
-                self._mark_if_sent(self.roster[number])
+                self._mark_if_sent(self.roster.going[number])
             return False
         if any(place.out for place in (*self._places, *self._left)):
             return False
-        if not self.roster:
+        if not self.roster.going:
             return True
         with self._store.read() as tx:
             held = tx.queue.held_by_others(idle, self.sender)
-        self.progress.waiting = "another sender holds deliveries of this edition" if held else ""
+        said = "another sender holds deliveries of this edition"
+        self.roster.progress.waiting = said if held else ""
         return not held
 
     def _mark_if_sent(self, entry: Consignment) -> None:
@@ -477,7 +389,7 @@ class Ledger:
         try:
             with self._store.begin() as tx:
                 tx.senders.sign_off(self.sender)
-                for number in [*self.roster, *self.stopped]:
+                for number in [*self.roster.going, *self.roster.stopped]:
                     edition = editions.get(tx.editions, number)
                     if edition.state is EditionState.CANCELLED:
                         tx.queue.cancel_waiting(number)

@@ -27,6 +27,10 @@ class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
         self.column = column
         self.name = name
 
+    def self_group(self, against: Any = None) -> "among":
+        """As it is: SQLAlchemy would write ``= 1`` behind it for SQLite, and no index be used."""
+        return self
+
 
 @compiles(among, "sqlite")
 def _sqlite_among(element: among, compiler: Any, **how: Any) -> str:

@@ -50,21 +50,34 @@ from mailer.store.schema import (
 
 # Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
 # where it has no statistics, half a second each time.
-_list = select(edition.c.list_id).where(edition.c.id == delivery.c.edition_id).scalar_subquery()
-_state = select(edition.c.state).where(edition.c.id == delivery.c.edition_id).scalar_subquery()
+_list = (
+    select(edition.c.list_id)
+    .where(edition.c.id == delivery.c.edition_id)
+    .correlate(delivery)
+    .scalar_subquery()
+)
+_state = (
+    select(edition.c.state)
+    .where(edition.c.id == delivery.c.edition_id)
+    .correlate(delivery)
+    .scalar_subquery()
+)
 _membership = (
     select(membership.c.state)
     .where(membership.c.list_id == _list, membership.c.subscriber_id == delivery.c.subscriber_id)
+    .correlate(delivery)
     .scalar_subquery()
 )
 _address = (
     select(subscriber.c.address_key)
     .where(subscriber.c.id == delivery.c.subscriber_id)
+    .correlate(delivery)
     .scalar_subquery()
 )
 _suppression = (
     select(suppression.c.address_key)
     .where(suppression.c.address_key == delivery.c.address_key)
+    .correlate(delivery)
     .scalar_subquery()
 )
 _wanted = and_(

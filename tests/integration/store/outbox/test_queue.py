@@ -4,312 +4,378 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from mailer import editions
+from mailer import editions, outbox
 from mailer.app import Mailer, utc_now
-from mailer.editions import Edition, EditionState, InDoubt
-from mailer.outbox import Delivery, DeliveryState, Settlement
+from mailer.editions import Edition, EditionState
+from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store import Store, Transaction
 from tests.integration import office
-from tests.integration.office import DAY, addresses, begun, deliveries, end_leases, states
+from tests.integration.office import DAY, addresses, begun, deliveries, states
+from tests.integration.store.outbox.moves import (
+    READERS,
+    all_are,
+    claimed,
+    gated,
+    let_out,
+    settled,
+    turned_away,
+)
 
-READERS = addresses(5)
-QUEUED, CLAIMED, ON_WIRE, SENT = (
+QUEUED, CLAIMED, ON_WIRE, SENT, FAILED, IN_DOUBT, SUPPRESSED = (
     DeliveryState.QUEUED,
     DeliveryState.CLAIMED,
     DeliveryState.ON_WIRE,
     DeliveryState.SENT,
+    DeliveryState.FAILED,
+    DeliveryState.IN_DOUBT,
+    DeliveryState.SUPPRESSED,
 )
 
 
-@pytest.fixture
-def edition(mailer: Mailer) -> Edition:
-    return begun(mailer, *READERS)
+# ---- claims -----------------------------------------------------------------------------------
 
 
-def claimed(
-    store: Store, edition: Edition, owner: str = "one", limit: int = 9, lease: float = 60
-) -> list[Delivery]:
-    with store.begin() as tx:
-        return tx.queue.claim(edition, owner, limit, lease)
+def test_a_claim_takes_what_is_due_and_counts_an_attempt(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    first = claimed(store, edition, one, limit=2)
+    rest = claimed(store, edition, two)
+    assert (len(first), len(rest)) == (2, 3)
+    assert {claim.attempt for claim in first + rest} == {1}
+    assert sorted(claim.address for claim in first + rest) == READERS
+    assert claimed(store, edition, one) == []
+    assert all_are(store, edition, CLAIMED, 1)
 
 
-def gated(
-    store: Store, edition: Edition, some: list[Delivery], owner: str = "one", lease: float = 60
-) -> set[int]:
-    with store.begin() as tx:
-        return tx.queue.gate(edition, owner, [one.id for one in some], lease)
+def test_a_claim_is_what_a_courier_needs(store: Store, edition: Edition, one: int) -> None:
+    claim = claimed(store, edition, one)[0]
+    row = deliveries(store, edition)[claim.address]
+    assert claim == Claim(*(getattr(row, field) for field in Claim._fields))
 
 
-def turned_away(store: Store, edition: Edition, some: list[Delivery]) -> EditionState:
-    with store.begin() as tx:
-        return tx.queue.turn_away(edition, "one", [one.id for one in some])
-
-
-def settled(store: Store, *some: Settlement, owner: str = "one") -> int:
-    with store.begin() as tx:
-        return tx.queue.settle(owner, some)
-
-
-def all_are(store: Store, edition: Edition, state: DeliveryState) -> bool:
-    return set(states(store, edition).values()) == {state}
-
-
-def test_a_claim_takes_what_is_due_and_counts_an_attempt(store: Store, edition: Edition) -> None:
-    first = claimed(store, edition, limit=2)
-    rest = claimed(store, edition, "two")
-    assert len(first) == 2
-    assert len(rest) == 3
-    assert {one.state for one in first + rest} == {CLAIMED}
-    assert {one.attempt for one in first + rest} == {1}
-    assert not {one.id for one in first} & {one.id for one in rest}
-    assert claimed(store, edition) == []
-
-
-def test_a_claim_takes_no_more_than_asked(mailer: Mailer, store: Store) -> None:
+def test_a_claim_takes_no_more_than_asked(mailer: Mailer, store: Store, one: int) -> None:
     many = begun(mailer, *addresses(60))
-    assert len(claimed(store, many, limit=7)) == 7
+    assert len(claimed(store, many, one, limit=7)) == 7
     assert list(states(store, many).values()).count(CLAIMED) == 7
 
 
-def test_two_claims_at_once_share(store: Store, edition: Edition, backend: str) -> None:
+def test_two_claims_at_once_share(
+    store: Store, edition: Edition, one: int, two: int, backend: str
+) -> None:
     """PostgreSQL skips the rows that another transaction is about to claim."""
     if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
-    with store.begin() as one, store.begin() as two:
-        first = one.queue.claim(edition, "one", 3, 60)
-        second = two.queue.claim(edition, "two", 9, 60)
+    with store.begin() as tx, store.begin() as other:
+        first = tx.queue.claim(edition.id, one, 3)
+        second = other.queue.claim(edition.id, two, 9)
     assert (len(first), len(second)) == (3, 2)
 
 
-def test_what_is_deferred_is_not_due_before_its_time(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition, limit=1)
-    gated(store, edition, some)
-    assert settled(store, Settlement(some[0].id, QUEUED, "450 later", DAY)) == 1
-    assert len(claimed(store, edition, "two")) == 4
-    kept = deliveries(store, edition)[some[0].address]
+def test_what_is_deferred_is_not_due_before_its_time(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    (claim,) = let_out(store, edition, one, limit=1)
+    settled(store, Settlement(claim.id, one, QUEUED, "450 later", DAY.total_seconds()))
+    assert len(claimed(store, edition, two)) == 4
+    kept = deliveries(store, edition)[claim.address]
     assert (kept.state, kept.reply, kept.attempt) == (QUEUED, "450 later", 1)
     assert abs(kept.next_attempt_at - utc_now() - DAY) < timedelta(minutes=1)
     with store.begin() as tx:
+        assert tx.queue.waiting(edition) == 0
         assert tx.queue.make_due(edition) == 1
-    assert len(claimed(store, edition, "two")) == 1
+        assert tx.queue.waiting(edition) == 1
+    assert [again.attempt for again in claimed(store, edition, two)] == [2]
 
 
-def test_the_gate_lets_out_what_its_owner_claimed(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition)
-    assert gated(store, edition, some, "two") == set()
-    assert gated(store, edition, some) == {one.id for one in some}
-    assert gated(store, edition, some) == set(), "it opens once"
-    assert all_are(store, edition, ON_WIRE)
+# ---- the gate ---------------------------------------------------------------------------------
 
 
-def test_the_gate_is_shut_when_the_lease_has_ended(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition, lease=0)
-    assert gated(store, edition, some) == set()
-    assert turned_away(store, edition, some) is EditionState.SENDING
-    assert all_are(store, edition, QUEUED)
-    assert {one.attempt for one in deliveries(store, edition).values()} == {0}
+def test_the_gate_lets_out_what_its_sender_claimed(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    some = claimed(store, edition, one)
+    assert gated(store, two, some) == set()
+    assert all_are(store, edition, CLAIMED, 1)
+    assert gated(store, one, some) == {claim.id for claim in some}
+    assert all_are(store, edition, ON_WIRE, 1)
 
 
-def _suppress(tx: Transaction, edition: Edition) -> None:
+def test_a_second_look_lets_out_again_what_has_passed(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    some = let_out(store, edition, one)
+    assert gated(store, one, some) == {claim.id for claim in some}
+    assert gated(store, two, some) == set()
+
+
+def _suppress(tx: Transaction) -> None:
     office.suppress(tx, READERS[0])
 
 
-def _leave(tx: Transaction, edition: Edition) -> None:
+def _leave(tx: Transaction) -> None:
     office.leave(tx, READERS[0])
 
 
 @pytest.mark.parametrize("act", [_suppress, _leave])
-def test_the_gate_is_shut_to_those_who_left(
-    store: Store, edition: Edition, act: Callable[[Transaction, Edition], None]
+@pytest.mark.parametrize("get", [claimed, let_out])
+def test_the_gate_is_shut_to_those_who_left_the_second_time_too(
+    store: Store,
+    edition: Edition,
+    one: int,
+    act: Callable[[Transaction], None],
+    get: Callable[[Store, Edition, int], list[Claim]],
 ) -> None:
-    some = claimed(store, edition)
+    some = get(store, edition, one)
     with store.begin() as tx:
-        act(tx, edition)
-    passed = gated(store, edition, some)
-    refused = [one for one in some if one.id not in passed]
-    assert [one.address for one in refused] == [READERS[0]]
-    assert turned_away(store, edition, refused) is EditionState.SENDING
+        act(tx)
+    passed = gated(store, one, some)
+    refused = [claim for claim in some if claim.id not in passed]
+    assert [claim.address for claim in refused] == [READERS[0]]
+    assert turned_away(store, one, refused) == 1
     kept = deliveries(store, edition)[READERS[0]]
-    assert (kept.state, kept.attempt) == (DeliveryState.SUPPRESSED, 0)
+    assert (kept.state, kept.attempt) == (SUPPRESSED, 0)
 
 
-def test_one_who_left_another_list_still_gets_it(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition)
+def test_one_who_left_another_list_still_gets_it(store: Store, edition: Edition, one: int) -> None:
+    some = claimed(store, edition, one)
     with store.begin() as tx:
         office.mailing_list(tx, "press")
         office.person(tx, READERS[0], to="press")
         office.leave(tx, READERS[0], to="press")
-    assert len(gated(store, edition, some)) == 5
+    assert len(gated(store, one, some)) == 5
 
 
+@pytest.mark.parametrize("get", [claimed, let_out])
 @pytest.mark.parametrize(
-    ("act", "then", "edition_then"),
+    ("act", "then", "gone"),
     [
-        (editions.pause, QUEUED, EditionState.PAUSED),
-        (editions.cancel, DeliveryState.CANCELLED, EditionState.CANCELLED),
+        (editions.pause, QUEUED, 0),
+        (editions.cancel, DeliveryState.CANCELLED, 5),
     ],
 )
 def test_the_gate_is_shut_when_the_edition_stands(
     store: Store,
     edition: Edition,
+    one: int,
     act: Callable[..., Edition],
     then: DeliveryState,
-    edition_then: EditionState,
+    gone: int,
+    get: Callable[[Store, Edition, int], list[Claim]],
 ) -> None:
-    some = claimed(store, edition)
+    some = get(store, edition, one)
     with store.begin() as tx:
         act(tx.editions, edition, utc_now())
-    assert gated(store, edition, some) == set()
-    assert turned_away(store, edition, some) is edition_then
-    assert all_are(store, edition, then)
+    assert gated(store, one, some) == set()
+    assert turned_away(store, one, some) == gone
+    assert all_are(store, edition, then, 0)
 
 
-def test_a_pause_that_ends_between_gate_and_refusal_suppresses_nobody(
-    store: Store, edition: Edition, backend: str
+def test_what_is_turned_away_for_no_reason_of_its_own_goes_back(
+    store: Store, edition: Edition, one: int
 ) -> None:
-    """On PostgreSQL the two statements of one transaction may see two states of the edition."""
-    some = claimed(store, edition)
+    """A pause that has ended between the gate and the refusal suppresses nobody."""
+    some = claimed(store, edition, one)
     with store.begin() as tx:
-        paused = editions.pause(tx.editions, edition, utc_now())
         office.suppress(tx, READERS[0])
-    if backend == "sqlite":
-        assert gated(store, edition, some) == set()
-        with store.begin() as tx:
-            editions.resume(tx.editions, paused, utc_now())
-        turned_away(store, edition, some)
-    else:
-        with store.begin() as tx:
-            assert tx.queue.gate(edition, "one", [one.id for one in some], 60) == set()
-            with store.begin() as other:
-                editions.resume(other.editions, paused, utc_now())
-            tx.queue.turn_away(edition, "one", [one.id for one in some])
+    assert turned_away(store, one, some) == 1
     found = states(store, edition)
-    assert found.pop(READERS[0]) is DeliveryState.SUPPRESSED
+    assert found.pop(READERS[0]) is SUPPRESSED
     assert set(found.values()) == {QUEUED}
 
 
-def test_a_late_report_changes_nothing(store: Store, edition: Edition) -> None:
-    """The owner was slow, and another took the row over."""
-    (one,) = claimed(store, edition, limit=1)
-    gated(store, edition, [one])
+def test_nobody_is_turned_away_but_by_their_sender(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    some = let_out(store, edition, one)
     with store.begin() as tx:
-        end_leases(tx)
-        assert tx.queue.recover(edition) == (0, 1)
-    assert settled(store, Settlement(one.id, SENT, "250 ok")) == 0
-    assert states(store, edition)[one.address] is DeliveryState.IN_DOUBT
+        office.suppress(tx, READERS[0])
+    assert turned_away(store, two, some) == 0
+    assert all_are(store, edition, ON_WIRE, 1)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda tx, edition: office.leave(tx, READERS[0]),
+        lambda tx, edition: office.suppress(tx, READERS[0]),
+        lambda tx, edition: editions.pause(tx.editions, edition, utc_now()),
+    ],
+)
+def test_whoever_leaves_behind_the_gates_back_waits_for_its_commit(
+    store: Store,
+    edition: Edition,
+    one: int,
+    act: Callable[[Transaction, Edition], object],
+    backend: str,
+) -> None:
+    """Else an unsubscribe would be answered, and the message let out a moment later."""
+    if backend == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    some = claimed(store, edition, one)
+    with store.begin() as tx:
+        tx.queue.states([edition.id])
+        tx.queue.gate(one, [claim.id for claim in some])
+        with store.begin() as other:
+            other.connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
+            with pytest.raises(OperationalError, match="lock timeout"):
+                act(other, edition)
+            other.rollback()
+    with store.begin() as other:
+        act(other, edition)
+
+
+# ---- settlements ------------------------------------------------------------------------------
+
+
+def test_what_was_not_let_out_cannot_be_settled(store: Store, edition: Edition, one: int) -> None:
+    (claim,) = claimed(store, edition, one, limit=1)
+    settled(store, Settlement(claim.id, one, FAILED, "550 no"))
+    assert states(store, edition)[claim.address] is CLAIMED
+
+
+def test_nobodys_attempt_is_spent_on_the_relays_fault(
+    store: Store, edition: Edition, one: int
+) -> None:
+    (claim,) = let_out(store, edition, one, limit=1)
+    settled(store, Settlement(claim.id, one, QUEUED, spend=False))
+    assert deliveries(store, edition)[claim.address].attempt == 0
+
+
+def test_of_a_sender_that_lost_the_row_only_an_acceptance_counts(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    """It was slow, and was taken for dead."""
+    (claim,) = let_out(store, edition, one, limit=1)
+    with store.begin() as tx:
+        assert office.take_over(tx, one) == (0, 1)
+    settled(store, Settlement(claim.id, one, FAILED, "550 no"))
+    assert states(store, edition)[claim.address] is IN_DOUBT
     with store.begin() as tx:
         assert tx.queue.apply_in_doubt_rule(edition, utc_now()) == 1
-    again = next(row for row in claimed(store, edition, "two") if row.id == one.id)
-    gated(store, edition, [again], "two")
-    assert settled(store, Settlement(one.id, SENT, "250 ok")) == 0
-    assert settled(store, Settlement(one.id, SENT, "250 2.0.0 yes"), owner="two") == 1
-    kept = deliveries(store, edition)[one.address]
-    assert (kept.state, kept.reply, kept.attempt) == (SENT, "250 2.0.0 yes", 2)
+    (again,) = [row for row in let_out(store, edition, two) if row.id == claim.id]
+    settled(store, Settlement(again.id, one, QUEUED, "451 later"))
+    assert states(store, edition)[claim.address] is ON_WIRE
+    settled(store, Settlement(again.id, one, SENT, "250 2.0.0 yes"))
+    settled(store, Settlement(again.id, two, FAILED, "550 twice"))
+    settled(store, Settlement(again.id, two, SENT, "250 twice"))
+    kept = deliveries(store, edition)[claim.address]
+    assert (kept.state, kept.reply) == (SENT, "250 2.0.0 yes")
+    assert gated(store, two, [again]) == set(), "it is not sent again"
 
 
-def test_what_was_not_let_out_cannot_be_settled(store: Store, edition: Edition) -> None:
-    (one,) = claimed(store, edition, limit=1)
-    assert settled(store, Settlement(one.id, SENT, "250 ok")) == 0
-    assert states(store, edition)[one.address] is CLAIMED
-
-
-def test_nobodys_attempt_is_spent_on_the_relays_fault(store: Store, edition: Edition) -> None:
-    (one,) = claimed(store, edition, limit=1)
-    gated(store, edition, [one])
-    settled(store, Settlement(one.id, QUEUED, spend=False))
-    assert deliveries(store, edition)[one.address].attempt == 0
-
-
-def test_giving_back_touches_only_ones_own(store: Store, edition: Edition) -> None:
-    mine = claimed(store, edition, limit=2)
-    claimed(store, edition, "two")
-    gated(store, edition, mine[:1])
+@pytest.mark.parametrize("became", [one for one in DeliveryState if one is not SENT])
+def test_late_news_of_an_acceptance_is_taken_in_every_state(
+    store: Store, mailer: Mailer, edition: Edition, one: int, two: int, became: DeliveryState
+) -> None:
+    (claim,) = let_out(store, edition, one, limit=1)
     with store.begin() as tx:
-        assert tx.queue.give_back(edition, "one") == 1
+        office.take_over(tx, one)
+        if became is not IN_DOUBT:
+            outbox.resend(tx, edition, utc_now())
+    match became:
+        case DeliveryState.CANCELLED:
+            with store.begin() as tx:
+                mailer.cancel(tx, edition, reason="", actor="Amina")
+        case DeliveryState.CLAIMED:
+            claimed(store, edition, two)
+        case DeliveryState.SUPPRESSED:
+            some = claimed(store, edition, two)
+            with store.begin() as tx:
+                office.suppress(tx, claim.address)
+            turned_away(store, two, some)
+        case DeliveryState.ON_WIRE | DeliveryState.FAILED | DeliveryState.EXPIRED:
+            let_out(store, edition, two)
+            settled(store, Settlement(claim.id, two, became, "no"))
+    assert states(store, edition)[claim.address] is became
+    settled(store, Settlement(claim.id, one, SENT, "250 ok"))
+    kept = deliveries(store, edition)[claim.address]
+    assert (kept.state, kept.reply) == (SENT, "250 ok")
+    with store.read() as tx:
+        assert outbox.explain(tx.outbox, edition, claim.address)
+
+
+# ---- back to the queue ------------------------------------------------------------------------
+
+
+def test_giving_back_touches_only_ones_own(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    mine = claimed(store, edition, one, limit=3)
+    claimed(store, edition, two)
+    gated(store, one, mine[:1])
+    with store.begin() as tx:
+        assert tx.queue.give_back(edition.id, one, keep=[mine[1].id]) == 1
     found = deliveries(store, edition)
     assert found[mine[0].address].state is ON_WIRE
-    assert (found[mine[1].address].state, found[mine[1].address].attempt) == (QUEUED, 0)
-    assert sum(one.state is CLAIMED for one in found.values()) == 3
+    assert found[mine[1].address].state is CLAIMED
+    assert (found[mine[2].address].state, found[mine[2].address].attempt) == (QUEUED, 0)
+    assert [row.state for row in found.values()].count(CLAIMED) == 3
 
 
-def test_what_a_live_owner_holds_is_not_taken(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition)
-    gated(store, edition, some[:2])
+def test_what_waits_for_its_turn_in_a_domain_is_due_then(
+    store: Store, edition: Edition, one: int, two: int
+) -> None:
+    some = claimed(store, edition, one)
     with store.begin() as tx:
-        assert tx.queue.recover(edition) == (0, 0)
-        assert 50 < tx.queue.seconds_held(edition) <= 60
-
-
-def test_what_a_dead_owner_held_is_taken_back(store: Store, edition: Edition) -> None:
-    some = claimed(store, edition, lease=0)
-    with store.begin() as tx:
-        assert tx.queue.recover(edition) == (5, 0)
-    assert all_are(store, edition, QUEUED)
-    some = claimed(store, edition)
-    gated(store, edition, some[:2], lease=0)
-    with store.begin() as tx:
-        assert tx.queue.recover(edition) == (0, 2)
-        end_leases(tx)
-        assert tx.queue.recover(edition) == (3, 0)
-        assert tx.queue.seconds_held(edition) == 0
+        tx.queue.put_off(one, [(some[0].id, 0), (some[1].id, 3600)])
+        tx.queue.put_off(two, [(some[2].id, 0)])
+        assert tx.queue.waiting(edition) == 1
     found = deliveries(store, edition)
-    doubted = [one for one in found.values() if one.state is DeliveryState.IN_DOUBT]
-    assert {one.id for one in doubted} == {one.id for one in some[:2]}
-    assert {one.reply for one in doubted} == {"the sender died after the message was let out"}
-
-
-def test_the_rule_for_rows_in_doubt(mailer: Mailer, store: Store, edition: Edition) -> None:
-    some = claimed(store, edition, limit=1)
-    gated(store, edition, some, lease=0)
-    with store.begin() as tx:
-        tx.queue.recover(edition)
-        held = tx.editions.change(edition, edition)
-        assert held.in_doubt is InDoubt.RESEND
-        assert tx.queue.undone(held) == 5, "what is to be sent again isn't done"
-        assert tx.queue.apply_in_doubt_rule(held, utc_now()) == 1
-    assert all_are(store, edition, QUEUED)
-    assert deliveries(store, edition)[some[0].address].attempt == 1
+    for claim in some[:2]:
+        assert (found[claim.address].state, found[claim.address].attempt) == (QUEUED, 0)
+    assert [row.state for row in found.values()].count(CLAIMED) == 3
+    assert [again.id for again in claimed(store, edition, two)] == [some[0].id]
 
 
 def test_cancelling_takes_all_that_has_not_gone(
-    mailer: Mailer, store: Store, edition: Edition
+    mailer: Mailer, store: Store, edition: Edition, one: int
 ) -> None:
-    some = claimed(store, edition, limit=3)
-    gated(store, edition, some[:1])
+    some = claimed(store, edition, one, limit=3)
+    gated(store, one, some[:1])
     with store.begin() as tx:
         mailer.cancel(tx, office.again(tx, edition), reason="", actor="Amina")
-    found = states(store, edition)
-    assert found.pop(some[0].address) is ON_WIRE
-    assert set(found.values()) == {DeliveryState.CANCELLED}
-    assert gated(store, edition, some) == set()
-    assert settled(store, Settlement(some[0].id, SENT, "250 ok")) == 1
+    found = deliveries(store, edition)
+    assert found.pop(some[0].address).state is ON_WIRE
+    assert {(row.state, row.attempt) for row in found.values()} == {(DeliveryState.CANCELLED, 0)}
+    assert gated(store, one, some) == set()
+    settled(store, Settlement(some[0].id, one, SENT, "250 ok"))
+    assert states(store, edition)[some[0].address] is SENT
 
 
 def test_what_was_refused_for_no_fault_of_theirs_is_queued_again(
-    store: Store, edition: Edition
+    store: Store, edition: Edition, one: int
 ) -> None:
-    some = claimed(store, edition)
-    gated(store, edition, some)
-    settled(
-        store,
-        Settlement(some[0].id, DeliveryState.FAILED, "550 5.7.1 no"),
-        Settlement(some[1].id, SENT, "250 ok"),
-    )
+    some = let_out(store, edition, one)
+    settled(store, *[Settlement(claim.id, one, FAILED, "550 5.7.1 no") for claim in some[:3]])
     with store.begin() as tx:
-        assert tx.queue.requeue_failed([one.id for one in some]) == 1
-    kept = deliveries(store, edition)[some[0].address]
-    assert (kept.state, kept.attempt) == (QUEUED, 0)
+        assert tx.queue.requeue(edition.id, [FAILED], [claim.id for claim in some[1:]]) == 2
+    found = deliveries(store, edition)
+    assert found[some[0].address].state is FAILED
+    assert (found[some[1].address].state, found[some[1].address].attempt) == (QUEUED, 0)
 
 
-def test_one_edition_is_nothing_to_another(mailer: Mailer, store: Store, edition: Edition) -> None:
+# ---- several editions -------------------------------------------------------------------------
+
+
+def test_one_edition_is_nothing_to_another(
+    mailer: Mailer, store: Store, edition: Edition, one: int, two: int
+) -> None:
     with store.begin() as tx:
         office.story(tx, "roads")
         made = mailer.approve(tx, office.edition(tx, "roads"), "Amina")
         other, _ = mailer.start(tx, made)
-    claimed(store, edition, lease=0)
+    claimed(store, edition, one)
     with store.begin() as tx:
-        assert tx.queue.recover(other) == (0, 0)
-        assert tx.queue.give_back(other, "one") == 0
-        assert tx.queue.undone(other) == 5
-    assert len(claimed(store, other)) == 5
+        assert tx.queue.give_back(other.id, one) == 0
+        assert tx.queue.undone(other)
+        assert tx.queue.held_by_others([edition.id, other.id], two)
+        assert not tx.queue.held_by_others([edition.id], one)
+        assert not tx.queue.held_by_others([other.id], two)
+        assert tx.queue.states([edition.id, other.id, 99]) == {
+            edition.id: EditionState.SENDING,
+            other.id: EditionState.SENDING,
+        }
+    assert len(claimed(store, other, two)) == 5

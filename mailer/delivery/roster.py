@@ -1,0 +1,90 @@
+"""The editions that are being delivered, and the accounts of what became of their messages."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from mailer.delivery.dispatch import Dispatch
+from mailer.delivery.outcomes import Losses, Outcome, Progress, settlement
+from mailer.delivery.replies import Verdict
+from mailer.delivery.turn import Consignment, Place
+from mailer.outbox import Claim, DeliveryState, Settlement
+
+
+class Roster:
+    """Kept by the ledger's thread; others may read.
+
+    `going` are the editions that are delivered; `stopped` those that somebody has paused or
+    cancelled: connections return what they hold of them."""
+
+    def __init__(self, dispatch: Dispatch, clock: Callable[[], datetime]) -> None:
+        self._dispatch = dispatch
+        self._clock = clock
+        self._losses = Losses()
+        self._answered = 0
+        self.going: dict[int, Consignment] = {}
+        self.stopped: dict[int, Consignment] = {}
+        self.progress = Progress()
+
+    def entry(self, claim: Claim) -> Consignment | None:
+        return self.going.get(claim.edition_id) or self.stopped.get(claim.edition_id)
+
+    def add(self, entry: Consignment) -> None:
+        edition = entry.edition
+        if (before := self.stopped.pop(edition.id, None)) is not None:
+            entry.out = before.out
+        self.going[edition.id] = entry
+        self._dispatch.add(edition.id, edition.priority.weight)
+
+    def stop(self, number: int) -> None:
+        """Somebody has paused or cancelled the edition, or it was refused alike."""
+        entry = self.stopped[number] = self.going.pop(number)
+        self._dispatch.drop(number)
+        if entry.alike.too_many:
+            self.progress.failed -= len(entry.alike.ids)
+
+    def settle(self, place: Place, outcome: Outcome, now: float) -> Settlement:
+        """A settlement, and what follows from it for the run."""
+        claim, reply = outcome.passed.claim, outcome.reply
+        self.is_back(place, claim)
+        entry = self.entry(claim)
+        poison = False
+        if reply.code:
+            self._answered += 1
+            self._dispatch.progressed(place.relay, now)
+        elif reply.verdict is Verdict.LOST:
+            poison = self._losses.is_poison(claim, self._answered)
+        planned_at = entry.edition.planned_at if entry else None
+        done = settlement(outcome, self._clock(), planned_at, poison=poison)
+        self._count(done)
+        if entry:
+            entry.alike.note(claim, reply)
+            if done.state is DeliveryState.QUEUED and not done.retry_after:
+                entry.recheck = 0.0
+        return done
+
+    def is_back(self, place: Place, claim: Claim) -> None:
+        """It is out no more: settled, or it never went."""
+        place.out -= 1
+        self._dispatch.settled(place, claim)
+        if (entry := self.entry(claim)) is not None:
+            entry.out -= 1
+
+    def _count(self, done: Settlement) -> None:
+        ours = self.progress
+        match done.state:
+            case DeliveryState.SENT:
+                ours.sent += 1
+            case DeliveryState.FAILED:
+                ours.failed += 1
+            case DeliveryState.IN_DOUBT:
+                ours.in_doubt += 1
+            case _ if done.spend:
+                ours.deferred += 1
+            case _:
+                return
+        ours.left = max(ours.left - 1, 0)
+
+    def turned_away(self, count: int) -> None:
+        """The gate refused so many for good."""
+        self.progress.turned_away += count
+        self.progress.left = max(self.progress.left - count, 0)

@@ -1,0 +1,329 @@
+"""How a relay rests and comes back, by a clock that the test holds."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.config import Relay
+from mailer.delivery.relays import (
+    DOUBTS,
+    FIRST_PAUSE,
+    LONGEST_PAUSE,
+    TIRED,
+    Health,
+    Ticket,
+)
+from mailer.delivery.replies import Phase, Reply, judge, lost
+from mailer.errors import RelayError
+
+LOST = lost(Phase.MAIL, "the connection was lost")
+DOUBT = lost(Phase.DOT, "the connection was lost")
+BUSY = judge(Phase.MAIL, 451, "4.3.2 busy")
+NOT_YOU = judge(Phase.MAIL, 550, "5.7.1 not your address")
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 5000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Briefly(threading.Event):
+    """The end of a run that comes as soon as somebody has begun to wait."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        super().__init__()
+        self._waker = threading.Thread(target=wake)
+        self._asked = False
+
+    def is_set(self) -> bool:
+        if self._asked:
+            return True
+        self._asked = True
+        self._waker.start()  # who asks holds the lock that waking needs, until it waits or goes
+        return False
+
+    def join(self) -> None:
+        self._waker.join()
+
+
+class Watched(Health):
+    """A relay's health, with its clock."""
+
+    def __init__(self, relay: Relay | None = None) -> None:
+        self.clock = Clock()
+        super().__init__(relay or Relay(name="relay", host="relay.example.org"), self.clock)
+
+    def open(self) -> Ticket:
+        """Leave to open a connection, which must be given now."""
+        ticket = self.ask()
+        assert ticket is not None
+        return ticket
+
+    def ask(self) -> Ticket | None:
+        """Leave to open a connection, if it is given now."""
+        over = Briefly(self.wake)
+        try:
+            return self.ticket(over)
+        finally:
+            over.join()
+
+    def open_rested(self) -> Ticket:
+        """Leave to open a connection, after the longest of pauses."""
+        self.clock.now += LONGEST_PAUSE
+        return self.open()
+
+    def fails(self, times: int = 1) -> None:
+        """As many connections fail one after the other, none opened too early."""
+        for _ in range(times):
+            self.not_opened(self.open_rested(), refused())
+
+
+def refused(*, lasting: bool = False) -> RelayError:
+    return RelayError("the connection was refused", where="relay", lasting=lasting)
+
+
+# ---- resting ----------------------------------------------------------------------------------
+
+
+def test_a_relay_that_is_well_is_opened_as_often_as_one_likes() -> None:
+    health = Watched()
+    tickets = {health.open() for _ in range(8)}
+    assert len(tickets) == 1
+    assert not health.resting
+
+
+def test_the_first_failure_costs_no_pause() -> None:
+    health = Watched()
+    health.not_opened(health.open(), refused())
+    assert health.resting
+    health.open()
+
+
+def test_each_further_pause_is_twice_the_last() -> None:
+    health = Watched()
+    health.fails()
+    pause = FIRST_PAUSE
+    while pause < LONGEST_PAUSE:
+        health.not_opened(health.open(), refused())
+        health.clock.now += pause - 0.001
+        assert health.ask() is None
+        health.clock.now += 0.001
+        pause *= 2
+    for _ in range(3):
+        health.not_opened(health.open(), refused())
+        health.clock.now += LONGEST_PAUSE - 0.001
+        assert health.ask() is None
+        health.clock.now += 0.001
+
+
+def test_what_only_a_person_can_mend_costs_the_longest_pause_at_once() -> None:
+    health = Watched()
+    health.not_opened(health.open(), refused(lasting=True))
+    health.clock.now += LONGEST_PAUSE - 0.001
+    assert health.ask() is None
+    health.clock.now += 0.001
+    health.open()
+
+
+def test_what_dies_together_counts_once() -> None:
+    health = Watched()
+    tickets = [health.open() for _ in range(8)]
+    for ticket in tickets:
+        health.broke(ticket, LOST, messages=3)
+    health.open()  # as after one failure: without a pause
+
+
+def test_one_connection_tries_while_the_others_wait() -> None:
+    health = Watched()
+    tickets = [health.open() for _ in range(3)]
+    health.broke(tickets[0], LOST, messages=1)
+    probe = health.open()
+    assert health.ask() is None
+    assert all(map(health.is_stale, tickets))
+    assert not health.is_stale(probe)
+
+
+def test_a_try_that_was_not_made_is_another_ones() -> None:
+    health = Watched()
+    health.fails()
+    health.give_up(health.open())
+    health.open()
+
+
+def test_when_the_try_works_all_may_follow() -> None:
+    health = Watched()
+    health.fails(3)
+    probe = health.open_rested()
+    health.opened()
+    assert health.ask() is None, "that it takes connections is not yet that it takes mail"
+    health.answered(probe)
+    assert not health.resting
+    assert health.error is None
+    assert len([health.open() for _ in range(5)]) == 5
+
+
+def test_a_failure_after_it_came_back_begins_anew() -> None:
+    health = Watched()
+    health.fails(5)
+    health.answered(health.open_rested())
+    health.fails()
+    health.open()  # without a pause
+
+
+def test_old_news_of_a_relay_that_came_back_changes_nothing() -> None:
+    health = Watched()
+    old = health.open()
+    health.fails()
+    health.answered(health.open())
+    health.broke(old, LOST, messages=0)
+    assert not health.resting
+
+
+@given(st.lists(st.sampled_from(["ask", "fail", "answer", "give up", "wait"]), max_size=40))
+def test_while_it_rests_at_most_one_connection_is_tried(acts: list[str]) -> None:
+    health = Watched()
+    held: list[Ticket] = []
+    for act in acts:
+        match act:
+            case "ask":
+                held += filter(None, [health.ask()])
+            case "fail" if held:
+                health.not_opened(held.pop(), refused())
+            case "answer" if held:
+                health.answered(held.pop())
+            case "give up" if held:
+                health.give_up(held.pop())
+            case "wait":
+                health.clock.now += 7
+        fresh = [ticket for ticket in held if not health.is_stale(ticket)]
+        assert not health.resting or len(fresh) <= 1
+
+
+def test_a_run_that_is_over_opens_nothing() -> None:
+    over = threading.Event()
+    over.set()
+    assert Watched().ticket(over) is None
+
+
+# ---- what is said of it -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("reply", "said", "lasting"),
+    [
+        (LOST, "the link was lost", False),
+        (DOUBT, "the link was lost", False),
+        (BUSY, "it said 451 4.3.2 busy", False),
+        (NOT_YOU, "it said 550 5.7.1 not your address", True),
+    ],
+)
+def test_a_broken_connection_says_what_it_met(reply: Reply, said: str, lasting: bool) -> None:
+    health = Watched()
+    health.broke(health.open(), reply, messages=0)
+    assert health.error is not None
+    assert said in health.error.what
+    assert health.error.where == "relay relay.example.org:587"
+    assert health.error.lasting is lasting
+
+
+def test_a_relay_that_takes_messages_and_never_says_so_is_left_alone() -> None:
+    """Each further try would leave one more in doubt."""
+    health = Watched()
+    for number in range(1, DOUBTS + 1):
+        health.broke(health.open_rested(), DOUBT, messages=0)
+        assert health.error is not None
+        assert health.error.lasting == (number == DOUBTS)
+    assert "drops the link after each message" in str(health.error)
+
+
+def test_one_answer_shows_that_a_relay_does_say_what_it_took() -> None:
+    health = Watched()
+    for _ in range(3 * DOUBTS):
+        health.answered(health.open_rested())
+        health.broke(health.open(), DOUBT, messages=1)
+        assert health.error is not None
+        assert not health.error.lasting
+
+
+# ---- when to wait no more ---------------------------------------------------------------------
+
+
+def test_a_relay_that_is_well_is_never_hopeless() -> None:
+    assert not Watched().hopeless(patience=0)
+
+
+def test_what_could_not_be_reached_from_the_start_is_hopeless_the_second_time() -> None:
+    health = Watched()
+    health.fails()
+    assert not health.hopeless(patience=0)
+    health.fails()
+    assert health.hopeless(patience=10_000)
+
+
+def test_what_only_a_person_can_mend_is_hopeless_at_once() -> None:
+    health = Watched()
+    health.opened()
+    health.answered(health.open())
+    health.broke(health.open(), NOT_YOU, messages=9)
+    assert health.hopeless(patience=10_000)
+
+
+def test_what_was_reached_and_never_worked_is_hopeless_when_one_is_tired() -> None:
+    health = Watched()
+    health.opened()
+    health.fails(TIRED)
+    assert not health.hopeless(patience=10_000_000)
+    health.fails()
+    assert health.hopeless(patience=10_000_000)
+
+
+def test_what_has_worked_is_waited_for_as_long_as_patience_lasts() -> None:
+    health = Watched()
+    health.opened()
+    health.answered(health.open())
+    health.not_opened(health.open(), refused())
+    began = health.clock.now
+    while health.clock.now - began < 60:
+        assert not health.hopeless(patience=60)
+        if (ticket := health.ask()) is not None:
+            health.not_opened(ticket, refused())
+        health.clock.now += 1
+    assert health.hopeless(patience=60)
+    health.answered(health.open_rested())
+    assert not health.hopeless(patience=60)
+
+
+def test_without_patience_it_still_must_fail_a_few_times() -> None:
+    health = Watched()
+    health.opened()
+    health.answered(health.open())
+    health.fails(TIRED - 1)
+    assert not health.hopeless(patience=0)
+    health.fails()
+    assert health.hopeless(patience=0)
+
+
+# ---- standing by ------------------------------------------------------------------------------
+
+
+def test_a_relay_of_no_weight_stands_by_until_it_is_called() -> None:
+    health = Watched(Relay(name="spare", weight=0))
+    assert health.standing_by
+    assert health.ask() is None
+    health.stand_by(False)
+    health.open()
+    health.stand_by(True)
+    assert health.ask() is None
+
+
+@pytest.mark.parametrize("weight", [None, 1, 30])
+def test_a_relay_with_messages_of_its_own_does_not_stand_by(weight: int | None) -> None:
+    assert not Watched(Relay(weight=weight)).standing_by
