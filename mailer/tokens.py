@@ -10,7 +10,6 @@ from binascii import b2a_base64
 from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b, sha256
-from typing import Any
 
 from mailer.errors import TokenError
 
@@ -22,26 +21,36 @@ def _purpose_key(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, b"mailer token\0" + purpose.encode(), "sha256")
 
 
+class Signer:
+    """Signs for one purpose, with the key's share of the work done beforehand: HMAC's two hashes
+    have it in them (RFC 2104 §4). ``hmac.digest`` takes it in anew for each token: 4.5 times as
+    long here."""
+
+    def __init__(self, key: bytes, purpose: str) -> None:
+        block = _purpose_key(key, purpose).ljust(64, b"\0")
+        self._inner = sha256(bytes(x ^ 0x36 for x in block))
+        self._outer = sha256(bytes(x ^ 0x5C for x in block))
+
+    def signature(self, body: str) -> str:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(_bytes(body))
+        outer.update(inner.digest())
+        mac = b2a_base64(outer.digest()[:SIGNATURE_BYTES], newline=False)
+        return mac.rstrip(b"=").translate(_URL_SAFE).decode()
+
+    def sign(self, body: str) -> str:
+        """A token for fields that are joined by dots already: ASCII."""
+        return f"{body}.{self.signature(body)}"
+
+
 @lru_cache(maxsize=64)
-def _mac(key: bytes, purpose: str) -> tuple[Any, Any]:
-    """HMAC's two hashes with the purpose's key in them already (RFC 2104 §4). ``hmac.digest`` takes
-    it in anew for each message: 4.5 times as long here."""
-    block = _purpose_key(key, purpose).ljust(64, b"\0")
-    return sha256(bytes(x ^ 0x36 for x in block)), sha256(bytes(x ^ 0x5C for x in block))
+def signer(key: bytes, purpose: str) -> Signer:
+    return Signer(key, purpose)
 
 
 def _bytes(text: str) -> bytes:
     # a link may bring lone surrogates: they must be refused, not crash the page
     return text.encode("utf-8", "surrogatepass")
-
-
-def _signature(key: bytes, purpose: str, body: str) -> str:
-    inner, outer = _mac(key, purpose)
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(_bytes(body))
-    outer.update(inner.digest())
-    mac = outer.digest()[:SIGNATURE_BYTES]
-    return b2a_base64(mac, newline=False).rstrip(b"=").translate(_URL_SAFE).decode()
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
@@ -54,7 +63,7 @@ def sign(key: bytes, purpose: str, *fields: int | str) -> str:
     body = ".".join(map(str, fields))
     if body.count(".") >= len(fields) or not body.isascii():
         raise ValueError(f"a token's fields are ASCII without dots: {fields!r}")
-    return f"{body}.{_signature(key, purpose, body)}"
+    return signer(key, purpose).sign(body)
 
 
 def verify(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
@@ -62,7 +71,7 @@ def verify(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
 
     Takes the same time whatever is wrong with it. Raises TokenError."""
     body, _, signature = token.rpartition(".")
-    expected = _signature(key, purpose, body)
+    expected = signer(key, purpose).signature(body)
     if not hmac.compare_digest(_bytes(signature), expected.encode()):
         raise TokenError("this link is not valid", hint="open the newest mail and use its link")
     return tuple(body.split("."))

@@ -23,8 +23,8 @@ Where the relay rests nobody's attempt is spent. After 421, and after anything o
 the link is closed.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Phase(StrEnum):
@@ -58,8 +58,7 @@ class Verdict(StrEnum):
     """We kept it back ourselves, before the final dot."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """`code` 0: there was none, and `text` says what happened. `close` asks for a new connection
     before the next message."""
 
@@ -86,6 +85,8 @@ _PROTOCOL = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Ph
 def judge(phase: Phase, code: int, text: str) -> Reply:
     """The reply of a relay that did answer, judged. A `code` that is none (0 or less) is what is
     no SMTP."""
+    if phase is Phase.DOT and code == 250:
+        return Reply(phase, code, text, Verdict.ACCEPTED)
     verdict = _verdict(phase, code // 100, code)
     close = code == 421 or verdict in (Verdict.LOST, Verdict.IN_DOUBT)
     close = close or (verdict is Verdict.RELAY and code // 100 != 5)

@@ -19,14 +19,12 @@ from typing import NamedTuple, Self
 
 from mailer.audience import addresses
 from mailer.config import Relay, Tls
+from mailer.delivery.link import LOST, Link
 from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, judge, lost
 from mailer.errors import RelayError
 
 GOODBYE = 5.0
 """Seconds to wait for the reply to QUIT, which decides nothing."""
-
-LONGEST_REPLY = 64 * 1024
-"""Bytes of one reply; RFC 5321 §4.5.3.1.5 allows lines of 512."""
 
 
 class Credentials(NamedTuple):
@@ -44,73 +42,21 @@ class Mail(NamedTuple):
     dots: bool = False
 
 
-class _Smtp(smtplib.SMTP):
-    """smtplib's connection, over TLS from the first byte when given a context, and with a reader
-    of replies that keeps what comes behind one for the next."""
-
-    def __init__(self, timeout: float, implicit_tls: ssl.SSLContext | None) -> None:
-        self._implicit_tls = implicit_tls
-        self.ahead = b""
-        super().__init__(timeout=timeout)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        plain = socket.create_connection((host, port), timeout)
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self._implicit_tls is None:
-            return plain
-        try:
-            return self._implicit_tls.wrap_socket(plain, server_hostname=host)
-        except BaseException:
-            plain.close()
-            raise
-
-    def getreply(self) -> tuple[int, bytes]:
-        """A reply (RFC 5321 §4.2), its lines joined. Code -1: it is none. Raises OSError, also for
-        a connection that was closed."""
-        ahead = self.ahead
-        end = ahead.find(b"\n")
-        if end > 3 and ahead[3] == 32 and ahead[:3].isdigit():  # one line, and it is there
-            self.ahead = ahead[end + 1 :]
-            return int(ahead[:3]), ahead[4:end].rstrip(b"\r")
-        said: list[bytes] = []
-        length = 0
-        while True:
-            line = self._line()
-            length += len(line)
-            code = line[:3]
-            if not code.isdigit() or line[3:4] not in (b" ", b"-", b"") or length > LONGEST_REPLY:
-                return -1, line[:500]
-            said.append(line[4:])
-            if line[3:4] != b"-":
-                return int(code), b"\n".join(said)
-
-    def _line(self) -> bytes:
-        while True:
-            line, end, rest = self.ahead.partition(b"\n")
-            if end:
-                self.ahead = rest
-                return line.rstrip(b"\r")
-            if self.sock is None:
-                raise smtplib.SMTPServerDisconnected("the connection was lost")
-            got = self.sock.recv(65536)
-            if not got or len(self.ahead) > LONGEST_REPLY:
-                self.close()
-                raise smtplib.SMTPServerDisconnected("the connection was lost")
-            self.ahead += got
-
-
 class Connection:
     """An open connection to a relay. Made by :meth:`open`; close it, or use it in ``with``.
 
     For one thread; :meth:`kill` alone may come from another."""
 
-    def __init__(self, smtp: _Smtp, relay: Relay) -> None:
+    def __init__(self, smtp: Link, relay: Relay) -> None:
         self._smtp = smtp
         self._relay = relay
         self._announced: Mail | None = None
         self._dirty = False
         """A transaction was begun and not ended: RSET goes before the next."""
         self.pipelining = smtp.has_extn("pipelining")
+        self._takes_utf8 = smtp.has_extn("smtputf8")
+        self._takes_8bit = smtp.has_extn("8bitmime")
+        self._asks_size = smtp.has_extn("size")
         self._largest = int(size) if (size := smtp.esmtp_features.get("size", "")).isdigit() else 0
         self.sent = 0
 
@@ -120,7 +66,7 @@ class Connection:
         phase = Phase.CONNECT
         where = relay.where
         context = _context(relay)
-        smtp = _Smtp(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
+        smtp = Link(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
         try:
             code, said = smtp.connect(relay.host, relay.port)
             _require(judge(phase, code, _said(said)), where)
@@ -187,7 +133,7 @@ class Connection:
         """Refuse, without asking, what this relay has said that it won't take."""
         if _NO_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "that is no address", Verdict.REFUSED)
-        if _international(mail.recipient) and not self._smtp.has_extn("smtputf8"):
+        if _international(mail.recipient) and not self._takes_utf8:
             said = "the relay takes no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, said, Verdict.REFUSED)
         if 0 < self._largest < len(mail.data):
@@ -198,20 +144,21 @@ class Connection:
     # ---- the envelope ---------------------------------------------------------------------------
 
     def _commands(self, mail: Mail) -> list[tuple[Phase, str]]:
-        options = f" SIZE={len(mail.data)}" if self._smtp.has_extn("size") else ""
+        options = f" SIZE={len(mail.data)}" if self._asks_size else ""
         if _international(mail.recipient):
             options += " SMTPUTF8"
-        if not mail.data.isascii() and self._smtp.has_extn("8bitmime"):
+        if self._takes_8bit and not mail.data.isascii():
             options += " BODY=8BITMIME"  # RFC 6152
         sender, recipient = addresses.wire(mail.sender), addresses.wire(mail.recipient)
-        reset = [(Phase.QUIT, "RSET")] if self._dirty else []
-        self._dirty = False
-        return [
-            *reset,
-            (Phase.MAIL, f"MAIL FROM:<{sender}>{options}"),
-            (Phase.RCPT, f"RCPT TO:<{recipient}>"),
-            (Phase.DATA, "DATA"),
+        commands = [
+            (Phase.MAIL, f"MAIL FROM:<{sender}>{options}\r\n"),
+            (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
+            (Phase.DATA, "DATA\r\n"),
         ]
+        if self._dirty:
+            self._dirty = False
+            commands.insert(0, (Phase.QUIT, "RSET\r\n"))
+        return commands
 
     def _envelope(self, mail: Mail) -> Reply:
         """MAIL, RCPT and DATA, as far as the relay goes along."""
@@ -222,12 +169,15 @@ class Connection:
             if announced is not None and announced is not mail:
                 self._smtp.close()
                 return lost(phase, "another message was announced")
+            if announced is not None and (good := _GOES_ALONG.match(self._smtp.ahead)):
+                self._smtp.ahead = self._smtp.ahead[good.end() :]
+                return _GO_ON
             commands = [] if announced else self._commands(mail)
             if self.pipelining:
-                self._write(_lines(commands))
+                self._write(_joined(commands))
             for phase, command in commands or _ANNOUNCED:
                 if not self.pipelining:
-                    self._write(_lines([(phase, command)]))
+                    self._write(command.encode())
                 code, said = self._smtp.getreply()
                 if phase is Phase.QUIT:  # to RSET
                     continue
@@ -270,7 +220,7 @@ class Connection:
         try:
             behind = b""
             if following is not None and self._cannot_take(following) is None:
-                behind = _lines(self._commands(following))
+                behind = _joined(self._commands(following))
             sock = self._socket()
             if isinstance(sock, ssl.SSLSocket):
                 phase = Phase.DOT  # how much of a record has gone can't be told
@@ -287,16 +237,14 @@ class Connection:
             if behind:
                 self._announced = following
             self.sent += 1
-            sock.settimeout(self._relay.dot_timeout)
-            code, said = self._smtp.getreply()
-            sock.settimeout(self._relay.timeout)
+            code, said = self._smtp.getreply(self._relay.dot_timeout)
             return judge(Phase.DOT, code, _said(said))
         except (OSError, smtplib.SMTPException, ValueError) as error:
             return lost(phase, _why(error))
 
     def _socket(self) -> socket.socket:
         if self._smtp.sock is None:
-            raise smtplib.SMTPServerDisconnected("the connection was lost")
+            raise smtplib.SMTPServerDisconnected(LOST)
         return self._smtp.sock
 
     # ---- the end --------------------------------------------------------------------------------
@@ -333,6 +281,7 @@ class Connection:
 
 _NO_ADDRESS = re.compile(r"[\r\n\0<>]")
 _ANNOUNCED: list[tuple[Phase, str]] = [(Phase.MAIL, ""), (Phase.RCPT, ""), (Phase.DATA, "")]
+_GOES_ALONG = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _GOOD = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
 _GO_ON = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
 
@@ -344,8 +293,8 @@ _HINTS = {
 }
 
 
-def _lines(commands: list[tuple[Phase, str]]) -> bytes:
-    return "".join(f"{command}\r\n" for _, command in commands).encode()
+def _joined(commands: list[tuple[Phase, str]]) -> bytes:
+    return "".join([command for _, command in commands]).encode()
 
 
 def _closed(reply: Reply) -> Reply:
@@ -402,5 +351,5 @@ def _why(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
-        return "the connection was lost"
+        return LOST
     return str(error) or type(error).__name__

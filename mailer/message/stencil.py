@@ -44,38 +44,38 @@ class Letterhead:
     edition: Edition
 
     def unsubscribe_url(self, recipient: Recipient) -> str:
-        return self._url(
-            "u", "unsubscribe", recipient.subscriber_id, self.list_number, self.edition.id
-        )
+        return self._url("u", "unsubscribe", self._of(recipient))
 
     def preferences_url(self, recipient: Recipient) -> str:
-        return self._url(
-            "p", "preferences", recipient.subscriber_id, self.list_number, self.edition.id
-        )
+        return self._url("p", "preferences", self._of(recipient))
 
     def view_url(self, stories: int, language: str) -> str:
-        return self._url("v", "view", self.edition.id, language, f"{stories:x}")
+        return self._url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
 
-    def _url(self, page: str, purpose: str, *fields: int | str) -> str:
-        return f"{self.base_url.rstrip('/')}/{page}/{tokens.sign(self.key, purpose, *fields)}"
+    def _of(self, recipient: Recipient) -> str:
+        return f"{recipient.subscriber_id}.{self.list_number}.{self.edition.id}"
+
+    def _url(self, page: str, purpose: str, body: str) -> str:
+        token = tokens.signer(self.key, purpose).sign(body)
+        return f"{self.base_url.rstrip('/')}/{page}/{token}"
 
 
 class _Hole(NamedTuple):
-    """A place in a cached message that is filled for each recipient."""
+    """What is filled for each recipient, and at which places of a form."""
 
     slot: Slot
     argument: str
     is_html: bool
+    places: tuple[int, ...]
 
 
 class _Form(NamedTuple):
     """A message for everybody with the same stories, from the Subject on: `pieces` in their order,
-    empty at `holes`, each of which says which pieces it fills. `subject` is empty where it is
-    personal."""
+    empty where `holes` are. `subject` is empty where it is personal."""
 
     subject: bytes
     pieces: list[bytes]
-    holes: tuple[tuple[_Hole, tuple[int, ...]], ...]
+    holes: tuple[_Hole, ...]
 
 
 class Stencil:
@@ -92,9 +92,16 @@ class Stencil:
         self._subject = tuple(cut(body.subject, body.marker))
         self._boundary = b"=_" + body.marker.encode()
         self._domain = addresses.domain_of(letterhead.sender_address)
+        site = letterhead.base_url.rstrip("/")
+        self._unsubscribe = f"{site}/u/", tokens.signer(letterhead.key, "unsubscribe").sign
+        self._preferences = f"{site}/p/", tokens.signer(letterhead.key, "preferences").sign
+        self._fields = f".{letterhead.list_number}.{letterhead.edition.id}"
         self._from = mailbox("From", letterhead.sender_name, letterhead.sender_address)
         if letterhead.reply_to:
             self._from += mailbox("Reply-To", "", letterhead.reply_to)
+        uid = letterhead.edition.uid.replace("%", "%%")
+        domain = self._domain.replace("%", "%%")
+        self._ids = f"Message-ID: <{uid}.%d@{domain}>\r\nList-Unsubscribe: <%s>\r\n"
         self._head = self._common_head()
         self.form = lru_cache(maxsize=CACHED_MASKS)(self._make_form)
 
@@ -113,7 +120,7 @@ class Stencil:
 
     def _make_form(self, stories: int) -> _Form:
         pieces: list[bytes] = []
-        holes: dict[_Hole, list[int]] = {}
+        holes: dict[tuple[Slot, str, bool], list[int]] = {}
         fixed = bytearray(self._head)
 
         def part(kind: bytes, cut: tuple[Piece, ...], is_html: bool) -> None:
@@ -130,7 +137,7 @@ class Stencil:
                     text = ""
                     pieces.append(bytes(fixed))
                     # a link is the same in both parts
-                    hole = _Hole(what, argument, is_html and what not in _LINKS)
+                    hole = what, argument, is_html and what not in _LINKS
                     holes.setdefault(hole, []).append(len(pieces))
                     pieces.append(b"")
                     fixed = bytearray()
@@ -142,7 +149,7 @@ class Stencil:
         part(b"html", self._html, True)
         fixed += b"\r\n--" + self._boundary + b"--\r\n"
         pieces.append(bytes(fixed))
-        where = tuple((hole, tuple(places)) for hole, places in holes.items())
+        where = tuple(_Hole(*hole, tuple(places)) for hole, places in holes.items())
         return _Form(self._subject_for(stories), pieces, where)
 
     def _subject_for(self, stories: int) -> bytes:
@@ -202,14 +209,16 @@ class Stencil:
         """The whole message: CRLF line ends, no line over 998 bytes and none that begins with a
         dot, ASCII but for an internationalised local part."""
         subject, pieces, holes = self.form(recipient.stories)
-        sheet = self.letterhead
-        unsubscribe = sheet.unsubscribe_url(recipient)
+        fields = f"{recipient.subscriber_id}{self._fields}"
+        site, sign = self._unsubscribe
+        unsubscribe = site + sign(fields)
         out = pieces.copy()
-        for (slot, argument, is_html), places in holes:
+        for slot, argument, is_html, places in holes:
             if slot is Slot.UNSUBSCRIBE:
                 filled = unsubscribe
             elif slot is Slot.PREFERENCES:
-                filled = sheet.preferences_url(recipient)
+                site, sign = self._preferences
+                filled = site + sign(fields)
             else:
                 filled = recipient.address
                 if slot is Slot.NAME:
@@ -219,10 +228,7 @@ class Stencil:
             encoded = quoted_printable(filled)
             for place in places:
                 out[place] = encoded
-        uid, number = sheet.edition.uid, recipient.delivery_id
-        head = (
-            f"Message-ID: <{uid}.{number}@{self._domain}>\r\nList-Unsubscribe: <{unsubscribe}>\r\n"
-        )
+        head = self._ids % (recipient.delivery_id, unsubscribe)
         out[0] = b"".join(
             (
                 self._from,

@@ -12,7 +12,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, select, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+)
 
 from mailer.errors import ConfigError, SchemaError
 from mailer.store import schema
@@ -65,8 +71,15 @@ def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
 
     Raises ConfigError when the database can't be reached, is none, or stays locked."""
     try:
-        with engine.connect().execution_options(reading=reading) as connection, connection.begin():
-            yield connection
+        with engine.connect().execution_options(reading=reading) as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            except engine.dialect.loaded_dbapi.Error as error:  # of a prepared statement
+                connection.invalidate()
+                raise DBAPIError.instance(
+                    "", {}, error, engine.dialect.loaded_dbapi.Error
+                ) from error
     except OperationalError as error:
         raise unreachable(engine, error) from error
     except DatabaseError as error:

@@ -1,15 +1,16 @@
 """Statements of the hot paths: compiled once for each database, then run with plain values.
 
-SQLAlchemy works out the parameters of a statement anew for each row that it is given; at several
-thousand messages a second that was a third of the ledger's time. Values go to the driver as they
-are: numbers and text only, no moments.
+SQLAlchemy works out a statement's parameters anew for each row that it is given, and its execution
+context costs more than most of these statements: together two thirds of the ledger's time at
+several thousand messages a second. So they go to the driver as they are, and so do values: numbers
+and text only, no moments. The driver's errors come through; ``engine.begin`` knows them.
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Column, Connection, CursorResult
+from sqlalchemy import BigInteger, BindParameter, Boolean, Column, Connection
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
@@ -59,11 +60,19 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, tuple[str, Sequence[str] | None, Mapping[str, Any]]] = {}
 
-    def run(self, db: Connection, values: Mapping[str, Any]) -> CursorResult[Any]:
-        """Run it once."""
-        sql, order, fixed = self._for(db)
-        both = {**fixed, **values}
-        return db.exec_driver_sql(sql, tuple(both[name] for name in order) if order else both)
+    def rows(self, db: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+        """The rows that it gives."""
+        cursor = self._execute(db, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor.close()
+        return found
+
+    def run(self, db: Connection, values: Mapping[str, Any]) -> int:
+        """Run it; how many rows it changed."""
+        cursor = self._execute(db, values)
+        count: int = cursor.rowcount
+        cursor.close()
+        return count
 
     def many(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run it for each of `rows`."""
@@ -71,7 +80,16 @@ class Prepared:
         given: list[Any] = [{**fixed, **row} for row in rows]
         if order:
             given = [tuple([row[name] for name in order]) for row in given]
-        db.exec_driver_sql(sql, given)
+        cursor = db.connection.cursor()
+        cursor.executemany(sql, given)
+        cursor.close()
+
+    def _execute(self, db: Connection, values: Mapping[str, Any]) -> Any:
+        sql, order, fixed = self._for(db)
+        both = {**fixed, **values}
+        cursor = db.connection.cursor()
+        cursor.execute(sql, tuple([both[name] for name in order]) if order else both)
+        return cursor
 
     def _for(self, db: Connection) -> tuple[str, Sequence[str] | None, Mapping[str, Any]]:
         known = self._compiled.get(db.dialect.name)

@@ -196,13 +196,13 @@ class Queue:
         if self._db.dialect.name == "postgresql":
             # Nothing can lock a suppression that isn't there yet, but for the whole table.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
-        rows = _STATES.run(self._db, {"ids": numbers(self._db, known)})
-        return {row.id: EditionState(row.state) for row in rows}
+        rows = _STATES.rows(self._db, {"ids": numbers(self._db, known)})
+        return {number: EditionState(state) for number, state in rows}
 
     def claim(self, of: int, by: int, limit: int) -> list[Claim]:
         """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as
         an attempt from now on."""
-        rows = _CLAIM.run(self._db, {"of": of, "by": by, "most": limit})
+        rows = _CLAIM.rows(self._db, {"of": of, "by": by, "most": limit})
         return sorted(map(Claim._make, rows))
 
     def gate(self, by: int, ids: Sequence[int]) -> set[int]:
@@ -216,8 +216,8 @@ class Queue:
             return set()
         asked = numbers(self._db, ids)
         if self._db.dialect.name == "postgresql":
-            _KEEP_MEMBERS.run(self._db, {"ids": asked})
-        return {number for (number,) in _GATE.run(self._db, {"ids": asked, "by": by})}
+            _KEEP_MEMBERS.rows(self._db, {"ids": asked})
+        return {number for (number,) in _GATE.rows(self._db, {"ids": asked, "by": by})}
 
     def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int:
         """Settle what the gate refused, and was not sent; how many of them won't be. Of a paused

@@ -34,7 +34,7 @@ class Senders:
 
     def beat(self, number: int) -> bool:
         """Show that this sender lives. False: it was taken for dead, and holds nothing any more."""
-        return _BEAT.run(self._db, {"one": number}).rowcount == 1
+        return _BEAT.run(self._db, {"one": number}) == 1
 
     def senders(self) -> list[Sender]:
         rows = self._db.execute(select(sender.c.id, sender.c.name, sender.c.beat))

@@ -204,7 +204,7 @@ def test_nobody_is_turned_away_but_by_their_sender(
         lambda tx, edition: editions.pause(tx.editions, edition, utc_now()),
     ],
 )
-def test_whoever_leaves_behind_the_gates_back_waits_for_its_commit(
+def test_whoever_leaves_while_the_gate_is_open_waits_for_its_commit(
     store: Store,
     edition: Edition,
     one: int,

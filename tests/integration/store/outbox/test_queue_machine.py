@@ -1,14 +1,13 @@
-"""Two owners do as they like with an edition's deliveries, and the table of transitions holds.
+"""Senders do as they like with an edition's deliveries, and the table of transitions holds.
 
 The database itself writes each move down (see ``conftest``). What it can't see is asked after each
-step: nothing final ever moves, nobody holds what another holds, no message is let out to one who
-left, or of an edition that stands.
+step: what is known to be accepted never moves, nobody holds what another holds, who was taken for
+dead holds nothing, no message is let out to one who left, or of an edition that stands.
 """
 
 import shutil
 import tempfile
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,42 +22,30 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select, update
 
-from mailer import editions
+from mailer import editions, outbox
 from mailer.app import utc_now
 from mailer.editions import Body, EditionState, InDoubt
-from mailer.outbox import DeliveryState, Settlement
-from mailer.store import Store
+from mailer.outbox import HELD, DeliveryState, Sender, Settlement
+from mailer.store import Store, Transaction
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
 from tests.conftest import KEY, check_moves
 from tests.integration import office
-from tests.integration.office import DAY, addresses, end_leases
+from tests.integration.office import DAY, NOW, addresses
 
 READERS = addresses(4)
-FINAL = {
-    DeliveryState.SENT,
-    DeliveryState.EXPIRED,
-    DeliveryState.SUPPRESSED,
-    DeliveryState.CANCELLED,
-}
 
-owners = st.sampled_from(["one", "two"])
+roles = st.sampled_from(["one", "two"])
 readers = st.sampled_from(READERS)
 some = st.sets(st.integers(0, len(READERS) - 1), min_size=1)
-leases = st.sampled_from([0.0, 600.0])
 outcomes = st.sampled_from(
-    [
-        DeliveryState.SENT,
-        DeliveryState.FAILED,
-        DeliveryState.QUEUED,
-        DeliveryState.IN_DOUBT,
-        DeliveryState.EXPIRED,
-    ]
+    [DeliveryState.FAILED, DeliveryState.QUEUED, DeliveryState.IN_DOUBT, DeliveryState.EXPIRED]
 )
 
 
 class Queue(RuleBasedStateMachine):
-    """`make_store` gives a database with nothing in it."""
+    """`make_store` gives a database with nothing in it. Of the two roles, each is played by one
+    sender after the other."""
 
     make_store: Callable[[], Store]
 
@@ -78,78 +65,164 @@ class Queue(RuleBasedStateMachine):
             self.edition = tx.editions.set_state(made, EditionState.SENDING, utc_now())
             self.ids = [one.id for one in tx.outbox.deliveries(self.edition)]
             self.address = {one.id: one.address for one in tx.outbox.deliveries(self.edition)}
+            self.number = {role: office.sender(tx, role) for role in ("one", "two")}
+        self.alive = set(self.number.values())
+        self.seen: list[Sender] = []
+        self.out: set[tuple[int, int]] = set()
+        """What each sender ever let out, and has not withdrawn: of that it may bring news."""
         self.gone: set[str] = set()
-        self.final: dict[int, tuple[DeliveryState, str]] = {}
+        self.accepted: dict[int, str] = {}
 
     def chosen(self, which: set[int]) -> list[int]:
         return [self.ids[one] for one in sorted(which)]
 
-    def rows(self) -> list[Any]:
+    def rows(self) -> dict[int, Any]:
         with self.store.read() as tx:
-            return list(tx.connection.execute(select(delivery).order_by(delivery.c.id)))
+            found = tx.connection.execute(select(delivery).order_by(delivery.c.id))
+            return {row.id: row for row in found}
 
-    @rule(owner=owners, limit=st.integers(1, 4), lease=leases)
-    def claim(self, owner: str, limit: int, lease: float) -> None:
-        with self.store.begin() as tx:
-            assert len(tx.queue.claim(self.edition, owner, limit, lease)) <= limit
+    def beats(self, tx: Transaction, number: int) -> bool:
+        """As each transaction of a sender begins."""
+        lives = tx.senders.beat(number)
+        assert lives == (number in self.alive)
+        return lives
 
-    @rule(owner=owners, which=some, lease=leases)
-    def gate(self, owner: str, which: set[int], lease: float) -> None:
-        before = {row.id: row for row in self.rows()}
-        with self.store.begin() as tx:
-            passed = tx.queue.gate(self.edition, owner, self.chosen(which), lease)
-        for number in passed:
-            assert before[number].state == DeliveryState.CLAIMED
-            assert before[number].owner == owner
-            assert self.address[number] not in self.gone
-        assert not passed or self.edition.state is EditionState.SENDING
+    # ---- senders --------------------------------------------------------------------------------
 
-    @rule(owner=owners, which=some)
-    def turn_away(self, owner: str, which: set[int]) -> None:
-        before = {row.id: row.state for row in self.rows()}
+    @rule(role=roles)
+    def sign_on(self, role: str) -> None:
         with self.store.begin() as tx:
-            assert tx.queue.turn_away(self.edition, owner, self.chosen(which)) is self.edition.state
-        for row in self.rows():
-            if row.state == DeliveryState.SUPPRESSED and before[row.id] != row.state:
-                assert row.address in self.gone
+            if self.beats(tx, self.number[role]):
+                return
+            number = office.sender(tx, role)
+        assert number > max(self.number.values())
+        self.number[role] = number
+        self.alive.add(number)
 
-    @rule(owner=owners, which=some, outcome=outcomes, spend=st.booleans())
-    def settle(self, owner: str, which: set[int], outcome: DeliveryState, spend: bool) -> None:
-        before = {row.id: row for row in self.rows()}
-        retry = timedelta() if outcome is DeliveryState.QUEUED else None
+    @rule(role=roles)
+    def sign_off(self, role: str) -> None:
         with self.store.begin() as tx:
-            written = tx.queue.settle(
-                owner,
-                [
-                    Settlement(one, outcome, f"{owner} said", retry, spend)
-                    for one in self.chosen(which)
-                ],
-            )
-        theirs = [
-            one
-            for one in self.chosen(which)
-            if (before[one].state, before[one].owner) == (DeliveryState.ON_WIRE, owner)
-        ]
-        assert written == len(theirs)
+            tx.senders.sign_off(self.number[role])
+        self.alive.discard(self.number[role])
 
-    @rule(owner=owners)
-    def give_back(self, owner: str) -> None:
+    @rule(role=roles)
+    def beat(self, role: str) -> None:
         with self.store.begin() as tx:
-            tx.queue.give_back(self.edition, owner)
-        assert not [
-            row for row in self.rows() if (row.state, row.owner) == (DeliveryState.CLAIMED, owner)
-        ]
-
-    @rule(owner=owners)
-    def die(self, owner: str) -> None:
-        """An owner dies, and its leases end."""
-        with self.store.begin() as tx:
-            end_leases(tx, owner)
+            self.beats(tx, self.number[role])
 
     @rule()
-    def recover(self) -> None:
+    def look_around(self) -> None:
+        with self.store.read() as tx:
+            self.seen = tx.senders.senders()
+        assert {one.id for one in self.seen} == self.alive
+
+    @precondition(lambda self: self.seen)
+    @rule(which=st.integers(0, 1))
+    def take_over(self, which: int) -> None:
+        """What was seen may be old: whoever has moved since lives."""
+        dead = self.seen[which % len(self.seen)]
+        before = self.rows()
         with self.store.begin() as tx:
-            tx.queue.recover(self.edition)
+            moved = dead not in tx.senders.senders()
+            taken = tx.senders.take_over(dead)
+        if moved:
+            assert taken is None
+            return
+        held = [row.state for row in before.values() if row.sender_id == dead.id]
+        assert taken == (
+            held.count(DeliveryState.CLAIMED.value),
+            held.count(DeliveryState.ON_WIRE.value),
+        )
+        self.alive.discard(dead.id)
+
+    # ---- a sender's turn ------------------------------------------------------------------------
+
+    @rule(role=roles, limit=st.integers(1, 4))
+    def claim(self, role: str, limit: int) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            if self.beats(tx, number):
+                assert len(tx.queue.claim(self.edition.id, number, limit)) <= limit
+
+    @rule(role=roles, which=some)
+    def gate(self, role: str, which: set[int]) -> None:
+        """The first time, or for a second look."""
+        number, before = self.number[role], self.rows()
+        with self.store.begin() as tx:
+            passed = tx.queue.gate(number, self.chosen(which))
+        for one in passed:
+            assert before[one].state in HELD
+            assert before[one].sender_id == number
+            assert self.address[one] not in self.gone
+            self.out.add((number, one))
+        assert not passed or self.edition.state is EditionState.SENDING
+
+    @rule(role=roles, which=some)
+    def turn_away(self, role: str, which: set[int]) -> None:
+        """What the gate refused, the first time or the second."""
+        number, before = self.number[role], self.rows()
+        with self.store.begin() as tx:
+            states = tx.queue.states([self.edition.id])
+            passed = tx.queue.gate(number, self.chosen(which))
+            refused = [one for one in self.chosen(which) if one not in passed]
+            gone = tx.queue.turn_away(number, refused, states)
+        self.out |= {(number, one) for one in passed}
+        self.out -= {(number, one) for one in refused if before[one].sender_id == number}
+        after = self.rows()
+        changed = [one for one in refused if after[one].state != before[one].state]
+        assert all(before[one].sender_id == number for one in changed)
+        assert gone == sum(after[one].state != DeliveryState.QUEUED for one in changed)
+        for one in changed:
+            if after[one].state == DeliveryState.SUPPRESSED:
+                assert self.address[one] in self.gone
+
+    @rule(role=roles, which=some, outcome=outcomes, spend=st.booleans())
+    def settle(self, role: str, which: set[int], outcome: DeliveryState, spend: bool) -> None:
+        number, before = self.number[role], self.rows()
+        spend = spend or outcome is not DeliveryState.QUEUED
+        with self.store.begin() as tx:
+            tx.queue.settle(
+                [
+                    Settlement(one, number, outcome, f"{role} said", spend=spend)
+                    for one in self.chosen(which)
+                ]
+            )
+        after = self.rows()
+        for one in self.ids:
+            theirs = (before[one].state, before[one].sender_id) == (DeliveryState.ON_WIRE, number)
+            if theirs and one in self.chosen(which):
+                assert after[one].state == outcome
+                self.out.discard((number, one))
+            else:
+                assert after[one] == before[one]
+
+    @precondition(lambda self: self.out)
+    @rule(which=st.integers(0, 30))
+    def accept(self, which: int) -> None:
+        """News that the relay took a message, from whomever, however late."""
+        number, one = sorted(self.out)[which % len(self.out)]
+        self.out.discard((number, one))
+        with self.store.begin() as tx:
+            tx.queue.settle([Settlement(one, number, DeliveryState.SENT, f"250 to {number}")])
+        row = self.rows()[one]
+        assert row.state == DeliveryState.SENT
+        assert row.reply == self.accepted.setdefault(one, f"250 to {number}")
+
+    @rule(role=roles)
+    def give_back(self, role: str) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            tx.queue.give_back(self.edition.id, number)
+        held = [row.state for row in self.rows().values() if row.sender_id == number]
+        assert DeliveryState.CLAIMED not in held
+
+    @rule(role=roles, which=some, delay=st.sampled_from([0.0, 600.0]))
+    def put_off(self, role: str, which: set[int], delay: float) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            tx.queue.put_off(number, [(one, delay) for one in self.chosen(which)])
+
+    # ---- trying again ---------------------------------------------------------------------------
 
     @rule()
     def apply_the_rule(self) -> None:
@@ -163,15 +236,24 @@ class Queue(RuleBasedStateMachine):
             tx.connection.execute(update(edition_table).values(in_doubt=rule_.value))
             self.edition = office.again(tx, self.edition)
 
-    @rule(which=some)
-    def requeue_failed(self, which: set[int]) -> None:
+    @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
+    @rule(verb=st.sampled_from([outbox.retry, outbox.resend]))
+    def try_again(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
-            tx.queue.requeue_failed(self.chosen(which))
+            verb(tx, self.edition, NOW)
+            self.edition = office.again(tx, self.edition)
+
+    @rule(which=some)
+    def requeue_what_was_refused_alike(self, which: set[int]) -> None:
+        with self.store.begin() as tx:
+            tx.queue.requeue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
 
     @rule()
     def make_due(self) -> None:
         with self.store.begin() as tx:
             tx.queue.make_due(self.edition)
+
+    # ---- people and the edition -----------------------------------------------------------------
 
     @rule(reader=readers)
     def leave(self, reader: str) -> None:
@@ -197,33 +279,40 @@ class Queue(RuleBasedStateMachine):
         with self.store.begin() as tx:
             self.edition = editions.resume(tx.editions, self.edition, utc_now())
 
-    @precondition(lambda self: len(self.final) > 2)
+    @precondition(lambda self: self.edition.state is EditionState.SENDING)
+    @rule()
+    def finish(self) -> None:
+        with self.store.begin() as tx:
+            if tx.queue.undone(self.edition):
+                return
+            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, utc_now())
+
+    @precondition(lambda self: len(self.accepted) > 2)
+    @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
     @rule()
     def cancel(self) -> None:
-        if self.edition.state is EditionState.CANCELLED:
-            return
         with self.store.begin() as tx:
             self.edition = editions.cancel(tx.editions, self.edition, utc_now())
-            tx.queue.cancel_waiting(self.edition)
+            tx.queue.cancel_waiting(self.edition.id)
+
+    # ---- what always holds ----------------------------------------------------------------------
 
     @invariant()
-    def what_is_final_stays(self) -> None:
-        for row in self.rows():
-            now = (DeliveryState(row.state), row.reply)
-            if now[0] in FINAL:
-                assert self.final.setdefault(row.id, now) == now
-            else:
-                assert row.id not in self.final
+    def what_was_accepted_stays_so(self) -> None:
+        rows = self.rows()
+        assert {one: row.reply for one, row in rows.items() if row.state == DeliveryState.SENT} == (
+            self.accepted
+        )
 
     @invariant()
     def no_row_is_lost(self) -> None:
-        assert [row.id for row in self.rows()] == self.ids
+        assert list(self.rows()) == self.ids
 
     @invariant()
-    def who_holds_a_row_has_a_lease(self) -> None:
-        for row in self.rows():
-            held = row.state in {DeliveryState.CLAIMED, DeliveryState.ON_WIRE}
-            assert held == (row.owner is not None) == (row.lease_until is not None)
+    def what_is_held_is_held_by_one_who_lives(self) -> None:
+        for row in self.rows().values():
+            assert (row.state in HELD) == (row.sender_id is not None)
+            assert row.sender_id is None or row.sender_id in self.alive
             assert row.attempt >= 0
 
     def teardown(self) -> None:
@@ -241,5 +330,5 @@ def test_only_the_moves_of_the_table_ever_happen(sqlite_template: Path, tmp_path
 
     Queue.make_store = staticmethod(make)
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=12, stateful_step_count=30, deadline=None)
+        Queue, settings=settings(max_examples=20, stateful_step_count=40, deadline=None)
     )

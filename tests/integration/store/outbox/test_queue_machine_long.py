@@ -1,0 +1,334 @@
+"""Senders do as they like with an edition's deliveries, and the table of transitions holds.
+
+The database itself writes each move down (see ``conftest``). What it can't see is asked after each
+step: what is known to be accepted never moves, nobody holds what another holds, who was taken for
+dead holds nothing, no message is let out to one who left, or of an edition that stands.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import select, update
+
+from mailer import editions, outbox
+from mailer.app import utc_now
+from mailer.editions import Body, EditionState, InDoubt
+from mailer.outbox import HELD, DeliveryState, Sender, Settlement
+from mailer.store import Store, Transaction
+from mailer.store.schema import delivery
+from mailer.store.schema import edition as edition_table
+from tests.conftest import KEY, check_moves
+from tests.integration import office
+from tests.integration.office import DAY, NOW, addresses
+
+READERS = addresses(4)
+
+roles = st.sampled_from(["one", "two"])
+readers = st.sampled_from(READERS)
+some = st.sets(st.integers(0, len(READERS) - 1), min_size=1)
+outcomes = st.sampled_from(
+    [DeliveryState.FAILED, DeliveryState.QUEUED, DeliveryState.IN_DOUBT, DeliveryState.EXPIRED]
+)
+
+
+class Queue(RuleBasedStateMachine):
+    """`make_store` gives a database with nothing in it. Of the two roles, each is played by one
+    sender after the other."""
+
+    make_store: Callable[[], Store]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = type(self).make_store()
+        with self.store.begin() as tx:
+            office.mailing_list(tx)
+            for reader in READERS:
+                office.person(tx, reader)
+            office.story(tx, "boats")
+            made = office.edition(tx, "boats")
+            body = Body("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
+            made = tx.editions.freeze(made, [body], ["boats"], "0" * 64)
+            made = tx.editions.set_state(made, EditionState.APPROVED, utc_now())
+            assert tx.plans.plan(made, utc_now() - DAY).planned == len(READERS)
+            self.edition = tx.editions.set_state(made, EditionState.SENDING, utc_now())
+            self.ids = [one.id for one in tx.outbox.deliveries(self.edition)]
+            self.address = {one.id: one.address for one in tx.outbox.deliveries(self.edition)}
+            self.number = {role: office.sender(tx, role) for role in ("one", "two")}
+        self.alive = set(self.number.values())
+        self.seen: list[Sender] = []
+        self.out: set[tuple[int, int]] = set()
+        """What each sender ever let out, and has not withdrawn: of that it may bring news."""
+        self.gone: set[str] = set()
+        self.accepted: dict[int, str] = {}
+
+    def chosen(self, which: set[int]) -> list[int]:
+        return [self.ids[one] for one in sorted(which)]
+
+    def rows(self) -> dict[int, Any]:
+        with self.store.read() as tx:
+            found = tx.connection.execute(select(delivery).order_by(delivery.c.id))
+            return {row.id: row for row in found}
+
+    def beats(self, tx: Transaction, number: int) -> bool:
+        """As each transaction of a sender begins."""
+        lives = tx.senders.beat(number)
+        assert lives == (number in self.alive)
+        return lives
+
+    # ---- senders --------------------------------------------------------------------------------
+
+    @rule(role=roles)
+    def sign_on(self, role: str) -> None:
+        with self.store.begin() as tx:
+            if self.beats(tx, self.number[role]):
+                return
+            number = office.sender(tx, role)
+        assert number > max(self.number.values())
+        self.number[role] = number
+        self.alive.add(number)
+
+    @rule(role=roles)
+    def sign_off(self, role: str) -> None:
+        with self.store.begin() as tx:
+            tx.senders.sign_off(self.number[role])
+        self.alive.discard(self.number[role])
+
+    @rule(role=roles)
+    def beat(self, role: str) -> None:
+        with self.store.begin() as tx:
+            self.beats(tx, self.number[role])
+
+    @rule()
+    def look_around(self) -> None:
+        with self.store.read() as tx:
+            self.seen = tx.senders.senders()
+        assert {one.id for one in self.seen} == self.alive
+
+    @precondition(lambda self: self.seen)
+    @rule(which=st.integers(0, 1))
+    def take_over(self, which: int) -> None:
+        """What was seen may be old: whoever has moved since lives."""
+        dead = self.seen[which % len(self.seen)]
+        before = self.rows()
+        with self.store.begin() as tx:
+            moved = dead not in tx.senders.senders()
+            taken = tx.senders.take_over(dead)
+        if moved:
+            assert taken is None
+            return
+        held = [row.state for row in before.values() if row.sender_id == dead.id]
+        assert taken == (
+            held.count(DeliveryState.CLAIMED.value),
+            held.count(DeliveryState.ON_WIRE.value),
+        )
+        self.alive.discard(dead.id)
+
+    # ---- a sender's turn ------------------------------------------------------------------------
+
+    @rule(role=roles, limit=st.integers(1, 4))
+    def claim(self, role: str, limit: int) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            if self.beats(tx, number):
+                assert len(tx.queue.claim(self.edition.id, number, limit)) <= limit
+
+    @rule(role=roles, which=some)
+    def gate(self, role: str, which: set[int]) -> None:
+        """The first time, or for a second look."""
+        number, before = self.number[role], self.rows()
+        with self.store.begin() as tx:
+            passed = tx.queue.gate(number, self.chosen(which))
+        for one in passed:
+            assert before[one].state in HELD
+            assert before[one].sender_id == number
+            assert self.address[one] not in self.gone
+            self.out.add((number, one))
+        assert not passed or self.edition.state is EditionState.SENDING
+
+    @rule(role=roles, which=some)
+    def turn_away(self, role: str, which: set[int]) -> None:
+        """What the gate refused, the first time or the second."""
+        number, before = self.number[role], self.rows()
+        with self.store.begin() as tx:
+            states = tx.queue.states([self.edition.id])
+            passed = tx.queue.gate(number, self.chosen(which))
+            refused = [one for one in self.chosen(which) if one not in passed]
+            gone = tx.queue.turn_away(number, refused, states)
+        self.out |= {(number, one) for one in passed}
+        self.out -= {(number, one) for one in refused if before[one].sender_id == number}
+        after = self.rows()
+        changed = [one for one in refused if after[one].state != before[one].state]
+        assert all(before[one].sender_id == number for one in changed)
+        assert gone == sum(after[one].state != DeliveryState.QUEUED for one in changed)
+        for one in changed:
+            if after[one].state == DeliveryState.SUPPRESSED:
+                assert self.address[one] in self.gone
+
+    @rule(role=roles, which=some, outcome=outcomes, spend=st.booleans())
+    def settle(self, role: str, which: set[int], outcome: DeliveryState, spend: bool) -> None:
+        number, before = self.number[role], self.rows()
+        spend = spend or outcome is not DeliveryState.QUEUED
+        with self.store.begin() as tx:
+            tx.queue.settle(
+                [
+                    Settlement(one, number, outcome, f"{role} said", spend=spend)
+                    for one in self.chosen(which)
+                ]
+            )
+        after = self.rows()
+        for one in self.ids:
+            theirs = (before[one].state, before[one].sender_id) == (DeliveryState.ON_WIRE, number)
+            if theirs and one in self.chosen(which):
+                assert after[one].state == outcome
+                self.out.discard((number, one))
+            else:
+                assert after[one] == before[one]
+
+    @precondition(lambda self: self.out)
+    @rule(which=st.integers(0, 30))
+    def accept(self, which: int) -> None:
+        """News that the relay took a message, from whomever, however late."""
+        number, one = sorted(self.out)[which % len(self.out)]
+        self.out.discard((number, one))
+        with self.store.begin() as tx:
+            tx.queue.settle([Settlement(one, number, DeliveryState.SENT, f"250 to {number}")])
+        row = self.rows()[one]
+        assert row.state == DeliveryState.SENT
+        assert row.reply == self.accepted.setdefault(one, f"250 to {number}")
+
+    @rule(role=roles)
+    def give_back(self, role: str) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            tx.queue.give_back(self.edition.id, number)
+        held = [row.state for row in self.rows().values() if row.sender_id == number]
+        assert DeliveryState.CLAIMED not in held
+
+    @rule(role=roles, which=some, delay=st.sampled_from([0.0, 600.0]))
+    def put_off(self, role: str, which: set[int], delay: float) -> None:
+        number = self.number[role]
+        with self.store.begin() as tx:
+            tx.queue.put_off(number, [(one, delay) for one in self.chosen(which)])
+
+    # ---- trying again ---------------------------------------------------------------------------
+
+    @rule()
+    def apply_the_rule(self) -> None:
+        with self.store.begin() as tx:
+            queued = tx.queue.apply_in_doubt_rule(self.edition, utc_now())
+        assert not queued or self.edition.in_doubt is InDoubt.RESEND
+
+    @rule(rule_=st.sampled_from(InDoubt))
+    def change_the_rule(self, rule_: InDoubt) -> None:
+        with self.store.begin() as tx:
+            tx.connection.execute(update(edition_table).values(in_doubt=rule_.value))
+            self.edition = office.again(tx, self.edition)
+
+    @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
+    @rule(verb=st.sampled_from([outbox.retry, outbox.resend]))
+    def try_again(self, verb: Callable[..., int]) -> None:
+        with self.store.begin() as tx:
+            verb(tx, self.edition, NOW)
+            self.edition = office.again(tx, self.edition)
+
+    @rule(which=some)
+    def requeue_what_was_refused_alike(self, which: set[int]) -> None:
+        with self.store.begin() as tx:
+            tx.queue.requeue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
+
+    @rule()
+    def make_due(self) -> None:
+        with self.store.begin() as tx:
+            tx.queue.make_due(self.edition)
+
+    # ---- people and the edition -----------------------------------------------------------------
+
+    @rule(reader=readers)
+    def leave(self, reader: str) -> None:
+        with self.store.begin() as tx:
+            office.leave(tx, reader)
+        self.gone.add(reader)
+
+    @rule(reader=readers)
+    def suppress(self, reader: str) -> None:
+        with self.store.begin() as tx:
+            office.suppress(tx, reader)
+        self.gone.add(reader)
+
+    @precondition(lambda self: self.edition.state is EditionState.SENDING)
+    @rule()
+    def pause(self) -> None:
+        with self.store.begin() as tx:
+            self.edition = editions.pause(tx.editions, self.edition, utc_now())
+
+    @precondition(lambda self: self.edition.state is EditionState.PAUSED)
+    @rule()
+    def resume(self) -> None:
+        with self.store.begin() as tx:
+            self.edition = editions.resume(tx.editions, self.edition, utc_now())
+
+    @precondition(lambda self: self.edition.state is EditionState.SENDING)
+    @rule()
+    def finish(self) -> None:
+        with self.store.begin() as tx:
+            if tx.queue.undone(self.edition):
+                return
+            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, utc_now())
+
+    @precondition(lambda self: len(self.accepted) > 2)
+    @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
+    @rule()
+    def cancel(self) -> None:
+        with self.store.begin() as tx:
+            self.edition = editions.cancel(tx.editions, self.edition, utc_now())
+            tx.queue.cancel_waiting(self.edition.id)
+
+    # ---- what always holds ----------------------------------------------------------------------
+
+    @invariant()
+    def what_was_accepted_stays_so(self) -> None:
+        rows = self.rows()
+        assert {one: row.reply for one, row in rows.items() if row.state == DeliveryState.SENT} == (
+            self.accepted
+        )
+
+    @invariant()
+    def no_row_is_lost(self) -> None:
+        assert list(self.rows()) == self.ids
+
+    @invariant()
+    def what_is_held_is_held_by_one_who_lives(self) -> None:
+        for row in self.rows().values():
+            assert (row.state in HELD) == (row.sender_id is not None)
+            assert row.sender_id is None or row.sender_id in self.alive
+            assert row.attempt >= 0
+
+    def teardown(self) -> None:
+        try:
+            check_moves(self.store)
+        finally:
+            self.store.close()
+
+
+def test_only_the_moves_of_the_table_ever_happen(sqlite_template: Path, tmp_path: Path) -> None:
+    def make() -> Store:
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        shutil.copy(sqlite_template, folder / "subscribers.db")
+        return Store(f"sqlite:///{folder / 'subscribers.db'}", KEY)
+
+    Queue.make_store = staticmethod(make)
+    run_state_machine_as_test(
+        Queue, settings=settings(max_examples=250, stateful_step_count=60, deadline=None)
+    )
