@@ -106,7 +106,7 @@ def transact(
         keep = [*known, *(pick.claim.id for _, pick in turn.picks)]
         for number in roster:
             tx.queue.give_back(number, sender, keep=keep)
-    _gate(tx, turn, sender)
+    _gate(tx, turn, sender, anew=known is not None)
     tx.queue.put_off(sender, turn.put_off)
     for entry in roster.values():
         _stop_if_asked(tx, turn, sender, entry, now)
@@ -118,13 +118,17 @@ def transact(
             turn.claimed[number] = tx.queue.claim(number, sender, limit)
 
 
-def _gate(tx: Transaction, turn: Turn, sender: int) -> None:
-    ids = [pick.claim.id for _, pick in turn.picks]
-    ids += [passed.claim.id for _, passed in turn.again]
-    if ids:
-        turn.passed = tx.queue.gate(sender, ids)
-        if refused := [one for one in ids if one not in turn.passed]:
-            turn.gone = tx.queue.turn_away(sender, refused, turn.states)
+def _gate(tx: Transaction, turn: Turn, sender: int, *, anew: bool) -> None:
+    fresh = [pick.claim.id for _, pick in turn.picks]
+    again = [passed.claim.id for _, passed in turn.again]
+    if anew:  # some may have passed in the attempt before
+        fresh, again = [], fresh + again
+    if fresh:
+        turn.passed |= tx.queue.gate(sender, fresh)
+    if again:
+        turn.passed |= tx.queue.look_again(sender, again)
+    if refused := [one for one in (*fresh, *again) if one not in turn.passed]:
+        turn.gone = tx.queue.turn_away(sender, refused, turn.states)
 
 
 def _stop_if_asked(

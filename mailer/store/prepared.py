@@ -10,11 +10,13 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Column, Connection
+from sqlalchemy import BigInteger, BindParameter, Boolean, Column, Connection, Text, bindparam
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
@@ -46,6 +48,57 @@ def _postgresql_among(element: among, compiler: Any, **how: Any) -> str:
     return f"{compiler.process(element.column, **how)} = ANY({bound})"
 
 
+class _json_rows(FunctionElement[Any]):  # noqa: N801
+    """The elements of the JSON array in a parameter, as rows with a column ``value``."""
+
+    inherit_cache = True
+
+
+@compiles(_json_rows, "sqlite")
+def _sqlite_rows(element: _json_rows, compiler: Any, **how: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **how)})"
+
+
+@compiles(_json_rows, "postgresql")
+def _postgresql_rows(element: _json_rows, compiler: Any, **how: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **how)} AS json))"
+
+
+class _json_field(FunctionElement[Any]):  # noqa: N801
+    """One field of an array in JSON, by its place, as a value of `type`."""
+
+    inherit_cache = True
+
+    def __init__(self, array: ColumnElement[Any], place: int, type_: TypeEngine[Any]) -> None:
+        super().__init__(array)
+        self.place = place
+        self.type = type_
+
+
+@compiles(_json_field, "sqlite")
+def _sqlite_field(element: _json_field, compiler: Any, **how: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **how)}, '$[{element.place}]')"
+
+
+@compiles(_json_field, "postgresql")
+def _postgresql_field(element: _json_field, compiler: Any, **how: Any) -> str:
+    kind = compiler.dialect.type_compiler_instance.process(element.type)
+    return f"CAST({compiler.process(element.clauses, **how)} ->> {element.place} AS {kind})"
+
+
+def fields(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
+    """The columns of a table that is given as the parameter `name`: see :func:`table`. In one
+    statement with many rows, instead of one statement for each: SQLite's driver lets go of the
+    interpreter at each step, and with many threads each time has to wait to get it back."""
+    rows = _json_rows(bindparam(name, type_=Text())).table_valued("value").alias(name)
+    return [_json_field(rows.c.value, place, type_) for place, type_ in enumerate(types)]
+
+
+def table(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as :func:`fields` takes them."""
+    return json.dumps(rows)
+
+
 def numbers(db: Connection, some: Iterable[int]) -> Any:
     """Numbers as the database's driver takes them for :class:`among`."""
     listed = list(some)
@@ -73,16 +126,6 @@ class Prepared:
         count: int = cursor.rowcount
         cursor.close()
         return count
-
-    def many(self, db: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Run it for each of `rows`."""
-        sql, order, fixed = self._for(db)
-        given: list[Any] = [{**fixed, **row} for row in rows]
-        if order:
-            given = [tuple([row[name] for name in order]) for row in given]
-        cursor = db.connection.cursor()
-        cursor.executemany(sql, given)
-        cursor.close()
 
     def _execute(self, db: Connection, values: Mapping[str, Any]) -> Any:
         sql, order, fixed = self._for(db)

@@ -9,20 +9,14 @@ it began; without these locks an unsubscribe committed a moment later would be a
 message still go. SQLite has one writer at a time.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
-    Float,
-    Integer,
-    String,
-    Text,
     and_,
-    bindparam,
     func,
     insert,
     literal,
@@ -33,153 +27,24 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState, InDoubt
-from mailer.outbox import HELD, Claim, DeliveryState, Settlement
-from mailer.store.prepared import Prepared, among, numbers
+from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.store.outbox import statements
+from mailer.store.outbox.statements import (
+    back_to_queue,
+    claimed,
+    free,
+    held,
+    on_wire,
+    queued,
+    wanted,
+)
+from mailer.store.prepared import numbers, table
 from mailer.store.schema import (
     database_now,
     delivery,
-    edition,
     edition_event,
     in_state,
-    membership,
-    subscriber,
-    suppression,
-)
-
-# Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
-# where it has no statistics, half a second each time.
-_list = (
-    select(edition.c.list_id)
-    .where(edition.c.id == delivery.c.edition_id)
-    .correlate(delivery)
-    .scalar_subquery()
-)
-_state = (
-    select(edition.c.state)
-    .where(edition.c.id == delivery.c.edition_id)
-    .correlate(delivery)
-    .scalar_subquery()
-)
-_membership = (
-    select(membership.c.state)
-    .where(membership.c.list_id == _list, membership.c.subscriber_id == delivery.c.subscriber_id)
-    .correlate(delivery)
-    .scalar_subquery()
-)
-_address = (
-    select(subscriber.c.address_key)
-    .where(subscriber.c.id == delivery.c.subscriber_id)
-    .correlate(delivery)
-    .scalar_subquery()
-)
-_suppression = (
-    select(suppression.c.address_key)
-    .where(suppression.c.address_key == delivery.c.address_key)
-    .correlate(delivery)
-    .scalar_subquery()
-)
-_wanted = and_(
-    func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
-    func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
-    _suppression.is_(None),
-)
-
-_queued = in_state(DeliveryState.QUEUED.value)
-_claimed = in_state(DeliveryState.CLAIMED.value)
-_on_wire = in_state(DeliveryState.ON_WIRE.value)
-_held = in_state(*(state.value for state in HELD))
-
-_free: dict[str, Any] = {"sender_id": None, "updated_at": database_now()}
-_back_to_queue: dict[str, Any] = {
-    **_free,
-    "state": DeliveryState.QUEUED.value,
-    "attempt": delivery.c.attempt - 1,
-}
-
-_by = bindparam("by", type_=BigInteger)
-_one = bindparam("one", type_=BigInteger)
-
-_due = (
-    select(delivery.c.id)
-    .where(
-        delivery.c.edition_id == bindparam("of", type_=BigInteger),
-        _queued,
-        delivery.c.next_attempt_at <= database_now(),
-    )
-    .order_by(delivery.c.next_attempt_at, delivery.c.id)
-    .limit(bindparam("most", type_=Integer))
-    .with_for_update(skip_locked=True)
-    # As a CTE it runs once: PostgreSQL may run a subquery of IN once a row, and each time it skips
-    # what it has locked before, so that a claim takes more than its limit.
-    .cte("due")
-)
-_CLAIM = Prepared(
-    update(delivery)
-    .where(delivery.c.id.in_(select(_due.c.id)), _queued)
-    .values(
-        state=DeliveryState.CLAIMED.value,
-        attempt=delivery.c.attempt + 1,
-        sender_id=_by,
-        updated_at=database_now(),
-    )
-    .returning(*(delivery.c[name] for name in Claim._fields))
-)
-_GATE = Prepared(
-    update(delivery)
-    .where(
-        among(delivery.c.id, "ids"),
-        delivery.c.sender_id == _by,
-        _held,
-        _state == EditionState.SENDING.value,
-        _wanted,
-    )
-    .values(state=DeliveryState.ON_WIRE.value, updated_at=database_now())
-    .returning(delivery.c.id)
-)
-_KEEP_MEMBERS = Prepared(
-    select(literal(1))
-    .select_from(delivery)
-    .join(edition, edition.c.id == delivery.c.edition_id)
-    .join(
-        membership,
-        and_(
-            membership.c.list_id == edition.c.list_id,
-            membership.c.subscriber_id == delivery.c.subscriber_id,
-        ),
-    )
-    .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
-    .where(among(delivery.c.id, "ids"))
-    .order_by(membership.c.subscriber_id)
-    .with_for_update(read=True, of=(membership, subscriber))
-)
-_STATES = Prepared(
-    select(edition.c.id, edition.c.state)
-    .where(among(edition.c.id, "ids"))
-    .order_by(edition.c.id)
-    .with_for_update(read=True)
-)
-_ACCEPTED = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _one, delivery.c.state != DeliveryState.SENT.value)
-    .values(**_free, state=DeliveryState.SENT.value, reply=bindparam("said", type_=Text))
-)
-_SETTLED = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _one, delivery.c.sender_id == _by, _on_wire)
-    .values(
-        **_free,
-        state=bindparam("to", type_=String(12)),
-        reply=bindparam("said", type_=Text),
-        attempt=delivery.c.attempt - bindparam("unspent", type_=Integer),
-        next_attempt_at=database_now(bindparam("delay", type_=Float)),
-    )
-)
-_PUT_OFF = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _one, delivery.c.sender_id == _by, _claimed)
-    .values(**_back_to_queue, next_attempt_at=database_now(bindparam("delay", type_=Float)))
 )
 
 
@@ -196,19 +61,25 @@ class Queue:
         if self._db.dialect.name == "postgresql":
             # Nothing can lock a suppression that isn't there yet, but for the whole table.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
-        rows = _STATES.rows(self._db, {"ids": numbers(self._db, known)})
+        rows = statements.STATES.rows(self._db, {"ids": numbers(self._db, known)})
         return {number: EditionState(state) for number, state in rows}
 
     def claim(self, of: int, by: int, limit: int) -> list[Claim]:
         """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as
         an attempt from now on."""
-        rows = _CLAIM.rows(self._db, {"of": of, "by": by, "most": limit})
-        return sorted(map(Claim._make, rows))
+        if self._db.dialect.name == "postgresql":
+            rows = statements.CLAIM.rows(self._db, {"of": of, "by": by, "most": limit})
+            return sorted(map(Claim._make, rows))
+        ((ids,),) = statements.DUE.rows(self._db, {"of": of, "most": limit})
+        if ids == "[]":
+            return []
+        statements.TAKE.run(self._db, {"ids": ids, "by": by})
+        ((taken,),) = statements.TAKEN.rows(self._db, {"ids": ids})
+        return sorted(map(Claim._make, json.loads(taken)))
 
     def gate(self, by: int, ids: Sequence[int]) -> set[int]:
         """Let messages out, just before they go: those of `ids` that may. What is not among them
-        was never sent; :meth:`turn_away` says what becomes of it. Asking again for what has passed
-        is a second look.
+        was never sent; :meth:`turn_away` says what becomes of it.
 
         One statement asks for the sender, the edition's state, the membership and the suppression,
         so that nothing that is committed before can be overtaken."""
@@ -216,53 +87,54 @@ class Queue:
             return set()
         asked = numbers(self._db, ids)
         if self._db.dialect.name == "postgresql":
-            _KEEP_MEMBERS.rows(self._db, {"ids": asked})
-        return {number for (number,) in _GATE.rows(self._db, {"ids": asked, "by": by})}
+            return self.look_again(by, ids)
+        statements.OPEN.run(self._db, {"ids": asked, "by": by})
+        ((passed,),) = statements.PASSED.rows(self._db, {"ids": asked, "by": by})
+        return set(json.loads(passed))
+
+    def look_again(self, by: int, ids: Sequence[int]) -> set[int]:
+        """As :meth:`gate`, also for what has passed it already: those of `ids` that still may."""
+        asked = numbers(self._db, ids)
+        if self._db.dialect.name == "postgresql":
+            statements.KEEP_MEMBERS.rows(self._db, {"ids": asked})
+        return {number for (number,) in statements.GATE.rows(self._db, {"ids": asked, "by": by})}
 
     def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int:
         """Settle what the gate refused, and was not sent; how many of them won't be. Of a paused
         edition they go back to the queue, of a cancelled one they are cancelled; else the address
         is suppressed or off the list."""
-        here = and_(delivery.c.id.in_(ids), delivery.c.sender_id == by, _held)
+        here = and_(delivery.c.id.in_(ids), delivery.c.sender_id == by, held)
         gone = self._db.execute(
             update(delivery)
             .where(here, delivery.c.edition_id.in_(_those(states, EditionState.CANCELLED)))
-            .values({**_back_to_queue, "state": DeliveryState.CANCELLED.value})
+            .values({**back_to_queue, "state": DeliveryState.CANCELLED.value})
         ).rowcount
         gone += self._db.execute(
             update(delivery)
             .where(
                 here,
                 delivery.c.edition_id.in_(_those(states, EditionState.SENDING)),
-                not_(_wanted),
+                not_(wanted),
             )
-            .values({**_back_to_queue, "state": DeliveryState.SUPPRESSED.value})
+            .values({**back_to_queue, "state": DeliveryState.SUPPRESSED.value})
         ).rowcount
-        self._db.execute(update(delivery).where(here).values(_back_to_queue))
+        self._db.execute(update(delivery).where(here).values(back_to_queue))
         return gone
 
     def settle(self, settlements: Sequence[Settlement]) -> None:
         """Write down what became of messages. Of a sender that lost the row meanwhile only news of
         an acceptance counts, whatever the row has become."""
-        accepted, others = [], []
-        for one in settlements:
-            if one.state is DeliveryState.SENT:
-                accepted.append({"one": one.delivery_id, "said": one.reply})
+        accepted: list[tuple[int, str]] = []
+        others: list[tuple[int, int, str, str, int, float]] = []
+        for number, sender, state, reply, delay, spend in settlements:
+            if state is DeliveryState.SENT:
+                accepted.append((number, reply))
             else:
-                others.append(
-                    {
-                        "one": one.delivery_id,
-                        "by": one.sender,
-                        "to": one.state.value,
-                        "said": one.reply,
-                        "unspent": 0 if one.spend else 1,
-                        "delay": one.retry_after,
-                    }
-                )
+                others.append((number, sender, state.value, reply, 0 if spend else 1, delay))
         if accepted:
-            _ACCEPTED.many(self._db, accepted)
+            statements.ACCEPTED.run(self._db, {"news": table(accepted)})
         if others:
-            _SETTLED.many(self._db, others)
+            statements.SETTLED.run(self._db, {"news": table(others)})
 
     # ---- back to the queue ----------------------------------------------------------------------
 
@@ -272,16 +144,15 @@ class Queue:
         """Return what a sender claimed of an edition and did not send, but for `keep`; of `unsure`
         also what has passed the gate. Nobody's attempt is spent."""
         mine = and_(delivery.c.edition_id == of, delivery.c.sender_id == by)
-        which = and_(_claimed, delivery.c.id.not_in(keep)) if keep else _claimed
+        which = and_(claimed, delivery.c.id.not_in(keep)) if keep else claimed
         if unsure:
-            which = or_(which, and_(_on_wire, delivery.c.id.in_(unsure)))
-        return self._db.execute(update(delivery).where(mine, which).values(_back_to_queue)).rowcount
+            which = or_(which, and_(on_wire, delivery.c.id.in_(unsure)))
+        return self._db.execute(update(delivery).where(mine, which).values(back_to_queue)).rowcount
 
     def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None:
         """Return claimed rows until that many seconds from now."""
         if ids:
-            rows = [{"one": number, "by": by, "delay": delay} for number, delay in ids]
-            _PUT_OFF.many(self._db, rows)
+            statements.PUT_OFF.run(self._db, {"news": table(ids), "by": by})
 
     def requeue(
         self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None
@@ -303,7 +174,7 @@ class Queue:
                 which = which.where(delivery.c.id.in_(ids))
             total += self._db.execute(
                 which.values(
-                    **_free,
+                    **free,
                     state=DeliveryState.QUEUED.value,
                     attempt=attempt,
                     next_attempt_at=database_now(),
@@ -317,7 +188,7 @@ class Queue:
             update(delivery)
             .where(
                 delivery.c.edition_id == known.id,
-                _queued,
+                queued,
                 delivery.c.next_attempt_at > database_now(),
             )
             .values(next_attempt_at=database_now())
@@ -346,7 +217,7 @@ class Queue:
         done = self._db.execute(
             update(delivery)
             .where(delivery.c.edition_id == known.id, in_state(DeliveryState.IN_DOUBT.value))
-            .values(**_free, state=DeliveryState.SENT.value, reply=reply)
+            .values(**free, state=DeliveryState.SENT.value, reply=reply)
         )
         return done.rowcount
 
@@ -360,7 +231,7 @@ class Queue:
             total += self._db.execute(
                 update(delivery)
                 .where(delivery.c.edition_id == of, in_state(*(state.value for state in states)))
-                .values(**_free, state=DeliveryState.CANCELLED.value, attempt=attempt)
+                .values(**free, state=DeliveryState.CANCELLED.value, attempt=attempt)
             ).rowcount
         return total
 
@@ -373,7 +244,7 @@ class Queue:
             .select_from(delivery)
             .where(
                 delivery.c.edition_id == known.id,
-                _queued,
+                queued,
                 delivery.c.next_attempt_at <= database_now(),
             )
         )
@@ -383,7 +254,7 @@ class Queue:
         """Whether another sender holds deliveries of these editions."""
         found = self._db.scalar(
             select(literal(1))
-            .where(delivery.c.edition_id.in_(known), _held, delivery.c.sender_id != by)
+            .where(delivery.c.edition_id.in_(known), held, delivery.c.sender_id != by)
             .limit(1)
         )
         return found is not None
@@ -391,7 +262,7 @@ class Queue:
     def undone(self, known: Edition) -> bool:
         """Whether the edition still waits for deliveries: for rows in doubt too, where the rule is
         to resend them."""
-        waited_for = [_queued, _held]
+        waited_for = [queued, held]
         if known.in_doubt is InDoubt.RESEND:
             waited_for.append(in_state(DeliveryState.IN_DOUBT.value))
         return any(self._any(known, which) for which in waited_for)

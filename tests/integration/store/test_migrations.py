@@ -1,0 +1,126 @@
+"""A database of an earlier release, with people's work in it, is brought to this one's schema."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import DateTime, MetaData, Table, insert
+
+from mailer.editions import EditionState, Priority
+from mailer.outbox import HELD, Claim, DeliveryState
+from mailer.store import Store
+from tests.conftest import KEY
+from tests.integration import office
+from tests.integration.office import NOW
+
+
+@pytest.fixture
+def old(empty_database: str) -> Iterator[Store]:
+    """A database of revision 0001."""
+    store = Store(empty_database, KEY)
+    with store.begin() as tx:
+        config = Config()
+        config.set_main_option("script_location", "mailer.store:migrations")
+        config.attributes["connection"] = tx.connection
+        command.upgrade(config, "0001")
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+class Rows:
+    """Writes rows into a database of any revision, as its tables are there."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.tables = MetaData()
+        with store.read() as tx:
+            self.tables.reflect(tx.connection)
+
+    def add(self, into: str, /, **values: Any) -> int:
+        """A row; what isn't given and must be is empty."""
+        table = self.tables.tables[into]
+        plain = {
+            column.name: self._nothing(column.type.python_type)
+            for column in table.columns
+            if not (column.nullable or column.server_default is not None or column.primary_key)
+        }
+        given = plain | {key: self._fit(table, key, one) for key, one in values.items()}
+        with self.store.begin() as tx:
+            made = tx.connection.execute(insert(table).values(**given))
+            assert made.inserted_primary_key is not None
+            return int(made.inserted_primary_key[0])
+
+    def _nothing(self, kind: type) -> Any:
+        nothing = {str: "", int: 0, datetime: self._moment(NOW), object: {}}  # JSON is any object
+        return nothing[kind]
+
+    def _fit(self, table: Table, key: str, value: Any) -> Any:
+        return self._moment(value) if isinstance(table.c[key].type, DateTime) else value
+
+    def _moment(self, value: datetime) -> datetime:
+        """As the schema's own type writes it."""
+        return value.replace(tzinfo=None) if self.store.engine.name == "sqlite" else value
+
+
+def test_what_was_being_sent_when_0001_ended_is_as_after_a_crash(old: Store) -> None:
+    rows = Rows(old)
+    list_ = rows.add("mailing_list", slug="news", name="News", language="en", visibility="public")
+    edition = rows.add(
+        "edition", uid="5f1d2c", name="The week", list_id=list_, template="digest",
+        language="en", state="sending", in_doubt="resend", planned_at=NOW,
+    )  # fmt: skip
+    before = {
+        "queued": 0, "later": 2, "claimed": 1, "again": 3, "on_wire": 1, "sent": 1, "failed": 2,
+        "in_doubt": 1,
+    }  # fmt: skip
+    states = {"later": "queued", "again": "claimed"}
+    for number, (name, attempt) in enumerate(before.items()):
+        state = states.get(name, name)
+        held = {"owner": "somebody", "lease_until": NOW} if state in HELD else {}
+        rows.add(
+            "delivery", edition_id=edition, address=f"{name}@example.org", address_key=name,
+            subscriber_id=number, language="en", stories=1, state=state, attempt=attempt,
+            reply="250 ok" if name == "sent" else "", **held,
+        )  # fmt: skip
+    assert old.upgrade() == ("0001", "0002")
+    old.check_schema()
+    with old.begin() as tx:
+        (known,) = tx.editions.recent([EditionState.SENDING], 9)
+        found = {
+            one.address.partition("@")[0]: (one.state.value, one.attempt, one.reply)
+            for one in tx.outbox.deliveries(known)
+        }
+        assert found == {
+            "queued": ("queued", 0, ""),
+            "later": ("queued", 2, ""),
+            "claimed": ("queued", 0, ""),
+            "again": ("queued", 2, ""),
+            "on_wire": ("in_doubt", 1, "the sender died after the message was let out"),
+            "sent": ("sent", 1, "250 ok"),
+            "failed": ("failed", 2, ""),
+            "in_doubt": ("in_doubt", 1, ""),
+        }
+        # It goes on from there.
+        taken = tx.queue.claim(known.id, office.sender(tx), 9)
+        assert {claim.attempt for claim in taken} == {1, 3}
+        assert all(isinstance(claim, Claim) for claim in taken)
+        assert tx.queue.requeue(known.id, [DeliveryState.IN_DOUBT]) == 2
+
+
+def test_press_releases_of_0001_go_first(old: Store) -> None:
+    rows = Rows(old)
+    list_ = rows.add("mailing_list", slug="press", name="Press", language="en", visibility="public")
+    for number, template in enumerate(("digest", "press-release")):
+        rows.add(
+            "edition", uid=str(number), name=template, list_id=list_, template=template,
+            language="en", state="approved", in_doubt="resend",
+        )  # fmt: skip
+    old.upgrade()
+    with old.read() as tx:
+        found = {one.name: one.priority for one in tx.editions.recent([EditionState.APPROVED], 9)}
+    assert found == {"digest": Priority.NORMAL, "press-release": Priority.URGENT}
