@@ -116,7 +116,7 @@ class _Trip:
         """Until there is no more work, the connection is of no more use, or the run stops. Each
         message that was let out to it is reported, whatever happens."""
         try:
-            while not self._halt.is_set() and self._next():
+            while not (self._halt.is_set() or self._health.standing_by) and self._next():
                 if not self._carry(self._hand.popleft()):
                     break
         finally:
@@ -189,7 +189,7 @@ class _Trip:
         return fresh or self._look_again(passed)
 
     def _after(self, reply: Reply) -> bool:
-        if reply.code and reply.verdict is not Verdict.RELAY:
+        if reply.code and reply.code != 421 and reply.verdict is not Verdict.RELAY:
             self._answered += 1
             self._health.answered(self._ticket)
         if len(self._done) >= self._batch or not self._hand:

@@ -100,8 +100,9 @@ class Courier:
         finally:
             self._drain()
             keeper.join()
+            ends = time.monotonic() + ABORT
             for carrier in self._carriers:
-                carrier.join(ABORT)
+                carrier.join(max(ends - time.monotonic(), 0))
         if self._ledger.error:
             raise self._ledger.error
         if trouble:
@@ -130,12 +131,10 @@ class Courier:
         """Why the run should end, when no relay can be used; a lasting reason pauses editions."""
         first = [one for one in self._healths if one.relay.weight != 0]
         spare = [one for one in self._healths if one.relay.weight == 0]
-        resting = all(one.resting for one in first)
+        down = all(one.down for one in first)
         for one in spare:
-            if one.standing_by is resting:
-                one.stand_by(not resting)
-        if not resting or not all(one.resting for one in self._healths):
-            return None
+            if one.standing_by is down:
+                one.stand_by(not down)
         if not all(one.hopeless(self._route.patience) for one in self._healths):
             return None
         errors = [one.error for one in self._healths if one.error]

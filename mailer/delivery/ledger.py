@@ -8,8 +8,8 @@ dies, at most connections × window are in doubt.
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from queue import Empty, SimpleQueue
 
@@ -37,6 +37,8 @@ HURRY = 5.0
 GATHER = 0.003
 """Seconds for which a turn waits for more connections to report, when half a window of each has not
 come together: connections have the other half in hand, so nobody waits for it."""
+
+HELD = "another sender holds deliveries of this edition"
 
 RECHECK = 1.0
 """Seconds after which an edition that had nothing due is asked again, and others looked at."""
@@ -177,6 +179,14 @@ class Ledger:
             with self._store.read() as tx:
                 self.roster.progress.left += tx.queue.waiting(entry.edition)
 
+    @contextmanager
+    def _if_there(self) -> Iterator[None]:
+        """What can wait until the database is back."""
+        try:
+            yield
+        except ConfigError as error:
+            self.roster.progress.waiting = f"the database can't be used ({error.what})"
+
     def _sign_on(self) -> None:
         with self._store.begin() as tx:
             self.sender = tx.senders.sign_on(self._name, self._clock())
@@ -237,8 +247,9 @@ class Ledger:
     def _play(self) -> None:
         now = time.monotonic()
         if now - self._looked >= RECHECK:
-            self._refresh(now)
-            self._watch.look(self.roster.going.values(), now)
+            with self._if_there():
+                self._refresh(now)
+                self._watch.look(self.roster.going.values(), now)
         turn = self._decide(now)
         if turn.idle and now - self._beaten < self._lease / 4:
             return
@@ -367,17 +378,17 @@ class Ledger:
             return False
         if not self.roster.going:
             return True
-        with self._store.read() as tx:
+        held = True
+        with self._if_there(), self._store.read() as tx:
             held = tx.queue.held_by_others(idle, self.sender)
-        said = "another sender holds deliveries of this edition"
-        self.roster.progress.waiting = said if held else ""
+            self.roster.progress.waiting = HELD if held else ""
         return not held
 
     def _mark_if_sent(self, entry: Consignment) -> None:
         """Mark an edition that is done while others go on."""
         if not entry.asked:
-            entry.asked = True
-            with self._store.begin() as tx:
+            with self._if_there(), self._store.begin() as tx:
+                entry.asked = True
                 self._set_sent(tx, editions.get(tx.editions, entry.edition.id))
 
     def _set_sent(self, tx: Transaction, edition: Edition) -> None:
@@ -385,15 +396,22 @@ class Ledger:
             tx.editions.set_state(edition, EditionState.SENT, self._clock())
 
     def _end(self) -> None:
-        """Give back what is left, and mark as sent what nothing is left of."""
-        try:
-            with self._store.begin() as tx:
-                tx.senders.sign_off(self.sender)
-                for number in [*self.roster.going, *self.roster.stopped]:
-                    edition = editions.get(tx.editions, number)
-                    if edition.state is EditionState.CANCELLED:
-                        tx.queue.cancel_waiting(number)
-                    else:
-                        self._set_sent(tx, edition)
-        except Exception as error:
-            self.error = self.error or error
+        """Give back what is left, and mark as sent what nothing is left of. When the database stays
+        away, whoever runs next takes over what was ours."""
+        ends = time.monotonic() + HURRY
+        while True:
+            try:
+                with self._store.begin() as tx:
+                    tx.senders.sign_off(self.sender)
+                    for number in [*self.roster.going, *self.roster.stopped]:
+                        edition = editions.get(tx.editions, number)
+                        if edition.state is EditionState.CANCELLED:
+                            tx.queue.cancel_waiting(number)
+                        else:
+                            self._set_sent(tx, edition)
+                return
+            except Exception as error:
+                if not isinstance(error, ConfigError) or time.monotonic() > ends:
+                    self.error = self.error or error
+                    return
+                time.sleep(0.2)

@@ -57,6 +57,12 @@ class Health:
         """It has failed, and nothing has worked since."""
         return self._failures > 0
 
+    @property
+    def down(self) -> bool:
+        """It has failed again after its first failure: a lost link alone is no reason to call for
+        one that stands by."""
+        return self._failures > 1
+
     def ticket(self, over: threading.Event) -> Ticket | None:
         """Wait until a connection may be opened. None: the run is over."""
         with self._changed:
