@@ -217,8 +217,9 @@ class _Trip:
         recipient = Recipient(
             claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories
         )
-        data = entry.stencils[claim.language].message(recipient, self._clock())
-        return Mail(self._sender, claim.address, data)
+        pieces = entry.stencils[claim.language].pieces(recipient, self._clock())
+        address = claim.address
+        return Mail(self._sender, address, pieces, sum(map(len, pieces)), address.isascii())
 
     def _following(self) -> Mail | None:
         """The message whose envelope may go behind the one that goes now."""

@@ -69,6 +69,10 @@ class _Share:
     passed: float = 0.0
     progress: float = float("-inf")
 
+    @property
+    def limited(self) -> bool:
+        return self.weight is not None or self.rate.limited
+
 
 class Dispatch:
     """The claimed messages of all editions, and whose turn it is."""
@@ -128,6 +132,9 @@ class Dispatch:
     def pick(self, seat: Seat, room: int, now: float) -> list[Pick]:
         """Up to `room` messages for a connection."""
         share = self._shares[seat.relay]
+        if not (self._throttles.any or share.limited) and len(self._pools) == 1:
+            (pool,) = self._pools.values()
+            return [Pick(pool.ready.popleft(), now) for _ in range(min(room, len(pool.ready)))]
         picks: list[Pick] = []
         while len(picks) < room:
             when = share.rate.slot(now)

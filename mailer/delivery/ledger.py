@@ -35,8 +35,8 @@ HURRY = 5.0
 """The same, for whoever was told to stop at once."""
 
 GATHER = 0.003
-"""Seconds for which a turn waits for more connections to report, when half a window of each has not
-come together: connections have the other half in hand, so nobody waits for it."""
+"""Seconds for which a turn waits for more connections to report: they have half a window in hand
+meanwhile."""
 
 HELD = "another sender holds deliveries of this edition"
 
@@ -204,8 +204,9 @@ class Ledger:
         item = None
         with suppress(Empty):
             item = self._inbox.get(timeout=self._patience())
-        gather_until = time.monotonic() + GATHER
-        enough = sum(place.window for place in self._places) // 2
+        if item is not None and not self._draining.is_set():
+            # Asleep, not waiting for the inbox: each report would wake this thread.
+            time.sleep(GATHER)
         while True:
             match item:
                 case Report(place, outcomes):
@@ -219,10 +220,7 @@ class Ledger:
                     self._left.add(place)
                     place.inbox.put(None)
             try:
-                if len(self._unsettled) >= enough or self._draining.is_set():
-                    item = self._inbox.get_nowait()
-                else:
-                    item = self._inbox.get(timeout=max(gather_until - time.monotonic(), 0))
+                item = self._inbox.get_nowait()
             except Empty:
                 break
         self._left = {place for place in self._left if place.out}
@@ -263,8 +261,7 @@ class Ledger:
     def _decide(self, now: float) -> Turn:
         unsettled, self._unsettled = self._unsettled, []
         again, self._again = self._again, []
-        settlements = [self.roster.settle(place, outcome, now) for place, outcome in unsettled]
-        loose = {one.passed.claim.edition_id for _, one in unsettled} & self.roster.stopped.keys()
+        settlements, loose = self.roster.settle(unsettled, now)
         turn = Turn(settlements, [], again, [], [], loose)
         if self._draining.is_set():
             return turn

@@ -1,6 +1,6 @@
 """The editions that are being delivered, and the accounts of what became of their messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mailer.delivery.dispatch import Dispatch
@@ -42,19 +42,40 @@ class Roster:
         if entry.alike.too_many:
             self.progress.failed -= len(entry.alike.ids)
 
-    def settle(self, place: Place, outcome: Outcome, now: float) -> Settlement:
+    def settle(
+        self, unsettled: Sequence[tuple[Place, Outcome]], now: float
+    ) -> tuple[list[Settlement], set[int]]:
+        """Settlements, and the stopped editions that some of them are of."""
+        moment = self._clock()
+        settlements: list[Settlement] = []
+        loose: set[int] = set()
+        accepted = 0
+        for place, outcome in unsettled:
+            claim, reply = outcome.passed.claim, outcome.reply
+            self.is_back(place, claim)
+            if reply.code:
+                self._answered += 1
+                self._dispatch.progressed(place.relay, now)
+            entry = self.going.get(claim.edition_id)
+            if entry is None:
+                loose.add(claim.edition_id)
+            if reply.verdict is Verdict.ACCEPTED and (entry is None or not entry.alike.ids):
+                accepted += 1  # as nearly always: the short way
+                sender = outcome.passed.sender
+                settlements.append(Settlement(claim.id, sender, DeliveryState.SENT, str(reply)))
+            else:
+                settlements.append(self._settle(outcome, moment))
+        self.progress.sent += accepted
+        self.progress.left = max(self.progress.left - accepted, 0)
+        return settlements, loose & self.stopped.keys()
+
+    def _settle(self, outcome: Outcome, moment: datetime) -> Settlement:
         """A settlement, and what follows from it for the run."""
         claim, reply = outcome.passed.claim, outcome.reply
-        self.is_back(place, claim)
         entry = self.entry(claim)
-        poison = False
-        if reply.code:
-            self._answered += 1
-            self._dispatch.progressed(place.relay, now)
-        elif reply.verdict is Verdict.LOST:
-            poison = self._losses.is_poison(claim, self._answered)
+        poison = reply.verdict is Verdict.LOST and self._losses.is_poison(claim, self._answered)
         planned_at = entry.edition.planned_at if entry else None
-        done = settlement(outcome, self._clock(), planned_at, poison=poison)
+        done = settlement(outcome, moment, planned_at, poison=poison)
         self._count(done)
         if entry:
             entry.alike.note(claim, reply)

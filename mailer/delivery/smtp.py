@@ -12,7 +12,7 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -33,13 +33,25 @@ class Credentials(NamedTuple):
 
 
 class Mail(NamedTuple):
-    """A message and its envelope. `data` has CRLF line ends, the last line's too, and no lines over
-    998 bytes. Not `dots`: none of them begins with a dot."""
+    """A message, in pieces, and its envelope. Its lines end in CRLF, the last one's too, have at
+    most 998 bytes, and none begins with a dot. `ascii`: it needs no 8BITMIME."""
 
     sender: str
     recipient: str
-    data: bytes
-    dots: bool = False
+    pieces: Sequence[bytes]
+    size: int
+    ascii: bool
+
+
+def mail(sender: str, recipient: str, message: bytes) -> Mail:
+    """A message as it is, made ready for the wire: dots stuffed (RFC 5321 §4.5.2), the last line
+    ended."""
+    if not message.endswith(b"\r\n"):
+        message += b"\r\n"
+    stuffed = message.replace(b"\r\n.", b"\r\n..")
+    if stuffed.startswith(b"."):
+        stuffed = b"." + stuffed
+    return Mail(sender, recipient, [stuffed], len(message), message.isascii())
 
 
 class Connection:
@@ -103,9 +115,7 @@ class Connection:
 
     def send(self, sender: str, recipient: str, message: bytes) -> Reply:
         """:meth:`deliver` one message by itself, whatever its lines begin and end with."""
-        if not message.endswith(b"\r\n"):
-            message += b"\r\n"
-        return self.deliver(Mail(sender, recipient, message, dots=True))
+        return self.deliver(mail(sender, recipient, message))
 
     def deliver(
         self,
@@ -136,18 +146,18 @@ class Connection:
         if _international(mail.recipient) and not self._takes_utf8:
             said = "the relay takes no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, said, Verdict.REFUSED)
-        if 0 < self._largest < len(mail.data):
-            said = f"the message has {len(mail.data)} bytes, and it takes {self._largest} (SIZE)"
+        if 0 < self._largest < mail.size:
+            said = f"the message has {mail.size} bytes, and it takes {self._largest} (SIZE)"
             return Reply(Phase.MAIL, 552, said, Verdict.RELAY)
         return None
 
     # ---- the envelope ---------------------------------------------------------------------------
 
     def _commands(self, mail: Mail) -> list[tuple[Phase, str]]:
-        options = f" SIZE={len(mail.data)}" if self._asks_size else ""
+        options = f" SIZE={mail.size}" if self._asks_size else ""
         if _international(mail.recipient):
             options += " SMTPUTF8"
-        if self._takes_8bit and not mail.data.isascii():
+        if self._takes_8bit and not mail.ascii:
             options += " BODY=8BITMIME"  # RFC 6152
         sender, recipient = addresses.wire(mail.sender), addresses.wire(mail.recipient)
         commands = [
@@ -212,27 +222,24 @@ class Connection:
     # ---- the message ----------------------------------------------------------------------------
 
     def _message(self, mail: Mail, following: Mail | None) -> Reply:
-        data = mail.data
-        if mail.dots:
-            data = data.replace(b"\r\n.", b"\r\n..")
-            data = b"." + data if data.startswith(b".") else data
         phase = Phase.MESSAGE
         try:
             behind = b""
             if following is not None and self._cannot_take(following) is None:
                 behind = _joined(self._commands(following))
+            last = b".\r\n" + behind
             sock = self._socket()
             if isinstance(sock, ssl.SSLSocket):
                 phase = Phase.DOT  # how much of a record has gone can't be told
-                sock.sendall(data + b".\r\n" + behind)
+                sock.sendall(b"".join([*mail.pieces, last]))
             else:
-                dot = len(data) + 3
-                gone = sock.sendmsg([data, b".\r\n" + behind])
-                if gone < dot + len(behind):
-                    rest = memoryview(data + b".\r\n" + behind)
-                    while gone < len(rest):
-                        phase = Phase.DOT if gone >= dot else phase
-                        gone += sock.send(rest[gone:])
+                gone = sock.sendmsg([*mail.pieces, last])
+                rest = memoryview(b"")
+                if gone < sum(map(len, mail.pieces)) + len(last):
+                    rest = memoryview(b"".join([*mail.pieces, last]))[gone:]
+                while rest:
+                    phase = Phase.DOT if len(rest) <= len(behind) else phase
+                    rest = rest[sock.send(rest) :]
                 phase = Phase.DOT
             if behind:
                 self._announced = following

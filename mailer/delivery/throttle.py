@@ -20,6 +20,10 @@ class Rate:
         self._gap = 1 / rate if rate else 0.0
         self._next = float("-inf")
 
+    @property
+    def limited(self) -> bool:
+        return self._gap > 0
+
     def slot(self, now: float) -> float:
         """When the next one may go: `now`, or later."""
         return max(self._next, now) if self._gap else now

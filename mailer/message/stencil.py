@@ -208,6 +208,11 @@ class Stencil:
     def message(self, recipient: Recipient, now: datetime) -> bytes:
         """The whole message: CRLF line ends, no line over 998 bytes and none that begins with a
         dot, ASCII but for an internationalised local part."""
+        return b"".join(self.pieces(recipient, now))
+
+    def pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
+        """The message in pieces, most of which it shares with others: not joined, it needs no room
+        of its own on its way."""
         subject, pieces, holes = self.form(recipient.stories)
         fields = f"{recipient.subscriber_id}{self._fields}"
         site, sign = self._unsubscribe
@@ -239,7 +244,7 @@ class Stencil:
                 out[0],
             )
         )
-        return b"".join(out)
+        return out
 
 
 _LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES})

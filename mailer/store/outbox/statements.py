@@ -76,7 +76,9 @@ claimed = in_state(DeliveryState.CLAIMED.value)
 on_wire = in_state(DeliveryState.ON_WIRE.value)
 held = in_state(*(state.value for state in HELD))
 
-free: dict[str, Any] = {"sender_id": None, "updated_at": database_now()}
+# A subquery, so that SQLite works it out once a statement and not once a row.
+_now = select(database_now()).scalar_subquery()
+free: dict[str, Any] = {"sender_id": None, "updated_at": _now}
 back_to_queue: dict[str, Any] = {
     **free,
     "state": DeliveryState.QUEUED.value,
@@ -97,7 +99,6 @@ _take = update(delivery).values(
     state=DeliveryState.CLAIMED.value,
     attempt=delivery.c.attempt + 1,
     sender_id=_by,
-    updated_at=database_now(),
 )
 _what = [delivery.c[name] for name in Claim._fields]
 
@@ -123,7 +124,7 @@ _let_out = (
         _state == EditionState.SENDING.value,
         wanted,
     )
-    .values(state=DeliveryState.ON_WIRE.value, updated_at=database_now())
+    .values(state=DeliveryState.ON_WIRE.value)
 )
 GATE = Prepared(_let_out.where(held).returning(delivery.c.id))
 
