@@ -76,13 +76,15 @@ class Envelope:
 @dataclass(frozen=True)
 class Received:
     """A message whose final dot came. `wire` is as sent, dots stuffed, without the final dot;
-    `data` is what a reader gets; `mail` is the whole MAIL command."""
+    `data` is what a reader gets; `mail` is the whole MAIL command. `connection` is the number of
+    the one that carried it."""
 
     sender: str
     recipient: str
     mail: str
     wire: bytes
     accepted: bool
+    connection: int
 
     @property
     def data(self) -> bytes:
@@ -208,13 +210,14 @@ class Relay:
                 connection.close()
                 return
             self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            about = (connection, self.connections)
+            thread = threading.Thread(target=self._serve, args=about, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket) -> None:
+    def _serve(self, connection: socket.socket, number: int) -> None:
         try:
-            _Conversation(self, connection).run()
+            _Conversation(self, connection, number).run()
         except (OSError, _HangUp):
             pass
         except BaseException as error:
@@ -245,9 +248,10 @@ class Relay:
 
 
 class _Conversation:
-    def __init__(self, relay: Relay, connection: socket.socket) -> None:
+    def __init__(self, relay: Relay, connection: socket.socket, number: int) -> None:
         self.relay = relay
         self.connection = connection
+        self.number = number
         self.buffer = b""
         self._begin()
 
@@ -379,7 +383,9 @@ class _Conversation:
         accepted = isinstance(reply, str) and reply.startswith("2")
         ours = self.envelope
         self.relay.received.append(
-            Received(ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted)
+            Received(
+                ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted, self.number
+            )
         )
         self._begin()
         self.do(said)

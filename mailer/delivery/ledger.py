@@ -177,7 +177,7 @@ class Ledger:
         self._watch.look(self.roster.going.values(), time.monotonic(), at_start=True)
         for entry in self.roster.going.values():
             with self._store.read() as tx:
-                self.roster.progress.left += tx.queue.waiting(entry.edition)
+                self.roster.progress.left += tx.queue.waiting(entry.edition.id)
 
     @contextmanager
     def _if_there(self) -> Iterator[None]:
@@ -247,7 +247,9 @@ class Ledger:
         if now - self._looked >= RECHECK:
             with self._if_there():
                 self._refresh(now)
-                self._watch.look(self.roster.going.values(), now)
+                if any(self._watch.look(self.roster.going.values(), now)):
+                    for entry in self.roster.going.values():
+                        entry.recheck = 0.0
         turn = self._decide(now)
         if turn.idle and now - self._beaten < self._lease / 4:
             return
@@ -378,6 +380,9 @@ class Ledger:
         held = True
         with self._if_there(), self._store.read() as tx:
             held = tx.queue.held_by_others(idle, self.sender)
+            for number in idle:  # another sender may have given some back meanwhile
+                if tx.queue.waiting(number):
+                    held, self.roster.going[number].recheck = True, 0.0
             self.roster.progress.waiting = HELD if held else ""
         return not held
 

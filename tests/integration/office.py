@@ -129,14 +129,14 @@ def begun(
         if template:
             made = mailer.approve(tx, edition(tx, *stories, template=template), "Amina")
         else:
-            made = _approved_by_hand(mailer, tx, edition(tx, *stories))
+            made = approved_by_hand(mailer, tx, edition(tx, *stories))
         started, plan = mailer.start(tx, made)
     assert plan is not None
     assert plan.planned == len(readers)
     return started
 
 
-def _approved_by_hand(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+def approved_by_hand(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
     link = slot(MARKER, Slot.UNSUBSCRIBE)
     body = Body(
         language="en",

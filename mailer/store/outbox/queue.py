@@ -237,13 +237,13 @@ class Queue:
 
     # ---- is there more to do? -------------------------------------------------------------------
 
-    def waiting(self, known: Edition) -> int:
+    def waiting(self, of: int) -> int:
         """How many deliveries are due."""
         wanted = (
             select(func.count())
             .select_from(delivery)
             .where(
-                delivery.c.edition_id == known.id,
+                delivery.c.edition_id == of,
                 queued,
                 delivery.c.next_attempt_at <= database_now(),
             )

@@ -210,7 +210,7 @@ def test_what_arrives_is_the_message_that_was_previewed(mailer: Mailer, relay: R
     assert without_date(got) == without_date(previewed)
     parsed = message_from_bytes(got, policy=policy.default)
     assert isinstance(parsed, EmailMessage)
-    assert b"\r\n..And" in relay.message_for(ANA).wire
+    assert b"\r\n=2EAnd" in relay.message_for(ANA).wire, "no line begins with a dot"
     text = parsed.get_body(("plain",))
     assert text is not None
     lines = text.get_content().splitlines()

@@ -20,6 +20,11 @@ def gated(store: Store, by: int, some: Sequence[Claim]) -> set[int]:
         return tx.queue.gate(by, [claim.id for claim in some])
 
 
+def looked_at_again(store: Store, by: int, some: Sequence[Claim]) -> set[int]:
+    with store.begin() as tx:
+        return tx.queue.look_again(by, [claim.id for claim in some])
+
+
 def let_out(store: Store, edition: Edition, by: int, limit: int = 9) -> list[Claim]:
     """Claimed, and past the gate."""
     some = claimed(store, edition, by, limit)

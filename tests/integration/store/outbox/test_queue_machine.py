@@ -146,13 +146,28 @@ class Queue(RuleBasedStateMachine):
 
     @rule(role=roles, which=some)
     def gate(self, role: str, which: set[int]) -> None:
-        """The first time, or for a second look."""
+        """The first time: whoever claimed it knows whether it has passed already."""
+        number, before = self.number[role], self.rows()
+        fresh = [one for one in self.chosen(which) if before[one].state != DeliveryState.ON_WIRE]
+        with self.store.begin() as tx:
+            passed = tx.queue.gate(number, fresh)
+        self.may_go(number, passed, before)
+        assert all(before[one].state == DeliveryState.CLAIMED for one in passed)
+
+    @rule(role=roles, which=some)
+    def look_again(self, role: str, which: set[int]) -> None:
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
-            passed = tx.queue.gate(number, self.chosen(which))
+            passed = tx.queue.look_again(number, self.chosen(which))
+        self.may_go(number, passed, before)
+
+    def may_go(self, number: int, passed: set[int], before: dict[int, Any]) -> None:
+        """What passed was theirs, and to nobody who left, of an edition that is being sent."""
+        after = self.rows()
         for one in passed:
             assert before[one].state in HELD
-            assert before[one].sender_id == number
+            assert before[one].sender_id == after[one].sender_id == number
+            assert after[one].state == DeliveryState.ON_WIRE
             assert self.address[one] not in self.gone
             self.out.add((number, one))
         assert not passed or self.edition.state is EditionState.SENDING
@@ -163,10 +178,10 @@ class Queue(RuleBasedStateMachine):
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
             states = tx.queue.states([self.edition.id])
-            passed = tx.queue.gate(number, self.chosen(which))
+            passed = tx.queue.look_again(number, self.chosen(which))
             refused = [one for one in self.chosen(which) if one not in passed]
             gone = tx.queue.turn_away(number, refused, states)
-        self.out |= {(number, one) for one in passed}
+        self.may_go(number, passed, before)
         self.out -= {(number, one) for one in refused if before[one].sender_id == number}
         after = self.rows()
         changed = [one for one in refused if after[one].state != before[one].state]

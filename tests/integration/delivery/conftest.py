@@ -1,0 +1,15 @@
+"""A relay that offers PIPELINING, and one that does not: only its speed may tell."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.smtpd import Relay
+
+
+@pytest.fixture(params=["pipelining", "step by step"])
+def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
+    with Relay() as running:
+        if request.param != "pipelining":
+            running.leave_out("PIPELINING")
+        yield running
