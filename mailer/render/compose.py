@@ -84,7 +84,9 @@ def compose(
     return Composition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
-        content_hash=content_hash(manuscript, settings.letterhead, bodies),
+        content_hash=content_hash(
+            edition, manuscript.list, manuscript.filter, settings.letterhead, bodies
+        ),
         warnings=tuple(warnings),
     )
 

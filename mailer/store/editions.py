@@ -219,7 +219,8 @@ class Editions:
         )
 
     def list_of(self, known: Edition) -> MailingList:
-        return next(list_ for list_ in Lists(self._db).lists() if list_.slug == known.list)
+        """Its list, whose members are not counted."""
+        return Lists(self._db).uncounted(known.list)
 
     def filter_of(self, known: Edition) -> Filter:
         """The edition's segment as a tree; everyone, when it has none."""

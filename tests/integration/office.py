@@ -146,8 +146,13 @@ def approved_by_hand(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
         marker=MARKER,
         stories=(1 << len(made.stories)) - 1,
     )
-    letterhead = mailer.settings.letterhead
-    seen = editions.content_hash(tx.editions.manuscript(made), letterhead, [body])
+    seen = editions.content_hash(
+        made,
+        tx.editions.list_of(made),
+        tx.editions.filter_of(made),
+        mailer.settings.letterhead,
+        [body],
+    )
     made = tx.editions.freeze(made, [body], made.stories, seen)
     return editions.approve(tx.editions, made, "Amina", NOW)
 

@@ -7,27 +7,28 @@ them, so that a million people cost one integer each.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
-    ColumnElement,
     Connection,
+    Integer,
     MetaData,
     String,
     Table,
     case,
-    exists,
     func,
     insert,
     literal,
     not_,
+    or_,
     select,
+    union_all,
     update,
 )
 
 from mailer import languages
+from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition
 from mailer.outbox import DeliveryState, Exclusion, Plan
@@ -45,14 +46,17 @@ from mailer.store.schema import (
     subscriber,
     suppression,
     topic,
+    topic_set,
     topic_set_topic,
 )
 
 _temporary = MetaData()
+# Integer on SQLite makes the key the row's own number: no second search, in an index.
+_Number = BigInteger().with_variant(Integer, "sqlite")
 _set_mask = Table(
     "plan_set",
     _temporary,
-    Column("topic_set_id", BigInteger, primary_key=True),
+    Column("topic_set_id", _Number, primary_key=True, autoincrement=False),
     Column("stories", BigInteger, nullable=False),
     prefixes=["TEMPORARY"],
 )
@@ -63,7 +67,29 @@ _language_mask = Table(
     Column("body", String(35), nullable=False),
     Column("stories", BigInteger, nullable=False),
     prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
 )
+_stopped = Table(
+    "plan_stopped",
+    _temporary,
+    Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
+    prefixes=["TEMPORARY"],
+)
+
+ALL_TOPICS = 0
+"""Stands for the combination of somebody who chose no topics: ids of combinations start at 1."""
+
+_topics = func.coalesce(membership.c.topic_set_id, ALL_TOPICS)
+
+
+_audience = (
+    members.join(_language_mask, _language_mask.c.language == mailed_language)
+    .join(_set_mask, _set_mask.c.topic_set_id == _topics)
+    .outerjoin(_stopped, _stopped.c.subscriber_id == membership.c.subscriber_id)
+)
+_stories = _set_mask.c.stories.bitwise_and(_language_mask.c.stories)
+_may_be_mailed = _stopped.c.subscriber_id.is_(None)
+_with_nothing = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
 
 
 class Plans:
@@ -75,45 +101,13 @@ class Plans:
     def plan(self, known: Edition, now: datetime) -> Plan:
         """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
         count of those left out, by reason. The edition must be composed."""
-        stories, everyone = story_masks(self._db, known)
+        by_topic, everyone = story_masks(self._db, known)
+        tree = Editions(self._db).filter_of(known)
         with _Temporary(self._db):
-            self._fill_masks(known, stories, everyone)
-            source, mask = self._audience(known)
-            excluded = self._excluded(known, source, mask)
-            eligible = self._eligible(known, mask)
-            chosen = (
-                select(
-                    literal(known.id),
-                    subscriber.c.address,
-                    subscriber.c.address_key,
-                    subscriber.c.id,
-                    subscriber.c.name,
-                    _language_mask.c.body,
-                    mask,
-                    literal(DeliveryState.QUEUED.value),
-                    database_now(),
-                    database_now(),
-                )
-                .select_from(source)
-                .where(*eligible)
-            )
-            columns = (
-                "edition_id",
-                "address",
-                "address_key",
-                "subscriber_id",
-                "name",
-                "language",
-                "stories",
-                "state",
-                "next_attempt_at",
-                "updated_at",
-            )
-            made = self._db.execute(
-                insert(delivery).from_select(columns, chosen),
-                # Without it SQLAlchemy 2.1 gives -1 for an INSERT on PostgreSQL.
-                execution_options={"preserve_rowcount": True},
-            )
+            unserved = self._fill_masks(known, by_topic, everyone)
+            self._fill_stopped()
+            excluded = self._excluded(known, tree, unserved)
+            planned = self._freeze(known, tree)
         if excluded:
             self._db.execute(
                 insert(exclusion),
@@ -123,21 +117,23 @@ class Plans:
                 ],
             )
         self._db.execute(update(edition).where(edition.c.id == known.id).values(planned_at=now))
-        return Plan(made.rowcount, excluded)
+        return Plan(planned, excluded)
 
-    def _fill_masks(self, known: Edition, by_topic: Mapping[str, int], everyone: int) -> None:
-        sets: dict[int, int] = {}
+    def _fill_masks(self, known: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
+        """What each combination of topics lets through, and each language's body. Returns the
+        combinations that leave nothing of some body."""
+        sets = dict.fromkeys(self._db.scalars(select(topic_set.c.id)), 0)
         for set_id, slug in self._db.execute(
             select(topic_set_topic.c.topic_set_id, topic.c.slug).join(
                 topic, topic.c.id == topic_set_topic.c.topic_id
             )
         ):
-            sets[set_id] = sets.get(set_id, everyone) | by_topic.get(slug, 0)
-        if sets:
-            self._db.execute(
-                insert(_set_mask),
-                [{"topic_set_id": one, "stories": mask} for one, mask in sets.items()],
-            )
+            sets[set_id] |= everyone | by_topic.get(slug, 0)
+        sets[ALL_TOPICS] = -1
+        self._db.execute(
+            insert(_set_mask),
+            [{"topic_set_id": one, "stories": mask} for one, mask in sets.items()],
+        )
         bodies = dict(
             self._db.execute(
                 select(edition_body.c.language, edition_body.c.stories).where(
@@ -157,51 +153,107 @@ class Plans:
             rows.append({"language": tag, "body": body, "stories": bodies[body]})
         if rows:
             self._db.execute(insert(_language_mask), rows)
+        served = {row["stories"] for row in rows}
+        return {one for one, mask in sets.items() if not all(mask & body for body in served)}
 
-    def _audience(self, known: Edition) -> tuple[Any, ColumnElement[int]]:
-        source = members.join(
-            _language_mask, _language_mask.c.language == mailed_language
-        ).outerjoin(_set_mask, _set_mask.c.topic_set_id == membership.c.topic_set_id)
-        chosen = case(
-            (membership.c.topic_set_id.is_(None), literal(-1, BigInteger)),
-            else_=func.coalesce(_set_mask.c.stories, 0),
-        )
-        return source, chosen.bitwise_and(_language_mask.c.stories)
-
-    def _is_suppressed(self) -> ColumnElement[bool]:
-        return exists(
-            select(literal(1)).where(suppression.c.address_key == subscriber.c.address_key)
+    def _fill_stopped(self) -> None:
+        keys = select(suppression.c.address_key)
+        self._db.execute(
+            insert(_stopped).from_select(
+                ["subscriber_id"],
+                # IN, not a join: SQLite then looks up the few that are suppressed, where it would
+                # ask for each subscriber.
+                select(subscriber.c.id).where(subscriber.c.address_key.in_(keys)),
+            )
         )
 
-    def _eligible(self, known: Edition, mask: ColumnElement[int]) -> list[ColumnElement[bool]]:
-        return [
-            mailing_list.c.slug == known.list,
-            membership.c.state == MembershipState.ACTIVE.value,
-            condition(Editions(self._db).filter_of(known)),
-            not_(self._is_suppressed()),
-            mask != 0,
-        ]
+    def _excluded(self, known: Edition, tree: Filter, unserved: set[int]) -> dict[Exclusion, int]:
+        """How many members are left out, by the first reason that holds.
 
-    def _excluded(
-        self, known: Edition, source: Any, mask: ColumnElement[int]
-    ) -> dict[Exclusion, int]:
-        state = membership.c.state
-        reason = case(
-            (state == MembershipState.PENDING.value, Exclusion.PENDING.value),
-            (state == MembershipState.UNSUBSCRIBED.value, Exclusion.UNSUBSCRIBED.value),
-            (self._is_suppressed(), Exclusion.SUPPRESSED.value),
-            (not_(condition(Editions(self._db).filter_of(known))), Exclusion.SEGMENT.value),
-            (mask == 0, Exclusion.NO_STORY.value),
-        ).label("reason")
-        counted = (
-            select(reason, func.count())
-            .select_from(source)
-            .where(mailing_list.c.slug == known.list)
-            .group_by(reason)
+        Each reason is counted where it shows: to ask all members for all of them took as long as
+        half of the plan. Only a segment is asked of everybody."""
+        on_list = mailing_list.c.slug == known.list
+        is_active = membership.c.state == MembershipState.ACTIVE.value
+        how_many = func.count().label("members")
+        # The words of these two states are those of their reasons.
+        inactive = (
+            select(membership.c.state.label("reason"), how_many)
+            .select_from(membership.join(mailing_list))
+            .where(on_list, not_(is_active))
+            .group_by(membership.c.state)
         )
+        suppressed = (
+            select(literal(Exclusion.SUPPRESSED.value), how_many)
+            .select_from(membership.join(mailing_list))
+            .where(
+                on_list, is_active, membership.c.subscriber_id.in_(select(_stopped.c.subscriber_id))
+            )
+        )
+        counted = [inactive, suppressed]
+        if known.segment or unserved:
+            in_segment = condition(tree)
+            reason = case(
+                (not_(in_segment), Exclusion.SEGMENT.value), else_=Exclusion.NO_STORY.value
+            ).label("reason")
+            unfit = (
+                select(reason, how_many)
+                .select_from(_audience)
+                .where(on_list, is_active, _may_be_mailed, or_(not_(in_segment), _stories == 0))
+                .group_by(reason)
+            )
+            if not known.segment and ALL_TOPICS not in unserved:
+                unfit = unfit.where(membership.c.topic_set_id.in_(_with_nothing))
+            counted.append(unfit)
         return {
-            Exclusion(why): count for why, count in self._db.execute(counted) if why is not None
+            Exclusion(reason): count
+            for reason, count in self._db.execute(union_all(*counted))
+            if count
         }
+
+    def _freeze(self, known: Edition, tree: Filter) -> int:
+        # As subqueries they are worked out once, not for each row, and all rows are due at once.
+        now = select(database_now()).scalar_subquery()
+        chosen = (
+            select(
+                literal(known.id),
+                subscriber.c.address,
+                subscriber.c.address_key,
+                subscriber.c.id,
+                subscriber.c.name,
+                _language_mask.c.body,
+                _stories,
+                literal(DeliveryState.QUEUED.value),
+                now,
+                now,
+            )
+            .select_from(_audience)
+            .where(
+                mailing_list.c.slug == known.list,
+                membership.c.state == MembershipState.ACTIVE.value,
+                _may_be_mailed,
+                condition(tree),
+                _stories != 0,
+            )
+            .order_by(subscriber.c.address)
+        )
+        columns = (
+            "edition_id",
+            "address",
+            "address_key",
+            "subscriber_id",
+            "name",
+            "language",
+            "stories",
+            "state",
+            "next_attempt_at",
+            "updated_at",
+        )
+        made = self._db.execute(
+            insert(delivery).from_select(columns, chosen),
+            # Without it SQLAlchemy 2.1 gives -1 for an INSERT on PostgreSQL.
+            execution_options={"preserve_rowcount": True},
+        )
+        return made.rowcount
 
 
 class _Temporary:

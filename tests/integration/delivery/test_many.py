@@ -1,4 +1,4 @@
-"""Several editions, several relays, domains that are spared: each has its share, and all is sent."""
+"""Several editions, several relays, domains that are spared: each has its share."""
 
 import time
 from collections import Counter
