@@ -34,9 +34,9 @@ SETTLE_FOR = 600.0
 HURRY = 5.0
 """The same, for whoever was told to stop at once."""
 
-GATHER = 0.003
-"""Seconds for which a turn waits for more connections to report: they have half a window in hand
-meanwhile."""
+GATHER = 0.02
+"""Seconds for which a turn waits, at most, until half of the connections have reported: they have
+half a window in hand meanwhile."""
 
 HELD = "another sender holds deliveries of this edition"
 
@@ -204,9 +204,8 @@ class Ledger:
         item = None
         with suppress(Empty):
             item = self._inbox.get(timeout=self._patience())
-        if item is not None and not self._draining.is_set():
-            # Asleep, not waiting for the inbox: each report would wake this thread.
-            time.sleep(GATHER)
+        if item is not None:
+            self._gather()
         while True:
             match item:
                 case Report(place, outcomes):
@@ -228,6 +227,16 @@ class Ledger:
             return True
         holding = (self._places or self._left) and not self._abandoned
         return bool(holding or self._unsettled or self._again)
+
+    def _gather(self) -> None:
+        """Let more connections report, so that one turn serves them. Asleep, not waiting for the
+        inbox: each report would wake this thread."""
+        ends = time.monotonic() + GATHER
+        enough = len(self._places) // 2
+        while self._inbox.qsize() < enough and time.monotonic() < ends:
+            if self._draining.is_set():
+                return
+            time.sleep(0.002)
 
     def _patience(self) -> float:
         """Seconds until there is something to do, whatever connections say."""

@@ -7,6 +7,7 @@ read times out; this one keeps it, knows how long a reply may be, and can wait l
 import smtplib
 import socket
 import ssl
+import struct
 import time
 
 LONGEST_REPLY = 64 * 1024
@@ -34,6 +35,17 @@ class Link(smtplib.SMTP):
         except BaseException:
             plain.close()
             raise
+
+    def settle_down(self) -> None:
+        """From now on the system keeps the timeout, where it can: Python's own costs a second
+        system call each time, and lets go of the interpreter for it."""
+        if self.sock is None or isinstance(self.sock, ssl.SSLSocket):
+            return
+        seconds, rest = divmod(self.timeout, 1)
+        value = struct.pack("@ll", int(seconds), int(rest * 1e6))
+        self.sock.settimeout(None)
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            self.sock.setsockopt(socket.SOL_SOCKET, option, value)
 
     def getreply(self, patience: float = 0.0) -> tuple[int, bytes]:
         """A reply (RFC 5321 §4.2), its lines joined; it may take the link's timeout, or `patience`
@@ -71,11 +83,11 @@ class Link(smtplib.SMTP):
             try:
                 got = self.sock.recv(4096)
                 break
-            except TimeoutError:
+            except (TimeoutError, BlockingIOError) as error:
                 now = time.monotonic()
                 deadline = deadline or now + patience - self.timeout
                 if now >= deadline:
-                    raise
+                    raise TimeoutError("timed out") from error
         if not got or len(self.ahead) > LONGEST_REPLY:
             self.close()
             raise smtplib.SMTPServerDisconnected(LOST)

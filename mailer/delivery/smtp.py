@@ -111,6 +111,7 @@ class Connection:
             why = lost(phase, _why(error))
             lasting = isinstance(error, ssl.SSLCertVerificationError)
             raise _trouble(phase, str(why), where, lasting) from error
+        smtp.settle_down()
         return cls(smtp, relay)
 
     def send(self, sender: str, recipient: str, message: bytes) -> Reply:
@@ -347,7 +348,7 @@ def _said(text: bytes | str) -> str:
 
 
 def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | BlockingIOError):
         return "the relay did not answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the relay's certificate is not valid: {error.verify_message}"

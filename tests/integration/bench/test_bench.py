@@ -1,0 +1,31 @@
+"""``make bench`` runs, in small: what it prints can't be held against anything here, that it counts
+can."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.delivery.sink import found
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not found(), reason="needs Postfix's smtp-sink and smtp-source")
+def test_the_parts_run_and_every_message_is_counted() -> None:
+    small = {"N": "200", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bench_delivery", "throughput", "plain", "latency"],
+        cwd=ROOT,
+        env={**os.environ, **small},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "smtp-source" in done.stdout
+    assert "goal" in done.stdout
