@@ -121,7 +121,7 @@ class Plain:
             "links": SimpleNamespace(
                 unsubscribe=unsubscribe,
                 preferences=self._sheet.preferences_url(reader),
-                view=self._sheet.view_url(reader, LANGUAGE),
+                view=self._sheet.view_url(reader.stories, LANGUAGE),
             ),
             "when": _When(reader.stories),
             "lead_title": stories[0].title,

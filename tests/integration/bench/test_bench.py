@@ -14,11 +14,14 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not found(), reason="needs Postfix's smtp-sink and smtp-source")
+@pytest.mark.skipif(
+    not (found("smtp-sink") and found("smtp-source")),
+    reason="needs Postfix's smtp-sink and smtp-source",
+)
 def test_the_parts_run_and_every_message_is_counted() -> None:
-    small = {"N": "200", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
+    small = {"N": "100", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.bench_delivery", "throughput", "plain", "latency"],
+        [sys.executable, "-m", "tests.bench.bench_delivery", "throughput", "plain"],
         cwd=ROOT,
         env={**os.environ, **small},
         capture_output=True,
