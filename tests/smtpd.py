@@ -385,9 +385,7 @@ class _Conversation:
         accepted = isinstance(reply, str) and reply.startswith("2")
         ours = self.envelope
         self.relay.received.append(
-            Received(
-                ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted, self.number
-            )
+            Received(ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted, self.number)
         )
         self._begin()
         self.do(said)

@@ -189,7 +189,7 @@ class _Trip:
         return fresh or self._look_again(passed)
 
     def _after(self, reply: Reply) -> bool:
-        if reply.code and reply.code != 421 and reply.verdict is not Verdict.RELAY:
+        if reply.answers and reply.code != 421:
             self._answered += 1
             self._health.answered(self._ticket)
         if len(self._done) >= self._batch or not self._hand:

@@ -36,6 +36,15 @@ class Link(smtplib.SMTP):
             plain.close()
             raise
 
+    def greet(self) -> None:
+        """EHLO, or HELO where that is not known (RFC 5321 §3.2). smtplib also falls back to HELO,
+        which offers no STARTTLS, when EHLO was only put off. Raises SMTPHeloError."""
+        code, said = self.ehlo()
+        if 500 <= code <= 599:
+            code, said = self.helo()
+        if not 200 <= code <= 299:
+            raise smtplib.SMTPHeloError(code, said)
+
     def settle_down(self) -> None:
         """From now on the system keeps the timeout, where it can: Python's own costs a second
         system call each time, and lets go of the interpreter for it."""

@@ -20,6 +20,9 @@ POISON = 3
 """Lost links, each while the relay went on with others, after which it is this message's turn to
 wait: else one message that breaks a relay's connections would be tried for ever."""
 
+STEP_ASIDE = 1.0
+"""Seconds for which a message lets others go first that has broken the link twice in a row."""
+
 RATE_OVER = 10.0
 """Seconds over which messages a second are counted."""
 
@@ -116,6 +119,10 @@ class Losses:
 
     def __init__(self) -> None:
         self._seen: dict[int, tuple[int, int]] = {}
+
+    def is_stuck(self, claim: Claim, answered: int) -> bool:
+        """Whether it was the last that was tried before, too: others should have a turn."""
+        return self._seen.get(claim.id, (0, -1))[1] == answered
 
     def is_poison(self, claim: Claim, answered: int) -> bool:
         """Whether it is time to put this one off. `answered`: how many messages the relays have

@@ -73,10 +73,16 @@ class Reply(NamedTuple):
         """Whether the relay will say the same again until somebody mends something."""
         return self.verdict is Verdict.RELAY and self.code // 100 == 5
 
+    @property
+    def answers(self) -> bool:
+        """Whether the relay has answered for a message: what is no SMTP is no answer."""
+        return self.verdict in _ANSWERS
+
     def __str__(self) -> str:
         return f"{self.code} {self.text} (to {self.phase})" if self.code else self.text
 
 
+_ANSWERS = frozenset({Verdict.ACCEPTED, Verdict.DEFERRED, Verdict.REFUSED})
 WITHHELD = Reply(Phase.MAIL, 0, "", Verdict.WITHHELD)
 
 _PROTOCOL = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from mailer.delivery.dispatch import Dispatch
-from mailer.delivery.outcomes import Losses, Outcome, Progress, settlement
+from mailer.delivery.outcomes import STEP_ASIDE, Losses, Outcome, Progress, settlement
 from mailer.delivery.replies import Verdict
 from mailer.delivery.turn import Consignment, Place
 from mailer.outbox import Claim, DeliveryState, Settlement
@@ -53,7 +53,7 @@ class Roster:
         for place, outcome in unsettled:
             claim, reply = outcome.passed.claim, outcome.reply
             self.is_back(place, claim)
-            if reply.code:
+            if reply.answers:
                 self._answered += 1
                 self._dispatch.progressed(place.relay, now)
             entry = self.going.get(claim.edition_id)
@@ -64,18 +64,23 @@ class Roster:
                 sender = outcome.passed.sender
                 settlements.append(Settlement(claim.id, sender, DeliveryState.SENT, str(reply)))
             else:
-                settlements.append(self._settle(outcome, moment))
+                settlements.append(self._settle(outcome, moment, now))
         self.progress.sent += accepted
         self.progress.left = max(self.progress.left - accepted, 0)
         return settlements, loose & self.stopped.keys()
 
-    def _settle(self, outcome: Outcome, moment: datetime) -> Settlement:
+    def _settle(self, outcome: Outcome, moment: datetime, now: float) -> Settlement:
         """A settlement, and what follows from it for the run."""
         claim, reply = outcome.passed.claim, outcome.reply
         entry = self.entry(claim)
+        stuck = reply.verdict is Verdict.LOST and self._losses.is_stuck(claim, self._answered)
         poison = reply.verdict is Verdict.LOST and self._losses.is_poison(claim, self._answered)
         planned_at = entry.edition.planned_at if entry else None
         done = settlement(outcome, moment, planned_at, poison=poison)
+        if stuck and not poison:
+            done = done._replace(retry_after=STEP_ASIDE)
+            if entry:
+                entry.waits_until = max(entry.waits_until, now + STEP_ASIDE)
         self._count(done)
         if entry:
             entry.alike.note(claim, reply)

@@ -84,7 +84,7 @@ class Connection:
             _require(judge(phase, code, _said(said)), where)
             smtp._host = relay.host  # type: ignore[attr-defined]  # for STARTTLS's certificate
             phase = Phase.EHLO
-            smtp.ehlo_or_helo_if_needed()
+            smtp.greet()
             if relay.tls is Tls.STARTTLS:
                 phase = Phase.STARTTLS
                 code, said = smtp.starttls(context=context)
@@ -92,7 +92,7 @@ class Connection:
                 if smtp.ahead:  # it came unencrypted, so from anybody
                     raise smtplib.SMTPException("the relay spoke before TLS began")
                 phase = Phase.EHLO
-                smtp.ehlo_or_helo_if_needed()
+                smtp.greet()
             if credentials and credentials.user:
                 phase = Phase.AUTH
                 smtp.login(credentials.user, credentials.password)

@@ -33,7 +33,12 @@ def deliver_all(
     with mailer.store.read() as tx:
         several = tuple(office.again(tx, edition) for edition in several)
     stop, stuck = stop or threading.Event(), threading.Event()
-    watchdog = threading.Timer(PATIENCE, lambda: (stuck.set(), stop.set()))
+
+    def give_up() -> None:
+        stuck.set()
+        stop.set()
+
+    watchdog = threading.Timer(PATIENCE, give_up)
     watchdog.start()
     try:
         done = mailer.deliver(several, stop, follow=follow)

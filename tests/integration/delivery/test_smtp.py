@@ -1,5 +1,6 @@
 """One conversation with a relay: what stands on the wire."""
 
+import shutil
 import ssl
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -9,14 +10,14 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
-from mailer.config import Settings, Tls
+from mailer.config import Tls
 from mailer.delivery.replies import Verdict
 from mailer.delivery.smtp import Connection, Credentials
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.store import Store
 from tests.integration import office
-from tests.integration.delivery.test_courier import deliver
+from tests.integration.delivery.runs import deliver, with_relay
 from tests.integration.office import begun
 from tests.smtpd import CLOSE, SILENCE, Relay, Said, Step, reply_then_close
 
@@ -101,7 +102,7 @@ def test_what_an_end_of_the_conversation_means(
 
 
 def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
-    relay.offers = ("SMTPUTF8", "8BITMIME", "SIZE")
+    relay.offer("SMTPUTF8")
     with Connection.open(settings_for(relay)) as connection:
         for address in ("ana@example.org", "ana@bücher.example", "añá@bücher.example", ANA):
             assert connection.send(SENDER, address, MESSAGE).verdict is Verdict.ACCEPTED
@@ -145,7 +146,7 @@ def test_a_password_is_not_sent_where_none_is_asked_for(relay: Relay) -> None:
 
 
 def test_a_password_is_accepted(relay: Relay) -> None:
-    relay.offers = ("AUTH PLAIN LOGIN",)
+    relay.offer("AUTH PLAIN LOGIN")
     with Connection.open(settings_for(relay), Credentials("office", "hush")) as connection:
         assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
@@ -188,12 +189,37 @@ def test_a_certificate_refused_pauses_the_edition(
     context.load_cert_chain(*certificate)
     relay.tls = context
     edition = begun(mailer, ANA)
-    secured = mailer.settings.relay.model_copy(update={"tls": Tls.STARTTLS})
-    settings: Settings = mailer.settings.model_copy(update={"relay": secured})
     with pytest.raises(RelayError, match="certificate"):
-        deliver(Mailer(settings, store), edition)
+        deliver(with_relay(mailer, tls=Tls.STARTTLS), edition)
     with store.read() as tx:
         assert office.again(tx, edition).state is EditionState.PAUSED
+
+
+def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(
+    certificate: tuple[Path, Path], relay: Relay, mailer: Mailer
+) -> None:
+    """Its file is named as all files are: from the folder that holds config/ on."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    relay.tls = context
+    (mailer.settings.home / "config").mkdir()
+    shutil.copy(certificate[0], mailer.settings.home / "config/relay-ca.pem")
+    edition = begun(mailer, ANA)
+    deliver(with_relay(mailer, tls=Tls.STARTTLS, ca_file=Path("config/relay-ca.pem")), edition)
+    assert relay.accepted == [ANA]
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_an_authoritys_file_that_is_of_no_use_is_named(
+    tmp_path: Path, relay: Relay, text: str | None
+) -> None:
+    file = tmp_path / "ca.pem"
+    if text:
+        file.write_text(text)
+    settings = settings_for(relay, Tls.STARTTLS).model_copy(update={"ca_file": file})
+    with pytest.raises(RelayError, match=r"ca\.pem can't be read") as caught:
+        Connection.open(settings)
+    assert caught.value.lasting
 
 
 def test_what_arrives_is_the_message_that_was_previewed(mailer: Mailer, relay: Relay) -> None:

@@ -85,9 +85,9 @@ def test_what_is_deferred_is_not_due_before_its_time(
     assert (kept.state, kept.reply, kept.attempt) == (QUEUED, "450 later", 1)
     assert abs(kept.next_attempt_at - utc_now() - DAY) < timedelta(minutes=1)
     with store.begin() as tx:
-        assert tx.queue.waiting(edition) == 0
+        assert tx.queue.waiting(edition.id) == 0
         assert tx.queue.make_due(edition) == 1
-        assert tx.queue.waiting(edition) == 1
+        assert tx.queue.waiting(edition.id) == 1
     assert [again.attempt for again in claimed(store, edition, two)] == [2]
 
 
@@ -333,7 +333,7 @@ def test_what_waits_for_its_turn_in_a_domain_is_due_then(
     with store.begin() as tx:
         tx.queue.put_off(one, [(some[0].id, 0), (some[1].id, 3600)])
         tx.queue.put_off(two, [(some[2].id, 0)])
-        assert tx.queue.waiting(edition) == 1
+        assert tx.queue.waiting(edition.id) == 1
     found = deliveries(store, edition)
     for claim in some[:2]:
         assert (found[claim.address].state, found[claim.address].attempt) == (QUEUED, 0)

@@ -1,0 +1,27 @@
+"""For whoever proves something about delivery: real processes that send, and a diary of states."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mailer.app import Mailer
+from mailer.store import Store
+from tests.integration.delivery.senders import Diary, Senders
+
+
+@pytest.fixture
+def senders(mailer: Mailer) -> Iterator[Senders]:
+    found = Senders(mailer)
+    try:
+        yield found
+    finally:
+        found.end()
+
+
+@pytest.fixture
+def diary(store: Store, database_url: str) -> Iterator[Diary]:
+    kept = Diary(store, database_url)
+    try:
+        yield kept
+    finally:
+        kept.close()

@@ -1,0 +1,64 @@
+"""A relay with every fault that a relay can have, at each phase of the conversation."""
+
+import socket
+from collections.abc import Callable
+
+from mailer.delivery.replies import Phase
+from tests import smtpd
+from tests.smtpd import CLOSE, SILENCE, Action, Relay, Step, reply_then_close
+
+FAULTS: dict[str, Action] = {
+    "4xx": "451 4.3.0 not now",
+    "5xx": "554 5.3.0 never",
+    "421": reply_then_close("421 4.3.2 going down"),
+    "silence": SILENCE,
+    "close": CLOSE,
+    "garbage": "%$ what is this?",
+}
+
+STEPS = {
+    Phase.CONNECT: Step.CONNECT,
+    Phase.EHLO: Step.EHLO,
+    Phase.STARTTLS: Step.STARTTLS,
+    Phase.AUTH: Step.AUTH,
+    Phase.MAIL: Step.MAIL,
+    Phase.RCPT: Step.RCPT,
+    Phase.DATA: Step.DATA,
+    Phase.DOT: Step.DOT,
+    Phase.QUIT: Step.QUIT,
+}
+
+SUCCESS = smtpd._SUCCESS
+"""What the relay says where no script does."""
+
+
+class _Conversation(smtpd._Conversation):
+    """To which HELO is as good as EHLO."""
+
+    relay: "Server"
+
+    def say(self, reply: str) -> None:
+        super().say(reply)
+        self.relay.has_said(reply)
+
+    def command(self, line: str) -> None:
+        if line[:4].upper() == "HELO":
+            self.relay.commands.append(line)
+            self.do(self.relay.action(Step.EHLO, self.envelope) or "250 relay.example.net")
+        else:
+            super().command(line)
+
+
+class Server(Relay):
+    """As :class:`Relay`, but that a script for EHLO is one for HELO too, and that `has_said` is
+    called with each reply once it is on its way."""
+
+    has_said: Callable[[str], object] = staticmethod(lambda _: None)
+
+    def _serve(self, connection: socket.socket, number: int) -> None:
+        try:
+            _Conversation(self, connection, number).run()
+        except (OSError, smtpd._HangUp):
+            pass
+        except BaseException as error:
+            self._errors.append(error)

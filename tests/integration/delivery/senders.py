@@ -1,0 +1,154 @@
+"""Real `mailer` processes that send, and the two witnesses of what they do: the relay, and the
+database's diary of every change of a delivery's state."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import text
+
+from mailer.app import Mailer
+from mailer.editions import Edition
+from mailer.store import Store
+from tests.postgresql import run_sql
+
+ROOT = Path(__file__).parents[3]
+
+# ---- processes --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a process ended."""
+
+    code: int
+    said: str
+
+
+class Process:
+    """A running `mailer`, with words for what can be done to it."""
+
+    def __init__(self, words: Sequence[str], env: Mapping[str, str]) -> None:
+        self._running = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "mailer", *words],
+            cwd=ROOT,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.pid = self._running.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        self._running.send_signal(number)
+
+    def freeze(self) -> None:
+        """Stop it where it stands, and wait until it does."""
+        self.signal(signal.SIGSTOP)
+        stat = Path(f"/proc/{self.pid}/stat")
+        while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":
+            time.sleep(0.001)
+
+    def thaw(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    def wait(self, seconds: float = 30) -> Done:
+        said, _ = self._running.communicate(timeout=seconds)
+        return Done(self._running.returncode, said)
+
+    @property
+    def ended(self) -> bool:
+        return self._running.poll() is not None
+
+    def end(self) -> None:
+        """Whatever it does, and however it is."""
+        if not self.ended:
+            self._running.kill()
+        with contextlib.suppress(ValueError):  # it was waited for
+            self._running.communicate(timeout=10)
+
+
+class Senders:
+    """Starts processes for one office's database and relay. `settings` are the environment's names
+    without ``MAILER_``."""
+
+    def __init__(self, mailer: Mailer) -> None:
+        relay = mailer.settings.relay
+        self._env = {
+            **{name: value for name, value in os.environ.items() if name[:7] != "MAILER_"},
+            "PYTHONPATH": str(ROOT),
+            "COLUMNS": "200",
+            "MAILER_DATABASE_URL": mailer.store.engine.url.render_as_string(hide_password=False),
+            "MAILER_SECRET_KEY": mailer.settings.secret.key.get_secret_value(),
+            "MAILER_RELAY_HOST": relay.host,
+            "MAILER_RELAY_PORT": str(relay.port),
+            "MAILER_RELAY_TLS": "none",
+        }
+        self._processes: list[Process] = []
+
+    def run(self, *words: str, **settings: object) -> Process:
+        """Start a `mailer` with these words."""
+        ours = {f"MAILER_{name}": str(value) for name, value in settings.items()}
+        process = Process(words, self._env | ours)
+        self._processes.append(process)
+        return process
+
+    def send(self, edition: Edition, **settings: object) -> Process:
+        return self.run("send", str(edition.id), "--progress", "none", **settings)
+
+    def end(self) -> None:
+        for process in self._processes:
+            process.end()
+
+
+# ---- the diary --------------------------------------------------------------------------------
+
+_KEEP = """
+CREATE TABLE diary (id {serial}, address TEXT NOT NULL, became TEXT NOT NULL)
+"""
+_SQLITE_PEN = """
+CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery WHEN OLD.state <> NEW.state
+BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); END
+"""
+_POSTGRESQL_PEN = """
+CREATE FUNCTION keep_diary() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); RETURN NULL; END $$;
+CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery
+FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION keep_diary()
+"""
+_TEAR_UP = "DROP TABLE diary; DROP FUNCTION keep_diary CASCADE"
+
+
+class Diary:
+    """Each change of a delivery's state, kept by a trigger of the database."""
+
+    def __init__(self, store: Store, url: str) -> None:
+        self._store = store
+        self._url = url
+        if url.startswith("sqlite"):
+            run_sql(url, _KEEP.format(serial="INTEGER PRIMARY KEY"), _SQLITE_PEN)
+        else:
+            run_sql(url, _KEEP.format(serial="SERIAL PRIMARY KEY"), _POSTGRESQL_PEN)
+
+    def became(self, state: str) -> set[str]:
+        """Whose deliveries were ever in this state."""
+        with self._store.read() as tx:
+            found = tx.connection.execute(
+                text("SELECT address FROM diary WHERE became = :state"), {"state": state}
+            )
+            return set(found.scalars())
+
+    @property
+    def doubted(self) -> set[str]:
+        return self.became("in_doubt")
+
+    def close(self) -> None:
+        if not self._url.startswith("sqlite"):
+            run_sql(self._url, _TEAR_UP)

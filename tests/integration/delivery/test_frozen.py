@@ -1,0 +1,186 @@
+"""A sender that stands still, at any step of its conversation, for more than twice the lease.
+
+Another one takes it for dead, takes over what it held, and ends the work. Then the first goes on
+where it was, and has to see that nothing is its own any more. Nobody is lost, whoever gets a
+message twice was in doubt, and nobody is sent one who is known to have it.
+"""
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import pytest
+from sqlalchemy import text
+
+from mailer.app import Mailer
+from mailer.editions import Edition, EditionState
+from mailer.outbox import DeliveryState
+from mailer.store import Store
+from tests.integration.delivery.faults import SUCCESS, Server
+from tests.integration.delivery.senders import Diary, Process, Senders
+from tests.integration.office import addresses, begun, states
+from tests.smtpd import Envelope, Step
+
+LEASE = 1
+"""Seconds: the shortest there can be."""
+
+WINDOW = 10
+THE_THIRD = "250 2.0.0 queued as the third"
+HUGE = 6_000_000
+"""Bytes of a message that the buffers between sender and relay don't hold."""
+
+
+class Ice:
+    """Freezes `sender` at a step of the third message."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.sender: Process | None = None
+        self.frozen = threading.Event()
+
+    def freeze(self) -> None:
+        """Not in a transaction: what holds a lock holds up everybody, dead or alive."""
+        assert self.sender is not None
+        self.sender.freeze()
+        while not self._is_free():
+            self.sender.thaw()
+            time.sleep(0.01)
+            self.sender.freeze()
+        self.frozen.set()
+
+    def _is_free(self) -> bool:
+        url = self._store.engine.url
+        if url.get_backend_name() == "sqlite":
+            link = sqlite3.connect(str(url.database), timeout=0.05, isolation_level=None)
+            try:
+                link.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                return False
+            finally:
+                link.close()
+            return True
+        with self._store.read() as tx:
+            open_ = (
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+                "AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+            )
+            return not tx.connection.scalar(text(open_))
+
+    def at(self, step: Step) -> Callable[[Envelope], str]:
+        """What the relay does at that step: its reply finds nobody who reads it."""
+
+        def act(_: Envelope) -> str:
+            self.freeze()
+            return SUCCESS[step]
+
+        return act
+
+
+class Trial:
+    """Two senders of one edition: a process that freezes on its way, and this one."""
+
+    def __init__(self, mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> None:
+        lease = mailer.settings.delivery.model_copy(update={"lease": float(LEASE)})
+        settings = mailer.settings.model_copy(update={"delivery": lease})
+        self.mailer = Mailer(settings, mailer.store)
+        self.relay, self.senders, self.diary = relay, senders, diary
+        self.ice = Ice(mailer.store)
+        self.known_and_sent: list[str] = []
+        relay.always(Step.BODY, self.look)
+
+    def look(self, envelope: Envelope) -> str:
+        """With the first line of a message: does the database know that it isn't needed?"""
+        with self.mailer.store.read() as tx:
+            known = text("SELECT state FROM delivery WHERE address = :address")
+            state = tx.connection.execute(known, {"address": envelope.recipient}).scalar_one()
+        if state == DeliveryState.SENT:
+            self.known_and_sent.append(envelope.recipient)
+        return ""
+
+    def run(self, edition: Edition) -> None:
+        first = self.ice.sender = self.senders.send(
+            edition, DELIVERY_LEASE=LEASE, RELAY_CONNECTIONS=1, RELAY_WINDOW=WINDOW
+        )
+        assert self.ice.frozen.wait(30), "it never came to that step"
+        since = time.monotonic()
+        _, (report,) = self.mailer.deliver([edition], threading.Event())
+        assert report.edition.state is EditionState.SENT, "the second has ended the work"
+        time.sleep(max(since + 2.2 * LEASE - time.monotonic(), 0))
+        first.thaw()
+        done = first.wait()
+        assert done.code == 0, done.said
+
+    def check(self, edition: Edition) -> None:
+        accepted = Counter(self.relay.accepted)
+        found = states(self.mailer.store, edition)
+        doubted = self.diary.doubted
+        assert set(accepted) == set(found), "nobody is lost"
+        assert set(found.values()) == {DeliveryState.SENT}
+        assert {one for one in accepted if accepted[one] > 1} <= doubted
+        assert 0 < len(doubted) <= WINDOW
+        assert self.known_and_sent == []
+
+
+@pytest.fixture
+def relay() -> Iterator[Server]:
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture
+def trial(mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> Trial:
+    return Trial(mailer, relay, senders, diary)
+
+
+@pytest.mark.parametrize(
+    ("backend", "step", "pipelining"),
+    [
+        ("sqlite", Step.MAIL, True),
+        ("sqlite", Step.RCPT, True),
+        ("sqlite", Step.DATA, True),
+        ("sqlite", Step.DATA, False),
+        ("sqlite", Step.DOT, True),
+        ("postgresql", Step.DATA, True),
+        ("postgresql", Step.DOT, True),
+    ],
+)
+def test_before_a_reply(trial: Trial, step: Step, pipelining: bool) -> None:
+    if not pipelining:
+        trial.relay.leave_out("PIPELINING")
+    edition = begun(trial.mailer, *addresses(14))
+    success = SUCCESS[step]
+    trial.relay.on(step, success, success, trial.ice.at(step))
+    trial.run(edition)
+    trial.check(edition)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_right_after_the_reply_to_a_message(trial: Trial) -> None:
+    edition = begun(trial.mailer, *addresses(14))
+    trial.relay.on(Step.DOT, SUCCESS[Step.DOT], SUCCESS[Step.DOT], THE_THIRD)
+    trial.relay.has_said = lambda reply: trial.ice.freeze() if reply == THE_THIRD else None
+    trial.run(edition)
+    trial.check(edition)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_in_the_middle_of_a_message(trial: Trial) -> None:
+    """Its end is still to be written, and will be when the sender goes on: nothing can stop it, but
+    its row was in doubt meanwhile."""
+    edition = begun(trial.mailer, *addresses(3))
+    with trial.mailer.store.begin() as tx:
+        more = {"more": "This goes on and on.\n" * (HUGE // 21)}
+        tx.connection.execute(text("UPDATE edition_body SET text = text || :more"), more)
+    cut_short: list[str] = []
+
+    def freeze(envelope: Envelope) -> str:
+        cut_short.append(envelope.recipient)
+        trial.ice.freeze()
+        return ""
+
+    trial.relay.on(Step.BODY, "", freeze)
+    trial.run(edition)
+    trial.check(edition)
+    assert Counter(trial.relay.accepted)[cut_short[0]] == 2

@@ -1,0 +1,210 @@
+"""What goes in one write, and what comes of it when the relay says no in the middle."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mailer.config import Relay as RelaySettings
+from mailer.config import Tls
+from mailer.delivery.replies import Verdict
+from mailer.delivery.smtp import Connection, Mail, mail
+from tests.smtpd import CLOSE, SILENCE, Envelope, Relay, Said, Step, reply_then_close
+
+SENDER = "news@example.org"
+ANA, BO, CY = (
+    mail(SENDER, f"{name}@example.org", f"Subject: {name}\r\n\r\nHello.\r\n".encode())
+    for name in ("ana", "bo", "cy")
+)
+
+
+@pytest.fixture
+def backend() -> str:
+    return "sqlite"
+
+
+def opened(relay: Relay, timeout: float = 5) -> Connection:
+    return Connection.open(
+        RelaySettings(host="127.0.0.1", port=relay.port, tls=Tls.NONE, timeout=timeout)
+    )
+
+
+def then(following: Mail) -> Callable[[], Mail]:
+    return lambda: following
+
+
+def verbs(relay: Relay) -> list[str]:
+    return [one.split(" ")[0].upper() for one in relay.commands]
+
+
+def test_the_next_envelope_may_go_behind_the_final_dot(relay: Relay) -> None:
+    with opened(relay) as connection:
+        for one, next_ in ((ANA, BO), (BO, CY)):
+            assert connection.deliver(one, following=then(next_)).verdict is Verdict.ACCEPTED
+        assert connection.deliver(CY).verdict is Verdict.ACCEPTED
+    assert relay.accepted == [ANA.recipient, BO.recipient, CY.recipient]
+    assert verbs(relay) == ["EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT"]
+
+
+def test_only_where_it_is_offered_is_a_second_message_announced(relay: Relay) -> None:
+    asked: list[Mail] = []
+
+    def following() -> Mail:
+        asked.append(BO)
+        return BO
+
+    with opened(relay) as connection:
+        connection.deliver(ANA, following=following)
+        assert bool(asked) == connection.pipelining == ("PIPELINING" in relay.offers)
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("step", "how", "verdict"),
+    [
+        (Step.RCPT, "550 5.1.1 no such user", Verdict.REFUSED),
+        (Step.RCPT, "450 4.2.1 greylisted", Verdict.DEFERRED),
+        (Step.DATA, "451 4.3.0 later", Verdict.DEFERRED),
+        (Step.DATA, "554 5.7.1 no", Verdict.REFUSED),
+        (Step.DOT, "554 5.7.1 looks like spam", Verdict.REFUSED),
+    ],
+)
+@pytest.mark.parametrize("lax", [False, True], ids=["strict", "lax"])
+def test_one_that_is_refused_costs_the_others_nothing(
+    relay: Relay, step: Step, how: str, verdict: Verdict, lax: bool
+) -> None:
+    """Also by a relay that takes DATA though it has refused the recipient."""
+    relay.lax = lax
+    relay.on(step, how, to=BO.recipient)
+    with opened(relay) as connection:
+        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
+        reply = connection.deliver(BO, following=then(CY))
+        assert (reply.verdict, reply.close) == (verdict, False)
+        assert f"{reply.code} {reply.text}" == how
+        assert connection.deliver(CY).verdict is Verdict.ACCEPTED
+    assert relay.accepted == [ANA.recipient, CY.recipient]
+    assert relay.connections == 1
+
+
+@pytest.mark.parametrize("lax", [False, True], ids=["strict", "lax"])
+def test_a_refused_sender_leaves_the_connection_in_order(relay: Relay, lax: bool) -> None:
+    relay.lax = lax
+    relay.on(Step.MAIL, "550 5.7.1 not your address")
+    with opened(relay) as connection:
+        reply = connection.deliver(ANA)
+        assert (reply.verdict, reply.close) == (Verdict.RELAY, False)
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+    assert relay.accepted == [BO.recipient]
+
+
+@pytest.mark.parametrize(
+    ("how", "verdict"),
+    [
+        (reply_then_close("550 5.7.1 go away"), Verdict.REFUSED),
+        (reply_then_close("450 4.7.1 go away"), Verdict.DEFERRED),
+        ("421 4.3.2 going down", Verdict.DEFERRED),
+        (CLOSE, Verdict.LOST),
+        (SILENCE, Verdict.LOST),
+    ],
+)
+def test_one_that_ends_the_connection_leaves_no_doubt_about_the_one_before(
+    relay: Relay, how: Said, verdict: Verdict
+) -> None:
+    relay.on(Step.RCPT, how, to=BO.recipient)
+    with opened(relay, timeout=0.5) as connection:
+        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver(BO).verdict is verdict
+    assert relay.accepted == [ANA.recipient]
+
+
+def test_a_link_lost_after_the_dot_says_nothing_of_the_next(relay: Relay) -> None:
+    relay.on(Step.DOT, CLOSE, to=ANA.recipient)
+    with opened(relay) as connection:
+        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.IN_DOUBT
+        assert connection.deliver(BO).verdict is Verdict.LOST
+    assert relay.accepted == []
+
+
+def test_what_may_not_go_is_withheld_and_the_relay_gets_nothing(relay: Relay) -> None:
+    with opened(relay) as connection:
+        connection.deliver(ANA, following=then(BO))
+        reply = connection.deliver(BO, may_go=lambda: False)
+        assert reply.verdict is Verdict.WITHHELD
+        assert connection.deliver(CY).verdict is Verdict.LOST, "the relay waits for the other"
+    assert [one.recipient for one in relay.received] == [ANA.recipient]
+
+
+def test_what_may_go_is_asked_when_the_relay_waits_for_the_message(relay: Relay) -> None:
+    met: list[str] = []
+
+    def met_at(step: Step, reply: str) -> None:
+        def act(_: Envelope) -> str:
+            met.append(step)
+            return reply
+
+        relay.on(step, act)
+
+    met_at(Step.DATA, "354 go on")
+    met_at(Step.DOT, "250 2.0.0 queued")
+
+    def may_go() -> bool:
+        met.append("asked")
+        return True
+
+    with opened(relay) as connection:
+        connection.deliver(ANA, may_go=may_go)
+    assert met == [Step.DATA, "asked", Step.DOT]
+
+
+def test_one_that_was_announced_goes_next_or_nothing_does(relay: Relay) -> None:
+    with opened(relay) as connection:
+        connection.deliver(ANA, following=then(BO))
+        verdict = connection.deliver(CY).verdict
+        assert verdict is (Verdict.LOST if connection.pipelining else Verdict.ACCEPTED)
+    assert BO.recipient not in relay.accepted
+
+
+def test_a_connection_that_ends_after_an_announcement_sends_nothing_more(relay: Relay) -> None:
+    with opened(relay) as connection:
+        connection.deliver(ANA, following=then(BO))
+    assert [one.recipient for one in relay.received] == [ANA.recipient]
+
+
+@pytest.mark.parametrize("number", [1, 3, 1100, 5000])
+def test_a_message_arrives_in_however_many_pieces_it_comes(relay: Relay, number: int) -> None:
+    pieces = [b"line %d\r\n" % one for one in range(number)]
+    whole = b"".join(pieces)
+    one = Mail(SENDER, ANA.recipient, pieces, len(whole), True)
+    with opened(relay) as connection:
+        assert connection.deliver(one, following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+    assert relay.message_for(ANA.recipient).data == whole
+
+
+def test_a_large_message_arrives_whole(relay: Relay) -> None:
+    whole = b"x" * 76 + b"\r\n"
+    one = mail(SENDER, ANA.recipient, whole * 60_000)
+    with opened(relay) as connection:
+        assert connection.deliver(one, following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+    assert relay.message_for(ANA.recipient).data == whole * 60_000
+
+
+def test_what_is_larger_than_the_relay_takes_is_not_sent(relay: Relay) -> None:
+    relay.leave_out("SIZE")
+    relay.offer("SIZE 1000")
+    with opened(relay) as connection:
+        reply = connection.deliver(mail(SENDER, ANA.recipient, b"x" * 990 + b"\r\n" + b"y" * 100))
+        assert reply.verdict is Verdict.RELAY
+        assert reply.lasting
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+    assert relay.accepted == [BO.recipient]
+
+
+@pytest.mark.parametrize("reply", ["250-2.1.0 well\r\n250 ok", "251 2.1.5 will forward", "250"])
+def test_a_relay_may_say_yes_in_its_own_way(relay: Relay, reply: str) -> None:
+    relay.always(Step.RCPT, reply)
+    relay.always(Step.DATA, "354-go\r\n354 on")
+    with opened(relay) as connection:
+        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+    assert relay.accepted == [ANA.recipient, BO.recipient]
