@@ -20,9 +20,10 @@ from mailer.config import Settings, Tls
 from mailer.delivery import relays, replies
 from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
+from mailer.outbox import DeliveryState
 from mailer.store import Store
 from tests.integration.delivery.faults import FAULTS, STEPS, Server
-from tests.integration.office import again, begun, deliveries
+from tests.integration.office import addresses, again, begun, deliveries
 from tests.smtpd import Step
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
@@ -161,7 +162,7 @@ QUIT       4xx      sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 """
 
-ENDLESS = 4.0
+ENDLESS = 15.0
 """Seconds after which a run of three messages counts as endless."""
 
 Line = tuple[Phase, str, str, str, str, str, str]
@@ -177,14 +178,18 @@ def lines(table: str) -> Iterator[Line]:
             yield Phase(phase), fault, bo, ana, cy, edition, error
 
 
-def cases(table: str) -> list[ParameterSet]:
-    """Each line; from MAIL on over a connection that pipelines, and over one that doesn't."""
-    talks = {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT, Phase.QUIT}
+def cases(table: str, *pipelinings: bool) -> list[ParameterSet]:
+    """Each line; from MAIL to the final dot over connections of each kind."""
+    talks = {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT}
     return [
-        pytest.param(line, pipelining, id=f"{line[0]} {line[1]}{' pipelined' * pipelining}")
+        pytest.param(
+            line,
+            pipelining,
+            id=f"{line[0]} {line[1]}{'' if pipelining else ' step by step'}",
+        )
         for line in lines(table)
-        for pipelining in (False, True)
-        if line[0] in talks or not pipelining
+        for pipelining in pipelinings
+        if line[0] in talks or pipelining
     ]
 
 
@@ -256,7 +261,7 @@ def met_by(phase: Phase) -> str:
     return BO if phase in {Phase.RCPT, Phase.DATA, Phase.DOT} else ""
 
 
-@pytest.mark.parametrize(("line", "pipelining"), cases(ONCE))
+@pytest.mark.parametrize(("line", "pipelining"), cases(ONCE, True, False))
 def test_a_fault_that_is_met_once(
     line: Line, pipelining: bool, faulty: Server, run: Callable[[Line], Line]
 ) -> None:
@@ -269,7 +274,7 @@ def test_a_fault_that_is_met_once(
     assert run(line) == line
 
 
-@pytest.mark.parametrize(("line", "pipelining"), cases(ALWAYS))
+@pytest.mark.parametrize(("line", "pipelining"), cases(ALWAYS, True))
 def test_a_fault_that_is_met_always(
     line: Line, pipelining: bool, faulty: Server, run: Callable[[Line], Line]
 ) -> None:
@@ -278,6 +283,29 @@ def test_a_fault_that_is_met_always(
         faulty.leave_out("PIPELINING")
     faulty.always(STEPS[phase], FAULTS[fault], to=met_by(phase))
     assert run(line) == line
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "silence",
+        "close",
+        "garbage",
+    ],
+)
+def test_a_relay_that_tells_nobody_what_it_took_is_left_alone(
+    fault: str, faulty: Server, office: Settings, store: Store
+) -> None:
+    """After a few in doubt, not after all of them."""
+    faulty.always(Step.DOT, FAULTS[fault])
+    line: Line = (Phase.DOT, fault, "", "", "", "", "")
+    mailer = Mailer(settings_for(office, faulty, line, Path()), store)
+    edition = begun(mailer, *addresses(12))
+    with pytest.raises(RelayError, match="after each message") as caught:
+        mailer.deliver([edition], threading.Event())
+    assert caught.value.lasting
+    found = [one.state for one in deliveries(store, edition).values()]
+    assert found.count(DeliveryState.IN_DOUBT) == relays.DOUBTS
 
 
 # ---- against the table in replies.py ----------------------------------------------------------
