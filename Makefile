@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox test check crash format bench bench-import pictures lock clean
+.PHONY: help demo inbox test check proofs crash format bench bench-import pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -27,6 +27,9 @@ check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+proofs: $(VENV)/.dev  ## Run the slow proofs of reliability: frozen senders, clocks, full disks, faults that last
+	$(BIN)/python -m pytest -m proof
 
 crash: $(VENV)/.dev  ## Kill a real sender KILLS times (SIGKILL) on both databases, and count
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)

@@ -105,9 +105,16 @@ def quoted_printable(text: str) -> bytes:
             cut -= {b"=": 1}.get(encoded[cut - 1 : cut], 0) or 2 * (encoded[cut - 2] == 0x3D)
             encoded = encoded[:cut] + b"=\n" + encoded[cut:]
         encoded += b"=\n"
+    if b"=20\n" in encoded or b"=09\n" in encoded:  # a space at a line's end may make it 78 long
+        encoded = b"\n".join(map(_fitted, encoded.split(b"\n")))
     if encoded.startswith(b".") or b"\n." in encoded:
         encoded = b"\n".join(map(_without_dot, encoded.split(b"\n")))
     return encoded.replace(b"\n", b"\r\n")
+
+
+def _fitted(line: bytes) -> bytes:
+    """A line of quoted-printable whose last character is encoded, on two where it is too long."""
+    return line if len(line) <= 76 else line[:-3] + b"=\n" + line[-3:]
 
 
 def _without_dot(line: bytes) -> bytes:

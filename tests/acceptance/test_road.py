@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+import json
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,9 @@ def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topic
     office("edition", "approve", "1", "--hash", seen, "--by", "An Editor", "--comment", "good")
 
     with Catcher(tmp_path / "mail") as catcher:
-        office("send", "1", env=relay(catcher))
+        done = office("send", "1", "--json", env=relay(catcher)).json
+        assert (done["run"]["sent"], done["run"]["left"]) == (3, 0)
+        assert [one["edition"]["state"] for one in done["reports"]] == ["sent"]
         assert catcher.count == 3
         again = office("send", "1", code=5, env=relay(catcher))
         assert "sent" in again.err
@@ -113,7 +116,8 @@ def test_pause_stops_resume_goes_on_and_cancel_gives_unsent_stories_back(
         office("edition", "resume", "1")
         office("subscriber", "unsubscribe", "work@example.org", "--list", "news")
         office("suppression", "add", "fr@example.org")
-        office("send", "1", env=relay(catcher))
+        lines = office("send", "1", "--progress", "lines", env=relay(catcher)).out.splitlines()
+        assert json.loads(lines[-1])["run"]["sent"] == 1
         assert catcher.count == 1
     states = office("edition", "report", "1", "--json").json["states"]
     assert (states["sent"], states["suppressed"]) == (1, 2)

@@ -23,6 +23,8 @@ from tests.integration.delivery.senders import Diary, Process, Senders
 from tests.integration.office import addresses, begun, states
 from tests.smtpd import Envelope, Step
 
+pytestmark = pytest.mark.proof
+
 LEASE = 1
 """Seconds: the shortest there can be."""
 

@@ -274,6 +274,7 @@ def test_a_fault_that_is_met_once(
     assert run(line) == line
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("line", "pipelining"), cases(ALWAYS, True))
 def test_a_fault_that_is_met_always(
     line: Line, pipelining: bool, faulty: Server, run: Callable[[Line], Line]

@@ -165,6 +165,15 @@ def test_a_message_that_breaks_links_while_the_relay_goes_on_is_put_off() -> Non
     assert not losses.is_poison(claim(), POISON), "the next time it is counted anew"
 
 
+def test_one_that_breaks_the_link_twice_in_a_row_lets_others_go_first() -> None:
+    losses = Losses()
+    assert not losses.is_stuck(claim(), answered=3)
+    losses.is_poison(claim(), answered=3)
+    assert losses.is_stuck(claim(), answered=3)
+    assert not losses.is_stuck(claim(91), answered=3)
+    assert not losses.is_stuck(claim(), answered=4), "others had their turn"
+
+
 @given(st.integers(1, 50))
 def test_where_the_relay_answers_for_none_it_is_no_messages_fault(times: int) -> None:
     losses = Losses()

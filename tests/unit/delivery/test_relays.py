@@ -107,6 +107,14 @@ def test_the_first_failure_costs_no_pause() -> None:
     health.open()
 
 
+def test_a_lost_link_alone_is_no_reason_to_call_for_another_relay() -> None:
+    health = Watched()
+    health.fails()
+    assert not health.down
+    health.fails()
+    assert health.down
+
+
 def test_each_further_pause_is_twice_the_last() -> None:
     health = Watched()
     health.fails()

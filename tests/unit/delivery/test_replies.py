@@ -127,6 +127,16 @@ def test_a_link_lost_is_in_doubt_only_after_the_message(phase: Phase) -> None:
     assert "silence" in str(reply)
 
 
+@given(st.sampled_from(TRANSACTION), anything)
+def test_a_relay_has_answered_for_a_message_when_it_says_what_becomes_of_it(
+    phase: Phase, code: int
+) -> None:
+    reply = judge(phase, code, "text")
+    assert reply.answers == (reply.verdict in {V.ACCEPTED, V.DEFERRED, V.REFUSED})
+    assert not lost(phase, "silence").answers
+    assert not WITHHELD.answers
+
+
 def test_a_reply_is_said_with_its_phase() -> None:
     assert str(judge(P.RCPT, 550, "no such user")) == "550 no such user (to RCPT)"
     assert str(lost(P.DOT, "link lost")) == "link lost after the message, before its reply"
