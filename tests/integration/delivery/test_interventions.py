@@ -136,7 +136,7 @@ def test_one_who_leaves_meanwhile_gets_nothing(mailer: Mailer, relay: Relay) -> 
     assert report.edition.state is EditionState.SENT
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize("number", [1, 3])
 def test_one_who_leaves_while_their_message_waits_for_the_wire_gets_nothing(
     mailer: Mailer, relay: Relay, number: int
 ) -> None:
@@ -144,7 +144,7 @@ def test_one_who_leaves_while_their_message_waits_for_the_wire_gets_nothing(
     edition = begun(mailer, *READERS)
 
     def leave() -> None:
-        time.sleep(0.5)
+        time.sleep(1.2)  # well over a third of the lease
         with mailer.store.begin() as tx:
             office.leave(tx, READERS[number])
 
