@@ -81,12 +81,19 @@ class Roster:
             done = done._replace(retry_after=STEP_ASIDE)
             if entry:
                 entry.waits_until = max(entry.waits_until, now + STEP_ASIDE)
+        if reply.verdict is Verdict.REFUSED and self._refused_alike(claim):
+            done = done._replace(state=DeliveryState.QUEUED, spend=False)
         self._count(done)
         if entry:
             entry.alike.note(claim, reply)
             if done.state is DeliveryState.QUEUED and not done.retry_after:
                 entry.recheck = 0.0
         return done
+
+    def _refused_alike(self, claim: Claim) -> bool:
+        """Whether its edition was stopped since a relay refuses everyone: it speaks of us."""
+        entry = self.stopped.get(claim.edition_id)
+        return entry is not None and entry.alike.too_many
 
     def is_back(self, place: Place, claim: Claim) -> None:
         """It is out no more: settled, or it never went."""
