@@ -84,12 +84,15 @@ class Trial:
     """Two senders of one edition: a process that freezes on its way, and this one."""
 
     def __init__(self, mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> None:
-        lease = mailer.settings.delivery.model_copy(update={"lease": float(LEASE)})
-        settings = mailer.settings.model_copy(update={"delivery": lease})
+        ours = mailer.settings
+        lease = ours.delivery.model_copy(update={"lease": float(LEASE)})
+        relay_settings = ours.relay.model_copy(update={"connections": 1})
+        settings = ours.model_copy(update={"delivery": lease, "relay": relay_settings})
         self.mailer = Mailer(settings, mailer.store)
         self.relay, self.senders, self.diary = relay, senders, diary
         self.ice = Ice(mailer.store)
         self.known_and_sent: list[str] = []
+        self.sent_by_nobody: list[str] = []
         relay.always(Step.BODY, self.look)
 
     def look(self, envelope: Envelope) -> str:
@@ -97,18 +100,22 @@ class Trial:
         with self.mailer.store.read() as tx:
             known = text("SELECT state FROM delivery WHERE address = :address")
             state = tx.connection.execute(known, {"address": envelope.recipient}).scalar_one()
+            anybody = tx.senders.senders()
         if state == DeliveryState.SENT:
             self.known_and_sent.append(envelope.recipient)
+        if not anybody:
+            self.sent_by_nobody.append(envelope.recipient)
         return ""
 
-    def run(self, edition: Edition) -> None:
+    def run(self, edition: Edition, stop: threading.Event | None = None) -> None:
+        """With `stop`, which somebody sets, the second leaves the rest to the first."""
         first = self.ice.sender = self.senders.send(
             edition, DELIVERY_LEASE=LEASE, RELAY_CONNECTIONS=1, RELAY_WINDOW=WINDOW
         )
         assert self.ice.frozen.wait(30), "it never came to that step"
         since = time.monotonic()
-        _, (report,) = self.mailer.deliver([edition], threading.Event())
-        assert report.edition.state is EditionState.SENT, "the second has ended the work"
+        _, (report,) = self.mailer.deliver([edition], stop or threading.Event())
+        assert stop or report.edition.state is EditionState.SENT, "the second has ended the work"
         time.sleep(max(since + 2.2 * LEASE - time.monotonic(), 0))
         first.thaw()
         done = first.wait()
@@ -123,6 +130,7 @@ class Trial:
         assert {one for one in accepted if accepted[one] > 1} <= doubted
         assert 0 < len(doubted) <= WINDOW
         assert self.known_and_sent == []
+        assert self.sent_by_nobody == []
 
 
 @pytest.fixture
@@ -186,3 +194,20 @@ def test_in_the_middle_of_a_message(trial: Trial) -> None:
     trial.run(edition)
     trial.check(edition)
     assert Counter(trial.relay.accepted)[cut_short[0]] == 2
+
+
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_what_is_left_it_sends_under_a_new_name(trial: Trial) -> None:
+    """Under its old one nobody would see it die again."""
+    edition = begun(trial.mailer, *addresses(60))
+    stop = threading.Event()
+
+    def leave(_: Envelope) -> str:
+        stop.set()
+        time.sleep(0.5)  # until that was seen
+        return SUCCESS[Step.DOT]
+
+    success = SUCCESS[Step.DOT]
+    trial.relay.on(Step.DOT, success, success, trial.ice.at(Step.DOT), leave)
+    trial.run(edition, stop)
+    trial.check(edition)

@@ -17,7 +17,7 @@ from _pytest.mark import ParameterSet
 
 from mailer.app import Mailer
 from mailer.config import Settings, Tls
-from mailer.delivery import relays, replies
+from mailer.delivery import ledger, relays, replies, roster
 from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
@@ -209,6 +209,8 @@ def faulty(certificate: tuple[Path, Path]) -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relays, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(roster, "STEP_ASIDE", 0.2)
+    monkeypatch.setattr(ledger, "RECHECK", 0.2)
 
 
 @pytest.fixture
