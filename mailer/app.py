@@ -166,6 +166,11 @@ class Mailer:
                 f"edition {edition.id} is a draft, not approved{why}",
                 hint=f"look at it and run `mailer edition approve {edition.id}`",
             )
+        if edition.state is EditionState.SENT:
+            raise Refused(
+                f"edition {edition.id} was sent",
+                hint=f"`mailer edition retry {edition.id}` tries again what has failed",
+            )
         editions.check_transition(edition, EditionState.SENDING)
         editions.check_approval(tx.editions, edition, self.settings.letterhead)
         plan = tx.plans.plan(edition, now)
@@ -209,7 +214,10 @@ class Mailer:
     def _route(self) -> Route:
         ours = self.settings
         return Route(
-            relays=ours.all_relays,
+            relays=tuple(
+                relay.model_copy(update={"ca_file": relay.ca_file and ours.path(relay.ca_file)})
+                for relay in ours.all_relays
+            ),
             credentials={
                 relay.name: Credentials(relay.user, ours.relay_password(relay))
                 for relay in ours.all_relays

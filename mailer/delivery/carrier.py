@@ -50,7 +50,9 @@ class Carrier(threading.Thread):
             while (ticket := self._health.ticket(self._halt)) is not None:
                 if not self._ledger.wait_for_work():
                     return
-                if not self._health.is_stale(ticket):
+                if self._health.is_stale(ticket):
+                    self._ledger.pass_on()
+                else:
                     self._travel(ticket)
                 self._health.give_up(ticket)
         except BaseException as error:

@@ -89,6 +89,10 @@ class Ledger:
         """Wait until there is work for one more connection. False: there won't be."""
         return self._calls.wait()
 
+    def pass_on(self) -> None:
+        """A call that was answered is another connection's after all."""
+        self._calls.pass_on()
+
     def join(self, relay: str, window: int) -> Place:
         """A place for a new connection: messages come into its inbox from now on."""
         place = Place(relay, window)
@@ -260,7 +264,9 @@ class Ledger:
                     for entry in self.roster.going.values():
                         entry.recheck = 0.0
         turn = self._decide(now)
-        if turn.idle and now - self._beaten < self._lease / 4:
+        # While messages are out, a pause or a cancellation is looked for each second.
+        out = any(place.out for place in self._places)
+        if turn.idle and now - self._beaten < (RECHECK if out else self._lease / 4):
             return
         self._write(turn)
         self._beaten = now
@@ -300,6 +306,8 @@ class Ledger:
                     self.roster.going[pick.claim.edition_id].out += 1
         if ready := self._dispatch.ready:
             self._calls.are(-(-ready // max(window // 2, 1)))
+        elif not self._places and any(map(self._dispatch.stocked, self.roster.going)):
+            self._calls.are(1)
         return picks
 
     def _write(self, turn: Turn) -> None:

@@ -85,7 +85,8 @@ class Pace:
             while len(self._marks) > 2 and now - self._marks[1][0] > RATE_OVER:
                 self._marks.popleft()
         since, before = self._marks[0]
-        return (done - before) / (now - since) if now > since else 0.0
+        # What was refused alike counts as failed until its edition is stopped.
+        return max(done - before, 0) / (now - since) if now > since else 0.0
 
 
 @dataclass(slots=True)

@@ -46,6 +46,11 @@ class Calls:
             self._count = count
             self._changed.notify(count)
 
+    def pass_on(self) -> None:
+        with self._changed:
+            self._count += 1
+            self._changed.notify()
+
     def end(self) -> None:
         with self._changed:
             self._over = True

@@ -234,7 +234,10 @@ class Connection:
                 phase = Phase.DOT  # how much of a record has gone can't be told
                 sock.sendall(b"".join([*mail.pieces, last]))
             else:
-                gone = sock.sendmsg([*mail.pieces, last])
+                pieces = (
+                    mail.pieces if len(mail.pieces) < 1000 else [b"".join(mail.pieces)]
+                )  # IOV_MAX
+                gone = sock.sendmsg([*pieces, last])
                 rest = memoryview(b"")
                 if gone < sum(map(len, mail.pieces)) + len(last):
                     rest = memoryview(b"".join([*mail.pieces, last]))[gone:]

@@ -21,7 +21,6 @@ from sqlalchemy import (
     insert,
     literal,
     not_,
-    or_,
     select,
     text,
     update,
@@ -35,7 +34,6 @@ from mailer.store.outbox.statements import (
     claimed,
     free,
     held,
-    on_wire,
     queued,
     wanted,
 )
@@ -138,16 +136,12 @@ class Queue:
 
     # ---- back to the queue ----------------------------------------------------------------------
 
-    def give_back(
-        self, of: int, by: int, keep: Sequence[int] = (), unsure: Sequence[int] = ()
-    ) -> int:
-        """Return what a sender claimed of an edition and did not send, but for `keep`; of `unsure`
-        also what has passed the gate. Nobody's attempt is spent."""
-        mine = and_(delivery.c.edition_id == of, delivery.c.sender_id == by)
-        which = and_(claimed, delivery.c.id.not_in(keep)) if keep else claimed
-        if unsure:
-            which = or_(which, and_(on_wire, delivery.c.id.in_(unsure)))
-        return self._db.execute(update(delivery).where(mine, which).values(back_to_queue)).rowcount
+    def give_back(self, of: int, by: int, keep: Sequence[int] = ()) -> int:
+        """Return what a sender claimed of an edition and did not let out, but for `keep`. Nobody's
+        attempt is spent."""
+        mine = and_(delivery.c.edition_id == of, delivery.c.sender_id == by, claimed)
+        which = and_(mine, delivery.c.id.not_in(keep)) if keep else mine
+        return self._db.execute(update(delivery).where(which).values(back_to_queue)).rowcount
 
     def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None:
         """Return claimed rows until that many seconds from now."""
