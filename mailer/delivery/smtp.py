@@ -234,9 +234,8 @@ class Connection:
                 phase = Phase.DOT  # how much of a record has gone can't be told
                 sock.sendall(b"".join([*mail.pieces, last]))
             else:
-                pieces = (
-                    mail.pieces if len(mail.pieces) < 1000 else [b"".join(mail.pieces)]
-                )  # IOV_MAX
+                # one call takes at most IOV_MAX pieces, 1024 on Linux
+                pieces = mail.pieces if len(mail.pieces) < 1000 else [b"".join(mail.pieces)]
                 gone = sock.sendmsg([*pieces, last])
                 rest = memoryview(b"")
                 if gone < sum(map(len, mail.pieces)) + len(last):
