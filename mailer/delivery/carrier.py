@@ -175,7 +175,7 @@ class _Trip:
             self._hand.appendleft(passed)
             raise
         self._withdrawn = False
-        reply = lost(Phase.DOT, "we were stopped")
+        reply = _STOPPED
         try:
             reply = self._connection.deliver(mail, lambda: self._may_go(passed), self._following)
         finally:
@@ -259,4 +259,5 @@ class _Trip:
                 return grant.may_go
 
 
+_STOPPED = lost(Phase.DOT, "we were stopped")
 _BROKEN = frozenset({Verdict.LOST, Verdict.IN_DOUBT, Verdict.RELAY})

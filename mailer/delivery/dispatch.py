@@ -79,6 +79,8 @@ class Dispatch:
 
     def __init__(self, relays: Sequence[Relay], throttles: Throttles) -> None:
         self._throttles = throttles
+        self.throttled = throttles.any
+        """Whether any recipient domain has limits."""
         self._shares = {relay.name: _Share(relay.weight, Rate(relay.rate)) for relay in relays}
         self._pools: dict[int, _Pool] = {}
         self._put_off: list[tuple[Claim, float]] = []
@@ -132,7 +134,7 @@ class Dispatch:
     def pick(self, seat: Seat, room: int, now: float) -> list[Pick]:
         """Up to `room` messages for a connection."""
         share = self._shares[seat.relay]
-        if not (self._throttles.any or share.limited) and len(self._pools) == 1:
+        if not (self.throttled or share.limited) and len(self._pools) == 1:
             (pool,) = self._pools.values()
             return [Pick(pool.ready.popleft(), now) for _ in range(min(room, len(pool.ready)))]
         picks: list[Pick] = []
@@ -175,7 +177,7 @@ class Dispatch:
         return None
 
     def _of(self, pool: _Pool, seat: Seat, now: float) -> Claim | None:
-        if not self._throttles.any:
+        if not self.throttled:
             return pool.ready.popleft() if pool.ready else None
         for domain, waiting in pool.parked.items():
             throttle = self._throttles.of(domain)
@@ -212,10 +214,9 @@ class Dispatch:
 
     def settled(self, seat: Seat, claim: Claim) -> None:
         """A pick is settled, whatever became of it."""
-        if self._throttles.any:
-            throttle = self._throttles.of(addresses.domain_of(claim.address))
-            if throttle is not None:
-                throttle.release(seat)
+        throttle = self._throttles.of(addresses.domain_of(claim.address))
+        if throttle is not None:
+            throttle.release(seat)
 
     def progressed(self, relay: str, now: float) -> None:
         """The relay has answered for a message."""

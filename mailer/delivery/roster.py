@@ -49,22 +49,24 @@ class Roster:
         moment = self._clock()
         settlements: list[Settlement] = []
         loose: set[int] = set()
+        worked: set[str] = set()
         accepted = 0
         for place, outcome in unsettled:
-            claim, reply = outcome.passed.claim, outcome.reply
+            (claim, sender, *_), reply = outcome
             self.is_back(place, claim)
             if reply.answers:
                 self._answered += 1
-                self._dispatch.progressed(place.relay, now)
+                worked.add(place.relay)
             entry = self.going.get(claim.edition_id)
             if entry is None:
                 loose.add(claim.edition_id)
             if reply.verdict is Verdict.ACCEPTED and (entry is None or not entry.alike.ids):
                 accepted += 1  # as nearly always: the short way
-                sender = outcome.passed.sender
                 settlements.append(Settlement(claim.id, sender, DeliveryState.SENT, str(reply)))
             else:
                 settlements.append(self._settle(outcome, moment, now))
+        for relay in worked:
+            self._dispatch.progressed(relay, now)
         self.progress.sent += accepted
         self.progress.left = max(self.progress.left - accepted, 0)
         return settlements, loose & self.stopped.keys()
@@ -98,7 +100,8 @@ class Roster:
     def is_back(self, place: Place, claim: Claim) -> None:
         """It is out no more: settled, or it never went."""
         place.out -= 1
-        self._dispatch.settled(place, claim)
+        if self._dispatch.throttled:
+            self._dispatch.settled(place, claim)
         if (entry := self.entry(claim)) is not None:
             entry.out -= 1
 
