@@ -1,19 +1,19 @@
-"""One connection's life, in a thread of its own: open it, carry messages, report, begin again."""
+"""One connection's life: open it, carry messages, report, begin again. A coroutine of the loop."""
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from queue import Empty
 from typing import TYPE_CHECKING
 
 from mailer.delivery.ledger import Ledger
+from mailer.delivery.loop import Loop
 from mailer.delivery.outcomes import Outcome, Passed
 from mailer.delivery.relays import Health, Ticket
 from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, lost
 from mailer.delivery.smtp import Connection, Mail
-from mailer.delivery.turn import Place
+from mailer.delivery.turn import Grant, Place
 from mailer.errors import RelayError
 from mailer.message import Recipient
 
@@ -24,11 +24,12 @@ IDLE = 20.0
 """Seconds after which a connection without work is closed: relays close idle ones themselves."""
 
 
-class Carrier(threading.Thread):
+class Carrier:
     """Carries messages over one connection to one relay at a time."""
 
     def __init__(
         self,
+        loop: Loop,
         ledger: Ledger,
         health: Health,
         route: "Route",
@@ -36,38 +37,45 @@ class Carrier(threading.Thread):
         halt: threading.Event,
         number: int,
     ) -> None:
-        super().__init__(name=f"{health.relay.name} {number}", daemon=True)
+        self._loop = loop
         self._ledger = ledger
         self._health = health
         self._relay = health.relay
         self._route = route
         self._clock = clock
         self._halt = halt
+        self._name = f"{health.relay.name} {number}"
         self._connection: Connection | None = None
 
-    def run(self) -> None:
+    async def run(self) -> None:
+        """Until there is no more work, or the run stops."""
         try:
-            while (ticket := self._health.ticket(self._halt)) is not None:
-                if not self._ledger.wait_for_work():
+            while (ticket := await self._health.ticket(self._loop, self._halt)) is not None:
+                if not await self._ledger.wait_for_work(self._loop):
                     return
                 if self._health.is_stale(ticket):
                     self._ledger.pass_on()
                 else:
-                    self._travel(ticket)
+                    await self._travel(ticket)
                 self._health.give_up(ticket)
         except BaseException as error:
             self._ledger.fail(error)
 
-    def _travel(self, ticket: Ticket) -> None:
+    async def _travel(self, ticket: Ticket) -> None:
+        credentials = self._route.credentials.get(self._relay.name)
         try:
-            credentials = self._route.credentials.get(self._relay.name)
-            self._connection = Connection.open(self._relay, credentials)
+            connection = await self._loop.in_thread(
+                lambda: Connection.open(self._relay, credentials), self._name
+            )
         except RelayError as error:
             self._health.not_opened(ticket, error)
             return
         self._health.opened()
-        with self._connection as connection:
+        connection.move_to(self._loop)
+        self._connection = connection
+        try:
             trip = _Trip(
+                self._loop,
                 self._ledger,
                 self._health,
                 connection,
@@ -76,7 +84,9 @@ class Carrier(threading.Thread):
                 self._halt,
                 ticket,
             )
-            trip.run()
+            await trip.run()
+        finally:
+            await connection.close()
 
     def kill(self) -> None:
         """End its connection, from another thread."""
@@ -89,6 +99,7 @@ class _Trip:
 
     def __init__(
         self,
+        loop: Loop,
         ledger: Ledger,
         health: Health,
         connection: Connection,
@@ -97,6 +108,7 @@ class _Trip:
         halt: threading.Event,
         ticket: Ticket,
     ) -> None:
+        self._loop = loop
         self._ledger = ledger
         self._health = health
         self._relay = health.relay
@@ -114,45 +126,53 @@ class _Trip:
         self._over = False
         self._withdrawn = False
 
-    def run(self) -> None:
+    async def run(self) -> None:
         """Until there is no more work, the connection is of no more use, or the run stops. Each
         message that was let out to it is reported, whatever happens."""
         try:
-            while not (self._halt.is_set() or self._health.standing_by) and self._next():
-                if not self._carry(self._hand.popleft()):
+            while not (self._halt.is_set() or self._health.standing_by) and await self._next():
+                if not await self._carry(self._hand.popleft()):
                     break
         finally:
             self._flush()
-            self._hand += self._ledger.leave(self._place)
+            self._ledger.leave(self._place)
+            while not (self._over or self._ledger.over.is_set()):
+                await self._receive(time.monotonic() + 0.5)
             self._done += [Outcome(passed, WITHHELD) for passed in self._hand]
             self._flush()
 
     # ---- the hand -------------------------------------------------------------------------------
 
-    def _next(self) -> bool:
+    async def _next(self) -> bool:
         """Have a message in hand, waiting for one if need be. False: there is none."""
-        self._receive(block=False)
+        self._take_in()
         if not self._hand:
             self._flush()
-            self._receive(block=True)
+            ends = time.monotonic() + IDLE
+            while not (self._hand or self._over or self._halt.is_set()):
+                if time.monotonic() >= ends:
+                    break
+                await self._receive(ends)
         return bool(self._hand)
 
-    def _receive(self, *, block: bool) -> None:
-        inbox = self._place.inbox
-        ends = time.monotonic() + IDLE if block else 0.0
-        while not self._over:
-            try:
-                grant = inbox.get(timeout=0.5) if block else inbox.get_nowait()
-            except Empty:
-                if not block or self._halt.is_set() or time.monotonic() > ends:
-                    return
-                continue
+    async def _receive(self, deadline: float) -> Grant | None:
+        """Wait for one more grant, and take it in."""
+        seen = self._place.bell.rings
+        if not self._place.inbox:
+            await self._loop.hear(self._place.bell, seen, deadline)
+        return self._take_in(1)
+
+    def _take_in(self, most: int = 1000) -> Grant | None:
+        """Take in what has come, up to so many grants; the last of them."""
+        grant = None
+        while self._place.inbox and most:
+            most -= 1
+            grant = self._place.inbox.popleft()
             if grant is None:
                 self._over = True
-                self._place.inbox.put(None)  # for leave()
-                return
-            self._hand += grant.passed
-            block = False
+            else:
+                self._hand += grant.passed
+        return grant
 
     def _flush(self) -> None:
         if self._done:
@@ -161,14 +181,16 @@ class _Trip:
 
     # ---- one message ----------------------------------------------------------------------------
 
-    def _carry(self, passed: Passed) -> bool:
+    async def _carry(self, passed: Passed) -> bool:
         """Hand over one message; whether the connection is good for another."""
         if not self._ledger.is_ours(passed):
             self._done.append(Outcome(passed, WITHHELD))
             return self._made is None  # it was announced
-        if (wait := passed.not_before - time.monotonic()) > 0 and self._halt.wait(wait):
-            self._done.append(Outcome(passed, WITHHELD))
-            return False
+        while passed.not_before > time.monotonic():
+            if self._halt.is_set():
+                self._done.append(Outcome(passed, WITHHELD))
+                return False
+            await self._loop.sleep(passed.not_before)
         try:
             mail = self._mail(passed)
         except BaseException:
@@ -177,18 +199,20 @@ class _Trip:
         self._withdrawn = False
         reply = _STOPPED
         try:
-            reply = self._connection.deliver(mail, lambda: self._may_go(passed), self._following)
+            reply = await self._connection.deliver(
+                mail, lambda: self._may_go(passed), self._following
+            )
         finally:
             if not self._withdrawn:
                 self._done.append(Outcome(passed, reply))
         return self._after(reply)
 
-    def _may_go(self, passed: Passed) -> bool:
+    async def _may_go(self, passed: Passed) -> bool:
         """The last look before the message goes."""
         if not self._ledger.is_ours(passed) or self._halt.is_set():
             return False
         fresh = time.monotonic() - passed.at <= self._ledger.stale_after
-        return fresh or self._look_again(passed)
+        return fresh or await self._look_again(passed)
 
     def _after(self, reply: Reply) -> bool:
         if reply.answers and reply.code != 421:
@@ -229,7 +253,7 @@ class _Trip:
         if self._halt.is_set() or (most and self._connection.sent + 1 >= most):
             return None
         if not self._hand:
-            self._receive(block=False)
+            self._take_in()
             if not self._hand:
                 return None
         passed = self._hand[0]
@@ -238,25 +262,16 @@ class _Trip:
         self._made = (passed, self._make(passed))
         return self._made[1]
 
-    def _look_again(self, passed: Passed) -> bool:
+    async def _look_again(self, passed: Passed) -> bool:
         """It has passed the gate long ago: ask once more."""
         self._flush()
         self._ledger.look_again(self._place, passed)
-        while True:
-            try:
-                grant = self._place.inbox.get(timeout=0.5)
-            except Empty:
-                if self._ledger.over.is_set():
-                    return False
-                continue
-            if grant is None:
-                self._over = True
-                self._place.inbox.put(None)
-                return False
-            self._hand += grant.passed
-            if grant.again is not None:
+        while not (self._over or self._ledger.over.is_set()):
+            grant = await self._receive(time.monotonic() + 0.5)
+            if grant is not None and grant.again is not None:
                 self._withdrawn = not grant.may_go
                 return grant.may_go
+        return False
 
 
 _STOPPED = lost(Phase.DOT, "we were stopped")

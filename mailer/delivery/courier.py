@@ -1,4 +1,4 @@
-"""A run: the ledger's thread, a thread for each connection, and who watches over both.
+"""A run: the ledger's thread, that of the connections' loop, and who watches over both.
 
 It ends when all that was due has been tried once, when every edition is paused or cancelled, when
 it is asked to stop, or when no relay can be used; in each case what was claimed and not sent is
@@ -15,6 +15,7 @@ from mailer.config import Relay, Throttle
 from mailer.delivery.carrier import Carrier
 from mailer.delivery.dispatch import Dispatch
 from mailer.delivery.ledger import Ledger
+from mailer.delivery.loop import Loop
 from mailer.delivery.outcomes import Progress
 from mailer.delivery.relays import Health
 from mailer.delivery.smtp import Credentials
@@ -60,8 +61,9 @@ class Courier:
         self._ledger = Ledger(store, dispatch, clock, route.lease, more)
         self._stop = threading.Event()
         self._healths = [Health(relay) for relay in route.relays]
+        self._loop = Loop()
         self._carriers = [
-            Carrier(self._ledger, health, route, clock, self._stop, number)
+            Carrier(self._loop, self._ledger, health, route, clock, self._stop, number)
             for health in self._healths
             for number in range(health.relay.connections)
         ]
@@ -82,9 +84,9 @@ class Courier:
         Raises RelayError when no relay can be used: nothing is lost, and where waiting won't help
         the editions are paused. Raises ConfigError when the database is gone for too long."""
         keeper = threading.Thread(target=self._ledger.run, name="ledger")
+        wire = threading.Thread(target=self._carry, name="wire", daemon=True)
         keeper.start()
-        for carrier in self._carriers:
-            carrier.start()
+        wire.start()
         trouble: RelayError | None = None
         try:
             while not self._ledger.over.wait(TICK):
@@ -95,36 +97,43 @@ class Courier:
                     trouble = self._hopeless()
             on_progress(self.progress)
         except BaseException:
-            self._abort()
+            self._abort(wire)
             raise
         finally:
             self._drain()
             keeper.join()
-            ends = time.monotonic() + ABORT
-            for carrier in self._carriers:
-                carrier.join(max(ends - time.monotonic(), 0))
+            wire.join(ABORT)
         if self._ledger.error:
             raise self._ledger.error
         if trouble:
             raise trouble
         return self.progress
 
+    def _carry(self) -> None:
+        """The thread of the connections."""
+        for carrier in self._carriers:
+            self._loop.spawn(carrier.run())
+        try:
+            self._loop.run()
+        except BaseException as error:
+            self._ledger.fail(error)
+            self._ledger.abandon()
+
     def _drain(self) -> None:
         if not self._stop.is_set():
             self._stop.set()
             self._ledger.drain()
-            for health in self._healths:
-                health.wake()
+            self._loop.shake()
 
-    def _abort(self) -> None:
+    def _abort(self, wire: threading.Thread) -> None:
         """End at once: what is on the wire will be in doubt."""
         self._drain()
         self._ledger.drain(hurry=True)
         ends = time.monotonic() + ABORT
-        while any(carrier.is_alive() for carrier in self._carriers) and time.monotonic() < ends:
+        while wire.is_alive() and time.monotonic() < ends:
             for carrier in self._carriers:
                 carrier.kill()
-            time.sleep(0.02)
+            wire.join(0.02)
         self._ledger.abandon()
 
     def _hopeless(self) -> RelayError | None:

@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 
 from mailer import editions
 from mailer.delivery.dispatch import Dispatch, Pick
+from mailer.delivery.loop import Loop
 from mailer.delivery.outcomes import Outcome, Pace, Passed
 from mailer.delivery.owner import new_owner
 from mailer.delivery.post import Again, Arrival, Calls, Departure, Report
@@ -85,9 +86,9 @@ class Ledger:
 
     # ---- for connections ------------------------------------------------------------------------
 
-    def wait_for_work(self) -> bool:
+    async def wait_for_work(self, loop: Loop) -> bool:
         """Wait until there is work for one more connection. False: there won't be."""
-        return self._calls.wait()
+        return await self._calls.wait(loop)
 
     def pass_on(self) -> None:
         """A call that was answered is another connection's after all."""
@@ -99,20 +100,10 @@ class Ledger:
         self._inbox.put(Arrival(place))
         return place
 
-    def leave(self, place: Place) -> list[Passed]:
-        """The connection has ended: what was let out to it meanwhile, and it must report on."""
+    def leave(self, place: Place) -> None:
+        """The connection has ended. Until None comes into its inbox, what was let out to it
+        meanwhile comes too, and it must report on that."""
         self._inbox.put(Departure(place))
-        late: list[Passed] = []
-        while True:
-            try:
-                grant = place.inbox.get(timeout=0.5)
-            except Empty:
-                if self.over.is_set():
-                    return late
-                continue
-            if grant is None:
-                return late
-            late += grant.passed
 
     def report(self, place: Place, outcomes: list[Outcome]) -> None:
         """What became of messages. The ledger settles it, and lets as many others out."""
@@ -171,7 +162,7 @@ class Ledger:
             self.over.set()
             self._calls.end()
             for place in self._places:
-                place.inbox.put(None)
+                place.put(None)
 
     # ---- taking in ------------------------------------------------------------------------------
 
@@ -221,7 +212,7 @@ class Ledger:
                 case Departure(place):
                     self._places.discard(place)
                     self._left.add(place)
-                    place.inbox.put(None)
+                    place.put(None)
             try:
                 item = self._inbox.get_nowait()
             except Empty:
@@ -338,12 +329,12 @@ class Ledger:
             else:
                 self.roster.is_back(place, pick.claim)
         for place, let_out in granted.items():
-            place.inbox.put(Grant(let_out))
+            place.put(Grant(let_out))
         for place, passed in turn.again:
             may_go = passed.claim.id in turn.passed
             if not may_go:
                 self.roster.is_back(place, passed.claim)
-            place.inbox.put(Grant([], passed, may_go))
+            place.put(Grant([], passed, may_go))
         self.roster.turned_away(turn.gone)
         for number, limit in turn.need:
             claims = turn.claimed.get(number, [])
@@ -368,7 +359,7 @@ class Ledger:
             self.roster.is_back(place, pick.claim)
         for place, passed in turn.again:
             self.roster.is_back(place, passed.claim)
-            place.inbox.put(Grant([], passed))
+            place.put(Grant([], passed))
         self._sign_on()
         for entry in self.roster.going.values():
             entry.recheck = 0.0

@@ -3,6 +3,7 @@
 import threading
 from typing import NamedTuple
 
+from mailer.delivery.loop import Bell, Loop
 from mailer.delivery.outcomes import Outcome, Passed
 from mailer.delivery.turn import Place
 
@@ -37,29 +38,32 @@ class Calls:
     """For how many more connections there is work. Safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = Bell()
         self._count = 0
         self._over = False
 
     def are(self, count: int) -> None:
-        with self._changed:
+        with self._lock:
             self._count = count
-            self._changed.notify(count)
+        self._changed.ring()
 
     def pass_on(self) -> None:
-        with self._changed:
+        with self._lock:
             self._count += 1
-            self._changed.notify()
+        self._changed.ring()
 
     def end(self) -> None:
-        with self._changed:
-            self._over = True
-            self._changed.notify_all()
+        self._over = True
+        self._changed.ring()
 
-    def wait(self) -> bool:
+    async def wait(self, loop: Loop) -> bool:
         """Wait for a call, and answer it. False: there won't be one."""
-        with self._changed:
-            while not self._count and not self._over:
-                self._changed.wait()
-            self._count -= not self._over
-            return not self._over
+        while not self._over:
+            seen = self._changed.rings
+            with self._lock:
+                if self._count:
+                    self._count -= 1
+                    return True
+            await loop.hear(self._changed, seen)
+        return False

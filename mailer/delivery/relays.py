@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.config import Relay
+from mailer.delivery.loop import Bell, Loop
 from mailer.delivery.replies import Reply, Verdict
 from mailer.errors import RelayError
 
@@ -40,7 +41,8 @@ class Health:
     def __init__(self, relay: Relay, clock: Callable[[], float] = time.monotonic) -> None:
         self.relay = relay
         self._clock = clock
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._changed = Bell()
         self._incident = 0
         self._failures = 0
         self._doubts = 0
@@ -63,15 +65,16 @@ class Health:
         one that stands by."""
         return self._failures > 1
 
-    def ticket(self, over: threading.Event) -> Ticket | None:
+    async def ticket(self, loop: Loop, over: threading.Event) -> Ticket | None:
         """Wait until a connection may be opened. None: the run is over."""
-        with self._changed:
-            while not over.is_set():
+        while not over.is_set():
+            seen = self._changed.rings
+            with self._lock:
                 wait = self._wait()
                 if wait <= 0:
                     self._probing = self.resting
                     return Ticket(self._incident)
-                self._changed.wait(min(wait, 0.5))
+            await loop.hear(self._changed, seen, time.monotonic() + min(wait, 0.5))
         return None
 
     def _wait(self) -> float:
@@ -83,18 +86,13 @@ class Health:
 
     def stand_by(self, yes: bool) -> None:
         """A relay of weight 0 opens nothing while it stands by."""
-        with self._changed:
+        with self._lock:
             self._standing_by = yes
-            self._changed.notify_all()
+            self._changed.ring()
 
     @property
     def standing_by(self) -> bool:
         return self._standing_by
-
-    def wake(self) -> None:
-        """The run may be over: let who waits look."""
-        with self._changed:
-            self._changed.notify_all()
 
     def is_stale(self, ticket: Ticket) -> bool:
         """Whether the relay has failed, or come back, since the ticket was given."""
@@ -102,10 +100,10 @@ class Health:
 
     def give_up(self, ticket: Ticket) -> None:
         """The ticket was not used after all."""
-        with self._changed:
+        with self._lock:
             if ticket.incident == self._incident:
                 self._probing = False
-                self._changed.notify_all()
+                self._changed.ring()
 
     def opened(self) -> None:
         """A connection was opened: whatever comes, the relay is there."""
@@ -115,7 +113,7 @@ class Health:
         """The relay has answered for a message: it works."""
         if not self._failures and self.worked and not self._doubts:
             return
-        with self._changed:
+        with self._lock:
             self.worked = True
             self._doubts = 0
             if self._failures:
@@ -123,7 +121,7 @@ class Health:
                 self._incident += 1
                 self._probing = False
                 self.error = None
-                self._changed.notify_all()
+                self._changed.ring()
 
     def not_opened(self, ticket: Ticket, error: RelayError) -> None:
         """A connection could not be opened."""
@@ -131,7 +129,7 @@ class Health:
 
     def broke(self, ticket: Ticket, reply: Reply, messages: int) -> None:
         """A connection ended by `reply`, after `messages` that the relay had answered for."""
-        with self._changed:
+        with self._lock:
             if reply.verdict is Verdict.IN_DOUBT and not messages:
                 self._doubts += 1
             tells_nobody = self._doubts >= DOUBTS
@@ -158,7 +156,7 @@ class Health:
         self._failed(ticket, error)
 
     def _failed(self, ticket: Ticket, error: RelayError) -> None:
-        with self._changed:
+        with self._lock:
             if ticket.incident != self._incident:
                 return
             now = self._clock()
@@ -170,12 +168,12 @@ class Health:
             self.error = error
             pause = 0.0 if self._failures == 1 else FIRST_PAUSE * 2 ** (self._failures - 2)
             self._until = now + (LONGEST_PAUSE if error.lasting else min(pause, LONGEST_PAUSE))
-            self._changed.notify_all()
+            self._changed.ring()
 
     def hopeless(self, patience: float) -> bool:
         """Whether a run should not wait for this relay: it said what only a person can mend, could
         not be reached from the start, or has been failing for `patience` seconds."""
-        with self._changed:
+        with self._lock:
             if self.error is None:
                 return False
             if self.error.lasting or (not self._reached and self._failures > 1):

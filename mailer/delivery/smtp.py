@@ -12,14 +12,14 @@ import re
 import smtplib
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from mailer.audience import addresses
 from mailer.config import Relay, Tls
 from mailer.delivery.link import LOST, Link
+from mailer.delivery.loop import Loop
 from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, judge, lost
 from mailer.errors import RelayError
 
@@ -57,7 +57,8 @@ def mail(sender: str, recipient: str, message: bytes) -> Mail:
 class Connection:
     """An open connection to a relay. Made by :meth:`open`; close it, or use it in ``with``.
 
-    For one thread; :meth:`kill` alone may come from another."""
+    It is opened wherever it may block, and used by a coroutine of the loop that it is moved to;
+    :meth:`kill` may come from anywhere."""
 
     def __init__(self, smtp: Link, relay: Relay) -> None:
         self._smtp = smtp
@@ -111,17 +112,16 @@ class Connection:
             why = lost(phase, _why(error))
             lasting = isinstance(error, ssl.SSLCertVerificationError)
             raise _trouble(phase, str(why), where, lasting) from error
-        smtp.settle_down()
         return cls(smtp, relay)
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Reply:
-        """:meth:`deliver` one message by itself, whatever its lines begin and end with."""
-        return self.deliver(mail(sender, recipient, message))
+    def move_to(self, loop: Loop) -> None:
+        """From now on the loop's coroutines use it."""
+        self._smtp.move_to(loop)
 
-    def deliver(
+    async def deliver(
         self,
         mail: Mail,
-        may_go: Callable[[], bool] = lambda: True,
+        may_go: Callable[[], Awaitable[bool]],
         following: Callable[[], Mail | None] = lambda: None,
     ) -> Reply:
         """Hand over one message; the judged reply. Never raises for what a relay does.
@@ -132,13 +132,13 @@ class Connection:
         ``reply.close`` says that this connection is of no more use."""
         if self._announced is not mail and (refusal := self._cannot_take(mail)) is not None:
             return refusal
-        reply = self._envelope(mail)
+        reply = await self._envelope(mail)
         if reply.verdict is not Verdict.ACCEPTED:
             return reply
-        if not may_go():
+        if not await may_go():
             self._smtp.close()
             return WITHHELD
-        return self._message(mail, following() if self.pipelining else None)
+        return await self._message(mail, following() if self.pipelining else None)
 
     def _cannot_take(self, mail: Mail) -> Reply | None:
         """Refuse, without asking, what this relay has said that it won't take."""
@@ -171,7 +171,7 @@ class Connection:
             commands.insert(0, (Phase.QUIT, "RSET\r\n"))
         return commands
 
-    def _envelope(self, mail: Mail) -> Reply:
+    async def _envelope(self, mail: Mail) -> Reply:
         """MAIL, RCPT and DATA, as far as the relay goes along."""
         announced, self._announced = self._announced, None
         phase = Phase.MAIL
@@ -185,11 +185,11 @@ class Connection:
                 return _GO_ON
             commands = [] if announced else self._commands(mail)
             if self.pipelining:
-                self._write(_joined(commands))
+                await self._smtp.write([_joined(commands)])
             for phase, command in commands or _ANNOUNCED:
                 if not self.pipelining:
-                    self._write(command.encode())
-                code, said = self._smtp.getreply()
+                    await self._smtp.write([command.encode()])
+                code, said = await self._smtp.reply(self._relay.timeout)
                 if phase is Phase.QUIT:  # to RSET
                     continue
                 if verdict is None and code == _GOOD[phase]:
@@ -206,8 +206,8 @@ class Connection:
                         return verdict
                 elif phase is Phase.DATA and code == 354:
                     # RFC 2920 §3.1: DATA may be taken though no recipient was; end it with nothing
-                    self._write(b".\r\n")
-                    self._smtp.getreply()
+                    await self._smtp.write([b".\r\n"])
+                    await self._smtp.reply(self._relay.timeout)
                 elif code <= 0 or code == 421:
                     return _closed(verdict)
         except (OSError, smtplib.SMTPException, ValueError) as error:
@@ -216,46 +216,23 @@ class Connection:
             return lost(phase, _why(error))
         return verdict or _GO_ON
 
-    def _write(self, data: bytes) -> None:
-        if data:
-            self._socket().sendall(data)
-
     # ---- the message ----------------------------------------------------------------------------
 
-    def _message(self, mail: Mail, following: Mail | None) -> Reply:
-        phase = Phase.MESSAGE
+    async def _message(self, mail: Mail, following: Mail | None) -> Reply:
+        behind = b""
+        if following is not None and self._cannot_take(following) is None:
+            behind = _joined(self._commands(following))
         try:
-            behind = b""
-            if following is not None and self._cannot_take(following) is None:
-                behind = _joined(self._commands(following))
-            last = b".\r\n" + behind
-            sock = self._socket()
-            if isinstance(sock, ssl.SSLSocket):
-                phase = Phase.DOT  # how much of a record has gone can't be told
-                sock.sendall(b"".join([*mail.pieces, last]))
-            else:
-                # one call takes at most IOV_MAX pieces, 1024 on Linux
-                pieces = mail.pieces if len(mail.pieces) < 1000 else [b"".join(mail.pieces)]
-                gone = sock.sendmsg([*pieces, last])
-                rest = memoryview(b"")
-                if gone < sum(map(len, mail.pieces)) + len(last):
-                    rest = memoryview(b"".join([*mail.pieces, last]))[gone:]
-                while rest:
-                    phase = Phase.DOT if len(rest) <= len(behind) else phase
-                    rest = rest[sock.send(rest) :]
-                phase = Phase.DOT
+            await self._smtp.write([*mail.pieces, b".\r\n" + behind])
             if behind:
                 self._announced = following
             self.sent += 1
-            code, said = self._smtp.getreply(self._relay.dot_timeout)
+            code, said = await self._smtp.reply(max(self._relay.dot_timeout, self._relay.timeout))
             return judge(Phase.DOT, code, _said(said))
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            return lost(phase, _why(error))
-
-    def _socket(self) -> socket.socket:
-        if self._smtp.sock is None:
-            raise smtplib.SMTPServerDisconnected(LOST)
-        return self._smtp.sock
+            # Of TLS can't be told how much of a record has gone.
+            whole = self._smtp.unsent <= len(behind) or self._smtp.encrypted
+            return lost(Phase.DOT if whole else Phase.MESSAGE, _why(error))
 
     # ---- the end --------------------------------------------------------------------------------
 
@@ -266,27 +243,16 @@ class Connection:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Say goodbye, and close whatever the answer. Not when the relay waits for a message."""
         try:
             if self._smtp.sock is not None and self._announced is None:
-                self._smtp.sock.settimeout(min(GOODBYE, self._relay.timeout))
-                self._smtp.docmd("QUIT")
+                await self._smtp.write([b"QUIT\r\n"])
+                await self._smtp.reply(min(GOODBYE, self._relay.timeout))
         except (OSError, smtplib.SMTPException):
             pass
         finally:
             self._smtp.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 _NO_ADDRESS = re.compile(r"[\r\n\0<>]")

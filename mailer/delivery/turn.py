@@ -11,14 +11,15 @@ Each step gives the same when it is repeated, so a turn whose commit was never a
 the database went away, is done again.
 """
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from queue import SimpleQueue
 from typing import NamedTuple
 
 from mailer import editions
 from mailer.delivery.dispatch import Pick, Seat
+from mailer.delivery.loop import Bell
 from mailer.delivery.outcomes import Alike, Passed
 from mailer.editions import Edition, EditionState
 from mailer.message import Stencil
@@ -53,10 +54,16 @@ class Grant(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class Place(Seat):
-    """A connection at the ledger. What it is let have comes into its `inbox`; None there means that
-    there is no more."""
+    """A connection at the ledger. What it is let have is put into its `inbox`, and its `bell` rung;
+    None there means that there is no more."""
 
-    inbox: SimpleQueue[Grant | None] = field(default_factory=SimpleQueue)
+    inbox: deque[Grant | None] = field(default_factory=deque)
+    bell: Bell = field(default_factory=Bell)
+
+    def put(self, grant: Grant | None) -> None:
+        """From the ledger's thread."""
+        self.inbox.append(grant)
+        self.bell.ring()
 
 
 @dataclass(slots=True)

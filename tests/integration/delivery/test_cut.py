@@ -14,9 +14,10 @@ from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery import relays
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import Connection, Mail, mail
+from mailer.delivery.smtp import Mail, mail
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
+from tests.integration.delivery.conversation import Conversation
 from tests.integration.delivery.proxy import Proxy
 from tests.integration.office import addresses, begun, states
 from tests.smtpd import Relay
@@ -38,7 +39,7 @@ def carry(port: int, mails: Sequence[Mail]) -> dict[str, Verdict]:
     verdicts: dict[str, Verdict] = {}
     while waiting:
         try:
-            connection = Connection.open(settings)
+            connection = Conversation(settings)
         except RelayError:
             continue
         with connection:

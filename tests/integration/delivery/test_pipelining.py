@@ -7,7 +7,8 @@ import pytest
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import Connection, Mail, mail
+from mailer.delivery.smtp import Mail, mail
+from tests.integration.delivery.conversation import Conversation
 from tests.smtpd import CLOSE, SILENCE, Envelope, Relay, Said, Step, reply_then_close
 
 SENDER = "news@example.org"
@@ -22,8 +23,8 @@ def backend() -> str:
     return "sqlite"
 
 
-def opened(relay: Relay, timeout: float = 5) -> Connection:
-    return Connection.open(
+def opened(relay: Relay, timeout: float = 5) -> Conversation:
+    return Conversation(
         RelaySettings(host="127.0.0.1", port=relay.port, tls=Tls.NONE, timeout=timeout)
     )
 

@@ -12,11 +12,12 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import Connection, Credentials
+from mailer.delivery.smtp import Credentials
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.store import Store
 from tests.integration import office
+from tests.integration.delivery.conversation import Conversation
 from tests.integration.delivery.runs import deliver, with_relay
 from tests.integration.office import begun
 from tests.smtpd import CLOSE, SILENCE, Relay, Said, Step, reply_then_close
@@ -45,7 +46,7 @@ def settings_for(relay: Relay, tls: Tls = Tls.NONE, timeout: float = 5) -> Relay
     ],
 )
 def test_dots_are_stuffed(relay: Relay, message: bytes) -> None:
-    with Connection.open(settings_for(relay)) as connection:
+    with Conversation(settings_for(relay)) as connection:
         assert connection.send(SENDER, ANA, message).verdict is Verdict.ACCEPTED
     (got,) = relay.received
     assert got.data == message + (b"" if message.endswith(b"\r\n") else b"\r\n")
@@ -54,7 +55,7 @@ def test_dots_are_stuffed(relay: Relay, message: bytes) -> None:
 
 
 def test_one_connection_carries_many_and_says_goodbye(relay: Relay) -> None:
-    with Connection.open(settings_for(relay)) as connection:
+    with Conversation(settings_for(relay)) as connection:
         for _ in range(3):
             assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
     assert relay.connections == 1
@@ -65,7 +66,7 @@ def test_one_connection_carries_many_and_says_goodbye(relay: Relay) -> None:
 
 def test_a_refused_recipient_is_followed_by_a_clean_start(relay: Relay) -> None:
     relay.on(Step.RCPT, "550 5.1.1 no such user")
-    with Connection.open(settings_for(relay)) as connection:
+    with Conversation(settings_for(relay)) as connection:
         reply = connection.send(SENDER, ANA, MESSAGE)
         assert (reply.verdict, reply.code) == (Verdict.REFUSED, 550)
         assert connection.send(SENDER, "bo@example.org", MESSAGE).verdict is Verdict.ACCEPTED
@@ -96,14 +97,14 @@ def test_what_an_end_of_the_conversation_means(
     relay: Relay, step: Step, how: Said, verdict: Verdict
 ) -> None:
     relay.on(step, how)
-    with Connection.open(settings_for(relay, timeout=0.5)) as connection:
+    with Conversation(settings_for(relay, timeout=0.5)) as connection:
         reply = connection.send(SENDER, ANA, MESSAGE)
     assert reply.verdict is verdict
 
 
 def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
     relay.offer("SMTPUTF8")
-    with Connection.open(settings_for(relay)) as connection:
+    with Conversation(settings_for(relay)) as connection:
         for address in ("ana@example.org", "ana@bücher.example", "añá@bücher.example", ANA):
             assert connection.send(SENDER, address, MESSAGE).verdict is Verdict.ACCEPTED
     assert [(one.recipient, "SMTPUTF8" in one.mail) for one in relay.received] == [
@@ -116,7 +117,7 @@ def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
 
 
 def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> None:
-    with Connection.open(settings_for(relay)) as connection:
+    with Conversation(settings_for(relay)) as connection:
         assert connection.send(SENDER, "añá@example.org", MESSAGE).verdict is Verdict.REFUSED
         assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
@@ -134,26 +135,26 @@ def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> 
 def test_a_relay_that_cannot_be_used(relay: Relay, step: Step, how: Said, lasting: bool) -> None:
     relay.always(step, how)
     with pytest.raises(RelayError, match=rf"relay 127\.0\.0\.1:{relay.port}") as caught:
-        Connection.open(settings_for(relay, timeout=0.5))
+        Conversation(settings_for(relay, timeout=0.5))
     assert caught.value.lasting is lasting
 
 
 def test_a_password_is_not_sent_where_none_is_asked_for(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer AUTH") as caught:
-        Connection.open(settings_for(relay), Credentials("office", "hush"))
+        Conversation(settings_for(relay), Credentials("office", "hush"))
     assert caught.value.lasting
     assert not any("AUTH" in one.upper() for one in relay.commands)
 
 
 def test_a_password_is_accepted(relay: Relay) -> None:
     relay.offer("AUTH PLAIN LOGIN")
-    with Connection.open(settings_for(relay), Credentials("office", "hush")) as connection:
+    with Conversation(settings_for(relay), Credentials("office", "hush")) as connection:
         assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
 
 def test_a_relay_without_starttls_gets_nothing(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer STARTTLS") as caught:
-        Connection.open(settings_for(relay, Tls.STARTTLS))
+        Conversation(settings_for(relay, Tls.STARTTLS))
     assert caught.value.lasting
     assert not any(one.upper().startswith(("MAIL", "AUTH")) for one in relay.commands)
 
@@ -165,7 +166,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     context.load_cert_chain(*certificate)
     relay.tls = context
     with pytest.raises(RelayError, match="certificate is not valid") as caught:
-        Connection.open(settings_for(relay, Tls.STARTTLS))
+        Conversation(settings_for(relay, Tls.STARTTLS))
     assert caught.value.lasting
     assert not any(one.upper().startswith("MAIL") for one in relay.commands)
 
@@ -177,7 +178,7 @@ def test_a_certificate_that_somebody_vouches_for_is_taken(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
-    with Connection.open(settings_for(relay, Tls.STARTTLS)) as connection:
+    with Conversation(settings_for(relay, Tls.STARTTLS)) as connection:
         assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA]
 
@@ -218,7 +219,7 @@ def test_an_authoritys_file_that_is_of_no_use_is_named(
         file.write_text(text)
     settings = settings_for(relay, Tls.STARTTLS).model_copy(update={"ca_file": file})
     with pytest.raises(RelayError, match=r"ca\.pem can't be read") as caught:
-        Connection.open(settings)
+        Conversation(settings)
     assert caught.value.lasting
 
 

@@ -1,13 +1,13 @@
 """How a relay rests and comes back, by a clock that the test holds."""
 
 import threading
-from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.config import Relay
+from mailer.delivery.loop import Loop
 from mailer.delivery.relays import (
     DOUBTS,
     FIRST_PAUSE,
@@ -18,6 +18,7 @@ from mailer.delivery.relays import (
 )
 from mailer.delivery.replies import Phase, Reply, judge, lost
 from mailer.errors import RelayError
+from tests.integration.delivery.conversation import run
 
 LOST = lost(Phase.MAIL, "the connection was lost")
 DOUBT = lost(Phase.DOT, "the connection was lost")
@@ -36,22 +37,15 @@ class Clock:
 
 
 class Briefly(threading.Event):
-    """The end of a run that comes as soon as somebody has begun to wait."""
+    """The end of a run that comes as soon as it was asked for once."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._waker = threading.Thread(target=wake)
         self._asked = False
 
     def is_set(self) -> bool:
-        if self._asked:
-            return True
-        self._asked = True
-        self._waker.start()  # who asks holds the lock that waking needs, until it waits or goes
-        return False
-
-    def join(self) -> None:
-        self._waker.join()
+        asked, self._asked = self._asked, True
+        return asked
 
 
 class Watched(Health):
@@ -69,11 +63,9 @@ class Watched(Health):
 
     def ask(self) -> Ticket | None:
         """Leave to open a connection, if it is given now."""
-        over = Briefly(self.wake)
-        try:
-            return self.ticket(over)
-        finally:
-            over.join()
+        loop = Loop()
+        loop.shake()
+        return run(self.ticket(loop, Briefly()), loop)
 
     def open_rested(self) -> Ticket:
         """Leave to open a connection, after the longest of pauses."""
@@ -218,7 +210,8 @@ def test_while_it_rests_at_most_one_connection_is_tried(acts: list[str]) -> None
 def test_a_run_that_is_over_opens_nothing() -> None:
     over = threading.Event()
     over.set()
-    assert Watched().ticket(over) is None
+    loop = Loop()
+    assert run(Watched().ticket(loop, over), loop) is None
 
 
 # ---- what is said of it -----------------------------------------------------------------------
