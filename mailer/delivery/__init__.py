@@ -1,7 +1,8 @@
 """Delivery: frozen bodies and delivery rows go out, replies come back, and every step is on disk.
 
     courier.py    a run: starts the threads, watches over relays, ends it
-    carrier.py    one connection's life, in a thread of its own
+    carrier.py    one connection's life
+    loop.py       runs all connections in one thread
     ledger.py     the thread that is the only writer of delivery states
     turn.py       what the ledger does in one transaction
     roster.py     the editions that are being delivered, and their accounts

@@ -117,7 +117,7 @@ class _Trip:
         self._clock = clock
         self._halt = halt
         self._ticket = ticket
-        self._place: Place = ledger.join(self._relay.name, self._relay.window)
+        self._place: Place = ledger.desk.join(self._relay.name, self._relay.window)
         self._hand: deque[Passed] = deque()
         self._made: tuple[Passed, Mail] | None = None
         self._done: list[Outcome] = []
@@ -135,7 +135,7 @@ class _Trip:
                     break
         finally:
             self._flush()
-            self._ledger.leave(self._place)
+            self._ledger.desk.leave(self._place)
             while not (self._over or self._ledger.over.is_set()):
                 await self._receive(time.monotonic() + 0.5)
             self._done += [Outcome(passed, WITHHELD) for passed in self._hand]
@@ -176,7 +176,7 @@ class _Trip:
 
     def _flush(self) -> None:
         if self._done:
-            self._ledger.report(self._place, self._done)
+            self._ledger.desk.report(self._place, self._done)
             self._done = []
 
     # ---- one message ----------------------------------------------------------------------------
@@ -265,7 +265,7 @@ class _Trip:
     async def _look_again(self, passed: Passed) -> bool:
         """It has passed the gate long ago: ask once more."""
         self._flush()
-        self._ledger.look_again(self._place, passed)
+        self._ledger.desk.look_again(self._place, passed)
         while not (self._over or self._ledger.over.is_set()):
             grant = await self._receive(time.monotonic() + 0.5)
             if grant is not None and grant.again is not None:

@@ -9,16 +9,15 @@ dies, at most connections × window are in doubt.
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
-from queue import Empty, SimpleQueue
 
 from mailer import editions
 from mailer.delivery.dispatch import Dispatch, Pick
 from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Outcome, Pace, Passed
+from mailer.delivery.outcomes import Pace, Passed
 from mailer.delivery.owner import new_owner
-from mailer.delivery.post import Again, Arrival, Calls, Departure, Report
+from mailer.delivery.post import Calls, Desk
 from mailer.delivery.roster import Roster
 from mailer.delivery.turn import Consignment, Grant, Place, Turn, transact
 from mailer.delivery.watch import Watch
@@ -34,10 +33,6 @@ SETTLE_FOR = 600.0
 
 HURRY = 5.0
 """The same, for whoever was told to stop at once."""
-
-GATHER = 0.02
-"""Seconds for which a turn waits, at most, until half of the connections have reported: they have
-half a window in hand meanwhile."""
 
 HELD = "another sender holds deliveries of this edition"
 
@@ -64,11 +59,7 @@ class Ledger:
         self._lease = lease
         self._more = more
         self._name = new_owner()
-        self._inbox: SimpleQueue[Report | Again | Arrival | Departure | None] = SimpleQueue()
-        self._places: set[Place] = set()
-        self._left: set[Place] = set()
-        self._unsettled: list[tuple[Place, Outcome]] = []
-        self._again: list[tuple[Place, Passed]] = []
+        self.desk = Desk()
         self._beaten = self._looked = 0.0
         self._watch = Watch(store, lease, clock)
         self._draining = threading.Event()
@@ -94,25 +85,6 @@ class Ledger:
         """A call that was answered is another connection's after all."""
         self._calls.pass_on()
 
-    def join(self, relay: str, window: int) -> Place:
-        """A place for a new connection: messages come into its inbox from now on."""
-        place = Place(relay, window)
-        self._inbox.put(Arrival(place))
-        return place
-
-    def leave(self, place: Place) -> None:
-        """The connection has ended. Until None comes into its inbox, what was let out to it
-        meanwhile comes too, and it must report on that."""
-        self._inbox.put(Departure(place))
-
-    def report(self, place: Place, outcomes: list[Outcome]) -> None:
-        """What became of messages. The ledger settles it, and lets as many others out."""
-        self._inbox.put(Report(place, outcomes))
-
-    def look_again(self, place: Place, passed: Passed) -> None:
-        """Ask whether a message may still go; the answer comes into the inbox."""
-        self._inbox.put(Again(place, passed))
-
     def is_ours(self, passed: Passed) -> bool:
         """Whether a message in hand is still this sender's, of an edition that goes on."""
         return passed.sender == self.sender and passed.claim.edition_id not in self.roster.stopped
@@ -126,7 +98,7 @@ class Ledger:
         self._calls.end()
         if hurry:
             self._hurry.set()
-        self._inbox.put(None)
+        self.desk.knock()
 
     def fail(self, error: BaseException) -> None:
         """A connection's thread met a fault of ours: the run ends with it."""
@@ -136,7 +108,7 @@ class Ledger:
     def abandon(self) -> None:
         """End though connections have not left: what they hold will be in doubt."""
         self._abandoned = True
-        self._inbox.put(None)
+        self.desk.knock()
 
     def pause(self, reason: str) -> None:
         """Pause the editions, unless somebody has stopped them already."""
@@ -161,7 +133,7 @@ class Ledger:
             self._end()
             self.over.set()
             self._calls.end()
-            for place in self._places:
+            for place in self.desk.places:
                 place.put(None)
 
     # ---- taking in ------------------------------------------------------------------------------
@@ -196,42 +168,11 @@ class Ledger:
     def _take_in(self) -> bool:
         """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
         and no connection holds anything."""
-        item = None
-        with suppress(Empty):
-            item = self._inbox.get(timeout=self._patience())
-        if item is not None:
-            self._gather()
-        while True:
-            match item:
-                case Report(place, outcomes):
-                    self._unsettled += [(place, one) for one in outcomes]
-                case Again(place, passed):
-                    self._again.append((place, passed))
-                case Arrival(place):
-                    self._places.add(place)
-                case Departure(place):
-                    self._places.discard(place)
-                    self._left.add(place)
-                    place.put(None)
-            try:
-                item = self._inbox.get_nowait()
-            except Empty:
-                break
-        self._left = {place for place in self._left if place.out}
+        self.desk.take_in(self._patience(), self._draining.is_set)
         if not self._draining.is_set():
             return True
-        holding = (self._places or self._left) and not self._abandoned
-        return bool(holding or self._unsettled or self._again)
-
-    def _gather(self) -> None:
-        """Let more connections report, so that one turn serves them. Asleep, not waiting for the
-        inbox: each report would wake this thread."""
-        ends = time.monotonic() + GATHER
-        enough = len(self._places) // 2
-        while self._inbox.qsize() < enough and time.monotonic() < ends:
-            if self._draining.is_set():
-                return
-            time.sleep(0.002)
+        holding = (self.desk.places or self.desk.left) and not self._abandoned
+        return bool(holding) or not self.desk.quiet
 
     def _patience(self) -> float:
         """Seconds until there is something to do, whatever connections say."""
@@ -256,7 +197,7 @@ class Ledger:
                         entry.recheck = 0.0
         turn = self._decide(now)
         # While messages are out, a pause or a cancellation is looked for each second.
-        out = any(place.out for place in self._places)
+        out = self.desk.anything_out
         if turn.idle and now - self._beaten < (RECHECK if out else self._lease / 4):
             return
         self._write(turn)
@@ -267,8 +208,8 @@ class Ledger:
             self._tell(turn)
 
     def _decide(self, now: float) -> Turn:
-        unsettled, self._unsettled = self._unsettled, []
-        again, self._again = self._again, []
+        unsettled, self.desk.unsettled = self.desk.unsettled, []
+        again, self.desk.again = self.desk.again, []
         settlements, loose = self.roster.settle(unsettled, now)
         turn = Turn(settlements, [], again, [], [], loose)
         if self._draining.is_set():
@@ -278,7 +219,7 @@ class Ledger:
             turn.put_off.append((claim.id, delay))
             entry = self.roster.going[claim.edition_id]
             entry.waits_until = max(entry.waits_until, now + delay)
-        most = max(CLAIM, 2 * sum(place.window for place in self._places))
+        most = max(CLAIM, 2 * sum(place.window for place in self.desk.places))
         for number, one in self.roster.going.items():
             if now >= one.recheck and self._dispatch.stocked(number) < most // 2:
                 turn.need.append((number, most))
@@ -288,7 +229,7 @@ class Ledger:
         picks: list[tuple[Place, Pick]] = []
         self._dispatch.wake_at = float("inf")
         window = 10
-        for place in self._places:
+        for place in self.desk.places:
             window = place.window
             if place.out <= window // 2:
                 for pick in self._dispatch.pick(place, window - place.out, now):
@@ -297,7 +238,7 @@ class Ledger:
                     self.roster.going[pick.claim.edition_id].out += 1
         if ready := self._dispatch.ready:
             self._calls.are(-(-ready // max(window // 2, 1)))
-        elif not self._places and any(map(self._dispatch.stocked, self.roster.going)):
+        elif not self.desk.places and any(map(self._dispatch.stocked, self.roster.going)):
             self._calls.are(1)
         return picks
 
@@ -341,7 +282,7 @@ class Ledger:
             entry = self.roster.going[number]
             self._dispatch.stock(number, claims)
             if claims:
-                self._inbox.put(None)  # the next turn may pick them
+                self.desk.knock()  # the next turn may pick them
             entry.asked = entry.asked and not claims
             if len(claims) < limit:
                 entry.recheck = now + RECHECK
@@ -369,7 +310,7 @@ class Ledger:
     def _finished(self) -> bool:
         """Whether nothing of any edition is due, claimed or out, here or at another sender."""
         now = time.monotonic()
-        if self._unsettled or self._again:
+        if not self.desk.quiet:
             return False
         idle = [
             number
@@ -381,7 +322,7 @@ class Ledger:
             for number in idle:
                 self._mark_if_sent(self.roster.going[number])
             return False
-        if any(place.out for place in (*self._places, *self._left)):
+        if self.desk.anything_out:
             return False
         if not self.roster.going:
             return True

@@ -89,7 +89,7 @@ def _postgresql_field(element: _json_field, compiler: Any, **how: Any) -> str:
 def fields(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
     """The columns of a table that is given as the parameter `name`: see :func:`table`. In one
     statement with many rows, instead of one statement for each: SQLite's driver lets go of the
-    interpreter at each step, and with many threads each time has to wait to get it back."""
+    interpreter at each step, and each time has to wait to get it back."""
     rows = _json_rows(bindparam(name, type_=Text())).table_valued("value").alias(name)
     return [_json_field(rows.c.value, place, type_) for place, type_ in enumerate(types)]
 

@@ -1,0 +1,273 @@
+"""Nothing that a coroutine waits for is missed, and nothing is waited for too long."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from mailer.delivery.loop import NEVER, Bell, Loop
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours, theirs:
+        yield ours, theirs
+
+
+def soon(seconds: float = 5.0) -> float:
+    return time.monotonic() + seconds
+
+
+def test_each_wait_ends_when_what_it_waits_for_has_come(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    loop = Loop()
+    said: list[bytes] = []
+
+    async def listen() -> None:
+        for _ in range(3):
+            assert await loop.readable(ours, soon())
+            said.append(ours.recv(100))
+        loop.forget(ours)
+
+    async def speak() -> None:
+        for word in (b"one", b"two", b"three"):
+            await loop.sleep(soon(0.02))
+            theirs.send(word)
+
+    loop.spawn(listen())
+    loop.spawn(speak())
+    loop.run()
+    assert said == [b"one", b"two", b"three"]
+
+
+def test_a_wait_ends_with_its_deadline_and_says_so(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    loop = Loop()
+    waited: list[tuple[bool, float]] = []
+
+    async def listen(seconds: float) -> None:
+        began = time.monotonic()
+        came = await loop.readable(ours, began + seconds)
+        waited.append((came, time.monotonic() - began))
+        loop.forget(ours)
+
+    async def both() -> None:
+        await listen(0.3)
+        theirs.send(b"x")
+        await listen(60)
+
+    loop.spawn(both())
+    loop.run()
+    (came, seconds), (came_then, _) = waited
+    assert not came
+    assert 0.29 < seconds < 2
+    assert came_then
+
+
+def test_a_full_socket_is_waited_for_until_it_takes_more(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    loop = Loop()
+    sent = 0
+
+    async def fill() -> None:
+        nonlocal sent
+        while True:
+            try:
+                sent += ours.send(b"x" * 100_000)
+            except BlockingIOError:
+                break
+        assert not await loop.writable(ours, soon(0.1)), "nobody has read"
+        theirs.recv(sent)
+        assert await loop.writable(ours, soon())
+        ours.send(b"y")
+        assert not await loop.readable(ours, soon(0.1)), "it waits for the other thing again"
+        loop.forget(ours)
+
+    loop.spawn(fill())
+    loop.run()
+
+
+def test_what_a_socket_says_while_nobody_listens_is_there_later(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    loop = Loop()
+    turns = 0
+
+    async def listen() -> None:
+        assert not await loop.readable(ours, soon(0.01))
+        theirs.send(b"hello")
+        await loop.sleep(soon(0.3))
+        assert await loop.readable(ours, soon())
+        assert ours.recv(100) == b"hello"
+        loop.forget(ours)
+
+    def counted() -> None:
+        nonlocal turns
+        turns += 1
+        turn()
+
+    turn = loop._turn
+    loop._turn = counted  # type: ignore[method-assign]
+    loop.spawn(listen())
+    loop.run()
+    assert turns < 20, "it does not spin while the socket has something to say"
+
+
+def test_no_ring_is_missed_however_many_threads_ring() -> None:
+    loop = Loop()
+    bell = Bell()
+    work: list[int] = []
+    done: list[int] = []
+    each, threads = 3000, 4
+
+    def give(start: int) -> None:
+        for number in range(start, start + each):
+            work.append(number)
+            bell.ring()
+
+    async def take() -> None:
+        while len(done) < each * threads:
+            seen = bell.rings
+            if work:
+                done.append(work.pop())
+            else:
+                await loop.hear(bell, seen, soon(20))
+                assert work or bell.rings != seen, "it would have waited for ever"
+
+    givers = [threading.Thread(target=give, args=(n * each,)) for n in range(threads)]
+    for giver in givers:
+        giver.start()
+    loop.spawn(take())
+    loop.run()
+    for giver in givers:
+        giver.join()
+    assert sorted(done) == list(range(each * threads))
+
+
+def test_one_ring_wakes_all_that_wait() -> None:
+    loop = Loop()
+    bell = Bell()
+    woken: list[int] = []
+
+    async def wait(number: int) -> None:
+        await loop.hear(bell, bell.rings, NEVER)
+        woken.append(number)
+
+    for number in range(20):
+        loop.spawn(wait(number))
+    ringer = threading.Timer(0.1, bell.ring)
+    ringer.start()
+    loop.run()
+    assert sorted(woken) == list(range(20))
+    assert not bell.waiting
+
+
+def test_a_bell_rung_since_one_looked_is_not_waited_for() -> None:
+    loop = Loop()
+    bell = Bell()
+
+    async def wait() -> None:
+        seen = bell.rings
+        bell.ring()
+        await loop.hear(bell, seen, NEVER)
+        assert not bell.waiting
+
+    loop.spawn(wait())
+    loop.run()
+
+
+def test_shaken_all_look_round_but_those_that_listen(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    loop = Loop()
+    over = threading.Event()
+    heard: list[bool] = []
+
+    async def sleep() -> None:
+        while not over.is_set():
+            await loop.sleep(NEVER)
+
+    async def hear() -> None:
+        bell = Bell()
+        while not over.is_set():
+            await loop.hear(bell, bell.rings)
+
+    async def listen() -> None:
+        heard.append(await loop.readable(ours, soon()))
+        loop.forget(ours)
+
+    def end() -> None:
+        over.set()
+        loop.shake()
+        time.sleep(0.1)
+        theirs.send(b"x")
+
+    for steps in (sleep(), hear(), listen()):
+        loop.spawn(steps)
+    ender = threading.Timer(0.1, end)
+    ender.start()
+    loop.run()
+    ender.join()
+    assert heard == [True]
+
+
+def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
+    loop = Loop()
+    seen: list[str] = []
+
+    def slowly() -> str:
+        time.sleep(0.3)
+        return "slow"
+
+    async def slow() -> None:
+        seen.append(await loop.in_thread(slowly, "slow"))
+
+    async def quick() -> None:
+        await loop.sleep(soon(0.01))
+        seen.append("quick")
+
+    async def failing() -> None:
+        def fail() -> None:
+            raise OSError("no route")
+
+        with pytest.raises(OSError, match="no route"):
+            await loop.in_thread(fail, "failing")
+
+    for steps in (slow(), quick(), failing()):
+        loop.spawn(steps)
+    loop.run()
+    assert seen == ["quick", "slow"]
+
+
+def test_an_error_ends_the_loop_and_every_coroutine() -> None:
+    loop = Loop()
+    ended: list[str] = []
+
+    async def wait() -> None:
+        try:
+            await loop.sleep(NEVER)
+        finally:
+            ended.append("wait")
+
+    async def fail() -> None:
+        await loop.sleep(soon(0.01))
+        raise RuntimeError("a fault of ours")
+
+    loop.spawn(wait())
+    loop.spawn(fail())
+    with pytest.raises(RuntimeError, match="a fault"):
+        loop.run()
+    assert ended == ["wait"]
+    loop.shake()  # by somebody who doesn't know yet
