@@ -25,12 +25,13 @@ SWEPT_WINDOWS = (1, 4, 10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything. Each field can come from the environment, in capitals."""
+    """How much of everything. Each field can come from the environment, in capitals. The connections
+    and the window are those that win the sweep."""
 
     n: int = 20_000
     runs: int = 5
-    connections: int = 8
-    window: int = 10
+    connections: int = 32
+    window: int = 20
     plain_n: int = 1_000
     latency_n: int = 2_000
     memory_n: int = 500_000
