@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from mailer import editions, outbox
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList
-from mailer.config import Settings
+from mailer.config import Relay, Settings
 from mailer.delivery.courier import Courier, Route
 from mailer.delivery.outcomes import Progress
 from mailer.delivery.smtp import Credentials
 from mailer.delivery.turn import Consignment
 from mailer.editions import Edition, EditionState
-from mailer.errors import ComposeError, Refused
+from mailer.errors import ComposeError, ConfigError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
@@ -169,9 +169,10 @@ class Mailer:
         if edition.state is EditionState.SENT:
             raise Refused(
                 f"edition {edition.id} was sent",
-                hint=f"`mailer edition retry {edition.id}` tries again what has failed",
+                hint=f"`mailer edition retry {edition.id} --failed` queues again what has failed",
             )
         editions.check_transition(edition, EditionState.SENDING)
+        self._route()  # what is wrong with the relays' settings is said before anything begins
         editions.check_approval(tx.editions, edition, self.settings.letterhead)
         plan = tx.plans.plan(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
@@ -183,9 +184,11 @@ class Mailer:
         on_progress: Callable[[Progress], None] = lambda _: None,
         *,
         follow: bool = False,
+        at_once: bool = False,
     ) -> tuple[Progress, list[Report]]:
-        """Send what is due of editions that have begun, and what was deferred before; with `follow`
-        also of any other that has begun or begins meanwhile. A report of each.
+        """Send what is due of editions that have begun; with `follow` also of any other that has
+        begun or begins meanwhile; with `at_once` also what was put off until later. A report of
+        each.
 
         Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
         wanted = {edition.id for edition in begun}
@@ -198,10 +201,11 @@ class Mailer:
                 new = [one for one in running if one.id not in known]
                 new = [one for one in new if follow or one.id in wanted]
                 found = [Consignment(one, self.stencils(tx, one)) for one in new]
-            for entry in found:
-                seen.add(entry.edition.id)
+            seen.update(entry.edition.id for entry in found)
+            if at_once:
                 with self.store.begin() as tx:
-                    tx.queue.make_due(entry.edition)
+                    for entry in found:
+                        tx.queue.make_due(entry.edition)
             return found
 
         seen: set[int] = set()
@@ -219,7 +223,7 @@ class Mailer:
                 for relay in ours.all_relays
             ),
             credentials={
-                relay.name: Credentials(relay.user, ours.relay_password(relay))
+                relay.name: Credentials(relay.user, _needed_password(ours, relay))
                 for relay in ours.all_relays
                 if relay.user
             },
@@ -251,3 +255,14 @@ def open_mailer(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         yield mailer
     finally:
         mailer.close()
+
+
+def _needed_password(ours: Settings, relay: Relay) -> str:
+    password = ours.relay_password(relay)
+    if not password:
+        raise ConfigError(
+            "it has a user and no password",
+            where=f"{ours.config_file or 'settings'}, {relay.name}",
+            hint="set its password_file, or MAILER_RELAY_PASSWORD for [relay]",
+        )
+    return password

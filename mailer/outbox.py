@@ -300,7 +300,10 @@ def explain(store: OutboxStore, edition: Edition, address: str) -> str:
     known = store.standing(edition, address)
     what = f"edition {edition.id} ({edition.name})"
     if known.delivery:
-        return _explain_delivery(known.delivery, what, known.story_titles)
+        if edition.state is EditionState.PAUSED and known.delivery.state in UNDONE:
+            why = f" ({edition.reason})" if edition.reason else ""
+            return f"{address} has not got {what} yet: it is paused{why}."
+        return _explain_delivery(known.delivery, what, known.story_titles, edition.reason)
     got = "got" if edition.planned_at else "would get"
     if known.subscriber_id is None:
         return f"{address} is not a subscriber, so nothing of {what} went there."
@@ -344,7 +347,7 @@ def _stories(titles: tuple[str, ...]) -> str:
     return f"{len(titles)} {noun}: {'; '.join(titles)}"
 
 
-def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...]) -> str:
+def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...], reason: str) -> str:
     who, when = delivery.address, _day(delivery.updated_at)
     said = f" and the relay said {delivery.reply!r}" if delivery.reply else ""
     match delivery.state:
@@ -363,7 +366,8 @@ def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...]) ->
                 f"suppressed or left the list ({when})."
             )
         case DeliveryState.CANCELLED:
-            return f"{who} did not get {what}: it was cancelled on {when}, before their turn."
+            why = f" ({reason})" if reason else ""
+            return f"{who} did not get {what}: it was cancelled on {when}{why}, before their turn."
         case DeliveryState.EXPIRED:
             return f"{who} did not get {what}: it was tried until {when}{said}."
         case DeliveryState.QUEUED if delivery.attempt:

@@ -1,5 +1,7 @@
 """``mailer delivery``: single deliveries, one edition to one address each."""
 
+import sys
+from csv import writer
 from typing import Annotated
 
 import typer
@@ -7,7 +9,8 @@ import typer
 from mailer import editions, outbox
 from mailer.cli.edition import By, Number, actor
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
-from mailer.cli.output import Output
+from mailer.cli.output import Output, moment
+from mailer.delivery.owner import is_dead
 from mailer.outbox import DeliveryState
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")
@@ -18,6 +21,43 @@ in_doubt = typer.Typer(
     "resend them does so by itself when it is sent again.",
 )
 app.add_typer(in_doubt, name="in-doubt")
+
+
+@app.command("list")
+def list_all(
+    number: Number,
+    state: Annotated[
+        list[DeliveryState] | None, typer.Option(help="Repeatable; none means any.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    csv: Annotated[bool, typer.Option("--csv", help="As CSV on stdout, all of them.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List an edition's deliveries: whom, in which state, and what the relay said.
+
+    Example: [bold]mailer delivery list 3 --state failed --csv > refused.csv[/]"""
+    with reading() as (_, tx):
+        known = editions.get(tx.editions, number)
+        found = tx.outbox.deliveries(known, state or (), None if csv else limit)
+        if csv:
+            table = writer(sys.stdout)
+            table.writerow(["address", "state", "tries", "changed_at", "next_try_at", "reply"])
+            for one in found:
+                due = one.next_attempt_at if one.state is DeliveryState.QUEUED else None
+                table.writerow(
+                    [one.address, one.state, one.attempt, one.updated_at, due or "", one.reply]
+                )
+            return
+        out = Output(json)
+        out.table(
+            found,
+            {"address": "", "state": "", "tries": "right", "changed": "", "reply": ""},
+            [(one.address, one.state, one.attempt, moment(one.updated_at), one.reply)
+             for one in found],
+            empty="no such delivery",
+        )  # fmt: skip
+        if len(found) == limit:
+            out.note(f"the first {limit}: --limit shows more, --csv all")
 
 
 @in_doubt.command("list")
@@ -39,6 +79,13 @@ def list_(
              for one in found],
             empty="nothing is in doubt",
         )  # fmt: skip
+        gone = {one.id for one in tx.senders.senders() if is_dead(one.name)}
+        lost = sum(tx.outbox.on_wire(known).get(sender, 0) for sender in gone)
+        if lost:
+            Output(json).note(
+                f"{lost} more were on the wire of a sender that died: the next `mailer send` "
+                "counts them, and does what their edition's rule says"
+            )
 
 
 @in_doubt.command()

@@ -15,13 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from mailer import editions, outbox
-from mailer.app import Mailer, open_mailer
+from mailer.app import MOST_AT_ONCE, Mailer, open_mailer
 from mailer.cli.edition import print_report
 from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
 from mailer.cli.output import Output, errors, plain
 from mailer.delivery.outcomes import Progress
 from mailer.editions import Edition, EditionState
-from mailer.errors import PartlyDone, Refused, UsageError
+from mailer.errors import PartlyDone, Refused, RelayError, UsageError
 from mailer.outbox import DeliveryState, Plan, Report
 from mailer.store import Transaction
 
@@ -44,6 +44,9 @@ def send(
         bool,
         typer.Option("--all", help="All that have begun, and what begins while this runs."),
     ] = False,
+    now: Annotated[
+        bool, typer.Option("--now", help="Try at once what was put off until later, too.")
+    ] = False,
     progress: Annotated[
         Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
     ] = Show.BAR,
@@ -53,9 +56,10 @@ def send(
     """Send approved editions over the relay, or go on with those that were interrupted.
 
     Several share the connections: urgent ones have most, none waits for another to end. Runs in
-    the foreground until all that is due has been tried once; what was deferred is tried again by
-    the next run. Ctrl-C or SIGTERM finishes the messages on the wire and returns the rest; a
-    second one stops at once, and leaves what is on the wire in doubt.
+    the foreground until all that is due has been tried once. What a relay puts off is tried again
+    by a run after 5, 10 and 30 minutes, 1 and 2 hours, then every 3 hours, for five days. Ctrl-C
+    or SIGTERM finishes the messages on the wire and returns the rest; a second one stops at once,
+    and leaves what is on the wire in doubt.
 
     Example: [bold]mailer send 3[/]"""
     if bool(numbers) is all_:
@@ -63,16 +67,47 @@ def send(
     out = Output(json or progress is Show.LINES)
     with writing(dry_run, out) as (mailer, tx):
         begun = _begin(mailer, tx, numbers or [], out, dry_run=dry_run)
+        if all_:
+            begun += tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE)
+            _tell_what_waits(tx, out)
     if dry_run:
         return
+    last = Progress()
+
+    def keep(one: Progress) -> None:
+        nonlocal last
+        last = one
+        on_progress(one)
+
     with (
         open_mailer(settings()) as mailer,
         _stop_on_signal() as stop,
         _shown(progress, out) as on_progress,
     ):
-        done, reports = mailer.deliver(begun, stop, on_progress, follow=all_)
+        try:
+            done, reports = mailer.deliver(begun, stop, keep, follow=all_, at_once=now)
+        except RelayError:
+            with mailer.store.read() as tx:
+                again = [editions.get(tx.editions, one.id) for one in begun]
+                reports = [tx.outbox.report(one) for one in again]
+            _print(last, reports, out, lines=progress is Show.LINES)
+            for one in again:
+                if one.state is EditionState.PAUSED:
+                    out.note(f"edition {one.id} is paused: mend it, then `mailer edition resume`")
+            raise
     _print(done, reports, out, lines=progress is Show.LINES)
     _judge(reports)
+
+
+def _tell_what_waits(tx: Transaction, out: Output) -> None:
+    """What --all does not take up, though one might think so."""
+    for state, then in (
+        (EditionState.APPROVED, "begin with `mailer send NUMBER`"),
+        (EditionState.PAUSED, "let go on with `mailer edition resume NUMBER`"),
+    ):
+        if some := tx.editions.recent([state], MOST_AT_ONCE):
+            numbers = ", ".join(str(one.id) for one in some)
+            out.note(f"{state}, not sent by --all: {numbers}; {then}")
 
 
 def _begin(
@@ -118,11 +153,19 @@ def figures(progress: Progress) -> dict[str, Any]:
 def _shown(show: Show, out: Output) -> Iterator[Callable[[Progress], None]]:
     """What a run is to call with its progress."""
     waited_for: list[str] = [""]
+    resting: dict[str, str] = {}
 
     def waits(progress: Progress) -> None:
         if progress.waiting and progress.waiting != waited_for[0]:
             out.note(f"waiting: {progress.waiting}")
         waited_for[0] = progress.waiting
+        for name, why in progress.troubles.items():
+            if name not in resting:
+                out.note(f"{why}")
+        for name in [one for one in resting if one not in progress.troubles]:
+            out.note(f"relay {name} works again")
+        resting.clear()
+        resting.update(progress.troubles)
 
     if show is Show.LINES:
         told = [time.monotonic()]
@@ -173,10 +216,11 @@ def _line(value: Any) -> None:
 
 
 def _print(done: Progress, reports: list[Report], out: Output, *, lines: bool) -> None:
+    whole = {**figures(done), "rate": round(done.done / done.seconds, 1) if done.seconds else 0.0}
     if lines:
-        _line({"run": figures(done), "reports": reports})
+        _line({"run": whole, "reports": reports})
     elif out.as_json:
-        out.json({"run": figures(done), "reports": reports})
+        out.json({"run": whole, "reports": reports})
     else:
         for report in reports:
             print_report(report, out)
@@ -184,6 +228,8 @@ def _print(done: Progress, reports: list[Report], out: Output, *, lines: bool) -
             f"sent {done.sent}, deferred {done.deferred}, failed {done.failed}, "
             f"in doubt {done.in_doubt}, in {done.seconds:.1f} s"
         )
+        if len(done.relays) > 1:
+            out.text(", ".join(f"{count} by {name}" for name, count in done.relays.items()))
 
 
 def _judge(reports: list[Report]) -> None:
@@ -203,13 +249,19 @@ def _judge(reports: list[Report]) -> None:
         return sum(report.states[state] for report in reports for state in states)
 
     left = count(*outbox.UNDONE)
-    bad = count(DeliveryState.FAILED, DeliveryState.IN_DOUBT)
-    if left or bad:
+    failed, doubted = count(DeliveryState.FAILED), count(DeliveryState.IN_DOUBT)
+    if left or failed or doubted:
         names = " ".join(str(report.edition.id) for report in reports)
-        hint = f"run `mailer send {names}` again to try those"
-        if not left:
-            hint = f"see `mailer edition report {names}`"
-        raise PartlyDone(f"{left} deliveries are still queued, {bad} failed or in doubt", hint=hint)
+        first = reports[0].edition.id
+        hints = [f"`mailer send {names}` again tries what is queued, as it is due"] if left else []
+        if failed:
+            hints.append(f"`mailer delivery list {first} --state failed` shows whom")
+        if doubted:
+            hints.append("`mailer delivery in-doubt resend` or `assume-sent` decides")
+        raise PartlyDone(
+            f"{left} deliveries are still queued, {failed} failed, {doubted} in doubt",
+            hint="; ".join(hints),
+        )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from mailer.delivery.carrier import Carrier
 from mailer.delivery.dispatch import Dispatch
 from mailer.delivery.ledger import Ledger
 from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import Pace, Progress
 from mailer.delivery.relays import Health
 from mailer.delivery.smtp import Credentials
 from mailer.delivery.throttle import Throttles
@@ -60,6 +60,8 @@ class Courier:
         dispatch = Dispatch(route.relays, Throttles(route.throttles))
         self._ledger = Ledger(store, dispatch, clock, route.lease, more)
         self._stop = threading.Event()
+        self._started = time.monotonic()
+        self._pace = Pace(self._started)
         self._healths = [Health(relay) for relay in route.relays]
         self._loop = Loop()
         self._carriers = [
@@ -70,8 +72,15 @@ class Courier:
 
     @property
     def progress(self) -> Progress:
-        """How it stands; a copy."""
-        return replace(self._ledger.roster.progress)
+        """How it stands; a copy. For the thread that runs it."""
+        now = time.monotonic()
+        known = self._ledger.roster.progress
+        return replace(
+            known,
+            rate=self._pace.rate(now, known.done),
+            seconds=now - self._started,
+            troubles={one.relay.name: why for one in self._healths if (why := one.trouble)},
+        )
 
     def run(
         self,

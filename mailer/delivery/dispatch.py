@@ -168,12 +168,20 @@ class Dispatch:
         return True
 
     def _next(self, seat: Seat, now: float) -> Claim | None:
-        pools = self._pools.values()
-        for pool in pools if len(pools) == 1 else sorted(pools, key=lambda one: one.passed):
+        if len(self._pools) == 1:
+            (pool,) = self._pools.values()
+            return self._of(pool, seat, now)
+        kept_back: list[_Pool] = []
+        for pool in sorted(self._pools.values(), key=lambda one: one.passed):
             claim = self._of(pool, seat, now)
             if claim is not None:
+                # What a limit keeps back is not owed to it later: it would have all of the limit
+                # to itself until it had caught up.
+                for one in kept_back:
+                    one.passed = max(one.passed, pool.passed)
                 pool.passed += 1 / pool.weight
                 return claim
+            kept_back.append(pool)
         return None
 
     def _of(self, pool: _Pool, seat: Seat, now: float) -> Claim | None:
@@ -194,7 +202,8 @@ class Dispatch:
             if len(waiting) < PARKED:
                 waiting.append(claim)
             else:
-                self._put_off.append((claim, throttle.turn_after(len(waiting), now)))
+                wait = throttle.turn_after(len(waiting), now, claim.edition_id)
+                self._put_off.append((claim, wait))
         return None
 
     def _free(self, throttle: DomainThrottle, seat: Seat, now: float) -> bool:

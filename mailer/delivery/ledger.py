@@ -15,7 +15,7 @@ from datetime import datetime
 from mailer import editions
 from mailer.delivery.dispatch import Dispatch, Pick
 from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Pace, Passed
+from mailer.delivery.outcomes import Passed
 from mailer.delivery.owner import new_owner
 from mailer.delivery.post import Calls, Desk
 from mailer.delivery.roster import Roster
@@ -66,8 +66,6 @@ class Ledger:
         self._hurry = threading.Event()
         self._abandoned = False
         self._calls = Calls()
-        self._started = time.monotonic()
-        self._pace = Pace(self._started)
         self.stale_after = min(5.0, lease / 3)
         """Seconds past the gate after which a message is looked at again before it goes."""
         self.sender = 0
@@ -289,8 +287,6 @@ class Ledger:
         for number, state in turn.states.items():
             if state is not EditionState.SENDING:
                 self.roster.stop(number)
-        self.roster.progress.rate = self._pace.rate(now, self.roster.progress.done)
-        self.roster.progress.seconds = now - self._started
 
     def _begin_anew(self, turn: Turn) -> None:
         """We were taken for dead, so nothing that we held is ours: sign on under a new number.
@@ -329,10 +325,10 @@ class Ledger:
         held = True
         with self._if_there(), self._store.read() as tx:
             held = tx.queue.held_by_others(idle, self.sender)
+            self.roster.progress.waiting = HELD if held else ""
             for number in idle:  # another sender may have given some back meanwhile
                 if tx.queue.waiting(number):
                     held, self.roster.going[number].recheck = True, 0.0
-            self.roster.progress.waiting = HELD if held else ""
         return not held
 
     def _mark_if_sent(self, entry: Consignment) -> None:

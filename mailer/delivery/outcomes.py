@@ -52,7 +52,8 @@ class Progress:
 
     `turned_away` were suppressed, or cancelled, at the gate. `waiting` says what the run waits
     for, if anything. `rate` is messages a second over the last :data:`RATE_OVER`, `left` how many
-    are still to be tried, `seconds_left` how long that will take at this rate (None: unknown)."""
+    are still to be tried, `seconds_left` how long that will take at this rate (None: unknown).
+    `relays` counts what each relay has accepted, `troubles` says of each that rests why."""
 
     sent: int = 0
     deferred: int = 0
@@ -63,6 +64,8 @@ class Progress:
     rate: float = 0.0
     seconds: float = 0.0
     waiting: str = ""
+    relays: dict[str, int] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
 
     @property
     def done(self) -> int:

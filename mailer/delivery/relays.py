@@ -60,6 +60,16 @@ class Health:
         return self._failures > 0
 
     @property
+    def trouble(self) -> str:
+        """Why it rests, and for how long; empty when it does not."""
+        with self._lock:
+            if self._failures < 2 or self.error is None:
+                return ""  # a link that is lost now and then is no news
+            wait = max(self._until - self._clock(), 0)
+            then = f"tried again in {wait:.0f} s" if wait >= 1 else "being tried again"
+            return f"{self.error.where}: {self.error.what}; {then}"
+
+    @property
     def down(self) -> bool:
         """It has failed again after its first failure: a lost link alone is no reason to call for
         one that stands by."""

@@ -1,5 +1,6 @@
 """The editions that are being delivered, and the accounts of what became of their messages."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
@@ -50,6 +51,7 @@ class Roster:
         settlements: list[Settlement] = []
         loose: set[int] = set()
         worked: set[str] = set()
+        relays: Counter[str] = Counter(self.progress.relays)
         accepted = 0
         for place, outcome in unsettled:
             (claim, sender, *_), reply = outcome
@@ -62,11 +64,14 @@ class Roster:
                 loose.add(claim.edition_id)
             if reply.verdict is Verdict.ACCEPTED and (entry is None or not entry.alike.ids):
                 accepted += 1  # as nearly always: the short way
+                relays[place.relay] += 1
                 settlements.append(Settlement(claim.id, sender, DeliveryState.SENT, str(reply)))
             else:
+                relays[place.relay] += reply.verdict is Verdict.ACCEPTED
                 settlements.append(self._settle(outcome, moment, now))
         for relay in worked:
             self._dispatch.progressed(relay, now)
+        self.progress.relays = +relays
         self.progress.sent += accepted
         self.progress.left = max(self.progress.left - accepted, 0)
         return settlements, loose & self.stopped.keys()

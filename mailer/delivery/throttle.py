@@ -43,7 +43,7 @@ class DomainThrottle:
         self.limits = limits
         self.rate = Rate(limits.rate)
         self._carried: Counter[Hashable] = Counter()
-        self._last_turn = float("-inf")
+        self._last_turns: dict[Hashable, float] = {}
 
     def free_at(self, seat: Hashable, now: float) -> float | None:
         """When `seat`'s connection may carry one more message for this domain; None when another
@@ -63,12 +63,14 @@ class DomainThrottle:
         if self._carried[seat] <= 0:
             del self._carried[seat]
 
-    def turn_after(self, ahead: int, now: float) -> float:
+    def turn_after(self, ahead: int, now: float, among: Hashable = None) -> float:
         """In how many seconds a message may be due that is sent back to the queue, `ahead` others
-        waiting here: behind all those that were sent back before."""
+        waiting here: behind all those `among` the same (an edition's) that were sent back before.
+        So those of an urgent edition do not stand behind a slow one's."""
         gap = 1 / self.limits.rate if self.limits.rate else 0.01
-        self._last_turn = max(self._last_turn, now + ahead * gap) + gap
-        return self._last_turn - now
+        last = max(self._last_turns.get(among, now), now + ahead * gap) + gap
+        self._last_turns[among] = last
+        return last - now
 
 
 class Throttles:

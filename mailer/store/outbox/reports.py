@@ -65,7 +65,10 @@ class Outbox:
         )
 
     def deliveries(
-        self, known: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
+        self,
+        known: Edition | None,
+        states: Sequence[DeliveryState] = (),
+        limit: int | None = 100,
     ) -> list[Delivery]:
         """Deliveries of an edition (None: of all), in these states (none given: in any)."""
         wanted = select(delivery)
@@ -75,6 +78,15 @@ class Outbox:
             wanted = wanted.where(in_state(*(state.value for state in states)))
         rows = self._db.execute(wanted.order_by(delivery.c.id).limit(limit))
         return [delivery_record(row) for row in rows]
+
+    def on_wire(self, known: Edition | None) -> dict[int, int]:
+        """How many messages each sender has on the wire, of an edition (None: of all)."""
+        wanted = select(delivery.c.sender_id, func.count()).where(
+            in_state(DeliveryState.ON_WIRE.value)
+        )
+        if known is not None:
+            wanted = wanted.where(delivery.c.edition_id == known.id)
+        return dict(self._db.execute(wanted.group_by(delivery.c.sender_id)).all())
 
     def list_number(self, known: Edition) -> int:
         """The number of the edition's list, as signed links carry it."""
