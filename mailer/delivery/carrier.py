@@ -12,7 +12,7 @@ from mailer.delivery.loop import Loop
 from mailer.delivery.outcomes import Outcome, Passed
 from mailer.delivery.relays import Health, Ticket
 from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, lost
-from mailer.delivery.smtp import Connection, Mail
+from mailer.delivery.smtp import Connection, Mail, tls_context
 from mailer.delivery.turn import Grant, Place
 from mailer.errors import RelayError
 from mailer.message import Recipient
@@ -62,13 +62,17 @@ class Carrier:
             self._ledger.fail(error)
 
     async def _travel(self, ticket: Ticket) -> None:
-        credentials = self._route.credentials.get(self._relay.name)
         try:
-            connection = await self._loop.in_thread(
-                lambda: Connection.open(self._relay, credentials), self._name
-            )
+            connection = await self._loop.in_thread(self._open, self._name, self._halt)
         except RelayError as error:
             self._health.not_opened(ticket, error)
+            return
+        except RuntimeError as error:
+            hint = "lower its connections, or raise the system's limit of threads"
+            where = self._relay.where
+            self._health.not_opened(ticket, RelayError(str(error), where=where, hint=hint))
+            return
+        if connection is None:
             return
         self._health.opened()
         connection.move_to(self._loop)
@@ -86,7 +90,17 @@ class Carrier:
             )
             await trip.run()
         finally:
+            self._health.closed()
             await connection.close()
+
+    def _open(self) -> Connection:
+        if self._health.context is None:
+            self._health.context = tls_context(self._relay)
+        credentials = self._route.credentials.get(self._relay.name)
+        connection = Connection.open(self._relay, credentials, self._health.context)
+        if self._halt.is_set():  # nobody waits for it any more
+            connection.kill()
+        return connection
 
     def kill(self) -> None:
         """End its connection, from another thread."""
@@ -117,12 +131,15 @@ class _Trip:
         self._clock = clock
         self._halt = halt
         self._ticket = ticket
-        self._place: Place = ledger.desk.join(self._relay.name, self._relay.window)
+        self._place: Place = ledger.desk.join(
+            self._relay.name, self._relay.window, self._relay.per_connection
+        )
         self._hand: deque[Passed] = deque()
         self._made: tuple[Passed, Mail] | None = None
         self._done: list[Outcome] = []
         self._batch = max(self._relay.window // 2, 1)
         self._answered = 0
+        self._carried = 0
         self._over = False
         self._withdrawn = False
 
@@ -150,9 +167,13 @@ class _Trip:
             self._flush()
             ends = time.monotonic() + IDLE
             while not (self._hand or self._over or self._halt.is_set()):
-                if time.monotonic() >= ends:
+                seen = self._place.bell.rings
+                if self._place.inbox:
+                    self._take_in()
+                elif time.monotonic() >= ends:
                     break
-                await self._receive(ends)
+                elif await self._loop.hear(self._place.bell, seen, ends, self._connection.socket):
+                    break  # the relay says something unasked: it closes the connection
         return bool(self._hand)
 
     async def _receive(self, deadline: float) -> Grant | None:
@@ -183,6 +204,7 @@ class _Trip:
 
     async def _carry(self, passed: Passed) -> bool:
         """Hand over one message; whether the connection is good for another."""
+        self._carried += 1
         if not self._ledger.is_ours(passed):
             self._done.append(Outcome(passed, WITHHELD))
             return self._made is None  # it was announced
@@ -193,6 +215,10 @@ class _Trip:
             await self._loop.sleep(passed.not_before)
         try:
             mail = self._mail(passed)
+        except ValueError as error:  # an address that has come into the database past our checks
+            said = f"no message can be made for this address ({error})"
+            self._done.append(Outcome(passed, Reply(Phase.RCPT, 553, said, Verdict.REFUSED)))
+            return not self._relay.per_connection
         except BaseException:
             self._hand.appendleft(passed)
             raise
@@ -226,7 +252,7 @@ class _Trip:
         if reply.close or reply.verdict is Verdict.WITHHELD:
             return False
         most = self._relay.per_connection
-        return not most or self._connection.sent < most
+        return not most or self._carried < most
 
     def _mail(self, passed: Passed) -> Mail:
         """The message and its envelope, made once."""
@@ -250,7 +276,7 @@ class _Trip:
     def _following(self) -> Mail | None:
         """The message whose envelope may go behind the one that goes now."""
         most = self._relay.per_connection
-        if self._halt.is_set() or (most and self._connection.sent + 1 >= most):
+        if self._halt.is_set() or (most and self._carried >= most):
             return None
         if not self._hand:
             self._take_in()
@@ -259,7 +285,10 @@ class _Trip:
         passed = self._hand[0]
         if passed.not_before > time.monotonic() or not self._ledger.is_ours(passed):
             return None
-        self._made = (passed, self._make(passed))
+        try:
+            self._made = (passed, self._make(passed))
+        except Exception:
+            return None  # it fails when it is its turn: the one before has nothing to do with it
         return self._made[1]
 
     async def _look_again(self, passed: Passed) -> bool:

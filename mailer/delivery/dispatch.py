@@ -38,6 +38,12 @@ class Seat:
     relay: str
     window: int
     out: int = 0
+    left: float = float("inf")
+    """How many more it may be let have, before it is opened anew."""
+
+    @property
+    def room(self) -> int:
+        return int(min(self.window - self.out, self.left))
 
 
 class Pick(NamedTuple):

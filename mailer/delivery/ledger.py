@@ -166,11 +166,16 @@ class Ledger:
     def _take_in(self) -> bool:
         """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
         and no connection holds anything."""
+        if self._draining.is_set() and not self._holding:
+            return False
         self.desk.take_in(self._patience(), self._draining.is_set)
-        if not self._draining.is_set():
-            return True
-        holding = (self.desk.places or self.desk.left) and not self._abandoned
-        return bool(holding) or not self.desk.quiet
+        return not self._draining.is_set() or self._holding
+
+    @property
+    def _holding(self) -> bool:
+        """Whether a connection holds something, or has said something that is not settled."""
+        held = self.desk.places or any(place.out for place in self.desk.left)
+        return bool(held and not self._abandoned) or not self.desk.quiet
 
     def _patience(self) -> float:
         """Seconds until there is something to do, whatever connections say."""
@@ -229,10 +234,11 @@ class Ledger:
         window = 10
         for place in self.desk.places:
             window = place.window
-            if place.out <= window // 2:
-                for pick in self._dispatch.pick(place, window - place.out, now):
+            if place.out <= window // 2 and place.room:
+                for pick in self._dispatch.pick(place, place.room, now):
                     picks.append((place, pick))
                     place.out += 1
+                    place.left -= 1
                     self.roster.going[pick.claim.edition_id].out += 1
         if ready := self._dispatch.ready:
             self._calls.are(-(-ready // max(window // 2, 1)))
@@ -267,6 +273,7 @@ class Ledger:
                 granted.setdefault(place, []).append(passed)
             else:
                 self.roster.is_back(place, pick.claim)
+                place.left += 1
         for place, let_out in granted.items():
             place.put(Grant(let_out))
         for place, passed in turn.again:

@@ -56,9 +56,17 @@ class Link(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         """A reply (RFC 5321 §4.2), its lines joined; for smtplib, as long as the link blocks.
-        Code -1: it is none. Raises OSError, also for a connection that was closed."""
-        while (reply := self._parsed()) is None:
-            self._take_in(self._live().recv(4096))
+        Code -1: it is none. Raises OSError, also for a connection that was closed or a reply that
+        did not come whole within the timeout."""
+        deadline = time.monotonic() + self.timeout
+        try:
+            while (reply := self._parsed()) is None:
+                sock = self._live()
+                sock.settimeout(max(deadline - time.monotonic(), 0.001))
+                self._take_in(sock.recv(4096))
+        finally:
+            if self.sock is not None:
+                self.sock.settimeout(self.timeout)
         return reply
 
     # ---- on a loop ------------------------------------------------------------------------------

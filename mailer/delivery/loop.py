@@ -98,7 +98,8 @@ class Loop:
                     self._turn()
             finally:
                 while self._tasks:
-                    self._tasks.pop().steps.close()
+                    with suppress(Exception):  # what has ended the loop is told, not this
+                        self._tasks.pop().steps.close()
 
     # ---- for coroutines -------------------------------------------------------------------------
 
@@ -113,24 +114,32 @@ class Loop:
         self._until(self._listening(sock, selectors.EVENT_WRITE), deadline)
         return await _PAUSE
 
-    async def hear(self, bell: Bell, seen: int, deadline: float = NEVER) -> None:
-        """Wait until the bell has been rung more often than the `seen` times."""
+    async def hear(
+        self, bell: Bell, seen: int, deadline: float = NEVER, sock: socket.socket | None = None
+    ) -> bool:
+        """Wait until the bell has been rung more often than the `seen` times, or `sock` has
+        something to say: whether that was it."""
         task = self._task
         bell.waiting.add(task)
         if bell.rings != seen:
             bell.waiting.discard(task)
-            return
+            return False
         task.bell = bell
+        if sock is not None:
+            self._listening(sock, selectors.EVENT_READ)
         self._until(task, deadline)
-        await _PAUSE
+        return await _PAUSE
 
     async def sleep(self, until: float) -> None:
         """Wait until that moment of the monotonic clock; :meth:`shake` ends it early."""
         self._until(self._task, until)
         await _PAUSE
 
-    async def in_thread(self, work: Callable[[], Result], name: str) -> Result:
-        """What `work` returns or raises: something that blocks, done in a thread of its own."""
+    async def in_thread(
+        self, work: Callable[[], Result], name: str, halt: threading.Event
+    ) -> Result | None:
+        """What `work` returns or raises: something that blocks, done in a thread of its own. None
+        when `halt` is set before (and the loop shaken): the thread goes on by itself."""
         done = Bell()
         results: list[Result] = []
         errors: list[BaseException] = []
@@ -144,6 +153,8 @@ class Loop:
 
         threading.Thread(target=run, name=name, daemon=True).start()
         while not (results or errors):
+            if halt.is_set():
+                return None
             await self.hear(done, 0)
         if errors:
             raise errors[0]
@@ -238,9 +249,10 @@ class Loop:
             waiting = [task for task in bell.waiting if task.loop is self]
         else:
             busy = {task for task, _ in self._ready}
-            waiting = [task for task in self._tasks if not task.listens and task not in busy]
+            deaf = (task for task in self._tasks if task.bell is not None or not task.listens)
+            waiting = [task for task in deaf if task not in busy]
         for task in waiting:
-            self._wake(task, True)
+            self._wake(task, False)
 
     def _expire(self, now: float) -> None:
         self._soonest = NEVER

@@ -56,9 +56,10 @@ class Desk:
 
     # ---- for connections ------------------------------------------------------------------------
 
-    def join(self, relay: str, window: int) -> Place:
-        """A place for a new connection: messages come into its inbox from now on."""
-        place = Place(relay, window)
+    def join(self, relay: str, window: int, most: int = 0) -> Place:
+        """A place for a new connection: messages come into its inbox from now on, `most` of them
+        if that is not 0."""
+        place = Place(relay, window, left=most or float("inf"))
         self._inbox.put(Arrival(place))
         return place
 

@@ -5,6 +5,7 @@ and when that works the others follow. What dies together counts once: eight con
 relay restarts are one failure. A relay that has said what only a person can mend rests for long.
 """
 
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,10 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 300.0
 """Seconds. The first failure costs no pause, the second FIRST_PAUSE, each further one twice the
 last; what only a person can mend costs LONGEST_PAUSE at once."""
+
+FULL_PAUSE = 2.0
+LONGEST_FULL_PAUSE = 60.0
+"""Seconds after which one more connection is tried, where a relay that works has refused it."""
 
 DOUBTS = 4
 """Connections in a row that were lost after their first message, before its reply: the relay takes
@@ -49,10 +54,15 @@ class Health:
         self._until = 0.0
         self._since = 0.0
         self._probing = False
+        self._open = 0
+        self._full_pause = 0.0
+        self._full_until = 0.0
         self._standing_by = relay.weight == 0
         self._reached = False
         self.worked = False
         self.error: RelayError | None = None
+        self.context: ssl.SSLContext | None = None
+        """For TLS: its connections share one."""
 
     @property
     def resting(self) -> bool:
@@ -91,7 +101,7 @@ class Health:
         if self._standing_by:
             return 0.5
         if not self._failures:
-            return 0.0
+            return self._full_until - self._clock() if self._open else 0.0
         return 0.5 if self._probing else self._until - self._clock()
 
     def stand_by(self, yes: bool) -> None:
@@ -117,7 +127,15 @@ class Health:
 
     def opened(self) -> None:
         """A connection was opened: whatever comes, the relay is there."""
-        self._reached = True
+        with self._lock:
+            self._reached = True
+            self._open += 1
+            self._full_pause = 0.0
+
+    def closed(self) -> None:
+        """It has ended, one way or the other."""
+        with self._lock:
+            self._open -= 1
 
     def answered(self, ticket: Ticket) -> None:
         """The relay has answered for a message: it works."""
@@ -134,8 +152,18 @@ class Health:
                 self._changed.ring()
 
     def not_opened(self, ticket: Ticket, error: RelayError) -> None:
-        """A connection could not be opened."""
-        self._failed(ticket, error)
+        """A connection could not be opened. Where others are open and work, the relay wants no more
+        of them: those go on, and one more is tried later, each time twice as much."""
+        with self._lock:
+            full = self._open > 0 and self.worked and not self._failures and not error.lasting
+            if full:
+                now = self._clock()
+                if now >= self._full_until:  # the first of those that were tried together
+                    doubled = max(2 * self._full_pause, FULL_PAUSE)
+                    self._full_pause = min(doubled, LONGEST_FULL_PAUSE)
+                    self._full_until = now + self._full_pause
+        if not full:
+            self._failed(ticket, error)
 
     def broke(self, ticket: Ticket, reply: Reply, messages: int) -> None:
         """A connection ended by `reply`, after `messages` that the relay had answered for."""

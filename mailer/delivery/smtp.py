@@ -66,6 +66,8 @@ class Connection:
         self._announced: Mail | None = None
         self._dirty = False
         """A transaction was begun and not ended: RSET goes before the next."""
+        self._owes_message = False
+        """The relay waits for a message, or for the rest of it: no command may go."""
         self.pipelining = smtp.has_extn("pipelining")
         self._takes_utf8 = smtp.has_extn("smtputf8")
         self._takes_8bit = smtp.has_extn("8bitmime")
@@ -74,11 +76,18 @@ class Connection:
         self.sent = 0
 
     @classmethod
-    def open(cls, relay: Relay, credentials: Credentials | None = None) -> "Connection":
-        """Connect, greet, secure, authenticate. Raises RelayError, which names the phase."""
+    def open(
+        cls,
+        relay: Relay,
+        credentials: Credentials | None = None,
+        context: ssl.SSLContext | None = None,
+    ) -> "Connection":
+        """Connect, greet, secure, authenticate. Raises RelayError, which names the phase.
+
+        `context` is what :func:`tls_context` gives; made anew when it is not given."""
         phase = Phase.CONNECT
         where = relay.where
-        context = _context(relay)
+        context = context or tls_context(relay)
         smtp = Link(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
         try:
             code, said = smtp.connect(relay.host, relay.port)
@@ -118,6 +127,12 @@ class Connection:
         """From now on the loop's coroutines use it."""
         self._smtp.move_to(loop)
 
+    @property
+    def socket(self) -> socket.socket | None:
+        """For the loop to listen to; None when it is closed."""
+        sock: socket.socket | None = self._smtp.sock
+        return sock
+
     async def deliver(
         self,
         mail: Mail,
@@ -135,6 +150,7 @@ class Connection:
         reply = await self._envelope(mail)
         if reply.verdict is not Verdict.ACCEPTED:
             return reply
+        self._owes_message = True
         if not await may_go():
             self._smtp.close()
             return WITHHELD
@@ -213,7 +229,7 @@ class Connection:
         except (OSError, smtplib.SMTPException, ValueError) as error:
             if verdict is not None:
                 return _closed(verdict)
-            return lost(phase, _why(error))
+            return lost(Phase.MAIL if phase is Phase.QUIT else phase, _why(error))
         return verdict or _GO_ON
 
     # ---- the message ----------------------------------------------------------------------------
@@ -222,16 +238,24 @@ class Connection:
         behind = b""
         if following is not None and self._cannot_take(following) is None:
             behind = _joined(self._commands(following))
+        last = b".\r\n" + behind
+        alone = False
         try:
-            await self._smtp.write([*mail.pieces, b".\r\n" + behind])
+            if self._smtp.encrypted:
+                # How much of a record has gone can't be told, so the dot has one of its own.
+                await self._smtp.write(mail.pieces)
+                alone = True
+                await self._smtp.write([last])
+            else:
+                await self._smtp.write([*mail.pieces, last])
             if behind:
                 self._announced = following
             self.sent += 1
             code, said = await self._smtp.reply(max(self._relay.dot_timeout, self._relay.timeout))
+            self._owes_message = False
             return judge(Phase.DOT, code, _said(said))
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            # Of TLS can't be told how much of a record has gone.
-            whole = self._smtp.unsent <= len(behind) or self._smtp.encrypted
+            whole = alone if self._smtp.encrypted else self._smtp.unsent <= len(behind)
             return lost(Phase.DOT if whole else Phase.MESSAGE, _why(error))
 
     # ---- the end --------------------------------------------------------------------------------
@@ -241,12 +265,14 @@ class Connection:
         sock = self._smtp.sock
         if sock is not None:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+                # Not SSLSocket's own, which takes off the encryption first: whoever writes or
+                # reads just then would do so in the clear.
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     async def close(self) -> None:
-        """Say goodbye, and close whatever the answer. Not when the relay waits for a message."""
+        """Say goodbye, unless the relay waits for a message, and close whatever the answer."""
         try:
-            if self._smtp.sock is not None and self._announced is None:
+            if self.socket is not None and self._announced is None and not self._owes_message:
                 await self._smtp.write([b"QUIT\r\n"])
                 await self._smtp.reply(min(GOODBYE, self._relay.timeout))
         except (OSError, smtplib.SMTPException):
@@ -281,7 +307,10 @@ def _international(address: str) -> bool:
     return not address.isascii() and not address.rpartition("@")[0].isascii()
 
 
-def _context(relay: Relay) -> ssl.SSLContext | None:
+def tls_context(relay: Relay) -> ssl.SSLContext | None:
+    """What a relay's certificate is checked by; None where there is no TLS. Raises RelayError.
+
+    Reading the system's certificates takes 29 ms here: share it."""
     if relay.tls is Tls.NONE:
         return None
     context = ssl.create_default_context()

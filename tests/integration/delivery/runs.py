@@ -19,17 +19,26 @@ PATIENCE = 30.0
 
 
 def deliver(
-    mailer: Mailer, *several: Edition, stop: threading.Event | None = None, follow: bool = False
+    mailer: Mailer,
+    *several: Edition,
+    stop: threading.Event | None = None,
+    follow: bool = False,
+    at_once: bool = True,
 ) -> tuple[Progress, Report]:
     """A run; its figures, and the report of the first of the editions."""
-    progress, reports = deliver_all(mailer, *several, stop=stop, follow=follow)
+    progress, reports = deliver_all(mailer, *several, stop=stop, follow=follow, at_once=at_once)
     return progress, reports[0]
 
 
 def deliver_all(
-    mailer: Mailer, *several: Edition, stop: threading.Event | None = None, follow: bool = False
+    mailer: Mailer,
+    *several: Edition,
+    stop: threading.Event | None = None,
+    follow: bool = False,
+    at_once: bool = True,
 ) -> tuple[Progress, list[Report]]:
-    """A run; its figures, and the reports of the editions, in the order of their numbers."""
+    """A run, which also tries what was put off if `at_once`; its figures, and the reports of the
+    editions, in the order of their numbers."""
     with mailer.store.read() as tx:
         several = tuple(office.again(tx, edition) for edition in several)
     stop, stuck = stop or threading.Event(), threading.Event()
@@ -41,7 +50,7 @@ def deliver_all(
     watchdog = threading.Timer(PATIENCE, give_up)
     watchdog.start()
     try:
-        done = mailer.deliver(several, stop, follow=follow)
+        done = mailer.deliver(several, stop, follow=follow, at_once=at_once)
     finally:
         watchdog.cancel()
     assert not stuck.is_set(), f"the run came to no end: {done[0]}"

@@ -98,7 +98,7 @@ def two(mailer: Mailer, database_url: str, clock: Clock) -> Iterator[tuple[Maile
 
 def both(two: tuple[Mailer, Mailer], edition: Edition) -> None:
     with ThreadPoolExecutor() as pool:
-        runs = [pool.submit(one.deliver, [edition], threading.Event()) for one in two]
+        runs = [pool.submit(one.deliver, [edition], threading.Event(), at_once=True) for one in two]
     for run in runs:
         run.result()
 

@@ -80,7 +80,10 @@ def test_a_temporary_refusal_is_tried_by_the_next_run(mailer: Mailer, relay: Rel
     waiting = deliveries(mailer.store, edition)[ANA]
     assert waiting.attempt == 1
     assert timedelta(minutes=4) < waiting.next_attempt_at - utc_now() < timedelta(minutes=6)
-    _, report = deliver(mailer, edition)
+    progress, report = deliver(mailer, edition, at_once=False)
+    assert (progress.done, report.edition.state) == (0, EditionState.SENDING), "it is not due"
+    assert deliveries(mailer.store, edition)[ANA] == waiting
+    _, report = deliver(mailer, edition, at_once=True)
     assert report.edition.state is EditionState.SENT
     assert sorted(relay.accepted) == READERS
     assert deliveries(mailer.store, edition)[ANA].attempt == 2

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from _pytest.mark import ParameterSet
+from pydantic import SecretStr
 
 from mailer.app import Mailer
 from mailer.config import Settings, Tls
@@ -254,7 +255,7 @@ def settings_for(office: Settings, relay: Server, line: Line, ca_file: Path) -> 
         ours |= {"tls": Tls.STARTTLS, "ca_file": ca_file}
     if phase is Phase.AUTH:
         relay.offer("AUTH PLAIN")
-        ours |= {"user": "office"}
+        ours |= {"user": "office", "password": SecretStr("hush")}
     return office.model_copy(update={"relay": office.relay.model_copy(update=ours)})
 
 

@@ -2,6 +2,7 @@
 edition."""
 
 import pytest
+from pydantic import SecretStr
 
 from mailer.app import Mailer
 from mailer.delivery.outcomes import ALIKE
@@ -142,7 +143,7 @@ def test_a_refused_password_pauses_the_edition(mailer: Mailer, relay: Relay) -> 
     relay.offer("AUTH PLAIN LOGIN")
     relay.always(Step.AUTH, "535 5.7.8 wrong")
     edition = begun(mailer, *READERS)
-    asking = with_relay(mailer, user="office")
+    asking = with_relay(mailer, user="office", password=SecretStr("hush"))
     with pytest.raises(RelayError, match=r"535 5\.7\.8 wrong") as caught:
         deliver(asking, edition)
     assert caught.value.lasting

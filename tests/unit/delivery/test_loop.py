@@ -225,14 +225,15 @@ def test_shaken_all_look_round_but_those_that_listen(
 
 def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
     loop = Loop()
-    seen: list[str] = []
+    seen: list[str | None] = []
+    halt = threading.Event()
 
     def slowly() -> str:
         time.sleep(0.3)
         return "slow"
 
     async def slow() -> None:
-        seen.append(await loop.in_thread(slowly, "slow"))
+        seen.append(await loop.in_thread(slowly, "slow", halt))
 
     async def quick() -> None:
         await loop.sleep(soon(0.01))
@@ -243,7 +244,7 @@ def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
             raise OSError("no route")
 
         with pytest.raises(OSError, match="no route"):
-            await loop.in_thread(fail, "failing")
+            await loop.in_thread(fail, "failing", halt)
 
     for steps in (slow(), quick(), failing()):
         loop.spawn(steps)

@@ -11,6 +11,7 @@ from mailer.delivery.loop import Loop
 from mailer.delivery.relays import (
     DOUBTS,
     FIRST_PAUSE,
+    FULL_PAUSE,
     LONGEST_PAUSE,
     TIRED,
     Health,
@@ -163,6 +164,7 @@ def test_when_the_try_works_all_may_follow() -> None:
     health.fails(3)
     probe = health.open_rested()
     health.opened()
+    health.closed()
     assert health.ask() is None, "that it takes connections is not yet that it takes mail"
     health.answered(probe)
     assert not health.resting
@@ -212,6 +214,48 @@ def test_a_run_that_is_over_opens_nothing() -> None:
     over.set()
     loop = Loop()
     assert run(Watched().ticket(loop, over), loop) is None
+
+
+def test_one_that_works_and_wants_no_more_connections_is_left_with_those_it_has() -> None:
+    health = Watched()
+    ticket = health.open()
+    health.opened()
+    health.answered(ticket)
+    pauses = []
+    for _ in range(7):
+        together = [health.open() for _ in range(12)]
+        for one in together:
+            health.not_opened(one, refused())
+        assert not health.resting
+        assert not health.trouble
+        assert not health.is_stale(ticket), "the open one goes on"
+        before = health.clock.now
+        while health.ask() is None:
+            health.clock.now += 0.5
+        pauses.append(health.clock.now - before)
+    assert pauses == [2, 4, 8, 16, 32, 60, 60]
+    health.opened()
+    health.not_opened(health.open(), refused())
+    before = health.clock.now
+    while health.ask() is None:
+        health.clock.now += 0.5
+    assert health.clock.now - before == FULL_PAUSE, "one more could be opened: it begins anew"
+    health.closed()
+    health.closed()
+    health.not_opened(health.open(), refused())
+    assert health.resting, "none is open: it is down"
+
+
+def test_a_resting_relay_says_why() -> None:
+    health = Watched()
+    health.fails()
+    assert not health.trouble, "one failure is no news"
+    health.fails(3)
+    assert "the connection was refused; tried again in 2 s" in health.trouble
+    health.clock.now += 2
+    assert "being tried again" in health.trouble
+    health.answered(health.open())
+    assert not health.trouble
 
 
 # ---- what is said of it -----------------------------------------------------------------------
@@ -272,6 +316,7 @@ def test_what_could_not_be_reached_from_the_start_is_hopeless_the_second_time() 
 def test_what_only_a_person_can_mend_is_hopeless_at_once() -> None:
     health = Watched()
     health.opened()
+    health.closed()
     health.answered(health.open())
     health.broke(health.open(), NOT_YOU, messages=9)
     assert health.hopeless(patience=10_000)
@@ -280,6 +325,7 @@ def test_what_only_a_person_can_mend_is_hopeless_at_once() -> None:
 def test_what_was_reached_and_never_worked_is_hopeless_when_one_is_tired() -> None:
     health = Watched()
     health.opened()
+    health.closed()
     health.fails(TIRED)
     assert not health.hopeless(patience=10_000_000)
     health.fails()
@@ -289,6 +335,7 @@ def test_what_was_reached_and_never_worked_is_hopeless_when_one_is_tired() -> No
 def test_what_has_worked_is_waited_for_as_long_as_patience_lasts() -> None:
     health = Watched()
     health.opened()
+    health.closed()
     health.answered(health.open())
     health.not_opened(health.open(), refused())
     began = health.clock.now
@@ -305,6 +352,7 @@ def test_what_has_worked_is_waited_for_as_long_as_patience_lasts() -> None:
 def test_without_patience_it_still_must_fail_a_few_times() -> None:
     health = Watched()
     health.opened()
+    health.closed()
     health.answered(health.open())
     health.fails(TIRED - 1)
     assert not health.hopeless(patience=0)
