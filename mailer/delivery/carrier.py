@@ -212,7 +212,12 @@ class _Trip:
             if self._halt.is_set():
                 self._done.append(Outcome(passed, WITHHELD))
                 return False
-            await self._loop.sleep(passed.not_before)
+            bell = self._place.bell
+            if await self._loop.hear(
+                bell, bell.rings, passed.not_before, self._connection.socket
+            ):  # the relay closes the connection
+                self._done.append(Outcome(passed, WITHHELD))
+                return False
         try:
             mail = self._mail(passed)
         except ValueError as error:  # an address that has come into the database past our checks

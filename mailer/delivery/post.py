@@ -84,8 +84,8 @@ class Desk:
 
     @property
     def quiet(self) -> bool:
-        """Nothing waits to be dealt with."""
-        return not (self.unsettled or self.again)
+        """Nothing waits to be dealt with, or to be taken in."""
+        return not (self.unsettled or self.again) and self._inbox.empty()
 
     @property
     def anything_out(self) -> bool:
