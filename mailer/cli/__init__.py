@@ -21,6 +21,7 @@ from mailer.cli import (
     digest,
     edition,
     local,
+    observance,
     segment,
     sending,
     setup,
@@ -48,6 +49,7 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(segment.app, name="segment")
 app.add_typer(audience.suppressions, name="suppression")
 app.add_typer(digest.app, name="digest")
+app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
 app.add_typer(delivery.app, name="delivery")
 app.command("send")(sending.send)

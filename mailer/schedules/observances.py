@@ -1,5 +1,6 @@
 """Named days by rule: International Migrants Day is 18 December, each year."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -93,9 +94,12 @@ def check(known: Observance) -> Observance:
     return known
 
 
-def read(tables: Mapping[str, object], where: str) -> dict[str, Observance]:
-    """Observances from a file's tables, by name. Raises InputError naming the table."""
-    return {slug: _observance(slug, table, f"{where}, [{slug}]") for slug, table in tables.items()}
+def read(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
+    """Observances from tables and the files they are in, by name. Raises InputError naming them."""
+    return {
+        slug: _observance(slug, table, f"{file}, [{slug}]")
+        for slug, (table, file) in tables.items()
+    }
 
 
 def _observance(slug: str, table: object, where: str) -> Observance:
@@ -115,3 +119,20 @@ def _observance(slug: str, table: object, where: str) -> Observance:
     except InputError as error:
         error.where = where
         raise
+
+
+def table(known: Observance) -> str:
+    """An observance as a table of a TOML file, which :func:`read` understands."""
+    lines = [f"[{known.slug}]", f"rule = {_quoted(known.rule)}"]
+    if known.source:
+        lines.append(f"source = {_quoted(known.source)}")
+    for name, year in (("since", known.since), ("until", known.until)):
+        if year:
+            lines.append(f"{name} = {year}")
+    lines += [f"{language} = {_quoted(name)}" for language, name in known.names.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: JSON's escapes are among its own."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

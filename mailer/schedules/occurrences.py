@@ -1,4 +1,4 @@
-"""From a schedule to its occurrences: a rule's dates, past free days, at a time of day in a zone."""
+"""From a schedule to its occurrences: a rule's dates, past free days, at a time in a zone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -37,8 +37,7 @@ class Recurring:
         """Those from `first` to `last`, in order."""
         if last < self.start:
             return
-        for one in _parsed(self.rrule, self.start).xrule(max(first, self.start), last):
-            yield one
+        yield from _parsed(self.rrule, self.start).dates(max(first, self.start), last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +138,9 @@ def _check_recurring(rule: Recurring) -> None:
             where="RRULE",
             hint=f"give one of {', '.join(sorted(_FREQUENCIES))}",
         )
+    interval = parts.get("INTERVAL", "1")
+    if not interval.isdigit() or not 1 <= int(interval) <= 1000:
+        raise InputError(f"an interval of {interval} is not possible", hint="give 1 to 1000")
     last = rule.start.replace(year=min(rule.start.year + _NO_DATE_IN, 9990), day=1)
     if next(rule.dates(rule.start, last), None) is None:
         raise InputError("the rule never names a date", where="RRULE", hint="see its UNTIL and BY…")
@@ -160,7 +162,7 @@ class _Days:
         self._rule = parsed
         self._start = start
 
-    def xrule(self, first: date, last: date) -> Iterator[date]:
+    def dates(self, first: date, last: date) -> Iterator[date]:
         begin = self._begin(first)
         rule = self._rule.replace(dtstart=datetime.combine(begin, time()))
         until = datetime.combine(last, time())
@@ -174,8 +176,8 @@ class _Days:
         """A date at or before `first` from which the rule gives the same dates as from its start.
         A rule's start stands for the day, weekday or month that it does not name, and for where an
         interval counts from; so only daily and weekly ones are moved, by whole steps."""
-        frequency = self._rule._freq  # type: ignore[attr-defined]
-        interval = self._rule._interval  # type: ignore[attr-defined]
+        frequency: int = self._rule._freq  # type: ignore[attr-defined]
+        interval: int = self._rule._interval  # type: ignore[attr-defined]
         step = {DAILY: interval, WEEKLY: 7 * interval}.get(frequency)
         if step is None or first <= self._start:
             return self._start

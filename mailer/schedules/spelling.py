@@ -50,7 +50,7 @@ def parse(text: str, start: date) -> Rule:
     """The rule that `text` spells; a recurrence counts from `start`. Raises InputError."""
     said = " ".join(text.strip().split())
     low = said.lower()
-    if low.startswith("rrule:") or low.startswith("freq="):
+    if low.startswith(("rrule:", "freq=")):
         return check(Recurring(said.split(":", 1)[-1].upper().rstrip(";"), start))
     if re.fullmatch(r"\d{4}-\d{2}-\d{2}", low):
         try:
@@ -103,7 +103,9 @@ def _on(unit: str, on: str, text: str) -> list[str]:
 def _in_month(words: list[str], text: str) -> list[str]:
     days: list[str] = []
     weekdays: list[str] = []
-    for one in words:
+    for at, one in enumerate(words):
+        if one in _ORDINALS and at + 1 < len(words):  # "the first and third Monday"
+            one = f"{one} {words[at + 1].rpartition(' ')[2]}"
         if one == "last day":
             days.append("-1")
         elif found := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", one):

@@ -25,8 +25,8 @@ SWEPT_WINDOWS = (1, 4, 10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything. Each field can come from the environment, in capitals. The connections
-    and the window are those that win the sweep."""
+    """How much of everything. Each field can come from the environment, in capitals. Connections
+    and window are those that win the sweep."""
 
     n: int = 20_000
     runs: int = 5
