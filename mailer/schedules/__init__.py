@@ -6,6 +6,7 @@
     free_days.py      public holidays and blackouts
     walls.py          wall-clock time in a zone, and the moment that it is
     occurrences.py    from a schedule to its occurrences
+    records.py        schedules of digests, blackouts, and the verbs on them
 
 Pure: nothing here knows what time it is.
 """

@@ -157,9 +157,65 @@ def spell(rule: Rule) -> str:
         case Once():
             return rule.day.isoformat()
         case Recurring():
-            return f"RRULE:{rule.rrule}"
+            friendly = _friendly(dict(part.split("=", 1) for part in rule.rrule.split(";")))
+            return friendly if _says(friendly, rule.rrule) else f"RRULE:{rule.rrule}"
         case Around():
             return f"{rule.observance}: " + ", then ".join(map(_spell_run, rule.runs))
+
+
+def _friendly(parts: dict[str, str]) -> str:
+    """Words for the parts of an RRULE; what they say is to be checked. Empty for others."""
+    units = {frequency: unit for unit, frequency in _UNITS.items()}
+    if not parts.keys() <= {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH"}:
+        return ""
+    unit = units[parts["FREQ"]]
+    every = {unit: name for name, unit in _EACH.items()}[unit]
+    if "INTERVAL" in parts:
+        every = f"every {parts['INTERVAL']} {unit}s"
+    days = [_day_words(one) for one in parts.get("BYDAY", "").split(",") if one]
+    days += [_date_words(one, unit) for one in parts.get("BYMONTHDAY", "").split(",")]
+    named = [one for one in days if one]
+    if unit == "week" and len(named) > 1 and every == "weekly":
+        together = {5: "weekdays", 2: "weekends"}.get(len(named), "")
+        if together and f"FREQ=WEEKLY;BYDAY={parts['BYDAY']}" == _rrule(together, together):
+            return together
+    if unit == "year" and named and parts.get("BYMONTH", "").isdigit():
+        month = _MONTHS[int(parts["BYMONTH"]) - 1].capitalize()
+        return (
+            f"{every} on {named[0]} {month}"
+            if "BYMONTHDAY" in parts
+            else (f"{every} on the {named[0]} of {month}")
+        )
+    if not named:
+        return every
+    the = "the " if unit == "month" else ""
+    listed = [the + one for one in named]
+    return f"{every} on " + " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
+
+
+def _says(friendly: str, rrule: str) -> bool:
+    try:
+        return _rrule(friendly.lower(), friendly) == rrule
+    except InputError:
+        return False
+
+
+def _day_words(code: str) -> str:
+    """``+1MO`` is the first Monday."""
+    which = {sign: word for word, sign in _ORDINALS.items()}.get(code[:-2], "")
+    if code[-2:] not in _CODES:
+        return ""
+    day = _DAYS[_CODES.index(code[-2:])].capitalize()
+    return f"{which} {day}" if which else day
+
+
+def _date_words(number: str, unit: str) -> str:
+    if number == "-1":
+        return "last day"
+    if unit == "year" or not number.isdigit():
+        return number
+    teens = number in {"11", "12", "13"}
+    return number + ("th" if teens else {"1": "st", "2": "nd", "3": "rd"}.get(number[-1], "th"))
 
 
 def _spell_run(run: Run) -> str:

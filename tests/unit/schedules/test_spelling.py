@@ -111,3 +111,29 @@ rules = st.one_of(
 @given(rules)
 def test_what_is_spelled_is_read_back(rule: Rule) -> None:
     assert parse(spell(rule), START) == rule
+
+
+@pytest.mark.parametrize(
+    ("rrule", "said"),
+    [
+        ("FREQ=DAILY", "daily"),
+        ("FREQ=DAILY;INTERVAL=3", "every 3 days"),
+        ("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", "weekdays"),
+        ("FREQ=WEEKLY;BYDAY=SA,SU", "weekends"),
+        ("FREQ=WEEKLY;BYDAY=SU,SA", "weekly on Sunday and Saturday"),
+        ("FREQ=WEEKLY;BYDAY=TU", "weekly on Tuesday"),
+        ("FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TU,WE", "every 2 weeks on Monday, Tuesday and Wednesday"),
+        ("FREQ=MONTHLY;BYDAY=+1MO", "monthly on the first Monday"),
+        ("FREQ=MONTHLY;BYMONTHDAY=1,15", "monthly on the 1st and the 15th"),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1", "monthly on the last day"),
+        ("FREQ=MONTHLY;BYDAY=1MO", "RRULE:FREQ=MONTHLY;BYDAY=1MO"),
+        ("FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=18", "yearly on 18 December"),
+        ("FREQ=YEARLY;BYMONTH=11;BYDAY=+3TH", "yearly on the third Thursday of November"),
+        ("FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=1", "RRULE:FREQ=YEARLY;BYMONTH=1,7;BYMONTHDAY=1"),
+        ("FREQ=WEEKLY;UNTIL=20301231", "RRULE:FREQ=WEEKLY;UNTIL=20301231"),
+    ],
+)
+def test_a_recurrence_is_spelled_as_one_would_say_it(rrule: str, said: str) -> None:
+    rule = Recurring(rrule, START)
+    assert spell(rule) == said
+    assert parse(said, START) == rule
