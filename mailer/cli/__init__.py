@@ -21,6 +21,8 @@ from mailer.cli import (
     digest,
     edition,
     local,
+    observance,
+    schedule,
     segment,
     sending,
     setup,
@@ -48,6 +50,9 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(segment.app, name="segment")
 app.add_typer(audience.suppressions, name="suppression")
 app.add_typer(digest.app, name="digest")
+app.add_typer(schedule.app, name="schedule")
+app.add_typer(schedule.blackouts, name="blackout")
+app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
 app.add_typer(delivery.app, name="delivery")
 app.command("send")(sending.send)

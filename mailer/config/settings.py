@@ -33,6 +33,7 @@ from mailer.config.sections import (
 from mailer.errors import ConfigError
 
 CONFIG_FILE = Path("config/mailer.toml")
+OBSERVANCES_FILE = Path("config/observances.toml")
 KEY_BYTES = 32
 
 
@@ -96,6 +97,21 @@ class Settings(BaseSettings):
         own = self.paths.templates
         folders = [self.path(own)] if own else [self.home / "templates"]
         return (*[folder for folder in folders if folder.is_dir()], shipped("templates"))
+
+    @property
+    def own_observances(self) -> Path:
+        """The organisation's own observances; the file need not be there."""
+        return self.home / OBSERVANCES_FILE
+
+    def observances(self) -> dict[str, tuple[dict[str, Any], Path]]:
+        """The tables of observances, ours and the organisation's own, with the file of each.
+
+        Raises ConfigError for a file that can't be read."""
+        found: dict[str, tuple[dict[str, Any], Path]] = {}
+        for file in (shipped("config") / OBSERVANCES_FILE.name, self.own_observances):
+            if file.is_file():
+                found.update({slug: (table, file) for slug, table in _tables(file).items()})
+        return found
 
     def secret_key(self) -> bytes:
         """The key that signs links, from ``MAILER_SECRET_KEY`` or the key file (hex).
@@ -229,7 +245,8 @@ def load(
     return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def _tables(file: Path) -> dict[str, dict[str, Any]]:
+    """A TOML file that holds nothing but tables."""
     try:
         values = tomllib.loads(file.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -241,8 +258,13 @@ def _read_toml(file: Path) -> dict[str, Any]:
             raise ConfigError(
                 "it stands in no section",
                 where=f"{file}, {section}",
-                hint="write a [section] above it, as in the file that `mailer init` writes",
+                hint="write a [section] above it, as in the file that comes with the mailer",
             )
+    return values
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    values = _tables(file)
     relays = [values.get("relay", {}), *values.get("relays", {}).values()]
     passwords = any(isinstance(relay, dict) and "password" in relay for relay in relays)
     if passwords or "key" in values.get("secret", {}):

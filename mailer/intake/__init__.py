@@ -2,5 +2,6 @@
 
 markup.py     Markdown and HTML -> sanitised HTML
 files.py      Markdown files with front matter -> Content
+calendars.py  iCalendar files -> observances, and back
 table.py      CSV files -> rows of people, and back
 """

@@ -3,7 +3,7 @@
     engine.py      opening a database, the transaction, the schema's revision
     schema.py      the tables
     migrations/    Alembic's, from the first table on
-    articles.py · audience/ · digests.py · editions.py · outbox/
+    articles.py · audience/ · digests.py · schedules.py · editions.py · outbox/
     ids.py         a record's id by its slug
     prepared.py    statements of the hot paths
     void.py        putting an edition back to draft
@@ -31,6 +31,7 @@ from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
 from mailer.store.outbox.senders import Senders
+from mailer.store.schedules import Schedules
 
 __all__ = ["Store", "Transaction"]
 
@@ -70,6 +71,10 @@ class Transaction:
     @property
     def digests(self) -> Digests:
         return Digests(self.connection)
+
+    @property
+    def schedules(self) -> Schedules:
+        return Schedules(self.connection)
 
     @property
     def editions(self) -> Editions:

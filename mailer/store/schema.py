@@ -32,7 +32,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 
@@ -366,6 +366,36 @@ exclusion = Table(
     _to("edition", primary_key=True, on_delete="CASCADE"),
     Column("reason", String(40), primary_key=True),
     _required("members", Integer),
+)
+
+# ---- the calendar -----------------------------------------------------------------------------
+
+schedule = Table(
+    "schedule",
+    metadata,
+    _id(),
+    _to("digest", index=True, on_delete="CASCADE"),
+    _required("rule", Text),
+    _required("start", String(10)),
+    _required("at", String(5)),
+    _required("zone", String(64)),
+    _required("on_free_day", String(10)),
+    _required("place", String(16)),
+    _required("cutoff_minutes", Integer),
+    _required("created_at", Utc),
+    sqlite_autoincrement=True,
+    comment="rule: as staff write it; start: the day from which a recurrence counts",
+)
+
+blackout = Table(
+    "blackout",
+    metadata,
+    _id(),
+    _required("first_day", String(10)),
+    _required("last_day", String(10)),
+    _required("reason", Text),
+    _required("created_at", Utc),
+    sqlite_autoincrement=True,
 )
 
 # ---- deliveries -------------------------------------------------------------------------------

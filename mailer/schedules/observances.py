@@ -1,0 +1,138 @@
+"""Named days by rule: International Migrants Day is 18 December, each year."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from dateutil.easter import easter
+
+from mailer import languages
+from mailer.errors import InputError
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
+ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
+
+_FIXED = re.compile(rf"(\d{{1,2}}) ({'|'.join(MONTHS)})")
+_NTH = re.compile(rf"({'|'.join(ORDINALS)}) ({'|'.join(WEEKDAYS)}) of ({'|'.join(MONTHS)})")
+_EASTER = re.compile(r"easter(?: ([+-]) (\d{1,3}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Observance:
+    """A day that comes each year. `rule` is ``18 december``, ``third thursday of november``,
+    ``last friday of march`` or ``easter + 1``; `since` and `until` are its first and last year, 0
+    for none. `names` by language; `source` says where it is laid down."""
+
+    slug: str
+    rule: str
+    names: Mapping[str, str] = field(hash=False)
+    source: str = ""
+    since: int = 0
+    until: int = 0
+
+    def name(self, language: str) -> str:
+        return self.names[languages.choose(language, sorted(self.names), "en")]
+
+    def date(self, year: int) -> date | None:
+        """Its date in a year; None in a year without it: before it was, or 29 February."""
+        if year < self.since or (self.until and year > self.until):
+            return None
+        return date_of(self.rule, year)
+
+
+def date_of(rule: str, year: int) -> date | None:
+    """The date that a rule names in a year. Raises InputError when it is none."""
+    if found := _FIXED.fullmatch(rule):
+        day, month = int(found[1]), MONTHS.index(found[2]) + 1
+        try:
+            return date(year, month, day)
+        except ValueError:
+            if (day, month) == (29, 2):
+                return None
+            raise InputError(f"there is no {rule}") from None
+    if found := _NTH.fullmatch(rule):
+        return _nth(year, MONTHS.index(found[3]) + 1, WEEKDAYS.index(found[2]), ORDINALS[found[1]])
+    if found := _EASTER.fullmatch(rule):
+        days = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
+        return easter(year) + timedelta(days=days)
+    raise InputError(
+        f"{rule!r} is no rule for a yearly day",
+        hint="such as '18 december', 'third thursday of november', 'last friday of march' or "
+        "'easter + 1'",
+    )
+
+
+def _nth(year: int, month: int, weekday: int, which: int) -> date | None:
+    if which > 0:
+        first = date(year, month, 1)
+        found = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (which - 1))
+        return found if found.month == month else None
+    following = date(year + month // 12, month % 12 + 1, 1)
+    return following - timedelta(days=(following.weekday() - weekday - 1) % 7 + 1)
+
+
+def check(known: Observance) -> Observance:
+    """Raises InputError for one that never comes, or has no English name."""
+    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", known.slug):
+        raise InputError(
+            f"{known.slug!r} can't be an observance's name",
+            hint="small letters, digits and single hyphens, such as migrants-day",
+        )
+    if "en" not in known.names:
+        raise InputError("it has no English name", where=f"observance {known.slug}")
+    for language in known.names:
+        languages.normalise(language)
+    start = max(known.since, 2000)
+    if all(known.date(year) is None for year in range(start, start + 9)):
+        raise InputError("it never comes", where=f"observance {known.slug}", hint="see its rule")
+    return known
+
+
+def read(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
+    """Observances from tables and the files they are in, by name. Raises InputError naming them."""
+    return {
+        slug: _observance(slug, table, f"{file}, [{slug}]")
+        for slug, (table, file) in tables.items()
+    }
+
+
+def _observance(slug: str, table: object, where: str) -> Observance:
+    if not isinstance(table, dict):
+        raise InputError("this is no table", where=where, hint="see config/observances.toml")
+    words = {name: table.get(name, "") for name in ("rule", "source")}
+    years = {name: table.get(name, 0) for name in ("since", "until")}
+    names = {name: said for name, said in table.items() if name not in {*words, *years}}
+    for name, said in {**words, **names}.items():
+        if not isinstance(said, str) or (name in names and not said.strip()):
+            raise InputError(f"{name} is {said!r}", where=where, hint="give a text in quotes")
+    for name, year in years.items():
+        if not isinstance(year, int) or isinstance(year, bool) or not 0 <= year <= 9999:
+            raise InputError(f"{name} is {year!r}", where=where, hint="give a year, such as 2000")
+    try:
+        return check(Observance(slug, words["rule"].lower(), names, words["source"], **years))
+    except InputError as error:
+        error.where = where
+        raise
+
+
+def table(known: Observance) -> str:
+    """An observance as a table of a TOML file, which :func:`read` understands."""
+    lines = [f"[{known.slug}]", f"rule = {_quoted(known.rule)}"]
+    if known.source:
+        lines.append(f"source = {_quoted(known.source)}")
+    for name, year in (("since", known.since), ("until", known.until)):
+        if year:
+            lines.append(f"{name} = {year}")
+    lines += [f"{language} = {_quoted(name)}" for language, name in known.names.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """A basic string of TOML: JSON's escapes are among its own."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

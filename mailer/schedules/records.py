@@ -1,0 +1,181 @@
+"""Schedules of digests and blackouts, the verbs on them, and what they need kept."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Protocol
+
+from mailer.errors import InputError, NotFound
+from mailer.schedules import occurrences as expansion
+from mailer.schedules import spelling, walls
+from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
+from mailer.schedules.observances import Observance
+from mailer.schedules.occurrences import Occurrence, Timing
+from mailer.schedules.rules import Around
+
+LONGEST_CUTOFF = timedelta(days=14)
+
+_DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
+
+
+@dataclass(frozen=True, slots=True)
+class NewSchedule:
+    """What staff decide. `cutoff` before it is sent an occurrence's edition is assembled; `place`
+    is the country whose public holidays count, if any (``GB``, ``GB-SCT``)."""
+
+    digest: str
+    timing: Timing
+    cutoff: timedelta = timedelta(hours=1)
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    id: int
+    new: NewSchedule
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBlackout:
+    id: int
+    days: Blackout
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What will happen at an occurrence: when its edition is assembled, and sent."""
+
+    schedule: Schedule
+    occurrence: Occurrence
+
+    @property
+    def cutoff(self) -> datetime:
+        return self.occurrence.moment - self.schedule.new.cutoff
+
+
+class ScheduleStore(Protocol):
+    """What the verbs here need kept."""
+
+    def schedules(self) -> list[Schedule]: ...
+    def add(self, new: NewSchedule, now: datetime) -> Schedule: ...
+    def remove(self, schedule: Schedule) -> None: ...
+    def blackouts(self) -> list[KeptBlackout]: ...
+    def add_blackout(self, days: Blackout, now: datetime) -> KeptBlackout: ...
+    def remove_blackout(self, kept: KeptBlackout) -> None: ...
+
+
+def schedule(
+    store: ScheduleStore,
+    new: NewSchedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
+) -> Schedule:
+    """Give a digest one more schedule. Raises InputError for one that can't be, or that it has."""
+    expansion.check(new.timing)
+    if not timedelta() <= new.cutoff <= LONGEST_CUTOFF:
+        raise InputError(
+            f"a cut-off of {spell_duration(new.cutoff)} is not possible",
+            where="--cutoff",
+            hint=f"give at most {spell_duration(LONGEST_CUTOFF)}, such as 90m, 2h or 1d",
+        )
+    rule = new.timing.rule
+    if isinstance(rule, Around) and rule.observance not in observances:
+        raise NotFound(
+            f"there is no observance {rule.observance!r}", hint="see `mailer observance list`"
+        )
+    if any(known.new == new for known in store.schedules()):
+        raise InputError(
+            f"digest {new.digest} has this schedule already", hint="see `mailer schedule list`"
+        )
+    free = FreeDays(new.place)
+    if not expansion.upcoming(new.timing, now, 1, observances, free):
+        raise InputError(
+            f"{spelling.spell(rule)!r} names no date from now on",
+            hint="give a day that is to come, or see when the observance ends",
+        )
+    return store.add(new, now)
+
+
+def get(store: ScheduleStore, number: int) -> Schedule:
+    for known in store.schedules():
+        if known.id == number:
+            return known
+    raise NotFound(f"there is no schedule {number}", hint="see `mailer schedule list`")
+
+
+def preview(
+    store: ScheduleStore,
+    digest: str,
+    observances: Mapping[str, Observance],
+    now: datetime,
+    count: int,
+) -> list[Planned]:
+    """The next occurrences of a digest over all of its schedules. At the same time of day in the
+    same zone, and so by the same name, two are one: the older schedule's."""
+    blackouts = [kept.days for kept in store.blackouts()]
+    found: dict[tuple[datetime, str], Planned] = {}
+    for known in store.schedules():
+        if known.new.digest == digest:
+            free = FreeDays(known.new.place, blackouts)
+            for one in expansion.upcoming(known.new.timing, now, count, observances, free):
+                key = (one.wall, one.zone)
+                if key not in found or found[key].occurrence.skipped:
+                    found[key] = Planned(known, one)
+    planned = sorted(found.values(), key=lambda one: (one.occurrence.moment, one.schedule.id))
+    return planned[:count]
+
+
+def black_out(store: ScheduleStore, days: Blackout, now: datetime) -> KeptBlackout:
+    """Let nothing be sent on these days. Raises InputError when the last is before the first."""
+    if days.last < days.first:
+        raise InputError(
+            f"{days.last} is before {days.first}", hint="give the first day, then the last"
+        )
+    return store.add_blackout(days, now)
+
+
+def lift(store: ScheduleStore, number: int) -> KeptBlackout:
+    """Remove a blackout."""
+    for kept in store.blackouts():
+        if kept.id == number:
+            store.remove_blackout(kept)
+            return kept
+    raise NotFound(f"there is no blackout {number}", hint="see `mailer blackout list`")
+
+
+# ---- words ------------------------------------------------------------------------------------
+
+
+def timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
+    """A timing as staff write it. Raises InputError."""
+    try:
+        hour, minute = map(int, at.split(":"))
+        clock = time(hour, minute)
+    except ValueError as error:
+        raise InputError(
+            f"{at!r} is no time of day", where="--at", hint="such as 09:00 or 17:30"
+        ) from error
+    walls.zone(zone)
+    return Timing(spelling.parse(text, start), clock, zone, on_free_day)
+
+
+def parse_duration(text: str, option: str) -> timedelta:
+    """``90m``, ``2h``, ``1d 12h``. Raises InputError naming the option."""
+    found = _DURATION.fullmatch(text.strip().lower())
+    if found is None or not any(found.groups()):
+        raise InputError(
+            f"{text!r} is no length of time", where=option, hint="such as 90m, 2h or 1d 12h"
+        )
+    days, hours, minutes = (int(part or 0) for part in found.groups())
+    if max(days, hours, minutes) > 100_000:
+        raise InputError(f"{text!r} is too long", where=option)
+    return timedelta(days=days, hours=hours, minutes=minutes)
+
+
+def spell_duration(length: timedelta) -> str:
+    """As :func:`parse_duration` reads it; to the minute."""
+    minutes = int(length.total_seconds()) // 60
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))
+    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0m"

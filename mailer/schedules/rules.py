@@ -1,0 +1,189 @@
+"""Which dates a schedule names: recurrences, days around an observance, single days.
+
+Pure arithmetic on dates; the time of day and the zone come later (``occurrences.py``).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+
+from dateutil.rrule import DAILY, WEEKLY, rrule, rrulestr
+
+from mailer.errors import InputError
+from mailer.schedules.observances import Observance
+
+DAY = timedelta(days=1)
+FARTHEST = 366
+"""Days that an offset may lie from its observance."""
+
+_FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
+_PARTS = {
+    "FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO",
+    "BYSETPOS", "WKST", "BYEASTER",
+}  # fmt: skip
+_NO_DATE_IN = 60
+"""Years in which a recurrence must name a date, else it never does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recurring:
+    """An RRULE (RFC 5545 §3.3.10) of whole days, counted from `start`."""
+
+    rrule: str
+    start: date
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        """Those from `first` to `last`, in order."""
+        if last < self.start:
+            return
+        yield from _parsed(self.rrule, self.start).dates(max(first, self.start), last)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Days from `first` to `last` of an observance, both in days after it (before it: negative)."""
+
+    first: int
+    last: int
+    weekdays: bool = False
+
+    def dates(self, of: date) -> Iterator[date]:
+        for offset in range(self.first, self.last + 1):
+            one = of + offset * DAY
+            if not (self.weekdays and one.weekday() >= 5):
+                yield one
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """Days around an observance, each year."""
+
+    observance: str
+    runs: tuple[Run, ...]
+
+    def dates(
+        self, first: date, last: date, observances: Mapping[str, Observance]
+    ) -> Iterator[date]:
+        """Those from `first` to `last`, in order. Raises InputError for an unknown observance."""
+        known = observances.get(self.observance)
+        if known is None:
+            raise InputError(
+                f"there is no observance {self.observance!r}", hint="see `mailer observance list`"
+            )
+        reach = FARTHEST * DAY
+        found: set[date] = set()
+        for year in range((first - reach).year, (last + reach).year + 1):
+            if (day := known.date(year)) is not None:
+                for run in self.runs:
+                    found.update(one for one in run.dates(day) if first <= one <= last)
+        yield from sorted(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """One day."""
+
+    day: date
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        if first <= self.day <= last:
+            yield self.day
+
+
+Rule = Recurring | Around | Once
+
+
+def dates(
+    rule: Rule, first: date, last: date, observances: Mapping[str, Observance]
+) -> Iterator[date]:
+    """The dates that a rule names from `first` to `last`, in order, each once."""
+    if isinstance(rule, Around):
+        return rule.dates(first, last, observances)
+    return rule.dates(first, last)
+
+
+def check(rule: Rule) -> Rule:
+    """Raises InputError for one that can't be."""
+    match rule:
+        case Recurring():
+            _check_recurring(rule)
+        case Around():
+            if not rule.runs:
+                raise InputError("it names no day", where=rule.observance)
+            for run in rule.runs:
+                if run.first > run.last or max(abs(run.first), abs(run.last)) > FARTHEST:
+                    raise InputError(
+                        f"days {run.first} to {run.last} after the observance are not possible",
+                        hint=f"at most {FARTHEST} days away, the earlier first",
+                    )
+    return rule
+
+
+def _check_recurring(rule: Recurring) -> None:
+    parts: dict[str, str] = {}
+    for part in rule.rrule.split(";"):
+        name, equals, value = part.partition("=")
+        if not equals or name in parts or name not in _PARTS:
+            hint = f"parts are {', '.join(sorted(_PARTS - {'BYEASTER'}))}, each once"
+            if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
+                hint = "the time of day is given beside the rule (--at)"
+            if name == "COUNT":
+                hint = "say until when (UNTIL=20271218): dates can be moved and skipped"
+            raise InputError(f"{part!r} can't be part of a rule here", where="RRULE", hint=hint)
+        parts[name] = value
+    if parts.get("FREQ") not in _FREQUENCIES:
+        raise InputError(
+            f"FREQ is {parts.get('FREQ', 'not given')}",
+            where="RRULE",
+            hint=f"give one of {', '.join(sorted(_FREQUENCIES))}",
+        )
+    interval = parts.get("INTERVAL", "1")
+    if not interval.isdigit() or not 1 <= int(interval) <= 1000:
+        raise InputError(f"an interval of {interval} is not possible", hint="give 1 to 1000")
+    last = rule.start.replace(year=min(rule.start.year + _NO_DATE_IN, 9990), day=1)
+    if next(rule.dates(rule.start, last), None) is None:
+        raise InputError("the rule never names a date", where="RRULE", hint="see its UNTIL and BY…")
+
+
+class _Days:
+    """A parsed rule. dateutil walks it from its start each time, so long daily and weekly rules
+    are begun near the dates that are asked for, in step with their interval."""
+
+    def __init__(self, text: str, start: date) -> None:
+        try:
+            parsed = rrulestr(text, dtstart=datetime.combine(start, time()))
+        except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+            raise InputError(
+                f"{text!r} is no recurrence rule ({error})",
+                hint="such as FREQ=WEEKLY;BYDAY=TU,TH (RFC 5545 §3.3.10)",
+            ) from error
+        assert isinstance(parsed, rrule)
+        self._rule = parsed
+        self._start = start
+
+    def dates(self, first: date, last: date) -> Iterator[date]:
+        begin = self._begin(first)
+        rule = self._rule.replace(dtstart=datetime.combine(begin, time()))
+        until = datetime.combine(last, time())
+        for one in rule:
+            if one > until:
+                return
+            if one.date() >= first:
+                yield one.date()
+
+    def _begin(self, first: date) -> date:
+        """A date at or before `first` from which the rule gives the same dates as from its start.
+        A rule's start stands for the day, weekday or month that it does not name, and for where an
+        interval counts from; so only daily and weekly ones are moved, by whole steps."""
+        frequency: int = self._rule._freq  # type: ignore[attr-defined]
+        interval: int = self._rule._interval  # type: ignore[attr-defined]
+        step = {DAILY: interval, WEEKLY: 7 * interval}.get(frequency)
+        if step is None or first <= self._start:
+            return self._start
+        return self._start + (first - self._start).days // step * step * DAY
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, start: date) -> _Days:
+    return _Days(text, start)

@@ -1,0 +1,67 @@
+"""Wall-clock time in a zone, and the moment that it is.
+
+A time that a clock change leaves out moves to the next one that there is; one that comes twice is
+the first (the rule of RFC 5545 §3.3.5 for the second; for the first that RFC goes by the offset
+before the gap, which moves 02:30 to 03:30: here it is 03:00, the first moment after the gap).
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from mailer.errors import InputError
+
+_STEP = timedelta(minutes=1)
+
+
+@lru_cache(maxsize=1)
+def names() -> frozenset[str]:
+    """All zones that there are, by their IANA names."""
+    return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
+
+
+@lru_cache(maxsize=1024)
+def zone(name: str) -> ZoneInfo:
+    """Raises InputError for what is no zone."""
+    try:
+        if name in names():
+            return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        pass
+    raise InputError(
+        f"{name!r} is not a time zone", hint="use an IANA name such as Europe/London or UTC"
+    )
+
+
+def exists(wall: datetime, tz: ZoneInfo) -> bool:
+    """Whether clocks in the zone show this time at some moment. `wall` is naive."""
+    return wall.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None) == wall
+
+
+def moment(wall: datetime, tz: ZoneInfo) -> datetime:
+    """When clocks in the zone show `wall` (naive, its seconds are dropped), in UTC.
+
+    In a gap: the moment at which clocks were put forward, or, where a whole day was left out, the
+    first of the next. Twice: the first time."""
+    wall = wall.replace(second=0, microsecond=0, fold=0)
+    if exists(wall, tz):
+        return wall.replace(tzinfo=tz).astimezone(UTC)
+    # PEP 495: of a time in a gap, fold=1 goes by the offset after it, and so lies before the gap;
+    # fold=0 by the one before it, and lies behind. The change is between the two.
+    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    behind = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    offset = before.astimezone(tz).utcoffset()
+    while behind - before > _STEP:
+        middle = before + (behind - before) / 2
+        if middle.astimezone(tz).utcoffset() == offset:
+            before = middle
+        else:
+            behind = middle
+    # To the minute: no zone has changed within one since there were time zones by law.
+    return (before + _STEP).replace(second=0, microsecond=0)
+
+
+def day_exists(day: date, tz: ZoneInfo) -> bool:
+    """Whether the zone had this day: Samoa had no 30 December 2011."""
+    start = moment(datetime.combine(day, time()), tz)
+    return start.astimezone(tz).date() == day

@@ -1,0 +1,153 @@
+"""Schedules and blackouts are kept as they were given, and previews see all of a digest's."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from mailer.errors import InputError, NotFound
+from mailer.schedules import records
+from mailer.schedules.free_days import Blackout, OnFreeDay
+from mailer.schedules.observances import Observance
+from mailer.schedules.records import NewSchedule
+from mailer.store import Store
+from tests.integration import office
+
+NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+LONDON = "Europe/London"
+OBSERVANCES = {"migrants-day": Observance("migrants-day", "18 december", {"en": "A day"})}
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.mailing_list(tx)
+        office.digest(tx)
+    return store
+
+
+def wanted(
+    text: str,
+    at: str = "09:00",
+    zone: str = LONDON,
+    on_free_day: OnFreeDay = OnFreeDay.SKIP,
+    place: str = "",
+    cutoff: str = "1h",
+) -> NewSchedule:
+    timing = records.timing(text, at, zone, NOW.date(), on_free_day)
+    return NewSchedule("weekly", timing, records.parse_duration(cutoff, "--cutoff"), place)
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        wanted("every 2 weeks on Monday", cutoff="1d 90m"),
+        wanted("2026-12-18", "17:30", "America/New_York"),
+        wanted("migrants-day: each weekday from 7 days before, then on the day"),
+        wanted("RRULE:FREQ=MONTHLY;BYDAY=1MO;UNTIL=20301231", place="GB-SCT"),
+        wanted("weekdays", on_free_day=OnFreeDay.BEFORE, place="EG"),
+    ],
+)
+def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
+    with ready.begin() as tx:
+        made = records.schedule(tx.schedules, new, OBSERVANCES, NOW)
+    with ready.read() as tx:
+        assert tx.schedules.schedules() == [made]
+        assert made.new == new
+    with ready.begin() as tx:
+        tx.schedules.remove(records.get(tx.schedules, made.id))
+        assert tx.schedules.schedules() == []
+        with pytest.raises(NotFound):
+            records.get(tx.schedules, made.id)
+
+
+@pytest.mark.parametrize(
+    ("new", "said"),
+    [
+        (wanted("2026-11-30"), "names no date"),
+        (wanted("2026-12-01"), "names no date"),
+        (wanted("refugee-day: on the day"), "no observance 'refugee-day'"),
+        (wanted("daily", place="XX"), "no public holidays"),
+        (wanted("daily", cutoff="15d"), "cut-off of 15d"),
+    ],
+)
+def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
+    with ready.begin() as tx:
+        with pytest.raises(InputError, match=said):
+            records.schedule(tx.schedules, new, OBSERVANCES, NOW)
+        assert tx.schedules.schedules() == []
+
+
+def test_the_same_twice_is_refused(ready: Store) -> None:
+    with ready.begin() as tx:
+        records.schedule(tx.schedules, wanted("daily"), OBSERVANCES, NOW)
+        with pytest.raises(InputError, match="already"):
+            records.schedule(tx.schedules, wanted("every day"), OBSERVANCES, NOW)
+
+
+def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
+    with ready.begin() as tx:
+        run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
+        fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
+        first = records.schedule(tx.schedules, run_up, OBSERVANCES, NOW)
+        second = records.schedule(tx.schedules, fridays, OBSERVANCES, NOW)
+        records.black_out(tx.schedules, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
+        planned = records.preview(tx.schedules, "weekly", OBSERVANCES, NOW, 9)
+    assert [
+        (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
+    ] == [
+        (second.id, 4, False),
+        (first.id, 11, False),  # both name it, at the same time: it is one
+        (first.id, 14, False),
+        (first.id, 15, True),
+        (first.id, 16, False),
+        (first.id, 17, False),
+        (first.id, 18, False),
+        (second.id, 24, False),  # of the 25th, which is Christmas
+        (second.id, 31, False),
+    ]
+    assert planned[0].cutoff == datetime(2026, 12, 4, 7, tzinfo=UTC)
+
+
+def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
+    """Where one schedule skips a day and another does not, the day is there."""
+    with ready.begin() as tx:
+        records.schedule(tx.schedules, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
+        other = records.schedule(tx.schedules, wanted("2026-12-25"), OBSERVANCES, NOW)
+        (one,) = records.preview(tx.schedules, "weekly", OBSERVANCES, NOW, 8)
+    assert (one.schedule, one.occurrence.skipped) == (other, False)
+
+
+def test_blackouts_are_added_and_lifted(ready: Store) -> None:
+    with ready.begin() as tx:
+        days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
+        kept = records.black_out(tx.schedules, days, NOW)
+        assert tx.schedules.blackouts() == [kept]
+        with pytest.raises(InputError, match="is before"):
+            records.black_out(tx.schedules, Blackout(days.last, days.first, ""), NOW)
+        assert records.lift(tx.schedules, kept.id) == kept
+        with pytest.raises(NotFound):
+            records.lift(tx.schedules, kept.id)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("2h", timedelta(hours=2)),
+        ("1d 12h", timedelta(hours=36)),
+        ("1D12H30M", timedelta(days=1, hours=12, minutes=30)),
+        ("0m", timedelta()),
+        ("", None),
+        ("2", None),
+        ("2 hours", None),
+        ("-1h", None),
+        ("99999999999d", None),
+    ],
+)
+def test_lengths_of_time(text: str, length: timedelta | None) -> None:
+    if length is None:
+        with pytest.raises(InputError, match="--cutoff"):
+            records.parse_duration(text, "--cutoff")
+    else:
+        assert records.parse_duration(text, "--cutoff") == length
+        assert records.parse_duration(records.spell_duration(length), "") == length
