@@ -14,12 +14,13 @@ One road, no way back::
     articles.py    pieces of content, one a language; a slug names the story
     audience/      topics, lists, subscribers, memberships, segments, suppressions
     digests.py     standing orders: what goes into an edition, and for whom
+    schedules/     rules, observances, free days, and the occurrences that they give
     editions.py    one mailing: its states, its approval
     outbox.py      deliveries: their states, and why somebody got nothing
     message.py     a frozen body and a recipient -> the bytes of one MIME message
 
   Rooms that touch the world.
-    intake/        files -> articles, CSV -> rows
+    intake/        files -> articles, CSV -> rows, iCalendar -> observances
     render/        compose: an edition -> frozen bodies (Jinja2, premailer, checks)
     store/         all SQL: schema, migrations, and a file for each noun
     delivery/      courier, ledger, smtp, replies

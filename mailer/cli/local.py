@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.cli import schedule
 from mailer.cli.options import JsonOption
 from mailer.cli.output import Output
 from mailer.errors import ConfigError
@@ -36,6 +37,7 @@ def demo(
                 "delivered": result.delivered,
                 "skipped": result.skipped,
                 "failed": result.failed,
+                "calendar": [schedule.occurrence(one) for one in result.calendar],
                 "mail": folder / "mail",
             }
         )
@@ -51,6 +53,8 @@ def demo(
         mails = ", ".join(f"{count} {tag}" for tag, count in report.by_language.items())
         left_out = ", ".join(f"{count} {why}" for why, count in report.excluded.items())
         out.text(f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}")
+    out.text("next occurrences of the digest, on the day of the demo:")
+    schedule.show(result.calendar, out, "none")
     out.text(f"each mail is a file in {folder / 'mail'}/; look at them with `mailer inbox`")
     out.text(
         f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"

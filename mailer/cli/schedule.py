@@ -131,21 +131,26 @@ def preview(
         digests.get(tx.digests, digest)
         known = observances.read(mailer.settings.observances())
         planned = records.preview(tx.schedules, digest, known, mailer.clock(), count)
-        Output(json).table(
-            [_occurrence(one) for one in planned],
-            {"local time": "", "zone": "", "UTC": "", "assembled (UTC)": "", "note": ""},
-            [
-                (
-                    f"{one.occurrence.wall:%a %d %b %Y %H:%M}",
-                    one.occurrence.zone,
-                    _utc(one.occurrence.moment),
-                    "" if one.occurrence.skipped else _utc(one.cutoff),
-                    _note(one),
-                )
-                for one in planned
-            ],
-            empty=f"no occurrence is to come: mailer schedule add {digest} …",
-        )
+        show(planned, Output(json), f"no occurrence is to come: mailer schedule add {digest} …")
+
+
+def show(planned: list[Planned], out: Output, empty: str) -> None:
+    """Occurrences, as a table or as JSON."""
+    out.table(
+        [occurrence(one) for one in planned],
+        {"local time": "", "zone": "", "sent (UTC)": "", "assembled (UTC)": "", "note": ""},
+        [
+            (
+                f"{one.occurrence.wall:%a %d %b %Y %H:%M}",
+                one.occurrence.zone,
+                "" if one.occurrence.skipped else _utc(one.occurrence.moment),
+                "" if one.occurrence.skipped else _utc(one.cutoff),
+                _note(one),
+            )
+            for one in planned
+        ],
+        empty=empty,
+    )
 
 
 def _utc(moment: datetime) -> str:
@@ -161,18 +166,19 @@ def _note(one: Planned) -> str:
     return occurrence.note
 
 
-def _occurrence(one: Planned) -> dict[str, Any]:
-    occurrence = one.occurrence
+def occurrence(one: Planned) -> dict[str, Any]:
+    """An occurrence, for scripts."""
+    named = one.occurrence
     return {
         "schedule": one.schedule.id,
-        "day": occurrence.day,
-        "local": occurrence.wall,
-        "weekday": f"{occurrence.wall:%A}",
-        "zone": occurrence.zone,
-        "send_at": occurrence.moment,
+        "day": named.day,
+        "local": named.wall,
+        "weekday": f"{named.wall:%A}",
+        "zone": named.zone,
+        "send_at": named.moment,
         "assemble_at": one.cutoff,
-        "skipped": occurrence.skipped,
-        "note": occurrence.note,
+        "skipped": named.skipped,
+        "note": named.note,
     }
 
 

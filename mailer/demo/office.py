@@ -14,6 +14,9 @@ from mailer.audience.subscribers import MembershipState, Person
 TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
 """The day on which the demo plays: a Monday, four days before International Migrants Day."""
 
+RUN_UP = "migrants-day: each weekday from 7 days before, then on the day"
+"""When the digest of the day is sent."""
+
 NAME = "Harbour Office for Migration"
 POSTAL_ADDRESS = "1 Example Quay\nLondon EX1 1EX"
 

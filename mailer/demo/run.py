@@ -26,6 +26,9 @@ from mailer.editions import Edition, NewEdition
 from mailer.errors import MailerError
 from mailer.intake import files
 from mailer.outbox import DeliveryState, Report
+from mailer.schedules import observances, records
+from mailer.schedules.free_days import OnFreeDay
+from mailer.schedules.records import NewSchedule, Planned
 from mailer.store import Store, Transaction
 
 FOLDER = Path("var/demo")
@@ -35,12 +38,14 @@ MARK = ".mailer-demo"
 
 @dataclass(slots=True)
 class Result:
-    """What the demo gave. `readers` counts mails by topic and language."""
+    """What the demo gave. `readers` counts mails by topic and language; `calendar` holds the next
+    occurrences of the digest, seen from the day on which the demo plays."""
 
     folder: Path
     reports: list[Report] = field(default_factory=list)
     readers: dict[str, dict[str, int]] = field(default_factory=dict)
     caught: int = 0
+    calendar: list[Planned] = field(default_factory=list)
 
     @property
     def delivered(self) -> int:
@@ -88,6 +93,10 @@ def run(folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = 
                 result.reports += reports
             with mailer.store.read() as tx:
                 result.readers = _by_topic_and_language(tx, edition)
+                known = observances.read(settings.observances())
+                result.calendar = records.preview(
+                    tx.schedules, "migrants-day", known, office.TODAY, 8
+                )
         result.caught = catcher.count
     if result.caught != result.delivered:
         raise MailerError(
@@ -215,6 +224,16 @@ def _assemble(mailer: Mailer, tx: Transaction) -> Edition:
         ),
         office.TODAY,
     )
+    for text in (office.RUN_UP, "weekly on Thu"):
+        timing = records.timing(
+            text, "09:00", "Europe/London", office.TODAY.date(), OnFreeDay.BEFORE
+        )
+        records.schedule(
+            tx.schedules,
+            NewSchedule("migrants-day", timing, place="GB"),
+            observances.read(mailer.settings.observances()),
+            office.TODAY,
+        )
     edition, _ = digests.assemble(tx.digests, "migrants-day", office.TODAY)
     edition = editions.edit(tx.editions, edition, {"opening": office.OPENING}, office.TODAY)
     return mailer.approve(tx, edition, "demo", comment="looked at in the demo")
