@@ -40,8 +40,9 @@ def normalise(tag: str) -> str:
 
 
 def direction(tag: str) -> str:
-    """``rtl`` for Arabic, Hebrew, Persian, Urdu …, else ``ltr``."""
-    return str(locale(tag).text_direction)
+    """``rtl`` for Arabic, Hebrew, Persian, Urdu …, else ``ltr``: also for Mongolian script, which
+    CLDR gives as top to bottom, and HTML's ``dir`` has no word for."""
+    return "rtl" if locale(tag).text_direction == "rtl" else "ltr"
 
 
 def is_rtl(tag: str) -> bool:

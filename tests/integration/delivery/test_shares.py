@@ -256,7 +256,8 @@ def test_a_domain_is_spared_more_than_its_rate(mailer: Mailer, log: Log) -> None
     moments = [one.at for one in log if one.domain == "spared.example"]
     others = [one.at for one in log if one.domain != "spared.example"]
     assert len(moments) == 90
-    assert most_within(1, moments) <= 30 * (1 + stalls.seconds) + 2
+    # One waits behind up to nine others in its connection's hand: 50 ms are enough for those.
+    assert most_within(1, moments) <= 30 * (1 + 0.05 + stalls.seconds) + 2
     assert moments[-1] - moments[0] < 90 / 30 * 1.2
     assert others[-1] - others[0] < (moments[-1] - moments[0]) / 1.5, "nobody else waits for it"
 
