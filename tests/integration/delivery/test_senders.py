@@ -98,7 +98,8 @@ def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay
             with mailer.store.begin() as tx:
                 (running,) = tx.senders.senders()
                 taken = tx.senders.take_over(running)
-        assert sum(taken) == len(MANY) - 3
+        # The news of those three may not have been written down yet: it will be, and wins.
+        assert len(MANY) - 3 <= sum(taken) <= len(MANY)
         return "250 2.0.0 queued"
 
     for reader in MANY[:3]:
