@@ -9,6 +9,7 @@ One road, no way back::
     config.py      frozen Settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
+    zones.py       time zones by their IANA names
 
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
     articles.py    pieces of content, one a language; a slug names the story

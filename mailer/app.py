@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from mailer import editions, outbox
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList
-from mailer.config import Relay, Settings
+from mailer.config import Settings
 from mailer.delivery.courier import Courier, Route
 from mailer.delivery.outcomes import Progress
 from mailer.delivery.smtp import Credentials
 from mailer.delivery.turn import Consignment
 from mailer.editions import Edition, EditionState
-from mailer.errors import ComposeError, ConfigError, Refused
+from mailer.errors import ComposeError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
@@ -223,7 +223,7 @@ class Mailer:
                 for relay in ours.all_relays
             ),
             credentials={
-                relay.name: Credentials(relay.user, _needed_password(ours, relay))
+                relay.name: Credentials(relay.user, ours.relay_password(relay))
                 for relay in ours.all_relays
                 if relay.user
             },
@@ -255,14 +255,3 @@ def open_mailer(settings: Settings, clock: Callable[[], datetime] = utc_now) -> 
         yield mailer
     finally:
         mailer.close()
-
-
-def _needed_password(ours: Settings, relay: Relay) -> str:
-    password = ours.relay_password(relay)
-    if not password:
-        raise ConfigError(
-            "it has a user and no password",
-            where=f"{ours.config_file or 'settings'}, {relay.name}",
-            hint="set its password_file, or MAILER_RELAY_PASSWORD for [relay]",
-        )
-    return password

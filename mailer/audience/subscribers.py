@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo, available_timezones
 
-from mailer import languages
+from mailer import languages, zones
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList, Topic, check_line
 from mailer.errors import InputError, NotFound, Refused
@@ -106,20 +105,7 @@ def _country(code: str) -> str:
 
 def _time_zone(zone: str) -> str:
     zone = zone.strip()
-    if zone and zone not in _time_zones():
-        raise InputError(
-            f"{zone!r} is not a time zone", where="time_zone", hint="write it as Europe/London"
-        )
-    return ZoneInfo(zone).key if zone else ""
-
-
-_zones: frozenset[str] = frozenset()
-
-
-def _time_zones() -> frozenset[str]:
-    global _zones  # read once: it walks the whole tz database
-    _zones = _zones or frozenset(available_timezones())
-    return _zones
+    return zones.zone(zone, "time_zone").key if zone else ""
 
 
 def subscribe(

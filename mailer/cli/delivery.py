@@ -1,6 +1,7 @@
 """``mailer delivery``: single deliveries, one edition to one address each."""
 
 import sys
+from collections.abc import Iterator
 from csv import writer
 from typing import Annotated
 
@@ -11,7 +12,8 @@ from mailer.cli.edition import By, Number, actor
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output, moment
 from mailer.delivery.owner import is_dead
-from mailer.outbox import DeliveryState
+from mailer.intake.table import safe
+from mailer.outbox import Delivery, DeliveryState
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")
 in_doubt = typer.Typer(
@@ -38,16 +40,10 @@ def list_all(
     Example: [bold]mailer delivery list 3 --state failed --csv > refused.csv[/]"""
     with reading() as (_, tx):
         known = editions.get(tx.editions, number)
-        found = tx.outbox.deliveries(known, state or (), None if csv else limit)
         if csv:
-            table = writer(sys.stdout)
-            table.writerow(["address", "state", "tries", "changed_at", "next_try_at", "reply"])
-            for one in found:
-                due = one.next_attempt_at if one.state is DeliveryState.QUEUED else None
-                table.writerow(
-                    [one.address, one.state, one.attempt, one.updated_at, due or "", one.reply]
-                )
+            _write(tx.outbox.each(known, state or ()))
             return
+        found = tx.outbox.deliveries(known, state or (), limit)
         out = Output(json)
         out.table(
             found,
@@ -58,6 +54,15 @@ def list_all(
         )  # fmt: skip
         if len(found) == limit:
             out.note(f"the first {limit}: --limit shows more, --csv all")
+
+
+def _write(found: Iterator[Delivery]) -> None:
+    out = writer(sys.stdout, lineterminator="\n")
+    out.writerow(["address", "state", "tries", "changed_at", "next_try_at", "reply"])
+    for one in found:
+        due = one.next_attempt_at.isoformat() if one.state is DeliveryState.QUEUED else ""
+        changed = one.updated_at.isoformat()
+        out.writerow([safe(one.address), one.state, one.attempt, changed, due, safe(one.reply)])
 
 
 @in_doubt.command("list")
@@ -79,9 +84,8 @@ def list_(
              for one in found],
             empty="nothing is in doubt",
         )  # fmt: skip
-        gone = {one.id for one in tx.senders.senders() if is_dead(one.name)}
-        lost = sum(tx.outbox.on_wire(known).get(sender, 0) for sender in gone)
-        if lost:
+        dead = {one.id for one in tx.senders.senders() if is_dead(one.name)}
+        if lost := sum(n for sender, n in tx.outbox.on_wire(known).items() if sender in dead):
             Output(json).note(
                 f"{lost} more were on the wire of a sender that died: the next `mailer send` "
                 "counts them, and does what their edition's rule says"

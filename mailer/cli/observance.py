@@ -1,7 +1,6 @@
 """``mailer observance``: named days, as schedules count from them."""
 
 import calendar
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -182,7 +181,7 @@ def _write(ours: Settings, made: list[Observance], out: Output, *, dry_run: bool
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".new")
         temporary.write_text(text, "utf-8")
-        os.replace(temporary, file)  # noqa: PTH105
+        temporary.replace(file)
     said = [f"{one.slug}: {one.rule}, {one.name('en')}" for one in made] or ["nothing to add"]
     out.record([_plain(one) for one in made], "\n".join(said))
     if dry_run:

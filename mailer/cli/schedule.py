@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer import digests
+from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
 from mailer.errors import InputError
-from mailer.schedules import observances, records, spelling, walls
-from mailer.schedules.free_days import Blackout, OnFreeDay, calendar
+from mailer.schedules import observances, records, spelling
+from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.records import NewSchedule, Planned, Schedule
 
 app = typer.Typer(
@@ -56,11 +56,9 @@ def add(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         digests.get(tx.digests, digest)
-        if holidays:
-            calendar(holidays)
         zone = zone or mailer.settings.defaults.time_zone
         now = mailer.clock()
-        first = _day(start, "--start") if start else now.astimezone(walls.zone(zone)).date()
+        first = _day(start, "--start") if start else now.astimezone(zones.zone(zone)).date()
         new = NewSchedule(
             digest,
             records.timing(rule, at, zone, first, on_free_day),
@@ -81,10 +79,13 @@ def _day(text: str, option: str) -> date:
 
 def _said(known: Schedule) -> str:
     timing = known.new.timing
-    free = ""
-    if known.new.place:
-        free = f", {timing.on_free_day} on holidays of {known.new.place}"
-    return f"{spelling.spell(timing.rule)}, at {timing.at:%H:%M} {timing.zone}{free}"
+    free = {
+        OnFreeDay.SKIP: "skipped on",
+        OnFreeDay.BEFORE: "the working day before",
+        OnFreeDay.AFTER: "the working day after",
+    }[timing.on_free_day]
+    days = f"holidays of {known.new.place} and blackouts" if known.new.place else "blackouts"
+    return f"{spelling.spell(timing.rule)}, at {timing.at:%H:%M} {timing.zone}, {free} {days}"
 
 
 def _plain(known: Schedule) -> dict[str, Any]:

@@ -161,7 +161,7 @@ def _shown(show: Show, out: Output) -> Iterator[Callable[[Progress], None]]:
         waited_for[0] = progress.waiting
         for name, why in progress.troubles.items():
             if name not in resting:
-                out.note(f"{why}")
+                out.note(why)
         for name in [one for one in resting if one not in progress.troubles]:
             out.note(f"relay {name} works again")
         resting.clear()
@@ -252,12 +252,13 @@ def _judge(reports: list[Report]) -> None:
     failed, doubted = count(DeliveryState.FAILED), count(DeliveryState.IN_DOUBT)
     if left or failed or doubted:
         names = " ".join(str(report.edition.id) for report in reports)
-        first = reports[0].edition.id
         hints = [f"`mailer send {names}` again tries what is queued, as it is due"] if left else []
-        if failed:
-            hints.append(f"`mailer delivery list {first} --state failed` shows whom")
-        if doubted:
-            hints.append("`mailer delivery in-doubt resend` or `assume-sent` decides")
+        for report in reports:
+            number = report.edition.id
+            if report.states[DeliveryState.FAILED]:
+                hints.append(f"`mailer delivery list {number} --state failed` shows whom")
+            if report.states[DeliveryState.IN_DOUBT]:
+                hints.append(f"`mailer delivery in-doubt list {number}` shows those in doubt")
         raise PartlyDone(
             f"{left} deliveries are still queued, {failed} failed, {doubted} in doubt",
             hint="; ".join(hints),

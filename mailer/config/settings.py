@@ -145,21 +145,29 @@ class Settings(BaseSettings):
         return key
 
     def relay_password(self, relay: Relay) -> str:
-        """A relay's password, from the environment or its file. Raises ConfigError."""
-        text = relay.password.get_secret_value()
-        if text or relay.password_file is None:
+        """A relay's password, from the environment or its file. Raises ConfigError, also when there
+        is none."""
+        section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
+        where = f"{self.config_file or 'settings'}, {section}"
+        if text := relay.password.get_secret_value():
             return text
-        file = self.path(relay.password_file)
-        try:
-            lines = file.read_text("utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
+        lines: list[str] = []
+        if relay.password_file is not None:
+            try:
+                lines = self.path(relay.password_file).read_text("utf-8").splitlines()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"the relay's password can't be read ({error})",
+                    where=f"{where}.password_file",
+                    hint="make the file, or set MAILER_RELAY_PASSWORD",
+                ) from error
+        if not lines or not lines[0].strip():
             raise ConfigError(
-                f"the relay's password can't be read ({error})",
-                where=f"{self.config_file or 'settings'}, {section}.password_file",
-                hint="make the file, or set MAILER_RELAY_PASSWORD",
-            ) from error
-        return lines[0].strip() if lines else ""
+                "there is a user and no password",
+                where=where,
+                hint="set its password_file, or MAILER_RELAY_PASSWORD for [relay]",
+            )
+        return lines[0].strip()
 
     @model_validator(mode="after")
     def _tls_before_password(self) -> Self:

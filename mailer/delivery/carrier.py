@@ -67,7 +67,7 @@ class Carrier:
         except RelayError as error:
             self._health.not_opened(ticket, error)
             return
-        except RuntimeError as error:
+        except OSError as error:
             hint = "lower its connections, or raise the system's limit of threads"
             where = self._relay.where
             self._health.not_opened(ticket, RelayError(str(error), where=where, hint=hint))
@@ -223,7 +223,7 @@ class _Trip:
         except ValueError as error:  # an address that has come into the database past our checks
             said = f"no message can be made for this address ({error})"
             self._done.append(Outcome(passed, Reply(Phase.RCPT, 553, said, Verdict.REFUSED)))
-            return not self._relay.per_connection
+            return self._carries_more
         except BaseException:
             self._hand.appendleft(passed)
             raise
@@ -256,6 +256,11 @@ class _Trip:
             return False
         if reply.close or reply.verdict is Verdict.WITHHELD:
             return False
+        return self._carries_more
+
+    @property
+    def _carries_more(self) -> bool:
+        """Whether another message may go before the connection is opened anew."""
         most = self._relay.per_connection
         return not most or self._carried < most
 
@@ -280,8 +285,7 @@ class _Trip:
 
     def _following(self) -> Mail | None:
         """The message whose envelope may go behind the one that goes now."""
-        most = self._relay.per_connection
-        if self._halt.is_set() or (most and self._carried >= most):
+        if self._halt.is_set() or not self._carries_more:
             return None
         if not self._hand:
             self._take_in()

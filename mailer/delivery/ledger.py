@@ -99,7 +99,7 @@ class Ledger:
         self.desk.knock()
 
     def fail(self, error: BaseException) -> None:
-        """A connection's thread met a fault of ours: the run ends with it."""
+        """A connection met a fault of ours: the run ends with it."""
         self.error = self.error or error
         self.drain()
 

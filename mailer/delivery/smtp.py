@@ -55,7 +55,7 @@ def mail(sender: str, recipient: str, message: bytes) -> Mail:
 
 
 class Connection:
-    """An open connection to a relay. Made by :meth:`open`; close it, or use it in ``with``.
+    """An open connection to a relay. Made by :meth:`open`; to be closed.
 
     It is opened wherever it may block, and used by a coroutine of the loop that it is moved to;
     :meth:`kill` may come from anywhere."""
@@ -73,7 +73,6 @@ class Connection:
         self._takes_8bit = smtp.has_extn("8bitmime")
         self._asks_size = smtp.has_extn("size")
         self._largest = int(size) if (size := smtp.esmtp_features.get("size", "")).isdigit() else 0
-        self.sent = 0
 
     @classmethod
     def open(
@@ -250,7 +249,6 @@ class Connection:
                 await self._smtp.write([*mail.pieces, last])
             if behind:
                 self._announced = following
-            self.sent += 1
             code, said = await self._smtp.reply(max(self._relay.dot_timeout, self._relay.timeout))
             self._owes_message = False
             return judge(Phase.DOT, code, _said(said))

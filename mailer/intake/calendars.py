@@ -10,10 +10,9 @@ from icalendar import Calendar, Event
 
 from mailer.errors import InputError
 from mailer.schedules import observances
-from mailer.schedules.observances import MONTHS, ORDINALS, WEEKDAYS, Observance
+from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS, Observance
 
-_CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_NTH = re.compile(r"([+-]?\d)(MO|TU|WE|TH|FR|SA|SU)")
+_NTH = re.compile(rf"([+-]?\d)({'|'.join(CODES)})")
 _YEARS = 20
 """Years for which the dates of a feast that hangs on Easter are written out."""
 
@@ -61,7 +60,7 @@ def _rrule(known: Observance) -> dict[str, Any]:
     if len(words) == 2:
         rule["bymonthday"] = int(words[0])
     else:
-        rule["byday"] = f"{ORDINALS[words[0]]}{_CODES[WEEKDAYS.index(words[1])]}"
+        rule["byday"] = f"{ORDINALS[words[0]]}{CODES[WEEKDAYS.index(words[1])]}"
     if known.until and (last := known.date(known.until)):
         rule["until"] = last
     return rule
@@ -139,7 +138,7 @@ def _rule(rules: Any, day: date) -> str:
     ordinals = {number: word for word, number in ORDINALS.items()}
     if (nth := _NTH.fullmatch(weekdays[0])) is None or int(nth[1]) not in ordinals:
         raise InputError("its rule is not one day a year")
-    return f"{ordinals[int(nth[1])]} {WEEKDAYS[_CODES.index(nth[2])]} of {month}"
+    return f"{ordinals[int(nth[1])]} {WEEKDAYS[CODES.index(nth[2])]} of {month}"
 
 
 def _slug(uid: str, name: str) -> str:

@@ -16,6 +16,9 @@ MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
     "october", "november", "december",
 )  # fmt: skip
+CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+"""The weekdays in an RRULE (RFC 5545 §3.3.10)."""
+
 ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 
 _FIXED = re.compile(rf"(\d{{1,2}}) ({'|'.join(MONTHS)})")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from mailer import zones
 from mailer.errors import InputError
 from mailer.schedules import walls
 from mailer.schedules.free_days import FreeDays, OnFreeDay
@@ -42,7 +43,7 @@ class Occurrence:
 
 def check(timing: Timing) -> Timing:
     """Raises InputError for a zone or time of day that can't be."""
-    walls.zone(timing.zone)
+    zones.zone(timing.zone)
     if timing.at.tzinfo is not None or timing.at.second or timing.at.microsecond:
         raise InputError(
             f"{timing.at.isoformat()} is not a time of day to the minute",
@@ -62,7 +63,7 @@ def occurrences(
     """Those whose moment is after the one and not after the other, in order; skipped ones are
     among them. On each local date at most one that is not skipped: where two dates come to the
     same one, which a free day or a lost day moved, they are one."""
-    tz = walls.zone(timing.zone)
+    tz = zones.zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH
     found: dict[date, Occurrence] = {}
@@ -85,7 +86,7 @@ def _named(
     observances: Mapping[str, Observance],
     free: FreeDays,
 ) -> Iterator[Occurrence]:
-    tz = walls.zone(timing.zone)
+    tz = zones.zone(timing.zone)
     for day in dates(timing.rule, first, last, observances):
         goes = free.moved(day, timing.on_free_day)
         note = free.why(day)

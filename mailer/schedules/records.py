@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Protocol
 
+from mailer import zones
 from mailer.errors import InputError, NotFound
 from mailer.schedules import occurrences as expansion
-from mailer.schedules import spelling, walls
+from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence, Timing
@@ -157,7 +158,7 @@ def timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -
         raise InputError(
             f"{at!r} is no time of day", where="--at", hint="such as 09:00 or 17:30"
         ) from error
-    walls.zone(zone)
+    zones.zone(zone)
     return Timing(spelling.parse(text, start), clock, zone, on_free_day)
 
 

@@ -19,15 +19,10 @@ import re
 from datetime import date
 
 from mailer.errors import InputError
+from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS
 from mailer.schedules.rules import Around, Once, Recurring, Rule, Run, check
 
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september",
-    "october", "november", "december",
-)  # fmt: skip
-_ORDINALS = {"first": "+1", "second": "+2", "third": "+3", "fourth": "+4", "last": "-1"}
+_ORDINALS = {word: f"{number:+}" for word, number in ORDINALS.items()}
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
 _EACH = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 
@@ -87,15 +82,15 @@ def _on(unit: str, on: str, text: str) -> list[str]:
     words = [one.strip().removeprefix("the ") for one in words]
     match unit:
         case "week":
-            return ["BYDAY=" + ",".join(_CODES[_of(one, _DAYS, text)] for one in words)]
+            return ["BYDAY=" + ",".join(CODES[_of(one, WEEKDAYS, text)] for one in words)]
         case "month":
             return _in_month(words, text)
         case "year" if len(words) == 1:
             if found := re.fullmatch(r"(\d{1,2}) ([a-z]+)", words[0]):
-                month = _of(found[2], _MONTHS, text) + 1
+                month = _of(found[2], MONTHS, text) + 1
                 return [f"BYMONTH={month}", f"BYMONTHDAY={int(found[1])}"]
             if found := re.fullmatch(r"(.+) of ([a-z]+)", words[0]):
-                month = _of(found[2], _MONTHS, text) + 1
+                month = _of(found[2], MONTHS, text) + 1
                 return [f"BYMONTH={month}", *_in_month([found[1]], text)]
     raise InputError(f"{text!r} is no schedule: {on!r} can't be read", hint=HINT)
 
@@ -114,7 +109,7 @@ def _in_month(words: list[str], text: str) -> list[str]:
             which, _, day = one.partition(" ")
             if which not in _ORDINALS:
                 raise InputError(f"{text!r} is no schedule: {one!r} can't be read", hint=HINT)
-            weekdays.append(_ORDINALS[which] + _CODES[_of(day, _DAYS, text)])
+            weekdays.append(_ORDINALS[which] + CODES[_of(day, WEEKDAYS, text)])
     if days and weekdays:
         raise InputError(
             f"{text!r} mixes days of the month with weekdays", hint="make two schedules of it"
@@ -180,7 +175,7 @@ def _friendly(parts: dict[str, str]) -> str:
         if together and f"FREQ=WEEKLY;BYDAY={parts['BYDAY']}" == _rrule(together, together):
             return together
     if unit == "year" and named and parts.get("BYMONTH", "").isdigit():
-        month = _MONTHS[int(parts["BYMONTH"]) - 1].capitalize()
+        month = MONTHS[int(parts["BYMONTH"]) - 1].capitalize()
         return (
             f"{every} on {named[0]} {month}"
             if "BYMONTHDAY" in parts
@@ -203,9 +198,9 @@ def _says(friendly: str, rrule: str) -> bool:
 def _day_words(code: str) -> str:
     """``+1MO`` is the first Monday."""
     which = {sign: word for word, sign in _ORDINALS.items()}.get(code[:-2], "")
-    if code[-2:] not in _CODES:
+    if code[-2:] not in CODES:
         return ""
-    day = _DAYS[_CODES.index(code[-2:])].capitalize()
+    day = WEEKDAYS[CODES.index(code[-2:])].capitalize()
     return f"{which} {day}" if which else day
 
 

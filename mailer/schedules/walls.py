@@ -6,31 +6,9 @@ before the gap, which moves 02:30 to 03:30: here it is 03:00, the first moment a
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
-
-from mailer.errors import InputError
+from zoneinfo import ZoneInfo
 
 _STEP = timedelta(minutes=1)
-
-
-@lru_cache(maxsize=1)
-def names() -> frozenset[str]:
-    """All zones that there are, by their IANA names."""
-    return frozenset(available_timezones()) - {"localtime", "posixrules", "Factory"}
-
-
-@lru_cache(maxsize=1024)
-def zone(name: str) -> ZoneInfo:
-    """Raises InputError for what is no zone."""
-    try:
-        if name in names():
-            return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
-    raise InputError(
-        f"{name!r} is not a time zone", hint="use an IANA name such as Europe/London or UTC"
-    )
 
 
 def exists(wall: datetime, tz: ZoneInfo) -> bool:

@@ -24,7 +24,7 @@ def test_days_are_listed_shown_added_published_and_taken_in(mailer: Shell) -> No
     assert "already" in refused
     assert "observances.toml" in refused
     assert own.read_text("utf-8") == before
-    assert "3 May 2027" not in mailer("observance", "show", "open-day", "--year", "2027").err
+    assert "Mon 03 May 2027" in mailer("observance", "show", "open-day", "--year", "2027").out
     listed = mailer("observance", "list", "--year", "2027", "--month", "5").out
     assert "Mon 2027-05-03  open-day" in listed
 

@@ -263,7 +263,8 @@ def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_f
         settings = load(home, toml, **environ)
         return settings.relay_password(settings.relay)
 
-    assert password() == ""
+    with pytest.raises(ConfigError, match="a user and no password"):
+        password()
     toml = '[relay]\npassword_file = "config/relay.password"\n'
     with pytest.raises(ConfigError, match=r"mailer\.toml, relay\.password_file"):
         password(toml)
@@ -292,7 +293,9 @@ def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
     with pytest.raises(ConfigError, match=r"mailer\.toml, relays\.second\.password_file"):
         settings.relay_password(second)
     (home / "config/second.password").write_text("hush\n", "utf-8")
-    assert (settings.relay_password(first), settings.relay_password(second)) == ("", "hush")
+    assert settings.relay_password(second) == "hush"
+    with pytest.raises(ConfigError, match=r"mailer\.toml, relay: there is a user and no password"):
+        settings.relay_password(first)
 
 
 def test_no_relays_password_stands_in_the_file(home: Path) -> None:

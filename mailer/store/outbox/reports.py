@@ -1,6 +1,6 @@
 """What people ask of an edition's deliveries: how it stands, and why somebody got nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
@@ -65,13 +65,23 @@ class Outbox:
         )
 
     def deliveries(
-        self,
-        known: Edition | None,
-        states: Sequence[DeliveryState] = (),
-        limit: int | None = 100,
+        self, known: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
         """Deliveries of an edition (None: of all), in these states (none given: in any)."""
-        wanted = select(delivery)
+        return self._after(0, known, states, limit)
+
+    def each(self, known: Edition, states: Sequence[DeliveryState] = ()) -> Iterator[Delivery]:
+        """All of an edition's in these states (none given: in any), read in batches: memory does
+        not grow with them."""
+        last = 0
+        while batch := self._after(last, known, states, 1000):
+            yield from batch
+            last = batch[-1].id
+
+    def _after(
+        self, last: int, known: Edition | None, states: Sequence[DeliveryState], limit: int
+    ) -> list[Delivery]:
+        wanted = select(delivery).where(delivery.c.id > last)
         if known is not None:
             wanted = wanted.where(delivery.c.edition_id == known.id)
         if states:

@@ -7,21 +7,9 @@ from mailer.config import Relay
 from mailer.delivery.loop import Loop
 from mailer.delivery.replies import Reply
 from mailer.delivery.smtp import Connection, Credentials, Mail, mail
+from tests.loops import run
 
 Result = TypeVar("Result")
-
-
-def run(steps: Coroutine[Any, Any, Result], loop: Loop | None = None) -> Result:
-    """What a coroutine gives, run on a loop to its end."""
-    loop = loop or Loop()
-    results: list[Result] = []
-
-    async def go() -> None:
-        results.append(await steps)
-
-    loop.spawn(go())
-    loop.run()
-    return results[0]
 
 
 class Conversation:

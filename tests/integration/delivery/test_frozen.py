@@ -23,8 +23,6 @@ from tests.integration.delivery.senders import Diary, Process, Senders
 from tests.integration.office import addresses, begun, states
 from tests.smtpd import Envelope, Step
 
-pytestmark = pytest.mark.proof
-
 LEASE = 1
 """Seconds: the shortest there can be."""
 
@@ -144,6 +142,7 @@ def trial(mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> Tria
     return Trial(mailer, relay, senders, diary)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("backend", "step", "pipelining"),
     [
@@ -166,6 +165,7 @@ def test_before_a_reply(trial: Trial, step: Step, pipelining: bool) -> None:
     trial.check(edition)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_right_after_the_reply_to_a_message(trial: Trial) -> None:
     edition = begun(trial.mailer, *addresses(14))
@@ -196,6 +196,7 @@ def test_in_the_middle_of_a_message(trial: Trial) -> None:
     assert Counter(trial.relay.accepted)[cut_short[0]] == 2
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_is_left_it_sends_under_a_new_name(trial: Trial) -> None:
     """Under its old one nobody would see it die again."""

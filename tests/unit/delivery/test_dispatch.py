@@ -98,6 +98,22 @@ def test_nothing_is_owed_to_an_edition_for_the_time_in_which_it_had_nothing(
     assert abs(got[1] - got[2]) <= 1
 
 
+def test_what_a_limit_keeps_back_is_not_owed_to_an_edition_later() -> None:
+    """Else it would have all of the limited domain to itself until it had caught up."""
+    ours = dispatch(spared_example=Throttle(rate=10))
+    for number in (1, 2):
+        ours.add(number, 8)
+    ours.stock(1, claims(1, 50, "spared.example"))
+    ours.stock(2, claims(2, 1000))
+    assert editions_of(ours.pick(seat(), 1000, NOW))[2] > 900, "it alone may go"
+    ours.stock(2, claims(2, 50, "spared.example", first=1000))
+    got = Counter[int]()
+    for tenth in range(1, 21):
+        got += editions_of(ours.pick(seat(), 10, NOW + tenth / 10))
+    assert got[1] + got[2] >= 19
+    assert abs(got[1] - got[2]) <= 3
+
+
 def test_an_edition_alone_is_picked_in_the_order_of_its_claims() -> None:
     ours = dispatch()
     ours.add(1, 8)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mailer.delivery.link import LONGEST_REPLY, Link
 from mailer.delivery.loop import Loop
-from tests.integration.delivery.conversation import run
+from tests.loops import run
 
 
 @dataclass

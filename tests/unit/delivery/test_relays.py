@@ -19,7 +19,7 @@ from mailer.delivery.relays import (
 )
 from mailer.delivery.replies import Phase, Reply, judge, lost
 from mailer.errors import RelayError
-from tests.integration.delivery.conversation import run
+from tests.loops import run
 
 LOST = lost(Phase.MAIL, "the connection was lost")
 DOUBT = lost(Phase.DOT, "the connection was lost")

@@ -121,6 +121,14 @@ def test_what_is_sent_back_comes_in_its_turn(rate: float, asked: list[tuple[int,
         before = due
 
 
+def test_one_editions_messages_do_not_stand_behind_anothers() -> None:
+    throttle = DomainThrottle(Throttle(rate=10.0))
+    for _ in range(500):
+        slow = throttle.turn_after(100, 50.0, among="newsletter")
+    assert slow > 50
+    assert throttle.turn_after(100, 50.0, among="press release") < 11
+
+
 # ---- which domain has limits ------------------------------------------------------------------
 
 

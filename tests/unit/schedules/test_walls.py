@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer import zones
 from mailer.errors import InputError
 from mailer.schedules import walls
 from mailer.schedules.free_days import FreeDays
@@ -64,19 +65,19 @@ def test_the_day_that_samoa_left_out() -> None:
     ],
 )
 def test_gaps_of_other_lengths_and_hours(zone: str, wall: datetime, moment: str) -> None:
-    assert not walls.exists(wall, walls.zone(zone))
-    assert walls.moment(wall, walls.zone(zone)).isoformat() == moment
+    assert not walls.exists(wall, zones.zone(zone))
+    assert walls.moment(wall, zones.zone(zone)).isoformat() == moment
 
 
 @given(
-    st.sampled_from(sorted(walls.names())),
+    st.sampled_from(sorted(zones.names())),
     st.datetimes(datetime(1970, 1, 2), datetime(2037, 12, 30)),
 )
 def test_a_moment_is_the_first_at_which_clocks_show_that_time_or_more(
     zone: str, wall: datetime
 ) -> None:
     wall = wall.replace(second=0, microsecond=0)
-    tz = walls.zone(zone)
+    tz = zones.zone(zone)
     moment = walls.moment(wall, tz)
     shown = moment.astimezone(tz).replace(tzinfo=None)
     if walls.exists(wall, tz):
@@ -95,7 +96,7 @@ def test_a_zone_whose_rules_change_keeps_the_wall_clock_time(
     """The occurrence's name stays; when it is follows the zone."""
     timing = Timing(Recurring("FREQ=DAILY", date(2027, 6, 1)), time(9), "Europe/London")
     (before,) = found(timing, date(2027, 6, 15), date(2027, 6, 15))
-    monkeypatch.setattr(walls, "zone", lambda name: ZoneInfo("Europe/Paris"))
+    monkeypatch.setattr(zones, "zone", lambda name: ZoneInfo("Europe/Paris"))
     (after,) = found(timing, date(2027, 6, 15), date(2027, 6, 15))
     assert (before.day, before.wall) == (after.day, after.wall)
     assert before.moment - after.moment == timedelta(hours=1)
@@ -104,4 +105,4 @@ def test_a_zone_whose_rules_change_keeps_the_wall_clock_time(
 @pytest.mark.parametrize("name", ["", "London", "Europe/london", "../etc/passwd", "localtime"])
 def test_what_is_no_zone(name: str) -> None:
     with pytest.raises(InputError, match="is not a time zone"):
-        walls.zone(name)
+        zones.zone(name)

@@ -17,7 +17,7 @@ from zoneinfo import TZPATH
 
 import pytest
 
-from mailer.schedules import walls
+from mailer import zones
 from mailer.schedules.free_days import FreeDays
 from mailer.schedules.occurrences import Timing, occurrences
 from mailer.schedules.rules import Recurring
@@ -40,7 +40,7 @@ def file_of(zone: str) -> Path:
 def different() -> list[str]:
     """One name for each set of rules: half of the names are second names."""
     by_rules: dict[bytes, list[str]] = defaultdict(list)
-    for zone in sorted(walls.names()):
+    for zone in sorted(zones.names()):
         by_rules[file_of(zone).read_bytes()].append(zone)
     return sorted(min(some) for some in by_rules.values())
 
@@ -106,9 +106,9 @@ def moments(at: time, names: Callable[[date], bool]) -> Iterator[tuple[date, dat
         yield day, datetime.fromtimestamp(second, UTC)
 
 
-@pytest.mark.parametrize("zones", CHUNKS, ids=[chunk[0] for chunk in CHUNKS])
-def test_one_occurrence_for_each_date_that_a_rule_names(zones: list[str]) -> None:
-    for zone in zones:
+@pytest.mark.parametrize("some", CHUNKS, ids=[chunk[0] for chunk in CHUNKS])
+def test_one_occurrence_for_each_date_that_a_rule_names(some: list[str]) -> None:
+    for zone in some:
         with clocks_in(zone):
             check(zone)
 
@@ -123,7 +123,7 @@ def check(zone: str) -> None:
 
 
 def test_there_are_all_the_zones() -> None:
-    assert len(walls.names()) > 580
+    assert len(zones.names()) > 580
     assert len(ZONES) > 250
     wanted = {"Europe/London", "Africa/Casablanca", "Pacific/Apia", "America/Nuuk", "UTC"}
-    assert wanted < walls.names()
+    assert wanted < zones.names()
