@@ -1,8 +1,4 @@
-"""Digests: standing orders that gather queued stories into editions.
-
-What a digest has run is a ledger, one row a story, never "the last seven days": late articles roll
-over to the next edition and nothing runs twice. Choosing is a pure function of records and `now`.
-"""
+"""What staff decide about a digest: its order."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,9 +7,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from mailer import languages
-from mailer.articles import ArticleState, Story
+from mailer.articles import Story
 from mailer.audience.lists import check_line, check_slug
-from mailer.editions import MOST_STORIES, Edition, EditionState, NewEdition
+from mailer.editions import MOST_STORIES, Edition, NewEdition
 from mailer.errors import InputError, NotFound
 
 
@@ -110,60 +106,3 @@ def get(store: DigestStore, slug: str) -> Digest:
         if known.order.slug == slug:
             return known
     raise NotFound(f"there is no digest {slug!r}", hint="see `mailer digest list`")
-
-
-def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
-    """Leads first, then the newest; at most ``order.most``. Pure.
-
-    A story counts when one of its articles is queued and published by `now`, and one of its topics
-    is the digest's."""
-    wanted = set(order.topics)
-    ready: list[Story] = []
-    for story in candidates:
-        articles = tuple(
-            article
-            for article in story.articles
-            if article.state is ArticleState.QUEUED and article.published <= now
-        )
-        if articles and (not wanted or wanted & set(story.topics)):
-            ready.append(Story(story.slug, articles))
-    ready.sort(key=lambda story: story.slug)
-    ready.sort(key=lambda story: story.published, reverse=True)
-    ready.sort(key=lambda story: not story.lead)
-    too_few = ""
-    if len(ready) < order.fewest:
-        found = "no new story" if not ready else f"only {len(ready)} new"
-        too_few = f"{found}, and this digest wants at least {order.fewest}"
-    return Choice(tuple(ready[: order.most]), tuple(ready[order.most :]), too_few)
-
-
-def assemble(store: DigestStore, slug: str, now: datetime) -> tuple[Edition, Choice]:
-    """Make an edition of the stories that this digest has not run.
-
-    Too few: the edition is kept as skipped, or held, with the reason. A skipped edition takes no
-    story away; any other reserves its stories until it is cancelled unsent."""
-    digest = get(store, slug)
-    choice = choose(digest.order, store.candidates(digest), now)
-    state = EditionState.DRAFT
-    if choice.too_few:
-        hold = digest.order.when_empty is WhenEmpty.HOLD
-        state = EditionState.HELD if hold else EditionState.SKIPPED
-    slugs = tuple(story.slug for story in choice.stories)
-    edition = store.create_edition(
-        NewEdition(
-            name=digest.order.name,
-            digest=digest.order.slug,
-            list=digest.order.list,
-            segment=digest.order.segment,
-            template=digest.order.template,
-            subject=digest.order.subject,
-            language=digest.order.language,
-            state=state,
-            reason=choice.too_few,
-            stories=() if state is EditionState.SKIPPED else slugs,
-        ),
-        now,
-    )
-    if state is not EditionState.SKIPPED:
-        store.reserve(digest, edition, slugs)
-    return edition, choice

@@ -1,0 +1,100 @@
+"""Making an edition, and changing it while it is open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from mailer import languages
+from mailer.audience.lists import check_line
+from mailer.editions.records import MOST_STORIES, Edition, EditionStore, NewEdition
+from mailer.editions.states import OPEN, EditionState
+from mailer.editions.steering import check_transition
+from mailer.errors import InputError, NotFound
+
+
+def get(store: EditionStore, edition_id: int) -> Edition:
+    edition = store.find(edition_id)
+    if edition is None:
+        raise NotFound(f"there is no edition {edition_id}", hint="see `mailer edition list`")
+    return edition
+
+
+def create(store: EditionStore, new: NewEdition, now: datetime) -> Edition:
+    """An edition by itself, such as a press release."""
+    _check_stories(store, new.stories)
+    checked = replace(
+        new,
+        name=check_line(new.name, "name"),
+        subject=check_line(new.subject, "subject", required=False),
+        language=languages.normalise(new.language),
+    )
+    return store.create(checked, now)
+
+
+def _check_stories(store: EditionStore, slugs: Sequence[str]) -> None:
+    if not slugs:
+        raise InputError("an edition needs a story", hint="name one by its slug")
+    if len(set(slugs)) < len(slugs):
+        raise InputError("a story is named twice", where=", ".join(slugs))
+    if len(slugs) > MOST_STORIES:
+        raise InputError(f"{len(slugs)} stories are more than {MOST_STORIES}", where="stories")
+    if missing := set(slugs) - store.known_stories(slugs):
+        raise InputError(
+            f"there is no queued story {min(missing)!r}", hint="see `mailer article list`"
+        )
+
+
+def arrange(
+    store: EditionStore, edition: Edition, slugs: Sequence[str], now: datetime, actor: str = ""
+) -> Edition:
+    """Give an edition these stories in this order; what it had beside goes back to its digest."""
+    edition = _reopen(store, edition, "stories arranged", now, actor)
+    _check_stories(store, slugs)
+    store.release_stories(edition, [slug for slug in edition.stories if slug not in slugs])
+    store.reserve_stories(edition, [slug for slug in slugs if slug not in edition.stories])
+    return store.change(edition, replace(edition, stories=tuple(slugs)))
+
+
+def order_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...]:
+    """The edition's stories with `slugs` first, in that order. Raises InputError."""
+    for slug in slugs:
+        if slug not in edition.stories:
+            raise InputError(
+                f"edition {edition.id} has no story {slug!r}",
+                hint=f"it has {', '.join(edition.stories)}",
+            )
+    return (*slugs, *(slug for slug in edition.stories if slug not in slugs))
+
+
+def edit(
+    store: EditionStore,
+    edition: Edition,
+    changes: Mapping[str, Any],
+    now: datetime,
+    actor: str = "",
+) -> Edition:
+    """Change name, subject, opening, segment, priority or the rule for rows in doubt."""
+    edition = _reopen(store, edition, f"{', '.join(sorted(changes))} edited", now, actor)
+    changed = replace(edition, **changes)
+    return store.change(
+        edition,
+        replace(
+            changed,
+            name=check_line(changed.name, "name"),
+            subject=check_line(changed.subject, "subject", required=False),
+            opening={
+                languages.normalise(tag): said for tag, said in changed.opening.items() if said
+            },
+        ),
+    )
+
+
+def _reopen(
+    store: EditionStore, edition: Edition, reason: str, now: datetime, actor: str
+) -> Edition:
+    if edition.state is EditionState.DRAFT:
+        return edition
+    if edition.state not in OPEN:
+        check_transition(edition, EditionState.DRAFT)
+    return store.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=actor)

@@ -1,0 +1,148 @@
+"""Records of editions, and what the verbs on them need kept."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailer.articles import Story
+from mailer.audience.lists import MailingList, Topic
+from mailer.audience.segments import Filter
+from mailer.editions.states import EditionState, InDoubt, Priority
+
+MOST_STORIES = 62
+"""A delivery's stories are bits of one signed 64-bit integer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewEdition:
+    """What an edition is made from. `stories` are slugs in their order; `subject` is a template,
+    empty for the one of the mail's folder."""
+
+    name: str
+    list: str
+    digest: str = ""
+    segment: str = ""
+    template: str = "digest"
+    subject: str = ""
+    language: str = "en"
+    opening: Mapping[str, str] | None = None
+    priority: Priority = Priority.NORMAL
+    state: EditionState = EditionState.DRAFT
+    reason: str = ""
+    stories: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who let it go, when, and what exactly: `content_hash`."""
+
+    approver: str
+    at: datetime
+    content_hash: str
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """`reason` says why it was skipped, held, paused or put back to draft. `opening` is the
+    editor's, by language, in Markdown."""
+
+    id: int
+    uid: str
+    name: str
+    digest: str
+    list: str
+    segment: str
+    template: str
+    subject: str
+    language: str
+    opening: Mapping[str, str]
+    state: EditionState
+    reason: str
+    in_doubt: InDoubt
+    priority: Priority
+    stories: tuple[str, ...]
+    content_hash: str
+    approval: Approval | None
+    created_at: datetime
+    planned_at: datetime | None
+    finished_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """An edition's frozen body in one language, with marks and slots (see ``message.py``).
+
+    `marker` begins each of them; it occurs nowhere in what people wrote. `stories` are the bits of
+    those stories that this body holds."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+    marker: str
+    stories: int
+
+    def digest(self) -> str:
+        """SHA-256 over all of it."""
+        parts = [self.language, self.subject, self.text, self.html, self.marker, self.stories]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Manuscript:
+    """All that composing needs, as plain records: the edition, its stories in their order, the
+    names of topics, and the languages that its readers want (the default's among them)."""
+
+    edition: Edition
+    stories: tuple[Story, ...]
+    topics: tuple[Topic, ...]
+    list: MailingList
+    filter: Filter
+    languages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened to an edition, for whoever asks later."""
+
+    at: datetime
+    what: str
+    actor: str
+    detail: str
+
+
+class EditionStore(Protocol):
+    """What the verbs here need kept."""
+
+    def find(self, edition_id: int) -> Edition | None: ...
+    def recent(self, states: Sequence[EditionState], limit: int) -> list[Edition]: ...
+    def create(self, new: NewEdition, now: datetime) -> Edition: ...
+    def change(self, edition: Edition, changed: Edition) -> Edition: ...
+    def set_state(
+        self,
+        edition: Edition,
+        state: EditionState,
+        now: datetime,
+        *,
+        reason: str = "",
+        actor: str = "",
+    ) -> Edition: ...
+    def manuscript(self, edition: Edition) -> Manuscript: ...
+    def list_of(self, edition: Edition) -> MailingList: ...
+    def filter_of(self, edition: Edition) -> Filter: ...
+    def bodies(self, edition: Edition) -> list[Body]: ...
+    def freeze(
+        self, edition: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
+    ) -> Edition: ...
+    def approve(self, edition: Edition, approval: Approval) -> Edition: ...
+    def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
+    def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
+    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]: ...
+    def note(
+        self, edition: Edition, what: str, detail: str, now: datetime, actor: str = ""
+    ) -> None: ...
+    def events(self, edition: Edition) -> list[Event]: ...
