@@ -17,6 +17,7 @@ One road, no way back::
     digests.py     standing orders: what goes into an edition, and for whom
     schedules/     rules, observances, free days, and the occurrences that they give
     editions.py    one mailing: its states, its approval
+    notices.py     what staff are told, and what they can do next
     outbox.py      deliveries: their states, and why somebody got nothing
     message.py     a frozen body and a recipient -> the bytes of one MIME message
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailer import editions, outbox
+from mailer import digests, editions, outbox, zones
 from mailer.audience import addresses
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
@@ -18,12 +18,15 @@ from mailer.delivery.courier import Courier, Route
 from mailer.delivery.outcomes import Progress
 from mailer.delivery.smtp import Credentials
 from mailer.delivery.turn import Consignment
-from mailer.editions import Edition, EditionState
-from mailer.errors import ComposeError, Refused
+from mailer.digests import ApprovalRule, Digest, Policy
+from mailer.editions import Appointment, Edition, EditionState, Kind, SendTime
+from mailer.errors import ComposeError, InputError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
 from mailer.render import Composition, compose
+from mailer.schedules import calendar, observances, walls
+from mailer.schedules.calendar import Calendar
 from mailer.store import Store, Transaction
 
 MOST_AT_ONCE = 1000
@@ -71,19 +74,54 @@ class Mailer:
         self, tx: Transaction, edition: Edition, approver: str, *, comment: str = "", seen: str = ""
     ) -> Edition:
         """Compose once more, and approve what that gives. Raises ApprovalVoid when the approver
-        has seen something else."""
+        has seen something else, and Refused for an author where the digest wants another person."""
         edition, _ = self.composed(tx, edition)
+        rule = self.policy(tx, edition).approval
         return editions.approve(
-            tx.editions, edition, approver, self.clock(), comment=comment, seen=seen
+            tx.editions,
+            edition,
+            approver,
+            self.clock(),
+            comment=comment,
+            seen=seen,
+            not_by=tx.editions.authors(edition) if rule is ApprovalRule.OTHER else frozenset(),
         )
+
+    def policy(self, tx: Transaction, edition: Edition) -> Policy:
+        """What its digest says; of an edition by itself, what goes without saying."""
+        return digests.get(tx.digests, edition.digest).order.policy if edition.digest else Policy()
+
+    def appointment(
+        self, tx: Transaction, wall: datetime, zone: str, send_time: SendTime
+    ) -> Appointment:
+        """A time to be sent at, for an edition by itself. Raises InputError for one that is
+        past."""
+        moments = [walls.moment(wall, zones.zone(zone, "--zone"))]
+        if moments[0] < self.clock():
+            raise InputError(
+                f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
+                where="--at",
+                hint="to send it now, use `mailer send`",
+            )
+        if send_time is SendTime.READER:
+            moments += [walls.in_zone(wall, name, zone) for name in tx.reader_zones]
+        return Appointment(min(moments), wall, zone, send_time)
+
+    def calendar(self, tx: Transaction, digest: Digest) -> Calendar:
+        """When the digest is sent, was sent, and will be."""
+        by_reader = digest.order.policy.send_time is SendTime.READER
+        zones = tx.reader_zones if by_reader else ()
+        known = observances.read(self.settings.observances())
+        return calendar.of(tx.schedules, digest.order.slug, known, zones)
 
     def letterhead(self, edition: Edition, list_: MailingList) -> Letterhead:
         ours = self.settings
+        notice = edition.kind is Kind.NOTICE
         return Letterhead(
             sender_name=ours.sender.name,
             sender_address=ours.sender.address,
             reply_to=ours.sender.reply_to,
-            list_slug=list_.slug,
+            list_slug="" if notice else list_.slug,
             list_name=list_.name,
             list_number=list_.id,
             base_url=ours.web.base_url,
@@ -160,10 +198,11 @@ class Mailer:
             )
         if edition.state is EditionState.SENDING:
             return edition, None
-        if edition.state is EditionState.DRAFT:
+        if edition.state in {EditionState.DRAFT, EditionState.IN_REVIEW}:
             why = f": {edition.reason}" if edition.reason else ""
+            word = "a draft" if edition.state is EditionState.DRAFT else "in review"
             raise Refused(
-                f"edition {edition.id} is a draft, not approved{why}",
+                f"edition {edition.id} is {word}, not approved{why}",
                 hint=f"look at it and run `mailer edition approve {edition.id}`",
             )
         if edition.state is EditionState.SENT:
@@ -197,7 +236,7 @@ class Mailer:
             if not follow and wanted <= {*known}:
                 return []
             with self.store.read() as tx:
-                running = tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE)
+                running = tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE, notices=True)
                 new = [one for one in running if one.id not in known]
                 new = [one for one in new if follow or one.id in wanted]
                 found = [Consignment(one, self.stencils(tx, one)) for one in new]
@@ -248,7 +287,7 @@ class Mailer:
 @contextmanager
 def open_mailer(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[Mailer]:
     """A mailer for these settings. Raises SchemaError unless the database is in order."""
-    store = Store(settings.database_url, settings.secret_key())
+    store = Store(settings.database_url, settings.secret_key(), settings.delivery.lease)
     mailer = Mailer(settings, store, clock)
     try:
         store.check_schema()

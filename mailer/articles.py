@@ -149,8 +149,10 @@ class ArticleStore(Protocol):
 
     def find(self, slug: str, language: str) -> Article | None: ...
     def matching(self, query: Query) -> list[Article]: ...
-    def add(self, content: Content, now: datetime) -> Article: ...
-    def revise(self, article: Article, content: Content, note: str, now: datetime) -> Article: ...
+    def add(self, content: Content, now: datetime, author: str = "") -> Article: ...
+    def revise(
+        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
+    ) -> Article: ...
     def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article: ...
     def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
     def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...
@@ -239,7 +241,7 @@ def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
 
 
 def add(
-    store: ArticleStore, content: Content, now: datetime, *, dated: bool = True
+    store: ArticleStore, content: Content, now: datetime, *, dated: bool = True, author: str = ""
 ) -> tuple[Article, Outcome]:
     """Queue an article, or revise the one with its slug and language. Without a date of its own
     (`dated` False) it keeps the one that it first came in with.
@@ -253,18 +255,24 @@ def add(
     if known and not dated:
         content = replace(content, published=known.published)
     if known is None:
-        article = store.add(content, now)
+        article = store.add(content, now, author)
         store.void_editions(content.slug, f"{content.language} was added", now)
         return article, Outcome.ADDED
     if known.content.fingerprint() == content.fingerprint():
         return known, Outcome.UNCHANGED
-    revised = store.revise(known, content, "new file", now)
+    revised = store.revise(known, content, "new file", now, author)
     store.void_editions(content.slug, f"revised to {revised.revision}", now)
     return revised, Outcome.REVISED
 
 
 def edit(
-    store: ArticleStore, slug: str, language: str, changes: Mapping[str, Any], now: datetime
+    store: ArticleStore,
+    slug: str,
+    language: str,
+    changes: Mapping[str, Any],
+    now: datetime,
+    *,
+    author: str = "",
 ) -> tuple[Article, Outcome]:
     """Change fields of an article; slug and language name it and can't be changed."""
     known = get(store, slug, language)
@@ -272,7 +280,8 @@ def edit(
     _check_topics(store, content.topics)
     if content.fingerprint() == known.content.fingerprint():
         return known, Outcome.UNCHANGED
-    revised = store.revise(known, content, f"edited {', '.join(sorted(changes))}", now)
+    note = f"edited {', '.join(sorted(changes))}"
+    revised = store.revise(known, content, note, now, author)
     store.void_editions(slug, f"{', '.join(sorted(changes))} edited", now)
     return revised, Outcome.REVISED
 

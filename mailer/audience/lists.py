@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from mailer import languages
+from mailer import languages, zones
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
 
@@ -38,7 +38,8 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class MailingList:
-    """A list with its own consent. `language` serves members who chose none."""
+    """A list with its own consent. `language` serves members who chose none, `time_zone` those who
+    gave none (empty: the office's)."""
 
     id: int
     slug: str
@@ -47,6 +48,7 @@ class MailingList:
     language: str
     visibility: Visibility
     created_at: datetime
+    time_zone: str = field(default="", kw_only=True)
     members: int = field(default=0, kw_only=True)
 
 
@@ -67,6 +69,7 @@ class ListStore(Protocol):
         language: str,
         visibility: Visibility,
         now: datetime,
+        time_zone: str = "",
     ) -> MailingList: ...
     def edit_list(self, changed: MailingList) -> MailingList: ...
 
@@ -139,6 +142,7 @@ def add_list(
     description: str = "",
     language: str = "en",
     visibility: Visibility = Visibility.PUBLIC,
+    time_zone: str = "",
 ) -> MailingList:
     """A new list. Raises InputError when there is one of that slug."""
     check_slug(slug, "list")
@@ -151,11 +155,12 @@ def add_list(
         languages.normalise(language),
         visibility,
         now,
+        _time_zone(time_zone),
     )
 
 
 def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> MailingList:
-    """Change a list's name, description, language or visibility."""
+    """Change a list's name, description, language, time zone or visibility."""
     known = get_list(store, slug)
     changed = replace(known, **changes)
     return store.edit_list(
@@ -164,8 +169,13 @@ def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> Mailin
             name=check_line(changed.name, "name"),
             description=check_line(changed.description, "description", required=False),
             language=languages.normalise(changed.language),
+            time_zone=_time_zone(changed.time_zone),
         )
     )
+
+
+def _time_zone(name: str) -> str:
+    return zones.zone(name, "--time-zone").key if name else ""
 
 
 def get_list(store: ListStore, slug: str) -> MailingList:

@@ -22,11 +22,13 @@ from mailer.cli import (
     edition,
     local,
     observance,
+    occurrence,
     schedule,
     segment,
     sending,
     setup,
     subscriber,
+    worker,
 )
 from mailer.cli.options import GLOBALS
 from mailer.cli.output import errors
@@ -50,13 +52,15 @@ app.add_typer(subscriber.app, name="subscriber")
 app.add_typer(segment.app, name="segment")
 app.add_typer(audience.suppressions, name="suppression")
 app.add_typer(digest.app, name="digest")
-app.add_typer(schedule.app, name="schedule")
+app.add_typer(occurrence.app, name="schedule")
 app.add_typer(schedule.blackouts, name="blackout")
 app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
 app.add_typer(delivery.app, name="delivery")
 app.command("send")(sending.send)
 app.command("explain")(sending.explain)
+app.command("worker")(worker.worker)
+app.command("status")(worker.status)
 app.add_typer(database.app, name="database")
 app.command("demo")(local.demo)
 app.command("inbox")(local.inbox)

@@ -10,7 +10,7 @@ import typer
 from mailer import articles
 from mailer.articles import Article, ArticleState, Image, Kind, Outcome, Query
 from mailer.audience.lists import add_topic
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output
 from mailer.errors import InputError, MailerError, PartlyDone, UsageError
 from mailer.intake import files
@@ -28,6 +28,7 @@ def add(
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
     ] = False,
+    by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -52,7 +53,9 @@ def add(
                     if create_topics:
                         for slug in tx.articles.unknown_topics(content.topics):
                             add_topic(tx.lists, slug, {}, now)
-                    article, outcome = articles.add(tx.articles, content, now, dated=found.dated)
+                    article, outcome = articles.add(
+                        tx.articles, content, now, dated=found.dated, author=actor(by)
+                    )
                     results.append(_result(found.path, outcome, article))
                 except InputError as wrong:
                     hint = wrong.hint
@@ -145,6 +148,7 @@ def edit(
     dateline: Annotated[str | None, typer.Option()] = None,
     body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
     lead: Annotated[bool | None, typer.Option("--lead/--no-lead", help="First in digests.")] = None,
+    by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -174,7 +178,9 @@ def edit(
             changes["image"] = _image(known, image, image_alt, image_credit)
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
-        article, outcome = articles.edit(tx.articles, slug, language, changes, mailer.clock())
+        article, outcome = articles.edit(
+            tx.articles, slug, language, changes, mailer.clock(), author=actor(by)
+        )
         said = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
         out.record(article, said)
 

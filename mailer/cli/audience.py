@@ -67,6 +67,7 @@ def add_list(
     description: Annotated[str, typer.Option(help="What it brings.")] = "",
     language: Annotated[str, typer.Option(help="For members who chose none.")] = "",
     visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
+    time_zone: Annotated[str, typer.Option(help="Of members who gave none.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -81,6 +82,7 @@ def add_list(
             description=description,
             language=language or mailer.settings.defaults.language,
             visibility=visibility,
+            time_zone=time_zone,
         )
         out.record(made, f"list {made.slug}: {made.name}")
 
@@ -92,6 +94,7 @@ def edit_list(
     description: Annotated[str | None, typer.Option()] = None,
     language: Annotated[str | None, typer.Option()] = None,
     visibility: Annotated[Visibility | None, typer.Option()] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Empty: the office's.")] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -99,6 +102,7 @@ def edit_list(
     out = Output(json)
     given = {
         "name": name, "description": description, "language": language, "visibility": visibility,
+        "time_zone": time_zone,
     }  # fmt: skip
     changes = {key: value for key, value in given.items() if value is not None}
     with writing(dry_run, out) as (_, tx):

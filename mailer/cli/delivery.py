@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from mailer import editions, outbox
-from mailer.cli.edition import By, Number, actor
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.edition import Number
+from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output, moment
 from mailer.delivery.owner import is_dead
 from mailer.intake.table import safe

@@ -1,18 +1,28 @@
 """``mailer digest``: standing orders."""
 
+from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
 
 from mailer import digests
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
-from mailer.cli.output import Output
-from mailer.digests import Order, WhenEmpty
+from mailer.cli.output import Output, plain
+from mailer.digests import ApprovalRule, Order, Policy, WhenEmpty, WhenLate
+from mailer.editions import SendTime
 from mailer.errors import UsageError
+from mailer.schedules import records
 
 app = typer.Typer(no_args_is_help=True, help="Digests: standing orders for editions.")
 
 Slug = Annotated[str, typer.Argument(help="The digest's name.")]
+Approvers = Annotated[
+    list[str] | None,
+    typer.Option(help="Address that is asked to approve; repeatable; else those of the settings."),
+]
+Watchers = Annotated[
+    list[str] | None, typer.Option(help="Address that is told of all else; repeatable.")
+]
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="Repeatable; none means all.")]
 
 
@@ -33,6 +43,23 @@ def add(
     when_empty: Annotated[WhenEmpty, typer.Option(help="Skip it, or hold it for a person.")] = (
         WhenEmpty.SKIP
     ),
+    approval: Annotated[
+        ApprovalRule, typer.Option(help="Who must approve: none, anyone, or other than an author.")
+    ] = ApprovalRule.ANYONE,
+    when_late: Annotated[
+        WhenLate, typer.Option(help="Not approved in time: wait for it, or go back to draft.")
+    ] = WhenLate.WAIT,
+    remind: Annotated[
+        list[str] | None, typer.Option(help="Remind approvers so long before: 4h. Repeatable.")
+    ] = None,
+    grace: Annotated[
+        str, typer.Option(help="How late it may be sent when the worker was not running.")
+    ] = "6h",
+    send_time: Annotated[
+        SendTime, typer.Option(help="By the office's clock, or by each reader's own.")
+    ] = SendTime.OFFICE,
+    approver: Approvers = None,
+    watcher: Watchers = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -55,10 +82,23 @@ def add(
                 fewest=fewest,
                 most=most,
                 when_empty=when_empty,
+                policy=Policy(
+                    approval=approval,
+                    when_late=when_late,
+                    send_time=send_time,
+                    grace=records.parse_duration(grace, "--grace"),
+                    reminders=_lengths(remind or []),
+                    approvers=tuple(approver or ()),
+                    watchers=tuple(watcher or ()),
+                ),
             ),
             mailer.clock(),
         )
         out.record(made, f"digest {slug}: {made.order.name}, to {to!r}")
+
+
+def _lengths(texts: list[str]) -> tuple[timedelta, ...]:
+    return tuple(records.parse_duration(one, "--remind") for one in texts)
 
 
 @app.command()
@@ -75,6 +115,13 @@ def edit(
     fewest: Annotated[int | None, typer.Option()] = None,
     most: Annotated[int | None, typer.Option()] = None,
     when_empty: Annotated[WhenEmpty | None, typer.Option()] = None,
+    approval: Annotated[ApprovalRule | None, typer.Option()] = None,
+    when_late: Annotated[WhenLate | None, typer.Option()] = None,
+    remind: Annotated[list[str] | None, typer.Option(help="Repeatable; empty: never.")] = None,
+    grace: Annotated[str | None, typer.Option()] = None,
+    send_time: Annotated[SendTime | None, typer.Option()] = None,
+    approver: Approvers = None,
+    watcher: Watchers = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -85,6 +132,11 @@ def edit(
         "list": to, "name": name, "segment": segment, "template": template, "subject": subject,
         "language": language, "fewest": fewest, "most": most, "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
+        "approval": approval, "when_late": when_late, "send_time": send_time,
+        "grace": None if grace is None else records.parse_duration(grace, "--grace"),
+        "reminders": None if remind is None else _lengths([one for one in remind if one]),
+        "approvers": None if approver is None else tuple(one for one in approver if one),
+        "watchers": None if watcher is None else tuple(one for one in watcher if one),
     }  # fmt: skip
     changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
     if not changes:
@@ -125,7 +177,12 @@ def show(slug: Slug, json: JsonOption = False) -> None:
         if json:
             out.json({"digest": known, "next": slugs, "waiting": waiting})
             return
-        out.record(known.order)
+        order, policy = known.order, known.order.policy
+        shown = {**plain(order), **plain(policy)}
+        del shown["policy"]
+        shown["grace"] = records.spell_duration(policy.grace)
+        shown["reminders"] = [records.spell_duration(one) for one in policy.reminders]
+        out.record(shown)
         out.record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
 
 

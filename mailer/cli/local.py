@@ -37,7 +37,7 @@ def demo(
                 "delivered": result.delivered,
                 "skipped": result.skipped,
                 "failed": result.failed,
-                "calendar": [schedule.occurrence(one) for one in result.calendar],
+                "calendar": [schedule.occurrence(one, result.policy) for one in result.calendar],
                 "mail": folder / "mail",
             }
         )
@@ -54,7 +54,7 @@ def demo(
         left_out = ", ".join(f"{count} {why}" for why, count in report.excluded.items())
         out.text(f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}")
     out.text("next occurrences of the digest, on the day of the demo:")
-    schedule.show(result.calendar, out, "none")
+    schedule.show(result.calendar, result.policy, out, "none")
     out.text(f"each mail is a file in {folder / 'mail'}/; look at them with `mailer inbox`")
     out.text(
         f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"

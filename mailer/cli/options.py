@@ -1,8 +1,11 @@
 """Options that many commands share, and what they open."""
 
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +20,7 @@ from mailer.store import Transaction
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout; all else goes to stderr.")
 ]
+By = Annotated[str, typer.Option("--by", help="Who does it; else MAILER_ACTOR, else the login.")]
 DryRunOption = Annotated[
     bool, typer.Option("--dry-run", help="Do all of it, say what it gave, and undo it.")
 ]
@@ -73,3 +77,24 @@ def pairs(
             raise InputError(f"{one!r} is not KEY=VALUE", where=option)
         found[check(key.strip())] = value.strip()
     return found
+
+
+def local_time(text: str, option: str) -> datetime:
+    """A wall-clock time to the minute, such as ``2026-12-18 09:00``. Raises InputError."""
+    try:
+        found = datetime.strptime(text.strip().replace("T", " "), "%Y-%m-%d %H:%M")  # noqa: DTZ007
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is no local time", where=option, hint="as '2026-12-18 09:00'"
+        ) from error
+    return found
+
+
+def actor(by: str) -> str:
+    """Who acts: as given, as the environment says, or the login name."""
+    if by or os.environ.get("MAILER_ACTOR"):
+        return by or os.environ["MAILER_ACTOR"]
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -8,10 +8,13 @@ import typer
 from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
+from mailer.digests import ApprovalRule, Policy
+from mailer.editions import SendTime
 from mailer.errors import InputError
 from mailer.schedules import observances, records, spelling
+from mailer.schedules.calendar import Planned
 from mailer.schedules.free_days import Blackout, OnFreeDay
-from mailer.schedules.records import NewSchedule, Planned, Schedule
+from mailer.schedules.records import NewSchedule, OccurrenceState, Schedule
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -129,23 +132,28 @@ def preview(
 
     Example: [bold]mailer schedule preview weekly[/]"""
     with reading() as (mailer, tx):
-        digests.get(tx.digests, digest)
-        known = observances.read(mailer.settings.observances())
-        planned = records.preview(tx.schedules, digest, known, mailer.clock(), count)
-        show(planned, Output(json), f"no occurrence is to come: mailer schedule add {digest} …")
+        known = digests.get(tx.digests, digest)
+        planned = mailer.calendar(tx, known).upcoming(mailer.clock(), count)
+        out = Output(json)
+        show(
+            planned,
+            known.order.policy,
+            out,
+            f"no occurrence is to come: mailer schedule add {digest} …",
+        )
 
 
-def show(planned: list[Planned], out: Output, empty: str) -> None:
+def show(planned: list[Planned], policy: Policy, out: Output, empty: str) -> None:
     """Occurrences, as a table or as JSON."""
     out.table(
-        [occurrence(one) for one in planned],
-        {"local time": "", "zone": "", "sent (UTC)": "", "assembled (UTC)": "", "note": ""},
+        [occurrence(one, policy) for one in planned],
+        {"local time": "", "zone": "", "sent (UTC)": "", "what happens": "", "note": ""},
         [
             (
                 f"{one.occurrence.wall:%a %d %b %Y %H:%M}",
                 one.occurrence.zone,
-                "" if one.occurrence.skipped else _utc(one.occurrence.moment),
-                "" if one.occurrence.skipped else _utc(one.cutoff),
+                "" if one.occurrence.skipped else _utc(one.starts),
+                what_happens(one, policy),
                 _note(one),
             )
             for one in planned
@@ -154,31 +162,56 @@ def show(planned: list[Planned], out: Output, empty: str) -> None:
     )
 
 
+def what_happens(one: Planned, policy: Policy) -> str:
+    """In words: what was made of it, or when it is assembled, approved and sent (UTC)."""
+    kept = one.kept
+    if one.occurrence.skipped:
+        return "skipped"
+    if kept is not None and kept.state is OccurrenceState.HELD:
+        return "held for a person"
+    if kept is not None and kept.edition:
+        return f"edition {kept.edition} was made"
+    approval = {
+        ApprovalRule.NONE: "",
+        ApprovalRule.ANYONE: ", approved by a person",
+        ApprovalRule.OTHER: ", approved by another person",
+    }[policy.approval]
+    by_reader = "to each by their own clock" if policy.send_time is SendTime.READER else ""
+    sent = " ".join(word for word in ("sent", f"{one.starts:%H:%M}", by_reader) if word)
+    if one.cutoff == one.starts:
+        return f"assembled{approval} and {sent}"
+    same_day = one.cutoff.date() == one.starts.date()
+    cutoff = f"{one.cutoff:%H:%M}" if same_day else _utc(one.cutoff)
+    return f"assembled {cutoff}{approval}, {sent}"
+
+
 def _utc(moment: datetime) -> str:
     return f"{moment:%a %d %b %H:%M}"
 
 
 def _note(one: Planned) -> str:
     occurrence = one.occurrence
-    if occurrence.skipped:
-        return f"skipped: {occurrence.note}"
-    if occurrence.wall.date() != occurrence.day:
-        return f"moved from {occurrence.day:%a %d %b}: {occurrence.note}"
-    return occurrence.note
+    moved_by_staff = one.kept is not None and one.kept.moved_to is not None
+    if occurrence.skipped or moved_by_staff or occurrence.wall.date() == occurrence.day:
+        return occurrence.note
+    return f"moved from {occurrence.day:%a %d %b}: {occurrence.note}"
 
 
-def occurrence(one: Planned) -> dict[str, Any]:
+def occurrence(one: Planned, policy: Policy) -> dict[str, Any]:
     """An occurrence, for scripts."""
     named = one.occurrence
     return {
         "schedule": one.schedule.id,
         "day": named.day,
+        "named": named.named,
         "local": named.wall,
         "weekday": f"{named.wall:%A}",
         "zone": named.zone,
-        "send_at": named.moment,
+        "send_at": one.starts,
         "assemble_at": one.cutoff,
         "skipped": named.skipped,
+        "edition": one.kept.edition if one.kept else None,
+        "what_happens": what_happens(one, policy),
         "note": named.note,
     }
 

@@ -131,6 +131,20 @@ class DeliverySection(_Section):
     patience: Annotated[float, Field(ge=0)] = 60.0
 
 
+class Notices(_Section):
+    """Mails to staff: `approvers` are asked to approve and reminded, `watchers` told of all else.
+    A digest may name others."""
+
+    approvers: tuple[MailAddress, ...] = ()
+    watchers: tuple[MailAddress, ...] = ()
+
+
+class WorkerSection(_Section):
+    """`tick`: seconds between two looks at the calendar."""
+
+    tick: Annotated[float, Field(ge=0.1, le=60)] = 5.0
+
+
 class Web(_Section):
     base_url: WebAddress = "https://mail.example.org"
 

@@ -21,6 +21,7 @@ from mailer.config.sections import (
     Database,
     Defaults,
     DeliverySection,
+    Notices,
     Organisation,
     Paths,
     Relay,
@@ -29,6 +30,7 @@ from mailer.config.sections import (
     Throttle,
     Tls,
     Web,
+    WorkerSection,
 )
 from mailer.errors import ConfigError
 
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     relays: dict[str, Relay] = {}
     delivery: DeliverySection = DeliverySection()
     throttle: dict[str, Throttle] = {}
+    worker: WorkerSection = WorkerSection()
+    notices: Notices = Notices()
     web: Web = Web()
     database: Database = Database()
     secret: Secret = Secret()

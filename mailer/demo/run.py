@@ -21,14 +21,15 @@ from mailer.audience.suppressions import Reason
 from mailer.delivery.outcomes import Progress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
-from mailer.digests import Order
+from mailer.digests import Order, Policy
 from mailer.editions import Edition, NewEdition
 from mailer.errors import MailerError
 from mailer.intake import files
 from mailer.outbox import DeliveryState, Report
 from mailer.schedules import observances, records
+from mailer.schedules.calendar import Planned
 from mailer.schedules.free_days import OnFreeDay
-from mailer.schedules.records import NewSchedule, Planned
+from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 
 FOLDER = Path("var/demo")
@@ -39,13 +40,14 @@ MARK = ".mailer-demo"
 @dataclass(slots=True)
 class Result:
     """What the demo gave. `readers` counts mails by topic and language; `calendar` holds the next
-    occurrences of the digest, seen from the day on which the demo plays."""
+    occurrences of the digest, seen from the day on which the demo plays, `policy` its rules."""
 
     folder: Path
     reports: list[Report] = field(default_factory=list)
     readers: dict[str, dict[str, int]] = field(default_factory=dict)
     caught: int = 0
     calendar: list[Planned] = field(default_factory=list)
+    policy: Policy = field(default_factory=Policy)
 
     @property
     def delivered(self) -> int:
@@ -93,10 +95,9 @@ def run(folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = 
                 result.reports += reports
             with mailer.store.read() as tx:
                 result.readers = _by_topic_and_language(tx, edition)
-                known = observances.read(settings.observances())
-                result.calendar = records.preview(
-                    tx.schedules, "migrants-day", known, office.TODAY, 8
-                )
+                digest = digests.get(tx.digests, "migrants-day")
+                result.policy = digest.order.policy
+                result.calendar = mailer.calendar(tx, digest).upcoming(office.TODAY, 8)
         result.caught = catcher.count
     if result.caught != result.delivered:
         raise MailerError(

@@ -6,11 +6,14 @@ choosing.py  which stories its next edition holds
 
 from mailer.digests.choosing import assemble, choose
 from mailer.digests.orders import (
+    ApprovalRule,
     Choice,
     Digest,
     DigestStore,
     Order,
+    Policy,
     WhenEmpty,
+    WhenLate,
     add,
     check,
     edit,
@@ -18,11 +21,14 @@ from mailer.digests.orders import (
 )
 
 __all__ = [
+    "ApprovalRule",
     "Choice",
     "Digest",
     "DigestStore",
     "Order",
+    "Policy",
     "WhenEmpty",
+    "WhenLate",
     "add",
     "assemble",
     "check",

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mailer.articles import ArticleState, Story
 from mailer.digests.orders import Choice, DigestStore, Order, WhenEmpty, get
-from mailer.editions import Edition, EditionState, NewEdition
+from mailer.editions import Appointment, Edition, EditionState, NewEdition
 
 
 def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
@@ -35,8 +35,10 @@ def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
     return Choice(tuple(ready[: order.most]), tuple(ready[order.most :]), too_few)
 
 
-def assemble(store: DigestStore, slug: str, now: datetime) -> tuple[Edition, Choice]:
-    """Make an edition of the stories that this digest has not run.
+def assemble(
+    store: DigestStore, slug: str, now: datetime, appointment: Appointment | None = None
+) -> tuple[Edition, Choice]:
+    """Make an edition of the stories that this digest has not run, to be sent at `appointment`.
 
     Too few: the edition is kept as skipped, or held, with the reason. A skipped edition takes no
     story away; any other reserves its stories until it is cancelled unsent."""
@@ -59,6 +61,7 @@ def assemble(store: DigestStore, slug: str, now: datetime) -> tuple[Edition, Cho
             state=state,
             reason=choice.too_few,
             stories=() if state is EditionState.SKIPPED else slugs,
+            appointment=appointment,
         ),
         now,
     )

@@ -1,15 +1,16 @@
 """What staff decide about a digest: its order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
 from mailer import languages
 from mailer.articles import Story
+from mailer.audience import addresses
 from mailer.audience.lists import check_line, check_slug
-from mailer.editions import MOST_STORIES, Edition, NewEdition
+from mailer.editions import MOST_STORIES, Edition, NewEdition, SendTime
 from mailer.errors import InputError, NotFound
 
 
@@ -18,6 +19,45 @@ class WhenEmpty(StrEnum):
 
     SKIP = "skip"
     HOLD = "hold"
+
+
+class ApprovalRule(StrEnum):
+    """Whether a person has to let an edition go: nobody, anyone, or somebody other than those who
+    wrote or edited what it holds."""
+
+    NONE = "none"
+    ANYONE = "anyone"
+    OTHER = "other"
+
+
+class WhenLate(StrEnum):
+    """What becomes of an edition that nobody has approved when its time comes: it waits, and goes
+    as soon as somebody does, or it is a draft again, without a time."""
+
+    WAIT = "wait"
+    DRAFT = "draft"
+
+
+MOST_REMINDERS = 10
+LONGEST = timedelta(days=14)
+"""Of grace and of reminders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a digest's editions come from the calendar to mailboxes.
+
+    `reminders` are lengths of time before an edition is sent at which its approvers are reminded.
+    `grace`: how late it may still be sent, when the mailer was not running at its time. `approvers`
+    are asked, `watchers` told of all else: mail addresses; none: those of the settings."""
+
+    approval: ApprovalRule = ApprovalRule.ANYONE
+    when_late: WhenLate = WhenLate.WAIT
+    send_time: SendTime = SendTime.OFFICE
+    grace: timedelta = timedelta(hours=6)
+    reminders: tuple[timedelta, ...] = ()
+    approvers: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +76,7 @@ class Order:
     fewest: int = 1
     most: int = 20
     when_empty: WhenEmpty = WhenEmpty.SKIP
+    policy: Policy = Policy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +124,25 @@ def check(order: Order) -> Order:
         subject=check_line(order.subject, "subject", required=False),
         language=languages.normalise(order.language),
         topics=tuple(dict.fromkeys(order.topics)),
+        policy=check_policy(order.policy),
+    )
+
+
+def check_policy(policy: Policy) -> Policy:
+    """The policy in canonical form. Raises InputError naming the option."""
+    if not timedelta() <= policy.grace <= LONGEST:
+        raise InputError(
+            "it is not between 0m and 14d", where="--grace", hint="such as 30m, 6h or 1d"
+        )
+    if any(not timedelta() < one <= LONGEST for one in policy.reminders):
+        raise InputError("it is not between 1m and 14d", where="--remind", hint="such as 4h or 1d")
+    if len(policy.reminders) > MOST_REMINDERS:
+        raise InputError(f"more than {MOST_REMINDERS} reminders", where="--remind")
+    return replace(
+        policy,
+        reminders=tuple(sorted({*policy.reminders}, reverse=True)),
+        approvers=tuple(dict.fromkeys(map(addresses.normalise, policy.approvers))),
+        watchers=tuple(dict.fromkeys(map(addresses.normalise, policy.watchers))),
     )
 
 
@@ -95,9 +155,13 @@ def add(store: DigestStore, order: Order, now: datetime) -> Digest:
 
 
 def edit(store: DigestStore, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
-    """Change a digest. Editions that it has made stay as they are."""
+    """Change a digest, by the names of fields of its order or its policy. Editions that it has
+    made stay as they are; what is done with them follows the policy that holds now."""
     known = get(store, slug)
-    order = check(replace(known.order, **changes))
+    ours = {field.name for field in fields(Policy)}
+    policy = replace(known.order.policy, **{k: v for k, v in changes.items() if k in ours})
+    others = {key: value for key, value in changes.items() if key not in ours}
+    order = check(replace(known.order, **others, policy=policy))
     return known if order == known.order else store.edit(known, order, now)
 
 

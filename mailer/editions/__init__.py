@@ -4,16 +4,17 @@
     records.py   what an edition is, and what it needs kept
     making.py    new, arrange, edit
     approval.py  who lets it go, and what exactly
-    steering.py  pause, resume, cancel …
+    steering.py  schedule, hold, pause, resume, cancel …
 
 What is approved is a hash over everything that will be sent and to whom; any later change to the
 edition or to one of its articles puts it back to draft.
 """
 
-from mailer.editions.approval import approve, check_approval, content_hash
-from mailer.editions.making import arrange, create, edit, get, order_first
+from mailer.editions.approval import approve, check_approval, content_hash, submit
+from mailer.editions.making import EDITED, arrange, create, edit, get, order_first
 from mailer.editions.records import (
     MOST_STORIES,
+    Appointment,
     Approval,
     Body,
     Edition,
@@ -22,13 +23,37 @@ from mailer.editions.records import (
     Manuscript,
     NewEdition,
 )
-from mailer.editions.states import OPEN, TRANSITIONS, EditionState, InDoubt, Priority
-from mailer.editions.steering import cancel, check_transition, pause, resume
+from mailer.editions.states import (
+    OPEN,
+    TRANSITIONS,
+    UNAPPROVED,
+    VOIDED,
+    EditionState,
+    InDoubt,
+    Kind,
+    Priority,
+    SendTime,
+)
+from mailer.editions.steering import (
+    appoint,
+    cancel,
+    check_transition,
+    expire,
+    hold,
+    pause,
+    reopen,
+    resume,
+    skip,
+)
 
 __all__ = [
+    "EDITED",
     "MOST_STORIES",
     "OPEN",
     "TRANSITIONS",
+    "UNAPPROVED",
+    "VOIDED",
+    "Appointment",
     "Approval",
     "Body",
     "Edition",
@@ -36,9 +61,12 @@ __all__ = [
     "EditionStore",
     "Event",
     "InDoubt",
+    "Kind",
     "Manuscript",
     "NewEdition",
     "Priority",
+    "SendTime",
+    "appoint",
     "approve",
     "arrange",
     "cancel",
@@ -47,8 +75,13 @@ __all__ = [
     "content_hash",
     "create",
     "edit",
+    "expire",
     "get",
+    "hold",
     "order_first",
     "pause",
+    "reopen",
     "resume",
+    "skip",
+    "submit",
 ]

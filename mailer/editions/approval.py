@@ -8,9 +8,9 @@ from datetime import datetime
 from mailer.audience.lists import MailingList, check_line
 from mailer.audience.segments import Filter, text
 from mailer.editions.records import Approval, Body, Edition, EditionStore
-from mailer.editions.states import EditionState
+from mailer.editions.states import UNAPPROVED, EditionState
 from mailer.editions.steering import check_transition
-from mailer.errors import ApprovalVoid
+from mailer.errors import ApprovalVoid, BadTransition, Refused
 
 
 def content_hash(
@@ -23,6 +23,13 @@ def content_hash(
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
+def submit(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
+    """Ask for approval of what is frozen now."""
+    check_transition(edition, EditionState.IN_REVIEW)
+    edition = store.set_state(edition, EditionState.IN_REVIEW, now, actor=actor)
+    return store.asked(edition, now)
+
+
 def approve(
     store: EditionStore,
     edition: Edition,
@@ -31,10 +38,21 @@ def approve(
     *,
     comment: str = "",
     seen: str = "",
+    not_by: frozenset[str] = frozenset(),
 ) -> Edition:
-    """Let the edition go as it is frozen now. `seen` is the hash, or its beginning, of what the
-    approver looked at: when it is not the one frozen, ApprovalVoid."""
-    check_transition(edition, EditionState.APPROVED)
+    """Let the edition go as it is frozen now: scheduled when it has a time, else approved. `seen`
+    is the hash, or its beginning, of what the approver looked at: when it is not the one frozen,
+    ApprovalVoid. Raises Refused when the approver is one of `not_by`, whatever the capitals."""
+    goes = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
+    check_transition(edition, goes)
+    if edition.state not in UNAPPROVED:
+        raise BadTransition(f"edition {edition.id} is {edition.state}, and so approved already")
+    if _folded(approver) in {_folded(name) for name in not_by}:
+        raise Refused(
+            f"{approver} has written or edited what edition {edition.id} holds, and its digest "
+            "wants another person's approval",
+            hint="ask somebody else, who names themselves with --by",
+        )
     if seen and (len(seen) < 8 or not edition.content_hash.startswith(seen.lower())):
         raise ApprovalVoid(
             f"edition {edition.id} is now {edition.content_hash[:12]}, not {seen}",
@@ -47,7 +65,11 @@ def approve(
         check_line(comment, "comment", required=False),
     )
     approved = store.approve(edition, approval)
-    return store.set_state(approved, EditionState.APPROVED, now, actor=approver, reason=comment)
+    return store.set_state(approved, goes, now, actor=approver, reason=comment)
+
+
+def _folded(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def check_approval(store: EditionStore, edition: Edition, sender: str) -> None:

@@ -12,6 +12,9 @@ from mailer.editions.states import OPEN, EditionState
 from mailer.editions.steering import check_transition
 from mailer.errors import InputError, NotFound
 
+EDITED = "edited"
+"""The event that says who changed an edition."""
+
 
 def get(store: EditionStore, edition_id: int) -> Edition:
     edition = store.find(edition_id)
@@ -20,7 +23,7 @@ def get(store: EditionStore, edition_id: int) -> Edition:
     return edition
 
 
-def create(store: EditionStore, new: NewEdition, now: datetime) -> Edition:
+def create(store: EditionStore, new: NewEdition, now: datetime, *, actor: str = "") -> Edition:
     """An edition by itself, such as a press release."""
     _check_stories(store, new.stories)
     checked = replace(
@@ -29,7 +32,10 @@ def create(store: EditionStore, new: NewEdition, now: datetime) -> Edition:
         subject=check_line(new.subject, "subject", required=False),
         language=languages.normalise(new.language),
     )
-    return store.create(checked, now)
+    edition = store.create(checked, now)
+    if actor:
+        store.note(edition, EDITED, "made", now, actor)
+    return edition
 
 
 def _check_stories(store: EditionStore, slugs: Sequence[str]) -> None:
@@ -93,8 +99,10 @@ def edit(
 def _reopen(
     store: EditionStore, edition: Edition, reason: str, now: datetime, actor: str
 ) -> Edition:
-    if edition.state is EditionState.DRAFT:
-        return edition
+    """Back to draft, with who changed what: they count among its authors."""
     if edition.state not in OPEN:
         check_transition(edition, EditionState.DRAFT)
+    store.note(edition, EDITED, reason, now, actor)
+    if edition.state is EditionState.DRAFT:
+        return edition
     return store.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=actor)

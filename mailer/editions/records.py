@@ -10,10 +10,21 @@ from typing import Protocol
 from mailer.articles import Story
 from mailer.audience.lists import MailingList, Topic
 from mailer.audience.segments import Filter
-from mailer.editions.states import EditionState, InDoubt, Priority
+from mailer.editions.states import EditionState, InDoubt, Kind, Priority, SendTime
 
 MOST_STORIES = 62
 """A delivery's stories are bits of one signed 64-bit integer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appointment:
+    """When an edition is to be sent: at `moment`, which is when clocks in `zone` show `wall`
+    (naive). By readers' time it is `wall` in each one's zone, and `moment` the first of those."""
+
+    moment: datetime
+    wall: datetime
+    zone: str
+    send_time: SendTime = SendTime.OFFICE
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,8 @@ class NewEdition:
     state: EditionState = EditionState.DRAFT
     reason: str = ""
     stories: tuple[str, ...] = ()
+    kind: Kind = Kind.MAILING
+    appointment: Appointment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,8 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class Edition:
     """`reason` says why it was skipped, held, paused or put back to draft. `opening` is the
-    editor's, by language, in Markdown."""
+    editor's, by language, in Markdown. `asked_at` is when approval was last asked for, `told` the
+    state that staff last heard of."""
 
     id: int
     uid: str
@@ -70,6 +84,11 @@ class Edition:
     created_at: datetime
     planned_at: datetime | None
     finished_at: datetime | None
+    kind: Kind = Kind.MAILING
+    appointment: Appointment | None = None
+    asked_at: datetime | None = None
+    reminded_at: datetime | None = None
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +138,9 @@ class EditionStore(Protocol):
     """What the verbs here need kept."""
 
     def find(self, edition_id: int) -> Edition | None: ...
-    def recent(self, states: Sequence[EditionState], limit: int) -> list[Edition]: ...
+    def recent(
+        self, states: Sequence[EditionState], limit: int, *, notices: bool = False
+    ) -> list[Edition]: ...
     def create(self, new: NewEdition, now: datetime) -> Edition: ...
     def change(self, edition: Edition, changed: Edition) -> Edition: ...
     def set_state(
@@ -139,6 +160,9 @@ class EditionStore(Protocol):
         self, edition: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
     ) -> Edition: ...
     def approve(self, edition: Edition, approval: Approval) -> Edition: ...
+    def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition: ...
+    def asked(self, edition: Edition, now: datetime) -> Edition: ...
+    def authors(self, edition: Edition) -> frozenset[str]: ...
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def known_stories(self, slugs: Sequence[str]) -> frozenset[str]: ...

@@ -1,12 +1,30 @@
 """An edition's state is one word, and :data:`TRANSITIONS` the only table of where it may go::
 
-    draft ──> approved ──> sending <──> paused
-      ^  <───────┘            │            │
-    held                      v            v
-    draft, held, approved, sending, paused ──> cancelled
-                           sending <─> sent            skipped: made so, and stays so
+    draft ──> in_review ──> approved ──> scheduled ──> sending <──> paused
+                                                          │
+                                                          v
+                                                        sent
 
-What has been sent goes on sending when failed or doubtful deliveries are tried again.
+========== ================================================================ ====================
+state      is                                                               moved on by
+========== ================================================================ ====================
+draft      being made                                                       a person; of one with
+                                                                            a time, the clock
+in_review  composed and checked; somebody is asked to approve it            the approver
+approved   may go; has no time of its own                                   ``send``, ``schedule``
+scheduled  approved, and goes when its time has come                        the clock
+sending    begun: its audience is frozen                                    delivery
+paused     stopped at the gate                                              ``resume``
+sent       nothing is left to do; failed or doubtful deliveries that are    ``retry``
+           tried again bring it back to sending
+held       kept for a person, with the reason                               ``reopen``
+skipped    there was too little to send; its stories are free               nothing
+expired    nobody approved it before its digest's next edition was          nothing
+           assembled, and its stories are in that one
+cancelled  stopped for good                                                 nothing
+========== ================================================================ ====================
+
+Whatever changes in an edition that is not sent yet, or in its stories, puts it back to draft.
 """
 
 from collections.abc import Mapping
@@ -15,32 +33,60 @@ from enum import StrEnum
 
 class EditionState(StrEnum):
     DRAFT = "draft"
-    HELD = "held"
-    SKIPPED = "skipped"
+    IN_REVIEW = "in_review"
     APPROVED = "approved"
+    SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
     SENT = "sent"
+    HELD = "held"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
     CANCELLED = "cancelled"
 
 
+_S = EditionState
 TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
-    EditionState.DRAFT: frozenset({EditionState.APPROVED, EditionState.CANCELLED}),
-    EditionState.HELD: frozenset({EditionState.DRAFT, EditionState.CANCELLED}),
-    EditionState.SKIPPED: frozenset(),
-    EditionState.APPROVED: frozenset(
-        {EditionState.DRAFT, EditionState.SENDING, EditionState.CANCELLED}
+    _S.DRAFT: frozenset(
+        {_S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED, _S.HELD, _S.SKIPPED, _S.EXPIRED, _S.CANCELLED}
     ),
-    EditionState.SENDING: frozenset(
-        {EditionState.PAUSED, EditionState.SENT, EditionState.CANCELLED}
+    _S.IN_REVIEW: frozenset(
+        {_S.DRAFT, _S.APPROVED, _S.SCHEDULED, _S.HELD, _S.EXPIRED, _S.CANCELLED}
     ),
-    EditionState.PAUSED: frozenset({EditionState.SENDING, EditionState.CANCELLED}),
-    EditionState.SENT: frozenset({EditionState.SENDING}),
-    EditionState.CANCELLED: frozenset(),
+    _S.APPROVED: frozenset({_S.DRAFT, _S.SCHEDULED, _S.SENDING, _S.CANCELLED}),
+    _S.SCHEDULED: frozenset({_S.DRAFT, _S.APPROVED, _S.SENDING, _S.HELD, _S.CANCELLED}),
+    _S.SENDING: frozenset({_S.PAUSED, _S.SENT, _S.CANCELLED}),
+    _S.PAUSED: frozenset({_S.SENDING, _S.CANCELLED}),
+    _S.SENT: frozenset({_S.SENDING}),
+    _S.HELD: frozenset({_S.DRAFT, _S.EXPIRED, _S.CANCELLED}),
+    _S.SKIPPED: frozenset(),
+    _S.EXPIRED: frozenset(),
+    _S.CANCELLED: frozenset(),
 }
 
-OPEN = (EditionState.DRAFT, EditionState.HELD, EditionState.APPROVED)
+OPEN = (_S.DRAFT, _S.IN_REVIEW, _S.HELD, _S.APPROVED, _S.SCHEDULED)
 """Nothing has been sent yet: it can still change."""
+
+UNAPPROVED = (_S.DRAFT, _S.IN_REVIEW, _S.HELD)
+"""Nobody has let it go, or it was taken back."""
+
+VOIDED = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
+"""A change in one of its stories makes it a draft, composed anew."""
+
+
+class Kind(StrEnum):
+    """A mailing goes to a list; a notice to staff, at addresses of its own."""
+
+    MAILING = "mailing"
+    NOTICE = "notice"
+
+
+class SendTime(StrEnum):
+    """Whose clock counts: the office's, or each reader's own (the subscriber's zone, else the
+    list's, else the office's)."""
+
+    OFFICE = "office"
+    READER = "reader"
 
 
 class InDoubt(StrEnum):

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from mailer.editions.records import Edition, EditionStore
-from mailer.editions.states import TRANSITIONS, EditionState
+from mailer.editions.records import Appointment, Edition, EditionStore
+from mailer.editions.states import OPEN, TRANSITIONS, EditionState
 from mailer.errors import BadTransition
 
 
@@ -41,3 +41,58 @@ def cancel(
     if edition.planned_at is None:
         store.release_stories(edition, edition.stories)
     return store.set_state(edition, EditionState.CANCELLED, now, reason=reason, actor=actor)
+
+
+def hold(
+    store: EditionStore, edition: Edition, now: datetime, *, reason: str, actor: str = ""
+) -> Edition:
+    """Keep it for a person. Its approval, if it had one, is void when that person reopens it."""
+    check_transition(edition, EditionState.HELD)
+    return store.set_state(edition, EditionState.HELD, now, reason=reason, actor=actor)
+
+
+def skip(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+    """Send none of it; its stories go back to the digest."""
+    check_transition(edition, EditionState.SKIPPED)
+    store.release_stories(edition, edition.stories)
+    return store.set_state(edition, EditionState.SKIPPED, now, reason=reason)
+
+
+def expire(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+    """Nobody approved it in time; its stories go back to the digest."""
+    check_transition(edition, EditionState.EXPIRED)
+    store.release_stories(edition, edition.stories)
+    return store.set_state(edition, EditionState.EXPIRED, now, reason=reason)
+
+
+def reopen(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
+    """Back to draft; an approval is void."""
+    if edition.state is EditionState.DRAFT:
+        return edition
+    check_transition(edition, EditionState.DRAFT)
+    return store.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
+
+
+def appoint(
+    store: EditionStore,
+    edition: Edition,
+    appointment: Appointment | None,
+    now: datetime,
+    *,
+    actor: str = "",
+) -> Edition:
+    """Give an edition that is not sent yet a time, another time, or (None) no time. What is
+    approved stays so. Raises BadTransition for one that has begun, or never will."""
+    if edition.state not in OPEN:
+        raise BadTransition(
+            f"edition {edition.id} is {edition.state}: it has no time to be sent any more",
+            hint="see `mailer edition show`",
+        )
+    edition = store.appoint(edition, appointment)
+    detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
+    store.note(edition, "time", detail, now, actor)
+    if appointment and edition.state is EditionState.APPROVED:
+        return store.set_state(edition, EditionState.SCHEDULED, now, actor=actor)
+    if appointment is None and edition.state is EditionState.SCHEDULED:
+        return store.set_state(edition, EditionState.APPROVED, now, actor=actor)
+    return edition

@@ -31,6 +31,9 @@ class Recipient(NamedTuple):
 class Letterhead:
     """What all messages of an edition share: who sends, the list, where links lead.
 
+    Without a `list_slug` it is a notice to staff: such a message says that nobody typed it
+    (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields.
+
     `key` signs links, `list_number` is the list's record. Raises nothing: it is checked before."""
 
     sender_name: str
@@ -101,22 +104,29 @@ class Stencil:
             self._from += mailbox("Reply-To", "", letterhead.reply_to)
         uid = letterhead.edition.uid.replace("%", "%%")
         domain = self._domain.replace("%", "%%")
-        self._ids = f"Message-ID: <{uid}.%d@{domain}>\r\nList-Unsubscribe: <%s>\r\n"
+        self._ids = f"Message-ID: <{uid}.%d@{domain}>\r\n"
+        # "%.0s" takes the link and prints nothing of it: no message has to ask what it is.
+        self._ids += "List-Unsubscribe: <%s>\r\n" if letterhead.list_slug else "%.0s"
         self._head = self._common_head()
         self.form = lru_cache(maxsize=CACHED_MASKS)(self._make_form)
 
     def _common_head(self) -> bytes:
-        sheet = self.letterhead
-        list_id = f"{sheet.list_slug}.{self._domain}".encode()
         lines = [
-            angled("List-Id", sheet.list_name, list_id),
-            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
-            b"Precedence: bulk\r\n",
+            *(self._list_fields() if self.letterhead.list_slug else _NOTICE_FIELDS),
             f"Content-Language: {self.body.language}\r\n".encode("ascii"),
             b"MIME-Version: 1.0\r\n",
             b'Content-Type: multipart/alternative;\r\n boundary="' + self._boundary + b'"\r\n',
         ]
         return b"".join(lines)
+
+    def _list_fields(self) -> tuple[bytes, ...]:
+        sheet = self.letterhead
+        list_id = f"{sheet.list_slug}.{self._domain}".encode()
+        return (
+            angled("List-Id", sheet.list_name, list_id),
+            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            b"Precedence: bulk\r\n",
+        )
 
     def _make_form(self, stories: int) -> _Form:
         pieces: list[bytes] = []
@@ -247,6 +257,7 @@ class Stencil:
         return out
 
 
+_NOTICE_FIELDS = (b"Auto-Submitted: auto-generated\r\n",)
 _LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES})
 
 

@@ -1,6 +1,7 @@
-"""Compose: an edition -> its frozen bodies, once for each language.
+"""Compose: an edition -> its frozen bodies, once for each language; a notice -> its one.
 
     compose.py       the road through this room
+    notices.py       the same for what staff are told
     views.py         records -> the plain data that a template sees
     environment.py   the sandboxed Jinja2, its filters, and personal fields
     translations.py  the words of the frame, from .po files
@@ -13,5 +14,6 @@ Records come in, bodies go out. No database, no network, no clock.
 """
 
 from mailer.render.compose import Composition, compose
+from mailer.render.notices import compose_notice
 
-__all__ = ["Composition", "compose"]
+__all__ = ["Composition", "compose", "compose_notice"]

@@ -1,7 +1,8 @@
 """What every mail must be, or it isn't composed: reachable, readable, and lawful.
 
-:func:`check` raises ComposeError for what may not go out, and returns warnings for what staff
-should know before they approve.
+:func:`check` raises ComposeError for what may not go out to readers, and returns warnings for what
+staff should know before they approve. A notice to staff is held to :func:`check_form` alone: it
+must be composable when settings are not in order, to say so.
 """
 
 from collections.abc import Iterator
@@ -31,8 +32,8 @@ def check_organisation(settings: Settings) -> None:
             where=where,
             hint="write the office's address there",
         )
-    ratio = colours.contrast(ours.accent, colours.PAPER)
-    if ratio < colours.LEAST:
+    if not colours.readable(ours.accent):
+        ratio = colours.contrast(ours.accent, colours.PAPER)
         raise ComposeError(
             f"organisation.accent {ours.accent} has a contrast of {ratio:.1f} on white",
             where=where,
@@ -41,7 +42,21 @@ def check_organisation(settings: Settings) -> None:
 
 
 def check(body: Body, where: str) -> list[str]:
-    """Raises ComposeError, or returns warnings."""
+    """Whether it may go to readers. Raises ComposeError, or returns warnings."""
+    check_form(body, where)
+    for name, part in (("body.txt", body.text), ("body.html", body.html)):
+        if slot(body.marker, Slot.UNSUBSCRIBE) not in part:
+            raise ComposeError(
+                "it has no unsubscribe link",
+                where=f"{where}/{name}",
+                hint="print links.unsubscribe",
+            )
+    return list(_warnings(body, where))
+
+
+def check_form(body: Body, where: str) -> None:
+    """What holds of every mail, a notice to staff too: its slots and marks are whole, it has a
+    subject, and its HTML can be read by everybody. Raises ComposeError."""
     for name, part in (
         ("subject.txt", body.subject),
         ("body.txt", body.text),
@@ -55,19 +70,13 @@ def check(body: Body, where: str) -> list[str]:
                 where=f"{where}/{name}",
                 hint="print personal fields as they are, without filters other than default",
             ) from error
-    for name, part in (("body.txt", body.text), ("body.html", body.html)):
-        if slot(body.marker, Slot.UNSUBSCRIBE) not in part:
-            raise ComposeError(
-                "it has no unsubscribe link",
-                where=f"{where}/{name}",
-                hint="print links.unsubscribe",
-            )
+    if not body.subject.strip():
+        raise ComposeError("the subject is empty", where=f"{where}/subject.txt")
     problems = list(_html_problems(body))
     if problems:
         raise ComposeError(
             problems[0], where=f"{where}/body.html", hint="mend the template or story"
         )
-    return list(_warnings(body, where))
 
 
 def _scheme(address: str) -> str:
@@ -104,5 +113,3 @@ def _warnings(body: Body, where: str) -> Iterator[str]:
     size = len(visible(body.html, body.marker, body.stories).encode())
     if size > CLIPPED_AT:
         yield f"{where} ({body.language}): {size // 1024} KB of HTML; Gmail cuts off after 100 KB"
-    if not body.subject.strip():
-        raise ComposeError("the subject is empty", where=f"{where}/subject.txt")

@@ -28,6 +28,11 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
+def readable(colour: str) -> bool:
+    """Whether text of this colour can be read on paper."""
+    return contrast(colour, PAPER) >= LEAST
+
+
 def lightened(colour: str, behind: str = NIGHT, least: float = 5.5) -> str:
     """The nearest tint of `colour`, towards white, that stands out from `behind`."""
     for step in range(101):

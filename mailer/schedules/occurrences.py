@@ -1,7 +1,7 @@
 """From a schedule to its occurrences: a rule's dates, past free days, at a time in a zone."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from mailer import zones
@@ -29,16 +29,22 @@ class Timing:
 class Occurrence:
     """One date that a schedule gives.
 
-    `day` is the date that the rule names and `wall` when clocks there are to show it, naive; both
-    are its name, whatever a zone's rules become. `moment` is when that is, in UTC. `note` says why
-    it is skipped or was moved."""
+    `named` is the wall-clock time that the rule names: with its digest and zone the occurrence's
+    name, wherever free days or staff move it. `wall` is what clocks there are to show when it is
+    sent. Both are naive. `moment` is when that is, in UTC. `note` says why it is skipped or was
+    moved."""
 
-    day: date
+    named: datetime
     wall: datetime
     zone: str
     moment: datetime
     skipped: bool = False
     note: str = ""
+
+    @property
+    def day(self) -> date:
+        """The date that the rule names."""
+        return self.named.date()
 
 
 def check(timing: Timing) -> Timing:
@@ -61,8 +67,8 @@ def occurrences(
     free: FreeDays,
 ) -> list[Occurrence]:
     """Those whose moment is after the one and not after the other, in order; skipped ones are
-    among them. On each local date at most one that is not skipped: where two dates come to the
-    same one, which a free day or a lost day moved, they are one."""
+    among them. One for each date that the rule names; on each local date at most one that is not
+    skipped: a date that a free day or a lost day moved to another's is skipped."""
     tz = zones.zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH
@@ -73,9 +79,12 @@ def occurrences(
             found[one.day] = one
         else:
             moved.append(one)
+    doubled: list[Occurrence] = []
     for one in moved:
-        found.setdefault(one.wall.date(), one)
-    kept = [one for one in found.values() if after < one.moment <= until]
+        if found.setdefault(one.wall.date(), one) is not one:
+            same = f"{one.note}; {one.wall:%a %d %b} has one already"
+            doubled.append(replace(one, skipped=True, note=same))
+    kept = [one for one in (*found.values(), *doubled) if after < one.moment <= until]
     return sorted(kept, key=lambda one: (one.moment, one.day))
 
 
@@ -99,7 +108,8 @@ def _named(
         moment = walls.moment(wall, tz)
         if moment.astimezone(tz).replace(tzinfo=None) != wall:
             note = note or "clocks were put forward over this time"
-        yield Occurrence(day, wall, timing.zone, moment, skipped, note)
+        named = datetime.combine(day, timing.at)
+        yield Occurrence(named, wall, timing.zone, moment, skipped, note)
 
 
 def upcoming(

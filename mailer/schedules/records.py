@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Protocol
 
 from mailer import zones
@@ -12,7 +13,7 @@ from mailer.schedules import occurrences as expansion
 from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.occurrences import Occurrence, Timing
+from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import Around
 
 LONGEST_CUTOFF = timedelta(days=14)
@@ -44,16 +45,44 @@ class KeptBlackout:
     days: Blackout
 
 
+class OccurrenceState(StrEnum):
+    """What has become of an occurrence. ``planned``: staff have moved it, and it is to come."""
+
+    PLANNED = "planned"
+    SKIPPED = "skipped"
+    MADE = "made"
+    HELD = "held"
+
+
+OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
+    OccurrenceState.PLANNED: frozenset(
+        {OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.HELD}
+    ),
+    OccurrenceState.SKIPPED: frozenset({OccurrenceState.PLANNED}),
+    OccurrenceState.HELD: frozenset({OccurrenceState.PLANNED, OccurrenceState.SKIPPED}),
+    OccurrenceState.MADE: frozenset({OccurrenceState.SKIPPED}),
+}
+
+
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """What will happen at an occurrence: when its edition is assembled, and sent."""
+class KeptOccurrence:
+    """What is kept of an occurrence: staff have touched it, or its time has come.
 
-    schedule: Schedule
-    occurrence: Occurrence
+    `named` is the wall-clock time that the rule names, naive, and `zone` its zone: with the digest
+    they are its name. `moved_to` is the wall-clock time that staff chose instead. `edition` is what
+    was made of it."""
 
-    @property
-    def cutoff(self) -> datetime:
-        return self.occurrence.moment - self.schedule.new.cutoff
+    id: int
+    digest: str
+    named: datetime
+    zone: str
+    schedule: int | None
+    state: OccurrenceState
+    moved_to: datetime | None
+    edition: int | None
+    reason: str
+    actor: str
+    updated_at: datetime
 
 
 class ScheduleStore(Protocol):
@@ -65,6 +94,33 @@ class ScheduleStore(Protocol):
     def blackouts(self) -> list[KeptBlackout]: ...
     def add_blackout(self, days: Blackout, now: datetime) -> KeptBlackout: ...
     def remove_blackout(self, kept: KeptBlackout) -> None: ...
+    def occurrences(self, digest: str, limit: int = ...) -> list[KeptOccurrence]: ...
+    def take(
+        self,
+        digest: str,
+        named: datetime,
+        zone: str,
+        state: OccurrenceState,
+        now: datetime,
+        *,
+        schedule: int,
+        reason: str = "",
+    ) -> int | None: ...
+    def decide(
+        self,
+        digest: str,
+        named: datetime,
+        zone: str,
+        state: OccurrenceState,
+        now: datetime,
+        *,
+        seen: OccurrenceState | None,
+        schedule: int,
+        moved_to: datetime | None,
+        reason: str,
+        actor: str,
+    ) -> KeptOccurrence | None: ...
+    def attach(self, number: int, edition: int) -> None: ...
 
 
 def schedule(
@@ -104,28 +160,6 @@ def get(store: ScheduleStore, number: int) -> Schedule:
         if known.id == number:
             return known
     raise NotFound(f"there is no schedule {number}", hint="see `mailer schedule list`")
-
-
-def preview(
-    store: ScheduleStore,
-    digest: str,
-    observances: Mapping[str, Observance],
-    now: datetime,
-    count: int,
-) -> list[Planned]:
-    """The next occurrences of a digest over all of its schedules. At the same time of day in the
-    same zone, and so by the same name, two are one: the older schedule's."""
-    blackouts = [kept.days for kept in store.blackouts()]
-    found: dict[tuple[datetime, str], Planned] = {}
-    for known in store.schedules():
-        if known.new.digest == digest:
-            free = FreeDays(known.new.place, blackouts)
-            for one in expansion.upcoming(known.new.timing, now, count, observances, free):
-                key = (one.wall, one.zone)
-                if key not in found or found[key].occurrence.skipped:
-                    found[key] = Planned(known, one)
-    planned = sorted(found.values(), key=lambda one: (one.occurrence.moment, one.schedule.id))
-    return planned[:count]
 
 
 def black_out(store: ScheduleStore, days: Blackout, now: datetime) -> KeptBlackout:

@@ -8,6 +8,9 @@ before the gap, which moves 02:30 to 03:30: here it is 03:00, the first moment a
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from mailer import zones
+from mailer.errors import InputError
+
 _STEP = timedelta(minutes=1)
 
 
@@ -43,3 +46,12 @@ def day_exists(day: date, tz: ZoneInfo) -> bool:
     """Whether the zone had this day: Samoa had no 30 December 2011."""
     start = moment(datetime.combine(day, time()), tz)
     return start.astimezone(tz).date() == day
+
+
+def in_zone(wall: datetime, name: str, fallback: str) -> datetime:
+    """When clocks show `wall` in the zone of that name; in the one of `fallback` when there is none
+    of that name (any more)."""
+    try:
+        return moment(wall, zones.zone(name))
+    except InputError:
+        return moment(wall, zones.zone(fallback))

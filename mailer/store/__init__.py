@@ -3,7 +3,8 @@
     engine.py      opening a database, the transaction, the schema's revision
     schema.py      the tables
     migrations/    Alembic's, from the first table on
-    articles.py · audience/ · digests.py · schedules.py · editions.py · outbox/
+    articles.py · audience/ · digests.py · schedules.py · editions/ · outbox/
+    leases.py      which worker ticks
     ids.py         a record's id by its slug
     prepared.py    statements of the hot paths
     void.py        putting an edition back to draft
@@ -25,8 +26,11 @@ from mailer.store.audience.rows import Rows
 from mailer.store.audience.segments import Segments
 from mailer.store.audience.subscribers import Subscribers
 from mailer.store.audience.suppressions import Suppressions
+from mailer.store.audience.time_zones import list_time_zones, time_zones
 from mailer.store.digests import Digests
 from mailer.store.editions import Editions
+from mailer.store.leases import Leases
+from mailer.store.outbox.notices import Notices
 from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
@@ -81,6 +85,20 @@ class Transaction:
         return Editions(self.connection)
 
     @property
+    def leases(self) -> Leases:
+        return Leases(self.connection)
+
+    @property
+    def notices(self) -> Notices:
+        return Notices(self.connection, self.key)
+
+    @property
+    def reader_zones(self) -> list[str]:
+        """The time zones that readers are in: those of subscribers, and those that lists have for
+        members who gave none."""
+        return sorted({*time_zones(self.connection), *list_time_zones(self.connection)})
+
+    @property
     def plans(self) -> Plans:
         return Plans(self.connection)
 
@@ -102,10 +120,11 @@ class Transaction:
 
 
 class Store:
-    """A database. Making one opens nothing."""
+    """A database. Making one opens nothing. `lease`: seconds after which a process that is silent
+    within a transaction counts as dead, and PostgreSQL ends its session."""
 
-    def __init__(self, url: str, key: bytes) -> None:
-        self.engine: Engine = _engine.make_engine(url)
+    def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
+        self.engine: Engine = _engine.make_engine(url, lease)
         self.key = key
 
     @contextmanager
@@ -119,6 +138,11 @@ class Store:
         """A transaction that only reads: it waits for no writer and keeps none waiting."""
         with _engine.begin(self.engine, reading=True) as connection:
             yield Transaction(connection, self.key)
+
+    @property
+    def where(self) -> str:
+        """The database as errors name it, without its password."""
+        return self.engine.url.render_as_string(hide_password=True)
 
     def check_schema(self) -> None:
         """Raises SchemaError unless the database is of this program's schema."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from mailer.articles import Article, ArticleState, Content, Image, Kind, Query
-from mailer.editions import EditionState
+from mailer.editions import VOIDED
 from mailer.store import void
 from mailer.store.ids import new_id
 from mailer.store.schema import (
@@ -70,7 +70,7 @@ class Articles:
                 topics.setdefault(owner, []).append(slug)
         return [_record(row, topics.get(row.id, [])) for row in rows]
 
-    def add(self, content: Content, now: datetime) -> Article:
+    def add(self, content: Content, now: datetime, author: str = "") -> Article:
         made = self._db.execute(
             insert(article).values(
                 slug=content.slug,
@@ -82,17 +82,19 @@ class Articles:
                 **_columns(content),
             )
         )
-        self._keep(new_id(made), 1, content, "added", now)
+        self._keep(new_id(made), 1, content, "added", now, author)
         return self._again(content)
 
-    def revise(self, article_: Article, content: Content, note: str, now: datetime) -> Article:
+    def revise(
+        self, article_: Article, content: Content, note: str, now: datetime, author: str = ""
+    ) -> Article:
         number = article_.revision + 1
         self._db.execute(
             update(article)
             .where(article.c.id == article_.id)
             .values(revision=number, updated_at=now, **_columns(content))
         )
-        self._keep(article_.id, number, content, note, now)
+        self._keep(article_.id, number, content, note, now, author)
         return self._again(content)
 
     def set_state(self, article_: Article, state: ArticleState, now: datetime) -> Article:
@@ -109,13 +111,13 @@ class Articles:
         return [slug for slug in wanted if slug not in known]
 
     def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
-        """Put approved editions that hold the story back to draft; their ids."""
+        """Put editions that hold the story and are not sent yet back to draft; their ids."""
         holding = self._db.scalars(
             select(edition.c.id)
             .join(edition_story, edition_story.c.edition_id == edition.c.id)
             .where(
                 edition_story.c.slug == slug,
-                edition.c.state.in_((EditionState.APPROVED.value, EditionState.DRAFT.value)),
+                edition.c.state.in_([state.value for state in VOIDED]),
             )
         ).all()
         for edition_id in holding:
@@ -128,12 +130,23 @@ class Articles:
         return found
 
     def _keep(
-        self, article_id: int, number: int, content: Content, note: str, now: datetime
+        self,
+        article_id: int,
+        number: int,
+        content: Content,
+        note: str,
+        now: datetime,
+        author: str,
     ) -> None:
         plain = asdict(content) | {"published": content.published.isoformat()}
         self._db.execute(
             insert(article_revision).values(
-                article_id=article_id, revision=number, content=plain, note=note, created_at=now
+                article_id=article_id,
+                revision=number,
+                content=plain,
+                note=note,
+                author=author,
+                created_at=now,
             )
         )
         self._db.execute(delete(article_topic).where(article_topic.c.article_id == article_id))

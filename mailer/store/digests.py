@@ -1,14 +1,14 @@
 """Digests, and the ledger of what each has run."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mailer.articles import ArticleState, Query, Story, stories
-from mailer.digests import Digest, Order, WhenEmpty
-from mailer.editions import Edition, NewEdition
+from mailer.digests import ApprovalRule, Digest, Order, Policy, WhenEmpty, WhenLate
+from mailer.editions import Edition, NewEdition, SendTime
 from mailer.store.articles import Articles
 from mailer.store.editions import Editions
 from mailer.store.ids import id_of, new_id
@@ -111,6 +111,13 @@ class Digests:
             "fewest": order.fewest,
             "most": order.most,
             "when_empty": order.when_empty.value,
+            "approval": order.policy.approval.value,
+            "when_late": order.policy.when_late.value,
+            "send_time": order.policy.send_time.value,
+            "grace_minutes": _minutes(order.policy.grace),
+            "reminders": [_minutes(one) for one in order.policy.reminders],
+            "approvers": list(order.policy.approvers),
+            "watchers": list(order.policy.watchers),
         }
 
     def _set_topics(self, number: int, order: Order) -> None:
@@ -126,6 +133,10 @@ class Digests:
             self._db.execute(insert(digest_topic), rows)
 
 
+def _minutes(length: timedelta) -> int:
+    return int(length.total_seconds()) // 60
+
+
 def _record(row: Row[Any], topics: Sequence[str], run: int) -> Digest:
     order = Order(
         slug=row.slug,
@@ -139,5 +150,14 @@ def _record(row: Row[Any], topics: Sequence[str], run: int) -> Digest:
         fewest=row.fewest,
         most=row.most,
         when_empty=WhenEmpty(row.when_empty),
+        policy=Policy(
+            approval=ApprovalRule(row.approval),
+            when_late=WhenLate(row.when_late),
+            send_time=SendTime(row.send_time),
+            grace=timedelta(minutes=row.grace_minutes),
+            reminders=tuple(timedelta(minutes=one) for one in row.reminders),
+            approvers=tuple(row.approvers),
+            watchers=tuple(row.watchers),
+        ),
     )
     return Digest(row.id, order, row.created_at, row.updated_at, run)

@@ -26,8 +26,9 @@ from mailer.store import schema
 BUSY_TIMEOUT_MS = 5000
 
 
-def make_engine(url: str) -> Engine:
-    """An engine for `url`. Nothing is opened yet. Raises ConfigError for a URL we can't use."""
+def make_engine(url: str, lease: float = 60.0) -> Engine:
+    """An engine for `url`. Nothing is opened yet. `lease`: see ``Store``. Raises ConfigError for
+    a URL we can't use."""
     try:
         parsed = make_url(url)
         kind = parsed.get_backend_name()
@@ -37,7 +38,12 @@ def make_engine(url: str) -> Engine:
                 where="database.url",
                 hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
             )
-        engine = create_engine(url)
+        # A frozen process in the midst of a transaction would keep its locks for ever.
+        silent = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
+        own = {"connect_args": {"options": silent}} if kind == "postgresql" else {}
+        if "options" in parsed.query:  # they have their own
+            own = {}
+        engine = create_engine(url, **own)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"the database can't be used ({error})",

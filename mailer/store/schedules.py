@@ -1,17 +1,24 @@
-"""Schedules of digests, and blackouts."""
+"""Schedules of digests, their occurrences, and blackouts."""
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.occurrences import Timing
-from mailer.schedules.records import KeptBlackout, NewSchedule, Schedule
+from mailer.schedules.records import (
+    KeptBlackout,
+    KeptOccurrence,
+    NewSchedule,
+    OccurrenceState,
+    Schedule,
+)
 from mailer.schedules.rules import Recurring
 from mailer.store.ids import id_of, new_id
-from mailer.store.schema import blackout, digest, schedule
+from mailer.store.schema import blackout, digest, occurrence, schedule
 
 
 class Schedules:
@@ -49,6 +56,145 @@ class Schedules:
     def remove(self, known: Schedule) -> None:
         self._db.execute(delete(schedule).where(schedule.c.id == known.id))
 
+    # ---- occurrences ----------------------------------------------------------------------------
+
+    def occurrences(self, slug: str, limit: int = 1000) -> list[KeptOccurrence]:
+        """What is kept of a digest's occurrences, the latest by name first."""
+        rows = self._db.execute(
+            select(occurrence, digest.c.slug)
+            .join(digest, digest.c.id == occurrence.c.digest_id)
+            .where(digest.c.slug == slug)
+            .order_by(occurrence.c.wall.desc(), occurrence.c.id.desc())
+            .limit(limit)
+        )
+        return [_occurrence(row) for row in rows]
+
+    def with_edition(self, edition: int) -> KeptOccurrence | None:
+        """The occurrence that an edition was made of."""
+        row = self._db.execute(
+            select(occurrence, digest.c.slug)
+            .join(digest, digest.c.id == occurrence.c.digest_id)
+            .where(occurrence.c.edition_id == edition)
+        ).one_or_none()
+        return _occurrence(row) if row else None
+
+    def held(self) -> list[KeptOccurrence]:
+        """Those of all digests that are held, and that no later one was made of."""
+        later = occurrence.alias("later")
+        newer = (
+            select(later.c.id)
+            .where(
+                later.c.digest_id == occurrence.c.digest_id,
+                later.c.wall > occurrence.c.wall,
+                later.c.state == OccurrenceState.MADE.value,
+            )
+            .exists()
+        )
+        rows = self._db.execute(
+            select(occurrence, digest.c.slug)
+            .join(digest, digest.c.id == occurrence.c.digest_id)
+            .where(occurrence.c.state == OccurrenceState.HELD.value, ~newer)
+            .order_by(occurrence.c.wall)
+        )
+        return [_occurrence(row) for row in rows]
+
+    def take(
+        self,
+        slug: str,
+        named: datetime,
+        zone: str,
+        state: OccurrenceState,
+        now: datetime,
+        *,
+        schedule: int,
+        reason: str = "",
+    ) -> int | None:
+        """Let an occurrence become what it becomes at its cut-off; the number of its row. None:
+        somebody else has done so. The row is the lock: of two who ask, one is first, whatever
+        either of them has seen before."""
+        digest_id = id_of(self._db, digest, slug, "digest")
+        values = {
+            "digest_id": digest_id,
+            "wall": _wall(named),
+            "zone": zone,
+            "schedule_id": schedule,
+            "state": state.value,
+            "reason": reason,
+            "actor": "",
+            "created_at": now,
+            "updated_at": now,
+        }
+        upsert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
+        made = self._db.execute(
+            upsert(occurrence).values(**values).on_conflict_do_nothing().returning(occurrence.c.id)
+        ).scalar_one_or_none()
+        if made is not None:
+            return int(made)
+        moved = self._db.execute(
+            update(occurrence)
+            .where(
+                occurrence.c.digest_id == digest_id,
+                occurrence.c.wall == _wall(named),
+                occurrence.c.zone == zone,
+                occurrence.c.state == OccurrenceState.PLANNED.value,
+            )
+            .values(state=state.value, updated_at=now, **({"reason": reason} if reason else {}))
+            .returning(occurrence.c.id)
+        ).scalar_one_or_none()
+        return None if moved is None else int(moved)
+
+    def attach(self, number: int, edition: int) -> None:
+        """Say which edition was made of an occurrence."""
+        self._db.execute(
+            update(occurrence).where(occurrence.c.id == number).values(edition_id=edition)
+        )
+
+    def decide(
+        self,
+        slug: str,
+        named: datetime,
+        zone: str,
+        state: OccurrenceState,
+        now: datetime,
+        *,
+        seen: OccurrenceState | None,
+        schedule: int,
+        moved_to: datetime | None,
+        reason: str,
+        actor: str,
+    ) -> KeptOccurrence | None:
+        """Keep what staff have decided about an occurrence that is still as they have `seen` it
+        (None: nothing was kept of it). None: it has changed meanwhile."""
+        decided = {
+            "state": state.value,
+            "moved_to": _wall(moved_to) if moved_to else None,
+            "reason": reason,
+            "actor": actor,
+            "updated_at": now,
+        }
+        values = {
+            "digest_id": id_of(self._db, digest, slug, "digest"),
+            "wall": _wall(named),
+            "zone": zone,
+            "schedule_id": schedule,
+            "created_at": now,
+        }
+        upsert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
+        statement = upsert(occurrence).values(**values, **decided)
+        if seen is None:
+            statement = statement.on_conflict_do_nothing()
+        else:
+            statement = statement.on_conflict_do_update(
+                index_elements=[occurrence.c.digest_id, occurrence.c.wall, occurrence.c.zone],
+                set_=decided,
+                where=occurrence.c.state == seen.value,
+            )
+        if self._db.execute(statement.returning(occurrence.c.id)).scalar_one_or_none() is None:
+            return None
+        return next(one for one in self.occurrences(slug) if (one.named, one.zone) == (named, zone))
+
+    # ---- blackouts ------------------------------------------------------------------------------
+
     def blackouts(self) -> list[KeptBlackout]:
         rows = self._db.execute(select(blackout).order_by(blackout.c.first_day, blackout.c.id))
         return [
@@ -85,3 +231,23 @@ def _record(row: Row[Any]) -> Schedule:
     )
     new = NewSchedule(row.slug, timing, timedelta(minutes=row.cutoff_minutes), row.place)
     return Schedule(row.id, new, row.created_at)
+
+
+def _wall(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M}"
+
+
+def _occurrence(row: Row[Any]) -> KeptOccurrence:
+    return KeptOccurrence(
+        id=row.id,
+        digest=row.slug,
+        named=datetime.fromisoformat(row.wall),
+        zone=row.zone,
+        schedule=row.schedule_id,
+        state=OccurrenceState(row.state),
+        moved_to=datetime.fromisoformat(row.moved_to) if row.moved_to else None,
+        edition=row.edition_id,
+        reason=row.reason,
+        actor=row.actor,
+        updated_at=row.updated_at,
+    )

@@ -32,7 +32,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 
@@ -149,7 +149,9 @@ mailing_list = Table(
     _required("description", Text, server_default=""),
     _required("language", String(35)),
     _required("visibility", String(20)),
+    _required("time_zone", String(64), server_default=""),
     _required("created_at", Utc),
+    comment="time_zone: of members who gave none; empty: the office's",
 )
 
 subscriber = Table(
@@ -161,7 +163,7 @@ subscriber = Table(
     _required("name", Text, server_default=""),
     _required("language", String(35), server_default=""),
     _required("country", String(2), server_default=""),
-    _required("time_zone", String(64), server_default=""),
+    _required("time_zone", String(64), server_default="", index=True),
     _required("source", Text, server_default=""),
     _required("created_at", Utc),
     sqlite_autoincrement=True,
@@ -250,6 +252,7 @@ article_revision = Table(
     Column("revision", Integer, primary_key=True),
     _required("content", JSON),
     _required("note", Text),
+    _required("author", Text, server_default=""),
     _required("created_at", Utc),
 )
 
@@ -269,8 +272,16 @@ digest = Table(
     _required("fewest", Integer),
     _required("most", Integer),
     _required("when_empty", String(20)),
+    _required("approval", String(10), server_default="anyone"),
+    _required("when_late", String(10), server_default="wait"),
+    _required("send_time", String(10), server_default="office"),
+    _required("grace_minutes", Integer, server_default=text("360")),
+    _required("reminders", JSON, server_default="[]"),
+    _required("approvers", JSON, server_default="[]"),
+    _required("watchers", JSON, server_default="[]"),
     _required("created_at", Utc),
     _required("updated_at", Utc),
+    comment="reminders: minutes before it is sent; approvers, watchers: mail addresses",
 )
 
 digest_topic = Table(
@@ -299,9 +310,18 @@ edition = Table(
     _required("in_doubt", String(20)),
     _required("priority", String(20), server_default="normal"),
     _required("content_hash", String(64)),
+    _required("kind", String(10), server_default="mailing"),
+    _required("send_time", String(10), server_default="office"),
+    _required("wall", String(16), server_default=""),
+    _required("zone", String(64), server_default=""),
+    Column("send_at", Utc),
+    Column("asked_at", Utc),
+    Column("reminded_at", Utc),
+    _required("told", String(20), server_default=""),
     _required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
+    comment="wall, zone: when send_at is, by the clock; told: the state staff last heard of",
 )
 
 edition_story = Table(
@@ -396,6 +416,37 @@ blackout = Table(
     _required("reason", Text),
     _required("created_at", Utc),
     sqlite_autoincrement=True,
+)
+
+occurrence = Table(
+    "occurrence",
+    metadata,
+    _id(),
+    _to("digest", on_delete="CASCADE"),
+    _required("wall", String(16)),
+    _required("zone", String(64)),
+    _to("schedule", nullable=True, index=True, on_delete="SET NULL"),
+    _required("state", String(10)),
+    Column("moved_to", String(16)),
+    _to("edition", nullable=True, index=True),
+    _required("reason", Text),
+    _required("actor", Text),
+    _required("created_at", Utc),
+    _required("updated_at", Utc),
+    UniqueConstraint("digest_id", "wall", "zone"),
+    sqlite_autoincrement=True,
+    comment="wall, zone: the clock time that the rule names; an edition is made by this row",
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    _required("epoch", BigInteger),
+    _required("holder", String(64)),
+    _required("beat", BigInteger),
+    _required("beaten_at", Utc),
+    comment="which worker ticks; beaten_at is for people, no decision hangs on it",
 )
 
 # ---- deliveries -------------------------------------------------------------------------------

@@ -40,10 +40,11 @@ def test_every_command_has_a_help_text_with_an_example_and_the_common_options(
     text = getattr(command, "help") or ""  # noqa: B009
     assert "Example: [bold]mailer " in text, "give it an example"
     options = {name for one in getattr(command, "params") for name in one.opts}  # noqa: B009
-    if words not in {("inbox",), ("catch",), ("subscriber", "export"), ("observance", "export")}:
+    runs = {("inbox",), ("catch",), ("worker",)}
+    if words not in {*runs, ("subscriber", "export"), ("observance", "export")}:
         assert "--json" in options
     reads = {"list", "show", "status", "count", "sample", "preview", "report", "explain", "export"}
-    if words[-1] not in {*reads, "inbox", "demo", "catch"}:
+    if words[-1] not in {*reads, "history", "inbox", "demo", "catch", "worker"}:
         assert "--dry-run" in options
 
 

@@ -18,7 +18,8 @@ def test_a_calendar_is_made_seen_and_changed(mailer: Shell) -> None:
     day = found[0]["day"]
     mailer("blackout", "add", day, "--reason", "moving house")
     preview = mailer("schedule", "preview", "weekly").out
-    assert "skipped: moving house" in preview
+    assert "skipped       " in preview
+    assert "moving house" in preview
     assert "Europe/London" in preview
     mailer("blackout", "remove", str(mailer("blackout", "list", "--json").json[0]["id"]))
     assert "skipped" not in mailer("schedule", "preview", "weekly").out

@@ -46,11 +46,13 @@ class Shelf:
         self.kept[one.slug, one.language] = one
         return one
 
-    def add(self, content: Content, now: datetime) -> Article:
+    def add(self, content: Content, now: datetime, author: str = "") -> Article:
         plain = {name: getattr(content, name) for name in Content.__dataclass_fields__}
         return self._keep(article(**plain, id=len(self.kept) + 1, created_at=now, updated_at=now))
 
-    def revise(self, article: Article, content: Content, note: str, now: datetime) -> Article:
+    def revise(
+        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
+    ) -> Article:
         self.notes.append(note)
         plain: dict[str, Any] = {f: getattr(content, f) for f in Content.__dataclass_fields__}
         revision = article.revision + 1

@@ -16,6 +16,7 @@ from mailer.editions import (
     MOST_STORIES,
     OPEN,
     TRANSITIONS,
+    Appointment,
     Approval,
     Body,
     Edition,
@@ -26,15 +27,16 @@ from mailer.editions import (
     NewEdition,
     Priority,
 )
-from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound
+from mailer.errors import ApprovalVoid, BadTransition, InputError, NotFound, Refused
 from tests.unit.samples import DAY, NOW, edition, mailing_list
 
 S = EditionState
-OVER = {S.SENT, S.CANCELLED, S.SKIPPED}
+OVER = {S.SENT, S.CANCELLED, S.SKIPPED, S.EXPIRED}
 """What nobody waits for any more; what was sent can still be tried again."""
 BODY = Body("en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1)
 SENDER = "news@example.org"
 HASH = "0123456789abcdef" * 4
+WHEN = Appointment(NOW + DAY, (NOW + DAY).replace(tzinfo=None), "UTC")
 
 
 class Press:
@@ -51,7 +53,9 @@ class Press:
     def find(self, edition_id: int) -> Edition | None:
         return self.kept if self.kept.id == edition_id else None
 
-    def recent(self, states: Sequence[EditionState], limit: int) -> list[Edition]:
+    def recent(
+        self, states: Sequence[EditionState], limit: int, *, notices: bool = False
+    ) -> list[Edition]:
         return [self.kept] if self.kept.state in states else []
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -103,6 +107,17 @@ class Press:
         self.kept = replace(edition, approval=approval)
         return self.kept
 
+    def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition:
+        self.kept = replace(edition, appointment=appointment)
+        return self.kept
+
+    def asked(self, edition: Edition, now: datetime) -> Edition:
+        self.kept = replace(edition, asked_at=edition.asked_at or now, reminded_at=now)
+        return self.kept
+
+    def authors(self, edition: Edition) -> frozenset[str]:
+        return frozenset(one.actor for one in self.said if one.what == editions.EDITED)
+
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         self.released += slugs
 
@@ -132,13 +147,31 @@ def frozen(**fields: Any) -> Press:
 # ---- states -----------------------------------------------------------------------------------
 
 WAYS = {
+    (S.DRAFT, S.IN_REVIEW),
     (S.DRAFT, S.APPROVED),
+    (S.DRAFT, S.SCHEDULED),
+    (S.DRAFT, S.HELD),
+    (S.DRAFT, S.SKIPPED),
+    (S.DRAFT, S.EXPIRED),
     (S.DRAFT, S.CANCELLED),
+    (S.IN_REVIEW, S.DRAFT),
+    (S.IN_REVIEW, S.APPROVED),
+    (S.IN_REVIEW, S.SCHEDULED),
+    (S.IN_REVIEW, S.HELD),
+    (S.IN_REVIEW, S.EXPIRED),
+    (S.IN_REVIEW, S.CANCELLED),
     (S.HELD, S.DRAFT),
+    (S.HELD, S.EXPIRED),
     (S.HELD, S.CANCELLED),
     (S.APPROVED, S.DRAFT),
+    (S.APPROVED, S.SCHEDULED),
     (S.APPROVED, S.SENDING),
     (S.APPROVED, S.CANCELLED),
+    (S.SCHEDULED, S.DRAFT),
+    (S.SCHEDULED, S.APPROVED),
+    (S.SCHEDULED, S.SENDING),
+    (S.SCHEDULED, S.HELD),
+    (S.SCHEDULED, S.CANCELLED),
     (S.SENDING, S.PAUSED),
     (S.SENDING, S.SENT),
     (S.SENDING, S.CANCELLED),
@@ -160,7 +193,11 @@ def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> No
 
 def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
     assert set(TRANSITIONS) == set(S)
-    assert {state for state, ways in TRANSITIONS.items() if not ways} == {S.CANCELLED, S.SKIPPED}
+    assert {state for state, ways in TRANSITIONS.items() if not ways} == {
+        S.CANCELLED,
+        S.SKIPPED,
+        S.EXPIRED,
+    }
 
 
 def test_what_is_not_over_can_be_cancelled() -> None:
@@ -260,8 +297,9 @@ def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
     assert edited.state is S.DRAFT
     assert (edited.subject, edited.in_doubt) == ("New words", InDoubt.HOLD)
     assert edited.opening == {"fr": "Salut"}
-    if state is not S.DRAFT:
-        assert press.said == [Event(NOW, "draft", "ana", "in_doubt, opening, subject edited")]
+    said = "in_doubt, opening, subject edited"
+    assert press.said[0] == Event(NOW, "edited", "ana", said)
+    assert press.said[1:] == ([] if state is S.DRAFT else [Event(NOW, "draft", "ana", said)])
 
 
 @pytest.mark.parametrize("state", sorted(set(S) - set(OPEN)))
@@ -290,6 +328,63 @@ def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
     assert done.approval == Approval("ana", NOW, HASH, "fine")
 
 
+@pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW])
+def test_what_is_approved_and_has_a_time_is_scheduled(state: S) -> None:
+    press = Press(edition(state=state, content_hash=HASH, appointment=WHEN))
+    assert editions.approve(press, press.kept, "ana", NOW).state is S.SCHEDULED
+
+
+def test_who_has_written_it_can_not_approve_it_where_another_person_must() -> None:
+    press = Press(edition(content_hash=HASH))
+    for name in ("ana", " Ana ", "ANA"):
+        with pytest.raises(Refused, match="has written or edited what edition 7 holds"):
+            editions.approve(press, press.kept, name, NOW, not_by=frozenset({"ben", "ana"}))
+    assert press.kept.approval is None
+    assert editions.approve(press, press.kept, "cleo", NOW, not_by=frozenset({"ana"})).approval
+
+
+def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
+    press = Press(edition())
+    made = editions.create(press, new(), NOW, actor="ana")
+    editions.edit(press, made, {"name": "Other"}, NOW, actor="ben")
+    editions.arrange(press, press.kept, ["b"], NOW, actor="cleo")
+    assert press.authors(press.kept) == {"ana", "ben", "cleo"}
+
+
+# ---- a time to be sent at ---------------------------------------------------------------------
+
+
+def test_an_approved_edition_that_gets_a_time_is_scheduled_and_keeps_its_approval() -> None:
+    press = Press(edition(content_hash=HASH))
+    editions.approve(press, press.kept, "ana", NOW)
+    done = editions.appoint(press, press.kept, WHEN, NOW, actor="ben")
+    assert (done.state, done.appointment) == (S.SCHEDULED, WHEN)
+    assert done.approval is not None
+    done = editions.appoint(press, done, None, NOW)
+    assert (done.state, done.appointment) == (S.APPROVED, None)
+
+
+@pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW, S.HELD])
+def test_a_time_alone_lets_nothing_go(state: S) -> None:
+    press = Press(edition(state=state))
+    assert editions.appoint(press, press.kept, WHEN, NOW).state is state
+
+
+@pytest.mark.parametrize("state", sorted(set(S) - set(OPEN)))
+def test_what_has_begun_or_is_over_has_no_time_any_more(state: S) -> None:
+    press = Press(edition(state=state))
+    with pytest.raises(BadTransition, match="it has no time to be sent any more"):
+        editions.appoint(press, press.kept, WHEN, NOW)
+
+
+@pytest.mark.parametrize("verb", [editions.skip, editions.expire])
+def test_what_is_skipped_or_expires_gives_its_stories_back(verb: Any) -> None:
+    press = Press(edition(stories=("a", "b")))
+    done = verb(press, press.kept, NOW, reason="nothing left")
+    assert press.released == ["a", "b"]
+    assert done.reason == "nothing left"
+
+
 @pytest.mark.parametrize("seen", ["f" * 64, HASH[:7], HASH[1:20], HASH + "0"])
 def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
     press = Press(edition(content_hash=HASH))
@@ -298,9 +393,10 @@ def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
     assert press.kept.state is S.DRAFT
 
 
-@pytest.mark.parametrize("state", sorted(set(S) - {S.DRAFT}))
-def test_only_a_draft_is_approved(state: S) -> None:
-    press = Press(edition(state=state, content_hash=HASH))
+@pytest.mark.parametrize("when", [None, WHEN])
+@pytest.mark.parametrize("state", sorted(set(S) - {S.DRAFT, S.IN_REVIEW}))
+def test_only_a_draft_or_what_is_in_review_is_approved(state: S, when: Appointment | None) -> None:
+    press = Press(edition(state=state, content_hash=HASH, appointment=when))
     with pytest.raises(BadTransition):
         editions.approve(press, press.kept, "ana", NOW)
     assert press.kept.approval is None

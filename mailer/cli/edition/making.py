@@ -6,8 +6,8 @@ import typer
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.cli.edition.common import By, Number, actor, app
-from mailer.cli.options import DryRunOption, JsonOption, pairs, writing
+from mailer.cli.edition.common import Number, app
+from mailer.cli.options import By, DryRunOption, JsonOption, actor, pairs, writing
 from mailer.cli.output import Output
 from mailer.editions import InDoubt, NewEdition, Priority
 from mailer.errors import UsageError
@@ -26,6 +26,7 @@ def new(
     priority: Annotated[
         Priority, typer.Option(help="Whose messages go first, of editions being sent at once.")
     ] = Priority.URGENT,
+    by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -47,6 +48,7 @@ def new(
                 priority=priority,
             ),
             mailer.clock(),
+            actor=actor(by),
         )
         edition = _compose(mailer, tx, edition, out)
         out.record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")

@@ -5,10 +5,10 @@ from typing import Annotated
 import typer
 
 from mailer import editions, outbox
-from mailer.cli.edition.common import By, Number, actor, app
-from mailer.cli.options import DryRunOption, JsonOption, writing
-from mailer.cli.output import Output
-from mailer.editions import EditionState
+from mailer.cli.edition.common import Number, app
+from mailer.cli.options import By, DryRunOption, JsonOption, actor, local_time, writing
+from mailer.cli.output import Output, moment
+from mailer.editions import SendTime
 from mailer.errors import UsageError
 
 
@@ -36,17 +36,72 @@ def approve(
 
 
 @app.command()
-def reopen(
+def submit(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
-    """Put a held or approved edition back to draft. Example: [bold]mailer edition reopen 3[/]"""
+    """Ask for an edition's approval: it is composed and checked, and its approvers are told.
+
+    Example: [bold]mailer edition submit 3[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        edition, composition = mailer.composed(tx, editions.get(tx.editions, number))
+        edition = editions.submit(tx.editions, edition, mailer.clock(), actor=actor(by))
+        for warning in composition.warnings if composition else ():
+            out.note(f"note: {warning}")
+        out.record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+
+
+@app.command()
+def schedule(
+    number: Number,
+    at: Annotated[str, typer.Option("--at", help="The local time: '2026-12-18 09:00'.")],
+    zone: Annotated[str, typer.Option(help="An IANA zone; else the office's own.")] = "",
+    send_time: Annotated[
+        SendTime, typer.Option(help="By the clock of that zone, or by each reader's own.")
+    ] = SendTime.OFFICE,
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Give an edition a time: the worker asks for its approval, and sends it then.
+
+    Example: [bold]mailer edition schedule 3 --at '2026-12-18 09:00'[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)
-        editions.check_transition(known, EditionState.DRAFT)
-        edition = tx.editions.set_state(
-            known, EditionState.DRAFT, mailer.clock(), reason="reopened", actor=actor(by)
-        )
+        name = zone or mailer.settings.defaults.time_zone
+        wall = local_time(at, "--at")
+        when = mailer.appointment(tx, wall, name, send_time)
+        edition = editions.appoint(tx.editions, known, when, mailer.clock(), actor=actor(by))
+        said = f"edition {number} ({edition.state}) is to be sent {wall:%a %d %b %Y %H:%M} {name}"
+        out.record(edition, f"{said}, {moment(when.moment)}")
+
+
+@app.command()
+def unschedule(
+    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Take away an edition's time; its approval stays.
+
+    Example: [bold]mailer edition unschedule 3[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        edition = editions.appoint(tx.editions, known, None, mailer.clock(), actor=actor(by))
+        out.record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+
+
+@app.command()
+def reopen(
+    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Put an edition that is held, in review or approved back to draft.
+
+    Example: [bold]mailer edition reopen 3[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        known = editions.get(tx.editions, number)
+        edition = editions.reopen(tx.editions, known, mailer.clock(), actor=actor(by))
         out.record(edition, f"edition {number} is a draft again")
 
 

@@ -95,6 +95,7 @@ class Lists:
         language: str,
         visibility: Visibility,
         now: datetime,
+        time_zone: str = "",
     ) -> MailingList:
         made = self._db.execute(
             insert(mailing_list).values(
@@ -103,11 +104,13 @@ class Lists:
                 description=description,
                 language=language,
                 visibility=visibility.value,
+                time_zone=time_zone,
                 created_at=now,
             )
         )
-        number = new_id(made)
-        return MailingList(number, slug, name, description, language, visibility, now)
+        return MailingList(
+            new_id(made), slug, name, description, language, visibility, now, time_zone=time_zone
+        )
 
     def edit_list(self, changed: MailingList) -> MailingList:
         self._db.execute(
@@ -118,6 +121,7 @@ class Lists:
                 description=changed.description,
                 language=changed.language,
                 visibility=changed.visibility.value,
+                time_zone=changed.time_zone,
             )
         )
         return changed
@@ -132,5 +136,6 @@ def _list(row: Row[Any], members: int) -> MailingList:
         row.language,
         Visibility(row.visibility),
         row.created_at,
+        time_zone=row.time_zone,
         members=members,
     )

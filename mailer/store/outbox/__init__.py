@@ -4,6 +4,7 @@
     queue.py     claim, gate, settle: what the ledger does
     senders.py   who delivers, and taking over from the dead
     reports.py   what people ask afterwards
+    notices.py   mails to staff
     masks.py     which stories a topic lets through
 
 Each method is one or a few statements; the ledger puts them into short transactions. What may

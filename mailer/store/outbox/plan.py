@@ -11,7 +11,9 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
+    Float,
     Integer,
     MetaData,
     String,
@@ -30,9 +32,11 @@ from sqlalchemy import (
 from mailer import languages
 from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition
+from mailer.editions import Edition, SendTime
 from mailer.outbox import DeliveryState, Exclusion, Plan
+from mailer.schedules import walls
 from mailer.store.audience.segments import condition, mailed_language, members
+from mailer.store.audience.time_zones import time_zones
 from mailer.store.editions import Editions
 from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
@@ -69,6 +73,14 @@ _language_mask = Table(
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
+_zone_wait = Table(
+    "plan_zone",
+    _temporary,
+    Column("time_zone", String(64), primary_key=True),
+    Column("seconds", Float, nullable=False),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
 _stopped = Table(
     "plan_stopped",
     _temporary,
@@ -100,14 +112,18 @@ class Plans:
 
     def plan(self, known: Edition, now: datetime) -> Plan:
         """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
-        count of those left out, by reason. The edition must be composed."""
+        count of those left out, by reason. The edition must be composed.
+
+        By readers' time each row is due when clocks in that reader's zone show the edition's time.
+        """
         by_topic, everyone = story_masks(self._db, known)
         tree = Editions(self._db).filter_of(known)
         with _Temporary(self._db):
             unserved = self._fill_masks(known, by_topic, everyone)
             self._fill_stopped()
             excluded = self._excluded(known, tree, unserved)
-            planned = self._freeze(known, tree)
+            by_reader = self._fill_waits(known, now)
+            planned = self._freeze(known, tree, by_reader=by_reader)
         if excluded:
             self._db.execute(
                 insert(exclusion),
@@ -167,6 +183,22 @@ class Plans:
             )
         )
 
+    def _fill_waits(self, known: Edition, now: datetime) -> bool:
+        """How long the readers of each zone wait, where the edition goes by their time."""
+        when = known.appointment
+        if when is None or when.send_time is not SendTime.READER:
+            return False
+        of_list = self._db.scalar(
+            select(mailing_list.c.time_zone).where(mailing_list.c.slug == known.list)
+        )
+        rows = []
+        for name in {"", *time_zones(self._db)}:
+            moment = walls.in_zone(when.wall, name or of_list or "", when.zone)
+            seconds = max((moment - now).total_seconds(), 0.0)
+            rows.append({"time_zone": name, "seconds": seconds})
+        self._db.execute(insert(_zone_wait), rows)
+        return True
+
     def _excluded(self, known: Edition, tree: Filter, unserved: set[int]) -> dict[Exclusion, int]:
         """How many members are left out, by the first reason that holds.
 
@@ -210,9 +242,15 @@ class Plans:
             if count
         }
 
-    def _freeze(self, known: Edition, tree: Filter) -> int:
+    def _freeze(self, known: Edition, tree: Filter, *, by_reader: bool) -> int:
         # As subqueries they are worked out once, not for each row, and all rows are due at once.
         now = select(database_now()).scalar_subquery()
+        due: ColumnElement[datetime] = now
+        audience = _audience
+        if by_reader:
+            # From the database's clock on: no moment of ours is held against it.
+            due = database_now(_zone_wait.c.seconds)
+            audience = audience.join(_zone_wait, _zone_wait.c.time_zone == subscriber.c.time_zone)
         chosen = (
             select(
                 literal(known.id),
@@ -223,10 +261,10 @@ class Plans:
                 _language_mask.c.body,
                 _stories,
                 literal(DeliveryState.QUEUED.value),
-                now,
+                due,
                 now,
             )
-            .select_from(_audience)
+            .select_from(audience)
             .where(
                 mailing_list.c.slug == known.list,
                 membership.c.state == MembershipState.ACTIVE.value,

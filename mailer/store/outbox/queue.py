@@ -41,6 +41,7 @@ from mailer.store.prepared import numbers, table
 from mailer.store.schema import (
     database_now,
     delivery,
+    edition,
     edition_event,
     in_state,
 )
@@ -230,6 +231,36 @@ class Queue:
         return total
 
     # ---- is there more to do? -------------------------------------------------------------------
+
+    def ready(self) -> bool:
+        """Whether a run would have something to do: of an edition that is being sent a delivery is
+        due, or held by somebody who may be dead, or none is left to wait for. Rows in doubt count
+        where the rule is to resend them."""
+        going = select(edition.c.id, edition.c.in_doubt).where(
+            edition.c.state == EditionState.SENDING.value
+        )
+        for number, rule in self._db.execute(going).all():
+            mine = delivery.c.edition_id == number
+
+            def some(*which: ColumnElement[bool], mine: ColumnElement[bool] = mine) -> bool:
+                found = select(literal(1)).where(mine, *which).limit(1)
+                return self._db.scalar(found) is not None
+
+            due = delivery.c.next_attempt_at <= database_now()
+            if some(queued, due) or some(held) or not some(queued):
+                return True
+            doubted = in_state(DeliveryState.IN_DOUBT.value)
+            if rule == InDoubt.RESEND.value and some(doubted):
+                return True
+        return False
+
+    def next_due(self, of: int) -> datetime | None:
+        """When the next queued delivery of an edition is due, by the database's clock."""
+        found = select(func.min(delivery.c.next_attempt_at)).where(
+            delivery.c.edition_id == of, queued
+        )
+        due: datetime | None = self._db.scalar(found)
+        return due
 
     def waiting(self, of: int) -> int:
         """How many deliveries are due."""

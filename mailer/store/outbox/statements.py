@@ -15,12 +15,13 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    or_,
     select,
     update,
 )
 
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EditionState
+from mailer.editions import EditionState, Kind
 from mailer.outbox import HELD, Claim, DeliveryState
 from mailer.store.prepared import Prepared, among, fields
 from mailer.store.schema import (
@@ -65,9 +66,20 @@ _suppression = (
     .correlate(delivery)
     .scalar_subquery()
 )
+_kind = (
+    select(edition.c.kind)
+    .where(edition.c.id == delivery.c.edition_id)
+    .correlate(delivery)
+    .scalar_subquery()
+)
 wanted = and_(
-    func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
-    func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
+    or_(
+        and_(
+            func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
+            func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
+        ),
+        _kind == Kind.NOTICE.value,
+    ),
     _suppression.is_(None),
 )
 

@@ -52,8 +52,11 @@ class Register:
         language: str,
         visibility: Visibility,
         now: datetime,
+        time_zone: str = "",
     ) -> MailingList:
-        made = MailingList(1, slug, name, description, language, visibility, now)
+        made = MailingList(
+            1, slug, name, description, language, visibility, now, time_zone=time_zone
+        )
         self.lists_kept.append(made)
         return made
 

@@ -57,6 +57,22 @@ def test_every_message_carries_what_bulk_mail_must() -> None:
     assert kinds == ["text/plain", "text/html"]
 
 
+def test_a_notice_says_that_nobody_typed_it_and_has_none_of_a_lists_fields() -> None:
+    raw, parsed = sent(sheet=replace(SHEET, list_slug="", list_name="", list_number=0))
+    sound(raw, parsed)
+    assert field(raw, "Auto-Submitted") == b"auto-generated\r\n"
+    assert field(raw, "Message-ID") == b"<5f1d2c.90@example.org>\r\n"
+    assert list(parsed) == [
+        "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "Content-Language",
+        "MIME-Version", "Content-Type",
+    ]  # fmt: skip
+    assert b"mail.example.org/u/" not in raw
+
+
+def test_what_a_list_sends_does_not_say_that_it_is_automatic() -> None:
+    assert "Auto-Submitted" not in sent()[1]
+
+
 def test_a_message_sent_again_keeps_its_id() -> None:
     stencil = Stencil(body(), SHEET)
     later = NOW.replace(year=2027)

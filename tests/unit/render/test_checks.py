@@ -89,6 +89,18 @@ def test_both_parts_have_an_unsubscribe_link(part: str) -> None:
         checks.check(body, "email/digest")
 
 
+def test_a_notice_needs_no_unsubscribe_link_but_all_else() -> None:
+    told = replace(GOOD, text="Hello\n", html=page().replace(LINK, "https://example.org/"))
+    checks.check_form(told, "email/notice")
+    for wrong, says in (
+        (replace(told, subject=" "), "subject is empty"),
+        (replace(told, text=LINK[:-1]), "broken"),
+        (replace(told, html=page("<table></table>")), "no role"),
+    ):
+        with pytest.raises(ComposeError, match=says):
+            checks.check_form(wrong, "email/notice")
+
+
 @pytest.mark.parametrize(
     ("part", "file"), [("subject", "subject.txt"), ("text", "body.txt"), ("html", "body.html")]
 )

@@ -1,13 +1,19 @@
 """The words of a mail's frame, in the languages that have a file."""
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po
+from jinja2.ext import babel_extract
 
 from mailer import config, languages
 from mailer.errors import ComposeError
-from mailer.render import translations
+from mailer.notices import FIGURES, Notice, NoticeKind, commands
+from mailer.render import notices, translations
 from mailer.render.views import KIND_NAMES
 
 SHIPPED = (config.shipped("templates"),)
@@ -69,3 +75,47 @@ def test_a_file_that_is_not_in_order_is_named(tmp_path: Path, text: str) -> None
     with pytest.raises(ComposeError, match=r"it is not a \.po file") as caught:
         translations.translations("pt", (own,))
     assert caught.value.where == f"{own}/email/locale/pt.po"
+
+
+# ---- every word of the templates --------------------------------------------------------------
+
+PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def words() -> set[str | tuple[str, ...]]:
+    """All msgids there are: those of the templates, and those that Python looks up."""
+    sources: list[tuple[Path, Any]] = [(Path(str(notices.__file__)), "python")]
+    sources += [
+        (file, babel_extract)
+        for file in sorted((SHIPPED[0] / "email").rglob("*.*"))
+        if file.suffix in {".html", ".txt", ".css"}
+    ]
+    found: set[str | tuple[str, ...]] = set(KIND_NAMES.values())
+    for source, method in sources:
+        with source.open("rb") as lines:
+            found |= {said for _, said, _, _ in extract(method, lines)}
+    found |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURES}
+    found |= set(notices.SAID.values()) | {lead for pair in notices.LEADS.values() for lead in pair}
+    for kind in NoticeKind:
+        for edition in (0, 1):
+            figures = dict.fromkeys(FIGURES, 1)
+            told = Notice(kind, "x", digest="x", edition=edition, figures=figures)
+            found |= {what for what, _ in commands(told)}
+    return found - {""}
+
+
+@pytest.mark.parametrize("tag", [tag for tag in languages.UN_LANGUAGES if tag != "en"])
+def test_every_word_is_translated_with_its_placeholders_and_none_is_left_over(tag: str) -> None:
+    with (SHIPPED[0] / f"email/locale/{tag}.po").open("rb") as file:
+        catalog = read_po(file, abort_invalid=True)
+    entries = {one.id: one for one in catalog if one.id}
+    assert set(entries) == words()
+    for said, one in entries.items():
+        forms = [one.string] if isinstance(one.string, str) else list(one.string or ())
+        assert all(forms), said
+        assert len(forms) == (catalog.num_plurals if isinstance(said, tuple) else 1), said
+        wanted = set(PLACEHOLDER.findall(said if isinstance(said, str) else said[1]))
+        for form in forms:
+            held = set(PLACEHOLDER.findall(form))
+            # A plural form for exactly one or two may say the count in a word.
+            assert held <= wanted if len(forms) > 1 else held == wanted, form

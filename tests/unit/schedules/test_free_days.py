@@ -55,7 +55,7 @@ def test_a_place_without_known_holidays(place: str, hint: str) -> None:
     assert hint in refused.value.hint
 
 
-def test_what_is_moved_onto_a_day_of_its_own_is_one_with_it() -> None:
+def test_what_is_moved_onto_a_day_that_has_its_own_is_skipped() -> None:
     weekdays = Timing(
         Recurring("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", date(2026, 1, 1)),
         time(9), "Europe/London", AFTER,
@@ -68,8 +68,9 @@ def test_what_is_moved_onto_a_day_of_its_own_is_one_with_it() -> None:
         FreeDays("GB"),
     )
     assert [(one.day.day, one.wall.day, one.skipped) for one in some] == [
-        (24, 24, False), (29, 29, False), (30, 30, False),
+        (24, 24, False), (25, 29, True), (28, 29, True), (29, 29, False), (30, 30, False),
     ]  # fmt: skip
+    assert some[1].note == "Christmas Day; Tue 29 Dec has one already"
 
 
 def test_what_is_skipped_is_told_with_its_reason() -> None:

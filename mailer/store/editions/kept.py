@@ -1,43 +1,37 @@
-"""Editions: their stories, frozen bodies, approvals and events."""
+"""Editions: their states, approvals, times and events."""
 
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
-from mailer.articles import ArticleState, Query, stories
-from mailer.audience.lists import MailingList
-from mailer.audience.segments import All, Filter, from_plain
-from mailer.audience.subscribers import MembershipState
 from mailer.editions import (
+    Appointment,
     Approval,
     Body,
     Edition,
     EditionState,
     Event,
     InDoubt,
-    Manuscript,
+    Kind,
     NewEdition,
     Priority,
+    SendTime,
 )
 from mailer.store import void
-from mailer.store.articles import Articles
-from mailer.store.audience.lists import Lists
-from mailer.store.audience.segments import mailed_language, members
+from mailer.store.editions.contents import Contents
 from mailer.store.ids import id_of, new_id
 from mailer.store.schema import (
     approval,
-    article,
     digest,
-    digest_story,
     edition,
     edition_body,
     edition_event,
     edition_story,
     mailing_list,
-    membership,
+    occurrence,
     segment,
 )
 
@@ -57,19 +51,20 @@ _SELECT = (
 _ENDED = (EditionState.SENT, EditionState.CANCELLED)
 
 
-class Editions:
+class Editions(Contents):
     """Implements ``editions.EditionStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find(self, edition_id: int) -> Edition | None:
         row = self._db.execute(_SELECT.where(edition.c.id == edition_id)).one_or_none()
         return self._record(row) if row else None
 
-    def recent(self, states: Sequence[EditionState] = (), limit: int = 50) -> list[Edition]:
-        """Newest first."""
+    def recent(
+        self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
+    ) -> list[Edition]:
+        """Newest first; with `notices` also those to staff."""
         wanted = _SELECT.order_by(edition.c.id.desc()).limit(limit)
+        if not notices:
+            wanted = wanted.where(edition.c.kind == Kind.MAILING.value)
         if states:
             wanted = wanted.where(edition.c.state.in_([state.value for state in states]))
         return [self._record(row) for row in self._db.execute(wanted).all()]
@@ -109,6 +104,15 @@ class Editions:
             created_at=row.created_at,
             planned_at=row.planned_at,
             finished_at=row.finished_at,
+            kind=Kind(row.kind),
+            appointment=Appointment(
+                row.send_at, datetime.fromisoformat(row.wall), row.zone, SendTime(row.send_time)
+            )
+            if row.send_at
+            else None,
+            asked_at=row.asked_at,
+            reminded_at=row.reminded_at,
+            told=row.told,
         )
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -130,24 +134,15 @@ class Editions:
                 in_doubt=InDoubt.RESEND.value,
                 priority=new.priority.value,
                 content_hash="",
+                kind=new.kind.value,
                 created_at=now,
+                **_appointed(new.appointment),
             )
         )
         number = new_id(made)
         self._set_stories(number, new.stories)
         self._event(number, new.state.value, new.reason, now, "")
         return self._again(number)
-
-    def _set_stories(self, number: int, slugs: Sequence[str]) -> None:
-        self._db.execute(delete(edition_story).where(edition_story.c.edition_id == number))
-        if slugs:
-            self._db.execute(
-                insert(edition_story),
-                [
-                    {"edition_id": number, "slug": slug, "position": position}
-                    for position, slug in enumerate(slugs)
-                ],
-            )
 
     def change(self, known: Edition, changed: Edition) -> Edition:
         """Write what staff may change; the frozen bodies are dropped, to be composed anew."""
@@ -191,56 +186,6 @@ class Editions:
         self._event(known.id, state.value, reason, now, actor)
         return self._again(known.id)
 
-    def manuscript(self, known: Edition) -> Manuscript:
-        """All that composing needs; withdrawn articles are left out."""
-        queued = [
-            found
-            for found in Articles(self._db).matching(Query(slugs=known.stories))
-            if found.state is ArticleState.QUEUED
-        ]
-        by_slug = {story.slug: story for story in stories(queued)}
-        list_ = self.list_of(known)
-        languages = self._db.scalars(
-            select(mailed_language)
-            .select_from(members)
-            .where(
-                membership.c.list_id == list_.id,
-                membership.c.state == MembershipState.ACTIVE.value,
-            )
-            .distinct()
-        ).all()
-        return Manuscript(
-            edition=known,
-            stories=tuple(by_slug[slug] for slug in known.stories if slug in by_slug),
-            topics=tuple(Lists(self._db).topics()),
-            list=list_,
-            filter=self.filter_of(known),
-            languages=tuple(sorted({known.language, *languages})),
-        )
-
-    def list_of(self, known: Edition) -> MailingList:
-        """Its list, whose members are not counted."""
-        return Lists(self._db).uncounted(known.list)
-
-    def filter_of(self, known: Edition) -> Filter:
-        """The edition's segment as a tree; everyone, when it has none."""
-        if not known.segment:
-            return All(())
-        tree = self._db.scalar(select(segment.c.tree).where(segment.c.slug == known.segment))
-        assert tree is not None
-        return from_plain(tree)
-
-    def bodies(self, known: Edition) -> list[Body]:
-        rows = self._db.execute(
-            select(edition_body)
-            .where(edition_body.c.edition_id == known.id)
-            .order_by(edition_body.c.language)
-        )
-        return [
-            Body(row.language, row.subject, row.text, row.html, row.marker, row.stories)
-            for row in rows
-        ]
-
     def freeze(
         self, known: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
     ) -> Edition:
@@ -272,15 +217,6 @@ class Editions:
         )
         return self._again(known.id)
 
-    def story_bits(self, known: Edition) -> dict[str, int]:
-        """Each composed story's bit in a delivery's mask, by slug."""
-        rows = self._db.execute(
-            select(edition_story.c.slug, edition_story.c.bit).where(
-                edition_story.c.edition_id == known.id, edition_story.c.bit.is_not(None)
-            )
-        )
-        return dict(rows.all())
-
     def approve(self, known: Edition, given: Approval) -> Edition:
         self._db.execute(
             insert(approval).values(
@@ -293,43 +229,55 @@ class Editions:
         )
         return self._again(known.id)
 
-    def release_stories(self, known: Edition, slugs: Sequence[str]) -> None:
-        """Strike stories from the ledger: the digest may run them in a later edition."""
-        self._db.execute(
-            delete(digest_story).where(
-                digest_story.c.edition_id == known.id, digest_story.c.slug.in_(slugs)
-            )
-        )
+    def appoint(self, known: Edition, appointment: Appointment | None) -> Edition:
+        """Set or take away the time at which it is to be sent."""
+        self._set(known, **_appointed(appointment))
+        return self._again(known.id)
 
-    def reserve_stories(self, known: Edition, slugs: Sequence[str]) -> None:
-        """Write stories into the digest's ledger, but for those that it has run before: staff may
-        run a story again on purpose."""
-        if not known.digest or not slugs:
-            return
-        digest_id = id_of(self._db, digest, known.digest, "digest")
-        run = set(
-            self._db.scalars(
-                select(digest_story.c.slug).where(
-                    digest_story.c.digest_id == digest_id, digest_story.c.slug.in_(slugs)
-                )
-            )
-        )
-        rows = [
-            {"digest_id": digest_id, "slug": slug, "edition_id": known.id}
-            for slug in slugs
-            if slug not in run
-        ]
-        if rows:
-            self._db.execute(insert(digest_story), rows)
+    def asked(self, known: Edition, now: datetime) -> Edition:
+        """Approval was asked for, or reminded of."""
+        self._set(known, asked_at=known.asked_at or now, reminded_at=now)
+        return self._again(known.id)
 
-    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]:
-        return frozenset(
-            self._db.scalars(
-                select(article.c.slug).where(
-                    article.c.slug.in_(slugs), article.c.state == ArticleState.QUEUED.value
-                )
-            )
+    def told(self, known: Edition, word: str) -> None:
+        """Staff have heard that it is in this state."""
+        self._set(known, told=word)
+
+    def untold(self, states: Sequence[EditionState], limit: int) -> list[Edition]:
+        """Mailings in these states of which staff last heard something else; the oldest first."""
+        wanted = _SELECT.where(
+            edition.c.kind == Kind.MAILING.value,
+            edition.c.state.in_([state.value for state in states]),
+            edition.c.told != edition.c.state,
         )
+        rows = self._db.execute(wanted.order_by(edition.c.id).limit(limit)).all()
+        return [self._record(row) for row in rows]
+
+    def appointed(self, states: Sequence[EditionState], until: datetime | None) -> list[Edition]:
+        """Editions in these states that have a time to be sent, one not after `until` if given;
+        the earliest first."""
+        wanted = _SELECT.where(
+            edition.c.state.in_([state.value for state in states]), edition.c.send_at.is_not(None)
+        )
+        if until is not None:
+            wanted = wanted.where(edition.c.send_at <= until)
+        rows = self._db.execute(wanted.order_by(edition.c.send_at, edition.c.id)).all()
+        return [self._record(row) for row in rows]
+
+    def of_occurrences(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
+        """A digest's editions in these states that occurrences were made into."""
+        wanted = _SELECT.where(
+            digest.c.slug == slug,
+            edition.c.state.in_([state.value for state in states]),
+            edition.c.id.in_(
+                select(occurrence.c.edition_id).where(occurrence.c.edition_id.is_not(None))
+            ),
+        )
+        rows = self._db.execute(wanted.order_by(edition.c.id)).all()
+        return [self._record(row) for row in rows]
+
+    def _set(self, known: Edition, **values: Any) -> None:
+        self._db.execute(update(edition).where(edition.c.id == known.id).values(**values))
 
     def events(self, known: Edition) -> list[Event]:
         rows = self._db.execute(
@@ -354,3 +302,14 @@ class Editions:
         found = self.find(number)
         assert found is not None
         return found
+
+
+def _appointed(appointment: Appointment | None) -> dict[str, Any]:
+    if appointment is None:
+        return {"send_at": None, "wall": "", "zone": "", "send_time": SendTime.OFFICE.value}
+    return {
+        "send_at": appointment.moment,
+        "wall": f"{appointment.wall:%Y-%m-%dT%H:%M}",
+        "zone": appointment.zone,
+        "send_time": appointment.send_time.value,
+    }

@@ -1,0 +1,146 @@
+"""What staff do with a single occurrence, without touching its rule: move, skip, restore, send now.
+
+An occurrence that an edition was made of takes that edition along.
+"""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mailer import editions, zones
+from mailer.audience.lists import check_line
+from mailer.editions import OPEN, Appointment, Edition, EditionStore, SendTime
+from mailer.errors import InputError, Refused
+from mailer.schedules import walls
+from mailer.schedules.calendar import Planned
+from mailer.schedules.records import KeptOccurrence, OccurrenceState, ScheduleStore
+
+_MINUTE = timedelta(minutes=1)
+
+
+class Transaction(Protocol):
+    """What the verbs here see of an open transaction."""
+
+    @property
+    def schedules(self) -> ScheduleStore: ...
+    @property
+    def editions(self) -> EditionStore: ...
+
+
+def appointment(planned: Planned, send_time: SendTime) -> Appointment:
+    """When an edition of this occurrence is sent."""
+    one = planned.occurrence
+    return Appointment(planned.starts, one.wall, one.zone, send_time)
+
+
+def move(
+    tx: Transaction,
+    planned: Planned,
+    wall: datetime,
+    now: datetime,
+    *,
+    reason: str = "",
+    actor: str = "",
+) -> KeptOccurrence:
+    """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
+    is to be sent again by that. Raises InputError for a time that is past."""
+    zone = planned.occurrence.zone
+    moment = walls.moment(wall, zones.zone(zone))
+    if moment < now - _MINUTE:
+        raise InputError(
+            f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
+            where="--to",
+            hint="name a time that is to come, or use `mailer schedule send-now`",
+        )
+    edition = _edition(tx, planned)
+    if edition is not None:
+        shift = moment - planned.occurrence.moment
+        when = edition.appointment
+        send_time = when.send_time if when else SendTime.OFFICE
+        starts = planned.starts + shift
+        editions.appoint(
+            tx.editions, edition, Appointment(starts, wall, zone, send_time), now, actor=actor
+        )
+    state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
+    return _decide(tx, planned, state, now, moved_to=wall, reason=reason, actor=actor)
+
+
+def send_now(
+    tx: Transaction, planned: Planned, now: datetime, *, reason: str = "", actor: str = ""
+) -> KeptOccurrence:
+    """Let it be now: its edition is assembled at once and sent when it is approved."""
+    wall = now.astimezone(zones.zone(planned.occurrence.zone)).replace(tzinfo=None)
+    wall = wall.replace(second=0, microsecond=0)
+    return move(tx, planned, wall, now, reason=reason or "sent at once", actor=actor)
+
+
+def skip(
+    tx: Transaction, planned: Planned, now: datetime, *, reason: str = "", actor: str = ""
+) -> KeptOccurrence:
+    """Send nothing at it. An edition that was made of it is cancelled, and its stories are free."""
+    reason = check_line(reason, "--reason", required=False) or f"by {actor or 'somebody'}"
+    edition = _edition(tx, planned)
+    if edition is not None:
+        editions.cancel(tx.editions, edition, now, reason=reason, actor=actor)
+    state = OccurrenceState.SKIPPED
+    return _decide(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
+
+
+def restore(
+    tx: Transaction, planned: Planned, now: datetime, *, reason: str = "", actor: str = ""
+) -> KeptOccurrence:
+    """Let what staff have skipped or moved be at its own time again. Raises Refused for one that
+    nobody touched, that is made, or whose time is past."""
+    kept = planned.kept
+    movable = {OccurrenceState.SKIPPED, OccurrenceState.PLANNED}
+    if kept is None or kept.state not in movable:
+        word = kept.state.value if kept else "as its rule has it"
+        raise Refused(
+            f"the occurrence of {planned.occurrence.named:%a %d %b %Y %H:%M} is {word}",
+            hint="only one that was moved or skipped can be restored",
+        )
+    return move(tx, planned, kept.named, now, reason=reason or "as its rule has it", actor=actor)
+
+
+def _edition(tx: Transaction, planned: Planned) -> Edition | None:
+    """The edition that was made of it and is not over. Raises Refused for one that has begun."""
+    kept = planned.kept
+    if kept is None or kept.state is not OccurrenceState.MADE or kept.edition is None:
+        return None
+    edition = editions.get(tx.editions, kept.edition)
+    if edition.state not in OPEN:
+        raise Refused(
+            f"edition {edition.id} was made of it, and is {edition.state}",
+            hint=f"see `mailer edition show {edition.id}`",
+        )
+    return edition
+
+
+def _decide(
+    tx: Transaction,
+    planned: Planned,
+    state: OccurrenceState,
+    now: datetime,
+    *,
+    moved_to: datetime | None,
+    reason: str,
+    actor: str,
+) -> KeptOccurrence:
+    one = planned.occurrence
+    kept = tx.schedules.decide(
+        planned.schedule.new.digest,
+        one.named,
+        one.zone,
+        state,
+        now,
+        seen=planned.kept.state if planned.kept else None,
+        schedule=planned.schedule.id,
+        moved_to=None if moved_to == one.named else moved_to,
+        reason=check_line(reason, "--reason", required=False),
+        actor=actor,
+    )
+    if kept is None:
+        raise Refused(
+            f"the occurrence of {one.named:%a %d %b %Y %H:%M} has changed meanwhile",
+            hint="look at it with `mailer schedule preview`, and try again",
+        )
+    return kept

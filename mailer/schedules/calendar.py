@@ -1,0 +1,243 @@
+"""A digest's calendar: what its schedules give, with what staff have decided about single
+occurrences laid over it, and what is to be done at a moment. It decides, and touches nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from mailer import zones
+from mailer.errors import InputError, NotFound
+from mailer.schedules import occurrences as expansion
+from mailer.schedules import walls
+from mailer.schedules.free_days import Blackout, FreeDays
+from mailer.schedules.observances import Observance
+from mailer.schedules.occurrences import Occurrence
+from mailer.schedules.records import (
+    LONGEST_CUTOFF,
+    KeptOccurrence,
+    OccurrenceState,
+    Schedule,
+    ScheduleStore,
+)
+
+LOOK_BACK = timedelta(days=60)
+"""How long an occurrence that was missed is still heard of."""
+
+_SPREAD = timedelta(hours=27)
+"""From the first zone on earth that has a wall-clock time to the last one: UTC+14 to UTC-12."""
+
+_FINDABLE = timedelta(days=400)
+
+_FINAL = (OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.HELD)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An occurrence, and what will happen at it. `starts` is when the first reader is sent it:
+    the occurrence's moment, or earlier where readers' own time counts."""
+
+    schedule: Schedule
+    occurrence: Occurrence
+    starts: datetime
+    kept: KeptOccurrence | None = None
+
+    @property
+    def cutoff(self) -> datetime:
+        """When its edition is assembled."""
+        return self.starts - self.schedule.new.cutoff
+
+    @property
+    def name(self) -> tuple[datetime, str]:
+        return self.occurrence.named, self.occurrence.zone
+
+
+class Do(StrEnum):
+    """What is done at an occurrence's cut-off."""
+
+    ASSEMBLE = "assemble"
+    SKIP = "skip"
+    HOLD = "hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`quiet`: staff hear of it in what they hear of another one."""
+
+    planned: Planned
+    do: Do
+    reason: str = ""
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """One digest's. `reader_zones` are those of its readers, where their own time counts."""
+
+    digest: str
+    schedules: tuple[Schedule, ...]
+    kept: tuple[KeptOccurrence, ...]
+    blackouts: tuple[Blackout, ...]
+    observances: Mapping[str, Observance]
+    reader_zones: tuple[str, ...] = ()
+
+    def upcoming(self, now: datetime, count: int) -> list[Planned]:
+        """The next `count`, skipped ones among them; as many as there are within ten years."""
+        more = count + sum(one.state is not OccurrenceState.SKIPPED for one in self.kept)
+        found = self._laid_over(
+            (known, one)
+            for known in self.schedules
+            for one in expansion.upcoming(
+                known.new.timing, now, more, self.observances, self._free(known)
+            )
+        )
+        return [one for one in found if one.occurrence.moment > now][:count]
+
+    def between(self, after: datetime, until: datetime) -> list[Planned]:
+        """Those that are sent after the one and not after the other."""
+        found = self._laid_over(
+            (known, one)
+            for known in self.schedules
+            for one in expansion.occurrences(
+                known.new.timing, after, until + _SPREAD, self.observances, self._free(known)
+            )
+        )
+        return [one for one in found if after < one.occurrence.moment and one.starts <= until]
+
+    def due(self, now: datetime, grace: timedelta, look_back: timedelta = LOOK_BACK) -> list[Step]:
+        """What is to be done now: for each occurrence whose cut-off has come, and that nothing has
+        been made of yet, in order.
+
+        Of several that were missed only the last is run, if it is not later than `grace`; else it
+        is held. The others are skipped: their stories are in the last one."""
+        waiting = [
+            one
+            for one in self.between(now - look_back, now + LONGEST_CUTOFF)
+            if one.cutoff <= now
+            and (one.kept is None or one.kept.state is OccurrenceState.PLANNED)
+            and (one.kept is not None or one.occurrence.moment > one.schedule.created_at)
+        ]
+        missed = [one for one in waiting if one.starts <= now and not one.occurrence.skipped]
+        return [self._step(one, missed, now, grace) for one in waiting]
+
+    @staticmethod
+    def _step(one: Planned, missed: list[Planned], now: datetime, grace: timedelta) -> Step:
+        if one.occurrence.skipped:
+            return Step(one, Do.SKIP, one.occurrence.note)
+        if one in missed and one is not missed[-1]:
+            last = missed[-1].occurrence
+            reason = f"it was missed, and so was the later one of {last.wall:%a %d %b %H:%M}"
+            return Step(one, Do.SKIP, reason, quiet=True)
+        if one in missed and now - one.starts > grace:
+            late, most = _length(now - one.starts), _length(grace)
+            before = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
+            reason = f"it was missed by {late}{before}; this digest may be late by {most}"
+            return Step(one, Do.HOLD, reason)
+        return Step(one, Do.ASSEMBLE)
+
+    def find(self, when: str, now: datetime) -> Planned:
+        """The occurrence that staff name by its date, or date and time of day, as the rule has it
+        (``2026-12-18``, ``2026-12-18 09:00``). Raises NotFound, or InputError for two."""
+        try:
+            day = date.fromisoformat(when.strip()[:10])
+            at = when.strip()[10:].strip(" T")
+            clock = datetime.strptime(at, "%H:%M").time() if at else None  # noqa: DTZ007
+        except ValueError as error:
+            raise InputError(
+                f"{when!r} is no date", where="WHEN", hint="as 2026-12-18 or '2026-12-18 09:00'"
+            ) from error
+        found = [
+            one
+            for one in self.between(now - LOOK_BACK, now + _FINDABLE)
+            if one.occurrence.day == day and clock in {None, one.occurrence.named.time()}
+        ]
+        if not found:
+            raise NotFound(
+                f"the digest {self.digest} has no occurrence that is named {when}",
+                hint=f"see `mailer schedule preview {self.digest}`",
+            )
+        if len(found) > 1:
+            times = ", ".join(f"{one.occurrence.named:%H:%M}" for one in found)
+            raise InputError(f"there are several on {day}: {times}", hint="give the time as well")
+        return found[0]
+
+    # ---- how it comes about -------------------------------------------------------------------
+
+    def _free(self, known: Schedule) -> FreeDays:
+        return FreeDays(known.new.place, self.blackouts)
+
+    def _laid_over(self, given: Iterable[tuple[Schedule, Occurrence]]) -> list[Planned]:
+        """Occurrences by name, as staff have left them; two schedules' that are sent at the same
+        time are one, the older schedule's."""
+        kept = {(one.named, one.zone): one for one in self.kept}
+        found: dict[tuple[datetime, str], Planned] = {}
+        for known, one in (*given, *self._moved()):
+            name = one.named, one.zone
+            if name not in found or (found[name].occurrence.skipped and not one.skipped):
+                found[name] = self._as_left(known, one, kept.get(name))
+        in_order = sorted(found.values(), key=lambda one: (one.starts, one.schedule.id))
+        return list(_once(in_order))
+
+    def _moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
+        """Those that staff have moved, from wherever to wherever."""
+        schedules = {known.id: known for known in self.schedules}
+        for one in self.kept:
+            known = schedules.get(one.schedule or 0)
+            if known is not None and one.moved_to is not None:
+                moment = walls.moment(one.named, zones.zone(one.zone))
+                yield known, Occurrence(one.named, one.named, one.zone, moment)
+
+    def _as_left(self, known: Schedule, one: Occurrence, kept: KeptOccurrence | None) -> Planned:
+        if kept is not None and kept.moved_to is not None:
+            moment = walls.moment(kept.moved_to, zones.zone(kept.zone))
+            by = f" by {kept.actor}" if kept.actor else ""
+            why = f": {kept.reason}" if kept.reason else ""
+            note = f"moved from {kept.named:%a %d %b %H:%M}{by}{why}"
+            one = replace(one, wall=kept.moved_to, moment=moment, skipped=False, note=note)
+        if kept is not None and kept.state is OccurrenceState.SKIPPED:
+            one = replace(one, skipped=True, note=kept.reason)
+        elif kept is not None and kept.state in {OccurrenceState.MADE, OccurrenceState.HELD}:
+            one = replace(one, skipped=False, note=kept.reason or one.note)
+        return Planned(known, one, self._starts(one), kept)
+
+    def _starts(self, one: Occurrence) -> datetime:
+        moments = [walls.in_zone(one.wall, name, one.zone) for name in self.reader_zones]
+        return min([one.moment, *moments])
+
+
+def _once(planned: Iterable[Planned]) -> Iterator[Planned]:
+    sent: set[tuple[datetime, str]] = set()
+    for one in planned:
+        occurrence = one.occurrence
+        at = occurrence.wall, occurrence.zone
+        if not occurrence.skipped and one.kept is None and at in sent:
+            twice = replace(occurrence, skipped=True, note="another of this digest is sent then")
+            yield replace(one, occurrence=twice)
+            continue
+        if not occurrence.skipped:
+            sent.add(at)
+        yield one
+
+
+def _length(length: timedelta) -> str:
+    """A length of time in words, by its two largest units."""
+    minutes = max(int(length.total_seconds()) // 60, 0)
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a minute"
+
+
+def of(
+    store: ScheduleStore,
+    digest: str,
+    observances: Mapping[str, Observance],
+    reader_zones: Iterable[str] = (),
+) -> Calendar:
+    """The calendar of a digest."""
+    return Calendar(
+        digest,
+        tuple(known for known in store.schedules() if known.new.digest == digest),
+        tuple(store.occurrences(digest)),
+        tuple(one.days for one in store.blackouts()),
+        observances,
+        tuple(reader_zones),
+    )

@@ -1,0 +1,37 @@
+"""The tick. APScheduler gives the beat and nothing else: what is due is worked out from our own
+tables, so nothing is kept in its memory store that could be lost, and nothing hangs on its idea of
+time zones (its cron trigger fired twice at 02:30 in Berlin when clocks went back)."""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+
+class Clock:
+    """Calls `tick` every so many `seconds`, in a thread of its own, never twice at once. What was
+    missed while a tick took longer is one tick. The first comes at once."""
+
+    def __init__(self, tick: Callable[[], None], seconds: float) -> None:
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)
+        self._scheduler = BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(1)}, timezone=UTC
+        )
+        self._scheduler.add_job(
+            tick,
+            "interval",
+            seconds=seconds,
+            coalesce=True,
+            misfire_grace_time=None,
+            max_instances=1,
+            next_run_time=datetime.now(UTC),
+        )
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Returns when a running tick has ended."""
+        self._scheduler.shutdown(wait=True)

@@ -1,0 +1,198 @@
+"""What a tick does, and who may do it.
+
+A tick reads what is to be done, then does one step after the other, each in a transaction of its
+own that begins with the lease's beat. Whatever dies in between, the next tick finds what is left;
+a worker that has lost the lease, frozen for a while, finds so in its next transaction and stops.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+
+from mailer.app import Mailer
+from mailer.delivery.owner import is_dead, new_owner
+from mailer.editions import EditionState
+from mailer.errors import ConfigError, MailerError
+from mailer.schedules.calendar import LOOK_BACK
+from mailer.store import Transaction
+from mailer.store.leases import Lease
+from mailer.worker import steps, telling
+from mailer.worker.log import Log
+
+TICK = "tick"
+"""The lease's name."""
+
+_NEAR = timedelta(days=2)
+"""How far a tick looks back that follows another one of the same worker."""
+
+
+class LeaseLost(Exception):
+    """Another worker ticks."""
+
+
+@dataclass(slots=True)
+class Agenda:
+    """What a tick has found to do. Each step looks again at what it was given before it acts."""
+
+    work: list[tuple[str, Callable[[Transaction], None]]] = field(default_factory=list)
+
+    def add(self, what: str, do: Callable[[Transaction], None]) -> None:
+        self.work.append((what, do))
+
+
+class Keeper:
+    """One worker's. Not for several threads at once."""
+
+    def __init__(self, mailer: Mailer, log: Log, *, name: str = "") -> None:
+        self._mailer = mailer
+        self._log = log
+        self._name = name or new_owner()
+        self._lease = mailer.settings.delivery.lease
+        self._epoch: int | None = None
+        self._seen: Lease | None = None
+        self._seen_at = 0.0
+        self._beaten = 0.0
+        self._looked_far = False
+        self._said: dict[str, str] = {}
+
+    @property
+    def ticks(self) -> bool:
+        """Whether this worker has the lease, as far as it knows."""
+        return self._epoch is not None
+
+    def tick(self) -> bool:
+        """Do what is due; whether this worker is the one that does. Raises ConfigError when the
+        database can't be used."""
+        if self._epoch is None and not self._try_to_take():
+            return False
+        try:
+            # What one step leads to, the next pass does: an edition that is assembled when it is to
+            # be sent already, and needs no approval, is begun by the same tick.
+            for _ in range(4):
+                if not self._pass():
+                    break
+            self._beat_if_idle()
+        except LeaseLost:
+            self._log.warning("lease lost", epoch=self._epoch)
+            self._epoch, self._seen, self._looked_far = None, None, False
+            return False
+        return True
+
+    def give_up(self) -> None:
+        """Leave the lease to others, at once."""
+        if self._epoch is not None:
+            with self._mailer.store.begin() as tx:
+                tx.leases.give_up(TICK, self._epoch)
+            self._epoch = None
+
+    # ---- the lease ------------------------------------------------------------------------------
+
+    def _try_to_take(self) -> bool:
+        now = time.monotonic()
+        with self._mailer.store.read() as tx:
+            found = tx.leases.find(TICK)
+        if found is None or (self._seen and self._seen[:3] != found[:3]) or self._seen is None:
+            self._seen, self._seen_at = found, now
+        still = now - self._seen_at >= self._lease
+        if found is not None and found.holder and not is_dead(found.holder) and not still:
+            return False
+        with self._mailer.store.begin() as tx:
+            self._epoch = tx.leases.take(TICK, self._name, found, self._mailer.clock())
+        if self._epoch is None:
+            return False
+        self._beaten = now
+        since = found.beaten_at.isoformat() if found else None
+        self._log.info("lease taken", epoch=self._epoch, last_beat=since)
+        return True
+
+    @contextmanager
+    def _begin(self) -> Iterator[Transaction]:
+        """A transaction of the lease's holder. Raises LeaseLost."""
+        assert self._epoch is not None
+        with self._mailer.store.begin() as tx:
+            if not tx.leases.beat(TICK, self._epoch, self._mailer.clock()):
+                raise LeaseLost
+            yield tx
+        self._beaten = time.monotonic()
+
+    def _beat_if_idle(self) -> None:
+        if time.monotonic() - self._beaten >= self._lease / 4:
+            with self._begin():
+                pass
+
+    # ---- a pass ---------------------------------------------------------------------------------
+
+    def _pass(self) -> bool:
+        """Do all that is due now, once; whether anything was done."""
+        with self._mailer.store.read() as tx:
+            agenda = self._agenda(tx, self._mailer.clock())
+        done = False
+        for what, do in agenda.work:
+            try:
+                with self._begin() as tx:
+                    do(tx)
+                done = True
+                self._said.pop(what, None)
+            except (LeaseLost, ConfigError) as error:
+                if isinstance(error, LeaseLost) or not self._may_go_on(what, error):
+                    raise
+            except MailerError as error:
+                self._complain(what, error)
+            except Exception as error:
+                self._complain(what, error, trace=True)
+        return done
+
+    def _may_go_on(self, what: str, error: ConfigError) -> bool:
+        """Whether it is a setting that is wrong, and not the database that is away."""
+        self._complain(what, error)
+        return error.where != self._mailer.store.where
+
+    def _complain(self, what: str, error: Exception, *, trace: bool = False) -> None:
+        """Say once what can't be done; it is tried again at each tick."""
+        said = f"{type(error).__name__}: {error}"
+        if self._said.get(what) != said:
+            self._said[what] = said
+            self._log.error("step failed", step=what, error=said, exc_info=error if trace else None)
+
+    def _agenda(self, tx: Transaction, now: datetime) -> Agenda:
+        mailer, log = self._mailer, self._log
+        agenda = Agenda()
+        far = LOOK_BACK if not self._looked_far else _NEAR
+        for digest in steps.scheduled_digests(tx):
+            with self._settings_may_be_wrong(f"calendar of {digest.order.slug}"):
+                calendar = mailer.calendar(tx, digest)
+                for step in calendar.due(now, digest.order.policy.grace, far):
+                    name = f"{digest.order.slug} {step.planned.occurrence.named:%Y-%m-%dT%H:%M}"
+                    agenda.add(name, partial(steps.occur, mailer, digest, step, log))
+        self._looked_far = not self._said
+        at = EditionState
+        for edition in tx.editions.appointed([at.DRAFT], None):
+            agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.review))
+        for edition in tx.editions.appointed([at.IN_REVIEW], None):
+            if steps.awaits_something(mailer, tx, edition, now):
+                agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.wait))
+        for edition in tx.editions.appointed([at.SCHEDULED], now):
+            agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.start))
+        for edition in tx.editions.untold(telling.TOLD, 100):
+            agenda.add(f"telling {edition.id}", _of(edition.id, mailer, log, telling.tell))
+        return agenda
+
+    @contextmanager
+    def _settings_may_be_wrong(self, what: str) -> Iterator[None]:
+        try:
+            yield
+            self._said.pop(what, None)
+        except MailerError as error:
+            self._complain(what, error)
+
+
+def _of(
+    number: int,
+    mailer: Mailer,
+    log: Log,
+    step: Callable[[Mailer, int, Log, Transaction], None],
+) -> Callable[[Transaction], None]:
+    return partial(step, mailer, number, log)

@@ -1,0 +1,31 @@
+"""Structured lines on stderr: JSON, one object a line, or for people on a terminal."""
+
+import logging
+import sys
+from typing import Any, TextIO
+
+import structlog
+
+Log = structlog.typing.FilteringBoundLogger
+
+
+def logger(stream: TextIO | None = None, **context: Any) -> Log:
+    """A logger whose lines all hold `context`. Addresses and secrets are never given to it."""
+    out = stream or sys.stderr
+    shown: Any = (
+        structlog.dev.ConsoleRenderer(colors=True)
+        if out.isatty()
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    made: Log = structlog.wrap_logger(
+        structlog.PrintLogger(out),
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            shown,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        **context,
+    )
+    return made

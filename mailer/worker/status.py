@@ -1,0 +1,121 @@
+"""How things stand: what is due, sending, waiting and failed; for people and for monitors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mailer import digests
+from mailer.app import Mailer
+from mailer.delivery.owner import is_dead
+from mailer.editions import Edition, EditionState
+from mailer.outbox import DeliveryState, Report
+from mailer.schedules.calendar import Planned
+from mailer.schedules.records import KeptOccurrence
+from mailer.store import Transaction
+from mailer.worker.keeper import TICK
+from mailer.worker.steps import scheduled_digests
+
+RECENT = timedelta(days=7)
+"""For how long what has failed is shown."""
+
+MOST = 100
+"""Editions shown of each kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clockwork:
+    """The worker that ticks. `alive` is whether it is known to run, or was heard of within the
+    lease; `last_beat` by its own clock, None when there never was one."""
+
+    alive: bool
+    last_beat: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An edition that is being sent. `left` are still to go; `next_due` is when the first is."""
+
+    report: Report
+    left: int
+    next_due: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`due` holds each digest's next occurrence. `waiting` are in review, `stopped` paused or held,
+    `failed` those of the last days of which a delivery failed, expired or is in doubt."""
+
+    worker: Clockwork
+    due: tuple[Planned, ...]
+    scheduled: tuple[Edition, ...]
+    waiting: tuple[Edition, ...]
+    sending: tuple[Sending, ...]
+    stopped: tuple[Edition, ...]
+    held: tuple[KeptOccurrence, ...]
+    failed: tuple[Report, ...]
+
+    @property
+    def needs(self) -> Iterator[str]:
+        """What a person should look at, in words."""
+        if not self.worker.alive:
+            last = self.worker.last_beat
+            yield (
+                f"no worker runs (last seen {last:%a %d %b %H:%M} UTC)"
+                if last
+                else ("no worker runs")
+            )
+        for edition in self.stopped:
+            yield f"edition {edition.id} is {edition.state}"
+        for one in self.held:
+            yield f"{one.digest} of {one.named:%a %d %b %H:%M} is held"
+        for report in self.failed:
+            counts = ", ".join(f"{count} {word}" for word, count in bad(report).items())
+            yield f"edition {report.edition.id}: {counts}"
+
+
+def bad(report: Report) -> dict[str, int]:
+    """Deliveries that did not end well, by word."""
+    states = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.IN_DOUBT)
+    return {
+        state.value.replace("_", " "): report.states[state]
+        for state in states
+        if report.states[state]
+    }
+
+
+def look(mailer: Mailer, tx: Transaction) -> Status:
+    """How things stand now."""
+    now = mailer.clock()
+    due = []
+    for digest in scheduled_digests(tx):
+        following = mailer.calendar(tx, digests.get(tx.digests, digest.order.slug))
+        due += [one for one in following.upcoming(now, 4) if not one.occurrence.skipped][:1]
+    running = tx.editions.recent([EditionState.SENDING], MOST)
+    ended = tx.editions.recent([EditionState.SENT], MOST)
+    recent = [one for one in ended if one.finished_at and now - one.finished_at < RECENT]
+    reports = [tx.outbox.report(one) for one in (*running, *recent)]
+    return Status(
+        worker=_clockwork(mailer, tx, now),
+        due=tuple(sorted(due, key=lambda one: one.starts)),
+        scheduled=tuple(tx.editions.appointed([EditionState.SCHEDULED], None)),
+        waiting=tuple(tx.editions.recent([EditionState.IN_REVIEW], MOST)),
+        sending=tuple(_sending(tx, one) for one in reports[: len(running)]),
+        stopped=tuple(tx.editions.recent([EditionState.PAUSED, EditionState.HELD], MOST)),
+        held=tuple(tx.schedules.held()),
+        failed=tuple(one for one in reports if bad(one)),
+    )
+
+
+def _sending(tx: Transaction, report: Report) -> Sending:
+    queued = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
+    left = sum(report.states[state] for state in queued)
+    return Sending(report, left, tx.queue.next_due(report.edition.id))
+
+
+def _clockwork(mailer: Mailer, tx: Transaction, now: datetime) -> Clockwork:
+    found = tx.leases.find(TICK)
+    if found is None:
+        return Clockwork(False, None)
+    near = now - found.beaten_at < timedelta(seconds=mailer.settings.delivery.lease)
+    alive = bool(found.holder) and not is_dead(found.holder) and near
+    return Clockwork(alive, found.beaten_at)

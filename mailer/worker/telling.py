@@ -1,0 +1,174 @@
+"""Notices to staff, through the same outbox as all mail.
+
+Which notice an edition needs is read off its state and the one that staff last heard of. Both
+change in one transaction, so each is told once; what changed and changed back between two ticks is
+not told.
+"""
+
+from mailer import editions
+from mailer.app import Mailer
+from mailer.digests import Digest, Policy
+from mailer.editions import Edition, EditionState
+from mailer.errors import ComposeError
+from mailer.notices import Notice, NoticeKind
+from mailer.outbox import DeliveryState
+from mailer.render.notices import compose_notice
+from mailer.schedules.calendar import Do, Step
+from mailer.store import Transaction
+from mailer.store.outbox.notices import new_uid
+from mailer.worker.log import Log
+
+_S = EditionState
+
+TOLD = tuple(_S)
+"""States whose change is looked at: all."""
+
+_KINDS = {
+    _S.IN_REVIEW: NoticeKind.REVIEW,
+    _S.APPROVED: NoticeKind.APPROVED,
+    _S.SCHEDULED: NoticeKind.APPROVED,
+    _S.SENT: NoticeKind.SENT,
+    _S.SKIPPED: NoticeKind.SKIPPED,
+    _S.HELD: NoticeKind.HELD,
+    _S.PAUSED: NoticeKind.PAUSED,
+    _S.EXPIRED: NoticeKind.EXPIRED,
+    _S.CANCELLED: NoticeKind.CANCELLED,
+}
+
+_LET_GO = {_S.APPROVED.value, _S.SCHEDULED.value}
+
+_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LATE}
+
+
+def tell(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+    """Tell staff of the state that an edition is in, when they last heard of another."""
+    edition = editions.get(tx.editions, number)
+    if edition.told == edition.state:
+        return
+    if edition.state is _S.DRAFT and edition.appointment:
+        return  # the next step makes more of it, and that is told
+    kind = _kind(edition)
+    tx.editions.told(edition, edition.state)
+    if kind is None:
+        return
+    to = _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
+    log.info("told", edition=edition.id, notice=kind.value, people=len(to))
+
+
+def _kind(edition: Edition) -> NoticeKind | None:
+    was = edition.told
+    if edition.state is _S.DRAFT:
+        if was in _LET_GO:
+            return NoticeKind.VOID
+        return NoticeKind.LATE if was == _S.IN_REVIEW and edition.asked_at else None
+    if edition.state is _S.IN_REVIEW and was in _LET_GO:
+        return NoticeKind.VOID
+    if edition.state in {_S.APPROVED, _S.SCHEDULED} and (was in _LET_GO or not edition.asked_at):
+        return None  # by a rule, or by whoever knows it, or only its time has changed
+    return _KINDS.get(edition.state)
+
+
+def remind(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
+    """Remind the approvers of an edition in review."""
+    kind = NoticeKind.REMINDER
+    _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
+
+
+def tell_of_occurrence(
+    mailer: Mailer, tx: Transaction, digest: Digest, step: Step, log: Log
+) -> None:
+    """Tell staff of an occurrence that was skipped or held: there is no edition of it."""
+    kind = NoticeKind.HELD if step.do is Do.HOLD else NoticeKind.SKIPPED
+    notice = Notice(
+        kind,
+        digest.order.name,
+        digest=digest.order.slug,
+        send_at=step.planned.occurrence.moment,
+        reason=step.reason,
+    )
+    to = _people(mailer, digest.order.policy, kind)
+    _send(mailer, tx, notice, digest.order.list, to, log)
+
+
+def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeKind) -> Notice:
+    given = edition.approval
+    figures: dict[str, int] = {}
+    if edition.planned_at:
+        report = tx.outbox.report(edition)
+        figures = {
+            state.value.replace("_", " "): report.states[state]
+            for state in DeliveryState
+            if report.states[state] or state is DeliveryState.SENT
+        }
+    manuscript = None
+    if kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}:
+        manuscript = tx.editions.manuscript(edition)
+    titles: list[str] = []
+    for story in manuscript.stories if manuscript else ():
+        article = story.in_language(edition.language, edition.language) or story.articles[0]
+        titles.append(article.title)
+    return Notice(
+        kind,
+        edition.name,
+        digest=edition.digest,
+        edition=edition.id,
+        send_at=edition.appointment.moment if edition.appointment else None,
+        reason=edition.reason,
+        actor=_actor(tx, edition, given.approver if given else ""),
+        comment=given.comment if given else "",
+        content_hash=edition.content_hash,
+        stories=tuple(titles),
+        figures=figures,
+    )
+
+
+def _actor(tx: Transaction, edition: Edition, approver: str) -> str:
+    """Who brought it into the state that it is in."""
+    if edition.state in {_S.APPROVED, _S.SCHEDULED}:
+        return approver
+    done = [one for one in tx.editions.events(edition) if one.what == edition.state]
+    return done[-1].actor if done else ""
+
+
+def _put(
+    mailer: Mailer, tx: Transaction, notice: Notice, edition: Edition, log: Log
+) -> tuple[str, ...]:
+    to = _people(mailer, mailer.policy(tx, edition), notice.kind)
+    if _send(mailer, tx, notice, edition.list, to, log) is not None:
+        detail = f"{notice.kind.value}: {', '.join(to)}"
+        tx.editions.note(edition, "told", detail, mailer.clock())
+    return to
+
+
+def _send(
+    mailer: Mailer,
+    tx: Transaction,
+    notice: Notice,
+    list_slug: str,
+    to: tuple[str, ...],
+    log: Log,
+) -> Edition | None:
+    """Put a notice into the outbox. One that can't be composed, since somebody has changed its
+    template, must not keep the calendar from going on: it is logged."""
+    if not to:
+        return None
+    uid = new_uid()
+    try:
+        body = compose_notice(notice, uid, mailer.settings)
+    except ComposeError as error:
+        log.error("notice", kind=notice.kind.value, edition=notice.edition, error=str(error))
+        return None
+    return tx.notices.put(body, list_slug, to, mailer.clock(), uid=uid)
+
+
+def _people(mailer: Mailer, policy: Policy, kind: NoticeKind) -> tuple[str, ...]:
+    """Who is told: the digest's own people, or those of the settings; when only one of the two
+    groups is named, it hears of everything."""
+    ours = mailer.settings.notices
+    approvers = policy.approvers or ours.approvers
+    watchers = policy.watchers or ours.watchers
+    if kind in _FOR_APPROVERS:
+        return approvers or watchers
+    if kind is NoticeKind.APPROVED:
+        return tuple(dict.fromkeys((*approvers, *watchers)))
+    return watchers or approvers
