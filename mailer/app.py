@@ -5,10 +5,10 @@ here stands only what needs composing, the store and delivery together.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailer import digests, editions, outbox, zones
 from mailer.audience import addresses
@@ -19,14 +19,16 @@ from mailer.delivery.outcomes import Progress
 from mailer.delivery.smtp import Credentials
 from mailer.delivery.turn import Consignment
 from mailer.digests import ApprovalRule, Digest, Policy
+from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Appointment, Edition, EditionState, Kind, SendTime
 from mailer.errors import ComposeError, InputError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
 from mailer.render import Composition, compose
-from mailer.schedules import calendar, observances, walls
-from mailer.schedules.calendar import Calendar
+from mailer.schedules import observances, walls
+from mailer.schedules.observances import Observance
+from mailer.schedules.records import Schedule
 from mailer.store import Store, Transaction
 
 MOST_AT_ONCE = 1000
@@ -57,6 +59,7 @@ class Mailer:
         self.settings = settings
         self.store = store
         self.clock = clock
+        self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
 
     def composed(self, tx: Transaction, edition: Edition) -> tuple[Edition, Composition | None]:
         """The edition with its bodies frozen: composed now if it is open and something changed
@@ -109,10 +112,44 @@ class Mailer:
 
     def calendar(self, tx: Transaction, digest: Digest) -> Calendar:
         """When the digest is sent, was sent, and will be."""
-        by_reader = digest.order.policy.send_time is SendTime.READER
-        zones = tx.reader_zones if by_reader else ()
-        known = observances.read(self.settings.observances())
-        return calendar.of(tx.schedules, digest.order.slug, known, zones)
+        slug = digest.order.slug
+        mine = [known for known in tx.schedules.schedules() if known.new.digest == slug]
+        return self._calendars(tx, [digest], mine)[0]
+
+    def calendars(self, tx: Transaction) -> list[Calendar]:
+        """Those of all digests that have a schedule."""
+        schedules = tx.schedules.schedules()
+        wanted = {known.new.digest for known in schedules}
+        all_digests = tx.digests.digests() if wanted else []
+        some = [one for one in all_digests if one.order.slug in wanted]
+        return self._calendars(tx, some, schedules)
+
+    def _calendars(
+        self, tx: Transaction, some: Sequence[Digest], schedules: Sequence[Schedule]
+    ) -> list[Calendar]:
+        blackouts = tuple(one.days for one in tx.schedules.blackouts())
+        kept = tx.schedules.kept_since(self.clock() - LOOK_BACK - timedelta(days=2))
+        by_reader = any(one.order.policy.send_time is SendTime.READER for one in some)
+        zones = tuple(tx.reader_zones) if by_reader else ()
+        known = self.observances()
+        return [
+            Calendar(
+                digest,
+                tuple(one for one in schedules if one.new.digest == digest.order.slug),
+                tuple(kept.get(digest.order.slug, ())),
+                blackouts,
+                known,
+                zones if digest.order.policy.send_time is SendTime.READER else (),
+            )
+            for digest in some
+        ]
+
+    def observances(self) -> Mapping[str, Observance]:
+        """Ours and the office's own, read again when a file has changed. Raises ConfigError."""
+        stamp = self.settings.observances_stamp
+        if stamp != self._observances[0]:
+            self._observances = stamp, observances.read(self.settings.observances())
+        return self._observances[1]
 
     def letterhead(self, edition: Edition, list_: MailingList) -> Letterhead:
         ours = self.settings

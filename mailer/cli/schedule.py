@@ -9,10 +9,10 @@ from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
 from mailer.digests import ApprovalRule, Policy
+from mailer.digests.calendar import Planned
 from mailer.editions import SendTime
 from mailer.errors import InputError
 from mailer.schedules import observances, records, spelling
-from mailer.schedules.calendar import Planned
 from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.records import NewSchedule, OccurrenceState, Schedule
 

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -19,6 +20,9 @@ from mailer.store import Transaction
 from mailer.worker import Worker
 from mailer.worker.log import Log, logger
 from mailer.worker.status import Sending, Status, bad, look
+
+AT_ONCE = 0.5
+"""Seconds within which two signals are one."""
 
 
 def worker(
@@ -41,11 +45,16 @@ def worker(
 
 @contextmanager
 def _stop_on_signal(log: Log) -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one ends the process."""
+    """An event that the first SIGINT or SIGTERM sets; a later one ends the process. Two at once
+    are one: supervisors signal a process and its group."""
     stop = threading.Event()
+    first = 0.0
 
     def ask(number: int, _frame: object) -> None:
-        if stop.is_set():
+        nonlocal first
+        if not stop.is_set():
+            first = time.monotonic()
+        elif time.monotonic() - first > AT_ONCE:
             log.warning("ended at once", signal=number)
             os._exit(128 + number)
         stop.set()

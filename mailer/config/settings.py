@@ -112,10 +112,20 @@ class Settings(BaseSettings):
 
         Raises ConfigError for a file that can't be read."""
         found: dict[str, tuple[dict[str, Any], Path]] = {}
-        for file in (shipped("config") / OBSERVANCES_FILE.name, self.own_observances):
-            if file.is_file():
-                found.update({slug: (table, file) for slug, table in _tables(file).items()})
+        for file in self._observance_files:
+            found.update({slug: (table, file) for slug, table in _tables(file).items()})
         return found
+
+    @property
+    def observances_stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Changes when a file of observances does."""
+        stats = [(str(file), file.stat()) for file in self._observance_files]
+        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+
+    @property
+    def _observance_files(self) -> list[Path]:
+        both = (shipped("config") / OBSERVANCES_FILE.name, self.own_observances)
+        return [file for file in both if file.is_file()]
 
     def secret_key(self) -> bytes:
         """The key that signs links, from ``MAILER_SECRET_KEY`` or the key file (hex).

@@ -22,12 +22,12 @@ from mailer.delivery.outcomes import Progress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
 from mailer.digests import Order, Policy
+from mailer.digests.calendar import Planned
 from mailer.editions import Edition, NewEdition
 from mailer.errors import MailerError
 from mailer.intake import files
 from mailer.outbox import DeliveryState, Report
 from mailer.schedules import observances, records
-from mailer.schedules.calendar import Planned
 from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction

@@ -8,10 +8,10 @@ from typing import Protocol
 
 from mailer import editions, zones
 from mailer.audience.lists import check_line
+from mailer.digests.calendar import Planned
 from mailer.editions import OPEN, Appointment, Edition, EditionStore, SendTime
 from mailer.errors import InputError, Refused
 from mailer.schedules import walls
-from mailer.schedules.calendar import Planned
 from mailer.schedules.records import KeptOccurrence, OccurrenceState, ScheduleStore
 
 _MINUTE = timedelta(minutes=1)

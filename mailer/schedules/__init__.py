@@ -7,7 +7,6 @@
     walls.py          wall-clock time in a zone, and the moment that it is
     occurrences.py    from a schedule to its occurrences
     records.py        schedules of digests, blackouts, and the verbs on them
-    calendar.py       a digest's calendar: what is to come, and what is to be done now
 
 Pure: nothing here knows what time it is.
 """

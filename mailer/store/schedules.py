@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.schedules import spelling
@@ -69,14 +69,24 @@ class Schedules:
         )
         return [_occurrence(row) for row in rows]
 
-    def with_edition(self, edition: int) -> KeptOccurrence | None:
-        """The occurrence that an edition was made of."""
-        row = self._db.execute(
+    def kept_since(self, since: datetime) -> dict[str, list[KeptOccurrence]]:
+        """What is kept of all digests' occurrences that are named since then, and of those that
+        staff have moved and are to come; by digest."""
+        rows = self._db.execute(
             select(occurrence, digest.c.slug)
             .join(digest, digest.c.id == occurrence.c.digest_id)
-            .where(occurrence.c.edition_id == edition)
-        ).one_or_none()
-        return _occurrence(row) if row else None
+            .where(
+                or_(
+                    occurrence.c.wall >= _wall(since),
+                    occurrence.c.state == OccurrenceState.PLANNED.value,
+                )
+            )
+            .order_by(occurrence.c.id)
+        )
+        found: dict[str, list[KeptOccurrence]] = {}
+        for row in rows:
+            found.setdefault(row.slug, []).append(_occurrence(row))
+        return found
 
     def held(self) -> list[KeptOccurrence]:
         """Those of all digests that are held, and that no later one was made of."""

@@ -14,9 +14,9 @@ from functools import partial
 
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead, new_owner
+from mailer.digests.calendar import LOOK_BACK
 from mailer.editions import EditionState
 from mailer.errors import ConfigError, MailerError
-from mailer.schedules.calendar import LOOK_BACK
 from mailer.store import Transaction
 from mailer.store.leases import Lease
 from mailer.worker import steps, telling
@@ -161,12 +161,11 @@ class Keeper:
         mailer, log = self._mailer, self._log
         agenda = Agenda()
         far = LOOK_BACK if not self._looked_far else _NEAR
-        for digest in steps.scheduled_digests(tx):
-            with self._settings_may_be_wrong(f"calendar of {digest.order.slug}"):
-                calendar = mailer.calendar(tx, digest)
-                for step in calendar.due(now, digest.order.policy.grace, far):
-                    name = f"{digest.order.slug} {step.planned.occurrence.named:%Y-%m-%dT%H:%M}"
-                    agenda.add(name, partial(steps.occur, mailer, digest, step, log))
+        with self._settings_may_be_wrong("the calendar"):
+            for calendar in mailer.calendars(tx):
+                for step in calendar.due(now, far):
+                    name = f"{calendar.slug} {step.planned.occurrence.named:%Y-%m-%dT%H:%M}"
+                    agenda.add(name, partial(steps.occur, mailer, calendar.digest, step, log))
         self._looked_far = not self._said
         at = EditionState
         for edition in tx.editions.appointed([at.DRAFT], None):

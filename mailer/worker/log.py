@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
 from typing import Any, TextIO
 
 import structlog
@@ -23,9 +24,16 @@ def logger(stream: TextIO | None = None, **context: Any) -> Log:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _in_order,
             shown,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         **context,
     )
     return made
+
+
+def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+    """What and when first, for whoever reads the lines."""
+    names = [name for name in ("timestamp", "level", "event") if name in event]
+    return {name: event[name] for name in dict.fromkeys((*names, *event))}

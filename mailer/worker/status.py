@@ -4,16 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from mailer import digests
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead
+from mailer.digests.calendar import Planned
 from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryState, Report
-from mailer.schedules.calendar import Planned
 from mailer.schedules.records import KeptOccurrence
 from mailer.store import Transaction
 from mailer.worker.keeper import TICK
-from mailer.worker.steps import scheduled_digests
 
 RECENT = timedelta(days=7)
 """For how long what has failed is shown."""
@@ -87,9 +85,8 @@ def look(mailer: Mailer, tx: Transaction) -> Status:
     """How things stand now."""
     now = mailer.clock()
     due = []
-    for digest in scheduled_digests(tx):
-        following = mailer.calendar(tx, digests.get(tx.digests, digest.order.slug))
-        due += [one for one in following.upcoming(now, 4) if not one.occurrence.skipped][:1]
+    for calendar in mailer.calendars(tx):
+        due += [one for one in calendar.upcoming(now, 4) if not one.occurrence.skipped][:1]
     running = tx.editions.recent([EditionState.SENDING], MOST)
     ended = tx.editions.recent([EditionState.SENT], MOST)
     recent = [one for one in ended if one.finished_at and now - one.finished_at < RECENT]

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from mailer import digests, editions
 from mailer.app import Mailer
 from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
+from mailer.digests.calendar import Do, Step
 from mailer.digests.occurrences import appointment
 from mailer.editions import UNAPPROVED, Edition, EditionState
 from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Refused
-from mailer.schedules.calendar import Do, Step
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Transaction
 from mailer.worker import telling
@@ -23,12 +23,6 @@ _BECOMES = {
     Do.SKIP: OccurrenceState.SKIPPED,
     Do.HOLD: OccurrenceState.HELD,
 }
-
-
-def scheduled_digests(tx: Transaction) -> list[Digest]:
-    """Digests that have a schedule."""
-    wanted = {known.new.digest for known in tx.schedules.schedules()}
-    return [one for one in tx.digests.digests() if one.order.slug in wanted] if wanted else []
 
 
 def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction) -> None:

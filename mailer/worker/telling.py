@@ -8,12 +8,12 @@ not told.
 from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import Digest, Policy
+from mailer.digests.calendar import Do, Step
 from mailer.editions import Edition, EditionState
 from mailer.errors import ComposeError
 from mailer.notices import Notice, NoticeKind
 from mailer.outbox import DeliveryState
 from mailer.render.notices import compose_notice
-from mailer.schedules.calendar import Do, Step
 from mailer.store import Transaction
 from mailer.store.outbox.notices import new_uid
 from mailer.worker.log import Log
@@ -63,6 +63,8 @@ def _kind(edition: Edition) -> NoticeKind | None:
         return NoticeKind.LATE if was == _S.IN_REVIEW and edition.asked_at else None
     if edition.state is _S.IN_REVIEW and was in _LET_GO:
         return NoticeKind.VOID
+    if edition.state is _S.SENDING and was == _S.IN_REVIEW:
+        return NoticeKind.APPROVED  # and begun at once, as its time had come
     if edition.state in {_S.APPROVED, _S.SCHEDULED} and (was in _LET_GO or not edition.asked_at):
         return None  # by a rule, or by whoever knows it, or only its time has changed
     return _KINDS.get(edition.state)
@@ -123,11 +125,11 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
 
 
 def _actor(tx: Transaction, edition: Edition, approver: str) -> str:
-    """Who brought it into the state that it is in."""
-    if edition.state in {_S.APPROVED, _S.SCHEDULED}:
+    """The person who brought it into the state that it is in."""
+    if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
     done = [one for one in tx.editions.events(edition) if one.what == edition.state]
-    return done[-1].actor if done else ""
+    return done[-1].actor if done and done[-1].actor not in {"worker", "delivery"} else ""
 
 
 def _put(

@@ -10,8 +10,8 @@ from mailer import editions
 from mailer.app import Preview
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import JsonOption, reading, writing
-from mailer.cli.output import Output, moment
-from mailer.editions import EditionState
+from mailer.cli.output import Output, moment, plain
+from mailer.editions import EditionState, SendTime
 from mailer.errors import InputError
 from mailer.outbox import DeliveryState, Report
 
@@ -55,7 +55,14 @@ def show(number: Number, json: JsonOption = False) -> None:
         if json:
             out.json({"edition": edition, "events": events})
             return
-        out.record(edition)
+        shown = plain(edition)
+        for inner in ("kind", "told", "reminded_at", "asked_at", "appointment"):
+            del shown[inner]
+        if when := edition.appointment:
+            by = ", by each reader's own clock" if when.send_time is SendTime.READER else ""
+            local = f"{when.wall:%a %d %b %Y %H:%M} {when.zone}{by}"
+            shown["to_be_sent"] = f"{local} ({moment(when.moment)})"
+        out.record(shown)
         out.table(
             events,
             {"when": "", "what": "", "who": "", "detail": ""},

@@ -4,12 +4,14 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from mailer import digests
+from mailer.digests.calendar import Calendar
 from mailer.errors import InputError, NotFound
-from mailer.schedules import calendar, records
+from mailer.schedules import records
 from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.records import NewSchedule
-from mailer.store import Store
+from mailer.store import Store, Transaction
 from tests.integration import office
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -23,6 +25,16 @@ def ready(store: Store) -> Store:
         office.mailing_list(tx)
         office.digest(tx)
     return store
+
+
+def calendar(tx: Transaction) -> Calendar:
+    return Calendar(
+        digests.get(tx.digests, "weekly"),
+        tuple(tx.schedules.schedules()),
+        tuple(tx.schedules.occurrences("weekly", 100)),
+        tuple(one.days for one in tx.schedules.blackouts()),
+        OBSERVANCES,
+    )
 
 
 def wanted(
@@ -91,7 +103,7 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
         first = records.schedule(tx.schedules, run_up, OBSERVANCES, NOW)
         second = records.schedule(tx.schedules, fridays, OBSERVANCES, NOW)
         records.black_out(tx.schedules, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
-        planned = calendar.of(tx.schedules, "weekly", OBSERVANCES).upcoming(NOW, 9)
+        planned = calendar(tx).upcoming(NOW, 9)
     assert [
         (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
     ] == [
@@ -113,7 +125,7 @@ def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(read
     with ready.begin() as tx:
         records.schedule(tx.schedules, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
         other = records.schedule(tx.schedules, wanted("2026-12-25"), OBSERVANCES, NOW)
-        (one,) = calendar.of(tx.schedules, "weekly", OBSERVANCES).upcoming(NOW, 8)
+        (one,) = calendar(tx).upcoming(NOW, 8)
     assert (one.schedule, one.occurrence.skipped) == (other, False)
 
 

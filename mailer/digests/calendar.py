@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from mailer import zones
+from mailer.digests.orders import Digest
 from mailer.errors import InputError, NotFound
 from mailer.schedules import occurrences as expansion
 from mailer.schedules import walls
@@ -18,7 +19,6 @@ from mailer.schedules.records import (
     KeptOccurrence,
     OccurrenceState,
     Schedule,
-    ScheduleStore,
 )
 
 LOOK_BACK = timedelta(days=60)
@@ -72,14 +72,19 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One digest's. `reader_zones` are those of its readers, where their own time counts."""
+    """One digest's. `kept` may leave out what is older than :data:`LOOK_BACK`. `reader_zones` are
+    those of its readers, where their own time counts."""
 
-    digest: str
+    digest: Digest
     schedules: tuple[Schedule, ...]
     kept: tuple[KeptOccurrence, ...]
     blackouts: tuple[Blackout, ...]
     observances: Mapping[str, Observance]
     reader_zones: tuple[str, ...] = ()
+
+    @property
+    def slug(self) -> str:
+        return self.digest.order.slug
 
     def upcoming(self, now: datetime, count: int) -> list[Planned]:
         """The next `count`, skipped ones among them; as many as there are within ten years."""
@@ -108,8 +113,8 @@ class Calendar:
         """What is to be done now: for each occurrence whose cut-off has come, and that nothing has
         been made of yet, in order.
 
-        Of several that were missed only the last is run, if it is not later than `grace`; else it
-        is held. The others are skipped: their stories are in the last one."""
+        Of several that were missed only the last is run, if it is not later than the digest's
+        grace; else it is held. The others are skipped: their stories are in the last one."""
         waiting = [
             one
             for one in self.between(now - look_back, now + LONGEST_CUTOFF)
@@ -118,6 +123,7 @@ class Calendar:
             and (one.kept is not None or one.occurrence.moment > one.schedule.created_at)
         ]
         missed = [one for one in waiting if one.starts <= now and not one.occurrence.skipped]
+        grace = self.digest.order.policy.grace
         return [self._step(one, missed, now, grace) for one in waiting]
 
     @staticmethod
@@ -153,8 +159,8 @@ class Calendar:
         ]
         if not found:
             raise NotFound(
-                f"the digest {self.digest} has no occurrence that is named {when}",
-                hint=f"see `mailer schedule preview {self.digest}`",
+                f"the digest {self.slug} has no occurrence that is named {when}",
+                hint=f"see `mailer schedule preview {self.slug}`",
             )
         if len(found) > 1:
             times = ", ".join(f"{one.occurrence.named:%H:%M}" for one in found)
@@ -224,20 +230,3 @@ def _length(length: timedelta) -> str:
     minutes = max(int(length.total_seconds()) // 60, 0)
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
     return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a minute"
-
-
-def of(
-    store: ScheduleStore,
-    digest: str,
-    observances: Mapping[str, Observance],
-    reader_zones: Iterable[str] = (),
-) -> Calendar:
-    """The calendar of a digest."""
-    return Calendar(
-        digest,
-        tuple(known for known in store.schedules() if known.new.digest == digest),
-        tuple(store.occurrences(digest)),
-        tuple(one.days for one in store.blackouts()),
-        observances,
-        tuple(reader_zones),
-    )
