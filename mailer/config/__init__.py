@@ -9,6 +9,7 @@ from mailer.config.sections import (
     Database,
     Defaults,
     DeliverySection,
+    Notices,
     Organisation,
     Paths,
     Relay,
@@ -17,6 +18,7 @@ from mailer.config.sections import (
     Throttle,
     Tls,
     Web,
+    WorkerSection,
 )
 from mailer.config.settings import CONFIG_FILE, KEY_BYTES, Settings, load, new_key, shipped
 
@@ -26,6 +28,7 @@ __all__ = [
     "Database",
     "Defaults",
     "DeliverySection",
+    "Notices",
     "Organisation",
     "Paths",
     "Relay",
@@ -35,6 +38,7 @@ __all__ = [
     "Throttle",
     "Tls",
     "Web",
+    "WorkerSection",
     "load",
     "new_key",
     "shipped",

@@ -61,8 +61,8 @@ class Approval:
 @dataclass(frozen=True, slots=True)
 class Edition:
     """`reason` says why it was skipped, held, paused or put back to draft. `opening` is the
-    editor's, by language, in Markdown. `asked_at` is when approval was last asked for, `told` the
-    state that staff last heard of."""
+    editor's, by language, in Markdown. `asked_at` is when it was last put up for approval, `told`
+    the state that staff last heard of, and `told_hash` the content that it had then."""
 
     id: int
     uid: str
@@ -89,6 +89,7 @@ class Edition:
     asked_at: datetime | None = None
     reminded_at: datetime | None = None
     told: str = ""
+    told_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class EditionStore(Protocol):
     def approve(self, edition: Edition, approval: Approval) -> Edition: ...
     def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition: ...
     def asked(self, edition: Edition, now: datetime) -> Edition: ...
+    def reminded(self, edition: Edition, now: datetime) -> None: ...
     def authors(self, edition: Edition) -> frozenset[str]: ...
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...

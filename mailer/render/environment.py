@@ -8,6 +8,7 @@ condition, a loop or a comparison is a ComposeError that says so.
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -89,7 +90,24 @@ def _autoescape(name: str | None) -> bool:
 
 
 def environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
-    """A sandbox for one language: its translations, and dates as its readers write them."""
+    """A sandbox for one language: its translations, and dates as its readers write them.
+
+    The same one, with its compiled templates, until a file of the templates changes: compiling them
+    is most of the work of composing."""
+    return _environment(language, tuple(template_path), _stamp(template_path))
+
+
+def _stamp(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+    """What changes when a template, or a file of words, is edited, added or taken away."""
+    files = sorted(file for folder in template_path for file in folder.glob("email/**/*"))
+    stats = [(str(file), file.stat()) for file in files if file.is_file()]
+    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+
+
+@lru_cache(maxsize=32)
+def _environment(
+    language: str, template_path: tuple[Path, ...], _stamp: object
+) -> jinja2.Environment:
     env = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader([str(folder) for folder in template_path]),
         undefined=jinja2.StrictUndefined,

@@ -318,10 +318,11 @@ edition = Table(
     Column("asked_at", Utc),
     Column("reminded_at", Utc),
     _required("told", String(20), server_default=""),
+    _required("told_hash", String(64), server_default=""),
     _required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
-    comment="wall, zone: when send_at is, by the clock; told: the state staff last heard of",
+    comment="wall, zone: when send_at is, by the clock; told: what staff last heard",
 )
 
 edition_story = Table(

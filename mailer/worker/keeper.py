@@ -15,7 +15,7 @@ from functools import partial
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead, new_owner
 from mailer.digests.calendar import LOOK_BACK
-from mailer.editions import EditionState
+from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError, MailerError
 from mailer.store import Transaction
 from mailer.store.leases import Lease
@@ -24,6 +24,13 @@ from mailer.worker.log import Log
 
 TICK = "tick"
 """The lease's name."""
+
+_STEPS = {
+    EditionState.DRAFT: steps.review,
+    EditionState.IN_REVIEW: steps.wait,
+    EditionState.SCHEDULED: steps.start,
+}
+"""What becomes of an edition that has a time, by its state."""
 
 _NEAR = timedelta(days=2)
 """How far a tick looks back that follows another one of the same worker."""
@@ -167,16 +174,18 @@ class Keeper:
                     name = f"{calendar.slug} {step.planned.occurrence.named:%Y-%m-%dT%H:%M}"
                     agenda.add(name, partial(steps.occur, mailer, calendar.digest, step, log))
         self._looked_far = not self._said
-        at = EditionState
-        for edition in tx.editions.appointed([at.DRAFT], None):
-            agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.review))
-        for edition in tx.editions.appointed([at.IN_REVIEW], None):
-            if steps.awaits_something(mailer, tx, edition, now):
-                agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.wait))
-        for edition in tx.editions.appointed([at.SCHEDULED], now):
-            agenda.add(f"edition {edition.id}", _of(edition.id, mailer, log, steps.start))
-        for edition in tx.editions.untold(telling.TOLD, 100):
-            agenda.add(f"telling {edition.id}", _of(edition.id, mailer, log, telling.tell))
+        for edition in tx.editions.appointed(list(_STEPS)):
+            what = f"edition {edition.id}"
+            if edition.state is EditionState.IN_REVIEW:
+                if not steps.awaits_something(mailer, tx, edition, now):
+                    continue
+            elif edition.state is EditionState.SCHEDULED and _time(edition) > now:
+                continue
+            agenda.add(what, partial(_STEPS[edition.state], mailer, edition.id, log))
+        for edition in tx.editions.untold(100):
+            if telling.is_time(edition, now):
+                what = f"telling {edition.id}"
+                agenda.add(what, partial(telling.tell, mailer, edition.id, log))
         return agenda
 
     @contextmanager
@@ -188,10 +197,6 @@ class Keeper:
             self._complain(what, error)
 
 
-def _of(
-    number: int,
-    mailer: Mailer,
-    log: Log,
-    step: Callable[[Mailer, int, Log, Transaction], None],
-) -> Callable[[Transaction], None]:
-    return partial(step, mailer, number, log)
+def _time(edition: Edition) -> datetime:
+    assert edition.appointment is not None
+    return edition.appointment.moment

@@ -94,7 +94,7 @@ def look(mailer: Mailer, tx: Transaction) -> Status:
     return Status(
         worker=_clockwork(mailer, tx, now),
         due=tuple(sorted(due, key=lambda one: one.starts)),
-        scheduled=tuple(tx.editions.appointed([EditionState.SCHEDULED], None)),
+        scheduled=tuple(tx.editions.appointed([EditionState.SCHEDULED])),
         waiting=tuple(tx.editions.recent([EditionState.IN_REVIEW], MOST)),
         sending=tuple(_sending(tx, one) for one in reports[: len(running)]),
         stopped=tuple(tx.editions.recent([EditionState.PAUSED, EditionState.HELD], MOST)),

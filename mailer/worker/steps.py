@@ -114,9 +114,12 @@ def awaits_something(mailer: Mailer, tx: Transaction, edition: Edition, now: dat
 
 
 def _is_late(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
-    when = edition.appointment
-    draft = mailer.policy(tx, edition).when_late is WhenLate.DRAFT
-    return when is not None and when.moment <= now and draft
+    """Whether its time has gone by, and its digest lets it go by. One that was ready only after
+    its time, as when somebody sends it at once, waits: nobody could have approved it before."""
+    when, asked = edition.appointment, edition.asked_at
+    if when is None or when.moment > now or asked is None or asked >= when.moment:
+        return False
+    return mailer.policy(tx, edition).when_late is WhenLate.DRAFT
 
 
 def _remind_at(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
@@ -140,7 +143,7 @@ def wait(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
         editions.appoint(tx.editions, edition, None, now, actor=WORKER)
         log.warning("late", edition=edition.id, why=reason)
     elif _remind_at(mailer, tx, edition, now):
-        tx.editions.asked(edition, now)
+        tx.editions.reminded(edition, now)
         telling.remind(mailer, tx, edition, log)
         log.info("reminded", edition=edition.id)
 

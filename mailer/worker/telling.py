@@ -5,6 +5,8 @@ change in one transaction, so each is told once; what changed and changed back b
 not told.
 """
 
+from datetime import datetime, timedelta
+
 from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import Digest, Policy
@@ -20,8 +22,9 @@ from mailer.worker.log import Log
 
 _S = EditionState
 
-TOLD = tuple(_S)
-"""States whose change is looked at: all."""
+SETTLED = timedelta(minutes=15)
+"""How long an edition that is edited while it is in review is left alone, before its approvers
+hear that it is not any more what they were asked to approve: an editor makes several changes."""
 
 _KINDS = {
     _S.IN_REVIEW: NoticeKind.REVIEW,
@@ -43,16 +46,26 @@ _FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, Notic
 def tell(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     """Tell staff of the state that an edition is in, when they last heard of another."""
     edition = editions.get(tx.editions, number)
-    if edition.told == edition.state:
+    if not is_time(edition, mailer.clock()):
         return
-    if edition.state is _S.DRAFT and edition.appointment:
-        return  # the next step makes more of it, and that is told
     kind = _kind(edition)
-    tx.editions.told(edition, edition.state)
+    tx.editions.told(edition)
     if kind is None:
         return
     to = _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
     log.info("told", edition=edition.id, notice=kind.value, people=len(to))
+
+
+def is_time(edition: Edition, now: datetime) -> bool:
+    """Whether staff should hear of it now."""
+    if edition.state is _S.DRAFT and edition.appointment:
+        return False  # the next step makes more of it, and that is told
+    if edition.told != edition.state:
+        return True
+    if edition.state is not _S.IN_REVIEW or edition.told_hash == edition.content_hash:
+        return False
+    soon = edition.appointment is not None and edition.appointment.moment - now < SETTLED
+    return soon or edition.asked_at is None or now - edition.asked_at >= SETTLED
 
 
 def _kind(edition: Edition) -> NoticeKind | None:
@@ -109,13 +122,17 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
     for story in manuscript.stories if manuscript else ():
         article = story.in_language(edition.language, edition.language) or story.articles[0]
         titles.append(article.title)
+    reason = edition.reason
+    if kind is NoticeKind.REVIEW and edition.told == _S.IN_REVIEW:
+        changes = [one for one in tx.editions.events(edition) if one.what == _S.DRAFT]
+        reason = f"it has changed since you were asked: {changes[-1].detail}"
     return Notice(
         kind,
         edition.name,
         digest=edition.digest,
         edition=edition.id,
         send_at=edition.appointment.moment if edition.appointment else None,
-        reason=edition.reason,
+        reason=reason,
         actor=_actor(tx, edition, given.approver if given else ""),
         comment=given.comment if given else "",
         content_hash=edition.content_hash,

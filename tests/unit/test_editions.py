@@ -112,8 +112,11 @@ class Press:
         return self.kept
 
     def asked(self, edition: Edition, now: datetime) -> Edition:
-        self.kept = replace(edition, asked_at=edition.asked_at or now, reminded_at=now)
+        self.kept = replace(edition, asked_at=now, reminded_at=now)
         return self.kept
+
+    def reminded(self, edition: Edition, now: datetime) -> None:
+        self.kept = replace(edition, reminded_at=now)
 
     def authors(self, edition: Edition) -> frozenset[str]:
         return frozenset(one.actor for one in self.said if one.what == editions.EDITED)

@@ -56,7 +56,7 @@ def show(number: Number, json: JsonOption = False) -> None:
             out.json({"edition": edition, "events": events})
             return
         shown = plain(edition)
-        for inner in ("kind", "told", "reminded_at", "asked_at", "appointment"):
+        for inner in ("kind", "told", "told_hash", "reminded_at", "asked_at", "appointment"):
             del shown[inner]
         if when := edition.appointment:
             by = ", by each reader's own clock" if when.send_time is SendTime.READER else ""

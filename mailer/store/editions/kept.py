@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
 from mailer.editions import (
     Appointment,
@@ -113,6 +113,7 @@ class Editions(Contents):
             asked_at=row.asked_at,
             reminded_at=row.reminded_at,
             told=row.told,
+            told_hash=row.told_hash,
         )
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -235,32 +236,36 @@ class Editions(Contents):
         return self._again(known.id)
 
     def asked(self, known: Edition, now: datetime) -> Edition:
-        """Approval was asked for, or reminded of."""
-        self._set(known, asked_at=known.asked_at or now, reminded_at=now)
+        """It was put up for approval."""
+        self._set(known, asked_at=now, reminded_at=now)
         return self._again(known.id)
 
-    def told(self, known: Edition, word: str) -> None:
-        """Staff have heard that it is in this state."""
-        self._set(known, told=word)
+    def reminded(self, known: Edition, now: datetime) -> None:
+        """Its approvers were reminded."""
+        self._set(known, reminded_at=now)
 
-    def untold(self, states: Sequence[EditionState], limit: int) -> list[Edition]:
-        """Mailings in these states of which staff last heard something else; the oldest first."""
+    def told(self, known: Edition) -> None:
+        """Staff have heard of the state and the content that it has."""
+        self._set(known, told=known.state.value, told_hash=known.content_hash)
+
+    def untold(self, limit: int) -> list[Edition]:
+        """Mailings of whose state, or while in review of whose content, staff last heard something
+        else; the oldest first."""
+        changed = and_(
+            edition.c.state == EditionState.IN_REVIEW.value,
+            edition.c.told_hash != edition.c.content_hash,
+        )
         wanted = _SELECT.where(
-            edition.c.kind == Kind.MAILING.value,
-            edition.c.state.in_([state.value for state in states]),
-            edition.c.told != edition.c.state,
+            edition.c.kind == Kind.MAILING.value, or_(edition.c.told != edition.c.state, changed)
         )
         rows = self._db.execute(wanted.order_by(edition.c.id).limit(limit)).all()
         return [self._record(row) for row in rows]
 
-    def appointed(self, states: Sequence[EditionState], until: datetime | None) -> list[Edition]:
-        """Editions in these states that have a time to be sent, one not after `until` if given;
-        the earliest first."""
+    def appointed(self, states: Sequence[EditionState]) -> list[Edition]:
+        """Editions in these states that have a time to be sent, the earliest first."""
         wanted = _SELECT.where(
             edition.c.state.in_([state.value for state in states]), edition.c.send_at.is_not(None)
         )
-        if until is not None:
-            wanted = wanted.where(edition.c.send_at <= until)
         rows = self._db.execute(wanted.order_by(edition.c.send_at, edition.c.id)).all()
         return [self._record(row) for row in rows]
 

@@ -47,9 +47,11 @@ def upgrade() -> None:
             for name in ("send_at", "asked_at", "reminded_at")
         ),
         _word("told", 20),
+        _word("told_hash", 64),
     ):
         op.add_column("edition", column)
-    op.execute("UPDATE edition SET told = state")  # what is past is not told again
+    # What is past is not told again.
+    op.execute("UPDATE edition SET told = state, told_hash = content_hash")
     op.create_table(
         "occurrence",
         sa.Column("id", _ID, nullable=False),
@@ -103,7 +105,7 @@ def upgrade() -> None:
     comments = {
         "mailing_list": "time_zone: of members who gave none; empty: the office's",
         "digest": "reminders: minutes before it is sent; approvers, watchers: mail addresses",
-        "edition": "wall, zone: when send_at is, by the clock; told: the state staff last heard of",
+        "edition": "wall, zone: when send_at is, by the clock; told: what staff last heard",
     }
     if op.get_bind().dialect.name == "postgresql":
         for table, comment in comments.items():
