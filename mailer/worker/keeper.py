@@ -51,12 +51,20 @@ class Agenda:
 
 
 class Keeper:
-    """One worker's. Not for several threads at once."""
+    """One worker's. Not for several threads at once. `stopwatch` is in seconds, from anywhere."""
 
-    def __init__(self, mailer: Mailer, log: Log, *, name: str = "") -> None:
+    def __init__(
+        self,
+        mailer: Mailer,
+        log: Log,
+        *,
+        name: str = "",
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._mailer = mailer
         self._log = log
         self._name = name or new_owner()
+        self._stopwatch = stopwatch
         self._lease = mailer.settings.delivery.lease
         self._epoch: int | None = None
         self._seen: Lease | None = None
@@ -98,7 +106,7 @@ class Keeper:
     # ---- the lease ------------------------------------------------------------------------------
 
     def _try_to_take(self) -> bool:
-        now = time.monotonic()
+        now = self._stopwatch()
         with self._mailer.store.read() as tx:
             found = tx.leases.find(TICK)
         if found is None or (self._seen and self._seen[:3] != found[:3]) or self._seen is None:
@@ -123,10 +131,10 @@ class Keeper:
             if not tx.leases.beat(TICK, self._epoch, self._mailer.clock()):
                 raise LeaseLost
             yield tx
-        self._beaten = time.monotonic()
+        self._beaten = self._stopwatch()
 
     def _beat_if_idle(self) -> None:
-        if time.monotonic() - self._beaten >= self._lease / 4:
+        if self._stopwatch() - self._beaten >= self._lease / 4:
             with self._begin():
                 pass
 

@@ -189,4 +189,5 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
 def _hours(length: timedelta) -> str:
     minutes = int(length.total_seconds()) // 60
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    parts = (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "")
+    return " ".join(part for part in parts if part) or "less than a minute"

@@ -108,7 +108,7 @@ def tell_of_occurrence(
 def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeKind) -> Notice:
     given = edition.approval
     figures: dict[str, int] = {}
-    if edition.planned_at:
+    if edition.planned_at and kind is not NoticeKind.APPROVED:
         report = tx.outbox.report(edition)
         figures = {
             state.value.replace("_", " "): report.states[state]

@@ -1,0 +1,137 @@
+"""The worker as a process: what systemd hears, what it logs, and how it ends."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mailer import config
+from mailer.store import Store
+from mailer.worker.systemd import Systemd
+from tests.conftest import KEY
+from tests.smtpd import Relay
+
+WAIT = 20.0
+
+
+@pytest.fixture
+def home(tmp_path: Path, relay: Relay) -> Path:
+    """A folder with settings and an empty database."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/mailer.toml").write_text(
+        f"""
+[organisation]
+postal_address = "1 Example Quay"
+[relay]
+host = "127.0.0.1"
+port = {relay.port}
+tls = "none"
+[worker]
+tick = 0.1
+"""
+    )
+    (tmp_path / "config/secret.key").write_text(KEY.hex())
+    settings = config.load(tmp_path / "config/mailer.toml", environ={})
+    store = Store(settings.database_url, KEY)
+    store.upgrade()
+    store.close()
+    return tmp_path
+
+
+@pytest.fixture
+def listener(tmp_path: Path) -> Iterator[socket.socket]:
+    """What systemd would listen at."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as found:
+        found.bind(str(tmp_path / "notify"))
+        found.settimeout(WAIT)
+        yield found
+
+
+def started(home: Path, *words: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "mailer", "--config", home / "config/mailer.toml", "worker", *words],
+        env={"PATH": "/usr/bin", "HOME": str(home), **variables},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_systemd_hears_that_it_is_ready_that_it_lives_and_that_it_stops(
+    home: Path, listener: socket.socket
+) -> None:
+    running = started(home, NOTIFY_SOCKET=listener.getsockname(), WATCHDOG_USEC="900000")
+    try:
+        assert listener.recv(100).startswith(b"READY=1\nSTATUS=")
+        since = time.monotonic()
+        for _ in range(4):
+            assert listener.recv(100) == b"WATCHDOG=1"
+        assert time.monotonic() - since < 0.9 * 4, "each before the time is over"
+        running.send_signal(signal.SIGTERM)
+        said = listener.recv(100)
+        while said == b"WATCHDOG=1":
+            said = listener.recv(100)
+        assert said == b"STOPPING=1"
+        _, err = running.communicate(timeout=WAIT)
+    finally:
+        running.kill()
+    assert running.returncode == 0
+    events = [json.loads(line)["event"] for line in err.splitlines()]
+    assert events == ["worker started", "lease taken", "worker stopping", "worker stopped"]
+
+
+def test_two_signals_at_once_are_one_and_a_later_one_ends_it(home: Path) -> None:
+    running = started(home, "--no-deliver")
+    try:
+        assert running.stderr is not None
+        assert "worker started" in running.stderr.readline()
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGTERM)
+        running.communicate(timeout=WAIT)
+    finally:
+        running.kill()
+    assert running.returncode == 0
+
+
+def test_a_database_that_is_not_there_is_said_and_nothing_is_begun(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/mailer.toml").write_text("")
+    (tmp_path / "config/secret.key").write_text(KEY.hex())
+    running = started(tmp_path)
+    _, err = running.communicate(timeout=WAIT)
+    assert running.returncode == 3
+    assert "there is no mailer's database" in err
+
+
+def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) -> None:
+    assert not Systemd({}).say("READY=1")
+    assert not Systemd({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).say("READY=1")
+    assert Systemd({}).watchdog == 0
+
+
+@pytest.mark.parametrize(
+    ("variables", "seconds"),
+    [
+        ({"WATCHDOG_USEC": "30000000"}, 30.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, 0.0),
+        ({"WATCHDOG_USEC": "soon"}, 0.0),
+    ],
+)
+def test_the_watchdog_s_time_is_ours_only_when_it_is_meant_for_us(
+    variables: dict[str, str], seconds: float
+) -> None:
+    assert Systemd(variables).watchdog == seconds
+
+
+def test_an_abstract_socket_is_spoken_to(tmp_path: Path) -> None:
+    name = f"mailer-{tmp_path.name}-{time.monotonic_ns()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
+        listens.bind(f"\0{name}")
+        listens.settimeout(WAIT)
+        assert Systemd({"NOTIFY_SOCKET": f"@{name}"}).say("READY=1", "STATUS=well")
+        assert listens.recv(100) == b"READY=1\nSTATUS=well"
