@@ -6,7 +6,7 @@ One road, no way back::
 
     errors.py      the one tree of errors
     lines.py       what a line of text may hold
-    config.py      frozen Settings: the only reader of config/ and of the environment
+    config/        frozen Settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
     zones.py       time zones by their IANA names
@@ -14,12 +14,12 @@ One road, no way back::
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
     articles.py    pieces of content, one a language; a slug names the story
     audience/      topics, lists, subscribers, memberships, segments, suppressions
-    digests.py     standing orders: what goes into an edition, and for whom
+    digests/       standing orders: what goes into an edition, for whom, and its calendar
     schedules/     rules, observances, free days, and the occurrences that they give
-    editions.py    one mailing: its states, its approval
+    editions/      one mailing: its states, its approval
     notices.py     what staff are told, and what they can do next
     outbox.py      deliveries: their states, and why somebody got nothing
-    message.py     a frozen body and a recipient -> the bytes of one MIME message
+    message/       a frozen body and a recipient -> the bytes of one MIME message
 
   Rooms that touch the world.
     intake/        files -> articles, CSV -> rows, iCalendar -> observances
@@ -28,6 +28,7 @@ One road, no way back::
     delivery/      courier, ledger, smtp, replies
 
     app.py         the only wiring: open_mailer(settings)
+    worker/        the clock: what is due is assembled, asked for, sent and told
     web/           pages; today the inbox of caught mails
     demo/          the sample office that `make demo` runs
     cli/           thin commands, a file for each noun
