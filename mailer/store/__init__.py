@@ -1,7 +1,7 @@
 """All SQL. One file for each noun; what leaves is frozen records, never rows or ORM objects.
 
     engine.py      opening a database, the transaction, the schema's revision
-    schema.py      the tables
+    schema/        the tables
     migrations/    Alembic's, from the first table on
     articles.py · audience/ · digests.py · schedules.py · editions/ · outbox/
     leases.py      which worker ticks

@@ -1,0 +1,74 @@
+"""The schema. Times are UTC, and aware on this side of the border. States and kinds are kept as
+their words. A new state needs no migration, so no CHECK lists them: the nouns' transition tables
+are the law.
+
+    base.py      types, the database's clock, the metadata
+    audience.py  articles.py  editions.py  calendar.py  outbox.py
+"""
+
+from mailer.store.schema.articles import article, article_revision, article_topic
+from mailer.store.schema.audience import (
+    mailing_list,
+    membership,
+    segment,
+    subscriber,
+    subscriber_tag,
+    suppression,
+    topic,
+    topic_name,
+    topic_set,
+    topic_set_topic,
+)
+from mailer.store.schema.base import Utc, database_now, metadata
+from mailer.store.schema.calendar import blackout, lease, occurrence, schedule
+from mailer.store.schema.editions import (
+    approval,
+    digest,
+    digest_story,
+    digest_topic,
+    edition,
+    edition_body,
+    edition_event,
+    edition_story,
+    exclusion,
+)
+from mailer.store.schema.outbox import delivery, in_state, sender
+
+REVISIONS = ("0001", "0002", "0003", "0004")
+"""Alembic's revisions, the first first: the last is the schema below."""
+
+__all__ = [
+    "REVISIONS",
+    "Utc",
+    "approval",
+    "article",
+    "article_revision",
+    "article_topic",
+    "blackout",
+    "database_now",
+    "delivery",
+    "digest",
+    "digest_story",
+    "digest_topic",
+    "edition",
+    "edition_body",
+    "edition_event",
+    "edition_story",
+    "exclusion",
+    "in_state",
+    "lease",
+    "mailing_list",
+    "membership",
+    "metadata",
+    "occurrence",
+    "schedule",
+    "segment",
+    "sender",
+    "subscriber",
+    "subscriber_tag",
+    "suppression",
+    "topic",
+    "topic_name",
+    "topic_set",
+    "topic_set_topic",
+]

@@ -1,0 +1,93 @@
+"""What all tables are made with: the types and the clock that differ between databases, and the
+metadata that all of them stand in."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Integer,
+    MetaData,
+    literal,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator
+
+
+class Utc(TypeDecorator[datetime]):
+    """An aware moment: ``timestamptz`` on PostgreSQL; on SQLite text in UTC that sorts as time."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a moment must be aware: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does)
+    """The database's own clock, `seconds` from now: leases hang on no process's clock."""
+
+    type = Utc()
+    inherit_cache = True
+
+    def __init__(self, seconds: float | ColumnElement[float] = 0) -> None:
+        super().__init__(literal(float(seconds)) if isinstance(seconds, int | float) else seconds)
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: Any, **how: Any) -> str:
+    seconds = compiler.process(element.clauses, **how)
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
+
+
+@compiles(database_now, "postgresql")
+def _postgresql_now(element: database_now, compiler: Any, **how: Any) -> str:
+    return (
+        f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **how)}))"
+    )
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+
+
+def identity() -> Column[int]:
+    return Column("id", Id, primary_key=True)
+
+
+def to(table: str, name: str = "", **how: Any) -> Column[int]:
+    key = how.pop("key", "id")
+    delete = how.pop("on_delete", None)
+    how.setdefault("nullable", False)
+    reference = ForeignKey(f"{table}.{key}", ondelete=delete)
+    return Column(name or f"{table}_id", Id, reference, **how)
+
+
+required: Callable[..., Column[Any]] = lambda name, kind, **how: Column(  # noqa: E731
+    name, kind, nullable=False, **how
+)
