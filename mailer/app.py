@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from mailer import digests, editions, outbox, zones
 from mailer.audience import addresses
@@ -99,16 +99,14 @@ class Mailer:
     ) -> Appointment:
         """A time to be sent at, for an edition by itself. Raises InputError for one that is
         past."""
-        moments = [walls.moment(wall, zones.zone(zone, "--zone"))]
-        if moments[0] < self.clock():
+        if walls.moment(wall, zones.zone(zone, "--zone")) < self.clock():
             raise InputError(
                 f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
                 where="--at",
                 hint="to send it now, use `mailer send`",
             )
-        if send_time is SendTime.READER:
-            moments += [walls.in_zone(wall, name, zone) for name in tx.reader_zones]
-        return Appointment(min(moments), wall, zone, send_time)
+        names = tx.reader_zones if send_time is SendTime.READER else ()
+        return Appointment(walls.first(wall, zone, names), wall, zone, send_time)
 
     def calendar(self, tx: Transaction, digest: Digest) -> Calendar:
         """When the digest is sent, was sent, and will be."""
@@ -128,7 +126,8 @@ class Mailer:
         self, tx: Transaction, some: Sequence[Digest], schedules: Sequence[Schedule]
     ) -> list[Calendar]:
         blackouts = tuple(one.days for one in tx.schedules.blackouts())
-        kept = tx.schedules.kept_since(self.clock() - LOOK_BACK - timedelta(days=2))
+        # By name, and free days or staff may have moved what is named much earlier.
+        kept = tx.schedules.kept_since(self.clock() - 2 * LOOK_BACK)
         by_reader = any(one.order.policy.send_time is SendTime.READER for one in some)
         zones = tuple(tx.reader_zones) if by_reader else ()
         known = self.observances()

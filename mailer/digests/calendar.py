@@ -29,18 +29,27 @@ _SPREAD = timedelta(hours=27)
 
 _FINDABLE = timedelta(days=400)
 
-_FINAL = (OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.HELD)
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """An occurrence, and what will happen at it. `starts` is when the first reader is sent it:
-    the occurrence's moment, or earlier where readers' own time counts."""
+    """An occurrence, and what will happen at it.
+
+    `rule` is the occurrence as its rule has it, `occurrence` as staff have left it. `starts` is
+    when the first reader is sent it: the occurrence's moment, or earlier where readers' own time
+    counts, as they are in `reader_zones`."""
 
     schedule: Schedule
+    rule: Occurrence
     occurrence: Occurrence
     starts: datetime
     kept: KeptOccurrence | None = None
+    reader_zones: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> tuple[datetime, str]:
+        return self.rule.named, self.rule.zone
 
     @property
     def cutoff(self) -> datetime:
@@ -48,8 +57,17 @@ class Planned:
         return self.starts - self.schedule.new.cutoff
 
     @property
-    def name(self) -> tuple[datetime, str]:
-        return self.occurrence.named, self.occurrence.zone
+    def known_since(self) -> datetime:
+        """When it could be sent at the earliest: since when its schedule is there, or since staff
+        decided about it."""
+        return self.kept.updated_at if self.kept else self.schedule.created_at
+
+    @property
+    def at_once(self) -> bool:
+        """Whether staff have moved it to the moment at which they did so: then nobody's own time
+        counts."""
+        moved = self.kept is not None and self.kept.moved_to is not None
+        return moved and self.occurrence.moment <= self.known_since
 
 
 class Do(StrEnum):
@@ -109,12 +127,13 @@ class Calendar:
         )
         return [one for one in found if after < one.occurrence.moment and one.starts <= until]
 
-    def due(self, now: datetime, grace: timedelta, look_back: timedelta = LOOK_BACK) -> list[Step]:
+    def due(self, now: datetime, look_back: timedelta = LOOK_BACK) -> list[Step]:
         """What is to be done now: for each occurrence whose cut-off has come, and that nothing has
         been made of yet, in order.
 
         Of several that were missed only the last is run, if it is not later than the digest's
-        grace; else it is held. The others are skipped: their stories are in the last one."""
+        grace, to the minute and counted from when it could be sent; else it is held. The others
+        are skipped: their stories are in the last one."""
         waiting = [
             one
             for one in self.between(now - look_back, now + LONGEST_CUTOFF)
@@ -134,28 +153,35 @@ class Calendar:
             last = missed[-1].occurrence
             reason = f"it was missed, and so was the later one of {last.wall:%a %d %b %H:%M}"
             return Step(one, Do.SKIP, reason, quiet=True)
-        if one in missed and now - one.starts > grace:
-            late, most = _length(now - one.starts), _length(grace)
+        late = now - max(one.starts, one.known_since)
+        if one in missed and late >= grace + _MINUTE:
+            said, most = _length(late), _length(grace)
             before = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
-            reason = f"it was missed by {late}{before}; this digest may be late by {most}"
+            reason = f"it was missed by {said}{before}; this digest may be late by {most}"
             return Step(one, Do.HOLD, reason)
         return Step(one, Do.ASSEMBLE)
 
     def find(self, when: str, now: datetime) -> Planned:
-        """The occurrence that staff name by its date, or date and time of day, as the rule has it
-        (``2026-12-18``, ``2026-12-18 09:00``). Raises NotFound, or InputError for two."""
+        """The occurrence that staff name by its date as the rule has it, where there are several by
+        its time of day and zone as well (``2026-12-18``, ``2026-12-18 09:00``, ``2026-12-18 09:00
+        Europe/London``). Raises NotFound, or InputError for several."""
+        words = when.replace("T", " ", 1).split()
         try:
-            day = date.fromisoformat(when.strip()[:10])
-            at = when.strip()[10:].strip(" T")
-            clock = datetime.strptime(at, "%H:%M").time() if at else None  # noqa: DTZ007
-        except ValueError as error:
+            day = date.fromisoformat(words[0])
+            clock = datetime.strptime(words[1], "%H:%M").time() if words[1:] else None  # noqa: DTZ007
+            zone = zones.zone(words[2]).key if words[2:] else ""
+            if words[3:]:
+                raise ValueError(words[3])
+        except (ValueError, IndexError, InputError) as error:
             raise InputError(
                 f"{when!r} is no date", where="WHEN", hint="as 2026-12-18 or '2026-12-18 09:00'"
             ) from error
         found = [
             one
             for one in self.between(now - LOOK_BACK, now + _FINDABLE)
-            if one.occurrence.day == day and clock in {None, one.occurrence.named.time()}
+            if one.rule.day == day
+            and clock in {None, one.rule.named.time()}
+            and zone in {"", one.rule.zone}
         ]
         if not found:
             raise NotFound(
@@ -163,8 +189,8 @@ class Calendar:
                 hint=f"see `mailer schedule preview {self.slug}`",
             )
         if len(found) > 1:
-            times = ", ".join(f"{one.occurrence.named:%H:%M}" for one in found)
-            raise InputError(f"there are several on {day}: {times}", hint="give the time as well")
+            times = ", ".join(f"'{one.rule.named:%Y-%m-%d %H:%M} {one.rule.zone}'" for one in found)
+            raise InputError(f"there are several on {day}", hint=f"name one of {times}")
         return found[0]
 
     # ---- how it comes about -------------------------------------------------------------------
@@ -173,27 +199,27 @@ class Calendar:
         return FreeDays(known.new.place, self.blackouts)
 
     def _laid_over(self, given: Iterable[tuple[Schedule, Occurrence]]) -> list[Planned]:
-        """Occurrences by name, as staff have left them; two schedules' that are sent at the same
-        time are one, the older schedule's."""
+        """Occurrences by name, as staff have left them; what two schedules name alike is the older
+        one's."""
         kept = {(one.named, one.zone): one for one in self.kept}
         found: dict[tuple[datetime, str], Planned] = {}
-        for known, one in (*given, *self._moved()):
+        for known, one in sorted((*given, *self._moved()), key=lambda pair: pair[0].id):
             name = one.named, one.zone
-            if name not in found or (found[name].occurrence.skipped and not one.skipped):
+            if name not in found or (found[name].rule.skipped and not one.skipped):
                 found[name] = self._as_left(known, one, kept.get(name))
-        in_order = sorted(found.values(), key=lambda one: (one.starts, one.schedule.id))
-        return list(_once(in_order))
+        return sorted(_once(found.values()), key=lambda one: (one.starts, one.rule.named))
 
     def _moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
-        """Those that staff have moved, from wherever to wherever."""
+        """Those that staff have moved from a date that is not looked at."""
         schedules = {known.id: known for known in self.schedules}
         for one in self.kept:
             known = schedules.get(one.schedule or 0)
             if known is not None and one.moved_to is not None:
                 moment = walls.moment(one.named, zones.zone(one.zone))
-                yield known, Occurrence(one.named, one.named, one.zone, moment)
+                yield known, Occurrence(one.named, one.named, one.zone, moment, skipped=True)
 
-    def _as_left(self, known: Schedule, one: Occurrence, kept: KeptOccurrence | None) -> Planned:
+    def _as_left(self, known: Schedule, rule: Occurrence, kept: KeptOccurrence | None) -> Planned:
+        one = rule
         if kept is not None and kept.moved_to is not None:
             moment = walls.moment(kept.moved_to, zones.zone(kept.zone))
             by = f" by {kept.actor}" if kept.actor else ""
@@ -204,19 +230,27 @@ class Calendar:
             one = replace(one, skipped=True, note=kept.reason)
         elif kept is not None and kept.state in {OccurrenceState.MADE, OccurrenceState.HELD}:
             one = replace(one, skipped=False, note=kept.reason or one.note)
-        return Planned(known, one, self._starts(one), kept)
-
-    def _starts(self, one: Occurrence) -> datetime:
-        moments = [walls.in_zone(one.wall, name, one.zone) for name in self.reader_zones]
-        return min([one.moment, *moments])
+        planned = Planned(known, rule, one, one.moment, kept, self.reader_zones)
+        if planned.at_once:
+            return planned
+        return replace(planned, starts=walls.first(one.wall, one.zone, self.reader_zones))
 
 
 def _once(planned: Iterable[Planned]) -> Iterator[Planned]:
+    """Of several that would be sent at the same time one is: what an edition was made of, else what
+    staff have moved there, else the older schedule's."""
+
+    def first(one: Planned) -> tuple[bool, bool, int, datetime]:
+        made = one.kept is not None and one.kept.state is OccurrenceState.MADE
+        moved = one.kept is not None and one.kept.moved_to is not None
+        return (not made, not moved, one.schedule.id, one.rule.named)
+
     sent: set[tuple[datetime, str]] = set()
-    for one in planned:
+    for one in sorted(planned, key=first):
         occurrence = one.occurrence
         at = occurrence.wall, occurrence.zone
-        if not occurrence.skipped and one.kept is None and at in sent:
+        made = one.kept is not None and one.kept.state is OccurrenceState.MADE
+        if not occurrence.skipped and not made and at in sent:
             twice = replace(occurrence, skipped=True, note="another of this digest is sent then")
             yield replace(one, occurrence=twice)
             continue

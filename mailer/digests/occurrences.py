@@ -29,7 +29,9 @@ class Transaction(Protocol):
 def appointment(planned: Planned, send_time: SendTime) -> Appointment:
     """When an edition of this occurrence is sent."""
     one = planned.occurrence
-    return Appointment(planned.starts, one.wall, one.zone, send_time)
+    return Appointment(
+        planned.starts, one.wall, one.zone, SendTime.OFFICE if planned.at_once else send_time
+    )
 
 
 def move(
@@ -42,8 +44,8 @@ def move(
     actor: str = "",
 ) -> KeptOccurrence:
     """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
-    is to be sent again by that. Raises InputError for a time that is past."""
-    zone = planned.occurrence.zone
+    is to be sent again by that, also on a free day. Raises InputError for a time that is past."""
+    zone = planned.rule.zone
     moment = walls.moment(wall, zones.zone(zone))
     if moment < now - _MINUTE:
         raise InputError(
@@ -53,22 +55,26 @@ def move(
         )
     edition = _edition(tx, planned)
     if edition is not None:
-        shift = moment - planned.occurrence.moment
-        when = edition.appointment
-        send_time = when.send_time if when else SendTime.OFFICE
-        starts = planned.starts + shift
-        editions.appoint(
-            tx.editions, edition, Appointment(starts, wall, zone, send_time), now, actor=actor
-        )
+        send_time = edition.appointment.send_time if edition.appointment else SendTime.OFFICE
+        if moment <= now:
+            when = Appointment(moment, wall, zone)
+        else:
+            starts = walls.first(wall, zone, planned.reader_zones)
+            when = Appointment(starts, wall, zone, send_time)
+        editions.appoint(tx.editions, edition, when, now, actor=actor)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
-    return _decide(tx, planned, state, now, moved_to=wall, reason=reason, actor=actor)
+    back = wall == planned.rule.wall and not planned.rule.skipped
+    return _decide(
+        tx, planned, state, now, moved_to=None if back else wall, reason=reason, actor=actor
+    )
 
 
 def send_now(
     tx: Transaction, planned: Planned, now: datetime, *, reason: str = "", actor: str = ""
 ) -> KeptOccurrence:
-    """Let it be now: its edition is assembled at once and sent when it is approved."""
-    wall = now.astimezone(zones.zone(planned.occurrence.zone)).replace(tzinfo=None)
+    """Let it be now, for all readers: its edition is assembled at once and sent when it is
+    approved."""
+    wall = now.astimezone(zones.zone(planned.rule.zone)).replace(tzinfo=None)
     wall = wall.replace(second=0, microsecond=0)
     return move(tx, planned, wall, now, reason=reason or "sent at once", actor=actor)
 
@@ -88,17 +94,23 @@ def skip(
 def restore(
     tx: Transaction, planned: Planned, now: datetime, *, reason: str = "", actor: str = ""
 ) -> KeptOccurrence:
-    """Let what staff have skipped or moved be at its own time again. Raises Refused for one that
-    nobody touched, that is made, or whose time is past."""
-    kept = planned.kept
+    """Let what staff have skipped or moved be as its rule has it again. Raises Refused for one that
+    nobody touched, that is made, or whose own time is past."""
+    kept, rule = planned.kept, planned.rule
     movable = {OccurrenceState.SKIPPED, OccurrenceState.PLANNED}
     if kept is None or kept.state not in movable:
         word = kept.state.value if kept else "as its rule has it"
         raise Refused(
-            f"the occurrence of {planned.occurrence.named:%a %d %b %Y %H:%M} is {word}",
+            f"the occurrence of {rule.named:%a %d %b %Y %H:%M} is {word}",
             hint="only one that was moved or skipped can be restored",
         )
-    return move(tx, planned, kept.named, now, reason=reason or "as its rule has it", actor=actor)
+    if rule.moment < now - _MINUTE:
+        raise Refused(
+            f"its own time, {rule.wall:%a %d %b %Y %H:%M} {rule.zone}, is past",
+            hint="move it to a time that is to come, or use `mailer schedule send-now`",
+        )
+    state, reason = OccurrenceState.PLANNED, reason or "as its rule has it"
+    return _decide(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
 
 
 def _edition(tx: Transaction, planned: Planned) -> Edition | None:
@@ -125,16 +137,16 @@ def _decide(
     reason: str,
     actor: str,
 ) -> KeptOccurrence:
-    one = planned.occurrence
+    one = planned.rule
     kept = tx.schedules.decide(
         planned.schedule.new.digest,
         one.named,
         one.zone,
         state,
         now,
-        seen=planned.kept.state if planned.kept else None,
+        seen=planned.kept,
         schedule=planned.schedule.id,
-        moved_to=None if moved_to == one.named else moved_to,
+        moved_to=moved_to,
         reason=check_line(reason, "--reason", required=False),
         actor=actor,
     )

@@ -141,9 +141,13 @@ def check_policy(policy: Policy) -> Policy:
     return replace(
         policy,
         reminders=tuple(sorted({*policy.reminders}, reverse=True)),
-        approvers=tuple(dict.fromkeys(map(addresses.normalise, policy.approvers))),
-        watchers=tuple(dict.fromkeys(map(addresses.normalise, policy.watchers))),
+        approvers=_addresses(policy.approvers, "--approver"),
+        watchers=_addresses(policy.watchers, "--watcher"),
     )
+
+
+def _addresses(given: Sequence[str], option: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(addresses.normalise(one, option) for one in given))
 
 
 def add(store: DigestStore, order: Order, now: datetime) -> Digest:

@@ -115,7 +115,7 @@ class ScheduleStore(Protocol):
         state: OccurrenceState,
         now: datetime,
         *,
-        seen: OccurrenceState | None,
+        seen: KeptOccurrence | None,
         schedule: int,
         moved_to: datetime | None,
         reason: str,

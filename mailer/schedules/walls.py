@@ -5,6 +5,7 @@ the first (the rule of RFC 5545 §3.3.5 for the second; for the first that RFC g
 before the gap, which moves 02:30 to 03:30: here it is 03:00, the first moment after the gap).
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -46,6 +47,12 @@ def day_exists(day: date, tz: ZoneInfo) -> bool:
     """Whether the zone had this day: Samoa had no 30 December 2011."""
     start = moment(datetime.combine(day, time()), tz)
     return start.astimezone(tz).date() == day
+
+
+def first(wall: datetime, zone: str, names: Iterable[str]) -> datetime:
+    """The first moment at which clocks show `wall`, in `zone` or in one of the zones `names`."""
+    own = moment(wall, zones.zone(zone))
+    return min([own, *(in_zone(wall, name, zone) for name in names)])
 
 
 def in_zone(wall: datetime, name: str, fallback: str) -> datetime:

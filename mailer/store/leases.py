@@ -57,7 +57,7 @@ class Leases:
         """Show that the holder of this epoch lives. False: it is not the holder any more."""
         done = self._db.execute(
             update(lease)
-            .where(lease.c.name == name, lease.c.epoch == epoch)
+            .where(lease.c.name == name, lease.c.epoch == epoch, lease.c.holder != "")
             .values(beat=lease.c.beat + 1, beaten_at=now)
         )
         return bool(done.rowcount)

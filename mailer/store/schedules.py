@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.schedules import spelling
@@ -167,7 +167,7 @@ class Schedules:
         state: OccurrenceState,
         now: datetime,
         *,
-        seen: OccurrenceState | None,
+        seen: KeptOccurrence | None,
         schedule: int,
         moved_to: datetime | None,
         reason: str,
@@ -197,7 +197,10 @@ class Schedules:
             statement = statement.on_conflict_do_update(
                 index_elements=[occurrence.c.digest_id, occurrence.c.wall, occurrence.c.zone],
                 set_=decided,
-                where=occurrence.c.state == seen.value,
+                where=and_(
+                    occurrence.c.state == seen.state.value,
+                    occurrence.c.updated_at == seen.updated_at,
+                ),
             )
         if self._db.execute(statement.returning(occurrence.c.id)).scalar_one_or_none() is None:
             return None

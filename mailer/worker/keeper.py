@@ -14,7 +14,7 @@ from functools import partial
 
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead, new_owner
-from mailer.digests.calendar import LOOK_BACK
+from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError, MailerError
 from mailer.store import Transaction
@@ -176,10 +176,13 @@ class Keeper:
         mailer, log = self._mailer, self._log
         agenda = Agenda()
         far = LOOK_BACK if not self._looked_far else _NEAR
+        calendars: list[Calendar] = []
         with self._settings_may_be_wrong("the calendar"):
-            for calendar in mailer.calendars(tx):
+            calendars = mailer.calendars(tx)
+        for calendar in calendars:
+            with self._settings_may_be_wrong(f"the calendar of {calendar.slug}"):
                 for step in calendar.due(now, far):
-                    name = f"{calendar.slug} {step.planned.occurrence.named:%Y-%m-%dT%H:%M}"
+                    name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
                     agenda.add(name, partial(steps.occur, mailer, calendar.digest, step, log))
         self._looked_far = not self._said
         for edition in tx.editions.appointed(list(_STEPS)):

@@ -15,6 +15,8 @@ from mailer.store import Transaction
 from mailer.worker import telling
 from mailer.worker.log import Log
 
+_MINUTE = timedelta(minutes=1)
+
 WORKER = "worker"
 """Who acts, in the events of editions."""
 
@@ -28,7 +30,7 @@ _BECOMES = {
 def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction) -> None:
     """An occurrence whose cut-off has come: make its edition, or skip or hold it."""
     now = mailer.clock()
-    one, slug = step.planned.occurrence, digest.order.slug
+    one, slug = step.planned.rule, digest.order.slug
     number = tx.schedules.take(
         slug,
         one.named,
@@ -40,7 +42,7 @@ def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction)
     )
     if number is None:
         return
-    at = f"{one.wall:%Y-%m-%dT%H:%M}"
+    at = f"{step.planned.occurrence.wall:%Y-%m-%dT%H:%M}"
     log.info("occurrence", digest=slug, at=at, zone=one.zone, what=step.do.value, why=step.reason)
     if step.do is not Do.ASSEMBLE:
         if not step.quiet:
@@ -66,7 +68,10 @@ def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction)
 
 def _expire_earlier(tx: Transaction, slug: str, now: datetime, log: Log) -> None:
     """Editions of earlier occurrences that nobody has approved: their stories go into this one."""
-    for edition in tx.editions.of_occurrences(slug, UNAPPROVED):
+    for found in tx.editions.of_occurrences(slug, UNAPPROVED):
+        edition = editions.get(tx.editions, found.id)
+        if edition.state not in UNAPPROVED:
+            continue
         reason = "nobody approved it before the next edition was assembled, which has its stories"
         editions.expire(tx.editions, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
@@ -94,12 +99,15 @@ def _ready(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
             log.info("too few", edition=edition.id, state=edition.state.value, why=reason)
             return
     try:
-        edition, _ = mailer.composed(tx, edition)
+        edition, composition = mailer.composed(tx, edition)
     except ComposeError as error:
         reason = f"it can't be composed: {error}"
         editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)
         log.error("held", edition=edition.id, why=reason)
         return
+    if composition and composition.warnings:
+        said = "; ".join(composition.warnings)
+        tx.editions.note(edition, telling.CHECKED, said, now, WORKER)
     if mailer.policy(tx, edition).approval is ApprovalRule.NONE:
         rule = f"the rule of {edition.digest}"
         edition = editions.approve(tx.editions, edition, rule, now)
@@ -159,7 +167,7 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     given = edition.approval
     could = max(when.moment, given.at) if given else when.moment
     grace = mailer.policy(tx, edition).grace
-    if now - could > grace:
+    if now - could >= grace + _MINUTE:
         late = now - could
         reason = f"it was to be sent {_hours(late)} ago, and may be late by {_hours(grace)}"
         editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)

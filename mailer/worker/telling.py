@@ -22,6 +22,9 @@ from mailer.worker.log import Log
 
 _S = EditionState
 
+CHECKED = "checked"
+"""The event that holds what composing warned of."""
+
 SETTLED = timedelta(minutes=15)
 """How long an edition that is edited while it is in review is left alone, before its approvers
 hear that it is not any more what they were asked to approve: an editor makes several changes."""
@@ -123,9 +126,8 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
         article = story.in_language(edition.language, edition.language) or story.articles[0]
         titles.append(article.title)
     reason = edition.reason
-    if kind is NoticeKind.REVIEW and edition.told == _S.IN_REVIEW:
-        changes = [one for one in tx.editions.events(edition) if one.what == _S.DRAFT]
-        reason = f"it has changed since you were asked: {changes[-1].detail}"
+    if kind in {NoticeKind.REVIEW, NoticeKind.VOID}:
+        reason = _remarks(tx, edition, kind)
     return Notice(
         kind,
         edition.name,
@@ -139,6 +141,18 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
         stories=tuple(titles),
         figures=figures,
     )
+
+
+def _remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
+    """What an approver should know of an edition in review: why they are asked again, and what
+    composing warned of since it was last a draft."""
+    events = tx.editions.events(edition)
+    drafts = [number for number, one in enumerate(events) if one.what == _S.DRAFT]
+    changed = events[drafts[-1]].detail if edition.told and drafts else ""
+    warned = [one.detail for one in events[drafts[-1] if drafts else 0 :] if one.what == CHECKED]
+    asked = "it has changed since you were asked: " if kind is NoticeKind.REVIEW else ""
+    said = [asked + changed] if changed else []
+    return "; ".join((*said, *warned[-1:]))
 
 
 def _actor(tx: Transaction, edition: Edition, approver: str) -> str:

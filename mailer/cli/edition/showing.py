@@ -11,7 +11,7 @@ from mailer.app import Preview
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import JsonOption, reading, writing
 from mailer.cli.output import Output, moment, plain
-from mailer.editions import EditionState, SendTime
+from mailer.editions import OPEN, EditionState, SendTime
 from mailer.errors import InputError
 from mailer.outbox import DeliveryState, Report
 
@@ -34,9 +34,12 @@ def list_(
         Output(json).table(
             found,
             {"edition": "right", "name": "", "list": "", "state": "", "stories": "right",
-             "made": "", "reason": ""},
+             "made": "", "to be sent": "", "reason": ""},
             [
-                (e.id, e.name, e.list, e.state, len(e.stories), e.created_at, e.reason)
+                (
+                    e.id, e.name, e.list, e.state, len(e.stories), e.created_at,
+                    e.appointment.moment if e.appointment and e.state in OPEN else None, e.reason,
+                )
                 for e in found
             ],
             empty="no edition yet: mailer digest assemble NAME",

@@ -55,7 +55,13 @@ class Editions(Contents):
     """Implements ``editions.EditionStore``."""
 
     def find(self, edition_id: int) -> Edition | None:
-        row = self._db.execute(_SELECT.where(edition.c.id == edition_id)).one_or_none()
+        """The edition; in a transaction that writes nobody else moves it meanwhile. On PostgreSQL
+        two would else read the same state, and the second undo what the first made of it."""
+        wanted = _SELECT.where(edition.c.id == edition_id)
+        reading = self._db.get_execution_options().get("reading", False)
+        if self._db.dialect.name == "postgresql" and not reading:
+            wanted = wanted.with_for_update(of=edition)
+        row = self._db.execute(wanted).one_or_none()
         return self._record(row) if row else None
 
     def recent(

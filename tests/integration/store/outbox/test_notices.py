@@ -1,0 +1,79 @@
+"""Notices go to addresses of their own: no list is asked, but a suppressed address is spared."""
+
+import threading
+
+import pytest
+
+from mailer import editions
+from mailer.app import Mailer
+from mailer.editions import Body, EditionState, Kind, Priority
+from mailer.outbox import DeliveryState
+from tests.integration import office
+from tests.integration.office import NOW
+from tests.smtpd import Relay
+
+BODY = Body("en", "Sent: The week", "It was sent.\n", "<p>It was sent.</p>", "z12345678", stories=1)
+TO = ("editor@example.org", "press@example.org", "editor@example.org")
+
+
+@pytest.fixture
+def number(mailer: Mailer) -> int:
+    with mailer.store.begin() as tx:
+        office.mailing_list(tx)
+        return tx.notices.put(BODY, "news", TO, NOW, uid="abcdef0123456789").id
+
+
+def deliver(mailer: Mailer) -> None:
+    mailer.deliver([], threading.Event(), follow=True)
+
+
+def test_each_address_gets_it_once_though_none_is_on_the_list(
+    mailer: Mailer, relay: Relay, number: int
+) -> None:
+    deliver(mailer)
+    assert sorted(relay.accepted) == ["editor@example.org", "press@example.org"]
+    with mailer.store.read() as tx:
+        found = editions.get(tx.editions, number)
+    assert (found.state, found.kind) == (EditionState.SENT, Kind.NOTICE)
+    assert found.priority is Priority.URGENT
+
+
+def test_an_address_that_is_suppressed_is_spared(mailer: Mailer, relay: Relay, number: int) -> None:
+    with mailer.store.begin() as tx:
+        office.suppress(tx, "press@example.org")
+    deliver(mailer)
+    assert relay.accepted == ["editor@example.org"]
+    with mailer.store.read() as tx:
+        rows = tx.outbox.deliveries(editions.get(tx.editions, number))
+    states = {one.address: one.state for one in rows}
+    assert states["press@example.org"] is DeliveryState.SUPPRESSED
+
+
+def test_a_mailing_to_the_same_list_still_asks_for_membership(
+    mailer: Mailer, relay: Relay, number: int
+) -> None:
+    with mailer.store.begin() as tx:
+        office.person(tx, "amal@example.org")
+        office.person(tx, "bela@example.org")
+        office.story(tx, "boats")
+        made = office.approved_by_hand(mailer, tx, office.edition(tx, "boats"))
+        mailer.start(tx, made)
+        office.leave(tx, "bela@example.org")
+    deliver(mailer)
+    assert "amal@example.org" in relay.accepted
+    assert "bela@example.org" not in relay.accepted
+    assert len(relay.accepted) == 3
+
+
+def test_staff_s_lists_of_editions_do_not_show_it(mailer: Mailer, number: int) -> None:
+    with mailer.store.read() as tx:
+        assert tx.editions.recent() == []
+        assert [one.id for one in tx.editions.recent(notices=True)] == [number]
+        assert tx.editions.untold(9) == [], "nobody is told that somebody was told"
+
+
+def test_a_notice_that_was_paused_waits(mailer: Mailer, relay: Relay, number: int) -> None:
+    with mailer.store.begin() as tx:
+        editions.pause(tx.editions, editions.get(tx.editions, number), NOW)
+    deliver(mailer)
+    assert relay.accepted == []
