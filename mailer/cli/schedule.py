@@ -163,7 +163,8 @@ def show(planned: list[Planned], policy: Policy, out: Output, empty: str) -> Non
 
 
 def what_happens(one: Planned, policy: Policy) -> str:
-    """In words: what was made of it, or when it is assembled, approved and sent (UTC)."""
+    """In words: what was made of it, or when it is assembled, approved and sent, by the clocks of
+    its zone."""
     kept = one.kept
     if one.occurrence.skipped:
         return "skipped"
@@ -176,13 +177,20 @@ def what_happens(one: Planned, policy: Policy) -> str:
         ApprovalRule.ANYONE: ", approved by a person",
         ApprovalRule.OTHER: ", approved by another person",
     }[policy.approval]
-    by_reader = "to each by their own clock" if policy.send_time is SendTime.READER else ""
-    sent = " ".join(word for word in ("sent", f"{one.starts:%H:%M}", by_reader) if word)
+
+    def by_clock(moment: datetime) -> str:
+        local = moment.astimezone(zones.zone(one.occurrence.zone))
+        same_day = local.date() == one.occurrence.wall.date()
+        return f"{local:%H:%M}" if same_day else f"{local:%a %d %b %H:%M}"
+
+    sent = f"sent {by_clock(one.starts)}"
+    if policy.send_time is SendTime.READER and not one.at_once:
+        sent = (
+            f"sent {one.occurrence.wall:%H:%M} by each one's own clock, from {by_clock(one.starts)}"
+        )
     if one.cutoff == one.starts:
         return f"assembled{approval} and {sent}"
-    same_day = one.cutoff.date() == one.starts.date()
-    cutoff = f"{one.cutoff:%H:%M}" if same_day else _utc(one.cutoff)
-    return f"assembled {cutoff}{approval}, {sent}"
+    return f"assembled {by_clock(one.cutoff)}{approval}, {sent}"
 
 
 def _utc(moment: datetime) -> str:
