@@ -31,9 +31,11 @@ check: $(VENV)/.dev  ## Lint, types and layers
 proofs: $(VENV)/.dev  ## Run the slow proofs of reliability: frozen senders, clocks, full disks, faults that last
 	$(BIN)/python -m pytest -m proof
 
-crash: $(VENV)/.dev  ## Kill a real sender KILLS times (SIGKILL) on both databases, and count
+crash: $(VENV)/.dev  ## Kill real senders KILLS times and workers 50 times (SIGKILL) on both databases, and count
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
 	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS)
+	$(BIN)/python -m tests.crash.calendar --database sqlite --kills 50
+	$(BIN)/python -m tests.crash.calendar --database postgresql --kills 50
 
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .

@@ -158,7 +158,8 @@ def test_an_edition_by_itself_has_a_time_and_loses_it_again(office: Shell) -> No
 
 
 def test_a_digest_s_rules_are_given_shown_and_changed(office: Shell, tmp_path: Path) -> None:
-    office("digest", "edit", "daily", "--approval", "none", "--when-late", "draft", "--grace", "30m",
+    office("digest", "edit", "daily", "--approval", "none", "--when-late", "draft",
+           "--grace", "30m",
            "--remind", "1h", "--remind", "4h", "--send-time", "reader",
            "--approver", "Editor@Example.org", "--watcher", "w@example.org")  # fmt: skip
     shown = office("digest", "show", "daily").out

@@ -10,14 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import digests
-from mailer.digests import ApprovalRule, Order, Policy, WhenLate
+from mailer.digests import ApprovalRule, Policy, WhenLate
 from mailer.digests.orders import LONGEST, MOST_REMINDERS
 from mailer.editions import SendTime
 from mailer.errors import InputError, NotFound
+from tests.unit.digests.desk import ORDER, Desk
 from tests.unit.samples import DAY, NOW
-from tests.unit.test_digests import Desk
 
-ORDER = Order(slug="weekly", name="The week", list="news")
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -45,9 +44,10 @@ def test_addresses_are_spelled_one_way_each_once_in_the_order_given(who: str) ->
 @pytest.mark.parametrize(
     "address", ["", "amina", "Amina <amina@example.org>", "a@b@c", "a\n@b.org"]
 )
-def test_what_is_no_address_is_refused_by_name(who: str, address: str) -> None:
+def test_what_is_no_address_is_refused_with_the_option(who: str, address: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as refused:
         checked(**{who: ("zoe@example.org", address)})
+    assert refused.value.where == f"--{who.removesuffix('s')}"
     assert refused.value.hint
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,43 +11,10 @@ from hypothesis import strategies as st
 
 from mailer import digests
 from mailer.articles import ArticleState, Story
-from mailer.digests import Digest, Order, WhenEmpty
-from mailer.editions import MOST_STORIES, Edition, EditionState, NewEdition
-from mailer.errors import InputError, NotFound
-from tests.unit.samples import DAY, NOW, article, edition, story
-
-ORDER = Order(slug="weekly", name="The week", list="news")
-
-
-class Desk:
-    """Digests and what they made, in memory."""
-
-    def __init__(self, *found: Story) -> None:
-        self.kept: list[Digest] = []
-        self.found = list(found)
-        self.reserved: list[tuple[int, tuple[str, ...]]] = []
-
-    def digests(self) -> list[Digest]:
-        return self.kept
-
-    def add(self, order: Order, now: datetime) -> Digest:
-        self.kept.append(Digest(len(self.kept) + 1, order, now, now))
-        return self.kept[-1]
-
-    def edit(self, digest: Digest, order: Order, now: datetime) -> Digest:
-        changed = replace(digest, order=order, updated_at=now)
-        self.kept[self.kept.index(digest)] = changed
-        return changed
-
-    def candidates(self, digest: Digest) -> list[Story]:
-        return self.found
-
-    def reserve(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
-        self.reserved.append((edition.id, tuple(slugs)))
-
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
-        fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
-        return edition(**fields | {"opening": {}, "created_at": now})
+from mailer.digests import Order, WhenEmpty
+from mailer.editions import EditionState
+from tests.unit.digests.desk import ORDER, Desk
+from tests.unit.samples import DAY, NOW, article, story
 
 
 def slugs(found: Sequence[Story]) -> list[str]:
@@ -168,42 +135,6 @@ def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> N
 def test_too_few_stories_are_said_in_words(there: int, said: str) -> None:
     found = [story(f"s{number}") for number in range(there)]
     assert digests.choose(replace(ORDER, fewest=3), found, NOW).too_few == said
-
-
-# ---- orders -----------------------------------------------------------------------------------
-
-
-@given(st.integers(-1, 70), st.integers(-1, 70))
-def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: int) -> None:
-    order = replace(ORDER, fewest=fewest, most=most)
-    if 1 <= fewest <= most <= MOST_STORIES:
-        assert digests.check(order) == order
-    else:
-        with pytest.raises(InputError, match="is not possible"):
-            digests.check(order)
-
-
-@pytest.mark.parametrize(
-    ("fields", "where"),
-    [({"slug": "The week"}, "name"), ({"name": " "}, "name"), ({"subject": "a\0b"}, "subject")],
-)
-def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
-    with pytest.raises(InputError) as caught:
-        digests.check(replace(ORDER, **fields))
-    assert caught.value.where == where
-
-
-def test_a_digest_is_added_once_and_edited() -> None:
-    desk = Desk()
-    added = digests.add(desk, replace(ORDER, language="EN-gb", topics=("a", "b", "a")), NOW)
-    assert (added.order.language, added.order.topics) == ("en-GB", ("a", "b"))
-    with pytest.raises(InputError, match="there is a digest 'weekly' already"):
-        digests.add(desk, ORDER, NOW)
-    assert digests.edit(desk, "weekly", {}, NOW + DAY) is added
-    edited = digests.edit(desk, "weekly", {"most": 5}, NOW + DAY)
-    assert (edited.order.most, edited.updated_at) == (5, NOW + DAY)
-    with pytest.raises(NotFound, match="there is no digest 'daily'"):
-        digests.get(desk, "daily")
 
 
 # ---- assembling -------------------------------------------------------------------------------

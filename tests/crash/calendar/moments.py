@@ -1,0 +1,49 @@
+"""When to kill: moments that are spread over all that a worker does.
+
+Half of them come up to 30 ms after it has said something, most of which it says within the very
+transaction that is to be torn, or after the relay has taken a message. A third fall anywhere within
+the time in which it is busy, the others from its start on, so that start-up and recovery are met
+too.
+"""
+
+import random
+from dataclasses import dataclass
+
+BUSY = 2.5
+"""Seconds after its first line in which a worker has something to do, mostly."""
+
+MESSAGE = "message"
+SAID = ("occurrence", "assembled", "ready", "started", "told", "delivered")
+"""What it says on its way."""
+
+PAUSE = 0.03
+_TORN = (*SAID, "lease taken", MESSAGE, MESSAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Kill `seconds` after the worker's start (`event` empty), or `pause` seconds after it has said
+    `event` (or the relay has taken a message) so many `times`; when it doesn't, `seconds` after its
+    first line."""
+
+    event: str
+    times: int
+    pause: float
+    seconds: float
+
+    def __str__(self) -> str:
+        if self.event:
+            return f"{self.pause * 1000:.0f} ms after {self.times} × {self.event!r}"
+        return f"{self.seconds:.2f} s after the start"
+
+
+def choose(dice: random.Random, start: float, busy: float = BUSY) -> Moment:
+    """The next moment; `start`: the seconds that a worker took here until its first line."""
+    kind = dice.random()
+    if kind < 0.5:
+        event = dice.choice(_TORN)
+        times = 1 if event == "lease taken" else dice.randint(1, 4)
+        return Moment(event, times, dice.uniform(0, PAUSE), dice.uniform(busy, 2 * busy))
+    if kind < 0.85:
+        return Moment("", 0, 0.0, start + dice.uniform(0, busy))
+    return Moment("", 0, 0.0, dice.uniform(0, start + busy))

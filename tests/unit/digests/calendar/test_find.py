@@ -1,0 +1,122 @@
+"""Staff name an occurrence by its date as the rule has it, and by as much more as it takes."""
+
+from dataclasses import replace
+
+import pytest
+
+from mailer.errors import InputError, NotFound
+from tests.unit.digests.calendar.samples import (
+    AFTER,
+    BERLIN,
+    NOW,
+    PLANNED,
+    SKIPPED,
+    TOKYO,
+    calendar,
+    kept,
+    schedule,
+    shown,
+)
+
+TWICE = calendar(schedule("weekdays"), schedule("weekly on Friday", "17:30", number=2))
+
+
+def test_one_is_found_by_its_date() -> None:
+    assert shown([TWICE.find(" 2026-11-24 ", NOW)]) == ["24 Nov 09:00"]
+    assert shown([TWICE.find("2026-11-19", NOW)]) == ["19 Nov 09:00"], "it may be past"
+
+
+@pytest.mark.parametrize("when", ["2026-11-27 17:30", "2026-11-27T17:30", "2026-11-27  17:30"])
+def test_one_is_found_by_its_date_and_time(when: str) -> None:
+    assert shown([TWICE.find(when, NOW)]) == ["27 Nov 17:30"]
+
+
+IN_TWO_ZONES = calendar(
+    schedule("weekdays"),
+    schedule("weekly on Friday", "17:30", number=2),
+    schedule("weekly on Friday", zone=BERLIN, number=3),
+)
+
+
+@pytest.mark.parametrize(
+    ("when", "number"),
+    [
+        ("2026-11-27 17:30", 2),
+        ("2026-11-27 09:00 Europe/London", 1),
+        ("2026-11-27T09:00 Europe/Berlin", 3),
+        ("2026-11-26", 1),
+    ],
+)
+def test_one_is_found_by_its_zone_as_well(when: str, number: int) -> None:
+    assert IN_TWO_ZONES.find(when, NOW).schedule.id == number
+
+
+@pytest.mark.parametrize("at", [" ", "T"])
+def test_one_in_a_zone_with_a_capital_t_is_found(at: str) -> None:
+    known = calendar(schedule("2026-11-27"), schedule("2026-11-27", zone=TOKYO, number=2))
+    assert known.find(f"2026-11-27{at}09:00 Asia/Tokyo", NOW).schedule.id == 2
+
+
+@pytest.mark.parametrize(
+    ("when", "names"),
+    [
+        (
+            "2026-11-27",
+            [
+                "2026-11-27 09:00 Europe/Berlin",
+                "2026-11-27 09:00 Europe/London",
+                "2026-11-27 17:30 Europe/London",
+            ],
+        ),
+        ("2026-11-27 09:00", ["2026-11-27 09:00 Europe/Berlin", "2026-11-27 09:00 Europe/London"]),
+    ],
+)
+def test_of_several_each_is_named_so_that_it_is_found(when: str, names: list[str]) -> None:
+    with pytest.raises(InputError, match="there are several on 2026-11-27") as refused:
+        IN_TWO_ZONES.find(when, NOW)
+    assert not isinstance(refused.value, NotFound)
+    assert refused.value.hint == f"name one of {', '.join(repr(name) for name in names)}"
+    found = [IN_TWO_ZONES.find(name, NOW) for name in names]
+    assert [f"{one.rule.named:%Y-%m-%d %H:%M} {one.rule.zone}" for one in found] == names
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["2026-11-28", "2026-11-27 12:00", "2026-11-27 09:00 Europe/Berlin", "2026-08-03",
+     "2028-06-01", "0001-01-01"],
+)  # fmt: skip
+def test_there_is_none_of_that_name(when: str) -> None:
+    with pytest.raises(NotFound, match=f"no occurrence that is named {when}") as refused:
+        TWICE.find(when, NOW)
+    assert "schedule preview weekly" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["", "tomorrow", "2026-02-30", "18 December", "2026-12-18 9am", "2026-12-18 25:00",
+     "2026-12-18 09:00:00", "2026-12-18 09:00 or so", "2026-12-18 09:00 London",
+     "2026-12-18 Europe/London", "2026-12-18 09:00 Europe/London GMT"],
+)  # fmt: skip
+def test_what_is_no_date_is_refused(when: str) -> None:
+    with pytest.raises(InputError, match="is no date") as refused:
+        TWICE.find(when, NOW)
+    assert refused.value.where == "WHEN"
+    assert not isinstance(refused.value, NotFound)
+
+
+def test_a_moved_one_is_found_by_the_name_that_its_rule_gives_it() -> None:
+    known = calendar(
+        schedule("weekly on Friday"),
+        schedule("2026-12-28", number=2, place="GB", on_free_day=AFTER),
+        rows=[kept("2026-12-18 09:00", PLANNED, moved_to="2026-12-16 15:00")],
+    )
+    assert shown([known.find("2026-12-18", NOW)]) == ["16 Dec 15:00"]
+    assert shown([known.find("2026-12-18 09:00", NOW)]) == ["16 Dec 15:00"]
+    assert shown([known.find("2026-12-28", NOW)]) == ["29 Dec 09:00"]
+    with pytest.raises(NotFound):
+        known.find("2026-12-16", NOW)
+
+
+def test_one_that_is_skipped_is_found_and_can_so_be_restored() -> None:
+    row = kept("2026-11-24 09:00", SKIPPED, reason="by Amina")
+    assert shown([replace(TWICE, kept=(row,)).find("2026-11-24", NOW)]) == ["(24 Nov 09:00)"]

@@ -1,0 +1,82 @@
+"""An edition goes where the table lets it."""
+
+import pytest
+
+from mailer import editions
+from mailer.editions import OPEN, TRANSITIONS, Priority
+from mailer.errors import BadTransition
+from tests.unit.editions.press import OVER, S
+from tests.unit.samples import edition
+
+WAYS = {
+    (S.DRAFT, S.IN_REVIEW),
+    (S.DRAFT, S.APPROVED),
+    (S.DRAFT, S.SCHEDULED),
+    (S.DRAFT, S.HELD),
+    (S.DRAFT, S.SKIPPED),
+    (S.DRAFT, S.EXPIRED),
+    (S.DRAFT, S.CANCELLED),
+    (S.IN_REVIEW, S.DRAFT),
+    (S.IN_REVIEW, S.APPROVED),
+    (S.IN_REVIEW, S.SCHEDULED),
+    (S.IN_REVIEW, S.HELD),
+    (S.IN_REVIEW, S.EXPIRED),
+    (S.IN_REVIEW, S.CANCELLED),
+    (S.HELD, S.DRAFT),
+    (S.HELD, S.EXPIRED),
+    (S.HELD, S.CANCELLED),
+    (S.APPROVED, S.DRAFT),
+    (S.APPROVED, S.SCHEDULED),
+    (S.APPROVED, S.SENDING),
+    (S.APPROVED, S.CANCELLED),
+    (S.SCHEDULED, S.DRAFT),
+    (S.SCHEDULED, S.APPROVED),
+    (S.SCHEDULED, S.SENDING),
+    (S.SCHEDULED, S.HELD),
+    (S.SCHEDULED, S.CANCELLED),
+    (S.SENDING, S.PAUSED),
+    (S.SENDING, S.SENT),
+    (S.SENDING, S.CANCELLED),
+    (S.PAUSED, S.SENDING),
+    (S.PAUSED, S.CANCELLED),
+    (S.SENT, S.SENDING),
+}
+
+
+@pytest.mark.parametrize("before", S)
+@pytest.mark.parametrize("after", S)
+def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> None:
+    if (before, after) in WAYS:
+        editions.check_transition(edition(state=before), after)
+    else:
+        with pytest.raises(BadTransition, match=f"is {before}, which can't become {after}"):
+            editions.check_transition(edition(state=before), after)
+
+
+def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
+    assert set(TRANSITIONS) == set(S)
+    assert {state for state, ways in TRANSITIONS.items() if not ways} == {
+        S.CANCELLED,
+        S.SKIPPED,
+        S.EXPIRED,
+    }
+
+
+def test_what_is_not_over_can_be_cancelled() -> None:
+    assert {state for state, ways in TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - OVER
+
+
+def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:
+    assert TRANSITIONS[S.SENT] == {S.SENDING}
+
+
+def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
+    for state in {S.SENDING, S.PAUSED, *OVER}:
+        assert not TRANSITIONS[state] & set(OPEN)
+
+
+def test_the_more_urgent_an_edition_the_larger_its_share() -> None:
+    weights = [one.weight for one in (Priority.URGENT, Priority.NORMAL, Priority.LOW)]
+    assert weights == sorted(weights, reverse=True)
+    assert len(set(weights)) == len(Priority)
+    assert min(weights) > 0, "each has a share"
