@@ -21,17 +21,17 @@ from tests.crash.recorder import Accepted
 
 @pytest.mark.slow
 def test_a_worker_may_be_killed_at_any_moment(empty_database: str, tmp_path: Path) -> None:
-    wanted = Trial(kills=10, digests=12, seed=5, busy=1.0)
+    wanted = Trial(kills=5, digests=12, seed=5, busy=1.0)
     result = trial.run(wanted, tmp_path / "office", empty_database)
     assert result.kept, result.faults
     assert result.verdict.messages.duplicates <= result.in_doubt <= result.bound
     # Else nothing was tried.
-    assert result.kills == 10
-    assert result.busy >= 5
+    assert result.kills == 5
+    assert result.busy >= 2
     assert result.verdict.editions >= 8
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_row_without_its_edition_is_seen(tmp_path: Path) -> None:
     """Committed before the edition is made, it loses that when the worker dies between the two."""
     wanted = Trial(kills=6, digests=12, seed=3, busy=0.5, sabotage="split")
@@ -47,7 +47,7 @@ def test_two_workers_make_no_occurrence_twice(empty_database: str, tmp_path: Pat
     assert result.duplicates == 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_without_a_lease_the_rows_alone_keep_each_occurrence_to_one_edition(
     empty_database: str, tmp_path: Path
 ) -> None:
@@ -59,7 +59,7 @@ def test_without_a_lease_the_rows_alone_keep_each_occurrence_to_one_edition(
     assert result.verdict.twice == 0
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.parametrize("backend", ["postgresql"])
 def test_without_lease_and_rows_editions_are_made_twice_and_seen(
     empty_database: str, tmp_path: Path
