@@ -50,7 +50,8 @@ class Notice:
     aware, is when it is or was to be sent. `actor` approved it, paused it …; `comment` is the
     approver's. `stories` are titles in order. `figures` count each delivery once, by a word of
     :data:`FIGURES`. `subject` is that of the mail this is about, as its first reader would see it;
-    `readers` is how many it goes to, 0 when that is not known."""
+    `readers` is how many it goes to, 0 when that is not known. `occurrence` names one without an
+    edition, as ``mailer schedule`` takes it."""
 
     kind: NoticeKind
     name: str
@@ -65,6 +66,10 @@ class Notice:
     figures: Mapping[str, int] = field(default_factory=dict)
     subject: str = ""
     readers: int = 0
+    occurrence: str = ""
+
+
+_AT_ONCE = "Send it now all the same"
 
 
 def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
@@ -83,11 +88,15 @@ def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
                 ("Look at it", f"mailer edition preview {number}"),
                 ("Approve it", f"{approve} --hash {shlex.quote(seen)}" if seen else approve),
             )
+            if notice.kind is NoticeKind.LATE:
+                of_edition += ((_AT_ONCE, f"mailer send {number}"),)
         case NoticeKind.APPROVED:
             of_edition = (
                 ("Look at it", f"mailer edition preview {number}"),
                 ("Take the approval back", f"mailer edition reopen {number}"),
             )
+            if notice.send_at is None:  # it has no time, and nothing but a person sends it
+                of_edition += ((_AT_ONCE, f"mailer send {number}"),)
         case NoticeKind.SENT:
             of_edition = (("See the figures", f"mailer edition report {number}"), *_unsent(notice))
         case NoticeKind.PAUSED:
@@ -101,8 +110,8 @@ def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
                 ("Make it a draft again", f"mailer edition reopen {number}"),
             )
             if not number:
-                send_now = f"mailer schedule send-now {shlex.quote(notice.digest)}"
-                of_digest = (("Send it now all the same", send_now),)
+                words = ("mailer", "schedule", "send-now", notice.digest, notice.occurrence)
+                of_digest = ((_AT_ONCE, shlex.join(word for word in words if word)),)
         case NoticeKind.SKIPPED | NoticeKind.EXPIRED | NoticeKind.CANCELLED:
             of_edition = (("See what happened", f"mailer edition show {number}"),)
             preview = f"mailer schedule preview {shlex.quote(notice.digest)}"

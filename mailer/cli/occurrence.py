@@ -127,7 +127,15 @@ def history(
         found = [_plain(tx, one) for one in tx.schedules.occurrences(digest, limit)]
         Output(json).table(
             found,
-            {"named": "", "sent at": "", "zone": "", "what": "", "edition": "right", "why": ""},
+            {
+                "named": "",
+                "sent at": "",
+                "zone": "",
+                "what": "",
+                "edition": "right",
+                "who": "",
+                "why": "",
+            },
             [
                 (
                     f"{one['named']:%a %d %b %Y %H:%M}",
@@ -135,6 +143,7 @@ def history(
                     one["zone"],
                     one["became"],
                     one["edition"],
+                    one["actor"],
                     one["reason"],
                 )
                 for one in found

@@ -9,7 +9,7 @@ from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
 from mailer.digests import ApprovalRule, Policy
-from mailer.digests.calendar import Planned
+from mailer.digests.calendar import Do, Planned
 from mailer.editions import SendTime
 from mailer.errors import InputError
 from mailer.schedules import observances, records, spelling
@@ -19,7 +19,8 @@ from mailer.schedules.records import NewSchedule, OccurrenceState, Schedule
 app = typer.Typer(
     no_args_is_help=True,
     help="Schedules: when a digest is sent, by rule.\n\n"
-    "A rule is 'daily', 'weekdays', 'weekly on Tue and Thu', 'monthly on the first Monday', "
+    "A rule is 'daily', 'weekdays', 'weekly on Tue and Thu', 'every 2 weeks on Monday', "
+    "'monthly on the first Monday', "
     "'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or days around an observance: "
     "'migrants-day: each weekday from 7 days before, then on the day'.",
 )
@@ -70,7 +71,10 @@ def add(
         )
         known = observances.read(mailer.settings.observances())
         made = records.schedule(tx.schedules, new, known, now)
-        out.record(_plain(made), f"schedule {made.id}: {_said(made)}")
+        calendar = mailer.calendar(tx, digests.get(tx.digests, digest))
+        ahead = [one for one in calendar.upcoming(now, 50) if one.schedule.id == made.id]
+        first_one = f"; the first {ahead[0].occurrence.wall:%a %d %b %Y %H:%M}" if ahead else ""
+        out.record(_plain(made), f"schedule {made.id}: {_said(made)}{first_one}")
 
 
 def _day(text: str, option: str) -> date:
@@ -133,8 +137,13 @@ def preview(
     Example: [bold]mailer schedule preview weekly[/]"""
     with reading() as (mailer, tx):
         known = digests.get(tx.digests, digest)
-        planned = mailer.calendar(tx, known).upcoming(mailer.clock(), count)
+        calendar, now = mailer.calendar(tx, known), mailer.clock()
+        planned = calendar.upcoming(now, count)
         out = Output(json)
+        for step in calendar.due(now):
+            if step.do is not Do.SKIP:
+                at = f"{step.planned.occurrence.wall:%a %d %b %Y %H:%M}"
+                out.note(f"overdue: {at}; see in `mailer status` whether a worker runs")
         show(
             planned,
             known.order.policy,
@@ -200,9 +209,11 @@ def _utc(moment: datetime) -> str:
 def _note(one: Planned) -> str:
     occurrence = one.occurrence
     moved_by_staff = one.kept is not None and one.kept.moved_to is not None
-    if occurrence.skipped or moved_by_staff or occurrence.wall.date() == occurrence.day:
+    if moved_by_staff:
         return occurrence.note
-    return f"moved from {occurrence.day:%a %d %b}: {occurrence.note}"
+    if one.rule.day != occurrence.wall.date():
+        return f"moved from {one.rule.day:%a %d %b}: {occurrence.note}"
+    return occurrence.note
 
 
 def occurrence(one: Planned, policy: Policy) -> dict[str, Any]:

@@ -102,6 +102,12 @@ def _plain(tx: Transaction, found: Status) -> dict[str, Any]:
                  "next_due": one.next_due}
                 for one in found.sending
             ],
+            "overdue": [
+                {"digest": one.schedule.new.digest, "local": one.occurrence.wall,
+                 "zone": one.occurrence.zone, "assemble_at": one.cutoff}
+                for one in found.overdue
+            ],
+            "stranded": found.stranded,
             "stopped": found.stopped,
             "held": found.held,
             "failed": [{"edition": one.edition.id, "counts": bad(one)} for one in found.failed],
@@ -116,14 +122,21 @@ def _print(found: Status, out: Output) -> None:
     seen = f", last seen {moment(last)}" if last else ""
     out.text("worker: runs" if found.worker.alive else f"worker: none runs{seen}")
     rows: list[tuple[str, str, str, str]] = []
-    for planned in found.due:
-        skipped = planned.schedule.new.digest
-        local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
-        rows.append(("due", skipped, local, f"assembled {moment(planned.cutoff)}"))
+    for word, some in (("overdue", found.overdue), ("due", found.due)):
+        for planned in some:
+            local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
+            cutoff = f"to be assembled {moment(planned.cutoff)}"
+            rows.append((word, planned.schedule.new.digest, local, cutoff))
     for edition in found.waiting:
         when = moment(edition.appointment.moment) if edition.appointment else ""
         asked = f"approval asked {moment(edition.asked_at)}" if edition.asked_at else ""
-        rows.append(("waiting", f"edition {edition.id} ({edition.name})", when, asked))
+        late = edition.appointment and edition.appointment.moment <= found.now
+        what = f"edition {edition.id} ({edition.name})"
+        rows.append(("late" if late else "waiting", what, when, asked))
+    for edition in found.stranded:
+        what = f"edition {edition.id} ({edition.name})"
+        then = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
+        rows.append((edition.state.value, what, "no time", then))
     for edition in found.scheduled:
         when = moment(edition.appointment.moment) if edition.appointment else ""
         by = f"approved by {edition.approval.approver}" if edition.approval else ""

@@ -9,7 +9,7 @@ from typing import Protocol
 from mailer import editions, zones
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import Planned
-from mailer.editions import OPEN, Appointment, Edition, EditionStore, SendTime
+from mailer.editions import OPEN, Appointment, Edition, EditionState, EditionStore, SendTime
 from mailer.errors import InputError, Refused
 from mailer.schedules import walls
 from mailer.schedules.records import KeptOccurrence, OccurrenceState, ScheduleStore
@@ -55,6 +55,8 @@ def move(
         )
     edition = _edition(tx, planned)
     if edition is not None:
+        if edition.state is EditionState.HELD:  # it was held for whoever decides this
+            edition = editions.reopen(tx.editions, edition, now, actor=actor)
         send_time = edition.appointment.send_time if edition.appointment else SendTime.OFFICE
         if moment <= now:
             when = Appointment(moment, wall, zone)
@@ -98,7 +100,7 @@ def restore(
     nobody touched, that is made, or whose own time is past."""
     kept, rule = planned.kept, planned.rule
     movable = {OccurrenceState.SKIPPED, OccurrenceState.PLANNED}
-    if kept is None or kept.state not in movable:
+    if kept is None or not (kept.state in movable or _came_to_nothing(tx, kept)):
         word = kept.state.value if kept else "as its rule has it"
         raise Refused(
             f"the occurrence of {rule.named:%a %d %b %Y %H:%M} is {word}",
@@ -118,6 +120,8 @@ def _edition(tx: Transaction, planned: Planned) -> Edition | None:
     kept = planned.kept
     if kept is None or kept.state is not OccurrenceState.MADE or kept.edition is None:
         return None
+    if _came_to_nothing(tx, kept):
+        return None
     edition = editions.get(tx.editions, kept.edition)
     if edition.state not in OPEN:
         raise Refused(
@@ -125,6 +129,18 @@ def _edition(tx: Transaction, planned: Planned) -> Edition | None:
             hint=f"see `mailer edition show {edition.id}`",
         )
     return edition
+
+
+def _came_to_nothing(tx: Transaction, kept: KeptOccurrence) -> bool:
+    """Whether an edition was made of it of which nothing was sent, nor will be."""
+    if kept.state is not OccurrenceState.MADE or kept.edition is None:
+        return False
+    edition = editions.get(tx.editions, kept.edition)
+    return edition.planned_at is None and edition.state in {
+        EditionState.CANCELLED,
+        EditionState.SKIPPED,
+        EditionState.EXPIRED,
+    }
 
 
 def _decide(

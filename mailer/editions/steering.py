@@ -11,9 +11,11 @@ def check_transition(edition: Edition, state: EditionState) -> None:
     """Raises BadTransition unless the table lets `edition` go to `state`."""
     if state not in TRANSITIONS[edition.state]:
         ways = ", ".join(sorted(TRANSITIONS[edition.state])) or "nothing else"
+        hint = f"from there it can become {ways}"
+        if edition.state is EditionState.HELD:
+            hint = f"bring it back with `mailer edition reopen {edition.id}`"
         raise BadTransition(
-            f"edition {edition.id} is {edition.state}, which can't become {state}",
-            hint=f"from there it can become {ways}",
+            f"edition {edition.id} is {edition.state}, which can't become {state}", hint=hint
         )
 
 
@@ -66,10 +68,13 @@ def expire(store: EditionStore, edition: Edition, now: datetime, *, reason: str)
 
 
 def reopen(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
-    """Back to draft; an approval is void."""
+    """Back to draft; an approval is void. One that was held goes on from there; any other is taken
+    off the calendar, as the clock would ask for its approval again at once."""
     if edition.state is EditionState.DRAFT:
         return edition
     check_transition(edition, EditionState.DRAFT)
+    if edition.state is not EditionState.HELD and edition.appointment:
+        edition = appoint(store, edition, None, now, actor=actor)
     return store.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
 
 

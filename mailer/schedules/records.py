@@ -60,7 +60,7 @@ OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
     ),
     OccurrenceState.SKIPPED: frozenset({OccurrenceState.PLANNED}),
     OccurrenceState.HELD: frozenset({OccurrenceState.PLANNED, OccurrenceState.SKIPPED}),
-    OccurrenceState.MADE: frozenset({OccurrenceState.SKIPPED}),
+    OccurrenceState.MADE: frozenset({OccurrenceState.SKIPPED, OccurrenceState.PLANNED}),
 }
 
 
@@ -150,8 +150,8 @@ def schedule(
     free = FreeDays(new.place)
     if not expansion.upcoming(new.timing, now, 1, observances, free):
         raise InputError(
-            f"{spelling.spell(rule)!r} names no date from now on",
-            hint="give a day that is to come, or see when the observance ends",
+            f"{spelling.spell(rule)!r} at {new.timing.at:%H:%M} names no time from now on",
+            hint="give a time that is to come, or see when the observance ends",
         )
     return store.add(new, now)
 

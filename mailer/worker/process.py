@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from mailer.app import Mailer
 from mailer.delivery.outcomes import Progress
-from mailer.errors import ConfigError, MailerError, RelayError
+from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
+from mailer.render.checks import check_organisation
 from mailer.worker.clock import Clock
 from mailer.worker.keeper import Keeper
 from mailer.worker.log import Log
@@ -65,6 +66,7 @@ class Worker:
         self._log.info(
             "worker started", delivers=self._delivers, tick=self._mailer.settings.worker.tick
         )
+        self._warn()
         clock.start()
         if self._delivers:
             delivery.start()
@@ -85,6 +87,18 @@ class Worker:
         self._log.info("worker stopped")
         if self._crashed is not None:
             raise self._crashed
+
+    def _warn(self) -> None:
+        """Say at once what would else be found at the first cut-off."""
+        ours = self._mailer.settings
+        try:
+            check_organisation(ours)
+        except ComposeError as error:
+            self._log.warning("no mail can be composed", error=str(error))
+        if not (ours.notices.approvers or ours.notices.watchers):
+            self._log.warning(
+                "nobody is told", hint="name somebody in [notices], or in each digest"
+            )
 
     def _lives(self) -> bool:
         oldest = self._seen.tick

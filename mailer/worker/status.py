@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead
-from mailer.digests.calendar import Planned
+from mailer.digests.calendar import Do, Planned
 from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryState, Report
 from mailer.schedules.records import KeptOccurrence
@@ -15,6 +15,9 @@ from mailer.worker.keeper import TICK
 
 RECENT = timedelta(days=7)
 """For how long what has failed is shown."""
+
+OVERDUE = timedelta(minutes=1)
+"""After its cut-off an occurrence that nobody has taken up counts as overdue."""
 
 MOST = 100
 """Editions shown of each kind."""
@@ -40,11 +43,16 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`due` holds each digest's next occurrence. `waiting` are in review, `stopped` paused or held,
-    `failed` those of the last days of which a delivery failed, expired or is in doubt."""
+    """`due` holds each digest's next occurrence, `overdue` those whose cut-off has come and that no
+    worker has taken up. `waiting` are in review; `stranded` are approved and have no time, or were
+    not approved in time: nothing but a person sends them. `stopped` are paused or held, `failed`
+    those of the last days of which a delivery failed, expired or is in doubt."""
 
     worker: Clockwork
+    now: datetime
     due: tuple[Planned, ...]
+    overdue: tuple[Planned, ...]
+    stranded: tuple[Edition, ...]
     scheduled: tuple[Edition, ...]
     waiting: tuple[Edition, ...]
     sending: tuple[Sending, ...]
@@ -62,10 +70,19 @@ class Status:
                 if last
                 else ("no worker runs")
             )
+        for planned in self.overdue:
+            one = planned.occurrence
+            yield f"{planned.schedule.new.digest} of {one.wall:%a %d %b %H:%M} is overdue"
+        for edition in self.waiting:
+            if edition.appointment and edition.appointment.moment <= self.now:
+                yield f"edition {edition.id} is late: nobody has approved it"
+        for edition in self.stranded:
+            word = "approved, without a time" if edition.approval else "not approved in time"
+            yield f"edition {edition.id} is {word}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
-        for one in self.held:
-            yield f"{one.digest} of {one.named:%a %d %b %H:%M} is held"
+        for kept in self.held:
+            yield f"{kept.digest} of {kept.named:%a %d %b %H:%M} is held"
         for report in self.failed:
             counts = ", ".join(f"{count} {word}" for word, count in bad(report).items())
             yield f"edition {report.edition.id}: {counts}"
@@ -84,9 +101,13 @@ def bad(report: Report) -> dict[str, int]:
 def look(mailer: Mailer, tx: Transaction) -> Status:
     """How things stand now."""
     now = mailer.clock()
-    due = []
+    due: list[Planned] = []
+    overdue: list[Planned] = []
     for calendar in mailer.calendars(tx):
-        due += [one for one in calendar.upcoming(now, 4) if not one.occurrence.skipped][:1]
+        missed = [step.planned for step in calendar.due(now) if step.do is not Do.SKIP]
+        overdue += [one for one in missed if now - one.cutoff >= OVERDUE]
+        ahead = [one for one in calendar.upcoming(now, 8) if not one.occurrence.skipped]
+        due += [one for one in ahead if one.kept is None or not one.kept.edition][:1]
     running = tx.editions.recent([EditionState.SENDING], MOST)
     ended = tx.editions.recent([EditionState.SENT], MOST)
     recent = [one for one in ended if one.finished_at and now - one.finished_at < RECENT]
@@ -94,8 +115,15 @@ def look(mailer: Mailer, tx: Transaction) -> Status:
     return Status(
         worker=_clockwork(mailer, tx, now),
         due=tuple(sorted(due, key=lambda one: one.starts)),
+        overdue=tuple(sorted(overdue, key=lambda one: one.starts)),
         scheduled=tuple(tx.editions.appointed([EditionState.SCHEDULED])),
         waiting=tuple(tx.editions.recent([EditionState.IN_REVIEW], MOST)),
+        stranded=tuple(
+            one
+            for one in tx.editions.recent([EditionState.APPROVED, EditionState.DRAFT], MOST)
+            if one.state is EditionState.APPROVED or (one.asked_at and not one.appointment)
+        ),
+        now=now,
         sending=tuple(_sending(tx, one) for one in reports[: len(running)]),
         stopped=tuple(tx.editions.recent([EditionState.PAUSED, EditionState.HELD], MOST)),
         held=tuple(tx.schedules.held()),

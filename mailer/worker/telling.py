@@ -43,7 +43,10 @@ _KINDS = {
 
 _LET_GO = {_S.APPROVED.value, _S.SCHEDULED.value}
 
-_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LATE}
+_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.LATE}
+
+_OVER = {NoticeKind.SKIPPED, NoticeKind.EXPIRED, NoticeKind.CANCELLED, NoticeKind.HELD}
+"""There is nothing to approve any more."""
 
 
 def tell(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
@@ -102,6 +105,7 @@ def tell_of_occurrence(
         digest.order.name,
         digest=digest.order.slug,
         send_at=step.planned.occurrence.moment,
+        occurrence=f"{step.planned.rule.named:%Y-%m-%d %H:%M}",
         reason=step.reason,
     )
     to = _people(mailer, digest.order.policy, kind)
@@ -118,13 +122,16 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
             for state in DeliveryState
             if report.states[state] or state is DeliveryState.SENT
         }
-    manuscript = None
-    if kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}:
-        manuscript = tx.editions.manuscript(edition)
     titles: list[str] = []
-    for story in manuscript.stories if manuscript else ():
-        article = story.in_language(edition.language, edition.language) or story.articles[0]
-        titles.append(article.title)
+    subject = ""
+    asks = kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}
+    if asks and edition.state is _S.IN_REVIEW:
+        subject = mailer.preview(tx, edition).subject
+        bits = tx.editions.story_bits(edition)
+        shown = tx.editions.manuscript(edition).stories
+        for story in sorted(shown, key=lambda one: bits.get(one.slug, len(bits))):
+            article = story.in_language(edition.language, edition.language) or story.articles[0]
+            titles.append(article.title)
     reason = edition.reason
     if kind in {NoticeKind.REVIEW, NoticeKind.VOID}:
         reason = _remarks(tx, edition, kind)
@@ -139,6 +146,7 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
         comment=given.comment if given else "",
         content_hash=edition.content_hash,
         stories=tuple(titles),
+        subject=subject,
         figures=figures,
     )
 
@@ -166,7 +174,8 @@ def _actor(tx: Transaction, edition: Edition, approver: str) -> str:
 def _put(
     mailer: Mailer, tx: Transaction, notice: Notice, edition: Edition, log: Log
 ) -> tuple[str, ...]:
-    to = _people(mailer, mailer.policy(tx, edition), notice.kind)
+    was_asked = edition.asked_at is not None
+    to = _people(mailer, mailer.policy(tx, edition), notice.kind, was_asked=was_asked)
     if _send(mailer, tx, notice, edition.list, to, log) is not None:
         detail = f"{notice.kind.value}: {', '.join(to)}"
         tx.editions.note(edition, "told", detail, mailer.clock())
@@ -194,14 +203,17 @@ def _send(
     return tx.notices.put(body, list_slug, to, mailer.clock(), uid=uid)
 
 
-def _people(mailer: Mailer, policy: Policy, kind: NoticeKind) -> tuple[str, ...]:
+def _people(
+    mailer: Mailer, policy: Policy, kind: NoticeKind, *, was_asked: bool = False
+) -> tuple[str, ...]:
     """Who is told: the digest's own people, or those of the settings; when only one of the two
-    groups is named, it hears of everything."""
+    groups is named, it hears of everything. Who was asked to approve hears that there is nothing
+    to approve any more, and who heard of an approval that it is void."""
     ours = mailer.settings.notices
     approvers = policy.approvers or ours.approvers
     watchers = policy.watchers or ours.watchers
+    if kind in {NoticeKind.APPROVED, NoticeKind.VOID} or (was_asked and kind in _OVER):
+        return tuple(dict.fromkeys((*approvers, *watchers)))
     if kind in _FOR_APPROVERS:
         return approvers or watchers
-    if kind is NoticeKind.APPROVED:
-        return tuple(dict.fromkeys((*approvers, *watchers)))
     return watchers or approvers

@@ -34,7 +34,7 @@ def test_a_worker_may_be_killed_at_any_moment(empty_database: str, tmp_path: Pat
 @pytest.mark.proof
 def test_a_row_without_its_edition_is_seen(tmp_path: Path) -> None:
     """Committed before the edition is made, it loses that when the worker dies between the two."""
-    wanted = Trial(kills=6, digests=12, seed=3, busy=0.5, sabotage="split")
+    wanted = Trial(kills=4, digests=12, seed=3, after="occurrence", sabotage="split")
     result = trial.run(wanted, tmp_path / "office", f"sqlite:///{tmp_path / 'subscribers.db'}")
     assert any("was made, and has no edition" in fault for fault in result.faults)
     assert any("was sent in editions []" in fault for fault in result.faults)
@@ -51,8 +51,8 @@ def test_two_workers_make_no_occurrence_twice(empty_database: str, tmp_path: Pat
 def test_without_a_lease_the_rows_alone_keep_each_occurrence_to_one_edition(
     empty_database: str, tmp_path: Path
 ) -> None:
-    """Both tick, at the same time. What goes wrong beside is no matter here."""
-    wanted = Pair(seed=2, sabotage="no-lease", patience=5)
+    """Both tick, at the same time."""
+    wanted = Pair(seed=2, sabotage="no-lease")
     result = pair.run(wanted, tmp_path / "office", empty_database)
     assert result.verdict
     assert result.verdict.editions >= 8
@@ -64,7 +64,7 @@ def test_without_a_lease_the_rows_alone_keep_each_occurrence_to_one_edition(
 def test_without_lease_and_rows_editions_are_made_twice_and_seen(
     empty_database: str, tmp_path: Path
 ) -> None:
-    wanted = Pair(seed=2, sabotage="take-always", patience=5)
+    wanted = Pair(seed=2, sabotage="take-always", patience=10)
     result = pair.run(wanted, tmp_path / "office", empty_database)
     assert result.verdict
     assert result.verdict.twice > 0

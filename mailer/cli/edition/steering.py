@@ -97,12 +97,20 @@ def reopen(
 ) -> None:
     """Put an edition that is held, in review or approved back to draft.
 
+    A held one goes on by itself from there: it is composed again, and its approval asked for. Any
+    other loses its time; `mailer edition schedule` gives it one again.
+
     Example: [bold]mailer edition reopen 3[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)
         edition = editions.reopen(tx.editions, known, mailer.clock(), actor=actor(by))
-        out.record(edition, f"edition {number} is a draft again")
+        said = f"edition {number} is a draft again"
+        if edition.appointment:
+            said += ", and goes on by the calendar"
+        elif known.appointment:
+            said += f", without a time: mailer edition schedule {number} --at …"
+        out.record(edition, said)
 
 
 @app.command()

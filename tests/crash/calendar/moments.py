@@ -16,7 +16,7 @@ MESSAGE = "message"
 SAID = ("occurrence", "assembled", "ready", "started", "told", "delivered")
 """What it says on its way."""
 
-PAUSE = 0.03
+PAUSE, SOON = 0.03, 0.005
 _TORN = (*SAID, "lease taken", MESSAGE, MESSAGE)
 
 

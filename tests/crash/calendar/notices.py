@@ -22,6 +22,7 @@ _TO = {
     "review": {APPROVER},
     "reminder": {APPROVER},
     "approved": {APPROVER, WATCHER},
+    "expired": {APPROVER, WATCHER},
 }
 """Who is told; of all else the watcher is."""
 

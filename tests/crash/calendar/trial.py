@@ -33,8 +33,8 @@ LINGER = 0.01
 @dataclass(frozen=True, slots=True)
 class Trial:
     """What to try. `busy` is how long a worker has something to do, and `patience` how long the
-    last one may take for all that is left, in seconds; `sabotage` is a fault of
-    :mod:`tests.crash.calendar.sabotage`."""
+    last one may take for all that is left, in seconds. With `after` each kill comes just after the
+    worker has said that; `sabotage` is a fault of :mod:`tests.crash.calendar.sabotage`."""
 
     kills: int = 50
     digests: int = 24
@@ -42,6 +42,7 @@ class Trial:
     sabotage: str = ""
     busy: float = BUSY
     patience: float = 60.0 + PATIENCE
+    after: str = ""
 
     @property
     def most_in_doubt(self) -> int:
@@ -142,6 +143,8 @@ class _Run:
         while (left := self.trial.kills - len(self.snapshots)) and not self.faults:
             self.staff.reach = timedelta(seconds=(self.start + self.trial.busy / 2) * left)
             moment = moments.choose(self.dice, self.start, self.trial.busy)
+            if self.trial.after:
+                moment = Moment(self.trial.after, 1, moments.SOON, self.trial.busy)
             with workers.running(self.office, self.trial.sabotage) as worker:
                 if not self._wait(worker, moment):
                     self.faults.append(f"a worker ended by itself: {worker.lines[-3:]}")

@@ -1,14 +1,17 @@
 """An occurrence that an edition was made of takes it along."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
 from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import occurrences
+from mailer.digests.calendar import Planned
 from mailer.editions import Appointment, Edition, EditionState
 from mailer.errors import Refused
+from mailer.schedules.records import KeptOccurrence
 from mailer.store import Store, Transaction
 from tests.integration import office
 from tests.integration.office import DAY, HOUR, NOW
@@ -97,8 +100,53 @@ def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready
         assert office.again(tx, made).appointment == made.appointment
 
 
-def _cancelled(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+def _cancelled(tx: Transaction, made: Edition) -> Edition:
     return editions.cancel(tx.editions, made, NOW)
+
+
+def _skipped(tx: Transaction, made: Edition) -> Edition:
+    return editions.skip(tx.editions, made, NOW, reason="nothing left")
+
+
+def _expired(tx: Transaction, made: Edition) -> Edition:
+    return editions.expire(tx.editions, made, NOW, reason="nobody approved it")
+
+
+@pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
+@pytest.mark.parametrize("verb", [occurrences.restore, occurrences.send_now])
+def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
+    ready: Store,
+    ended: Callable[[Transaction, Edition], Edition],
+    verb: Callable[[Transaction, Planned, datetime], KeptOccurrence],
+) -> None:
+    with ready.begin() as tx:
+        office.story(tx, "boats")
+        first = ended(tx, assembled(tx))
+        assert verb(tx, planned(tx), NOW).state is PLANNED
+        second = assembled(tx)
+        assert (second.stories, row(tx).edition) == (("boats",), second.id)
+        assert office.again(tx, first) == first
+
+
+def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.story(tx, "boats")
+        first = _cancelled(tx, assembled(tx))
+        kept = occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
+        assert (kept.state, kept.moved_to) == (PLANNED, NAMED + HOUR)
+        assert occurrences.skip(tx, planned(tx), NOW + HOUR).state is SKIPPED
+        assert office.again(tx, first) == first
+
+
+def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.story(tx, "boats")
+        held = editions.hold(tx.editions, assembled(tx), NOW, reason="a typo")
+        kept = occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
+        moved = office.again(tx, held)
+        assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
+        assert moved.appointment
+        assert moved.appointment.wall == NAMED + HOUR
 
 
 def _sending(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
@@ -111,8 +159,12 @@ def _sent(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
     return tx.editions.set_state(_sending(mailer, tx, made), EditionState.SENT, NOW)
 
 
-@pytest.mark.parametrize("over", [_cancelled, _sending, _sent])
-def test_one_whose_edition_has_begun_or_is_over_stays_as_it_is(
+def _stopped(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+    return editions.cancel(tx.editions, _sending(mailer, tx, made), NOW)
+
+
+@pytest.mark.parametrize("over", [_sending, _stopped, _sent])
+def test_one_whose_edition_has_begun_stays_as_it_is(
     mailer: Mailer, ready: Store, over: Callable[[Mailer, Transaction, Edition], Edition]
 ) -> None:
     with ready.begin() as tx:

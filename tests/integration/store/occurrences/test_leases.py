@@ -63,6 +63,8 @@ def test_a_lease_that_is_given_up_has_no_holder_and_anyone_takes_it(store: Store
         tx.leases.give_up("tick", 1)
         found = tx.leases.find("tick")
         assert found == Lease(1, "", 0, NOW)
+        assert not tx.leases.beat("tick", 1, NOW + HOUR), "nor has whoever gave it up"
+        assert tx.leases.find("tick") == found
         assert tx.leases.take("tick", "other", found, NOW) == 2
 
 

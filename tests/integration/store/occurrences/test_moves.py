@@ -64,7 +64,7 @@ def test_one_that_is_moved_to_its_own_time_on_a_free_day_is_sent_then(ready: Sto
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.SKIP)
         assert planned(tx).occurrence.skipped
-        occurrences.move(tx, planned(tx), NAMED, NOW)
+        assert occurrences.move(tx, planned(tx), NAMED, NOW).moved_to == NAMED
         one = planned(tx).occurrence
     assert (one.skipped, one.wall) == (False, NAMED)
 

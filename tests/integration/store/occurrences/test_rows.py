@@ -175,6 +175,22 @@ def test_of_two_who_decide_at_once_about_what_nobody_has_touched_one_is_told(
             assert row(tx, named) == (one or other)
 
 
+def test_of_two_who_decide_at_once_about_what_is_moved_already_one_is_told(ready: Store) -> None:
+    for number in range(ROUNDS):
+        named = NAMED + number * DAY
+        with ready.begin() as tx:
+            seen = decide(tx, named=named, moved_to=named + HOUR)
+        again = partial(decide, named=named, seen=seen, now=NOW + HOUR)
+        one, other = race(
+            ready,
+            partial(again, moved_to=named + 2 * HOUR, actor="Amina"),
+            partial(again, moved_to=named + 3 * HOUR, actor="Zoe"),
+        )
+        assert (one is None) is not (other is None)
+        with ready.read() as tx:
+            assert row(tx, named) == (one or other)
+
+
 def test_what_is_old_is_left_out_but_not_what_was_moved_and_is_to_come(ready: Store) -> None:
     with ready.begin() as tx:
         for days, state in ((-90, MADE), (-80, SKIPPED), (-70, HELD), (-1, MADE), (3, SKIPPED)):

@@ -27,6 +27,8 @@ from tests.integration.store.occurrences.desk import (
     wall,
 )
 
+MINUTE = timedelta(minutes=1)
+
 
 def test_one_that_is_moved_keeps_its_name_and_is_due_by_its_new_time(ready: Store) -> None:
     to = wall("2026-11-23 16:30")
@@ -96,7 +98,7 @@ def test_one_that_is_skipped_is_restored(ready: Store) -> None:
         occurrences.skip(tx, planned(tx), NOW)
         kept = occurrences.restore(tx, planned(tx), NOW)
         assert (kept.state, kept.moved_to) == (PLANNED, None)
-        assert due(tx, NOW + 4 * DAY - 90 * timedelta(minutes=1))["24 Nov"] is Do.ASSEMBLE
+        assert due(tx, NOW + 4 * DAY - 90 * MINUTE)["24 Nov"] is Do.ASSEMBLE
 
 
 def test_nothing_is_restored_that_is_as_its_rule_has_it_or_past(ready: Store) -> None:
@@ -110,7 +112,7 @@ def test_nothing_is_restored_that_is_as_its_rule_has_it_or_past(ready: Store) ->
                 occurrences.restore(tx, planned(tx, f"{named:%Y-%m-%d}"), NOW)
         occurrences.skip(tx, planned(tx), NOW)
         before = row(tx)
-        with pytest.raises((Refused, InputError), match="is past"):
+        with pytest.raises(Refused, match="is past"):
             occurrences.restore(tx, planned(tx), NOW + 10 * DAY)
         assert row(tx) == before
 
@@ -147,6 +149,31 @@ def test_the_verbs_refuse_what_has_changed_since_staff_looked(ready: Store) -> N
                 verb(tx, seen, NOW)
             assert "try again" in refused.value.hint
         assert row(tx).state is MADE
+
+
+def test_of_two_who_decide_about_what_both_have_seen_the_second_is_refused(ready: Store) -> None:
+    """Also where both have seen it moved already, and the first has only moved it again."""
+    with ready.begin() as tx:
+        for hours in (1, 2):
+            seen = planned(tx)
+            first = occurrences.move(
+                tx, seen, NAMED + hours * HOUR, NOW + hours * HOUR, actor="Amina"
+            )
+            for verb in (occurrences.skip, occurrences.restore, occurrences.send_now):
+                with pytest.raises(Refused, match=r"as its rule has it|has changed meanwhile"):
+                    verb(tx, seen, NOW + hours * HOUR + MINUTE, actor="Zoe")
+            with pytest.raises(Refused, match="has changed meanwhile") as refused:
+                occurrences.move(tx, seen, NAMED + DAY, NOW + hours * HOUR + MINUTE, actor="Zoe")
+            assert "try again" in refused.value.hint
+            assert row(tx) == first
+
+
+def test_one_that_is_moved_to_its_rules_time_is_as_its_rule_has_it(ready: Store) -> None:
+    with ready.begin() as tx:
+        occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
+        kept = occurrences.move(tx, planned(tx), NAMED, NOW + HOUR)
+        assert (kept.state, kept.moved_to) == (PLANNED, None)
+        assert planned(tx).occurrence.note == ""
 
 
 def test_a_reason_that_is_no_line_is_refused(ready: Store) -> None:
