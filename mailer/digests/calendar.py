@@ -1,6 +1,7 @@
 """A digest's calendar: what its schedules give, with what staff have decided about single
 occurrences laid over it, and what is to be done at a moment. It decides, and touches nothing."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -165,7 +166,7 @@ class Calendar:
         """The occurrence that staff name by its date as the rule has it, where there are several by
         its time of day and zone as well (``2026-12-18``, ``2026-12-18 09:00``, ``2026-12-18 09:00
         Europe/London``). Raises NotFound, or InputError for several."""
-        words = when.replace("T", " ", 1).split()
+        words = re.sub(r"^([\d-]{10})T", r"\1 ", when.strip()).split()
         try:
             day = date.fromisoformat(words[0])
             clock = datetime.strptime(words[1], "%H:%M").time() if words[1:] else None  # noqa: DTZ007

@@ -22,7 +22,7 @@ ASKING = (NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LA
 
 @pytest.mark.parametrize("kind", ASKING)
 def test_who_is_asked_can_look_first_and_approve_what_they_saw(kind: NoticeKind) -> None:
-    assert commands(told(kind, content_hash=HASH)) == (
+    assert commands(told(kind, content_hash=HASH))[:2] == (
         ("Look at it", "mailer edition preview 12"),
         ("Approve it", "mailer edition approve 12 --hash 4be1c09d22fa"),
     )
