@@ -154,7 +154,8 @@ class Calendar:
             last = missed[-1].occurrence
             reason = f"it was missed, and so was the later one of {last.wall:%a %d %b %H:%M}"
             return Step(one, Do.SKIP, reason, quiet=True)
-        late = now - max(one.starts, one.known_since)
+        # By the office's clock: a new reader far to the east makes no edition late.
+        late = now - max(one.occurrence.moment, one.known_since)
         if one in missed and late >= grace + _MINUTE:
             said, most = _length(late), _length(grace)
             before = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""

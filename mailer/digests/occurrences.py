@@ -46,18 +46,25 @@ def move(
     """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
     is to be sent again by that, also on a free day. Raises InputError for a time that is past."""
     zone = planned.rule.zone
-    moment = walls.moment(wall, zones.zone(zone))
-    if moment < now - _MINUTE:
+    if walls.moment(wall, zones.zone(zone)) < now - _MINUTE:
         raise InputError(
             f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
             where="--to",
             hint="name a time that is to come, or use `mailer schedule send-now`",
         )
+    return _move(tx, planned, wall, now, reason, actor)
+
+
+def _move(
+    tx: Transaction, planned: Planned, wall: datetime, now: datetime, reason: str, actor: str
+) -> KeptOccurrence:
+    zone = planned.rule.zone
+    moment = walls.moment(wall, zones.zone(zone))
     edition = _edition(tx, planned)
     if edition is not None:
         if edition.state is EditionState.HELD:  # it was held for whoever decides this
             edition = editions.reopen(tx.editions, edition, now, actor=actor)
-        send_time = edition.appointment.send_time if edition.appointment else SendTime.OFFICE
+        send_time = SendTime.READER if planned.reader_zones else SendTime.OFFICE
         if moment <= now:
             when = Appointment(moment, wall, zone)
         else:
@@ -65,7 +72,7 @@ def move(
             when = Appointment(starts, wall, zone, send_time)
         editions.appoint(tx.editions, edition, when, now, actor=actor)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
-    back = wall == planned.rule.wall and not planned.rule.skipped
+    back = wall == planned.rule.wall and not planned.rule.skipped and moment > now
     return _decide(
         tx, planned, state, now, moved_to=None if back else wall, reason=reason, actor=actor
     )
@@ -78,7 +85,8 @@ def send_now(
     approved."""
     wall = now.astimezone(zones.zone(planned.rule.zone)).replace(tzinfo=None)
     wall = wall.replace(second=0, microsecond=0)
-    return move(tx, planned, wall, now, reason=reason or "sent at once", actor=actor)
+    # Not by `move`: in the hour that comes twice this time of day was there an hour ago as well.
+    return _move(tx, planned, wall, now, reason or "sent at once", actor)
 
 
 def skip(

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from mailer import zones
 from mailer.articles import Story
 from mailer.audience.lists import MailingList, Topic
 from mailer.audience.segments import Filter
 from mailer.editions.states import EditionState, InDoubt, Kind, Priority, SendTime
+from mailer.schedules import walls
 
 MOST_STORIES = 62
 """A delivery's stories are bits of one signed 64-bit integer."""
@@ -25,6 +27,12 @@ class Appointment:
     wall: datetime
     zone: str
     send_time: SendTime = SendTime.OFFICE
+
+    @property
+    def own_moment(self) -> datetime:
+        """When clocks in `zone` show `wall`: what is too late is counted from there, also where
+        readers further east are sent it earlier."""
+        return max(self.moment, walls.moment(self.wall, zones.zone(self.zone)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -89,6 +89,8 @@ def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
     except OperationalError as error:
         raise unreachable(engine, error) from error
     except DatabaseError as error:
+        if error.connection_invalidated:  # PostgreSQL has ended a session that was silent
+            raise unreachable(engine, error) from error
         # Not one of its subclasses: SQLite says so of a file that is no database, or a torn one.
         if type(error) is not DatabaseError:
             raise

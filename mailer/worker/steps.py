@@ -125,7 +125,7 @@ def _is_late(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -
     """Whether its time has gone by, and its digest lets it go by. One that was ready only after
     its time, as when somebody sends it at once, waits: nobody could have approved it before."""
     when, asked = edition.appointment, edition.asked_at
-    if when is None or when.moment > now or asked is None or asked >= when.moment:
+    if when is None or when.own_moment > now or asked is None or asked >= when.own_moment:
         return False
     return mailer.policy(tx, edition).when_late is WhenLate.DRAFT
 
@@ -165,7 +165,7 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     if edition.state is not EditionState.SCHEDULED or when is None or when.moment > now:
         return
     given = edition.approval
-    could = max(when.moment, given.at) if given else when.moment
+    could = max(when.own_moment, given.at) if given else when.own_moment
     grace = mailer.policy(tx, edition).grace
     if now - could >= grace + _MINUTE:
         late = now - could

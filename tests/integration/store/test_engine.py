@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, inspect, select, update
+from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.app import utc_now
@@ -213,3 +213,24 @@ def test_the_databases_clock_is_ours_within_a_second(store: Store) -> None:
         ).one()
     assert abs(now - utc_now()) < timedelta(seconds=1)
     assert abs(later - now - timedelta(seconds=90.5)) < timedelta(seconds=0.1)
+
+
+def test_a_session_that_was_silent_in_a_transaction_is_ended_and_that_is_said(
+    postgresql_ready: str,
+) -> None:
+    """As a worker's that was frozen: else it would keep its locks."""
+
+    def silent(store: Store) -> None:
+        with store.begin() as tx:
+            tx.connection.execute(text("SELECT 1"))
+            time.sleep(1.5)
+            tx.connection.execute(text("SELECT 1"))
+
+    store = Store(postgresql_ready, KEY, lease=1.0)
+    try:
+        with pytest.raises(ConfigError, match="the database can't be used"):
+            silent(store)
+        with store.begin() as tx:
+            assert tx.connection.scalar(text("SELECT 1")) == 1
+    finally:
+        store.close()

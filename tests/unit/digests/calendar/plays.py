@@ -206,7 +206,7 @@ def check(play: Play, moments: Sequence[datetime]) -> None:
         assert now >= one.cutoff
         if row and row.moved_to and one.occurrence.moment <= row.updated_at:
             assert one.starts == one.occurrence.moment, "at once is at once for all readers"
-        late = now - max(one.starts, row.updated_at if row else one.schedule.created_at)
+        late = now - max(one.occurrence.moment, row.updated_at if row else one.schedule.created_at)
         if step.do is not Do.SKIP:
             assert not one.occurrence.skipped
             assert (late >= grace + MINUTE) is (step.do is Do.HOLD)

@@ -154,6 +154,15 @@ def test_of_several_at_one_time_one_is_sent(rows: list[KeptOccurrence], sent: in
     assert {*notes.values()} == {"another of this digest is sent then"}
 
 
+def test_of_several_at_one_time_that_were_made_none_is_told_as_skipped() -> None:
+    known = calendar(
+        schedule("weekly on Thursday"),
+        schedule("2026-12-25", number=2, place="GB", on_free_day=BEFORE),
+        rows=[kept("2026-12-24 09:00", MADE), kept("2026-12-25 09:00", MADE, schedule=2)],
+    )
+    assert shown(known.upcoming(utc("2026-12-23 12:00"), 2)) == ["24 Dec 09:00", "24 Dec 09:00"]
+
+
 def test_what_is_made_is_not_skipped_by_a_blackout_that_comes_later() -> None:
     known = calendar(
         schedule("daily"),
