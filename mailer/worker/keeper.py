@@ -33,7 +33,7 @@ _STEPS = {
 """What becomes of an edition that has a time, by its state."""
 
 _NEAR = timedelta(days=2)
-"""How far a tick looks back that follows another one of the same worker."""
+"""How far a tick looks back beyond the last one of the same worker."""
 
 
 class LeaseLost(Exception):
@@ -70,7 +70,7 @@ class Keeper:
         self._seen: Lease | None = None
         self._seen_at = 0.0
         self._beaten = 0.0
-        self._looked_far = False
+        self._looked: datetime | None = None
         self._said: dict[str, str] = {}
 
     @property
@@ -92,7 +92,7 @@ class Keeper:
             self._beat_if_idle()
         except LeaseLost:
             self._log.warning("lease lost", epoch=self._epoch)
-            self._epoch, self._seen, self._looked_far = None, None, False
+            self._epoch, self._seen, self._looked = None, None, None
             return False
         return True
 
@@ -175,7 +175,8 @@ class Keeper:
     def _agenda(self, tx: Transaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
         agenda = Agenda()
-        far = LOOK_BACK if not self._looked_far else _NEAR
+        # Since the last look, however long ago that was: a process may sleep as well as end.
+        far = LOOK_BACK if self._looked is None else min(now - self._looked + _NEAR, LOOK_BACK)
         calendars: list[Calendar] = []
         with self._settings_may_be_wrong("the calendar"):
             calendars = mailer.calendars(tx)
@@ -184,7 +185,7 @@ class Keeper:
                 for step in calendar.due(now, far):
                     name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
                     agenda.add(name, partial(steps.occur, mailer, calendar.digest, step, log))
-        self._looked_far = not self._said
+        self._looked = None if self._said else now
         for edition in tx.editions.appointed(list(_STEPS)):
             what = f"edition {edition.id}"
             if edition.state is EditionState.IN_REVIEW:

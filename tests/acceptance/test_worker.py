@@ -37,6 +37,7 @@ def worker(mailer: Shell) -> Iterator[subprocess.Popen[str]]:
         assert running.returncode == 0
     finally:
         running.kill()
+        running.communicate()
 
 
 def until(what: Callable[[], bool]) -> None:
@@ -87,7 +88,7 @@ def test_an_occurrence_goes_out_early_by_way_of_its_approver(office: Shell, rela
         said = office("schedule", "send-now", "daily", TOMORROW, "--by", "Ben").out
         assert said.endswith("UTC: planned\n")
         until(lambda: bool(subjects(relay, "editor@example.org")))
-        assert "waiting  edition 1 (The day)" in office("status").out
+        assert "edition 1 (The day)" in office("status").out
         assert (
             "Ana has written or edited"
             in office("edition", "approve", "1", "--by", "Ana", code=5).err

@@ -73,6 +73,8 @@ def _script(office: Office) -> None:
             moment = at(day, "00:00") + timedelta(minutes=chance.randrange(6 * 60, 20 * 60))
             office.plan(moment, _writing(office, f"story-{number:03}", topic, chance.random()))
         day += DAY
+    # Between the mail that asks for approval and the approver who comes late.
+    office.plan(at(year.LATE, "12:30"), lambda: _correct_the_latest(office))
     held = at(year.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
     office.plan(held, lambda: _send_what_is_held(office))
 
@@ -89,6 +91,13 @@ def _writing(office: Office, slug: str, topic: str, fate: float) -> Callable[[],
             office.plan(later, lambda: office.revise(written))
 
     return write
+
+
+def _correct_the_latest(office: Office) -> None:
+    """Correct the last story that came before this morning's cut-off."""
+    before = [one for one in office.written
+              if one.arrived < at(year.LATE, "07:00") and one.withdrawn is None]  # fmt: skip
+    office.revise(before[-1])
 
 
 def _send_what_is_held(office: Office) -> None:
