@@ -7,7 +7,7 @@ here stands only what needs composing, the store and delivery together.
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mailer import digests, editions, outbox, zones
@@ -105,8 +105,13 @@ class Mailer:
                 where="--at",
                 hint="to send it now, use `mailer send`",
             )
-        names = tx.reader_zones if send_time is SendTime.READER else ()
-        return Appointment(walls.first(wall, zone, names), wall, zone, send_time)
+        return self.by_the_clock(tx, Appointment(self.clock(), wall, zone, send_time))
+
+    def by_the_clock(self, tx: Transaction, when: Appointment) -> Appointment:
+        """The appointment with the moment at which clocks show its time, as the rules of zones are
+        now and readers are in them."""
+        names = tx.reader_zones if when.send_time is SendTime.READER else ()
+        return replace(when, moment=walls.first(when.wall, when.zone, names))
 
     def calendar(self, tx: Transaction, digest: Digest) -> Calendar:
         """When the digest is sent, was sent, and will be."""

@@ -1,9 +1,7 @@
 """``mailer send`` and ``mailer explain``."""
 
 import json as json_
-import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +17,7 @@ from mailer.app import MOST_AT_ONCE, Mailer, open_mailer
 from mailer.cli.edition import print_report
 from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
 from mailer.cli.output import Output, errors, plain
+from mailer.cli.signals import stop_on_signal
 from mailer.delivery.outcomes import Progress
 from mailer.editions import Edition, EditionState
 from mailer.errors import PartlyDone, Refused, RelayError, UsageError
@@ -81,7 +80,7 @@ def send(
 
     with (
         open_mailer(settings()) as mailer,
-        _stop_on_signal() as stop,
+        stop_on_signal(_say_stopping, _interrupt) as stop,
         _shown(progress, out) as on_progress,
     ):
         try:
@@ -265,23 +264,12 @@ def _judge(reports: list[Report]) -> None:
         )
 
 
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a second one stops at once."""
-    stop = threading.Event()
+def _say_stopping() -> None:
+    errors.print("stopping after the messages on the wire; once more stops at once")
 
-    def ask(number: int, _frame: object) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        errors.print("stopping after the messages on the wire; once more stops at once")
 
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+def _interrupt(_number: int) -> None:
+    raise KeyboardInterrupt
 
 
 def explain(

@@ -1,11 +1,7 @@
 """``mailer worker`` and ``mailer status``."""
 
 import os
-import signal
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +10,7 @@ from mailer.app import open_mailer
 from mailer.cli.options import JsonOption, reading, settings
 from mailer.cli.output import Output, moment, plain
 from mailer.cli.schedule import occurrence
+from mailer.cli.signals import stop_on_signal
 from mailer.digests import get
 from mailer.errors import MailerError
 from mailer.store import Transaction
@@ -21,7 +18,7 @@ from mailer.worker import Worker
 from mailer.worker.log import Log, logger
 from mailer.worker.status import Sending, Status, bad, look
 
-AT_ONCE = 0.5
+TOGETHER = 0.5
 """Seconds within which two signals are one."""
 
 
@@ -39,32 +36,14 @@ def worker(
 
     Example: [bold]mailer worker[/]"""
     log = logger(pid=os.getpid())
-    with open_mailer(settings()) as mailer, _stop_on_signal(log) as stop:
+    stopping = stop_on_signal(lambda: None, partial(_end, log), TOGETHER)
+    with open_mailer(settings()) as mailer, stopping as stop:
         Worker(mailer, log, deliver=deliver).run(stop)
 
 
-@contextmanager
-def _stop_on_signal(log: Log) -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets; a later one ends the process. Two at once
-    are one: supervisors signal a process and its group."""
-    stop = threading.Event()
-    first = 0.0
-
-    def ask(number: int, _frame: object) -> None:
-        nonlocal first
-        if not stop.is_set():
-            first = time.monotonic()
-        elif time.monotonic() - first > AT_ONCE:
-            log.warning("ended at once", signal=number)
-            os._exit(128 + number)
-        stop.set()
-
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+def _end(log: Log, number: int) -> None:
+    log.warning("ended at once", signal=number)
+    os._exit(128 + number)
 
 
 def status(

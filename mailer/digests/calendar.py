@@ -20,6 +20,7 @@ from mailer.schedules.records import (
     KeptOccurrence,
     OccurrenceState,
     Schedule,
+    spell_duration,
 )
 
 LOOK_BACK = timedelta(days=60)
@@ -157,7 +158,7 @@ class Calendar:
         # By the office's clock: a new reader far to the east makes no edition late.
         late = now - max(one.occurrence.moment, one.known_since)
         if one in missed and late >= grace + _MINUTE:
-            said, most = _length(late), _length(grace)
+            said, most = spell_duration(late), spell_duration(grace)
             before = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
             reason = f"it was missed by {said}{before}; this digest may be late by {most}"
             return Step(one, Do.HOLD, reason)
@@ -259,10 +260,3 @@ def _once(planned: Iterable[Planned]) -> Iterator[Planned]:
         if not occurrence.skipped:
             sent.add(at)
         yield one
-
-
-def _length(length: timedelta) -> str:
-    """A length of time in words, by its two largest units."""
-    minutes = max(int(length.total_seconds()) // 60, 0)
-    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
-    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "less than a minute"

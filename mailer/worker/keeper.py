@@ -6,9 +6,8 @@ a worker that has lost the lease, frozen for a while, finds so in its next trans
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,7 +24,9 @@ from mailer.worker.log import Log
 TICK = "tick"
 """The lease's name."""
 
-_STEPS = {
+_Step = Callable[[Mailer, int, Log, Transaction], None]
+
+_STEPS: Mapping[EditionState, _Step] = {
     EditionState.DRAFT: steps.review,
     EditionState.IN_REVIEW: steps.wait,
     EditionState.SCHEDULED: steps.start,
@@ -40,14 +41,9 @@ class LeaseLost(Exception):
     """Another worker ticks."""
 
 
-@dataclass(slots=True)
-class Agenda:
-    """What a tick has found to do. Each step looks again at what it was given before it acts."""
-
-    work: list[tuple[str, Callable[[Transaction], None]]] = field(default_factory=list)
-
-    def add(self, what: str, do: Callable[[Transaction], None]) -> None:
-        self.work.append((what, do))
+Agenda = list[tuple[str, Callable[[Transaction], None]]]
+"""What a tick has found to do, with its names. Each looks again at how things stand, and then
+acts."""
 
 
 class Keeper:
@@ -145,7 +141,7 @@ class Keeper:
         with self._mailer.store.read() as tx:
             agenda = self._agenda(tx, self._mailer.clock())
         done = False
-        for what, do in agenda.work:
+        for what, do in agenda:
             try:
                 with self._begin() as tx:
                     do(tx)
@@ -174,7 +170,7 @@ class Keeper:
 
     def _agenda(self, tx: Transaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
-        agenda = Agenda()
+        agenda: Agenda = []
         # Since the last look, however long ago that was: a process may sleep as well as end.
         far = LOOK_BACK if self._looked is None else min(now - self._looked + _NEAR, LOOK_BACK)
         calendars: list[Calendar] = []
@@ -184,21 +180,30 @@ class Keeper:
             with self._settings_may_be_wrong(f"the calendar of {calendar.slug}"):
                 for step in calendar.due(now, far):
                     name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
-                    agenda.add(name, partial(steps.occur, mailer, calendar.digest, step, log))
+                    agenda.append((name, partial(steps.occur, mailer, calendar.digest, step, log)))
         self._looked = None if self._said else now
         for edition in tx.editions.appointed(list(_STEPS)):
-            what = f"edition {edition.id}"
-            if edition.state is EditionState.IN_REVIEW:
-                if not steps.awaits_something(mailer, tx, edition, now):
-                    continue
-            elif edition.state is EditionState.SCHEDULED and _time(edition) > now:
-                continue
-            agenda.add(what, partial(_STEPS[edition.state], mailer, edition.id, log))
+            with self._settings_may_be_wrong(f"the time of edition {edition.id}"):
+                if (do := self._due_step(tx, edition, now)) is not None:
+                    agenda.append((f"edition {edition.id}", partial(do, mailer, edition.id, log)))
         for edition in tx.editions.untold(100):
             if telling.is_time(edition, now):
-                what = f"telling {edition.id}"
-                agenda.add(what, partial(telling.tell, mailer, edition.id, log))
+                tell = partial(telling.tell, mailer, edition.id, log)
+                agenda.append((f"telling {edition.id}", tell))
         return agenda
+
+    def _due_step(self, tx: Transaction, edition: Edition, now: datetime) -> _Step | None:
+        """What is to be done with an edition that has a time, if it is to be done now."""
+        when = edition.appointment
+        assert when is not None
+        if self._mailer.by_the_clock(tx, when) != when:
+            return steps.keep_time
+        if edition.state is EditionState.SCHEDULED and when.moment > now:
+            return None
+        if edition.state is EditionState.IN_REVIEW:
+            awaited = steps.awaits_something(self._mailer, tx, edition, now)
+            return steps.wait if awaited else None
+        return _STEPS[edition.state]
 
     @contextmanager
     def _settings_may_be_wrong(self, what: str) -> Iterator[None]:
@@ -207,8 +212,3 @@ class Keeper:
             self._said.pop(what, None)
         except MailerError as error:
             self._complain(what, error)
-
-
-def _time(edition: Edition) -> datetime:
-    assert edition.appointment is not None
-    return edition.appointment.moment

@@ -71,10 +71,13 @@ class Worker:
         if self._delivers:
             delivery.start()
         self._systemd.say("READY=1", "STATUS=keeping time")
-        pause = min(0.25, self._systemd.watchdog / 3 or 0.25)
+        every = self._systemd.watchdog / 3
+        told = 0.0
         try:
-            while not stop.wait(pause) and self._crashed is None:
-                if self._lives():
+            while not stop.wait(min(0.25, every or 0.25)) and self._crashed is None:
+                now = time.monotonic()
+                if every and now - told >= every and self._lives():
+                    told = now
                     self._systemd.say("WATCHDOG=1")
         finally:
             self._systemd.say("STOPPING=1")

@@ -44,9 +44,10 @@ class Sending:
 @dataclass(frozen=True, slots=True)
 class Status:
     """`due` holds each digest's next occurrence, `overdue` those whose cut-off has come and that no
-    worker has taken up. `waiting` are in review; `stranded` are approved and have no time, or were
-    not approved in time: nothing but a person sends them. `stopped` are paused or held, `failed`
-    those of the last days of which a delivery failed, expired or is in doubt."""
+    worker has taken up. `waiting` are in review; `stranded` are approved, or were put up for
+    approval and are drafts again, and have no time: nothing but a person sends them. `stopped` are
+    paused or held, `failed` those of the last days of which a delivery failed, expired or is in
+    doubt."""
 
     worker: Clockwork
     now: datetime
@@ -77,8 +78,9 @@ class Status:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: nobody has approved it"
         for edition in self.stranded:
-            word = "approved, without a time" if edition.approval else "not approved in time"
-            yield f"edition {edition.id} is {word}"
+            if edition.digest:  # a release by itself goes when a person sends it
+                why = edition.reason or "it has no time to be sent"
+                yield f"edition {edition.id} is {edition.state}: {why}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
         for kept in self.held:

@@ -8,9 +8,9 @@ from mailer.app import Mailer
 from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.digests.calendar import Do, Step
 from mailer.digests.occurrences import appointment
-from mailer.editions import UNAPPROVED, Edition, EditionState
+from mailer.editions import OPEN, UNAPPROVED, Edition, EditionState
 from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Refused
-from mailer.schedules.records import OccurrenceState
+from mailer.schedules.records import OccurrenceState, spell_duration
 from mailer.store import Transaction
 from mailer.worker import telling
 from mailer.worker.log import Log
@@ -75,6 +75,20 @@ def _expire_earlier(tx: Transaction, slug: str, now: datetime, log: Log) -> None
         reason = "nobody approved it before the next edition was assembled, which has its stories"
         editions.expire(tx.editions, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
+
+
+def keep_time(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+    """An edition whose zone has other rules than when it got its time: it is sent when clocks there
+    show that time, as they go now."""
+    edition = editions.get(tx.editions, number)
+    when = edition.appointment
+    if edition.state not in OPEN or when is None:
+        return
+    shown = mailer.by_the_clock(tx, when)
+    if shown != when:
+        editions.appoint(tx.editions, edition, shown, mailer.clock(), actor=WORKER)
+        moments = {"was": when.moment.isoformat(), "now": shown.moment.isoformat()}
+        log.info("time kept", edition=number, **moments)
 
 
 def review(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
@@ -146,7 +160,7 @@ def wait(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     if edition.state is not EditionState.IN_REVIEW:
         return
     if _is_late(mailer, tx, edition, now):
-        reason = "nobody approved it before it was to be sent"
+        reason = telling.TOO_LATE
         tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER)
         editions.appoint(tx.editions, edition, None, now, actor=WORKER)
         log.warning("late", edition=edition.id, why=reason)
@@ -168,8 +182,8 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     could = max(when.own_moment, given.at) if given else when.own_moment
     grace = mailer.policy(tx, edition).grace
     if now - could >= grace + _MINUTE:
-        late = now - could
-        reason = f"it was to be sent {_hours(late)} ago, and may be late by {_hours(grace)}"
+        late, most = spell_duration(now - could), spell_duration(grace)
+        reason = f"it was to be sent {late} ago, and may be late by {most}"
         editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)
         log.warning("held", edition=edition.id, why=reason)
         return
@@ -192,10 +206,3 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
             planned=plan.planned if plan else 0,
             left_out=sum(plan.excluded.values()) if plan else 0,
         )
-
-
-def _hours(length: timedelta) -> str:
-    minutes = int(length.total_seconds()) // 60
-    hours, minutes = divmod(minutes, 60)
-    parts = (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "")
-    return " ".join(part for part in parts if part) or "less than a minute"

@@ -25,6 +25,9 @@ _S = EditionState
 CHECKED = "checked"
 """The event that holds what composing warned of."""
 
+TOO_LATE = "nobody approved it before it was to be sent"
+"""Why an edition is a draft again that may not wait."""
+
 SETTLED = timedelta(minutes=15)
 """How long an edition that is edited while it is in review is left alone, before its approvers
 hear that it is not any more what they were asked to approve: an editor makes several changes."""
@@ -79,7 +82,7 @@ def _kind(edition: Edition) -> NoticeKind | None:
     if edition.state is _S.DRAFT:
         if was in _LET_GO:
             return NoticeKind.VOID
-        return NoticeKind.LATE if was == _S.IN_REVIEW and edition.asked_at else None
+        return NoticeKind.LATE if edition.reason == TOO_LATE else None
     if edition.state is _S.IN_REVIEW and was in _LET_GO:
         return NoticeKind.VOID
     if edition.state is _S.SENDING and was == _S.IN_REVIEW:

@@ -26,6 +26,8 @@ from mailer.worker.log import logger
 from tests.integration import office
 from tests.smtpd import Relay
 
+READERS = ("amal@example.org", "bela@example.org")
+
 START = datetime(2027, 3, 1, 6, tzinfo=UTC)
 """A Monday."""
 
@@ -93,6 +95,10 @@ class Desk:
                 assert isinstance(mail, EmailMessage)
                 found.append(mail)
         return found
+
+    def got(self) -> list[str]:
+        """Which readers have got a mail, each as often as they did."""
+        return sorted(one for one in self.relay.accepted if one in READERS)
 
     def subjects(self, to: str) -> list[str]:
         return [str(mail["Subject"]) for mail in self.mails(to)]

@@ -106,14 +106,14 @@ def test_after_its_grace_the_last_one_is_held_and_says_by_how_much_it_was_missed
     ]
     assert [one.quiet for one in steps] == [True, True, False]
     assert steps[2].reason == (
-        "it was missed by 6 h 1 min, and 2 before it; this digest may be late by 6 h"
+        "it was missed by 6h 1m, and 2 before it; this digest may be late by 6h"
     )
 
 
 def test_one_that_is_missed_alone_says_nothing_of_others() -> None:
     known = calendar(schedule("2026-11-23"), grace=90 * timedelta(minutes=1))
     (step,) = due(known, utc("2026-11-25 10:05"))
-    assert step.reason == ("it was missed by 2 d 1 h 5 min; this digest may be late by 1 h 30 min")
+    assert step.reason == ("it was missed by 2d 1h 5m; this digest may be late by 1h 30m")
 
 
 def test_without_grace_nothing_may_be_late() -> None:
@@ -139,7 +139,7 @@ def test_lateness_counts_from_the_office_s_own_time_wherever_readers_are() -> No
     assert said(due(known, made + HOUR)) == [("23 Nov 09:00", "assemble")]
     assert said(due(known, utc("2026-11-23 10:00"))) == [("23 Nov 09:00", "assemble")]
     (step,) = due(known, utc("2026-11-23 10:01"))
-    assert step.reason == "it was missed by 1 h 1 min; this digest may be late by 1 h"
+    assert step.reason == "it was missed by 1h 1m; this digest may be late by 1h"
 
 
 def test_it_is_not_late_by_what_was_before_staff_decided_about_it() -> None:

@@ -1,18 +1,12 @@
 """A calendar whose zone's rules change under it, when the tz database is a newer one."""
 
-import tempfile
-import zoneinfo
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from importlib import resources
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mailer import zones
 from mailer.digests.calendar import Do
+from tests.tz_database import rules_of
 from tests.unit.digests.calendar.plays import BEGINS, DAYS, Play, check, graces, schedules, ticks
 from tests.unit.digests.calendar.samples import (
     BERLIN,
@@ -31,29 +25,6 @@ from tests.unit.digests.calendar.samples import (
     utc,
     wall,
 )
-
-
-@contextmanager
-def rules_of(other: str, zone: str) -> Iterator[None]:
-    """The computer's tz database comes to say of `zone` what it says of the `other`."""
-    before = zoneinfo.TZPATH
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / zone
-        file.parent.mkdir(parents=True)
-        packaged = resources.files("tzdata").joinpath("zoneinfo", *other.split("/"))
-        file.write_bytes(packaged.read_bytes())
-        try:
-            zoneinfo.reset_tzpath([folder, *before])
-            _forget()
-            yield
-        finally:
-            zoneinfo.reset_tzpath(before)
-            _forget()
-
-
-def _forget() -> None:
-    zoneinfo.ZoneInfo.clear_cache()
-    zones.zone.cache_clear()
 
 
 def test_what_was_made_is_not_made_again_when_its_zone_then_puts_it_off() -> None:
