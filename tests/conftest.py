@@ -1,8 +1,8 @@
 """Databases, both of them real, and a relay that does as it is told.
 
-Whatever a test does to a ``store``, every change of a delivery's and of an edition's state is
-written down by a trigger of the database, and is held against the nouns' tables of transitions when
-the test ends.
+Whatever a test does to a ``store``, every change of a delivery's, an edition's and an occurrence's
+state is written down by a trigger of the database, and is held against the nouns' tables of
+transitions when the test ends.
 """
 
 import os
@@ -22,6 +22,7 @@ from mailer.config import DeliverySection, Organisation, Paths, Secret, Sender, 
 from mailer.config import Relay as RelaySettings
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
+from mailer.schedules.records import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
 from tests.postgresql import Postgresql, run_sql, server
 from tests.smtpd import Relay
@@ -38,6 +39,8 @@ CREATE TABLE watched_{table} (id INTEGER PRIMARY KEY, was TEXT NOT NULL, became 
 CREATE TRIGGER watch_{table} AFTER UPDATE OF state ON {table} WHEN OLD.state <> NEW.state
 BEGIN INSERT INTO watched_{table} (was, became) VALUES (OLD.state, NEW.state); END
 """
+
+_WATCHED = ("delivery", "edition", "occurrence")
 
 _POSTGRESQL_WATCH = """
 CREATE TABLE watched_{table} (id SERIAL PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
@@ -59,7 +62,7 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _watch(url: str) -> None:
     watch = _SQLITE_WATCH if url.startswith("sqlite") else _POSTGRESQL_WATCH
-    for table in ("delivery", "edition"):
+    for table in _WATCHED:
         statements = watch.format(table=table)
         if url.startswith("sqlite"):
             create, _, trigger = statements.partition(";\n")
@@ -90,7 +93,7 @@ def postgresql_ready(postgresql: Postgresql) -> str:
 def _empty(url: str) -> None:
     """Take everything out of a PostgreSQL database but its schema."""
     tables = [table.name for table in reversed(schema.metadata.sorted_tables)]
-    tables += ["watched_delivery", "watched_edition"]
+    tables += [f"watched_{table}" for table in _WATCHED]
     run_sql(
         url,
         # A test that failed may have left a lock.
@@ -157,6 +160,9 @@ def check_moves(store: Store) -> None:
         assert DeliveryState(became) in outbox.TRANSITIONS[DeliveryState(was)], (was, became)
     for was, became in moves(store, "edition"):
         assert EditionState(became) in editions.TRANSITIONS[EditionState(was)], (was, became)
+    for was, became in moves(store, "occurrence"):
+        ways = OCCURRENCE_TRANSITIONS[OccurrenceState(was)]
+        assert OccurrenceState(became) in ways, (was, became)
 
 
 @pytest.fixture

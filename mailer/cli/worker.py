@@ -2,7 +2,7 @@
 
 import os
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,10 @@ from mailer.cli.signals import stop_on_signal
 from mailer.digests import get
 from mailer.errors import MailerError
 from mailer.store import Transaction
-from mailer.worker import Worker
-from mailer.worker.log import Log, logger
-from mailer.worker.status import Sending, Status, bad, look
+
+if TYPE_CHECKING:
+    from mailer.worker.log import Log
+    from mailer.worker.status import Sending, Status
 
 TOGETHER = 0.5
 """Seconds within which two signals are one."""
@@ -35,13 +36,16 @@ def worker(
     that it is ready and that it lives (Type=notify, WatchdogSec=).
 
     Example: [bold]mailer worker[/]"""
+    from mailer.worker import Worker  # a tenth of the time that any command takes to start
+    from mailer.worker.log import logger
+
     log = logger(pid=os.getpid())
     stopping = stop_on_signal(lambda: None, partial(_end, log), TOGETHER)
     with open_mailer(settings()) as mailer, stopping as stop:
         Worker(mailer, log, deliver=deliver).run(stop)
 
 
-def _end(log: Log, number: int) -> None:
+def _end(log: "Log", number: int) -> None:
     log.warning("ended at once", signal=number)
     os._exit(128 + number)
 
@@ -55,6 +59,8 @@ def status(
     """Show what is due, sending, waiting and failed, and whether a worker runs.
 
     Example: [bold]mailer status[/]"""
+    from mailer.worker.status import look
+
     out = Output(json)
     with reading() as (mailer, tx):
         found = look(mailer, tx)
@@ -66,7 +72,9 @@ def status(
         raise MailerError("; ".join(needs), hint="see `mailer status`")
 
 
-def _plain(tx: Transaction, found: Status) -> dict[str, Any]:
+def _plain(tx: Transaction, found: "Status") -> dict[str, Any]:
+    from mailer.worker.status import bad
+
     due = []
     for one in found.due:
         policy = get(tx.digests, one.schedule.new.digest).order.policy
@@ -96,7 +104,9 @@ def _plain(tx: Transaction, found: Status) -> dict[str, Any]:
     return {"due": plain(due), **shown}
 
 
-def _print(found: Status, out: Output) -> None:
+def _print(found: "Status", out: Output) -> None:
+    from mailer.worker.status import bad
+
     last = found.worker.last_beat
     seen = f", last seen {moment(last)}" if last else ""
     out.text("worker: runs" if found.worker.alive else f"worker: none runs{seen}")
@@ -139,7 +149,7 @@ def _print(found: Status, out: Output) -> None:
     )
 
 
-def _sending(one: Sending) -> tuple[str, str, str, str]:
+def _sending(one: "Sending") -> tuple[str, str, str, str]:
     edition = one.report.edition
     done = one.report.total - one.left
     later = f"the next {moment(one.next_due)}" if one.next_due else ""

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from functools import lru_cache
-
-import holidays
+from typing import TYPE_CHECKING
 
 from mailer.errors import InputError
+
+if TYPE_CHECKING:
+    import holidays
 
 SATURDAY, SUNDAY = 5, 6
 _FARTHEST = 14
@@ -73,8 +75,10 @@ class FreeDays:
 
 
 @lru_cache(maxsize=64)
-def calendar(place: str) -> holidays.HolidayBase:
+def calendar(place: str) -> "holidays.HolidayBase":
     """The public holidays of ``GB`` or ``GB-SCT``. Raises InputError for a place without."""
+    import holidays  # most commands can do without, and it takes a while
+
     country, _, part = place.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=part or None)

@@ -5,6 +5,7 @@
     migrations/    Alembic's, from the first table on
     articles.py · audience/ · digests.py · schedules.py · editions/ · outbox/
     leases.py      which worker ticks
+    upsert.py      INSERT … ON CONFLICT, on both databases
     ids.py         a record's id by its slug
     prepared.py    statements of the hot paths
     void.py        putting an edition back to draft

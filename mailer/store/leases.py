@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.store.schema import lease
+from mailer.store.upsert import upsert
+
+TICK = "tick"
+"""The lease of the worker that ticks."""
 
 
 class Lease(NamedTuple):
@@ -38,9 +41,8 @@ class Leases:
         """Take a lease that nobody has (`seen` None), or that has not moved since it was `seen`.
         The epoch that the holder has from now on; None: somebody was first, or it has moved."""
         if seen is None:
-            upsert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
             made = self._db.execute(
-                upsert(lease)
+                upsert(self._db, lease)
                 .values(name=name, epoch=1, holder=holder, beat=0, beaten_at=now)
                 .on_conflict_do_nothing()
                 .returning(lease.c.epoch)

@@ -4,7 +4,6 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, OnFreeDay
@@ -19,6 +18,7 @@ from mailer.schedules.records import (
 from mailer.schedules.rules import Recurring
 from mailer.store.ids import id_of, new_id
 from mailer.store.schema import blackout, digest, occurrence, schedule
+from mailer.store.upsert import upsert
 
 
 class Schedules:
@@ -134,9 +134,11 @@ class Schedules:
             "created_at": now,
             "updated_at": now,
         }
-        upsert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
         made = self._db.execute(
-            upsert(occurrence).values(**values).on_conflict_do_nothing().returning(occurrence.c.id)
+            upsert(self._db, occurrence)
+            .values(**values)
+            .on_conflict_do_nothing()
+            .returning(occurrence.c.id)
         ).scalar_one_or_none()
         if made is not None:
             return int(made)
@@ -189,8 +191,7 @@ class Schedules:
             "schedule_id": schedule,
             "created_at": now,
         }
-        upsert = postgresql.insert if self._db.dialect.name == "postgresql" else sqlite.insert
-        statement = upsert(occurrence).values(**values, **decided)
+        statement = upsert(self._db, occurrence).values(**values, **decided)
         if seen is None:
             statement = statement.on_conflict_do_nothing()
         else:

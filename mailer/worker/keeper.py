@@ -17,12 +17,9 @@ from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError, MailerError
 from mailer.store import Transaction
-from mailer.store.leases import Lease
+from mailer.store.leases import TICK, Lease
 from mailer.worker import steps, telling
 from mailer.worker.log import Log
-
-TICK = "tick"
-"""The lease's name."""
 
 _Step = Callable[[Mailer, int, Log, Transaction], None]
 

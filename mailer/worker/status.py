@@ -11,7 +11,7 @@ from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryState, Report
 from mailer.schedules.records import KeptOccurrence
 from mailer.store import Transaction
-from mailer.worker.keeper import TICK
+from mailer.store.leases import TICK
 
 RECENT = timedelta(days=7)
 """For how long what has failed is shown."""

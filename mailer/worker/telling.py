@@ -11,7 +11,7 @@ from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import Digest, Policy
 from mailer.digests.calendar import Do, Step
-from mailer.editions import Edition, EditionState
+from mailer.editions import TRANSITIONS, Edition, EditionState
 from mailer.errors import ComposeError
 from mailer.notices import Notice, NoticeKind
 from mailer.outbox import DeliveryState
@@ -21,6 +21,10 @@ from mailer.store.outbox.notices import new_uid
 from mailer.worker.log import Log
 
 _S = EditionState
+
+NEWS_FOR = timedelta(days=1)
+"""How long after its end an edition is news to staff who have never heard of it: a worker that is
+the first to run tells nothing of what was sent by hand long ago."""
 
 CHECKED = "checked"
 """The event that holds what composing warned of."""
@@ -57,12 +61,18 @@ def tell(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
     edition = editions.get(tx.editions, number)
     if not is_time(edition, mailer.clock()):
         return
-    kind = _kind(edition)
+    kind = None if _is_old(edition, mailer.clock()) else _kind(edition)
     tx.editions.told(edition)
     if kind is None:
         return
     to = _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
     log.info("told", edition=edition.id, notice=kind.value, people=len(to))
+
+
+def _is_old(edition: Edition, now: datetime) -> bool:
+    ended = edition.finished_at or edition.created_at
+    over = edition.state is _S.SENT or not TRANSITIONS[edition.state]
+    return over and not edition.told and now - ended > NEWS_FOR
 
 
 def is_time(edition: Edition, now: datetime) -> bool:

@@ -300,6 +300,16 @@ def test_a_paused_edition_is_told_with_its_reason(desk: Desk) -> None:
     assert "wrong picture" in str(told.get_body(("plain",)))
 
 
+@pytest.mark.parametrize(("later", "told"), [(HOUR, 1), (25 * HOUR, 0)])
+def test_what_was_sent_by_hand_long_ago_is_no_news(desk: Desk, later: timedelta, told: int) -> None:
+    with desk.mailer.store.begin() as tx:
+        desk.mailer.start(tx, office.approved_by_hand(desk.mailer, tx, office.edition(tx, "boats")))
+    desk.deliver()
+    desk.tick(desk.now + later)
+    desk.deliver()
+    assert len(desk.mails("watcher@example.org")) == told
+
+
 def test_nobody_is_told_where_nobody_is_named(desk: Desk) -> None:
     whole = desk.mailer.settings
     desk.mailer.settings = whole.model_copy(update={"notices": type(whole.notices)()})
