@@ -34,6 +34,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from mailer.audience import addresses
+from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState, EditionStore
 from mailer.errors import Refused
@@ -53,7 +54,7 @@ class DeliveryState(StrEnum):
 
 _S = DeliveryState
 TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    _S.QUEUED: frozenset({_S.CLAIMED, _S.CANCELLED, _S.SENT}),
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
     _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
     _S.ON_WIRE: frozenset(
         {_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED}
@@ -89,6 +90,8 @@ class Exclusion(StrEnum):
 
     PENDING = "pending"
     UNSUBSCRIBED = "unsubscribed"
+    FREQUENCY = "another frequency"
+    PAUSED = "paused"
     SEGMENT = "not in the segment"
     SUPPRESSED = "suppressed"
     NO_STORY = "no story for them"
@@ -147,6 +150,8 @@ class Standing:
     left_at: datetime | None = None
     suppressed: str | None = None
     suppressed_at: datetime | None = None
+    frequency: Frequency = Frequency.EVERY
+    paused_until: datetime | None = None
     in_segment: bool = True
     stories: int = 0
     language: str = ""
@@ -328,6 +333,11 @@ def explain(store: OutboxStore, edition: Edition, address: str) -> str:
             f"{nothing} the address has been suppressed since {_day(known.suppressed_at)} "
             f"({known.suppressed})."
         )
+    if known.frequency is not edition.frequency:
+        mails = {"every": "every edition", "weekly": "a mail a week", "monthly": "a mail a month"}
+        return f"{nothing} they chose {mails[known.frequency]}, and it goes to others of the list."
+    if known.paused_until:
+        return f"{nothing} they have paused their mails until {_day(known.paused_until)}."
     if not known.in_segment:
         return f"{nothing} they are not in the segment {edition.segment!r}."
     if not known.stories:

@@ -14,6 +14,15 @@ from mailer.lines import holds_control
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
+class Frequency(StrEnum):
+    """How often somebody hears from a list: of each edition, or once a week or month of all that
+    they follow, from a digest that serves those readers."""
+
+    EVERY = "every"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
 class Visibility(StrEnum):
     """Whether anyone may join by themselves."""
 
@@ -39,7 +48,9 @@ class Topic:
 @dataclass(frozen=True, slots=True)
 class MailingList:
     """A list with its own consent. `language` serves members who chose none, `time_zone` those who
-    gave none (empty: the office's)."""
+    gave none (empty: the office's). `welcome`: new members get a mail. `frequencies` are those that
+    members can choose: every edition, and what a digest serves. `members` is 0 where they were not
+    counted."""
 
     id: int
     slug: str
@@ -49,6 +60,8 @@ class MailingList:
     visibility: Visibility
     created_at: datetime
     time_zone: str = field(default="", kw_only=True)
+    welcome: bool = field(default=False, kw_only=True)
+    frequencies: tuple[Frequency, ...] = field(default=(Frequency.EVERY,), kw_only=True)
     members: int = field(default=0, kw_only=True)
 
 
@@ -70,6 +83,8 @@ class ListStore(Protocol):
         visibility: Visibility,
         now: datetime,
         time_zone: str = "",
+        *,
+        welcome: bool = False,
     ) -> MailingList: ...
     def edit_list(self, changed: MailingList) -> MailingList: ...
 
@@ -143,6 +158,7 @@ def add_list(
     language: str = "en",
     visibility: Visibility = Visibility.PUBLIC,
     time_zone: str = "",
+    welcome: bool = False,
 ) -> MailingList:
     """A new list. Raises InputError when there is one of that slug."""
     check_slug(slug, "list")
@@ -156,11 +172,12 @@ def add_list(
         visibility,
         now,
         _time_zone(time_zone),
+        welcome=welcome,
     )
 
 
 def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> MailingList:
-    """Change a list's name, description, language, time zone or visibility."""
+    """Change a list's name, description, language, time zone, visibility or welcome."""
     known = get_list(store, slug)
     changed = replace(known, **changes)
     return store.edit_list(

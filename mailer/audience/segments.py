@@ -12,8 +12,9 @@ Grammar (keywords in any case, values bare or in double quotes)::
     test   = field ("=" | "!=") value | field ["not"] "in" "(" value ("," value)* ")"
            | "joined" ("before" | "after") date
 
-Fields: topic (follows it: chose it, or chose none), language (as mailed), country, tag, joined (the
-day of joining the list, UTC; ``after`` means on that day or later).
+Fields: topic (follows it: chose it, or chose none), language (as mailed), country, tag, frequency
+(every, weekly, monthly), joined (the day of joining the list, UTC; ``after`` means on that day or
+later).
 """
 
 import re
@@ -24,7 +25,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from mailer import languages
-from mailer.audience.lists import MailingList, check_line, check_slug
+from mailer.audience.lists import Frequency, MailingList, check_line, check_slug
 from mailer.errors import InputError, NotFound
 
 
@@ -33,6 +34,7 @@ class Field(StrEnum):
     LANGUAGE = "language"
     COUNTRY = "country"
     TAG = "tag"
+    FREQUENCY = "frequency"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +289,10 @@ def _check_value(field: Field, text: str) -> str:
             if text.upper() not in languages.COUNTRIES:
                 raise InputError(f"{text!r} is not a country code")
             return text.upper()
+        case Field.FREQUENCY:
+            if text.lower() not in [*Frequency]:
+                raise InputError(f"{text!r} is none of {', '.join(Frequency)}")
+            return text.lower()
         case _:
             return text
 

@@ -13,9 +13,15 @@ from typing import Any, Protocol
 
 from mailer import languages, zones
 from mailer.audience import addresses
-from mailer.audience.lists import MailingList, Topic, check_line
+from mailer.audience.consent import Act, Entry, Evidence
+from mailer.audience.lists import Frequency, MailingList, Topic, check_line
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import holds_control
+
+LONGEST_NAME = 200
+STAFF = "command line"
+"""The source of what staff did."""
+BY_STAFF = Evidence(source=STAFF)
 
 
 class MembershipState(StrEnum):
@@ -51,7 +57,8 @@ class Subscriber:
 
 @dataclass(frozen=True, slots=True)
 class Membership:
-    """`topics` are slugs; none means all. `language` is empty when the person's own serves."""
+    """`topics` are slugs; none means all. `language` is empty when the person's own serves. Until
+    `paused_until` nothing is sent to them."""
 
     list: str
     state: MembershipState
@@ -59,12 +66,15 @@ class Membership:
     language: str
     joined_at: datetime
     left_at: datetime | None = None
+    frequency: Frequency = Frequency.EVERY
+    paused_until: datetime | None = None
 
 
 class SubscriberStore(Protocol):
     """What the verbs here need kept."""
 
     def find_subscriber(self, address: str) -> Subscriber | None: ...
+    def by_id(self, number: int) -> Subscriber | None: ...
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber: ...
     def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber: ...
     def remove_subscriber(self, subscriber: Subscriber) -> None: ...
@@ -73,6 +83,11 @@ class SubscriberStore(Protocol):
         self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
     ) -> None: ...
     def suppression_reason(self, address: str) -> str | None: ...
+    def log(self, entries: Sequence[Entry]) -> None: ...
+    def alias(self, old: int, subscriber: Subscriber) -> None: ...
+    def erase_address(self, address: str) -> None: ...
+    def addresses_of(self, subscriber: Subscriber) -> Sequence[str]: ...
+    def list_named(self, slug: str) -> MailingList: ...
 
 
 def check_person(person: Person) -> Person:
@@ -80,8 +95,8 @@ def check_person(person: Person) -> Person:
     name = " ".join(person.name.split())
     if holds_control(name):
         raise InputError("it holds control characters", where="name", hint="remove them")
-    if len(name) > 200:
-        raise InputError("it is longer than 200 characters", where="name")
+    if len(name) > LONGEST_NAME:
+        raise InputError(f"it is longer than {LONGEST_NAME} characters", where="name")
     return Person(
         address=addresses.normalise(person.address),
         name=name,
@@ -116,11 +131,13 @@ def subscribe(
     now: datetime,
     *,
     language: str = "",
-    source: str = "",
+    evidence: Evidence = BY_STAFF,
+    frequency: Frequency | None = None,
     state: MembershipState = MembershipState.ACTIVE,
     rejoin: bool = False,
 ) -> tuple[Subscriber, Membership]:
-    """Put a person on a list, or change the topics and language that they have there.
+    """Put a person on a list, or change the topics, language and frequency that they have there.
+    The log keeps the `evidence`. A frequency that the list doesn't serve becomes every edition.
 
     Known fields of the person are kept where `person` leaves them empty. Raises Refused for a
     suppressed address, and for one who left the list unless `rejoin` says that they asked."""
@@ -132,7 +149,7 @@ def subscribe(
         )
     known = store.find_subscriber(person.address)
     if known is None:
-        subscriber = store.add_subscriber(person, source, now)
+        subscriber = store.add_subscriber(person, evidence.source, now)
         earlier = None
     else:
         subscriber = store.edit_subscriber(known, merge(known.person, person))
@@ -149,9 +166,56 @@ def subscribe(
         topics=tuple(sorted({topic.slug for topic in topics})),
         language=languages.normalise(language) if language else "",
         joined_at=earlier.joined_at if earlier and active else now,
+        frequency=_served(mailing_list, frequency or (earlier.frequency if earlier else None)),
+        paused_until=earlier.paused_until if earlier and active else None,
     )
     store.set_membership(subscriber, mailing_list, membership)
+    if membership.state is MembershipState.ACTIVE and membership != earlier:
+        act = Act.CHANGED if active and evidence.act is Act.ADDED else evidence.act
+        entry = Entry(
+            at=now,
+            act=act,
+            subscriber_id=subscriber.id,
+            address=subscriber.address,
+            source=evidence.source,
+            list=mailing_list.slug,
+            basis=evidence.basis,
+            wording=evidence.wording,
+            detail=spell(membership),
+        )
+        store.log([entry])
     return subscriber, membership
+
+
+def _served(mailing_list: MailingList, frequency: Frequency | None) -> Frequency:
+    served = frequency in mailing_list.frequencies
+    return frequency if frequency and served else Frequency.EVERY
+
+
+def spell(membership: Membership) -> str:
+    """What somebody gets on a list, for the log."""
+    said = ["topics: " + (", ".join(membership.topics) or "all")]
+    if membership.language:
+        said.append(f"language: {membership.language}")
+    if membership.frequency is not Frequency.EVERY:
+        said.append(f"frequency: {membership.frequency}")
+    return "; ".join(said)
+
+
+def note(
+    store: SubscriberStore,
+    subscriber: Subscriber,
+    act: Act,
+    now: datetime,
+    *,
+    source: str,
+    mailing_list: str = "",
+    detail: str = "",
+) -> None:
+    """Write a line into the log of consent."""
+    store.log(
+        [Entry(now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail)]
+    )
 
 
 def merge(known: Person, new: Person) -> Person:
@@ -167,7 +231,12 @@ def merge(known: Person, new: Person) -> Person:
 
 
 def unsubscribe(
-    store: SubscriberStore, subscriber: Subscriber, mailing_list: MailingList, now: datetime
+    store: SubscriberStore,
+    subscriber: Subscriber,
+    mailing_list: MailingList,
+    now: datetime,
+    *,
+    source: str = STAFF,
 ) -> Membership:
     """Take a person off a list. Idempotent: who has left stays as they are. From the commit on,
     nothing more of that list passes the gate for this person."""
@@ -178,28 +247,21 @@ def unsubscribe(
         return earlier
     left = replace(earlier, state=MembershipState.UNSUBSCRIBED, left_at=now)
     store.set_membership(subscriber, mailing_list, left)
+    note(store, subscriber, Act.LEFT, now, source=source, mailing_list=mailing_list.slug)
     return left
 
 
 def edit(
     store: SubscriberStore, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
-    """Change what is known of a person. Returns the person and whether anything changed."""
+    """Change what is known of a person. Returns the person and whether anything changed. A new
+    address goes through ``choices.change_address``."""
     known = get(store, address)
     person = check_person(replace(known.person, **changes))
     if person == known.person:
         return known, False
-    if person.address != known.address and store.find_subscriber(person.address):
-        raise InputError(f"{person.address} is a subscriber already", where="address")
+    assert person.address == known.address
     return store.edit_subscriber(known, person), True
-
-
-def remove(store: SubscriberStore, address: str) -> Subscriber:
-    """Forget a person: their fields, memberships and topics. Deliveries keep the address until
-    their edition's report is no longer needed."""
-    known = get(store, address)
-    store.remove_subscriber(known)
-    return known
 
 
 def get(store: SubscriberStore, address: str) -> Subscriber:

@@ -4,13 +4,16 @@ Kept under a keyed hash of the address, so that a suppression outlives the erasu
 The gate asks for it in the same statement that lets a message out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from mailer.audience import addresses
+from mailer.audience.consent import Act, Entry
 from mailer.audience.lists import check_line
+from mailer.audience.subscribers import STAFF
 from mailer.errors import NotFound
 
 
@@ -36,10 +39,17 @@ class SuppressionStore(Protocol):
     def find_suppression(self, address: str) -> Suppression | None: ...
     def suppress(self, suppression: Suppression) -> None: ...
     def unsuppress(self, address: str) -> bool: ...
+    def log(self, entries: Sequence[Entry]) -> None: ...
 
 
 def suppress(
-    store: SuppressionStore, address: str, reason: Reason, detail: str, now: datetime
+    store: SuppressionStore,
+    address: str,
+    reason: Reason,
+    detail: str,
+    now: datetime,
+    *,
+    source: str = STAFF,
 ) -> tuple[Suppression, bool]:
     """Stop all mail to an address. Returns the suppression, the earlier one if there is one, and
     whether it is new."""
@@ -48,12 +58,15 @@ def suppress(
         return known, False
     made = Suppression(normal, reason, check_line(detail, "detail", required=False), now)
     store.suppress(made)
+    said = f"{reason}: {made.detail}" if made.detail else reason.value
+    store.log([Entry(now, Act.SUPPRESSED, 0, normal, source, detail=said)])
     return made, True
 
 
-def release(store: SuppressionStore, address: str) -> str:
+def release(store: SuppressionStore, address: str, now: datetime, *, source: str = STAFF) -> str:
     """Let an address be mailed again. Raises NotFound when it isn't suppressed."""
     normal = addresses.normalise(address)
     if not store.unsuppress(normal):
         raise NotFound(f"{normal} is not suppressed", hint="see `mailer suppression list`")
+    store.log([Entry(now, Act.RELEASED, 0, normal, source)])
     return normal

@@ -114,7 +114,7 @@ def edit_list(
 def list_lists(json: JsonOption = False) -> None:
     """List the mailing lists with their active members. Example: [bold]mailer list list[/]"""
     with reading() as (_, tx):
-        found = tx.lists.lists()
+        found = tx.lists.lists(counted=True)
         Output(json).table(
             found,
             {"list": "", "name": "", "language": "", "visibility": "", "members": "right"},
@@ -127,7 +127,9 @@ def list_lists(json: JsonOption = False) -> None:
 def show_list(slug: Slug, json: JsonOption = False) -> None:
     """Show one list. Example: [bold]mailer list show news[/]"""
     with reading() as (_, tx):
-        Output(json).record(nouns.get_list(tx.lists, slug))
+        nouns.get_list(tx.lists, slug)
+        (found,) = [one for one in tx.lists.lists(counted=True) if one.slug == slug]
+        Output(json).record(found)
 
 
 @suppressions.command("add")
@@ -152,8 +154,8 @@ def suppress(
 def release(address: str, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Let an address be mailed again. Example: [bold]mailer suppression remove a@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        freed = blocked.release(tx.suppressions, address)
+    with writing(dry_run, out) as (mailer, tx):
+        freed = blocked.release(tx.suppressions, address, mailer.clock())
         out.record({"address": freed}, f"{freed} may be mailed again")
 
 

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
+from mailer.audience.lists import Frequency
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output, plain
 from mailer.digests import ApprovalRule, Order, Policy, WhenEmpty, WhenLate
-from mailer.editions import SendTime
+from mailer.editions import Archive, SendTime
 from mailer.errors import UsageError
 from mailer.schedules import records
 
@@ -43,6 +44,12 @@ def add(
     when_empty: Annotated[WhenEmpty, typer.Option(help="Skip it, or hold it for a person.")] = (
         WhenEmpty.SKIP
     ),
+    frequency: Annotated[
+        Frequency, typer.Option(help="Goes to those of the list who chose this.")
+    ] = Frequency.EVERY,
+    archive: Annotated[
+        Archive, typer.Option(help="Whether its editions stand in the public archive.")
+    ] = Archive.PUBLIC,
     approval: Annotated[
         ApprovalRule, typer.Option(help="Who must approve: none, anyone, or other than an author.")
     ] = ApprovalRule.ANYONE,
@@ -82,6 +89,8 @@ def add(
                 fewest=fewest,
                 most=most,
                 when_empty=when_empty,
+                frequency=frequency,
+                archive=archive,
                 policy=Policy(
                     approval=approval,
                     when_late=when_late,
@@ -115,6 +124,8 @@ def edit(
     fewest: Annotated[int | None, typer.Option()] = None,
     most: Annotated[int | None, typer.Option()] = None,
     when_empty: Annotated[WhenEmpty | None, typer.Option()] = None,
+    frequency: Annotated[Frequency | None, typer.Option()] = None,
+    archive: Annotated[Archive | None, typer.Option()] = None,
     approval: Annotated[ApprovalRule | None, typer.Option()] = None,
     when_late: Annotated[WhenLate | None, typer.Option()] = None,
     remind: Annotated[list[str] | None, typer.Option(help="Repeatable; empty: never.")] = None,
@@ -132,6 +143,7 @@ def edit(
         "list": to, "name": name, "segment": segment, "template": template, "subject": subject,
         "language": language, "fewest": fewest, "most": most, "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
+        "frequency": frequency, "archive": archive,
         "approval": approval, "when_late": when_late, "send_time": send_time,
         "grace": None if grace is None else records.parse_duration(grace, "--grace"),
         "reminders": None if remind is None else _lengths([one for one in remind if one]),

@@ -74,8 +74,9 @@ def count(slug: Slug, of: Of, json: JsonOption = False) -> None:
         segment = segments.get(tx.segments, slug)
         list_ = lists.get_list(tx.lists, of)
         found = tx.segments.count_members(list_, segment.filter)
-        data = {"segment": slug, "list": of, "members": found, "of": list_.members}
-        Output(json).record(data, f"{found} of the {list_.members} members of {of!r}")
+        everyone = tx.segments.count_members(list_, segments.All(()))
+        data = {"segment": slug, "list": of, "members": found, "of": everyone}
+        Output(json).record(data, f"{found} of the {everyone} members of {of!r}")
 
 
 @app.command()

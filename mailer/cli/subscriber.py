@@ -11,9 +11,10 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mailer.app import Mailer, open_mailer
-from mailer.audience import lists, subscribers
+from mailer.audience import choices, erasure, lists, subscribers
+from mailer.audience.consent import Basis, Evidence, check_basis
 from mailer.audience.rows import Column, RowOutcome, RowResult
-from mailer.audience.subscribers import Person
+from mailer.audience.subscribers import STAFF, Person
 from mailer.cli.options import DryRunOption, JsonOption, pairs, reading, settings, writing
 from mailer.cli.output import Output, errors
 from mailer.errors import InputError, PartlyDone, UsageError
@@ -40,6 +41,8 @@ def add(
     country: Annotated[str, typer.Option(help="Two letters, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="Such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    source: Annotated[str, typer.Option(help="Where they agreed, for the log.")] = "",
+    basis: Annotated[str, typer.Option(help=f"Lawful basis: {', '.join(Basis)}.")] = "consent",
     rejoin: Annotated[bool, typer.Option("--rejoin", help="They left, and asked back.")] = False,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -57,7 +60,7 @@ def add(
             list_,
             chosen,
             mailer.clock(),
-            source="command line",
+            evidence=Evidence(source=source or STAFF, basis=check_basis(basis)),
             rejoin=rejoin,
         )
         topics = ", ".join(membership.topics) or "all topics"
@@ -113,8 +116,15 @@ def edit(
     changes = {key: value for key, value in given.items() if value is not None}
     if not changes:
         raise UsageError("nothing to change was given", hint="see `mailer subscriber edit --help`")
-    with writing(dry_run, out) as (_, tx):
-        person, changed = subscribers.edit(tx.subscribers, address, changes)
+    with writing(dry_run, out) as (mailer, tx):
+        known = subscribers.get(tx.subscribers, address)
+        moved = new_address is not None and new_address.strip() != known.address
+        if new_address is not None:
+            del changes["address"]
+            now = mailer.clock()
+            known = choices.change_address(tx.subscribers, known, new_address, now)
+        person, changed = subscribers.edit(tx.subscribers, known.address, changes)
+        changed = changed or moved
         out.record(person, f"{person.address}: {'changed' if changed else 'unchanged'}")
 
 
@@ -137,14 +147,23 @@ def unsubscribe(
 
 
 @app.command()
-def remove(address: Address, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Forget somebody: their fields, lists and topics.
+def erase(
+    address: Address,
+    may_return: Annotated[
+        bool, typer.Option("--may-return", help="Keep no hash that stops a new sign-up.")
+    ] = False,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take out all that is stored of an address; a keyed hash stays, and stops mail to it.
 
-    Example: [bold]mailer subscriber remove ana@example.org[/]"""
+    Example: [bold]mailer subscriber erase ana@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        gone = subscribers.remove(tx.subscribers, address)
-        out.record(gone, f"{gone.address} is no subscriber any longer")
+    with writing(dry_run, out) as (mailer, tx):
+        now = mailer.clock()
+        known = erasure.erase(tx.subscribers, address, now, may_return=may_return)
+        said = "all that was stored of it is erased" if known else "no subscriber had it"
+        out.record({"known": known}, said if may_return else f"{said}; it must not be mailed")
 
 
 @app.command("list")

@@ -16,6 +16,7 @@ from pathlib import Path
 from mailer import articles, config, digests, editions
 from mailer.app import Mailer, open_mailer, utc_now
 from mailer.audience import lists, subscribers, suppressions
+from mailer.audience.consent import Basis, Evidence
 from mailer.audience.subscribers import MembershipState
 from mailer.audience.suppressions import Reason
 from mailer.delivery.outcomes import Progress
@@ -182,7 +183,7 @@ def _move_in(mailer: Mailer, tx: Transaction) -> None:
             where[reader.list],
             [topics[slug] for slug in reader.topics],
             reader.joined,
-            source="demo",
+            evidence=Evidence(source="demo", basis=Basis.CONSENT),
             state=MembershipState.PENDING
             if reader.state is MembershipState.PENDING
             else MembershipState.ACTIVE,
@@ -204,7 +205,7 @@ def _said(tx: Transaction) -> str:
     found = tx.articles.matching(articles.Query())
     stories = {article.slug for article in found}
     languages = {article.language for article in found}
-    members = sum(list_.members for list_ in tx.lists.lists())
+    members = sum(list_.members for list_ in tx.lists.lists(counted=True))
     return (
         f"{len(found)} articles ({len(stories)} stories in {len(languages)} languages), "
         f"{len(tx.lists.topics())} topics, {members} active members of "

@@ -62,6 +62,8 @@ def assemble(
             reason=choice.too_few,
             stories=() if state is EditionState.SKIPPED else slugs,
             appointment=appointment,
+            frequency=digest.order.frequency,
+            archive=digest.order.archive,
         ),
         now,
     )

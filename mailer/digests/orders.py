@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from mailer import languages
 from mailer.articles import Story
 from mailer.audience import addresses
-from mailer.audience.lists import check_line, check_slug
-from mailer.editions import MOST_STORIES, Edition, NewEdition, SendTime
-from mailer.errors import InputError, NotFound
+from mailer.audience.lists import Frequency, check_line, check_slug
+from mailer.editions import MOST_STORIES, Archive, Edition, NewEdition, SendTime
+from mailer.errors import InputError, NotFound, Refused
 
 
 class WhenEmpty(StrEnum):
@@ -63,7 +63,8 @@ class Policy:
 @dataclass(frozen=True, slots=True)
 class Order:
     """What staff decide about a digest. `topics` none: stories of any topic. `fewest` below which
-    an edition is empty; `most` above which stories wait for the next."""
+    an edition is empty; `most` above which stories wait for the next. It goes to those of the list
+    who chose `frequency`: a weekly one is for those who want one mail a week."""
 
     slug: str
     name: str
@@ -76,6 +77,8 @@ class Order:
     fewest: int = 1
     most: int = 20
     when_empty: WhenEmpty = WhenEmpty.SKIP
+    frequency: Frequency = Frequency.EVERY
+    archive: Archive = Archive.PUBLIC
     policy: Policy = Policy()
 
 
@@ -104,6 +107,7 @@ class DigestStore(Protocol):
     def digests(self) -> list[Digest]: ...
     def add(self, order: Order, now: datetime) -> Digest: ...
     def edit(self, digest: Digest, order: Order, now: datetime) -> Digest: ...
+    def chose(self, list_slug: str, frequency: Frequency) -> int: ...
     def candidates(self, digest: Digest) -> list[Story]: ...
     def reserve(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None: ...
     def create_edition(self, new: NewEdition, now: datetime) -> Edition: ...
@@ -166,7 +170,32 @@ def edit(store: DigestStore, slug: str, changes: Mapping[str, Any], now: datetim
     policy = replace(known.order.policy, **{k: v for k, v in changes.items() if k in ours})
     others = {key: value for key, value in changes.items() if key not in ours}
     order = check(replace(known.order, **others, policy=policy))
-    return known if order == known.order else store.edit(known, order, now)
+    if order == known.order:
+        return known
+    _keep_serving(store, known, order)
+    return store.edit(known, order, now)
+
+
+def _keep_serving(store: DigestStore, known: Digest, order: Order) -> None:
+    """Raises Refused where readers chose a frequency that nothing would serve any more."""
+    was = known.order
+    if was.frequency is Frequency.EVERY or (was.frequency, was.list) == (
+        order.frequency,
+        order.list,
+    ):
+        return
+    others = [one for one in store.digests() if one.id != known.id]
+    if any((one.order.frequency, one.order.list) == (was.frequency, was.list) for one in others):
+        return
+    if count := store.chose(was.list, was.frequency):
+        raise Refused(
+            f"{count} members of the list {was.list!r} chose {was.frequency} mails, which no other "
+            "digest brings them",
+            where="--frequency",
+            hint="add another such digest first, or give them every edition with "
+            f"`mailer subscriber change --list {was.list} --where 'frequency = {was.frequency}' "
+            "--frequency every`",
+        )
 
 
 def get(store: DigestStore, slug: str) -> Digest:

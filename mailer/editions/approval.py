@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from mailer.audience.lists import MailingList, check_line
+from mailer.audience.lists import Frequency, MailingList, check_line
 from mailer.audience.segments import Filter, text
 from mailer.editions.records import Approval, Body, Edition, EditionStore
 from mailer.editions.states import UNAPPROVED, EditionState
@@ -19,6 +19,8 @@ def content_hash(
     """SHA-256 over what would be sent and to whom: every body, the list and its name, the segment,
     and `sender`: all else that the configuration puts into a mail."""
     audience = [edition.uid, sender, list_.slug, list_.name, text(segment)]
+    if edition.frequency is not Frequency.EVERY:
+        audience.append(edition.frequency)
     parts = audience + sorted(body.digest() for body in bodies)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from mailer import zones
 from mailer.articles import Story
-from mailer.audience.lists import MailingList, Topic
+from mailer.audience.lists import Frequency, MailingList, Topic
 from mailer.audience.segments import Filter
-from mailer.editions.states import EditionState, InDoubt, Kind, Priority, SendTime
+from mailer.editions.states import Archive, EditionState, InDoubt, Kind, Priority, SendTime
 from mailer.schedules import walls
 
 MOST_STORIES = 62
@@ -38,7 +38,7 @@ class Appointment:
 @dataclass(frozen=True, slots=True)
 class NewEdition:
     """What an edition is made from. `stories` are slugs in their order; `subject` is a template,
-    empty for the one of the mail's folder."""
+    empty for the one of the mail's folder. It goes to those who chose `frequency`."""
 
     name: str
     list: str
@@ -54,6 +54,8 @@ class NewEdition:
     stories: tuple[str, ...] = ()
     kind: Kind = Kind.MAILING
     appointment: Appointment | None = None
+    frequency: Frequency = Frequency.EVERY
+    archive: Archive = Archive.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ class Edition:
     reminded_at: datetime | None = None
     told: str = ""
     told_hash: str = ""
+    frequency: Frequency = Frequency.EVERY
+    archive: Archive = Archive.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,14 @@ class Kind(StrEnum):
     NOTICE = "notice"
 
 
+class Archive(StrEnum):
+    """Whether an edition stands in its list's public archive and feeds: only a public list has
+    one."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
 class SendTime(StrEnum):
     """Whose clock counts: the office's, or each reader's own (the subscriber's zone, else the
     list's, else the office's)."""

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
 from mailer.store.articles import Articles
+from mailer.store.audience.confirmations import Allowances, Confirmations
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.rows import Rows
 from mailer.store.audience.segments import Segments
@@ -60,6 +61,14 @@ class Transaction:
     @property
     def subscribers(self) -> Subscribers:
         return Subscribers(self.connection, self.key)
+
+    @property
+    def confirmations(self) -> Confirmations:
+        return Confirmations(self.connection, self.key)
+
+    @property
+    def allowances(self) -> Allowances:
+        return Allowances(self.connection, self.key)
 
     @property
     def segments(self) -> Segments:

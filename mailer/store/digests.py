@@ -7,8 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mailer.articles import ArticleState, Query, Story, stories
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import MembershipState
 from mailer.digests import ApprovalRule, Digest, Order, Policy, WhenEmpty, WhenLate
-from mailer.editions import Edition, NewEdition, SendTime
+from mailer.editions import Archive, Edition, NewEdition, SendTime
 from mailer.store.articles import Articles
 from mailer.store.editions import Editions
 from mailer.store.ids import id_of, new_id
@@ -18,6 +20,7 @@ from mailer.store.schema import (
     digest_story,
     digest_topic,
     mailing_list,
+    membership,
     segment,
     topic,
 )
@@ -88,6 +91,19 @@ class Digests:
             found += stories(Articles(self._db).matching(Query(slugs=batch)))
         return found
 
+    def chose(self, list_slug: str, frequency: Frequency) -> int:
+        """How many of a list's members chose a frequency."""
+        wanted = (
+            select(func.count())
+            .select_from(membership.join(mailing_list))
+            .where(
+                mailing_list.c.slug == list_slug,
+                membership.c.frequency == frequency.value,
+                membership.c.state == MembershipState.ACTIVE.value,
+            )
+        )
+        return int(self._db.scalar(wanted) or 0)
+
     def reserve(self, known: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         if slugs:
             self._db.execute(
@@ -111,6 +127,8 @@ class Digests:
             "fewest": order.fewest,
             "most": order.most,
             "when_empty": order.when_empty.value,
+            "frequency": order.frequency.value,
+            "archive": order.archive.value,
             "approval": order.policy.approval.value,
             "when_late": order.policy.when_late.value,
             "send_time": order.policy.send_time.value,
@@ -150,6 +168,8 @@ def _record(row: Row[Any], topics: Sequence[str], run: int) -> Digest:
         fewest=row.fewest,
         most=row.most,
         when_empty=WhenEmpty(row.when_empty),
+        frequency=Frequency(row.frequency),
+        archive=Archive(row.archive),
         policy=Policy(
             approval=ApprovalRule(row.approval),
             when_late=WhenLate(row.when_late),

@@ -9,7 +9,7 @@ from mailer.app import Mailer
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, pairs, writing
 from mailer.cli.output import Output
-from mailer.editions import InDoubt, NewEdition, Priority
+from mailer.editions import Archive, InDoubt, NewEdition, Priority
 from mailer.errors import UsageError
 from mailer.store import Transaction
 
@@ -26,6 +26,9 @@ def new(
     priority: Annotated[
         Priority, typer.Option(help="Whose messages go first, of editions being sent at once.")
     ] = Priority.URGENT,
+    archive: Annotated[
+        Archive, typer.Option(help="Whether it stands in its list's public archive.")
+    ] = Archive.PUBLIC,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -46,6 +49,7 @@ def new(
                 language=language or mailer.settings.defaults.language,
                 stories=tuple(story),
                 priority=priority,
+                archive=archive,
             ),
             mailer.clock(),
             actor=actor(by),

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from mailer.audience.lists import MailingList, Topic, Visibility
+from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.audience.subscribers import MembershipState
 from mailer.store.ids import new_id
 from mailer.store.schema import (
     article_topic,
+    digest,
     digest_topic,
     mailing_list,
     membership,
@@ -70,22 +71,28 @@ class Lists:
             "combinations that subscribers chose": count(topic_set_topic),
         }
 
-    def lists(self) -> list[MailingList]:
-        members: dict[int, int] = dict(
-            self._db.execute(
+    def lists(self, *, counted: bool = False) -> list[MailingList]:
+        """All lists; `counted` with their active members: counting a million takes a moment."""
+        members: dict[int, int] = {}
+        if counted:
+            active = (
                 select(membership.c.list_id, func.count())
                 .where(membership.c.state == MembershipState.ACTIVE.value)
                 .group_by(membership.c.list_id)
-            ).all()
-        )
+            )
+            members = dict(self._db.execute(active).all())
+        served: dict[int, set[str]] = {}
+        chosen = digest.c.frequency != Frequency.EVERY.value
+        for of, frequency in self._db.execute(
+            select(digest.c.list_id, digest.c.frequency).where(chosen).distinct()
+        ):
+            served.setdefault(of, set()).add(frequency)
         rows = self._db.execute(select(mailing_list).order_by(mailing_list.c.slug))
-        return [_list(row, members.get(row.id, 0)) for row in rows]
+        return [_list(row, members.get(row.id, 0), served.get(row.id, set())) for row in rows]
 
-    def uncounted(self, slug: str) -> MailingList:
-        """A list that is there, with `members` left at 0: counting a million takes a moment."""
-        return _list(
-            self._db.execute(select(mailing_list).where(mailing_list.c.slug == slug)).one(), 0
-        )
+    def named(self, slug: str) -> MailingList:
+        """A list that is there, its members not counted."""
+        return next(one for one in self.lists() if one.slug == slug)
 
     def add_list(
         self,
@@ -96,6 +103,8 @@ class Lists:
         visibility: Visibility,
         now: datetime,
         time_zone: str = "",
+        *,
+        welcome: bool = False,
     ) -> MailingList:
         made = self._db.execute(
             insert(mailing_list).values(
@@ -105,11 +114,20 @@ class Lists:
                 language=language,
                 visibility=visibility.value,
                 time_zone=time_zone,
+                welcome=welcome,
                 created_at=now,
             )
         )
         return MailingList(
-            new_id(made), slug, name, description, language, visibility, now, time_zone=time_zone
+            new_id(made),
+            slug,
+            name,
+            description,
+            language,
+            visibility,
+            now,
+            time_zone=time_zone,
+            welcome=welcome,
         )
 
     def edit_list(self, changed: MailingList) -> MailingList:
@@ -122,12 +140,13 @@ class Lists:
                 language=changed.language,
                 visibility=changed.visibility.value,
                 time_zone=changed.time_zone,
+                welcome=changed.welcome,
             )
         )
         return changed
 
 
-def _list(row: Row[Any], members: int) -> MailingList:
+def _list(row: Row[Any], members: int, served: set[str]) -> MailingList:
     return MailingList(
         row.id,
         row.slug,
@@ -137,5 +156,9 @@ def _list(row: Row[Any], members: int) -> MailingList:
         Visibility(row.visibility),
         row.created_at,
         time_zone=row.time_zone,
+        welcome=row.welcome,
+        frequencies=tuple(
+            one for one in Frequency if one is Frequency.EVERY or one.value in served
+        ),
         members=members,
     )

@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from mailer.audience.consent import Act, Basis, Entry
 from mailer.audience.lists import MailingList
 from mailer.audience.rows import Row, RowOutcome, RowResult
 from mailer.audience.subscribers import MembershipState, Person, merge
+from mailer.store.audience.consents import Consents
 from mailer.store.audience.subscribers import person_columns
 from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.schema import membership, subscriber, subscriber_tag, suppression
@@ -28,22 +30,33 @@ class Rows:
         self._key = key
 
     def bring_in(
-        self, rows: Sequence[Row], mailing_list: MailingList, source: str, now: datetime
+        self,
+        rows: Sequence[Row],
+        mailing_list: MailingList,
+        source: str,
+        now: datetime,
+        basis: Basis | None = None,
     ) -> list[RowResult]:
-        """Add or update each row's person and membership; what became of each, in order.
+        """Add or update each row's person and membership; what became of each, in order. The log
+        of consent keeps `source` and `basis` of each who joins.
 
         A row whose address stands in the batch before is taken after it, in a batch of its own."""
         results: list[RowResult] = []
         batch: dict[str, Row] = {}
         for row in rows:
             if row.person.address in batch:
-                results += self._batch(list(batch.values()), mailing_list, source, now)
+                results += self._batch(list(batch.values()), mailing_list, source, now, basis)
                 batch = {}
             batch[row.person.address] = row
-        return results + self._batch(list(batch.values()), mailing_list, source, now)
+        return results + self._batch(list(batch.values()), mailing_list, source, now, basis)
 
     def _batch(
-        self, rows: Sequence[Row], mailing_list: MailingList, source: str, now: datetime
+        self,
+        rows: Sequence[Row],
+        mailing_list: MailingList,
+        source: str,
+        now: datetime,
+        basis: Basis | None,
     ) -> list[RowResult]:
         if not rows:
             return []
@@ -93,9 +106,25 @@ class Rows:
                 result(row, RowOutcome.UPDATED)
             else:
                 result(row, RowOutcome.UNCHANGED)
+        new_ids: dict[int, str] = {}
         if new:
-            self._add(new, mailing_list, sets, source, now, joining, tags)
+            new_ids = self._add(new, mailing_list, sets, source, now, joining, tags)
         self._write(people, joining, changing, tags, mailing_list)
+        who = {one.id: address for address, one in known.items()} | dict(new_ids)
+        Consents(self._db, self._key).log(
+            [
+                Entry(
+                    at=now,
+                    act=Act.IMPORTED,
+                    subscriber_id=one["subscriber_id"],
+                    address=who[one["subscriber_id"]],
+                    source=source,
+                    list=mailing_list.slug,
+                    basis=basis,
+                )
+                for one in joining
+            ]
+        )
         return results
 
     def _add(
@@ -107,7 +136,8 @@ class Rows:
         now: datetime,
         joining: list[dict[str, Any]],
         tags: list[dict[str, Any]],
-    ) -> None:
+    ) -> dict[int, str]:
+        """The new people's addresses by their numbers."""
         self._db.execute(
             insert(subscriber),
             [
@@ -122,6 +152,7 @@ class Rows:
                 _membership(mailing_list, number, sets.id_of(row.topics or ()), row, now)
             )
             tags += [{"subscriber_id": number, "tag": tag} for tag in row.person.tags]
+        return {number: address for address, number in ids.items()}
 
     def _write(
         self,

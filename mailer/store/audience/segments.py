@@ -37,6 +37,7 @@ from mailer.editions import OPEN
 from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.ids import new_id
 from mailer.store.schema import (
+    database_now,
     digest,
     edition,
     mailing_list,
@@ -54,6 +55,13 @@ mailed_language = func.coalesce(
     mailing_list.c.language,
 )
 """What a member reads: chosen on the list, else their own, else the list's."""
+
+paused = and_(
+    membership.c.paused_until.is_not(None),
+    # A subquery, so that SQLite works it out once a statement.
+    membership.c.paused_until > select(database_now()).scalar_subquery(),
+)
+"""Whether a member has asked for nothing to be sent for now."""
 
 members = membership.join(subscriber, subscriber.c.id == membership.c.subscriber_id).join(
     mailing_list, mailing_list.c.id == membership.c.list_id
@@ -78,6 +86,8 @@ def condition(tree: Filter) -> ColumnElement[bool]:
         case Among(Field.TAG, values):
             tagged = select(subscriber_tag.c.subscriber_id).where(subscriber_tag.c.tag.in_(values))
             return subscriber.c.id.in_(tagged)
+        case Among(Field.FREQUENCY, values):
+            return membership.c.frequency.in_(values)
         case Joined(before, day):
             midnight = datetime.combine(day, time(), UTC)
             if before:

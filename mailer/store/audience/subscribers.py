@@ -1,33 +1,69 @@
-"""Subscribers, their tags, and their memberships."""
+"""Subscribers, their tags, their memberships, and what else is stored about them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select, update
+from sqlalchemy import Row, and_, delete, func, insert, select, update
 
-from mailer.audience.lists import MailingList
+from mailer.audience.erasure import Mailed
+from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
+from mailer.audience.suppressions import Reason
+from mailer.store.audience.consents import Consents
+from mailer.store.audience.lists import Lists
 from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.ids import new_id
-from mailer.store.schema import mailing_list, membership, subscriber, subscriber_tag, suppression
+from mailer.store.schema import (
+    confirmation,
+    consent,
+    delivery,
+    edition,
+    mailing_list,
+    membership,
+    subscriber,
+    subscriber_alias,
+    subscriber_tag,
+    suppression,
+)
+from mailer.store.upsert import upsert
 from mailer.tokens import address_key
 
 EXPORT_BATCH = 2000
 
 
-class Subscribers:
-    """Implements ``audience.subscribers.SubscriberStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
+class Subscribers(Consents):
+    """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
         row = self._db.execute(
             select(subscriber).where(subscriber.c.address == address)
         ).one_or_none()
         return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
+
+    def by_id(self, number: int) -> Subscriber | None:
+        """The subscriber of this number, or whom that one was merged into."""
+        row = self._db.execute(select(subscriber).where(subscriber.c.id == number)).one_or_none()
+        if row is None:
+            merged = select(subscriber_alias.c.subscriber_id).where(
+                subscriber_alias.c.old_id == number
+            )
+            row = self._db.execute(
+                select(subscriber).where(subscriber.c.id == merged.scalar_subquery())
+            ).one_or_none()
+        return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
+
+    def alias(self, old: int, kept: Subscriber) -> None:
+        """Links that carry the old number, and those that led to it, lead to `kept`."""
+        self._db.execute(
+            update(subscriber_alias)
+            .where(subscriber_alias.c.subscriber_id == old)
+            .values(subscriber_id=kept.id)
+        )
+        self._db.execute(insert(subscriber_alias).values(old_id=old, subscriber_id=kept.id))
+
+    def list_named(self, slug: str) -> MailingList:
+        return Lists(self._db).named(slug)
 
     def _tags(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         found: dict[int, list[str]] = {}
@@ -73,7 +109,7 @@ class Subscribers:
             )
 
     def remove_subscriber(self, known: Subscriber) -> None:
-        for table in (subscriber_tag, membership):
+        for table in (subscriber_tag, membership, confirmation, subscriber_alias):
             self._db.execute(delete(table).where(table.c.subscriber_id == known.id))
         self._db.execute(delete(subscriber).where(subscriber.c.id == known.id))
 
@@ -93,6 +129,8 @@ class Subscribers:
                 language=row.language,
                 joined_at=row.joined_at,
                 left_at=row.left_at,
+                frequency=Frequency(row.frequency),
+                paused_until=row.paused_until,
             )
             for row in rows
         ]
@@ -106,6 +144,8 @@ class Subscribers:
             "language": wanted.language,
             "joined_at": wanted.joined_at,
             "left_at": wanted.left_at,
+            "frequency": wanted.frequency.value,
+            "paused_until": wanted.paused_until,
         }
         here = and_(
             membership.c.list_id == mailing_list_.id, membership.c.subscriber_id == known.id
@@ -122,6 +162,66 @@ class Subscribers:
         return self._db.scalar(
             select(suppression.c.reason).where(
                 suppression.c.address_key == address_key(self._key, address)
+            )
+        )
+
+    # ---- what is stored about a person ----------------------------------------------------------
+
+    def addresses_of(self, known: Subscriber) -> Sequence[str]:
+        """The address that they have, and those that they had."""
+        had = self._db.scalars(
+            select(consent.c.address)
+            .where(consent.c.subscriber_id == known.id, consent.c.address.is_not(None))
+            .distinct()
+        )
+        return sorted({known.address, *had})
+
+    def mailed(self, known: Subscriber) -> list[Mailed]:
+        """The editions that they got, or were to get, the newest first: all that are kept of their
+        present and former addresses."""
+        rows = self._db.execute(
+            select(edition.c.name, delivery.c.state, delivery.c.updated_at)
+            # Each edition is asked for its address: no index over all addresses is needed.
+            .join(delivery, delivery.c.edition_id == edition.c.id)
+            .where(delivery.c.address.in_(self.addresses_of(known)))
+            .order_by(delivery.c.id.desc())
+        )
+        return [Mailed(row.name, row.state, row.updated_at) for row in rows]
+
+    def erase_address(self, address: str) -> None:
+        """Take an address out of the log, of deliveries and of what its owner was asked."""
+        key = address_key(self._key, address)
+        self._db.execute(delete(confirmation).where(confirmation.c.address_key == key))
+        self._db.execute(
+            update(consent).where(consent.c.address_key == key).values(address=None, detail="")
+        )
+        theirs = (
+            select(delivery.c.id)
+            .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
+            .where(delivery.c.address == address)
+        )
+        self._db.execute(
+            update(delivery)
+            .where(delivery.c.id.in_(theirs))
+            .values(
+                address=f"erased:{key}",
+                name="",
+                reply=func.replace(delivery.c.reply, address, "(erased)"),
+            )
+        )
+
+    def suppress_hash(self, address: str, now: datetime) -> None:
+        """Keep no more of an address than the hash that stops mail to it."""
+        row = upsert(self._db, suppression).values(
+            address_key=address_key(self._key, address),
+            address=None,
+            reason=Reason.ERASED.value,
+            detail="",
+            created_at=now,
+        )
+        self._db.execute(
+            row.on_conflict_do_update(
+                index_elements=["address_key"], set_={"address": None, "detail": ""}
             )
         )
 
@@ -154,6 +254,8 @@ class Subscribers:
                 membership.c.language.label("chosen_language"),
                 membership.c.joined_at,
                 membership.c.left_at,
+                membership.c.frequency,
+                membership.c.paused_until,
             )
         rows = self._db.execute(wanted.limit(EXPORT_BATCH)).all()
         if not rows:
@@ -173,6 +275,8 @@ class Subscribers:
                     language=row.chosen_language,
                     joined_at=row.joined_at,
                     left_at=row.left_at,
+                    frequency=Frequency(row.frequency),
+                    paused_until=row.paused_until,
                 ),
             )
             for person, row in zip(people, rows, strict=True)

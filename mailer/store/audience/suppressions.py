@@ -1,18 +1,15 @@
 """Suppressions, kept under the keyed hash of their address."""
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from mailer.audience.suppressions import Reason, Suppression
+from mailer.store.audience.consents import Consents
 from mailer.store.schema import suppression
 from mailer.tokens import address_key
 
 
-class Suppressions:
+class Suppressions(Consents):
     """Implements ``audience.suppressions.SuppressionStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def suppressions(self) -> list[Suppression]:
         rows = self._db.execute(select(suppression).order_by(suppression.c.created_at.desc()))

@@ -73,7 +73,7 @@ class Contents:
 
     def list_of(self, known: Edition) -> MailingList:
         """Its list, whose members are not counted."""
-        return Lists(self._db).uncounted(known.list)
+        return Lists(self._db).named(known.list)
 
     def filter_of(self, known: Edition) -> Filter:
         """The edition's segment as a tree; everyone, when it has none."""

@@ -7,9 +7,11 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
+from mailer.audience.lists import Frequency
 from mailer.editions import (
     Appointment,
     Approval,
+    Archive,
     Body,
     Edition,
     EditionState,
@@ -120,6 +122,8 @@ class Editions(Contents):
             reminded_at=row.reminded_at,
             told=row.told,
             told_hash=row.told_hash,
+            frequency=Frequency(row.frequency),
+            archive=Archive(row.archive),
         )
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -140,6 +144,8 @@ class Editions(Contents):
                 reason=new.reason,
                 in_doubt=InDoubt.RESEND.value,
                 priority=new.priority.value,
+                frequency=new.frequency.value,
+                archive=new.archive.value,
                 content_hash="",
                 kind=new.kind.value,
                 created_at=now,
@@ -163,6 +169,7 @@ class Editions(Contents):
                 language=changed.language,
                 in_doubt=changed.in_doubt.value,
                 priority=changed.priority.value,
+                archive=changed.archive.value,
                 segment_id=id_of(self._db, segment, changed.segment, "segment")
                 if changed.segment
                 else None,

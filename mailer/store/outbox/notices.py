@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from mailer.editions import Body, Edition, EditionState, Kind, NewEdition, Priority
+from mailer.editions import Archive, Body, Edition, EditionState, Kind, NewEdition, Priority
 from mailer.outbox import DeliveryState
 from mailer.store.editions import Editions
 from mailer.store.schema import database_now, delivery, edition
@@ -35,6 +35,7 @@ class Notices:
                 priority=Priority.URGENT,
                 state=EditionState.SENDING,
                 kind=Kind.NOTICE,
+                archive=Archive.PRIVATE,
             ),
             now,
         )

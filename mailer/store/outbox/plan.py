@@ -18,6 +18,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    and_,
     case,
     func,
     insert,
@@ -35,7 +36,7 @@ from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, SendTime
 from mailer.outbox import DeliveryState, Exclusion, Plan
 from mailer.schedules import walls
-from mailer.store.audience.segments import condition, mailed_language, members
+from mailer.store.audience.segments import condition, mailed_language, members, paused
 from mailer.store.audience.time_zones import time_zones
 from mailer.store.editions import Editions
 from mailer.store.outbox.masks import story_masks
@@ -100,7 +101,7 @@ _audience = (
     .outerjoin(_stopped, _stopped.c.subscriber_id == membership.c.subscriber_id)
 )
 _stories = _set_mask.c.stories.bitwise_and(_language_mask.c.stories)
-_may_be_mailed = _stopped.c.subscriber_id.is_(None)
+_may_be_mailed = and_(_stopped.c.subscriber_id.is_(None), not_(paused))
 _with_nothing = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
 
 
@@ -206,22 +207,32 @@ class Plans:
         half of the plan. Only a segment is asked of everybody."""
         on_list = mailing_list.c.slug == known.list
         is_active = membership.c.state == MembershipState.ACTIVE.value
+        wants_it = membership.c.frequency == known.frequency.value
         how_many = func.count().label("members")
-        # The words of these two states are those of their reasons.
-        inactive = (
-            select(membership.c.state.label("reason"), how_many)
+        first = case(
+            # The words of these two states are those of their reasons.
+            (not_(is_active), membership.c.state),
+            (not_(wants_it), Exclusion.FREQUENCY.value),
+            else_=Exclusion.PAUSED.value,
+        ).label("reason")
+        unasked = (
+            select(first, how_many)
             .select_from(membership.join(mailing_list))
-            .where(on_list, not_(is_active))
-            .group_by(membership.c.state)
+            .where(on_list, or_(not_(is_active), not_(wants_it), paused))
+            .group_by(first)
         )
         suppressed = (
             select(literal(Exclusion.SUPPRESSED.value), how_many)
             .select_from(membership.join(mailing_list))
             .where(
-                on_list, is_active, membership.c.subscriber_id.in_(select(_stopped.c.subscriber_id))
+                on_list,
+                is_active,
+                wants_it,
+                not_(paused),
+                membership.c.subscriber_id.in_(select(_stopped.c.subscriber_id)),
             )
         )
-        counted = [inactive, suppressed]
+        counted = [unasked, suppressed]
         if known.segment or unserved:
             in_segment = condition(tree)
             reason = case(
@@ -230,7 +241,13 @@ class Plans:
             unfit = (
                 select(reason, how_many)
                 .select_from(_audience)
-                .where(on_list, is_active, _may_be_mailed, or_(not_(in_segment), _stories == 0))
+                .where(
+                    on_list,
+                    is_active,
+                    wants_it,
+                    _may_be_mailed,
+                    or_(not_(in_segment), _stories == 0),
+                )
                 .group_by(reason)
             )
             if not known.segment and ALL_TOPICS not in unserved:
@@ -268,6 +285,7 @@ class Plans:
             .where(
                 mailing_list.c.slug == known.list,
                 membership.c.state == MembershipState.ACTIVE.value,
+                membership.c.frequency == known.frequency.value,
                 _may_be_mailed,
                 condition(tree),
                 _stories != 0,

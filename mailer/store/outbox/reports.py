@@ -6,11 +6,12 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
 
 from mailer import languages
+from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition
 from mailer.errors import ComposeError
 from mailer.outbox import Delivery, DeliveryState, Exclusion, Report, Standing
-from mailer.store.audience.segments import condition, mailed_language, members
+from mailer.store.audience.segments import condition, mailed_language, members, paused
 from mailer.store.editions import Editions
 from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
@@ -146,6 +147,16 @@ class Outbox:
             left_at=joined.left_at,
             suppressed=person.reason,
             suppressed_at=person.created_at,
+            frequency=Frequency(joined.frequency),
+            paused_until=self._db.scalar(
+                select(membership.c.paused_until)
+                .join(mailing_list, mailing_list.c.id == membership.c.list_id)
+                .where(
+                    mailing_list.c.slug == known.list,
+                    membership.c.subscriber_id == person.id,
+                    paused,
+                )
+            ),
             in_segment=bool(in_segment),
             stories=stories,
             language=languages.choose(joined.mailed, bodies, known.language) if bodies else "",

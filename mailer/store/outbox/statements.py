@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     func,
     literal,
     or_,
@@ -48,8 +49,10 @@ _state = (
     .correlate(delivery)
     .scalar_subquery()
 )
+# A subquery, so that SQLite works it out once a statement and not once a row.
+_now = select(database_now()).scalar_subquery()
 _membership = (
-    select(membership.c.state)
+    select(case((func.coalesce(membership.c.paused_until <= _now, True), membership.c.state)))
     .where(membership.c.list_id == _list, membership.c.subscriber_id == delivery.c.subscriber_id)
     .correlate(delivery)
     .scalar_subquery()
@@ -88,8 +91,6 @@ claimed = in_state(DeliveryState.CLAIMED.value)
 on_wire = in_state(DeliveryState.ON_WIRE.value)
 held = in_state(*(state.value for state in HELD))
 
-# A subquery, so that SQLite works it out once a statement and not once a row.
-_now = select(database_now()).scalar_subquery()
 free: dict[str, Any] = {"sender_id": None, "updated_at": _now}
 back_to_queue: dict[str, Any] = {
     **free,

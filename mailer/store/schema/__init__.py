@@ -3,7 +3,7 @@ their words. A new state needs no migration, so no CHECK lists them: the nouns' 
 are the law.
 
     base.py      types, the database's clock, the metadata
-    audience.py  articles.py  editions.py  calendar.py  outbox.py
+    audience.py  consent.py  articles.py  editions.py  calendar.py  outbox.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -21,6 +21,13 @@ from mailer.store.schema.audience import (
 )
 from mailer.store.schema.base import Utc, database_now, metadata
 from mailer.store.schema.calendar import blackout, lease, occurrence, schedule
+from mailer.store.schema.consent import (
+    allowance,
+    confirmation,
+    consent,
+    subscriber_alias,
+    wording,
+)
 from mailer.store.schema.editions import (
     approval,
     digest,
@@ -34,17 +41,20 @@ from mailer.store.schema.editions import (
 )
 from mailer.store.schema.outbox import delivery, in_state, sender
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 __all__ = [
     "REVISIONS",
     "Utc",
+    "allowance",
     "approval",
     "article",
     "article_revision",
     "article_topic",
     "blackout",
+    "confirmation",
+    "consent",
     "database_now",
     "delivery",
     "digest",
@@ -65,10 +75,12 @@ __all__ = [
     "segment",
     "sender",
     "subscriber",
+    "subscriber_alias",
     "subscriber_tag",
     "suppression",
     "topic",
     "topic_name",
     "topic_set",
     "topic_set_topic",
+    "wording",
 ]

@@ -2,10 +2,12 @@
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     String,
     Table,
     Text,
+    false,
 )
 
 from mailer.store.schema.base import Utc, identity, metadata, required, to
@@ -51,6 +53,7 @@ mailing_list = Table(
     required("language", String(35)),
     required("visibility", String(20)),
     required("time_zone", String(64), server_default=""),
+    required("welcome", Boolean, server_default=false()),
     required("created_at", Utc),
     comment="time_zone: of members who gave none; empty: the office's",
 )
@@ -86,6 +89,8 @@ membership = Table(
     required("state", String(20)),
     to("topic_set", nullable=True, index=True),
     required("language", String(35), server_default=""),
+    required("frequency", String(10), server_default="every"),
+    Column("paused_until", Utc),
     required("joined_at", Utc),
     Column("left_at", Utc),
     comment="topic_set_id null: all topics",

@@ -35,6 +35,8 @@ digest = Table(
     required("reminders", JSON, server_default="[]"),
     required("approvers", JSON, server_default="[]"),
     required("watchers", JSON, server_default="[]"),
+    required("frequency", String(10), server_default="every"),
+    required("archive", String(10), server_default="public"),
     required("created_at", Utc),
     required("updated_at", Utc),
     comment="reminders: minutes before it is sent; approvers, watchers: mail addresses",
@@ -75,6 +77,8 @@ edition = Table(
     Column("reminded_at", Utc),
     required("told", String(20), server_default=""),
     required("told_hash", String(64), server_default=""),
+    required("frequency", String(10), server_default="every"),
+    required("archive", String(10), server_default="public"),
     required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
@@ -111,6 +115,8 @@ edition_body = Table(
     required("html", Text),
     required("marker", String(32)),
     required("stories", BigInteger),
+    required("words", Text, server_default=""),
+    comment="words: what the archive's search looks in, folded",
 )
 
 approval = Table(

@@ -6,11 +6,12 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
-from mailer.audience import subscribers
+from mailer.audience import erasure
 from mailer.errors import ConfigError
 from mailer.store import Store, engine, schema
 from tests.conftest import KEY
 from tests.integration import office
+from tests.integration.office import NOW
 
 
 @pytest.fixture
@@ -67,5 +68,5 @@ def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
     with store.begin() as tx:
         office.mailing_list(tx)
         first = office.person(tx, "ana@example.org")
-        subscribers.remove(tx.subscribers, "ana@example.org")
+        erasure.erase(tx.subscribers, "ana@example.org", NOW)
         assert office.person(tx, "bo@example.org").id > first.id

@@ -53,9 +53,19 @@ class Register:
         visibility: Visibility,
         now: datetime,
         time_zone: str = "",
+        *,
+        welcome: bool = False,
     ) -> MailingList:
         made = MailingList(
-            1, slug, name, description, language, visibility, now, time_zone=time_zone
+            1,
+            slug,
+            name,
+            description,
+            language,
+            visibility,
+            now,
+            time_zone=time_zone,
+            welcome=welcome,
         )
         self.lists_kept.append(made)
         return made

@@ -44,8 +44,10 @@ words = st.one_of(
 values = {
     Field.TOPIC: words,
     Field.TAG: words,
+    Field.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
     Field.LANGUAGE: st.sampled_from([*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]),
     Field.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
+    Field.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
 }
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import subscribers
+from mailer.audience.consent import Entry, Evidence
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import (
     Membership,
@@ -35,9 +36,14 @@ class People:
         self.kept: dict[int, Subscriber] = {}
         self.of: dict[tuple[int, str], Membership] = {}
         self.suppressed = suppressed
+        self.logged: list[Entry] = []
+        self.aliases: dict[int, int] = {}
 
     def find_subscriber(self, address: str) -> Subscriber | None:
         return next((one for one in self.kept.values() if one.address == address), None)
+
+    def by_id(self, number: int) -> Subscriber | None:
+        return self.kept.get(self.aliases.get(number, number))
 
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber:
         made = Subscriber(len(self.kept) + 1, person, source, now)
@@ -61,6 +67,27 @@ class People:
 
     def suppression_reason(self, address: str) -> str | None:
         return self.suppressed.get(address.partition("@")[0])
+
+    def log(self, entries: Sequence[Entry]) -> None:
+        self.logged += entries
+
+    def alias(self, old: int, subscriber: Subscriber) -> None:
+        self.aliases[old] = subscriber.id
+
+    def erase_address(self, address: str) -> None:
+        self.logged = [
+            replace(one, address="") if one.address == address else one for one in self.logged
+        ]
+
+    def addresses_of(self, subscriber: Subscriber) -> Sequence[str]:
+        return [subscriber.address]
+
+    def list_named(self, slug: str) -> MailingList:
+        return mailing_list(slug)
+
+    @property
+    def acts(self) -> list[str]:
+        return [one.act.value for one in self.logged]
 
 
 def join(people: People, person: Person = ANA, **how: Any) -> tuple[Subscriber, Membership]:
@@ -126,7 +153,7 @@ def test_somebody_new_is_kept_with_where_they_came_from() -> None:
     people = People()
     health = (topic("health"), topic("diaspora"))
     made, membership = subscribers.subscribe(
-        people, ANA, NEWS, health, NOW, language="FR", source="form"
+        people, ANA, NEWS, health, NOW, language="FR", evidence=Evidence(source="form")
     )
     assert (made.person, made.source, made.created_at) == (ANA, "form", NOW)
     assert membership == Membership("news", M.ACTIVE, ("diaspora", "health"), "fr", NOW)
@@ -198,23 +225,13 @@ def test_an_edit_says_whether_anything_changed() -> None:
     people = People()
     join(people)
     assert subscribers.edit(people, ANA.address, {"name": "Ana"})[1] is False
-    changed, did = subscribers.edit(people, ANA.address, {"address": "ana@EXAMPLE.net"})
+    changed, did = subscribers.edit(people, ANA.address, {"name": "Ana B."})
     assert did
-    assert changed.address == "ana@example.net"
+    assert changed.person.name == "Ana B."
 
 
-def test_two_people_do_not_share_an_address() -> None:
+def test_who_is_unknown_is_not_found() -> None:
     people = People()
-    join(people)
-    join(people, Person("bo@example.org"))
-    with pytest.raises(InputError, match=r"bo@example\.org is a subscriber already"):
-        subscribers.edit(people, ANA.address, {"address": "bo@EXAMPLE.org"})
-
-
-def test_who_is_removed_is_gone() -> None:
-    people = People()
-    join(people)
-    subscribers.remove(people, ANA.address)
     with pytest.raises(NotFound, match=r"ana@example\.org is not a subscriber"):
         subscribers.get(people, ANA.address)
     with pytest.raises(InputError, match="is not a mail address"):

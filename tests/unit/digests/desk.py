@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer.articles import Story
+from mailer.audience.lists import Frequency
 from mailer.digests import Digest, Order
 from mailer.editions import Edition, NewEdition
 from tests.unit.samples import edition
@@ -16,6 +17,7 @@ class Desk:
     def __init__(self, *found: Story) -> None:
         self.kept: list[Digest] = []
         self.found = list(found)
+        self.choosers: dict[tuple[str, Frequency], int] = {}
         self.reserved: list[tuple[int, tuple[str, ...]]] = []
 
     def digests(self) -> list[Digest]:
@@ -29,6 +31,9 @@ class Desk:
         changed = replace(digest, order=order, updated_at=now)
         self.kept[self.kept.index(digest)] = changed
         return changed
+
+    def chose(self, list_slug: str, frequency: Frequency) -> int:
+        return self.choosers.get((list_slug, frequency), 0)
 
     def candidates(self, digest: Digest) -> list[Story]:
         return self.found

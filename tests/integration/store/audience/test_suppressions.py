@@ -31,10 +31,13 @@ def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
         office.suppress(tx, "ana@example.org")
         with pytest.raises(Refused, match="must not be mailed"):
             office.person(tx, "ana@example.org")
-        assert suppressions.release(tx.suppressions, "ana@example.org") == "ana@example.org"
+        assert (
+            suppressions.release(tx.suppressions, "ana@example.org", office.NOW)
+            == "ana@example.org"
+        )
         office.person(tx, "ana@example.org")
         with pytest.raises(NotFound, match="is not suppressed"):
-            suppressions.release(tx.suppressions, "ana@example.org")
+            suppressions.release(tx.suppressions, "ana@example.org", office.NOW)
 
 
 def test_a_suppression_outlives_its_address(store: Store) -> None:
