@@ -10,6 +10,7 @@ One road, no way back::
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
     zones.py       time zones by their IANA names
+    log.py         structured lines on stderr
 
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
     articles.py    pieces of content, one a language; a slug names the story
@@ -29,7 +30,7 @@ One road, no way back::
 
     app.py         the only wiring: open_mailer(settings)
     worker/        the clock: what is due is assembled, asked for, sent and told
-    web/           pages; today the inbox of caught mails
+    web/           pages: subscribers' own, the archive, and the inbox of caught mails
     demo/          the sample office that `make demo` runs
     cli/           thin commands, a file for each noun
 

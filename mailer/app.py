@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from mailer import digests, editions, outbox, zones
 from mailer.audience import addresses
+from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
 from mailer.delivery.courier import Courier, Route
@@ -60,6 +61,17 @@ class Mailer:
         self.store = store
         self.clock = clock
         self._observances: tuple[object, Mapping[str, Observance]] = (None, {})
+
+    @property
+    def sign_up_limits(self) -> SignUpLimits:
+        """What strangers may do."""
+        ours = self.settings.signup
+        return SignUpLimits(ours.per_address, ours.per_client, ours.per_domain)
+
+    @property
+    def links_last(self) -> timedelta:
+        """For how long the link in a mail that asks for confirmation works."""
+        return timedelta(days=self.settings.retention.unconfirmed_days)
 
     def composed(self, tx: Transaction, edition: Edition) -> tuple[Edition, Composition | None]:
         """The edition with its bodies frozen: composed now if it is open and something changed

@@ -48,3 +48,15 @@ def wire(address: str) -> str:
 def domain_of(address: str) -> str:
     """The wire form of an address's domain."""
     return ascii_domain(address.rpartition("@")[2])
+
+
+def masked(address: str) -> str:
+    """``a…@example.org``: enough for its owner to know it, too little for anyone else."""
+    local, _, domain = address.rpartition("@")
+    return f"{local[:1]}…@{domain}"
+
+
+def shown(address: str) -> str:
+    """The address as its owner may see it: isolated, so that it stays in order among words that run
+    from right to left (Unicode UAX #9, LRI and PDI)."""
+    return f"\N{LEFT-TO-RIGHT ISOLATE}{address}\N{POP DIRECTIONAL ISOLATE}"

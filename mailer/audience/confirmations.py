@@ -86,7 +86,8 @@ class Wishes:
 @dataclass(frozen=True, slots=True)
 class Confirmation:
     """`subscriber_id` is whose address is to change, 0 for a sign-up. `language` is that of the
-    mails about it; of a sign-up also the one that its mails are to be in."""
+    mails about it; of a sign-up also the one that its mails are to be in. `wording` is what its
+    owner was shown when they agreed."""
 
     id: int
     kind: ConfirmationKind
@@ -138,12 +139,12 @@ def ask(
     if known is None or known.subscriber_id != new.subscriber_id:
         return None
     return store.change_confirmation(
-        replace(known, wishes=new.wishes, language=new.language, wording=new.wording)
+        replace(known, wishes=new.wishes, language=new.language, source=new.source)
     )
 
 
 def sign_up(
-    lists: ListStore, address: str, wishes: Wishes, language: str, wording: Wording, source: str
+    lists: ListStore, address: str, wishes: Wishes, language: str, source: str
 ) -> Confirmation:
     """A sign-up to :func:`ask` for. Raises InputError naming the field, NotFound for a list that
     nobody can join by themselves."""
@@ -173,7 +174,7 @@ def sign_up(
             lists=tuple(dict.fromkeys(wishes.lists)),
             topics=tuple(sorted({*wishes.topics})),
         ),
-        wording=wording,
+        wording=None,
         source=source,
         asked_at=NOT_YET,
     )
@@ -248,11 +249,12 @@ def confirm(
     known: Confirmation,
     now: datetime,
     *,
+    wording: Wording | None = None,
     only: Sequence[str] | None = None,
 ) -> Confirmation:
-    """The owner of the address has answered: carry it out. Idempotent. `only` are the lists that
-    they have kept of those that were asked for. Raises Refused for an address that must not be
-    mailed."""
+    """The owner of the address has answered: carry it out. Idempotent. `wording` is what they
+    agreed to, `only` the lists that they have kept of those that were asked for. Raises Refused
+    for an address that must not be mailed."""
     if known.state is not ConfirmationState.MAILED:
         return known
     if reason := people.suppression_reason(known.address):
@@ -263,6 +265,7 @@ def confirm(
             raise NotFound("there is no such subscriber")
         choices.change_address(people, owner, known.address, now, source=known.source)
     else:
+        known = replace(known, wording=wording)
         _join(people, lists, known, now, only)
     allowances.forget(limit.what, known.address)
     return move(store, known, ConfirmationState.CONFIRMED, now)

@@ -17,6 +17,15 @@ class Limit:
     window: timedelta = timedelta(hours=1)
 
 
+class SignUpLimits:
+    """What strangers may do in an hour; 0: no limit."""
+
+    def __init__(self, per_address: int, per_client: int, per_domain: int) -> None:
+        self.per_address = Limit("mail", per_address)
+        self.per_client = Limit("client", per_client)
+        self.per_domain = Limit("domain", per_domain)
+
+
 class AllowanceStore(Protocol):
     def use(self, what: str, by: str, window: timedelta, now: datetime) -> int: ...
     def forget(self, what: str, by: str) -> None: ...

@@ -26,6 +26,7 @@ from mailer.cli import (
     schedule,
     segment,
     sending,
+    serve,
     setup,
     subscriber,
     worker,
@@ -61,6 +62,7 @@ app.command("send")(sending.send)
 app.command("explain")(sending.explain)
 app.command("worker")(worker.worker)
 app.command("status")(worker.status)
+app.command("serve")(serve.serve)
 app.add_typer(database.app, name="database")
 app.command("demo")(local.demo)
 app.command("inbox")(local.inbox)

@@ -16,7 +16,7 @@ from mailer.errors import MailerError
 from mailer.store import Transaction
 
 if TYPE_CHECKING:
-    from mailer.worker.log import Log
+    from mailer.log import Log
     from mailer.worker.status import Sending, Status
 
 TOGETHER = 0.5
@@ -36,8 +36,8 @@ def worker(
     that it is ready and that it lives (Type=notify, WatchdogSec=).
 
     Example: [bold]mailer worker[/]"""
+    from mailer.log import logger
     from mailer.worker import Worker  # a tenth of the time that any command takes to start
-    from mailer.worker.log import logger
 
     log = logger(pid=os.getpid())
     stopping = stop_on_signal(lambda: None, partial(_end, log), TOGETHER)

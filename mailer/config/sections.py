@@ -146,7 +146,35 @@ class WorkerSection(_Section):
 
 
 class Web(_Section):
+    """`proxies`: addresses of reverse proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto``
+    are believed. `threads`: how many requests ask the database at once."""
+
     base_url: WebAddress = "https://mail.example.org"
+    proxies: tuple[OneLine, ...] = ("127.0.0.1", "::1")
+    threads: Annotated[int, Field(ge=1, le=64)] = 8
+
+
+class SignUp(_Section):
+    """What strangers may do within an hour: mails that an address gets because somebody typed it,
+    sign-ups from one client (an IPv4 address, an IPv6 /64) and for addresses of one mail domain.
+    0: no limit."""
+
+    per_address: Annotated[int, Field(ge=0)] = 1
+    per_client: Annotated[int, Field(ge=0)] = 20
+    per_domain: Annotated[int, Field(ge=0)] = 1000
+
+
+class Retention(_Section):
+    """For how long things are kept; 0: for ever. `unconfirmed_days`: sign-ups that nobody has
+    confirmed. `deliveries_months`: addresses in deliveries, after their edition has finished.
+    `left_months`: people who are on no list any more. `consent_years`: what the log of consent
+    holds of erased people. `notices_days`: mails to staff, and about sign-ups."""
+
+    unconfirmed_days: Annotated[int, Field(ge=1, le=365)] = 7
+    deliveries_months: Annotated[int, Field(ge=0)] = 24
+    left_months: Annotated[int, Field(ge=0)] = 24
+    consent_years: Annotated[int, Field(ge=0)] = 6
+    notices_days: Annotated[int, Field(ge=0)] = 180
 
 
 class Database(_Section):

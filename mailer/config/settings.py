@@ -25,8 +25,10 @@ from mailer.config.sections import (
     Organisation,
     Paths,
     Relay,
+    Retention,
     Secret,
     Sender,
+    SignUp,
     Throttle,
     Tls,
     Web,
@@ -62,6 +64,8 @@ class Settings(BaseSettings):
     worker: WorkerSection = WorkerSection()
     notices: Notices = Notices()
     web: Web = Web()
+    signup: SignUp = SignUp()
+    retention: Retention = Retention()
     database: Database = Database()
     secret: Secret = Secret()
     paths: Paths = Paths()

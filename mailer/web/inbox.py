@@ -6,9 +6,7 @@ sandboxed frame that loads nothing from the network; see framed.py.
 """
 
 import contextlib
-import errno
 import math
-import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -26,9 +24,10 @@ from starlette.exceptions import HTTPException as HTTPError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer import languages
-from mailer.errors import InputError, MailerError
+from mailer.errors import InputError
 from mailer.web import framed
 from mailer.web.caught import Caught, Entry, Letter, read, select, when
+from mailer.web.listening import listen
 
 PER_PAGE = 50
 
@@ -295,7 +294,7 @@ def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
     """Serve the inbox until Ctrl-C. Raises MailerError where it can't listen at `host`, `port`.
 
     The socket is bound here: uvicorn would log a failure and leave with exit code 1."""
-    with _listen(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
+    with listen(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
         config = uvicorn.Config(
             create_inbox(folder, media),
             log_level="warning",
@@ -304,34 +303,3 @@ def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
             lifespan="off",
         )
         uvicorn.Server(config).run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    where = f"http://{host}:{port}"
-    if not 0 < port < 65_536:  # getaddrinfo would take it modulo 65,536
-        raise MailerError(f"{port} is not a port", where=where, hint="use one from 1024 to 65535")
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(128)
-        except BaseException:
-            listening.close()
-            raise
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise MailerError(
-                f"port {port} is in use",
-                where=where,
-                hint="stop what listens there, or choose another port",
-            ) from error
-        raise MailerError(
-            f"the inbox can't listen there: {error.strerror or error}",
-            where=where,
-            hint="use 127.0.0.1 and a port above 1023",
-        ) from error
-    return listening

@@ -7,7 +7,6 @@ cut-off to the outbox, tells staff, and delivers.
     steps.py     one step of one edition or occurrence, each in a transaction of its own
     telling.py   notices to staff
     systemd.py   readiness and watchdog (sd_notify)
-    log.py       structured lines
 
 Any number of workers may run. All deliver; one ticks, by a lease with an epoch. That no occurrence
 is made twice hangs on neither: the row that an occurrence becomes is unique.

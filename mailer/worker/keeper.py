@@ -16,10 +16,10 @@ from mailer.delivery.owner import is_dead, new_owner
 from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError, MailerError
+from mailer.log import Log
 from mailer.store import Transaction
 from mailer.store.leases import TICK, Lease
 from mailer.worker import steps, telling
-from mailer.worker.log import Log
 
 _Step = Callable[[Mailer, int, Log, Transaction], None]
 

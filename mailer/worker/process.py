@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from mailer.app import Mailer
 from mailer.delivery.outcomes import Progress
 from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
+from mailer.log import Log
 from mailer.render.checks import check_organisation
 from mailer.worker.clock import Clock
 from mailer.worker.keeper import Keeper
-from mailer.worker.log import Log
 from mailer.worker.systemd import Systemd
 
 LOOK = 0.5

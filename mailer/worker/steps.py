@@ -10,10 +10,10 @@ from mailer.digests.calendar import Do, Step
 from mailer.digests.occurrences import appointment
 from mailer.editions import OPEN, UNAPPROVED, Edition, EditionState
 from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Refused
+from mailer.log import Log
 from mailer.schedules.records import OccurrenceState, spell_duration
 from mailer.store import Transaction
 from mailer.worker import telling
-from mailer.worker.log import Log
 
 _MINUTE = timedelta(minutes=1)
 

@@ -13,12 +13,12 @@ from mailer.digests import Digest, Policy
 from mailer.digests.calendar import Do, Step
 from mailer.editions import TRANSITIONS, Edition, EditionState
 from mailer.errors import ComposeError
+from mailer.log import Log
 from mailer.notices import Notice, NoticeKind
 from mailer.outbox import DeliveryState
 from mailer.render.notices import compose_notice
 from mailer.store import Transaction
 from mailer.store.outbox.notices import new_uid
-from mailer.worker.log import Log
 
 _S = EditionState
 

@@ -22,7 +22,7 @@ from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store
 from mailer.worker import Keeper
-from mailer.worker.log import logger
+from mailer.log import logger
 from tests.integration import office
 from tests.smtpd import Relay
 

@@ -17,7 +17,7 @@ from mailer.editions import EditionState
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
 from mailer.worker import Keeper
-from mailer.worker.log import logger
+from mailer.log import logger
 from tests.conftest import KEY, office_settings
 from tests.integration.worker import year
 from tests.integration.worker.year import DAY, FIRST, LAST, LONDON, Office, Written, at

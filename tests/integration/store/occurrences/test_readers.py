@@ -14,7 +14,7 @@ from mailer.editions import Appointment, Edition, EditionState, SendTime
 from mailer.schedules import records
 from mailer.store import Store, Transaction
 from mailer.worker import steps
-from mailer.worker.log import logger
+from mailer.log import logger
 from tests.integration import office
 from tests.integration.office import NOW
 from tests.integration.store.occurrences.desk import (

@@ -1,0 +1,35 @@
+"""``mailer serve``: the public pages."""
+
+from typing import Annotated
+
+import typer
+
+from mailer.app import open_mailer
+from mailer.cli.options import settings
+from mailer.errors import ConfigError
+from mailer.log import logger
+
+
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    host: Annotated[str, typer.Option(help="Where to listen; a proxy in front speaks TLS.")] = (
+        "127.0.0.1"
+    ),
+) -> None:
+    """Serve the public pages: sign-up, preferences, unsubscribe, archive. Until it is stopped.
+
+    Links in mails lead to web.base_url of the settings: a proxy there passes requests on to here.
+    Mails that the pages ask for are sent by `mailer worker`.
+
+    Example: [bold]mailer serve --port 8000[/]"""
+    try:
+        from mailer.web.public import serve_public
+    except ImportError as error:
+        raise ConfigError(
+            f"the web's parts are not installed ({error.name} is missing)",
+            hint="install them with `pip install 'mailer[web]'`",
+        ) from error
+    log = logger()
+    with open_mailer(settings()) as mailer:
+        log.info("serving", host=host, port=port, base_url=mailer.settings.web.base_url)
+        serve_public(mailer, host, port, log)

@@ -1,0 +1,39 @@
+"""Where pages are served: a socket, or a clear error."""
+
+import errno
+import socket
+
+from mailer.errors import MailerError
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises MailerError: uvicorn would log a failure and leave with
+    exit code 1."""
+    where = f"http://{host}:{port}"
+    if not 0 < port < 65_536:  # getaddrinfo would take it modulo 65,536
+        raise MailerError(f"{port} is not a port", where=where, hint="use one from 1024 to 65535")
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen(128)
+        except BaseException:
+            listening.close()
+            raise
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise MailerError(
+                f"port {port} is in use",
+                where=where,
+                hint="stop what listens there, or choose another port",
+            ) from error
+        raise MailerError(
+            f"nothing can listen there: {error.strerror or error}",
+            where=where,
+            hint="use 127.0.0.1 and a port above 1023",
+        ) from error
+    return listening

@@ -1,0 +1,98 @@
+"""All routes together, and serving them."""
+
+import contextlib
+import traceback
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib import resources
+
+import anyio.to_thread
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
+
+from mailer.app import Mailer
+from mailer.log import Log
+from mailer.web.listening import listen
+from mailer.web.public import confirm, health, leave, preferences, signup
+from mailer.web.public.guard import Guard
+from mailer.web.public.site import Site, house_style
+
+STATIC = {"public.css": "text/css; charset=utf-8", "public.svg": "image/svg+xml"}
+KEPT = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
+
+
+def create_public(mailer: Mailer, log: Log) -> FastAPI:
+    """The pages of the office. Each request opens its own transaction."""
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        # As many as ask at once; more would only wait for each other, and for a connection.
+        limiter = anyio.to_thread.current_default_thread_limiter()
+        limiter.total_tokens = mailer.settings.web.threads
+        yield
+
+    app = FastAPI(
+        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life
+    )
+    site = Site(mailer, app, log)
+    _static(site)
+    for add in (health.add, signup.add, confirm.add, leave.add, preferences.add):
+        add(site)
+    app.add_exception_handler(HTTPException, _trouble(site))
+    app.add_exception_handler(Exception, _fault(site))
+    app.add_middleware(Guard, settings=mailer.settings, log=log)
+    return app
+
+
+def _static(site: Site) -> None:
+    folder = resources.files("mailer.web") / "static"
+    files = {name: ((folder / name).read_bytes(), kind) for name, kind in STATIC.items()}
+    files["house.css"] = house_style(site.mailer).encode(), STATIC["public.css"]
+
+    def static(request: Request, name: str) -> Response:
+        if name not in files:
+            raise HTTPException(404)
+        content, kind = files[name]
+        return Response(content, media_type=kind, headers=KEPT)
+
+    site.get("/static/{name}", static)
+
+
+def _trouble(site: Site) -> Callable[[Request, Exception], Response]:
+    def trouble(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return site.page(
+            request, "trouble.html", status=error.status_code, headers=error.headers,
+            code=error.status_code,
+        )  # fmt: skip
+
+    return trouble
+
+
+def _fault(site: Site) -> Callable[[Request, Exception], Response]:
+    def fault(request: Request, error: Exception) -> Response:
+        # The trace without the message: that may hold what somebody typed.
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        route = getattr(request.scope.get("route"), "path", "(none)")
+        site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
+        return site.page(request, "trouble.html", status=500, code=500)
+
+    return fault
+
+
+def serve_public(mailer: Mailer, host: str, port: int, log: Log) -> None:
+    """Serve the pages until SIGINT or SIGTERM: requests that have begun are answered. Raises
+    MailerError where it can't listen at `host`, `port`."""
+    web = mailer.settings.web
+    with listen(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
+        config = uvicorn.Config(
+            create_public(mailer, log),
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=bool(web.proxies),
+            forwarded_allow_ips=list(web.proxies),
+            timeout_graceful_shutdown=10,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
