@@ -1,0 +1,85 @@
+"""``mailer list``."""
+
+from typing import Annotated
+
+import typer
+
+from mailer.audience import lists as nouns
+from mailer.audience.lists import Visibility
+from mailer.cli.audience.common import Slug
+from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.output import Output
+
+app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
+
+
+@app.command("add")
+def add_list(
+    slug: Slug,
+    name: Annotated[str, typer.Option(help="As readers see it.")],
+    description: Annotated[str, typer.Option(help="What it brings.")] = "",
+    language: Annotated[str, typer.Option(help="For members who chose none.")] = "",
+    visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
+    time_zone: Annotated[str, typer.Option(help="Of members who gave none.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add a mailing list. Example: [bold]mailer list add news --name "News"[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        made = nouns.add_list(
+            tx.lists,
+            slug,
+            name,
+            mailer.clock(),
+            description=description,
+            language=language or mailer.settings.defaults.language,
+            visibility=visibility,
+            time_zone=time_zone,
+        )
+        out.record(made, f"list {made.slug}: {made.name}")
+
+
+@app.command("edit")
+def edit_list(
+    slug: Slug,
+    name: Annotated[str | None, typer.Option()] = None,
+    description: Annotated[str | None, typer.Option()] = None,
+    language: Annotated[str | None, typer.Option()] = None,
+    visibility: Annotated[Visibility | None, typer.Option()] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Empty: the office's.")] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a list. Example: [bold]mailer list edit news --name "Weekly news"[/]"""
+    out = Output(json)
+    given = {
+        "name": name, "description": description, "language": language, "visibility": visibility,
+        "time_zone": time_zone,
+    }  # fmt: skip
+    changes = {key: value for key, value in given.items() if value is not None}
+    with writing(dry_run, out) as (_, tx):
+        changed = nouns.edit_list(tx.lists, slug, changes)
+        out.record(changed, f"list {changed.slug}: {changed.name}")
+
+
+@app.command("list")
+def list_lists(json: JsonOption = False) -> None:
+    """List the mailing lists with their active members. Example: [bold]mailer list list[/]"""
+    with reading() as (_, tx):
+        found = tx.lists.lists(counted=True)
+        Output(json).table(
+            found,
+            {"list": "", "name": "", "language": "", "visibility": "", "members": "right"},
+            [(one.slug, one.name, one.language, one.visibility, one.members) for one in found],
+            empty='no list yet: mailer list add news --name "News"',
+        )
+
+
+@app.command("show")
+def show_list(slug: Slug, json: JsonOption = False) -> None:
+    """Show one list. Example: [bold]mailer list show news[/]"""
+    with reading() as (_, tx):
+        nouns.get_list(tx.lists, slug)
+        (found,) = [one for one in tx.lists.lists(counted=True) if one.slug == slug]
+        Output(json).record(found)

@@ -1,0 +1,54 @@
+"""``mailer topic``."""
+
+from typing import Annotated
+
+import typer
+
+from mailer import languages
+from mailer.audience import lists
+from mailer.cli.audience.common import Slug
+from mailer.cli.options import DryRunOption, JsonOption, pairs, reading, writing
+from mailer.cli.output import Output
+
+app = typer.Typer(no_args_is_help=True, help="What articles are about and subscribers choose.")
+
+
+@app.command("add")
+def add_topic(
+    slug: Slug,
+    name: Annotated[
+        list[str] | None, typer.Option("--name", help="LANGUAGE=NAME, or the English name.")
+    ] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add a topic, or names for one.
+
+    Example: [bold]mailer topic add health --name Health --name fr=Santé[/]"""
+    out = Output(json)
+    given = [one if "=" in one else f"en={one}" for one in name or []]
+    names = pairs(given, "--name", languages.normalise)
+    with writing(dry_run, out) as (mailer, tx):
+        topic = lists.add_topic(tx.lists, slug, names, mailer.clock())
+        out.record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
+
+
+@app.command("list")
+def list_topics(json: JsonOption = False) -> None:
+    """List the topics with their names. Example: [bold]mailer topic list --json[/]"""
+    with reading() as (_, tx):
+        found = tx.lists.topics()
+        Output(json).table(
+            found,
+            {"topic": "left", "names": "left"},
+            [(one.slug, one.names) for one in found],
+            empty="no topic yet: mailer topic add health --name Health",
+        )
+
+
+@app.command("remove")
+def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+    """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (_, tx):
+        out.record(lists.remove_topic(tx.lists, slug), f"topic {slug} removed")
