@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox test check proofs crash format bench bench-import pictures lock clean
+.PHONY: help demo inbox test check proofs crash format bench bench-import bench-web pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -46,6 +46,9 @@ bench: $(VENV)/.dev  ## Measure delivery against Postfix's smtp-source, the plai
 
 bench-import: $(VENV)/.dev  ## Measure the import of 100,000 subscribers and the plan of an edition for them
 	$(BIN)/python tests/bench/bench_import.py
+
+bench-web: $(VENV)/.dev  ## Measure the public pages with 1,000,000 subscribers, alone and during a send (minutes)
+	$(BIN)/python -m tests.bench.bench_web
 
 pictures: $(VENV)/.dev demo  ## Draw the README's pictures of the demo's mails (needs Chromium)
 	$(BIN)/python docs/pictures.py

@@ -65,6 +65,7 @@ def choose(wanted: str, available: tuple[str, ...] | list[str], default: str) ->
     return default
 
 
+@lru_cache(maxsize=1024)
 def name(tag: str, *, in_language: str = "en") -> str:
     """The language's name, for people: ``name("ar") == "Arabic"``."""
     return str(locale(tag).get_display_name(locale(in_language)) or tag)

@@ -49,6 +49,7 @@ class Site:
         self.settings = mailer.settings
         ours = self.settings.defaults.language
         self._default = languages.choose(ours, LANGUAGES, "en")
+        self._organisation = views.organisation(self.settings)
 
     # ---- routes ---------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ class Site:
     def _frame(self, request: Request, language: str) -> dict[str, Any]:
         query = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
         return {
-            "organisation": views.organisation(self.settings),
+            "organisation": self._organisation,
             "language": language,
             "dir": languages.direction(language),
             "others": [
