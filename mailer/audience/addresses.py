@@ -4,29 +4,45 @@ The domain is lower-cased and kept in Unicode, the local part stays as written: 
 its case to the receiving host. Two addresses that differ only in their domain's case are one.
 """
 
+import re
 from functools import lru_cache
 
 import idna
 from email_validator import EmailNotValidError, validate_email
+from email_validator.rfc_constants import ATEXT, CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 from mailer.errors import InputError
+
+_PLAIN = re.compile(rf"([{ATEXT}]+(?:\.[{ATEXT}]+)*)@([A-Za-z0-9.-]+)")
+_ANY_CASE = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
 def normalise(address: str, where: str = "address") -> str:
     """The canonical spelling of `address`. Raises InputError, which says what is wrong.
 
     Only the form is checked: whether the domain takes mail is for the relay to find out."""
+    address = address.strip()
     try:
-        return validate_email(
-            address.strip(), check_deliverability=False, test_environment=True
-        ).normalized
+        plain = _PLAIN.fullmatch(address)
+        if plain and len(address) <= EMAIL_MAX_LENGTH and plain[1].lower() not in _ANY_CASE:
+            domain = _domain(plain[2])
+            if domain.isascii():  # nothing of it is decoded: it is as long as it was
+                return f"{plain[1]}@{domain}"
+        return validate_email(address, check_deliverability=False, test_environment=True).normalized
     except EmailNotValidError as error:
         reason = str(error).rstrip(".")
         raise InputError(
-            f"{address.strip()!r} is not a mail address ({reason})",
+            f"{address!r} is not a mail address ({reason})",
             where=where,
             hint="write it as name@example.org",
         ) from error
+
+
+@lru_cache(maxsize=16384)
+def _domain(domain: str) -> str:
+    """A domain's normal form, worked out once: it took 40 % of the time of an import."""
+    found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    return found.domain
 
 
 @lru_cache(maxsize=4096)

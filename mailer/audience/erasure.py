@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailer.audience import addresses
+from mailer.audience.confirmations import Confirmation
 from mailer.audience.consent import Act, Entry
 from mailer.audience.subscribers import STAFF, Subscriber, SubscriberStore, note
 from mailer.errors import NotFound
@@ -24,6 +25,7 @@ class RecordStore(SubscriberStore, Protocol):
 
     def history(self, address: str) -> list[Entry]: ...
     def mailed(self, subscriber: Subscriber) -> list[Mailed]: ...
+    def waiting(self, subscriber: Subscriber) -> list[Confirmation]: ...
     def suppress_hash(self, address: str, now: datetime) -> None: ...
 
 
@@ -53,6 +55,16 @@ def everything(store: RecordStore, subscriber: Subscriber) -> dict[str, Any]:
             }
             for one in store.history(subscriber.address)
         ],
+        "waiting": [
+            {
+                "at": one.asked_at,
+                "kind": one.kind,
+                "state": one.state,
+                "address": one.address,
+                "wishes": one.wishes.plain(),
+            }
+            for one in store.waiting(subscriber)
+        ],
         "mails": [asdict(one) for one in store.mailed(subscriber)],
     }
 
@@ -66,19 +78,29 @@ def erase(
     may_return: bool = False,
 ) -> bool:
     """Take out all that is stored of an address: the person, what they asked for, their addresses
-    in the log and in deliveries. What stays is a keyed hash, which sign-up, import and the gate ask
-    for; with `may_return` not even that stops a new sign-up. Whether there was anybody."""
+    in the log, in suppressions and in deliveries, and those that they had before. What stays is a
+    keyed hash of each, which sign-up, import and the gate ask for; with `may_return` none is made
+    that would stop a new sign-up. Whether there was anybody.
+
+    An address of theirs that is another person's now is taken out of their records only."""
     normal = addresses.normalise(address)
+    theirs = {normal}
     known = store.find_subscriber(normal)
     if known is not None:
         note(store, known, Act.ERASED, now, source=source)
-        for one in {*store.addresses_of(known), normal}:
-            store.erase_address(one)
+        for one in store.addresses_of(known):
+            owner = store.find_subscriber(one)
+            if owner is None or owner.id == known.id:
+                theirs.add(one)
+            else:
+                store.erase_address(one, known)
+    for one in theirs:
+        store.erase_address(one)
+    if known is not None:
         store.remove_subscriber(known)
-    else:
-        store.erase_address(normal)
     if not may_return:
-        store.suppress_hash(normal, now)
+        for one in theirs:
+            store.suppress_hash(one, now)
     return known is not None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, insert, select, update
+from sqlalchemy import Connection, Row, case, delete, insert, or_, select, update
 
 from mailer.audience.confirmations import (
     Confirmation,
@@ -79,6 +79,16 @@ class Confirmations:
         key = address_key(self._key, address)
         rows = self._db.execute(
             _SELECT.where(confirmation.c.address_key == key).order_by(confirmation.c.id)
+        )
+        return [_record(row) for row in rows]
+
+    def of_person(self, number: int, address: str) -> list[Confirmation]:
+        """Those of an address, and new addresses that this subscriber has asked for."""
+        key = address_key(self._key, address)
+        rows = self._db.execute(
+            _SELECT.where(
+                or_(confirmation.c.address_key == key, confirmation.c.subscriber_id == number)
+            ).order_by(confirmation.c.id)
         )
         return [_record(row) for row in rows]
 

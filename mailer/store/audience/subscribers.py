@@ -1,24 +1,19 @@
-"""Subscribers, their tags, their memberships, and what else is stored about them."""
+"""Subscribers, their tags and their memberships."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, delete, func, insert, select, update
+from sqlalchemy import Row, and_, delete, insert, select, update
 
-from mailer.audience.erasure import Mailed
 from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
-from mailer.audience.suppressions import Reason
-from mailer.store.audience.consents import Consents
 from mailer.store.audience.lists import Lists
+from mailer.store.audience.records import Records
 from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.ids import new_id
 from mailer.store.schema import (
     confirmation,
-    consent,
-    delivery,
-    edition,
     mailing_list,
     membership,
     subscriber,
@@ -26,13 +21,12 @@ from mailer.store.schema import (
     subscriber_tag,
     suppression,
 )
-from mailer.store.upsert import upsert
 from mailer.tokens import address_key
 
 EXPORT_BATCH = 2000
 
 
-class Subscribers(Consents):
+class Subscribers(Records):
     """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
@@ -162,66 +156,6 @@ class Subscribers(Consents):
         return self._db.scalar(
             select(suppression.c.reason).where(
                 suppression.c.address_key == address_key(self._key, address)
-            )
-        )
-
-    # ---- what is stored about a person ----------------------------------------------------------
-
-    def addresses_of(self, known: Subscriber) -> Sequence[str]:
-        """The address that they have, and those that they had."""
-        had = self._db.scalars(
-            select(consent.c.address)
-            .where(consent.c.subscriber_id == known.id, consent.c.address.is_not(None))
-            .distinct()
-        )
-        return sorted({known.address, *had})
-
-    def mailed(self, known: Subscriber) -> list[Mailed]:
-        """The editions that they got, or were to get, the newest first: all that are kept of their
-        present and former addresses."""
-        rows = self._db.execute(
-            select(edition.c.name, delivery.c.state, delivery.c.updated_at)
-            # Each edition is asked for its address: no index over all addresses is needed.
-            .join(delivery, delivery.c.edition_id == edition.c.id)
-            .where(delivery.c.address.in_(self.addresses_of(known)))
-            .order_by(delivery.c.id.desc())
-        )
-        return [Mailed(row.name, row.state, row.updated_at) for row in rows]
-
-    def erase_address(self, address: str) -> None:
-        """Take an address out of the log, of deliveries and of what its owner was asked."""
-        key = address_key(self._key, address)
-        self._db.execute(delete(confirmation).where(confirmation.c.address_key == key))
-        self._db.execute(
-            update(consent).where(consent.c.address_key == key).values(address=None, detail="")
-        )
-        theirs = (
-            select(delivery.c.id)
-            .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
-            .where(delivery.c.address == address)
-        )
-        self._db.execute(
-            update(delivery)
-            .where(delivery.c.id.in_(theirs))
-            .values(
-                address=f"erased:{key}",
-                name="",
-                reply=func.replace(delivery.c.reply, address, "(erased)"),
-            )
-        )
-
-    def suppress_hash(self, address: str, now: datetime) -> None:
-        """Keep no more of an address than the hash that stops mail to it."""
-        row = upsert(self._db, suppression).values(
-            address_key=address_key(self._key, address),
-            address=None,
-            reason=Reason.ERASED.value,
-            detail="",
-            created_at=now,
-        )
-        self._db.execute(
-            row.on_conflict_do_update(
-                index_elements=["address_key"], set_={"address": None, "detail": ""}
             )
         )
 

@@ -1,6 +1,9 @@
 """One spelling for each address, and one on the wire."""
 
+import re
+
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,6 +34,36 @@ def test_any_text_is_an_address_of_one_line_or_refused(text: str) -> None:
         return
     assert normal.isprintable()
     assert not set(normal) & set(' <>",;:()[]\\')
+
+
+@given(
+    st.one_of(
+        st.emails(),
+        st.builds(
+            "{}@{}".format,
+            st.one_of(
+                st.text("aB.+-'", min_size=1, max_size=5),
+                st.text("a", min_size=60, max_size=250),
+                st.sampled_from(["Info", "NEWS", "postmaster", "info.x"]),
+            ),
+            st.one_of(
+                st.text("aB.-1", min_size=1, max_size=8),
+                st.sampled_from(
+                    ["Example.ORG", "xn--bcher-kva.example", "xn--a.org", "ab--c.org", "localhost",
+                     "a.test", "x.local", "bücher.example", "1.2.3.4", "a.b.c.d.org", "a.org."]
+                ),
+            ),
+        ),
+    )
+)  # fmt: skip
+def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: str) -> None:
+    try:
+        wanted = validate_email(address, check_deliverability=False, test_environment=True)
+    except EmailNotValidError as error:
+        with pytest.raises(InputError, match=re.escape(str(error).rstrip("."))):
+            addresses.normalise(address)
+    else:
+        assert addresses.normalise(address) == wanted.normalized
 
 
 @pytest.mark.parametrize(

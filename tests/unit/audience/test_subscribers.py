@@ -74,9 +74,12 @@ class People:
     def alias(self, old: int, subscriber: Subscriber) -> None:
         self.aliases[old] = subscriber.id
 
-    def erase_address(self, address: str) -> None:
+    def erase_address(self, address: str, of: Subscriber | None = None) -> None:
         self.logged = [
-            replace(one, address="") if one.address == address else one for one in self.logged
+            replace(one, address="")
+            if one.address == address and (of is None or one.subscriber_id == of.id)
+            else one
+            for one in self.logged
         ]
 
     def addresses_of(self, subscriber: Subscriber) -> Sequence[str]:

@@ -1,0 +1,121 @@
+"""What else is stored about a person, and taking it out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
+
+from mailer.audience.confirmations import Confirmation
+from mailer.audience.erasure import Mailed
+from mailer.audience.subscribers import Subscriber
+from mailer.audience.suppressions import Reason
+from mailer.store.audience.confirmations import Confirmations
+from mailer.store.audience.consents import Consents
+from mailer.store.schema import (
+    confirmation,
+    consent,
+    delivery,
+    edition,
+    subscriber_alias,
+    suppression,
+)
+from mailer.store.upsert import upsert
+from mailer.tokens import address_key
+
+
+class Records(Consents):
+    """The part of ``audience.erasure.RecordStore`` that isn't the subscriber."""
+
+    def addresses_of(self, known: Subscriber) -> Sequence[str]:
+        """The address that they have, those that they had, and those of whom they were merged
+        with."""
+        had = self._db.scalars(
+            select(consent.c.address)
+            .where(
+                or_(
+                    consent.c.subscriber_id == known.id,
+                    consent.c.subscriber_id.in_(_merged_into(known)),
+                ),
+                consent.c.address.is_not(None),
+            )
+            .distinct()
+        )
+        return sorted({known.address, *had})
+
+    def mailed(self, known: Subscriber) -> list[Mailed]:
+        """The editions that they got, or were to get, the newest first: all that are kept of their
+        present and former addresses."""
+        rows = self._db.execute(
+            select(edition.c.name, delivery.c.state, delivery.c.updated_at)
+            # Each edition is asked for its address: no index over all addresses is needed.
+            .join(delivery, delivery.c.edition_id == edition.c.id)
+            .where(
+                delivery.c.address.in_(self.addresses_of(known)),
+                or_(
+                    delivery.c.subscriber_id == known.id,
+                    delivery.c.subscriber_id.in_(_merged_into(known)),
+                ),
+            )
+            .order_by(delivery.c.id.desc())
+        )
+        return [Mailed(row.name, row.state, row.updated_at) for row in rows]
+
+    def waiting(self, known: Subscriber) -> list[Confirmation]:
+        """What they were asked, or are to be, and what they have answered of late."""
+        return Confirmations(self._db, self._key).of_person(known.id, known.address)
+
+    def erase_address(self, address: str, of: Subscriber | None = None) -> None:
+        """Take an address out of the log, of deliveries, of suppressions and of what its owner was
+        asked. With `of` only where it stands for this person: it is another's now."""
+        key = address_key(self._key, address)
+        logged: ColumnElement[bool] = true()
+        mailed: ColumnElement[bool] = true()
+        if of is None:
+            self._db.execute(delete(confirmation).where(confirmation.c.address_key == key))
+            self._db.execute(
+                update(suppression)
+                .where(suppression.c.address_key == key)
+                .values(address=None, detail="")
+            )
+        else:
+            merged = _merged_into(of)
+            logged = or_(consent.c.subscriber_id == of.id, consent.c.subscriber_id.in_(merged))
+            mailed = or_(delivery.c.subscriber_id == of.id, delivery.c.subscriber_id.in_(merged))
+        self._db.execute(
+            update(consent)
+            .where(consent.c.address_key == key, logged)
+            .values(address=None, detail="")
+        )
+        theirs = (
+            select(delivery.c.id)
+            .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
+            .where(delivery.c.address == address, mailed)
+        )
+        self._db.execute(
+            update(delivery)
+            .where(delivery.c.id.in_(theirs))
+            .values(
+                address=f"erased:{key}",
+                name="",
+                reply=func.replace(delivery.c.reply, address, "(erased)"),
+            )
+        )
+
+    def suppress_hash(self, address: str, now: datetime) -> None:
+        """Keep no more of an address than the hash that stops mail to it."""
+        row = upsert(self._db, suppression).values(
+            address_key=address_key(self._key, address),
+            address=None,
+            reason=Reason.ERASED.value,
+            detail="",
+            created_at=now,
+        )
+        self._db.execute(
+            row.on_conflict_do_update(
+                index_elements=["address_key"], set_={"address": None, "detail": ""}
+            )
+        )
+
+
+def _merged_into(known: Subscriber) -> Select[tuple[int]]:
+    return select(subscriber_alias.c.old_id).where(subscriber_alias.c.subscriber_id == known.id)

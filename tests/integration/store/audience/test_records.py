@@ -1,0 +1,127 @@
+"""What is stored about a person, and that an erasure finds all of it and nothing of anyone else."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import MetaData, String, Text, select
+
+from mailer.app import Mailer
+from mailer.audience import choices, confirmations, consent, erasure, subscribers, suppressions
+from mailer.audience.confirmations import Wishes
+from mailer.audience.consent import Act
+from mailer.audience.limits import Limit
+from mailer.audience.suppressions import Reason
+from mailer.errors import Refused
+from mailer.store import Store, Transaction, schema
+from tests.integration import office
+from tests.integration.office import DAY, NOW
+
+ANA, NEW, OLD = "ana@example.org", "ana@example.net", "ana@old.example"
+LIMIT = Limit("mail", 0)
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.mailing_list(tx, "press")
+    return store
+
+
+def holding(tx: Transaction, word: str) -> list[str]:
+    """Each column of the database that holds a word somewhere."""
+    found = []
+    metadata: MetaData = schema.metadata
+    for table in metadata.sorted_tables:
+        for column in table.columns:
+            if isinstance(column.type, String | Text):
+                texts = tx.connection.scalars(select(column).where(column.contains(word)))
+                found += [f"{table.name}.{column.name}"] * len(list(texts))
+    return sorted(found)
+
+
+def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, "zoe@old.example", "health", name="Zoe")
+        office.person(tx, "zoe@example.net", to="press", name="Zoe Quay")
+        zoe = subscribers.get(tx.subscribers, "zoe@old.example")
+        zoe = choices.change_address(tx.subscribers, zoe, "zoe@example.org", NOW)
+        other = subscribers.get(tx.subscribers, "zoe@example.net")
+        zoe = choices.merge_people(tx.subscribers, other, zoe, NOW + DAY)
+        asked = confirmations.new_address(tx.subscribers, zoe.id, "zoe@next.example", "en", "page")
+        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
+        suppressions.suppress(
+            tx.suppressions, "zoe@old.example", Reason.BOUNCE, "550 zoe@old.example", NOW
+        )
+        assert len(holding(tx, "zoe@")) > 8
+        assert erasure.erase(tx.subscribers, "zoe@example.org", NOW + DAY)
+        assert holding(tx, "zoe@") == []
+        assert holding(tx, "Zoe") == []
+        for one in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
+            assert tx.subscribers.suppression_reason(one) in {"erased", "bounce"}
+            with pytest.raises(Refused, match="must not be mailed"):
+                office.person(tx, one)
+        acts = [one.act for one in consent.history(tx.subscribers, "zoe@example.org")]
+        assert acts == [Act.NEW_ADDRESS, Act.MERGED, Act.ERASED]
+
+
+def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA)
+        erasure.erase(tx.subscribers, ANA, NOW, may_return=True)
+        assert tx.subscribers.suppression_reason(ANA) is None
+        office.person(tx, ANA)
+
+
+def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> None:
+    """Mail providers give addresses of people who have gone to others."""
+    with ready.begin() as tx:
+        office.person(tx, OLD, "health")
+        first = subscribers.get(tx.subscribers, OLD)
+        choices.change_address(tx.subscribers, first, NEW, NOW)
+        second = office.person(tx, OLD, "climate")
+        erasure.erase(tx.subscribers, NEW, NOW + DAY)
+        assert tx.subscribers.suppression_reason(OLD) is None
+        assert subscribers.get(tx.subscribers, OLD) == second
+        logged = tx.subscribers.history(OLD)
+        assert {one.address for one in logged if one.subscriber_id == second.id} == {OLD}
+        assert {one.address for one in logged if one.subscriber_id == first.id} == {""}
+
+
+def test_all_that_is_stored_is_told(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", name="Ana", to="press")
+        known = subscribers.get(tx.subscribers, ANA)
+        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "en", "page")
+        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
+        wishes = Wishes(("news",), ("climate",))
+        again = confirmations.sign_up(tx.lists, ANA, wishes, "en", "page")
+        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, again, NOW + timedelta(hours=1))
+        held = erasure.everything(tx.subscribers, known)
+    assert (held["address"], held["name"], held["suppressed"]) == (ANA, "Ana", None)
+    assert [one["list"] for one in held["lists"]] == ["press"]
+    assert [one["act"] for one in held["consent"]] == ["added"]
+    assert [(one["kind"], one["address"]) for one in held["waiting"]] == [
+        ("new_address", NEW),
+        ("sign_up", ANA),
+    ]
+    assert held["waiting"][1]["wishes"]["topics"] == ("climate",)
+
+
+def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
+    store: Store, mailer: Mailer
+) -> None:
+    edition = office.begun(mailer, ANA, "bo@example.org")
+    with store.begin() as tx:
+        ana = subscribers.get(tx.subscribers, ANA)
+        choices.change_address(tx.subscribers, ana, NEW, NOW)
+        moved = subscribers.get(tx.subscribers, NEW)
+        assert [one.edition for one in tx.subscribers.mailed(moved)] == [edition.name]
+        another = office.person(tx, ANA)
+        assert tx.subscribers.mailed(another) == []
+        erasure.erase(tx.subscribers, NEW, NOW)
+    assert [one.partition(":")[0] for one in office.deliveries(store, edition)] == [
+        "erased",
+        "bo@example.org",
+    ]
