@@ -169,12 +169,11 @@ class Mailer:
 
     def letterhead(self, edition: Edition, list_: MailingList) -> Letterhead:
         ours = self.settings
-        notice = edition.kind is Kind.NOTICE
         return Letterhead(
             sender_name=ours.sender.name,
             sender_address=ours.sender.address,
             reply_to=ours.sender.reply_to,
-            list_slug="" if notice else list_.slug,
+            list_slug=list_.slug if edition.kind is Kind.MAILING else "",
             list_name=list_.name,
             list_number=list_.id,
             base_url=ours.web.base_url,

@@ -25,6 +25,8 @@ from mailer.editions.records import (
 )
 from mailer.editions.states import (
     OPEN,
+    STANDING,
+    TO_ANYONE,
     TRANSITIONS,
     UNAPPROVED,
     VOIDED,
@@ -51,6 +53,8 @@ __all__ = [
     "EDITED",
     "MOST_STORIES",
     "OPEN",
+    "STANDING",
+    "TO_ANYONE",
     "TRANSITIONS",
     "UNAPPROVED",
     "VOIDED",

@@ -75,10 +75,21 @@ VOIDED = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
 
 
 class Kind(StrEnum):
-    """A mailing goes to a list; a notice to staff, at addresses of its own."""
+    """A mailing goes to a list; a notice to staff, at addresses of its own; a service mail to an
+    address that something was asked for, whoever asked; a welcome to a new member, as a service
+    mail, but only while they are one."""
 
     MAILING = "mailing"
     NOTICE = "notice"
+    SERVICE = "service"
+    WELCOME = "welcome"
+
+
+TO_ANYONE = (Kind.NOTICE, Kind.SERVICE)
+"""Kinds that pass the gate to whoever is on no list."""
+
+STANDING = (Kind.SERVICE, Kind.WELCOME)
+"""Kinds of editions that mails are added to one by one, for as long as they say the same."""
 
 
 class Archive(StrEnum):

@@ -4,7 +4,8 @@ This room owns *marks* and *slots*, and every encoding. Composing writes them in
 reads them back; nothing else knows how they look.
 
 - A **slot** is an opaque word that stands where something personal goes: a name, an address, a
-  signed link. Opaque, because the inliner percent-encodes braces in URLs.
+  signed link (to leave, to choose, to see it in a browser, to confirm). Opaque, because the inliner
+  percent-encodes braces in URLs.
 - A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
   bits of the stories that their topics let through. It passes the inliner untouched, between table
   rows too. Four questions can be asked of a recipient's stories:

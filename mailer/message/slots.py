@@ -29,6 +29,8 @@ class Slot(StrEnum):
     PREFERENCES = "p"
     VIEW = "v"
     NUMBER = "k"
+    ACTION = "t"
+    """The link that does what a service mail asks about."""
 
 
 # ---- writing marks and slots: for composing ---------------------------------------------------
@@ -57,7 +59,7 @@ def _pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
         rf"<!--{marker} (?P<ask>any|first|rest|contents) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
-        rf"|{marker}(?P<slot>[nrupvk])(?P<argument>(?:[0-9a-f]{{2}})*)z"
+        rf"|{marker}(?P<slot>[nrupvkt])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
 
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from mailer import tokens
 from mailer.audience import addresses
-from mailer.editions import Body, Edition
+from mailer.audience.links import Purpose
+from mailer.editions import Body, Edition, Kind
 from mailer.message.headers import angled, header_text, mailbox, quoted_printable, unstructured
 from mailer.message.slots import Piece, Slot, choose, cut
 
@@ -18,7 +19,8 @@ CACHED_MASKS = 512
 
 
 class Recipient(NamedTuple):
-    """Whom a message is for: a delivery row's personal fields. `stories` is the mask."""
+    """Whom a message is for: a delivery row's personal fields. `stories` is the mask. Of a service
+    mail that asks for confirmation, `subscriber_id` is the number of what is to be confirmed."""
 
     delivery_id: int
     subscriber_id: int
@@ -31,8 +33,9 @@ class Recipient(NamedTuple):
 class Letterhead:
     """What all messages of an edition share: who sends, the list, where links lead.
 
-    Without a `list_slug` it is a notice to staff: such a message says that nobody typed it
-    (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields.
+    Without a `list_slug` it is no list's: such a message says that nobody typed it
+    (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields, but for the way out of the
+    list that a welcome has.
 
     `key` signs links, `list_number` is the list's record. Raises nothing: it is checked before."""
 
@@ -52,8 +55,17 @@ class Letterhead:
     def preferences_url(self, recipient: Recipient) -> str:
         return self._url("p", "preferences", self._of(recipient))
 
+    def action_url(self, recipient: Recipient) -> str:
+        return self._url("c", Purpose.CONFIRM, str(recipient.subscriber_id))
+
     def view_url(self, stories: int, language: str) -> str:
         return self._url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
+
+    @property
+    def leaves_by_click(self) -> bool:
+        """Whether its messages name the link by which a mail provider takes a reader off the list
+        (RFC 8058)."""
+        return bool(self.list_slug) or self.edition.kind is Kind.WELCOME
 
     def _of(self, recipient: Recipient) -> str:
         return f"{recipient.subscriber_id}.{self.list_number}.{self.edition.id}"
@@ -98,6 +110,7 @@ class Stencil:
         site = letterhead.base_url.rstrip("/")
         self._unsubscribe = f"{site}/u/", tokens.signer(letterhead.key, "unsubscribe").sign
         self._preferences = f"{site}/p/", tokens.signer(letterhead.key, "preferences").sign
+        self._action = f"{site}/c/", tokens.signer(letterhead.key, Purpose.CONFIRM).sign
         self._fields = f".{letterhead.list_number}.{letterhead.edition.id}"
         self._from = mailbox("From", letterhead.sender_name, letterhead.sender_address)
         if letterhead.reply_to:
@@ -106,25 +119,27 @@ class Stencil:
         domain = self._domain.replace("%", "%%")
         self._ids = f"Message-ID: <{uid}.%d@{domain}>\r\n"
         # "%.0s" takes the link and prints nothing of it: no message has to ask what it is.
-        self._ids += "List-Unsubscribe: <%s>\r\n" if letterhead.list_slug else "%.0s"
+        self._ids += "List-Unsubscribe: <%s>\r\n" if letterhead.leaves_by_click else "%.0s"
         self._head = self._common_head()
         self.form = lru_cache(maxsize=CACHED_MASKS)(self._make_form)
 
     def _common_head(self) -> bytes:
         lines = [
-            *(self._list_fields() if self.letterhead.list_slug else _NOTICE_FIELDS),
+            *self._fields_of_kind(),
             f"Content-Language: {self.body.language}\r\n".encode("ascii"),
             b"MIME-Version: 1.0\r\n",
             b'Content-Type: multipart/alternative;\r\n boundary="' + self._boundary + b'"\r\n',
         ]
         return b"".join(lines)
 
-    def _list_fields(self) -> tuple[bytes, ...]:
+    def _fields_of_kind(self) -> tuple[bytes, ...]:
         sheet = self.letterhead
+        if not sheet.list_slug:
+            return (_AUTOMATIC, _ONE_CLICK) if sheet.leaves_by_click else (_AUTOMATIC,)
         list_id = f"{sheet.list_slug}.{self._domain}".encode()
         return (
             angled("List-Id", sheet.list_name, list_id),
-            b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+            _ONE_CLICK,
             b"Precedence: bulk\r\n",
         )
 
@@ -181,6 +196,8 @@ class Stencil:
                     return sheet.unsubscribe_url(recipient)
                 case Slot.PREFERENCES:
                     return sheet.preferences_url(recipient)
+                case Slot.ACTION:
+                    return sheet.action_url(recipient)
                 case Slot.VIEW:
                     return sheet.view_url(recipient.stories, self.body.language)
             raise AssertionError(slot)
@@ -234,6 +251,9 @@ class Stencil:
             elif slot is Slot.PREFERENCES:
                 site, sign = self._preferences
                 filled = site + sign(fields)
+            elif slot is Slot.ACTION:
+                site, sign = self._action
+                filled = site + sign(str(recipient.subscriber_id))
             else:
                 filled = recipient.address
                 if slot is Slot.NAME:
@@ -257,8 +277,9 @@ class Stencil:
         return out
 
 
-_NOTICE_FIELDS = (b"Auto-Submitted: auto-generated\r\n",)
-_LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES})
+_AUTOMATIC = b"Auto-Submitted: auto-generated\r\n"
+_ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+_LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.ACTION})
 
 
 @lru_cache(maxsize=8)

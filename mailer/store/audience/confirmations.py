@@ -4,7 +4,18 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, case, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    case,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from mailer.audience.confirmations import (
     Confirmation,
@@ -36,17 +47,22 @@ class Confirmations:
         return self._again(new_id(made))
 
     def find_confirmation(self, number: int) -> Confirmation | None:
-        wanted = _SELECT.where(confirmation.c.id == number)
+        row = self._db.execute(self._locked(confirmation.c.id == number)).one_or_none()
+        return _record(row) if row else None
+
+    def _locked(self, *which: ColumnElement[bool]) -> Select[Any]:
+        """In a transaction that writes nobody else moves what is found meanwhile: who asks again
+        would else put back to its old state what the worker has answered."""
+        wanted = _SELECT.where(*which)
         reading = self._db.get_execution_options().get("reading", False)
         if self._db.dialect.name == "postgresql" and not reading:
-            wanted = wanted.with_for_update(of=confirmation)
-        row = self._db.execute(wanted).one_or_none()
-        return _record(row) if row else None
+            return wanted.with_for_update(of=confirmation)
+        return wanted
 
     def open_confirmation(self, kind: ConfirmationKind, address: str) -> Confirmation | None:
         """The newest that its owner has not answered."""
         row = self._db.execute(
-            _SELECT.where(
+            self._locked(
                 confirmation.c.address_key == address_key(self._key, address),
                 confirmation.c.kind == kind.value,
                 confirmation.c.state.in_(

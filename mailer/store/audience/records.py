@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
 
 from mailer.audience.confirmations import Confirmation
 from mailer.audience.erasure import Mailed
 from mailer.audience.subscribers import Subscriber
 from mailer.audience.suppressions import Reason
+from mailer.editions import Kind
 from mailer.store.audience.confirmations import Confirmations
 from mailer.store.audience.consents import Consents
 from mailer.store.schema import (
@@ -44,7 +45,7 @@ class Records(Consents):
 
     def mailed(self, known: Subscriber) -> list[Mailed]:
         """The editions that they got, or were to get, the newest first: all that are kept of their
-        present and former addresses."""
+        present and former addresses, and what was asked of the present one."""
         rows = self._db.execute(
             select(edition.c.name, delivery.c.state, delivery.c.updated_at)
             # Each edition is asked for its address: no index over all addresses is needed.
@@ -52,8 +53,8 @@ class Records(Consents):
             .where(
                 delivery.c.address.in_(self.addresses_of(known)),
                 or_(
-                    delivery.c.subscriber_id == known.id,
-                    delivery.c.subscriber_id.in_(_merged_into(known)),
+                    _sent_to(known),
+                    and_(edition.c.kind == Kind.SERVICE.value, delivery.c.address == known.address),
                 ),
             )
             .order_by(delivery.c.id.desc())
@@ -80,7 +81,7 @@ class Records(Consents):
         else:
             merged = _merged_into(of)
             logged = or_(consent.c.subscriber_id == of.id, consent.c.subscriber_id.in_(merged))
-            mailed = or_(delivery.c.subscriber_id == of.id, delivery.c.subscriber_id.in_(merged))
+            mailed = _sent_to(of)
         self._db.execute(
             update(consent)
             .where(consent.c.address_key == key, logged)
@@ -115,6 +116,18 @@ class Records(Consents):
                 index_elements=["address_key"], set_={"address": None, "detail": ""}
             )
         )
+
+
+def _sent_to(known: Subscriber) -> ColumnElement[bool]:
+    """A delivery, with its edition, was made for this person. Of a service mail `subscriber_id` may
+    be the number of what it asks about."""
+    return and_(
+        edition.c.kind != Kind.SERVICE.value,
+        or_(
+            delivery.c.subscriber_id == known.id,
+            delivery.c.subscriber_id.in_(_merged_into(known)),
+        ),
+    )
 
 
 def _merged_into(known: Subscriber) -> Select[tuple[int]]:

@@ -16,13 +16,14 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     or_,
     select,
     update,
 )
 
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EditionState, Kind
+from mailer.editions import TO_ANYONE, EditionState
 from mailer.outbox import HELD, Claim, DeliveryState
 from mailer.store.prepared import Prepared, among, fields
 from mailer.store.schema import (
@@ -69,6 +70,7 @@ _suppression = (
     .correlate(delivery)
     .scalar_subquery()
 )
+_TO_ANYONE = [literal_column(f"'{kind.value}'", String(10)) for kind in TO_ANYONE]
 _kind = (
     select(edition.c.kind)
     .where(edition.c.id == delivery.c.edition_id)
@@ -81,7 +83,7 @@ wanted = and_(
             func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
             func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
         ),
-        _kind == Kind.NOTICE.value,
+        _kind.in_(_TO_ANYONE),
     ),
     _suppression.is_(None),
 )
@@ -161,7 +163,8 @@ KEEP_MEMBERS = Prepared(
         ),
     )
     .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
-    .where(among(delivery.c.id, "ids"))
+    # Of a service mail `subscriber_id` may be the number of something else.
+    .where(among(delivery.c.id, "ids"), edition.c.kind.not_in(_TO_ANYONE))
     .order_by(membership.c.subscriber_id)
     .with_for_update(read=True, of=(membership, subscriber))
 )

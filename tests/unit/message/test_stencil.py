@@ -9,7 +9,10 @@ from email.message import EmailMessage
 from hypothesis import assume, example, given
 
 from mailer import message, tokens
-from mailer.message import Slot, Stencil, header_text
+from mailer.audience import links
+from mailer.audience.links import Purpose
+from mailer.editions import Kind
+from mailer.message import Letterhead, Slot, Stencil, header_text
 from tests.unit.message.letters import (
     EVERYONE,
     KEY,
@@ -67,6 +70,41 @@ def test_a_notice_says_that_nobody_typed_it_and_has_none_of_a_lists_fields() -> 
         "MIME-Version", "Content-Type",
     ]  # fmt: skip
     assert b"mail.example.org/u/" not in raw
+
+
+def of_kind(kind: Kind) -> Letterhead:
+    """As the office makes it for an edition of this kind, in the books of its list."""
+    return replace(SHEET, list_slug="", edition=replace(SHEET.edition, kind=kind))
+
+
+def test_a_service_mail_has_none_of_a_lists_fields_either() -> None:
+    raw, parsed = sent(sheet=of_kind(Kind.SERVICE))
+    sound(raw, parsed)
+    assert field(raw, "Auto-Submitted") == b"auto-generated\r\n"
+    assert not [name for name in parsed if name.startswith("List-") or name == "Precedence"]
+
+
+def test_a_welcome_can_be_answered_by_one_click_and_says_that_nobody_typed_it() -> None:
+    raw, parsed = sent(sheet=of_kind(Kind.WELCOME))
+    sound(raw, parsed)
+    assert field(raw, "Auto-Submitted") == b"auto-generated\r\n"
+    assert field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
+    url = field(raw, "List-Unsubscribe").strip().strip(b"<>").decode()
+    link = links.member(KEY, Purpose.UNSUBSCRIBE, url.rpartition("/u/")[2])
+    assert (link.subscriber_id, link.list_id) == (EVERYONE.subscriber_id, SHEET.list_number)
+    assert not {"List-Id", "Precedence"} & {*parsed}
+
+
+def test_the_link_of_a_service_mail_names_what_is_to_be_confirmed() -> None:
+    said = message.slot(MARKER, Slot.ACTION)
+    stencil = Stencil(body(text=said, html=f'<a href="{said}">Yes</a>'), of_kind(Kind.SERVICE))
+    parsed = email.message_from_bytes(stencil.message(EVERYONE, NOW), policy=email.policy.default)
+    assert isinstance(parsed, EmailMessage)
+    url = part(parsed, "plain")
+    assert url == stencil.text(EVERYONE)
+    assert part(parsed, "html") == stencil.html(EVERYONE) == f'<a href="{url}">Yes</a>'
+    assert url.startswith("https://mail.example.org/c/")
+    assert links.confirmation(KEY, url.rpartition("/c/")[2]) == EVERYONE.subscriber_id
 
 
 def test_what_a_list_sends_does_not_say_that_it_is_automatic() -> None:
