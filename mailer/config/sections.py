@@ -151,7 +151,7 @@ class Web(_Section):
 
     base_url: WebAddress = "https://mail.example.org"
     proxies: tuple[OneLine, ...] = ("127.0.0.1", "::1")
-    threads: Annotated[int, Field(ge=1, le=64)] = 8
+    threads: Annotated[int, Field(ge=1, le=64)] = 4
 
 
 class SignUp(_Section):

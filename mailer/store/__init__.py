@@ -124,6 +124,12 @@ class Transaction:
     def outbox(self) -> Outbox:
         return Outbox(self.connection, self.key)
 
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part of the transaction that an error undoes, and it alone."""
+        with self.connection.begin_nested():
+            yield
+
     def rollback(self) -> None:
         """Undo all of it, as a dry run does."""
         self.connection.rollback()

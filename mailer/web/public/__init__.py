@@ -9,6 +9,7 @@ provider's one-click POST (RFC 8058).
     site.py         what pages share: templates, languages, refusals
     guard.py        headers of every answer, limits on requests, the log
     forms.py        what a form sent
+    writer.py       one thread that does what pages write
     signup.py       sign-up, also in a frame of another site
     confirm.py      answers to "was it you?"
     leave.py        unsubscribing

@@ -19,6 +19,11 @@ from mailer.web.public.guard import Guard
 from mailer.web.public.site import Site, house_style
 
 STATIC = {"public.css": "text/css; charset=utf-8", "public.svg": "image/svg+xml"}
+KEEP_ALIVE = 75
+"""Seconds that a connection stays open between requests: longer than proxies keep theirs (60 by
+default in nginx), or one would now and then send a request into a connection that is closing."""
+MOST_AT_ONCE = 1000
+"""Connections; above it the answer is 503."""
 KEPT = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
 
 
@@ -31,6 +36,7 @@ def create_public(mailer: Mailer, log: Log) -> FastAPI:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = mailer.settings.web.threads
         yield
+        site.writer.stop()
 
     app = FastAPI(
         title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life
@@ -93,6 +99,8 @@ def serve_public(mailer: Mailer, host: str, port: int, log: Log) -> None:
             server_header=False,
             proxy_headers=bool(web.proxies),
             forwarded_allow_ips=list(web.proxies),
+            timeout_keep_alive=KEEP_ALIVE,
+            limit_concurrency=MOST_AT_ONCE,
             timeout_graceful_shutdown=10,
         )
         uvicorn.Server(config).run(sockets=[listening])

@@ -15,6 +15,7 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public.forms import Form
 from mailer.web.public.site import Site
+from mailer.web.public.writer import Undo
 
 
 def add(site: Site) -> None:
@@ -23,31 +24,30 @@ def add(site: Site) -> None:
             asked = _find(site, tx, token)
             return _page(site, tx, request, asked) if asked else site.refusal(request)
 
-    def answer(request: Request, form: Form, token: str) -> Response:
+    def answer(request: Request, form: Form, tx: Transaction, token: str) -> Response:
         now = site.mailer.clock()
-        with site.mailer.store.begin() as tx:
-            asked = _find(site, tx, token)
-            if asked is None:
-                return site.refusal(request)
-            language = site.language(request, asked.language)
-            only = form.all("list") if "list" in form else None
-            if asked.kind is ConfirmationKind.SIGN_UP and only is None and "choice" in form:
-                return _page(site, tx, request, asked, nothing=True)
-            try:
-                done = confirmations.confirm(
-                    tx.confirmations,
-                    tx.subscribers,
-                    tx.lists,
-                    tx.allowances,
-                    site.mailer.sign_up_limits.per_address,
-                    asked,
-                    now,
-                    wording=site.wording(language),
-                    only=only,
-                )
-            except (Refused, InputError):  # suppressed, or gone, since
-                return site.refusal(request)
-            return _page(site, tx, request, done)
+        asked = _find(site, tx, token)
+        if asked is None:
+            return site.refusal(request)
+        language = site.language(request, asked.language)
+        only = form.all("list") if "list" in form else None
+        if asked.kind is ConfirmationKind.SIGN_UP and only is None and "choice" in form:
+            return _page(site, tx, request, asked, nothing=True)
+        try:
+            done = confirmations.confirm(
+                tx.confirmations,
+                tx.subscribers,
+                tx.lists,
+                tx.allowances,
+                site.mailer.sign_up_limits.per_address,
+                asked,
+                now,
+                wording=site.wording(language),
+                only=only,
+            )
+        except (Refused, InputError) as error:  # suppressed, or gone, since
+            raise Undo(lambda _: site.refusal(request)) from error
+        return _page(site, tx, request, done)
 
     site.get("/c/{token}", show)
     site.post("/c/{token}", answer, ("list", "choice"))

@@ -7,7 +7,6 @@ line of text; a person's is a page that says how to undo it.
 """
 
 from fastapi import Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import PlainTextResponse
 
 from mailer.audience import addresses, choices, links, subscribers
@@ -18,6 +17,7 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public.forms import Form
 from mailer.web.public.site import Site
+from mailer.web.public.writer import Undo
 
 ONE_CLICK = "one-click unsubscribe"
 PAGE = "unsubscribe page"
@@ -82,52 +82,45 @@ def add(site: Site) -> None:
             said=said,
         )
 
-    def leave(request: Request, body: bytes, token: str) -> Response:
+    def leave(request: Request, body: bytes, tx: Transaction, token: str) -> Response:
         by_person = BY_PERSON in Form(body)
         link = link_of(token)
         if link is None:
             return site.refusal(request)
-        with site.mailer.store.begin() as tx:
-            found = _Standing(tx, link)
-            if found.person and found.list and found.is_on_it:
-                subscribers.unsubscribe(
-                    tx.subscribers,
-                    found.person,
-                    found.list,
-                    site.mailer.clock(),
-                    source=PAGE if by_person else ONE_CLICK,
-                )
-                found = _Standing(tx, link)
+        found = _Standing(tx, link)
+        if found.person and found.list and found.is_on_it:
+            subscribers.unsubscribe(
+                tx.subscribers,
+                found.person,
+                found.list,
+                site.mailer.clock(),
+                source=PAGE if by_person else ONE_CLICK,
+            )
         if by_person:
-            return page(request, token, found)
+            return page(request, token, _Standing(tx, link))
         return PlainTextResponse("unsubscribed\n")
 
     async def leave_at_once(request: Request, token: str) -> Response:
         # Read by hand: a body that no parser takes is no reason to go on mailing somebody.
-        body = await request.body()
-        return await run_in_threadpool(leave, request, body, token)
+        return await site.write(leave, request, await request.body(), token=token)
 
-    def undo(request: Request, form: Form, token: str) -> Response:
+    def undo(request: Request, form: Form, tx: Transaction, token: str) -> Response:
         link = link_of(token)
         if link is None:
             return site.refusal(request)
         wanted = form.get("frequency")
         now = site.mailer.clock()
-        with site.mailer.store.begin() as tx:
-            found = _Standing(tx, link)
-            if found.person is None or found.list is None or found.membership is None:
-                return site.refusal(request)
-            try:
-                choices.come_back(tx.subscribers, found.person, found.list, now, source=PAGE)
-                if wanted in [*Frequency]:
-                    choices.change(
-                        tx.subscribers, found.person, found.list,
-                        {"frequency": Frequency(wanted)}, now, source=PAGE,
-                    )  # fmt: skip
-            except (Refused, InputError):
-                return site.refusal(request)
-            found = _Standing(tx, link)
-        return page(request, token, found, said="back")
+        found = _Standing(tx, link)
+        if found.person is None or found.list is None or found.membership is None:
+            return site.refusal(request)
+        try:
+            choices.come_back(tx.subscribers, found.person, found.list, now, source=PAGE)
+            if wanted in [*Frequency]:
+                changes = {"frequency": Frequency(wanted)}
+                choices.change(tx.subscribers, found.person, found.list, changes, now, source=PAGE)
+        except (Refused, InputError) as error:
+            raise Undo(lambda _: site.refusal(request)) from error
+        return page(request, token, _Standing(tx, link), said="back")
 
     site.get("/u/{token}", show)
     site.app.add_api_route(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import Request, Response
@@ -23,6 +24,7 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public.forms import Form
 from mailer.web.public.site import LANGUAGES, Site
+from mailer.web.public.writer import Undo
 
 PAGE = "preferences page"
 PAUSES = (1, 2, 4, 8, 12, 26)
@@ -154,33 +156,28 @@ def add(site: Site) -> None:
             reader = find(tx, token)
             return centre(tx, request, token, reader) if reader else site.refusal(request)
 
-    def save(request: Request, form: Form, token: str) -> Response:
-        now = site.mailer.clock()
-        with site.mailer.store.begin() as tx:
+    def save(request: Request, form: Form, tx: Transaction, token: str) -> Response:
+        reader = find(tx, token)
+        if reader is None:
+            return site.refusal(request)
+        language = site.language(request, form.get("language") or reader.language)
+        try:
+            _save(tx, reader, form, site.mailer.clock(), site.wording(language))
+        except (InputError, Refused) as error:
+            wrong = "topics" if error.where == "topics" else "refused"
+            again = partial(centre, request=request, token=token, reader=reader, form=form)
+            raise Undo(lambda tx: again(tx, wrong=wrong, status=422)) from error
+        reader = find(tx, token)
+        assert reader is not None
+        return centre(tx, request, token, reader, said="saved")
+
+    def changes(template: str, change: Callable[..., Mapping[str, Any]]) -> Callable[..., Response]:
+        def answer(request: Request, form: Form, tx: Transaction, token: str) -> Response:
             reader = find(tx, token)
             if reader is None:
                 return site.refusal(request)
-            language = site.language(request, form.get("language") or reader.language)
-            try:
-                _save(tx, reader, form, now, site.wording(language))
-            except (InputError, Refused) as error:
-                tx.rollback()
-                wrong = "topics" if error.where == "topics" else "refused"
-                return centre(tx, request, token, reader, form, wrong=wrong, status=422)
-            reader = find(tx, token)
-            assert reader is not None
-            return centre(tx, request, token, reader, said="saved")
-
-    def changes(template: str, change: Callable[..., Mapping[str, Any]]) -> Callable[..., Response]:
-        def answer(request: Request, form: Form, token: str) -> Response:
-            now = site.mailer.clock()
-            with site.mailer.store.begin() as tx:
-                reader = find(tx, token)
-                if reader is None:
-                    return site.refusal(request)
-                how = change(tx, reader, form, now, request)
-                reader = find(tx, token) or reader
-                return page(tx, request, token, reader, template, **how)
+            how = change(tx, reader, form, site.mailer.clock(), request)
+            return page(tx, request, token, find(tx, token) or reader, template, **how)
 
         return answer
 
@@ -216,14 +213,13 @@ def add(site: Site) -> None:
                 subscribers.unsubscribe(tx.subscribers, reader.person, one, now, source=PAGE)
         return {"said": "left"}
 
-    def erase(request: Request, form: Form, token: str) -> Response:
-        with site.mailer.store.begin() as tx:
-            reader = find(tx, token)
-            if reader is None:
-                return site.refusal(request)
-            if form.get("sure") != "yes":
-                return page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
-            erasure.erase(tx.subscribers, reader.person.address, site.mailer.clock(), source=PAGE)
+    def erase(request: Request, form: Form, tx: Transaction, token: str) -> Response:
+        reader = find(tx, token)
+        if reader is None:
+            return site.refusal(request)
+        if form.get("sure") != "yes":
+            return page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
+        erasure.erase(tx.subscribers, reader.person.address, site.mailer.clock(), source=PAGE)
         return site.page(request, "erased.html", language=reader.language)
 
     def copy(request: Request, token: str) -> Response:

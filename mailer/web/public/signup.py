@@ -75,39 +75,33 @@ def add(site: Site) -> None:
         chosen = {one.slug for one in choices.shown} if len(choices.shown) == 1 else set()
         return _form(site, request, choices, chosen=chosen, framed=framed)
 
-    def take(request: Request, form: Form) -> Response:
+    def take(request: Request, form: Form, tx: Transaction) -> Response:
         language = site.language(request, form.get("language"))
         now = site.mailer.clock()
         framed = "framed" in form
-        with site.mailer.store.begin() as tx:
-            choices = _Choices(tx, language)
-            limits = site.mailer.sign_up_limits
-            if not use(tx.allowances, limits.per_client, _client(request), now):
+        limits = site.mailer.sign_up_limits
+        if not use(tx.allowances, limits.per_client, _client(request), now):
+            return _too_many(site, request, language)
+        if form.get(TRAP):
+            return _sent(site, request, language, form, framed=framed)
+        wishes = Wishes(
+            lists=form.all("list"),
+            topics=form.all("topic"),
+            frequency=_frequency(form.get("frequency")),
+        )
+        try:
+            address = addresses.normalise(form.get("email"))
+            if not use(tx.allowances, limits.per_domain, addresses.domain_of(address), now):
                 return _too_many(site, request, language)
-            if form.get(TRAP):
-                return _sent(site, request, language, form, framed=framed)
-            try:
-                address = addresses.normalise(form.get("email"))
-                if not use(tx.allowances, limits.per_domain, addresses.domain_of(address), now):
-                    return _too_many(site, request, language)
-                wishes = Wishes(
-                    lists=form.all("list"),
-                    topics=form.all("topic"),
-                    frequency=_frequency(form.get("frequency")),
-                )
-                asked = confirmations.sign_up(
-                    tx.lists, address, wishes, language, source=SIGN_UP_PAGE
-                )
-            except InputError as error:
-                field = "list" if error.where == "lists" else "email"
-                if isinstance(error, NotFound):
-                    field = "list"
-                return _form(
-                    site, request, choices, status=422, wrong=field, email=form.get("email"),
-                    chosen=form.all("list"), picked=form.all("topic"), framed=framed,
-                    wanted=form.get("frequency"), language=language,
-                )  # fmt: skip
-            confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
+            asked = confirmations.sign_up(tx.lists, address, wishes, language, source=SIGN_UP_PAGE)
+        except InputError as error:
+            wrong = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
+            return _form(
+                site, request, _Choices(tx, language), status=422, wrong=wrong,
+                email=form.get("email"), chosen=form.all("list"), picked=form.all("topic"),
+                framed=framed, wanted=form.get("frequency"), language=language,
+            )  # fmt: skip
+        confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
         return _sent(site, request, language, form, framed=framed)
 
     def _headers(is_framed: bool) -> dict[str, str]:

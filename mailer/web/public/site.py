@@ -22,7 +22,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from fastapi import FastAPI, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from mailer import languages
@@ -32,6 +31,7 @@ from mailer.errors import InputError
 from mailer.log import Log
 from mailer.render import colours, views
 from mailer.web.public.forms import Form
+from mailer.web.public.writer import Writer
 
 LANGUAGES = languages.UN_LANGUAGES
 """The languages that pages are in."""
@@ -49,6 +49,7 @@ class Site:
         self.settings = mailer.settings
         ours = self.settings.defaults.language
         self._default = languages.choose(ours, LANGUAGES, "en")
+        self.writer = Writer(mailer.store, self.settings.web.threads)
         self._organisation = views.organisation(self.settings)
 
     # ---- routes ---------------------------------------------------------------------------------
@@ -58,12 +59,12 @@ class Site:
         self.app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
 
     def post(self, path: str, page: Page, fields: Sequence[str] = ()) -> None:
-        """`page(request, form, **parts of the path)` answers POST. `fields` are those that the form
-        has, for the description of the routes."""
+        """`page(request, form, tx=…, **parts of the path)` answers POST, within a transaction.
+        `fields` are those that the form has, for the description of the routes."""
 
         async def answer(request: Request) -> Response:
             form = Form(await request.body())
-            return await run_in_threadpool(page, request, form, **request.path_params)
+            return await self.write(page, request, form, **request.path_params)
 
         names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
         text = {"type": "string"}
@@ -81,6 +82,10 @@ class Site:
                 "requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": body}}},
             },
         )
+
+    async def write(self, page: Page, *given: Any, **named: Any) -> Response:
+        """The answer of `page(…, tx=…)`, whose transaction is committed by then."""
+        return await self.writer.write(lambda tx: page(*given, tx=tx, **named))
 
     # ---- pages ----------------------------------------------------------------------------------
 

@@ -1,0 +1,123 @@
+"""One thread that does all that pages write, many of them in one transaction.
+
+SQLite has one writer at a time. Beside a sender at full speed, which takes the lock again as soon
+as it has let it go, each page by itself waited for a gap: 60 writes a second were too many here.
+So whoever has the lock does what all are waiting for, each in a savepoint of its own, and nobody is
+answered before the commit. PostgreSQL needs none of it: there each page has its own transaction.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from anyio import CapacityLimiter, to_thread
+
+from mailer.store import Store, Transaction
+
+T = TypeVar("T")
+
+HOLD = 0.02
+"""Seconds from which on no more is taken into a transaction: others want to write too."""
+
+
+class Undo(Exception, Generic[T]):
+    """Raised by what writes: undo it, and answer with what `instead` gives."""
+
+    def __init__(self, instead: Callable[[Transaction], T]) -> None:
+        super().__init__()
+        self.instead = instead
+
+
+class _Job(Generic[T]):
+    def __init__(self, do: Callable[[Transaction], T]) -> None:
+        self._do = do
+        self.answer: Future[T] = Future()
+        self._result: T | None = None
+        self._error: Exception | None = None
+
+    def carry_out(self, tx: Transaction) -> None:
+        try:
+            with tx.savepoint():
+                self._result = self._do(tx)
+        except Undo as undo:
+            self._result = undo.instead(tx)
+        except Exception as error:
+            self._error = error
+
+    def tell(self) -> None:
+        """It is committed."""
+        if self._error is not None:
+            self.answer.set_exception(self._error)
+        else:
+            self.answer.set_result(self._result)  # type: ignore[arg-type]
+
+
+class Writer:
+    """Runs what pages write. Its thread begins with the first of them; `stop` ends it, when what
+    was given to it until then is done."""
+
+    def __init__(self, store: Store, threads: int) -> None:
+        self._store = store
+        self._jobs: SimpleQueue[_Job[Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._together = store.engine.dialect.name == "sqlite"
+        self._threads = threads
+        self._limit: CapacityLimiter | None = None
+
+    async def write(self, do: Callable[[Transaction], T]) -> T:
+        """`do` it in a transaction; what it gave, once that is committed. Raises what it raised,
+        and ConfigError where the database can't be used."""
+        job = _Job(do)
+        if self._together:
+            self._jobs.put(job)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+                self._thread.start()
+            return await asyncio.wrap_future(job.answer)
+        if self._limit is None:
+            # What waits for a lock must not keep others from looking at a page.
+            self._limit = CapacityLimiter(max(self._threads // 2, 1))
+        await to_thread.run_sync(self._by_itself, job, limiter=self._limit)
+        return job.answer.result()
+
+    def stop(self) -> None:
+        if self._thread is not None:
+            self._jobs.put(None)
+            self._thread.join()
+            self._thread = None
+
+    def _by_itself(self, job: _Job[T]) -> None:
+        with self._store.begin() as tx:
+            job.carry_out(tx)
+        job.tell()
+
+    def _run(self) -> None:
+        while (first := self._jobs.get()) is not None:
+            batch = [first]
+            ends = False
+            try:
+                with self._store.begin() as tx:
+                    begun = time.monotonic()
+                    first.carry_out(tx)
+                    while time.monotonic() - begun < HOLD:
+                        try:
+                            job = self._jobs.get_nowait()
+                        except Empty:
+                            break
+                        if job is None:
+                            ends = True
+                            break
+                        batch.append(job)
+                        job.carry_out(tx)
+            except Exception as error:
+                for one in batch:
+                    one.answer.set_exception(error)
+            else:
+                for one in batch:
+                    one.tell()
+            if ends:
+                return
