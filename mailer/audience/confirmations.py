@@ -117,7 +117,7 @@ class ConfirmationStore(Protocol):
 
     def add_confirmation(self, new: Confirmation) -> Confirmation: ...
     def find_confirmation(self, number: int) -> Confirmation | None: ...
-    def open_confirmation(self, kind: ConfirmationKind, address: str) -> Confirmation | None: ...
+    def replace_wishes(self, new: Confirmation) -> None: ...
     def change_confirmation(self, changed: Confirmation) -> Confirmation: ...
 
 
@@ -127,20 +127,18 @@ def ask(
     limit: Limit,
     new: Confirmation,
     now: datetime,
-) -> Confirmation | None:
+) -> None:
     """Keep what somebody asks for until the owner of the address has answered. An address is
     written to within `limit` only: what is asked for beyond it replaces what its owner was asked
-    and has not answered (the page that they confirm on shows it); None where there is nothing to
-    replace."""
+    and has not answered (the page that they confirm on shows it), if there is anything.
+
+    One statement counts and one writes, whatever is known of the address: neither the answer nor
+    its time tells."""
     new = replace(new, address=addresses.normalise(new.address), asked_at=now)
     if use(allowances, limit, new.address, now):
-        return store.add_confirmation(new)
-    known = store.open_confirmation(new.kind, new.address)
-    if known is None or known.subscriber_id != new.subscriber_id:
-        return None
-    return store.change_confirmation(
-        replace(known, wishes=new.wishes, language=new.language, source=new.source)
-    )
+        store.add_confirmation(new)
+    else:
+        store.replace_wishes(new)
 
 
 def sign_up(

@@ -4,11 +4,15 @@ The purpose of each link is its own, so that one that shows a page can't be used
 A link for leaving never expires.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from mailer import tokens
 from mailer.errors import TokenError
+
+LARGEST = 2**63 - 1
+_NUMBER = re.compile(r"[0-9a-f]{1,19}")
 
 
 class Purpose(StrEnum):
@@ -52,7 +56,7 @@ def view(key: bytes, token: str) -> ViewLink:
     fields = tokens.verify(key, Purpose.VIEW, token)
     try:
         number, language, stories = fields
-        return ViewLink(int(number), language, int(stories, 16))
+        return ViewLink(_number(number), language, _number(stories, 16))
     except ValueError as error:
         raise not_valid() from error
 
@@ -67,9 +71,19 @@ def sign_confirmation(key: bytes, number: int) -> str:
 
 
 def _numbers(fields: tuple[str, ...], count: int) -> list[int]:
-    if len(fields) != count or not all(one.isascii() and one.isdigit() for one in fields):
+    if len(fields) != count:
         raise not_valid()
-    return [int(one) for one in fields]
+    try:
+        return [_number(one) for one in fields]
+    except ValueError as error:
+        raise not_valid() from error
+
+
+def _number(written: str, base: int = 10) -> int:
+    """A record's number or a mask. Raises ValueError for what no column of a database can hold."""
+    if not _NUMBER.fullmatch(written) or (number := int(written, base)) > LARGEST:
+        raise ValueError(written)
+    return number
 
 
 def not_valid() -> TokenError:

@@ -1,6 +1,7 @@
 """Sign-ups and changes of address that wait for an answer, and what strangers have used up."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -33,6 +34,7 @@ from mailer.tokens import address_key
 _SELECT = select(
     confirmation, wording.c.text, wording.c.language.label("wording_language")
 ).outerjoin(wording, wording.c.id == confirmation.c.wording_id)
+_OPEN = (ConfirmationState.ASKED.value, ConfirmationState.MAILED.value)
 
 
 class Confirmations:
@@ -44,7 +46,7 @@ class Confirmations:
 
     def add_confirmation(self, new: Confirmation) -> Confirmation:
         made = self._db.execute(insert(confirmation).values(**self._columns(new)))
-        return self._again(new_id(made))
+        return replace(new, id=new_id(made))
 
     def find_confirmation(self, number: int) -> Confirmation | None:
         row = self._db.execute(self._locked(confirmation.c.id == number)).one_or_none()
@@ -59,20 +61,30 @@ class Confirmations:
             return wanted.with_for_update(of=confirmation)
         return wanted
 
-    def open_confirmation(self, kind: ConfirmationKind, address: str) -> Confirmation | None:
-        """The newest that its owner has not answered."""
-        row = self._db.execute(
-            self._locked(
-                confirmation.c.address_key == address_key(self._key, address),
-                confirmation.c.kind == kind.value,
-                confirmation.c.state.in_(
-                    [ConfirmationState.ASKED.value, ConfirmationState.MAILED.value]
-                ),
+    def replace_wishes(self, new: Confirmation) -> None:
+        """Put what `new` asks for in the place of the newest of its kind that the owner of its
+        address has not answered; nothing where there is none. One statement: what its owner or the
+        worker does meanwhile is not undone."""
+        key = address_key(self._key, new.address)
+        newest = (
+            select(confirmation.c.id)
+            .where(
+                confirmation.c.address_key == key,
+                confirmation.c.kind == new.kind.value,
+                confirmation.c.state.in_(_OPEN),
             )
             .order_by(confirmation.c.id.desc())
             .limit(1)
-        ).one_or_none()
-        return _record(row) if row else None
+        )
+        self._db.execute(
+            update(confirmation)
+            .where(
+                confirmation.c.id == newest.scalar_subquery(),
+                confirmation.c.subscriber_id == new.subscriber_id,
+                confirmation.c.state.in_(_OPEN),  # again: PostgreSQL may have waited for the row
+            )
+            .values(wishes=new.wishes.plain(), language=new.language, source=new.source)
+        )
 
     def change_confirmation(self, changed: Confirmation) -> Confirmation:
         self._db.execute(
