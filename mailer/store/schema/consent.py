@@ -80,8 +80,13 @@ GUARDS = {
           OR NEW.list <> OLD.list OR NEW.subscriber_id <> OLD.subscriber_id
           OR NEW.address_key <> OLD.address_key OR NEW.source <> OLD.source
           OR NEW.basis <> OLD.basis OR NEW.wording_id IS NOT OLD.wording_id
+          OR NEW.detail NOT IN ('', OLD.detail)
         BEGIN SELECT RAISE(ABORT, 'the log of consent is only added to'); END""",
         """CREATE TRIGGER consent_is_kept BEFORE DELETE ON consent WHEN OLD.address IS NOT NULL
+        BEGIN SELECT RAISE(ABORT, 'the log of consent is only added to'); END""",
+        # REPLACE takes a row away without asking the triggers of DELETE (SQLite, lang_replace).
+        """CREATE TRIGGER consent_is_not_replaced BEFORE INSERT ON consent
+        WHEN EXISTS (SELECT 1 FROM consent WHERE id = NEW.id)
         BEGIN SELECT RAISE(ABORT, 'the log of consent is only added to'); END""",
     ),
     "postgresql": (
@@ -89,16 +94,20 @@ GUARDS = {
         BEGIN
           IF TG_OP = 'DELETE' THEN
             IF OLD.address IS NULL THEN RETURN OLD; END IF;
-          ELSIF NEW.address IS NULL AND NEW.id = OLD.id AND NEW.at = OLD.at AND NEW.act = OLD.act
-            AND NEW.list = OLD.list AND NEW.subscriber_id = OLD.subscriber_id
-            AND NEW.address_key = OLD.address_key AND NEW.source = OLD.source
-            AND NEW.basis = OLD.basis AND NEW.wording_id IS NOT DISTINCT FROM OLD.wording_id THEN
+          ELSIF TG_OP = 'UPDATE' AND NEW.address IS NULL AND NEW.id = OLD.id
+            AND NEW.at = OLD.at AND NEW.act = OLD.act AND NEW.list = OLD.list
+            AND NEW.subscriber_id = OLD.subscriber_id AND NEW.address_key = OLD.address_key
+            AND NEW.source = OLD.source AND NEW.basis = OLD.basis
+            AND NEW.wording_id IS NOT DISTINCT FROM OLD.wording_id
+            AND NEW.detail IN ('', OLD.detail) THEN
             RETURN NEW;
           END IF;
           RAISE EXCEPTION 'the log of consent is only added to';
         END $$""",
         """CREATE TRIGGER consent_stays BEFORE UPDATE OR DELETE ON consent
         FOR EACH ROW EXECUTE FUNCTION consent_stays()""",
+        """CREATE TRIGGER consent_is_not_emptied BEFORE TRUNCATE ON consent
+        FOR EACH STATEMENT EXECUTE FUNCTION consent_stays()""",
     ),
 }
 """Triggers by dialect, made by migration 0005. An erasure may also empty `detail`."""

@@ -1,0 +1,121 @@
+"""The log of consent, on both databases: it is added to, and nothing but an erasure takes anything
+out of it, whoever asks the database and in whatever words."""
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from mailer.audience import erasure, subscribers
+from mailer.audience.consent import Act, Evidence, Wording
+from mailer.store import Store
+from tests.integration import office
+from tests.integration.office import NOW
+
+ANA = "ana@example.org"
+WORDING = Wording("en", "I agree that Example Office sends me mails.")
+
+CHANGES = (
+    "UPDATE consent SET act = 'added'",
+    "UPDATE consent SET at = '2020-01-01 00:00:00+00'",
+    "UPDATE consent SET source = 'elsewhere'",
+    "UPDATE consent SET list = 'press'",
+    "UPDATE consent SET basis = 'public_task'",
+    "UPDATE consent SET detail = 'topics: others'",
+    "UPDATE consent SET wording_id = NULL",
+    "UPDATE consent SET subscriber_id = subscriber_id + 1",
+    "UPDATE consent SET address = 'somebody@example.org'",
+    "UPDATE consent SET address_key = 'ffffffffffffffffffffffffffffffff'",
+    "UPDATE consent SET id = id + 1000",
+    "UPDATE consent SET address = NULL, act = 'added'",
+    "UPDATE consent SET address = NULL, detail = 'topics: others'",
+    "DELETE FROM consent",
+    "DELETE FROM consent WHERE act = 'confirmed'",
+)
+_AGAIN = """
+INTO consent (id, at, act, subscriber_id, address_key, source)
+SELECT id, at, 'added', subscriber_id, address_key, source FROM consent WHERE true
+"""
+ONLY = {
+    "sqlite": (
+        f"INSERT OR REPLACE {_AGAIN}",
+        f"REPLACE {_AGAIN}",
+        f"INSERT {_AGAIN} ON CONFLICT (id) DO UPDATE SET act = excluded.act",
+        "UPDATE OR REPLACE consent SET act = 'added'",
+    ),
+    "postgresql": (
+        f"INSERT {_AGAIN} ON CONFLICT (id) DO UPDATE SET act = excluded.act",
+        "TRUNCATE consent",
+        "TRUNCATE consent RESTART IDENTITY CASCADE",
+    ),
+}
+"""Words that only one of them knows."""
+
+
+@pytest.fixture
+def logged(store: Store) -> Store:
+    """A store whose log says that somebody has confirmed, and left."""
+    with store.begin() as tx:
+        news = office.mailing_list(tx)
+        evidence = Evidence(Act.CONFIRMED, "sign-up page", None, WORDING)
+        ana, _ = subscribers.subscribe(
+            tx.subscribers, subscribers.Person(ANA), news, (), NOW, evidence=evidence
+        )
+        subscribers.unsubscribe(tx.subscribers, ana, news, NOW, source="unsubscribe page")
+    return store
+
+
+def _log(store: Store) -> list[tuple[object, ...]]:
+    with store.read() as tx:
+        return [tuple(row) for row in tx.connection.execute(text("SELECT * FROM consent"))]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_entry_is_changed_or_taken_out(logged: Store, change: str) -> None:
+    before = _log(logged)
+    with (
+        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        logged.begin() as tx,
+    ):
+        tx.connection.execute(text(change))
+    assert _log(logged) == before
+
+
+def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> None:
+    before = _log(logged)
+    for change in ONLY[backend]:
+        with (
+            pytest.raises(DatabaseError, match="the log of consent is only added to"),
+            logged.begin() as tx,
+        ):
+            tx.connection.execute(text(change))
+        assert _log(logged) == before, change
+
+
+def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
+    before = _log(logged)
+    with logged.begin() as tx:
+        erasure.erase(tx.subscribers, ANA, NOW)
+        left = tx.subscribers.history(ANA)
+    assert [one.act for one in left] == [Act.CONFIRMED, Act.LEFT, Act.ERASED]
+    assert left[0].wording == WORDING
+    assert {one.address for one in left} == {""}
+    after = _log(logged)
+    assert ANA not in str(after)
+    assert len(after) == len(before) + 1
+
+
+def test_what_was_erased_can_go_when_its_time_is_over(logged: Store) -> None:
+    with logged.begin() as tx:
+        erasure.erase(tx.subscribers, ANA, NOW)
+        assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
+    assert _log(logged) == []
+
+
+def test_what_was_erased_gets_no_address_again(logged: Store) -> None:
+    with logged.begin() as tx:
+        erasure.erase(tx.subscribers, ANA, NOW)
+    with (
+        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        logged.begin() as tx,
+    ):
+        tx.connection.execute(text(f"UPDATE consent SET address = '{ANA}'"))  # noqa: S608
