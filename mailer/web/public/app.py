@@ -12,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from mailer.app import Mailer
+from mailer.errors import ConfigError
 from mailer.log import Log
 from mailer.web.listening import listen
 from mailer.web.public import confirm, health, leave, preferences, signup
@@ -46,6 +47,7 @@ def create_public(mailer: Mailer, log: Log) -> FastAPI:
     for add in (health.add, signup.add, confirm.add, leave.add, preferences.add):
         add(site)
     app.add_exception_handler(HTTPException, _trouble(site))
+    app.add_exception_handler(ConfigError, _away(site))
     app.add_exception_handler(Exception, _fault(site))
     app.add_middleware(Guard, settings=mailer.settings, log=log)
     return app
@@ -74,6 +76,17 @@ def _trouble(site: Site) -> Callable[[Request, Exception], Response]:
         )  # fmt: skip
 
     return trouble
+
+
+def _away(site: Site) -> Callable[[Request, Exception], Response]:
+    def away(request: Request, error: Exception) -> Response:
+        """The database can't be used just now."""
+        site.log.error("no database", error=type(error).__name__)
+        return site.page(
+            request, "trouble.html", status=503, code=503, headers={"Retry-After": "30"}
+        )
+
+    return away
 
 
 def _fault(site: Site) -> Callable[[Request, Exception], Response]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from mailer import languages
 from mailer.app import Mailer
-from mailer.audience import segments, subscribers
-from mailer.audience.lists import get_topics
+from mailer.audience import choices, segments, subscribers
+from mailer.audience.lists import Frequency, get_topics
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.editions import Body
 from mailer.errors import ComposeError
@@ -42,6 +43,8 @@ class Reader:
     state: MembershipState
     suppressed: bool
     elsewhere: bool
+    frequency: Frequency
+    paused: bool
 
     @property
     def language(self) -> str:
@@ -63,6 +66,8 @@ readers = st.builds(
     state=st.sampled_from([*[MembershipState.ACTIVE] * 5, *MembershipState]),
     suppressed=st.sampled_from([True, *[False] * 5]),
     elsewhere=st.sampled_from([True, *[False] * 5]),
+    frequency=st.sampled_from([*[Frequency.EVERY] * 4, Frequency.WEEKLY]),
+    paused=st.sampled_from([True, *[False] * 5]),
 )
 
 
@@ -93,11 +98,15 @@ def mask_for(reader: Reader, stories: list[Told], bodies: dict[str, int]) -> int
     return mask
 
 
-def why_not(reader: Reader, mask: int, only: str) -> Exclusion | None:
+def why_not(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclusion | None:
     if reader.state is MembershipState.PENDING:
         return Exclusion.PENDING
     if reader.state is MembershipState.UNSUBSCRIBED:
         return Exclusion.UNSUBSCRIBED
+    if reader.frequency is not frequency:
+        return Exclusion.FREQUENCY
+    if reader.paused:
+        return Exclusion.PAUSED
     if reader.suppressed:
         return Exclusion.SUPPRESSED
     if only and reader.country != only:
@@ -111,6 +120,8 @@ def ready(store: Store) -> Store:
         office.topics(tx)
         office.mailing_list(tx, language="fr")
         office.mailing_list(tx, "press")
+        for slug in ("news", "press"):  # weekly mails can be chosen
+            office.digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
         segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
     return store
 
@@ -120,9 +131,10 @@ def ready(store: Store) -> Store:
     stories=st.lists(told, min_size=1, max_size=5),
     audience=st.lists(readers, min_size=1, max_size=10),
     only=st.sampled_from(["", "", "GB"]),
+    frequency=st.sampled_from([Frequency.EVERY, Frequency.EVERY, Frequency.WEEKLY]),
 )
 def test_everyone_gets_the_stories_that_they_chose(
-    ready: Store, stories: list[Told], audience: list[Reader], only: str
+    ready: Store, stories: list[Told], audience: list[Reader], only: str, frequency: Frequency
 ) -> None:
     bodies = bodies_of(stories)
     rows: dict[str, tuple[str, int]] = {}
@@ -134,7 +146,9 @@ def test_everyone_gets_the_stories_that_they_chose(
             shared = [*sorted(story.topics)]
             for number, language in enumerate(sorted(story.languages)):
                 office.story(tx, slug, *(shared if not number else shared[:1]), language=language)
-        edition = office.edition(tx, *slugs, segment="gb" if only else "", language=DEFAULT)
+        edition = office.edition(
+            tx, *slugs, segment="gb" if only else "", language=DEFAULT, frequency=frequency
+        )
         edition = tx.editions.freeze(
             edition,
             [Body(tag, "s", "t", "h", "z", mask) for tag, mask in bodies.items()],
@@ -150,10 +164,14 @@ def test_everyone_gets_the_stories_that_they_chose(
                 get_topics(tx.lists, sorted(reader.topics)),
                 NOW,
                 language=reader.list_language,
+                frequency=reader.frequency,
                 state=MembershipState.PENDING
                 if reader.state is MembershipState.PENDING
                 else MembershipState.ACTIVE,
             )[0]
+            if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
+                now, week = datetime.now(UTC), timedelta(weeks=1)
+                choices.pause(tx.subscribers, person, [office.the_list(tx)], week, now)
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
                 subscribers.unsubscribe(tx.subscribers, person, office.the_list(tx), NOW)
             if reader.suppressed:
@@ -161,7 +179,7 @@ def test_everyone_gets_the_stories_that_they_chose(
             if reader.elsewhere:
                 continue
             mask = mask_for(reader, stories, bodies)
-            if reason := why_not(reader, mask, only):
+            if reason := why_not(reader, mask, only, frequency):
                 excluded[reason] += 1
             else:
                 rows[address] = (body_for(reader, bodies), mask)
@@ -247,6 +265,8 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
         ("stop@example.org", "has been suppressed since"),
         ("fr@example.org", "not in the segment 'gb'"),
         ("climate@example.org", "about a topic that they chose"),
+        ("weekly@example.org", "they chose a mail a week"),
+        ("paused@example.org", "they have paused their mails until"),
     ],
 )
 def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> None:
@@ -263,11 +283,18 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         office.suppress(tx, "stop@example.org")
         office.person(tx, "fr@example.org", country="FR")
         office.person(tx, "climate@example.org", "climate", country="GB")
+        office.digest(tx, frequency=Frequency.WEEKLY)
+        weekly = office.person(tx, "weekly@example.org", country="GB")
+        changes = {"frequency": Frequency.WEEKLY}
+        choices.change(tx.subscribers, weekly, office.the_list(tx), changes, NOW)
+        paused = office.person(tx, "paused@example.org", country="GB")
+        now, week = datetime.now(UTC), timedelta(weeks=1)
+        choices.pause(tx.subscribers, paused, [office.the_list(tx)], week, now)
         office.story(tx, "boats", "health")
         made = mailer.approve(tx, office.edition(tx, "boats", segment="gb"), "Amina")
         started, plan = mailer.start(tx, made)
         office.person(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
-        assert (plan.planned, sum(plan.excluded.values())) == (1, 5)
+        assert (plan.planned, sum(plan.excluded.values())) == (1, 7)
         explained = explain(tx.outbox, started, address)
     assert said.replace("edition 1", f"edition {started.id}") in explained

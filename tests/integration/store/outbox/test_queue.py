@@ -1,7 +1,7 @@
 """The moves of a delivery, one by one."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from mailer import editions, outbox
 from mailer.app import Mailer, utc_now
+from mailer.audience import choices, subscribers
 from mailer.editions import Edition, EditionState
 from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store import Store, Transaction
@@ -128,7 +129,13 @@ Get = Callable[[Store, Edition, int], list[Claim]]
 Look = Callable[[Store, int, Sequence[Claim]], set[int]]
 
 
-@pytest.mark.parametrize("act", [_suppress, _leave])
+def _pause(tx: Transaction) -> None:
+    known = subscribers.get(tx.subscribers, READERS[0])
+    week, now = timedelta(weeks=1), datetime.now(UTC)
+    choices.pause(tx.subscribers, known, [office.the_list(tx)], week, now)
+
+
+@pytest.mark.parametrize("act", [_suppress, _leave, _pause])
 @FIRST_AND_SECOND_LOOK
 def test_the_gate_is_shut_to_those_who_left(
     store: Store,
