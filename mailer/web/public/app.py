@@ -9,6 +9,8 @@ from importlib import resources
 import anyio.to_thread
 import uvicorn
 from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from mailer.app import Mailer
@@ -40,16 +42,17 @@ def create_public(mailer: Mailer, log: Log) -> FastAPI:
         site.writer.stop()
 
     app = FastAPI(
-        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life
-    )
+        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life,
+        redirect_slashes=False,  # it would lead to whatever host the request names
+    )  # fmt: skip
     site = Site(mailer, app, log)
     _static(site)
     for add in (health.add, signup.add, confirm.add, leave.add, preferences.add):
         add(site)
     app.add_exception_handler(HTTPException, _trouble(site))
     app.add_exception_handler(ConfigError, _away(site))
-    app.add_exception_handler(Exception, _fault(site))
-    app.add_middleware(Guard, settings=mailer.settings, log=log)
+    app.add_exception_handler(RequestValidationError, _misread(site))
+    app.add_middleware(Guard, settings=mailer.settings, log=log, fault=_fault(site))
     return app
 
 
@@ -89,13 +92,24 @@ def _away(site: Site) -> Callable[[Request, Exception], Response]:
     return away
 
 
+def _misread(site: Site) -> Callable[[Request, Exception], Response]:
+    def misread(request: Request, _: Exception) -> Response:
+        # FastAPI's own answer is JSON that repeats what was sent.
+        return site.page(request, "trouble.html", status=422, code=422)
+
+    return misread
+
+
 def _fault(site: Site) -> Callable[[Request, Exception], Response]:
     def fault(request: Request, error: Exception) -> Response:
         # The trace without the message: that may hold what somebody typed.
         trace = "".join(traceback.format_tb(error.__traceback__))
         route = getattr(request.scope.get("route"), "path", "(none)")
         site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
-        return site.page(request, "trouble.html", status=500, code=500)
+        try:
+            return site.page(request, "trouble.html", status=500, code=500)
+        except Exception:  # what failed may be what pages are made with
+            return PlainTextResponse("something went wrong here\n", 500)
 
     return fault
 
@@ -110,6 +124,7 @@ def serve_public(mailer: Mailer, host: str, port: int, log: Log) -> None:
             log_config=None,
             access_log=False,
             server_header=False,
+            ws="none",
             proxy_headers=bool(web.proxies),
             forwarded_allow_ips=list(web.proxies),
             timeout_keep_alive=KEEP_ALIVE,

@@ -1,12 +1,18 @@
-"""What holds for every request and every answer: headers, the length of bodies, one line of log.
+"""What holds for every request and every answer: headers, the length and the time of bodies, what
+is answered when a page fails, one line of log.
 
 The log has the route, not the path: paths hold tokens, and queries what people typed.
 """
 
 import time
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer.config import Settings
@@ -14,6 +20,12 @@ from mailer.log import Log
 
 LONGEST_BODY = 65_536
 """Bytes of a request's body."""
+
+PATIENCE = 20.0
+"""Seconds within which a request's body has to come."""
+
+GONE = 499
+"""What the log says where the client went before it was answered: nginx's number for it."""
 
 SLOW = 1.0
 """Seconds from which a request is logged as slow."""
@@ -32,11 +44,20 @@ def page_policy(settings: Settings, *, framed: bool = False) -> str:
 
 
 class Guard:
-    """The outermost layer of the pages."""
+    """The outermost layer of the pages. `fault` makes the page for an error that nobody foresaw:
+    answered here, as what stands around it, Starlette's own layer and the server, knows no headers
+    of ours, and writes the error's message into its log: that may hold what somebody typed."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, log: Log) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        log: Log,
+        fault: Callable[[Request, Exception], Response],
+    ) -> None:
         self.app = app
         self._log = log
+        self._fault = fault
         self._policy = page_policy(settings)
         self._secure = settings.web.base_url.startswith("https://")
 
@@ -44,33 +65,26 @@ class Guard:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         begun = time.perf_counter()
-        status = 500
-        left = LONGEST_BODY
-        too_long = False
-
-        async def limited() -> Message:
-            nonlocal left, too_long
-            message = await receive()
-            if message["type"] == "http.request":
-                left -= len(message.get("body", b""))
-                if left < 0:
-                    too_long = True
-                    return {"type": "http.request", "body": b"", "more_body": False}
-            return message
+        status = 0
+        body = _Body(scope, receive)
 
         async def guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                if too_long:
-                    message["status"] = 413
                 status = message["status"]
                 self._add_headers(MutableHeaders(scope=message))
             await send(message)
 
         try:
-            await self.app(scope, limited, guarded)
+            await self.app(scope, body.receive, guarded)
+        except ClientDisconnect:
+            status = status or GONE
+        except Exception as error:
+            answer = self._fault(Request(scope), error)
+            if not status:  # else it has begun, and the server cuts it off
+                await answer(scope, receive, guarded)
         finally:
-            self._tell(scope, status, time.perf_counter() - begun)
+            self._tell(scope, status or 500, time.perf_counter() - begun)
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers.setdefault("Content-Security-Policy", self._policy)
@@ -94,3 +108,38 @@ class Guard:
             status=status,
             ms=round(seconds * 1000, 1),
         )
+
+
+class _Body:
+    """A request's body, as it comes. Raises HTTPException for one that is too long, or that takes
+    too long: nothing of it is carried out."""
+
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._receive = receive
+        self._left = LONGEST_BODY
+        self._more = True
+        self._ends = time.monotonic() + PATIENCE
+        said = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
+        self._too_long = said.isdigit() and (len(said) > 18 or int(said) > LONGEST_BODY)
+
+    async def receive(self) -> Message:
+        if not self._more:
+            return await self._receive()
+        if self._too_long:
+            raise _too_long()
+        try:
+            with anyio.fail_after(self._ends - time.monotonic()):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise HTTPException(408, headers={"Connection": "close"}) from error
+        if message["type"] == "http.request":
+            self._left -= len(message.get("body", b""))
+            self._more = message.get("more_body", False)
+            if self._left < 0:
+                raise _too_long()
+        return message
+
+
+def _too_long() -> HTTPException:
+    # What else comes is not read: the connection is of no more use.
+    return HTTPException(413, headers={"Connection": "close"})
