@@ -14,6 +14,7 @@ provider's one-click POST (RFC 8058).
     confirm.py      answers to "was it you?"
     leave.py        unsubscribing
     preferences.py  what somebody gets, where and how often
+    places.py       time zones, as cities to choose from
     archive.py      earlier editions, feeds
     health.py       whether it works
 """

@@ -22,7 +22,9 @@ from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
+from mailer.web.public import places
 from mailer.web.public.forms import Form
+from mailer.web.public.places import Place
 from mailer.web.public.site import LANGUAGES, Site
 from mailer.web.public.writer import Undo
 
@@ -136,6 +138,7 @@ def add(site: Site) -> None:
     ) -> Response:
         topics = tx.lists.topics()
         tag = site.language(request, reader.language)
+        zone = form.get("time_zone") if form else reader.person.person.time_zone
         return page(
             tx, request, token, reader, "preferences.html",
             lists=[
@@ -145,8 +148,9 @@ def add(site: Site) -> None:
             topics=sorted(((t.slug, t.name(tag)) for t in topics), key=lambda one: one[1]),
             reading=form.get("language") if form else reader.language,
             tags=_tags(reader),
-            zone=form.get("time_zone") if form else reader.person.person.time_zone,
-            zones=sorted(zones.names()),
+            zone=zone,
+            own_zone=_own(zone, tag),
+            continents=places.continents(tag),
             wording=site.wording(tag).text,
             **how,
         )  # fmt: skip
@@ -287,6 +291,13 @@ def _topics(tx: Transaction, form: Form, list_: MailingList) -> tuple[str, ...]:
 def _tags(reader: _Reader) -> list[str]:
     """The languages to choose from: those of the pages, and theirs."""
     return sorted({*LANGUAGES, *([reader.language] if reader.language else [])}, key=languages.name)
+
+
+def _own(zone: str, language: str) -> Place | None:
+    """Their zone, where it is none of those that everybody can choose from."""
+    if zone not in zones.names() or zone in zones.of_places():
+        return None
+    return Place(zone, places.city(zone, language))
 
 
 def _plain(value: Any) -> Any:

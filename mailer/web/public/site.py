@@ -117,7 +117,7 @@ class Site:
             "others": [
                 (
                     tag,
-                    languages.name(tag, in_language=tag),
+                    own_name(tag),
                     "?" + urlencode([*query, ("lang", tag)]),
                 )
                 for tag in LANGUAGES
@@ -125,7 +125,6 @@ class Site:
             if request.method in {"GET", "HEAD"}
             else [],
             "asked": request.query_params.get("lang", ""),
-            "path": request.url.path,
         }
 
     def refusal(self, request: Request) -> Response:
@@ -148,8 +147,8 @@ class Site:
     def wording(self, language: str) -> Wording:
         """What people agree to, as it stands above the button that says so."""
         said = self.words(language).gettext(
-            "I agree that %(organisation)s sends me the mails that I have chosen here. I can stop "
-            "them at any time, with the link at the foot of each."
+            "I agree that %(organisation)s may send me the emails that I have chosen here. I can "
+            "stop them at any time with the link at the foot of each email."
         )
         return Wording(language, said % {"organisation": self.settings.organisation.name})
 
@@ -226,9 +225,17 @@ def environment(language: str) -> jinja2.Environment:
 
     env.filters["date"] = on_date
     env.filters["number"] = lambda value: str(format_decimal(value, locale=locale))
-    env.globals["language_name"] = lambda tag: languages.name(tag, in_language=tag)
+    env.globals["language_name"] = own_name
     env.globals["direction"] = languages.direction
     return env
+
+
+@lru_cache(maxsize=256)
+def own_name(tag: str) -> str:
+    """What a language calls itself, as it stands in a menu: ``Français``, where CLDR's name for
+    running text is ``français``."""
+    name = languages.name(tag, in_language=tag)
+    return name[:1].title() + name[1:]
 
 
 def house_style(mailer: Mailer) -> str:
