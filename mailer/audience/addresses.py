@@ -66,6 +66,14 @@ def domain_of(address: str) -> str:
     return ascii_domain(address.rpartition("@")[2])
 
 
+def mailbox(address: str) -> str:
+    """Whose mailbox it most likely is: in lower case, and without a ``+tag`` (RFC 5233). Most hosts
+    deliver them all to one person, who would get a mail for each way of writing it. For counting
+    only: what is sent goes to the address as it was given."""
+    local, _, domain = address.rpartition("@")
+    return f"{(local.partition('+')[0] or local).lower()}@{domain}"
+
+
 def masked(address: str) -> str:
     """``a…@example.org``: enough for its owner to know it, too little for anyone else."""
     local, _, domain = address.rpartition("@")

@@ -109,6 +109,8 @@ class Answer(StrEnum):
     KNOWN = "known"
     """They are on all of these lists: nothing is to be confirmed."""
     NEW_ADDRESS = "new-address"
+    WELCOME = "welcome"
+    """They have confirmed, and a list that they joined welcomes its members."""
     NOTHING = ""
 
 
@@ -128,14 +130,14 @@ def ask(
     new: Confirmation,
     now: datetime,
 ) -> None:
-    """Keep what somebody asks for until the owner of the address has answered. An address is
+    """Keep what somebody asks for until the owner of the address has answered. A mailbox is
     written to within `limit` only: what is asked for beyond it replaces what its owner was asked
     and has not answered (the page that they confirm on shows it), if there is anything.
 
     One statement counts and one writes, whatever is known of the address: neither the answer nor
     its time tells."""
     new = replace(new, address=addresses.normalise(new.address), asked_at=now)
-    if use(allowances, limit, new.address, now):
+    if use(allowances, limit, addresses.mailbox(new.address), now):
         store.add_confirmation(new)
     else:
         store.replace_wishes(new)
@@ -265,7 +267,7 @@ def confirm(
     else:
         known = replace(known, wording=wording)
         _join(people, lists, known, now, only)
-    allowances.forget(limit.what, known.address)
+    allowances.forget(limit.what, addresses.mailbox(known.address))
     return move(store, known, ConfirmationState.CONFIRMED, now)
 
 

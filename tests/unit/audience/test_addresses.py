@@ -101,3 +101,18 @@ def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
         addresses.normalise(bad, "column 2")
     assert caught.value.where == "column 2"
     assert caught.value.hint == "write it as name@example.org"
+
+
+@pytest.mark.parametrize(
+    ("address", "mailbox"),
+    [
+        ("ana@example.org", "ana@example.org"),
+        ("ANA@example.org", "ana@example.org"),
+        ("Ana+news+more@example.org", "ana@example.org"),
+        ("+@example.org", "+@example.org"),
+        ("+ana@example.org", "+ana@example.org"),
+        ("d\N{LATIN SMALL LETTER E WITH ACUTE}b+x@example.org", "d\u00e9b@example.org"),
+    ],
+)
+def test_ways_of_writing_an_address_are_one_mailbox(address: str, mailbox: str) -> None:
+    assert addresses.mailbox(address) == mailbox
