@@ -3,7 +3,9 @@
 The link opens a page that changes nothing, as scanners open links; its button does.
 """
 
+import json
 from collections.abc import Sequence
+from hashlib import sha256
 
 from fastapi import Request, Response
 
@@ -29,10 +31,14 @@ def add(site: Site) -> None:
         asked = _find(site, tx, token)
         if asked is None:
             return site.refusal(request)
+        if asked.kind is ConfirmationKind.SIGN_UP and form.get("seen") not in {"", _seen(asked)}:
+            # Somebody has typed the address once more, meanwhile: nobody agrees to what they
+            # were not shown.
+            return _page(site, tx, request, asked, changed=True, status=409)
         language = site.language(request, asked.language)
         only = form.all("list") if "list" in form else None
         if asked.kind is ConfirmationKind.SIGN_UP and only is None and "choice" in form:
-            return _page(site, tx, request, asked, nothing=True)
+            return _page(site, tx, request, asked, nothing=True, status=422)
         try:
             done = confirmations.confirm(
                 tx.confirmations,
@@ -50,7 +56,7 @@ def add(site: Site) -> None:
         return _page(site, tx, request, done)
 
     site.get("/c/{token}", show)
-    site.post("/c/{token}", answer, ("list", "choice"))
+    site.post("/c/{token}", answer, ("list", "choice", "seen"))
 
 
 def _find(site: Site, tx: Transaction, token: str) -> Confirmation | None:
@@ -62,7 +68,14 @@ def _find(site: Site, tx: Transaction, token: str) -> Confirmation | None:
 
 
 def _page(
-    site: Site, tx: Transaction, request: Request, asked: Confirmation, *, nothing: bool = False
+    site: Site,
+    tx: Transaction,
+    request: Request,
+    asked: Confirmation,
+    *,
+    nothing: bool = False,
+    changed: bool = False,
+    status: int = 200,
 ) -> Response:
     answered = asked.state is not ConfirmationState.MAILED
     language = site.language(request, asked.language)
@@ -75,9 +88,11 @@ def _page(
         request,
         "confirm-address.html" if asked.kind is ConfirmationKind.NEW_ADDRESS else "confirm.html",
         language=asked.language,
-        status=422 if nothing else 200,
+        status=status,
         answered=answered,
         nothing=nothing,
+        changed=changed,
+        seen=_seen(asked),
         address=addresses.shown(asked.address),
         lists=_lists(tx, asked),
         topics=[one.name(language) for one in tx.lists.topics() if one.slug in asked.wishes.topics],
@@ -90,3 +105,9 @@ def _page(
 
 def _lists(tx: Transaction, asked: Confirmation) -> Sequence[MailingList]:
     return [one for one in tx.lists.lists() if one.slug in asked.wishes.lists]
+
+
+def _seen(asked: Confirmation) -> str:
+    """What the page shows of a sign-up, in a few letters: the button's form has them."""
+    shown = json.dumps([asked.language, asked.wishes.plain()], sort_keys=True)
+    return sha256(shown.encode()).hexdigest()[:16]
