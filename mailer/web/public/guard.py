@@ -4,6 +4,7 @@ is answered when a page fails, one line of log.
 The log has the route, not the path: paths hold tokens, and queries what people typed.
 """
 
+import ipaddress
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -41,6 +42,20 @@ def page_policy(settings: Settings, *, framed: bool = False) -> str:
         f"default-src 'none'; style-src 'self'; img-src {pictures}; form-action 'self'; "
         f"base-uri 'none'; frame-ancestors {ancestors}"
     )
+
+
+def client_of(request: Request) -> str:
+    """Whom to count a request to: an IPv4 address, or the network of an IPv6 address that one
+    subscriber line is given (RFC 6177: /64 at least)."""
+    host = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        mapped = address.ipv4_mapped
+        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
+    return host
 
 
 class Guard:

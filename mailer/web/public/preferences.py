@@ -17,6 +17,7 @@ from mailer import languages, zones
 from mailer.audience import addresses, choices, confirmations, erasure, links, subscribers
 from mailer.audience.confirmations import new_address
 from mailer.audience.consent import Act, Basis, Evidence, Wording
+from mailer.audience.limits import use
 from mailer.audience.links import Purpose
 from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
@@ -24,6 +25,7 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public import places
 from mailer.web.public.forms import Form
+from mailer.web.public.guard import client_of
 from mailer.web.public.places import Place
 from mailer.web.public.site import LANGUAGES, Site
 from mailer.web.public.writer import Undo
@@ -175,12 +177,16 @@ def add(site: Site) -> None:
         assert reader is not None
         return centre(tx, request, token, reader, said="saved")
 
-    def changes(template: str, change: Callable[..., Mapping[str, Any]]) -> Callable[..., Response]:
+    def changes(
+        template: str, change: Callable[..., Mapping[str, Any] | Response]
+    ) -> Callable[..., Response]:
         def answer(request: Request, form: Form, tx: Transaction, token: str) -> Response:
             reader = find(tx, token)
             if reader is None:
                 return site.refusal(request)
             how = change(tx, reader, form, site.mailer.clock(), request)
+            if isinstance(how, Response):
+                return how
             return page(tx, request, token, find(tx, token) or reader, template, **how)
 
         return answer
@@ -197,14 +203,21 @@ def add(site: Site) -> None:
 
     def change_address(
         tx: Transaction, reader: _Reader, form: Form, now: datetime, request: Request
-    ) -> Mapping[str, Any]:
+    ) -> Mapping[str, Any] | Response:
         wanted = form.get("email")
         tag = site.language(request, reader.language)
         limits = site.mailer.sign_up_limits
+        # A link is no licence to have mails sent to others: it counts as a client, and so does
+        # whoever uses it.
+        for one in (client_of(request), f"subscriber {reader.person.id}"):
+            if not use(tx.allowances, limits.per_client, one, now):
+                return site.too_many(request, tag)
         try:
             asked = new_address(tx.subscribers, reader.person.id, wanted, tag, PAGE)
         except InputError:
             return {"wrong": "email", "status": 422, "email": wanted}
+        if not use(tx.allowances, limits.per_domain, addresses.domain_of(asked.address), now):
+            return site.too_many(request, tag)
         confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
         return {"said": "asked", "email": wanted}
 

@@ -4,7 +4,6 @@ Nobody is looked up: what somebody asks for is written down, and the worker deci
 address gets, if any. The answer is the same for every address, and takes the same time.
 """
 
-import ipaddress
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -17,7 +16,7 @@ from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
 from mailer.web.public.forms import Form
-from mailer.web.public.guard import page_policy
+from mailer.web.public.guard import client_of, page_policy
 from mailer.web.public.site import LANGUAGES, Site
 
 TRAP = "website"
@@ -80,8 +79,8 @@ def add(site: Site) -> None:
         now = site.mailer.clock()
         framed = "framed" in form
         limits = site.mailer.sign_up_limits
-        if not use(tx.allowances, limits.per_client, _client(request), now):
-            return _too_many(site, request, language)
+        if not use(tx.allowances, limits.per_client, client_of(request), now):
+            return site.too_many(request, language)
         if form.get(TRAP):
             return _sent(site, request, language, form, framed=framed)
         wishes = Wishes(
@@ -92,7 +91,7 @@ def add(site: Site) -> None:
         try:
             address = addresses.normalise(form.get("email"))
             if not use(tx.allowances, limits.per_domain, addresses.domain_of(address), now):
-                return _too_many(site, request, language)
+                return site.too_many(request, language)
             asked = confirmations.sign_up(tx.lists, address, wishes, language, source=SIGN_UP_PAGE)
         except InputError as error:
             wrong = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
@@ -136,25 +135,5 @@ def add(site: Site) -> None:
     site.post("/subscribe", take, FIELDS)
 
 
-def _too_many(site: Site, request: Request, language: str) -> Response:
-    return site.page(
-        request, "too-many.html", language=language, status=429, headers={"Retry-After": "3600"}
-    )
-
-
 def _frequency(value: str) -> Frequency:
     return Frequency(value) if value in [*Frequency] else Frequency.EVERY
-
-
-def _client(request: Request) -> str:
-    """Whom to count a sign-up to: an IPv4 address, or the network of an IPv6 address that one
-    subscriber line is given (RFC 6177: /64 at least)."""
-    host = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
-    return host

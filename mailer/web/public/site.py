@@ -124,13 +124,19 @@ class Site:
             ]
             if request.method in {"GET", "HEAD"}
             else [],
-            "asked": request.query_params.get("lang", ""),
+            "asked": _choose(request.query_params.get("lang", "")),
         }
 
     def refusal(self, request: Request) -> Response:
         """The same for every link that is no good: forged, cut, expired, of another page, or of
         somebody who is no longer there."""
         return self.page(request, "bad-link.html", status=404)
+
+    def too_many(self, request: Request, language: str) -> Response:
+        """Somebody has asked for more than strangers may."""
+        return self.page(
+            request, "too-many.html", language=language, status=429, headers={"Retry-After": "3600"}
+        )
 
     def language(self, request: Request, known: str = "") -> str:
         """The language to answer in."""
