@@ -32,6 +32,10 @@ hypothesis.settings.load_profile("mailer")
 
 ROOT = Path(__file__).parent.parent
 KEY = bytes(range(32))
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+"""Commands that tests run keep their compiled modules: to make them anew takes as long again as all
+else that a command does to start."""
+
 BACKENDS = ("sqlite", "postgresql")
 
 _SQLITE_WATCH = """

@@ -7,7 +7,6 @@ import typer
 from mailer.app import open_mailer
 from mailer.cli.options import settings
 from mailer.errors import ConfigError
-from mailer.log import logger
 
 
 def serve(
@@ -22,6 +21,8 @@ def serve(
     Mails that the pages ask for are sent by `mailer worker`.
 
     Example: [bold]mailer serve --port 8000[/]"""
+    from mailer.log import logger
+
     try:
         from mailer.web.public import serve_public
     except ImportError as error:
