@@ -35,9 +35,12 @@ class Suppression:
 
 
 class SuppressionStore(Protocol):
-    def suppressions(self) -> list[Suppression]: ...
+    def suppressions(
+        self, reason: Reason | None = None, limit: int | None = None
+    ) -> list[Suppression]: ...
     def find_suppression(self, address: str) -> Suppression | None: ...
-    def suppress(self, suppression: Suppression) -> None: ...
+    def suppressed_of(self, addresses: Sequence[str]) -> frozenset[str]: ...
+    def suppress(self, suppressions: Sequence[Suppression]) -> None: ...
     def unsuppress(self, address: str) -> bool: ...
     def log(self, entries: Sequence[Entry]) -> None: ...
 
@@ -57,10 +60,29 @@ def suppress(
     if known := store.find_suppression(normal):
         return known, False
     made = Suppression(normal, reason, check_line(detail, "detail", required=False), now)
-    store.suppress(made)
-    said = f"{reason}: {made.detail}" if made.detail else reason.value
-    store.log([Entry(now, Act.SUPPRESSED, 0, normal, source, detail=said)])
+    suppress_all(store, [made], source=source)
     return made, True
+
+
+def suppress_all(
+    store: SuppressionStore, wanted: Sequence[Suppression], *, source: str = STAFF
+) -> frozenset[str]:
+    """Stop all mail to many addresses, each of which stands there once. Returns those to which it
+    was stopped already: they keep their reason."""
+    known = store.suppressed_of([one.address for one in wanted])
+    new = [one for one in wanted if one.address not in known]
+    store.suppress(new)
+    store.log(
+        [
+            Entry(one.created_at, Act.SUPPRESSED, 0, one.address, source, detail=_spelt(one))
+            for one in new
+        ]
+    )
+    return known
+
+
+def _spelt(one: Suppression) -> str:
+    return f"{one.reason}: {one.detail}" if one.detail else one.reason.value
 
 
 def release(store: SuppressionStore, address: str, now: datetime, *, source: str = STAFF) -> str:

@@ -12,7 +12,7 @@ from mailer.cli.edition import Number
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output, moment
 from mailer.delivery.owner import is_dead
-from mailer.intake.table import safe
+from mailer.intake.sheets import safe
 from mailer.outbox import Delivery, DeliveryState
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")

@@ -1,129 +1,156 @@
-"""CSV files -> rows of people, in batches, and people -> CSV files.
+"""Files of people -> rows, in batches, and people -> CSV files.
 
-A file is read as it comes, a batch at a time: memory does not grow with it. Comma, semicolon and
-tab are told apart by the header; UTF-8, with or without a byte order mark.
+A file is read as it comes, a batch at a time: memory does not grow with it. What other programs
+export is understood by ``exports.py``.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, Protocol, TextIO
 
-from mailer.audience.rows import Column, Row, RowOutcome, RowResult, map_columns, read
+from mailer.audience.lists import Frequency
+from mailer.audience.rows import (
+    Column,
+    Row,
+    RowOutcome,
+    RowResult,
+    RowState,
+    Skipped,
+    join,
+    map_columns,
+    read,
+    taken,
+)
 from mailer.audience.subscribers import Membership, Subscriber
 from mailer.errors import InputError
+from mailer.intake.sheets import Line, Sheet, opened, safe, sheet, unsafe
 
 BATCH = 1000
-LONGEST_FIELD = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Rows that can be brought in, results for those that can't, and how far the file is read."""
+    """Rows that can be brought in, results for those that can't, and how far the file is read.
+    `passed_over` counts what was not understood, by its name."""
 
     rows: tuple[Row, ...]
     refused: tuple[RowResult, ...]
     bytes_read: int
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+
+class Format(Protocol):
+    """How the lines of one kind of file are read. `passed_over` grows as they are."""
+
+    passed_over: Counter[str]
+
+    def row(self, line: Line) -> Row:
+        """Raises InputError for a line that can't be read, Skipped for one that isn't to be."""
+
+    def address(self, line: Line) -> str:
+        """The address on a line that can't be read, as it stands there."""
+
+
+class Plain:
+    """Columns that are named as ours are, or by hand."""
+
+    def __init__(
+        self,
+        header: list[str],
+        mapping: Mapping[str, str],
+        topics: frozenset[str],
+        default: RowState,
+    ) -> None:
+        self._columns = map_columns(header, mapping)
+        self._topics = topics
+        self._default = default
+        self._address = next(at for at, what in self._columns.items() if what is Column.ADDRESS)
+        self.passed_over = Counter(
+            {
+                head: 0
+                for at, head in enumerate(header)
+                if head and at not in self._columns and head not in mapping
+            }
+        )
+
+    def row(self, line: Line) -> Row:
+        fields = [unsafe(value) for value in line.fields]
+        got = taken(fields, self._columns)
+        return read(line.number, got, self._topics, default=self._default)
+
+    def address(self, line: Line) -> str:
+        at = self._address
+        return unsafe(line.fields[at].strip()) if at < len(line.fields) else ""
+
+
+Opens = Callable[[Path, IO[bytes]], tuple[Sheet, Format]]
+"""How a file of one kind is opened. Raises InputError for one that can't be used."""
+
+
+def plain(
+    mapping: Mapping[str, str], topics: frozenset[str], default: RowState = RowState.ACTIVE
+) -> Opens:
+    """A CSV file with a header."""
+
+    def opens(path: Path, raw: IO[bytes]) -> tuple[Sheet, Format]:
+        found = sheet(path, raw)
+        return found, Plain(found.header, mapping, topics, default)
+
+    return opens
 
 
 def batches(
     path: Path, mapping: Mapping[str, str], topics: frozenset[str], size: int = BATCH
 ) -> Iterator[Batch]:
+    """The rows of a CSV file with a header, `size` at a time: see :func:`read_file`."""
+    return read_file(path, plain(mapping, topics), size)
+
+
+def read_file(path: Path, opens: Opens, size: int = BATCH) -> Iterator[Batch]:
     """The file's rows, `size` at a time. Raises InputError for a file or header that can't be used;
     a bad row is only refused."""
+    with opened(path) as raw:
+        yield from _batches(path, raw, opens, size)
+
+
+def _batches(path: Path, raw: IO[bytes], opens: Opens, size: int) -> Iterator[Batch]:
     try:
-        with path.open("rb") as raw:
-            yield from _batches(path, raw, mapping, topics, size)
-    except OSError as error:
-        raise InputError(
-            f"it can't be read ({error.strerror})", where=str(path), hint="check the path"
-        ) from error
-
-
-def _lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
-    for number, line in enumerate(raw, 1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"byte 0x{line[error.start]:02x} is not UTF-8",
-                where=f"{path}, line {number}",
-                hint="save the file as UTF-8; the rows before it are in",
-            ) from error
-        yield text.replace("\0", "")
-
-
-def _batches(
-    path: Path, raw: IO[bytes], mapping: Mapping[str, str], topics: frozenset[str], size: int
-) -> Iterator[Batch]:
-    csv.field_size_limit(LONGEST_FIELD)
-    lines = _lines(path, raw)
-    first = next(lines, "")
-    if not first.strip():
-        raise InputError(
-            "the file has no header", where=f"{path}, line 1", hint="begin with a line of names"
-        )
-    delimiter = max(",;\t", key=first.count)
-    try:
-        header = [head.strip() for head in next(csv.reader([first], delimiter=delimiter))]
-    except csv.Error as error:
-        raise InputError(
-            f"its header is not CSV ({error})",
-            where=f"{path}, line 1",
-            hint="save the file as CSV, with line ends as on Windows or Unix",
-        ) from error
-    try:
-        columns = map_columns(header, mapping)
+        found, form = opens(path, raw)
     except InputError as error:
         raise InputError(
             error.what,
             where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
             hint=error.hint,
         ) from error
-    reader = csv.reader(lines, delimiter=delimiter)
     rows: list[Row] = []
     refused: list[RowResult] = []
-    address_at = next(index for index, column in columns.items() if column is Column.ADDRESS)
-    while True:
-        line = reader.line_num + 2
-        try:
-            fields = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            refused.append(RowResult(line, RowOutcome.REFUSED, "", f"not CSV: {error}"))
-            continue
-        if any(field.strip() for field in fields):
+    for line in found.lines:
+        if line.problem:
+            refused.append(RowResult(line.number, RowOutcome.REFUSED, "", line.problem))
+        else:
             try:
-                rows.append(read(line, [unsafe(field) for field in fields], columns, topics))
+                rows.append(form.row(line))
             except InputError as error:
-                address = unsafe(fields[address_at].strip()) if address_at < len(fields) else ""
                 why = f"{error.where}: {error.what}" if error.where else error.what
-                refused.append(RowResult(line, RowOutcome.REFUSED, address, why))
+                refused.append(RowResult(line.number, RowOutcome.REFUSED, form.address(line), why))
+            except Skipped as reason:
+                refused.append(
+                    RowResult(line.number, RowOutcome.SKIPPED, form.address(line), str(reason))
+                )
         if len(rows) + len(refused) >= size:
-            yield Batch(tuple(rows), tuple(refused), raw.tell())
+            yield Batch(tuple(rows), tuple(refused), raw.tell(), dict(form.passed_over))
             rows, refused = [], []
-    yield Batch(tuple(rows), tuple(refused), raw.tell())
+            form.passed_over.clear()
+    yield Batch(tuple(rows), tuple(refused), raw.tell(), dict(form.passed_over))
 
 
 EXPORT_HEADER = (
     "address", "name", "language", "country", "time_zone", "tags", "topics", "joined", "state",
+    "left", "list_language", "frequency", "paused_until",
 )  # fmt: skip
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def safe(value: str) -> str:
-    """`value` so that a spreadsheet takes it for text, not for a formula: with an apostrophe
-    before it. :func:`unsafe` takes it away again."""
-    return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
-
-
-def unsafe(value: str) -> str:
-    """What :func:`safe` was given."""
-    return value[1:] if value[:1] == "'" and value.lstrip("'").startswith(_FORMULA) else value
 
 
 def write(
@@ -142,15 +169,25 @@ def write(
             [
                 safe(person.address),
                 safe(person.name),
-                membership.language or person.language if membership else person.language,
+                person.language,
                 person.country,
                 person.time_zone,
-                safe(";".join(person.tags)),
-                ";".join(membership.topics) if membership else "",
-                membership.joined_at.isoformat() if membership else "",
-                membership.state.value if membership else "",
+                safe(join(person.tags)),
+                *(_membership(membership) if membership else [""] * 7),
             ]
         )
         if count % 1000 == 0:
             progress(count)
     return count
+
+
+def _membership(one: Membership) -> list[str]:
+    return [
+        ";".join(one.topics),
+        one.joined_at.isoformat(),
+        one.state.value,
+        one.left_at.isoformat() if one.left_at else "",
+        one.language,
+        one.frequency.value if one.frequency is not Frequency.EVERY else "",
+        one.paused_until.isoformat() if one.paused_until else "",
+    ]

@@ -8,15 +8,28 @@ and text only, no moments. The driver's errors come through; ``engine.begin`` kn
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, BindParameter, Boolean, Column, Connection, Text, bindparam
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    Boolean,
+    Column,
+    Connection,
+    Table,
+    Text,
+    bindparam,
+    insert,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.base import Executable
 from sqlalchemy.sql.elements import ClauseElement, ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
+
+from mailer.store.schema.base import Utc
 
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
@@ -142,3 +155,38 @@ class Prepared:
             fixed = dict(made.params)
             known = self._compiled[db.dialect.name] = (str(made), order, fixed)
         return known
+
+
+class Inserted:
+    """An INSERT of many rows at once, each a tuple of values for `columns` in their order."""
+
+    def __init__(self, table: Table, *columns: str) -> None:
+        self._statement = insert(table).values({name: bindparam(name) for name in columns})
+        self._columns = columns
+        self._compiled: dict[str, str] = {}
+
+    def run(self, db: Connection, rows: Sequence[Sequence[Any]]) -> None:
+        if not rows:
+            return
+        sql = self._for(db)
+        cursor = db.connection.cursor()
+        if db.dialect.positional:
+            cursor.executemany(sql, rows)
+        else:
+            cursor.executemany(sql, [dict(zip(self._columns, row, strict=True)) for row in rows])
+        cursor.close()
+
+    def _for(self, db: Connection) -> str:
+        known = self._compiled.get(db.dialect.name)
+        if known is None:
+            made = self._statement.compile(dialect=db.dialect)
+            order = getattr(made, "positiontup", None)
+            assert order is None or tuple(order) == self._columns
+            known = self._compiled[db.dialect.name] = str(made)
+        return known
+
+
+def moment(db: Connection, when: datetime) -> Any:
+    """An aware moment as the database's driver takes it."""
+    made = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
+    return made(when) if made else when

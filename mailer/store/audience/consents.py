@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, or_, select
 
 from mailer.audience.consent import Act, Basis, Entry, Wording
+from mailer.store.prepared import Inserted, moment
 from mailer.store.schema import consent, subscriber, subscriber_alias, wording
 from mailer.store.upsert import upsert
 from mailer.tokens import address_key
+
+# An import logs a line for each of its rows.
+_LOG = Inserted(
+    consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
+    "wording_id", "detail",
+)  # fmt: skip
 
 
 class Consents:
@@ -21,23 +28,23 @@ class Consents:
     def log(self, entries: Sequence[Entry]) -> None:
         shown = {one.wording for one in entries if one.wording}
         ids = {one: wording_id(self._db, one, entries[0].at) for one in shown}
+        moments = {at: moment(self._db, at) for at in {one.at for one in entries}}
         rows = [
-            {
-                "at": one.at,
-                "act": one.act.value,
-                "list": one.list,
-                "subscriber_id": one.subscriber_id,
-                "address_key": address_key(self._key, one.address),
-                "address": one.address,
-                "source": one.source,
-                "basis": one.basis.value if one.basis else "",
-                "wording_id": ids[one.wording] if one.wording else None,
-                "detail": one.detail,
-            }
+            (
+                moments[one.at],
+                one.act.value,
+                one.list,
+                one.subscriber_id,
+                address_key(self._key, one.address),
+                one.address,
+                one.source,
+                one.basis.value if one.basis else "",
+                ids[one.wording] if one.wording else None,
+                one.detail,
+            )
             for one in entries
         ]
-        if rows:
-            self._db.execute(insert(consent), rows)
+        _LOG.run(self._db, rows)
 
     def history(self, address: str) -> list[Entry]:
         """Entries of this address, and of whoever has it now under their former ones."""

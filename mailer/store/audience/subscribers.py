@@ -6,8 +6,9 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, select, update
 
-from mailer.audience.lists import Frequency, MailingList
-from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
+from mailer.audience.lists import MailingList
+from mailer.audience.subscribers import Membership, Person, Subscriber
+from mailer.store.audience import memberships
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.records import Records
 from mailer.store.audience.topic_sets import TopicSets
@@ -109,38 +110,18 @@ class Subscribers(Records):
 
     def memberships(self, known: Subscriber) -> Sequence[Membership]:
         rows = self._db.execute(
-            select(membership, mailing_list.c.slug)
-            .join(mailing_list, mailing_list.c.id == membership.c.list_id)
+            select(mailing_list.c.slug, *memberships.SELECTED)
+            .join(membership, mailing_list.c.id == membership.c.list_id)
             .where(membership.c.subscriber_id == known.id)
             .order_by(mailing_list.c.slug)
         ).all()
         topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
-        return [
-            Membership(
-                list=row.slug,
-                state=MembershipState(row.state),
-                topics=topics.get(row.topic_set_id, ()),
-                language=row.language,
-                joined_at=row.joined_at,
-                left_at=row.left_at,
-                frequency=Frequency(row.frequency),
-                paused_until=row.paused_until,
-            )
-            for row in rows
-        ]
+        return [memberships.record(row, row.slug, topics) for row in rows]
 
     def set_membership(
         self, known: Subscriber, mailing_list_: MailingList, wanted: Membership
     ) -> None:
-        values = {
-            "state": wanted.state.value,
-            "topic_set_id": TopicSets(self._db).id_of(wanted.topics),
-            "language": wanted.language,
-            "joined_at": wanted.joined_at,
-            "left_at": wanted.left_at,
-            "frequency": wanted.frequency.value,
-            "paused_until": wanted.paused_until,
-        }
+        values = memberships.columns(wanted, TopicSets(self._db))
         here = and_(
             membership.c.list_id == mailing_list_.id, membership.c.subscriber_id == known.id
         )
@@ -182,15 +163,7 @@ class Subscribers(Records):
                     membership.c.subscriber_id == subscriber.c.id,
                     membership.c.list_id == mailing_list_.id,
                 ),
-            ).add_columns(
-                membership.c.state,
-                membership.c.topic_set_id,
-                membership.c.language.label("chosen_language"),
-                membership.c.joined_at,
-                membership.c.left_at,
-                membership.c.frequency,
-                membership.c.paused_until,
-            )
+            ).add_columns(*memberships.SELECTED)
         rows = self._db.execute(wanted.limit(EXPORT_BATCH)).all()
         if not rows:
             return [], last
@@ -200,19 +173,7 @@ class Subscribers(Records):
             return [(person, None) for person in people], rows[-1].id
         topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
         return [
-            (
-                person,
-                Membership(
-                    list=mailing_list_.slug,
-                    state=MembershipState(row.state),
-                    topics=topics.get(row.topic_set_id, ()),
-                    language=row.chosen_language,
-                    joined_at=row.joined_at,
-                    left_at=row.left_at,
-                    frequency=Frequency(row.frequency),
-                    paused_until=row.paused_until,
-                ),
-            )
+            (person, memberships.record(row, mailing_list_.slug, topics))
             for person, row in zip(people, rows, strict=True)
         ], rows[-1].id
 

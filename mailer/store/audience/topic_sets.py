@@ -4,12 +4,15 @@ A million people share a few thousand combinations. Planning masks the combinati
 people to them: one integer a person, whatever the number of topics.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection, insert, select
 
 from mailer.store.ids import new_id
 from mailer.store.schema import topic, topic_set, topic_set_topic
+
+_Key = TypeVar("_Key", int, str)
 
 
 class TopicSets:
@@ -30,36 +33,55 @@ class TopicSets:
         return self._sets[wanted]
 
     def _find_or_make(self, slugs: tuple[str, ...]) -> int:
+        self.prepare([slugs])
+        return self._sets[slugs]
+
+    def prepare(self, some: Iterable[Sequence[str]]) -> None:
+        """Find many combinations at once, or make them: :meth:`id_of` then asks nothing."""
+        wanted = {tuple(sorted({*one})) for one in some} - {()} - self._sets.keys()
+        if not wanted:
+            return
         if self._ids is None:
             self._ids = dict(self._db.execute(select(topic.c.slug, topic.c.id)).all())
-        ids = sorted(self._ids[slug] for slug in slugs)
-        key = ",".join(map(str, ids))
-        found = self._db.scalar(select(topic_set.c.id).where(topic_set.c.key == key))
-        if found is None:
-            made = self._db.execute(insert(topic_set).values(key=key))
-            found = new_id(made)
-        held = set(
-            self._db.scalars(
-                select(topic_set_topic.c.topic_id).where(topic_set_topic.c.topic_set_id == found)
-            )
-        )
-        if missing := [one for one in ids if one not in held]:
-            self._db.execute(
-                insert(topic_set_topic),
-                [{"topic_set_id": found, "topic_id": one} for one in missing],
-            )
-        return int(found)
+        ids = {slugs: sorted(self._ids[slug] for slug in slugs) for slugs in wanted}
+        keys = {slugs: ",".join(map(str, numbers)) for slugs, numbers in ids.items()}
+        found: dict[str, int] = {}
+        held: dict[int, set[int]] = {}
+        for some_keys in _in_parts(sorted(keys.values())):
+            here = select(topic_set.c.key, topic_set.c.id).where(topic_set.c.key.in_(some_keys))
+            found |= dict(self._db.execute(here).all())
+        for some_sets in _in_parts(sorted(found.values())):
+            for set_id, topic_id in self._db.execute(
+                select(topic_set_topic.c.topic_set_id, topic_set_topic.c.topic_id).where(
+                    topic_set_topic.c.topic_set_id.in_(some_sets)
+                )
+            ):
+                held.setdefault(set_id, set()).add(topic_id)
+        for slugs in sorted(wanted):
+            number = found.get(keys[slugs])
+            if number is None:
+                number = new_id(self._db.execute(insert(topic_set).values(key=keys[slugs])))
+            if missing := [one for one in ids[slugs] if one not in held.get(number, ())]:
+                self._db.execute(
+                    insert(topic_set_topic),
+                    [{"topic_set_id": number, "topic_id": one} for one in missing],
+                )
+            self._sets[slugs] = number
 
     def slugs(self, set_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """The topics of combinations, sorted."""
         found: dict[int, list[str]] = {}
-        ids = list(set(set_ids))
-        for start in range(0, len(ids), 500):
+        for some in _in_parts(sorted(set(set_ids))):
             for set_id, slug in self._db.execute(
                 select(topic_set_topic.c.topic_set_id, topic.c.slug)
                 .join(topic, topic.c.id == topic_set_topic.c.topic_id)
-                .where(topic_set_topic.c.topic_set_id.in_(ids[start : start + 500]))
+                .where(topic_set_topic.c.topic_set_id.in_(some))
                 .order_by(topic.c.slug)
             ):
                 found.setdefault(set_id, []).append(slug)
         return {set_id: tuple(slugs) for set_id, slugs in found.items()}
+
+
+def _in_parts(some: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+    """As many at a time as a statement takes."""
+    return (some[start : start + 500] for start in range(0, len(some), 500))

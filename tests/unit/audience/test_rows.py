@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import rows
-from mailer.audience.rows import ALIASES, Column
+from mailer.audience.lists import Frequency
+from mailer.audience.rows import ALIASES, Column, Row, RowState
+from mailer.audience.subscribers import Person
+from mailer.audience.suppressions import Reason
 from mailer.errors import InputError
 
 TOPICS = frozenset({"health", "diaspora"})
@@ -25,6 +28,8 @@ ALL = dict(enumerate(Column))
         (["Adresse", "Nom"], {"Adresse": "address", "Nom": "name"}, dict(enumerate(THREE[:1]))
          | {1: Column.NAME}),
         (["email", "work"], {"work": "address"}, {1: Column.ADDRESS}),
+        (["email", "State"], {}, {0: Column.ADDRESS, 1: Column.STATE}),
+        (["email", "State", "Left"], {"State": "ignored", "Left": "ignored"}, {0: Column.ADDRESS}),
     ],
 )  # fmt: skip
 def test_a_header_is_understood(
@@ -52,6 +57,30 @@ def test_a_header_that_can_not_be_used_is_refused(
     assert says in str(caught.value)
 
 
+@given(st.lists(st.one_of(st.text('ab ,;|"', min_size=1), st.text(min_size=1)), max_size=4))
+def test_values_that_are_joined_are_split_again(values: list[str]) -> None:
+    values = [" ".join(value.split()) for value in values]
+    values = [value for value in values if value]
+    assert rows.split(rows.join(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ('"VIP","Blog, old"', ["VIP", "Blog, old"]),
+        ('"say ""hi""" ; b', ['say "hi"', "b"]),
+        ('5" pipe;b', ['5" pipe', "b"]),
+        ('"open;b', ['"open', "b"]),
+        (" ; a ,, b|c ", ["a", "b", "c"]),
+        ("", []),
+    ],
+)
+def test_one_value_in_quotes_may_hold_what_stands_between_them(
+    field: str, values: list[str]
+) -> None:
+    assert rows.split(field) == values
+
+
 @given(st.sampled_from(sorted(ALIASES)), st.sampled_from(["{}", " {} ", "{}:", "-{}-"]))
 def test_spellings_differ_in_case_and_signs_only(alias: str, shape: str) -> None:
     header = ["email", shape.format(alias).upper()]
@@ -62,21 +91,27 @@ def test_spellings_differ_in_case_and_signs_only(alias: str, shape: str) -> None
 
 def test_a_full_row_is_read() -> None:
     fields = [" Ana@Example.ORG ", "Ana  Bo", "FR", "gb", "Europe/Paris", "health; diaspora|health",
-              "donor, vip", "2026-01-31"]  # fmt: skip
-    row = rows.read(7, fields, ALL, TOPICS)
+              "donor, vip", "2026-01-31", "AR", "Weekly", "2027-02-01", "unsubscribed",
+              "2026-03-01", "bounce", "a card\nat the fair"]  # fmt: skip
+    row = rows.read(7, rows.taken(fields, ALL), TOPICS)
     assert row.line == 7
     assert (row.person.address, row.person.name) == ("Ana@example.org", "Ana Bo")
     assert (row.person.language, row.person.country) == ("fr", "GB")
     assert (row.person.time_zone, row.person.tags) == ("Europe/Paris", ("donor", "vip"))
     assert row.topics == ("diaspora", "health")
     assert row.joined == datetime(2026, 1, 31, tzinfo=UTC)
+    assert (row.language, row.frequency) == ("ar", Frequency.WEEKLY)
+    assert row.paused_until == datetime(2027, 2, 1, tzinfo=UTC)
+    assert (row.state, row.left) == (RowState.UNSUBSCRIBED, datetime(2026, 3, 1, tzinfo=UTC))
+    assert (row.reason, row.evidence) == (Reason.BOUNCE, "a card at the fair")
 
 
 def test_what_a_row_does_not_say_is_left_open() -> None:
-    row = rows.read(2, ["ana@example.org"], ALL, TOPICS)
-    assert (row.person.name, row.person.language) == ("", "")
+    row = rows.read(2, rows.taken(["ana@example.org"], ALL), TOPICS)
+    assert row == Row(2, Person("ana@example.org"))
     assert row.topics is None
-    assert row.joined is None
+    unsaid = rows.read(2, {Column.ADDRESS: "a@b.org"}, TOPICS, default=RowState.UNSUBSCRIBED)
+    assert unsaid.state is RowState.UNSUBSCRIBED
 
 
 @pytest.mark.parametrize(
@@ -94,13 +129,20 @@ def test_what_a_row_does_not_say_is_left_open() -> None:
         (Column.TAGS, "a\x00b", "control characters"),
         (Column.JOINED, "31/01/2026", "is not a date"),
         (Column.JOINED, "2026-02-30", "is not a date"),
+        (Column.LEFT, "yesterday", "'yesterday' is not a date"),
+        (Column.PAUSED_UNTIL, "soon", "is not a date"),
+        (Column.STATE, "CA", "'CA' is none of active, unsubscribed, pending, suppressed; if the"),
+        (Column.FREQUENCY, "daily", "'daily' is none of every, weekly, monthly"),
+        (Column.REASON, "rude", "is none of manual, bounce, complaint, erased"),
+        (Column.LIST_LANGUAGE, "french", "is not a language tag"),
+        (Column.EVIDENCE, "a\x1bb", "control characters"),
     ],
 )
 def test_a_bad_field_names_its_column(column: Column, value: str, what: str) -> None:
     fields = ["ana@example.org"] + [""] * (len(Column) - 1)
     fields[list(Column).index(column)] = value
     with pytest.raises(InputError, match=what) as caught:
-        rows.read(2, fields, ALL, TOPICS)
+        rows.read(2, rows.taken(fields, ALL), TOPICS)
     assert caught.value.where == column.value
 
 
@@ -109,5 +151,5 @@ def test_a_bad_field_names_its_column(column: Column, value: str, what: str) -> 
     [("2026-01-31T12:00", 12), ("2026-01-31T12:00+02:00", 10), ("2026-01-31 12:00:00Z", 12)],
 )
 def test_a_moment_is_taken_as_utc_unless_it_says_otherwise(written: str, hour: int) -> None:
-    row = rows.read(2, ["ana@example.org", written], {0: Column.ADDRESS, 1: Column.JOINED}, TOPICS)
+    row = rows.read(2, {Column.ADDRESS: "ana@example.org", Column.JOINED: written}, TOPICS)
     assert row.joined == datetime(2026, 1, 31, hour, tzinfo=UTC)

@@ -5,9 +5,12 @@ from datetime import datetime
 import pytest
 
 from mailer.audience import subscribers
-from mailer.audience.rows import Column, Row, RowOutcome, RowResult, read
+from mailer.audience.consent import Act, Basis
+from mailer.audience.lists import Frequency
+from mailer.audience.rows import Column, Row, RowOutcome, RowResult, RowState, read, taken
 from mailer.audience.subscribers import Membership, MembershipState, Person
-from mailer.errors import InputError
+from mailer.audience.suppressions import Reason
+from mailer.errors import InputError, Refused
 from mailer.store import Store
 from tests.integration import office
 from tests.integration.office import DAY, NOW
@@ -36,7 +39,7 @@ def row(
 
 def bring(store: Store, *rows: Row, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
-        return tx.rows.bring_in(rows, office.the_list(tx, to), "a file", NOW)
+        return tx.rows.bring_in(rows, office.the_list(tx, to), "a file", NOW, Basis.CONSENT)
 
 
 def outcome(store: Store, one: Row) -> RowOutcome:
@@ -152,6 +155,72 @@ def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
     ]
 
 
+def test_who_left_elsewhere_is_remembered_and_stays_away(ready: Store) -> None:
+    left = Row(2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left=NOW - DAY)
+    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
+    kept = membership(ready, ANA)
+    assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW - DAY)
+    assert bring(ready, row(ANA))[0].reason == "left the list on 2026-11-19"
+    with ready.begin() as tx, pytest.raises(Refused, match="left the list"):
+        office.person(tx, ANA)
+
+
+def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health", joined=NOW - 9 * DAY)
+    left = Row(2, Person(ANA), state=RowState.UNSUBSCRIBED, left=NOW - DAY, evidence="too many")
+    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
+    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    with ready.read() as tx:
+        last = tx.subscribers.history(ANA)[-1]
+    assert (last.act, last.source, last.basis) == (Act.LEFT, "a file", None)
+    assert last.detail == "on 2026-11-19; too many"
+
+
+def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.person(tx, "bo@example.org")
+    rows = [
+        Row(n, Person(a), state=RowState.SUPPRESSED, reason=Reason.BOUNCE, evidence="cleaned")
+        for n, a in enumerate((ANA, "bo@example.org"))
+    ]
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.SUPPRESSED}
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
+    assert bring(ready, row(ANA))[0].reason == "must not be mailed (bounce)"
+    with ready.read() as tx:
+        assert tx.subscribers.find_subscriber(ANA) is None
+        (entry,) = tx.subscribers.history(ANA)
+    assert (entry.act, entry.source, entry.detail) == (
+        Act.SUPPRESSED, "a file", "bounce: cleaned",
+    )  # fmt: skip
+
+
+def test_who_joins_is_logged_with_source_basis_and_what_they_get(ready: Store) -> None:
+    one = row(ANA, "health", joined=NOW - 100 * DAY)
+    for _ in range(2):
+        bring(ready, one)
+    bring(ready, row(ANA, "climate"))
+    with ready.read() as tx:
+        joined, changed = tx.subscribers.history(ANA)
+    assert (joined.act, joined.list, joined.source) == (Act.IMPORTED, "news", "a file")
+    assert joined.basis is Basis.CONSENT
+    assert joined.detail == "topics: health; since 2026-08-12"
+    assert (changed.act, changed.detail, changed.basis) == (Act.CHANGED, "topics: climate", None)
+
+
+def test_how_often_and_until_when_they_pause_come_too(ready: Store) -> None:
+    with ready.begin() as tx:
+        office.digest(tx, frequency=Frequency.WEEKLY)
+    until = NOW + 20 * DAY
+    one = Row(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
+    monthly = Row(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
+    added, noted = bring(ready, one, monthly)
+    assert (added.reason, noted.reason) == ("", "no digest of the list is monthly")
+    kept = membership(ready, ANA)
+    assert (kept.language, kept.frequency, kept.paused_until) == ("fr", Frequency.WEEKLY, until)
+    assert membership(ready, "bo@example.org").frequency is Frequency.EVERY
+
+
 def test_a_thousand_rows_at_once(ready: Store) -> None:
     rows = [row(f"r{n}@example.org", office.TOPICS[n % 4], line=n) for n in range(1000)]
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
@@ -165,5 +234,5 @@ def test_a_row_that_cannot_be_read_names_its_column() -> None:
     columns = {0: Column.ADDRESS, 1: Column.TOPICS}
     for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
         with pytest.raises(InputError) as caught:
-            read(2, fields, columns, frozenset(office.TOPICS))
+            read(2, taken(fields, columns), frozenset(office.TOPICS))
         assert caught.value.where == where

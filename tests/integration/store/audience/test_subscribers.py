@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mailer.audience import choices, erasure, subscribers
+from mailer.audience.lists import Frequency
 from mailer.audience.rows import Row
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import NotFound, Refused
@@ -159,16 +160,24 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
         office.person(tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB")
         office.person(tx, "bo@bücher.example", name="船 𝒻", language="zh", tags=("a b", "c"))
         office.person(tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY)
+        office.person(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        office.digest(tx, frequency=Frequency.WEEKLY)
+        news = office.the_list(tx)
+        cy = subscribers.get(tx.subscribers, "cy@example.org")
+        choices.change(
+            tx.subscribers, cy, news, {"frequency": Frequency.WEEKLY, "language": "ar"}, NOW
+        )
+        choices.pause(tx.subscribers, cy, [news], 30 * DAY, NOW)
         before = list(tx.subscribers.each(office.the_list(tx)))
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
-            assert table.write(before, out) == 3
+            assert table.write(before, out) == 4
         for one, _ in before:
             erasure.erase(tx.subscribers, one.address, NOW, may_return=True)
         (batch,) = table.batches(file, {}, frozenset(office.TOPICS))
         assert batch.refused == ()
         results = tx.rows.bring_in(batch.rows, office.the_list(tx), "back", NOW)
-        assert {one.outcome.value for one in results} == {"added"}
+        assert [one.outcome.value for one in results] == ["added", "added", "added", "left"]
         after = list(tx.subscribers.each(office.the_list(tx)))
     assert [(one.person, kept) for one, kept in after] == [
         (one.person, kept) for one, kept in before
