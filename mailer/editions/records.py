@@ -109,7 +109,8 @@ class Body:
     """An edition's frozen body in one language, with marks and slots (see ``message.py``).
 
     `marker` begins each of them; it occurs nowhere in what people wrote. `stories` are the bits of
-    those stories that this body holds."""
+    those stories that this body holds. `titles` of its stories and the `summary` are for lists of
+    editions: they say nothing that the body doesn't, and no approval hangs on them."""
 
     language: str
     subject: str
@@ -117,9 +118,11 @@ class Body:
     html: str
     marker: str
     stories: int
+    titles: tuple[str, ...] = ()
+    summary: str = ""
 
     def digest(self) -> str:
-        """SHA-256 over all of it."""
+        """SHA-256 over all that a mail is made from."""
         parts = [self.language, self.subject, self.text, self.html, self.marker, self.stories]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -8,12 +8,14 @@ reads them back; nothing else knows how they look.
   percent-encodes braces in URLs.
 - A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
   bits of the stories that their topics let through. It passes the inliner untouched, between table
-  rows too. Four questions can be asked of a recipient's stories:
+  rows too. Four questions can be asked of a recipient's stories, two of where they read:
 
   ``any``       does this person get one of these stories?
   ``first``     is the first story that this person gets one of these?
   ``rest``      is one of these among this person's stories after the first?
   ``contents``  the same as ``any``, for those who get more than five stories
+  ``mail``      is it a mail, which goes to one person?
+  ``web``       is it a page, which anybody may open?
 
 Both begin with the body's *marker*, a word made from a hash of what people wrote, so that no text
 can hold it. :class:`Stencil` encodes a body once, cuts it at marks and slots, and joins the pieces
@@ -22,6 +24,7 @@ for each recipient: quoted-printable segments join at soft line breaks (RFC 2045
     slots.py     marks and slots, written and read back
     headers.py   header fields and encodings
     stencil.py   the messages
+    page.py      the same body as a page, for nobody in particular
 """
 
 from mailer.message.headers import (
@@ -31,13 +34,16 @@ from mailer.message.headers import (
     quoted_printable,
     unstructured,
 )
+from mailer.message.page import heading, page, reading
 from mailer.message.slots import (
     CONTENTS_FROM,
+    EITHER,
     Ask,
     Slot,
     end,
     mark,
     marker,
+    printed,
     slot,
     slots_and_marks,
     visible,
@@ -47,6 +53,7 @@ from mailer.message.stencil import CACHED_MASKS, Letterhead, Recipient, Stencil
 __all__ = [
     "CACHED_MASKS",
     "CONTENTS_FROM",
+    "EITHER",
     "Ask",
     "Letterhead",
     "Recipient",
@@ -55,10 +62,14 @@ __all__ = [
     "angled",
     "end",
     "header_text",
+    "heading",
     "mailbox",
     "mark",
     "marker",
+    "page",
+    "printed",
     "quoted_printable",
+    "reading",
     "slot",
     "slots_and_marks",
     "unstructured",

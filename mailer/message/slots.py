@@ -12,12 +12,19 @@ CONTENTS_FROM = 6
 
 
 class Ask(StrEnum):
-    """What a mark asks of a recipient's stories."""
+    """What a mark asks of a recipient's stories; or whether it is a mail or a page of the web, of
+    which :data:`EITHER` says nothing more."""
 
     ANY = "any"
     FIRST = "first"
     REST = "rest"
     CONTENTS = "contents"
+    MAIL = "mail"
+    WEB = "web"
+
+
+EITHER = 1
+"""The bits of a mark that asks where a body is read."""
 
 
 class Slot(StrEnum):
@@ -55,9 +62,12 @@ def slot(marker: str, slot: Slot, argument: str = "") -> str:
     return f"{marker}{slot.value}{argument.encode().hex()}z"
 
 
+_ASKS = "|".join(Ask)
+
+
 def _pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
-        rf"<!--{marker} (?P<ask>any|first|rest|contents) (?P<bits>[0-9a-f]+)-->"
+        rf"<!--{marker} (?P<ask>{_ASKS}) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
         rf"|{marker}(?P<slot>[nrupvkt])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
@@ -105,18 +115,23 @@ def cut(text: str, marker: str) -> Iterator[Piece]:
         yield tuple(conditions), text[at:], ""
 
 
-def _asked(stories: int) -> dict[Ask, int]:
+def _asked(stories: int, *, web: bool) -> dict[Ask, int]:
     return {
         Ask.ANY: stories,
         Ask.FIRST: stories & -stories,
         Ask.REST: stories & (stories - 1) if stories else 0,
         Ask.CONTENTS: stories if stories.bit_count() >= CONTENTS_FROM else 0,
+        Ask.MAIL: 0 if web else EITHER,
+        Ask.WEB: EITHER if web else 0,
     }
 
 
-def choose(pieces: tuple[Piece, ...], stories: int) -> Iterator[tuple[str | Slot, str]]:
-    """What of `pieces` a person with these stories gets, numbers filled in."""
-    asked = _asked(stories)
+def choose(
+    pieces: tuple[Piece, ...], stories: int, *, web: bool = False
+) -> Iterator[tuple[str | Slot, str]]:
+    """What of `pieces` a person with these stories gets, in a mail or on the web, numbers filled
+    in."""
+    asked = _asked(stories, web=web)
     for conditions, what, argument in pieces:
         if all(asked[ask] & bits for ask, bits in conditions):
             if what is Slot.NUMBER:
@@ -127,6 +142,12 @@ def choose(pieces: tuple[Piece, ...], stories: int) -> Iterator[tuple[str | Slot
 
 
 def visible(text: str, marker: str, stories: int) -> str:
-    """What of `text` a person with these stories sees, personal fields left empty."""
+    """What of `text` a person with these stories sees in a mail, personal fields left empty."""
     pieces = choose(tuple(cut(text, marker)), stories)
     return "".join(what for what, _ in pieces if not isinstance(what, Slot))
+
+
+def printed(text: str, marker: str, stories: int) -> frozenset[Slot]:
+    """The slots that `text` prints in a mail to a person with these stories."""
+    pieces = choose(tuple(cut(text, marker)), stories)
+    return frozenset(what for what, _ in pieces if isinstance(what, Slot))

@@ -13,7 +13,7 @@ from lxml import html as lxml_html
 from mailer.config import Settings
 from mailer.editions import Body
 from mailer.errors import ComposeError
-from mailer.message import Slot, slot, slots_and_marks, visible
+from mailer.message import Slot, printed, slots_and_marks, visible
 from mailer.render import colours
 
 CLIPPED_AT = 102_400
@@ -45,7 +45,7 @@ def check(body: Body, where: str) -> list[str]:
     """Whether it may go to readers. Raises ComposeError, or returns warnings."""
     check_form(body, where)
     for name, part in (("body.txt", body.text), ("body.html", body.html)):
-        if slot(body.marker, Slot.UNSUBSCRIBE) not in part:
+        if Slot.UNSUBSCRIBE not in printed(part, body.marker, body.stories):
             raise ComposeError(
                 "it has no unsubscribe link",
                 where=f"{where}/{name}",

@@ -142,11 +142,7 @@ def _compose_one(
         "recipient": views.RecipientView(
             name=Personal(marker, message.Slot.NAME), address=Personal(marker, message.Slot.ADDRESS)
         ),
-        "links": views.LinksView(
-            unsubscribe=Personal(marker, message.Slot.UNSUBSCRIBE),
-            preferences=Personal(marker, message.Slot.PREFERENCES),
-            view=Personal(marker, message.Slot.VIEW),
-        ),
+        "links": views.links(marker, manuscript.list, settings),
         "when": When(marker),
     }
     folder = f"email/{edition.template}"
@@ -170,6 +166,8 @@ def _compose_one(
         html=inline(html, f"{folder}/body.html"),
         marker=marker,
         stories=sum(story.bits for story in stories),
+        titles=tuple(story.title for story in stories),
+        summary=plain.first_paragraph(opening_html) or stories[0].teaser,
     )
 
 

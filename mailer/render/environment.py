@@ -57,7 +57,8 @@ class Personal:
 
 class When:
     """What a template calls as ``{% call when.any(story.bits) %} … {% endcall %}``: a part for
-    those who get one of these stories. See ``message.Ask`` for the four questions."""
+    those who get one of these stories; or as ``{% call when.mail() %} … {% endcall %}``: a part
+    that only mails have. See ``message`` for the questions."""
 
     def __init__(self, marker: str) -> None:
         self._marker = marker
@@ -77,6 +78,12 @@ class When:
 
     def contents(self, bits: int, caller: Callable[[], str]) -> Markup:
         return self._part(message.Ask.CONTENTS, bits, caller)
+
+    def mail(self, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.MAIL, message.EITHER, caller)
+
+    def web(self, caller: Callable[[], str]) -> Markup:
+        return self._part(message.Ask.WEB, message.EITHER, caller)
 
 
 def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:

@@ -10,8 +10,10 @@ edition                   name, date, list_name, language, dir, opening (HTML), 
 stories                   in the order they are shown; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
 recipient                 name, address: personal, may be printed and given a default
-links                     unsubscribe, preferences, view: personal, whole addresses
-when                      any, first, rest, contents: parts for those who get these stories
+links                     unsubscribe, preferences, view: personal, whole addresses; subscribe,
+                          archive: the list's own pages, empty for a private list
+when                      any, first, rest, contents: parts for those who get these stories;
+                          mail, web: parts for mails, and for pages that anybody may open
 lead_title                the title of each reader's own first story (in a subject or preheader)
 ========================= ======================================================================
 
@@ -29,8 +31,9 @@ from markupsafe import Markup
 
 from mailer import languages
 from mailer.articles import Article, Kind, Story
-from mailer.audience.lists import Topic
+from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.config import Settings
+from mailer.message import Slot
 from mailer.render import colours, plain
 from mailer.render.environment import Personal
 
@@ -111,6 +114,8 @@ class LinksView:
     unsubscribe: Personal
     preferences: Personal
     view: Personal
+    subscribe: str
+    archive: str
 
 
 KIND_NAMES = {
@@ -138,6 +143,19 @@ def organisation(settings: Settings) -> OrganisationView:
         accent=ours.accent,
         accent_dark=colours.lightened(ours.accent),
         on_accent=colours.PAPER,
+    )
+
+
+def links(marker: str, of: MailingList, settings: Settings) -> LinksView:
+    """Where a mail to this list leads beside its stories."""
+    site = settings.web.base_url.rstrip("/")
+    public = of.visibility is Visibility.PUBLIC
+    return LinksView(
+        unsubscribe=Personal(marker, Slot.UNSUBSCRIBE),
+        preferences=Personal(marker, Slot.PREFERENCES),
+        view=Personal(marker, Slot.VIEW),
+        subscribe=f"{site}/subscribe/{of.slug}" if public else "",
+        archive=f"{site}/archive/{of.slug}" if public else "",
     )
 
 

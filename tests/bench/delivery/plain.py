@@ -73,6 +73,12 @@ class _When:
     def contents(self, bits: int, caller: Callable[[], str]) -> str:
         return caller() if self._bits.bit_count() >= CONTENTS_FROM else ""
 
+    def mail(self, caller: Callable[[], str]) -> str:
+        return caller()
+
+    def web(self, caller: Callable[[], str]) -> str:
+        return ""
+
 
 class _Weighing(smtplib.SMTP):
     """Knows how many bytes of messages it has sent."""

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer import message
+from mailer.editions import Body
 from mailer.message import Ask, Slot, Stencil, header_text
 from tests.unit.message.letters import EVERYONE, MARKER, SHEET, body, part, sent, sound
 
@@ -42,9 +43,11 @@ def written(pieces: Sequence[Piece]) -> str:
     return out
 
 
-def oracle(pieces: Sequence[Piece], mine: Sequence[int]) -> str:
+def oracle(pieces: Sequence[Piece], mine: Sequence[int], *, web: bool = False) -> str:
     """What somebody who gets the stories `mine`, in order, should read."""
     asked: dict[Ask, Sequence[int]] = {
+        Ask.MAIL: [] if web else [0],
+        Ask.WEB: [0] if web else [],
         Ask.ANY: mine,
         Ask.FIRST: mine[:1],
         Ask.REST: mine[1:],
@@ -54,7 +57,7 @@ def oracle(pieces: Sequence[Piece], mine: Sequence[int]) -> str:
     for piece in pieces:
         match piece:
             case Part(ask, stories, inside):
-                out += oracle(inside, mine) if stories & set(asked[ask]) else ""
+                out += oracle(inside, mine, web=web) if stories & set(asked[ask]) else ""
             case int(bit):
                 out += str(len([story for story in mine if story <= bit]))
             case str(text):
@@ -91,6 +94,18 @@ def test_each_reader_gets_the_parts_for_their_stories(
     assert part(parsed, "plain") == part(parsed, "html") == expected
     assert parsed["Subject"] == header_text(expected)
     assert MARKER.encode() not in raw.replace(b"=_" + MARKER.encode(), b"")
+
+
+@given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
+def test_a_page_has_the_parts_for_the_web_and_a_mail_those_for_mails(
+    given_pieces: list[Piece], mine: list[int]
+) -> None:
+    said, bits = written(given_pieces), sum(1 << bit for bit in mine)
+    made = Body("en", said, said, said, MARKER, stories=bits)
+    assert message.page(made, bits, "") == message.reading(made)
+    assert message.page(made, bits, "") == oracle(given_pieces, mine, web=True)
+    assert message.heading(made) == header_text(oracle(given_pieces, mine, web=True))
+    assert message.visible(said, MARKER, bits) == oracle(given_pieces, mine)
 
 
 def test_the_sixty_second_story_is_a_story_like_any_other() -> None:
@@ -131,6 +146,12 @@ SLOT = message.slot(MARKER, Slot.NAME, "colleague")
 def test_a_broken_slot_or_mark_is_detected(broken: str) -> None:
     with pytest.raises(ValueError, match=r"slot|mark|part"):
         message.slots_and_marks(f"Dear {broken}, hello", MARKER)
+
+
+def test_a_part_for_the_web_prints_no_slot_in_a_mail() -> None:
+    said = written([Part(Ask.WEB, frozenset({0}), (SLOT,))])
+    assert message.printed(said, MARKER, 1) == frozenset()
+    assert message.printed(said + SLOT, MARKER, 1) == {Slot.NAME}
 
 
 @given(st.text(), st.integers(0, 2**62 - 1), st.sampled_from(Slot), st.sampled_from(Ask))

@@ -89,6 +89,14 @@ def test_both_parts_have_an_unsubscribe_link(part: str) -> None:
         checks.check(body, "email/digest")
 
 
+@pytest.mark.parametrize("part", ["text", "html"])
+def test_a_link_that_only_the_web_has_is_none(part: str) -> None:
+    hidden = message.mark(MARKER, Ask.WEB, message.EITHER) + LINK + message.end(MARKER)
+    body = replace(GOOD, **{part: getattr(GOOD, part).replace(LINK, hidden)})
+    with pytest.raises(ComposeError, match="it has no unsubscribe link"):
+        checks.check(body, "email/digest")
+
+
 def test_a_notice_needs_no_unsubscribe_link_but_all_else() -> None:
     told = replace(GOOD, text="Hello\n", html=page().replace(LINK, "https://example.org/"))
     checks.check_form(told, "email/notice")
