@@ -87,6 +87,8 @@ class ListStore(Protocol):
         welcome: bool = False,
     ) -> MailingList: ...
     def edit_list(self, changed: MailingList) -> MailingList: ...
+    def list_uses(self, mailing_list: MailingList) -> Mapping[str, int]: ...
+    def remove_list(self, mailing_list: MailingList) -> None: ...
 
 
 def check_slug(slug: str, what: str) -> str:
@@ -122,6 +124,22 @@ def add_topic(store: ListStore, slug: str, names: Mapping[str, str], now: dateti
     if all(known.names.get(tag) == name for tag, name in names.items()):
         return known
     return store.name_topic(known, {**known.names, **names})
+
+
+def unname_topic(store: ListStore, slug: str, language: str) -> Topic:
+    """Take away a topic's name in one language. Raises NotFound where there is none, InputError for
+    the last one."""
+    topic = get_topic(store, slug)
+    tag = languages.normalise(language)
+    if tag not in topic.names:
+        raise NotFound(
+            f"the topic {slug!r} has no name in {tag}",
+            hint=f"it has {', '.join(sorted(topic.names))}",
+        )
+    names = {known: name for known, name in topic.names.items() if known != tag}
+    if not names:
+        raise InputError(f"it is the only name of the topic {slug!r}", hint="give it another first")
+    return store.name_topic(topic, names)
 
 
 def get_topic(store: ListStore, slug: str) -> Topic:
@@ -189,6 +207,20 @@ def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> Mailin
             time_zone=_time_zone(changed.time_zone),
         )
     )
+
+
+def remove_list(store: ListStore, slug: str) -> MailingList:
+    """Remove a list that nothing hangs on. Raises InputError saying what does."""
+    known = get_list(store, slug)
+    uses = {what: count for what, count in store.list_uses(known).items() if count}
+    if uses:
+        said = ", ".join(f"{count} {what}" for what, count in uses.items())
+        raise InputError(
+            f"the list {slug!r} can't be removed: there are {said}",
+            hint="it is what people agreed to; make it private with `mailer list edit`",
+        )
+    store.remove_list(known)
+    return known
 
 
 def _time_zone(name: str) -> str:

@@ -4,15 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
 from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.audience.subscribers import MembershipState
 from mailer.store.ids import new_id
 from mailer.store.schema import (
     article_topic,
+    consent,
     digest,
     digest_topic,
+    edition,
     mailing_list,
     membership,
     topic,
@@ -144,6 +146,23 @@ class Lists:
             )
         )
         return changed
+
+    def list_uses(self, known: MailingList) -> Mapping[str, int]:
+        """How many of what hang on the list. Who has left it counts: they must stay off it; and so
+        does the log of those who were erased: another list of that name is not what they saw."""
+
+        def count(table: Any, here: ColumnElement[bool]) -> int:
+            return int(self._db.scalar(select(func.count()).select_from(table).where(here)) or 0)
+
+        return {
+            "people who are or were on it": count(membership, membership.c.list_id == known.id),
+            "digests": count(digest, digest.c.list_id == known.id),
+            "editions": count(edition, edition.c.list_id == known.id),
+            "lines in the log of consent": count(consent, consent.c.list == known.slug),
+        }
+
+    def remove_list(self, known: MailingList) -> None:
+        self._db.execute(delete(mailing_list).where(mailing_list.c.id == known.id))
 
 
 def _list(row: Row[Any], members: int, served: set[str]) -> MailingList:

@@ -74,6 +74,12 @@ class Register:
         self.lists_kept = [changed]
         return changed
 
+    def list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
+        return self.uses
+
+    def remove_list(self, mailing_list: MailingList) -> None:
+        self.lists_kept.remove(mailing_list)
+
 
 @given(st.one_of(texts(3), st.text("ab1-\n", max_size=70)))
 def test_what_names_a_record_can_stand_in_a_list_id(slug: str) -> None:
@@ -139,6 +145,26 @@ def test_a_topic_in_use_stays() -> None:
     register.uses = {}
     lists.remove_topic(register, "health")
     assert register.topics() == []
+
+
+def test_a_topics_name_is_taken_away_but_not_its_last() -> None:
+    register = Register()
+    lists.add_topic(register, "health", {"en": "Health", "fr": "Santé"}, NOW)
+    assert lists.unname_topic(register, "health", "EN").names == {"fr": "Santé"}
+    with pytest.raises(NotFound, match="has no name in en; it has fr"):
+        lists.unname_topic(register, "health", "en")
+    with pytest.raises(InputError, match="it is the only name of the topic 'health'"):
+        lists.unname_topic(register, "health", "fr")
+
+
+def test_a_list_that_something_hangs_on_stays() -> None:
+    register = Register(**{"people who are or were on it": 1, "editions": 0})
+    lists.add_list(register, "news", "News", NOW)
+    with pytest.raises(InputError, match="can't be removed: there are 1 people who are or were"):
+        lists.remove_list(register, "news")
+    register.uses = {}
+    assert lists.remove_list(register, "news").slug == "news"
+    assert register.lists() == []
 
 
 def test_a_list_is_added_once_and_edited() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.audience import lists, subscribers
+from mailer.audience import erasure, lists, subscribers
 from mailer.audience.lists import Visibility
 from mailer.errors import InputError, NotFound
 from mailer.store import Store
@@ -86,6 +86,31 @@ def test_a_list_is_edited(store: Store) -> None:
         lists.edit_list(tx.lists, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
         kept = office.the_list(tx)
     assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
+
+
+def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
+    with store.begin() as tx:
+        office.mailing_list(tx)
+        lists.remove_list(tx.lists, "news")
+        office.mailing_list(tx)
+        office.person(tx, "ana@example.org", state=subscribers.MembershipState.UNSUBSCRIBED)
+        office.digest(tx)
+        office.story(tx, "boats")
+        office.edition(tx, "boats")
+        uses = tx.lists.list_uses(office.the_list(tx))
+        assert list(uses.values()) == [1, 1, 1, 2]
+        with pytest.raises(InputError, match="there are 1 people who are or were on it, 1 digests"):
+            lists.remove_list(tx.lists, "news")
+        erasure.erase(tx.subscribers, "ana@example.org", NOW)
+        assert list(tx.lists.list_uses(office.the_list(tx)).values()) == [0, 1, 1, 2]
+
+
+def test_a_topic_loses_one_of_its_names(store: Store) -> None:
+    with store.begin() as tx:
+        lists.add_topic(tx.lists, "health", {"en": "Health", "fr": "Santé"}, NOW)
+        lists.unname_topic(tx.lists, "health", "fr")
+        (kept,) = tx.lists.topics()
+    assert kept.names == {"en": "Health"}
 
 
 def test_a_list_has_its_name_alone(store: Store) -> None:
