@@ -1,7 +1,8 @@
-"""Compose: an edition -> its frozen bodies, once for each language; a notice -> its one.
+"""Compose: an edition -> its frozen bodies, once for each language; a notice, a letter -> its one.
 
     compose.py       the road through this room
     notices.py       the same for what staff are told
+    letters.py       and for what an address gets because of a sign-up
     views.py         records -> the plain data that a template sees
     environment.py   the sandboxed Jinja2, its filters, and personal fields
     translations.py  the words of the frame, from .po files
@@ -14,6 +15,7 @@ Records come in, bodies go out. No database, no network, no clock.
 """
 
 from mailer.render.compose import Composition, compose
+from mailer.render.letters import compose_letter
 from mailer.render.notices import compose_notice
 
-__all__ = ["Composition", "compose", "compose_notice"]
+__all__ = ["Composition", "compose", "compose_letter", "compose_notice"]

@@ -33,7 +33,7 @@ from mailer.render.inline import inline
 
 FOLDER = "email/notice"
 
-_FAULTS = (ComposeError, ValueError, TypeError, LookupError)
+FAULTS = (ComposeError, ValueError, TypeError, LookupError)
 """What the office's own templates and words can raise: patterns and placeholders of a .po file are
 filled in here. A bug comes back from the second try, with the shipped ones."""
 
@@ -121,7 +121,7 @@ def compose_notice(notice: Notice, uid: str, settings: Settings) -> Body:
     ComposeError only where the shipped templates can't compose it."""
     try:
         return _compose(notice, uid, settings, settings.template_path)
-    except _FAULTS:
+    except FAULTS:
         return _compose(notice, uid, settings, (config.shipped("templates"),))
 
 
@@ -131,7 +131,7 @@ def _compose(notice: Notice, uid: str, settings: Settings, template_path: tuple[
     words = translations.translations(language, template_path)
     view = _Writer(notice, language, words, ZoneInfo(settings.defaults.time_zone)).view()
     context: dict[str, Any] = {
-        "organisation": _organisation(settings),
+        "organisation": office(settings),
         "edition": FrameView(view.name, language, languages.direction(language)),
         "stories": (),
         "notice": view,
@@ -149,7 +149,8 @@ def _compose(notice: Notice, uid: str, settings: Settings, template_path: tuple[
     return body
 
 
-def _organisation(settings: Settings) -> views.OrganisationView:
+def office(settings: Settings) -> views.OrganisationView:
+    """The office with an accent that can be read, whatever its settings say."""
     ours = views.organisation(settings)
     if colours.readable(ours.accent):
         return ours
