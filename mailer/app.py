@@ -179,6 +179,7 @@ class Mailer:
             base_url=ours.web.base_url,
             key=ours.secret_key(),
             edition=edition,
+            unsubscribe_address=ours.sender.unsubscribe_address,
         )
 
     def stencils(self, tx: Transaction, edition: Edition) -> dict[str, Stencil]:

@@ -64,6 +64,7 @@ class Sender(_Section):
     address: MailAddress = "news@example.org"
     reply_to: MailAddress = ""
     envelope_from: MailAddress = ""
+    unsubscribe_address: MailAddress = ""
 
     @property
     def bounce_address(self) -> str:

@@ -97,7 +97,9 @@ class Settings(BaseSettings):
     def letterhead(self) -> str:
         """What these settings put into every mail beside its body: an approval covers it."""
         ours = self.sender
-        return f"{ours.name}\n{ours.address}\n{ours.reply_to}\n{self.web.base_url}"
+        said = f"{ours.name}\n{ours.address}\n{ours.reply_to}\n{self.web.base_url}"
+        # Only where it is set: what was approved before there was such a setting stays approved.
+        return f"{said}\n{ours.unsubscribe_address}" if ours.unsubscribe_address else said
 
     @property
     def template_path(self) -> tuple[Path, ...]:

@@ -9,13 +9,15 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from mailer import tokens
-from mailer.audience import addresses
+from mailer.audience import addresses, by_mail
 from mailer.audience.links import Purpose
 from mailer.editions import Body, Edition, Kind
 from mailer.message.headers import angled, header_text, mailbox, quoted_printable, unstructured
 from mailer.message.slots import Piece, Slot, choose, cut
 
 CACHED_MASKS = 512
+LONGEST_TOKEN = 3 * 20 + 22
+"""Three numbers of 64 bits, each with a dot, and the signature."""
 
 
 class Recipient(NamedTuple):
@@ -37,7 +39,8 @@ class Letterhead:
     (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields, but for the way out of the
     list that a welcome has.
 
-    `key` signs links, `list_number` is the list's record. Raises nothing: it is checked before."""
+    `key` signs links, `list_number` is the list's record. Where somebody reads what is sent to
+    `unsubscribe_address`, a list's messages offer it too. Raises nothing: it is checked before."""
 
     sender_name: str
     sender_address: str
@@ -48,6 +51,7 @@ class Letterhead:
     base_url: str
     key: bytes
     edition: Edition
+    unsubscribe_address: str = ""
 
     def unsubscribe_url(self, recipient: Recipient) -> str:
         return self._url("u", "unsubscribe", self._of(recipient))
@@ -118,8 +122,7 @@ class Stencil:
         uid = letterhead.edition.uid.replace("%", "%%")
         domain = self._domain.replace("%", "%%")
         self._ids = f"Message-ID: <{uid}.%d@{domain}>\r\n"
-        # "%.0s" takes the link and prints nothing of it: no message has to ask what it is.
-        self._ids += "List-Unsubscribe: <%s>\r\n" if letterhead.leaves_by_click else "%.0s"
+        self._ids += _ways_out(letterhead)
         self._head = self._common_head()
         self.form = lru_cache(maxsize=CACHED_MASKS)(self._make_form)
 
@@ -243,7 +246,8 @@ class Stencil:
         subject, pieces, holes = self.form(recipient.stories)
         fields = f"{recipient.subscriber_id}{self._fields}"
         site, sign = self._unsubscribe
-        unsubscribe = site + sign(fields)
+        token = sign(fields)
+        unsubscribe = site + token
         out = pieces.copy()
         for slot, argument, is_html, places in holes:
             if slot is Slot.UNSUBSCRIBE:
@@ -263,7 +267,7 @@ class Stencil:
             encoded = quoted_printable(filled)
             for place in places:
                 out[place] = encoded
-        head = self._ids % (recipient.delivery_id, unsubscribe)
+        head = self._ids % (recipient.delivery_id, unsubscribe, token)
         out[0] = b"".join(
             (
                 self._from,
@@ -275,6 +279,23 @@ class Stencil:
             )
         )
         return out
+
+
+def _ways_out(sheet: Letterhead) -> str:
+    """The field by which a list is left (RFC 2369 §3.2), to be filled with the link and its token:
+    the link first, as the leftmost is preferred (§2), then the address. On one line: a folded one
+    has hidden the link at Gmail. An address with which it would be longer than 998 characters
+    (RFC 5322 §2.1.1) is left out."""
+    # "%.0s" takes what is given and prints nothing of it: no message has to ask what it is.
+    if not sheet.leaves_by_click:
+        return "%.0s%.0s"
+    if sheet.unsubscribe_address:
+        mailto = by_mail.mailto(sheet.unsubscribe_address).replace("%", "%%")
+        field = f"List-Unsubscribe: <%s>, <{mailto}%s>\r\n"
+        token = "0" * LONGEST_TOKEN
+        if len(field % (f"{sheet.base_url.rstrip('/')}/u/{token}", token)) <= 1000:
+            return field
+    return "List-Unsubscribe: <%s>\r\n%.0s"
 
 
 _AUTOMATIC = b"Auto-Submitted: auto-generated\r\n"

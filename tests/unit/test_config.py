@@ -115,6 +115,15 @@ def test_the_file_that_ships_is_in_order() -> None:
         assert getattr(settings, section) == getattr(defaults, section)
 
 
+def test_an_approval_covers_the_address_to_unsubscribe_at_where_there_is_one(home: Path) -> None:
+    """Without one it covers what it did before there was such a setting."""
+    ours = load(home)
+    before = f"{ours.sender.name}\n{ours.sender.address}\n\n{ours.web.base_url}"
+    assert ours.letterhead == before
+    offering = load(home, '[sender]\nunsubscribe_address = "leave@example.org"')
+    assert offering.letterhead == f"{before}\nleave@example.org"
+
+
 def test_settings_can_not_be_changed(home: Path) -> None:
     settings = load(home)
     with pytest.raises(ValidationError):

@@ -3,13 +3,15 @@
 import email
 import email.policy
 import html
+import re
 from dataclasses import replace
 from email.message import EmailMessage
+from urllib.parse import parse_qs, urlsplit
 
 from hypothesis import assume, example, given
 
 from mailer import message, tokens
-from mailer.audience import links
+from mailer.audience import by_mail, links
 from mailer.audience.links import Purpose
 from mailer.editions import Kind
 from mailer.message import Letterhead, Slot, Stencil, header_text
@@ -40,6 +42,48 @@ def test_one_click_unsubscribe_stands_on_a_single_raw_line_with_the_persons_toke
         assert url.startswith(sheet.base_url.rstrip("/") + "/u/")
         fields = tokens.verify(KEY, "unsubscribe", url.rpartition("/")[2])
         assert fields == ("41", "3", "7")
+
+
+OFFERED = replace(SHEET, unsubscribe_address="leave@example.org")
+
+
+def test_an_address_to_unsubscribe_at_is_offered_after_the_link_with_the_same_token() -> None:
+    long_base = replace(OFFERED, base_url="https://mail.example.org/" + "office/" * 20)
+    awkward = replace(OFFERED, unsubscribe_address="a%s%d,<b>@bücher.example")
+    for sheet in (OFFERED, long_base, awkward):
+        raw, _ = sent(sheet=sheet)
+        line = field(raw, "List-Unsubscribe")
+        assert line.count(b"\r\n") == 1
+        assert b"=?" not in line
+        assert len(line) <= 1000
+        uris = re.fullmatch(r"<([^<>,\s]+)>, <([^<>,\s]+)>\r\n", line.decode("ascii"))
+        assert uris
+        url = sheet.unsubscribe_url(EVERYONE)
+        assert uris[1] == url
+        assert uris[2] == by_mail.mailto(sheet.unsubscribe_address) + url.rpartition("/")[2]
+        subject = parse_qs(urlsplit(uris[2]).query)["subject"][0]
+        answer = by_mail.token_of(f"Subject: Re: {subject}\r\n\r\n".encode())
+        assert tokens.verify(KEY, "unsubscribe", answer) == ("41", "3", "7")
+        assert field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
+
+
+def test_the_address_changes_nothing_else_and_no_line_gets_too_long() -> None:
+    here, _ = sent()
+    raw, parsed = sent(sheet=OFFERED)
+    sound(raw, parsed)
+    mailto = b", <mailto:leave@example.org?subject=unsubscribe%20"
+    start = raw.index(mailto)
+    assert raw[:start] + raw[raw.index(b">", start + 4) + 1 :] == here
+    sites = [replace(OFFERED, base_url="https://e.org/" + "x" * size) for size in range(720, 770)]
+    biggest = EVERYONE._replace(subscriber_id=2**63 - 1)
+    lines = [field(sent(to=biggest, sheet=one)[0], "List-Unsubscribe") for one in sites]
+    assert {b"mailto:" in line for line in lines} == {True, False}
+    assert max(len(line) for line in lines if b"mailto:" in line) <= 1000
+
+
+def test_a_notice_offers_no_address_to_unsubscribe_at() -> None:
+    raw, _ = sent(sheet=replace(OFFERED, list_slug="", list_name="", list_number=0))
+    assert b"mailto:" not in raw
 
 
 def test_every_message_carries_what_bulk_mail_must() -> None:
