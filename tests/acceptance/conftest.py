@@ -2,14 +2,14 @@
 
 import json
 import os
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.acceptance.forking import Forker
 
 
 @dataclass(frozen=True)
@@ -31,20 +31,14 @@ class Shell:
 
     folder: Path
     env: dict[str, str]
+    forker: Forker
 
     def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] | None = None) -> Done:
-        done = subprocess.run(
-            [sys.executable, "-W", "error", "-m", "mailer", *words],
-            cwd=self.folder,
-            env={**self.env, **(env or {})},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return Done(done.returncode, done.stdout, done.stderr)
+        out, err = self.folder.parent / "out.txt", self.folder.parent / "err.txt"
+        ended = self.forker.run([*words], self.folder, {**self.env, **(env or {})}, out, err)
+        done = Done(ended, out.read_text("utf-8"), err.read_text("utf-8"))
+        assert done.code == code, f"{words}: {done.code}\n{done.out}\n{done.err}"
+        return done
 
     def write(self, name: str, text: str) -> Path:
         path = self.folder / name
@@ -53,11 +47,24 @@ class Shell:
         return path
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Shell:
-    """A folder in which nothing has been done yet."""
+def _environment() -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAILER_")}
-    return Shell(tmp_path, env | {"PYTHONUTF8": "1", "COLUMNS": "120", "TERM": "dumb"})
+    return env | {"PYTHONUTF8": "1", "COLUMNS": "120", "TERM": "dumb"}
+
+
+@pytest.fixture(scope="session")
+def forker() -> Iterator[Forker]:
+    running = Forker(_environment())
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def bare(tmp_path: Path, forker: Forker) -> Shell:
+    """A folder in which nothing has been done yet."""
+    folder = tmp_path / "office"
+    folder.mkdir()
+    return Shell(folder, _environment(), forker)
 
 
 @pytest.fixture

@@ -1,0 +1,94 @@
+"""A process that has the command line loaded, and forks for each command.
+
+``python -m mailer`` spends a second on loading; a hundred and fifty commands of the acceptance
+tests would wait longer for that than for all else. What runs is still a process of its own, with
+the words, folder, environment, output and exit code that it would have had.
+
+Run as a program it reads one request a line on stdin, as JSON, and answers with the exit code.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from subprocess import PIPE, Popen
+from typing import IO, Any
+
+
+class Forker:
+    """One such process, for as long as a test session. Not for several threads at once."""
+
+    def __init__(self, env: dict[str, str]) -> None:
+        self._process = Popen(
+            [sys.executable, "-W", "error", "-m", "tests.acceptance.forking"],
+            cwd=Path(__file__).parents[2],
+            env=env,
+            stdin=PIPE,
+            stdout=PIPE,
+            text=True,
+        )
+
+    def run(self, words: list[str], folder: Path, env: dict[str, str], out: Path, err: Path) -> int:
+        """The exit code of ``mailer WORDS``; its output is in the two files."""
+        request = {"words": words, "cwd": str(folder), "env": env, "out": str(out), "err": str(err)}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+def _become(request: dict[str, Any]) -> None:
+    """This process is that command from now on."""
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    time.tzset()
+    for number, name in ((0, os.devnull), (1, request["out"]), (2, request["err"])):
+        flags = os.O_RDONLY if number == 0 else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        file = os.open(name, flags, 0o600)
+        os.dup2(file, number)
+        os.close(file)
+    sys.argv = ["mailer", *request["words"]]
+    signal.alarm(120)
+
+
+def _command() -> int:
+    from mailer.cli import main
+
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    else:
+        code = 0
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def serve(requests: IO[str], answers: IO[str]) -> None:
+    import mailer.cli
+
+    assert mailer.cli
+    for line in requests:
+        child = os.fork()
+        if child == 0:
+            _become(json.loads(line))
+            os._exit(_command())
+        _, status = os.waitpid(child, 0)
+        answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    serve(sys.stdin, sys.stdout)
