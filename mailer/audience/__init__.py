@@ -12,7 +12,10 @@
     erasure.py        a copy of what is stored about a person, and its erasure
     segments.py       saved filters over a list's members: a closed tree, and how to write one
     suppressions.py   addresses that must not be mailed, and why
-    rows.py           rows of a table of people -> what to do with each
+    by_mail.py        leaving by mail: what messages offer for it, and what comes back
+    rows.py           rows of a table of people -> what each says
+    arrivals.py       what becomes of each row of an import
+    bulk.py           one change to many members of a list
 
 Records, rules and verbs; each file says which store Protocol its verbs need. No I/O.
 """

@@ -4,14 +4,16 @@ Nobody who left a list or must not be mailed is brought back by a row, and one w
 has left here too, unless they joined here afterwards.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mailer.audience import suppressions
 from mailer.audience.consent import Act
 from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.rows import Row, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import Membership, MembershipState, Person, merge, spell
-from mailer.audience.suppressions import Suppression
+from mailer.audience.suppressions import Suppression, SuppressionStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,29 @@ def decide(
     if theirs and theirs.state is MembershipState.PENDING:
         return _skipped(row, "has not confirmed yet")
     return _joins(row, known, theirs, mailing_list, now)
+
+
+def suppress(
+    store: SuppressionStore,
+    rows: Sequence[tuple[int, Suppression]],
+    now: datetime,
+    *,
+    source: str,
+) -> list[RowResult]:
+    """Stop all mail to the addresses on some lines; what became of each, in order. An address to
+    which it was stopped already keeps its reason."""
+    first: dict[str, Suppression] = {}
+    lines: dict[str, int] = {}
+    for line, one in rows:
+        if one.address not in first:
+            first[one.address], lines[one.address] = one, line
+    known = suppressions.suppress_all(store, list(first.values()), now, source=source)
+    return [
+        RowResult(line, RowOutcome.SUPPRESSED, one.address, one.reason.value)
+        if one.address not in known and lines[one.address] == line
+        else RowResult(line, RowOutcome.UNCHANGED, one.address, "must not be mailed already")
+        for line, one in rows
+    ]
 
 
 def _joins(

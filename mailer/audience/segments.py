@@ -112,6 +112,11 @@ class SegmentStore(Protocol):
 def save(store: SegmentStore, slug: str, name: str, text: str, now: datetime) -> Segment:
     """Save a filter under a name; one of that name is replaced. Raises InputError."""
     check_slug(slug, "segment")
+    return store.save_segment(slug, check_line(name, "name"), known_filter(store, text), now)
+
+
+def known_filter(store: SegmentStore, text: str) -> Filter:
+    """The tree for a line. Raises InputError, also for a topic that isn't there."""
     tree = parse(text)
     unknown = {
         value
@@ -121,7 +126,7 @@ def save(store: SegmentStore, slug: str, name: str, text: str, now: datetime) ->
     } - store.topic_slugs()
     if unknown:
         raise InputError(f"there is no topic {min(unknown)!r}", hint="see `mailer topic list`")
-    return store.save_segment(slug, check_line(name, "name"), tree, now)
+    return tree
 
 
 def get(store: SegmentStore, slug: str) -> Segment:

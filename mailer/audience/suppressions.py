@@ -60,12 +60,12 @@ def suppress(
     if known := store.find_suppression(normal):
         return known, False
     made = Suppression(normal, reason, check_line(detail, "detail", required=False), now)
-    suppress_all(store, [made], source=source)
+    suppress_all(store, [made], now, source=source)
     return made, True
 
 
 def suppress_all(
-    store: SuppressionStore, wanted: Sequence[Suppression], *, source: str = STAFF
+    store: SuppressionStore, wanted: Sequence[Suppression], now: datetime, *, source: str = STAFF
 ) -> frozenset[str]:
     """Stop all mail to many addresses, each of which stands there once. Returns those to which it
     was stopped already: they keep their reason."""
@@ -73,10 +73,7 @@ def suppress_all(
     new = [one for one in wanted if one.address not in known]
     store.suppress(new)
     store.log(
-        [
-            Entry(one.created_at, Act.SUPPRESSED, 0, one.address, source, detail=_spelt(one))
-            for one in new
-        ]
+        [Entry(now, Act.SUPPRESSED, 0, one.address, source, detail=_spelt(one)) for one in new]
     )
     return known
 

@@ -23,6 +23,7 @@ from sqlalchemy import Connection, Engine
 from mailer.store import engine as _engine
 from mailer.store.articles import Articles
 from mailer.store.audience.confirmations import Allowances, Confirmations
+from mailer.store.audience.bulk import Bulk
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.rows import Rows
 from mailer.store.audience.segments import Segments
@@ -84,6 +85,10 @@ class Transaction:
 
     @property
     def digests(self) -> Digests:
+    @property
+    def bulk(self) -> Bulk:
+        return Bulk(self.connection, self.key)
+
         return Digests(self.connection)
 
     @property

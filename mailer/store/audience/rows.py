@@ -173,7 +173,7 @@ class Rows:
         made = [one.suppression for one in decided if one.suppression]
         if made:
             store = Suppressions(self._db, self._key)
-            suppressions.suppress_all(store, made, source=origin.source)
+            suppressions.suppress_all(store, made, origin.now, source=origin.source)
 
     def _suppressed(self, addresses: Sequence[str]) -> dict[str, str]:
         keys = {address_key(self._key, address): address for address in addresses}
@@ -187,6 +187,16 @@ class Rows:
         }
 
     def _known(self, addresses: Sequence[str], mailing_list: MailingList) -> dict[str, Known]:
+        if self._db.dialect.name == "postgresql":
+            # Nobody leaves between this and what is written: they wait, and have left then.
+            theirs = select(membership.c.subscriber_id).join(subscriber)
+            self._db.execute(
+                theirs.where(
+                    membership.c.list_id == mailing_list.id, subscriber.c.address.in_(addresses)
+                )
+                .order_by(membership.c.subscriber_id)
+                .with_for_update(of=membership)
+            )
         rows = self._db.execute(
             select(subscriber, *memberships.SELECTED)
             .outerjoin(

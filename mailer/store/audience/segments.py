@@ -150,7 +150,7 @@ class Segments:
         return frozenset(self._db.scalars(select(topic.c.slug)))
 
     def count_members(self, mailing_list_: MailingList, tree: Filter) -> int:
-        wanted = select(func.count()).select_from(members).where(*_active(mailing_list_, tree))
+        wanted = select(func.count()).select_from(members).where(*active(mailing_list_, tree))
         return int(self._db.scalar(wanted) or 0)
 
     def sample_members(self, mailing_list_: MailingList, tree: Filter, limit: int) -> list[Member]:
@@ -165,7 +165,7 @@ class Segments:
                 membership.c.joined_at,
             )
             .select_from(members)
-            .where(*_active(mailing_list_, tree))
+            .where(*active(mailing_list_, tree))
             .order_by(func.random())
             .limit(limit)
         ).all()
@@ -183,7 +183,8 @@ class Segments:
         ]
 
 
-def _active(mailing_list_: MailingList, tree: Filter) -> tuple[ColumnElement[bool], ...]:
+def active(mailing_list_: MailingList, tree: Filter) -> tuple[ColumnElement[bool], ...]:
+    """A list's active members in a filter, over :data:`members`."""
     return (
         membership.c.list_id == mailing_list_.id,
         membership.c.state == MembershipState.ACTIVE.value,

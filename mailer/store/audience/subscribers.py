@@ -109,12 +109,17 @@ class Subscribers(Records):
         self._db.execute(delete(subscriber).where(subscriber.c.id == known.id))
 
     def memberships(self, known: Subscriber) -> Sequence[Membership]:
-        rows = self._db.execute(
+        """A transaction that may write keeps them as they are until it ends: whoever leaves in the
+        meantime waits, and is not put back on the list by what was read before."""
+        wanted = (
             select(mailing_list.c.slug, *memberships.SELECTED)
             .join(membership, mailing_list.c.id == membership.c.list_id)
             .where(membership.c.subscriber_id == known.id)
-            .order_by(mailing_list.c.slug)
-        ).all()
+            .order_by(membership.c.list_id)  # as the gate locks them
+        )
+        if not self._db.get_execution_options().get("reading", False):
+            wanted = wanted.with_for_update(of=membership)  # SQLite has one writer at a time
+        rows = sorted(self._db.execute(wanted), key=lambda row: str(row.slug))
         topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
         return [memberships.record(row, row.slug, topics) for row in rows]
 

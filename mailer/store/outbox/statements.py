@@ -165,7 +165,7 @@ KEEP_MEMBERS = Prepared(
     .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
     # Of a service mail `subscriber_id` may be the number of something else.
     .where(among(delivery.c.id, "ids"), edition.c.kind.not_in(_TO_ANYONE))
-    .order_by(membership.c.subscriber_id)
+    .order_by(membership.c.subscriber_id, membership.c.list_id)
     .with_for_update(read=True, of=(membership, subscriber))
 )
 STATES = Prepared(

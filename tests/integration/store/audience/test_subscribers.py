@@ -1,5 +1,6 @@
 """Subscribers and their memberships in the database."""
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -182,3 +183,29 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
     assert [(one.person, kept) for one, kept in after] == [
         (one.person, kept) for one, kept in before
     ]
+
+
+def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
+    """What was read before they left must not put them back."""
+    with ready.begin() as tx:
+        office.person(tx, ANA, "health")
+    held, done = threading.Event(), threading.Event()
+
+    def leaves() -> None:
+        held.wait(10)
+        with ready.begin() as tx:
+            office.leave(tx, ANA, now=NOW + DAY)
+        done.set()
+
+    leaving = threading.Thread(target=leaves)
+    leaving.start()
+    with ready.begin() as tx:
+        ana, news = subscribers.get(tx.subscribers, ANA), office.the_list(tx)
+        tx.subscribers.memberships(ana)
+        held.set()
+        assert not done.wait(0.3), "it waits"
+        choices.change(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
+    leaving.join(10)
+    with ready.read() as tx:
+        (kept,) = tx.subscribers.memberships(ana)
+    assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))

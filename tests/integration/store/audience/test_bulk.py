@@ -1,0 +1,150 @@
+"""Changing many members in the database; whoever leaves meanwhile has left."""
+
+import threading
+
+import pytest
+
+from mailer.audience import bulk, segments, subscribers
+from mailer.audience.bulk import BulkChange, BulkOutcome
+from mailer.audience.consent import Act
+from mailer.audience.lists import Frequency
+from mailer.audience.rows import Row
+from mailer.audience.segments import All
+from mailer.audience.subscribers import Membership, MembershipState, Person
+from mailer.store import Store, Transaction
+from mailer.store.audience import bulk as stored
+from tests.integration import office
+from tests.integration.office import DAY, NOW
+
+TOPICS = frozenset(office.TOPICS)
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        office.topics(tx)
+        office.mailing_list(tx)
+        office.mailing_list(tx, "press")
+        office.digest(tx, frequency=Frequency.WEEKLY)
+        office.person(tx, "ana@example.org", "health", tags=("donor", "staff"), country="GB")
+        office.person(tx, "bo@example.org", country="GB", language="fr")
+        office.person(tx, "cy@example.org", "health", "climate", country="FR")
+        office.person(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        office.person(tx, "ed@example.org", "health", to="press")
+    return store
+
+
+def standing(tx: Transaction, address: str, of: str = "news") -> Membership:
+    known = subscribers.get(tx.subscribers, address)
+    found = subscribers.membership_of(tx.subscribers, known, of)
+    assert found is not None
+    return found
+
+
+def everyone(tx: Transaction, text: str = "") -> list[int]:
+    tree = segments.known_filter(tx.segments, text) if text else All(())
+    return list(tx.bulk.ids(office.the_list(tx), tree, 0))
+
+
+def do(tx: Transaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
+    news = office.the_list(tx)
+    ids = everyone(tx, text)
+    results = bulk.carry_out(tx.bulk, news, ids, wanted, NOW + DAY, source="desk")
+    return [one.outcome for one in results]
+
+
+def test_topics_tags_language_and_frequency_change_for_active_members_of_one_list(
+    ready: Store,
+) -> None:
+    wanted = BulkChange(
+        TOPICS,
+        remove_topics=frozenset({"health"}),
+        add_topics=frozenset({"housing"}),
+        add_tags=frozenset({"vip"}),
+        remove_tags=frozenset({"donor", "none such"}),
+        language="ar",
+        frequency=Frequency.WEEKLY,
+    )
+    with ready.begin() as tx:
+        before = standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")
+        assert do(tx, wanted) == [BulkOutcome.CHANGED] * 3
+        assert do(tx, wanted) == [BulkOutcome.UNCHANGED] * 3
+    with ready.read() as tx:
+        assert [standing(tx, f"{who}@example.org").topics for who in ("ana", "bo", "cy")] == [
+            ("housing",), ("climate", "housing", "migration"), ("climate", "housing"),
+        ]  # fmt: skip
+        kept = standing(tx, "ana@example.org")
+        assert (kept.language, kept.frequency, kept.joined_at) == ("ar", Frequency.WEEKLY, NOW)
+        ana = subscribers.get(tx.subscribers, "ana@example.org")
+        assert ana.person.tags == ("staff", "vip")
+        assert (standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")) == before
+        last = tx.subscribers.history("ana@example.org")[-1]
+    assert (last.act, last.source, last.at) == (Act.CHANGED, "desk", NOW + DAY)
+    assert last.detail == "topics: housing; language: ar; frequency: weekly"
+
+
+def test_only_those_in_the_filter_change(ready: Store) -> None:
+    with ready.begin() as tx:
+        wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
+        assert do(tx, wanted, "country = GB and tag = donor") == [BulkOutcome.CHANGED]
+        assert do(tx, wanted, "language = fr") == [BulkOutcome.UNCHANGED], "follows all"
+        assert standing(tx, "cy@example.org").topics == ("climate", "health")
+
+
+def test_who_is_taken_off_has_left(ready: Store) -> None:
+    with ready.begin() as tx:
+        assert (
+            do(tx, BulkChange(TOPICS, unsubscribe=True), "country = GB")
+            == [BulkOutcome.CHANGED] * 2
+        )
+        left = standing(tx, "bo@example.org")
+        assert (left.state, left.left_at) == (MembershipState.UNSUBSCRIBED, NOW + DAY)
+        assert len(everyone(tx)) == 1
+
+
+def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "PAGE", 7)
+    with ready.begin() as tx:
+        rows = [Row(n, Person(f"r{n}@example.org")) for n in range(20)]
+        tx.rows.bring_in(rows, office.the_list(tx), "test", NOW)
+        found: list[int] = []
+        while page := tx.bulk.ids(office.the_list(tx), All(()), found[-1] if found else 0):
+            assert len(page) <= 7
+            found += page
+    assert found == sorted(set(found))
+    assert len(found) == 23
+
+
+@pytest.mark.parametrize("how", ["change", "import"])
+def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> None:
+    """Between reading somebody and writing them nobody else writes them: else they would be on the
+    list again."""
+    held, done = threading.Event(), threading.Event()
+
+    def leaves() -> None:
+        held.wait(10)
+        with ready.begin() as tx:
+            office.leave(tx, "ana@example.org", now=NOW + DAY)
+        done.set()
+
+    leaving = threading.Thread(target=leaves)
+    leaving.start()
+    with ready.begin() as tx:
+        news = office.the_list(tx)
+        ids = everyone(tx)
+        if how == "change":
+            tx.bulk.members(news, ids)
+        else:
+            tx.rows._known(["ana@example.org"], news)
+        held.set()
+        assert not done.wait(0.3), "it waits"
+        if how == "change":
+            wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
+            bulk.carry_out(tx.bulk, news, ids, wanted, NOW, source="desk")
+        else:
+            row = Row(2, Person("ana@example.org"), ("health", "housing"))
+            tx.rows.bring_in([row], news, "a file", NOW)
+    leaving.join(10)
+    with ready.read() as tx:
+        kept = standing(tx, "ana@example.org")
+    assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("health", "housing"))
