@@ -214,9 +214,9 @@ def remove_list(store: ListStore, slug: str) -> MailingList:
     known = get_list(store, slug)
     uses = {what: count for what, count in store.list_uses(known).items() if count}
     if uses:
-        said = ", ".join(f"{count} {what}" for what, count in uses.items())
+        said = ", ".join(f"{what}: {count}" for what, count in uses.items())
         raise InputError(
-            f"the list {slug!r} can't be removed: there are {said}",
+            f"the list {slug!r} can't be removed ({said})",
             hint="it is what people agreed to; make it private with `mailer list edit`",
         )
     store.remove_list(known)

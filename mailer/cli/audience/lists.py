@@ -9,6 +9,7 @@ from mailer.audience.lists import Visibility
 from mailer.cli.audience.common import Slug
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
+from mailer.errors import ConfigError
 
 app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
 
@@ -21,6 +22,7 @@ def add_list(
     language: Annotated[str, typer.Option(help="For members who chose none.")] = "",
     visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
     time_zone: Annotated[str, typer.Option(help="Of members who gave none.")] = "",
+    welcome: Annotated[bool, typer.Option("--welcome", help="New members get a mail.")] = False,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -36,6 +38,7 @@ def add_list(
             language=language or mailer.settings.defaults.language,
             visibility=visibility,
             time_zone=time_zone,
+            welcome=welcome,
         )
         out.record(made, f"list {made.slug}: {made.name}")
 
@@ -48,6 +51,9 @@ def edit_list(
     language: Annotated[str | None, typer.Option()] = None,
     visibility: Annotated[Visibility | None, typer.Option()] = None,
     time_zone: Annotated[str | None, typer.Option(help="Empty: the office's.")] = None,
+    welcome: Annotated[
+        bool | None, typer.Option("--welcome/--no-welcome", help="New members get a mail.")
+    ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -55,7 +61,7 @@ def edit_list(
     out = Output(json)
     given = {
         "name": name, "description": description, "language": language, "visibility": visibility,
-        "time_zone": time_zone,
+        "time_zone": time_zone, "welcome": welcome,
     }  # fmt: skip
     changes = {key: value for key, value in given.items() if value is not None}
     with writing(dry_run, out) as (_, tx):
@@ -83,3 +89,37 @@ def show_list(slug: Slug, json: JsonOption = False) -> None:
         nouns.get_list(tx.lists, slug)
         (found,) = [one for one in tx.lists.lists(counted=True) if one.slug == slug]
         Output(json).record(found)
+
+
+@app.command("remove")
+def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+    """Remove a list that nobody was ever on, and that nothing was made for.
+
+    Example: [bold]mailer list remove news[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (_, tx):
+        out.record(nouns.remove_list(tx.lists, slug), f"list {slug} removed")
+
+
+@app.command("form")
+def print_form(
+    slug: Slug,
+    language: Annotated[str, typer.Option(help="Of its words; else the list's.")] = "",
+) -> None:
+    """Print a sign-up form as plain HTML, to paste into any page of your site.
+
+    It works without scripts, and sends to the page that `mailer serve` answers at web.base_url.
+
+    Example: [bold]mailer list form news --language fr[/]"""
+    try:
+        from mailer.web.public import pasted
+    except ImportError as error:
+        raise ConfigError(
+            f"the web's parts are not installed ({error.name} is missing)",
+            hint="install them with `pip install 'mailer[web]'`",
+        ) from error
+    with reading() as (mailer, tx):
+        found = nouns.get_list(tx.lists, slug)
+        tag = pasted.language_of(language or found.language)
+        base_url = mailer.settings.web.base_url
+        Output().text(pasted.form(found, tx.lists.topics(), tag, base_url))

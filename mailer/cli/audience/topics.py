@@ -46,6 +46,29 @@ def list_topics(json: JsonOption = False) -> None:
         )
 
 
+@app.command("show")
+def show_topic(slug: Slug, json: JsonOption = False) -> None:
+    """Show one topic with its names. Example: [bold]mailer topic show health[/]"""
+    with reading() as (_, tx):
+        Output(json).record(lists.get_topic(tx.lists, slug))
+
+
+@app.command("remove-name")
+def remove_name(
+    slug: Slug,
+    language: Annotated[str, typer.Argument(help="The language whose name goes, such as fr.")],
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take away a topic's name in one language.
+
+    Example: [bold]mailer topic remove-name health fr[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (_, tx):
+        topic = lists.unname_topic(tx.lists, slug, language)
+        out.record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
+
+
 @app.command("remove")
 def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""

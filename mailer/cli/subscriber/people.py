@@ -9,7 +9,7 @@ from mailer.audience.consent import Basis, Evidence, check_basis
 from mailer.audience.subscribers import STAFF, Person
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
-from mailer.cli.subscriber.common import Address, app
+from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.errors import UsageError
 
 
@@ -62,15 +62,7 @@ def show(address: Address, json: JsonOption = False) -> None:
             out.json({"subscriber": person, "memberships": found, "suppressed": why})
             return
         out.record(person.person)
-        out.table(
-            found,
-            {"list": "", "state": "", "topics": "", "language": "", "joined": "", "left": ""},
-            [
-                (m.list, m.state, m.topics or "all", m.language, m.joined_at, m.left_at)
-                for m in found
-            ],
-            empty="on no list",
-        )
+        print_memberships(out, found)
         if why:
             out.note(f"must not be mailed: {why}")
 

@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import select, update
 
-from mailer.audience import suppressions
-from mailer.audience.suppressions import Reason
+from mailer.audience import arrivals, suppressions
+from mailer.audience.consent import Act
+from mailer.audience.suppressions import Reason, Suppression
 from mailer.errors import NotFound, Refused
 from mailer.store import Store, schema
 from tests.integration import office
@@ -50,3 +51,26 @@ def test_a_suppression_outlives_its_address(store: Store) -> None:
         assert kept.address == ""
         (key,) = tx.connection.scalars(select(schema.suppression.c.address_key))
         assert "ana" not in key
+
+
+def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -> None:
+    some = [Suppression(f"r{n}@example.org", Reason.BOUNCE, "", NOW) for n in range(2500)]
+    with store.begin() as tx:
+        office.suppress(tx, "r7@example.org")
+        rows = list(enumerate([*some[:10], some[3]]))
+        results = arrivals.suppress(tx.suppressions, rows, NOW, source="a file")
+        assert [one.outcome.value for one in results] == [
+            "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
+        ]
+        assert tx.subscribers.suppression_reason("r7@example.org") == "manual"
+        arrivals.suppress(tx.suppressions, list(enumerate(some[10:])), NOW + DAY, source="more")
+    with store.read() as tx:
+        assert tx.suppressions.count() == {Reason.BOUNCE: 2499, Reason.MANUAL: 1}
+        assert {one.address for one in tx.suppressions.each()} == {one.address for one in some}
+        (manual,) = tx.suppressions.suppressions(Reason.MANUAL)
+        assert manual.address == "r7@example.org"
+        assert len(tx.suppressions.suppressions(Reason.BOUNCE, 5)) == 5
+        (entry,) = tx.subscribers.history("r9@example.org")
+    assert (entry.act, entry.source, entry.detail, entry.at) == (
+        Act.SUPPRESSED, "a file", "bounce", NOW,
+    )  # fmt: skip

@@ -1,0 +1,45 @@
+"""A sign-up form to paste into any page: plain HTML that works without scripts.
+
+What it sends is what the page of ``signup.py`` takes.
+"""
+
+from collections.abc import Sequence
+
+from mailer import languages
+from mailer.audience.lists import MailingList, Topic, Visibility
+from mailer.errors import InputError, Refused
+from mailer.web.public.signup import TRAP
+from mailer.web.public.site import LANGUAGES, environment
+
+
+def language_of(tag: str) -> str:
+    """The language of the pages for `tag`. Raises InputError where there is none."""
+    found = languages.choose(languages.normalise(tag), LANGUAGES, "")
+    if not found:
+        raise InputError(
+            f"no page is in {tag}", where="--language", hint=f"use one of {', '.join(LANGUAGES)}"
+        )
+    return found
+
+
+def form(mailing_list: MailingList, topics: Sequence[Topic], language: str, base_url: str) -> str:
+    """The form for one list, in one of the pages' languages. Raises Refused for a list that nobody
+    can join by themselves."""
+    if mailing_list.visibility is not Visibility.PUBLIC:
+        raise Refused(
+            f"the list {mailing_list.slug!r} is {mailing_list.visibility}: nobody can sign up",
+            hint=f"`mailer list edit {mailing_list.slug} --visibility public` opens it",
+        )
+    named = sorted(((one.slug, one.name(language)) for one in topics), key=lambda one: one[1])
+    return (
+        environment(language)
+        .get_template("pasted.html")
+        .render(
+            list=mailing_list,
+            topics=named,
+            action=f"{base_url.rstrip('/')}/subscribe",
+            language=language,
+            dir=languages.direction(language),
+            trap=TRAP,
+        )
+    )

@@ -1,0 +1,338 @@
+"""Looking after people by the command line: their history, their data, their choices, whole lists
+of them."""
+
+import csv
+import json
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from mailer.audience import links
+from mailer.audience.links import MemberLink, Purpose
+from tests.acceptance.conftest import Done, Shell
+
+AGREED = ("--source", "cards from the fair", "--basis", "consent")
+
+
+@pytest.fixture
+def office(mailer: Shell) -> Shell:
+    mailer("list", "add", "news", "--name", "News")
+    mailer("topic", "add", "health", "--name", "Health", "--name", "fr=Santé")
+    mailer("topic", "add", "work")
+    mailer("topic", "add", "law")
+    return mailer
+
+
+def bring_in(office: Shell, text: str, *more: str, code: int = 0) -> Done:
+    office.write("people.csv", text)
+    words = ("subscriber", "import", "people.csv", "--list", "news", *AGREED, "--json", *more)
+    return office(*words, code=code)
+
+
+def standing(office: Shell, address: str) -> dict[str, object]:
+    (found,) = office("subscriber", "show", address, "--json").json["memberships"]
+    assert isinstance(found, dict)
+    return found
+
+
+# ---- one person -------------------------------------------------------------------------------
+
+
+def test_history_tells_who_agreed_to_what_and_outlives_an_erasure(office: Shell) -> None:
+    bring_in(office, "email,topics\nana@example.org,health\n")
+    office("subscriber", "pause", "ana@example.org", "--weeks", "4")
+    assert standing(office, "ana@example.org")["paused_until"]
+    assert "paused until" in office("subscriber", "show", "ana@example.org").out
+    office("subscriber", "resume", "ana@example.org")
+    office("subscriber", "unsubscribe", "ana@example.org", "--list", "news")
+    told = office("subscriber", "history", " ana@EXAMPLE.org", "--json").json
+    acts = ["imported", "paused", "resumed", "left"]
+    assert [one["act"] for one in told["entries"]] == acts
+    first = told["entries"][0]
+    assert (first["source"], first["basis"]) == ("cards from the fair", "consent")
+    assert first["detail"] == "topics: health"
+    assert (told["suppressed"], told["memberships"][0]["state"]) == (None, "unsubscribed")
+    shown = office("subscriber", "history", "ana@example.org")
+    for word in ("cards from the fair", "consent", "topics: health", "paused", "unsubscribed"):
+        assert word in shown.out
+    held = office("subscriber", "data", "ana@example.org", "ana.json")
+    assert "written to ana.json" in held.err
+    file = office.folder / "ana.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    data = json.loads(file.read_text("utf-8"))
+    assert (data["address"], len(data["consent"])) == ("ana@example.org", 4)
+    office("subscriber", "erase", "ana@example.org")
+    after = office("subscriber", "history", "ana@example.org", "--json").json
+    assert [one["act"] for one in after["entries"]] == [*acts, "erased"]
+    assert {one["address"] for one in after["entries"]} == {""}
+    assert (after["suppressed"], after["memberships"]) == ("erased", [])
+    assert "not a subscriber" in office("subscriber", "data", "ana@example.org", code=1).err
+    nobody = office("subscriber", "history", "nobody@example.org")
+    assert "holds nothing of nobody@example.org" in nobody.err
+
+
+def test_two_addresses_become_one_person(office: Shell) -> None:
+    office("list", "add", "press", "--name", "Press")
+    for address, to, topic in (
+        ("ana@old.example", "news", "health"),
+        ("ana@old.example", "press", "work"),
+        ("ana@example.org", "news", "work"),
+    ):
+        office("subscriber", "add", address, "--list", to, "--topic", topic)
+    words = ("subscriber", "merge", "ana@old.example", "ana@example.org")
+    told = office(*words, "--dry-run")
+    assert "ana@old.example is ana@example.org from now on" in told.out
+    assert "not on it" in told.out
+    assert "nothing was written" in told.err
+    merged = office(*words, "--json").json
+    assert {one["list"]: one["became"]["topics"] for one in merged["lists"]} == {
+        "news": ["health", "work"],
+        "press": ["work"],
+    }
+    assert "is not a subscriber" in office("subscriber", "show", "ana@old.example", code=1).err
+    assert (
+        "same person already"
+        in office("subscriber", "merge", "ana@example.org", "ana@example.org", code=1).err
+    )
+
+
+def test_a_pause_needs_a_list_and_some_weeks(office: Shell) -> None:
+    office("subscriber", "add", "ana@example.org", "--list", "news")
+    words = ("subscriber", "pause", "ana@example.org")
+    office(*words, code=2)
+    office(*words, "--weeks", "53", code=2)
+    office("subscriber", "unsubscribe", "ana@example.org", "--list", "news")
+    assert "is not on any list" in office(*words, "--weeks", "4", code=1).err
+
+
+def test_a_message_that_a_mail_server_pipes_takes_its_sender_off(office: Shell) -> None:
+    person = office("subscriber", "add", "ana@example.org", "--list", "news", "--json").json
+    key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
+    link = MemberLink(person["subscriber"]["id"], 1, 9)
+    token = links.sign_member(key, Purpose.UNSUBSCRIBE, link)
+
+    def piped(subject: str, body: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "mailer", "subscriber", "unsubscribe-mail"],
+            cwd=office.folder,
+            env=office.env,
+            input=f"From ana@example.org  Fri Dec 18 2026\nSubject: {subject}\n\n{body}",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    wrong = piped(f"Re: unsubscribe {token[:-1]}x")
+    assert (wrong.returncode, wrong.stdout) == (1, "")
+    assert "this link is not valid" in wrong.stderr
+    assert "who is to be taken off" in piped("hello").stderr
+    assert standing(office, "ana@example.org")["state"] == "active"
+    done = piped(f"Re: unsubscribe\n {token}", body="x" * 3_000_000)
+    assert (done.returncode, done.stdout) == (0, "a…@example.org is off 'news'\n")
+    assert standing(office, "ana@example.org")["state"] == "unsubscribed"
+    office.write("again.eml", f"Subject: unsubscribe {token}\n\n")
+    assert "already" in office("subscriber", "unsubscribe-mail", "again.eml").out
+    last = office("subscriber", "history", "ana@example.org", "--json").json["entries"][-1]
+    assert (last["act"], last["source"]) == ("left", "unsubscribe mail")
+
+
+# ---- many people ------------------------------------------------------------------------------
+
+
+def test_an_import_names_its_source_and_its_lawful_basis(office: Shell) -> None:
+    office.write("people.csv", "email\nana@example.org\n")
+    words = ("subscriber", "import", "people.csv", "--list", "news")
+    assert "must name its source" in office(*words, "--basis", "consent", code=2).err
+    done = office(*words, "--source", "fair", code=2)
+    assert "must name its lawful basis" in done.err
+    assert "legitimate_interests (GDPR Article 6(1)(a) to (f))" in done.err
+    bad = office(*words, "--source", "fair", "--basis", "we like them", code=1)
+    assert "'we like them' is no lawful basis" in bad.err
+    assert office("subscriber", "list", "--json").json == []
+
+
+def test_mailchimps_files_come_in_with_who_left_and_who_bounced(office: Shell) -> None:
+    columns = "Email Address,First Name,Last Name,OPTIN_TIME,CONFIRM_TIME,TAGS,Company\n"
+    office.write(
+        "subscribed_email_audience_export_1.csv",
+        columns + 'ana@example.org,Ana,Quay,,2020-02-03 04:05:06,"""Press"",""Old""",X\n',
+    )
+    office.write(
+        "unsubscribed_email_audience_export_1.csv",
+        columns.replace("TAGS", "UNSUB_TIME") + "bo@example.org,Bo,,,,2021-01-02 03:04:05,\n",
+    )
+    office.write("cleaned_email_audience_export_1.csv", columns + "cy@example.org,,,,,,\n")
+    told = {}
+    for kind in ("cleaned", "unsubscribed", "subscribed"):
+        file = f"{kind}_email_audience_export_1.csv"
+        words = ("subscriber", "import", file, "--from", "mailchimp", "--list", "news")
+        told[kind] = office(*words, *AGREED, "--json")
+    assert (told["subscribed"].json["added"], told["unsubscribed"].json["left"]) == (1, 1)
+    assert told["cleaned"].json["suppressed"] == 1
+    assert told["subscribed"].json["passed_over"] == {"Company": 0}
+    assert "not taken over: Company" in told["subscribed"].err
+    ana = office("subscriber", "show", "ana@example.org", "--json").json
+    assert ana["subscriber"]["person"]["tags"] == ["Old", "Press"]
+    assert ana["memberships"][0]["joined_at"] == "2020-02-03T04:05:06+00:00"
+    assert standing(office, "bo@example.org")["left_at"] == "2021-01-02T03:04:05+00:00"
+    (blocked,) = office("suppression", "list", "--json").json
+    assert (blocked["address"], blocked["reason"]) == ("cy@example.org", "bounce")
+    again = bring_in(office, "email\nbo@example.org\ncy@example.org\n")
+    assert [one["reason"] for one in again.json["named"]] == [
+        "left the list on 2021-01-02", "must not be mailed (bounce)",
+    ]  # fmt: skip
+
+
+def test_listmonk_and_mailman_are_understood_and_what_they_do_not_say_is_told(
+    office: Shell,
+) -> None:
+    office.write(
+        "subscribers.csv",
+        "uuid,email,name,attributes,status,created_at,updated_at\n"
+        'x,ana@example.org,Ana,"{""city"": ""Bath""}",enabled,2024-03-05 08:09:10 +0000 UTC,\n'
+        "x,bo@example.org,Bo,{},disabled,2024-03-05 08:09:10 +0000 UTC,\n",
+    )
+    words = ("subscriber", "import", "subscribers.csv", "--from", "listmonk", "--list", "news")
+    told = office(*words, *AGREED)
+    assert "added 1" in told.out
+    assert "disabled in listmonk" in told.err
+    assert "not taken over: attributes.city (1 rows)" in told.err
+    assert "--state unsubscribed" in told.err
+    office.write("members.txt", 'Cy Quay <cy@example.org>\n"Di, E." <di@example.org>\nnonsense\n')
+    words = ("subscriber", "import", "members.txt", "--from", "mailman", "--list", "news")
+    assert "line 3: refused: nonsense" in office(*words, *AGREED, code=4).err
+    names = [one["subscriber"]["person"]["name"] for one in office(
+        "subscriber", "list", "--json").json]  # fmt: skip
+    assert names == ["Ana", "Cy Quay", "Di, E."]
+
+
+def test_an_export_comes_in_elsewhere_as_it_was(office: Shell) -> None:
+    office("digest", "add", "weekly", "--list", "news", "--frequency", "weekly")
+    bring_in(
+        office,
+        "email,name,topics,tags,frequency,list_language,paused_until,joined,state,left\n"
+        'ana@example.org,=Ana,health;work,"""a;b"";c",weekly,fr,2999-01-01,2020-01-02,,\n'
+        "bo@example.org,Bo,,,,,,2020-01-02,unsubscribed,2021-01-02\n"
+        "cy@example.org,Cy,,,,,,2020-01-02,,\n",
+    )
+    first = office("subscriber", "export", "--list", "news").out
+    office("list", "add", "copy", "--name", "Copy")
+    office("digest", "add", "weekly-copy", "--list", "copy", "--frequency", "weekly")
+    office("subscriber", "export", "all.csv", "--list", "news")
+    words = ("subscriber", "import", "all.csv", "--list", "copy", *AGREED, "--json")
+    told = office(*words).json
+    assert (told["updated"], told["left"], told["passed_over"]) == (2, 1, {})
+    assert office("subscriber", "export", "--list", "copy").out == first
+
+
+def test_a_dry_run_of_an_import_tells_the_same_and_writes_nothing(office: Shell) -> None:
+    people = "email\n" + "".join(f"r{n}@example.org\n" for n in range(2100)) + "nobody\n"
+    dry = bring_in(office, people, "--dry-run", code=4)
+    assert office("subscriber", "list", "--json").json == []
+    wet = bring_in(office, people, code=4)
+    assert dry.json == wet.json
+    assert (wet.json["added"], wet.json["refused"]) == (2100, 1)
+
+
+def test_one_change_to_many_is_told_before_it_is_made(office: Shell) -> None:
+    bring_in(
+        office,
+        "email,topics,country,tags\nana@example.org,health,GB,\nbo@example.org,,GB,vip\n"
+        "cy@example.org,health;work,FR,\ndi@example.org,health,GB,\n",
+    )
+    office("segment", "save", "uk", "country = GB")
+    words = ("subscriber", "change", "--list", "news", "--segment", "uk", "--source",
+             "health closes", "--remove-topic", "health")  # fmt: skip
+    dry = office(*words, "--dry-run", "--json")
+    counts = {"changed": 1, "unchanged": 0, "skipped": 2}
+    assert {key: dry.json[key] for key in counts} == counts
+    assert dry.json["sample"] == [
+        {"address": "bo@example.org", "before": "topics: all; tags: vip",
+         "after": "topics: law, work; tags: vip"}
+    ]  # fmt: skip
+    assert standing(office, "bo@example.org")["topics"] == []
+    assert office(*words, "--json").json == dry.json
+    assert standing(office, "bo@example.org")["topics"] == ["law", "work"]
+    assert standing(office, "ana@example.org")["topics"] == ["health"]
+    last = office("subscriber", "history", "bo@example.org", "--json").json["entries"][-1]
+    assert (last["act"], last["source"]) == ("changed", "health closes")
+    by_filter = ("subscriber", "change", "--list", "news", "--where", "topic = work")
+    told = office(*by_filter, "--unsubscribe")
+    assert "changed 2" in told.out
+    assert "cy@example.org: topics: health, work -> unsubscribed" in told.err
+    assert office("list", "show", "news", "--json").json["members"] == 2
+    wrong = ("subscriber", "change", "--list", "news")
+    assert "nothing to change" in office(*wrong, code=2).err
+    assert "no digest" in office(*wrong, "--frequency", "weekly", code=1).err
+    assert "no topic" in office(*wrong, "--where", "topic = helth", "--all-topics", code=1).err
+
+
+# ---- lists, topics, suppressions --------------------------------------------------------------
+
+
+def test_lists_and_topics_are_looked_after(office: Shell) -> None:
+    made = office("list", "add", "press", "--name", "Press", "--welcome", "--json").json
+    assert made["welcome"] is True
+    assert office("list", "edit", "press", "--no-welcome", "--json").json["welcome"] is False
+    office("subscriber", "add", "ana@example.org", "--list", "press")
+    office("subscriber", "erase", "ana@example.org")
+    held = office("list", "remove", "press", code=1)
+    assert "lines in the log of consent: 1" in held.err
+    office("list", "remove", "news", "--dry-run")
+    office("list", "remove", "news")
+    assert [one["slug"] for one in office("list", "list", "--json").json] == ["press"]
+    assert office("topic", "show", "health", "--json").json["names"] == {
+        "en": "Health", "fr": "Santé",
+    }  # fmt: skip
+    office("topic", "remove-name", "health", "fr")
+    assert "the only name" in office("topic", "remove-name", "health", "en", code=1).err
+
+
+def test_suppressions_come_in_and_go_out(office: Shell) -> None:
+    bring_in(office, "email\nana@example.org\n")
+    office.write(
+        "blocked.csv",
+        "E-mail,Reason,Detail,Colour\nana@example.org,Complaint,by phone,red\n"
+        "bo@example.org,,=cmd,\nana@example.org,,,\nnobody,,,\ncy@example.org,rude,,\n",
+    )
+    words = ("suppression", "import", "blocked.csv", "--reason", "bounce", "--report", "r.csv")
+    dry = office(*words, "--dry-run", "--json", code=4)
+    assert office("suppression", "list", "--json").json == []
+    done = office(*words, "--json", code=4)
+    assert dry.json == done.json
+    counts = {"suppressed": 2, "unchanged": 1, "refused": 2}
+    assert {key: done.json[key] for key in counts} == counts
+    assert done.json["passed_over"] == {"Colour": 0}
+    report = list(csv.reader((office.folder / "r.csv").read_text().splitlines()))
+    assert [line[:2] for line in report[1:]] == [
+        ["2", "suppressed"], ["3", "suppressed"], ["4", "unchanged"], ["5", "refused"],
+        ["6", "refused"],
+    ]  # fmt: skip
+    assert report[5][3] == "reason: 'rude' is none of manual, bounce, complaint"
+    (found,) = office("suppression", "list", "--reason", "complaint", "--json").json
+    assert (found["address"], found["detail"]) == ("ana@example.org", "by phone")
+    assert "1 more" in office("suppression", "list", "--limit", "1").err
+    entry = office("subscriber", "history", "ana@example.org", "--json").json["entries"][-1]
+    assert (entry["act"], entry["source"]) == ("suppressed", "import of blocked.csv")
+    assert entry["detail"] == "complaint: by phone"
+    office("subscriber", "erase", "bo@example.org")
+    out = office("suppression", "export", "out.csv")
+    assert "1 written to out.csv" in out.err
+    assert "1 more are only a hash" in out.err
+    office("suppression", "remove", "ana@example.org")
+    office("suppression", "import", "out.csv")
+    (again,) = office("suppression", "list", "--reason", "complaint", "--json").json
+    assert again == found
+    office.write("lines.txt", "\n# asked by letter\ndi@example.org\n")
+    assert "suppressed 1" in office("suppression", "import", "lines.txt").out
+
+
+def test_a_form_to_paste_is_only_for_a_list_that_anyone_may_join(office: Shell) -> None:
+    form = office("list", "form", "news", "--language", "fr").out
+    assert 'action="https://mail.example.org/subscribe"' in form
+    assert ">Santé</label>" in form
+    office("list", "edit", "news", "--visibility", "private")
+    assert "nobody can sign up" in office("list", "form", "news", code=5).err
+    assert "no page is in sw" in office("list", "form", "news", "--language", "sw", code=1).err
