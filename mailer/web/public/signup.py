@@ -22,7 +22,7 @@ from mailer.web.public.site import LANGUAGES, Site
 TRAP = "website"
 """A field that people don't see: who fills it in is a program."""
 
-FIELDS = ("email", "list", "topic", "language", "frequency", TRAP)
+FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP)
 
 
 class _Choices:
@@ -54,7 +54,7 @@ class _Choices:
 
 
 def add(site: Site) -> None:
-    framed = {"Content-Security-Policy": page_policy(site.settings, framed=True)}
+    policy = {"Content-Security-Policy": page_policy(site.settings, framed=True)}
 
     def home(request: Request) -> Response:
         with site.mailer.store.read() as tx:
@@ -77,12 +77,11 @@ def add(site: Site) -> None:
     def take(request: Request, form: Form, tx: Transaction) -> Response:
         language = site.language(request, form.get("language"))
         now = site.mailer.clock()
-        framed = "framed" in form
         limits = site.mailer.sign_up_limits
         if not use(tx.allowances, limits.per_client, client_of(request), now):
             return site.too_many(request, language)
         if form.get(TRAP):
-            return _sent(site, request, language, form, framed=framed)
+            return _sent(site, request, language, form)
         wishes = Wishes(
             lists=form.all("list"),
             topics=form.all("topic"),
@@ -96,15 +95,18 @@ def add(site: Site) -> None:
         except InputError as error:
             wrong = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
             return _form(
-                site, request, _Choices(tx, language), status=422, wrong=wrong,
+                site, request, _sent_from(tx, language, form), status=422, wrong=wrong,
                 email=form.get("email"), chosen=form.all("list"), picked=form.all("topic"),
-                framed=framed, wanted=form.get("frequency"), language=language,
+                wanted=form.get("frequency"), language=language,
             )  # fmt: skip
         confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
-        return _sent(site, request, language, form, framed=framed)
+        return _sent(site, request, language, form)
 
-    def _headers(is_framed: bool) -> dict[str, str]:
-        return framed if is_framed else {}
+    def _sent_from(tx: Transaction, language: str, form: Form) -> _Choices:
+        """What the page offered that the form was sent from: one list, or all."""
+        everything = _Choices(tx, language)
+        known = form.get("of") in {one.slug for one in everything.lists}
+        return _Choices(tx, language, form.get("of")) if known else everything
 
     def _form(
         site: Site,
@@ -118,14 +120,14 @@ def add(site: Site) -> None:
     ) -> Response:
         blank: dict[str, Any] = {"wrong": "", "email": "", "chosen": (), "picked": (), "wanted": ""}
         return site.page(
-            request, "subscribe.html", status=status, headers=_headers(framed), framed=framed,
-            language=language, **choices.plain(), **blank | given,
+            request, "subscribe.html", status=status, headers=policy if framed else {},
+            framed=framed, language=language, **choices.plain(), **blank | given,
         )  # fmt: skip
 
-    def _sent(site: Site, request: Request, language: str, form: Form, *, framed: bool) -> Response:
+    def _sent(site: Site, request: Request, language: str, form: Form) -> Response:
         return site.page(
-            request, "subscribe-sent.html", language=language, headers=_headers(framed),
-            framed=framed, email=form.get("email"), days=site.settings.retention.unconfirmed_days,
+            request, "subscribe-sent.html", language=language,
+            email=form.get("email"), days=site.settings.retention.unconfirmed_days,
         )  # fmt: skip
 
     site.get("/", home)
