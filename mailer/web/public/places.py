@@ -61,10 +61,10 @@ def continents(language: str) -> Sequence[tuple[str, Sequence[Place]]]:
         continent = _ISLANDS.get(zone) or _CONTINENTS[zone.partition("/")[0]]
         by_continent.setdefault(continent, []).append(Place(zone, city(zone, language)))
     named = [
-        (str(locale.territories[code]), tuple(sorted(found, key=lambda one: _order(one.city))))
+        (str(locale.territories[code]), tuple(sorted(found, key=lambda one: order(one.city))))
         for code, found in by_continent.items()
     ]
-    return tuple(sorted(named, key=lambda one: _order(one[0])))
+    return tuple(sorted(named, key=lambda one: order(one[0])))
 
 
 @lru_cache(maxsize=4096)
@@ -95,7 +95,7 @@ def _former_names() -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _order(word: str) -> tuple[bytes, str]:
+def order(word: str) -> tuple[bytes, str]:
     """Without accents, as dictionaries have it; but й comes after и, being a letter of its own. In
     GB 18030 the commoner Chinese characters stand by their reading in pinyin."""
     plain = unicodedata.normalize("NFD", word.casefold()).replace("\u0306", "\uffff")
