@@ -13,6 +13,7 @@ from babel import Locale
 from babel.core import get_global
 
 from mailer import languages, zones
+from mailer.web.public.site import environment
 
 AFRICA, AMERICAS, ANTARCTICA, ASIA, EUROPE, OCEANIA = "002", "019", "AQ", "142", "150", "009"
 
@@ -65,6 +66,22 @@ def continents(language: str) -> Sequence[tuple[str, Sequence[Place]]]:
         for code, found in by_continent.items()
     ]
     return tuple(sorted(named, key=lambda one: order(one[0])))
+
+
+def options(language: str, chosen: str) -> str:
+    """The options of a form, as HTML, `chosen` selected if it is among them. They are made once a
+    language: Jinja took 2 ms for the four hundred of them, on each page."""
+    text = _options(language)
+    if chosen not in zones.of_places():
+        return text
+    option = f'<option value="{chosen}"'
+    return text.replace(option, f"{option} selected", 1)
+
+
+@lru_cache(maxsize=64)
+def _options(language: str) -> str:
+    template = environment(language).get_template("zones.html")
+    return template.render(continents=continents(language))
 
 
 @lru_cache(maxsize=4096)

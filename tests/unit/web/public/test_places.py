@@ -1,5 +1,7 @@
 """Time zones as cities, by continent, in the reader's language."""
 
+import re
+
 import pytest
 
 from mailer import zones
@@ -84,3 +86,18 @@ def test_continents_and_cities_are_in_that_order(tag: str) -> None:
     assert [name for name, _ in found] == sorted((name for name, _ in found), key=places.order)
     for _, some in found:
         assert [p.city for p in some] == sorted((p.city for p in some), key=places.order)
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_the_options_of_a_form_are_all_of_them_and_one_is_selected(tag: str) -> None:
+    text = str(places.options(tag, "Africa/Nairobi"))
+    assert text.count("<option ") == len(zones.of_places())
+    assert text.count("<optgroup ") == 6
+    assert re.findall(r'<option value="([^"]*)" selected>', text) == ["Africa/Nairobi"]
+
+
+@pytest.mark.parametrize("chosen", ["", "UTC", "America/Indiana/Vevay", '"><script>', "Europe/"])
+def test_a_zone_that_is_not_among_them_selects_none(chosen: str) -> None:
+    text = places.options("en", chosen)
+    assert "selected" not in text
+    assert "script" not in text
