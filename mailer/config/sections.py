@@ -167,15 +167,16 @@ class SignUp(_Section):
 
 class Retention(_Section):
     """For how long things are kept; 0: for ever. `unconfirmed_days`: sign-ups that nobody has
-    confirmed. `deliveries_months`: addresses in deliveries, after their edition has finished.
-    `left_months`: people who are on no list any more. `consent_years`: what the log of consent
-    holds of erased people. `notices_days`: mails to staff, and about sign-ups."""
+    confirmed; so long their links work. `deliveries_months`: names and addresses in deliveries,
+    after their edition has finished. `left_months`: people who are on no list any more.
+    `consent_years`: what the log of consent holds of erased people. `notices_days`: mails to staff,
+    and about sign-ups."""
 
     unconfirmed_days: Annotated[int, Field(ge=1, le=365)] = 7
-    deliveries_months: Annotated[int, Field(ge=0)] = 24
-    left_months: Annotated[int, Field(ge=0)] = 24
-    consent_years: Annotated[int, Field(ge=0)] = 6
-    notices_days: Annotated[int, Field(ge=0)] = 180
+    deliveries_months: Annotated[int, Field(ge=0, le=1200)] = 24
+    left_months: Annotated[int, Field(ge=0, le=1200)] = 24
+    consent_years: Annotated[int, Field(ge=0, le=100)] = 6
+    notices_days: Annotated[int, Field(ge=0, le=36500)] = 180
 
 
 class Database(_Section):

@@ -5,6 +5,7 @@
     migrations/    Alembic's, from the first table on
     articles.py · audience/ · digests.py · schedules.py · editions/ · outbox/
     leases.py      which worker ticks
+    retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
     ids.py         a record's id by its slug
     prepared.py    statements of the hot paths
@@ -22,8 +23,8 @@ from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
 from mailer.store.articles import Articles
-from mailer.store.audience.confirmations import Allowances, Confirmations
 from mailer.store.audience.bulk import Bulk
+from mailer.store.audience.confirmations import Allowances, Confirmations
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.rows import Rows
 from mailer.store.audience.segments import Segments
@@ -33,11 +34,13 @@ from mailer.store.audience.time_zones import list_time_zones, time_zones
 from mailer.store.digests import Digests
 from mailer.store.editions import Editions
 from mailer.store.leases import Leases
+from mailer.store.outbox.letters import Letters
 from mailer.store.outbox.notices import Notices
 from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
 from mailer.store.outbox.senders import Senders
+from mailer.store.retention import Retention
 from mailer.store.schedules import Schedules
 
 __all__ = ["Store", "Transaction"]
@@ -84,11 +87,11 @@ class Transaction:
         return Rows(self.connection, self.key)
 
     @property
-    def digests(self) -> Digests:
-    @property
     def bulk(self) -> Bulk:
         return Bulk(self.connection, self.key)
 
+    @property
+    def digests(self) -> Digests:
         return Digests(self.connection)
 
     @property
@@ -102,6 +105,10 @@ class Transaction:
     @property
     def leases(self) -> Leases:
         return Leases(self.connection)
+
+    @property
+    def letters(self) -> Letters:
+        return Letters(self.connection, self.key)
 
     @property
     def notices(self) -> Notices:
@@ -128,6 +135,10 @@ class Transaction:
     @property
     def outbox(self) -> Outbox:
         return Outbox(self.connection, self.key)
+
+    @property
+    def retention(self) -> Retention:
+        return Retention(self.connection)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

@@ -6,6 +6,8 @@ cut-off to the outbox, tells staff, and delivers.
     keeper.py    what a tick does, and who may do it
     steps.py     one step of one edition or occurrence, each in a transaction of its own
     telling.py   notices to staff
+    answering.py answers to sign-ups and changes of address, and welcomes
+    retention.py what was kept long enough goes
     systemd.py   readiness and watchdog (sd_notify)
 
 Any number of workers may run. All deliver; one ticks, by a lease with an epoch. That no occurrence

@@ -19,7 +19,8 @@ from mailer.errors import ConfigError, MailerError
 from mailer.log import Log
 from mailer.store import Transaction
 from mailer.store.leases import TICK, Lease
-from mailer.worker import steps, telling
+from mailer.worker import answering, steps, telling
+from mailer.worker.retention import Retention
 
 _Step = Callable[[Mailer, int, Log, Transaction], None]
 
@@ -65,6 +66,7 @@ class Keeper:
         self._beaten = 0.0
         self._looked: datetime | None = None
         self._said: dict[str, str] = {}
+        self._retention = Retention(mailer, log)
 
     @property
     def ticks(self) -> bool:
@@ -187,7 +189,7 @@ class Keeper:
             if telling.is_time(edition, now):
                 tell = partial(telling.tell, mailer, edition.id, log)
                 agenda.append((f"telling {edition.id}", tell))
-        return agenda
+        return [*answering.due(mailer, tx, now, log), *agenda, *self._retention.due(tx, now)]
 
     def _due_step(self, tx: Transaction, edition: Edition, now: datetime) -> _Step | None:
         """What is to be done with an edition that has a time, if it is to be done now."""

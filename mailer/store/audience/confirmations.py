@@ -120,6 +120,11 @@ class Confirmations:
         )
         return [_record(row) for row in rows]
 
+    def any_before(self, moment: datetime) -> bool:
+        """Whether any was asked for before a moment."""
+        old = select(confirmation.c.id).where(confirmation.c.asked_at < moment).limit(1)
+        return self._db.scalar(old) is not None
+
     def drop_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` that were asked for before a moment; how many."""
         old = select(confirmation.c.id).where(confirmation.c.asked_at < moment).limit(limit)
@@ -187,6 +192,11 @@ class Allowances:
 
     def forget(self, what: str, by: str) -> None:
         self._db.execute(delete(allowance).where(allowance.c.key == self._name(what, by)))
+
+    def any_before(self, moment: datetime) -> bool:
+        """Whether any window began before a moment."""
+        old = select(allowance.c.key).where(allowance.c.since < moment).limit(1)
+        return self._db.scalar(old) is not None
 
     def drop_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` whose window began before a moment; how many."""

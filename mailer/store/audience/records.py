@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
 
@@ -13,6 +14,7 @@ from mailer.editions import Kind
 from mailer.store.audience.confirmations import Confirmations
 from mailer.store.audience.consents import Consents
 from mailer.store.schema import (
+    ERASED,
     confirmation,
     consent,
     delivery,
@@ -22,6 +24,13 @@ from mailer.store.schema import (
 )
 from mailer.store.upsert import upsert
 from mailer.tokens import address_key
+
+erased: dict[str, Any] = {
+    "address": ERASED + delivery.c.address_key,
+    "name": "",
+    "reply": func.replace(delivery.c.reply, delivery.c.address, "(erased)"),
+}
+"""A delivery without its name and address."""
 
 
 class Records(Consents):
@@ -95,11 +104,7 @@ class Records(Consents):
         self._db.execute(
             update(delivery)
             .where(delivery.c.id.in_(theirs))
-            .values(
-                address=f"erased:{key}",
-                name="",
-                reply=func.replace(delivery.c.reply, address, "(erased)"),
-            )
+            .values(**erased)
         )
 
     def suppress_hash(self, address: str, now: datetime) -> None:

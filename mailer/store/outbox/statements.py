@@ -27,6 +27,7 @@ from mailer.editions import TO_ANYONE, EditionState
 from mailer.outbox import HELD, Claim, DeliveryState
 from mailer.store.prepared import Prepared, among, fields
 from mailer.store.schema import (
+    ERASED,
     database_now,
     delivery,
     edition,
@@ -86,6 +87,7 @@ wanted = and_(
         _kind.in_(_TO_ANYONE),
     ),
     _suppression.is_(None),
+    delivery.c.address.not_like(f"{ERASED}%"),  # nor is what was taken out long ago tried again
 )
 
 queued = in_state(DeliveryState.QUEUED.value)

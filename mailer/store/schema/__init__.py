@@ -39,12 +39,13 @@ from mailer.store.schema.editions import (
     edition_story,
     exclusion,
 )
-from mailer.store.schema.outbox import delivery, in_state, sender
+from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 __all__ = [
+    "ERASED",
     "REVISIONS",
     "Utc",
     "allowance",

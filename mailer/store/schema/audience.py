@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Index,
     String,
     Table,
     Text,
@@ -95,6 +96,8 @@ membership = Table(
     Column("left_at", Utc),
     comment="topic_set_id null: all topics",
 )
+_gone = membership.c.left_at.is_not(None)
+Index("ix_membership_left", membership.c.left_at, sqlite_where=_gone, postgresql_where=_gone)
 
 suppression = Table(
     "suppression",

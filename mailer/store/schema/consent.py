@@ -4,7 +4,7 @@ The log of consent is kept by triggers (:data:`GUARDS`): an entry is never chang
 its address to an erasure, and only such a one can be deleted, when its time of keeping is over.
 """
 
-from sqlalchemy import JSON, BigInteger, Column, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
 from mailer.store.schema.base import Utc, identity, metadata, required, to
 
@@ -36,6 +36,8 @@ consent = Table(
     sqlite_autoincrement=True,
     comment="append-only; address is null once it was erased",
 )
+_nobody = consent.c.address.is_(None)
+Index("ix_consent_erased", consent.c.at, sqlite_where=_nobody, postgresql_where=_nobody)
 
 confirmation = Table(
     "confirmation",

@@ -82,7 +82,9 @@ edition = Table(
     required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
-    comment="wall, zone: when send_at is, by the clock; told: what staff last heard",
+    Column("cleared_at", Utc),
+    comment="wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
+    "when addresses were taken out of its deliveries",
 )
 
 edition_story = Table(

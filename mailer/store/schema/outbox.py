@@ -51,6 +51,10 @@ delivery = Table(
 )
 
 
+ERASED = "erased:"
+"""What an address becomes that is taken out of a delivery: this, and its keyed hash."""
+
+
 def in_state(*states: str) -> ColumnElement[bool]:
     """`delivery` is in one of `states`, written into the statement as words: a partial index is
     used only where its condition can be read there (SQLite §2.2 of partial indexes)."""

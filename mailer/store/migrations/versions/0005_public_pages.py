@@ -34,6 +34,7 @@ def upgrade() -> None:
     )
     op.add_column("membership", _word("frequency", 10, "every"))
     op.add_column("membership", sa.Column("paused_until", _MOMENT, nullable=True))
+    op.add_column("edition", sa.Column("cleared_at", _MOMENT, nullable=True))
     for table in ("digest", "edition"):
         op.add_column(table, _word("frequency", 10, "every"))
         op.add_column(table, _word("archive", 10, "public"))
@@ -122,8 +123,21 @@ def upgrade() -> None:
         ("subscriber_alias", "subscriber_id"),
     ):
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)
+    for table, column, name, where in (
+        ("membership", "left_at", "ix_membership_left", "left_at IS NOT NULL"),
+        ("consent", "at", "ix_consent_erased", "address IS NULL"),
+    ):
+        condition = sa.text(where)
+        op.create_index(
+            name, table, [column], unique=False, sqlite_where=condition, postgresql_where=condition
+        )
     dialect = op.get_bind().dialect.name
     for statement in GUARDS[dialect]:
         op.execute(statement)
     if dialect == "postgresql":
         op.create_table_comment("edition_body", "words: what the archive's search looks in, folded")
+        op.create_table_comment(
+            "edition",
+            "wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
+            "when addresses were taken out of its deliveries",
+        )
