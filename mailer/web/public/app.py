@@ -21,7 +21,11 @@ from mailer.web.public import confirm, health, leave, preferences, signup
 from mailer.web.public.guard import Guard
 from mailer.web.public.site import Site, house_style
 
-STATIC = {"public.css": "text/css; charset=utf-8", "public.svg": "image/svg+xml"}
+STATIC = {
+    "public.css": "text/css; charset=utf-8",
+    "public.svg": "image/svg+xml",
+    "chevron.svg": "image/svg+xml",
+}
 KEEP_ALIVE = 75
 """Seconds that a connection stays open between requests: longer than proxies keep theirs (60 by
 default in nginx), or one would now and then send a request into a connection that is closing."""

@@ -74,11 +74,7 @@ def add(site: Site) -> None:
             member=now.is_on_it,
             known=known is not None,
             frequency=known.frequency if known else Frequency.EVERY,
-            fewer=[
-                one
-                for one in now.list.frequencies
-                if one is not Frequency.EVERY and not (known and known.frequency is one)
-            ],
+            fewer=_fewer(now.list, known.frequency if known else Frequency.EVERY),
             said=said,
         )
 
@@ -143,3 +139,9 @@ def add(site: Site) -> None:
         },
     )
     site.post("/u/{token}/undo", undo, ("frequency",))
+
+
+def _fewer(list_: MailingList, than: Frequency) -> list[Frequency]:
+    """How members of the list can get fewer mails."""
+    order = [*Frequency]
+    return [one for one in list_.frequencies if order.index(one) > order.index(than)]

@@ -150,9 +150,8 @@ def add(site: Site) -> None:
             topics=sorted(((t.slug, t.name(tag)) for t in topics), key=lambda one: one[1]),
             reading=form.get("language") if form else reader.language,
             tags=_tags(reader),
-            zone=zone,
+            zones=places.options(tag, zone),
             own_zone=_own(zone, tag),
-            continents=places.continents(tag),
             wording=site.wording(tag).text,
             **how,
         )  # fmt: skip
@@ -170,7 +169,7 @@ def add(site: Site) -> None:
         try:
             _save(tx, reader, form, site.mailer.clock(), site.wording(language))
         except (InputError, Refused) as error:
-            wrong = "topics" if error.where == "topics" else "refused"
+            wrong = error.where if error.where.startswith("topics ") else "refused"
             again = partial(centre, request=request, token=token, reader=reader, form=form)
             raise Undo(lambda tx: again(tx, wrong=wrong, status=422)) from error
         reader = find(tx, token)
@@ -297,7 +296,7 @@ def _topics(tx: Transaction, form: Form, list_: MailingList) -> tuple[str, ...]:
     there = [one.slug for one in tx.lists.topics()]
     chosen = tuple(slug for slug in form.all(f"topic {list_.slug}") if slug in there)
     if there and not chosen:
-        raise InputError("no topic was chosen", where="topics")
+        raise InputError("no topic was chosen", where=f"topics {list_.slug}")
     return () if {*chosen} == {*there} else chosen
 
 
