@@ -9,6 +9,7 @@ One road, no way back::
     config/        frozen Settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
+    words.py       words as a search compares them
     zones.py       time zones by their IANA names
     log.py         structured lines on stderr
 
@@ -18,6 +19,7 @@ One road, no way back::
     digests/       standing orders: what goes into an edition, for whom, and its calendar
     schedules/     rules, observances, free days, and the occurrences that they give
     editions/      one mailing: its states, its approval
+    archive.py     what anybody may read again
     notices.py     what staff are told, and what they can do next
     outbox.py      deliveries: their states, and why somebody got nothing
     message/       a frozen body and a recipient -> the bytes of one MIME message

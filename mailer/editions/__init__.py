@@ -46,6 +46,7 @@ from mailer.editions.steering import (
     pause,
     reopen,
     resume,
+    shelve,
     skip,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "pause",
     "reopen",
     "resume",
+    "shelve",
     "skip",
     "submit",
 ]

@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from mailer.editions.records import Appointment, Edition, EditionStore
-from mailer.editions.states import OPEN, TRANSITIONS, EditionState
-from mailer.errors import BadTransition
+from mailer.editions.states import OPEN, TRANSITIONS, Archive, EditionState, Kind
+from mailer.errors import BadTransition, Refused
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
@@ -76,6 +76,26 @@ def reopen(store: EditionStore, edition: Edition, now: datetime, *, actor: str =
     if edition.state is not EditionState.HELD and edition.appointment:
         edition = appoint(store, edition, None, now, actor=actor)
     return store.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
+
+
+ARCHIVED = "archive"
+"""The event that says who let an edition into the archive, or took it out."""
+
+
+def shelve(
+    store: EditionStore, edition: Edition, archive: Archive, now: datetime, *, actor: str = ""
+) -> Edition:
+    """Let an edition stand in its list's archive, or take it out: in whatever state it is. No
+    approval is void, as no mail changes by it. Raises Refused for what is no mailing."""
+    if edition.kind is not Kind.MAILING:
+        raise Refused(
+            f"edition {edition.id} is a {edition.kind}: only mailings to a list stand in an archive"
+        )
+    if edition.archive is archive:
+        return edition
+    edition = store.shelve(edition, archive)
+    store.note(edition, ARCHIVED, archive.value, now, actor)
+    return edition
 
 
 def appoint(

@@ -3,7 +3,7 @@
     engine.py      opening a database, the transaction, the schema's revision
     schema/        the tables
     migrations/    Alembic's, from the first table on
-    articles.py · audience/ · digests.py · schedules.py · editions/ · outbox/
+    articles.py · audience/ · digests.py · schedules.py · editions/ · archive.py · outbox/
     leases.py      which worker ticks
     retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
+from mailer.store.archive import Archives
 from mailer.store.articles import Articles
 from mailer.store.audience.bulk import Bulk
 from mailer.store.audience.confirmations import Allowances, Confirmations
@@ -101,6 +102,10 @@ class Transaction:
     @property
     def editions(self) -> Editions:
         return Editions(self.connection)
+
+    @property
+    def archive(self) -> Archives:
+        return Archives(self.connection)
 
     @property
     def leases(self) -> Leases:

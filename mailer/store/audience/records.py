@@ -101,11 +101,7 @@ class Records(Consents):
             .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
             .where(delivery.c.address == address, mailed)
         )
-        self._db.execute(
-            update(delivery)
-            .where(delivery.c.id.in_(theirs))
-            .values(**erased)
-        )
+        self._db.execute(update(delivery).where(delivery.c.id.in_(theirs)).values(**erased))
 
     def suppress_hash(self, address: str, now: datetime) -> None:
         """Keep no more of an address than the hash that stops mail to it."""

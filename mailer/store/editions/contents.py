@@ -2,8 +2,9 @@
 digest has run."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, Row, delete, insert, select
 
 from mailer.articles import ArticleState, Query, stories
 from mailer.audience.lists import MailingList
@@ -89,10 +90,7 @@ class Contents:
             .where(edition_body.c.edition_id == known.id)
             .order_by(edition_body.c.language)
         )
-        return [
-            Body(row.language, row.subject, row.text, row.html, row.marker, row.stories)
-            for row in rows
-        ]
+        return [body_of(row) for row in rows]
 
     def story_bits(self, known: Edition) -> dict[str, int]:
         """Each composed story's bit in a delivery's mask, by slug."""
@@ -158,3 +156,17 @@ class Contents:
                 )
             )
         )
+
+
+def body_of(row: Row[Any]) -> Body:
+    """A row of ``edition_body``."""
+    return Body(
+        language=row.language,
+        subject=row.subject,
+        text=row.text,
+        html=row.html,
+        marker=row.marker,
+        stories=row.stories,
+        titles=tuple(row.titles),
+        summary=row.summary,
+    )

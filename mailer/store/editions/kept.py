@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
+from mailer.archive import search_words
 from mailer.audience.lists import Frequency
 from mailer.editions import (
     Appointment,
@@ -32,6 +33,7 @@ from mailer.store.schema import (
     edition_body,
     edition_event,
     edition_story,
+    edition_words,
     mailing_list,
     occurrence,
     segment,
@@ -216,6 +218,19 @@ class Editions(Contents):
                     "html": body.html,
                     "marker": body.marker,
                     "stories": body.stories,
+                    "titles": list(body.titles),
+                    "summary": body.summary,
+                }
+                for body in bodies
+            ],
+        )
+        self._db.execute(
+            insert(edition_words),
+            [
+                {
+                    "edition_id": known.id,
+                    "language": body.language,
+                    "words": search_words(body),
                 }
                 for body in bodies
             ],
@@ -256,6 +271,11 @@ class Editions(Contents):
     def reminded(self, known: Edition, now: datetime) -> None:
         """Its approvers were reminded."""
         self._set(known, reminded_at=now)
+
+    def shelve(self, known: Edition, archive: Archive) -> Edition:
+        """Whether it stands in the archive; its bodies stay as they are."""
+        self._set(known, archive=archive.value)
+        return self._again(known.id)
 
     def told(self, known: Edition) -> None:
         """Staff have heard of the state and the content that it has."""

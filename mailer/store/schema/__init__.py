@@ -37,6 +37,7 @@ from mailer.store.schema.editions import (
     edition_body,
     edition_event,
     edition_story,
+    edition_words,
     exclusion,
 )
 from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
@@ -65,6 +66,7 @@ __all__ = [
     "edition_body",
     "edition_event",
     "edition_story",
+    "edition_words",
     "exclusion",
     "in_state",
     "lease",

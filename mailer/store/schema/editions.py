@@ -4,6 +4,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Column,
+    ForeignKeyConstraint,
     Index,
     Integer,
     String,
@@ -12,7 +13,7 @@ from sqlalchemy import (
     text,
 )
 
-from mailer.store.schema.base import Utc, identity, metadata, required, to
+from mailer.store.schema.base import Id, Utc, identity, metadata, required, to
 
 digest = Table(
     "digest",
@@ -117,8 +118,24 @@ edition_body = Table(
     required("html", Text),
     required("marker", String(32)),
     required("stories", BigInteger),
-    required("words", Text, server_default=""),
-    comment="words: what the archive's search looks in, folded",
+    required("titles", JSON, server_default="[]"),
+    required("summary", Text, server_default=""),
+    comment="titles, summary: for lists of editions",
+)
+
+edition_words = Table(
+    "edition_words",
+    metadata,
+    Column("edition_id", Id, primary_key=True),
+    Column("language", String(35), primary_key=True),
+    required("words", Text),
+    ForeignKeyConstraint(
+        ["edition_id", "language"],
+        ["edition_body.edition_id", "edition_body.language"],
+        name="fk_edition_words_edition_body",
+        ondelete="CASCADE",
+    ),
+    comment="what the archive's search looks in; by itself, as a search reads all of it",
 )
 
 approval = Table(

@@ -10,9 +10,11 @@ from alembic.config import Config
 from sqlalchemy import DateTime, MetaData, Table, insert
 
 from mailer.editions import EditionState, Priority
+from mailer.message import Slot, slot
 from mailer.outbox import HELD, Claim, DeliveryState
 from mailer.store import Store
 from mailer.store.schema import REVISIONS
+from mailer.words import wanted
 from tests.conftest import KEY
 from tests.integration import office
 from tests.integration.office import NOW
@@ -57,7 +59,13 @@ class Rows:
             return int(made.inserted_primary_key[0])
 
     def _nothing(self, kind: type) -> Any:
-        nothing = {str: "", int: 0, datetime: self._moment(NOW), object: {}}  # JSON is any object
+        nothing = {
+            str: "",
+            int: 0,
+            bool: False,
+            datetime: self._moment(NOW),
+            object: {},
+        }  # JSON is any object
         return nothing[kind]
 
     def _fit(self, table: Table, key: str, value: Any) -> Any:
@@ -125,3 +133,42 @@ def test_press_releases_of_0001_go_first(old: Store) -> None:
     with old.read() as tx:
         found = {one.name: one.priority for one in tx.editions.recent([EditionState.APPROVED], 9)}
     assert found == {"digest": Priority.NORMAL, "press-release": Priority.URGENT}
+
+
+def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
+    rows = Rows(old)
+    list_ = rows.add("mailing_list", slug="news", name="News", language="en", visibility="public")
+    for slug, tag, state in (
+        ("boats", "en", "queued"), ("boats", "fr", "queued"), ("roads", "en", "queued"),
+        ("gone", "en", "withdrawn"), ("other", "en", "queued"),
+    ):  # fmt: skip
+        rows.add(
+            "article", slug=slug, language=tag, state=state, kind="news", title=f"{slug} {tag}",
+            summary=f"{slug} in short, {tag}",
+        )  # fmt: skip
+    link = slot(office.MARKER, Slot.UNSUBSCRIBE)
+    for number in range(3):
+        edition = rows.add(
+            "edition", uid=f"5f1d2{number}", name=f"No {number}", list_id=list_, template="digest",
+            language="en", state="sent", in_doubt="resend", planned_at=NOW + number * office.DAY,
+        )  # fmt: skip
+        for bit, slug in enumerate(("boats", "gone", "roads")):
+            rows.add("edition_story", edition_id=edition, slug=slug, position=bit, bit=bit)
+        for tag, text in (("en", "Boats came in"), ("fr", "Déjà à l’aube")):
+            rows.add(
+                "edition_body", edition_id=edition, language=tag, subject=f"The week {tag}",
+                text=f"{text}, no {number}\n{link}\n", html=f'<a href="{link}">Leave</a>',
+                marker=office.MARKER, stories=0b111 if tag == "en" else 0b011,
+            )  # fmt: skip
+    old.upgrade()
+    with old.read() as tx:
+        found = tx.archive.entries("news")
+        assert [one.name for one in found] == ["No 2", "No 1", "No 0"]
+        english, french = found[0].versions
+        assert (english.titles, english.summary) == (
+            ("boats en", "roads en"), "boats in short, en",
+        )  # fmt: skip
+        assert (french.titles, french.summary) == (("boats fr",), "boats in short, fr")
+        for typed, names in (("boats 1", ["No 1"]), ("deja AUBE 2", ["No 2"]), ("leave", [])):
+            some = tx.archive.entries("news", wanted(typed, 8))
+            assert [one.name for one in some] == names

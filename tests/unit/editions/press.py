@@ -11,6 +11,7 @@ from mailer.audience.segments import All, Filter
 from mailer.editions import (
     Appointment,
     Approval,
+    Archive,
     Body,
     Edition,
     EditionState,
@@ -99,6 +100,10 @@ class Press:
 
     def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition:
         self.kept = replace(edition, appointment=appointment)
+        return self.kept
+
+    def shelve(self, edition: Edition, archive: Archive) -> Edition:
+        self.kept = replace(edition, archive=archive)
         return self.kept
 
     def asked(self, edition: Edition, now: datetime) -> Edition:

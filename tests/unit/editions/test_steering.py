@@ -1,12 +1,13 @@
 """An edition gets a time and loses it, and is paused, resumed, skipped, cancelled."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from mailer import editions
-from mailer.editions import OPEN
-from mailer.errors import BadTransition
+from mailer.editions import OPEN, Approval, Archive, Kind
+from mailer.errors import BadTransition, Refused
 from tests.unit.editions.press import HASH, OVER, WHEN, Press, S
 from tests.unit.samples import DAY, NOW, edition
 
@@ -73,3 +74,31 @@ def test_what_is_over_can_not_be_cancelled(state: S) -> None:
     with pytest.raises(BadTransition):
         editions.cancel(press, press.kept, NOW)
     assert press.released == []
+
+
+@pytest.mark.parametrize("state", S)
+def test_an_edition_goes_into_the_archive_and_out_of_it_in_any_state_and_stays_approved(
+    state: S,
+) -> None:
+    press = Press(edition(state=state, content_hash=HASH, stories=("a",)))
+    press.kept = before = press.approve(press.kept, Approval("eva", NOW, HASH))
+    done = editions.shelve(press, press.kept, Archive.PRIVATE, NOW, actor="ana")
+    assert done.archive is Archive.PRIVATE
+    assert replace(done, archive=Archive.PUBLIC) == before
+    back = editions.shelve(press, done, Archive.PUBLIC, NOW, actor="ben")
+    assert back == before
+    noted = [(one.what, one.actor, one.detail) for one in press.said]
+    assert noted == [("archive", "ana", "private"), ("archive", "ben", "public")]
+
+
+def test_what_is_as_it_should_be_is_not_noted() -> None:
+    press = Press(edition())
+    editions.shelve(press, press.kept, Archive.PUBLIC, NOW, actor="ana")
+    assert press.said == []
+
+
+@pytest.mark.parametrize("kind", sorted(set(Kind) - {Kind.MAILING}))
+def test_only_mailings_go_into_an_archive(kind: Kind) -> None:
+    press = Press(edition(kind=kind))
+    with pytest.raises(Refused, match="only mailings to a list stand in an archive"):
+        editions.shelve(press, press.kept, Archive.PRIVATE, NOW)

@@ -8,6 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from mailer.archive import search_words
+from mailer.articles import ArticleState
+from mailer.editions import Body
+from mailer.languages import choose
 from mailer.store.schema.consent import GUARDS
 
 revision = "0005"
@@ -38,7 +42,25 @@ def upgrade() -> None:
     for table in ("digest", "edition"):
         op.add_column(table, _word("frequency", 10, "every"))
         op.add_column(table, _word("archive", 10, "public"))
-    op.add_column("edition_body", _text("words", ""))
+    op.add_column(
+        "edition_body", sa.Column("titles", sa.JSON(), server_default="[]", nullable=False)
+    )
+    op.add_column("edition_body", _text("summary", ""))
+    op.create_table(
+        "edition_words",
+        sa.Column("edition_id", _ID, nullable=False),
+        _word("language", 35),
+        _text("words"),
+        sa.ForeignKeyConstraint(
+            ["edition_id", "language"],
+            ["edition_body.edition_id", "edition_body.language"],
+            name=op.f("fk_edition_words_edition_body"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("edition_id", "language", name=op.f("pk_edition_words")),
+        comment="what the archive's search looks in; by itself, as a search reads all of it",
+    )
+    _fill_bodies(op.get_bind())
     op.create_table(
         "wording",
         sa.Column("id", _ID, nullable=False),
@@ -135,9 +157,65 @@ def upgrade() -> None:
     for statement in GUARDS[dialect]:
         op.execute(statement)
     if dialect == "postgresql":
-        op.create_table_comment("edition_body", "words: what the archive's search looks in, folded")
+        op.create_table_comment("edition_body", "titles, summary: for lists of editions")
         op.create_table_comment(
             "edition",
             "wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
             "when addresses were taken out of its deliveries",
         )
+
+
+_BODY = sa.table(
+    "edition_body",
+    *map(sa.column, ("edition_id", "language", "subject", "text", "html", "marker", "stories")),
+    sa.column("titles", sa.JSON()),
+    sa.column("summary"),
+)
+_WORDS = sa.table("edition_words", *map(sa.column, ("edition_id", "language", "words")))
+_EDITION = sa.table("edition", sa.column("id"), sa.column("language"))
+_STORY = sa.table("edition_story", *map(sa.column, ("edition_id", "slug", "bit")))
+_ARTICLE = sa.table("article", *map(sa.column, ("slug", "language", "state", "title", "summary")))
+
+
+def _fill_bodies(db: sa.Connection) -> None:
+    """What lists of editions and the search want of bodies that were frozen before there were any,
+    a few at a time. Titles and summary are as the articles have them now: those of an article that
+    was withdrawn since are left out."""
+    for number, default in db.execute(sa.select(_EDITION.c.id, _EDITION.c.language)).all():
+        stories = _stories(db, number)
+        for row in db.execute(sa.select(_BODY).where(_BODY.c.edition_id == number)).all():
+            body = Body(row.language, row.subject, row.text, row.html, row.marker, row.stories)
+            found: list[tuple[str, str]] = []
+            for bit, said in stories:
+                tags = sorted(said)
+                tag = choose(row.language, tags, choose(default, tags, ""))
+                if row.stories >> bit & 1 and tag in said:
+                    found.append(said[tag])
+            db.execute(
+                sa.update(_BODY)
+                .where(_BODY.c.edition_id == number, _BODY.c.language == row.language)
+                .values(
+                    titles=[title for title, _ in found],
+                    summary=found[0][1] if found else "",
+                )
+            )
+            words = search_words(body)
+            db.execute(
+                sa.insert(_WORDS).values(edition_id=number, language=row.language, words=words)
+            )
+
+
+def _stories(db: sa.Connection, number: int) -> list[tuple[int, dict[str, tuple[str, str]]]]:
+    """The bit of each of an edition's stories, with its title and summary by language."""
+    found: dict[int, dict[str, tuple[str, str]]] = {}
+    for row in db.execute(
+        sa.select(_STORY.c.bit, _ARTICLE.c.language, _ARTICLE.c.title, _ARTICLE.c.summary)
+        .join(_ARTICLE, _ARTICLE.c.slug == _STORY.c.slug)
+        .where(
+            _STORY.c.edition_id == number,
+            _STORY.c.bit.is_not(None),
+            _ARTICLE.c.state == ArticleState.QUEUED.value,
+        )
+    ):
+        found.setdefault(row.bit, {})[row.language] = (row.title, row.summary)
+    return sorted(found.items())

@@ -11,10 +11,10 @@ from mailer.app import Mailer
 from mailer.digests import WhenLate, occurrences
 from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Appointment, Edition, EditionState, SendTime
+from mailer.log import logger
 from mailer.schedules import records
 from mailer.store import Store, Transaction
 from mailer.worker import steps
-from mailer.log import logger
 from tests.integration import office
 from tests.integration.office import NOW
 from tests.integration.store.occurrences.desk import (

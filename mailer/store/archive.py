@@ -1,0 +1,146 @@
+"""The public archive: what of the editions anybody may read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, exists, func, select
+
+from mailer import message
+from mailer.archive import SHOWN, Entry, Version
+from mailer.audience.lists import Visibility
+from mailer.editions import Archive, Body, Kind
+from mailer.store.editions.contents import body_of
+from mailer.store.schema import edition, edition_body, edition_event, edition_words, mailing_list
+
+_STANDS = and_(
+    edition.c.kind == Kind.MAILING.value,
+    edition.c.archive == Archive.PUBLIC.value,
+    edition.c.state.in_([state.value for state in SHOWN]),
+    edition.c.planned_at.is_not(None),
+    mailing_list.c.visibility == Visibility.PUBLIC.value,
+)
+"""``archive.stands``, in SQL. What has begun is planned."""
+
+_SELECT = select(
+    edition.c.id,
+    edition.c.uid,
+    edition.c.name,
+    edition.c.language,
+    edition.c.planned_at,
+    mailing_list.c.slug.label("list"),
+).join(mailing_list, mailing_list.c.id == edition.c.list_id)
+
+
+_NEWEST = (edition.c.planned_at.desc(), edition.c.id.desc())
+
+FIRST_LOOK = 50
+"""Editions that a search looks into at first; then at four times as many, and so on."""
+
+
+class Archives:
+    """Implements ``archive.ArchiveStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def entries(
+        self, list_: str, words: Sequence[str] = (), limit: int = 20, offset: int = 0
+    ) -> list[Entry]:
+        """Newest first; with `words` those editions of which one body holds each of them."""
+        wanted = _SELECT.where(_STANDS, mailing_list.c.slug == list_)
+        if words:
+            found = self._holding(list_, words, offset + limit)[offset:]
+            return self._entries(wanted.where(edition.c.id.in_(found)).order_by(*_NEWEST))
+        return self._entries(wanted.order_by(*_NEWEST).limit(limit).offset(offset))
+
+    def _holding(self, list_: str, words: Sequence[str], most: int) -> list[int]:
+        """The newest `most` editions that hold the words. Looked through bit by bit: a word that
+        many hold is found in the first of them, while a database would look into all before it
+        sorts them."""
+        standing = (
+            select(edition.c.id, edition.c.planned_at)
+            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
+            .where(_STANDS, mailing_list.c.slug == list_)
+        )
+        there = self._db.scalar(select(func.count()).select_from(standing.subquery())) or 0
+        found: list[int] = []
+        at, step = 0, FIRST_LOOK
+        while at < there and len(found) < most:
+            some = standing.order_by(*_NEWEST).limit(step).offset(at).subquery()
+            of_it = edition_words.c.edition_id == some.c.id
+            held = [edition_words.c.words.contains(word, autoescape=True) for word in words]
+            found += self._db.scalars(
+                select(some.c.id)
+                .where(exists().where(of_it, *held))
+                .order_by(some.c.planned_at.desc(), some.c.id.desc())
+            )
+            at, step = at + step, step * 4
+        return found[:most]
+
+    def everything(self, limit: int) -> list[Entry]:
+        """The editions of all lists, the newest first."""
+        return self._entries(_SELECT.where(_STANDS).order_by(*_NEWEST).limit(limit))
+
+    def entry(self, list_: str, uid: str) -> Entry | None:
+        wanted = _SELECT.where(_STANDS, mailing_list.c.slug == list_, edition.c.uid == uid)
+        return next(iter(self._entries(wanted)), None)
+
+    def _entries(self, wanted: Select[Any]) -> list[Entry]:
+        rows = self._db.execute(wanted).all()
+        versions = self._versions([row.id for row in rows])
+        # An edition that is being sent has a body; nothing that is shown may hang on it.
+        return [_entry(row, versions[row.id]) for row in rows if row.id in versions]
+
+    def _versions(self, numbers: Sequence[int]) -> dict[int, list[Version]]:
+        found: dict[int, list[Version]] = {}
+        if not numbers:
+            return found
+        columns = edition_body.c
+        light = select(
+            columns.edition_id, columns.language, columns.subject, columns.marker,
+            columns.stories, columns.titles, columns.summary,
+        )  # fmt: skip
+        some = light.where(columns.edition_id.in_(numbers)).order_by(columns.language)
+        for row in self._db.execute(some):
+            body = Body(row.language, row.subject, "", "", row.marker, row.stories)
+            version = Version(row.language, message.heading(body), row.summary, tuple(row.titles))
+            found.setdefault(row.edition_id, []).append(version)
+        return found
+
+    def body(self, edition_id: int, language: str) -> Body | None:
+        """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it
+        that we have signed, or has found it by :meth:`entry`."""
+        row = self._db.execute(
+            select(edition_body)
+            .join(edition, edition.c.id == edition_body.c.edition_id)
+            .where(
+                edition.c.id == edition_id,
+                edition.c.kind == Kind.MAILING.value,
+                edition_body.c.language == language,
+            )
+        ).one_or_none()
+        return body_of(row) if row else None
+
+    def changed_at(self, list_: str) -> datetime | None:
+        """When something last happened to an edition of the list: what is shown of it has been
+        the same since."""
+        found: datetime | None = self._db.scalar(
+            select(func.max(edition_event.c.at))
+            .join(edition, edition.c.id == edition_event.c.edition_id)
+            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
+            .where(mailing_list.c.slug == list_, edition.c.kind == Kind.MAILING.value)
+        )
+        return found
+
+
+def _entry(row: Row[Any], versions: Sequence[Version]) -> Entry:
+    return Entry(
+        edition_id=row.id,
+        uid=row.uid,
+        name=row.name,
+        list=row.list,
+        language=row.language,
+        sent_at=row.planned_at,
+        versions=tuple(versions),
+    )

@@ -1,0 +1,109 @@
+"""What people type finds what was written, however it is spelt."""
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer import words
+from tests.unit.samples import texts
+
+
+@pytest.mark.parametrize(
+    ("written", "typed"),
+    [
+        ("Événements à São Tomé", "evenements a sao tome"),
+        ("DÉJÀ VU", "déjà vu"),
+        ("cafe\u0301", "café"),
+        ("Straße", "STRASSE"),
+        ("Œuvre", "oeuvre"),
+        ("ﬁnal １２３", "final 123"),
+        ("Ёлка", "елка"),
+        ("c’est l'été", "c'est l’ete"),
+        ("الإِعْلامُ", "الاعلام"),
+        ("أحمد", "احمد"),
+        ("إلى", "الى"),
+        ("آلاف", "الاف"),
+        ("ٱلله", "الله"),
+        ("مرحـــبا", "مرحبا"),
+        ("مدرسة", "مدرسه"),
+        ("\ufe8e\ufe8d", "اا"),  # as old programs wrote alef, by its place in a word
+        ("٢٠٢٦", "2026"),
+        ("می\u200cخواهم", "ميخواهم"),
+        ("co\u00adoperation", "cooperation"),
+        ("移民日", "移民日"),
+        ("각", "각"),
+        ("İstanbul", "istanbul"),
+        ("left\u200e and right", "left and right"),
+    ],
+)
+def test_what_is_typed_is_what_was_written(written: str, typed: str) -> None:
+    assert words.fold(written) == words.fold(typed)
+    assert words.fold(written)
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("one, two—three/four", "one two three four"),
+        ("100%_of*it", "100 of it"),
+        ("国际移民日，十二月", "国际移民日 十二月"),
+        ("🧑🏽‍🚒 €5", "5"),
+        ("a\0b\ud800c\u2028d", "a b c d"),
+        ("  \t\n ", ""),
+        ("...", ""),
+    ],
+)
+def test_what_is_no_letter_and_no_digit_parts_words(text: str, folded: str) -> None:
+    assert words.fold(text) == folded
+
+
+@given(texts())
+def test_folding_twice_is_folding_once(text: str) -> None:
+    assert words.fold(words.fold(text)) == words.fold(text)
+
+
+@given(texts())
+def test_capitals_and_ways_of_composing_make_no_difference(text: str) -> None:
+    folded = words.fold(text)
+    for form in ("NFC", "NFD", "NFKC", "NFKD"):
+        assert words.fold(unicodedata.normalize(form, text)) == folded
+    assert words.fold(text.casefold()) == folded
+
+
+@given(texts())
+def test_only_letters_digits_and_single_spaces_are_left(text: str) -> None:
+    folded = words.fold(text)
+    assert folded == " ".join(folded.split())
+    assert not set(folded) & set("%_/\\\0")
+    for character in folded.replace(" ", ""):
+        assert unicodedata.category(character) not in {"Mn", "Cc", "Cf", "Cs", "Lu", "Lt"}
+        assert unicodedata.category(character)[0] in "LNM"
+
+
+@given(texts(), texts(2))
+def test_a_word_is_in_the_distinct_words_exactly_where_it_is_in_the_text(
+    text: str, query: str
+) -> None:
+    for word in words.fold(query).split():
+        assert (word in words.distinct(text)) == (word in words.fold(text))
+
+
+@given(st.lists(st.sampled_from(["boats", "Roads", "été", "移民", "العربية"]), max_size=30))
+def test_each_word_is_kept_once(some: list[str]) -> None:
+    kept = words.distinct(" ".join(some)).split()
+    assert kept == list(dict.fromkeys(words.fold(" ".join(some)).split()))
+
+
+def test_web_and_mail_addresses_are_no_words() -> None:
+    text = (
+        "Boats\n\nhttps://www.example.org/en/harbour?x=1 and mailto:a@example.org, HTTP://X.example"
+    )
+    assert words.distinct(text) == "boats and"
+
+
+def test_a_query_has_each_word_once_and_not_too_many() -> None:
+    assert words.wanted("Boats, boats & BOATS roads", 8) == ("boats", "roads")
+    assert words.wanted(" ".join(map(str, range(50))), 8) == tuple(map(str, range(8)))
+    assert words.wanted("?!", 8) == ()
