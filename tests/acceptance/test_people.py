@@ -6,11 +6,16 @@ import json
 import stat
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.audience import links
+from mailer.audience import confirmations, links
+from mailer.audience.confirmations import Confirmation, ConfirmationState, Wishes
+from mailer.audience.consent import Wording
+from mailer.audience.limits import Limit
 from mailer.audience.links import MemberLink, Purpose
+from mailer.store import Store
 from tests.acceptance.conftest import Done, Shell
 
 AGREED = ("--source", "cards from the fair", "--basis", "consent")
@@ -71,6 +76,45 @@ def test_history_tells_who_agreed_to_what_and_outlives_an_erasure(office: Shell)
     assert "not a subscriber" in office("subscriber", "data", "ana@example.org", code=1).err
     nobody = office("subscriber", "history", "nobody@example.org")
     assert "holds nothing of nobody@example.org" in nobody.err
+
+
+def test_history_shows_the_wording_that_was_agreed_to_and_what_waits_for_an_answer(
+    office: Shell,
+) -> None:
+    key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
+    store = Store(f"sqlite:///{office.folder / 'subscribers.db'}", key)
+    shown = Wording("fr", "J’accepte de recevoir les nouvelles.")
+    limit = Limit("mail", 0)
+    now = datetime(2026, 12, 18, 9, tzinfo=UTC)
+    with store.begin() as tx:
+
+        def ask(at: datetime) -> Confirmation:
+            asked = confirmations.sign_up(
+                tx.lists, "ana@example.org", Wishes(("news",)), "fr", "sign-up page"
+            )
+            confirmations.ask(tx.confirmations, tx.allowances, limit, asked, at)
+            return tx.confirmations.of_address("ana@example.org")[-1]
+
+        known = confirmations.move(tx.confirmations, ask(now), ConfirmationState.MAILED, now)
+        confirmations.confirm(
+            tx.confirmations, tx.subscribers, tx.lists, tx.allowances, limit, known, now,
+            wording=shown,
+        )  # fmt: skip
+        ask(now + timedelta(hours=1))
+    store.close()
+    told = office("subscriber", "history", "ana@example.org")
+    assert f"wording {shown.key[:12]} (fr): J’accepte de recevoir les nouvelles." in told.out
+    assert "not answered yet: news, asked 2026-12-18 10:00 UTC (sign-up page)" in told.out
+    data = office("subscriber", "history", "ana@example.org", "--json").json
+    (entry,) = data["entries"]
+    assert (entry["act"], entry["basis"]) == ("confirmed", "consent")
+    assert entry["wording"] == {
+        "version": shown.key[:12], "language": "fr", "text": shown.text,
+    }  # fmt: skip
+    (waiting,) = data["waiting"]
+    assert (waiting["state"], waiting["wishes"]["lists"]) == ("asked", ["news"])
+    held = office("subscriber", "data", "ana@example.org").json
+    assert [one["state"] for one in held["waiting"]] == ["confirmed", "asked"]
 
 
 def test_two_addresses_become_one_person(office: Shell) -> None:

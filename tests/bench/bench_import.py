@@ -96,6 +96,11 @@ def main(count: int) -> None:
         print(f"        left out: {plan['excluded']}")
         _, wall, cpu, memory = run(folder, "subscriber", "export", "all.csv", "--list", "news")
         print(f"export  {count} rows in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+        change = ("subscriber", "change", "--list", "news", "--remove-topic", "law", "--json")
+        for word, more in (("dry run", ("--dry-run",)), ("change", ())):
+            out, wall, cpu, memory = run(folder, *change, *more)
+            changed = json.loads(out)["changed"]
+            print(f"{word:7} {changed} changed in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
 
 
 if __name__ == "__main__":

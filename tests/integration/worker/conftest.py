@@ -17,12 +17,12 @@ from mailer.app import Mailer
 from mailer.config import DeliverySection, Notices, Settings
 from mailer.digests import Order, Policy
 from mailer.editions import Edition
+from mailer.log import logger
 from mailer.schedules import records
 from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store
 from mailer.worker import Keeper
-from mailer.log import logger
 from tests.integration import office
 from tests.smtpd import Relay
 

@@ -2,38 +2,49 @@
 
 import re
 from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
+from mailer import editions
 from mailer.audience import confirmations, links, subscribers
 from mailer.audience.confirmations import Confirmation, ConfirmationState, Wishes
 from mailer.audience.consent import Wording
+from mailer.audience.letters import Letter
 from mailer.audience.lists import edit_list
+from mailer.config import Paths, Settings
+from mailer.editions import Edition, EditionState, Kind
+from mailer.render import compose_letter
 from mailer.store import Transaction
+from mailer.worker import answering
 from tests.integration import office
-from tests.integration.office import DAY
+from tests.integration.office import DAY, HOUR
 from tests.integration.worker.conftest import Desk
+from tests.smtpd import Step
 
 NEW = "new@example.org"
 S = ConfirmationState
 
 
-def ask(desk: Desk, address: str = NEW, language: str = "en") -> Confirmation | None:
+def ask(
+    desk: Desk, address: str = NEW, language: str = "en", lists: tuple[str, ...] = ("news",)
+) -> Confirmation | None:
     with desk.mailer.store.begin() as tx:
-        asked = confirmations.sign_up(tx.lists, address, Wishes(("news",)), language, "page")
+        asked = confirmations.sign_up(tx.lists, address, Wishes(lists), language, "page")
         limit = desk.mailer.sign_up_limits.per_address
         confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
         return next(iter(reversed(tx.confirmations.of_address(address))), None)
 
 
-def confirm(desk: Desk, number: int) -> None:
+def confirm(desk: Desk, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
         known = tx.confirmations.find_confirmation(number)
         assert known is not None
         confirmations.confirm(
             tx.confirmations, tx.subscribers, tx.lists, tx.allowances,
             desk.mailer.sign_up_limits.per_address, known, desk.now,
-            wording=Wording("en", "I agree."),
+            wording=Wording("en", "I agree."), only=only or None,
         )  # fmt: skip
 
 
@@ -46,6 +57,19 @@ def state(desk: Desk, number: int) -> ConfirmationState | None:
 def work(desk: Desk) -> None:
     desk.tick()
     desk.deliver()
+
+
+def standing(desk: Desk) -> list[Edition]:
+    """Letters' editions, the oldest first."""
+    with desk.mailer.store.read() as tx:
+        found = tx.editions.recent([], 100, notices=True)
+    return [one for one in reversed(found) if one.kind in editions.STANDING]
+
+
+def text(mail: EmailMessage) -> str:
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
 
 
 def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: Desk) -> None:
@@ -177,3 +201,248 @@ def test_what_nobody_confirms_is_forgotten(desk: Desk) -> None:
 
     with desk.mailer.store.read() as tx:
         assert not left(tx)
+
+
+# ---- which letter -----------------------------------------------------------------------------
+
+
+def two_lists(desk: Desk, *welcoming: str) -> None:
+    with desk.mailer.store.begin() as tx:
+        office.mailing_list(tx, "press")
+        for slug in welcoming:
+            edit_list(tx.lists, slug, {"welcome": True})
+
+
+def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(desk: Desk) -> None:
+    two_lists(desk, "news", "press")
+    with desk.mailer.store.begin() as tx:
+        office.person(tx, NEW, joined=desk.now - DAY)
+    asked = ask(desk, lists=("news", "press"))
+    assert asked is not None
+    work(desk)
+    confirm(desk, asked.id)
+    work(desk)
+    confirming, welcome = desk.mails(NEW)
+    assert str(confirming["Subject"]).endswith("News and Press")
+    assert str(welcome["Subject"]).endswith(": Press")
+
+
+def test_lists_that_were_left_out_on_the_page_are_not_welcomed_to(desk: Desk) -> None:
+    two_lists(desk, "news")
+    asked = ask(desk, lists=("news", "press"))
+    assert asked is not None
+    work(desk)
+    confirm(desk, asked.id, "press")
+    work(desk)
+    assert len(desk.mails(NEW)) == 1
+    assert state(desk, asked.id) is S.DONE
+
+
+def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(desk: Desk) -> None:
+    two_lists(desk, "press")
+    asked = ask(desk, lists=("news", "press"))
+    assert asked is not None
+    work(desk)
+    confirm(desk, asked.id)
+    work(desk)
+    welcome = desk.mails(NEW)[-1]
+    assert "* News" in text(welcome)
+    assert "* Press" in text(welcome)
+    token = str(welcome["List-Unsubscribe"]).strip("<>").rpartition("/u/")[2]
+    link = links.member(desk.mailer.store.key, links.Purpose.UNSUBSCRIBE, token)
+    with desk.mailer.store.read() as tx:
+        assert office.the_list(tx, "press").id == link.list_id
+        assert subscribers.get(tx.subscribers, NEW).id == link.subscriber_id
+
+
+def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: Desk) -> None:
+    """Once an unsubscribe is answered, nothing more of the list passes the gate."""
+    two_lists(desk, "news")
+    asked = ask(desk)
+    assert asked is not None
+    work(desk)
+    confirm(desk, asked.id)
+    desk.tick()
+    with desk.mailer.store.begin() as tx:
+        office.leave(tx, NEW, now=desk.now)
+    desk.deliver()
+    assert len(desk.mails(NEW)) == 1
+
+
+def test_a_new_address_is_proved_by_a_mail_there(desk: Desk) -> None:
+    with desk.mailer.store.begin() as tx:
+        known = subscribers.get(tx.subscribers, "amal@example.org")
+        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "fr", "page")
+        limit = desk.mailer.sign_up_limits.per_address
+        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        (made,) = tx.confirmations.of_address(NEW)
+    work(desk)
+    (mail,) = desk.mails(NEW)
+    assert mail["Content-Language"] == "fr"
+    (token,) = {*re.findall(r"/c/(\S+)", text(mail))}
+    assert links.confirmation(desk.mailer.store.key, token) == made.id
+    confirm(desk, made.id)
+    work(desk)
+    assert len(desk.mails(NEW)) == 1
+    assert state(desk, made.id) is S.DONE
+    with desk.mailer.store.read() as tx:
+        assert subscribers.get(tx.subscribers, NEW).id == known.id
+
+
+def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: Desk) -> None:
+    with desk.mailer.store.begin() as tx:
+        known = subscribers.get(tx.subscribers, "amal@example.org")
+        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "fr", "page")
+        limit = desk.mailer.sign_up_limits.per_address
+        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        tx.subscribers.remove_subscriber(known)
+        office.mailing_list(tx, "press")
+    other = ask(desk, "other@example.net", lists=("press",))
+    assert other is not None
+    with desk.mailer.store.begin() as tx:
+        tx.lists.remove_list(office.the_list(tx, "press"))
+    work(desk)
+    assert desk.relay.accepted == []
+    assert state(desk, other.id) is S.DONE
+
+
+def test_a_stranger_s_words_reach_nobody(desk: Desk) -> None:
+    """The name that somebody typed for an address is not in the mail that goes there."""
+    said = "Win a prize at evil.example"
+    with desk.mailer.store.begin() as tx:
+        wishes = Wishes(("news",), name=said)
+        asked = confirmations.sign_up(tx.lists, NEW, wishes, "en", "page")
+        limit = desk.mailer.sign_up_limits.per_address
+        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
+    work(desk)
+    (got,) = desk.relay.received
+    assert b"evil" not in got.data
+
+
+def test_what_was_asked_for_too_long_ago_is_not_answered(desk: Desk) -> None:
+    """No worker ran, and the link would be worth nothing."""
+    asked = ask(desk)
+    assert asked is not None
+    work_later = desk.now + desk.mailer.links_last
+    desk.tick(work_later)
+    desk.deliver()
+    assert desk.mails(NEW) == []
+
+
+# ---- in one edition ---------------------------------------------------------------------------
+
+
+def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: Desk) -> None:
+    two_lists(desk)
+    for number, lists in enumerate([("news",), ("news", "press"), ("press", "news"), ("news",)]):
+        ask(desk, f"one{number}@example.net", lists=lists)
+    ask(desk, "un@example.net", "fr")
+    ask(desk, "um@example.net", "pt")  # for which there are no words: it is in the office's
+    work(desk)
+    desk.now += DAY
+    ask(desk, "later@example.net")
+    work(desk)
+    assert sorted(one.name for one in standing(desk)) == [
+        "confirm · News · en · 2027-03-01",
+        "confirm · News · en · 2027-03-02",
+        "confirm · News · fr · 2027-03-01",
+        "confirm · News, Press · en · 2027-03-01",
+    ]
+    assert {one.state for one in standing(desk)} == {EditionState.SENT}
+    assert len({one.uid for one in standing(desk)}) == 4
+    assert len(desk.relay.accepted) == 7
+
+
+def test_a_letter_that_is_worded_anew_stands_in_another_edition(desk: Desk, tmp_path: Path) -> None:
+    ask(desk, "a@example.net")
+    work(desk)
+    own = tmp_path / "own"
+    (own / "email/confirm").mkdir(parents=True)
+    (own / "email/confirm/subject.txt").write_text("Is it you?")
+    ours = desk.mailer.settings.model_copy(update={"paths": Paths(templates=own)})
+    desk.mailer.settings = ours
+    ask(desk, "b@example.net")
+    work(desk)
+    assert desk.subjects("b@example.net") == ["Is it you?"]
+    assert len(standing(desk)) == 2
+    web = ours.web.model_copy(update={"base_url": "https://other.example.org"})
+    desk.mailer.settings = ours.model_copy(update={"web": web})
+    ask(desk, "c@example.net")
+    work(desk)
+    assert "https://other.example.org/c/" in text(desk.mails("c@example.net")[0])
+    assert len(standing(desk)) == 3
+
+
+def test_hundreds_are_answered_by_one_tick(desk: Desk) -> None:
+    everyone = [f"reader{number}@example.net" for number in range(250)]
+    for address in everyone:
+        ask(desk, address)
+    work(desk)
+    assert sorted(desk.relay.accepted) == sorted(everyone)
+    (made,) = standing(desk)
+    assert made.kind is Kind.SERVICE
+
+
+def test_what_can_not_be_composed_is_said_once_and_keeps_nothing_else_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(wanted: Letter, settings: Settings) -> editions.Body:
+        if wanted.language == "fr":
+            raise KeyError("num")
+        return compose_letter(wanted, settings)
+
+    monkeypatch.setattr(answering, "compose_letter", fails)
+    asked = ask(desk, language="fr")
+    assert asked is not None
+    ask(desk, "other@example.net")
+    for _ in range(3):
+        work(desk)
+    assert desk.relay.accepted == ["other@example.net"]
+    assert len(desk.said("step failed")) == 1
+    assert state(desk, asked.id) is S.ASKED
+    monkeypatch.undo()
+    work(desk)
+    assert len(desk.mails(NEW)) == 1
+
+
+def test_who_asks_again_while_it_is_answered_does_not_bring_a_second_mail(desk: Desk) -> None:
+    """Their wishes are changed, the state that the worker gave it stays."""
+    asked = ask(desk)
+    assert asked is not None
+    desk.tick()
+    ask(desk, language="fr")
+    assert state(desk, asked.id) is S.MAILED
+    work(desk)
+    assert len(desk.mails(NEW)) == 1
+
+
+# ---- when delivery has stopped ----------------------------------------------------------------
+
+
+def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(desk: Desk) -> None:
+    """Nobody sees their edition in a list, to let it go on."""
+    desk.relay.always(Step.DOT, "554 5.7.1 this relay knows you no more")
+    asked = [ask(desk, f"reader{number}@example.net") for number in range(6)]
+    work(desk)
+    (made,) = standing(desk)
+    assert made.state is EditionState.PAUSED
+    desk.relay.forget()
+    desk.tick(desk.now + answering.REST - timedelta(minutes=1))
+    assert standing(desk)[0].state is EditionState.PAUSED
+    desk.tick(desk.now + HOUR)
+    desk.deliver()
+    assert standing(desk)[0].state is EditionState.SENT
+    assert sorted(desk.relay.accepted) == [f"reader{number}@example.net" for number in range(6)]
+    assert all(one and state(desk, one.id) is S.MAILED for one in asked)
+    assert len(desk.said("letters tried again")) == 1
+
+
+def test_letters_that_a_person_has_paused_stay_so(desk: Desk) -> None:
+    ask(desk)
+    desk.tick()
+    with desk.mailer.store.begin() as tx:
+        made = editions.get(tx.editions, standing(desk)[0].id)
+        editions.pause(tx.editions, made, desk.now, actor="Ana")
+    desk.tick(desk.now + DAY)
+    desk.deliver()
+    assert desk.mails(NEW) == []

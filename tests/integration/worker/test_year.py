@@ -14,10 +14,10 @@ from mailer.app import Mailer
 from mailer.config import Notices, Settings
 from mailer.digests import occurrences
 from mailer.editions import EditionState
+from mailer.log import logger
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
 from mailer.worker import Keeper
-from mailer.log import logger
 from tests.conftest import KEY, office_settings
 from tests.integration.worker import year
 from tests.integration.worker.year import DAY, FIRST, LAST, LONDON, Office, Written, at
