@@ -1,0 +1,70 @@
+"""The public pages of a furnished office on both databases, and what they log.
+
+Whatever a test asks them, its tokens, addresses and words are in no line of log when it ends."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from io import StringIO
+
+import pytest
+
+from mailer.app import Mailer
+from mailer.log import logger
+from mailer.web.public import create_public
+from tests.integration.office import NOW
+from tests.integration.web.public.asgi import Pages, open_pages
+from tests.integration.web.public.stage import ADDRESSES, Stage, furnish
+
+
+class Clock:
+    """The office's clock, which stands still until somebody puts it forward."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def stage(mailer: Mailer, clock: Callable[[], datetime]) -> Stage:
+    return furnish(Mailer(mailer.settings, mailer.store, clock))
+
+
+@pytest.fixture
+def log() -> StringIO:
+    return StringIO()
+
+
+@pytest.fixture
+def pages(stage: Stage, log: StringIO, caplog: pytest.LogCaptureFixture) -> Iterator[Pages]:
+    with (
+        caplog.at_level(logging.INFO),
+        open_pages(create_public(stage.mailer, logger(log))) as opened,
+    ):
+        yield opened
+    told = log.getvalue() + caplog.text
+    check_log(log.getvalue())
+    assert opened.asked | {*ADDRESSES.values()}
+    for word in opened.asked | {*ADDRESSES.values()}:
+        assert word not in told, f"{word!r} is in the log"
+
+
+ROUTINE = {"timestamp", "level", "event", "method", "route", "status", "ms"}
+
+
+def check_log(told: str) -> None:
+    """Each line is JSON, and of a request it holds no more than these words and numbers."""
+    for line in told.splitlines():
+        entry = json.loads(line)
+        if entry["event"] == "request":
+            assert {*entry} == ROUTINE, entry
+            assert isinstance(entry["status"], int)
+            assert entry["route"] == "(none)" or entry["route"].startswith("/")

@@ -1,0 +1,226 @@
+"""Unsubscribing by one click, in every form that RFC 8058 allows a mail provider, and in those that
+providers have made up: it is always carried out, and always answered 200, at once."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from mailer.audience import choices, erasure, lists
+from mailer.audience.lists import Visibility
+from mailer.audience.subscribers import MembershipState
+from tests.integration import office
+from tests.integration.office import NOW
+from tests.integration.web.public.asgi import FORM, Answer, Pages
+from tests.integration.web.public.stage import ADDRESSES, Stage, dump
+
+KNOWN = ADDRESSES["known"]
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+LEFT = MembershipState.UNSUBSCRIBED
+
+
+def multipart(boundary: str, *, more: str = "", ends: str = "\r\n", close: str = "--") -> bytes:
+    """A body of one field, as RFC 7578 has it."""
+    lines = [
+        f"--{boundary}",
+        f'Content-Disposition: form-data; name="List-Unsubscribe"{more}',
+        "",
+        "One-Click",
+        f"--{boundary}{close}",
+        "",
+    ]
+    return ends.join(lines).encode()
+
+
+URLENCODED = {
+    "as in the RFC": (FORM, ONE_CLICK),
+    "with a charset": (f"{FORM}; charset=UTF-8", ONE_CLICK),
+    "a quoted charset": (f'{FORM};charset="utf-8"', ONE_CLICK),
+    "a type in capitals": (FORM.upper(), ONE_CLICK),
+    "encoded": (FORM, b"List%2DUnsubscribe=One%2DClick"),
+    "in small letters": (FORM, b"list-unsubscribe=one-click"),
+    "more fields": (FORM, ONE_CLICK + b"&utm_source=mail&list=press&x"),
+    "fields before it": (FORM, b"csrf=&" + ONE_CLICK),
+    "a line end behind it": (FORM, ONE_CLICK + b"\r\n"),
+    "no type": ("", ONE_CLICK),
+    "a type of text": ("text/plain", ONE_CLICK),
+    "no body": (FORM, b""),
+    "no body and no type": ("", b""),
+    "JSON": ("application/json", b'{"List-Unsubscribe": "One-Click"}'),
+    "no text at all": ("application/octet-stream", bytes(range(256))),
+    "a type that is none": ("//;;==", ONE_CLICK),
+    "a thousand fields": (FORM, ONE_CLICK + b"&a=1" * 1000),
+    "another value": (FORM, b"List-Unsubscribe=One-Click-Confirmed"),
+}
+MULTIPART = {
+    "as in the RFC": (
+        "multipart/form-data; boundary=---FormBoundaryjWmhtjORrn",
+        multipart("---FormBoundaryjWmhtjORrn"),
+    ),
+    "a quoted boundary": ('multipart/form-data; boundary="a b:c"', multipart("a b:c")),
+    "a boundary of 70": (f"multipart/form-data; boundary={'x' * 70}", multipart("x" * 70)),
+    "signs in the boundary": (
+        'multipart/form-data; boundary="\'()+_,-./:=?"',
+        multipart("'()+_,-./:=?"),
+    ),
+    "a charset too": ("multipart/form-data; charset=utf-8; boundary=xyz", multipart("xyz")),
+    "in capitals": ("MULTIPART/FORM-DATA; BOUNDARY=xyz", multipart("xyz")),
+    "a type of the part": (
+        "multipart/form-data; boundary=xyz",
+        multipart("xyz", more="\r\nContent-Type: text/plain; charset=utf-8"),
+    ),
+    "line feeds alone": ("multipart/form-data; boundary=xyz", multipart("xyz", ends="\n")),
+    "an epilogue": ("multipart/form-data; boundary=xyz", multipart("xyz") + b"bye\r\n"),
+    "not closed": ("multipart/form-data; boundary=xyz", multipart("xyz", close="")),
+    "no boundary named": ("multipart/form-data", multipart("xyz")),
+    "another boundary": ("multipart/form-data; boundary=abc", multipart("xyz")),
+    "a file": (
+        "multipart/form-data; boundary=xyz",
+        multipart("xyz", more='; filename="one-click.txt"'),
+    ),
+}
+FORMS = [
+    *[pytest.param(*form, id=f"urlencoded, {name}") for name, form in URLENCODED.items()],
+    *[pytest.param(*form, id=f"multipart, {name}") for name, form in MULTIPART.items()],
+]
+
+
+def is_done(answer: Answer) -> None:
+    """Answered as the RFC asks: 200, no redirect, nothing to follow."""
+    assert (answer.status, answer.text) == (200, "unsubscribed\n")
+
+
+@pytest.mark.parametrize(("kind", "body"), FORMS)
+def test_every_form_is_honoured_and_can_be_repeated(
+    pages: Pages, stage: Stage, kind: str, body: bytes
+) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    headers = [("Content-Type", kind)] if kind else []
+    is_done(pages.ask("POST", stage.unsubscribe(known), body, headers=headers))
+    assert stage.state(KNOWN) is LEFT
+    before = dump(stage.store)
+    is_done(pages.ask("POST", stage.unsubscribe(known), body, headers=headers))
+    assert dump(stage.store) == before
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("content-TYPE", FORM)],
+        [("User-Agent", ""), ("Content-Type", FORM)],
+        [("User-Agent", "Mozilla/5.0 (compatible; Mail-Unsubscribe/1.0)"), ("Accept", "*/*")],
+        [("User-Agent", b"\xff\xfe"), ("Accept-Language", b"\xff;q=x")],
+        [("Cookie", "session=somebody-else"), ("Content-Type", FORM)],
+        [("Origin", "https://mail.example.net"), ("Sec-Fetch-Site", "cross-site")],
+        [("Referer", "https://mail.example.net/inbox"), ("Authorization", "Basic eDp5")],
+        [("Host", "elsewhere.example.net"), ("Content-Type", FORM)],
+        [("Accept", "application/json"), ("Accept-Encoding", "identity;q=0")],
+        [("Expect", "100-continue"), ("Content-Type", FORM)],
+        [("Content-Type", FORM), ("Content-Type", "text/plain")],
+    ],
+)
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_no_header_stands_in_its_way(
+    pages: Pages, stage: Stage, headers: Sequence[tuple[str, str | bytes]], version: str
+) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    is_done(
+        pages.ask("POST", stage.unsubscribe(known), ONE_CLICK, headers=headers, version=version)
+    )
+    assert stage.state(KNOWN) is LEFT
+
+
+def test_a_body_in_pieces_is_one(pages: Pages, stage: Stage) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    pieces = [ONE_CLICK[at : at + 1] for at in range(len(ONE_CLICK))]
+    is_done(pages.ask("POST", stage.unsubscribe(known), [*pieces, b""]))
+    assert stage.state(KNOWN) is LEFT
+
+
+def test_only_the_list_that_the_link_names_is_left(pages: Pages, stage: Stage) -> None:
+    known = stage.person(KNOWN, to="press")
+    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+    assert stage.state(KNOWN, "news") is LEFT
+    assert stage.state(KNOWN, "press") is MembershipState.ACTIVE
+
+
+def test_the_log_of_consent_says_how_they_left_once(pages: Pages, stage: Stage) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    for _ in range(3):
+        is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+    with stage.store.read() as tx:
+        left = [one for one in tx.subscribers.history(KNOWN) if one.act == "left"]
+    assert [one.source for one in left] == ["one-click unsubscribe"]
+
+
+# ---- links of old mails -------------------------------------------------------------------------
+
+
+def test_it_works_from_before_their_address_changed(pages: Pages, stage: Stage) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    link = stage.unsubscribe(known)
+    with stage.store.begin() as tx:
+        choices.change_address(tx.subscribers, known, "moved@readers.example.org", NOW)
+    is_done(pages.ask("POST", link, ONE_CLICK))
+    assert stage.state("moved@readers.example.org") is LEFT
+
+
+def test_it_works_from_before_two_became_one(pages: Pages, stage: Stage) -> None:
+    """Also where the one was merged again."""
+    known = stage.known(KNOWN)
+    assert known is not None
+    second, third = stage.person("second@example.org"), stage.person("third@example.org")
+    with stage.store.begin() as tx:
+        choices.merge_people(tx.subscribers, known, second, NOW)
+        choices.merge_people(tx.subscribers, second, third, NOW)
+    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+    assert stage.state("third@example.org") is LEFT
+
+
+def test_it_is_answered_after_they_were_erased(pages: Pages, stage: Stage) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    with stage.store.begin() as tx:
+        erasure.erase(tx.subscribers, KNOWN, NOW)
+    before = dump(stage.store)
+    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+    assert dump(stage.store) == before
+
+
+def test_it_works_after_the_list_became_private(pages: Pages, stage: Stage) -> None:
+    known = stage.known(KNOWN)
+    assert known is not None
+    with stage.store.begin() as tx:
+        lists.edit_list(tx.lists, "news", {"visibility": Visibility.PRIVATE})
+    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+    assert stage.state(KNOWN) is LEFT
+
+
+def test_it_works_for_whoever_is_paused_suppressed_or_not_confirmed(
+    pages: Pages, stage: Stage
+) -> None:
+    stage.person("waits@example.org", state=MembershipState.PENDING)
+    with stage.store.begin() as tx:
+        office.suppress(tx, "waits@example.org")
+    for address in (ADDRESSES["paused"], ADDRESSES["suppressed"], "waits@example.org"):
+        person = stage.known(address)
+        assert person is not None
+        is_done(pages.ask("POST", stage.unsubscribe(person), ONE_CLICK))
+        assert stage.state(address) is LEFT
+
+
+def test_coming_back_is_a_thing_of_its_own(pages: Pages, stage: Stage) -> None:
+    """What a provider sends again after somebody has taken their leaving back takes them off
+    again: nothing says that it is old."""
+    known = stage.known(KNOWN)
+    assert known is not None
+    link = stage.unsubscribe(known)
+    is_done(pages.ask("POST", link, ONE_CLICK))
+    assert pages.post(f"{link}/undo").status == 200
+    assert stage.state(KNOWN) is MembershipState.ACTIVE
+    is_done(pages.ask("POST", link, ONE_CLICK))
+    assert stage.state(KNOWN) is LEFT
