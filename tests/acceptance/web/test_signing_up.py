@@ -1,0 +1,120 @@
+"""Signing up: on a list's page, on the page of all lists, with mistakes, and twice."""
+
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import MembershipState
+from tests.acceptance.web.reader import Reader
+
+
+def test_a_sign_up_holds_once_the_button_behind_its_mail_is_pressed(reader: Reader) -> None:
+    office, page = reader.office, reader.page
+    reader.open("/")
+    reader.sees("home")
+    reader.follow("/subscribe/news")
+    reader.sees("subscribe")
+    page.fill("#email", reader.address)
+    page.check("#topic-diaspora")
+    page.check("#topic-integration")
+    page.check("#frequency-weekly")
+    page.select_option("#language", reader.kind.language)
+    reader.press("/subscribe")
+    reader.sees("subscribe-sent")
+    assert page.locator("main .address").inner_text() == reader.address
+
+    office.post()
+    (asked,) = office.mails(reader.address)
+    reader.open(office.link(reader.address, "c"))
+    reader.sees("confirm")
+    assert not office.is_known(reader.address), "opening the link does nothing"
+    reader.press()
+    reader.sees("confirmed")
+    known = office.membership(reader.address)
+    assert known is not None
+    assert known.state is MembershipState.ACTIVE
+    assert known.topics == ("diaspora", "integration")
+    assert known.frequency is Frequency.WEEKLY
+
+    office.post()
+    asked, welcome = office.mails(reader.address)
+    assert "List-Unsubscribe" in welcome
+    assert "List-Unsubscribe" not in asked, "there is nothing to leave yet"
+    reader.open(office.link(reader.address, "p"))
+    assert page.is_checked("#topic-news-diaspora")
+    assert not page.is_checked("#topic-news-resettlement")
+    assert page.is_checked("#frequency-news-weekly")
+    assert page.input_value("#language") == reader.kind.language
+
+
+def test_what_was_typed_is_kept_until_the_mistake_is_mended(reader: Reader) -> None:
+    office, page = reader.office, reader.page
+    reader.open("/subscribe/news")
+    page.fill("#email", "nobody@nowhere@example")
+    page.check("#topic-trafficking")
+    page.check("#frequency-monthly")
+    page.select_option("#language", reader.kind.language)
+    reader.press("/subscribe")
+    reader.sees("subscribe-wrong-address")
+    assert page.title().startswith(reader.words("There is a problem: %(title)s").partition("%")[0])
+    assert page.locator("#email").get_attribute("aria-invalid") == "true"
+    assert page.input_value("#email") == "nobody@nowhere@example"
+    assert page.is_checked("#topic-trafficking")
+    assert page.is_checked("#frequency-monthly")
+    reader.wrong.get_by_role("link").click()
+    assert page.evaluate("document.activeElement.id") == "email", "the summary leads to the field"
+    page.fill("#email", reader.address)
+    reader.press("/subscribe")
+    office.post()
+    reader.open(office.link(reader.address, "c"))
+    reader.press()
+    known = office.membership(reader.address)
+    assert known is not None
+    assert (known.topics, known.frequency) == (("trafficking",), Frequency.MONTHLY)
+
+
+def test_of_several_lists_those_that_are_still_ticked_are_joined(reader: Reader) -> None:
+    office, page = reader.office, reader.page
+    reader.open("/subscribe")
+    reader.sees("subscribe-any")
+    assert page.locator("#list-staff").count() == 0, "nobody joins a private list by themselves"
+    page.fill("#email", reader.address)
+    page.select_option("#language", reader.kind.language)
+    reader.press("/subscribe")
+    reader.sees("subscribe-no-list")
+    assert page.input_value("#email") == reader.address
+    page.check("#list-news")
+    page.check("#list-press")
+    reader.press("/subscribe")
+    office.post()
+    reader.open(office.link(reader.address, "c"))
+    reader.sees("confirm-several")
+    page.uncheck("#list-news")
+    page.uncheck("#list-press")
+    reader.press()
+    reader.sees("confirm-none")
+    assert not office.is_known(reader.address)
+    page.check("#list-press")
+    reader.press()
+    assert office.membership(reader.address, "news") is None
+    assert office.membership(reader.address, "press") is not None
+
+
+def test_who_is_known_sees_the_same_page_and_gets_a_mail_that_says_so(reader: Reader) -> None:
+    office, page = reader.office, reader.page
+    office.join(reader.address, language=reader.kind.language)
+    reader.open("/subscribe/news")
+    page.fill("#email", reader.address)
+    page.select_option("#language", reader.kind.language)
+    reader.press("/subscribe")
+    reader.sees("subscribe-sent")
+    office.post()
+    reader.open(office.link(reader.address, "p"))
+    reader.sees("preferences")
+
+
+def test_a_sign_up_beyond_the_limit_of_a_network_is_refused(reader: Reader) -> None:
+    for number in range(reader.office.mailer.settings.signup.per_client):
+        reader.send(email=f"{number}.{reader.address}")
+    reader.open("/subscribe/press")
+    reader.page.fill("#email", reader.address)
+    reader.page.select_option("#language", reader.kind.language)
+    reader.press("/subscribe")
+    reader.sees("too-many")
