@@ -15,7 +15,8 @@ provider's one-click POST (RFC 8058).
     leave.py        unsubscribing
     preferences.py  what somebody gets, where and how often
     places.py       time zones, as cities to choose from
-    archive.py      earlier editions, feeds
+    archive.py      a mail in the browser, earlier editions
+    feeds.py        Atom, RSS, the sitemap
     health.py       whether it works
 """
 

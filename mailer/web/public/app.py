@@ -17,7 +17,7 @@ from mailer.app import Mailer
 from mailer.errors import ConfigError
 from mailer.log import Log
 from mailer.web.listening import listen
-from mailer.web.public import confirm, health, leave, preferences, signup
+from mailer.web.public import archive, confirm, health, leave, preferences, signup
 from mailer.web.public.guard import Guard
 from mailer.web.public.site import Site, house_style
 
@@ -51,8 +51,9 @@ def create_public(mailer: Mailer, log: Log) -> FastAPI:
     )  # fmt: skip
     site = Site(mailer, app, log)
     _static(site)
-    for add in (health.add, signup.add, confirm.add, leave.add, preferences.add):
-        add(site)
+    rooms = (health, signup, confirm, leave, preferences, archive)
+    for room in rooms:
+        room.add(site)
     app.add_exception_handler(HTTPException, _trouble(site))
     app.add_exception_handler(ConfigError, _away(site))
     app.add_exception_handler(RequestValidationError, _misread(site))

@@ -141,8 +141,7 @@ class Site:
     def language(self, request: Request, known: str = "") -> str:
         """The language to answer in."""
         asked = request.query_params.get("lang", "")
-        accepted = _accepted(request.headers.get("accept-language", ""))
-        for tag in (asked, known, *accepted):
+        for tag in (asked, known, *accepted(request)):
             if tag and (found := _choose(tag)):
                 return found
         return self._default
@@ -160,7 +159,11 @@ class Site:
 
     @property
     def today(self) -> date:
-        return self.mailer.clock().astimezone(ZoneInfo(self.settings.defaults.time_zone)).date()
+        return self.day(self.mailer.clock())
+
+    def day(self, moment: datetime) -> date:
+        """A moment's date by the office's clock."""
+        return moment.astimezone(ZoneInfo(self.settings.defaults.time_zone)).date()
 
     def url(self, path: str) -> str:
         """The whole address of a page."""
@@ -173,6 +176,11 @@ def _choose(tag: str) -> str:
         return languages.choose(languages.normalise(tag), LANGUAGES, "")
     except InputError:
         return ""
+
+
+def accepted(request: Request) -> tuple[str, ...]:
+    """The languages that a browser takes, the most wanted first."""
+    return _accepted(request.headers.get("accept-language", ""))
 
 
 @lru_cache(maxsize=512)
@@ -231,9 +239,16 @@ def environment(language: str) -> jinja2.Environment:
 
     env.filters["date"] = on_date
     env.filters["number"] = lambda value: str(format_decimal(value, locale=locale))
+    env.filters["with"] = _query
     env.globals["language_name"] = own_name
     env.globals["direction"] = languages.direction
     return env
+
+
+def _query(pairs: dict[str, object], **more: object) -> str:
+    """A query (``q=boats&page=2``) of these pairs and more, without those that are None."""
+    found = {key: value for key, value in (pairs | more).items() if value is not None}
+    return urlencode(found)
 
 
 @lru_cache(maxsize=256)

@@ -1,0 +1,152 @@
+"""Feeds and the sitemap of the archive, as XML: Atom (RFC 4287), RSS 2.0, and the sitemaps.org
+protocol 0.9 with the editions' languages.
+
+All addresses are whole; text that XML has no room for, such as control characters, is left out.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from urllib.parse import quote
+
+from lxml import etree
+
+from mailer.archive import Entry, Version
+from mailer.audience.lists import MailingList
+
+ATOM = "http://www.w3.org/2005/Atom"
+SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
+XHTML = "http://www.w3.org/1999/xhtml"
+ATOM_TYPE = "application/atom+xml"
+RSS_TYPE = "application/rss+xml"
+
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What is no Char of XML 1.0 (§2.2)."""
+
+
+class Addresses:
+    """The whole addresses of the archive's pages at `site`."""
+
+    def __init__(self, site: str) -> None:
+        self.site = site.rstrip("/")
+
+    def of_list(self, slug: str) -> str:
+        return f"{self.site}/archive/{quote(slug)}"
+
+    def of_entry(self, entry: Entry, language: str = "") -> str:
+        address = f"{self.of_list(entry.list)}/{quote(entry.uid)}"
+        return f"{address}?lang={quote(language)}" if language else address
+
+
+def atom(
+    list_: MailingList,
+    entries: Sequence[Entry],
+    *,
+    language: str,
+    changed_at: datetime,
+    author: str,
+    addresses: Addresses,
+) -> bytes:
+    """The newest editions of a list, each in the best of its languages for `language`."""
+    own = f"{addresses.of_list(list_.slug)}/atom.xml?lang={language}"
+    feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+    feed.set("{http://www.w3.org/XML/1998/namespace}lang", language)
+    _add(feed, "id", addresses.of_list(list_.slug), ATOM)
+    _add(feed, "title", list_.name, ATOM)
+    if list_.description:
+        _add(feed, "subtitle", list_.description, ATOM)
+    _add(feed, "updated", _rfc3339(changed_at), ATOM)
+    _add(_add(feed, "author", "", ATOM), "name", author, ATOM)
+    _add(feed, "link", "", ATOM, rel="self", type=ATOM_TYPE, href=own)
+    here = addresses.of_list(list_.slug)
+    _add(feed, "link", "", ATOM, rel="alternate", type="text/html", href=here)
+    for one in entries:
+        version = one.version(language)
+        entry = _add(feed, "entry", "", ATOM)
+        if version.language != language:
+            entry.set("{http://www.w3.org/XML/1998/namespace}lang", version.language)
+        _add(entry, "id", addresses.of_entry(one), ATOM)
+        _add(entry, "title", version.subject, ATOM)
+        _add(entry, "updated", _rfc3339(one.sent_at), ATOM)
+        _add(entry, "published", _rfc3339(one.sent_at), ATOM)
+        for tag in one.languages:
+            chosen = "alternate" if tag == version.language else "related"
+            to = addresses.of_entry(one, tag)
+            _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
+        _add(entry, "summary", _summary(version), ATOM)
+    return _written(feed)
+
+
+def rss(
+    list_: MailingList,
+    entries: Sequence[Entry],
+    *,
+    language: str,
+    changed_at: datetime,
+    addresses: Addresses,
+) -> bytes:
+    """The same for readers that know no Atom."""
+    own = f"{addresses.of_list(list_.slug)}/rss.xml?lang={language}"
+    root = etree.Element("rss", version="2.0", nsmap={"atom": ATOM})
+    channel = _add(root, "channel")
+    _add(channel, "title", list_.name)
+    _add(channel, "link", addresses.of_list(list_.slug))
+    _add(channel, "description", list_.description or list_.name)
+    _add(channel, "language", language)
+    _add(channel, "lastBuildDate", _rfc822(changed_at))
+    _add(channel, "link", "", ATOM, rel="self", type=RSS_TYPE, href=own)
+    for one in entries:
+        version = one.version(language)
+        item = _add(channel, "item")
+        _add(item, "title", version.subject)
+        _add(item, "link", addresses.of_entry(one, version.language))
+        _add(item, "guid", addresses.of_entry(one), isPermaLink="true")
+        _add(item, "pubDate", _rfc822(one.sent_at))
+        _add(item, "description", _summary(version))
+    return _written(root)
+
+
+def sitemap(paths: Iterable[str], entries: Iterable[Entry], addresses: Addresses) -> bytes:
+    """The pages at `paths`, and every edition of the archive with its languages."""
+    root = etree.Element(f"{{{SITEMAP}}}urlset", nsmap={None: SITEMAP, "xhtml": XHTML})
+    for path in paths:
+        _add(_add(root, "url", "", SITEMAP), "loc", addresses.site + path, SITEMAP)
+    for one in entries:
+        url = _add(root, "url", "", SITEMAP)
+        _add(url, "loc", addresses.of_entry(one), SITEMAP)
+        _add(url, "lastmod", _rfc3339(one.sent_at), SITEMAP)
+        for tag in one.languages if len(one.languages) > 1 else ():
+            to = addresses.of_entry(one, tag)
+            _add(url, "link", "", XHTML, rel="alternate", hreflang=tag, href=to)
+    return _written(root)
+
+
+def _add(
+    parent: etree._Element, name: str, text: str = "", space: str = "", **attributes: str
+) -> etree._Element:
+    child = etree.SubElement(parent, f"{{{space}}}{name}" if space else name)
+    for key, value in attributes.items():
+        child.set(key, _NO_XML.sub("", value))
+    if text:
+        child.text = _NO_XML.sub("", text)
+    return child
+
+
+def _summary(version: Version) -> str:
+    """What it is about, as plain text: the summary of its first story, and the titles of more."""
+    rest = version.titles[1:] if version.summary else version.titles
+    return "\n".join(filter(None, (version.summary, *rest))) or version.subject
+
+
+def _written(root: etree._Element) -> bytes:
+    written: bytes = etree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return written
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _rfc822(moment: datetime) -> str:
+    return format_datetime(moment.astimezone(UTC))
