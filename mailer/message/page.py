@@ -11,6 +11,10 @@ from mailer.editions import Body
 from mailer.message.headers import header_text
 from mailer.message.slots import Slot, choose, cut
 
+_AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
+_AS_PAGE = 'role="main" aria-label'
+"""A mail is an article among what a mail program shows; a page needs one main landmark."""
+
 NOBODY = "…"
 """What is printed for an address."""
 
@@ -18,7 +22,8 @@ NOBODY = "…"
 def page(body: Body, stories: int, site: str) -> str:
     """The HTML that somebody with these stories would get, as anybody may read it: links to what
     is a person's own lead to the sign-up and the archive of `site`."""
-    return _impersonal(body.html, body.marker, stories, site.rstrip("/"), is_html=True)
+    shown = _impersonal(body.html, body.marker, stories, site.rstrip("/"), is_html=True)
+    return shown.replace(_AS_MAIL, _AS_PAGE, 1)
 
 
 def heading(body: Body) -> str:

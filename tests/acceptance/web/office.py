@@ -35,6 +35,7 @@ from mailer.worker import Keeper
 from tests.smtpd import Relay
 
 STORY = "boats"
+TITLES = {"en": "Boats again", "fr": "Des bateaux à nouveau", "ar": "قوارب من جديد"}
 
 
 @dataclass
@@ -151,11 +152,7 @@ def furnish(mailer: Mailer) -> None:
         for of in (Frequency.WEEKLY, Frequency.MONTHLY):
             digests.add(tx.digests, Order(of, f"The {of} round-up", "news", frequency=of), now)
         body = "Boats are built again at the harbour."
-        for language, title in (
-            ("en", "Boats again"),
-            ("fr", "Des bateaux à nouveau"),
-            ("ar", "قوارب من جديد"),
-        ):
+        for language, title in TITLES.items():
             articles.add(
                 tx.articles,
                 Content(
