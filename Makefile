@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox test check proofs crash format bench bench-import bench-web pictures lock clean
+.PHONY: help demo inbox pages test check proofs crash format bench bench-import bench-web pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -18,6 +18,9 @@ demo: $(VENV)/.demo  ## Run a made-up office: its digest and a press release, ov
 
 inbox: $(VENV)/.demo  ## Show the demo's mails on a local web page
 	@$(BIN)/mailer inbox --folder var/demo/mail
+
+pages: $(VENV)/.demo  ## Serve the demo's public pages: sign-up, preferences, archive
+	@cd var/demo && $(CURDIR)/$(BIN)/mailer serve
 
 test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/python -m pytest -n 2

@@ -149,7 +149,8 @@ port = {port}
 tls = "none"
 
 [web]
-base_url = "https://mail.example.org"
+# Where `mailer serve` in this folder answers.
+base_url = "http://127.0.0.1:8000"
 """,
         "utf-8",
     )

@@ -53,7 +53,7 @@ def test_every_mail_is_whole(demo: Result) -> None:
         for name in HEADERS:
             assert len(message.get_all(name, [])) == 1, f"{address}: {name}"
         assert message["To"].addresses[0].addr_spec == address
-        assert re.search(rb"\r\nList-Unsubscribe: <https://[^\s>]+>\r\n", raw)
+        assert re.search(rb"\r\nList-Unsubscribe: <http://127\.0\.0\.1:8000/u/[^\s>]+>\r\n", raw)
         assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
         assert raw.isascii()
         assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)

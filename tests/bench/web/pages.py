@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
+from mailer import tokens
 from mailer.audience import links
 from mailer.audience.links import MemberLink, Purpose
 from tests.bench.web.client import Request
@@ -38,6 +39,7 @@ class Pages:
             "about me": self._about_me,
             "archive": lambda: Request("archive", "GET", "/archive/news"),
             "search": lambda: Request("search", "GET", f"/archive/news?q={self._topic}"),
+            "mail in browser": self._view,
             "issue": lambda: Request("issue", "GET", f"/archive/news/{self._issue}"),
             "feed": lambda: Request("feed", "GET", "/archive/news/atom.xml"),
             "healthz": lambda: Request("healthz", "GET", "/healthz"),
@@ -45,6 +47,10 @@ class Pages:
 
     def _of(self, kind: str, method: str, page: str, purpose: str) -> Request:
         return Request(kind, method, f"/{page}/{self._token(Purpose(purpose))}")
+
+    def _view(self) -> Request:
+        token = tokens.sign(self._key, Purpose.VIEW, 1, "en", f"{self._chance.randint(1, 7):x}")
+        return Request("mail in browser", "GET", f"/v/{token}")
 
     def _sign_up(self) -> Request:
         number = self._chance.randrange(10**9)
@@ -67,8 +73,9 @@ class Pages:
     def mixed(self, count: int) -> Iterator[Request]:
         """Public traffic as a send brings it: mostly looking, some leaving, some signing up."""
         shares = {
-            "issue": 25, "archive": 10, "search": 5, "feed": 5, "sign-up page": 10, "sign-up": 10,
-            "preferences page": 10, "preferences": 5, "unsubscribe page": 5, "one-click": 15,
+            "mail in browser": 20, "issue": 5, "archive": 10, "search": 5, "feed": 5,
+            "sign-up page": 10, "sign-up": 10, "preferences page": 10, "preferences": 5,
+            "unsubscribe page": 5, "one-click": 15,
         }  # fmt: skip
         kinds = self.kinds
         for kind in self._chance.choices(list(shares), list(shares.values()), k=count):
