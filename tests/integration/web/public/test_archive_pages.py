@@ -11,7 +11,7 @@ from mailer import editions, tokens
 from mailer.audience.links import Purpose
 from mailer.editions import Archive, Edition, EditionState
 from tests.integration import shelf
-from tests.integration.office import NOW
+from tests.integration.office import MARKER, NOW
 from tests.integration.web.public.asgi import Answer, Pages
 from tests.integration.web.public.stage import Stage
 
@@ -122,7 +122,7 @@ def test_the_link_of_a_mail_shows_its_stories_and_nothing_of_its_reader(
     assert shown.header("x-robots-tag") == "noindex"
     assert "Anybody may read this." in shown.text
     assert person.address not in shown.text
-    for mails_only in ("Leave", "To …", "/u/", "/p/", "/v/", shelf.MARKER):
+    for mails_only in ("Leave", "To …", "/u/", "/p/", "/v/", MARKER):
         assert mails_only not in shown.text
     assert pages.get(view(stage, week, "ar")).header("content-language") == "ar"
 
