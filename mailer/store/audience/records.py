@@ -57,7 +57,9 @@ class Records(Consents):
         present and former addresses, and what was asked of the present one."""
         rows = self._db.execute(
             select(edition.c.name, delivery.c.state, delivery.c.updated_at)
-            # Each edition is asked for its address: no index over all addresses is needed.
+            # Each edition is asked for its address: no index over all addresses is needed. Ordered
+            # by the delivery's number, SQLite would look at every delivery instead (181 ms of a
+            # million).
             .join(delivery, delivery.c.edition_id == edition.c.id)
             .where(
                 delivery.c.address.in_(self.addresses_of(known)),
@@ -66,7 +68,7 @@ class Records(Consents):
                     and_(edition.c.kind == Kind.SERVICE.value, delivery.c.address == known.address),
                 ),
             )
-            .order_by(delivery.c.id.desc())
+            .order_by(edition.c.id.desc(), delivery.c.address)
         )
         return [Mailed(row.name, row.state, row.updated_at) for row in rows]
 

@@ -16,6 +16,7 @@ provider's one-click POST (RFC 8058).
     preferences.py  what somebody gets, where and how often
     places.py       time zones, as cities to choose from
     archive.py      a mail in the browser, earlier editions
+    kept.py         its answers, for a moment
     feeds.py        Atom, RSS, the sitemap
     health.py       whether it works
 """

@@ -2,8 +2,8 @@
 
 What is shown is an edition's frozen body as anybody may read it. Editions that don't stand in the
 archive are as if they weren't there (``mailer/archive.py``). Answers that a cache may keep are
-asked about again each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), so that an edition which
-is taken out is gone at once.
+asked about again each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), and we keep them for a
+second ourselves (``kept.py``): then an edition that is taken out is gone.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ from mailer.errors import InputError, NotFound, TokenError
 from mailer.store import Transaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import Addresses
+from mailer.web.public.kept import Kept
 from mailer.web.public.site import Site, accepted
 
 ON_A_PAGE = 20
@@ -143,14 +144,18 @@ def add(site: Site) -> None:
         lines += ["", f"Sitemap: {addresses.site}/sitemap.xml", ""]
         return _unless_held(request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {})
 
-    site.get("/v/{token}", view)
-    site.get("/archive", everything)
-    site.get("/archive/{of}", of_list)
-    site.get("/archive/{of}/atom.xml", atom)
-    site.get("/archive/{of}/rss.xml", rss)
-    site.get("/archive/{of}/{uid}", edition)
-    site.get("/sitemap.xml", sitemap)
-    site.get("/robots.txt", robots)
+    kept = Kept()
+    for path, page in (
+        ("/v/{token}", view),
+        ("/archive", everything),
+        ("/archive/{of}", of_list),
+        ("/archive/{of}/atom.xml", atom),
+        ("/archive/{of}/rss.xml", rss),
+        ("/archive/{of}/{uid}", edition),
+        ("/sitemap.xml", sitemap),
+        ("/robots.txt", robots),
+    ):
+        site.get(path, kept.page(page))
 
 
 def _list(tx: Transaction, slug: str) -> MailingList:

@@ -12,7 +12,7 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.log import logger
-from mailer.web.public import create_public
+from mailer.web.public import create_public, kept
 from tests.integration.office import NOW
 from tests.integration.web.public.asgi import Pages, open_pages
 from tests.integration.web.public.stage import ADDRESSES, Stage, furnish
@@ -44,7 +44,13 @@ def log() -> StringIO:
 
 
 @pytest.fixture
-def pages(stage: Stage, log: StringIO, caplog: pytest.LogCaptureFixture) -> Iterator[Pages]:
+def pages(
+    stage: Stage,
+    log: StringIO,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Pages]:
+    monkeypatch.setattr(kept, "SECONDS", 0.0)  # what a test has changed is seen at once
     with (
         caplog.at_level(logging.INFO),
         open_pages(create_public(stage.mailer, logger(log))) as opened,
