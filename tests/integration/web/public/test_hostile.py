@@ -359,7 +359,8 @@ def mails(relay: Relay) -> Iterator[EmailMessage]:
 
 
 @on_sqlite
-def test_no_markup_gets_into_a_mail(pages: Pages, stage: Stage, relay: Relay, clock: Clock) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.proof)])
+def test_no_markup_gets_into_a_mail(pages: Pages, stage: Stage, relay: Relay, every: int) -> None:
     """Of all that a stranger types nothing is in the letters that go out for it, but the address
     in their To."""
     some = payloads()[::every]
