@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
 
-from mailer.audience.confirmations import Confirmation
+from mailer.audience.confirmations import Answer, Confirmation
 from mailer.audience.erasure import Mailed
 from mailer.audience.subscribers import Subscriber
 from mailer.audience.suppressions import Reason
@@ -104,6 +104,25 @@ class Records(Consents):
             .where(delivery.c.address == address, mailed)
         )
         self._db.execute(update(delivery).where(delivery.c.id.in_(theirs)).values(**erased))
+
+    def erase_asked(self, known: Subscriber) -> None:
+        """Take out of the letters that asked whether an address is this person's new one to whom
+        they went. They prove nothing of whose it is: nothing else of that address is touched."""
+        asked = (
+            select(delivery.c.id)
+            .select_from(
+                confirmation.join(delivery, delivery.c.subscriber_id == confirmation.c.id).join(
+                    edition, edition.c.id == delivery.c.edition_id
+                )
+            )
+            .where(
+                confirmation.c.subscriber_id == known.id,
+                delivery.c.address == confirmation.c.address,
+                edition.c.kind == Kind.SERVICE.value,
+                edition.c.template == Answer.NEW_ADDRESS.value,
+            )
+        )
+        self._db.execute(update(delivery).where(delivery.c.id.in_(asked)).values(**erased))
 
     def suppress_hash(self, address: str, now: datetime) -> None:
         """Keep no more of an address than the hash that stops mail to it."""
