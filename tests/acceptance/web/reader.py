@@ -195,5 +195,5 @@ def open_page(browser: Browser, kind: Kind) -> Page:
         viewport={"width": width, "height": height},
         java_script_enabled=kind.scripts,
     )
-    context.set_default_timeout(5000)
+    context.set_default_timeout(30_000)
     return context.new_page()
