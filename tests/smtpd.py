@@ -21,6 +21,9 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from enum import Enum, StrEnum
 from types import TracebackType
 from typing import Self
@@ -152,6 +155,16 @@ class Relay:
     def offer(self, *keywords: str) -> None:
         """Offer these too."""
         self.offers += keywords
+
+    def mails(self, to: str) -> list[EmailMessage]:
+        """What an address has been sent, the newest last."""
+        found = []
+        for one in self.received:
+            if one.recipient == to:
+                mail = message_from_bytes(one.data, policy=default)
+                assert isinstance(mail, EmailMessage)
+                found.append(mail)
+        return found
 
     def leave_out(self, keyword: str) -> None:
         """Offer this no more."""

@@ -1,7 +1,6 @@
 """The public archive: what of the editions anybody may read."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, exists, func, select
@@ -11,7 +10,7 @@ from mailer.archive import SHOWN, Entry, Version
 from mailer.audience.lists import Visibility
 from mailer.editions import Archive, Body, Kind
 from mailer.store.editions.contents import body_of
-from mailer.store.schema import edition, edition_body, edition_event, edition_words, mailing_list
+from mailer.store.schema import edition, edition_body, edition_words, mailing_list
 
 _STANDS = and_(
     edition.c.kind == Kind.MAILING.value,
@@ -121,17 +120,6 @@ class Archives:
             )
         ).one_or_none()
         return body_of(row) if row else None
-
-    def changed_at(self, list_: str) -> datetime | None:
-        """When something last happened to an edition of the list: what is shown of it has been
-        the same since."""
-        found: datetime | None = self._db.scalar(
-            select(func.max(edition_event.c.at))
-            .join(edition, edition.c.id == edition_event.c.edition_id)
-            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
-            .where(mailing_list.c.slug == list_, edition.c.kind == Kind.MAILING.value)
-        )
-        return found
 
 
 def _entry(row: Row[Any], versions: Sequence[Version]) -> Entry:

@@ -7,6 +7,7 @@ second ourselves (``kept.py``): then an edition that is taken out is gone.
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
@@ -111,9 +112,8 @@ def add(site: Site) -> None:
         with site.mailer.store.read() as tx:
             list_ = _list(tx, of)
             entries = archive.search(tx.archive, list_, "", ON_A_PAGE)
-            changed_at = tx.archive.changed_at(list_.slug) or list_.created_at
         given: dict[str, Any] = {
-            "language": language, "changed_at": changed_at, "addresses": addresses,
+            "language": language, "addresses": addresses,
         }  # fmt: skip
         if kind == feeds.ATOM_TYPE:
             author = site.settings.organisation.name
@@ -185,7 +185,7 @@ def _reading(request: Request, entry: Entry) -> str:
     return entry.version(entry.language).language
 
 
-def _lines(site: Site, request: Request, entries: Any) -> list[dict[str, Any]]:
+def _lines(site: Site, request: Request, entries: Sequence[Entry]) -> list[dict[str, Any]]:
     """Editions as the templates show them, each in the best language for the reader."""
     made = []
     for one in entries:
@@ -203,7 +203,6 @@ def _lines(site: Site, request: Request, entries: Any) -> list[dict[str, Any]]:
 
 def _unless_held(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
     """The content, or 304 for whoever holds it already (RFC 9110 §13.1.2)."""
-    # No validator is needed that survives a new release: the content's own is exact.
     mark = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kept = {
         "ETag": mark, "Cache-Control": "public, no-cache", "Vary": "Accept-Language",

@@ -44,7 +44,6 @@ def atom(
     entries: Sequence[Entry],
     *,
     language: str,
-    changed_at: datetime,
     author: str,
     addresses: Addresses,
 ) -> bytes:
@@ -56,7 +55,7 @@ def atom(
     _add(feed, "title", list_.name, ATOM)
     if list_.description:
         _add(feed, "subtitle", list_.description, ATOM)
-    _add(feed, "updated", _rfc3339(changed_at), ATOM)
+    _add(feed, "updated", _rfc3339(_updated(list_, entries)), ATOM)
     _add(_add(feed, "author", "", ATOM), "name", author, ATOM)
     _add(feed, "link", "", ATOM, rel="self", type=ATOM_TYPE, href=own)
     here = addresses.of_list(list_.slug)
@@ -83,7 +82,6 @@ def rss(
     entries: Sequence[Entry],
     *,
     language: str,
-    changed_at: datetime,
     addresses: Addresses,
 ) -> bytes:
     """The same for readers that know no Atom."""
@@ -94,7 +92,7 @@ def rss(
     _add(channel, "link", addresses.of_list(list_.slug))
     _add(channel, "description", list_.description or list_.name)
     _add(channel, "language", language)
-    _add(channel, "lastBuildDate", _rfc822(changed_at))
+    _add(channel, "lastBuildDate", _rfc822(_updated(list_, entries)))
     _add(channel, "link", "", ATOM, rel="self", type=RSS_TYPE, href=own)
     for one in entries:
         version = one.version(language)
@@ -131,6 +129,11 @@ def _add(
     if text:
         child.text = _NO_XML.sub("", text)
     return child
+
+
+def _updated(list_: MailingList, entries: Sequence[Entry]) -> datetime:
+    """When the newest was sent. What staff do about others is nobody's business out there."""
+    return entries[0].sent_at if entries else list_.created_at
 
 
 def _summary(version: Version) -> str:

@@ -1,7 +1,7 @@
 """Answers that are the same for everybody, kept for a moment.
 
 When an edition goes out, many people open the same few pages of the archive at once. Each of these
-takes 4 to 8 ms of the processor to make, and nothing to give again.
+takes 4 to 9 ms of the processor to make, and nothing to give again.
 """
 
 import time

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
 from pathlib import Path
 
 import uvicorn
@@ -64,13 +62,7 @@ class Office:
 
     def mails(self, to: str) -> list[EmailMessage]:
         """What an address has got, the newest last."""
-        found = []
-        for one in self.relay.received:
-            if one.recipient == to:
-                mail = message_from_bytes(one.data, policy=default)
-                assert isinstance(mail, EmailMessage)
-                found.append(mail)
-        return found
+        return self.relay.mails(to)
 
     def link(self, to: str, page: str) -> str:
         """The address of `page` (``c``: confirm, ``p``: preferences, ``u``: unsubscribe, ``v``:

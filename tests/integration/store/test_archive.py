@@ -1,7 +1,6 @@
 """The archive in the database: what stands in it, its order, and what a search finds."""
 
 from dataclasses import replace
-from datetime import timedelta
 from itertools import product
 
 import pytest
@@ -131,20 +130,6 @@ def test_an_entry_has_all_its_languages(store: Store) -> None:
         assert entry.version("fr").titles == ("A fr", "B fr")
         assert tx.archive.body(known.id, "fr") == some[2]
         assert tx.archive.body(known.id, "es") is None
-
-
-def test_when_something_last_happened_is_known(store: Store) -> None:
-    with store.begin() as tx:
-        shelf.list_(tx)
-        shelf.list_(tx, "press")
-        assert tx.archive.changed_at("news") is None
-        known = issue(tx)
-        issue(tx, to="press", sent_at=NOW + 9 * DAY)
-        issue(tx, kind=Kind.NOTICE, sent_at=NOW + 9 * DAY)
-        assert tx.archive.changed_at("news") == NOW
-        later = NOW + timedelta(hours=1)
-        editions.shelve(tx.editions, known, Archive.PRIVATE, later)
-        assert tx.archive.changed_at("news") == later
 
 
 # ---- search -----------------------------------------------------------------------------------

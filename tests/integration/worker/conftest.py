@@ -5,9 +5,7 @@ import json
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
 from typing import Any
 
 import pytest
@@ -88,13 +86,7 @@ class Desk:
 
     def mails(self, to: str) -> list[EmailMessage]:
         """What an address has got."""
-        found = []
-        for one in self.relay.received:
-            if one.recipient == to:
-                mail = message_from_bytes(one.data, policy=default)
-                assert isinstance(mail, EmailMessage)
-                found.append(mail)
-        return found
+        return self.relay.mails(to)
 
     def got(self) -> list[str]:
         """Which readers have got a mail, each as often as they did."""

@@ -94,7 +94,7 @@ class Pages:
             "state": {},
         }
         answer: Answer = self._portal.call(self._conversation, scope, chunks)
-        held_to_all(answer, method, fails=fails)
+        held_to_all(answer, method, fails=fails, is_mail=path.startswith(("/v/", "/archive/")))
         return answer
 
     def _remember(self, target: str, body: bytes) -> None:
@@ -160,9 +160,11 @@ MAIL = (
 """The policy of a mail's body as a page, whose style stands in its elements."""
 
 
-def held_to_all(answer: Answer, method: str = "GET", *, fails: bool = False) -> None:
+def held_to_all(
+    answer: Answer, method: str = "GET", *, fails: bool = False, is_mail: bool = False
+) -> None:
     """What every answer of the public pages keeps: no cookie, no redirect, no failure, the headers
-    that protect its reader, and a length that is its body's."""
+    that protect its reader, and a length that is its body's. `is_mail`: it may be a mail's body."""
     assert fails == (answer.status >= 500), answer
     for name, value in ALWAYS.items():
         assert answer.header(name) == value, (name, answer)
@@ -177,7 +179,7 @@ def held_to_all(answer: Answer, method: str = "GET", *, fails: bool = False) -> 
     if answer.header("content-type").startswith("text/"):
         assert answer.header("content-type").endswith("charset=utf-8"), answer
     policy = answer.header("content-security-policy")
-    if policy == MAIL:
+    if is_mail and policy == MAIL:
         return
     assert re.match(r"default-src 'none'; style-src 'self'; img-src [^;]*; form-action ", policy)
     assert "unsafe" not in policy

@@ -10,6 +10,7 @@ from lxml import etree, html
 from mailer import editions, tokens
 from mailer.audience.links import Purpose
 from mailer.editions import Archive, Edition, EditionState
+from mailer.web.public import kept
 from tests.integration import shelf
 from tests.integration.office import MARKER, NOW
 from tests.integration.web.public.asgi import Answer, Pages
@@ -100,6 +101,17 @@ def test_a_private_list_has_no_archive(pages: Pages, stage: Stage) -> None:
     assert pages.get(view(stage, hidden)).status == 200
 
 
+def test_an_answer_is_kept_for_a_moment(
+    pages: Pages, stage: Stage, week: Edition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept, "SECONDS", 60.0)
+    first = pages.get(path(week))
+    with stage.store.begin() as tx:
+        editions.shelve(tx.editions, week, Archive.PRIVATE, NOW)
+    assert pages.get(path(week)) == first
+    assert pages.get(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
+
+
 def test_who_holds_a_page_of_an_edition_that_is_taken_out_is_told(
     pages: Pages, stage: Stage, week: Edition
 ) -> None:
@@ -142,8 +154,11 @@ def test_links_of_mails_that_are_no_good_are_refused_alike(
 
 
 def test_an_edition_is_read_in_the_language_that_is_asked_for_or_taken(
-    pages: Pages, week: Edition
+    pages: Pages, week: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also while answers to others are kept."""
+    monkeypatch.setattr(kept, "SECONDS", 60.0)
+
     def language(query: str = "", takes: str = "") -> str:
         headers = [("Accept-Language", takes)] if takes else []
         return pages.get(path(week) + query, headers=headers).header("content-language")
@@ -198,6 +213,7 @@ def test_an_atom_feed_has_what_rfc_4287_asks_for(pages: Pages, week: Edition) ->
     assert entry.findtext(f"{ATOM}id") == SITE + path(week)
     for name in ("updated", "published"):
         assert re.fullmatch(r"2026-11-20T09:30:00Z", entry.findtext(ATOM + name) or "")
+    assert feed.findtext(f"{ATOM}updated") == "2026-11-20T09:30:00Z"
     links_ = {(one.get("rel"), one.get("hreflang")) for one in entry.findall(f"{ATOM}link")}
     assert links_ == {("alternate", "ar"), ("related", "en")}
 
