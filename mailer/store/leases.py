@@ -42,7 +42,7 @@ class Leases:
         The epoch that the holder has from now on; None: somebody was first, or it has moved."""
         if seen is None:
             made = self._db.execute(
-                upsert(self._db, lease)
+                upsert(self._db.dialect.name, lease)
                 .values(name=name, epoch=1, holder=holder, beat=0, beaten_at=now)
                 .on_conflict_do_nothing()
                 .returning(lease.c.epoch)

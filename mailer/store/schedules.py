@@ -135,7 +135,7 @@ class Schedules:
             "updated_at": now,
         }
         made = self._db.execute(
-            upsert(self._db, occurrence)
+            upsert(self._db.dialect.name, occurrence)
             .values(**values)
             .on_conflict_do_nothing()
             .returning(occurrence.c.id)
@@ -191,7 +191,7 @@ class Schedules:
             "schedule_id": schedule,
             "created_at": now,
         }
-        statement = upsert(self._db, occurrence).values(**values, **decided)
+        statement = upsert(self._db.dialect.name, occurrence).values(**values, **decided)
         if seen is None:
             statement = statement.on_conflict_do_nothing()
         else:

@@ -1,9 +1,9 @@
 """INSERT … ON CONFLICT, which both databases have and SQLAlchemy keeps with each of them."""
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def upsert(db: Connection, table: Table) -> "postgresql.Insert | sqlite.Insert":
+def upsert(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":
     """An insert that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    return postgresql.insert(table) if db.dialect.name == "postgresql" else sqlite.insert(table)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

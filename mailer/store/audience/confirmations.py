@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Executable,
     Row,
     Select,
+    bindparam,
     case,
     delete,
     insert,
@@ -34,6 +37,7 @@ from mailer.tokens import address_key
 _SELECT = select(
     confirmation, wording.c.text, wording.c.language.label("wording_language")
 ).outerjoin(wording, wording.c.id == confirmation.c.wording_id)
+_ADD = insert(confirmation)
 _OPEN = (ConfirmationState.ASKED.value, ConfirmationState.MAILED.value)
 
 
@@ -45,7 +49,7 @@ class Confirmations:
         self._key = key
 
     def add_confirmation(self, new: Confirmation) -> Confirmation:
-        made = self._db.execute(insert(confirmation).values(**self._columns(new)))
+        made = self._db.execute(_ADD, self._columns(new))
         return replace(new, id=new_id(made))
 
     def find_confirmation(self, number: int) -> Confirmation | None:
@@ -167,6 +171,20 @@ def _record(row: Row[Any]) -> Confirmation:
     )
 
 
+@lru_cache
+def _count(dialect: str) -> Executable:
+    now = bindparam("now", type_=allowance.c.since.type)
+    row = upsert(dialect, allowance).values(key=bindparam("name"), since=now, used=1)
+    over = allowance.c.since <= bindparam("begins", type_=allowance.c.since.type)
+    return row.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "used": case((over, 1), else_=allowance.c.used + 1),
+            "since": case((over, now), else_=allowance.c.since),
+        },
+    ).returning(allowance.c.used)
+
+
 class Allowances:
     """Implements ``audience.limits.AllowanceStore``."""
 
@@ -179,16 +197,8 @@ class Allowances:
 
     def use(self, what: str, by: str, window: timedelta, now: datetime) -> int:
         """Count once more, in one statement; how often it was in this window."""
-        row = upsert(self._db, allowance).values(key=self._name(what, by), since=now, used=1)
-        over = allowance.c.since <= now - window
-        counted = row.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "used": case((over, 1), else_=allowance.c.used + 1),
-                "since": case((over, now), else_=allowance.c.since),
-            },
-        ).returning(allowance.c.used)
-        return int(self._db.execute(counted).scalar_one())
+        values = {"name": self._name(what, by), "now": now, "begins": now - window}
+        return int(self._db.execute(_count(self._db.dialect.name), values).scalar_one())
 
     def forget(self, what: str, by: str) -> None:
         self._db.execute(delete(allowance).where(allowance.c.key == self._name(what, by)))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import Connection, bindparam, or_, select
 
 from mailer.audience.consent import Act, Basis, Entry, Wording
 from mailer.store.prepared import Inserted, moment
@@ -16,6 +16,8 @@ _LOG = Inserted(
     consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
     "wording_id", "detail",
 )  # fmt: skip
+
+_WORDING = select(wording.c.id).where(wording.c.key == bindparam("shown"))
 
 
 class Consents:
@@ -82,14 +84,14 @@ class Consents:
 
 def wording_id(db: Connection, shown: Wording, now: datetime) -> int:
     """The number of a wording, which is kept when it is used for the first time."""
-    known = select(wording.c.id).where(wording.c.key == shown.key)
-    found = db.scalar(known)
+    key = {"shown": shown.key}
+    found = db.scalar(_WORDING, key)
     if found is None:
         db.execute(
-            upsert(db, wording)
+            upsert(db.dialect.name, wording)
             .values(key=shown.key, language=shown.language, text=shown.text, first_used_at=now)
             .on_conflict_do_nothing()
         )
-        found = db.scalar(known)
+        found = db.scalar(_WORDING, key)
     assert found is not None
     return int(found)

@@ -22,6 +22,16 @@ from mailer.store.schema import (
     topic_set_topic,
 )
 
+# Made once: see subscribers.py.
+_TOPICS = select(topic).order_by(topic.c.slug)
+_NAMES = select(topic_name)
+_LISTS = select(mailing_list).order_by(mailing_list.c.slug)
+_SERVED = (
+    select(digest.c.list_id, digest.c.frequency)
+    .where(digest.c.frequency != Frequency.EVERY.value)
+    .distinct()
+)
+
 
 class Lists:
     """Implements ``audience.lists.ListStore``."""
@@ -31,12 +41,9 @@ class Lists:
 
     def topics(self) -> list[Topic]:
         names: dict[int, dict[str, str]] = {}
-        for row in self._db.execute(select(topic_name)):
+        for row in self._db.execute(_NAMES):
             names.setdefault(row.topic_id, {})[row.language] = row.name
-        return [
-            Topic(row.id, row.slug, names.get(row.id, {}))
-            for row in self._db.execute(select(topic).order_by(topic.c.slug))
-        ]
+        return [Topic(row.id, row.slug, names.get(row.id, {})) for row in self._db.execute(_TOPICS)]
 
     def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
         made = self._db.execute(insert(topic).values(slug=slug, created_at=now))
@@ -84,12 +91,9 @@ class Lists:
             )
             members = dict(self._db.execute(active).all())
         served: dict[int, set[str]] = {}
-        chosen = digest.c.frequency != Frequency.EVERY.value
-        for of, frequency in self._db.execute(
-            select(digest.c.list_id, digest.c.frequency).where(chosen).distinct()
-        ):
+        for of, frequency in self._db.execute(_SERVED):
             served.setdefault(of, set()).add(frequency)
-        rows = self._db.execute(select(mailing_list).order_by(mailing_list.c.slug))
+        rows = self._db.execute(_LISTS)
         return [_list(row, members.get(row.id, 0), served.get(row.id, set())) for row in rows]
 
     def named(self, slug: str) -> MailingList:

@@ -126,7 +126,7 @@ class Records(Consents):
 
     def suppress_hash(self, address: str, now: datetime) -> None:
         """Keep no more of an address than the hash that stops mail to it."""
-        row = upsert(self._db, suppression).values(
+        row = upsert(self._db.dialect.name, suppression).values(
             address_key=address_key(self._key, address),
             address=None,
             reason=Reason.ERASED.value,

@@ -7,12 +7,27 @@ people to them: one integer a person, whatever the number of topics.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from mailer.store.ids import new_id
 from mailer.store.schema import topic, topic_set, topic_set_topic
 
 _Key = TypeVar("_Key", int, str)
+
+# Made once: see subscribers.py.
+_TOPICS = select(topic.c.slug, topic.c.id)
+_BY_KEY = select(topic_set.c.key, topic_set.c.id).where(
+    topic_set.c.key.in_(bindparam("some", expanding=True))
+)
+_HELD = select(topic_set_topic.c.topic_set_id, topic_set_topic.c.topic_id).where(
+    topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True))
+)
+_SLUGS = (
+    select(topic_set_topic.c.topic_set_id, topic.c.slug)
+    .join(topic, topic.c.id == topic_set_topic.c.topic_id)
+    .where(topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True)))
+    .order_by(topic.c.slug)
+)
 
 
 class TopicSets:
@@ -42,20 +57,15 @@ class TopicSets:
         if not wanted:
             return
         if self._ids is None:
-            self._ids = dict(self._db.execute(select(topic.c.slug, topic.c.id)).all())
+            self._ids = dict(self._db.execute(_TOPICS).all())
         ids = {slugs: sorted(self._ids[slug] for slug in slugs) for slugs in wanted}
         keys = {slugs: ",".join(map(str, numbers)) for slugs, numbers in ids.items()}
         found: dict[str, int] = {}
         held: dict[int, set[int]] = {}
         for some_keys in _in_parts(sorted(keys.values())):
-            here = select(topic_set.c.key, topic_set.c.id).where(topic_set.c.key.in_(some_keys))
-            found |= dict(self._db.execute(here).all())
+            found |= dict(self._db.execute(_BY_KEY, {"some": some_keys}).all())
         for some_sets in _in_parts(sorted(found.values())):
-            for set_id, topic_id in self._db.execute(
-                select(topic_set_topic.c.topic_set_id, topic_set_topic.c.topic_id).where(
-                    topic_set_topic.c.topic_set_id.in_(some_sets)
-                )
-            ):
+            for set_id, topic_id in self._db.execute(_HELD, {"some": some_sets}):
                 held.setdefault(set_id, set()).add(topic_id)
         for slugs in sorted(wanted):
             number = found.get(keys[slugs])
@@ -72,12 +82,7 @@ class TopicSets:
         """The topics of combinations, sorted."""
         found: dict[int, list[str]] = {}
         for some in _in_parts(sorted(set(set_ids))):
-            for set_id, slug in self._db.execute(
-                select(topic_set_topic.c.topic_set_id, topic.c.slug)
-                .join(topic, topic.c.id == topic_set_topic.c.topic_id)
-                .where(topic_set_topic.c.topic_set_id.in_(some))
-                .order_by(topic.c.slug)
-            ):
+            for set_id, slug in self._db.execute(_SLUGS, {"some": some}):
                 found.setdefault(set_id, []).append(slug)
         return {set_id: tuple(slugs) for set_id, slugs in found.items()}
 

@@ -17,6 +17,7 @@ from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
 from mailer.web.public.forms import Form
 from mailer.web.public.guard import client_of, page_policy
+from mailer.web.public.kept import Kept
 from mailer.web.public.site import LANGUAGES, Site
 
 TRAP = "website"
@@ -130,10 +131,11 @@ def add(site: Site) -> None:
             email=form.get("email"), days=site.settings.retention.unconfirmed_days,
         )  # fmt: skip
 
-    site.get("/", home)
-    site.get("/subscribe", show)
-    site.get("/subscribe/{of}", show)
-    site.get("/embed/{of}", show_framed)
+    kept = Kept()
+    site.get("/", kept.page(home))
+    site.get("/subscribe", kept.page(show))
+    site.get("/subscribe/{of}", kept.page(show))
+    site.get("/embed/{of}", kept.page(show_framed))
     site.post("/subscribe", take, FIELDS)
 
 

@@ -8,7 +8,7 @@ they are, else the best of what the browser accepts, else the office's.
 
 import gettext
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib import resources
@@ -23,6 +23,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
+from jinja2.bccache import Bucket
 
 from mailer import languages
 from mailer.app import Mailer
@@ -54,7 +55,7 @@ class Site:
 
     # ---- routes ---------------------------------------------------------------------------------
 
-    def get(self, path: str, page: Page) -> None:
+    def get(self, path: str, page: Page | Callable[..., Awaitable[Response]]) -> None:
         """`page(request, **parts of the path)` answers GET and HEAD of `path`."""
         self.app.add_api_route(path, page, methods=["GET", "HEAD"], response_model=None)
 
@@ -210,6 +211,33 @@ def catalogue(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Compiled templates, in memory: the same for all languages."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if known := self._code.get(bucket.key):
+            bucket.bytecode_from_string(known)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_compiled = _Compiled()
+
+
+def prepare() -> None:
+    """Compile the templates, and read the words of all languages: half a second, which the first
+    readers would else wait for, each for himself."""
+    folder = resources.files("mailer.web") / "templates" / "public"
+    names = [one.name for one in folder.iterdir() if one.name.endswith(".html")]
+    for language in LANGUAGES:
+        for name in names:
+            environment(language).get_template(name)
+
+
 @lru_cache(maxsize=len(LANGUAGES))
 def environment(language: str) -> jinja2.Environment:
     """Templates in one language: nothing is printed unescaped, and a name that isn't there is an
@@ -229,6 +257,7 @@ def environment(language: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
+        bytecode_cache=_compiled,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]

@@ -32,6 +32,10 @@ NARROWEST = {"phone": 320, "desktop": 640}
 _STATUS = re.compile(r"the server responded with a status of 4\d\d")
 """Chromium's note on a page with such a status: those are meant."""
 
+_LEFT = "net::ERR_ABORTED"
+"""What Chromium gives up itself when its reader goes on, such as a logo that is not drawn yet. What
+a policy blocks, or a server fails to answer, it calls otherwise."""
+
 _WIDER = """() => {
   const root = document.documentElement, wide = root.clientWidth;
   const out = [...document.body.querySelectorAll('*')].filter(one => {
@@ -91,7 +95,8 @@ class Reader:
         self.complaints.append(str(error))
 
     def _miss(self, request: Request) -> None:
-        self.complaints.append(f"{request.url}: {request.failure}")
+        if request.failure != _LEFT:
+            self.complaints.append(f"{request.url}: {request.failure}")
 
     # ---- what people do -------------------------------------------------------------------------
 
