@@ -137,12 +137,14 @@ class Stencil:
 
     def _fields_of_kind(self) -> tuple[bytes, ...]:
         sheet = self.letterhead
+        # RFC 8058 §3.1 wants an https link: over http anybody on the way could read and use it.
+        one_click = _ONE_CLICK if sheet.base_url.startswith("https://") else b""
         if not sheet.list_slug:
-            return (_AUTOMATIC, _ONE_CLICK) if sheet.leaves_by_click else (_AUTOMATIC,)
+            return (_AUTOMATIC, one_click) if sheet.leaves_by_click else (_AUTOMATIC,)
         list_id = f"{sheet.list_slug}.{self._domain}".encode()
         return (
             angled("List-Id", sheet.list_name, list_id),
-            _ONE_CLICK,
+            one_click,
             b"Precedence: bulk\r\n",
         )
 

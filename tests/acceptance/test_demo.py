@@ -14,7 +14,7 @@ from mailer.demo.run import Result, run
 
 HEADERS = (
     "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
-    "List-Unsubscribe-Post", "Precedence", "MIME-Version", "Content-Type",
+    "Precedence", "MIME-Version", "Content-Type",
 )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_every_mail_is_whole(demo: Result) -> None:
             assert len(message.get_all(name, [])) == 1, f"{address}: {name}"
         assert message["To"].addresses[0].addr_spec == address
         assert re.search(rb"\r\nList-Unsubscribe: <http://127\.0\.0\.1:8000/u/[^\s>]+>\r\n", raw)
-        assert b"\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in raw
+        assert b"List-Unsubscribe-Post" not in raw, "the demo's pages have no https"
         assert raw.isascii()
         assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
         assert max(map(len, raw.split(b"\r\n"))) <= 998

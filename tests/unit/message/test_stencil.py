@@ -81,6 +81,13 @@ def test_the_address_changes_nothing_else_and_no_line_gets_too_long() -> None:
     assert max(len(line) for line in lines if b"mailto:" in line) <= 1000
 
 
+def test_without_https_no_provider_is_told_to_unsubscribe_with_one_click() -> None:
+    raw, parsed = sent(sheet=replace(SHEET, base_url="http://mail.example.org"))
+    sound(raw, parsed)
+    assert field(raw, "List-Unsubscribe").startswith(b"List-Unsubscribe: <http://mail.example.org/")
+    assert b"List-Unsubscribe-Post" not in raw
+
+
 def test_a_notice_offers_no_address_to_unsubscribe_at() -> None:
     raw, _ = sent(sheet=replace(OFFERED, list_slug="", list_name="", list_number=0))
     assert b"mailto:" not in raw

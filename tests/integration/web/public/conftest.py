@@ -74,3 +74,10 @@ def check_log(told: str) -> None:
             assert {*entry} == ROUTINE, entry
             assert isinstance(entry["status"], int)
             assert entry["route"] == "(none)" or entry["route"].startswith("/")
+
+
+@pytest.fixture
+def unlimited(stage: Stage) -> None:
+    """Without limits, which would soon be all that there is to be seen."""
+    signup = stage.mailer.settings.signup.model_copy(update={"per_client": 0, "per_domain": 0})
+    stage.mailer.settings = stage.mailer.settings.model_copy(update={"signup": signup})
