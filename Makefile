@@ -23,7 +23,7 @@ pages: $(VENV)/.demo  ## Serve the demo's public pages: sign-up, preferences, ar
 	@cd var/demo && $(CURDIR)/$(BIN)/mailer serve
 
 test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3  # a third of the time tests wait, for clocks and for processes
 
 check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/ruff format --check .
@@ -31,8 +31,9 @@ check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proofs: $(VENV)/.dev  ## Run the slow proofs of reliability: frozen senders, clocks, full disks, faults that last
+proofs: $(VENV)/.dev  ## Run the slow proofs of reliability: frozen senders, clocks, full disks, faults that last; pages at every width
 	$(BIN)/python -m pytest -m proof
+	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
 
 crash: $(VENV)/.dev  ## Kill real senders KILLS times and workers 50 times (SIGKILL) on both databases, and count
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)

@@ -24,14 +24,14 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.slow
 def test_a_sender_may_be_killed_at_any_moment(empty_database: str, tmp_path: Path) -> None:
-    trial = Trial(kills=30, recipients=3000, connections=4, window=5, seed=11)
+    trial = Trial(kills=10, recipients=1200, connections=4, window=5, seed=11)
     result = run(trial, tmp_path / "office", empty_database)
     assert result.kept, (*result.faults, *result.examples)
     assert (result.lost, result.resent) == (0, 0)
     assert result.duplicates <= result.in_doubt <= result.bound
     # Else nothing was tried.
-    assert result.kills == 30
-    assert result.with_doubts >= 10
+    assert result.kills == 10
+    assert result.with_doubts >= 3
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from mailer.audience.subscribers import MembershipState
 from tests.integration import office
 from tests.integration.office import NOW
 from tests.integration.web.public.asgi import FORM, Answer, Pages
+from tests.integration.web.public.asking import on_sqlite
 from tests.integration.web.public.stage import ADDRESSES, Stage, dump
 
 KNOWN = ADDRESSES["known"]
@@ -89,6 +90,7 @@ def is_done(answer: Answer) -> None:
     assert (answer.status, answer.text) == (200, "unsubscribed\n")
 
 
+@on_sqlite
 @pytest.mark.parametrize(("kind", "body"), FORMS)
 def test_every_form_is_honoured_and_can_be_repeated(
     pages: Pages, stage: Stage, kind: str, body: bytes
@@ -120,6 +122,7 @@ def test_every_form_is_honoured_and_can_be_repeated(
     ],
 )
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
+@on_sqlite
 def test_no_header_stands_in_its_way(
     pages: Pages, stage: Stage, headers: Sequence[tuple[str, str | bytes]], version: str
 ) -> None:
