@@ -24,8 +24,8 @@ PICTURES = os.environ.get("PICTURES", "")
 """The folder that pictures of the pages go to; none are made without it."""
 
 EVERY_WIDTH = bool(os.environ.get("EVERY_WIDTH"))
-"""Look at each state in each language on a phone and on a desktop, as `make proofs` does. Without it
-each language is looked at on one: half of the journeys' time is axe-core's."""
+"""Look at each state in each language on a phone and on a desktop, as `make proofs` does. Without
+it each language is looked at on one: half of the journeys' time is axe-core's."""
 
 WIDTHS = {"phone": (390, 844), "desktop": (1280, 800)}
 
