@@ -28,6 +28,12 @@ def locale(tag: str) -> Locale:
         ) from error
 
 
+def written(tag: str) -> Locale:
+    """By which dates and times are written for readers of `tag`: English that names no country as
+    the United Nations write it, the day before the month and by 24 hours."""
+    return locale("en-GB" if tag == "en" else tag)
+
+
 @lru_cache(maxsize=1024)
 def normalise(tag: str) -> str:
     """The canonical spelling: ``EN-gb`` becomes ``en-GB``. Raises InputError."""

@@ -1,7 +1,8 @@
 """What becomes of each row of an import.
 
 Nobody who left a list or must not be mailed is brought back by a row, and one who left elsewhere
-has left here too, unless they joined here afterwards.
+has left here too, unless they joined here afterwards: when an import that named no date brought
+them says nothing of when they joined.
 """
 
 from collections.abc import Sequence
@@ -18,11 +19,13 @@ from mailer.audience.suppressions import Suppression, SuppressionStore
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a row's person. `membership` is that on the list of the import."""
+    """What is known of a row's person. `membership` is that on the list of the import; `undated`:
+    it was an import that brought them, and when it did is all that is known of their joining."""
 
     id: int
     person: Person
     membership: Membership | None
+    undated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +129,14 @@ def _left(
 ) -> Decision:
     if theirs and theirs.state is MembershipState.UNSUBSCRIBED:
         return Decision(_result(row, RowOutcome.UNCHANGED, "had left already"))
-    if theirs and row.left and theirs.joined_at > row.left:
-        joined = f"joined here on {theirs.joined_at:%Y-%m-%d}"
-        return _skipped(row, f"left on {row.left:%Y-%m-%d}, and {joined}")
+    undated = known is not None and known.undated
+    if theirs and row.left and theirs.joined_at > row.left and not undated:
+        here = f"joined here on {theirs.joined_at:%Y-%m-%d}"
+        return _skipped(row, f"left on {row.left:%Y-%m-%d}, and {here}")
     left = row.left or now
     if theirs:
-        wanted = replace(theirs, state=MembershipState.UNSUBSCRIBED, left_at=left)
+        joined = min(theirs.joined_at, left)
+        wanted = replace(theirs, state=MembershipState.UNSUBSCRIBED, joined_at=joined, left_at=left)
     else:
         wanted = Membership(
             list=mailing_list.slug,

@@ -96,7 +96,7 @@ def check_slug(slug: str, what: str) -> str:
     if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
             f"{slug!r} can't name a {what}",
-            where="name",
+            where="slug",
             hint="use up to 60 small letters, digits and single hyphens",
         )
     return slug

@@ -209,7 +209,8 @@ class _Reader:
 
     def expect(self, *words: str) -> str:
         if not self.peek(*words):
-            raise self.error(f"{' or '.join(map(repr, words))} was expected")
+            wanted = " or ".join(f"'{word}'" for word in words)
+            raise self.error(f"{wanted} was expected")
         self.at += 1
         return self.tokens[self.at - 1].text.lower()
 

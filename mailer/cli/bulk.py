@@ -100,7 +100,7 @@ class Tally:
             if name in self.passed_over or len(self.passed_over) < KEPT:
                 self.passed_over[name] += count
 
-    def tell(self, out: Output, file: Path) -> None:
+    def tell(self, out: Output, file: Path, *, dry_run: bool) -> None:
         """Print it. Raises PartlyDone where rows were refused."""
         data: dict[str, Any] = {outcome.value: count for outcome, count in self.counts.items()}
         data["named"] = self._named
@@ -118,7 +118,8 @@ class Tally:
             raise PartlyDone(
                 f"{self.counts[RowOutcome.REFUSED]} rows were refused",
                 where=str(file),
-                hint="the others are in; mend these and import the file again",
+                hint=("nothing was written" if dry_run else "the others are in")
+                + "; mend these and import the file again",
             )
 
 

@@ -222,7 +222,7 @@ def _assemble(mailer: Mailer, tx: Transaction) -> Edition:
             name="International Migrants Day",
             list="news",
             topics=office.DIGEST_TOPICS,
-            subject="{{ edition.name }}: {{ lead_title }}",
+            subject="{{ lead_title }}",
             most=10,
         ),
         office.TODAY,

@@ -51,7 +51,7 @@ def texts(path: Path, raw: IO[bytes]) -> Iterator[str]:
             raise InputError(
                 f"byte 0x{line[error.start]:02x} is not UTF-8",
                 where=f"{path}, line {number}",
-                hint="save the file as UTF-8; the rows before it are in",
+                hint="save it as UTF-8 and import it again: rows that are in stay as they are",
             ) from error
         yield text.replace("\0", "")
 

@@ -127,7 +127,7 @@ def _environment(
     env.install_gettext_translations(  # type: ignore[attr-defined]
         translations.translations(language, tuple(template_path)), newstyle=True
     )
-    locale = languages.locale(language)
+    locale = languages.written(language)
 
     def on_date(value: date | datetime, style: str = "full") -> str:
         if not isinstance(value, date):

@@ -1,5 +1,6 @@
 """``mailer list``."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -9,9 +10,19 @@ from mailer.audience.lists import Visibility
 from mailer.cli.audience.common import Slug
 from mailer.cli.options import DryRunOption, JsonOption, reading, writing
 from mailer.cli.output import Output
-from mailer.errors import ConfigError
+from mailer.errors import ConfigError, InputError
 
 app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
+
+
+def _check_name(name: str) -> None:
+    """Raises InputError for a name as topics have them, one for each language."""
+    if re.match(r"[A-Za-z]{2,3}(-\w+)*=", name):
+        raise InputError(
+            f"{name!r} would be shown to readers as it is: a list has one name for all languages",
+            where="--name",
+            hint="give it once, without a language",
+        )
 
 
 @app.command("add")
@@ -28,6 +39,7 @@ def add_list(
 ) -> None:
     """Add a mailing list. Example: [bold]mailer list add news --name "News"[/]"""
     out = Output(json)
+    _check_name(name)
     with writing(dry_run, out) as (mailer, tx):
         made = nouns.add_list(
             tx.lists,
@@ -63,6 +75,7 @@ def edit_list(
         "name": name, "description": description, "language": language, "visibility": visibility,
         "time_zone": time_zone, "welcome": welcome,
     }  # fmt: skip
+    _check_name(name or "")
     changes = {key: value for key, value in given.items() if value is not None}
     with writing(dry_run, out) as (_, tx):
         changed = nouns.edit_list(tx.lists, slug, changes)

@@ -110,7 +110,7 @@ def import_(
                 )
             tally.add([*batch.refused, *results], batch.passed_over)
             shown.show(batch.bytes_read, f"{tally.rows:,} lines")
-    tally.tell(out, file)
+    tally.tell(out, file, dry_run=dry_run)
 
 
 @app.command("export")

@@ -93,7 +93,7 @@ def import_(
             "listmonk doesn't say here who left this list: export those too, and import them with "
             "--state unsubscribed"
         )
-    tally.tell(out, file)
+    tally.tell(out, file, dry_run=dry_run)
 
 
 @app.command("export")

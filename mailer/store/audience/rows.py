@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from mailer.audience import suppressions
 from mailer.audience.arrivals import Decision, Known, decide
@@ -21,7 +21,7 @@ from mailer.store.audience.consents import Consents
 from mailer.store.audience.subscribers import person_columns
 from mailer.store.audience.suppressions import Suppressions
 from mailer.store.audience.topic_sets import TopicSets
-from mailer.store.schema import membership, subscriber, subscriber_tag, suppression
+from mailer.store.schema import consent, membership, subscriber, subscriber_tag, suppression
 from mailer.tokens import address_key
 
 
@@ -197,8 +197,14 @@ class Rows:
                 .order_by(membership.c.subscriber_id)
                 .with_for_update(of=membership)
             )
+        undated = exists().where(
+            consent.c.subscriber_id == subscriber.c.id,
+            consent.c.list == mailing_list.slug,
+            consent.c.act == Act.IMPORTED.value,
+            consent.c.at == membership.c.joined_at,
+        )
         rows = self._db.execute(
-            select(subscriber, *memberships.SELECTED)
+            select(subscriber, *memberships.SELECTED, undated.label("undated"))
             .outerjoin(
                 membership,
                 (membership.c.subscriber_id == subscriber.c.id)
@@ -229,6 +235,7 @@ class Rows:
                     tuple(sorted(tags.get(row.id, ()))),
                 ),
                 memberships.record(row, mailing_list.slug, topics) if row.state else None,
+                bool(row.undated),
             )
             for row in rows
         }

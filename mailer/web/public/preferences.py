@@ -13,7 +13,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from mailer import languages, zones
+from mailer import zones
 from mailer.audience import addresses, choices, confirmations, erasure, links, subscribers
 from mailer.audience.confirmations import new_address
 from mailer.audience.consent import Act, Basis, Evidence, Wording
@@ -302,7 +302,7 @@ def _topics(tx: Transaction, form: Form, list_: MailingList) -> tuple[str, ...]:
 
 def _tags(reader: _Reader) -> list[str]:
     """The languages to choose from: those of the pages, and theirs."""
-    return sorted({*LANGUAGES, *([reader.language] if reader.language else [])}, key=languages.name)
+    return sorted({*LANGUAGES, *([reader.language] if reader.language else [])})
 
 
 def _own(zone: str, language: str) -> Place | None:

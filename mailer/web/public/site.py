@@ -261,7 +261,7 @@ def environment(language: str) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
-    locale = languages.locale(language)
+    locale = languages.written(language)
 
     def on_date(value: date | datetime, style: str = "full") -> str:
         return str(format_date(value, style, locale=locale))

@@ -21,7 +21,7 @@ def test_an_address_is_settled_by_one_pass_and_goes_over_the_wire(address: str) 
     assert addresses.normalise(normal) == normal
     assert addresses.normalise(f"  {normal}\n") == normal
     local, _, domain = addresses.wire(normal).rpartition("@")
-    assert local == address.rpartition("@")[0]
+    assert local == address.rpartition("@")[0].lower()
     assert domain.isascii()
     assert domain == addresses.domain_of(normal)
 
@@ -63,13 +63,13 @@ def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: s
         with pytest.raises(InputError, match=re.escape(str(error).rstrip("."))):
             addresses.normalise(address)
     else:
-        assert addresses.normalise(address) == wanted.normalized
+        assert addresses.normalise(address) == wanted.normalized.lower()
 
 
 @pytest.mark.parametrize(
     ("written", "normal", "wire"),
     [
-        ("Ana@EXAMPLE.org", "Ana@example.org", "Ana@example.org"),
+        ("Ana@EXAMPLE.org", "ana@example.org", "ana@example.org"),
         ("a+b@example.org", "a+b@example.org", "a+b@example.org"),
         ("ana@BÜCHER.example", "ana@bücher.example", "ana@xn--bcher-kva.example"),
         ("ana@xn--bcher-kva.example", "ana@bücher.example", "ana@xn--bcher-kva.example"),
@@ -77,13 +77,9 @@ def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: s
         ("ana@probe.test", "ana@probe.test", "ana@probe.test"),
     ],
 )
-def test_the_domains_case_and_script_do_not_matter(written: str, normal: str, wire: str) -> None:
+def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wire: str) -> None:
     assert addresses.normalise(written) == normal
     assert addresses.wire(normal) == wire
-
-
-def test_the_local_parts_case_is_the_receiving_hosts_business() -> None:
-    assert addresses.normalise("Ana@example.org") != addresses.normalise("ana@example.org")
 
 
 @pytest.mark.parametrize(

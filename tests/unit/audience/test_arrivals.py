@@ -30,8 +30,10 @@ def member(state: MembershipState = M.ACTIVE, **fields: Any) -> Membership:
     return replace(made, **fields)
 
 
-def known(membership: Membership | None = None, person: Person = ANA) -> Known:
-    return Known(7, person, membership)
+def known(
+    membership: Membership | None = None, person: Person = ANA, *, undated: bool = False
+) -> Known:
+    return Known(7, person, membership, undated)
 
 
 def decided(what: Row, there: Known | None = None, suppressed: str | None = None) -> Decision:
@@ -142,6 +144,7 @@ def test_a_pause_that_is_over_is_none() -> None:
             NOW - 3 * DAY,
             (Out.SKIPPED, "left on 2026-12-15, and joined here on 2026-12-17"),
         ),
+        (known(member(joined_at=NOW - DAY), undated=True), NOW - 3 * DAY, (Out.LEFT, "")),
     ],
 )
 def test_who_left_elsewhere_has_left_here_unless_they_joined_afterwards(

@@ -95,7 +95,7 @@ def test_a_full_row_is_read() -> None:
               "2026-03-01", "bounce", "a card\nat the fair"]  # fmt: skip
     row = rows.read(7, rows.taken(fields, ALL), TOPICS)
     assert row.line == 7
-    assert (row.person.address, row.person.name) == ("Ana@example.org", "Ana Bo")
+    assert (row.person.address, row.person.name) == ("ana@example.org", "Ana Bo")
     assert (row.person.language, row.person.country) == ("fr", "GB")
     assert (row.person.time_zone, row.person.tags) == ("Europe/Paris", ("donor", "vip"))
     assert row.topics == ("diaspora", "health")

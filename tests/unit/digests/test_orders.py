@@ -26,7 +26,7 @@ def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: in
 
 @pytest.mark.parametrize(
     ("fields", "where"),
-    [({"slug": "The week"}, "name"), ({"name": " "}, "name"), ({"subject": "a\0b"}, "subject")],
+    [({"slug": "The week"}, "slug"), ({"name": " "}, "name"), ({"subject": "a\0b"}, "subject")],
 )
 def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as caught:

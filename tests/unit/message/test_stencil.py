@@ -84,7 +84,7 @@ def test_the_address_changes_nothing_else_and_no_line_gets_too_long() -> None:
 def test_without_https_no_provider_is_told_to_unsubscribe_with_one_click() -> None:
     raw, parsed = sent(sheet=replace(SHEET, base_url="http://mail.example.org"))
     sound(raw, parsed)
-    assert field(raw, "List-Unsubscribe").startswith(b"List-Unsubscribe: <http://mail.example.org/")
+    assert field(raw, "List-Unsubscribe").startswith(b"<http://mail.example.org/u/")
     assert b"List-Unsubscribe-Post" not in raw
 
 

@@ -297,7 +297,7 @@ def test_a_fault_in_a_subject_is_named_as_such(folder: Path, source: str, says: 
 
 
 def test_dates_and_words_are_the_readers(folder: Path) -> None:
-    assert rendered(folder, "{{ day | date }}") == "Friday, December 18, 2026"
+    assert rendered(folder, "{{ day | date }}") == "Friday, 18 December 2026"
     assert rendered(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
     assert rendered(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
     moment = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)

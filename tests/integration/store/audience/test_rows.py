@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from mailer.audience import subscribers
+from mailer.audience import addresses, subscribers
 from mailer.audience.consent import Act, Basis
 from mailer.audience.lists import Frequency
 from mailer.audience.rows import Column, Row, RowOutcome, RowResult, RowState, read, taken
@@ -175,6 +175,23 @@ def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
         last = tx.subscribers.history(ANA)[-1]
     assert (last.act, last.source, last.basis) == (Act.LEFT, "a file", None)
     assert last.detail == "on 2026-11-19; too many"
+
+
+@pytest.mark.parametrize("days", [None, 1, 100])
+def test_whoever_was_imported_leaves_by_a_later_file_unless_they_joined_since(
+    ready: Store, days: int | None
+) -> None:
+    """Of whom a file says no date, the time of the import says nothing."""
+    bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
+    left = Row(2, Person(ANA), state=RowState.UNSUBSCRIBED, left=NOW - 9 * DAY)
+    skipped = days == 1
+    assert (bring(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
+    assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
+
+
+def test_capitals_make_no_other_address(ready: Store) -> None:
+    person_ = addresses.normalise("ANA@Example.org")
+    assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
 
 
 def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: Store) -> None:
