@@ -63,7 +63,9 @@ class Carrier:
 
     async def _travel(self, ticket: Ticket) -> None:
         try:
-            connection = await self._loop.in_thread(self._open, self._name, self._halt)
+            connection = await self._loop.in_thread(
+                self._open, self._name, self._halt, Connection.drop
+            )
         except RelayError as error:
             self._health.not_opened(ticket, error)
             return
@@ -97,10 +99,7 @@ class Carrier:
         if self._health.context is None:
             self._health.context = tls_context(self._relay)
         credentials = self._route.credentials.get(self._relay.name)
-        connection = Connection.open(self._relay, credentials, self._health.context)
-        if self._halt.is_set():  # nobody waits for it any more
-            connection.kill()
-        return connection
+        return Connection.open(self._relay, credentials, self._health.context)
 
     def kill(self) -> None:
         """End its connection, from another thread."""

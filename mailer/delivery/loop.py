@@ -137,33 +137,47 @@ class Loop:
         await _PAUSE
 
     async def in_thread(
-        self, work: Callable[[], Result], name: str, halt: threading.Event
+        self,
+        work: Callable[[], Result],
+        name: str,
+        halt: threading.Event,
+        discard: Callable[[Result], None],
     ) -> Result | None:
         """What `work` returns or raises: something that blocks, done in a thread of its own. None
-        when `halt` is set before (and the loop shaken): the thread goes on by itself. Raises
-        OSError when no thread can be started."""
+        when `halt` is set before (and the loop shaken): the thread goes on by itself, and what it
+        brings then is discarded. Raises OSError when no thread can be started."""
         done = Bell()
         results: list[Result] = []
         errors: list[BaseException] = []
+        lock = threading.Lock()
+        waits = True
 
         def run() -> None:
             try:
-                results.append(work())
+                brought = work()
             except BaseException as error:
                 errors.append(error)
+            else:
+                with lock:
+                    if waits:
+                        results.append(brought)
+                if not waits:
+                    discard(brought)
             done.ring()
 
         try:
             threading.Thread(target=run, name=name, daemon=True).start()
         except RuntimeError as error:
             raise OSError(str(error)) from error
-        while not (results or errors):
-            if halt.is_set():
-                return None
-            await self.hear(done, 0)
+        try:
+            while not (results or errors or halt.is_set()):
+                await self.hear(done, 0)
+        finally:
+            with lock:
+                waits = False
         if errors:
             raise errors[0]
-        return results[0]
+        return results[0] if results else None
 
     def forget(self, sock: socket.socket) -> None:
         """It will be closed."""

@@ -267,6 +267,10 @@ class Connection:
                 # reads just then would do so in the clear.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
+    def drop(self) -> None:
+        """Close it without a word, before it was moved to a loop."""
+        self._smtp.close()
+
     async def close(self) -> None:
         """Say goodbye, unless the relay waits for a message, and close whatever the answer."""
         try:

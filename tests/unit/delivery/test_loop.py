@@ -233,7 +233,7 @@ def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
         return "slow"
 
     async def slow() -> None:
-        seen.append(await loop.in_thread(slowly, "slow", halt))
+        seen.append(await loop.in_thread(slowly, "slow", halt, seen.remove))
 
     async def quick() -> None:
         await loop.sleep(soon(0.01))
@@ -244,12 +244,41 @@ def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
             raise OSError("no route")
 
         with pytest.raises(OSError, match="no route"):
-            await loop.in_thread(fail, "failing", halt)
+            await loop.in_thread(fail, "failing", halt, seen.remove)
 
     for steps in (slow(), quick(), failing()):
         loop.spawn(steps)
     loop.run()
     assert seen == ["quick", "slow"]
+
+
+def test_what_a_thread_brings_when_nobody_waits_any_more_is_discarded() -> None:
+    loop = Loop()
+    halt, goes_on, gone = threading.Event(), threading.Event(), threading.Event()
+    seen: list[str | None] = []
+
+    def late() -> str:
+        assert goes_on.wait(30)
+        return "late"
+
+    def discard(brought: str | None) -> None:
+        seen.append(f"discarded {brought}")
+        gone.set()
+
+    async def wait() -> None:
+        seen.append(await loop.in_thread(late, "late", halt, discard))
+
+    async def stop() -> None:
+        await loop.sleep(soon(0.01))
+        halt.set()
+        loop.shake()
+
+    loop.spawn(wait())
+    loop.spawn(stop())
+    loop.run()
+    goes_on.set()
+    assert gone.wait(30)
+    assert seen == [None, "discarded late"]
 
 
 def test_an_error_ends_the_loop_and_every_coroutine() -> None:
