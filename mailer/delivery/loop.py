@@ -159,9 +159,10 @@ class Loop:
                 errors.append(error)
             else:
                 with lock:
-                    if waits:
+                    wanted = waits
+                    if wanted:
                         results.append(brought)
-                if not waits:
+                if not wanted:
                     discard(brought)
             done.ring()
 
