@@ -156,8 +156,10 @@ def merge_people(
         raise InputError("they are the same person already", where="address")
     if reason := store.suppression_reason(kept.address):
         raise Refused(f"{kept.address} must not be mailed ({reason})")
-    theirs = {one.list: one for one in store.memberships(kept)}
-    for one in store.memberships(gone):
+    # By their numbers, as imports lock them.
+    found = {one.id: store.memberships(one) for one in sorted((gone, kept), key=lambda one: one.id)}
+    theirs = {one.list: one for one in found[kept.id]}
+    for one in found[gone.id]:
         both = theirs.get(one.list)
         store.set_membership(kept, store.list_named(one.list), _merged(both, one))
     person = merge(gone.person, kept.person)

@@ -4,7 +4,7 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,17 +34,21 @@ class _UndoError(Exception):
 
 @contextmanager
 def transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator[Begin]:
-    """How to open a transaction for each batch. A dry run has one for all of them, undone at its
-    end."""
+    """How to open a transaction for each batch. A dry run undoes each: one for all of them would
+    keep everybody else from writing, readers who leave too. So it doesn't see that an address comes
+    again in a later batch."""
     if not dry_run:
         yield mailer.store.begin
         return
-    try:
-        with mailer.store.begin() as tx:
-            yield lambda: nullcontext(tx)
+
+    @contextmanager
+    def undone() -> Iterator[Transaction]:
+        with suppress(_UndoError), mailer.store.begin() as tx:
+            yield tx
             raise _UndoError
-    except _UndoError:
-        out.note("dry run: nothing was written")
+
+    yield undone
+    out.note("dry run: nothing was written")
 
 
 class Bar:

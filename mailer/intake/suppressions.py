@@ -113,9 +113,13 @@ def _suppression(
 def _since(value: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(value) if value else None
-    except ValueError as error:
-        raise InputError(f"{value!r} is not a date", where="since") from error
-    return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found
+        if found is None:
+            return None
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"{value!r} is not a date", where="since", hint="write it as 2026-12-18"
+        ) from error
 
 
 def write(some: Iterable[Suppression], out: TextIO) -> tuple[int, int]:

@@ -6,11 +6,11 @@ Confirmations, and what strangers have used up of their limits, are dropped by t
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
 
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import EditionState, Kind
-from mailer.store.audience.records import erased
+from mailer.store.audience.records import erase_wire, erased
 from mailer.store.schema import (
     ERASED,
     confirmation,
@@ -55,6 +55,9 @@ class Retention:
         ).all()
         if rows:
             ids = [row.id for row in rows]
+            for row in rows:
+                if not row.address.isascii():
+                    erase_wire(self._db, [row.id], row.address)
             self._db.execute(update(delivery).where(delivery.c.id.in_(ids)).values(**erased))
             return len(rows), str(rows[-1].address)
         if self._db.scalar(select(delivery.c.id).where(named).limit(1)) is None:
@@ -63,9 +66,10 @@ class Retention:
 
     # ---- people ---------------------------------------------------------------------------------
 
-    def left(self, before: datetime, limit: int) -> list[str]:
+    def left(self, before: datetime, limit: int, address: str = "") -> list[str]:
         """Addresses of people who are on no list, and left the last one before a moment. Whoever
-        has asked for something since, which waits for an answer, is not among them."""
+        has asked for something since, which waits for an answer, is not among them. `address`: no
+        other than this one."""
         stays = (
             select(membership.c.list_id)
             .where(
@@ -92,6 +96,7 @@ class Retention:
                 ~stays,
                 ~asks,
                 subscriber.c.id.not_in(moves),
+                subscriber.c.address == address if address else true(),
             )
             .order_by(subscriber.c.id)
             .limit(limit)

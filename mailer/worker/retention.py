@@ -129,6 +129,11 @@ class Retention:
         """As if they had asked for it, but that they may come back: a sign-up is not stopped."""
         gone = 0
         for address in tx.retention.left(before, PEOPLE_AT_ONCE):
+            # Found and kept as they are, and asked again: they may have come back meanwhile.
+            if tx.subscribers.find_subscriber(address) is None:
+                continue
+            if not tx.retention.left(before, 1, address):
+                continue
             gone += erasure.erase(
                 tx.subscribers, address, self._mailer.clock(), source=SOURCE, may_return=True
             )

@@ -4,8 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
 
+from mailer.audience import addresses
 from mailer.audience.confirmations import Answer, Confirmation
 from mailer.audience.erasure import Mailed
 from mailer.audience.subscribers import Subscriber
@@ -31,6 +43,13 @@ erased: dict[str, Any] = {
     "reply": func.replace(delivery.c.reply, delivery.c.address, "(erased)"),
 }
 """A delivery without its name and address."""
+
+
+def erase_wire(db: Connection, ids: "Sequence[int] | Select[tuple[int]]", address: str) -> None:
+    """Take an internationalised address as relays repeat it, its domain in A-labels, out of the
+    replies of its deliveries."""
+    shorter = func.replace(delivery.c.reply, addresses.wire(address), "(erased)")
+    db.execute(update(delivery).where(delivery.c.id.in_(ids)).values(reply=shorter))
 
 
 class Records(Consents):
@@ -103,6 +122,8 @@ class Records(Consents):
             .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
             .where(delivery.c.address == address, mailed)
         )
+        if not address.isascii():
+            erase_wire(self._db, theirs, address)
         self._db.execute(update(delivery).where(delivery.c.id.in_(theirs)).values(**erased))
 
     def erase_asked(self, known: Subscriber) -> None:

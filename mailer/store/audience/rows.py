@@ -111,7 +111,11 @@ class Rows:
                 continue
             earlier = known.get(one.person.address)
             if earlier:
-                people.append({"b_id": earlier.id, **person_columns(one.person, self._key)})
+                # Their address is the one that they were found by, or another that they have got
+                # in the meantime.
+                columns = person_columns(one.person, self._key)
+                del columns["address"], columns["address_key"]
+                people.append({"b_id": earlier.id, **columns})
             fresh = set(one.person.tags) - set(earlier.person.tags if earlier else ())
             number = ids[one.person.address]
             tags += [{"subscriber_id": number, "tag": tag} for tag in sorted(fresh)]

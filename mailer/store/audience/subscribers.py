@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, and_, bindparam, delete, insert, select, update
+from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, update
 
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import Membership, Person, Subscriber
@@ -36,6 +36,9 @@ _MERGED = select(subscriber).where(
     .where(subscriber_alias.c.old_id == bindparam("number"))
     .scalar_subquery()
 )
+# In a transaction that may write, nobody else moves, merges or takes out whom it has found until it
+# ends (SQLite has one writer at a time). Rows that refer to them may be made.
+_LOCKED = {one: one.with_for_update(key_share=True) for one in (_BY_ID, _BY_ADDRESS, _MERGED)}
 _TAGS = (
     select(subscriber_tag.c.subscriber_id, subscriber_tag.c.tag)
     .where(subscriber_tag.c.subscriber_id.in_(bindparam("owners", expanding=True)))
@@ -58,20 +61,30 @@ class Subscribers(Records):
     """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
-        row = self._db.execute(_BY_ADDRESS, {"of_address": address}).one_or_none()
-        return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
+        return self._one(_BY_ADDRESS, {"of_address": address})
 
     def by_id(self, number: int) -> Subscriber | None:
         """The subscriber of this number, or whom that one was merged into."""
         wanted = {"number": number}
-        row = (
-            self._db.execute(_BY_ID, wanted).one_or_none()
-            or self._db.execute(_MERGED, wanted).one_or_none()
-        )
+        return self._one(_BY_ID, wanted) or self._one(_MERGED, wanted)
+
+    def _one(self, which: Select[Any], wanted: dict[str, Any]) -> Subscriber | None:
+        statement = which if self._reads else _LOCKED[which]
+        row = self._db.execute(statement, wanted).one_or_none()
         return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
 
+    @property
+    def _reads(self) -> bool:
+        return bool(self._db.get_execution_options().get("reading", False))
+
     def alias(self, old: int, kept: Subscriber) -> None:
-        """Links that carry the old number, and those that led to it, lead to `kept`."""
+        """Links that carry the old number, those that led to it, and what its owner has asked for
+        lead to `kept`."""
+        self._db.execute(
+            update(confirmation)
+            .where(confirmation.c.subscriber_id == old)
+            .values(subscriber_id=kept.id)
+        )
         self._db.execute(
             update(subscriber_alias)
             .where(subscriber_alias.c.subscriber_id == old)
@@ -126,9 +139,7 @@ class Subscribers(Records):
     def memberships(self, known: Subscriber) -> Sequence[Membership]:
         """A transaction that may write keeps them as they are until it ends: whoever leaves in the
         meantime waits, and is not put back on the list by what was read before."""
-        reading = self._db.get_execution_options().get("reading", False)
-        # On SQLite, which has one writer at a time, the two are the same.
-        wanted = _MEMBERSHIPS if reading else _LOCKED_MEMBERSHIPS
+        wanted = _MEMBERSHIPS if self._reads else _LOCKED_MEMBERSHIPS
         found = self._db.execute(wanted, {"number": known.id})
         rows = sorted(found, key=lambda row: str(row.slug))
         topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Row, delete, func, insert, select
+from sqlalchemy import Row, delete, func, select
 
 from mailer.audience.suppressions import Reason, Suppression
 from mailer.store.audience.consents import Consents
 from mailer.store.schema import suppression
+from mailer.store.upsert import upsert
 from mailer.tokens import address_key
 
 EXPORT_BATCH = 2000
@@ -62,8 +63,9 @@ class Suppressions(Consents):
 
     def suppress(self, made: Sequence[Suppression]) -> None:
         if made:
+            # Where somebody else has done so meanwhile, theirs stays.
             self._db.execute(
-                insert(suppression),
+                upsert(self._db.dialect.name, suppression).on_conflict_do_nothing(),
                 [
                     {
                         "address_key": address_key(self._key, one.address),

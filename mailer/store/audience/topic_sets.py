@@ -7,10 +7,10 @@ people to them: one integer a person, whatever the number of topics.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
-from mailer.store.ids import new_id
 from mailer.store.schema import topic, topic_set, topic_set_topic
+from mailer.store.upsert import upsert
 
 _Key = TypeVar("_Key", int, str)
 
@@ -70,13 +70,18 @@ class TopicSets:
         for slugs in sorted(wanted):
             number = found.get(keys[slugs])
             if number is None:
-                number = new_id(self._db.execute(insert(topic_set).values(key=keys[slugs])))
+                number = self._make(keys[slugs])
             if missing := [one for one in ids[slugs] if one not in held.get(number, ())]:
-                self._db.execute(
-                    insert(topic_set_topic),
-                    [{"topic_set_id": number, "topic_id": one} for one in missing],
-                )
+                rows = [{"topic_set_id": number, "topic_id": one} for one in missing]
+                add = upsert(self._db.dialect.name, topic_set_topic).on_conflict_do_nothing()
+                self._db.execute(add, rows)
             self._sets[slugs] = number
+
+    def _make(self, key: str) -> int:
+        """Another transaction may make the same one meanwhile: then it is that one."""
+        row = upsert(self._db.dialect.name, topic_set).on_conflict_do_nothing()
+        self._db.execute(row, {"key": key})
+        return int(self._db.execute(_BY_KEY, {"some": [key]}).one().id)
 
     def slugs(self, set_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """The topics of combinations, sorted."""

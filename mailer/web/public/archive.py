@@ -61,7 +61,7 @@ def add(site: Site) -> None:
 
     def edition(request: Request, of: str, uid: str) -> Response:
         with site.mailer.store.read() as tx:
-            entry = tx.archive.entry(_list(tx, of).slug, uid)
+            entry = tx.archive.entry(_list(tx, of).slug, uid) if _is_uid(uid) else None
             if entry is None:
                 raise HTTPException(404)
             body = tx.archive.body(entry.edition_id, _reading(request, entry))
@@ -163,6 +163,11 @@ def _list(tx: Transaction, slug: str) -> MailingList:
         return archive.get_list(tx.lists, slug)
     except NotFound as error:
         raise HTTPException(404) from error
+
+
+def _is_uid(uid: str) -> bool:
+    """Whether it may name an edition: a database may take no NUL."""
+    return uid.isascii() and uid.isprintable()
 
 
 def _page_number(written: str) -> int:

@@ -19,6 +19,12 @@ SECONDS = 1.0
 MOST = 128
 """Answers that are kept."""
 
+MOST_BYTES = 32 * 1024 * 1024
+"""Of all of them."""
+
+LONGEST_KEY = 1000
+"""Characters: what somebody asks for at greater length is made for them alone."""
+
 Key = tuple[str, ...]
 
 
@@ -29,6 +35,7 @@ class Kept:
     def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
         self._stopwatch = stopwatch
         self._answers: OrderedDict[Key, tuple[float, Response]] = OrderedDict()
+        self._bytes = 0
         self._making: dict[Key, tuple[float, asyncio.Task[Response]]] = {}
 
     def page(self, make: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
@@ -37,12 +44,15 @@ class Kept:
 
         @wraps(make)
         async def answer(request: Request, **parts: str) -> Response:
+            # As they came: request.url is parsed, and leaves out a line feed.
             key = (
-                request.url.path,
-                request.url.query,
+                request.scope["path"],
+                request.scope["query_string"].decode("latin-1"),
                 request.headers.get("accept-language", ""),
                 request.headers.get("if-none-match", ""),
             )
+            if sum(map(len, key)) > LONGEST_KEY:
+                return await run_in_threadpool(make, request, **parts)
             return await self.get(key, lambda: make(request, **parts))
 
         return answer
@@ -67,7 +77,16 @@ class Kept:
         del self._making[key]
         if failed or made.result().status_code not in {200, 304}:
             return
+        self._drop(key)
         self._answers[key] = ends, made.result()
-        self._answers.move_to_end(key)
-        if len(self._answers) > MOST:
-            self._answers.popitem(last=False)
+        self._bytes += len(made.result().body)
+        now = self._stopwatch()
+        while self._answers:
+            oldest, (ends, _) = next(iter(self._answers.items()))
+            if now < ends and len(self._answers) <= MOST and self._bytes <= MOST_BYTES:
+                return
+            self._drop(oldest)
+
+    def _drop(self, key: Key) -> None:
+        _, known = self._answers.pop(key, (0.0, None))
+        self._bytes -= len(known.body) if known else 0

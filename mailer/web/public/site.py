@@ -37,6 +37,9 @@ from mailer.web.public.writer import Writer
 LANGUAGES = languages.UN_LANGUAGES
 """The languages that pages are in."""
 
+LONGEST_TAG = 35
+"""Characters of a language's tag (RFC 5646 §4.4.1): what is longer is none that we know."""
+
 Page = Callable[..., Response]
 
 
@@ -125,7 +128,7 @@ class Site:
             ]
             if request.method in {"GET", "HEAD"}
             else [],
-            "asked": _choose(request.query_params.get("lang", "")),
+            "asked": _choose(request.query_params.get("lang", "")[: LONGEST_TAG + 1]),
         }
 
     def refusal(self, request: Request) -> Response:
@@ -143,7 +146,7 @@ class Site:
         """The language to answer in."""
         asked = request.query_params.get("lang", "")
         for tag in (asked, known, *accepted(request)):
-            if tag and (found := _choose(tag)):
+            if tag and len(tag) <= LONGEST_TAG and (found := _choose(tag)):
                 return found
         return self._default
 
@@ -181,14 +184,15 @@ def _choose(tag: str) -> str:
 
 def accepted(request: Request) -> tuple[str, ...]:
     """The languages that a browser takes, the most wanted first."""
-    return _accepted(request.headers.get("accept-language", ""))
+    # Cut before it is kept: a stranger says how long it is.
+    return _accepted(request.headers.get("accept-language", "")[:400])
 
 
 @lru_cache(maxsize=512)
 def _accepted(header: str) -> tuple[str, ...]:
     """The tags of an Accept-Language field (RFC 9110 §12.5.4), the most wanted first."""
     found: list[tuple[float, str]] = []
-    for one in header[:400].split(","):
+    for one in header.split(","):
         tag, _, weight = one.strip().partition(";")
         try:
             share = float(weight.strip().removeprefix("q=")) if weight else 1.0

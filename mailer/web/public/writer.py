@@ -10,7 +10,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
@@ -50,10 +51,16 @@ class _Job(Generic[T]):
 
     def tell(self) -> None:
         """It is committed."""
-        if self._error is not None:
-            self.answer.set_exception(self._error)
-        else:
-            self.answer.set_result(self._result)  # type: ignore[arg-type]
+        with suppress(InvalidStateError):  # nobody waits any more
+            if self._error is not None:
+                self.answer.set_exception(self._error)
+            else:
+                self.answer.set_result(self._result)  # type: ignore[arg-type]
+
+    def fail(self, error: Exception) -> None:
+        """Nothing of it is committed."""
+        with suppress(InvalidStateError):
+            self.answer.set_exception(error)
 
 
 class Writer:
@@ -115,7 +122,7 @@ class Writer:
                         job.carry_out(tx)
             except Exception as error:
                 for one in batch:
-                    one.answer.set_exception(error)
+                    one.fail(error)
             else:
                 for one in batch:
                     one.tell()

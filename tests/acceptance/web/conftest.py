@@ -19,7 +19,8 @@ KINDS = (
     Kind("ar", "phone"),
     Kind("en", "desktop", scripts=False),
 )
-QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
+         "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
 """Chromium's own sandbox can't be had by root, who builds run as; only our own pages are opened."""
 
 _numbers = count(1)
