@@ -5,9 +5,9 @@ from collections.abc import Callable
 from threading import Event
 
 import pytest
-from fastapi import Response
+from fastapi import Request, Response
 
-from mailer.web.public.kept import MOST, SECONDS, Kept
+from mailer.web.public.kept import LONGEST_KEY, MOST, MOST_BYTES, SECONDS, Kept
 
 
 class Stopwatch:
@@ -110,5 +110,48 @@ def test_only_so_many_are_kept() -> None:
             await kept.get((str(number),), say("old"))
         assert (await kept.get(("0",), say("new"))).body == b"new"
         assert (await kept.get((str(MOST),), say("new"))).body == b"old"
+
+    asyncio.run(ask())
+
+
+def request(path: str, accepts: str = "") -> Request:
+    headers = [(b"accept-language", accepts.encode())]
+    return Request(
+        {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
+    )
+
+
+def test_what_is_asked_for_in_other_characters_is_not_the_same() -> None:
+    """A line feed is no part of ``request.url``, but of the path that a page is found by."""
+    page = Kept(Stopwatch()).page(lambda of: Response(of.scope["path"]))
+
+    async def ask() -> None:
+        asked = [page(request(path)) for path in ("/a", "/a\n", "/\ta")]
+        assert [one.body for one in await asyncio.gather(*asked)] == [b"/a", b"/a\n", b"/\ta"]
+
+    asyncio.run(ask())
+
+
+def test_what_is_kept_is_bounded_whatever_strangers_send() -> None:
+    stopwatch = Stopwatch()
+    kept = Kept(stopwatch)
+    made: list[str] = []
+
+    def make(of: Request) -> Response:
+        made.append(of.headers["accept-language"])
+        return Response()
+
+    async def ask() -> None:
+        for _ in range(2):
+            await kept.page(make)(request("/a", "x" * LONGEST_KEY))
+        assert len(made) == 2, "one that is too long is made anew"
+        big = "x" * (MOST_BYTES // 4)
+        for number in range(5):
+            await kept.get((str(number),), say(big))
+        assert (await kept.get(("1",), say("new"))).body != b"new"
+        assert (await kept.get(("0",), say("new"))).body == b"new", "it had to go"
+        stopwatch.now += SECONDS
+        await kept.get(("9",), say("one"))
+        assert [*kept._answers] == [("9",)], "what has had its time is let go of"
 
     asyncio.run(ask())
