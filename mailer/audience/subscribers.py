@@ -19,6 +19,7 @@ from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import holds_control
 
 LONGEST_NAME = 200
+LONGEST_TAG = 100
 STAFF = "command line"
 """The source of what staff did."""
 BY_STAFF = Evidence(source=STAFF)
@@ -103,8 +104,15 @@ def check_person(person: Person) -> Person:
         language=languages.normalise(person.language) if person.language else "",
         country=_country(person.country),
         time_zone=_time_zone(person.time_zone),
-        tags=tuple(sorted({check_line(tag, "tags") for tag in person.tags})),
+        tags=tuple(sorted({_tag(tag) for tag in person.tags})),
     )
+
+
+def _tag(tag: str) -> str:
+    found = check_line(tag, "tags")
+    if len(found) > LONGEST_TAG:
+        raise InputError(f"{found[:20]!r}… is longer than {LONGEST_TAG} characters", where="tags")
+    return found
 
 
 def _country(code: str) -> str:

@@ -129,6 +129,7 @@ def test_a_person_is_settled_by_one_pass(person: Person) -> None:
         ({"country": "XX"}, "country"),
         ({"time_zone": "london"}, "time_zone"),
         ({"tags": ("",)}, "tags"),
+        ({"tags": ("x" * 101,)}, "tags"),
         ({"tags": ("a\x07",)}, "tags"),
     ],
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import MetaData, String, Text, select
+from sqlalchemy import MetaData, String, Text, select, update
 
 from mailer.app import Mailer
 from mailer.audience import choices, confirmations, consent, erasure, subscribers, suppressions
@@ -125,3 +125,21 @@ def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
         "erased",
         "bo@example.org",
     ]
+
+
+@pytest.mark.parametrize("by_retention", [False, True])
+def test_a_reply_keeps_no_internationalised_address_in_either_spelling(
+    mailer: Mailer, by_retention: bool
+) -> None:
+    """A relay repeats the domain in A-labels, as it was given."""
+    zoe = "zoe@b\u00fccher.example"
+    edition = office.begun(mailer, zoe)
+    with mailer.store.begin() as tx:
+        said = f"250 2.1.5 <zoe@xn--bcher-kva.example> or {zoe}"
+        tx.connection.execute(update(schema.delivery).values(reply=said))
+        if by_retention:
+            assert tx.retention.clear(edition.id, "", 10, NOW)[0] == 1
+        else:
+            assert erasure.erase(tx.subscribers, zoe, NOW)
+        (reply,) = tx.connection.scalars(select(schema.delivery.c.reply))
+    assert reply == "250 2.1.5 <(erased)> or (erased)"
