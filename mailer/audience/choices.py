@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from mailer import languages
 from mailer.audience import addresses
-from mailer.audience.consent import Act
-from mailer.audience.lists import Frequency, MailingList
+from mailer.audience.consent import Act, Entry
+from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import (
     STAFF,
     Membership,
@@ -89,8 +89,14 @@ def pause(
     return until
 
 
+class LogStore(SubscriberStore, Protocol):
+    """Subscribers, and the log of what they did."""
+
+    def history(self, address: str) -> list[Entry]: ...
+
+
 def come_back(
-    store: SubscriberStore,
+    store: LogStore,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -98,7 +104,8 @@ def come_back(
     source: str,
 ) -> Membership:
     """Take a leaving back, with the topics that they had. Raises NotFound for one who never was
-    on the list, Refused for an address that must not be mailed."""
+    on the list, Refused for an address that must not be mailed, and for one whom staff took off a
+    list that not everybody may join."""
     known = membership_of(store, subscriber, mailing_list.slug)
     if known is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
@@ -106,6 +113,13 @@ def come_back(
         raise Refused(f"{subscriber.address} must not be mailed ({reason})")
     if known.state is not MembershipState.UNSUBSCRIBED:
         return known
+    left = [
+        one.source
+        for one in store.history(subscriber.address)
+        if one.act is Act.LEFT and one.list == mailing_list.slug
+    ]
+    if mailing_list.visibility is Visibility.PRIVATE and left[-1:] == [STAFF]:
+        raise Refused(f"{subscriber.address} was taken off the list {mailing_list.slug!r}")
     back = replace(known, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
     back = replace(back, paused_until=None)
     store.set_membership(subscriber, mailing_list, back)

@@ -77,10 +77,13 @@ class _Reader:
     def lists(self) -> list[MailingList]:
         """Those that they are on, and those that anyone may join."""
         return [
-            one
-            for one in self.all_lists
-            if one.visibility is Visibility.PUBLIC or one.slug in self.memberships
+            one for one in self.all_lists if one.visibility is Visibility.PUBLIC or self.is_on(one)
         ]
+
+    def is_on(self, list_: MailingList) -> bool:
+        """Also before they have confirmed."""
+        known = self.memberships.get(list_.slug)
+        return known is not None and known.state is not MembershipState.UNSUBSCRIBED
 
     def paused_until(self, now: datetime) -> datetime | None:
         """When the last of their pauses ends."""

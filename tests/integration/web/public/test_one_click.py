@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from mailer.audience import choices, erasure, lists
+from mailer.audience import choices, erasure, lists, subscribers
 from mailer.audience.lists import Visibility
 from mailer.audience.subscribers import MembershipState
 from tests.integration import office
@@ -214,6 +214,24 @@ def test_it_works_for_whoever_is_paused_suppressed_or_not_confirmed(
         assert person is not None
         is_done(pages.ask("POST", stage.unsubscribe(person), ONE_CLICK))
         assert stage.state(address) is LEFT
+
+
+@pytest.mark.parametrize("by_staff", [False, True])
+def test_whom_staff_took_off_a_private_list_stays_off_it(
+    pages: Pages, stage: Stage, by_staff: bool
+) -> None:
+    person = stage.person("ana@example.org", to="staff")
+    link = stage.unsubscribe(person, stage.staff)
+    if by_staff:
+        with stage.store.begin() as tx:
+            subscribers.unsubscribe(tx.subscribers, person, stage.staff, NOW)
+    else:
+        is_done(pages.post(link, {}))
+    assert 'value="staff"' not in pages.get(stage.preferences(person)).text
+    pages.post(stage.preferences(person), {"list": "staff", "topic staff": "health"})
+    assert stage.state("ana@example.org", "staff") is LEFT
+    assert pages.post(f"{link}/undo", {}).status == (404 if by_staff else 200)
+    assert (stage.state("ana@example.org", "staff") is LEFT) == by_staff
 
 
 def test_coming_back_is_a_thing_of_its_own(pages: Pages, stage: Stage) -> None:
