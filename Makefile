@@ -23,7 +23,7 @@ pages: $(VENV)/.demo  ## Serve the demo's public pages: sign-up, preferences, ar
 	@cd var/demo && $(CURDIR)/$(BIN)/mailer serve
 
 test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n 3  # a third of the time tests wait, for clocks and for processes
+	$(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/ruff format --check .

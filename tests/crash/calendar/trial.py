@@ -25,6 +25,9 @@ from tests.crash.recorder import Recorder, read_record, recording
 PATIENCE = 60.0
 """Seconds for a worker's first line, and beyond the last full minute for all that is left."""
 
+SETTLED = 2.0
+"""Seconds that nothing is left to do, until all counts as done: several ticks of a worker."""
+
 LEASE = 2
 LINGER = 0.01
 """Seconds: of a lease, and between the relay's taking a message and its answer, at most."""
@@ -226,10 +229,16 @@ class _Run:
 
 
 def finish(books: Bookkeeper, office: Office, running: list[Worker], patience: float) -> bool:
-    """Wait until all is done; False when it isn't in time, or a worker ends."""
+    """Wait until all is done and stays so: what is sent is told of afterwards, and the letters that
+    tell are something to do again. False when it isn't in time, or a worker ends."""
     ends = time.monotonic() + patience
-    while books.live().undone(len(office.wishes.dues)):
+    done_since: float | None = None
+    while done_since is None or time.monotonic() - done_since < SETTLED:
         if time.monotonic() > ends or any(worker.ended for worker in running):
             return False
+        if books.live().undone(len(office.wishes.dues)):
+            done_since = None
+        elif done_since is None:
+            done_since = time.monotonic()
         time.sleep(0.2)
     return True
