@@ -31,7 +31,7 @@ check: $(VENV)/.dev  ## Lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proofs: $(VENV)/.dev  ## Run the slow proofs of reliability: frozen senders, clocks, full disks, faults that last; pages at every width
+proofs: $(VENV)/.dev  ## Run the slow proofs: frozen senders, clocks, full disks, hostile requests, pages at every width
 	$(BIN)/python -m pytest -m proof
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
 
