@@ -14,7 +14,7 @@ One road, no way back::
     log.py         structured lines on stderr
 
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
-    articles.py    pieces of content, one a language; a slug names the story
+    articles/      pieces of content, one a language; a slug names the story
     audience/      topics, lists, subscribers, memberships, segments, suppressions
     digests/       standing orders: what goes into an edition, for whom, and its calendar
     schedules/     rules, observances, free days, and the occurrences that they give

@@ -1,0 +1,57 @@
+"""Articles: one piece of content in one language. The slug names the story; translations share it.
+
+    records.py  what an article and a story are, and what they need kept
+    checks.py   what their fields may hold
+    verbs.py    add, edit, withdraw, restore
+
+Reading files is ``intake``'s, SQL is the store's. An article is ``queued`` until it is withdrawn;
+what a digest has run is the digest's own ledger, so an article that one digest ran is still news to
+another.
+"""
+
+from mailer.articles.checks import (
+    SLUG,
+    SLUG_LENGTH,
+    SUMMARY_LENGTH,
+    TITLE_LENGTH,
+    check,
+    check_web_address,
+    slug_from,
+)
+from mailer.articles.records import (
+    Article,
+    ArticleState,
+    ArticleStore,
+    Content,
+    Image,
+    Kind,
+    Outcome,
+    Query,
+    Story,
+)
+from mailer.articles.verbs import add, edit, get, restore, stories, withdraw
+
+__all__ = [
+    "SLUG",
+    "SLUG_LENGTH",
+    "SUMMARY_LENGTH",
+    "TITLE_LENGTH",
+    "Article",
+    "ArticleState",
+    "ArticleStore",
+    "Content",
+    "Image",
+    "Kind",
+    "Outcome",
+    "Query",
+    "Story",
+    "add",
+    "check",
+    "check_web_address",
+    "edit",
+    "get",
+    "restore",
+    "slug_from",
+    "stories",
+    "withdraw",
+]

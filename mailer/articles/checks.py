@@ -1,0 +1,88 @@
+"""What an article's fields may hold."""
+
+import re
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+from mailer import languages
+from mailer.articles.records import Content
+from mailer.errors import InputError
+from mailer.lines import holds_control
+
+SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+SLUG_LENGTH = 80
+TITLE_LENGTH = 300
+SUMMARY_LENGTH = 1000
+
+
+def check(content: Content) -> Content:
+    """The content with its fields in canonical form. Raises InputError naming the field."""
+    title = " ".join(content.title.split())
+    if not title:
+        raise InputError("there is no title", where="title", hint="give the article a title")
+    if len(title) > TITLE_LENGTH:
+        raise InputError(f"the title is longer than {TITLE_LENGTH} characters", where="title")
+    if not SLUG.fullmatch(content.slug) or len(content.slug) > SLUG_LENGTH:
+        raise InputError(
+            f"{content.slug!r} can't be a slug",
+            where="slug",
+            hint=f"use up to {SLUG_LENGTH} small letters, digits and single hyphens",
+        )
+    if not content.body.strip():
+        raise InputError("the article has no text", where="body", hint="write some below the ---")
+    summary = " ".join(content.summary.split())
+    if len(summary) > SUMMARY_LENGTH:
+        raise InputError(f"it is longer than {SUMMARY_LENGTH} characters", where="summary")
+    image = content.image
+    for where, line in {
+        "title": title, "summary": summary, "byline": content.byline, "dateline": content.dateline,
+        "image.alt": image.alt if image else "", "image.credit": image.credit if image else "",
+    }.items():  # fmt: skip
+        if holds_control(" ".join(line.split())):
+            raise InputError("it holds control characters", where=where, hint="remove them")
+    if content.published.tzinfo is None:
+        raise ValueError("published must be aware")
+    if content.image:
+        check_web_address(content.image.url, "image.url")
+        if not content.image.alt.strip():
+            raise InputError(
+                "the picture has no alt text",
+                where="image.alt",
+                hint="say what it shows, for those who can't see it",
+            )
+    if content.canonical_url:
+        check_web_address(content.canonical_url, "canonical_url")
+    return replace(
+        content,
+        title=title,
+        summary=summary,
+        language=languages.normalise(content.language),
+        topics=tuple(dict.fromkeys(content.topics)),
+        byline=" ".join(content.byline.split()),
+        dateline=" ".join(content.dateline.split()),
+    )
+
+
+def check_web_address(value: str, where: str) -> None:
+    """Raises InputError unless `value` is an absolute http or https address."""
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except ValueError:
+        good = False
+    if not good or not value.isprintable() or " " in value:
+        raise InputError(
+            f"{value!r} is not a web address", where=where, hint="start it with https://"
+        )
+
+
+def slug_from(title: str) -> str:
+    """A slug made of the ASCII words of `title`; empty when there are none."""
+    words = re.findall(r"[a-z0-9]+", title.lower().replace("'", "").replace("’", ""))
+    slug = ""
+    for word in words:
+        longer = f"{slug}-{word}" if slug else word
+        if len(longer) > SLUG_LENGTH:
+            break
+        slug = longer
+    return slug

@@ -1,0 +1,144 @@
+"""Articles and stories as records, and what the verbs on them need kept."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Protocol
+
+from mailer import languages
+
+
+class Kind(StrEnum):
+    NEWS = "news"
+    PRESS_RELEASE = "press_release"
+    EVENT = "event"
+    STATEMENT = "statement"
+    OP_ED = "op_ed"
+    PHOTO_STORY = "photo_story"
+    CAMPAIGN = "campaign"
+
+
+class ArticleState(StrEnum):
+    QUEUED = "queued"
+    WITHDRAWN = "withdrawn"
+
+
+class Outcome(StrEnum):
+    """What adding an article did."""
+
+    ADDED = "added"
+    REVISED = "revised"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A picture by its web address. `alt` says what it shows, in the article's language."""
+
+    url: str
+    alt: str
+    credit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What an author gives. `body` is Markdown, `html` its sanitised rendering; `topics` are
+    slugs, the first names its section; `published` is aware. `lead` asks digests to put the story
+    first."""
+
+    slug: str
+    language: str
+    kind: Kind
+    title: str
+    published: datetime
+    body: str
+    html: str
+    summary: str = ""
+    topics: tuple[str, ...] = ()
+    image: Image | None = None
+    canonical_url: str = ""
+    byline: str = ""
+    dateline: str = ""
+    lead: bool = False
+
+    def fingerprint(self) -> str:
+        """SHA-256 over every field: equal content has an equal fingerprint."""
+        plain = {f.name: getattr(self, f.name) for f in fields(Content)}
+        plain["image"] = asdict(self.image) if self.image else None
+        plain["published"] = self.published.astimezone(UTC).isoformat()
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Article(Content):
+    """An article as the store keeps it. `revision` counts from 1."""
+
+    id: int = field(kw_only=True)
+    state: ArticleState = field(kw_only=True)
+    revision: int = field(kw_only=True)
+    created_at: datetime = field(kw_only=True)
+    updated_at: datetime = field(kw_only=True)
+
+    @property
+    def content(self) -> Content:
+        return Content(**{f.name: getattr(self, f.name) for f in fields(Content)})
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The articles that share a slug, by language. Its topics are those of all its translations:
+    a translator who forgets one does not take the story from anyone."""
+
+    slug: str
+    articles: tuple[Article, ...]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(topic for a in self.articles for topic in a.topics))
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(a.language for a in self.articles)
+
+    @property
+    def published(self) -> datetime:
+        return min(a.published for a in self.articles)
+
+    @property
+    def lead(self) -> bool:
+        return any(a.lead for a in self.articles)
+
+    def in_language(self, wanted: str, default: str) -> Article | None:
+        """The article for a reader of `wanted`: a translation, else the `default` language's,
+        else None: nothing that this reader could read."""
+        available = self.languages
+        found = languages.choose(wanted, available, languages.choose(default, available, ""))
+        return next((a for a in self.articles if a.language == found), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which articles to list: every field given must match."""
+
+    state: ArticleState | None = None
+    kind: Kind | None = None
+    language: str = ""
+    topic: str = ""
+    slugs: tuple[str, ...] = ()
+
+
+class ArticleStore(Protocol):
+    """What the verbs here need kept."""
+
+    def find(self, slug: str, language: str) -> Article | None: ...
+    def matching(self, query: Query) -> list[Article]: ...
+    def add(self, content: Content, now: datetime, author: str = "") -> Article: ...
+    def revise(
+        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
+    ) -> Article: ...
+    def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article: ...
+    def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
+    def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...
