@@ -15,13 +15,15 @@ One road, no way back::
 
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
     articles/      pieces of content, one a language; a slug names the story
-    audience/      topics, lists, subscribers, memberships, segments, suppressions
+    embargoes.py   until when a story is kept in, and who judges that
+    audience/      topics, lists, subscribers, memberships, segments, suppressions,
+                   media contacts
     digests/       standing orders: what goes into an edition, for whom, and its calendar
     schedules/     rules, observances, free days, and the occurrences that they give
     editions/      one mailing: its states, its approval
     archive.py     what anybody may read again
     notices.py     what staff are told, and what they can do next
-    outbox.py      deliveries: their states, and why somebody got nothing
+    outbox/        deliveries: their states, and why somebody got nothing
     message/       a frozen body and a recipient -> the bytes of one MIME message
 
   Rooms that touch the world.

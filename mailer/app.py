@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from mailer import digests, editions, outbox, zones
+from mailer import digests, editions, embargoes, outbox, zones
 from mailer.audience import addresses
 from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
@@ -21,8 +21,16 @@ from mailer.delivery.smtp import Credentials
 from mailer.delivery.turn import Consignment
 from mailer.digests import ApprovalRule, Digest, Policy
 from mailer.digests.calendar import LOOK_BACK, Calendar
-from mailer.editions import Appointment, Edition, EditionState, Kind, SendTime
-from mailer.errors import ComposeError, InputError, Refused
+from mailer.editions import (
+    Appointment,
+    Edition,
+    EditionState,
+    Kind,
+    SendTime,
+    may_leave_embargoed,
+)
+from mailer.embargoes import Embargo
+from mailer.errors import ComposeError, Embargoed, InputError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
@@ -264,10 +272,30 @@ class Mailer:
                 hint=f"`mailer edition retry {edition.id} --failed` queues again what has failed",
             )
         editions.check_transition(edition, EditionState.SENDING)
+        self._check_embargoes(tx, edition, now)
         self._route()  # what is wrong with the relays' settings is said before anything begins
         editions.check_approval(tx.editions, edition, self.settings.letterhead)
         plan = tx.plans.plan(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
+
+    def _check_embargoes(self, tx: Transaction, edition: Edition, now: datetime) -> None:
+        held = self.held(tx, edition, now)
+        if not held or may_leave_embargoed(edition, held.values()):
+            return
+        last = max(held.values(), key=lambda one: one.ends)
+        raise Embargoed(
+            f"edition {edition.id} holds {last.slug}, which is embargoed until {last.terms}",
+            held,
+            f"edition {edition.id} was to be sent",
+            hint=f"give it that time: mailer edition schedule {edition.id} --at "
+            f"'{last.terms.wall:%Y-%m-%d %H:%M}' --zone {last.terms.zone}",
+        )
+
+    def held(self, tx: Transaction, edition: Edition, now: datetime) -> dict[str, Embargo]:
+        """The edition's stories that are embargoed at `now`, and by the database's clock."""
+        kept = tx.embargoes
+        both = {**embargoes.held(kept, now), **embargoes.held(kept, kept.now())}
+        return {slug: one for slug, one in both.items() if slug in edition.stories}
 
     def deliver(
         self,

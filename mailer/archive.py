@@ -2,9 +2,9 @@
 
 An edition stands in it from the moment that it is begun to be sent, where its list is public and it
 isn't marked private. One that is paused is out of it until it goes on, as something may be wrong
-with it, and one that is cancelled is out of it for good; what was sent by then stays readable by
-the links in its mails. An edition that isn't sent yet, a private one and one of a private list are
-as if they weren't there.
+with it; one with a story that is embargoed until the story is free; and one that is cancelled for
+good. What was sent by then stays readable by the links in its mails, once it is not embargoed. An
+edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
 """
 
 from collections.abc import Sequence

@@ -10,7 +10,8 @@
     ├── PartlyDone              4: some of it went in, the rest is named
     ├── Refused                 5: understood, and against a rule
     │   ├── BadTransition       5: that state doesn't lead to this one
-    │   └── ApprovalVoid        5: what was approved is not what would be sent
+    │   ├── ApprovalVoid        5: what was approved is not what would be sent
+    │   └── Embargoed           5: it may not leave yet
     ├── TokenError              1: a link that we didn't sign, or that has expired
     └── RelayError              1: the relay can't be used at all (nobody's attempt is spent)
 
@@ -18,6 +19,7 @@ Errors of other libraries are wrapped at the border (``raise … from``); bugs a
 The CLI turns a MailerError into one sentence on stderr and its exit code.
 """
 
+from collections.abc import Iterable
 from typing import ClassVar
 
 
@@ -84,6 +86,18 @@ class BadTransition(Refused):
 
 class ApprovalVoid(Refused):
     """What was approved is not what would be sent."""
+
+
+class Embargoed(Refused):
+    """A story that is embargoed may not leave by this way. `slugs` names such stories, `tried` what
+    was tried: each attempt is written down."""
+
+    def __init__(
+        self, what: str, slugs: Iterable[str], tried: str, *, where: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.slugs = tuple(slugs)
+        self.tried = tried
 
 
 class TokenError(MailerError):

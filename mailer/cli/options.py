@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
-from mailer import config
+from mailer import config, embargoes
 from mailer.app import Mailer, open_mailer
 from mailer.cli.output import Output
-from mailer.errors import InputError
+from mailer.errors import Embargoed, InputError
 from mailer.store import Transaction
 
 JsonOption = Annotated[
@@ -55,7 +55,8 @@ class _UndoError(Exception):
 
 @contextmanager
 def writing(dry_run: bool, out: Output) -> Iterator[tuple[Mailer, Transaction]]:
-    """The mailer and a transaction, committed at the end, or undone in a dry run."""
+    """The mailer and a transaction, committed at the end, or undone in a dry run. What is refused
+    for an embargo is written down."""
     with open_mailer(settings()) as mailer:
         try:
             with mailer.store.begin() as tx:
@@ -64,6 +65,10 @@ def writing(dry_run: bool, out: Output) -> Iterator[tuple[Mailer, Transaction]]:
                     raise _UndoError
         except _UndoError:
             out.note("dry run: nothing was written")
+        except Embargoed as error:
+            with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
+                embargoes.note_attempt(tx.embargoes, error, mailer.clock(), actor(""))
+            raise
 
 
 def pairs(

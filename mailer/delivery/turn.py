@@ -3,9 +3,10 @@
 1. The sender's beat: if it was taken for dead meanwhile, nothing that follows counts, but for news
    of messages that a relay accepted.
 2. Settle what was handed over.
-3. The gate for the next messages, and a second look at those that have waited too long for the
+3. What is embargoed is kept in.
+4. The gate for the next messages, and a second look at those that have waited too long for the
    wire. What the gate refuses was never sent.
-4. Claim more.
+5. Claim more.
 
 Each step gives the same when it is repeated, so a turn whose commit was never answered, because
 the database went away, is done again.
@@ -113,7 +114,8 @@ def transact(
         keep = [*known, *(pick.claim.id for _, pick in turn.picks)]
         for number in roster:
             tx.queue.give_back(number, sender, keep=keep)
-    _gate(tx, turn, sender, anew=known is not None)
+    barred = _hold_embargoes(tx, turn, sender, roster)
+    _gate(tx, turn, sender, barred, anew=known is not None)
     tx.queue.put_off(sender, turn.put_off)
     for entry in roster.values():
         _stop_if_asked(tx, turn, sender, entry, now)
@@ -125,9 +127,32 @@ def transact(
             turn.claimed[number] = tx.queue.claim(number, sender, limit)
 
 
-def _gate(tx: Transaction, turn: Turn, sender: int, *, anew: bool) -> None:
-    fresh = [pick.claim.id for _, pick in turn.picks]
-    again = [passed.claim.id for _, passed in turn.again]
+def _hold_embargoes(
+    tx: Transaction, turn: Turn, sender: int, roster: Mapping[int, Consignment]
+) -> set[int]:
+    """Keep in what is embargoed: the ids of what may not be asked of the gate. An edition of which
+    nothing may pass waits as a whole until the embargo ends; of an advance copy, nothing goes to
+    those who are not, or no longer, trusted with it."""
+    barred: set[int] = set()
+    for number, hold in tx.queue.embargoed(list(roster)).items():
+        if turn.states.get(number) is not EditionState.SENDING:
+            continue
+        mine = [pick.claim for _, pick in turn.picks if pick.claim.edition_id == number]
+        mine += [one.claim for _, one in turn.again if one.claim.edition_id == number]
+        if not hold.states:
+            barred |= {claim.id for claim in mine}
+            tx.queue.hold_back(number, sender, hold.until)
+        elif mine:
+            trusted = tx.queue.trusted([claim.subscriber_id for claim in mine])
+            others = [claim.id for claim in mine if claim.subscriber_id not in trusted]
+            turn.gone += tx.queue.distrust(sender, others)
+            barred |= {*others}
+    return barred
+
+
+def _gate(tx: Transaction, turn: Turn, sender: int, barred: set[int], *, anew: bool) -> None:
+    fresh = [pick.claim.id for _, pick in turn.picks if pick.claim.id not in barred]
+    again = [passed.claim.id for _, passed in turn.again if passed.claim.id not in barred]
     if anew:  # some may have passed in the attempt before
         fresh, again = [], fresh + again
     if fresh:
@@ -135,7 +160,7 @@ def _gate(tx: Transaction, turn: Turn, sender: int, *, anew: bool) -> None:
     if again:
         turn.passed |= tx.queue.look_again(sender, again)
     if refused := [one for one in (*fresh, *again) if one not in turn.passed]:
-        turn.gone = tx.queue.turn_away(sender, refused, turn.states)
+        turn.gone += tx.queue.turn_away(sender, refused, turn.states)
 
 
 def _stop_if_asked(

@@ -2,7 +2,7 @@
 roll over to the next edition and nothing runs twice. Choosing is a pure function of records and
 `now`."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 
 from mailer.articles import ArticleState, Story
@@ -10,13 +10,16 @@ from mailer.digests.orders import Choice, DigestStore, Order, WhenEmpty, get
 from mailer.editions import Appointment, Edition, EditionState, NewEdition
 
 
-def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
+def choose(
+    order: Order, candidates: Sequence[Story], now: datetime, held: Container[str] = ()
+) -> Choice:
     """Leads first, then the newest; at most ``order.most``. Pure.
 
-    A story counts when one of its articles is queued and published by `now`, and one of its topics
-    is the digest's."""
+    A story counts when one of its articles is queued and published by `now`, one of its topics is
+    the digest's, and it is not among those `held`: embargoed still when the edition is sent."""
     wanted = set(order.topics)
     ready: list[Story] = []
+    embargoed: list[Story] = []
     for story in candidates:
         articles = tuple(
             article
@@ -24,7 +27,8 @@ def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
             if article.state is ArticleState.QUEUED and article.published <= now
         )
         if articles and (not wanted or wanted & set(story.topics)):
-            ready.append(Story(story.slug, articles))
+            chosen = embargoed if story.slug in held else ready
+            chosen.append(Story(story.slug, articles))
     ready.sort(key=lambda story: story.slug)
     ready.sort(key=lambda story: story.published, reverse=True)
     ready.sort(key=lambda story: not story.lead)
@@ -32,18 +36,20 @@ def choose(order: Order, candidates: Sequence[Story], now: datetime) -> Choice:
     if len(ready) < order.fewest:
         found = "no new story" if not ready else f"only {len(ready)} new"
         too_few = f"{found}, and this digest wants at least {order.fewest}"
-    return Choice(tuple(ready[: order.most]), tuple(ready[order.most :]), too_few)
+    return Choice(tuple(ready[: order.most]), tuple(ready[order.most :]), too_few, tuple(embargoed))
 
 
 def assemble(
     store: DigestStore, slug: str, now: datetime, appointment: Appointment | None = None
 ) -> tuple[Edition, Choice]:
-    """Make an edition of the stories that this digest has not run, to be sent at `appointment`.
+    """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
+    soon: what is embargoed by then is left for a later one.
 
     Too few: the edition is kept as skipped, or held, with the reason. A skipped edition takes no
     story away; any other reserves its stories until it is cancelled unsent."""
     digest = get(store, slug)
-    choice = choose(digest.order, store.candidates(digest), now)
+    held = store.held(appointment.moment if appointment else now)
+    choice = choose(digest.order, store.candidates(digest), now, held)
     state = EditionState.DRAFT
     if choice.too_few:
         hold = digest.order.when_empty is WhenEmpty.HOLD

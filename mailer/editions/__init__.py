@@ -10,7 +10,13 @@ What is approved is a hash over everything that will be sent and to whom; any la
 edition or to one of its articles puts it back to draft.
 """
 
-from mailer.editions.approval import approve, check_approval, content_hash, submit
+from mailer.editions.approval import (
+    approve,
+    check_approval,
+    content_hash,
+    may_leave_embargoed,
+    submit,
+)
 from mailer.editions.making import EDITED, arrange, create, edit, get, order_first
 from mailer.editions.records import (
     MOST_STORIES,
@@ -26,6 +32,7 @@ from mailer.editions.records import (
 from mailer.editions.states import (
     OPEN,
     STANDING,
+    STATES_EMBARGO,
     TO_ANYONE,
     TRANSITIONS,
     UNAPPROVED,
@@ -35,6 +42,7 @@ from mailer.editions.states import (
     InDoubt,
     Kind,
     Priority,
+    Role,
     SendTime,
 )
 from mailer.editions.steering import (
@@ -55,6 +63,7 @@ __all__ = [
     "MOST_STORIES",
     "OPEN",
     "STANDING",
+    "STATES_EMBARGO",
     "TO_ANYONE",
     "TRANSITIONS",
     "UNAPPROVED",
@@ -72,6 +81,7 @@ __all__ = [
     "Manuscript",
     "NewEdition",
     "Priority",
+    "Role",
     "SendTime",
     "appoint",
     "approve",
@@ -85,6 +95,7 @@ __all__ = [
     "expire",
     "get",
     "hold",
+    "may_leave_embargoed",
     "order_first",
     "pause",
     "reopen",

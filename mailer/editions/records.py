@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -11,7 +11,8 @@ from mailer import zones
 from mailer.articles import Story
 from mailer.audience.lists import Frequency, MailingList, Topic
 from mailer.audience.segments import Filter
-from mailer.editions.states import Archive, EditionState, InDoubt, Kind, Priority, SendTime
+from mailer.editions.states import Archive, EditionState, InDoubt, Kind, Priority, Role, SendTime
+from mailer.embargoes import Embargo
 from mailer.schedules import walls
 
 MOST_STORIES = 62
@@ -56,6 +57,7 @@ class NewEdition:
     appointment: Appointment | None = None
     frequency: Frequency = Frequency.EVERY
     archive: Archive = Archive.PUBLIC
+    role: Role = Role.PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,8 @@ class Approval:
 class Edition:
     """`reason` says why it was skipped, held, paused or put back to draft. `opening` is the
     editor's, by language, in Markdown. `asked_at` is when it was last put up for approval, `told`
-    the state that staff last heard of, and `told_hash` the content that it had then."""
+    the state that staff last heard of, and `told_hash` the content that it had then.
+    `embargo_until` is the end of the embargo that its composed mails state, if they state one."""
 
     id: int
     uid: str
@@ -102,6 +105,8 @@ class Edition:
     told_hash: str = ""
     frequency: Frequency = Frequency.EVERY
     archive: Archive = Archive.PUBLIC
+    role: Role = Role.PLAIN
+    embargo_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +135,8 @@ class Body:
 @dataclass(frozen=True, slots=True)
 class Manuscript:
     """All that composing needs, as plain records: the edition, its stories in their order, the
-    names of topics, and the languages that its readers want (the default's among them)."""
+    names of topics, the languages that its readers want (the default's among them), and the
+    embargoes on its stories, by slug, whether they have ended or not."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -138,6 +144,7 @@ class Manuscript:
     list: MailingList
     filter: Filter
     languages: tuple[str, ...]
+    embargoes: Mapping[str, Embargo] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +180,12 @@ class EditionStore(Protocol):
     def filter_of(self, edition: Edition) -> Filter: ...
     def bodies(self, edition: Edition) -> list[Body]: ...
     def freeze(
-        self, edition: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
+        self,
+        edition: Edition,
+        bodies: Sequence[Body],
+        order: Sequence[str],
+        content_hash: str,
+        embargo_until: datetime | None = None,
     ) -> Edition: ...
     def approve(self, edition: Edition, approval: Approval) -> Edition: ...
     def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition: ...

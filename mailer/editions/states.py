@@ -92,6 +92,21 @@ STANDING = (Kind.SERVICE, Kind.WELCOME)
 """Kinds of editions that mails are added to one by one, for as long as they say the same."""
 
 
+class Role(StrEnum):
+    """What an edition is in the course of a release. A plain one goes to its list. The others hold
+    one story and go by who has got it: an advance copy to trusted media contacts while the story is
+    embargoed, and the release to everybody else of the list."""
+
+    PLAIN = "plain"
+    ADVANCE = "advance"
+    RELEASE = "release"
+
+
+STATES_EMBARGO = (Role.ADVANCE,)
+"""Roles of editions that say how long the story is embargoed, and may go out until then: to those
+alone who are trusted with it."""
+
+
 class Archive(StrEnum):
     """Whether an edition stands in its list's public archive and feeds: only a public list has
     one."""

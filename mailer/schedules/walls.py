@@ -43,6 +43,15 @@ def moment(wall: datetime, tz: ZoneInfo) -> datetime:
     return (before + _STEP).replace(second=0, microsecond=0)
 
 
+def last(wall: datetime, tz: ZoneInfo) -> datetime:
+    """As :func:`moment`, but of a time that clocks show twice the second: for what must not come
+    early, whichever of them was meant."""
+    wall = wall.replace(second=0, microsecond=0, fold=0)
+    if exists(wall, tz):
+        return wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    return moment(wall, tz)
+
+
 def day_exists(day: date, tz: ZoneInfo) -> bool:
     """Whether the zone had this day: Samoa had no 30 December 2011."""
     start = moment(datetime.combine(day, time()), tz)

@@ -3,7 +3,8 @@
     engine.py      opening a database, the transaction, the schema's revision
     schema/        the tables
     migrations/    Alembic's, from the first table on
-    articles.py · audience/ · digests.py · schedules.py · editions/ · archive.py · outbox/
+    articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
+    outbox/
     leases.py      which worker ticks
     retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
@@ -26,6 +27,7 @@ from mailer.store.archive import Archives
 from mailer.store.articles import Articles
 from mailer.store.audience.bulk import Bulk
 from mailer.store.audience.confirmations import Allowances, Confirmations
+from mailer.store.audience.contacts import Contacts
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.rows import Rows
 from mailer.store.audience.segments import Segments
@@ -34,6 +36,7 @@ from mailer.store.audience.suppressions import Suppressions
 from mailer.store.audience.time_zones import list_time_zones, time_zones
 from mailer.store.digests import Digests
 from mailer.store.editions import Editions
+from mailer.store.embargoes import Embargoes
 from mailer.store.leases import Leases
 from mailer.store.outbox.letters import Letters
 from mailer.store.outbox.notices import Notices
@@ -66,6 +69,14 @@ class Transaction:
     @property
     def subscribers(self) -> Subscribers:
         return Subscribers(self.connection, self.key)
+
+    @property
+    def contacts(self) -> Contacts:
+        return Contacts(self.connection, self.key)
+
+    @property
+    def embargoes(self) -> Embargoes:
+        return Embargoes(self.connection)
 
     @property
     def confirmations(self) -> Confirmations:

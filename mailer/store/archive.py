@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, select
 
-from mailer import message
+from mailer import embargoes, message
 from mailer.archive import SHOWN, Entry, Version
 from mailer.audience.lists import Visibility
 from mailer.editions import Archive, Body, Kind
 from mailer.store.editions.contents import body_of
-from mailer.store.schema import edition, edition_body, edition_words, mailing_list
+from mailer.store.embargoes import Embargoes
+from mailer.store.schema import (
+    edition,
+    edition_body,
+    edition_story,
+    edition_words,
+    mailing_list,
+)
 
 _STANDS = and_(
     edition.c.kind == Kind.MAILING.value,
@@ -43,24 +50,37 @@ class Archives:
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
+    @property
+    def _standing(self) -> ColumnElement[bool]:
+        """What stands in the archive now: nothing with a story that is embargoed, by the
+        database's clock."""
+        kept = Embargoes(self._db)
+        if held := embargoes.held(kept, kept.now()):
+            with_held = select(edition_story.c.edition_id).where(edition_story.c.slug.in_(held))
+            return and_(_STANDS, edition.c.id.not_in(with_held))
+        return _STANDS
+
     def entries(
         self, list_: str, words: Sequence[str] = (), limit: int = 20, offset: int = 0
     ) -> list[Entry]:
         """Newest first; with `words` those editions of which one body holds each of them."""
-        wanted = _SELECT.where(_STANDS, mailing_list.c.slug == list_)
+        standing = self._standing
+        wanted = _SELECT.where(standing, mailing_list.c.slug == list_)
         if words:
-            found = self._holding(list_, words, offset + limit)[offset:]
+            found = self._holding(standing, list_, words, offset + limit)[offset:]
             return self._entries(wanted.where(edition.c.id.in_(found)).order_by(*_NEWEST))
         return self._entries(wanted.order_by(*_NEWEST).limit(limit).offset(offset))
 
-    def _holding(self, list_: str, words: Sequence[str], most: int) -> list[int]:
+    def _holding(
+        self, stands: ColumnElement[bool], list_: str, words: Sequence[str], most: int
+    ) -> list[int]:
         """The newest `most` editions that hold the words. Looked through bit by bit: a word that
         many hold is found in the first of them, while a database would look into all before it
         sorts them."""
         standing = (
             select(edition.c.id, edition.c.planned_at)
             .join(mailing_list, mailing_list.c.id == edition.c.list_id)
-            .where(_STANDS, mailing_list.c.slug == list_)
+            .where(stands, mailing_list.c.slug == list_)
         )
         there = self._db.scalar(select(func.count()).select_from(standing.subquery())) or 0
         found: list[int] = []
@@ -79,10 +99,10 @@ class Archives:
 
     def everything(self, limit: int) -> list[Entry]:
         """The editions of all lists, the newest first."""
-        return self._entries(_SELECT.where(_STANDS).order_by(*_NEWEST).limit(limit))
+        return self._entries(_SELECT.where(self._standing).order_by(*_NEWEST).limit(limit))
 
     def entry(self, list_: str, uid: str) -> Entry | None:
-        wanted = _SELECT.where(_STANDS, mailing_list.c.slug == list_, edition.c.uid == uid)
+        wanted = _SELECT.where(self._standing, mailing_list.c.slug == list_, edition.c.uid == uid)
         return next(iter(self._entries(wanted)), None)
 
     def _entries(self, wanted: Select[Any]) -> list[Entry]:
@@ -109,7 +129,13 @@ class Archives:
 
     def body(self, edition_id: int, language: str) -> Body | None:
         """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it
-        that we have signed, or has found it by :meth:`entry`."""
+        that we have signed, or has found it by :meth:`entry`. None while it is embargoed: such a
+        link is nobody's own, and may have been passed on."""
+        kept = Embargoes(self._db)
+        if held := embargoes.held(kept, kept.now()):
+            stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
+            if held.keys() & {*self._db.scalars(stories)}:
+                return None
         row = self._db.execute(
             select(edition_body)
             .join(edition, edition.c.id == edition_body.c.edition_id)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
+from mailer import embargoes
 from mailer.articles import ArticleState, Query, Story, stories
 from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import MembershipState
@@ -13,6 +14,7 @@ from mailer.digests import ApprovalRule, Digest, Order, Policy, WhenEmpty, WhenL
 from mailer.editions import Archive, Edition, NewEdition, SendTime
 from mailer.store.articles import Articles
 from mailer.store.editions import Editions
+from mailer.store.embargoes import Embargoes
 from mailer.store.ids import id_of, new_id
 from mailer.store.schema import (
     article,
@@ -90,6 +92,10 @@ class Digests:
             batch = tuple(slugs[start : start + 500])
             found += stories(Articles(self._db).matching(Query(slugs=batch)))
         return found
+
+    def held(self, moment: datetime) -> frozenset[str]:
+        """The slugs of stories that will be embargoed still at `moment`."""
+        return frozenset(embargoes.held(Embargoes(self._db), moment))
 
     def chose(self, list_slug: str, frequency: Frequency) -> int:
         """How many of a list's members chose a frequency."""

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
+from mailer import embargoes
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead, new_owner
 from mailer.digests.calendar import LOOK_BACK, Calendar
-from mailer.editions import Edition, EditionState
+from mailer.editions import Edition, EditionState, may_leave_embargoed
+from mailer.embargoes import Embargo
 from mailer.errors import ConfigError, MailerError
 from mailer.log import Log
 from mailer.store import Transaction
@@ -181,9 +183,14 @@ class Keeper:
                     name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
                     agenda.append((name, partial(steps.occur, mailer, calendar.digest, step, log)))
         self._looked = None if self._said else now
+        for one in tx.embargoes.all(now - embargoes.RULES_MAY_MOVE):
+            if one.lifted_at is None and one.terms.moment != one.until and one.holds(now):
+                keep = partial(steps.keep_embargo, mailer, one.slug, log)
+                agenda.append((f"the embargo on {one.slug}", keep))
+        held = embargoes.held(tx.embargoes, now)
         for edition in tx.editions.appointed(list(_STEPS)):
             with self._settings_may_be_wrong(f"the time of edition {edition.id}"):
-                if (do := self._due_step(tx, edition, now)) is not None:
+                if (do := self._due_step(tx, edition, now, held)) is not None:
                     agenda.append((f"edition {edition.id}", partial(do, mailer, edition.id, log)))
         for edition in tx.editions.untold(100):
             if telling.is_time(edition, now):
@@ -191,14 +198,21 @@ class Keeper:
                 agenda.append((f"telling {edition.id}", tell))
         return [*answering.due(mailer, tx, now, log), *agenda, *self._retention.due(tx, now)]
 
-    def _due_step(self, tx: Transaction, edition: Edition, now: datetime) -> _Step | None:
-        """What is to be done with an edition that has a time, if it is to be done now."""
+    def _due_step(
+        self, tx: Transaction, edition: Edition, now: datetime, held: Mapping[str, Embargo]
+    ) -> _Step | None:
+        """What is to be done with an edition that has a time, if it is to be done now. One with a
+        story that is embargoed waits until it is free."""
         when = edition.appointment
         assert when is not None
         if self._mailer.by_the_clock(tx, when) != when:
             return steps.keep_time
         if edition.state is EditionState.SCHEDULED and when.moment > now:
             return None
+        if edition.state is EditionState.SCHEDULED:
+            waits_for = [held[slug] for slug in edition.stories if slug in held]
+            if waits_for and not may_leave_embargoed(edition, waits_for):
+                return None
         if edition.state is EditionState.IN_REVIEW:
             awaited = steps.awaits_something(self._mailer, tx, edition, now)
             return steps.wait if awaited else None

@@ -3,13 +3,13 @@ at how things stand there, and does nothing when somebody was quicker."""
 
 from datetime import datetime, timedelta
 
-from mailer import digests, editions
+from mailer import digests, editions, embargoes
 from mailer.app import Mailer
 from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.digests.calendar import Do, Step
 from mailer.digests.occurrences import appointment
 from mailer.editions import OPEN, UNAPPROVED, Edition, EditionState
-from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Refused
+from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Embargoed, Refused
 from mailer.log import Log
 from mailer.schedules.records import OccurrenceState, spell_duration
 from mailer.store import Transaction
@@ -89,6 +89,13 @@ def keep_time(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
         editions.appoint(tx.editions, edition, shown, mailer.clock(), actor=WORKER)
         moments = {"was": when.moment.isoformat(), "now": shown.moment.isoformat()}
         log.info("time kept", edition=number, **moments)
+
+
+def keep_embargo(mailer: Mailer, slug: str, log: Log, tx: Transaction) -> None:
+    """An embargo whose zone has other rules than when it was written down ends when clocks there
+    show its time, as they go now."""
+    if kept := embargoes.keep_time(tx.embargoes, slug, mailer.clock()):
+        log.info("embargo kept by the clock", slug=slug, until=kept.until.isoformat())
 
 
 def review(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
@@ -180,6 +187,8 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
         return
     given = edition.approval
     could = max(when.own_moment, given.at) if given else when.own_moment
+    if free := embargoes.ends(tx.embargoes, edition.stories):
+        could = max(could, free)
     grace = mailer.policy(tx, edition).grace
     if now - could >= grace + _MINUTE:
         late, most = spell_duration(now - could), spell_duration(grace)
@@ -194,7 +203,7 @@ def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
             edition, EditionState.DRAFT, now, reason=str(error.what), actor=WORKER
         )
         log.warning("approval void", edition=edition.id, why=error.what)
-    except ConfigError:
+    except (ConfigError, Embargoed):  # of the latter the next tick knows more
         raise
     except Refused as error:
         editions.hold(tx.editions, edition, now, reason=str(error), actor=WORKER)

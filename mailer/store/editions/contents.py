@@ -11,9 +11,11 @@ from mailer.audience.lists import MailingList
 from mailer.audience.segments import All, Filter, from_plain
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import EDITED, Body, Edition, Manuscript
+from mailer.embargoes import Embargo
 from mailer.store.articles import Articles
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.segments import mailed_language, members
+from mailer.store.embargoes import Embargoes
 from mailer.store.ids import id_of
 from mailer.store.schema import (
     article,
@@ -70,7 +72,13 @@ class Contents:
             list=list_,
             filter=self.filter_of(known),
             languages=tuple(sorted({known.language, *languages})),
+            embargoes=self.embargoes_of(known),
         )
+
+    def embargoes_of(self, known: Edition) -> dict[str, Embargo]:
+        """The embargoes on its stories, by slug, whether they have ended or not."""
+        kept = Embargoes(self._db)
+        return {slug: one for slug in known.stories if (one := kept.find(slug))}
 
     def list_of(self, known: Edition) -> MailingList:
         """Its list, whose members are not counted."""

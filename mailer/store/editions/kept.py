@@ -21,6 +21,7 @@ from mailer.editions import (
     Kind,
     NewEdition,
     Priority,
+    Role,
     SendTime,
 )
 from mailer.store import void
@@ -126,6 +127,8 @@ class Editions(Contents):
             told_hash=row.told_hash,
             frequency=Frequency(row.frequency),
             archive=Archive(row.archive),
+            role=Role(row.role),
+            embargo_until=row.embargo_until,
         )
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -148,6 +151,7 @@ class Editions(Contents):
                 priority=new.priority.value,
                 frequency=new.frequency.value,
                 archive=new.archive.value,
+                role=new.role.value,
                 content_hash="",
                 kind=new.kind.value,
                 created_at=now,
@@ -203,9 +207,15 @@ class Editions(Contents):
         return self._again(known.id)
 
     def freeze(
-        self, known: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
+        self,
+        known: Edition,
+        bodies: Sequence[Body],
+        order: Sequence[str],
+        content_hash: str,
+        embargo_until: datetime | None = None,
     ) -> Edition:
-        """Keep the composed bodies, and give each story its bit by its place in `order`."""
+        """Keep the composed bodies, and give each story its bit by its place in `order`.
+        `embargo_until` is what they state."""
         self._db.execute(delete(edition_body).where(edition_body.c.edition_id == known.id))
         self._db.execute(
             insert(edition_body),
@@ -241,9 +251,7 @@ class Editions(Contents):
             self._db.execute(
                 update(edition_story).where(here, edition_story.c.slug == slug).values(bit=bit)
             )
-        self._db.execute(
-            update(edition).where(edition.c.id == known.id).values(content_hash=content_hash)
-        )
+        self._set(known, content_hash=content_hash, embargo_until=embargo_until)
         return self._again(known.id)
 
     def approve(self, known: Edition, given: Approval) -> Edition:

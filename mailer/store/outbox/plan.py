@@ -39,6 +39,7 @@ from mailer.schedules import walls
 from mailer.store.audience.segments import condition, mailed_language, members, paused
 from mailer.store.audience.time_zones import time_zones
 from mailer.store.editions import Editions
+from mailer.store.outbox.course import left_out
 from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
     database_now,
@@ -233,10 +234,13 @@ class Plans:
             )
         )
         counted = [unasked, suppressed]
-        if known.segment or unserved:
+        of_role = left_out(known)
+        if known.segment or unserved or of_role:
             in_segment = condition(tree)
             reason = case(
-                (not_(in_segment), Exclusion.SEGMENT.value), else_=Exclusion.NO_STORY.value
+                *((which, why.value) for which, why in of_role),
+                (not_(in_segment), Exclusion.SEGMENT.value),
+                else_=Exclusion.NO_STORY.value,
             ).label("reason")
             unfit = (
                 select(reason, how_many)
@@ -246,11 +250,11 @@ class Plans:
                     is_active,
                     wants_it,
                     _may_be_mailed,
-                    or_(not_(in_segment), _stories == 0),
+                    or_(not_(in_segment), _stories == 0, *(which for which, _ in of_role)),
                 )
                 .group_by(reason)
             )
-            if not known.segment and ALL_TOPICS not in unserved:
+            if not known.segment and not of_role and ALL_TOPICS not in unserved:
                 unfit = unfit.where(membership.c.topic_set_id.in_(_with_nothing))
             counted.append(unfit)
         return {
@@ -289,6 +293,7 @@ class Plans:
                 _may_be_mailed,
                 condition(tree),
                 _stories != 0,
+                *(not_(which) for which, _ in left_out(known)),
             )
             .order_by(subscriber.c.address)
         )

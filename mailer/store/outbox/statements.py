@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import TO_ANYONE, EditionState
+from mailer.embargoes import RULES_MAY_MOVE
 from mailer.outbox import HELD, Claim, DeliveryState
 from mailer.store.prepared import Prepared, among, fields
 from mailer.store.schema import (
@@ -31,6 +32,7 @@ from mailer.store.schema import (
     database_now,
     delivery,
     edition,
+    embargo,
     in_state,
     membership,
     subscriber,
@@ -176,6 +178,14 @@ STATES = Prepared(
     .order_by(edition.c.id)
     .with_for_update(read=True)
 )
+EMBARGOES = Prepared(
+    select(literal(1)).where(
+        select(embargo.c.slug)
+        .where(embargo.c.until > database_now(-RULES_MAY_MOVE.total_seconds()))
+        .exists()
+    )
+)
+"""Whether there may be an embargo at all."""
 _number, _said = fields("news", BigInteger(), Text())
 ACCEPTED = Prepared(
     update(delivery)

@@ -3,7 +3,8 @@ their words. A new state needs no migration, so no CHECK lists them: the nouns' 
 are the law.
 
     base.py      types, the database's clock, the metadata
-    audience.py  consent.py  articles.py  editions.py  calendar.py  outbox.py
+    audience.py  consent.py  articles.py  editions.py  embargoes.py
+    calendar.py  outbox.py  press.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -40,9 +41,11 @@ from mailer.store.schema.editions import (
     edition_words,
     exclusion,
 )
+from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
+from mailer.store.schema.press import contact, contact_beat
 
-REVISIONS = ("0001", "0002", "0003", "0004", "0005")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Alembic's revisions, the first first: the last is the schema below."""
 
 __all__ = [
@@ -57,6 +60,8 @@ __all__ = [
     "blackout",
     "confirmation",
     "consent",
+    "contact",
+    "contact_beat",
     "database_now",
     "delivery",
     "digest",
@@ -67,6 +72,8 @@ __all__ = [
     "edition_event",
     "edition_story",
     "edition_words",
+    "embargo",
+    "embargo_event",
     "exclusion",
     "in_state",
     "lease",

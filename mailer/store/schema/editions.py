@@ -80,12 +80,14 @@ edition = Table(
     required("told_hash", String(64), server_default=""),
     required("frequency", String(10), server_default="every"),
     required("archive", String(10), server_default="public"),
+    required("role", String(12), server_default="plain"),
+    Column("embargo_until", Utc),
     required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),
     Column("cleared_at", Utc),
     comment="wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
-    "when addresses were taken out of its deliveries",
+    "when addresses were taken out of its deliveries; embargo_until: what its mails state",
 )
 
 edition_story = Table(

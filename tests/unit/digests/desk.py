@@ -18,6 +18,7 @@ class Desk:
         self.kept: list[Digest] = []
         self.found = list(found)
         self.choosers: dict[tuple[str, Frequency], int] = {}
+        self.embargoes: dict[str, datetime] = {}
         self.reserved: list[tuple[int, tuple[str, ...]]] = []
 
     def digests(self) -> list[Digest]:
@@ -37,6 +38,9 @@ class Desk:
 
     def candidates(self, digest: Digest) -> list[Story]:
         return self.found
+
+    def held(self, moment: datetime) -> frozenset[str]:
+        return frozenset(slug for slug, ends in self.embargoes.items() if moment < ends)
 
     def reserve(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         self.reserved.append((edition.id, tuple(slugs)))

@@ -88,10 +88,20 @@ class Press:
         return self.frozen
 
     def freeze(
-        self, edition: Edition, bodies: Sequence[Body], order: Sequence[str], content_hash: str
+        self,
+        edition: Edition,
+        bodies: Sequence[Body],
+        order: Sequence[str],
+        content_hash: str,
+        embargo_until: datetime | None = None,
     ) -> Edition:
         self.frozen = list(bodies)
-        self.kept = replace(edition, stories=tuple(order), content_hash=content_hash)
+        self.kept = replace(
+            edition,
+            stories=tuple(order),
+            content_hash=content_hash,
+            embargo_until=embargo_until,
+        )
         return self.kept
 
     def approve(self, edition: Edition, approval: Approval) -> Edition:

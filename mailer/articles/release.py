@@ -1,0 +1,188 @@
+"""What a press release has beside its text: subhead, quotes, notes to editors, whom to ask, and the
+assets that journalists may use.
+
+The headline is the article's title, the standfirst its summary, the dateline its dateline. Whoever
+speaks for the organisation in the boilerplate is kept once (``boilerplates.py``); a release only
+says whose it carries.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mailer.audience import addresses
+from mailer.errors import InputError
+from mailer.lines import holds_control
+
+LONGEST_LINE = 300
+LONGEST_TEXT = 5000
+MOST = 50
+"""Quotes, contacts or assets of one release."""
+
+_PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
+
+
+class AssetKind(StrEnum):
+    IMAGE = "image"
+    DOCUMENT = "document"
+    AUDIO = "audio"
+    VIDEO = "video"
+
+
+class Carriage(StrEnum):
+    """How an asset comes with the mail: named by a link, or attached."""
+
+    LINK = "link"
+    ATTACH = "attach"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What somebody says, and who they are."""
+
+    text: str
+    speaker: str
+    role: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PressContact:
+    """Whom journalists ask."""
+
+    name: str
+    role: str = ""
+    phone: str = ""
+    email: str = ""
+
+    @property
+    def dial(self) -> str:
+        """The number as a ``tel:`` link has it (RFC 3966): digits, and the plus before them."""
+        number = re.split(r"[a-z]", self.phone)[0]
+        return re.sub(r"[^0-9+]", "", number)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A picture, document, sound or film to be used. It is at `url`, or one of our own files:
+    `file` is the SHA-256 of its bytes, `name` what it is called there. `alt` says what a picture
+    shows, `caption` what it is about, `terms` what may be done with it."""
+
+    kind: AssetKind
+    title: str
+    url: str = ""
+    file: str = ""
+    name: str = ""
+    media_type: str = ""
+    size: int = 0
+    credit: str = ""
+    caption: str = ""
+    alt: str = ""
+    terms: str = ""
+    carriage: Carriage = Carriage.LINK
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """`notes` to editors are Markdown, `notes_html` their sanitised rendering. `about` names the
+    organisations whose boilerplate it carries, beside our own."""
+
+    subhead: str = ""
+    quotes: tuple[Quote, ...] = ()
+    notes: str = ""
+    notes_html: str = ""
+    contacts: tuple[PressContact, ...] = ()
+    assets: tuple[Asset, ...] = ()
+    about: tuple[str, ...] = ()
+
+
+def check(release: Release) -> Release:
+    """The release with its fields in canonical form. Raises InputError naming the field."""
+    for where, some in {
+        "quotes": release.quotes, "contacts": release.contacts, "assets": release.assets,
+    }.items():  # fmt: skip
+        if len(some) > MOST:
+            raise InputError(f"there are more than {MOST}", where=where)
+    names: dict[str, int] = {}
+    for number, asset in enumerate(release.assets, 1):
+        if asset.name and names.setdefault(asset.name.casefold(), number) != number:
+            raise InputError(
+                f"two files are called {asset.name!r}", where="assets", hint="rename one of them"
+            )
+    return replace(
+        release,
+        subhead=_line(release.subhead, "subhead"),
+        quotes=tuple(_quote(one, number) for number, one in enumerate(release.quotes, 1)),
+        contacts=tuple(_contact(one, number) for number, one in enumerate(release.contacts, 1)),
+        assets=tuple(_asset(one, number) for number, one in enumerate(release.assets, 1)),
+        about=tuple(dict.fromkeys(release.about)),
+    )
+
+
+def _quote(quote: Quote, number: int) -> Quote:
+    where = f"quotes.{number}"
+    text = _line(quote.text, f"{where}.text", LONGEST_TEXT).strip("\"“”«»„ '‘’")
+    if not text:
+        raise InputError("the quote says nothing", where=where, hint="give it a text:")
+    speaker = _line(quote.speaker, f"{where}.speaker")
+    if not speaker:
+        raise InputError("nobody says it", where=where, hint="give it a speaker:")
+    return Quote(text, speaker, _line(quote.role, f"{where}.role"))
+
+
+def _contact(contact: PressContact, number: int) -> PressContact:
+    where = f"contacts.{number}"
+    phone = _line(contact.phone, f"{where}.phone")
+    if phone and not _PHONE.fullmatch(phone):
+        raise InputError(
+            f"{phone!r} is not a phone number",
+            where=where,
+            hint="write it as +44 20 7946 0018, in double quotes",
+        )
+    email = addresses.normalise(contact.email, where) if contact.email.strip() else ""
+    name = _line(contact.name, f"{where}.name")
+    if not name or not (phone or email):
+        raise InputError("a contact has a name, and a phone number or a mail address", where=where)
+    return PressContact(name, _line(contact.role, f"{where}.role"), phone, email)
+
+
+def _asset(asset: Asset, number: int) -> Asset:
+    where = f"assets.{number}"
+    if bool(asset.url) is bool(asset.file):
+        raise InputError(
+            "an asset is either at a web address or a file",
+            where=where,
+            hint="give it url: or file:",
+        )
+    if asset.carriage is Carriage.ATTACH and not asset.file:
+        raise InputError(
+            "only a file can be attached", where=where, hint="give it file:, or leave out attach:"
+        )
+    title = _line(asset.title, f"{where}.title")
+    alt = _line(asset.alt, f"{where}.alt", LONGEST_TEXT)
+    if asset.kind is AssetKind.IMAGE and not alt:
+        raise InputError(
+            "the picture has no alt text",
+            where=where,
+            hint="say with alt: what it shows, for those who can't see it",
+        )
+    return replace(
+        asset,
+        title=title or _line(asset.caption, where) or asset.name or _last_part(asset.url),
+        credit=_line(asset.credit, f"{where}.credit"),
+        caption=_line(asset.caption, f"{where}.caption", LONGEST_TEXT),
+        alt=alt,
+        terms=_line(asset.terms, f"{where}.terms", LONGEST_TEXT),
+    )
+
+
+def _last_part(url: str) -> str:
+    return url.split("?")[0].rstrip("/").rpartition("/")[2] or url
+
+
+def _line(value: str, where: str, most: int = LONGEST_LINE) -> str:
+    line = " ".join(value.split())
+    if holds_control(line):
+        raise InputError("it holds control characters", where=where, hint="remove them")
+    if len(line) > most:
+        raise InputError(f"it is longer than {most} characters", where=where)
+    return line

@@ -1,0 +1,122 @@
+"""Media contacts: what the press office knows of subscribers who write for others.
+
+A contact is a subscriber first: on a private list, with an address, a language, a country and a
+time zone. Beside that stands for whom they write and about what, whether they may have embargoed
+releases before their time, and whether they want to be asked afterwards if they got one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from mailer.audience.lists import check_line
+from mailer.audience.subscribers import Subscriber
+from mailer.errors import InputError, NotFound
+
+LONGEST_OUTLET = 200
+LONGEST_BEAT = 60
+MOST_BEATS = 30
+
+
+class Trust(StrEnum):
+    """Whether they get embargoed releases before their time."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+
+
+class FollowUp(StrEnum):
+    """Whether they want to be asked after a release."""
+
+    WELCOME = "welcome"
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of somebody as a journalist. `beats` are what they write about, in small
+    letters."""
+
+    outlet: str = ""
+    beats: tuple[str, ...] = ()
+    trust: Trust = Trust.UNTRUSTED
+    follow_up: FollowUp = FollowUp.WELCOME
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    subscriber: Subscriber
+    standing: Standing
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which contacts to list: every field given must match."""
+
+    list: str = ""
+    outlet: str = ""
+    beat: str = ""
+    trust: Trust | None = None
+
+
+class ContactStore(Protocol):
+    """What the verbs here need kept."""
+
+    def find(self, subscriber: Subscriber) -> Contact | None: ...
+    def matching(self, query: Query) -> Sequence[Contact]: ...
+    def keep(self, subscriber: Subscriber, standing: Standing, now: datetime) -> Contact: ...
+    def remove(self, subscriber: Subscriber) -> None: ...
+
+
+def check(standing: Standing) -> Standing:
+    """Every field in canonical form. Raises InputError naming the field."""
+    outlet = check_line(standing.outlet, "outlet", required=False)
+    if len(outlet) > LONGEST_OUTLET:
+        raise InputError(f"it is longer than {LONGEST_OUTLET} characters", where="outlet")
+    beats = tuple(sorted({beat(one) for one in standing.beats}))
+    if len(beats) > MOST_BEATS:
+        raise InputError(f"there are more than {MOST_BEATS}", where="beats")
+    note = check_line(standing.note, "note", required=False)
+    return Standing(outlet, beats, standing.trust, standing.follow_up, note)
+
+
+def beat(written: str) -> str:
+    """What somebody writes about, in canonical form. Raises InputError."""
+    line = check_line(written, "beat").casefold()
+    if len(line) > LONGEST_BEAT:
+        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_BEAT} characters", where="beat")
+    return line
+
+
+def save(
+    store: ContactStore, subscriber: Subscriber, standing: Standing, now: datetime
+) -> tuple[Contact, bool]:
+    """Keep what is known of a contact; whether anything changed. From the moment that this is
+    committed, nobody who is not trusted any more gets an advance copy. Raises InputError."""
+    standing = check(standing)
+    known = store.find(subscriber)
+    if known and known.standing == standing:
+        return known, False
+    return store.keep(subscriber, standing, now), True
+
+
+def get(store: ContactStore, subscriber: Subscriber) -> Contact:
+    """Raises NotFound for a subscriber who is no media contact."""
+    known = store.find(subscriber)
+    if known is None:
+        raise NotFound(
+            f"{subscriber.address} is no media contact",
+            hint=f"make them one with `mailer contact add {subscriber.address} --outlet …`",
+        )
+    return known
+
+
+def remove(store: ContactStore, subscriber: Subscriber) -> Contact:
+    """Forget what is known of somebody as a journalist; they stay a subscriber."""
+    known = get(store, subscriber)
+    store.remove(subscriber)
+    return known

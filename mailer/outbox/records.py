@@ -1,0 +1,241 @@
+"""Records of deliveries, their states, and what moving them needs kept."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import MembershipState
+from mailer.editions import Edition, EditionState, EditionStore
+
+
+class DeliveryState(StrEnum):
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    ON_WIRE = "on_wire"
+    SENT = "sent"
+    FAILED = "failed"
+    IN_DOUBT = "in_doubt"
+    EXPIRED = "expired"
+    SUPPRESSED = "suppressed"
+    CANCELLED = "cancelled"
+
+
+_S = DeliveryState
+TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+    _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
+    _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
+    _S.ON_WIRE: frozenset(
+        {_S.SENT, _S.FAILED, _S.QUEUED, _S.IN_DOUBT, _S.EXPIRED, _S.SUPPRESSED, _S.CANCELLED}
+    ),
+    _S.IN_DOUBT: frozenset({_S.QUEUED, _S.SENT}),
+    _S.SENT: frozenset(),
+    _S.FAILED: frozenset({_S.QUEUED, _S.SENT}),
+    _S.EXPIRED: frozenset({_S.QUEUED, _S.SENT}),
+    _S.SUPPRESSED: frozenset({_S.SENT}),
+    _S.CANCELLED: frozenset({_S.SENT}),
+}
+
+UNDONE = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
+"""States that an edition waits for before it counts as sent."""
+
+HELD = (_S.CLAIMED, _S.ON_WIRE)
+"""States in which a delivery is one sender's."""
+
+WAITS = "embargoed"
+"""The reply of a delivery that the gate keeps until an embargo ends."""
+
+UNTRUSTED = "not trusted with embargoes any more"
+"""The reply of an advance copy's delivery that the gate refused for this."""
+
+RETRY_AFTER = (
+    timedelta(minutes=5),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=3),
+)
+EXPIRE_AFTER = timedelta(days=5)
+"""RFC 5321 §4.5.4.1: give up after four to five days."""
+
+
+class Exclusion(StrEnum):
+    """Why a member of the list got no delivery row."""
+
+    PENDING = "pending"
+    UNSUBSCRIBED = "unsubscribed"
+    FREQUENCY = "another frequency"
+    PAUSED = "paused"
+    SEGMENT = "not in the segment"
+    SUPPRESSED = "suppressed"
+    NO_STORY = "no story for them"
+    UNTRUSTED = "not trusted with embargoes"
+    HAS_IT = "has it already"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rows were made, and how many members were left out, by reason."""
+
+    planned: int
+    excluded: Mapping[Exclusion, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """`stories` is the mask of story bits, `language` the body's. Times are aware UTC."""
+
+    id: int
+    edition_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    language: str
+    stories: int
+    state: DeliveryState
+    attempt: int
+    next_attempt_at: datetime
+    reply: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How an edition stands: deliveries by state, exclusions by reason, replies by text."""
+
+    edition: Edition
+    states: Mapping[DeliveryState, int]
+    excluded: Mapping[Exclusion, int]
+    by_language: Mapping[str, int]
+    refusals: Mapping[str, int]
+
+    @property
+    def total(self) -> int:
+        return sum(self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the store knows of one address, to explain an edition by. `joined_at` and so on are
+    None where there is no membership; `stories` are the bits that the topics let through today."""
+
+    delivery: Delivery | None = None
+    subscriber_id: int | None = None
+    membership: MembershipState | None = None
+    joined_at: datetime | None = None
+    left_at: datetime | None = None
+    suppressed: str | None = None
+    suppressed_at: datetime | None = None
+    frequency: Frequency = Frequency.EVERY
+    paused_until: datetime | None = None
+    in_segment: bool = True
+    stories: int = 0
+    language: str = ""
+    story_titles: tuple[str, ...] = ()
+
+
+class Claim(NamedTuple):
+    """What a courier needs of a delivery that it has claimed. `attempt` counts this one."""
+
+    id: int
+    edition_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    language: str
+    stories: int
+    attempt: int
+
+
+class Settlement(NamedTuple):
+    """What became of a message that passed `sender`'s gate. `retry_after` is in seconds; not
+    `spend`: it doesn't count as an attempt on the recipient."""
+
+    delivery_id: int
+    sender: int
+    state: DeliveryState
+    reply: str = ""
+    retry_after: float = 0.0
+    spend: bool = True
+
+
+class Hold(NamedTuple):
+    """An edition that holds an embargoed story: its messages may not pass before `until`, but for
+    those to trusted media contacts where it `states` the embargo."""
+
+    until: datetime
+    states: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A process that delivers. `name` says where it runs; `beat` moves with all it does."""
+
+    id: int
+    name: str
+    beat: int
+
+
+class OutboxStore(Protocol):
+    """What the verbs here need kept."""
+
+    def standing(self, edition: Edition, address: str) -> Standing: ...
+
+
+class SenderStore(Protocol):
+    """Who delivers, and who has stopped to."""
+
+    def sign_on(self, name: str, now: datetime) -> int: ...
+    def beat(self, number: int) -> bool: ...
+    def senders(self) -> Sequence[Sender]: ...
+    def take_over(self, dead: Sender) -> tuple[int, int] | None: ...
+    def sign_off(self, number: int) -> None: ...
+
+
+class QueueStore(Protocol):
+    """The moves of deliveries that the ledger makes, each within the transaction that it opens."""
+
+    def states(self, known: Sequence[int]) -> dict[int, EditionState]: ...
+    def embargoed(self, known: Sequence[int]) -> dict[int, Hold]: ...
+    def trusted(self, subscribers: Sequence[int]) -> set[int]: ...
+    def hold_back(self, of: int, by: int, until: datetime) -> int: ...
+    def distrust(self, by: int, ids: Sequence[int]) -> int: ...
+    def claim(self, of: int, by: int, limit: int) -> list[Claim]: ...
+    def gate(self, by: int, ids: Sequence[int]) -> set[int]: ...
+    def look_again(self, by: int, ids: Sequence[int]) -> set[int]: ...
+    def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int: ...
+    def settle(self, settlements: Sequence[Settlement]) -> None: ...
+    def give_back(self, of: int, by: int, keep: Sequence[int] = ()) -> int: ...
+    def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None: ...
+    def apply_in_doubt_rule(self, known: Edition, now: datetime) -> int: ...
+    def make_due(self, known: Edition) -> int: ...
+    def requeue(
+        self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None
+    ) -> int: ...
+    def assume_sent(self, known: Edition, reply: str) -> int: ...
+    def cancel_waiting(self, of: int) -> int: ...
+    def waiting(self, of: int) -> int: ...
+    def held_by_others(self, known: Sequence[int], by: int) -> bool: ...
+    def undone(self, known: Edition) -> bool: ...
+
+
+class Transaction(Protocol):
+    """What delivery sees of an open transaction."""
+
+    @property
+    def senders(self) -> SenderStore: ...
+    @property
+    def queue(self) -> QueueStore: ...
+    @property
+    def editions(self) -> EditionStore: ...
+
+
+class Store(Protocol):
+    """What delivery needs of a database: short transactions, each durable when it has ended."""
+
+    def begin(self) -> AbstractContextManager[Transaction]: ...
+    def read(self) -> AbstractContextManager[Transaction]: ...

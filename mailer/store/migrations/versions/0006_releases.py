@@ -1,0 +1,93 @@
+"""Embargoes, releases and media contacts
+
+Revision: 0006, after 0005.
+"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_MOMENT = sa.DateTime(timezone=True)
+
+
+def _word(name: str, length: int, default: str | None = None) -> "sa.Column[Any]":
+    return sa.Column(name, sa.String(length=length), server_default=default, nullable=False)
+
+
+def _text(name: str) -> "sa.Column[Any]":
+    return sa.Column(name, sa.Text(), nullable=False)
+
+
+def _of_subscriber(table: str) -> sa.ForeignKeyConstraint:
+    return sa.ForeignKeyConstraint(
+        ["subscriber_id"],
+        ["subscriber.id"],
+        name=op.f(f"fk_{table}_subscriber_id_subscriber"),
+        ondelete="CASCADE",
+    )
+
+
+def upgrade() -> None:
+    op.add_column("edition", _word("role", 12, "plain"))
+    op.add_column("edition", sa.Column("embargo_until", _MOMENT, nullable=True))
+    op.create_table(
+        "embargo",
+        _word("slug", 80),
+        _word("wall", 16),
+        _word("zone", 64),
+        sa.Column("until", _MOMENT, nullable=False),
+        sa.Column("lifted_at", _MOMENT, nullable=True),
+        sa.Column("set_at", _MOMENT, nullable=False),
+        _text("set_by"),
+        _text("reason"),
+        sa.PrimaryKeyConstraint("slug", name=op.f("pk_embargo")),
+        comment="wall, zone: when until is, by the clock; until: when it ends or was lifted",
+    )
+    op.create_table(
+        "embargo_event",
+        sa.Column("id", _ID, nullable=False),
+        _word("slug", 80),
+        sa.Column("at", _MOMENT, nullable=False),
+        _word("what", 20),
+        _text("who"),
+        _text("detail"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_embargo_event")),
+    )
+    op.create_table(
+        "contact",
+        sa.Column("subscriber_id", _ID, nullable=False),
+        _text("outlet"),
+        _word("trust", 10),
+        _word("follow_up", 10),
+        _text("note"),
+        sa.Column("updated_at", _MOMENT, nullable=False),
+        _of_subscriber("contact"),
+        sa.PrimaryKeyConstraint("subscriber_id", name=op.f("pk_contact")),
+    )
+    op.create_table(
+        "contact_beat",
+        sa.Column("subscriber_id", _ID, nullable=False),
+        _word("beat", 60),
+        _of_subscriber("contact_beat"),
+        sa.PrimaryKeyConstraint("subscriber_id", "beat", name=op.f("pk_contact_beat")),
+    )
+    for table, column in (
+        ("embargo", "until"),
+        ("embargo_event", "slug"),
+        ("contact", "outlet"),
+        ("contact_beat", "beat"),
+    ):
+        op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)
+    if op.get_bind().dialect.name == "postgresql":
+        op.create_table_comment(
+            "edition",
+            "wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "
+            "when addresses were taken out of its deliveries; embargo_until: what its mails state",
+        )
