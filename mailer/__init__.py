@@ -32,7 +32,7 @@ One road, no way back::
     store/         all SQL: schema, migrations, and a file for each noun
     delivery/      courier, ledger, smtp, replies
 
-    app.py         the only wiring: open_mailer(settings)
+    app/           the only wiring: open_mailer(settings)
     worker/        the clock: what is due is assembled, asked for, sent and told
     web/           pages: subscribers' own, the archive, and the inbox of caught mails
     demo/          the sample office that `make demo` runs

@@ -1,8 +1,10 @@
 """Articles: one piece of content in one language. The slug names the story; translations share it.
 
-    records.py  what an article and a story are, and what they need kept
-    checks.py   what their fields may hold
-    verbs.py    add, edit, withdraw, restore
+    records.py       what an article and a story are, and what they need kept
+    release.py       what a press release has beside its text
+    boilerplates.py  what organisations say about themselves, once for each language
+    checks.py        what fields may hold
+    verbs.py         add, edit, withdraw, restore
 
 Reading files is ``intake``'s, SQL is the store's. An article is ``queued`` until it is withdrawn;
 what a digest has run is the digest's own ledger, so an article that one digest ran is still news to

@@ -5,7 +5,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mailer import languages
-from mailer.articles.records import Content
+from mailer.articles import release
+from mailer.articles.records import Content, Kind
 from mailer.errors import InputError
 from mailer.lines import holds_control
 
@@ -52,8 +53,18 @@ def check(content: Content) -> Content:
             )
     if content.canonical_url:
         check_web_address(content.canonical_url, "canonical_url")
+    if content.release and content.kind is not Kind.PRESS_RELEASE:
+        raise InputError(
+            "only a press release has a subhead, quotes, notes, contacts, assets or about",
+            where="kind",
+            hint="write kind: press_release, or leave them out",
+        )
+    for asset in content.release.assets if content.release else ():
+        if asset.url:
+            check_web_address(asset.url, "assets")
     return replace(
         content,
+        release=release.check(content.release) if content.release else None,
         title=title,
         summary=summary,
         language=languages.normalise(content.language),

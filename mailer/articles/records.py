@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer import languages
+from mailer.articles.release import Release
 
 
 class Kind(StrEnum):
@@ -47,7 +48,7 @@ class Image:
 class Content:
     """What an author gives. `body` is Markdown, `html` its sanitised rendering; `topics` are
     slugs, the first names its section; `published` is aware. `lead` asks digests to put the story
-    first."""
+    first. `release` is what a press release has beside its text."""
 
     slug: str
     language: str
@@ -63,11 +64,13 @@ class Content:
     byline: str = ""
     dateline: str = ""
     lead: bool = False
+    release: Release | None = None
 
     def fingerprint(self) -> str:
         """SHA-256 over every field: equal content has an equal fingerprint."""
         plain = {f.name: getattr(self, f.name) for f in fields(Content)}
         plain["image"] = asdict(self.image) if self.image else None
+        plain["release"] = asdict(self.release) if self.release else None
         plain["published"] = self.published.astimezone(UTC).isoformat()
         return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 

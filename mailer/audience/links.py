@@ -22,6 +22,7 @@ class Purpose(StrEnum):
     PREFERENCES = "preferences"
     VIEW = "view"
     CONFIRM = "confirm"
+    ADVANCE = "advance"
 
 
 @dataclass(frozen=True, slots=True)

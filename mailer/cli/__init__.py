@@ -16,13 +16,17 @@ from mailer import __version__
 from mailer.cli import (
     article,
     audience,
+    boilerplate,
+    contact,
     database,
     delivery,
     digest,
     edition,
+    embargo,
     local,
     observance,
     occurrence,
+    release,
     schedule,
     segment,
     sending,
@@ -57,6 +61,10 @@ app.add_typer(occurrence.app, name="schedule")
 app.add_typer(schedule.blackouts, name="blackout")
 app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
+app.add_typer(release.app, name="release")
+app.add_typer(embargo.app, name="embargo")
+app.add_typer(contact.app, name="contact")
+app.add_typer(boilerplate.app, name="boilerplate")
 app.add_typer(delivery.app, name="delivery")
 app.command("send")(sending.send)
 app.command("explain")(sending.explain)

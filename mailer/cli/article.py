@@ -8,11 +8,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer import articles
+from mailer.app import press
 from mailer.articles import Article, ArticleState, Image, Kind, Outcome, Query
-from mailer.audience.lists import add_topic
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output
-from mailer.errors import InputError, MailerError, PartlyDone, UsageError
+from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
 from mailer.intake import files
 from mailer.intake.markup import to_html
 
@@ -48,16 +48,12 @@ def add(
         ):
             error: MailerError | None = found.error
             if found.content is not None:
-                content = found.content
                 try:
-                    if create_topics:
-                        for slug in tx.articles.unknown_topics(content.topics):
-                            add_topic(tx.lists, slug, {}, now)
-                    article, outcome = articles.add(
-                        tx.articles, content, now, dated=found.dated, author=actor(by)
+                    article, outcome = press.take_in(
+                        mailer, tx, found, author=actor(by), create_topics=create_topics
                     )
                     results.append(_result(found.path, outcome, article))
-                except InputError as wrong:
+                except (InputError, Refused) as wrong:
                     hint = wrong.hint
                     if wrong.where == "topics":
                         hint += "; --create-topics adds those that aren't there"

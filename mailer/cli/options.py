@@ -54,9 +54,9 @@ class _UndoError(Exception):
 
 
 @contextmanager
-def writing(dry_run: bool, out: Output) -> Iterator[tuple[Mailer, Transaction]]:
-    """The mailer and a transaction, committed at the end, or undone in a dry run. What is refused
-    for an embargo is written down."""
+def writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, Transaction]]:
+    """The mailer and a transaction, committed at the end, or undone in a dry run, which is said
+    where there is an `out`. What is refused for an embargo is written down."""
     with open_mailer(settings()) as mailer:
         try:
             with mailer.store.begin() as tx:
@@ -64,7 +64,8 @@ def writing(dry_run: bool, out: Output) -> Iterator[tuple[Mailer, Transaction]]:
                 if dry_run:
                     raise _UndoError
         except _UndoError:
-            out.note("dry run: nothing was written")
+            if out is not None:
+                out.note("dry run: nothing was written")
         except Embargoed as error:
             with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
                 embargoes.note_attempt(tx.embargoes, error, mailer.clock(), actor(""))

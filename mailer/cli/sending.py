@@ -71,6 +71,19 @@ def send(
             _tell_what_waits(tx, out)
     if dry_run:
         return
+    deliver(begun, out, progress, follow=all_, now=now)
+
+
+def deliver(
+    begun: list[Edition],
+    out: Output,
+    progress: Show = Show.BAR,
+    *,
+    follow: bool = False,
+    now: bool = False,
+) -> None:
+    """Send what has begun in the foreground, tell how it goes, and print the report. Raises what
+    the exit code says."""
     last = Progress()
 
     def keep(one: Progress) -> None:
@@ -84,7 +97,7 @@ def send(
         _shown(progress, out) as on_progress,
     ):
         try:
-            done, reports = mailer.deliver(begun, stop, keep, follow=all_, at_once=now)
+            done, reports = mailer.deliver(begun, stop, keep, follow=follow, at_once=now)
         except RelayError:
             with mailer.store.read() as tx:
                 again = [editions.get(tx.editions, one.id) for one in begun]

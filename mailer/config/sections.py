@@ -140,6 +140,25 @@ class Notices(_Section):
     watchers: tuple[MailAddress, ...] = ()
 
 
+class Press(_Section):
+    """`times`: places in whose clocks an embargo is given, with their zones. Whom journalists ask
+    where a release names nobody: `contact_name`, `contact_role`, `contact_phone`, `contact_email`.
+    `attach_limit`: bytes of files that a release may attach to its mail; what is more is linked
+    to."""
+
+    times: dict[OneLine, Annotated[str, AfterValidator(_time_zone)]] = {
+        "London": "Europe/London",
+        "Geneva": "Europe/Zurich",
+        "New York": "America/New_York",
+        "UTC": "UTC",
+    }
+    contact_name: OneLine = ""
+    contact_role: OneLine = ""
+    contact_phone: OneLine = ""
+    contact_email: MailAddress = ""
+    attach_limit: Annotated[int, Field(ge=0, le=25_000_000)] = 5_000_000
+
+
 class WorkerSection(_Section):
     """`tick`: seconds between two looks at the calendar."""
 

@@ -24,6 +24,7 @@ from mailer.config.sections import (
     Notices,
     Organisation,
     Paths,
+    Press,
     Relay,
     Retention,
     Secret,
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     throttle: dict[str, Throttle] = {}
     worker: WorkerSection = WorkerSection()
     notices: Notices = Notices()
+    press: Press = Press()
     web: Web = Web()
     signup: SignUp = SignUp()
     retention: Retention = Retention()

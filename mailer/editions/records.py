@@ -5,10 +5,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from mailer import zones
 from mailer.articles import Story
+from mailer.articles.boilerplates import Boilerplate
 from mailer.audience.lists import Frequency, MailingList, Topic
 from mailer.audience.segments import Filter
 from mailer.editions.states import Archive, EditionState, InDoubt, Kind, Priority, Role, SendTime
@@ -110,6 +111,16 @@ class Edition:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that comes with a mail: kept by the SHA-256 of its bytes, `size` in bytes."""
+
+    name: str
+    media_type: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Body:
     """An edition's frozen body in one language, with marks and slots (see ``message.py``).
 
@@ -125,18 +136,23 @@ class Body:
     stories: int
     titles: tuple[str, ...] = ()
     summary: str = ""
+    attachments: tuple[Attachment, ...] = ()
 
     def digest(self) -> str:
         """SHA-256 over all that a mail is made from."""
-        parts = [self.language, self.subject, self.text, self.html, self.marker, self.stories]
+        parts: list[Any] = [
+            self.language, self.subject, self.text, self.html, self.marker, self.stories,
+        ]  # fmt: skip
+        if self.attachments:  # only then: what was approved before there were any stays approved
+            parts.append([(one.name, one.media_type, one.sha256) for one in self.attachments])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Manuscript:
     """All that composing needs, as plain records: the edition, its stories in their order, the
-    names of topics, the languages that its readers want (the default's among them), and the
-    embargoes on its stories, by slug, whether they have ended or not."""
+    names of topics, the languages that its readers want (the default's among them), the embargoes
+    on its stories, by slug, whether they have ended or not, and all boilerplate."""
 
     edition: Edition
     stories: tuple[Story, ...]
@@ -145,6 +161,7 @@ class Manuscript:
     filter: Filter
     languages: tuple[str, ...]
     embargoes: Mapping[str, Embargo] = field(default_factory=dict)
+    boilerplates: tuple[Boilerplate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,15 @@
 
 Front matter is YAML between two lines of ``---``. Required: title. Known beside it: kind, slug,
 language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
-byline, dateline, lead. A key that we don't know is an error: it is most likely misspelt.
+byline, dateline, lead; of a press release also subhead, quotes, notes, contacts, assets and about
+(``releases.py``); and embargo, which is the story's. A key that we don't know is an error: it is
+most likely misspelt.
 """
 
 import difflib
-import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,29 +19,35 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from mailer import languages
-from mailer.articles import Content, Image, Kind, check, slug_from
+from mailer.articles import Content, Kind, check, slug_from
+from mailer.embargoes import Terms, read_terms
 from mailer.errors import InputError, MailerError
+from mailer.intake import fields, releases
 from mailer.intake.markup import to_html
+from mailer.intake.releases import KeptFile
 
 LARGEST = 2_000_000
 """Bytes that a file may have."""
 
 KEYS = (
     "title", "kind", "slug", "language", "published", "topics", "summary", "image",
-    "canonical_url", "byline", "dateline", "lead",
+    "canonical_url", "byline", "dateline", "lead", *releases.KEYS, "embargo",
 )  # fmt: skip
 SUFFIXES = (".md", ".markdown")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file, and what it holds or what is wrong with it. `dated`: it says when it came out."""
+    """A file, and what it holds or what is wrong with it. `dated`: it says when it came out.
+    `embargo` is the story's, as this file has it; `files` are those that a release names."""
 
     path: Path
     content: Content | None
     dated: bool = True
     error: MailerError | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
+    embargo: Terms | None = None
+    files: tuple[KeptFile, ...] = ()
 
     def at(self, key: str) -> str:
         """Where in the file a key stands, for an error."""
@@ -94,8 +101,19 @@ def read(path: Path, now: datetime, *, language: str, time_zone: str) -> Content
 
 def _found(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Found:
     values, body, lines = _split(path, _text(path))
-    content = _content(path, values, body, lines, now, language, zone)
-    return Found(path, content, values.get("published") is not None, lines=lines)
+
+    def at(key: str) -> str:
+        return f"{path}, line {lines.get(key.partition('.')[0].partition(',')[0], 1)}"
+
+    content, files = _content(path, values, body, at, now, language, zone)
+    embargo = None
+    if values.get("embargo") is not None:
+        try:
+            embargo = read_terms(values["embargo"], str(zone))
+        except InputError as error:
+            raise InputError(error.what, where=at("embargo"), hint=error.hint) from error
+    dated = values.get("published") is not None
+    return Found(path, content, dated, lines=lines, embargo=embargo, files=tuple(files))
 
 
 def _text(path: Path) -> str:
@@ -190,15 +208,11 @@ def _content(
     path: Path,
     values: Mapping[str, Any],
     body: str,
-    lines: Mapping[str, int],
+    at: Callable[[str], str],
     now: datetime,
     language: str,
     zone: ZoneInfo,
-) -> Content:
-    def at(key: str) -> str:
-        top = key.partition(".")[0]
-        return f"{path}, line {lines.get(top, 1)}"
-
+) -> tuple[Content, list[KeptFile]]:
     for key in values:
         if key not in KEYS:
             close = difflib.get_close_matches(str(key), KEYS, 1)
@@ -217,89 +231,33 @@ def _content(
         except InputError as error:
             raise InputError(error.what, where=at(key), hint=error.hint) from error
 
-    title = field("title", _line, "")
+    title = field("title", fields.line, "")
+    try:
+        release, files = releases.release(values, path)
+    except InputError as error:
+        named = f" ({error.where.partition(', ')[2]})" if ", " in error.where else ""
+        raise InputError(error.what + named, where=at(error.where), hint=error.hint) from error
     content = Content(
-        slug=field("slug", _line, "") or slug_from(title),
-        language=field("language", lambda v: languages.normalise(_line(v)), language),
-        kind=field("kind", _kind, Kind.NEWS),
+        slug=field("slug", fields.line, "") or slug_from(title),
+        language=field("language", lambda v: languages.normalise(fields.line(v)), language),
+        kind=field("kind", fields.kind, Kind.NEWS),
         title=title,
-        published=field("published", lambda v: _moment(v, zone), now.replace(microsecond=0)),
+        published=field("published", lambda v: fields.moment(v, zone), now.replace(microsecond=0)),
         body=body,
         html=to_html(body),
-        summary=field("summary", _line, ""),
-        topics=field("topics", _topics, ()),
-        image=field("image", _image, None),
-        canonical_url=field("canonical_url", _line, ""),
-        byline=field("byline", _line, ""),
-        dateline=field("dateline", _line, ""),
-        lead=field("lead", _flag, False),
+        summary=field("summary", fields.line, ""),
+        topics=field("topics", fields.topics, ()),
+        image=field("image", fields.image, None),
+        canonical_url=field("canonical_url", fields.line, ""),
+        byline=field("byline", fields.line, ""),
+        dateline=field("dateline", fields.line, ""),
+        lead=field("lead", fields.flag, False),
+        release=release,
     )
     try:
-        return check(content)
+        return check(content), files
     except InputError as error:
         hint = error.hint
         if error.where == "slug" and not values.get("slug"):
             hint = "the title gives none: write slug: some-words"
         raise InputError(error.what, where=at(error.where), hint=hint) from error
-
-
-def _shown(value: Any) -> str:
-    # YAML's aliases can make a value whose repr would fill the memory
-    said = reprlib.repr(value)
-    return said if len(said) <= 80 else f"{said[:80]}…"
-
-
-def _line(value: Any) -> str:
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return " ".join(str(value).split())
-    raise InputError(f"{_shown(value)} is not text", hint='put it in double quotes, as "…"')
-
-
-def _kind(value: Any) -> Kind:
-    try:
-        return Kind(str(value).strip().lower().replace("-", "_").replace(" ", "_"))
-    except ValueError as error:
-        raise InputError(
-            f"the kind {value!r} is unknown", hint=f"use one of {', '.join(Kind)}"
-        ) from error
-
-
-def _topics(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",")]
-    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
-        raise InputError(f"{_shown(value)} is not a list of topics", hint="write [one, another]")
-    return tuple(value)
-
-
-def _image(value: Any) -> Image:
-    if isinstance(value, str):
-        value = {"url": value}
-    if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
-        raise InputError(f"{_shown(value)} is not a picture", hint="give it url, alt and credit")
-    return Image(
-        _line(value.get("url", "")), _line(value.get("alt", "")), _line(value.get("credit", ""))
-    )
-
-
-def _flag(value: Any) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise InputError(f"{_shown(value)} is neither true nor false", hint="write true or false")
-
-
-def _moment(value: Any, zone: ZoneInfo) -> datetime:
-    try:
-        if isinstance(value, str):
-            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
-        if isinstance(value, datetime):
-            moment = value if value.tzinfo else value.replace(tzinfo=zone)
-        elif isinstance(value, date):
-            moment = datetime.combine(value, time(), zone)
-        else:
-            raise ValueError(value)
-        return moment.astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise InputError(
-            f"{value!r} is not a date", hint="write it as 2026-12-18 or 2026-12-18T09:00+00:00"
-        ) from error

@@ -24,9 +24,11 @@ for each recipient: quoted-printable segments join at soft line breaks (RFC 2045
     slots.py     marks and slots, written and read back
     headers.py   header fields and encodings
     stencil.py   the messages
+    attachments.py  files that come with them
     page.py      the same body as a page, for nobody in particular
 """
 
+from mailer.message.attachments import AttachedFile
 from mailer.message.headers import (
     angled,
     header_text,
@@ -55,6 +57,7 @@ __all__ = [
     "CONTENTS_FROM",
     "EITHER",
     "Ask",
+    "AttachedFile",
     "Letterhead",
     "Recipient",
     "Slot",

@@ -1,7 +1,7 @@
 """A body of an edition, cut and encoded once, and the messages made from it."""
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -11,7 +11,8 @@ from typing import NamedTuple
 from mailer import tokens
 from mailer.audience import addresses, by_mail
 from mailer.audience.links import Purpose
-from mailer.editions import Body, Edition, Kind
+from mailer.editions import STATES_EMBARGO, Body, Edition, Kind
+from mailer.message.attachments import AttachedFile, attached
 from mailer.message.headers import angled, header_text, mailbox, quoted_printable, unstructured
 from mailer.message.slots import Piece, Slot, choose, cut
 
@@ -63,7 +64,17 @@ class Letterhead:
         return self._url("c", Purpose.CONFIRM, str(recipient.subscriber_id))
 
     def view_url(self, stories: int, language: str) -> str:
+        """Of an edition that anybody may be shown."""
         return self._url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
+
+    def private_url(self, recipient: Recipient) -> str:
+        """The page of an advance copy, which is its reader's alone."""
+        return self._url("e", Purpose.ADVANCE, self._of(recipient))
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its page is each reader's own: it is an advance copy."""
+        return self.edition.role in STATES_EMBARGO
 
     @property
     def leaves_by_click(self) -> bool:
@@ -103,18 +114,23 @@ class Stencil:
     Keeps the joined static parts of the last few hundred distinct masks: people who chose the same
     topics share all but their slots. Safe to use from several threads."""
 
-    def __init__(self, body: Body, letterhead: Letterhead) -> None:
+    def __init__(
+        self, body: Body, letterhead: Letterhead, files: Sequence[AttachedFile] = ()
+    ) -> None:
         self.body = body
         self.letterhead = letterhead
         self._text = tuple(cut(body.text, body.marker))
         self._html = tuple(cut(body.html, body.marker))
         self._subject = tuple(cut(body.subject, body.marker))
         self._boundary = b"=_" + body.marker.encode()
+        self._around = b"=_mixed_" + body.marker.encode()
+        self._files = attached(files, self._around)
         self._domain = addresses.domain_of(letterhead.sender_address)
         site = letterhead.base_url.rstrip("/")
         self._unsubscribe = f"{site}/u/", tokens.signer(letterhead.key, "unsubscribe").sign
         self._preferences = f"{site}/p/", tokens.signer(letterhead.key, "preferences").sign
         self._action = f"{site}/c/", tokens.signer(letterhead.key, Purpose.CONFIRM).sign
+        self._advance = f"{site}/e/", tokens.signer(letterhead.key, Purpose.ADVANCE).sign
         self._fields = f".{letterhead.list_number}.{letterhead.edition.id}"
         self._from = mailbox("From", letterhead.sender_name, letterhead.sender_address)
         if letterhead.reply_to:
@@ -131,8 +147,10 @@ class Stencil:
             *self._fields_of_kind(),
             f"Content-Language: {self.body.language}\r\n".encode("ascii"),
             b"MIME-Version: 1.0\r\n",
-            b'Content-Type: multipart/alternative;\r\n boundary="' + self._boundary + b'"\r\n',
         ]
+        if self._files:
+            lines += [_multipart(b"mixed", self._around), b"\r\n--" + self._around + b"\r\n"]
+        lines.append(_multipart(b"alternative", self._boundary))
         return b"".join(lines)
 
     def _fields_of_kind(self) -> tuple[bytes, ...]:
@@ -159,7 +177,9 @@ class Stencil:
             fixed += b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
             text = ""
             for what, argument in choose(cut, stories):
-                if what is Slot.VIEW:  # the same for everybody with these stories
+                if (
+                    what is Slot.VIEW and not self.letterhead.is_private
+                ):  # the same for everybody with these stories
                     url = self.letterhead.view_url(stories, self.body.language)
                     text += html.escape(url) if is_html else url
                 elif isinstance(what, Slot):
@@ -179,6 +199,8 @@ class Stencil:
         part(b"html", self._html, True)
         fixed += b"\r\n--" + self._boundary + b"--\r\n"
         pieces.append(bytes(fixed))
+        if self._files:  # a piece of its own: all forms share it
+            pieces.append(self._files)
         where = tuple(_Hole(*hole, tuple(places)) for hole, places in holes.items())
         return _Form(self._subject_for(stories), pieces, where)
 
@@ -203,6 +225,8 @@ class Stencil:
                     return sheet.preferences_url(recipient)
                 case Slot.ACTION:
                     return sheet.action_url(recipient)
+                case Slot.VIEW if sheet.is_private:
+                    return sheet.private_url(recipient)
                 case Slot.VIEW:
                     return sheet.view_url(recipient.stories, self.body.language)
             raise AssertionError(slot)
@@ -257,6 +281,9 @@ class Stencil:
             elif slot is Slot.PREFERENCES:
                 site, sign = self._preferences
                 filled = site + sign(fields)
+            elif slot is Slot.VIEW:
+                site, sign = self._advance
+                filled = site + sign(fields)
             elif slot is Slot.ACTION:
                 site, sign = self._action
                 filled = site + sign(str(recipient.subscriber_id))
@@ -300,9 +327,13 @@ def _ways_out(sheet: Letterhead) -> str:
     return "List-Unsubscribe: <%s>\r\n%.0s"
 
 
+def _multipart(kind: bytes, boundary: bytes) -> bytes:
+    return b"Content-Type: multipart/" + kind + b';\r\n boundary="' + boundary + b'"\r\n'
+
+
 _AUTOMATIC = b"Auto-Submitted: auto-generated\r\n"
 _ONE_CLICK = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
-_LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.ACTION})
+_LINKS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.ACTION, Slot.VIEW})
 
 
 @lru_cache(maxsize=8)

@@ -6,8 +6,9 @@ a hash of them worth approving.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,23 +16,29 @@ from markupsafe import Markup
 
 from mailer import languages, message
 from mailer.articles import Article, Story
+from mailer.articles.release import Carriage
 from mailer.config import Settings
-from mailer.editions import Body, Manuscript, content_hash
+from mailer.editions import STATES_EMBARGO, Attachment, Body, Manuscript, content_hash
 from mailer.errors import ComposeError
 from mailer.render import checks, plain, translations, views
 from mailer.render.environment import Personal, When, environment, render, render_line
 from mailer.render.inline import inline
+from mailer.render.releases import EmbargoView, embargo_view, release_view
+
+DIGEST = "digest"
+"""The template of digests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Composition:
     """`order` gives each story its bit: the first has bit 0. `content_hash` is what an approval
-    is bound to."""
+    is bound to, `embargo_until` when the embargo ends that the bodies state."""
 
     bodies: tuple[Body, ...]
     order: tuple[str, ...]
     content_hash: str
     warnings: tuple[str, ...]
+    embargo_until: datetime | None = None
 
 
 def compose(
@@ -88,6 +95,9 @@ def compose(
             edition, manuscript.list, manuscript.filter, settings.letterhead, bodies
         ),
         warnings=tuple(warnings),
+        embargo_until=max((one.ends for one in manuscript.embargoes.values()), default=None)
+        if edition.role in STATES_EMBARGO
+        else None,
     )
 
 
@@ -118,6 +128,10 @@ def _compose_one(
             language=language,
             kind_name=gettext(views.KIND_NAMES[article.kind]),
             settings=settings,
+            release=release_view(
+                article, manuscript.boilerplates, settings, language, edition.language
+            ),
+            embargo=_embargo(manuscript, story, settings, language, gettext),
         )
         for bit, story, article in chosen
     )
@@ -168,7 +182,42 @@ def _compose_one(
         stories=sum(story.bits for story in stories),
         titles=tuple(story.title for story in stories),
         summary=plain.first_paragraph(opening_html) or stories[0].teaser,
+        attachments=tuple(_attachments(manuscript, chosen)),
     )
+
+
+def _embargo(
+    manuscript: Manuscript,
+    story: Story,
+    settings: Settings,
+    language: str,
+    gettext: Callable[[str], str],
+) -> EmbargoView | None:
+    """What an edition that may go out under embargo says of it. Raises ComposeError for a story
+    that is not embargoed."""
+    edition = manuscript.edition
+    if edition.role not in STATES_EMBARGO:
+        return None
+    known = manuscript.embargoes.get(story.slug)
+    if known is None or known.lifted_at:
+        raise ComposeError(
+            f"edition {edition.id} is an advance copy of {story.slug}, which is not embargoed",
+            hint=f"cancel it: mailer edition cancel {edition.id}",
+        )
+    places = settings.press.times
+    return embargo_view(known.terms, places, language, {one: gettext(one) for one in places})
+
+
+def _attachments(
+    manuscript: Manuscript, chosen: list[tuple[int, Story, Article]]
+) -> Iterator[Attachment]:
+    """Of a release by itself: a digest only tells of it."""
+    if manuscript.edition.template == DIGEST or len(chosen) > 1:
+        return
+    for _, _, article in chosen:
+        for asset in article.release.assets if article.release else ():
+            if asset.carriage is Carriage.ATTACH:
+                yield Attachment(asset.name, asset.media_type, asset.file, asset.size)
 
 
 def _fingerprint(

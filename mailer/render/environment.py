@@ -139,6 +139,7 @@ def _environment(
 
     env.filters["default"] = env.filters["d"] = _default
     env.filters["date"] = on_date
+    env.filters["clock"] = lambda value: f"{value:%H:%M}"
     env.filters["moment"] = on_moment
     env.filters["wrap"] = plain.wrap
     env.filters["plain"] = plain.plain

@@ -19,7 +19,8 @@ lead_title                the title of each reader's own first story (in a subje
 
 A story has: bits, number (as each reader counts), slug, title, summary, teaser, html, url, kind,
 kind_name, topic, language, dir, foreign (its language isn't the mail's), image (url, alt, credit)
-or None, byline, dateline, published.
+or None, byline, dateline, published, release (subhead, quotes, notes, contacts, assets, about: see
+``releases.py``), and embargo (its times) where the mail states one, else None.
 """
 
 from collections.abc import Sequence
@@ -36,6 +37,7 @@ from mailer.config import Settings
 from mailer.message import Slot
 from mailer.render import colours, plain
 from mailer.render.environment import Personal
+from mailer.render.releases import EmbargoView, ReleaseView
 
 TEASER_LENGTH = 240
 
@@ -93,6 +95,8 @@ class StoryView:
     byline: str
     dateline: str
     published: datetime
+    release: ReleaseView
+    embargo: EmbargoView | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,8 @@ def story_view(
     language: str,
     kind_name: str,
     settings: Settings,
+    release: ReleaseView,
+    embargo: EmbargoView | None = None,
 ) -> StoryView:
     zone = ZoneInfo(settings.defaults.time_zone)
     image = article.image
@@ -221,6 +227,8 @@ def story_view(
         byline=article.byline,
         dateline=article.dateline,
         published=article.published.astimezone(zone),
+        release=release,
+        embargo=embargo,
     )
 
 

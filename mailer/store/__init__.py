@@ -5,6 +5,7 @@
     migrations/    Alembic's, from the first table on
     articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
     outbox/
+    press.py       boilerplate, and the files of releases
     leases.py      which worker ticks
     retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
@@ -44,6 +45,7 @@ from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
 from mailer.store.outbox.senders import Senders
+from mailer.store.press import Boilerplates, Files
 from mailer.store.retention import Retention
 from mailer.store.schedules import Schedules
 
@@ -77,6 +79,14 @@ class Transaction:
     @property
     def embargoes(self) -> Embargoes:
         return Embargoes(self.connection)
+
+    @property
+    def boilerplates(self) -> Boilerplates:
+        return Boilerplates(self.connection)
+
+    @property
+    def files(self) -> Files:
+        return Files(self.connection)
 
     @property
     def confirmations(self) -> Confirmations:

@@ -1,6 +1,6 @@
 """Articles, their topics and revisions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from mailer.articles import Article, ArticleState, Content, Image, Kind, Query
+from mailer.articles.release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.editions import VOIDED
 from mailer.store import void
 from mailer.store.ids import new_id
@@ -178,6 +179,7 @@ def _columns(content: Content) -> dict[str, Any]:
         "byline": content.byline,
         "dateline": content.dateline,
         "lead": content.lead,
+        "release": asdict(content.release) if content.release else None,
     }
 
 
@@ -200,6 +202,22 @@ def _record(row: Row[Any], topics: Sequence[str]) -> Article:
         byline=row.byline,
         dateline=row.dateline,
         lead=row.lead,
+        release=_release(row.release) if row.release else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
+    )
+
+
+def _release(plain: Mapping[str, Any]) -> Release:
+    return Release(
+        subhead=plain["subhead"],
+        quotes=tuple(Quote(**one) for one in plain["quotes"]),
+        notes=plain["notes"],
+        notes_html=plain["notes_html"],
+        contacts=tuple(PressContact(**one) for one in plain["contacts"]),
+        assets=tuple(
+            Asset(**one | {"kind": AssetKind(one["kind"]), "carriage": Carriage(one["carriage"])})
+            for one in plain["assets"]
+        ),
+        about=tuple(plain["about"]),
     )

@@ -4,13 +4,31 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, delete, func, insert, select
 
 from mailer.audience.contacts import Contact, FollowUp, Query, Standing, Trust
 from mailer.audience.subscribers import MembershipState, Subscriber
+from mailer.editions import Role
+from mailer.outbox import DeliveryState
 from mailer.store.audience.subscribers import Subscribers
-from mailer.store.schema import contact, contact_beat, mailing_list, membership, subscriber
+from mailer.store.schema import (
+    contact,
+    contact_beat,
+    delivery,
+    edition,
+    edition_story,
+    in_state,
+    mailing_list,
+    membership,
+    subscriber,
+)
 from mailer.store.upsert import upsert
+
+_SELECT = (
+    select(contact, subscriber.c.address)
+    .join(subscriber, subscriber.c.id == contact.c.subscriber_id)
+    .order_by(func.lower(contact.c.outlet), subscriber.c.address)
+)
 
 
 class Contacts:
@@ -28,13 +46,23 @@ class Contacts:
             return None
         return Contact(known, _standing(row, self._beats([known.id])), row.updated_at)
 
+    def who_got(self, slug: str) -> list[Contact]:
+        """Contacts to whom an edition of a story's release was sent."""
+        got = (
+            select(delivery.c.subscriber_id)
+            .join(edition, edition.c.id == delivery.c.edition_id)
+            .join(edition_story, edition_story.c.edition_id == edition.c.id)
+            .where(
+                edition_story.c.slug == slug,
+                edition.c.role != Role.PLAIN.value,
+                in_state(DeliveryState.SENT.value),
+            )
+        )
+        return self._found(_SELECT.where(contact.c.subscriber_id.in_(got)))
+
     def matching(self, query: Query) -> list[Contact]:
         """By outlet, then by address."""
-        wanted = (
-            select(contact, subscriber.c.address)
-            .join(subscriber, subscriber.c.id == contact.c.subscriber_id)
-            .order_by(func.lower(contact.c.outlet), subscriber.c.address)
-        )
+        wanted = _SELECT
         if query.list:
             wanted = (
                 wanted.join(membership, membership.c.subscriber_id == contact.c.subscriber_id)
@@ -51,6 +79,9 @@ class Contacts:
             wanted = wanted.where(contact.c.subscriber_id.in_(writes))
         if query.trust:
             wanted = wanted.where(contact.c.trust == query.trust.value)
+        return self._found(wanted)
+
+    def _found(self, wanted: Select[Any]) -> list[Contact]:
         rows = self._db.execute(wanted).all()
         beats = self._beats([row.subscriber_id for row in rows])
         people = Subscribers(self._db, self._key)

@@ -10,13 +10,14 @@ from mailer.articles import ArticleState, Query, stories
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import All, Filter, from_plain
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EDITED, Body, Edition, Manuscript
+from mailer.editions import EDITED, Attachment, Body, Edition, Manuscript
 from mailer.embargoes import Embargo
 from mailer.store.articles import Articles
 from mailer.store.audience.lists import Lists
 from mailer.store.audience.segments import mailed_language, members
 from mailer.store.embargoes import Embargoes
 from mailer.store.ids import id_of
+from mailer.store.press import Boilerplates
 from mailer.store.schema import (
     article,
     article_revision,
@@ -73,6 +74,7 @@ class Contents:
             filter=self.filter_of(known),
             languages=tuple(sorted({known.language, *languages})),
             embargoes=self.embargoes_of(known),
+            boilerplates=tuple(Boilerplates(self._db).all()),
         )
 
     def embargoes_of(self, known: Edition) -> dict[str, Embargo]:
@@ -177,4 +179,5 @@ def body_of(row: Row[Any]) -> Body:
         stories=row.stories,
         titles=tuple(row.titles),
         summary=row.summary,
+        attachments=tuple(Attachment(**one) for one in row.attachments),
     )

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -228,6 +229,7 @@ class Editions(Contents):
                     "html": body.html,
                     "marker": body.marker,
                     "stories": body.stories,
+                    "attachments": [asdict(one) for one in body.attachments],
                     "titles": list(body.titles),
                     "summary": body.summary,
                 }
@@ -321,6 +323,18 @@ class Editions(Contents):
         )
         rows = self._db.execute(wanted.order_by(edition.c.id)).all()
         return [self._record(row) for row in rows]
+
+    def of_release(self, slug: str, list_: str = "") -> list[Edition]:
+        """The editions in the course of a story's release, to one list or all, the first made
+        first."""
+        holding = select(edition_story.c.edition_id).where(edition_story.c.slug == slug)
+        wanted = _SELECT.where(
+            edition.c.id.in_(holding),
+            edition.c.role != Role.PLAIN.value,
+        )
+        if list_:
+            wanted = wanted.where(mailing_list.c.slug == list_)
+        return [self._record(row) for row in self._db.execute(wanted.order_by(edition.c.id)).all()]
 
     def _set(self, known: Edition, **values: Any) -> None:
         self._db.execute(update(edition).where(edition.c.id == known.id).values(**values))

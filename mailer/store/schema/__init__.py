@@ -43,7 +43,7 @@ from mailer.store.schema.editions import (
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
-from mailer.store.schema.press import contact, contact_beat
+from mailer.store.schema.press import boilerplate, contact, contact_beat, file
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Alembic's revisions, the first first: the last is the schema below."""
@@ -58,6 +58,7 @@ __all__ = [
     "article_revision",
     "article_topic",
     "blackout",
+    "boilerplate",
     "confirmation",
     "consent",
     "contact",
@@ -75,6 +76,7 @@ __all__ = [
     "embargo",
     "embargo_event",
     "exclusion",
+    "file",
     "in_state",
     "lease",
     "mailing_list",

@@ -32,6 +32,7 @@ article = Table(
     required("byline", Text),
     required("dateline", Text),
     required("lead", Boolean),
+    Column("release", JSON(none_as_null=True)),
     required("created_at", Utc),
     required("updated_at", Utc),
     UniqueConstraint("slug", "language"),

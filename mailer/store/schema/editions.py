@@ -120,9 +120,10 @@ edition_body = Table(
     required("html", Text),
     required("marker", String(32)),
     required("stories", BigInteger),
+    required("attachments", JSON, server_default="[]"),
     required("titles", JSON, server_default="[]"),
     required("summary", Text, server_default=""),
-    comment="titles, summary: for lists of editions",
+    comment="titles, summary: for lists of editions; attachments: files, by their hashes",
 )
 
 edition_words = Table(

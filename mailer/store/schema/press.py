@@ -1,6 +1,6 @@
-"""Media contacts: what a press office knows of subscribers who write for others."""
+"""Media contacts, boilerplate, and the files that releases carry."""
 
-from sqlalchemy import Column, String, Table, Text
+from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text
 
 from mailer.store.schema.base import Utc, metadata, required, to
 
@@ -20,4 +20,26 @@ contact_beat = Table(
     metadata,
     to("subscriber", primary_key=True, on_delete="CASCADE"),
     Column("beat", String(60), primary_key=True, index=True),
+)
+
+boilerplate = Table(
+    "boilerplate",
+    metadata,
+    Column("organisation", String(60), primary_key=True),
+    Column("language", String(35), primary_key=True),
+    required("name", Text),
+    required("text", Text),
+    required("html", Text),
+    required("updated_at", Utc),
+)
+
+file = Table(
+    "file",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    required("media_type", String(100)),
+    required("size", Integer),
+    required("content", LargeBinary),
+    required("created_at", Utc),
+    comment="never changed: what releases carry is named by its hash",
 )

@@ -22,6 +22,7 @@ from mailer.articles import (
     Query,
     Story,
 )
+from mailer.articles.release import Release
 from mailer.errors import InputError, NotFound
 from tests.unit.samples import DAY, NOW, article, content
 
@@ -150,6 +151,7 @@ def test_a_fingerprint_depends_on_every_field(name: str) -> None:
         "topics": ("health",),
         "image": Image("https://example.org/b.jpg", "A boat"),
         "lead": True,
+        "release": Release(subhead="and more"),
     }
     one = content()
     assert replace(one, **{name: other.get(name, "other")}).fingerprint() != one.fingerprint()

@@ -14,6 +14,7 @@ from mailer.config import Defaults, Organisation, Settings, Web
 from mailer.message import Slot
 from mailer.render import colours, views
 from mailer.render.environment import Personal
+from mailer.render.releases import release_view
 from mailer.render.views import StoryView
 from tests.unit.samples import article, story, topic
 
@@ -31,6 +32,7 @@ def view(one: Article, *, bits: int = 1, section: str = "", language: str = "en"
         language=language,
         kind_name="News",
         settings=SETTINGS,
+        release=release_view(one, (), SETTINGS, language, "en"),
     )
 
 
@@ -113,6 +115,7 @@ def test_a_story_came_out_when_the_offices_clock_said() -> None:
         language="en",
         kind_name="News",
         settings=settings,
+        release=release_view(made, (), settings, "en", "en"),
     )
     assert (shown.published.hour, made.published.hour) == (18, 9)
 

@@ -37,6 +37,30 @@ def _of_subscriber(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     op.add_column("edition", _word("role", 12, "plain"))
     op.add_column("edition", sa.Column("embargo_until", _MOMENT, nullable=True))
+    op.add_column("article", sa.Column("release", sa.JSON(), nullable=True))
+    op.add_column(
+        "edition_body", sa.Column("attachments", sa.JSON(), server_default="[]", nullable=False)
+    )
+    op.create_table(
+        "boilerplate",
+        _word("organisation", 60),
+        _word("language", 35),
+        _text("name"),
+        _text("text"),
+        _text("html"),
+        sa.Column("updated_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("organisation", "language", name=op.f("pk_boilerplate")),
+    )
+    op.create_table(
+        "file",
+        _word("sha256", 64),
+        _word("media_type", 100),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("sha256", name=op.f("pk_file")),
+        comment="never changed: what releases carry is named by its hash",
+    )
     op.create_table(
         "embargo",
         _word("slug", 80),
@@ -86,6 +110,10 @@ def upgrade() -> None:
     ):
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)
     if op.get_bind().dialect.name == "postgresql":
+        op.create_table_comment(
+            "edition_body",
+            "titles, summary: for lists of editions; attachments: files, by their hashes",
+        )
         op.create_table_comment(
             "edition",
             "wall, zone: when send_at is, by the clock; told: what staff last heard; cleared_at: "

@@ -1,8 +1,4 @@
-"""The only wiring: settings in, a :class:`Mailer` out, whose few verbs cross the rooms.
-
-What concerns one noun is a function beside that noun, called with the store of an open transaction;
-here stands only what needs composing, the store and delivery together.
-"""
+"""The office's mailer."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +19,7 @@ from mailer.digests import ApprovalRule, Digest, Policy
 from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import (
     Appointment,
+    Body,
     Edition,
     EditionState,
     Kind,
@@ -32,7 +29,7 @@ from mailer.editions import (
 from mailer.embargoes import Embargo
 from mailer.errors import ComposeError, Embargoed, InputError, Refused
 from mailer.intake.markup import to_html
-from mailer.message import Letterhead, Recipient, Stencil
+from mailer.message import AttachedFile, Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
 from mailer.render import Composition, compose
 from mailer.schedules import observances, walls
@@ -89,7 +86,11 @@ class Mailer:
         composition = compose(tx.editions.manuscript(edition), self.settings, to_html)
         if composition.content_hash != edition.content_hash:
             edition = tx.editions.freeze(
-                edition, composition.bodies, composition.order, composition.content_hash
+                edition,
+                composition.bodies,
+                composition.order,
+                composition.content_hash,
+                composition.embargo_until,
             )
         return edition, composition
 
@@ -193,7 +194,19 @@ class Mailer:
     def stencils(self, tx: Transaction, edition: Edition) -> dict[str, Stencil]:
         """A stencil for each of the edition's frozen bodies, by language."""
         letterhead = self.letterhead(edition, tx.editions.list_of(edition))
-        return {body.language: Stencil(body, letterhead) for body in tx.editions.bodies(edition)}
+        return {
+            body.language: Stencil(body, letterhead, self._files(tx, body))
+            for body in tx.editions.bodies(edition)
+        }
+
+    def _files(self, tx: Transaction, body: Body) -> list[AttachedFile]:
+        found = []
+        for one in body.attachments:
+            content = tx.files.content(one.sha256)
+            if content is None:
+                raise Refused(f"the file {one.name} is not there any more", hint="compose it anew")
+            found.append(AttachedFile(one.name, one.media_type, content))
+        return found
 
     def preview(
         self, tx: Transaction, edition: Edition, *, address: str = "", language: str = ""
@@ -287,7 +300,9 @@ class Mailer:
             f"edition {edition.id} holds {last.slug}, which is embargoed until {last.terms}",
             held,
             f"edition {edition.id} was to be sent",
-            hint=f"give it that time: mailer edition schedule {edition.id} --at "
+            hint="the worker sends it then"
+            if edition.appointment
+            else f"give it that time: mailer edition schedule {edition.id} --at "
             f"'{last.terms.wall:%Y-%m-%d %H:%M}' --zone {last.terms.zone}",
         )
 

@@ -1,0 +1,12 @@
+"""The only wiring: settings in, a :class:`Mailer` out, whose few verbs cross the rooms.
+
+    mailer.py  the office's mailer: compose, approve, start, deliver, preview
+    press.py   taking articles in, and the course of a release
+
+What concerns one noun is a function beside that noun, called with the store of an open transaction;
+here stands only what needs composing, the store and delivery together.
+"""
+
+from mailer.app.mailer import MOST_AT_ONCE, Mailer, Preview, open_mailer, utc_now
+
+__all__ = ["MOST_AT_ONCE", "Mailer", "Preview", "open_mailer", "utc_now"]

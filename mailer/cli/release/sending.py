@@ -1,0 +1,196 @@
+"""Sending a release at once."""
+
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from mailer.app import Mailer, press
+from mailer.app.press import Course
+from mailer.articles import Article
+from mailer.audience.lists import get_list
+from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
+from mailer.cli.output import Output, moment
+from mailer.cli.release.common import app
+from mailer.cli.sending import Show, deliver
+from mailer.editions import Edition, EditionState
+from mailer.errors import InputError, Refused, UsageError
+from mailer.intake import files
+from mailer.outbox import Plan
+from mailer.store import Transaction
+
+
+@app.command()
+def send(
+    paths: Annotated[
+        list[Path], typer.Argument(help="The release, a file for each language; or its slug.")
+    ],
+    to: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
+    segment: Annotated[str, typer.Option(help="Only these of the list.")] = "",
+    language: Annotated[str, typer.Option(help="For those whose own there is none in.")] = "",
+    create_topics: Annotated[
+        bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")] = False,
+    progress: Annotated[
+        Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
+    ] = Show.BAR,
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take a release in, check it, approve it as whoever runs this, and send it at once.
+
+    Under an embargo an advance copy goes now to the contacts who are trusted with it, and the
+    release to all others by the worker when the embargo ends. First it says how many get it, what
+    the checks found, and the times; then it asks. It passes newsletters that are being sent.
+
+    Example: [bold]mailer release send open-day.md --to press --dry-run[/]"""
+    out = Output(json or progress is Show.LINES)
+
+    def go(mailer: Mailer, tx: Transaction) -> tuple[Course, list[Article]]:
+        taken = _take_in(mailer, tx, paths, actor(by), create_topics=create_topics)
+        to_list = get_list(tx.lists, to)
+        course = press.prepare(
+            mailer, tx, taken[0].slug, to_list, segment=segment, language=language, actor=actor(by)
+        )
+        return press.let_go(mailer, tx, course, actor(by)), taken
+
+    # Looked at first, and undone: nobody else waits to write while somebody reads.
+    with writing(True, out if dry_run else None) as (mailer, tx):
+        seen = go(mailer, tx)
+        ahead = [
+            one for one in tx.editions.recent([EditionState.SENDING], 1000)
+            if one.id not in {one.id for one in _editions(seen[0])}
+        ]  # fmt: skip
+        _tell(mailer, out, *seen, to, ahead)
+    if dry_run:
+        if json:
+            out.json(_figures(*seen))
+        return
+    if not yes:
+        _ask(seen[0])
+    with writing(False, out) as (mailer, tx):
+        course, taken = go(mailer, tx)
+        if _content(seen[1]) != _content(taken) or _reach(seen[0]) != _reach(course):
+            raise Refused(
+                "it is not what it was a moment ago: its text, or who gets it, has changed",
+                hint="look at it once more",
+            )
+        begun = [one for one in _editions(course) if one.state is EditionState.SENDING]
+    if course.embargo is not None:
+        number = course.release.id
+        out.note(f"edition {number} goes when the embargo ends, while `mailer worker` runs")
+    deliver(begun, out, progress)
+
+
+def _content(taken: list[Article]) -> list[str]:
+    # But for when it came out: where a file doesn't say, that is now.
+    some_day = datetime(2000, 1, 1, tzinfo=UTC)
+    return [replace(one.content, published=some_day).fingerprint() for one in taken]
+
+
+def _reach(course: Course) -> list[int]:
+    return [course.reaches[one.id].planned for one in _editions(course)]
+
+
+def _take_in(
+    mailer: Mailer, tx: Transaction, paths: list[Path], by: str, *, create_topics: bool
+) -> list[Article]:
+    """The story's articles: out of its files, or those that are here under a slug."""
+    if len(paths) == 1 and not paths[0].exists() and paths[0].suffix == "":
+        from mailer.articles import Query
+
+        known = tx.articles.matching(Query(slugs=(str(paths[0]),)))
+        if known:
+            return known
+    defaults = mailer.settings.defaults
+    taken = []
+    for found in files.read_all(
+        paths, mailer.clock(), language=defaults.language, time_zone=defaults.time_zone
+    ):
+        if found.error is not None:
+            raise found.error
+        try:
+            article, _ = press.take_in(mailer, tx, found, author=by, create_topics=create_topics)
+        except InputError as error:
+            raise InputError(error.what, where=found.at(error.where), hint=error.hint) from error
+        taken.append(article)
+    slugs = {one.slug for one in taken}
+    if len(slugs) > 1:
+        raise UsageError(
+            f"these are {len(slugs)} stories: {', '.join(sorted(slugs))}",
+            hint="send one release at a time; its translations have the same slug:",
+        )
+    return taken
+
+
+def _editions(course: Course) -> list[Edition]:
+    return [one for one in (course.advance, course.release) if one is not None]
+
+
+def _ask(course: Course) -> None:
+    first = course.advance or course.release
+    now = course.reaches[first.id].planned
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is there to say yes", hint="look at it with --dry-run, then give --yes"
+        )
+    if not typer.confirm(f"Send to {now} now?", err=True):
+        raise typer.Abort
+
+
+# ---- telling ----------------------------------------------------------------------------------
+
+
+def _tell(
+    mailer: Mailer,
+    out: Output,
+    course: Course,
+    taken: list[Article],
+    to: str,
+    ahead: list[Edition],
+) -> None:
+    tags = ", ".join(one.language for one in taken)
+    out.note(f"{course.release.name} ({taken[0].slug}; {tags}) to the list {to!r}")
+    if course.embargo is not None:
+        out.note("embargoed until")
+        ends = course.embargo.ends
+        for place, zone in mailer.settings.press.times.items():
+            shown = ends.astimezone(ZoneInfo(zone))
+            out.note(f"  {shown:%A %d %B %Y, %H:%M} {place}")
+    if course.advance is not None:
+        plan = course.reaches[course.advance.id]
+        out.note(f"advance copy, edition {course.advance.id}, now: {_said(plan)}")
+    plan = course.reaches[course.release.id]
+    when = course.release.appointment
+    at = "now" if when is None else f"{moment(when.moment)}, when the embargo ends"
+    out.note(f"release, edition {course.release.id}, {at}: {_said(plan)}")
+    for warning in course.warnings:
+        out.note(f"note: {warning}")
+    if not course.warnings:
+        out.note("checks: nothing found")
+    if ahead:
+        names = ", ".join(f"{one.id} ({one.name}, {one.priority})" for one in ahead)
+        out.note(f"being sent already: {names}; a release is urgent, and passes what is not")
+
+
+def _said(plan: Plan) -> str:
+    left_out = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
+    return f"{plan.planned} contacts" + (f"; left out: {left_out}" if left_out else "")
+
+
+def _figures(course: Course, taken: list[Article]) -> dict[str, Any]:
+    return {
+        "slug": taken[0].slug,
+        "languages": [one.language for one in taken],
+        "embargo": course.embargo,
+        "advance": course.advance,
+        "release": course.release,
+        "reaches": {str(number): plan for number, plan in course.reaches.items()},
+        "warnings": course.warnings,
+    }

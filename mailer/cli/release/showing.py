@@ -1,0 +1,82 @@
+"""What has become of a release."""
+
+from typing import Annotated
+
+import typer
+
+from mailer import articles, editions
+from mailer.audience.contacts import FollowUp
+from mailer.cli.options import JsonOption, reading
+from mailer.cli.output import Output, moment
+from mailer.cli.release.common import app
+from mailer.errors import NotFound
+from mailer.outbox import DeliveryState
+
+Slug = Annotated[str, typer.Argument(help="The story's slug.")]
+
+
+@app.command()
+def show(slug: Slug, json: JsonOption = False) -> None:
+    """Show a release: its embargo, its editions, and how many have it.
+
+    Example: [bold]mailer release show open-day[/]"""
+    with reading() as (mailer, tx):
+        story = tx.articles.matching(articles.Query(slugs=(slug,)))
+        if not story:
+            raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
+        embargo = tx.embargoes.find(slug)
+        course = tx.editions.of_release(slug)
+        reports = [tx.outbox.report(editions.get(tx.editions, one.id)) for one in course]
+        out = Output(json)
+        if json:
+            out.json({"articles": story, "embargo": embargo, "reports": reports})
+            return
+        for one in story:
+            out.text(f"{one.title} ({one.language}, {one.state}, revision {one.revision})")
+        if embargo:
+            word = "embargoed until" if embargo.holds(mailer.clock()) else "was embargoed until"
+            lifted = f", lifted {moment(embargo.lifted_at)}" if embargo.lifted_at else ""
+            out.text(f"{word} {embargo.terms}, {moment(embargo.until)}{lifted}")
+        out.table(
+            reports,
+            {"edition": "right", "is": "", "state": "", "list": "", "sent": "right", "of": "right"},
+            [
+                (
+                    str(one.edition.id),
+                    one.edition.role,
+                    one.edition.state,
+                    one.edition.list,
+                    one.states.get(DeliveryState.SENT, 0),
+                    one.total,
+                )
+                for one in reports
+            ],
+            empty=f"not sent yet: mailer release send {slug} --to LIST",
+        )
+
+
+@app.command("follow-up")
+def follow_up(slug: Slug, json: JsonOption = False) -> None:
+    """List whom to ask what they make of a release: who has got it, without those who don't want
+    to be asked.
+
+    Example: [bold]mailer release follow-up open-day[/]"""
+    with reading() as (_, tx):
+        found = [
+            one for one in tx.contacts.who_got(slug) if one.standing.follow_up is FollowUp.WELCOME
+        ]
+        Output(json).table(
+            found,
+            {"outlet": "", "name": "", "address": "", "beats": "", "country": ""},
+            [
+                (
+                    one.standing.outlet,
+                    one.subscriber.person.name,
+                    one.subscriber.address,
+                    one.standing.beats,
+                    one.subscriber.person.country,
+                )
+                for one in found
+            ],
+            empty="nobody to ask",
+        )

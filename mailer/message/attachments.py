@@ -1,0 +1,63 @@
+"""Files that come with a mail, as parts of it (RFC 2183, RFC 2231)."""
+
+import binascii
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import quote
+
+from mailer.message.headers import header_text
+
+_LINE = 57
+"""Bytes that base64 makes a line of 76 characters of (RFC 2045 §6.8)."""
+
+
+class AttachedFile(NamedTuple):
+    """`media_type` as ``application/pdf``."""
+
+    name: str
+    media_type: str
+    content: bytes
+
+
+def attached(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
+    """The parts of a multipart/mixed that hold these files, from the delimiter after the text to
+    the last one; empty where there are none."""
+    if not files:
+        return b""
+    parts = []
+    for one in files:
+        parts.append(
+            b"\r\n--" + boundary + b"\r\nContent-Type: " + one.media_type.encode("ascii") + b"\r\n"
+            b"Content-Transfer-Encoding: base64\r\n"
+            b"Content-Disposition: attachment;\r\n" + _named(one.name) + b"\r\n\r\n"
+        )
+        content = memoryview(one.content)
+        parts += [
+            binascii.b2a_base64(content[at : at + _LINE], newline=False) + b"\r\n"
+            for at in range(0, len(content), _LINE)
+        ]
+    return b"".join([*parts, b"\r\n--" + boundary + b"--\r\n"])
+
+
+def _named(name: str) -> bytes:
+    """A file's name: quoted where it is ASCII; else in RFC 2231's form, in pieces of its own lines
+    where it is long, and no other: programs that don't know it would show both."""
+    name = header_text(name)
+    if name.isascii() and len(name) < 60:
+        escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+        return f' filename="{escaped}"'.encode("ascii")
+    encoded = quote(name, safe="")
+    pieces: list[str] = []
+    while encoded:
+        cut = 50
+        while cut < len(encoded) and "%" in encoded[max(cut - 2, 0) : cut]:
+            cut -= 1  # not within an octet
+        pieces.append(encoded[:cut])
+        encoded = encoded[cut:]
+    if len(pieces) == 1:
+        return f" filename*=utf-8''{pieces[0]}".encode("ascii")
+    lines = [
+        f" filename*{number}*={'' if number else 'utf-8' + chr(39) * 2}{piece}"
+        for number, piece in enumerate(pieces)
+    ]
+    return ";\r\n".join(lines).encode("ascii")
