@@ -22,6 +22,7 @@ One road, no way back::
     schedules/     rules, observances, free days, and the occurrences that they give
     editions/      one mailing: its states, its approval
     archive.py     what anybody may read again
+    press.py       press pages of releases
     notices.py     what staff are told, and what they can do next
     outbox/        deliveries: their states, and why somebody got nothing
     message/       a frozen body and a recipient -> the bytes of one MIME message

@@ -126,7 +126,8 @@ class Body:
 
     `marker` begins each of them; it occurs nowhere in what people wrote. `stories` are the bits of
     those stories that this body holds. `titles` of its stories and the `summary` are for lists of
-    editions: they say nothing that the body doesn't, and no approval hangs on them."""
+    editions: they say nothing that the body doesn't, and no approval hangs on them. `page` is a
+    release's press page, as ``press.py`` has it."""
 
     language: str
     subject: str
@@ -137,6 +138,7 @@ class Body:
     titles: tuple[str, ...] = ()
     summary: str = ""
     attachments: tuple[Attachment, ...] = ()
+    page: Mapping[str, Any] | None = None
 
     def digest(self) -> str:
         """SHA-256 over all that a mail is made from."""
@@ -145,7 +147,9 @@ class Body:
         ]  # fmt: skip
         if self.attachments:  # only then: what was approved before there were any stays approved
             parts.append([(one.name, one.media_type, one.sha256) for one in self.attachments])
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        if self.page is not None:
+            parts.append(self.page)
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

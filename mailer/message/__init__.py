@@ -28,7 +28,7 @@ for each recipient: quoted-printable segments join at soft line breaks (RFC 2045
     page.py      the same body as a page, for nobody in particular
 """
 
-from mailer.message.attachments import AttachedFile
+from mailer.message.attachments import AttachedFile, disposition
 from mailer.message.headers import (
     angled,
     header_text,
@@ -63,6 +63,7 @@ __all__ = [
     "Slot",
     "Stencil",
     "angled",
+    "disposition",
     "end",
     "header_text",
     "heading",

@@ -39,6 +39,13 @@ def attached(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
     return b"".join([*parts, b"\r\n--" + boundary + b"--\r\n"])
 
 
+def disposition(name: str) -> str:
+    """The Content-Disposition of a download (RFC 6266)."""
+    name = header_text(name)
+    plain = "".join(one if one.isascii() and one not in '\\"' else "_" for one in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
 def _named(name: str) -> bytes:
     """A file's name: quoted where it is ASCII; else in RFC 2231's form, in pieces of its own lines
     where it is long, and no other: programs that don't know it would show both."""

@@ -6,7 +6,7 @@ a hash of them worth approving.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,11 +14,12 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mailer import languages, message
+from mailer import languages, message, press
 from mailer.articles import Article, Story
 from mailer.articles.release import Carriage
+from mailer.audience.lists import Topic
 from mailer.config import Settings
-from mailer.editions import STATES_EMBARGO, Attachment, Body, Manuscript, content_hash
+from mailer.editions import STATES_EMBARGO, Attachment, Body, Manuscript, Role, content_hash
 from mailer.errors import ComposeError
 from mailer.render import checks, plain, translations, views
 from mailer.render.environment import Personal, When, environment, render, render_line
@@ -183,7 +184,19 @@ def _compose_one(
         titles=tuple(story.title for story in stories),
         summary=plain.first_paragraph(opening_html) or stories[0].teaser,
         attachments=tuple(_attachments(manuscript, chosen)),
+        page=None if edition.role is Role.PLAIN else _page(chosen[0][2], stories[0], topics),
     )
+
+
+def _page(article: Article, story: views.StoryView, topics: Mapping[str, Topic]) -> dict[str, Any]:
+    """The press page of a release, in the language of its article."""
+    made = press.page_of(
+        article,
+        topics=[topics[slug].name(article.language) for slug in article.topics if slug in topics],
+        contacts=story.release.contacts,
+        about=[press.About(one.name, str(one.html), one.language) for one in story.release.about],
+    )
+    return made.plain()
 
 
 def _embargo(

@@ -177,6 +177,9 @@ def own_page(settings: Settings, article: Article) -> str:
     """Where a story can be read: where it was published, or our own page for it."""
     if article.canonical_url:
         return article.canonical_url
+    site = settings.web.base_url.rstrip("/")
+    if article.kind is Kind.PRESS_RELEASE:
+        return f"{site}/press/{article.slug}?lang={article.language}"
     return f"{settings.web.base_url.rstrip('/')}/stories/{article.slug}/{article.language}"
 
 

@@ -4,7 +4,7 @@
     schema/        the tables
     migrations/    Alembic's, from the first table on
     articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
-    outbox/
+    sheets.py · outbox/
     press.py       boilerplate, and the files of releases
     leases.py      which worker ticks
     retention.py   what has been kept long enough
@@ -48,6 +48,7 @@ from mailer.store.outbox.senders import Senders
 from mailer.store.press import Boilerplates, Files
 from mailer.store.retention import Retention
 from mailer.store.schedules import Schedules
+from mailer.store.sheets import Sheets
 
 __all__ = ["Store", "Transaction"]
 
@@ -127,6 +128,10 @@ class Transaction:
     @property
     def archive(self) -> Archives:
         return Archives(self.connection)
+
+    @property
+    def sheets(self) -> Sheets:
+        return Sheets(self.connection)
 
     @property
     def leases(self) -> Leases:

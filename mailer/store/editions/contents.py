@@ -179,5 +179,6 @@ def body_of(row: Row[Any]) -> Body:
         stories=row.stories,
         titles=tuple(row.titles),
         summary=row.summary,
+        page=row.page,
         attachments=tuple(Attachment(**one) for one in row.attachments),
     )

@@ -229,6 +229,7 @@ class Editions(Contents):
                     "html": body.html,
                     "marker": body.marker,
                     "stories": body.stories,
+                    "page": body.page,
                     "attachments": [asdict(one) for one in body.attachments],
                     "titles": list(body.titles),
                     "summary": body.summary,

@@ -121,9 +121,11 @@ edition_body = Table(
     required("marker", String(32)),
     required("stories", BigInteger),
     required("attachments", JSON, server_default="[]"),
+    Column("page", JSON(none_as_null=True)),
     required("titles", JSON, server_default="[]"),
     required("summary", Text, server_default=""),
-    comment="titles, summary: for lists of editions; attachments: files, by their hashes",
+    comment="titles, summary: for lists of editions; attachments: files, by their hashes; "
+    "page: a release's press page",
 )
 
 edition_words = Table(

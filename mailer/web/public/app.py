@@ -18,7 +18,7 @@ from mailer.app import Mailer
 from mailer.errors import ConfigError
 from mailer.log import Log
 from mailer.web.listening import listen
-from mailer.web.public import archive, confirm, health, leave, preferences, signup
+from mailer.web.public import archive, confirm, health, leave, preferences, press, signup
 from mailer.web.public.guard import Guard
 from mailer.web.public.site import Site, house_style, prepare
 
@@ -56,7 +56,7 @@ def create_public(mailer: Mailer, log: Log) -> FastAPI:
     )  # fmt: skip
     site = Site(mailer, app, log)
     _static(site)
-    rooms = (health, signup, confirm, leave, preferences, archive)
+    rooms = (health, signup, confirm, leave, preferences, archive, press)
     for room in rooms:
         room.add(site)
     app.add_exception_handler(HTTPException, _trouble(site))

@@ -77,7 +77,7 @@ def add(site: Site) -> None:
     def _body(request: Request, body: Body, stories: int, headers: dict[str, str]) -> Response:
         text = message.page(body, stories, site.settings.web.base_url)
         headers |= {"Content-Security-Policy": POLICY, "Content-Language": body.language}
-        return _unless_held(request, text.encode(), "text/html; charset=utf-8", headers)
+        return unless_held(request, text.encode(), "text/html; charset=utf-8", headers)
 
     # ---- lists of editions ----------------------------------------------------------------------
 
@@ -95,7 +95,7 @@ def add(site: Site) -> None:
 
     def of_list(request: Request, of: str) -> Response:
         query = request.query_params.get("q", "")[:LONGEST_QUERY].strip()
-        number = _page_number(request.query_params.get("page", ""))
+        number = page_number(request.query_params.get("page", ""))
         with site.mailer.store.read() as tx:
             list_ = _list(tx, of)
             first = (number - 1) * ON_A_PAGE
@@ -121,7 +121,7 @@ def add(site: Site) -> None:
         else:
             text = feeds.rss(list_, entries, **given)
         headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
-        return _unless_held(request, text, f"{kind}; charset=utf-8", headers)
+        return unless_held(request, text, f"{kind}; charset=utf-8", headers)
 
     def atom(request: Request, of: str) -> Response:
         return feed(request, of, feeds.ATOM_TYPE)
@@ -136,13 +136,13 @@ def add(site: Site) -> None:
         paths = ["/", "/archive"]
         paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
         text = feeds.sitemap(paths, entries, addresses)
-        return _unless_held(request, text, "application/xml; charset=utf-8", {})
+        return unless_held(request, text, "application/xml; charset=utf-8", {})
 
     def robots(request: Request) -> Response:
         """What crawlers leave alone: pages that are somebody's own."""
         lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cpuv")]
         lines += ["", f"Sitemap: {addresses.site}/sitemap.xml", ""]
-        return _unless_held(request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {})
+        return unless_held(request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {})
 
     kept = Kept()
     for path, page in (
@@ -170,7 +170,7 @@ def _is_uid(uid: str) -> bool:
     return uid.isascii() and uid.isprintable()
 
 
-def _page_number(written: str) -> int:
+def page_number(written: str) -> int:
     if written.isascii() and written.isdigit() and len(written) <= 4:
         return min(max(int(written), 1), LAST_PAGE)
     return 1
@@ -206,7 +206,7 @@ def _lines(site: Site, request: Request, entries: Sequence[Entry]) -> list[dict[
     return made
 
 
-def _unless_held(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
+def unless_held(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
     """The content, or 304 for whoever holds it already (RFC 9110 §13.1.2)."""
     mark = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     kept = {

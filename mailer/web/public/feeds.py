@@ -14,6 +14,9 @@ from lxml import etree
 
 from mailer.archive import Entry, Version
 from mailer.audience.lists import MailingList
+from mailer.config import Settings
+from mailer.press import Sheet
+from mailer.web.public.newsjson import page_url
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
@@ -74,6 +77,41 @@ def atom(
             to = addresses.of_entry(one, tag)
             _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
         _add(entry, "summary", _summary(version), ATOM)
+    return _written(feed)
+
+
+def press_atom(sheets: Sequence[Sheet], *, language: str, settings: Settings) -> bytes:
+    """The newest releases, each in the best of its languages for `language`."""
+    site = settings.web.base_url.rstrip("/")
+    author = settings.organisation.name
+    feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
+    feed.set("{http://www.w3.org/XML/1998/namespace}lang", language)
+    _add(feed, "id", f"{site}/press", ATOM)
+    _add(feed, "title", author, ATOM)
+    newest = max((one.updated_at for one in sheets), default=datetime(2000, 1, 1, tzinfo=UTC))
+    _add(feed, "updated", _rfc3339(newest), ATOM)
+    _add(_add(feed, "author", "", ATOM), "name", author, ATOM)
+    own = f"{site}/press/atom.xml?lang={language}"
+    _add(feed, "link", "", ATOM, rel="self", type=ATOM_TYPE, href=own)
+    _add(feed, "link", "", ATOM, rel="alternate", type="text/html", href=f"{site}/press")
+    for one in sheets:
+        page = one.page(language)
+        entry = _add(feed, "entry", "", ATOM)
+        if page.language != language:
+            entry.set("{http://www.w3.org/XML/1998/namespace}lang", page.language)
+        _add(entry, "id", page_url(settings, one.slug), ATOM)
+        _add(entry, "title", page.title, ATOM)
+        _add(entry, "updated", _rfc3339(one.updated_at), ATOM)
+        _add(entry, "published", _rfc3339(one.opened_at), ATOM)
+        for tag in one.languages:
+            chosen = "alternate" if tag == page.language else "related"
+            to = page_url(settings, one.slug, tag)
+            _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
+        for name in page.topics:
+            _add(entry, "category", "", ATOM, term=name)
+        if page.summary:
+            _add(entry, "summary", page.summary, ATOM)
+        _add(entry, "content", page.html, ATOM, type="html")
     return _written(feed)
 
 

@@ -11,6 +11,8 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from mailer import config, languages
+from mailer.articles.release import AssetKind
+from mailer.config.sections import Press
 from mailer.errors import ComposeError
 from mailer.notices import FIGURES, Notice, NoticeKind, commands
 from mailer.render import notices, translations
@@ -94,6 +96,7 @@ def words() -> set[str | tuple[str, ...]]:
     for source, method in sources:
         with source.open("rb") as lines:
             found |= {said for _, said, _, _ in extract(method, lines)}
+    found |= {one.value for one in AssetKind} | {*Press().times} - {"UTC"}
     found |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURES}
     found |= set(notices.SAID.values()) | {lead for pair in notices.LEADS.values() for lead in pair}
     for kind in NoticeKind:

@@ -41,6 +41,7 @@ def upgrade() -> None:
     op.add_column(
         "edition_body", sa.Column("attachments", sa.JSON(), server_default="[]", nullable=False)
     )
+    op.add_column("edition_body", sa.Column("page", sa.JSON(), nullable=True))
     op.create_table(
         "boilerplate",
         _word("organisation", 60),
@@ -112,7 +113,8 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.create_table_comment(
             "edition_body",
-            "titles, summary: for lists of editions; attachments: files, by their hashes",
+            "titles, summary: for lists of editions; attachments: files, by their hashes; "
+            "page: a release's press page",
         )
         op.create_table_comment(
             "edition",
