@@ -26,7 +26,7 @@ from mailer.render import translations
 from mailer.render.releases import embargo_view
 from mailer.store import Transaction
 from mailer.web.public import feeds, newsjson
-from mailer.web.public.archive import POLICY, page_number, unless_held
+from mailer.web.public.archive import page_number, unless_held
 from mailer.web.public.kept import Kept
 from mailer.web.public.kit import kit
 from mailer.web.public.site import LANGUAGES, Site, accepted
@@ -95,9 +95,6 @@ def add(site: Site) -> None:
         reader = _Reader(site, request, token, "the page")
         if reader.sheet is None or reader.edition is None:
             return site.refusal(request)
-        if reader.is_open:
-            address = newsjson.page_url(settings, reader.sheet.slug)
-            return Response(status_code=303, headers={"Location": address} | _PRIVATE)
         page = reader.sheet.page(_reading(request, reader.sheet))
         return site.page(
             request,
@@ -149,7 +146,6 @@ class _Reader:
     def __init__(self, site: Site, request: Request, token: str, asked: str) -> None:
         self.sheet: Sheet | None = None
         self.edition: Edition | None = None
-        self.is_open = False
         self._site = site
         try:
             link = links.member(site.mailer.store.key, Purpose.ADVANCE, token)
@@ -171,8 +167,6 @@ class _Reader:
         why = _why_not(tx, edition, known, bool(held))
         if sheet is not None and not why:
             self.edition, self.sheet = edition, sheet
-            # What has opened is read where everybody reads it.
-            self.is_open = not held and tx.sheets.sheet(sheet.slug, now) is not None
         for slug in edition.stories:
             what, said = (What.REFUSED, f"{asked}: {why}") if why else (What.LOOKED, asked)
             tx.embargoes.note(Happening(slug, now, what, known.address, said))
@@ -302,8 +296,6 @@ def _file(
         headers={
             "Content-Disposition": message.disposition(found.name),
             "Cache-Control": "public, no-cache",
-            "Content-Security-Policy": POLICY,
-            "X-Content-Type-Options": "nosniff",
         }
         | (headers or {}),
     )

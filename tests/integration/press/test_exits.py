@@ -1,0 +1,155 @@
+"""The embargo holds at every exit: before it ends, when it is moved, when clocks change; and at the
+moment that it ends each of them opens by itself."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mailer import embargoes
+from mailer.embargoes import What
+from mailer.schedules import walls
+from tests.integration.press.desk import EXITS, MINUTE, NEVER, SLUG, Desk, now, open_exits, terms
+
+HOUR = timedelta(hours=1)
+Turn = Callable[[Desk], None]
+
+
+def _before(desk: Desk) -> None:
+    desk.put(terms(now() + 2 * HOUR))
+
+
+def _earlier(desk: Desk) -> None:
+    desk.put(terms(now() + 5 * HOUR))
+    desk.put(terms(now() + 2 * MINUTE))
+
+
+def _later(desk: Desk) -> None:
+    desk.put(terms(now() + 2 * MINUTE))
+    desk.put(terms(now() + 5 * HOUR))
+
+
+def _other_zone(desk: Desk) -> None:
+    """The same time on the clock, further west: it ends later."""
+    here = (datetime.now(UTC) + 2 * HOUR).replace(tzinfo=None, second=0, microsecond=0)
+    desk.put(embargoes.Terms(here, "Etc/UTC"))
+    desk.put(embargoes.Terms(here, "America/New_York"))
+
+
+def _rules_moved_later(desk: Desk) -> None:
+    """By the rules of yesterday it has ended; by those of today it has not yet."""
+    desk.embargo(terms(now() + HOUR), until=now() - HOUR)
+
+
+def _rules_moved_earlier(desk: Desk) -> None:
+    """By the rules of today it has ended, and nobody has written that down yet."""
+    desk.embargo(terms(now() - HOUR), until=now() + HOUR)
+
+
+def _after(desk: Desk) -> None:
+    desk.embargo(terms(now() - HOUR))
+
+
+def _lifted(desk: Desk) -> None:
+    desk.put(terms(now() + 5 * HOUR))
+    desk.lift()
+
+
+def _kept_by_the_clock(desk: Desk) -> None:
+    """The worker has written down that it has ended by the rules of today... that it ends."""
+    desk.embargo(terms(now() - HOUR), until=now() - HOUR)
+
+
+HELD: dict[str, Turn] = {
+    "before": _before,
+    "moved earlier": _earlier,
+    "moved later": _later,
+    "another zone": _other_zone,
+    "new rules, later": _rules_moved_later,
+    "new rules, earlier, not written down yet": _rules_moved_earlier,
+}
+FREE: dict[str, Turn] = {
+    "never embargoed": lambda desk: None,
+    "after": _after,
+    "lifted by hand": _lifted,
+    "new rules, written down": _kept_by_the_clock,
+}
+
+
+@pytest.mark.parametrize("turn", HELD.values(), ids=HELD)
+def test_nothing_leaves_by_any_exit_while_it_is_held(desk: Desk, turn: Turn) -> None:
+    turn(desk)
+    assert open_exits(desk) == []
+    for leaves in NEVER.values():
+        assert not leaves(desk)
+    assert desk.relay.received == []
+
+
+@pytest.mark.parametrize("turn", FREE.values(), ids=FREE)
+def test_everything_is_open_when_it_is_not(desk: Desk, turn: Turn) -> None:
+    turn(desk)
+    assert open_exits(desk) == list(EXITS)
+
+
+def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: Desk) -> None:
+    """Each exit is asked again and again. What was answered before the end told nothing; what was
+    asked after it told all."""
+    ends = datetime.now(UTC) + timedelta(seconds=1.5)
+    desk.embargo(terms(now() - HOUR), until=ends)
+    names = [name for name in EXITS if name != "the gate"]
+    early, late = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    while datetime.now(UTC) < ends + timedelta(seconds=0.3):
+        for name in names:
+            asked = datetime.now(UTC)
+            opened = EXITS[name](desk)
+            if datetime.now(UTC) < ends:
+                assert not opened, name
+                early[name] += 1
+            elif asked >= ends:
+                assert opened, name
+                late[name] += 1
+    for name in names:
+        late[name] += EXITS[name](desk)
+    assert all(early.values()), early
+    assert all(late.values()), late
+    desk.deliver()
+    assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
+
+
+def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: Desk) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=1.5)
+    desk.embargo(terms(now() - HOUR), until=ends)
+    desk.deliver()
+    assert desk.relay.received == []
+    assert datetime.now(UTC) < ends, "the run did not wait for it"
+    with desk.mailer.store.read() as tx:
+        assert not tx.queue.ready()
+    time.sleep(max((ends - datetime.now(UTC)).total_seconds(), 0) + 0.05)
+    with desk.mailer.store.read() as tx:
+        assert tx.queue.ready()
+    desk.deliver()
+    assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
+
+
+def test_what_was_refused_is_written_down(desk: Desk) -> None:
+    _before(desk)
+    desk.deliver()
+    with desk.mailer.store.read() as tx:
+        found = tx.embargoes.happenings(SLUG)
+    assert [one.what for one in found] == [What.SET, What.REFUSED]
+    assert found[-1].detail == f"gate: 2 messages of edition {desk.release.id} wait until it ends"
+
+
+def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: Desk) -> None:
+    from zoneinfo import ZoneInfo
+
+    twice = datetime(2027, 10, 31, 1, 30)  # noqa: DTZ001  (a wall clock's)
+    zone = ZoneInfo("Europe/London")
+    first = walls.moment(twice, zone)
+    assert embargoes.Terms(twice, "Europe/London").moment == first + HOUR
+    desk.put(embargoes.Terms(twice, "Europe/London"))
+    with desk.mailer.store.read() as tx:
+        assert SLUG in embargoes.held(tx.embargoes, first)
+        assert SLUG in embargoes.held(tx.embargoes, first + HOUR - timedelta(microseconds=1))
+        assert SLUG not in embargoes.held(tx.embargoes, first + HOUR)
