@@ -2,7 +2,8 @@
 
 An edition stands in it from the moment that it is begun to be sent, where its list is public and it
 isn't marked private. One that is paused is out of it until it goes on, as something may be wrong
-with it; one with a story that is embargoed until the story is free; and one that is cancelled for
+with it; one with a story that is embargoed until the story is free, and of one that was killed
+only the mail that says so stands; and one that is cancelled for
 good. What was sent by then stays readable by the links in its mails, once it is not embargoed. An
 edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
 """
@@ -36,9 +37,18 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """That a story of an edition was corrected after it was sent: `slug` names its press page."""
+
+    slug: str
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """An edition as it stands in the archive. `uid` names it in addresses; `language` is its
-    default, `sent_at` when the first of it went out."""
+    default, `sent_at` when the first of it went out, `corrections` what was wrong in it."""
 
     edition_id: int
     uid: str
@@ -47,6 +57,12 @@ class Entry:
     language: str
     sent_at: datetime
     versions: tuple[Version, ...]
+    corrections: tuple[Corrected, ...] = ()
+
+    @property
+    def updated_at(self) -> datetime:
+        """When it was sent, or corrected last."""
+        return max([self.sent_at, *(one.at for one in self.corrections)])
 
     @property
     def languages(self) -> tuple[str, ...]:

@@ -117,10 +117,19 @@ def page_of(
 
 
 @dataclass(frozen=True, slots=True)
+class Corrected:
+    """That a release was corrected: when, what has changed, and why."""
+
+    at: datetime
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sheet:
     """A release as its press page shows it: in all the languages of its `edition_id`, of which
     `language` is the default. `opened_at` is when anybody could read it first, `updated_at` when
-    this version came."""
+    this version came, `corrections` what was changed since, the newest last."""
 
     slug: str
     edition_id: int
@@ -128,6 +137,7 @@ class Sheet:
     opened_at: datetime
     updated_at: datetime
     pages: tuple[Page, ...]
+    corrections: tuple[Corrected, ...] = ()
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -145,6 +155,7 @@ class PressStore(Protocol):
     def sheet(self, slug: str, now: datetime) -> Sheet | None: ...
     def newest(self, now: datetime, limit: int, offset: int = 0) -> Sequence[Sheet]: ...
     def of_edition(self, edition_id: int) -> Sheet | None: ...
+    def was_open(self, slug: str) -> bool: ...
 
 
 def get(store: PressStore, slug: str, now: datetime) -> Sheet:

@@ -93,6 +93,12 @@ class Received:
     def data(self) -> bytes:
         return re.sub(rb"(?m)^\.", b"", self.wire)
 
+    @property
+    def message(self) -> EmailMessage:
+        found = message_from_bytes(self.data, policy=default)
+        assert isinstance(found, EmailMessage)
+        return found
+
 
 Said = str | _Silent | ReplyThenClose
 Action = Said | Callable[[Envelope], Said]
@@ -158,13 +164,7 @@ class Relay:
 
     def mails(self, to: str) -> list[EmailMessage]:
         """What an address has been sent, the newest last."""
-        found = []
-        for one in self.received:
-            if one.recipient == to:
-                mail = message_from_bytes(one.data, policy=default)
-                assert isinstance(mail, EmailMessage)
-                found.append(mail)
-        return found
+        return [one.message for one in self.received if one.recipient == to]
 
     def leave_out(self, keyword: str) -> None:
         """Offer this no more."""

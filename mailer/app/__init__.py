@@ -2,6 +2,8 @@
 
     mailer.py  the office's mailer: compose, approve, start, deliver, preview
     press.py   taking articles in, and the course of a release
+    follow_up.py    who turns out to have got a release after all
+    corrections.py  what becomes of a release afterwards: corrected, or killed
 
 What concerns one noun is a function beside that noun, called with the store of an open transaction;
 here stands only what needs composing, the store and delivery together.

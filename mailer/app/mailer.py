@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mailer import digests, editions, embargoes, outbox, zones
+from mailer.app.follow_up import follow_up, is_late
 from mailer.audience import addresses
 from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
@@ -327,6 +328,12 @@ class Mailer:
 
         Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
         wanted = {edition.id for edition in begun}
+
+        with self.store.read() as tx:
+            late = is_late(tx, self.clock())
+        if late:
+            with self.store.begin() as tx:
+                follow_up(tx, self.clock())
 
         def more(known: Sequence[int]) -> list[Consignment]:
             if not follow and wanted <= {*known}:

@@ -3,6 +3,7 @@ an embargo, the release for everybody else when it has ended."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from mailer import articles, editions, embargoes
 from mailer.app.mailer import Mailer
@@ -130,13 +131,23 @@ def _language(mailer: Mailer, story: list[Article]) -> str:
     return ours if ours in known else known[0]
 
 
+def newest_queued(tx: Transaction, slug: str) -> datetime:
+    """When a story was changed last. Raises InputError for one that is not queued."""
+    some = tx.articles.matching(Query(slugs=(slug,)))
+    found = [one.updated_at for one in some if one.state is ArticleState.QUEUED]
+    if not found:
+        raise InputError(f"there is no queued story {slug!r}", hint="see `mailer article list`")
+    return max(found)
+
+
 def _check_unchanged(earlier: list[Edition], story: list[Article]) -> None:
-    begun = [one for one in earlier if one.planned_at]
+    begun = [one.planned_at for one in earlier if one.planned_at]
     changed = max(one.updated_at for one in story)
-    if late := [one for one in begun if one.planned_at and one.planned_at < changed]:
+    if begun and max(begun) < changed:
         raise Refused(
-            f"{story[0].slug} was changed after it went out as edition {late[0].id}",
-            hint="those who have it must be told: make a new story for what is new",
+            f"{story[0].slug} was changed after it was sent",
+            hint=f"tell those who have it: mailer release correct {story[0].slug} --changed … "
+            "--why …",
         )
 
 

@@ -3,6 +3,7 @@
     records.py       what an article and a story are, and what they need kept
     release.py       what a press release has beside its text
     boilerplates.py  what organisations say about themselves, once for each language
+    kills.py         taking one back for good, which takes two
     checks.py        what fields may hold
     verbs.py         add, edit, withdraw, restore
 

@@ -23,8 +23,12 @@ class Kind(StrEnum):
 
 
 class ArticleState(StrEnum):
+    """A draft waits for somebody to queue it; what was killed never comes back."""
+
+    DRAFT = "draft"
     QUEUED = "queued"
     WITHDRAWN = "withdrawn"
+    KILLED = "killed"
 
 
 class Outcome(StrEnum):

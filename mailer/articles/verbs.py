@@ -16,7 +16,15 @@ from mailer.articles.records import (
     Query,
     Story,
 )
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NotFound, Refused
+
+
+def _check_alive(store: ArticleStore, slug: str) -> None:
+    """Raises Refused for a story that was killed."""
+    if any(one.state is ArticleState.KILLED for one in store.matching(Query(slugs=(slug,)))):
+        raise Refused(
+            f"{slug} was killed, and never comes back", hint="tell what is new as another story"
+        )
 
 
 def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
@@ -40,6 +48,7 @@ def add(
     content = check(content)
     _check_topics(store, content.topics)
     known = store.find(content.slug, content.language)
+    _check_alive(store, content.slug)
     if known and not dated:
         content = replace(content, published=known.published)
     if known is None:
@@ -64,6 +73,7 @@ def edit(
 ) -> tuple[Article, Outcome]:
     """Change fields of an article; slug and language name it and can't be changed."""
     known = get(store, slug, language)
+    _check_alive(store, slug)
     content = check(replace(known.content, **changes))
     _check_topics(store, content.topics)
     if content.fingerprint() == known.content.fingerprint():
@@ -80,7 +90,7 @@ def withdraw(store: ArticleStore, slug: str, language: str | None, now: datetime
     done = [
         store.set_state(article, ArticleState.WITHDRAWN, now)
         for article in found
-        if article.state is not ArticleState.WITHDRAWN
+        if article.state not in {ArticleState.WITHDRAWN, ArticleState.KILLED}
     ]
     if done:
         store.void_editions(slug, "withdrawn", now)
@@ -88,7 +98,8 @@ def withdraw(store: ArticleStore, slug: str, language: str | None, now: datetime
 
 
 def restore(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
-    """Put a withdrawn story back into the queue."""
+    """Put a withdrawn story back into the queue. Raises Refused for one that was killed."""
+    _check_alive(store, slug)
     return [
         store.set_state(article, ArticleState.QUEUED, now)
         for article in _story(store, slug, language)

@@ -8,7 +8,7 @@ from datetime import datetime
 from mailer.audience.lists import Frequency, MailingList, check_line
 from mailer.audience.segments import Filter, text
 from mailer.editions.records import Approval, Body, Edition, EditionStore
-from mailer.editions.states import STATES_EMBARGO, UNAPPROVED, EditionState
+from mailer.editions.states import STATES_EMBARGO, UNAPPROVED, EditionState, Role
 from mailer.editions.steering import check_transition
 from mailer.embargoes import Embargo
 from mailer.errors import ApprovalVoid, BadTransition, Refused
@@ -20,6 +20,8 @@ def content_hash(
     """SHA-256 over what would be sent and to whom: every body, the list and its name, the segment,
     and `sender`: all else that the configuration puts into a mail."""
     audience = [edition.uid, sender, list_.slug, list_.name, text(segment)]
+    if edition.role is not Role.PLAIN:
+        audience.append(edition.role)
     if edition.frequency is not Frequency.EVERY:
         audience.append(edition.frequency)
     parts = audience + sorted(body.digest() for body in bodies)
@@ -74,6 +76,8 @@ def approve(
 def may_leave_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
     """Whether its mails state each of these embargoes as it is, and so may go to those who are
     trusted with them."""
+    if edition.role is Role.KILL:
+        return True  # it tells nothing but the title of what they have
     if edition.role not in STATES_EMBARGO:
         return False
     return all(edition.embargo_until == one.ends for one in embargoes)

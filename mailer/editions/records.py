@@ -38,6 +38,14 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """What a correction changes, or a kill takes back, and why: as recipients read it."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewEdition:
     """What an edition is made from. `stories` are slugs in their order; `subject` is a template,
     empty for the one of the mail's folder. It goes to those who chose `frequency`."""
@@ -59,6 +67,7 @@ class NewEdition:
     frequency: Frequency = Frequency.EVERY
     archive: Archive = Archive.PUBLIC
     role: Role = Role.PLAIN
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +117,7 @@ class Edition:
     archive: Archive = Archive.PUBLIC
     role: Role = Role.PLAIN
     embargo_until: datetime | None = None
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,7 @@ class Body:
 class Manuscript:
     """All that composing needs, as plain records: the edition, its stories in their order, the
     names of topics, the languages that its readers want (the default's among them), the embargoes
-    on its stories, by slug, whether they have ended or not, and all boilerplate."""
+    that hold its stories just now, by slug, and all boilerplate."""
 
     edition: Edition
     stories: tuple[Story, ...]

@@ -95,16 +95,23 @@ STANDING = (Kind.SERVICE, Kind.WELCOME)
 class Role(StrEnum):
     """What an edition is in the course of a release. A plain one goes to its list. The others hold
     one story and go by who has got it: an advance copy to trusted media contacts while the story is
-    embargoed, and the release to everybody else of the list."""
+    embargoed, and the release to everybody else of the list; a correction to exactly those who have
+    got an earlier version, and so a kill, which takes it back."""
 
     PLAIN = "plain"
     ADVANCE = "advance"
     RELEASE = "release"
+    CORRECTION = "correction"
+    KILL = "kill"
 
 
-STATES_EMBARGO = (Role.ADVANCE,)
+STATES_EMBARGO = (Role.ADVANCE, Role.CORRECTION)
 """Roles of editions that say how long the story is embargoed, and may go out until then: to those
 alone who are trusted with it."""
+
+TO_WHO_HAS_IT = (Role.CORRECTION, Role.KILL)
+"""Roles of editions that reach those who have got an earlier one, whatever they choose by now, as
+long as they are on the list."""
 
 
 class Archive(StrEnum):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from mailer import tokens
 from mailer.audience import addresses, by_mail
 from mailer.audience.links import Purpose
-from mailer.editions import STATES_EMBARGO, Body, Edition, Kind
+from mailer.editions import Body, Edition, Kind
 from mailer.message.attachments import AttachedFile, attached
 from mailer.message.headers import angled, header_text, mailbox, quoted_printable, unstructured
 from mailer.message.slots import Piece, Slot, choose, cut
@@ -73,8 +73,8 @@ class Letterhead:
 
     @property
     def is_private(self) -> bool:
-        """Whether its page is each reader's own: it is an advance copy."""
-        return self.edition.role in STATES_EMBARGO
+        """Whether its page is each reader's own: its story was embargoed when it was composed."""
+        return self.edition.embargo_until is not None
 
     @property
     def leaves_by_click(self) -> bool:

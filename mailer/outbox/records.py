@@ -75,6 +75,7 @@ class Exclusion(StrEnum):
     NO_STORY = "no story for them"
     UNTRUSTED = "not trusted with embargoes"
     HAS_IT = "has it already"
+    HAS_NOTHING = "has got no earlier version"
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,6 +147,9 @@ def _compose_one(
             list_name=manuscript.list.name,
             language=language,
             dir=languages.direction(language),
+            role=edition.role.value,
+            changed=edition.change.what if edition.change else "",
+            why=edition.change.why if edition.change else "",
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
             opening_text=plain.plain(opening_html),
             opening_language=said_in,
@@ -184,7 +187,9 @@ def _compose_one(
         titles=tuple(story.title for story in stories),
         summary=plain.first_paragraph(opening_html) or stories[0].teaser,
         attachments=tuple(_attachments(manuscript, chosen)),
-        page=None if edition.role is Role.PLAIN else _page(chosen[0][2], stories[0], topics),
+        page=None
+        if edition.role in {Role.PLAIN, Role.KILL}
+        else _page(chosen[0][2], stories[0], topics),
     )
 
 
@@ -212,7 +217,9 @@ def _embargo(
     if edition.role not in STATES_EMBARGO:
         return None
     known = manuscript.embargoes.get(story.slug)
-    if known is None or known.lifted_at:
+    if known is None and edition.role is not Role.ADVANCE:
+        return None
+    if known is None:
         raise ComposeError(
             f"edition {edition.id} is an advance copy of {story.slug}, which is not embargoed",
             hint=f"cancel it: mailer edition cancel {edition.id}",

@@ -6,7 +6,8 @@ name                      is
 organisation              name, postal_lines, website, logo_url, logo_alt, accent, accent_dark,
                           on_accent
 edition                   name, date, list_name, language, dir, opening (HTML), opening_text,
-                          opening_language, opening_dir
+                          opening_language, opening_dir; role (plain, advance, release,
+                          correction, kill), and of the last two what has changed, and why
 stories                   in the order they are shown; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
 recipient                 name, address: personal, may be printed and given a default
@@ -61,6 +62,9 @@ class EditionView:
     list_name: str
     language: str
     dir: str
+    role: str
+    changed: str
+    why: str
     opening: Markup
     opening_text: str
     opening_language: str

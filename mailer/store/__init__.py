@@ -5,7 +5,7 @@
     migrations/    Alembic's, from the first table on
     articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
     sheets.py · outbox/
-    press.py       boilerplate, and the files of releases
+    press.py       boilerplate, the files of releases, kills
     leases.py      which worker ticks
     retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
@@ -45,7 +45,7 @@ from mailer.store.outbox.plan import Plans
 from mailer.store.outbox.queue import Queue
 from mailer.store.outbox.reports import Outbox
 from mailer.store.outbox.senders import Senders
-from mailer.store.press import Boilerplates, Files
+from mailer.store.press import Boilerplates, Files, Kills
 from mailer.store.retention import Retention
 from mailer.store.schedules import Schedules
 from mailer.store.sheets import Sheets
@@ -84,6 +84,10 @@ class Transaction:
     @property
     def boilerplates(self) -> Boilerplates:
         return Boilerplates(self.connection)
+
+    @property
+    def kills(self) -> Kills:
+        return Kills(self.connection)
 
     @property
     def files(self) -> Files:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from mailer import embargoes, message
-from mailer.archive import SHOWN, Entry, Version
+from mailer.archive import SHOWN, Corrected, Entry, Version
 from mailer.audience.lists import Visibility
-from mailer.editions import Archive, Body, Kind
+from mailer.editions import Archive, Body, Kind, Role
 from mailer.store.editions.contents import body_of
 from mailer.store.embargoes import Embargoes
 from mailer.store.schema import (
@@ -16,15 +16,23 @@ from mailer.store.schema import (
     edition_body,
     edition_story,
     edition_words,
+    kill,
     mailing_list,
 )
 
+_KILLED = select(kill.c.slug).where(kill.c.confirmed_at.is_not(None))
 _STANDS = and_(
     edition.c.kind == Kind.MAILING.value,
     edition.c.archive == Archive.PUBLIC.value,
     edition.c.state.in_([state.value for state in SHOWN]),
     edition.c.planned_at.is_not(None),
     mailing_list.c.visibility == Visibility.PUBLIC.value,
+    or_(
+        edition.c.role == Role.KILL.value,
+        edition.c.id.not_in(
+            select(edition_story.c.edition_id).where(edition_story.c.slug.in_(_KILLED))
+        ),
+    ),
 )
 """``archive.stands``, in SQL. What has begun is planned."""
 
@@ -53,7 +61,7 @@ class Archives:
     @property
     def _standing(self) -> ColumnElement[bool]:
         """What stands in the archive now: nothing with a story that is embargoed, by the
-        database's clock."""
+        database's clock, or that was killed."""
         kept = Embargoes(self._db)
         if held := embargoes.held(kept, kept.now()):
             with_held = select(edition_story.c.edition_id).where(edition_story.c.slug.in_(held))
@@ -109,7 +117,35 @@ class Archives:
         rows = self._db.execute(wanted).all()
         versions = self._versions([row.id for row in rows])
         # An edition that is being sent has a body; nothing that is shown may hang on it.
-        return [_entry(row, versions[row.id]) for row in rows if row.id in versions]
+        corrections = self._corrections([row.id for row in rows])
+        return [
+            _entry(row, versions[row.id], corrections.get(row.id, ()))
+            for row in rows
+            if row.id in versions
+        ]
+
+    def _corrections(self, numbers: Sequence[int]) -> dict[int, list[Corrected]]:
+        """By edition, those of its stories that were corrected after it was sent."""
+        found: dict[int, list[Corrected]] = {}
+        if not numbers:
+            return found
+        mine, theirs = edition_story.alias("mine"), edition_story.alias("theirs")
+        shown, correction = edition.alias("shown"), edition.alias("correction")
+        for row in self._db.execute(
+            select(mine.c.edition_id, mine.c.slug, correction.c.planned_at, correction.c.change)
+            .join(shown, shown.c.id == mine.c.edition_id)
+            .join(theirs, theirs.c.slug == mine.c.slug)
+            .join(correction, correction.c.id == theirs.c.edition_id)
+            .where(
+                mine.c.edition_id.in_(numbers),
+                correction.c.role == Role.CORRECTION.value,
+                correction.c.planned_at > shown.c.planned_at,
+            )
+            .order_by(correction.c.planned_at, correction.c.id)
+        ):
+            told = Corrected(row.slug, row.planned_at, row.change["what"] if row.change else "")
+            found.setdefault(row.edition_id, []).append(told)
+        return found
 
     def _versions(self, numbers: Sequence[int]) -> dict[int, list[Version]]:
         found: dict[int, list[Version]] = {}
@@ -130,12 +166,17 @@ class Archives:
     def body(self, edition_id: int, language: str) -> Body | None:
         """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it
         that we have signed, or has found it by :meth:`entry`. None while it is embargoed: such a
-        link is nobody's own, and may have been passed on."""
+        link is nobody's own, and may have been passed on. None too for a story that was killed, but
+        in the mail that says so."""
+        stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
         kept = Embargoes(self._db)
-        if held := embargoes.held(kept, kept.now()):
-            stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
-            if held.keys() & {*self._db.scalars(stories)}:
-                return None
+        held = embargoes.held(kept, kept.now())
+        if held and held.keys() & {*self._db.scalars(stories)}:
+            return None
+        killed = self._db.scalar(select(_KILLED.where(kill.c.slug.in_(stories)).exists()))
+        role = select(edition.c.role).where(edition.c.id == edition_id)
+        if killed and self._db.scalar(role) != Role.KILL.value:
+            return None
         row = self._db.execute(
             select(edition_body)
             .join(edition, edition.c.id == edition_body.c.edition_id)
@@ -148,7 +189,7 @@ class Archives:
         return body_of(row) if row else None
 
 
-def _entry(row: Row[Any], versions: Sequence[Version]) -> Entry:
+def _entry(row: Row[Any], versions: Sequence[Version], corrections: Sequence[Corrected]) -> Entry:
     return Entry(
         edition_id=row.id,
         uid=row.uid,
@@ -157,4 +198,5 @@ def _entry(row: Row[Any], versions: Sequence[Version]) -> Entry:
         language=row.language,
         sent_at=row.planned_at,
         versions=tuple(versions),
+        corrections=tuple(corrections),
     )

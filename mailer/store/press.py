@@ -1,4 +1,4 @@
-"""Boilerplate, and the files that releases carry."""
+"""Boilerplate, the files that releases carry, and kills."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, select
 
 from mailer.articles.boilerplates import Boilerplate
-from mailer.store.schema import boilerplate, file
+from mailer.articles.kills import Kill
+from mailer.store.schema import boilerplate, file, kill
 from mailer.store.upsert import upsert
 
 
@@ -69,3 +70,31 @@ class Files:
         wanted = {*hashes}
         here = self._db.scalars(select(file.c.sha256).where(file.c.sha256.in_(wanted)))
         return wanted - {*here}
+
+
+class Kills:
+    """Implements ``articles.kills.KillStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def find(self, slug: str) -> Kill | None:
+        row = self._db.execute(select(kill).where(kill.c.slug == slug)).one_or_none()
+        return Kill(**row._mapping) if row else None
+
+    def keep(self, made: Kill) -> None:
+        values = {
+            "why": made.why,
+            "asked_by": made.asked_by,
+            "asked_at": made.asked_at,
+            "confirmed_by": made.confirmed_by,
+            "confirmed_at": made.confirmed_at,
+        }
+        self._db.execute(
+            upsert(self._db.dialect.name, kill)
+            .values(slug=made.slug, **values)
+            .on_conflict_do_update(index_elements=["slug"], set_=values)
+        )
+
+    def remove(self, known: Kill) -> None:
+        self._db.execute(delete(kill).where(kill.c.slug == known.slug))

@@ -9,11 +9,16 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 from mailer import embargoes
 from mailer.articles import ArticleState
 from mailer.editions import EditionState, Role
-from mailer.press import Sheet, from_plain
+from mailer.press import Corrected, Sheet, from_plain
 from mailer.store.embargoes import Embargoes
-from mailer.store.schema import article, edition, edition_body, edition_story, embargo
+from mailer.store.schema import article, edition, edition_body, edition_story, embargo, kill
 
-_BEGUN = (EditionState.SENDING, EditionState.SENT, EditionState.PAUSED)
+_BEGUN = (
+    EditionState.SENDING,
+    EditionState.SENT,
+    EditionState.PAUSED,
+    EditionState.CANCELLED,
+)
 _APPROVED = (EditionState.APPROVED, EditionState.SCHEDULED)
 
 
@@ -53,13 +58,12 @@ class Sheets:
         by_slug: dict[str, list[Row[Any]]] = {}
         for row in self._db.execute(wanted.order_by(edition.c.id)):
             by_slug.setdefault(row.slug, []).append(row)
-        return sorted(
-            by_slug.values(), key=lambda group: (_opened(group[0]), group[0].id), reverse=True
-        )
+        living = [group for group in by_slug.values() if any(map(_lives, group))]
+        return sorted(living, key=lambda group: (_opened(group[0]), group[0].id), reverse=True)
 
     def _one(self, rows: Sequence[Row[Any]]) -> Sheet:
         """The newest of a release's editions, which came out with the first."""
-        first, last = rows[0], rows[-1]
+        first, last = rows[0], next(row for row in reversed(rows) if _lives(row))
         pages = self._db.execute(
             select(edition_body.c.page)
             .where(edition_body.c.edition_id == last.id, edition_body.c.page.is_not(None))
@@ -73,7 +77,21 @@ class Sheets:
             opened_at=_opened(first),
             updated_at=_opened(last),
             pages=tuple({one.language: one for one in made}.values()),
+            corrections=tuple(
+                Corrected(_opened(row), row.change["what"], row.change["why"])
+                for row in rows
+                if row.role == Role.CORRECTION.value and row.planned_at and row.change
+            ),
         )
+
+    def was_open(self, slug: str) -> bool:
+        """Whether a release that was killed could be read by anybody before."""
+        row = self._db.execute(
+            select(kill.c.confirmed_at, embargo.c.until)
+            .outerjoin(embargo, embargo.c.slug == kill.c.slug)
+            .where(kill.c.slug == slug, kill.c.confirmed_at.is_not(None))
+        ).one_or_none()
+        return row is not None and (row.until is None or row.until <= row.confirmed_at)
 
 
 _QUEUED = select(article.c.slug).where(article.c.state == ArticleState.QUEUED.value)
@@ -85,6 +103,9 @@ _SELECT = (
         edition.c.planned_at,
         edition.c.send_at,
         edition.c.created_at,
+        edition.c.state,
+        edition.c.role,
+        edition.c.change,
         edition_story.c.slug,
         embargo.c.until,
     )
@@ -107,6 +128,11 @@ def _is_out(now: datetime) -> ColumnElement[bool]:
             edition.c.send_at <= now,
         ),
     )
+
+
+def _lives(row: Row[Any]) -> bool:
+    """Whether an edition's page is shown: one that was stopped only tells when it began."""
+    return bool(row.state != EditionState.CANCELLED.value)
 
 
 def _opened(row: Row[Any]) -> datetime:

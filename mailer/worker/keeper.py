@@ -13,6 +13,7 @@ from functools import partial
 
 from mailer import embargoes
 from mailer.app import Mailer
+from mailer.app.follow_up import is_late
 from mailer.delivery.owner import is_dead, new_owner
 from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Edition, EditionState, may_leave_embargoed
@@ -187,6 +188,8 @@ class Keeper:
             if one.lifted_at is None and one.terms.moment != one.until and one.holds(now):
                 keep = partial(steps.keep_embargo, mailer, one.slug, log)
                 agenda.append((f"the embargo on {one.slug}", keep))
+        if is_late(tx, now):
+            agenda.append(("following up", partial(steps.follow_up, mailer, log)))
         held = embargoes.held(tx.embargoes, now)
         for edition in tx.editions.appointed(list(_STEPS)):
             with self._settings_may_be_wrong(f"the time of edition {edition.id}"):

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from mailer import digests, editions, embargoes
 from mailer.app import Mailer
+from mailer.app import follow_up as late
 from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.digests.calendar import Do, Step
 from mailer.digests.occurrences import appointment
@@ -96,6 +97,12 @@ def keep_embargo(mailer: Mailer, slug: str, log: Log, tx: Transaction) -> None:
     show its time, as they go now."""
     if kept := embargoes.keep_time(tx.embargoes, slug, mailer.clock()):
         log.info("embargo kept by the clock", slug=slug, until=kept.until.isoformat())
+
+
+def follow_up(mailer: Mailer, log: Log, tx: Transaction) -> None:
+    """Corrections and kills reach who turns out to have got what they are about."""
+    for edition, count in late.follow_up(tx, mailer.clock()):
+        log.info("followed up", edition=edition.id, added=count)
 
 
 def review(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:

@@ -15,12 +15,10 @@ from mailer.articles import Article
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
 from mailer.cli.output import Output, moment
-from mailer.cli.release.common import app
+from mailer.cli.release.common import Yes, app, left_out, take_in
 from mailer.cli.sending import Show, deliver
 from mailer.editions import Edition, EditionState
-from mailer.errors import InputError, Refused, UsageError
-from mailer.intake import files
-from mailer.outbox import Plan
+from mailer.errors import Refused, UsageError
 from mailer.store import Transaction
 
 
@@ -35,7 +33,7 @@ def send(
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")] = False,
+    yes: Yes = False,
     progress: Annotated[
         Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
     ] = Show.BAR,
@@ -53,7 +51,7 @@ def send(
     out = Output(json or progress is Show.LINES)
 
     def go(mailer: Mailer, tx: Transaction) -> tuple[Course, list[Article]]:
-        taken = _take_in(mailer, tx, paths, actor(by), create_topics=create_topics)
+        taken = take_in(mailer, tx, paths, actor(by), create_topics=create_topics)
         to_list = get_list(tx.lists, to)
         course = press.prepare(
             mailer, tx, taken[0].slug, to_list, segment=segment, language=language, actor=actor(by)
@@ -98,37 +96,6 @@ def _reach(course: Course) -> list[int]:
     return [course.reaches[one.id].planned for one in _editions(course)]
 
 
-def _take_in(
-    mailer: Mailer, tx: Transaction, paths: list[Path], by: str, *, create_topics: bool
-) -> list[Article]:
-    """The story's articles: out of its files, or those that are here under a slug."""
-    if len(paths) == 1 and not paths[0].exists() and paths[0].suffix == "":
-        from mailer.articles import Query
-
-        known = tx.articles.matching(Query(slugs=(str(paths[0]),)))
-        if known:
-            return known
-    defaults = mailer.settings.defaults
-    taken = []
-    for found in files.read_all(
-        paths, mailer.clock(), language=defaults.language, time_zone=defaults.time_zone
-    ):
-        if found.error is not None:
-            raise found.error
-        try:
-            article, _ = press.take_in(mailer, tx, found, author=by, create_topics=create_topics)
-        except InputError as error:
-            raise InputError(error.what, where=found.at(error.where), hint=error.hint) from error
-        taken.append(article)
-    slugs = {one.slug for one in taken}
-    if len(slugs) > 1:
-        raise UsageError(
-            f"these are {len(slugs)} stories: {', '.join(sorted(slugs))}",
-            hint="send one release at a time; its translations have the same slug:",
-        )
-    return taken
-
-
 def _editions(course: Course) -> list[Edition]:
     return [one for one in (course.advance, course.release) if one is not None]
 
@@ -165,11 +132,12 @@ def _tell(
             out.note(f"  {shown:%A %d %B %Y, %H:%M} {place}")
     if course.advance is not None:
         plan = course.reaches[course.advance.id]
-        out.note(f"advance copy, edition {course.advance.id}, now: {_said(plan)}")
+        who = f"{plan.planned} contacts{left_out(plan)}"
+        out.note(f"advance copy, edition {course.advance.id}, now: {who}")
     plan = course.reaches[course.release.id]
     when = course.release.appointment
     at = "now" if when is None else f"{moment(when.moment)}, when the embargo ends"
-    out.note(f"release, edition {course.release.id}, {at}: {_said(plan)}")
+    out.note(f"release, edition {course.release.id}, {at}: {plan.planned} contacts{left_out(plan)}")
     for warning in course.warnings:
         out.note(f"note: {warning}")
     if not course.warnings:
@@ -177,11 +145,6 @@ def _tell(
     if ahead:
         names = ", ".join(f"{one.id} ({one.name}, {one.priority})" for one in ahead)
         out.note(f"being sent already: {names}; a release is urgent, and passes what is not")
-
-
-def _said(plan: Plan) -> str:
-    left_out = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
-    return f"{plan.planned} contacts" + (f"; left out: {left_out}" if left_out else "")
 
 
 def _figures(course: Course, taken: list[Article]) -> dict[str, Any]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from mailer import embargoes
 from mailer.articles import ArticleState, Query, stories
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import All, Filter, from_plain
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EDITED, Attachment, Body, Edition, Manuscript
+from mailer.editions import EDITED, Attachment, Body, Edition, Manuscript, Role
 from mailer.embargoes import Embargo
 from mailer.store.articles import Articles
 from mailer.store.audience.lists import Lists
@@ -49,11 +50,13 @@ class Contents:
             )
 
     def manuscript(self, known: Edition) -> Manuscript:
-        """All that composing needs; withdrawn articles are left out."""
+        """All that composing needs; withdrawn articles are left out. A kill names what it takes
+        back."""
+        wanted = ArticleState.KILLED if known.role is Role.KILL else ArticleState.QUEUED
         queued = [
             found
             for found in Articles(self._db).matching(Query(slugs=known.stories))
-            if found.state is ArticleState.QUEUED
+            if found.state is wanted
         ]
         by_slug = {story.slug: story for story in stories(queued)}
         list_ = self.list_of(known)
@@ -78,9 +81,10 @@ class Contents:
         )
 
     def embargoes_of(self, known: Edition) -> dict[str, Embargo]:
-        """The embargoes on its stories, by slug, whether they have ended or not."""
+        """The embargoes that hold its stories just now, by slug."""
         kept = Embargoes(self._db)
-        return {slug: one for slug in known.stories if (one := kept.find(slug))}
+        held = embargoes.held(kept, kept.now())
+        return {slug: held[slug] for slug in known.stories if slug in held}
 
     def list_of(self, known: Edition) -> MailingList:
         """Its list, whose members are not counted."""

@@ -15,6 +15,7 @@ from mailer.editions import (
     Approval,
     Archive,
     Body,
+    Change,
     Edition,
     EditionState,
     Event,
@@ -130,6 +131,7 @@ class Editions(Contents):
             archive=Archive(row.archive),
             role=Role(row.role),
             embargo_until=row.embargo_until,
+            change=Change(**row.change) if row.change else None,
         )
 
     def create(self, new: NewEdition, now: datetime) -> Edition:
@@ -153,6 +155,7 @@ class Editions(Contents):
                 frequency=new.frequency.value,
                 archive=new.archive.value,
                 role=new.role.value,
+                change=asdict(new.change) if new.change else None,
                 content_hash="",
                 kind=new.kind.value,
                 created_at=now,
@@ -335,6 +338,16 @@ class Editions(Contents):
         )
         if list_:
             wanted = wanted.where(mailing_list.c.slug == list_)
+        return [self._record(row) for row in self._db.execute(wanted.order_by(edition.c.id)).all()]
+
+    def begun_releases(self, since: datetime) -> list[Edition]:
+        """Editions in the course of releases that have begun since, and were not stopped."""
+        going = [EditionState.SENDING.value, EditionState.SENT.value]
+        wanted = _SELECT.where(
+            edition.c.role != Role.PLAIN.value,
+            edition.c.state.in_(going),
+            edition.c.planned_at > since,
+        )
         return [self._record(row) for row in self._db.execute(wanted.order_by(edition.c.id)).all()]
 
     def _set(self, known: Edition, **values: Any) -> None:

@@ -3,20 +3,32 @@
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from mailer.audience.contacts import Trust
-from mailer.editions import Edition, EditionState, Role
+from mailer.audience.subscribers import MembershipState
+from mailer.editions import TO_WHO_HAS_IT, Edition, EditionState, Role
 from mailer.outbox import UNDONE, DeliveryState, Exclusion
-from mailer.store.schema import contact, delivery, edition, edition_story, in_state, membership
+from mailer.store.schema import (
+    contact,
+    delivery,
+    edition,
+    edition_story,
+    in_state,
+    membership,
+    subscriber,
+    suppression,
+)
 
 _GOING = (EditionState.SENDING.value, EditionState.PAUSED.value)
+_has_it = in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value)
+"""Deliveries that somebody has got, or may have got."""
 _reached = or_(
-    in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value),
+    in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value, DeliveryState.ON_WIRE.value),
     and_(in_state(*(state.value for state in UNDONE)), edition.c.state.in_(_GOING)),
 )
 """Deliveries that somebody has got, may have got, or will get."""
 
 
-def reached(known: Edition) -> Select[tuple[int]]:
-    """Who has got, or will get, this release by another of its editions."""
+def _course(known: Edition, *which: ColumnElement[bool]) -> Select[tuple[int]]:
+    """Whom the other editions of this release went to."""
     return (
         select(delivery.c.subscriber_id)
         .join(edition, edition.c.id == delivery.c.edition_id)
@@ -25,18 +37,65 @@ def reached(known: Edition) -> Select[tuple[int]]:
             edition_story.c.slug.in_(known.stories),
             edition.c.role != Role.PLAIN.value,
             edition.c.id != known.id,
-            _reached,
+            *which,
         )
     )
+
+
+def who_has_it(known: Edition) -> Select[tuple[int]]:
+    """Who has got, or may have got, an earlier version of what this edition corrects or takes
+    back: by an edition that was made before it, of the same list."""
+    return _course(known, _has_it, edition.c.id < known.id, edition.c.list_id == _list_of(known.id))
+
+
+def _list_of(number: int) -> ColumnElement[int]:
+    mine = edition.alias("mine")
+    return select(mine.c.list_id).where(mine.c.id == number).scalar_subquery()
+
+
+def reached(known: Edition) -> Select[tuple[int]]:
+    """Who has got, or will get, this release by another of its editions."""
+    return _course(known, _reached)
 
 
 def left_out(known: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
     """Which members an edition leaves out for what it is in the course of a release, and why: the
     first that holds."""
+    member = membership.c.subscriber_id
+    if known.role is Role.PLAIN:
+        return []
+    if known.role in TO_WHO_HAS_IT:
+        return [(member.not_in(who_has_it(known)), Exclusion.HAS_NOTHING)]
     found: list[tuple[ColumnElement[bool], Exclusion]] = []
     if known.role is Role.ADVANCE:
         trusted = select(contact.c.subscriber_id).where(contact.c.trust == Trust.TRUSTED.value)
-        found.append((membership.c.subscriber_id.not_in(trusted), Exclusion.UNTRUSTED))
-    if known.role is not Role.PLAIN:
-        found.append((membership.c.subscriber_id.in_(reached(known)), Exclusion.HAS_IT))
+        found.append((member.not_in(trusted), Exclusion.UNTRUSTED))
+    found.append((member.in_(reached(known)), Exclusion.HAS_IT))
     return found
+
+
+def late(known: Edition) -> Select[tuple[int]]:
+    """Whom an edition in the course of a release that has begun should reach, and has no delivery
+    for. Of those who were to get another edition of a release that was stopped, and did not get it:
+    nobody who came to the list since."""
+    has_row = select(delivery.c.subscriber_id).where(delivery.c.edition_id == known.id)
+    may_be_mailed = (
+        select(membership.c.subscriber_id)
+        .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
+        .where(
+            membership.c.list_id == _list_of(known.id),
+            membership.c.state == MembershipState.ACTIVE.value,
+            membership.c.paused_until.is_(None),
+            subscriber.c.address_key.not_in(select(suppression.c.address_key)),
+        )
+    )
+    if known.role in TO_WHO_HAS_IT:
+        found = who_has_it(known)
+    else:
+        stopped = in_state(DeliveryState.CANCELLED.value)
+        found = _course(
+            known, stopped, edition.c.id < known.id, edition.c.list_id == _list_of(known.id)
+        ).where(delivery.c.subscriber_id.not_in(reached(known)))
+    return found.where(
+        delivery.c.subscriber_id.not_in(has_row), delivery.c.subscriber_id.in_(may_be_mailed)
+    )

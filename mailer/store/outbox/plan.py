@@ -26,6 +26,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     union_all,
     update,
 )
@@ -33,13 +34,13 @@ from sqlalchemy import (
 from mailer import languages
 from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition, SendTime
+from mailer.editions import TO_WHO_HAS_IT, Edition, SendTime
 from mailer.outbox import DeliveryState, Exclusion, Plan
 from mailer.schedules import walls
 from mailer.store.audience.segments import condition, mailed_language, members, paused
 from mailer.store.audience.time_zones import time_zones
 from mailer.store.editions import Editions
-from mailer.store.outbox.course import left_out
+from mailer.store.outbox.course import late, left_out
 from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
     database_now,
@@ -137,6 +138,24 @@ class Plans:
         self._db.execute(update(edition).where(edition.c.id == known.id).values(planned_at=now))
         return Plan(planned, excluded)
 
+    def extend(self, known: Edition) -> int:
+        """Add to an edition that has begun whom it must reach by now and did not: who turns out to
+        have got what it corrects or takes back; or, of a release, who was to get another edition
+        of it, and didn't. How many: nearly always none."""
+        if not self.is_late(known):
+            return 0
+        by_topic, everyone = story_masks(self._db, known)
+        tree = Editions(self._db).filter_of(known)
+        with _Temporary(self._db):
+            self._fill_masks(known, by_topic, everyone)
+            self._fill_stopped()
+            only = membership.c.subscriber_id.in_(late(known))
+            return self._freeze(known, tree, only, by_reader=False)
+
+    def is_late(self, known: Edition) -> bool:
+        """Whether :meth:`extend` may find somebody."""
+        return bool(self._db.scalar(select(late(known).exists())))
+
     def _fill_masks(self, known: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
         """What each combination of topics lets through, and each language's body. Returns the
         combinations that leave nothing of some body."""
@@ -148,6 +167,8 @@ class Plans:
         ):
             sets[set_id] |= everyone | by_topic.get(slug, 0)
         sets[ALL_TOPICS] = -1
+        if known.role in TO_WHO_HAS_IT:
+            sets = dict.fromkeys(sets, -1)  # whatever they follow by now
         self._db.execute(
             insert(_set_mask),
             [{"topic_set_id": one, "stories": mask} for one, mask in sets.items()],
@@ -208,7 +229,7 @@ class Plans:
         half of the plan. Only a segment is asked of everybody."""
         on_list = mailing_list.c.slug == known.list
         is_active = membership.c.state == MembershipState.ACTIVE.value
-        wants_it = membership.c.frequency == known.frequency.value
+        wants_it = _wants(known)
         how_many = func.count().label("members")
         first = case(
             # The words of these two states are those of their reasons.
@@ -263,7 +284,13 @@ class Plans:
             if count
         }
 
-    def _freeze(self, known: Edition, tree: Filter, *, by_reader: bool) -> int:
+    def _freeze(
+        self,
+        known: Edition,
+        tree: Filter,
+        *which: ColumnElement[bool],
+        by_reader: bool,
+    ) -> int:
         # As subqueries they are worked out once, not for each row, and all rows are due at once.
         now = select(database_now()).scalar_subquery()
         due: ColumnElement[datetime] = now
@@ -289,7 +316,8 @@ class Plans:
             .where(
                 mailing_list.c.slug == known.list,
                 membership.c.state == MembershipState.ACTIVE.value,
-                membership.c.frequency == known.frequency.value,
+                _wants(known),
+                *which,
                 _may_be_mailed,
                 condition(tree),
                 _stories != 0,
@@ -315,6 +343,13 @@ class Plans:
             execution_options={"preserve_rowcount": True},
         )
         return made.rowcount
+
+
+def _wants(known: Edition) -> ColumnElement[bool]:
+    """Whether a member hears of an edition as often as it comes."""
+    if known.role in TO_WHO_HAS_IT:
+        return true()
+    return membership.c.frequency == known.frequency.value
 
 
 class _Temporary:

@@ -82,7 +82,11 @@ class Queue:
         for number, role, stated, slug in self._db.execute(
             select(edition.c.id, edition.c.role, edition.c.embargo_until, edition_story.c.slug)
             .join(edition_story, edition_story.c.edition_id == edition.c.id)
-            .where(edition.c.id.in_(known), edition_story.c.slug.in_(held_))
+            .where(
+                edition.c.id.in_(known),
+                edition_story.c.slug.in_(held_),
+                edition.c.role != Role.KILL.value,
+            )
         ):
             ends = held_[slug].ends
             until, states = found.get(number, Hold(ends, True))

@@ -43,7 +43,7 @@ from mailer.store.schema.editions import (
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
-from mailer.store.schema.press import boilerplate, contact, contact_beat, file
+from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Alembic's revisions, the first first: the last is the schema below."""
@@ -78,6 +78,7 @@ __all__ = [
     "exclusion",
     "file",
     "in_state",
+    "kill",
     "lease",
     "mailing_list",
     "membership",

@@ -82,6 +82,7 @@ edition = Table(
     required("archive", String(10), server_default="public"),
     required("role", String(12), server_default="plain"),
     Column("embargo_until", Utc),
+    Column("change", JSON(none_as_null=True)),
     required("created_at", Utc),
     Column("planned_at", Utc),
     Column("finished_at", Utc),

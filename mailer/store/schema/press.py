@@ -43,3 +43,15 @@ file = Table(
     required("created_at", Utc),
     comment="never changed: what releases carry is named by its hash",
 )
+
+kill = Table(
+    "kill",
+    metadata,
+    Column("slug", String(80), primary_key=True),
+    required("why", Text),
+    required("asked_by", Text),
+    required("asked_at", Utc),
+    required("confirmed_by", Text),
+    Column("confirmed_at", Utc),
+    comment="releases that one person wants taken back, and another has to confirm",
+)

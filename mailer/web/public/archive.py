@@ -114,6 +114,7 @@ def add(site: Site) -> None:
             entries = archive.search(tx.archive, list_, "", ON_A_PAGE)
         given: dict[str, Any] = {
             "language": language, "addresses": addresses,
+            "corrected": site.words(language).gettext("Corrected: %(what)s"),
         }  # fmt: skip
         if kind == feeds.ATOM_TYPE:
             author = site.settings.organisation.name
@@ -200,6 +201,7 @@ def _lines(site: Site, request: Request, entries: Sequence[Entry]) -> list[dict[
                 "path": f"/archive/{one.list}/{one.uid}",
                 "version": version,
                 "day": site.day(one.sent_at),
+                "corrections": [(site.day(each.at), each) for each in one.corrections],
                 "others": [tag for tag in one.languages if tag != version.language],
             }
         )

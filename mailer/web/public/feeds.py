@@ -49,8 +49,10 @@ def atom(
     language: str,
     author: str,
     addresses: Addresses,
+    corrected: str,
 ) -> bytes:
-    """The newest editions of a list, each in the best of its languages for `language`."""
+    """The newest editions of a list, each in the best of its languages for `language`. `corrected`
+    says that a story was, with a place for `what` has changed."""
     own = f"{addresses.of_list(list_.slug)}/atom.xml?lang={language}"
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
     feed.set("{http://www.w3.org/XML/1998/namespace}lang", language)
@@ -70,18 +72,21 @@ def atom(
             entry.set("{http://www.w3.org/XML/1998/namespace}lang", version.language)
         _add(entry, "id", addresses.of_entry(one), ATOM)
         _add(entry, "title", version.subject, ATOM)
-        _add(entry, "updated", _rfc3339(one.sent_at), ATOM)
+        _add(entry, "updated", _rfc3339(one.updated_at), ATOM)
         _add(entry, "published", _rfc3339(one.sent_at), ATOM)
         for tag in one.languages:
             chosen = "alternate" if tag == version.language else "related"
             to = addresses.of_entry(one, tag)
             _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
-        _add(entry, "summary", _summary(version), ATOM)
+        _add(entry, "summary", _summary(one, version, corrected), ATOM)
     return _written(feed)
 
 
-def press_atom(sheets: Sequence[Sheet], *, language: str, settings: Settings) -> bytes:
-    """The newest releases, each in the best of its languages for `language`."""
+def press_atom(
+    sheets: Sequence[Sheet], *, language: str, settings: Settings, corrected: str
+) -> bytes:
+    """The newest releases, each in the best of its languages for `language`. `corrected` as for
+    :func:`atom`."""
     site = settings.web.base_url.rstrip("/")
     author = settings.organisation.name
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
@@ -109,8 +114,9 @@ def press_atom(sheets: Sequence[Sheet], *, language: str, settings: Settings) ->
             _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
         for name in page.topics:
             _add(entry, "category", "", ATOM, term=name)
-        if page.summary:
-            _add(entry, "summary", page.summary, ATOM)
+        said = [corrected % {"what": each.what} for each in one.corrections]
+        if summary := "\n".join(filter(None, [*said, page.summary])):
+            _add(entry, "summary", summary, ATOM)
         _add(entry, "content", page.html, ATOM, type="html")
     return _written(feed)
 
@@ -121,6 +127,7 @@ def rss(
     *,
     language: str,
     addresses: Addresses,
+    corrected: str,
 ) -> bytes:
     """The same for readers that know no Atom."""
     own = f"{addresses.of_list(list_.slug)}/rss.xml?lang={language}"
@@ -139,7 +146,7 @@ def rss(
         _add(item, "link", addresses.of_entry(one, version.language))
         _add(item, "guid", addresses.of_entry(one), isPermaLink="true")
         _add(item, "pubDate", _rfc822(one.sent_at))
-        _add(item, "description", _summary(version))
+        _add(item, "description", _summary(one, version, corrected))
     return _written(root)
 
 
@@ -170,14 +177,18 @@ def _add(
 
 
 def _updated(list_: MailingList, entries: Sequence[Entry]) -> datetime:
-    """When the newest was sent. What staff do about others is nobody's business out there."""
-    return entries[0].sent_at if entries else list_.created_at
+    """When the newest was sent or one was corrected. What else staff do about others is nobody's
+    business out there."""
+    return max((one.updated_at for one in entries), default=list_.created_at)
 
 
-def _summary(version: Version) -> str:
-    """What it is about, as plain text: the summary of its first story, and the titles of more."""
+def _summary(entry: Entry, version: Version, corrected: str) -> str:
+    """What it is about, as plain text: what was corrected since, the summary of its first story,
+    and the titles of more."""
     rest = version.titles[1:] if version.summary else version.titles
-    return "\n".join(filter(None, (version.summary, *rest))) or version.subject
+    said = "\n".join(filter(None, (version.summary, *rest))) or version.subject
+    changes = [corrected % {"what": one.what} for one in entry.corrections]
+    return "\n".join([*changes, said])
 
 
 def _written(root: etree._Element) -> bytes:

@@ -84,7 +84,12 @@ def add(site: Site) -> None:
         language = site.language(request)
         with site.mailer.store.read() as tx:
             found = tx.sheets.newest(site.mailer.clock(), ON_A_PAGE)
-        text = feeds.press_atom(found, language=language, settings=settings)
+        text = feeds.press_atom(
+            found,
+            language=language,
+            settings=settings,
+            corrected=site.words(language).gettext("Corrected: %(what)s"),
+        )
         headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
         return unless_held(request, text, f"{feeds.ATOM_TYPE}; charset=utf-8", headers)
 
@@ -208,7 +213,7 @@ def _sheet(site: Site, slug: str) -> Sheet:
         try:
             return press.get(tx.sheets, slug, site.mailer.clock())
         except NotFound as error:
-            raise HTTPException(404) from error
+            raise HTTPException(410 if tx.sheets.was_open(slug) else 404) from error
 
 
 def _context(site: Site, request: Request, sheet: Sheet, page: Page, here: str) -> dict[str, Any]:
@@ -221,7 +226,7 @@ def _context(site: Site, request: Request, sheet: Sheet, page: Page, here: str) 
         "dir_of": languages.direction(page.language),
         "others_in": [tag for tag in sheet.languages if tag != page.language],
         "day": site.day(sheet.opened_at),
-        "changed": site.day(sheet.updated_at),
+        "corrections": [(site.day(one.at), one) for one in reversed(sheet.corrections)],
         "quoted": _marks(site, page),
         "kinds": {one.value: _mail_words(site, reading)(one.value) for one in AssetKind},
     }

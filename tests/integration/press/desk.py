@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from mailer import digests, editions, embargoes
+from mailer import digests, editions, embargoes, tokens
 from mailer.app import Mailer, press
 from mailer.articles import Kind
 from mailer.articles.release import Asset, AssetKind, Quote, Release
@@ -15,7 +15,7 @@ from mailer.audience import contacts, lists
 from mailer.audience.contacts import FollowUp, Standing, Trust
 from mailer.audience.links import MemberLink, Purpose, sign_member
 from mailer.audience.lists import Visibility
-from mailer.editions import Archive, Edition, EditionState, NewEdition, Role
+from mailer.editions import Edition, EditionState, NewEdition, Role
 from mailer.embargoes import Embargo, Terms
 from mailer.errors import Embargoed
 from mailer.store import Transaction
@@ -133,8 +133,6 @@ def _page(path: str, *, word: str = WORD) -> Exit:
 
 
 def _view(desk: Desk) -> bool:
-    from mailer import tokens
-
     token = tokens.sign(desk.mailer.store.key, Purpose.VIEW, desk.digest.id, "en", "1")
     answer = desk.pages.get(f"/v/{token}")
     assert answer.status in {200, 404}
@@ -230,6 +228,3 @@ def begin_release(mailer: Mailer, tx: Transaction, **fields: Any) -> Edition:
     """The release, begun: nothing of it is sent yet."""
     course = press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"), **fields)
     return press.let_go(mailer, tx, course, "Amina").release
-
-
-__all__ = ["Archive"]

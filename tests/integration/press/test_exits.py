@@ -4,6 +4,7 @@ moment that it ends each of them opens by itself."""
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -142,8 +143,6 @@ def test_what_was_refused_is_written_down(desk: Desk) -> None:
 
 
 def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: Desk) -> None:
-    from zoneinfo import ZoneInfo
-
     twice = datetime(2027, 10, 31, 1, 30)  # noqa: DTZ001  (a wall clock's)
     zone = ZoneInfo("Europe/London")
     first = walls.moment(twice, zone)

@@ -37,6 +37,18 @@ def _of_subscriber(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     op.add_column("edition", _word("role", 12, "plain"))
     op.add_column("edition", sa.Column("embargo_until", _MOMENT, nullable=True))
+    op.add_column("edition", sa.Column("change", sa.JSON(), nullable=True))
+    op.create_table(
+        "kill",
+        _word("slug", 80),
+        _text("why"),
+        _text("asked_by"),
+        sa.Column("asked_at", _MOMENT, nullable=False),
+        _text("confirmed_by"),
+        sa.Column("confirmed_at", _MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("slug", name=op.f("pk_kill")),
+        comment="releases that one person wants taken back, and another has to confirm",
+    )
     op.add_column("article", sa.Column("release", sa.JSON(), nullable=True))
     op.add_column(
         "edition_body", sa.Column("attachments", sa.JSON(), server_default="[]", nullable=False)

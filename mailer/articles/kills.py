@@ -1,0 +1,23 @@
+"""Taking a release back for good: one person asks for it, another confirms."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Who wants a story killed and why, and who has confirmed that."""
+
+    slug: str
+    why: str
+    asked_by: str
+    asked_at: datetime
+    confirmed_by: str = ""
+    confirmed_at: datetime | None = None
+
+
+class KillStore(Protocol):
+    def find(self, slug: str) -> Kill | None: ...
+    def keep(self, kill: Kill) -> None: ...
+    def remove(self, kill: Kill) -> None: ...

@@ -1,0 +1,300 @@
+"""A correction reaches exactly those who have got what it corrects, once; a kill so, and it takes
+two people."""
+
+import threading
+
+import pytest
+from sqlalchemy import update
+
+from mailer import articles, editions
+from mailer.app import Mailer, corrections, press
+from mailer.app.corrections import Correction
+from mailer.articles import ArticleState, Query
+from mailer.audience import lists
+from mailer.audience.contacts import Trust
+from mailer.editions import Change, Edition, EditionState, InDoubt, NewEdition, Role
+from mailer.errors import Refused
+from mailer.outbox import DeliveryState, Settlement
+from mailer.store.schema import edition as edition_table
+from tests.integration import office
+from tests.integration.delivery.runs import one_by_one, while_the_first_is_sent
+from tests.integration.office import deliveries, states
+from tests.integration.press.desk import SLUG, Desk, begin_release, contact, furnish
+from tests.smtpd import CLOSE, Relay, Step
+
+CHANGE = Change("Ten towns, not twelve.", "We had counted two twice.")
+CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
+
+
+@pytest.fixture
+def release(mailer: Mailer) -> Edition:
+    """A release to twelve more contacts, begun."""
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        for address in CONTACTS:
+            contact(tx, address, Trust.UNTRUSTED)
+        return begin_release(mailer, tx)
+
+
+def deliver(mailer: Mailer) -> None:
+    mailer.deliver([], threading.Event(), follow=True)
+
+
+def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> Correction:
+    with mailer.store.begin() as tx:
+        articles.edit(tx.articles, SLUG, "en", {"title": title}, mailer.clock())
+        return corrections.correct(mailer, tx, SLUG, CHANGE, "Amina")
+
+
+def got(relay: Relay, word: str) -> list[str]:
+    """Whom mails with this word in their subject were accepted for."""
+    found = [one for one in relay.received if one.accepted and word in str(one.message["Subject"])]
+    return sorted(one.recipient for one in found)
+
+
+def everybody() -> list[str]:
+    return sorted(["ana@example.org", "ben@example.org", *CONTACTS])
+
+
+def test_those_who_got_it_get_the_correction_and_the_rest_the_new_version(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    """The first send is stopped after some of them, in the middle of a message."""
+    made: list[Correction] = []
+    while_the_first_is_sent(relay, lambda: made.append(correct(mailer)))
+    deliver(one_by_one(mailer))
+    with mailer.store.read() as tx:
+        assert office.again(tx, release).state is EditionState.CANCELLED
+    deliver(mailer)
+    old = got(relay, "Press release: Lanterns on")
+    assert 0 < len(old) < len(everybody())
+    assert got(relay, "CORRECTION: Lanterns, corrected") == old
+    new = got(relay, "Press release: Lanterns, corrected")
+    assert sorted([*old, *new]) == everybody()
+    (stopped,) = made[0].stopped
+    assert stopped.id == release.id
+    assert [one.role for one, _ in made[0].begun] == [Role.CORRECTION, Role.RELEASE]
+
+
+def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_corrected(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    def pause() -> None:
+        with mailer.store.begin() as tx:
+            editions.pause(tx.editions, office.again(tx, release), mailer.clock(), reason="look")
+
+    while_the_first_is_sent(relay, pause)
+    deliver(one_by_one(mailer))
+    before = len(relay.accepted)
+    assert 0 < before < len(everybody())
+    with mailer.store.begin() as tx:
+        editions.resume(tx.editions, office.again(tx, release), mailer.clock())
+    deliver(mailer)
+    correct(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == got(relay, "Press release") == everybody()
+
+
+def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_it(
+    mailer: Mailer, release: Edition
+) -> None:
+    """Of a message on the wire nobody knows whether it got there. When it turns out that it did,
+    the correction goes there too; when it did not, the new version."""
+    with mailer.store.begin() as tx:
+        sleeper = office.sender(tx)
+        first, second, *_ = tx.queue.claim(release.id, sleeper, 3)
+        assert tx.queue.gate(sleeper, [first.id, second.id]) == {first.id, second.id}
+    made = correct(mailer)
+    plans = {one.role: plan for one, plan in made.begun}
+    assert plans[Role.CORRECTION].planned == 0
+    assert plans[Role.RELEASE].planned == len(everybody()) - 2
+    correction, rest = (one for one, _ in made.begun)
+    with mailer.store.begin() as tx:
+        tx.queue.settle(
+            [
+                Settlement(first.id, sleeper, DeliveryState.SENT, "250 ok"),
+                Settlement(second.id, sleeper, DeliveryState.QUEUED, "450 later", 60.0),
+            ]
+        )
+        tx.queue.cancel_waiting(release.id)
+    deliver(mailer)
+    assert states(mailer.store, correction) == {first.address: DeliveryState.SENT}
+    reached = states(mailer.store, rest)
+    assert second.address in reached
+    assert first.address not in reached
+    assert set(reached.values()) == {DeliveryState.SENT}
+    deliver(mailer)
+    assert len(deliveries(mailer.store, correction)) == 1
+
+
+def test_in_doubt_counts_as_having_got_it(mailer: Mailer, relay: Relay, release: Edition) -> None:
+    relay.on(Step.DOT, CLOSE)
+    with mailer.store.begin() as tx:
+        hold = update(edition_table).where(edition_table.c.id == release.id)
+        tx.connection.execute(hold.values(in_doubt=InDoubt.HOLD.value))
+    deliver(one_by_one(mailer))
+    doubted = [a for a, s in states(mailer.store, release).items() if s is DeliveryState.IN_DOUBT]
+    assert len(doubted) == 1
+    correct(mailer)
+    deliver(mailer)
+    assert doubted[0] in got(relay, "CORRECTION")
+
+
+def test_a_second_correction_reaches_whoever_has_any_version(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    correct(mailer)
+    deliver(mailer)
+    correct(mailer, "Lanterns, once more")
+    deliver(mailer)
+    assert got(relay, "CORRECTION: Lanterns, once more") == everybody()
+
+
+def test_whoever_has_left_is_not_written_to_again(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        office.leave(tx, CONTACTS[0], to="press")
+        office.suppress(tx, CONTACTS[1])
+    correct(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == [
+        one for one in everybody() if one not in {CONTACTS[0], CONTACTS[1]}
+    ]
+
+
+def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
+    mailer: Mailer, release: Edition
+) -> None:
+    with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
+        corrections.correct(mailer, tx, SLUG, CHANGE, "Amina")
+    with mailer.store.begin() as tx:
+        office.story(tx, "boats", kind=articles.Kind.PRESS_RELEASE)
+        with pytest.raises(Refused, match="no release of boats has been sent"):
+            corrections.correct(mailer, tx, "boats", CHANGE, "Amina")
+
+
+def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
+    with mailer.store.begin() as tx:
+        articles.edit(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        with pytest.raises(Refused, match="release correct"):
+            press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+
+
+def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(desk: Desk) -> None:
+    correct(desk.mailer)
+    page = desk.pages.get(f"/press/{SLUG}").text
+    assert "Lanterns, corrected" in page
+    assert CHANGE.what in page
+    assert CHANGE.why in page
+    for path in (
+        "/archive/news",
+        "/archive/news/atom.xml",
+        "/archive/news/rss.xml",
+        "/press/atom.xml",
+    ):
+        assert CHANGE.what in desk.pages.get(path).text, path
+
+
+# ---- kills ------------------------------------------------------------------------------------
+
+
+def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
+    with mailer.store.begin() as tx:
+        return corrections.ask_kill(mailer, tx, SLUG, "It is not true.", by)
+
+
+def confirm(mailer: Mailer, by: str = "Bela") -> Correction:
+    with mailer.store.begin() as tx:
+        return corrections.kill(mailer, tx, SLUG, by)
+
+
+def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
+    with pytest.raises(Refused, match="is not to be killed"):
+        confirm(mailer)
+    (paused,) = ask(mailer)
+    assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
+    with pytest.raises(Refused, match="takes two people"):
+        confirm(mailer, "  amina ")
+    confirm(mailer)
+    with pytest.raises(Refused, match="was killed already"):
+        confirm(mailer, "Chidi")
+
+
+def test_one_who_asked_for_it_may_think_better_of_it(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    ask(mailer)
+    deliver(mailer)
+    assert relay.received == []
+    with mailer.store.begin() as tx:
+        (again,) = corrections.take_back_kill(mailer, tx, SLUG, "Amina")
+    assert again.state is EditionState.SENDING
+    deliver(mailer)
+    assert sorted(relay.accepted) == everybody()
+
+
+def test_a_kill_stops_what_waits_and_tells_whoever_has_it(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    while_the_first_is_sent(relay, lambda: bool(ask(mailer)))
+    deliver(one_by_one(mailer))
+    confirm(mailer)
+    deliver(mailer)
+    old = got(relay, "Press release")
+    assert 0 < len(old) < len(everybody())
+    assert got(relay, "DO NOT USE") == old
+    with mailer.store.read() as tx:
+        assert office.again(tx, release).state is EditionState.CANCELLED
+        (article,) = tx.articles.matching(Query(slugs=(SLUG,)))
+    assert article.state is ArticleState.KILLED
+
+
+def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: Desk) -> None:
+    mailer = desk.mailer
+    with mailer.store.begin() as tx:
+        office.story(tx, "boats")
+        approved = editions.create(
+            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        approved = mailer.approve(tx, approved, "Amina")
+        running = editions.create(
+            tx.editions, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        running, _ = mailer.start(tx, mailer.approve(tx, running, "Amina"))
+    ask(mailer)
+    confirm(mailer)
+    with mailer.store.begin() as tx:
+        approved, running = office.again(tx, approved), office.again(tx, running)
+        assert approved.state is EditionState.DRAFT
+        assert approved.approval is None
+        assert running.state is EditionState.PAUSED
+        fresh, _ = mailer.composed(tx, approved)
+        assert "Lanterns" not in tx.editions.bodies(fresh)[0].html
+        with pytest.raises(Refused, match="never comes back"):
+            articles.restore(tx.articles, SLUG, None, mailer.clock())
+        with pytest.raises(Refused, match="never comes back"):
+            office.story(tx, SLUG)
+    gone = desk.pages.get(f"/press/{SLUG}")
+    assert gone.status == 410
+    assert "Lanterns" not in gone.text
+    for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
+        assert "Lanterns" not in desk.pages.get(path).text, path
+    assert desk.pages.get(f"/archive/news/{desk.digest.uid}").status == 404
+
+
+def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer) -> None:
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        office.story(tx, "boats")
+        made = editions.create(
+            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        made = mailer.approve(tx, made, "Amina")
+        articles.withdraw(tx.articles, SLUG, None, mailer.clock())
+        made = office.again(tx, made)
+        assert (made.state, made.approval) == (EditionState.DRAFT, None)
+        fresh, _ = mailer.composed(tx, made)
+        assert "Lanterns" not in tx.editions.bodies(fresh)[0].html

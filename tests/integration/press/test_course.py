@@ -1,0 +1,235 @@
+"""The course of a release: the advance copy to whom it is trusted, the release to everybody else
+when the embargo ends."""
+
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from io import BytesIO, StringIO
+
+import pytest
+
+from mailer import editions, embargoes
+from mailer.app import Mailer, press
+from mailer.app.press import Course
+from mailer.audience import contacts, lists
+from mailer.audience.contacts import Trust
+from mailer.editions import EditionState
+from mailer.embargoes import Embargo, What
+from mailer.errors import Embargoed
+from mailer.log import logger
+from mailer.outbox import DeliveryState, Exclusion
+from mailer.web.public import create_public
+from mailer.worker import Keeper
+from tests.integration import office
+from tests.integration.office import states
+from tests.integration.press.desk import SLUG, TRUSTED, UNTRUSTED, furnish, now, terms
+from tests.integration.web.public.asgi import Pages, open_pages
+from tests.smtpd import Relay
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def course(mailer: Mailer) -> Course:
+    """A release that is embargoed for two hours: its advance copy has begun."""
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        embargoes.put(tx.embargoes, SLUG, terms(now() + 2 * HOUR), mailer.clock())
+        made = press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        return press.let_go(mailer, tx, made, "Amina")
+
+
+@pytest.fixture
+def pages(mailer: Mailer) -> Iterator[Pages]:
+    with open_pages(create_public(mailer, logger(StringIO()))) as opened:
+        yield opened
+
+
+def deliver(mailer: Mailer) -> None:
+    mailer.deliver([], threading.Event(), follow=True)
+
+
+def trust(mailer: Mailer, address: str, how: Trust) -> None:
+    with mailer.store.begin() as tx:
+        known = tx.subscribers.find_subscriber(address)
+        assert known is not None
+        had = contacts.get(tx.contacts, known).standing
+        contacts.save(tx.contacts, known, replace(had, trust=how), mailer.clock())
+
+
+def text(relay: Relay, to: str) -> str:
+    (mail,) = [one.message for one in relay.received if to in str(one.message["To"])]
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def link(relay: Relay) -> str:
+    """The private page's, as it stands in the mail."""
+    (line,) = {one for one in text(relay, TRUSTED).splitlines() if "/e/" in one}
+    return line[line.index("/e/") :]
+
+
+def test_the_advance_copy_goes_to_the_trusted_and_says_so(
+    mailer: Mailer, relay: Relay, course: Course
+) -> None:
+    assert course.advance is not None
+    assert course.reaches[course.advance.id].excluded == {Exclusion.UNTRUSTED: 1}
+    assert course.reaches[course.release.id].excluded == {Exclusion.HAS_IT: 1}
+    deliver(mailer)
+    assert relay.accepted == [TRUSTED]
+    (mail,) = [one.message for one in relay.received]
+    assert mail["Subject"] == "EMBARGOED: Lanterns on the water"
+    said = text(relay, TRUSTED)
+    assert said.index("EMBARGOED UNTIL") < said.index("Lanterns")
+    for place in ("London", "Geneva", "New York", "UTC"):
+        assert place in said
+    assert "FOR IMMEDIATE RELEASE" not in said
+
+
+def test_the_release_goes_to_the_others_when_it_ends(
+    mailer: Mailer, relay: Relay, course: Course
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx, pytest.raises(Embargoed):
+        mailer.start(tx, office.again(tx, course.release))
+    keeper = Keeper(mailer, logger(StringIO()))
+    assert keeper.tick()
+    with mailer.store.read() as tx:
+        assert office.again(tx, course.release).state is EditionState.SCHEDULED
+    with mailer.store.begin() as tx:
+        embargoes.lift(tx.embargoes, SLUG, mailer.clock(), by="Amina")
+    assert keeper.tick()
+    deliver(mailer)
+    assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
+    assert "FOR IMMEDIATE RELEASE" in text(relay, UNTRUSTED)
+
+
+def test_whoever_is_not_trusted_any_more_gets_nothing_also_of_what_is_planned(
+    mailer: Mailer, relay: Relay, course: Course
+) -> None:
+    assert course.advance is not None
+    trust(mailer, TRUSTED, Trust.UNTRUSTED)
+    deliver(mailer)
+    assert relay.received == []
+    assert states(mailer.store, course.advance) == {TRUSTED: DeliveryState.SUPPRESSED}
+
+
+def test_a_moved_embargo_stops_what_states_the_old_one(
+    mailer: Mailer, relay: Relay, course: Course
+) -> None:
+    assert course.advance is not None
+    with mailer.store.begin() as tx:
+        _, effect = embargoes.put(
+            tx.embargoes, SLUG, terms(now() + 5 * HOUR), mailer.clock(), by="Amina"
+        )
+        assert effect.paused == (course.advance.id,)
+        assert effect.moved == (course.release.id,)
+        release = office.again(tx, course.release)
+        assert release.state is EditionState.SCHEDULED
+        assert release.appointment is not None
+        assert release.appointment.moment == now() + 5 * HOUR
+    deliver(mailer)
+    assert relay.received == []
+    with mailer.store.begin() as tx:
+        editions.resume(tx.editions, office.again(tx, course.advance), mailer.clock())
+    deliver(mailer)
+    assert relay.received == [], "its mails state the old one, whoever lets it go on"
+
+
+def test_a_new_advance_copy_states_the_moved_embargo(
+    mailer: Mailer, relay: Relay, course: Course
+) -> None:
+    ends = now() + 30 * HOUR
+    with mailer.store.begin() as tx:
+        embargoes.put(tx.embargoes, SLUG, terms(ends), mailer.clock())
+        assert course.advance is not None
+        mailer.cancel(tx, office.again(tx, course.advance), reason="moved", actor="Amina")
+        made = press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        press.let_go(mailer, tx, made, "Amina")
+    deliver(mailer)
+    assert f"{ends:%H:%M} UTC" in text(relay, TRUSTED)
+
+
+def test_a_private_page_is_its_readers_alone_and_each_look_is_written_down(
+    mailer: Mailer, relay: Relay, course: Course, pages: Pages
+) -> None:
+    deliver(mailer)
+    path = link(relay)
+    assert pages.get(f"/press/{SLUG}").status == 404
+    shown = pages.get(path, headers=[("User-Agent", "a browser")])
+    assert shown.status == 200
+    assert "EMBARGOED UNTIL" in shown.text
+    assert "Lanterns on the water" in shown.text
+    assert shown.header("cache-control") == "no-store"
+    kit = pages.get(f"{path}/kit.zip")
+    assert kit.status == 200
+    for wrong in (path[:-1] + ("A" if path[-1] != "A" else "B"), path.replace("/e/", "/v/")):
+        assert pages.get(wrong).status == 404
+    trust(mailer, TRUSTED, Trust.UNTRUSTED)
+    assert pages.get(path).status == 404
+    assert pages.get(f"{path}/kit.zip").status == 404
+    with mailer.store.read() as tx:
+        found = [
+            (one.what, one.who, one.detail)
+            for one in tx.embargoes.happenings(SLUG)
+            if one.who == TRUSTED
+        ]
+    assert [what for what, _, _ in found] == [
+        What.LOOKED, What.LOOKED, What.REFUSED, What.REFUSED,
+    ]  # fmt: skip
+    assert found[0][2] == "the page, with a browser"
+    assert "not trusted" in found[2][2]
+
+
+def test_the_kit_of_an_advance_copy_carries_the_embargo(
+    mailer: Mailer, relay: Relay, course: Course, pages: Pages
+) -> None:
+    deliver(mailer)
+    kit = zipfile.ZipFile(BytesIO(pages.get(f"{link(relay)}/kit.zip").body))
+    assert kit.read(f"{SLUG}/release.en.txt").startswith(b"EMBARGOED UNTIL\n")
+    assert kit.read(f"{SLUG}/files/figures.csv") == b"a,b\n1,2\n"
+
+
+def test_after_the_end_the_link_leads_to_the_page_without_the_embargo(
+    mailer: Mailer, relay: Relay, course: Course, pages: Pages
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        embargoes.lift(tx.embargoes, SLUG, mailer.clock())
+    shown = pages.get(link(relay))
+    assert shown.status == 200
+    assert "EMBARGOED" not in shown.text
+    assert pages.get(f"/press/{SLUG}").status == 200, "it opens by itself, without a worker"
+
+
+def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay: Relay) -> None:
+    """Both have mails to send; the release's are all out before a tenth of the newsletter's."""
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        for number in range(600):
+            office.person(tx, f"reader{number:03}@example.org")
+        office.story(tx, "boats")
+        weekly = office.approved_by_hand(mailer, tx, office.edition(tx, "boats"))
+        mailer.start(tx, weekly)
+        made = press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        press.let_go(mailer, tx, made, "Amina")
+    deliver(mailer)
+    order = [str(one.message["Subject"]) for one in relay.received]
+    assert len(order) == 603
+    last = max(at for at, subject in enumerate(order) if subject.startswith("Press release"))
+    assert last < 60
+
+
+def test_new_rules_for_a_zone_are_written_down_by_the_worker(mailer: Mailer) -> None:
+    until = now() + 2 * HOUR
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        tx.embargoes.keep(Embargo(SLUG, terms(until + HOUR), until, office.NOW))
+    keeper = Keeper(mailer, logger(StringIO()))
+    assert keeper.tick()
+    with mailer.store.read() as tx:
+        kept = embargoes.get(tx.embargoes, SLUG)
+    assert kept.until == until + HOUR
