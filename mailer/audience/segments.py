@@ -14,7 +14,7 @@ Grammar (keywords in any case, values bare or in double quotes)::
 
 Fields: topic (follows it: chose it, or chose none), language (as mailed), country, tag, frequency
 (every, weekly, monthly), joined (the day of joining the list, UTC; ``after`` means on that day or
-later).
+later); of media contacts outlet, beat, trust (trusted, untrusted) and follow_up (welcome, never).
 """
 
 import re
@@ -25,6 +25,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias
 
 from mailer import languages
+from mailer.audience.contacts import FollowUp, Trust
 from mailer.audience.lists import Frequency, MailingList, check_line, check_slug
 from mailer.errors import InputError, NotFound
 
@@ -35,6 +36,18 @@ class Field(StrEnum):
     COUNTRY = "country"
     TAG = "tag"
     FREQUENCY = "frequency"
+    OUTLET = "outlet"
+    BEAT = "beat"
+    TRUST = "trust"
+    FOLLOW_UP = "follow_up"
+
+
+WORDS: Mapping[Field, type[StrEnum]] = {
+    Field.FREQUENCY: Frequency,
+    Field.TRUST: Trust,
+    Field.FOLLOW_UP: FollowUp,
+}
+"""Fields that hold one of a few words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +308,13 @@ def _check_value(field: Field, text: str) -> str:
             if text.upper() not in languages.COUNTRIES:
                 raise InputError(f"{text!r} is not a country code")
             return text.upper()
-        case Field.FREQUENCY:
-            if text.lower() not in [*Frequency]:
-                raise InputError(f"{text!r} is none of {', '.join(Frequency)}")
+        case Field.FREQUENCY | Field.TRUST | Field.FOLLOW_UP:
+            words = [str(word) for word in WORDS[field]]
+            if text.lower() not in words:
+                raise InputError(f"{text!r} is none of {', '.join(words)}")
             return text.lower()
+        case Field.OUTLET | Field.BEAT:
+            return " ".join(text.split()).casefold()
         case _:
             return text
 

@@ -44,7 +44,10 @@ def test_every_command_has_a_help_text_with_an_example_and_the_common_options(
     prints = {"export", "form", "data"}  # what it prints has a form of its own
     if words not in runs and words[-1] not in prints:
         assert "--json" in options
-    reads = {"list", "show", "status", "count", "sample", "preview", "report", "explain", "history"}
+    reads = {
+        "list", "show", "status", "count", "sample", "preview", "report", "explain", "history",
+        "log", "follow-up",
+    }  # fmt: skip
     if words[-1] not in {*reads, *prints, "inbox", "demo", "catch", "worker", "serve"}:
         assert "--dry-run" in options
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, func, insert, select
+from sqlalchemy import Connection, Row, Select, delete, insert, select
 
 from mailer.audience.contacts import Contact, FollowUp, Query, Standing, Trust
 from mailer.audience.subscribers import MembershipState, Subscriber
@@ -27,7 +27,7 @@ from mailer.store.upsert import upsert
 _SELECT = (
     select(contact, subscriber.c.address)
     .join(subscriber, subscriber.c.id == contact.c.subscriber_id)
-    .order_by(func.lower(contact.c.outlet), subscriber.c.address)
+    .order_by(contact.c.outlet_key, subscriber.c.address)
 )
 
 
@@ -73,7 +73,7 @@ class Contacts:
                 )
             )
         if query.outlet:
-            wanted = wanted.where(func.lower(contact.c.outlet) == query.outlet.lower())
+            wanted = wanted.where(contact.c.outlet_key == query.outlet.casefold())
         if query.beat:
             writes = select(contact_beat.c.subscriber_id).where(contact_beat.c.beat == query.beat)
             wanted = wanted.where(contact.c.subscriber_id.in_(writes))
@@ -107,6 +107,7 @@ class Contacts:
     def keep(self, known: Subscriber, standing: Standing, now: datetime) -> Contact:
         values = {
             "outlet": standing.outlet,
+            "outlet_key": standing.outlet.casefold(),
             "trust": standing.trust.value,
             "follow_up": standing.follow_up.value,
             "note": standing.note,

@@ -37,6 +37,8 @@ from mailer.editions import OPEN
 from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.ids import new_id
 from mailer.store.schema import (
+    contact,
+    contact_beat,
     database_now,
     digest,
     edition,
@@ -88,6 +90,12 @@ def condition(tree: Filter) -> ColumnElement[bool]:
             return subscriber.c.id.in_(tagged)
         case Among(Field.FREQUENCY, values):
             return membership.c.frequency.in_(values)
+        case Among(Field.BEAT, values):
+            wrote = select(contact_beat.c.subscriber_id).where(contact_beat.c.beat.in_(values))
+            return subscriber.c.id.in_(wrote)
+        case Among(Field.OUTLET | Field.TRUST | Field.FOLLOW_UP as field, values):
+            known = select(contact.c.subscriber_id).where(_OF_CONTACT[field].in_(values))
+            return subscriber.c.id.in_(known)
         case Joined(before, day):
             midnight = datetime.combine(day, time(), UTC)
             if before:
@@ -101,6 +109,13 @@ def condition(tree: Filter) -> ColumnElement[bool]:
             return or_(*map(condition, terms))
         case _:
             raise TypeError(tree)
+
+
+_OF_CONTACT = {
+    Field.OUTLET: contact.c.outlet_key,
+    Field.TRUST: contact.c.trust,
+    Field.FOLLOW_UP: contact.c.follow_up,
+}
 
 
 class Segments:

@@ -8,11 +8,13 @@ contact = Table(
     "contact",
     metadata,
     to("subscriber", primary_key=True, on_delete="CASCADE"),
-    required("outlet", Text, index=True),
+    required("outlet", Text),
+    required("outlet_key", Text, index=True),
     required("trust", String(10)),
     required("follow_up", String(10)),
     required("note", Text),
     required("updated_at", Utc),
+    comment="outlet_key: as outlets are compared, in small letters",
 )
 
 contact_beat = Table(

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from mailer import languages
 from mailer.audience import segments
+from mailer.audience.contacts import FollowUp, Trust
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import (
     DEPTH,
@@ -41,10 +42,15 @@ words = st.one_of(
     st.text(st.characters(exclude_characters='"', codec="utf-8"), min_size=1, max_size=12),
 ).filter(str.isprintable)  # fmt: skip
 
+folded = words.map(lambda word: " ".join(word.split()).casefold()).filter(bool)
+
 values = {
     Field.TOPIC: words,
     Field.TAG: words,
-    Field.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
+    Field.OUTLET: folded,
+    Field.BEAT: folded,
+    Field.TRUST: st.sampled_from([*map(str, Trust)]),
+    Field.FOLLOW_UP: st.sampled_from([*map(str, FollowUp)]),
     Field.LANGUAGE: st.sampled_from([*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]),
     Field.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
     Field.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),

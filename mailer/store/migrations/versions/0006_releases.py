@@ -101,12 +101,14 @@ def upgrade() -> None:
         "contact",
         sa.Column("subscriber_id", _ID, nullable=False),
         _text("outlet"),
+        _text("outlet_key"),
         _word("trust", 10),
         _word("follow_up", 10),
         _text("note"),
         sa.Column("updated_at", _MOMENT, nullable=False),
         _of_subscriber("contact"),
         sa.PrimaryKeyConstraint("subscriber_id", name=op.f("pk_contact")),
+        comment="outlet_key: as outlets are compared, in small letters",
     )
     op.create_table(
         "contact_beat",
@@ -118,7 +120,7 @@ def upgrade() -> None:
     for table, column in (
         ("embargo", "until"),
         ("embargo_event", "slug"),
-        ("contact", "outlet"),
+        ("contact", "outlet_key"),
         ("contact_beat", "beat"),
     ):
         op.create_index(op.f(f"ix_{table}_{column}"), table, [column], unique=False)

@@ -1,0 +1,180 @@
+"""From a file to journalists, as a press office does it on the command line."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.acceptance.conftest import Shell
+from tests.acceptance.test_sending import at
+from tests.smtpd import Relay
+
+ANA, BEN, CHLOE = "ana@example.org", "ben@example.org", "chloe@example.org"
+JOURNALISTS = f"""email,name,outlet,beats,country,language,trusted,do not follow up
+{ANA},Ana Sample,The Example,migration;health,GB,en,yes,
+{BEN},Ben Sample,Daily Example,migration,GB,en,no,yes
+{CHLOE},Chloé Exemple,Le Spécimen,climate,FR,fr,yes,
+nobody,No Address,None,,,,,
+"""
+IN_A_WEEK = f"{datetime.now(UTC) + timedelta(days=7):%Y-%m-%d} 00:01"
+
+
+def release(title: str = "Ten towns open their doors", **more: str) -> str:
+    front = {"title": title, "kind": "press release", "slug": "open-day"} | more
+    lines = "\n".join(f"{key}: {value}" for key, value in front.items())
+    return f"""---
+{lines}
+subhead: Nobody asks for papers
+quotes:
+  - {{text: We opened one door., speaker: Mara Vell, role: Mayor}}
+contacts:
+  - {{name: Jo Sample, phone: "+44 20 7946 0018"}}
+assets:
+  - {{file: towns.csv, title: The towns, terms: Free to use, attach: true}}
+---
+Ten towns will keep their halls open.
+"""
+
+
+@pytest.fixture
+def office(mailer: Shell) -> Shell:
+    """With a press list of three journalists, and a release."""
+    mailer("list", "add", "press", "--name", "Press", "--visibility", "private")
+    mailer.write("journalists.csv", JOURNALISTS)
+    mailer("contact", "import", "journalists.csv", "--list", "press", code=4)
+    mailer.write("about.md", "We help people who move.\n")
+    mailer("boilerplate", "set", "about.md")
+    mailer.write("towns.csv", "town,hall\nExampleton,1\n")
+    mailer.write("open-day.md", release())
+    return mailer
+
+
+@pytest.fixture
+def relay() -> Iterator[Relay]:
+    with Relay() as found:
+        yield found
+
+
+def send(office: Shell, relay: Relay, *words: str, code: int = 0) -> str:
+    return office(*words, "--progress", "none", env=at(relay.port), code=code).err
+
+
+def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
+    found = office("contact", "list", "--beat", "Migration", "--json").json
+    assert [one["subscriber"]["person"]["address"] for one in found] == [BEN, ANA]
+    office("contact", "edit", ANA, "--untrusted", "--beat", "boats")
+    shown = office("contact", "show", ANA, "--json").json["standing"]
+    assert (shown["trust"], shown["beats"], shown["outlet"]) == (
+        "untrusted", ["boats"], "The Example",
+    )  # fmt: skip
+    again = office("contact", "import", "journalists.csv", "--list", "press", code=4)
+    assert "line 5: refused: nobody" in again.err
+    assert office("contact", "show", ANA, "--json").json["standing"]["trust"] == "trusted"
+    office("contact", "remove", ANA)
+    assert "no media contact" in office("contact", "show", ANA, code=1).err
+
+
+def test_contacts_stand_on_no_public_list(office: Shell) -> None:
+    office("list", "add", "news", "--name", "News")
+    said = office("contact", "add", ANA, "--list", "news", code=5).err
+    assert "public list" in said
+
+
+def test_segments_go_by_outlet_beat_and_trust(office: Shell) -> None:
+    for text, count in (
+        ("beat = migration", 2),
+        ('outlet = "the example"', 1),
+        ("trust = trusted and not beat = climate", 1),
+        ("follow_up = never", 1),
+    ):
+        office("segment", "save", "some", text)
+        found = office("segment", "count", "some", "--list", "press", "--json").json
+        assert found["members"] == count
+
+
+def test_a_dry_run_says_who_gets_what_when_and_writes_nothing(office: Shell) -> None:
+    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} Europe/London"))
+    done = office("release", "send", "open-day.md", "--to", "press", "--dry-run")
+    for said in (
+        "embargoed until",
+        "00:01 London",
+        "advance copy, edition 1, now: 2 contacts; left out: 1 not trusted with embargoes",
+        "when the embargo ends: 1 contacts; left out: 2 has it already",
+        "checks: nothing found",
+        "dry run: nothing was written",
+    ):
+        assert said in done.err
+    assert office("edition", "list", "--json").json == []
+    assert office("article", "list", "--json").json == []
+
+
+def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
+    office: Shell, relay: Relay
+) -> None:
+    said = send(office, relay, "release", "send", "open-day.md", "--to", "press", code=2)
+    assert "nobody is there to say yes" in said
+    assert relay.received == []
+    send(office, relay, "release", "send", "open-day.md", "--to", "press", "--yes")
+    assert sorted(relay.accepted) == [ANA, BEN, CHLOE]
+    (mail,) = relay.mails(ANA)
+    (file,) = [part for part in mail.walk() if part.get_filename()]
+    assert (file.get_filename(), file.get_content()) == ("towns.csv", "town,hall\nExampleton,1\n")
+    who = office("release", "follow-up", "open-day", "--json").json
+    assert [one["subscriber"]["person"]["address"] for one in who] == [CHLOE, ANA]
+
+    words = ("--changed", "Nine towns.", "--why", "One said no.")
+    said = send(office, relay, "release", "correct", "open-day.md", *words, "--yes", code=5)
+    assert "has not changed" in said
+    office.write("open-day.md", release("Nine towns open their doors"))
+    said = send(office, relay, "release", "correct", "open-day.md", *words, "--yes")
+    assert "edition 2 (correction) to 3 contacts" in said
+    assert relay.mails(BEN)[-1]["Subject"] == "CORRECTION: Nine towns open their doors"
+
+    kill = ("release", "kill", "open-day")
+    office(*kill, "--why", "It is not true.", "--by", "Ana")
+    assert "two people" in send(office, relay, *kill, "--confirm", "--by", "ANA", "--yes", code=5)
+    send(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
+    assert relay.mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
+    shown = office("release", "show", "open-day", "--json").json["reports"]
+    assert [one["edition"]["role"] for one in shown] == ["release", "correction", "kill"]
+
+
+def test_an_embargo_is_moved_by_its_command_alone(office: Shell) -> None:
+    office.write("open-day.md", release(embargo=IN_A_WEEK))
+    office("article", "add", "open-day.md")
+    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} Africa/Nairobi"))
+    said = office("article", "add", "open-day.md", code=1).err
+    assert "embargoed until" in said
+    assert "mailer embargo move open-day" in said
+    office("embargo", "move", "open-day", IN_A_WEEK, "--zone", "Africa/Nairobi")
+    office("article", "add", "open-day.md")
+    office("embargo", "lift", "open-day", "--reason", "it is out", "--by", "Ana")
+    log = office("embargo", "log", "open-day", "--json").json
+    assert [one["what"] for one in log] == ["set", "moved", "lifted"]
+    assert "ended" in office("embargo", "lift", "open-day", code=5).err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("embargo: soon", "line 5: 'soon' is not a time of an embargo"),
+        ("embargo: 2026-12-18 00:01 Europe/Nowhere", "line 5: 'Europe/Nowhere' is not a time zone"),
+        ("about: [partner]", "'partner', which has no boilerplate"),
+        ("lead: maybe", "line 5: 'maybe' is neither true nor false"),
+    ],
+)
+def test_a_bad_field_is_named_with_its_line(office: Shell, line: str, said: str) -> None:
+    key, _, value = line.partition(": ")
+    office.write("open-day.md", release(**{key: value}))
+    done = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1)
+    assert said in done.err
+
+
+def test_a_file_outside_its_folder_is_refused(office: Shell) -> None:
+    text = release().replace("towns.csv", "../config/secret.key")
+    office.write("open-day.md", text)
+    said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
+    assert "a file of a release lies beside it" in said
+    office.write("open-day.md", release().replace("towns.csv", "config/secret.key"))
+    said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
+    assert "no file for journalists" in said
