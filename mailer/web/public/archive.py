@@ -134,14 +134,14 @@ def add(site: Site) -> None:
         with site.mailer.store.read() as tx:
             slugs = [one.slug for one in archive.lists(tx.lists)]
             entries = tx.archive.everything(SITEMAP_MOST)
-        paths = ["/", "/archive"]
+        paths = ["/", "/archive", "/press"]
         paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
         text = feeds.sitemap(paths, entries, addresses)
         return unless_held(request, text, "application/xml; charset=utf-8", {})
 
     def robots(request: Request) -> Response:
         """What crawlers leave alone: pages that are somebody's own."""
-        lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cpuv")]
+        lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cepuv")]
         lines += ["", f"Sitemap: {addresses.site}/sitemap.xml", ""]
         return unless_held(request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {})
 
