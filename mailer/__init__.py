@@ -16,6 +16,7 @@ One road, no way back::
   Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
     articles/      pieces of content, one a language; a slug names the story
     embargoes.py   until when a story is kept in, and who judges that
+    sources.py     where articles come from by themselves
     audience/      topics, lists, subscribers, memberships, segments, suppressions,
                    media contacts
     digests/       standing orders: what goes into an edition, for whom, and its calendar

@@ -5,7 +5,7 @@
     boilerplates.py  what organisations say about themselves, once for each language
     kills.py         taking one back for good, which takes two
     checks.py        what fields may hold
-    verbs.py         add, edit, withdraw, restore
+    verbs.py         add, edit, queue, withdraw, restore
 
 Reading files is ``intake``'s, SQL is the store's. An article is ``queued`` until it is withdrawn;
 what a digest has run is the digest's own ledger, so an article that one digest ran is still news to
@@ -32,7 +32,7 @@ from mailer.articles.records import (
     Query,
     Story,
 )
-from mailer.articles.verbs import add, edit, get, restore, stories, withdraw
+from mailer.articles.verbs import add, edit, get, queue, restore, stories, withdraw
 
 __all__ = [
     "SLUG",
@@ -53,6 +53,7 @@ __all__ = [
     "check_web_address",
     "edit",
     "get",
+    "queue",
     "restore",
     "slug_from",
     "stories",

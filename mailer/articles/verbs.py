@@ -37,10 +37,16 @@ def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
 
 
 def add(
-    store: ArticleStore, content: Content, now: datetime, *, dated: bool = True, author: str = ""
+    store: ArticleStore,
+    content: Content,
+    now: datetime,
+    *,
+    dated: bool = True,
+    author: str = "",
+    state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, Outcome]:
     """Queue an article, or revise the one with its slug and language. Without a date of its own
-    (`dated` False) it keeps the one that it first came in with.
+    (`dated` False) it keeps the one that it first came in with. A new one has the `state`.
 
     The same content again changes nothing, whatever state the article is in. New content brings a
     withdrawn article back into the queue only by :func:`restore`: withdrawing was a decision.
@@ -52,7 +58,7 @@ def add(
     if known and not dated:
         content = replace(content, published=known.published)
     if known is None:
-        article = store.add(content, now, author)
+        article = store.add(content, now, author, state)
         store.void_editions(content.slug, f"{content.language} was added", now)
         return article, Outcome.ADDED
     if known.content.fingerprint() == content.fingerprint():
@@ -97,13 +103,25 @@ def withdraw(store: ArticleStore, slug: str, language: str | None, now: datetime
     return done
 
 
+def queue(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
+    """Queue a draft: digests may choose it from now on. The drafts that were queued."""
+    done = [
+        store.set_state(article, ArticleState.QUEUED, now)
+        for article in _story(store, slug, language)
+        if article.state is ArticleState.DRAFT
+    ]
+    if done:
+        store.void_editions(slug, "queued", now)
+    return done
+
+
 def restore(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
     """Put a withdrawn story back into the queue. Raises Refused for one that was killed."""
     _check_alive(store, slug)
     return [
         store.set_state(article, ArticleState.QUEUED, now)
         for article in _story(store, slug, language)
-        if article.state is not ArticleState.QUEUED
+        if article.state is ArticleState.WITHDRAWN
     ]
 
 

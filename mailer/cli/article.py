@@ -226,6 +226,22 @@ def withdraw(
 
 
 @app.command()
+def queue(
+    slug: Slug,
+    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Queue a draft that came from elsewhere: digests may choose it from now on.
+
+    Example: [bold]mailer article queue open-day[/]"""
+    out = Output(json)
+    with writing(dry_run, out) as (mailer, tx):
+        done = articles.queue(tx.articles, slug, language or None, mailer.clock())
+        out.record(done, f"{slug}: {len(done)} queued")
+
+
+@app.command()
 def restore(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",

@@ -4,7 +4,7 @@
     schema/        the tables
     migrations/    Alembic's, from the first table on
     articles.py · embargoes.py · audience/ · digests.py · schedules.py · editions/ · archive.py ·
-    sheets.py · outbox/
+    sheets.py · sources.py · outbox/
     press.py       boilerplate, the files of releases, kills
     leases.py      which worker ticks
     retention.py   what has been kept long enough
@@ -49,6 +49,7 @@ from mailer.store.press import Boilerplates, Files, Kills
 from mailer.store.retention import Retention
 from mailer.store.schedules import Schedules
 from mailer.store.sheets import Sheets
+from mailer.store.sources import Sources
 
 __all__ = ["Store", "Transaction"]
 
@@ -132,6 +133,10 @@ class Transaction:
     @property
     def archive(self) -> Archives:
         return Archives(self.connection)
+
+    @property
+    def sources(self) -> Sources:
+        return Sources(self.connection)
 
     @property
     def sheets(self) -> Sheets:

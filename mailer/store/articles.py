@@ -71,12 +71,18 @@ class Articles:
                 topics.setdefault(owner, []).append(slug)
         return [_record(row, topics.get(row.id, [])) for row in rows]
 
-    def add(self, content: Content, now: datetime, author: str = "") -> Article:
+    def add(
+        self,
+        content: Content,
+        now: datetime,
+        author: str = "",
+        state: ArticleState = ArticleState.QUEUED,
+    ) -> Article:
         made = self._db.execute(
             insert(article).values(
                 slug=content.slug,
                 language=content.language,
-                state=ArticleState.QUEUED.value,
+                state=state.value,
                 revision=1,
                 created_at=now,
                 updated_at=now,

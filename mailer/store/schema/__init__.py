@@ -4,7 +4,7 @@ are the law.
 
     base.py      types, the database's clock, the metadata
     audience.py  consent.py  articles.py  editions.py  embargoes.py
-    calendar.py  outbox.py  press.py
+    calendar.py  outbox.py  press.py  sources.py
 """
 
 from mailer.store.schema.articles import article, article_revision, article_topic
@@ -44,6 +44,7 @@ from mailer.store.schema.editions import (
 from mailer.store.schema.embargoes import embargo, embargo_event
 from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
+from mailer.store.schema.sources import source, source_item
 
 REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 """Alembic's revisions, the first first: the last is the schema below."""
@@ -87,6 +88,8 @@ __all__ = [
     "schedule",
     "segment",
     "sender",
+    "source",
+    "source_item",
     "subscriber",
     "subscriber_alias",
     "subscriber_tag",

@@ -47,9 +47,16 @@ class Shelf:
         self.kept[one.slug, one.language] = one
         return one
 
-    def add(self, content: Content, now: datetime, author: str = "") -> Article:
-        plain = {name: getattr(content, name) for name in Content.__dataclass_fields__}
-        return self._keep(article(**plain, id=len(self.kept) + 1, created_at=now, updated_at=now))
+    def add(
+        self,
+        content: Content,
+        now: datetime,
+        author: str = "",
+        state: ArticleState = ArticleState.QUEUED,
+    ) -> Article:
+        plain: dict[str, Any] = {f: getattr(content, f) for f in Content.__dataclass_fields__}
+        number = len(self.kept) + 1
+        return self._keep(article(**plain, id=number, state=state, created_at=now, updated_at=now))
 
     def revise(
         self, article: Article, content: Content, note: str, now: datetime, author: str = ""

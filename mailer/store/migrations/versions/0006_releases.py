@@ -1,4 +1,4 @@
-"""Embargoes, releases and media contacts
+"""Embargoes, releases, media contacts and sources
 
 Revision: 0006, after 0005.
 """
@@ -38,6 +38,46 @@ def upgrade() -> None:
     op.add_column("edition", _word("role", 12, "plain"))
     op.add_column("edition", sa.Column("embargo_until", _MOMENT, nullable=True))
     op.add_column("edition", sa.Column("change", sa.JSON(), nullable=True))
+    op.create_table(
+        "source",
+        sa.Column("id", _ID, nullable=False),
+        _word("name", 60),
+        _word("kind", 12),
+        _text("place"),
+        sa.Column("every_minutes", sa.Integer(), nullable=False),
+        _word("arrival", 10),
+        _word("article_kind", 20),
+        _word("language", 35),
+        sa.Column("topics", sa.JSON(), nullable=False),
+        _word("state", 10),
+        _text("etag"),
+        _text("last_modified"),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        _text("said"),
+        sa.Column("next_at", _MOMENT, nullable=False),
+        sa.Column("looked_at", _MOMENT, nullable=True),
+        sa.Column("created_at", _MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_source")),
+        sa.UniqueConstraint("name", name=op.f("uq_source_name")),
+        comment="place: an address or a folder; said: what came of the last look",
+    )
+    op.create_table(
+        "source_item",
+        sa.Column("source_id", _ID, nullable=False),
+        _word("key", 64),
+        _word("fingerprint", 64),
+        _word("slug", 80),
+        _word("language", 35),
+        sa.Column("seen_at", _MOMENT, nullable=False),
+        sa.ForeignKeyConstraint(
+            ["source_id"],
+            ["source.id"],
+            name=op.f("fk_source_item_source_id_source"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("source_id", "key", name=op.f("pk_source_item")),
+        comment="key: the SHA-256 of what names the entry in its source",
+    )
     op.create_table(
         "kill",
         _word("slug", 80),
