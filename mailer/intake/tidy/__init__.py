@@ -1,0 +1,54 @@
+"""HTML of any provenance -> the Markdown that says the same, its rendering, and what was left out.
+
+tree.py      HTML -> a tree, as a browser would build it
+sweep.py     the tree without what is no part of the text, with whole addresses
+pasted.py    what word processors mean by the HTML on their clipboards
+shape.py     the tree -> blocks, in the one form that equal articles share
+leaves.py    what stands in a block: text and the marks that hold for it
+markdown.py  blocks -> Markdown that reads back as the same blocks
+element.py   blocks -> HTML, for what Markdown has no words for
+"""
+
+from dataclasses import dataclass
+
+from mailer.intake.dropped import Dropped, Report
+from mailer.intake.markup import to_html
+from mailer.intake.tidy.markdown import write
+from mailer.intake.tidy.shape import Block, blocks, words
+from mailer.intake.tidy.sweep import Sweep, count_elements
+from mailer.intake.tidy.tree import read
+
+__all__ = ["Tidied", "meaning", "plain", "tidy"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """`html` is the sanitised rendering of `markdown`, always."""
+
+    markdown: str
+    html: str
+    dropped: tuple[Dropped, ...]
+
+
+def tidy(html: str, *, base: str = "", language: str = "", title: str = "") -> Tidied:
+    """The text of a page or fragment. Relative addresses are taken to stand under `base`; without
+    one their links leave their text, and are reported. A first heading that says the `title` again
+    goes.
+
+    What comes out means what went in: ``meaning(tidied.html)`` are the blocks of the swept input.
+    Never fails; text that is no HTML is taken as one paragraph."""
+    report = Report()
+    count_elements(html, report)
+    swept = Sweep(report, base, language).clean(read(html), title)
+    markdown = write(blocks(swept))
+    return Tidied(markdown, to_html(markdown), report.all())
+
+
+def meaning(html: str) -> tuple[Block, ...]:
+    """What HTML says, in a form that is equal for all HTML that says the same."""
+    return blocks(read(html))
+
+
+def plain(html: str) -> str:
+    """The text alone, as one line."""
+    return words(blocks(read(html)))

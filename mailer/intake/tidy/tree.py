@@ -1,0 +1,113 @@
+"""HTML of any provenance -> a tree, as a browser would build it.
+
+nh3 carries an HTML5 parser (html5ever). It is asked here for well-formed markup and to let through
+every attribute that says something about the text; Python's own parser then reads that without
+having anything to repair. Nothing read here is safe: what leaves an article goes through
+:func:`mailer.intake.markup.sanitise`.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html.parser import HTMLParser
+
+import nh3
+
+DEEPEST = 60
+"""Elements within elements. What lies deeper stays, as content of the sixtieth."""
+
+BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
+    "div", "dl", "dt", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5",
+    "h6", "header", "hgroup", "hr", "li", "main", "nav", "ol", "p", "pre", "section", "summary",
+    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
+})  # fmt: skip
+
+_INLINE = frozenset({
+    "a", "abbr", "acronym", "b", "big", "br", "cite", "code", "del", "em", "font", "i", "img",
+    "ins", "kbd", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "tt", "u",
+})  # fmt: skip
+
+GONE = frozenset({
+    "applet", "audio", "button", "canvas", "embed", "frame", "frameset", "head", "iframe", "math",
+    "noembed", "noframes", "noscript", "object", "plaintext", "script", "select", "style", "svg",
+    "template", "textarea", "title", "video", "xml", "xmp",
+})  # fmt: skip
+"""Elements that go with what is in them."""
+
+_ATTRIBUTES = {
+    "*": {"style", "class", "lang", "dir", "hidden", "role"},
+    "a": {"href", "title", "name", "id"},
+    "abbr": {"title"},
+    "acronym": {"title"},
+    "b": {"id"},
+    "del": {"datetime"},
+    "ins": {"datetime"},
+    "img": {"src", "alt", "title", "width", "height", "srcset", "data-src", "data-lazy-src",
+            "data-original"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Node:
+    """An element: its name, its attributes and what is in it."""
+
+    tag: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    children: list["Node | str"] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "".join(child if isinstance(child, str) else child.text() for child in self.children)
+
+    def style(self) -> dict[str, str]:
+        """Its own CSS, in small letters."""
+        pairs = (part.partition(":") for part in self.attributes.get("style", "").split(";"))
+        return {name.strip().lower(): value.strip().lower() for name, _, value in pairs if value}
+
+
+@lru_cache(maxsize=1)
+def _browser() -> nh3.Cleaner:
+    return nh3.Cleaner(
+        tags=set(BLOCKS | _INLINE),
+        clean_content_tags=set(GONE),
+        attributes=_ATTRIBUTES,
+        url_schemes={"https", "http", "mailto", "data", "cid"},
+        link_rel=None,
+        strip_comments=True,
+        url_relative="pass_through",
+    )
+
+
+class _Reader(HTMLParser):
+    _EMPTY = frozenset({"br", "hr", "img"})
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Node("body")
+        self._open = [self.root]
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        node = Node(tag, {name: value or "" for name, value in attrs})
+        if len(self._open) > DEEPEST and tag not in self._EMPTY:
+            node = self._open[-1]
+        else:
+            self._open[-1].children.append(node)
+        if tag not in self._EMPTY:
+            self._open.append(node)
+
+    def handle_endtag(self, tag: str) -> None:
+        if len(self._open) > 1 and tag not in self._EMPTY:
+            self._open.pop()
+
+    def handle_data(self, data: str) -> None:
+        self._open[-1].children.append(data)
+
+
+def read(html: str) -> Node:
+    """The tree of a page's body or of a fragment. Never fails."""
+    reader = _Reader()
+    reader.feed(_browser().clean(html.encode("utf-8", "replace").decode()))
+    reader.close()
+    return reader.root
