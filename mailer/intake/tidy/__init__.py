@@ -15,10 +15,10 @@ from mailer.intake.dropped import Dropped, Report
 from mailer.intake.markup import to_html
 from mailer.intake.tidy.markdown import write
 from mailer.intake.tidy.shape import Block, blocks, words
-from mailer.intake.tidy.sweep import Sweep, count_elements
+from mailer.intake.tidy.sweep import Sweep, count_elements, first_heading, under_headline
 from mailer.intake.tidy.tree import read
 
-__all__ = ["Tidied", "meaning", "plain", "tidy"]
+__all__ = ["Tidied", "meaning", "plain", "tidy", "title_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ def tidy(html: str, *, base: str = "", language: str = "", title: str = "") -> T
     Never fails; text that is no HTML is taken as one paragraph."""
     report = Report()
     count_elements(html, report)
-    swept = Sweep(report, base, language).clean(read(html), title)
-    markdown = write(blocks(swept))
+    swept = Sweep(report, base, language).clean(read(html))
+    markdown = write(blocks(under_headline(swept, title)))
     return Tidied(markdown, to_html(markdown), report.all())
 
 
@@ -52,3 +52,9 @@ def meaning(html: str) -> tuple[Block, ...]:
 def plain(html: str) -> str:
     """The text alone, as one line."""
     return words(blocks(read(html)))
+
+
+def title_in(html: str) -> str:
+    """The title that a text gives itself, in its first heading; empty where it gives none."""
+    node = first_heading(Sweep(Report(), "", "").clean(read(html)))
+    return " ".join(node.text().split()) if node else ""

@@ -46,14 +46,8 @@ class Sweep:
         self._base = base if urlsplit_or_none(base) else ""
         self._language = language
 
-    def clean(self, root: Node, title: str = "") -> Node:
+    def clean(self, root: Node) -> Node:
         self._children(root)
-        if title:
-            _drop_heading(root, title)
-        headings = [node for node in _nodes(root) if re.fullmatch("h[1-6]", node.tag)]
-        if any(node.tag == "h1" for node in headings):
-            for node in headings:
-                node.tag = f"h{min(int(node.tag[1]) + 1, 4)}"
         return root
 
     def _children(self, node: Node) -> None:
@@ -211,14 +205,29 @@ def _nodes(node: Node) -> Iterator[Node]:
             yield from _nodes(child)
 
 
+def first_heading(root: Node) -> Node | None:
+    """The heading that may be a title: one of the first rank, or what all begins with."""
+    headings = [node for node in _nodes(root) if re.fullmatch("h[1-6]", node.tag)]
+    headings = [node for node in headings if node.text().strip()]
+    first = next((node for node in headings if node.tag == "h1"), None)
+    if first is None and headings and root.text().lstrip().startswith(headings[0].text().lstrip()):
+        first = headings[0]
+    return first
+
+
 def _drop_heading(root: Node, title: str) -> None:
     """Take out the first heading where it only says the title again."""
-    node: Node | None = root
-    while node is not None:
-        children = [one for one in node.children if isinstance(one, Node) or one.strip()]
-        first = children[0] if children else None
-        node = first if isinstance(first, Node) else None
-        if node and node.tag in {"h1", "h2"}:
-            if " ".join(node.text().split()).casefold() == title.casefold():
-                node.tag, node.children = "div", []
-            return
+    node = first_heading(root)
+    if node and " ".join(node.text().split()).casefold() == title.casefold():
+        node.tag, node.children = "div", []
+
+
+def under_headline(root: Node, title: str) -> Node:
+    """The tree with its headings below the mail's own headline, which is the one of first rank."""
+    if title:
+        _drop_heading(root, title)
+    headings = [node for node in _nodes(root) if re.fullmatch("h[1-6]", node.tag)]
+    if any(node.tag == "h1" for node in headings):
+        for node in headings:
+            node.tag = f"h{min(int(node.tag[1]) + 1, 4)}"
+    return root
