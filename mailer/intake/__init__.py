@@ -2,6 +2,15 @@
 
 markup.py        Markdown and HTML -> sanitised HTML
 files.py         Markdown files with front matter -> Content
+tidy/            HTML of any provenance -> Markdown that says the same
+drafts.py        what a source says of an article -> a draft: checked Content
+word.py          Word files, and what is pasted from word processors -> drafts
+feeds.py         RSS and Atom -> drafts
+wordpress.py     posts of a WordPress site -> drafts
+pages.py         the article on a web page -> a draft
+dropped.py       what of a source did not become part of a draft
+characters.py    bytes -> text, where what they say of themselves is wrong
+extra.py         the packages of mailer[intake], imported when needed
 calendars.py     iCalendar files -> observances, and back
 sheets.py        CSV files, line by line
 table.py         files of people -> rows, and people -> CSV files

@@ -251,7 +251,7 @@ def _slug(said: Said, title: str, address: str, text: str) -> str:
     """Of the source's own word for it, the title, or the address; where none has letters enough
     (slugs are of a to z), of a number that is always the same for the same story."""
     last = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2].partition(".")[0]
-    for name in (said.slug, title, last):
+    for name in (unquote(said.slug), title, last):
         folded = "".join(
             sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)
         )

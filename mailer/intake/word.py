@@ -201,9 +201,16 @@ def _html(data: bytes, name: str, report: Report, pictures: list[Embedded]) -> s
     except Exception as error:
         raise _damaged(name, error) from error
     for message in found.messages:
-        if not re.match(r"Unrecognised (?:paragraph|run|table) style", message.message):
-            report.add("part of the Word file", message.message)
+        _tell(str(message.message), report)
     return _noted(str(found.value))
+
+
+def _tell(message: str, report: Report) -> None:
+    """Report what mammoth says that it left out; not what it says of styles."""
+    if message.startswith("could not open external image"):
+        report.add("picture in another file", message.split("'")[1])
+    elif not re.search(r"\bstyle\b|^Image of type", message):
+        report.add("part of the Word file", message)
 
 
 def _noted(html: str) -> str:

@@ -43,7 +43,7 @@ class Sweep:
 
     def __init__(self, report: Report, base: str, language: str) -> None:
         self._report = report
-        self._base = base if urlsplit_or_none(base) else ""
+        self._base = base if host(base) else ""
         self._language = language
 
     def clean(self, root: Node) -> Node:
@@ -108,7 +108,7 @@ class Sweep:
         elif whole := self._whole(href):
             given["href"] = _unwrapped(whole)
             return
-        elif urlsplit_or_none(href) or ":" in href.partition("/")[0]:
+        elif host(href) or ":" in href.partition("/")[0]:
             self._report.add("link to no web address", href)
         else:
             self._report.add("relative link", href)
@@ -119,12 +119,12 @@ class Sweep:
         address = re.sub("[\t\n\r]", "", address)
         if address.startswith("//"):
             address = "https:" + address
-        if not urlsplit_or_none(address) and self._base:
+        if not host(address) and self._base:
             try:
                 address = urljoin(self._base, address)
             except ValueError:
                 return ""
-        return address if urlsplit_or_none(address) else ""
+        return address if host(address) else ""
 
     def _picture(self, node: Node) -> list[Node | str]:
         given = node.attributes
@@ -148,7 +148,7 @@ class Sweep:
         return []
 
 
-def urlsplit_or_none(address: str) -> str | None:
+def host(address: str) -> str | None:
     """The host of an absolute web address."""
     try:
         parts = urlsplit(address)
@@ -160,15 +160,15 @@ def urlsplit_or_none(address: str) -> str | None:
 def _unwrapped(address: str) -> str:
     """The address that Google Docs and Outlook hide behind one of their own."""
     parts = urlsplit(address)
-    host = parts.hostname or ""
+    name = parts.hostname or ""
     asked = parse_qs(parts.query)
-    if host == "www.google.com" and parts.path == "/url":
+    if name == "www.google.com" and parts.path == "/url":
         inner = asked.get("q", [""])[0]
-    elif host.endswith(".safelinks.protection.outlook.com"):
+    elif name.endswith(".safelinks.protection.outlook.com"):
         inner = asked.get("url", [""])[0]
     else:
         return address
-    return inner if urlsplit_or_none(inner) and inner.isprintable() else address
+    return inner if host(inner) and inner.isprintable() else address
 
 
 def _unseen(node: Node) -> str | None:

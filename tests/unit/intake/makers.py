@@ -21,6 +21,16 @@ from mailer.intake.tidy.shape import Block
 BULLETS, NUMBERS = 90, 91
 
 
+def blank() -> Any:
+    """An empty Word file without the hundreds of tables' styles, which take a second to read."""
+    document: Any = Document()
+    styles = document.styles.element
+    for style in [*styles.iter(qn("w:style")), *styles.iter(qn("w:latentStyles"))]:
+        if style.get(qn("w:type")) not in {"paragraph", "character"}:
+            styles.remove(style)
+    return document
+
+
 def word(content: Content) -> bytes:
     """A .docx with the title in the style Title, the lists numbered by Word."""
     writer = _Word()
@@ -41,12 +51,7 @@ class _Place:
 
 class _Word:
     def __init__(self) -> None:
-        self.document: Any = Document()
-        # hundreds of tables' styles, which take a second to read
-        styles = self.document.styles.element
-        for style in [*styles.iter(qn("w:style")), *styles.iter(qn("w:latentStyles"))]:
-            if style.get(qn("w:type")) not in {"paragraph", "character"}:
-                styles.remove(style)
+        self.document = blank()
         numbering = self.document.part.numbering_part.element
         for number, form, sign in ((BULLETS, "bullet", "•"), (NUMBERS, "decimal", "%1.")):
             levels = "".join(

@@ -1,0 +1,210 @@
+"""Posts of a WordPress site, as its REST interface gives them -> drafts.
+
+Asked with ``_embed`` a post comes with its author, picture and categories. What WordPress renders
+is the page's HTML without its theme: blocks' comments and shortcodes that nothing expanded go.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from html import escape, unescape
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from mailer.articles import Image, check_web_address
+from mailer.errors import InputError, MailerError, Refused
+from mailer.intake.characters import decode
+from mailer.intake.drafts import Batch, Defaults, Draft, Problem, Said, apart, draft, one_line
+from mailer.intake.dropped import Report
+
+MOST = 100
+"""Posts that WordPress gives at once."""
+
+_ROUTE = "wp-json/wp/v2/posts"
+
+
+def address(site: str, most: int = 20) -> str:
+    """The address that gives the newest posts of a site, by the address of its front page. Raises
+    InputError for what is no web address."""
+    site = site.strip()
+    if "://" not in site:
+        site = f"https://{site}"
+    check_web_address(site, "site")
+    parts = urlsplit(site)
+    folder = re.sub(rf"/?(?:wp-json(?:/.*)?|{_ROUTE})?/*$", "", parts.path)
+    asked = f"_embed=1&per_page={min(max(most, 1), MOST)}"
+    return urlunsplit((parts.scheme, parts.netloc, f"{folder}/{_ROUTE}", asked, ""))
+
+
+def read(data: bytes, defaults: Defaults, *, address: str) -> Batch:
+    """The posts, or the one post, of an answer from `address`: one that can't be taken keeps no
+    other out. Raises InputError for what is no answer of WordPress's."""
+    posts = _posts(data, address)
+    drafts: list[Draft] = []
+    problems: list[Problem] = []
+    for number, post in enumerate(posts[:MOST], 1):
+        key = str(post.get("id", "")) if isinstance(post, dict) else ""
+        origin = f"{address}, post {key or number}"
+        try:
+            drafts.append(_draft(post, defaults, address, origin))
+        except MailerError as error:
+            problems.append(Problem(origin, error, key))
+    return Batch(apart(drafts), tuple(problems))
+
+
+def _posts(data: bytes, address: str) -> list[Any]:
+    text, _ = decode(data)
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        page = re.match(r"\s*<", text)
+        raise InputError(
+            "this is a web page and no answer of WordPress's" if page else f"not JSON ({error})",
+            where=address,
+            hint="the site may be no WordPress, or have its REST interface closed: take its feed",
+        ) from error
+    if isinstance(found, dict) and "code" in found and "content" not in found:
+        raise _answered(found, address)
+    posts = found if isinstance(found, list) else [found]
+    if posts and not any(isinstance(post, dict) and "content" in post for post in posts):
+        raise InputError(
+            "these are no posts of WordPress's", where=address, hint=f"ask for …/{_ROUTE}"
+        )
+    return posts
+
+
+def _answered(found: Mapping[str, Any], address: str) -> InputError:
+    """WordPress's own error, with what can be done about it."""
+    code = str(found["code"])
+    said = one_line(str(found.get("message", "")))
+    hints = {
+        "rest_no_route": "the site's REST interface has no posts: take its feed",
+        "rest_disabled": "the site has its REST interface closed: take its feed",
+        "rest_post_invalid_id": "there is no such post: check the address",
+        "rest_post_invalid_page_number": "there are no more posts",
+    }
+    closed = re.search("forbidden|cannot|not_logged_in|unauthori|disabled", code)
+    hint = "the site gives its posts only to who is signed in: take its feed" if closed else ""
+    return InputError(
+        f"WordPress says {code}: {said}" if said else f"WordPress says {code}",
+        where=address,
+        hint=hints.get(code) or hint or "open the address in a browser, or take the site's feed",
+    )
+
+
+# ---- a post -------------------------------------------------------------------------------------
+
+
+def _draft(post: Any, defaults: Defaults, address: str, origin: str) -> Draft:
+    if not isinstance(post, dict):
+        raise InputError("this is no post", where=origin)
+    title = _rendered(post, "title")
+    status = str(post.get("status") or "publish")
+    content = post.get("content")
+    protected = isinstance(content, dict) and content.get("protected")
+    if status != "publish":
+        raise Refused(
+            f"{one_line(title) or 'the post'} is not published there ({status})",
+            where=origin,
+            hint="publish it on the site first",
+        )
+    if protected or post.get("password"):
+        raise Refused(
+            f"{one_line(title) or 'the post'} is behind a password",
+            where=origin,
+            hint="take the password off on the site first",
+        )
+    report = Report()
+    embedded = post.get("_embedded")
+    embedded = embedded if isinstance(embedded, dict) else {}
+    link = str(post.get("link") or "")
+    said = Said(
+        origin=origin,
+        title=re.sub(r"^(?:Private|Protected): ", "", title),
+        body=_without_shortcodes(_rendered(post, "content"), report),
+        summary=_without_more(_without_shortcodes(_rendered(post, "excerpt"), report)),
+        base=link or address,
+        key=str(post.get("id") or link),
+        address=link,
+        slug=str(post.get("slug") or ""),
+        published=_moment(post, defaults),
+        language=_language(post),
+        authors=tuple(_named(embedded.get("author"))),
+        categories=tuple(
+            name
+            for terms in _list(embedded.get("wp:term"))
+            for name in _named(terms)
+            if name != "Uncategorized"
+        ),
+        picture=_picture(embedded),
+    )
+    return draft(said, defaults, report)
+
+
+def _rendered(post: Mapping[str, Any], field: str) -> str:
+    value = post.get(field)
+    if isinstance(value, dict):
+        value = value.get("rendered")
+    return value if isinstance(value, str) else ""
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _named(records: Any) -> Iterator[str]:
+    """The names of embedded records. One that may not be seen is an error in its place."""
+    for record in _list(records):
+        if isinstance(record, dict) and isinstance(record.get("name"), str):
+            yield unescape(record["name"])
+
+
+def _moment(post: Mapping[str, Any], defaults: Defaults) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(post.get("date_gmt") or ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _language(post: Mapping[str, Any]) -> str:
+    """By Polylang (``lang``) or WPML (``wpml_current_locale``)."""
+    said = post.get("lang") or post.get("wpml_current_locale") or ""
+    return said.replace("_", "-") if isinstance(said, str) else ""
+
+
+def _picture(embedded: Mapping[str, Any]) -> Image | None:
+    for media in _list(embedded.get("wp:featuredmedia")):
+        if isinstance(media, dict) and isinstance(media.get("source_url"), str):
+            alt = str(media.get("alt_text") or "")
+            return Image(media["source_url"], escape(alt, quote=False), _rendered(media, "caption"))
+    return None
+
+
+_QUOTE = r"(?:\"|'|[“”″‘’′«»]|&(?:quot|\#34|\#822[0-3]|\#824[23]|\#0?39|\#821[6-9]);)"
+_SHORTCODE = re.compile(
+    rf"""
+      \[/?(?:gallery|caption|embed|audio|video|playlist|contact-form-7|wpforms|ninja_form
+        |gravityform|vc_\w+|et_pb_\w+|fusion_\w+|elementor-template)\b[^\]\n]{{0,2000}}\]
+    | \[[a-z][\w-]*\s+[\w-]+={_QUOTE}[^\]\n]{{0,2000}}\]
+    """,
+    re.VERBOSE,
+)
+
+
+def _without_shortcodes(html: str, report: Report) -> str:
+    """What the site's plugins should have expanded goes; what stands between two of them stays."""
+
+    def drop(found: re.Match[str]) -> str:
+        if not found[0].startswith("[/"):
+            report.add("shortcode", unescape(found[0]))
+        return ""
+
+    return _SHORTCODE.sub(drop, html)
+
+
+def _without_more(html: str) -> str:
+    """An excerpt without the link at its end that leads to the rest."""
+    html = re.sub(r"<a\b[^>]*\bmore-link\b.*?</a>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s*\[(?:&hellip;|…|&#8230;|\.\.\.)\]", "…", html)

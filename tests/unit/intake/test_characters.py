@@ -1,0 +1,83 @@
+"""What bytes say of their encoding may be wrong: the text is what people would read."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.intake.characters import decode
+
+WORDS = "Café “Möwe” – 5 € à l’œil"
+
+
+def xml(words: str, declared: str) -> str:
+    said = f' encoding="{declared}"' if declared else ""
+    return f'<?xml version="1.0"{said}?><a>{words}</a>'
+
+
+@pytest.mark.parametrize(
+    ("declared", "encoding", "content_type"),
+    [
+        ("utf-8", "utf-8", ""),
+        ("utf-8", "windows-1252", ""),
+        ("utf-8", "windows-1252", "text/xml"),
+        ("iso-8859-1", "windows-1252", ""),
+        ("utf-16", "utf-8", "application/rss+xml"),
+        ("windows-1252", "utf-8", ""),
+        ("us-ascii", "utf-8", "text/xml"),
+        ("no-such", "utf-8", ""),
+        ("utf-8", "utf-8-sig", ""),
+        ("utf-16", "utf-16", ""),
+        ("utf-16", "utf-16-le", ""),
+        ("utf-16", "utf-16-be", ""),
+        ("utf-32", "utf-32", ""),
+        ("windows-1252", "windows-1252", "application/xml; charset=utf-8"),
+        ("", "windows-1252", "application/xml; charset=windows-1252"),
+        ("", "windows-1252", ""),
+    ],
+)
+def test_an_encoding_may_be_wrong(declared: str, encoding: str, content_type: str) -> None:
+    text = xml(WORDS, declared)
+    assert decode(text.encode(encoding), content_type)[0] == text
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("windows-1251", "Огни на воде"),
+        ("koi8-r", "Огни на воде"),
+        ("windows-1256", "ضوء الميناء"),
+        ("gb2312", "水上的灯"),
+        ("big5", "水上的燈"),
+        ("iso-2022-jp", "水の上の灯"),
+        ("shift_jis", "水の上の灯"),
+        ("euc-kr", "물 위의 등불"),
+    ],
+)
+def test_an_encoding_that_is_right_is_believed(encoding: str, words: str) -> None:
+    text = xml(words, encoding)
+    assert decode(text.encode(encoding)) == (text, "")
+    bare = xml(words, "")
+    assert decode(bare.encode(encoding), f"text/xml; charset={encoding}") == (bare, "")
+    page = f'<html><head><meta charset="{encoding}"></head><p>{words}'
+    assert decode(page.encode(encoding)) == (page, "")
+
+
+def test_what_is_doubtful_is_said() -> None:
+    assert decode("é".encode("windows-1252")) == (
+        "é",
+        "its characters are not in the encoding that it names; some may be wrong",
+    )
+    assert "there is not (no-such)" in decode(xml("é", "no-such").encode())[1]
+
+
+@given(st.binary(max_size=200), st.sampled_from(["", "text/xml", "text/html; charset=x-none"]))
+def test_whatever_bytes_are_given_there_is_text(data: bytes, content_type: str) -> None:
+    text, _ = decode(data, content_type)
+    assert text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass") == text
+
+
+@given(st.text(max_size=100))
+def test_what_is_utf_8_stays_as_it_is(text: str) -> None:
+    assert decode(text.encode("utf-8", "ignore"), "text/plain; charset=iso-8859-1")[0] == (
+        text.encode("utf-8", "ignore").decode("utf-8-sig")
+    )
