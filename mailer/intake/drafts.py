@@ -118,10 +118,13 @@ def draft(
     said: Said, defaults: Defaults, report: Report, pictures: tuple[Embedded, ...] = ()
 ) -> Draft:
     """The draft of what a source says. Raises InputError, with the origin as its place, for an
-    article that has no text."""
+    article that has no text, or too much."""
     language = _language(said.language, defaults.language, report)
     title = one_line(said.title)
-    tidied = tidy(said.body, base=said.base, language=language, title=title)
+    try:
+        tidied = tidy(said.body, base=said.base, language=language, title=title)
+    except InputError as error:
+        raise _at(said.origin, error) from error
     report.extend(tidied.dropped)
     if not tidied.markdown:
         raise InputError(
@@ -155,9 +158,13 @@ def draft(
     try:
         content = check(content)
     except InputError as error:
-        where = f"{said.origin}, {error.where}" if error.where else said.origin
-        raise InputError(error.what, where=where, hint=error.hint) from error
+        raise _at(said.origin, error) from error
     return Draft(content, said.origin, said.key, said.published is not None, report.all(), pictures)
+
+
+def _at(origin: str, error: InputError) -> InputError:
+    where = f"{origin}, {error.where}" if error.where else origin
+    return InputError(error.what, where=where, hint=error.hint)
 
 
 def apart(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
@@ -242,7 +249,7 @@ _MAIL_ADDRESS = re.compile(r"<?\s*(?:mailto:)?[^\s<>(),;]+@[^\s<>(),;]+\s*>?")
 
 def _name(author: str) -> str:
     """A person's name without the mail address that feeds put to it."""
-    name = _MAIL_ADDRESS.sub(" ", one_line(escape(unescape(author)))).strip(" ,;<>\"'")
+    name = _MAIL_ADDRESS.sub(" ", cut(one_line(escape(unescape(author))), 300)).strip(" ,;<>\"'")
     bracketed = re.fullmatch(r"\((.*)\)", name)
     return " ".join((bracketed[1] if bracketed else name).split())
 

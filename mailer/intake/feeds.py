@@ -83,22 +83,25 @@ _NO_NUMBER = re.compile(
 )
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
-_CDATA = re.compile(r"(<!\[CDATA\[.*?\]\]>)", re.DOTALL)
 
 
 def _mended(text: str) -> str:
     """XML without the characters that XML may not hold, and with HTML's entities spelt out: few
     feeds declare them."""
     text = _NO_CHARACTER.sub("", text).lstrip()
-    parts = _CDATA.split(text)
-    parts[::2] = [
-        _OF_PICTURES.sub(_renamed, _NAMED.sub(_spelt, _NO_NUMBER.sub("", part)))
-        for part in parts[::2]
-    ]
-    return "".join(parts)
+    first, *parts = text.split("<![CDATA[")
+    mended = [_mended_markup(first)]
+    for part in parts:
+        inside, end, behind = part.partition("]]>")
+        mended.append(f"<![CDATA[{inside}{end}{_mended_markup(behind)}")
+    return "".join(mended)
 
 
-_OF_PICTURES = re.compile(r"<(/?)media:(description|title)\b[^>]*?(/?)>")
+def _mended_markup(text: str) -> str:
+    return _OF_PICTURES.sub(_renamed, _NAMED.sub(_spelt, _NO_NUMBER.sub("", text)))
+
+
+_OF_PICTURES = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(/?)>")
 
 
 def _renamed(found: re.Match[str]) -> str:
@@ -117,7 +120,7 @@ def _spelt(found: re.Match[str]) -> str:
 def _whole(text: str) -> tuple[str, str]:
     """The feed up to its last whole entry, where it breaks off, and a word about that."""
     root = re.search(
-        r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:20_000], flags=re.DOTALL)
+        r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:5000], flags=re.DOTALL)
     )
     if root is None or root[1].rpartition(":")[2].lower() not in {"rss", "feed", "rdf"}:
         return text, ""

@@ -138,7 +138,7 @@ def _tag(element: Any) -> tuple[str, dict[str, str]]:
 
 def _metas(page: str) -> dict[str, str]:
     found: dict[str, str] = {}
-    for tag in re.findall(r"<meta\b[^>]{1,3000}>", page[:300_000], re.IGNORECASE):
+    for tag in re.findall(r"<meta\b[^<>]{1,3000}>", page[:300_000], re.IGNORECASE):
         given = {
             name.lower(): unescape(one or other)
             for name, one, other in re.findall(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag)
@@ -149,12 +149,16 @@ def _metas(page: str) -> dict[str, str]:
 
 
 def _base(page: str) -> str:
-    found = re.search(r"""<base\b[^>]*?href\s*=\s*["']?([^"'\s>]+)""", page[:50_000], re.IGNORECASE)
+    found = re.search(
+        r"""<base\b[^<>]{0,500}?href\s*=\s*["']?([^"'\s>]+)""", page[:50_000], re.IGNORECASE
+    )
     return unescape(found[1]) if found else ""
 
 
 def _language(page: str) -> str:
-    found = re.search(r"""<html\b[^>]*?\blang\s*=\s*["']?([\w-]+)""", page[:50_000], re.IGNORECASE)
+    found = re.search(
+        r"""<html\b[^<>]{0,1000}?\blang\s*=\s*["']?([\w-]+)""", page[:50_000], re.IGNORECASE
+    )
     return found[1] if found else ""
 
 

@@ -206,5 +206,5 @@ def _without_shortcodes(html: str, report: Report) -> str:
 
 def _without_more(html: str) -> str:
     """An excerpt without the link at its end that leads to the rest."""
-    html = re.sub(r"<a\b[^>]*\bmore-link\b.*?</a>", "", html, flags=re.DOTALL)
+    html = re.sub(r"<a\b[^<>]{0,500}\bmore-link\b.{0,500}?</a>", "", html, flags=re.DOTALL)
     return re.sub(r"\s*\[(?:&hellip;|…|&#8230;|\.\.\.)\]", "…", html)

@@ -11,12 +11,20 @@ element.py   blocks -> HTML, for what Markdown has no words for
 
 from dataclasses import dataclass
 
+from mailer.errors import InputError
 from mailer.intake.dropped import Dropped, Report
 from mailer.intake.markup import to_html
 from mailer.intake.tidy.markdown import write
 from mailer.intake.tidy.shape import Block, blocks, words
 from mailer.intake.tidy.sweep import Sweep, count_elements, first_heading, under_headline
 from mailer.intake.tidy.tree import read
+
+LONGEST_HTML = 5_000_000
+"""Characters that HTML may have: pasted from Word it has ten times those of its text."""
+LONGEST_TEXT = 300_000
+"""Characters that an article may have: some fifty thousand words."""
+MOST_BLOCKS = 5_000
+"""Paragraphs, items, cells and so on that an article may have."""
 
 __all__ = ["Tidied", "meaning", "plain", "tidy", "title_in"]
 
@@ -36,12 +44,30 @@ def tidy(html: str, *, base: str = "", language: str = "", title: str = "") -> T
     goes.
 
     What comes out means what went in: ``meaning(tidied.html)`` are the blocks of the swept input.
-    Never fails; text that is no HTML is taken as one paragraph."""
+    Text that is no HTML is taken as one paragraph. Raises InputError for what is longer than any
+    article."""
+    if len(html) > LONGEST_HTML:
+        raise _too_long()
     report = Report()
     count_elements(html, report)
     swept = Sweep(report, base, language).clean(read(html))
-    markdown = write(blocks(under_headline(swept, title)))
+    found = blocks(under_headline(swept, title))
+    if sum(map(_count, found)) > MOST_BLOCKS or len(words(found)) > LONGEST_TEXT:
+        raise _too_long()
+    markdown = write(found)
     return Tidied(markdown, to_html(markdown), report.all())
+
+
+def _count(block: Block) -> int:
+    return 1 + sum(map(_count, block.blocks))
+
+
+def _too_long() -> InputError:
+    return InputError(
+        f"it is longer than {LONGEST_TEXT:,} characters or {MOST_BLOCKS:,} paragraphs",
+        where="body",
+        hint="take in a part of it, and link to the rest",
+    )
 
 
 def meaning(html: str) -> tuple[Block, ...]:

@@ -73,21 +73,29 @@ def _spaced(run: Iterable[Leaf]) -> list[Leaf]:
     """One no-break space alone stays what it is: French needs it before a colon."""
     found: list[Leaf] = []
     space = ""
+
+    def part(marks: frozenset[Mark]) -> None:
+        if space and found and found[-1].kind != "br":
+            found.append(Leaf("text", space, found[-1].marks & marks))
+
     for leaf in map(_settled, run):
-        if leaf.kind == "br":
-            space = ""
+        if leaf.kind != "text":
+            if leaf.kind != "br":
+                part(leaf.marks)
             found.append(leaf)
+            space = ""
             continue
-        text = leaf.kind == "text"
-        for part in _SPACES.split(without_litter(leaf.text)) if text else [leaf.text]:
-            if text and part.isspace():
-                space = " " if space or len(part) > 1 or part.isascii() else part
-            elif not text or part.strip(_JOINERS):
-                last = found[-1] if found else None
-                if space and last and last.kind != "br":
-                    found.append(Leaf("text", space, last.marks & leaf.marks))
+        said = ""
+        for one in _SPACES.split(without_litter(leaf.text)):
+            if one.isspace():
+                space = " " if space or len(one) > 1 or one.isascii() else one
+            elif one.strip(_JOINERS):
+                if not said:
+                    part(leaf.marks)
+                said += space + one if said else one
                 space = ""
-                found.append(replace(leaf, text=part))
+        if said:
+            found.append(Leaf("text", said, leaf.marks))
     return found
 
 
@@ -98,21 +106,19 @@ def _settled(leaf: Leaf) -> Leaf:
     return leaf
 
 
-def _merged(leaves: list[Leaf]) -> list[Leaf]:
-    found: list[Leaf] = []
-    for at, leaf in enumerate(leaves):
-        last = found[-1] if found else None
-        if leaf.kind == "br":
-            leaf = Leaf("br", marks=leaves[at - 1].marks & leaves[at + 1].marks)
-        if last and leaf.kind in {"text", "code"} and _alike(last, leaf):
-            found[-1] = replace(last, text=last.text + leaf.text)
+def _merged(leaves: list[Leaf]) -> Iterator[Leaf]:
+    """Stretches with the same marks as one; line breaks with the marks of both sides."""
+    settled = [
+        replace(leaf, marks=leaves[at - 1].marks & leaves[at + 1].marks)
+        if leaf.kind == "br"
+        else leaf
+        for at, leaf in enumerate(leaves)
+    ]
+    for (kind, marks), group in groupby(settled, lambda leaf: (leaf.kind, leaf.marks)):
+        if kind in {"text", "code"}:
+            yield Leaf(kind, "".join(leaf.text for leaf in group), marks)
         else:
-            found.append(leaf)
-    return found
-
-
-def _alike(one: Leaf, other: Leaf) -> bool:
-    return (one.kind, one.marks) == (other.kind, other.marks)
+            yield from group
 
 
 _ORDER = ("a", "strong", "em", "s", "u", "small", "q", "cite", "abbr", "sub", "sup")

@@ -212,7 +212,7 @@ _SPECIAL = re.compile(
     | (?<![^\W_])_ | _(?![^\W_])            # within a word it is a letter
     | <(?=[A-Za-z/!?]|$)                    # an element, a link
     | &(?=\#?\w+;)                          # an entity
-    | \[(?=[^\]]*\][(:])                    # a link, a definition
+    | \[(?=[^\]]{0,500}\][(:])                  # a link, a definition
     """,
     re.VERBOSE,
 )

@@ -7,7 +7,7 @@ and a new paragraph. Two articles mean the same if their blocks are equal.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from markdown_it.common.normalize_url import normalizeLink
 
@@ -215,19 +215,17 @@ def _preformatted(node: Node) -> str:
 def _items(node: Node, marks: frozenset[Mark], deep: int) -> tuple[Block, ...]:
     """A list's items. A list that stands between items, where Google Docs and old pages put it,
     belongs to the item before."""
-    items: list[Block] = []
+    items: list[tuple[Attributes, list[Block]]] = []
     for child in node.children:
         if isinstance(child, Node) and child.tag == "li":
-            inside = _blocks(child.children, marks, deep)
-            if inside:
-                items.append(Block("li", blocks=inside, attributes=_kept(child, _WHERE)))
-            continue
-        inside = _blocks([child], marks, deep)
-        if inside and items:
-            items[-1] = replace(items[-1], blocks=items[-1].blocks + inside)
-        elif inside:
-            items.append(Block("li", blocks=inside))
-    return tuple(items)
+            items.append((_kept(child, _WHERE), list(_blocks(child.children, marks, deep))))
+        elif inside := _blocks([child], marks, deep):
+            if not items:
+                items.append(((), []))
+            items[-1][1].extend(inside)
+    return tuple(
+        Block("li", blocks=tuple(inside), attributes=where) for where, inside in items if inside
+    )
 
 
 def _start(node: Node) -> Attributes:

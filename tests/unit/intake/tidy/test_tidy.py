@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailer.errors import InputError
 from mailer.intake.dropped import Dropped
 from mailer.intake.markup import sanitise, to_html
 from mailer.intake.tidy import meaning, plain, tidy
@@ -218,3 +219,9 @@ def test_a_heading_that_says_the_title_again_goes() -> None:
 
 def test_plain_text_has_no_mark() -> None:
     assert plain("<p>a <b>b</b>&amp;<br>c</p><ul><li>d") == "a b& c d"
+
+
+@pytest.mark.parametrize("html", ["<p>x" * 5001, "<p>" + "x" * 300_001, " " * 5_000_001])
+def test_what_is_longer_than_any_article_is_refused(html: str) -> None:
+    with pytest.raises(InputError, match="it is longer than"):
+        tidy(html)
