@@ -13,6 +13,7 @@
     │   ├── ApprovalVoid        5: what was approved is not what would be sent
     │   └── Embargoed           5: it may not leave yet
     ├── TokenError              1: a link that we didn't sign, or that has expired
+    ├── FetchError              1: an address that can't be fetched, or must not be
     └── RelayError              1: the relay can't be used at all (nobody's attempt is spent)
 
 Errors of other libraries are wrapped at the border (``raise … from``); bugs are let through.
@@ -114,3 +115,26 @@ class RelayError(MailerError):
     ) -> None:
         super().__init__(what, where=where, hint=hint)
         self.lasting = lasting
+
+
+class FetchError(MailerError):
+    """An address that can't be fetched, or must not be.
+
+    `lasting`: waiting won't help (a rule forbids it, there is no such page). `retry_after`: seconds
+    that the server asks us to leave it alone, where it says so. `status`: the HTTP status that it
+    answered with; 0 where none came or another thing was wrong."""
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        lasting: bool = False,
+        retry_after: float | None = None,
+        status: int = 0,
+    ) -> None:
+        super().__init__(what, where=where, hint=hint)
+        self.lasting = lasting
+        self.retry_after = retry_after
+        self.status = status

@@ -1,0 +1,28 @@
+"""Names of character sets, as far as they are believed.
+
+A sender names the charset of what it sends, and whoever reads after a check must read the same
+characters as the check did. UTF-7, HZ and their like write ``<`` in other letters: what is harmless
+in ASCII is not in them. They are in no use, and refused.
+"""
+
+import codecs
+from functools import lru_cache
+
+_ASCII = bytes(range(32, 127)) + b"\t\r\n"
+_WIDE = ("utf-16", "utf-32")
+_SHIFTS = ("~~", "~{", "+ADw-", "\\x3c", "\\u003c", "\\N{LESS-THAN SIGN}")
+"""What stands for something else in HZ, UTF-7 and Python's own escapes."""
+
+
+@lru_cache(maxsize=256)
+def charset(label: str) -> str:
+    """Python's name of the charset `label`; "" for one that it doesn't know, that is none of text,
+    or in which ASCII is not ASCII, but for UTF-16 and UTF-32."""
+    try:
+        name = codecs.lookup(label.strip().strip("\"'")).name
+        if name.startswith(_WIDE):
+            return name
+        plain = _ASCII + "".join(_SHIFTS).encode()
+        return name if plain.decode(name) == plain.decode("ascii") else ""
+    except (LookupError, ValueError):
+        return ""

@@ -1,0 +1,137 @@
+"""XML, looked at before any other parser sees it.
+
+Entities are how a kilobyte of XML becomes gigabytes ("billion laughs"), and how it reads files and
+addresses of whoever parses it. No feed and no Word file needs one, so a document that declares
+anything of its own is refused where its declarations begin; expat reads no further. A document type
+that is only named, as RSS 0.91 has it, is nothing but a name: nobody fetches it.
+"""
+
+import codecs
+import re
+from xml.parsers import expat
+
+from mailer.errors import InputError
+from mailer.intake.charsets import charset as believed
+
+LARGEST = 20_000_000
+"""Bytes that a document may have."""
+
+DEEPEST = 200
+"""Elements within each other. What follows a tree down by calling itself ends at some hundreds."""
+
+MOST_TAGS = 1_000_000
+"""Tags, text's own < included: each takes time and room in whatever reads them."""
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_UNMARKED = ((b"<\0?\0", "utf-16-le"), (b"\0<\0?", "utf-16-be"))
+_DECLARED = re.compile(rb"\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
+_DECLARATION = re.compile(r"\s*(?:<\?xml\s[^>]*\?>)?")
+_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+_DECLARES = re.compile(
+    r"<!(?:ENTITY|ATTLIST|ELEMENT|NOTATION)\b|<!DOCTYPE[^>]{0,500}\[", re.IGNORECASE
+)
+
+
+def check_xml(data: bytes, where: str) -> None:
+    """Let `data` pass when it is well-formed XML that declares nothing, nests no deeper than
+    :data:`DEEPEST`, and has no more than :data:`MOST_TAGS`. Raises InputError."""
+    text = _decoded(data, "", where, strict=True)
+    broken = _walk(text.encode(), where)
+    if broken is not None:
+        raise _refused(f"it is not XML ({broken})", where, "save it again")
+
+
+def plain_xml(data: bytes, where: str, charset: str = "") -> bytes:
+    """`data` in UTF-8, to be parsed instead of it, once it has passed: then the next parser can't
+    read other characters than the check has. `charset` is what came with it from outside, which
+    goes before what it says of itself (RFC 7303 §3).
+
+    Feeds are taken as they are found: a document that is not well-formed passes if nothing in it
+    looks like a declaration, characters that XML forbids go (XML 1.0 §2.2), and bytes that are not
+    in its charset are read as Windows-1252. Raises InputError for what :func:`check_xml` refuses
+    else."""
+    text = _FORBIDDEN.sub("", _decoded(data, charset, where, strict=False))
+    text = _DECLARATION.sub("", text, count=1)
+    plain = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()
+    if _walk(plain, where) is not None and _DECLARES.search(text):
+        raise _declares(where)
+    return plain
+
+
+def _decoded(data: bytes, charset: str, where: str, *, strict: bool) -> str:
+    if len(data) > LARGEST:
+        raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
+    name = _charset(data, charset, where)
+    if not strict and name in {"iso8859-1", "ascii"}:
+        name = "cp1252"  # as browsers do: there are typographic quotes where Latin 1 has nothing
+    try:
+        return data.decode(name).removeprefix("\ufeff")
+    except UnicodeError as error:
+        if strict or name.startswith("utf-16") or name.startswith("utf-32"):
+            raise _refused(f"it is not in {name}, as it says", where, "save it again") from error
+        return data.decode("cp1252", "replace")
+
+
+def _charset(data: bytes, outside: str, where: str) -> str:
+    """How `data` is encoded, as XML 1.0 appendix F and RFC 7303 find it."""
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            return name
+    for mark, name in _UNMARKED:
+        if data.startswith(mark):
+            return name
+    if outside and (name := believed(outside)):
+        return name
+    declared = _DECLARED.match(data)
+    if declared is None:
+        return "utf-8"
+    if not (name := believed(declared[1].decode("ascii", "replace"))):
+        raise _refused("it is in a charset that is not known here", where, "save it as UTF-8")
+    return name
+
+
+def _walk(document: bytes, where: str) -> str | None:
+    """Go through UTF-8 `document`; what is broken in it, and where. Raises InputError for what is
+    forbidden."""
+    if document.count(b"<") > MOST_TAGS:
+        raise _refused(f"it has more than {MOST_TAGS:,} tags", where, "make it smaller")
+    depth = 0
+
+    def doctype(name: str, system: str | None, public: str | None, declares: bool) -> None:
+        if declares:
+            raise _declares(where)
+
+    def start(name: str, attributes: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise _refused(f"it nests deeper than {DEEPEST} elements", where, "make it simpler")
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    # one piece: expat before 2.6 took the square of its length for a long token that comes in many
+    parser = expat.ParserCreate("utf-8")
+    parser.StartDoctypeDeclHandler = doctype
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    try:
+        parser.Parse(document, True)
+    except expat.ExpatError as error:
+        return f"{expat.ErrorString(error.code)}, line {error.lineno}"
+    return None
+
+
+def _declares(where: str) -> InputError:
+    return _refused("it declares entities or elements of its own", where, "save it without a DTD")
+
+
+def _refused(what: str, where: str, hint: str) -> InputError:
+    return InputError(what, where=where, hint=hint)

@@ -1,0 +1,216 @@
+"""The guard: a name is looked up once, every address that it gives is checked, and the connection
+is made to what was checked.
+
+A check apart from the connection is no check: whoever runs a name's servers can answer the check
+with a public address and the connection, a moment later, with one inside (DNS rebinding). So both
+happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field keep the
+name: httpcore takes those from the address of the request.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address
+from queue import Empty, SimpleQueue
+from threading import BoundedSemaphore, Thread
+from typing import Any
+
+import httpcore
+from httpcore import NetworkBackend, NetworkStream
+
+from mailer.errors import FetchError
+from mailer.intake.fetching.addresses import ip_of
+from mailer.intake.fetching.deadline import Deadline
+from mailer.intake.fetching.public import IPAddress, is_public
+
+PORTS = (80, 443, 8080, 8443)
+"""Ports that web sites are on. Others could be made to speak to a mail server or a database."""
+
+MOST_TRIED = 4
+"""Addresses of one name that are tried one after another."""
+
+LookUp = Callable[[str, int], Iterable[str]]
+"""A name and a port -> the IP addresses of that name. Raises OSError where there are none."""
+
+
+def look_up(name: str, port: int) -> list[str]:
+    """What the machine's resolver says, each address once."""
+    found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(one[4][0]) for one in found))
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Where fetches may go. As it is by default, nowhere inside a network.
+
+    `public` says of an address whether it may be reached. It and the others are arguments for
+    tests, whose servers are on loopback; no setting and no environment variable reaches them.
+    `tls` checks certificates; without one the machine's own trusted authorities do."""
+
+    public: Callable[[IPAddress], bool] = is_public
+    look_up: LookUp = look_up
+    ports: Collection[int] = PORTS
+    tls: ssl.SSLContext | None = None
+
+    def check(self, host: str, port: int, deadline: Deadline) -> list[IPAddress]:
+        """The addresses of `host`, from one look-up. Raises FetchError when there are none, or
+        when only one of them is not public: such a mix is a trick."""
+        if port not in self.ports:
+            raise FetchError(
+                f"port {port} is none that web sites are on",
+                hint=f"use one of {', '.join(map(str, self.ports))}",
+                lasting=True,
+            )
+        literal = ip_of(host)
+        found = [literal] if literal else _addresses(self.look_up, host, port, deadline)
+        if not found:
+            raise FetchError(f"{host} has no address", hint="check how it is written")
+        if not all(self.public(address) for address in found):
+            # which address it was is left out: who may name feeds need not learn of the network
+            raise FetchError(
+                "it leads into a network that is not public",
+                hint="give an address that anybody may open",
+                lasting=True,
+            )
+        return found
+
+    def connect(self, host: str, port: int, deadline: Deadline) -> NetworkStream:
+        """A connection to a checked address of `host`. Raises FetchError."""
+        tried = self.check(host, port, deadline)[:MOST_TRIED]
+        for number, address in enumerate(tried):
+            share = deadline.left() / (len(tried) - number)
+            try:
+                return httpcore.SyncBackend().connect_tcp(str(address), port, timeout=share)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        deadline.left()
+        raise FetchError(
+            f"nothing answers there ({_reason(failure)})", hint="try again later"
+        ) from failure
+
+    def context(self) -> ssl.SSLContext:
+        """What checks certificates."""
+        return self.tls or _trusted()
+
+
+PUBLIC = Guard()
+"""Nowhere but on the public internet."""
+
+
+class Road(NetworkBackend):
+    """What httpcore connects by, for one fetch: through `guard`, until `deadline`, and for no more
+    than `room` bytes in all that come in, whatever they are: fields, 1xx answers, chunks' edges."""
+
+    def __init__(self, guard: Guard, deadline: Deadline, room: int) -> None:
+        self.guard = guard
+        self.deadline = deadline
+        self.room = room
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> NetworkStream:
+        return _Metered(self.guard.connect(host, port, self.deadline), self)
+
+    def take(self, data: bytes) -> bytes:
+        """`data`, counted. Raises FetchError when there was too much."""
+        self.room -= len(data)
+        if self.room < 0:
+            raise FetchError("it sends more than we take", lasting=True)
+        return data
+
+
+class _Metered(NetworkStream):
+    """A connection whose every step ends by the road's deadline: a server that sends a byte a
+    second would else keep within any time-out for each."""
+
+    def __init__(self, inner: NetworkStream, road: Road) -> None:
+        self._inner = inner
+        self._road = road
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        return self._road.take(self._inner.read(max_bytes, self._road.deadline.left()))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, self._road.deadline.left())
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> NetworkStream:
+        try:
+            left = self._road.deadline.left()
+            inner = self._inner.start_tls(ssl_context, server_hostname, left)
+        except httpcore.ConnectError as error:
+            raise FetchError(
+                f"no safe connection to {server_hostname} could be made ({_reason(error)})",
+                hint="tell its site, or check how it is written",
+            ) from error
+        return _Metered(inner, self._road)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
+
+
+_LOOKING_UP = BoundedSemaphore(16)
+"""Look-ups at one time. One that hangs holds its thread until the system gives up (getaddrinfo
+can't be stopped), so that without an end names that hang would use up all threads."""
+
+
+def _addresses(look_up: LookUp, host: str, port: int, deadline: Deadline) -> list[IPAddress]:
+    answers: SimpleQueue[list[str] | Exception] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(list(look_up(host, port)))
+        except Exception as error:
+            answers.put(error)
+        finally:
+            _LOOKING_UP.release()
+
+    if not _LOOKING_UP.acquire(timeout=deadline.left()):
+        raise deadline.passed()
+    try:
+        Thread(target=ask, name=f"look up {host}", daemon=True).start()
+    except RuntimeError:  # the system gives no more threads
+        _LOOKING_UP.release()
+        raise
+    try:
+        answer = answers.get(timeout=deadline.left())
+    except Empty:
+        raise deadline.passed() from None
+    if isinstance(answer, OSError | UnicodeError):
+        raise FetchError(
+            f"{host} can't be looked up ({_reason(answer)})", hint="check how it is written"
+        ) from answer
+    if isinstance(answer, Exception):
+        raise answer
+    return [ip_address(one) for one in answer]
+
+
+def _reason(error: Exception) -> str:
+    """What the system says, without its numbers."""
+    cause = error.__cause__ or error
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return str(cause.verify_message)
+    if isinstance(cause, ssl.SSLError):
+        return str(cause.reason or "TLS failed").lower().replace("_", " ")
+    if isinstance(cause, TimeoutError):
+        return "timed out"
+    return str(getattr(cause, "strerror", None) or cause)
+
+
+@lru_cache(maxsize=1)
+def _trusted() -> ssl.SSLContext:
+    return ssl.create_default_context()
