@@ -19,17 +19,19 @@ LARGEST = 20_000_000
 DEEPEST = 200
 """Elements within each other. What follows a tree down by calling itself ends at some hundreds."""
 
-MOST_TAGS = 1_000_000
-"""Tags, text's own < included: each takes time and room in whatever reads them."""
+MOST_MARKS = 500_000
+"""Signs < and = together, so that tags and attributes are bounded before anything reads them: expat
+takes 3 µs and 200 bytes for each that has a name of its own."""
 
-_BOMS = (
+_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0?\0", "utf-16-le"),
+    (b"\0<\0?", "utf-16-be"),
 )
-_UNMARKED = ((b"<\0?\0", "utf-16-le"), (b"\0<\0?", "utf-16-be"))
 _DECLARED = re.compile(rb"\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _DECLARATION = re.compile(r"\s*(?:<\?xml\s[^>]*\?>)?")
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
@@ -40,8 +42,9 @@ _DECLARES = re.compile(
 
 def check_xml(data: bytes, where: str) -> None:
     """Let `data` pass when it is well-formed XML that declares nothing, nests no deeper than
-    :data:`DEEPEST`, and has no more than :data:`MOST_TAGS`. Raises InputError."""
-    text = _decoded(data, "", where, strict=True)
+    :data:`DEEPEST`, and has no more than :data:`MOST_MARKS`. Raises InputError."""
+    _fit(data, where)
+    text = _decoded(data, _charset(data, ""), where)
     broken = _walk(text.encode(), where)
     if broken is not None:
         raise _refused(f"it is not XML ({broken})", where, "save it again")
@@ -53,10 +56,18 @@ def plain_xml(data: bytes, where: str, charset: str = "") -> bytes:
     goes before what it says of itself (RFC 7303 §3).
 
     Feeds are taken as they are found: a document that is not well-formed passes if nothing in it
-    looks like a declaration, characters that XML forbids go (XML 1.0 §2.2), and bytes that are not
-    in its charset are read as Windows-1252. Raises InputError for what :func:`check_xml` refuses
-    else."""
-    text = _FORBIDDEN.sub("", _decoded(data, charset, where, strict=False))
+    looks like a declaration, characters that XML forbids go (XML 1.0 §2.2), and one that is not in
+    the charset that it names is read as Windows-1252. Raises InputError for all else that
+    :func:`check_xml` refuses."""
+    _fit(data, where)
+    name = _charset(data, charset) or "utf-8"
+    if name in {"iso8859-1", "ascii"}:
+        name = "cp1252"  # as browsers do: there are typographic quotes where Latin 1 has nothing
+    try:
+        text = data.decode(name)
+    except UnicodeError:
+        text = data.decode("cp1252", "replace")
+    text = _FORBIDDEN.sub("", text.removeprefix("\ufeff"))
     text = _DECLARATION.sub("", text, count=1)
     plain = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()
     if _walk(plain, where) is not None and _DECLARES.search(text):
@@ -64,43 +75,37 @@ def plain_xml(data: bytes, where: str, charset: str = "") -> bytes:
     return plain
 
 
-def _decoded(data: bytes, charset: str, where: str, *, strict: bool) -> str:
-    if len(data) > LARGEST:
-        raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
-    name = _charset(data, charset, where)
-    if not strict and name in {"iso8859-1", "ascii"}:
-        name = "cp1252"  # as browsers do: there are typographic quotes where Latin 1 has nothing
+def _decoded(data: bytes, name: str, where: str) -> str:
+    if not name:
+        raise _refused("it is in a charset that is not known here", where, "save it as UTF-8")
     try:
         return data.decode(name).removeprefix("\ufeff")
     except UnicodeError as error:
-        if strict or name.startswith("utf-16") or name.startswith("utf-32"):
-            raise _refused(f"it is not in {name}, as it says", where, "save it again") from error
-        return data.decode("cp1252", "replace")
+        raise _refused(f"it is not in {name}, as it says", where, "save it again") from error
 
 
-def _charset(data: bytes, outside: str, where: str) -> str:
-    """How `data` is encoded, as XML 1.0 appendix F and RFC 7303 find it."""
-    for mark, name in _BOMS:
-        if data.startswith(mark):
-            return name
-    for mark, name in _UNMARKED:
+def _charset(data: bytes, outside: str) -> str:
+    """How `data` is encoded, as XML 1.0 appendix F and RFC 7303 find it; "" where it says something
+    that is not believed."""
+    for mark, name in _MARKS:
         if data.startswith(mark):
             return name
     if outside and (name := believed(outside)):
         return name
     declared = _DECLARED.match(data)
-    if declared is None:
-        return "utf-8"
-    if not (name := believed(declared[1].decode("ascii", "replace"))):
-        raise _refused("it is in a charset that is not known here", where, "save it as UTF-8")
-    return name
+    return believed(declared[1].decode("ascii", "replace")) if declared else "utf-8"
+
+
+def _fit(data: bytes, where: str) -> None:
+    if len(data) > LARGEST:
+        raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
 
 
 def _walk(document: bytes, where: str) -> str | None:
     """Go through UTF-8 `document`; what is broken in it, and where. Raises InputError for what is
     forbidden."""
-    if document.count(b"<") > MOST_TAGS:
-        raise _refused(f"it has more than {MOST_TAGS:,} tags", where, "make it smaller")
+    if document.count(b"<") + document.count(b"=") > MOST_MARKS:
+        raise _refused("it has too many tags and attributes", where, "make it smaller")
     depth = 0
 
     def doctype(name: str, system: str | None, public: str | None, declares: bool) -> None:

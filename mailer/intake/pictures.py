@@ -41,11 +41,10 @@ def picture_facts(data: bytes, where: str) -> Picture:
     over :data:`LARGEST` bytes and a picture over :data:`MOST_PIXELS`."""
     if len(data) > LARGEST:
         raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
-    for mark, media_type, size in _KINDS:
-        if re.match(mark, data, re.DOTALL):
-            break
-    else:
+    kind = next((kind for kind in _KINDS if re.match(kind[0], data, re.DOTALL)), None)
+    if kind is None:
         raise _refused("it is no picture that mails can show", where, "give a JPEG, PNG or GIF")
+    _, media_type, size = kind
     try:
         width, height = size(data)
     except (struct.error, ValueError, IndexError) as error:
@@ -63,11 +62,8 @@ def picture_facts(data: bytes, where: str) -> Picture:
 
 def _png(data: bytes) -> tuple[int, int]:
     """The header chunk, which comes first (PNG, third edition, §11.2.1), by its CRC."""
-    length, head, (crc,) = (
-        struct.unpack_from(">L", data, 8)[0],
-        data[12:29],
-        struct.unpack_from(">L", data, 29),
-    )
+    (length,), (crc,) = struct.unpack_from(">L", data, 8), struct.unpack_from(">L", data, 29)
+    head = data[12:29]
     if length != 13 or head[:4] != b"IHDR" or zlib.crc32(head) != crc:
         raise ValueError("no header")
     width, height = struct.unpack_from(">2L", head, 4)

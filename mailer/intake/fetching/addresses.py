@@ -106,6 +106,8 @@ def _parse(url: str) -> WebAddress:
         raise _refused("its host or its port can't be read")
     scheme = parts[1].lower()
     port = int(authority[3]) if authority[3] else _PORTS[scheme]
+    if not 0 < port < 65536:
+        raise _refused("there is no such port")
     host = _literal(authority[1]) if authority[1] is not None else _name(authority[2])
     target = quote((parts[3] or "/") + (parts[4] or ""), safe=_KEPT)
     return WebAddress(scheme, host, port, target)

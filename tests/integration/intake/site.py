@@ -1,0 +1,173 @@
+"""A real web site on loopback that says, byte for byte, what a test tells it to.
+
+    site.on("/feed", answer(b"…", "Content-Type: text/xml"))      fields and body
+    site.on("/slow", b"HTTP/1.1 200 OK\r\n", 0.5, b"…")           bytes, and seconds between them
+    site.on("/bomb", endless())                                   anything that gives bytes
+
+It closes after each answer. A client that goes while it speaks is no error. `host` is in 127.0.0.0/8
+and not 127.0.0.1: so a test can let a guard admit this site and no other place of this machine.
+"""
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from types import TracebackType
+from typing import Self
+
+from mailer.intake.fetching import Guard
+from mailer.intake.fetching.guard import PORTS
+from mailer.intake.fetching.public import is_public
+
+HOST = "127.83.17.5"
+NAME = "news.example.org"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request: its path, its fields with names in lower case, and the name that TLS asked for."""
+
+    path: str
+    fields: dict[str, str]
+    server_name: str = ""
+
+
+Part = bytes | float | Iterable[bytes]
+Answer = Callable[[Asked], Iterable[Part]]
+
+
+def answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
+    """A whole answer. Content-Length is added where no field says how long it is."""
+    named = " ".join(fields).lower()
+    if "content-length:" not in named and "transfer-encoding:" not in named:
+        fields = (*fields, f"Content-Length: {len(body)}")
+    return "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode() + body
+
+
+def redirect(to: str, status: str = "302 Found") -> bytes:
+    return answer(b"", f"Location: {to}", status=status)
+
+
+def chunked(body: Iterable[bytes]) -> Iterator[bytes]:
+    for piece in body:
+        yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
+    yield b"0\r\n\r\n"
+
+
+@dataclass
+class Site:
+    """The server. `tls` makes it speak HTTPS."""
+
+    tls: ssl.SSLContext | None = None
+    asked: list[Asked] = field(default_factory=list)
+    connections: int = 0
+
+    def __post_init__(self) -> None:
+        self._answers: dict[str, Answer] = {}
+        self._listener = socket.create_server((HOST, 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._threads: list[threading.Thread] = []
+        self._closing = threading.Event()
+        self._names: dict[int, str] = {}
+        if self.tls is not None:
+            self.tls.sni_callback = self._named
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def _named(self, connection: ssl.SSLObject, name: str | None, context: object) -> None:
+        self._name = name or ""
+
+    def on(self, path: str, *parts: Part) -> None:
+        """What is said to a request for `path`."""
+        self._answers[path] = lambda asked: parts
+
+    def when(self, path: str, answers: Answer) -> None:
+        """As :meth:`on`, by what was asked."""
+        self._answers[path] = answers
+
+    def url(self, path: str = "/", name: str = NAME) -> str:
+        return f"{'https' if self.tls else 'http'}://{name}:{self.port}{path}"
+
+    def guard(self, *answers: str, tls: ssl.SSLContext | None = None) -> Guard:
+        """A guard that lets nobody anywhere but to the public internet and to this site. Every
+        name leads here, or to `answers`."""
+        own = ip_address(HOST)
+        return Guard(
+            public=lambda address: address == own or is_public(address),
+            look_up=lambda name, port: answers or (HOST,),
+            ports=(*PORTS, self.port),
+            tls=tls,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._closing.set()
+        with suppress(OSError):
+            socket.create_connection((HOST, self.port), 1).close()
+        self._acceptor.join(5)
+        self._listener.close()
+        for thread in self._threads:
+            thread.join(5)
+            assert not thread.is_alive()
+
+    def _accept(self) -> None:
+        while True:
+            connection, _ = self._listener.accept()
+            if self._closing.is_set():
+                connection.close()
+                return
+            self.connections += 1
+            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, plain: socket.socket) -> None:
+        with suppress(OSError):
+            plain.settimeout(10)
+            with plain:
+                self._name = ""
+                connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
+                with connection:
+                    self._speak(connection)
+
+    def _speak(self, connection: socket.socket) -> None:
+        head = b""
+        while b"\r\n\r\n" not in head:
+            received = connection.recv(65536)
+            if not received:
+                return
+            head += received
+        lines = head.decode("latin-1").split("\r\n")
+        path = lines[0].split(" ")[1]
+        fields = {
+            name.lower(): value
+            for name, value in re.findall(r"(?m)^([\w-]+): (.*?)\r?$", "\n".join(lines[1:]))
+        }
+        asked = Asked(path, fields, self._name)
+        self.asked.append(asked)
+        for part in self._answers[path](asked):
+            if isinstance(part, bytes):
+                connection.sendall(part)
+            elif isinstance(part, float):
+                self._closing.wait(part)
+            else:
+                for piece in part:
+                    connection.sendall(piece)
+                    if self._closing.is_set():
+                        return
+        connection.shutdown(socket.SHUT_WR)
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline and connection.recv(65536):
+            pass
