@@ -26,10 +26,17 @@ from mailer.store import Transaction
 
 
 def take_in(
-    mailer: Mailer, tx: Transaction, found: Found, *, author: str = "", create_topics: bool = False
+    mailer: Mailer,
+    tx: Transaction,
+    found: Found,
+    *,
+    author: str = "",
+    create_topics: bool = False,
+    state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, Outcome]:
-    """Queue what a file holds, with the files that it names and the embargo that it has. All of it
-    or nothing. Raises InputError, and Refused for another embargo than the story's."""
+    """Queue what a file holds, with the files that it names and the embargo that it has; a new
+    article has the `state`. All of it or nothing. Raises InputError, and Refused for another
+    embargo than the story's."""
     assert found.content is not None
     now = mailer.clock()
     with tx.savepoint():
@@ -39,7 +46,7 @@ def take_in(
         for file in found.files:
             tx.files.keep(file.sha256, file.media_type, file.content, now)
         article, outcome = articles.add(
-            tx.articles, found.content, now, dated=found.dated, author=author
+            tx.articles, found.content, now, dated=found.dated, author=author, state=state
         )
         if found.embargo:
             known = embargoes.declare(tx.embargoes, article.slug, found.embargo, now, by=author)

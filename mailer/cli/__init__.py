@@ -32,6 +32,7 @@ from mailer.cli import (
     sending,
     serve,
     setup,
+    source,
     subscriber,
     worker,
 )
@@ -61,6 +62,7 @@ app.add_typer(occurrence.app, name="schedule")
 app.add_typer(schedule.blackouts, name="blackout")
 app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
+app.add_typer(source.app, name="source")
 app.add_typer(release.app, name="release")
 app.add_typer(embargo.app, name="embargo")
 app.add_typer(contact.app, name="contact")

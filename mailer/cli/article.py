@@ -1,20 +1,28 @@
 """``mailer article``: files in, articles out."""
 
+import sys
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
 from mailer import articles
-from mailer.app import press
+from mailer.app import Mailer, press
 from mailer.articles import Article, ArticleState, Image, Kind, Outcome, Query
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output
 from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
-from mailer.intake import files
+from mailer.intake import extra, files
 from mailer.intake.markup import to_html
+from mailer.store import Transaction
+
+if TYPE_CHECKING:
+    from mailer.intake.drafts import Draft
+
+WORD = ".docx"
 
 app = typer.Typer(no_args_is_help=True, help="Articles: pieces of content, one a language.")
 
@@ -24,7 +32,9 @@ Language = Annotated[str, typer.Option(help="Which translation; else the default
 
 @app.command()
 def add(
-    paths: Annotated[list[Path], typer.Argument(help="Markdown files, or folders of them.")],
+    paths: Annotated[
+        list[Path], typer.Argument(help="Markdown files, folders of them, or Word files.")
+    ],
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
     ] = False,
@@ -32,7 +42,7 @@ def add(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue articles from Markdown files with front matter.
+    """Queue articles from Markdown files with front matter. Word files (.docx) become drafts.
 
     The same file again changes nothing; a changed one makes a new revision. A bad file is named
     with its line, and the good ones still go in (exit code 4).
@@ -43,8 +53,16 @@ def add(
     bad = 0
     with writing(dry_run, out) as (mailer, tx):
         now, defaults = mailer.clock(), mailer.settings.defaults
+        for path in [one for one in paths if one.suffix.lower() == WORD]:
+            try:
+                results.append(_word_file(mailer, tx, path, actor(by), out))
+            except InputError as wrong:
+                bad += 1
+                results.append({"file": str(path), "outcome": "refused", "error": str(wrong)})
+                out.note(f"refused: {wrong}")
+        markdown = [one for one in paths if one.suffix.lower() != WORD]
         for found in files.read_all(
-            paths, now, language=defaults.language, time_zone=defaults.time_zone
+            markdown, now, language=defaults.language, time_zone=defaults.time_zone
         ):
             error: MailerError | None = found.error
             if found.content is not None:
@@ -79,6 +97,19 @@ def add(
         raise PartlyDone(said, hint="the others are in; mend these and add them again")
 
 
+def _word_file(mailer: Mailer, tx: Transaction, path: Path, by: str, out: Output) -> dict[str, Any]:
+    from mailer.app import arrivals
+    from mailer.intake import gathering
+
+    draft = gathering.word_file(path, arrivals.defaults_of(mailer, tx))
+    article, outcome = arrivals.add_draft(mailer, tx, draft, author=by)
+    for one in arrivals.said_of(draft.dropped):
+        out.note(f"{path}: {one}")
+    if article.state is ArticleState.DRAFT:
+        out.note(f"{path}: look at it, then: mailer article queue {article.slug}")
+    return _result(path, outcome, article)
+
+
 def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
     return {
         "file": str(path),
@@ -87,6 +118,76 @@ def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
         "language": article.language,
         "revision": article.revision,
     }
+
+
+@app.command()
+def fetch(
+    address: Annotated[str, typer.Argument(help="Of a web page with an article.")],
+    kind: Annotated[Kind, typer.Option()] = Kind.NEWS,
+    topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take the article of a web page in, as a draft. It says what was left out.
+
+    Example: [bold]mailer article fetch https://www.example.org/news/open-day[/]"""
+    extra.package("httpcore")
+    from mailer.app import arrivals
+    from mailer.intake import gathering
+    from mailer.intake.fetching import user_agent
+
+    out = Output(json)
+    with reading() as (mailer, tx):
+        defaults = arrivals.defaults_of(mailer, tx)
+        agent = user_agent(mailer.settings.organisation.website)
+    defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
+    draft = gathering.page(address, defaults, agent=agent)
+    _take_draft(draft, out, actor(by), dry_run=dry_run)
+
+
+@app.command()
+def paste(
+    file: Annotated[
+        Path | None, typer.Argument(help="HTML from a word processor; else standard input.")
+    ] = None,
+    title: Annotated[str, typer.Option(help="Else its first heading.")] = "",
+    kind: Annotated[Kind, typer.Option()] = Kind.NEWS,
+    language: Annotated[str, typer.Option()] = "",
+    topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    by: By = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Take in what was copied from Word, Google Docs, Outlook or LibreOffice, as a draft.
+
+    Example: [bold]xclip -o -t text/html | mailer article paste[/]"""
+    from mailer.app import arrivals
+    from mailer.intake import word
+
+    out = Output(json)
+    text = _read(file) if file else sys.stdin.read()
+    with reading() as (mailer, tx):
+        defaults = arrivals.defaults_of(mailer, tx)
+    defaults = replace(
+        defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
+    )
+    origin = str(file or "what was pasted")
+    draft = word.from_html(text, defaults, origin=origin, title=title)
+    _take_draft(draft, out, actor(by), dry_run=dry_run)
+
+
+def _take_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
+    from mailer.app import arrivals
+
+    with writing(dry_run, out) as (mailer, tx):
+        article, outcome = arrivals.add_draft(mailer, tx, draft, author=author)
+        said = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
+        out.record({"outcome": outcome, "article": article, "left_out": draft.dropped}, said)
+        for one in arrivals.said_of(draft.dropped):
+            out.note(one)
+        if article.state is ArticleState.DRAFT:
+            out.note(f"look at it, then: mailer article queue {article.slug}")
 
 
 @app.command("list")

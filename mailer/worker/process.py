@@ -1,4 +1,5 @@
-"""The worker's process: one thread ticks, one delivers, and the main one watches over both."""
+"""The worker's process: one thread ticks, one delivers, one looks at sources, and the main one
+watches over them."""
 
 import threading
 import time
@@ -11,6 +12,7 @@ from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
 from mailer.log import Log
 from mailer.render.checks import check_organisation
 from mailer.worker.clock import Clock
+from mailer.worker.gathering import Gathering
 from mailer.worker.keeper import Keeper
 from mailer.worker.systemd import Systemd
 
@@ -23,6 +25,10 @@ REST = 30.0
 SILENT = 120.0
 """Seconds without a tick after which systemd is not told any more that the worker lives: it will
 end it and start another."""
+
+
+GATHERING_ENDS = 2.0
+"""Seconds that a look at a source has to end when the worker does."""
 
 
 @dataclass(slots=True)
@@ -63,11 +69,19 @@ class Worker:
         Raises what a thread died of: that is a fault of ours."""
         clock = Clock(self._tick, self._mailer.settings.worker.tick)
         delivery = threading.Thread(target=self._deliver, name="delivery")
+        # Ends with the process: what it fetches is taken in whole, or not at all.
+        gathering = threading.Thread(
+            target=Gathering(self._mailer, self._log, lambda: self._keeper.ticks).run,
+            args=(self._stop,),
+            name="gathering",
+            daemon=True,
+        )
         self._log.info(
             "worker started", delivers=self._delivers, tick=self._mailer.settings.worker.tick
         )
         self._warn()
         clock.start()
+        gathering.start()
         if self._delivers:
             delivery.start()
         self._systemd.say("READY=1", "STATUS=keeping time")
@@ -86,6 +100,7 @@ class Worker:
             clock.stop()
             if self._delivers:
                 delivery.join()
+            gathering.join(GATHERING_ENDS)
             self._give_up()
         self._log.info("worker stopped")
         if self._crashed is not None:
