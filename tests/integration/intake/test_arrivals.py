@@ -1,0 +1,276 @@
+"""What sources bring: once, under what they are known by, and never over what staff have chosen."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from mailer import articles, sources
+from mailer.app import Mailer, arrivals
+from mailer.app.arrivals import Brought
+from mailer.articles import Article, ArticleState, Outcome, Query
+from mailer.errors import FetchError, InputError
+from mailer.log import logger
+from mailer.sources import Arrival, Order, Source, SourceKind, SourceState
+from mailer.worker.gathering import Gathering
+from tests.integration import office
+from tests.integration.intake.site import Site, answer, redirect
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with Site() as running:
+        yield running
+
+
+def feed(*entries: tuple[str, str, str]) -> bytes:
+    """An Atom feed of (id, title, text)."""
+    items = "".join(
+        f"<entry><id>{key}</id><title>{title}</title><updated>2026-11-20T09:00:00Z</updated>"
+        f'<content type="html">&lt;p&gt;{text}&lt;/p&gt;</content>'
+        f'<link href="https://www.example.org/{key}"/></entry>'
+        for key, title, text in entries
+    )
+    xmlns = "http://www.w3.org/2005/Atom"
+    return f'<feed xmlns="{xmlns}"><id>f</id><title>News</title>{items}</feed>'.encode()
+
+
+FIRST = ("one", "A clinic opens", "Visitors are welcome.")
+SECOND = ("two", "A bridge closes", "For a week.")
+
+
+def add(mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields: object) -> Source:
+    with mailer.store.begin() as tx:
+        order = replace(Order("theirs", kind, place), **fields)  # type: ignore[arg-type]
+        return sources.add(tx.sources, order, mailer.clock())
+
+
+def look(mailer: Mailer, site: Site) -> Brought | None:
+    with mailer.store.read() as tx:
+        known = sources.get(tx.sources, "theirs")
+    return arrivals.look(mailer, known, site.guard())
+
+
+def known(mailer: Mailer) -> Source:
+    with mailer.store.read() as tx:
+        return sources.get(tx.sources, "theirs")
+
+
+def shelf(mailer: Mailer) -> dict[str, Article]:
+    with mailer.store.read() as tx:
+        return {one.slug: one for one in tx.articles.matching(Query())}
+
+
+def test_entries_become_drafts_once(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST, SECOND)))
+    first = look(mailer, site)
+    assert first is not None
+    assert [outcome for outcome, _, _ in first.taken] == [Outcome.ADDED, Outcome.ADDED]
+    site.on("/feed", answer(feed(FIRST, SECOND)))
+    again = look(mailer, site)
+    assert again is not None
+    assert (again.taken, again.unchanged) == ([], 2)
+    found = shelf(mailer)
+    assert {one.state for one in found.values()} == {ArticleState.DRAFT}
+    assert found["a-clinic-opens"].body == "Visitors are welcome."
+
+
+def test_a_draft_is_in_no_digest_until_somebody_queues_it(mailer: Mailer, site: Site) -> None:
+    with mailer.store.begin() as tx:
+        office.mailing_list(tx)
+        digest = office.digest(tx)
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST)))
+    look(mailer, site)
+    with mailer.store.begin() as tx:
+        assert tx.digests.candidates(digest) == []
+        assert not tx.editions.known_stories(["a-clinic-opens"])
+        (queued,) = articles.queue(tx.articles, "a-clinic-opens", None, mailer.clock())
+        assert queued.state is ArticleState.QUEUED
+        assert [story.slug for story in tx.digests.candidates(digest)] == ["a-clinic-opens"]
+
+
+def test_the_same_words_under_another_id_are_the_same_story(mailer: Mailer, site: Site) -> None:
+    """Sites change their ids when they move."""
+    add(mailer, site.url("/feed"))
+    key, _, text = FIRST
+    moved = feed(FIRST).replace(f"<id>{key}<".encode(), b"<id>tag:example.org,2026:9<")
+    site.on("/feed", answer(feed(FIRST)))
+    look(mailer, site)
+    site.on("/feed", answer(moved))
+    again = look(mailer, site)
+    assert again is not None
+    assert (again.taken, again.unchanged) == ([], 1)
+    changed = moved.replace(text.encode(), b"Visitors are very welcome.")
+    site.on("/feed", answer(changed))
+    third = look(mailer, site)
+    assert third is not None
+    assert [(outcome, one.slug) for outcome, one, _ in third.taken] == [
+        (Outcome.REVISED, "a-clinic-opens")
+    ]
+
+
+def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
+    mailer: Mailer, site: Site
+) -> None:
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST)))
+    look(mailer, site)
+    with mailer.store.begin() as tx:
+        articles.queue(tx.articles, "a-clinic-opens", None, mailer.clock())
+    changed = feed((FIRST[0], FIRST[1], "It is closed."))
+    site.on("/feed", answer(changed))
+    kept = look(mailer, site)
+    assert kept is not None
+    assert kept.kept == ["a-clinic-opens (en)"]
+    assert shelf(mailer)["a-clinic-opens"].body == "Visitors are welcome."
+    with mailer.store.begin() as tx:
+        mine = sources.get(tx.sources, "theirs")
+        tx.sources.keep(replace(mine, order=replace(mine.order, arrival=Arrival.QUEUE)))
+    site.on("/feed", answer(feed((FIRST[0], FIRST[1], "It is open again."))))
+    look(mailer, site)
+    revised = shelf(mailer)["a-clinic-opens"]
+    assert (revised.body, revised.state) == ("It is open again.", ArticleState.QUEUED)
+
+
+def test_a_story_of_the_same_name_from_elsewhere_is_another(mailer: Mailer, site: Site) -> None:
+    with mailer.store.begin() as tx:
+        office.story(tx, "a-clinic-opens")
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST)))
+    look(mailer, site)
+    assert sorted(shelf(mailer)) == ["a-clinic-opens", "a-clinic-opens-2"]
+
+
+def test_the_server_is_asked_whether_anything_has_changed(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/feed"))
+    stamp = "Fri, 20 Nov 2026 09:00:00 GMT"
+    site.on("/feed", answer(feed(FIRST), 'ETag: "v1"', f"Last-Modified: {stamp}"))
+    look(mailer, site)
+    site.on("/feed", answer(b"", status="304 Not Modified"))
+    assert look(mailer, site) is None
+    assert site.asked[-1].fields["if-none-match"] == '"v1"'
+    assert site.asked[-1].fields["if-modified-since"] == stamp
+    site.on("/feed", answer(b"", status="304 Not Modified"))
+    assert look(mailer, site) is None
+    assert site.asked[-1].fields["if-none-match"] == '"v1"', "it is kept through a 304"
+
+
+def test_a_feed_that_has_moved_for_good_is_asked_there_from_now_on(
+    mailer: Mailer, site: Site
+) -> None:
+    add(mailer, site.url("/feed"))
+    site.on("/feed", redirect(site.url("/new"), "301 Moved Permanently"))
+    site.on("/new", answer(feed(FIRST)))
+    look(mailer, site)
+    assert known(mailer).order.place == site.url("/new")
+
+
+def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_more(
+    mailer: Mailer, site: Site
+) -> None:
+    add(mailer, site.url("/feed"), every=HOUR)
+    waits = []
+    for _ in range(3):
+        site.on("/feed", answer(b"", status="503 Service Unavailable"))
+        with pytest.raises(FetchError):
+            look(mailer, site)
+        one = known(mailer)
+        assert one.looked_at is not None
+        waits.append(one.next_at - one.looked_at)
+    assert waits == [HOUR, 2 * HOUR, 4 * HOUR]
+    site.on("/feed", answer(b"", "Retry-After: 36000", status="429 Too Many Requests"))
+    with pytest.raises(FetchError):
+        look(mailer, site)
+    one = known(mailer)
+    assert one.looked_at is not None
+    assert one.next_at - one.looked_at == 10 * HOUR
+    site.on("/feed", answer(b"", status="410 Gone"))
+    with pytest.raises(FetchError):
+        look(mailer, site)
+    assert known(mailer).state is SourceState.STOPPED
+    with mailer.store.begin() as tx:
+        assert sources.due(tx.sources, mailer.clock() + 100 * HOUR) == []
+        sources.let_go_on(tx.sources, known(mailer), mailer.clock())
+        assert sources.due(tx.sources, mailer.clock()) != []
+
+
+def test_what_is_no_feed_is_said(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(b"<html><body>Hello</body></html>", "Content-Type: text/html"))
+    with pytest.raises(InputError):
+        look(mailer, site)
+    assert known(mailer).failures == 1
+    assert "feed" in known(mailer).said
+
+
+def test_a_wordpress_site_is_asked_for_its_posts(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/"), SourceKind.WORDPRESS)
+    post = (
+        b'[{"id": 7, "status": "publish", "date_gmt": "2026-11-20T09:00:00", "slug": "clinic",'
+        b'"link": "https://www.example.org/clinic", "title": {"rendered": "A clinic&#8217;s door"},'
+        b'"content": {"rendered": "<p>Open.</p>", "protected": false},'
+        b'"excerpt": {"rendered": ""}}]'
+    )
+    site.on(
+        "/wp-json/wp/v2/posts?_embed=1&per_page=20", answer(post, "Content-Type: application/json")
+    )
+    look(mailer, site)
+    (made,) = shelf(mailer).values()
+    assert (made.title, made.body) == ("A clinic’s door", "Open.")
+
+
+def test_a_watched_folder_brings_what_is_written_and_names_what_is_wrong(
+    mailer: Mailer, site: Site, tmp_path: Path
+) -> None:
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    add(mailer, str(folder), SourceKind.FOLDER)
+    old = time.time() - 60
+    for name, text in {
+        "clinic.md": "---\ntitle: A clinic opens\n---\nVisitors are welcome.\n",
+        "wrong.md": "no front matter\n",
+        "~$clinic.md": "---\ntitle: A lock file\n---\nNo.\n",
+        "half.md": "---\ntitle: Being written\n---\nJust now.\n",
+    }.items():
+        (folder / name).write_text(text, "utf-8")
+        if name != "half.md":
+            os.utime(folder / name, (old, old))
+    brought = look(mailer, site)
+    assert brought is not None
+    assert [one.slug for _, one, _ in brought.taken] == ["a-clinic-opens"]
+    (problem,) = brought.problems
+    assert "wrong.md, line 1" in problem
+    again = look(mailer, site)
+    assert again is not None
+    assert again.taken == []
+
+
+def test_the_worker_looks_when_it_is_time_and_says_what_came(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST)))
+    lines = StringIO()
+    gathering = Gathering(mailer, logger(lines), lambda: True, site.guard())
+    gathering.look(threading.Event())
+    assert "a-clinic-opens" in lines.getvalue()
+    assert known(mailer).next_at > mailer.clock()
+    gathering.look(threading.Event())
+    assert len(site.asked) == 1, "it is not due again"
+
+
+def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: Site) -> None:
+    add(mailer, site.url("/feed"))
+    with mailer.store.read() as tx:
+        mine = sources.get(tx.sources, "theirs")
+    with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
+        arrivals.look(mailer, mine)
+    assert site.asked == []
