@@ -21,7 +21,10 @@ MOST_ENTRIES = 2_000
 _ENTRY = b"PK\x01\x02"
 _LOCAL = struct.Struct("<4s5H3L2H")
 _PIECE = 1 << 16
-_ENCRYPTED = 0x1
+_LOCKED = 0x1
+_UNCOMMON = 0x20 | 0x40 | 0x2000
+"""Patches, strong encryption and a masked directory (APPNOTE.TXT §4.4.4)."""
+
 _UTF_8 = 0x800
 
 
@@ -79,9 +82,14 @@ def _place(data: bytes, entry: ZipInfo, where: str) -> tuple[int, int]:
         encoding
     ):
         raise _refused("its directory doesn't say what it holds", where, "save it again")
-    if (entry.flag_bits | head[2]) & _ENCRYPTED:
+    flags = entry.flag_bits | head[2]
+    if flags & _LOCKED:
         raise _refused("it is locked with a password", where, "save it without one")
-    if entry.compress_type != head[3] or entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED}:
+    if (
+        flags & _UNCOMMON
+        or entry.compress_type != head[3]
+        or entry.compress_type not in {ZIP_STORED, ZIP_DEFLATED}
+    ):
         raise _refused("its files are packed in an uncommon way", where, "save it again")
     if start + entry.compress_size > len(data):
         raise _refused("it is cut off", where, "save it again")

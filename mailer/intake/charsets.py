@@ -10,8 +10,11 @@ from functools import lru_cache
 
 _ASCII = bytes(range(32, 127)) + b"\t\r\n"
 _WIDE = ("utf-16", "utf-32")
-_SHIFTS = ("~~", "~{", "+ADw-", "\\x3c", "\\u003c", "\\N{LESS-THAN SIGN}")
-"""What stands for something else in HZ, UTF-7 and Python's own escapes."""
+_SHIFTS = b"~~ +ADw-"
+"""What stands for something else in HZ and in UTF-7."""
+
+_NO_CHARSETS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape"}
+"""Python's codecs that give text, yet are ways to write it."""
 
 
 @lru_cache(maxsize=256)
@@ -22,7 +25,9 @@ def charset(label: str) -> str:
         name = codecs.lookup(label.strip().strip("\"'")).name
         if name.startswith(_WIDE):
             return name
-        plain = _ASCII + "".join(_SHIFTS).encode()
+        if name.replace("-", "_") in _NO_CHARSETS:
+            return ""
+        plain = _ASCII + _SHIFTS
         return name if plain.decode(name) == plain.decode("ascii") else ""
     except (LookupError, ValueError):
         return ""

@@ -34,11 +34,6 @@ class Limits:
     seconds: float = 20.0
     redirects: int = 5
 
-    @property
-    def wire(self) -> int:
-        """Bytes that may come in altogether, with the fields and edges of all answers."""
-        return self.size + self.size // 2 + 500_000
-
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
@@ -80,8 +75,7 @@ def fetch(
 
     Raises FetchError for all that can go wrong with an address, its site and the road there."""
     start = parse(url)
-    deadline = Deadline(limits.seconds)
-    road = Road(guard, deadline, limits.wire)
+    road = Road(guard, Deadline(limits.seconds))
     fields = {
         "User-Agent": agent or user_agent(),
         "Accept": accept or "*/*",
@@ -97,6 +91,7 @@ def fetch(
             where += f", which leads to {shortened(str(address))}"
         with _placed(where), _answer(address, fields, road) as (status, got, response):
             if status not in _REDIRECTS:
+                road.allow(limits.size)
                 return _fetched(address, status, got, response, limits.size, held, permanent)
             following = _next(address, got, seen, limits.redirects)
         moved = moved and status in _FOR_GOOD

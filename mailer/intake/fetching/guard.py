@@ -31,6 +31,10 @@ PORTS = (80, 443, 8080, 8443)
 MOST_TRIED = 4
 """Addresses of one name that are tried one after another."""
 
+HEADS = 300_000
+"""Bytes that may come in for the heads of all answers of one fetch; h11 takes 100 KB for each.
+Interim answers (1xx) cost 0.7 µs a byte to read and can go on for ever."""
+
 LookUp = Callable[[str, int], Iterable[str]]
 """A name and a port -> the IP addresses of that name. Raises OSError where there are none."""
 
@@ -101,12 +105,17 @@ PUBLIC = Guard()
 
 class Road(NetworkBackend):
     """What httpcore connects by, for one fetch: through `guard`, until `deadline`, and for no more
-    than `room` bytes in all that come in, whatever they are: fields, 1xx answers, chunks' edges."""
+    bytes in all than :data:`HEADS` and what is allowed on top, whatever they are: fields, interim
+    answers, the edges of chunks."""
 
-    def __init__(self, guard: Guard, deadline: Deadline, room: int) -> None:
+    def __init__(self, guard: Guard, deadline: Deadline) -> None:
         self.guard = guard
         self.deadline = deadline
-        self.room = room
+        self._room = HEADS
+
+    def allow(self, size: int) -> None:
+        """Let a body of `size` bytes come in, and half as much of edges."""
+        self._room += size + size // 2
 
     def connect_tcp(
         self,
@@ -120,8 +129,8 @@ class Road(NetworkBackend):
 
     def take(self, data: bytes) -> bytes:
         """`data`, counted. Raises FetchError when there was too much."""
-        self.room -= len(data)
-        if self.room < 0:
+        self._room -= len(data)
+        if self._room < 0:
             raise FetchError("it sends more than we take", lasting=True)
         return data
 

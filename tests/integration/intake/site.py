@@ -4,8 +4,8 @@
     site.on("/slow", b"HTTP/1.1 200 OK\r\n", 0.5, b"…")           bytes, and seconds between them
     site.on("/bomb", endless())                                   anything that gives bytes
 
-It closes after each answer. A client that goes while it speaks is no error. `host` is in 127.0.0.0/8
-and not 127.0.0.1: so a test can let a guard admit this site and no other place of this machine.
+It closes after each answer. A client that goes while it speaks is no error. It is not on 127.0.0.1:
+so a guard can admit this site and no other place of this machine.
 """
 
 import re
@@ -149,6 +149,8 @@ class Site:
             if not received:
                 return
             head += received
+            if head.startswith(b"\x16"):  # TLS where none is spoken
+                return
         lines = head.decode("latin-1").split("\r\n")
         path = lines[0].split(" ")[1]
         fields = {

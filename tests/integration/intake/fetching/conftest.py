@@ -39,7 +39,8 @@ class Authority:
         )  # fmt: skip
         _openssl(
             self.folder, "x509", "-req", "-in", f"{stem}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
-            "-CAcreateserial", "-out", f"{stem}.pem", "-extfile", "names", *(more or ("-days", "2")),
+            "-CAcreateserial", "-out", f"{stem}.pem", "-extfile", "names",
+            *(more or ("-days", "2")),
         )  # fmt: skip
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.folder / f"{stem}.pem", self.folder / f"{stem}.key")

@@ -9,7 +9,7 @@ import pytest
 
 from mailer import __version__
 from mailer.errors import FetchError
-from mailer.intake.fetching import Fetched, Limits, Validators, fetch, user_agent
+from mailer.intake.fetching import Fetched, Guard, Limits, Validators, fetch, user_agent
 from tests.connects import watched
 from tests.integration.intake.site import HOST, NAME, Asked, Site, answer, chunked, redirect
 
@@ -18,9 +18,9 @@ def got(site: Site, path: str = "/", held: Validators | None = None) -> Fetched:
     return fetch(site.url(path), guard=site.guard(), held=held)
 
 
-def refused(site: Site, path: str = "/", limits: Limits = Limits(seconds=5)) -> FetchError:
+def refused(site: Site, path: str = "/", size: int = 5_000_000) -> FetchError:
     with pytest.raises(FetchError) as raised:
-        fetch(site.url(path), guard=site.guard(), limits=limits)
+        fetch(site.url(path), guard=site.guard(), limits=Limits(size, seconds=5))
     return raised.value
 
 
@@ -295,7 +295,7 @@ def test_what_is_exactly_as_large_as_allowed_is_taken(site: Site) -> None:
     site.on("/more", answer(gzip.compress(body + b"x"), "Content-Encoding: gzip"))
     for path in ("/plain", "/packed"):
         assert fetch(site.url(path), guard=site.guard(), limits=limits).content == body
-    assert "larger than 10,000 bytes" in refused(site, "/more", limits).what
+    assert "larger than 10,000 bytes" in refused(site, "/more", 10_000).what
 
 
 @pytest.mark.parametrize(
@@ -320,12 +320,13 @@ def test_several_addresses_are_tried_in_turn(site: Site) -> None:
 
 
 def test_a_name_without_an_address_is_an_error_that_may_pass() -> None:
-    from mailer.intake.fetching import Guard
-
     def unknown(name: str, port: int) -> list[str]:
         raise OSError(-2, "Name or service not known")
 
-    for look_up in (unknown, lambda name, port: []):
+    def none(name: str, port: int) -> list[str]:
+        return []
+
+    for look_up in (unknown, none):
         with pytest.raises(FetchError) as raised:
             fetch("https://nowhere.example.org/", guard=Guard(look_up=look_up))
         assert "nowhere.example.org" in raised.value.what

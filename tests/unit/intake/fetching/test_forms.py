@@ -72,7 +72,12 @@ def test_a_name_that_answers_otherwise_the_second_time_is_never_asked_twice(seen
         return ["::1" if next(asked) else "2001:4860:4860::8888"]
 
     checked: list[object] = []
-    guard = Guard(look_up=rebinding, public=lambda address: bool(checked.append(address)))
+
+    def never(address: object) -> bool:
+        checked.append(address)
+        return False
+
+    guard = Guard(look_up=rebinding, public=never)
     refused("http://feeds.example.org/", guard)
     assert next(asked) == 1
     assert [str(address) for address in checked] == ["2001:4860:4860::8888"]

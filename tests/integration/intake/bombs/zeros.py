@@ -1,0 +1,22 @@
+"""Any number of zeros, packed a thousandfold, without packing them."""
+
+import zlib
+from collections.abc import Iterator
+
+MB = 1 << 20
+
+
+def packed(size: int) -> Iterator[bytes]:
+    """A deflate stream of `size` zeros, in pieces of a MB each. After a full flush the packer
+    forgets what was before, so that one piece can stand for all."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    piece = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(size // MB):
+        yield piece
+    yield b"\x03\x00"  # an empty last block
+
+
+def gzipped(size: int) -> Iterator[bytes]:
+    yield b"\x1f\x8b\x08\x00" + bytes(5) + b"\xff"
+    yield from packed(size)
+    yield bytes(8)

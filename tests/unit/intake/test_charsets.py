@@ -1,0 +1,27 @@
+"""Names of charsets that are believed."""
+
+import pytest
+
+from mailer.intake.charsets import charset
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("utf-8", "utf-8"), ("UTF8", "utf-8"), (' "utf-8" ', "utf-8"), ("latin1", "iso8859-1"),
+        ("windows-1251", "cp1251"), ("koi8-r", "koi8-r"), ("gb2312", "gb2312"), ("gbk", "gbk"),
+        ("gb18030", "gb18030"), ("big5", "big5"), ("shift_jis", "shift_jis"), ("euc-jp", "euc_jp"),
+        ("euc-kr", "euc_kr"), ("windows-1256", "cp1256"), ("utf-16", "utf-16"),
+    ],
+)  # fmt: skip
+def test_charsets_in_which_ascii_is_ascii_are_believed(label: str, name: str) -> None:
+    assert charset(label) == name
+
+
+@pytest.mark.parametrize(
+    "label",
+    ["", "nonsense", "utf-7", "hz", "cp037", "cp500", "zip", "base64", "rot13", "hex", "idna",
+     "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "a" * 500, "utf-8\0", "../a"],
+)  # fmt: skip
+def test_others_are_not(label: str) -> None:
+    assert charset(label) == ""
