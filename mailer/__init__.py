@@ -29,7 +29,7 @@ One road, no way back::
     message/       a frozen body and a recipient -> the bytes of one MIME message
 
   Rooms that touch the world.
-    intake/        files -> articles, CSV -> rows, iCalendar -> observances
+    intake/        files -> articles, CSV -> rows, iCalendar -> observances; guarded fetching
     render/        compose: an edition -> frozen bodies (Jinja2, premailer, checks)
     store/         all SQL: schema, migrations, and a file for each noun
     delivery/      courier, ledger, smtp, replies

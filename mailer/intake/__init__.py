@@ -1,5 +1,8 @@
 """Files -> articles and rows. Reads what people hand us, and says by file and line what is wrong.
 
+What comes from outside the office passes a look at it first: an address before it is fetched, an
+archive, a document and a picture before anything opens them.
+
 markup.py        Markdown and HTML -> sanitised HTML
 files.py         Markdown files with front matter -> Content
 tidy/            HTML of any provenance -> Markdown that says the same
@@ -16,4 +19,9 @@ sheets.py        CSV files, line by line
 table.py         files of people -> rows, and people -> CSV files
 exports.py       what listmonk, Mailchimp and Mailman export -> rows
 suppressions.py  files of addresses that must not be mailed, and back
+fetching/        web addresses -> their content, and never into a network that is not public
+archives.py      zip archives that unpack to what they say
+documents.py     XML that declares nothing
+pictures.py      what a picture is, without decoding it
+charsets.py      names of charsets that are believed
 """
