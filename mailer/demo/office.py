@@ -56,6 +56,17 @@ OPENING = {
     "وكيف يمكنكم المشاركة.",
 }
 
+ABOUT = {
+    "en": "The Harbour Office for Migration is made up for this demo. It helps people who arrive "
+    "in ten towns to find a home, work and a school.",
+    "fr": "Le Bureau Harbour pour les migrations est inventé pour cette démonstration. Il aide "
+    "celles et ceux qui arrivent dans dix villes à trouver un logement, un travail et une école.",
+    "es": "La Oficina Harbour para las Migraciones es inventada para esta demostración. Ayuda a "
+    "quienes llegan a diez ciudades a encontrar casa, trabajo y escuela.",
+    "ar": "مكتب هاربر للهجرة مكتب متخيَّل لهذا العرض. وهو يساعد الواصلين إلى عشر مدن في إيجاد سكن "
+    "وعمل ومدرسة.",
+}
+
 LANGUAGES = ("en",) * 11 + ("fr",) * 4 + ("es",) * 3 + ("ar",) * 4
 COUNTRIES = {"en": ("GB", "IE", "KE"), "fr": ("FR", "BE"), "es": ("ES", "MX"), "ar": ("JO", "MA")}
 

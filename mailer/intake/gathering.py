@@ -7,7 +7,9 @@ parser opens it: XML by ``documents``, Word files by ``archives``.
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 from mailer.errors import InputError, MailerError
 from mailer.intake import archives, documents, feeds, files, pages, word, wordpress
@@ -107,7 +109,16 @@ def word_file(path: Path, defaults: Defaults) -> Draft:
         raise InputError(f"it can't be read ({error.strerror})", where=str(path)) from error
     if data[:2] == b"PK":
         archives.check_zip(data, str(path))
+        _check_parts(data, path)
     return word.read(data, defaults, name=str(path))
+
+
+def _check_parts(data: bytes, path: Path) -> None:
+    """Raises InputError for XML in a Word file that no word processor writes."""
+    with ZipFile(BytesIO(data)) as archive:
+        for name in archive.namelist():
+            if name.endswith((".xml", ".rels")):
+                documents.check_xml(archive.read(name), f"{path}, {name}")
 
 
 def _folder(folder: Path, defaults: Defaults) -> Gathered:

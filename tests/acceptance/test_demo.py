@@ -64,7 +64,7 @@ def test_every_mail_is_whole(demo: Result) -> None:
             assert "{%" not in body
             assert not re.search(r"z[0-9a-f]{15}", body), "a slot or mark is left"
         for link in re.findall(r'(?:href|src)="([^"]*)"', html):
-            assert link.startswith(("https://", "http://", "mailto:", "#")), link
+            assert link.startswith(("https://", "http://", "mailto:", "tel:", "#")), link
         for wanted in ("/u/", "/p/", "1 Example Quay"):
             assert wanted in text
             assert wanted in html

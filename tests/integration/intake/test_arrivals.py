@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -16,6 +17,8 @@ from mailer.app import Mailer, arrivals
 from mailer.app.arrivals import Brought
 from mailer.articles import Article, ArticleState, Outcome, Query
 from mailer.errors import FetchError, InputError
+from mailer.intake import gathering
+from mailer.intake.drafts import Defaults
 from mailer.log import logger
 from mailer.sources import Arrival, Order, Source, SourceKind, SourceState
 from mailer.worker.gathering import Gathering
@@ -274,3 +277,13 @@ def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: Site) -> 
     with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
         arrivals.look(mailer, mine)
     assert site.asked == []
+
+
+def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
+    """XML with entities that grow, in a part of a file that is a zip archive like any other."""
+    grown = '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><w>&b;</w>'
+    with ZipFile(tmp_path / "bomb.docx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "<Types/>")
+        archive.writestr("word/document.xml", grown)
+    with pytest.raises(InputError, match=r"document\.xml"):
+        gathering.word_file(tmp_path / "bomb.docx", Defaults(office.NOW))
