@@ -5,7 +5,15 @@ from datetime import datetime
 from mailer.audience import addresses
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState
-from mailer.outbox.records import UNDONE, Delivery, DeliveryState, OutboxStore
+from mailer.outbox.records import (
+    UNDONE,
+    UNTRUSTED,
+    WAITS,
+    Delivery,
+    DeliveryState,
+    Exclusion,
+    OutboxStore,
+)
 
 
 def _day(moment: datetime | None) -> str:
@@ -53,6 +61,8 @@ def explain(store: OutboxStore, edition: Edition, address: str) -> str:
         return f"{nothing} they have paused their mails until {_day(known.paused_until)}."
     if not known.in_segment:
         return f"{nothing} they are not in the segment {edition.segment!r}."
+    if known.left_out:
+        return f"{nothing} {_LEFT_OUT[known.left_out]}."
     if not known.stories:
         return f"{nothing} none of its stories is about a topic that they chose."
     if edition.planned_at:
@@ -61,6 +71,13 @@ def explain(store: OutboxStore, edition: Edition, address: str) -> str:
             "though they would be today."
         )
     return f"{address} will get {what} when it is sent, with {_stories(known.story_titles)}."
+
+
+_LEFT_OUT = {
+    Exclusion.UNTRUSTED: "it is an advance copy, and they are not trusted with embargoes",
+    Exclusion.HAS_IT: "they have got the release by another of its editions",
+    Exclusion.HAS_NOTHING: "they have got no earlier version of what it is about",
+}
 
 
 def _stories(titles: tuple[str, ...]) -> str:
@@ -83,6 +100,11 @@ def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...], re
                 f"{who} may have got {what}: the link to the relay was lost on {when}, after the "
                 "message and before its reply."
             )
+        case DeliveryState.SUPPRESSED if delivery.reply == UNTRUSTED:
+            return (
+                f"{who} did not get {what}: between planning and sending they were trusted with "
+                f"embargoes no more ({when})."
+            )
         case DeliveryState.SUPPRESSED:
             return (
                 f"{who} did not get {what}: between planning and sending the address was "
@@ -93,6 +115,11 @@ def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...], re
             return f"{who} did not get {what}: it was cancelled on {when}{why}, before their turn."
         case DeliveryState.EXPIRED:
             return f"{who} did not get {what}: it was tried until {when}{said}."
+        case DeliveryState.QUEUED if delivery.reply == WAITS:
+            return (
+                f"{who} has not got {what} yet: it is embargoed, and waits for "
+                f"{_day(delivery.next_attempt_at)}."
+            )
         case DeliveryState.QUEUED if delivery.attempt:
             tries = "1 try" if delivery.attempt == 1 else f"{delivery.attempt} tries"
             return (

@@ -122,7 +122,8 @@ class Report:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What the store knows of one address, to explain an edition by. `joined_at` and so on are
-    None where there is no membership; `stories` are the bits that the topics let through today."""
+    None where there is no membership; `stories` are the bits that the topics let through today;
+    `left_out` is why an edition in the course of a release leaves them out today."""
 
     delivery: Delivery | None = None
     subscriber_id: int | None = None
@@ -137,6 +138,7 @@ class Standing:
     stories: int = 0
     language: str = ""
     story_titles: tuple[str, ...] = ()
+    left_out: Exclusion | None = None
 
 
 class Claim(NamedTuple):

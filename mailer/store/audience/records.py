@@ -29,8 +29,11 @@ from mailer.store.schema import (
     ERASED,
     confirmation,
     consent,
+    contact,
+    contact_beat,
     delivery,
     edition,
+    embargo_event,
     subscriber_alias,
     suppression,
 )
@@ -95,6 +98,28 @@ class Records(Consents):
         """What they were asked, or are to be, and what they have answered of late."""
         return Confirmations(self._db, self._key).of_person(known.id, known.address)
 
+    def as_contact(self, known: Subscriber) -> dict[str, Any] | None:
+        """What is known of them as a journalist, and each look at an advance copy's page that was
+        written down."""
+        row = self._db.execute(
+            select(contact.c.outlet, contact.c.trust, contact.c.follow_up, contact.c.note).where(
+                contact.c.subscriber_id == known.id
+            )
+        ).one_or_none()
+        looks = self._db.execute(
+            select(embargo_event.c.at, embargo_event.c.slug, embargo_event.c.what)
+            .where(embargo_event.c.who == known.address)
+            .order_by(embargo_event.c.id)
+        ).all()
+        if row is None and not looks:
+            return None
+        beats = select(contact_beat.c.beat).where(contact_beat.c.subscriber_id == known.id)
+        return {
+            **(dict(row._mapping) if row else {}),
+            "beats": sorted(self._db.scalars(beats)),
+            "looks": [dict(one._mapping) for one in looks],
+        }
+
     def erase_address(self, address: str, of: Subscriber | None = None) -> None:
         """Take an address out of the log, of deliveries, of suppressions and of what its owner was
         asked. With `of` only where it stands for this person: it is another's now."""
@@ -122,6 +147,12 @@ class Records(Consents):
             .select_from(edition.join(delivery, delivery.c.edition_id == edition.c.id))
             .where(delivery.c.address == address, mailed)
         )
+        if of is None:
+            self._db.execute(
+                update(embargo_event)
+                .where(embargo_event.c.who == address)
+                .values(who=f"{ERASED}{key}")
+            )
         if not address.isascii():
             erase_wire(self._db, theirs, address)
         self._db.execute(update(delivery).where(delivery.c.id.in_(theirs)).values(**erased))

@@ -15,6 +15,8 @@ from mailer.store.audience.topic_sets import TopicSets
 from mailer.store.ids import new_id
 from mailer.store.schema import (
     confirmation,
+    contact,
+    contact_beat,
     mailing_list,
     membership,
     subscriber,
@@ -91,6 +93,13 @@ class Subscribers(Records):
             .values(subscriber_id=kept.id)
         )
         self._db.execute(insert(subscriber_alias).values(old_id=old, subscriber_id=kept.id))
+        # Nor is it forgotten for whom they write, where only that is known.
+        has = select(contact.c.subscriber_id).where(contact.c.subscriber_id == kept.id)
+        if self._db.scalar(has) is None:
+            for table in (contact, contact_beat):
+                self._db.execute(
+                    update(table).where(table.c.subscriber_id == old).values(subscriber_id=kept.id)
+                )
 
     def list_named(self, slug: str) -> MailingList:
         return Lists(self._db).named(slug)

@@ -1,6 +1,6 @@
 """The course of a release: whom its editions reach, by who is trusted and who has it already."""
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
 from mailer.audience.contacts import Trust
 from mailer.audience.subscribers import MembershipState
@@ -14,6 +14,7 @@ from mailer.store.schema import (
     in_state,
     membership,
     subscriber,
+    subscriber_alias,
     suppression,
 )
 
@@ -27,10 +28,19 @@ _reached = or_(
 """Deliveries that somebody has got, may have got, or will get."""
 
 
+_person = func.coalesce(
+    select(subscriber_alias.c.subscriber_id)
+    .where(subscriber_alias.c.old_id == delivery.c.subscriber_id)
+    .scalar_subquery(),
+    delivery.c.subscriber_id,
+)
+"""Whose a delivery is now: who was merged into somebody else has their number."""
+
+
 def _course(known: Edition, *which: ColumnElement[bool]) -> Select[tuple[int]]:
     """Whom the other editions of this release went to."""
     return (
-        select(delivery.c.subscriber_id)
+        select(_person.label("subscriber_id"))
         .join(edition, edition.c.id == delivery.c.edition_id)
         .join(edition_story, edition_story.c.edition_id == edition.c.id)
         .where(
@@ -78,7 +88,7 @@ def late(known: Edition) -> Select[tuple[int]]:
     """Whom an edition in the course of a release that has begun should reach, and has no delivery
     for. Of those who were to get another edition of a release that was stopped, and did not get it:
     nobody who came to the list since."""
-    has_row = select(delivery.c.subscriber_id).where(delivery.c.edition_id == known.id)
+    has_row = select(_person).where(delivery.c.edition_id == known.id)
     may_be_mailed = (
         select(membership.c.subscriber_id)
         .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
@@ -95,7 +105,10 @@ def late(known: Edition) -> Select[tuple[int]]:
         stopped = in_state(DeliveryState.CANCELLED.value)
         found = _course(
             known, stopped, edition.c.id < known.id, edition.c.list_id == _list_of(known.id)
-        ).where(delivery.c.subscriber_id.not_in(reached(known)))
-    return found.where(
-        delivery.c.subscriber_id.not_in(has_row), delivery.c.subscriber_id.in_(may_be_mailed)
+        )
+        others = found.subquery("stopped")
+        found = select(others.c.subscriber_id).where(others.c.subscriber_id.not_in(reached(known)))
+    people = found.subquery("late")
+    return select(people.c.subscriber_id).where(
+        people.c.subscriber_id.not_in(has_row), people.c.subscriber_id.in_(may_be_mailed)
     )

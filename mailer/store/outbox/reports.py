@@ -13,6 +13,7 @@ from mailer.errors import ComposeError
 from mailer.outbox import Delivery, DeliveryState, Exclusion, Report, Standing
 from mailer.store.audience.segments import condition, mailed_language, members, paused
 from mailer.store.editions import Editions
+from mailer.store.outbox.course import left_out
 from mailer.store.outbox.masks import story_masks
 from mailer.store.schema import (
     delivery,
@@ -161,6 +162,22 @@ class Outbox:
             stories=stories,
             language=languages.choose(joined.mailed, bodies, known.language) if bodies else "",
             story_titles=self._titles(known, stories, joined.mailed),
+            left_out=next(
+                (
+                    why
+                    for which, why in left_out(known)
+                    if self._db.scalar(
+                        select(func.count())
+                        .select_from(members)
+                        .where(
+                            mailing_list.c.slug == known.list,
+                            membership.c.subscriber_id == person.id,
+                            which,
+                        )
+                    )
+                ),
+                None,
+            ),
         )
 
     def _stories_for(self, known: Edition, topic_set_id: int | None, language: str) -> int:

@@ -10,7 +10,7 @@ from mailer import articles, editions
 from mailer.app import Mailer, corrections, press
 from mailer.app.corrections import Correction
 from mailer.articles import ArticleState, Query
-from mailer.audience import lists
+from mailer.audience import choices, lists
 from mailer.audience.contacts import Trust
 from mailer.editions import Change, Edition, EditionState, InDoubt, NewEdition, Role
 from mailer.errors import Refused
@@ -298,3 +298,18 @@ def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer)
         assert (made.state, made.approval) == (EditionState.DRAFT, None)
         fresh, _ = mailer.composed(tx, made)
         assert "Lanterns" not in tx.editions.bodies(fresh)[0].html
+
+
+def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
+        assert gone is not None
+        assert kept is not None
+        choices.merge_people(tx.subscribers, gone, kept, mailer.clock())
+    correct(mailer)
+    deliver(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == [one for one in everybody() if one != CONTACTS[0]]

@@ -10,10 +10,10 @@ from io import BytesIO, StringIO
 
 import pytest
 
-from mailer import editions, embargoes
+from mailer import editions, embargoes, outbox
 from mailer.app import Mailer, press
 from mailer.app.press import Course
-from mailer.audience import contacts, lists
+from mailer.audience import contacts, erasure, lists
 from mailer.audience.contacts import Trust
 from mailer.editions import EditionState
 from mailer.embargoes import Embargo, What
@@ -233,3 +233,28 @@ def test_new_rules_for_a_zone_are_written_down_by_the_worker(mailer: Mailer) -> 
     with mailer.store.read() as tx:
         kept = embargoes.get(tx.embargoes, SLUG)
     assert kept.until == until + HOUR
+
+
+def test_why_somebody_got_nothing_is_said(mailer: Mailer, course: Course) -> None:
+    assert course.advance is not None
+    with mailer.store.read() as tx:
+        advance = outbox.explain(tx.outbox, office.again(tx, course.advance), UNTRUSTED)
+        release = outbox.explain(tx.outbox, office.again(tx, course.release), TRUSTED)
+    assert "not trusted with embargoes" in advance
+    assert "by another of its editions" in release
+
+
+def test_what_a_contact_looked_at_is_in_their_copy_and_goes_with_them(
+    mailer: Mailer, relay: Relay, course: Course, pages: Pages
+) -> None:
+    deliver(mailer)
+    pages.get(link(relay))
+    with mailer.store.begin() as tx:
+        known = tx.subscribers.find_subscriber(TRUSTED)
+        assert known is not None
+        told = erasure.everything(tx.subscribers, known)["press"]
+        assert (told["outlet"], told["beats"], len(told["looks"])) == (
+            "The Example", ["migration"], 1,
+        )  # fmt: skip
+        erasure.erase(tx.subscribers, TRUSTED, mailer.clock())
+        assert TRUSTED not in {one.who for one in tx.embargoes.happenings(SLUG)}
