@@ -75,10 +75,10 @@ def add(site: Site) -> None:
         with site.mailer.store.read() as tx:
             return _kit(site, tx, sheet)
 
-    def file(request: Request, slug: str, sha256: str, name: str) -> Response:
+    def file(request: Request, slug: str, digest: str, name: str) -> Response:
         sheet = _sheet(site, slug)
         with site.mailer.store.read() as tx:
-            return _file(tx, sheet, sha256, name)
+            return _file(tx, sheet, digest, name)
 
     def atom(request: Request) -> Response:
         language = site.language(request)
@@ -118,12 +118,12 @@ def add(site: Site) -> None:
         with site.mailer.store.read() as tx:
             return _kit(site, tx, reader.sheet, _PRIVATE)
 
-    def advance_file(request: Request, token: str, sha256: str, name: str) -> Response:
+    def advance_file(request: Request, token: str, digest: str, name: str) -> Response:
         reader = _Reader(site, request, token, f"the file {name}"[:100])
         if reader.sheet is None:
             return site.refusal(request)
         with site.mailer.store.read() as tx:
-            return _file(tx, reader.sheet, sha256, name, _PRIVATE)
+            return _file(tx, reader.sheet, digest, name, _PRIVATE)
 
     kept = Kept()
     for path, page in (
@@ -132,12 +132,12 @@ def add(site: Site) -> None:
         ("/press/{slug}", release),
         ("/press/{slug}/ninjs.json", as_ninjs),
         ("/press/{slug}/kit.zip", whole),
-        ("/press/{slug}/files/{sha256}/{name}", file),
+        ("/press/{slug}/files/{digest}/{name}", file),
     ):
         site.get(path, kept.page(page))
     site.get("/e/{token}", advance)
     site.get("/e/{token}/kit.zip", advance_kit)
-    site.get("/e/{token}/files/{sha256}/{name}", advance_file)
+    site.get("/e/{token}/files/{digest}/{name}", advance_file)
 
 
 _PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
@@ -155,7 +155,7 @@ class _Reader:
         try:
             link = links.member(site.mailer.store.key, Purpose.ADVANCE, token)
         except TokenError:
-            site.log.warning("embargo", what="a link that is no good")
+            site.log.warning("refused", route="/e/{token}", why="a link that is no good")
             return
         agent = " ".join(request.headers.get("user-agent", "").split())[:LONGEST_AGENT]
         with site.mailer.store.begin() as tx:

@@ -245,7 +245,7 @@ def test_the_sitemap_names_public_pages_in_their_languages(pages: Pages, week: E
     assert named == [
         SITE + one
         for one in (
-            "/", "/archive", "/subscribe/news", "/archive/news",
+            "/", "/archive", "/press", "/subscribe/news", "/archive/news",
             "/subscribe/press", "/archive/press", path(week),
         )
     ]  # fmt: skip
@@ -255,7 +255,7 @@ def test_the_sitemap_names_public_pages_in_their_languages(pages: Pages, week: E
 
 def test_crawlers_are_told_which_pages_are_somebodys_own(pages: Pages) -> None:
     told = pages.get("/robots.txt").text
-    assert told.splitlines()[1:5] == [f"Disallow: /{one}/" for one in "cpuv"]
+    assert told.splitlines()[1:6] == [f"Disallow: /{one}/" for one in "cepuv"]
     assert f"Sitemap: {SITE}/sitemap.xml" in told
 
 

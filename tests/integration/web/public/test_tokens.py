@@ -18,13 +18,13 @@ from mailer.audience.links import LARGEST, Purpose
 from tests.conftest import KEY
 from tests.integration.office import NOW
 from tests.integration.web.public.asgi import Answer, Pages
-from tests.integration.web.public.asking import on_sqlite
+from tests.integration.web.public.asking import advance, on_sqlite
 from tests.integration.web.public.conftest import Clock
 from tests.integration.web.public.stage import ADDRESSES, Stage, dump
 
 KNOWN = ADDRESSES["known"]
 PURPOSES = {"c": Purpose.CONFIRM, "u": Purpose.UNSUBSCRIBE, "p": Purpose.PREFERENCES}
-PURPOSES["v"] = Purpose.VIEW
+PURPOSES |= {"v": Purpose.VIEW, "e": Purpose.ADVANCE}
 FORGED = "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"
 
 
@@ -68,6 +68,7 @@ def good(pages: Pages, stage: Stage) -> dict[Purpose, str]:
         Purpose.UNSUBSCRIBE: stage.unsubscribe(known),
         Purpose.PREFERENCES: stage.preferences(known),
         Purpose.CONFIRM: stage.confirm(stage.asked("new@example.org")),
+        Purpose.ADVANCE: f"/e/{advance(stage)}",
     }
     for path in found.values():
         assert pages.get(path).status == 200
