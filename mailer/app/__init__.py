@@ -3,6 +3,7 @@
     mailer.py  the office's mailer: compose, approve, start, deliver, preview
     press.py   taking articles in, and the course of a release
     arrivals.py     what sources bring
+    leaving.py      whether an edition may leave the house
     follow_up.py    who turns out to have got a release after all
     corrections.py  what becomes of a release afterwards: corrected, or killed
 

@@ -153,7 +153,7 @@ def _take(mailer: Mailer, tx: Transaction, source: Source, draft: Draft, brought
     tx.sources.keep_item(source, Item(key, seen, content.slug, content.language), now)
     queues = source.order.arrival is Arrival.QUEUE
     open_states = {ArticleState.DRAFT, ArticleState.QUEUED} if queues else {ArticleState.DRAFT}
-    if known is not None and known.state not in open_states:
+    if known is not None and (known.state not in open_states or _is_edited(tx, known, source)):
         brought.kept.append(f"{content.slug} ({content.language})")
         return
     article, outcome = articles.add(
@@ -161,13 +161,22 @@ def _take(mailer: Mailer, tx: Transaction, source: Source, draft: Draft, brought
         content,
         now,
         dated=draft.dated,
-        author=f"source {source.order.name}",
+        author=_author(source),
         state=ArticleState.QUEUED if queues else ArticleState.DRAFT,
     )
     if outcome is Outcome.UNCHANGED:
         brought.unchanged += 1
     else:
         brought.taken.append((outcome, article, draft.dropped))
+
+
+def _is_edited(tx: Transaction, known: Article, source: Source) -> bool:
+    """Whether somebody has written in it since the source brought it: that is not undone."""
+    return tx.articles.last_author(known) != _author(source)
+
+
+def _author(source: Source) -> str:
+    return f"source {source.order.name}"
 
 
 def _seen(draft: Draft) -> str:
@@ -196,7 +205,17 @@ def _take_file(
         return
     queues = source.order.arrival is Arrival.QUEUE
     known = tx.articles.find(found.content.slug, found.content.language)
-    if known is not None and known.state is not ArticleState.DRAFT and not queues:
+    queued = [
+        one
+        for one in tx.articles.matching(articles.Query(slugs=(found.content.slug,)))
+        if one.state is ArticleState.QUEUED
+    ]
+    if found.embargo and queued and not queues:
+        # A file of a source that only makes drafts has no say in what is out.
+        brought.problems.append(f"{found.at('embargo')}: {found.content.slug} is queued already")
+        return
+    theirs = known is not None and _is_edited(tx, known, source)
+    if known is not None and (theirs or (known.state is not ArticleState.DRAFT and not queues)):
         if _differs(found, known):
             brought.kept.append(f"{known.slug} ({known.language})")
         else:
@@ -207,7 +226,7 @@ def _take_file(
             mailer,
             tx,
             found,
-            author=f"source {source.order.name}",
+            author=_author(source),
             state=ArticleState.QUEUED if queues else ArticleState.DRAFT,
         )
     except (InputError, Refused) as error:
@@ -230,10 +249,12 @@ def _differs(found: Found, known: Article) -> bool:
 def add_draft(
     mailer: Mailer, tx: Transaction, draft: Draft, *, author: str, queues: bool = False
 ) -> tuple[Article, Outcome]:
-    """Take in one draft that somebody has asked for by hand: as a draft, unless it `queues`."""
+    """Take in one draft that somebody has asked for by hand: as a draft, unless it `queues`. What
+    is queued already is not changed by it."""
     content = draft.content
     known = tx.articles.find(content.slug, content.language)
-    if known is not None and known.canonical_url != content.canonical_url:
+    same = known is not None and known.canonical_url == content.canonical_url
+    if known is not None and not (same and (queues or known.state is ArticleState.DRAFT)):
         content = replace(content, slug=_free(tx, content))
     return articles.add(
         tx.articles,

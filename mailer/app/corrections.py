@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer import editions
+from mailer.app import leaving
 from mailer.app.mailer import Mailer
 from mailer.app.press import newest_queued
 from mailer.articles import ArticleState, Query
@@ -23,6 +24,7 @@ from mailer.editions import (
     Role,
 )
 from mailer.errors import Refused
+from mailer.lines import folded
 from mailer.outbox import Plan
 from mailer.store import Transaction
 
@@ -59,6 +61,9 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
     change = Change(check_line(change.what, "--changed"), check_line(change.why, "--why"))
     begun = [one for one in course(tx, slug) if one.role is not Role.KILL]
     newest = newest_queued(tx, slug)
+    embargo = tx.embargoes.find(slug)
+    if embargo is not None and embargo.holds(now):
+        newest = max(newest, embargo.set_at)  # a moved one is news to whoever has the old
     last = max(one.planned_at for one in begun if one.planned_at)
     if newest <= last:
         raise Refused(
@@ -74,18 +79,15 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
         mine = [one for one in course_ if one.planned_at]
         going = [one for one in mine if one.state in _GOING]
         stopped += [_stop(mailer, tx, one, "it is being corrected", by) for one in going]
+        held = leaving.held(tx, mine[-1], now)
         wanted = _like(mine[-1], slug)
+        if held:
+            wanted = replace(wanted, archive=Archive.PRIVATE)
         new = [replace(wanted, role=Role.CORRECTION, change=change)]
-        if any(one.role not in TO_WHO_HAS_IT for one in going):
-            held = mailer.held(tx, mine[-1], now)
-            new.append(
-                replace(
-                    wanted,
-                    role=Role.ADVANCE if held else Role.RELEASE,
-                    archive=Archive.PRIVATE if held else wanted.archive,
-                    segment=next(one.segment for one in going if one.role not in TO_WHO_HAS_IT),
-                )
-            )
+        role = Role.ADVANCE if held else Role.RELEASE
+        firsts = [one for one in going if one.role not in TO_WHO_HAS_IT]
+        segments = dict.fromkeys(one.segment for one in firsts)
+        new += [replace(wanted, role=role, segment=segment) for segment in segments]
         for each in new:
             made, plan, said = _begin(mailer, tx, each, by)
             started.append((made, plan))
@@ -100,7 +102,8 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
 
 
 def _like(known: Edition, slug: str) -> NewEdition:
-    """An edition as this one was, of the same story."""
+    """An edition as this one was, of the same story. What follows an advance copy, which is in no
+    archive, stands in it as a release does."""
     return NewEdition(
         name=known.name,
         list=known.list,
@@ -108,6 +111,7 @@ def _like(known: Edition, slug: str) -> NewEdition:
         language=known.language,
         stories=(slug,),
         priority=Priority.URGENT,
+        archive=Archive.PUBLIC if known.role is Role.ADVANCE else known.archive,
     )
 
 
@@ -175,7 +179,7 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
     use it. Raises Refused for the same person."""
     now = mailer.clock()
     known = _asked(tx, slug)
-    if _folded(known.asked_by) == _folded(by):
+    if folded(known.asked_by) == folded(by):
         raise Refused(
             f"{by} has asked for it, and a kill takes two people",
             hint="another person confirms it, and names themselves with --by",
@@ -191,6 +195,7 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
         replace(
             _like(one, slug),
             role=Role.KILL,
+            archive=one.archive,  # only where the release itself was to be found
             template="press-kill",
             change=Change("", known.why),
         )
@@ -218,8 +223,6 @@ def _pause_others(
     reason = f"it holds {slug}, which was killed: {known.why}"
     for one in tx.editions.recent([EditionState.SENDING], 1000):
         if one.role is Role.PLAIN and slug in one.stories:
-            yield editions.pause(tx.editions, one, now, reason=reason, actor=by)
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
+            fresh = editions.get(tx.editions, one.id)
+            if fresh.state is EditionState.SENDING:
+                yield editions.pause(tx.editions, fresh, now, reason=reason, actor=by)

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from mailer import digests, editions, embargoes, outbox, zones
+from mailer import digests, editions, outbox, zones
 from mailer.app.follow_up import follow_up, is_late
+from mailer.app.leaving import check_may_leave
 from mailer.audience import addresses
 from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
@@ -25,10 +26,8 @@ from mailer.editions import (
     EditionState,
     Kind,
     SendTime,
-    may_leave_embargoed,
 )
-from mailer.embargoes import Embargo
-from mailer.errors import ComposeError, Embargoed, InputError, Refused
+from mailer.errors import ComposeError, InputError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import AttachedFile, Letterhead, Recipient, Stencil
 from mailer.outbox import Plan, Report
@@ -286,32 +285,11 @@ class Mailer:
                 hint=f"`mailer edition retry {edition.id} --failed` queues again what has failed",
             )
         editions.check_transition(edition, EditionState.SENDING)
-        self._check_embargoes(tx, edition, now)
+        check_may_leave(tx, edition, now)
         self._route()  # what is wrong with the relays' settings is said before anything begins
         editions.check_approval(tx.editions, edition, self.settings.letterhead)
         plan = tx.plans.plan(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
-
-    def _check_embargoes(self, tx: Transaction, edition: Edition, now: datetime) -> None:
-        held = self.held(tx, edition, now)
-        if not held or may_leave_embargoed(edition, held.values()):
-            return
-        last = max(held.values(), key=lambda one: one.ends)
-        raise Embargoed(
-            f"edition {edition.id} holds {last.slug}, which is embargoed until {last.terms}",
-            held,
-            f"edition {edition.id} was to be sent",
-            hint="the worker sends it then"
-            if edition.appointment
-            else f"give it that time: mailer edition schedule {edition.id} --at "
-            f"'{last.terms.wall:%Y-%m-%d %H:%M}' --zone {last.terms.zone}",
-        )
-
-    def held(self, tx: Transaction, edition: Edition, now: datetime) -> dict[str, Embargo]:
-        """The edition's stories that are embargoed at `now`, and by the database's clock."""
-        kept = tx.embargoes
-        both = {**embargoes.held(kept, now), **embargoes.held(kept, kept.now())}
-        return {slug: one for slug, one in both.items() if slug in edition.stories}
 
     def deliver(
         self,

@@ -92,8 +92,8 @@ def prepare(
             f"{slug} is {story[0].kind.replace('_', ' ')}, not a press release",
             hint="write kind: press_release in its file, or send it with `mailer edition new`",
         )
+    _check_unchanged(tx.editions.of_release(slug), story)
     earlier = tx.editions.of_release(slug, to.slug)
-    _check_unchanged(earlier, story)
     tag = language or _language(mailer, story)
     embargo = tx.embargoes.find(slug)
     holds = embargo is not None and embargo.holds(now)

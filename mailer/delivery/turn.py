@@ -132,7 +132,7 @@ def _hold_embargoes(
 ) -> set[int]:
     """Keep in what is embargoed: the ids of what may not be asked of the gate. An edition of which
     nothing may pass waits as a whole until the embargo ends; of an advance copy, nothing goes to
-    those who are not, or no longer, trusted with it."""
+    those who are not, or no longer, trusted with it; of a correction of one, they get it then."""
     barred: set[int] = set()
     for number, hold in tx.queue.embargoed(list(roster)).items():
         if turn.states.get(number) is not EditionState.SENDING:
@@ -141,11 +141,14 @@ def _hold_embargoes(
         mine += [one.claim for _, one in turn.again if one.claim.edition_id == number]
         if not hold.states:
             barred |= {claim.id for claim in mine}
-            tx.queue.hold_back(number, sender, hold.until)
+            tx.queue.hold_back(number, sender, hold.until, hold.reply)
         elif mine:
             trusted = tx.queue.trusted([claim.subscriber_id for claim in mine])
             others = [claim.id for claim in mine if claim.subscriber_id not in trusted]
-            turn.gone += tx.queue.distrust(sender, others)
+            if hold.keeps:
+                tx.queue.keep_back(sender, others, hold.until)
+            else:
+                turn.gone += tx.queue.distrust(sender, others)
             barred |= {*others}
     return barred
 

@@ -12,6 +12,7 @@ from mailer.editions.states import STATES_EMBARGO, UNAPPROVED, EditionState, Rol
 from mailer.editions.steering import check_transition
 from mailer.embargoes import Embargo
 from mailer.errors import ApprovalVoid, BadTransition, Refused
+from mailer.lines import folded
 
 
 def content_hash(
@@ -52,7 +53,7 @@ def approve(
     check_transition(edition, goes)
     if edition.state not in UNAPPROVED:
         raise BadTransition(f"edition {edition.id} is {edition.state}, and so approved already")
-    if _folded(approver) in {_folded(name) for name in not_by}:
+    if folded(approver) in {folded(name) for name in not_by}:
         raise Refused(
             f"{approver} has written or edited what edition {edition.id} holds, and its digest "
             "wants another person's approval",
@@ -81,10 +82,6 @@ def may_leave_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
     if edition.role not in STATES_EMBARGO:
         return False
     return all(edition.embargo_until == one.ends for one in embargoes)
-
-
-def _folded(name: str) -> str:
-    return " ".join(name.casefold().split())
 
 
 def check_approval(store: EditionStore, edition: Edition, sender: str) -> None:

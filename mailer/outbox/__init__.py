@@ -34,6 +34,7 @@ from mailer.outbox.explaining import explain
 from mailer.outbox.records import (
     EXPIRE_AFTER,
     HELD,
+    KILLED,
     RETRY_AFTER,
     TRANSITIONS,
     UNDONE,
@@ -60,6 +61,7 @@ from mailer.outbox.verbs import assume_sent, resend, retry, retry_after
 __all__ = [
     "EXPIRE_AFTER",
     "HELD",
+    "KILLED",
     "RETRY_AFTER",
     "TRANSITIONS",
     "UNDONE",

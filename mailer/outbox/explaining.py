@@ -6,6 +6,7 @@ from mailer.audience import addresses
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState
 from mailer.outbox.records import (
+    KILLED,
     UNDONE,
     UNTRUSTED,
     WAITS,
@@ -115,6 +116,8 @@ def _explain_delivery(delivery: Delivery, what: str, titles: tuple[str, ...], re
             return f"{who} did not get {what}: it was cancelled on {when}{why}, before their turn."
         case DeliveryState.EXPIRED:
             return f"{who} did not get {what}: it was tried until {when}{said}."
+        case DeliveryState.QUEUED if delivery.reply == KILLED:
+            return f"{who} has not got {what}, and won't: a story of it was killed, or is to be."
         case DeliveryState.QUEUED if delivery.reply == WAITS:
             return (
                 f"{who} has not got {what} yet: it is embargoed, and waits for "

@@ -48,6 +48,9 @@ HELD = (_S.CLAIMED, _S.ON_WIRE)
 WAITS = "embargoed"
 """The reply of a delivery that the gate keeps until an embargo ends."""
 
+KILLED = "killed, or to be killed"
+"""The reply of a delivery that the gate keeps as a story of its edition was killed."""
+
 UNTRUSTED = "not trusted with embargoes any more"
 """The reply of an advance copy's delivery that the gate refused for this."""
 
@@ -168,10 +171,13 @@ class Settlement(NamedTuple):
 
 class Hold(NamedTuple):
     """An edition that holds an embargoed story: its messages may not pass before `until`, but for
-    those to trusted media contacts where it `states` the embargo."""
+    those to trusted media contacts where it `states` the embargo; others are kept until then where
+    it `keeps` them. `reply` is what is written down meanwhile."""
 
     until: datetime
     states: bool
+    reply: str = WAITS
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +211,9 @@ class QueueStore(Protocol):
     def states(self, known: Sequence[int]) -> dict[int, EditionState]: ...
     def embargoed(self, known: Sequence[int]) -> dict[int, Hold]: ...
     def trusted(self, subscribers: Sequence[int]) -> set[int]: ...
-    def hold_back(self, of: int, by: int, until: datetime) -> int: ...
+    def hold_back(self, of: int, by: int, until: datetime, reply: str = WAITS) -> int: ...
+    def keep_back(self, by: int, ids: Sequence[int], until: datetime) -> None: ...
+    def superseded(self, known: Edition) -> str: ...
     def distrust(self, by: int, ids: Sequence[int]) -> int: ...
     def claim(self, of: int, by: int, limit: int) -> list[Claim]: ...
     def gate(self, by: int, ids: Sequence[int]) -> set[int]: ...

@@ -34,6 +34,8 @@ def _again(
     tx: Transaction, edition: Edition, states: Sequence[DeliveryState], now: datetime, actor: str
 ) -> int:
     _check_begun(edition)
+    if why := tx.queue.superseded(edition):
+        raise Refused(f"edition {edition.id} is not sent again: {why}")
     count = tx.queue.requeue(edition.id, states)
     if count:
         words = " and ".join(state.replace("_", " ") for state in states)

@@ -106,11 +106,19 @@ class Articles:
 
     def set_state(self, article_: Article, state: ArticleState, now: datetime) -> Article:
         self._db.execute(
-            update(article)
-            .where(article.c.id == article_.id)
-            .values(state=state.value, updated_at=now)
+            update(article).where(article.c.id == article_.id).values(state=state.value)
         )
         return self._again(article_)
+
+    def last_author(self, article_: Article) -> str:
+        """Who wrote its newest revision; empty where that isn't known."""
+        found: str | None = self._db.scalar(
+            select(article_revision.c.author)
+            .where(article_revision.c.article_id == article_.id)
+            .order_by(article_revision.c.revision.desc())
+            .limit(1)
+        )
+        return found or ""
 
     def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         wanted = list(slugs)
@@ -126,6 +134,9 @@ class Articles:
                 edition_story.c.slug == slug,
                 edition.c.state.in_([state.value for state in VOIDED]),
             )
+            .order_by(edition.c.id)
+            # PostgreSQL waits for whoever is beginning one just now, and then leaves it out.
+            .with_for_update(of=edition)
         ).all()
         for edition_id in holding:
             void.back_to_draft(self._db, edition_id, f"the story {slug} was changed: {reason}", now)

@@ -5,9 +5,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, literal, select, update
 
-from mailer.editions import OPEN, EditionState
+from mailer.editions import OPEN, EditionState, Role
 from mailer.embargoes import Effect, Embargo, Happening, Terms, What
-from mailer.outbox import WAITS
+from mailer.outbox import WAITS, DeliveryState
 from mailer.store import void
 from mailer.store.schema import (
     article,
@@ -109,8 +109,11 @@ class Embargoes:
         for row in rows:
             state = EditionState(row.state)
             stale = row.embargo_until is not None and row.embargo_until != made.ends
-            if state is EditionState.SENDING:
-                if stale and not made.lifted_at:
+            if state in {EditionState.SENDING, EditionState.PAUSED}:
+                if made.lifted_at and row.role == Role.ADVANCE.value:
+                    # Whoever was still to get it gets the release.
+                    self._stop(row.id, reason, now, by)
+                elif stale and state is EditionState.SENDING and not made.lifted_at:
                     self._pause(row.id, reason, now, by)
                     paused.append(row.id)
                 else:
@@ -154,6 +157,20 @@ class Embargoes:
             update(edition).where(edition.c.id == number).values(state=paused, reason=reason)
         )
         self._event(number, paused, reason, now, by)
+
+    def _stop(self, number: int, reason: str, now: datetime, by: str) -> None:
+        cancelled = EditionState.CANCELLED.value
+        self._db.execute(
+            update(edition)
+            .where(edition.c.id == number)
+            .values(state=cancelled, reason=reason, finished_at=now)
+        )
+        self._db.execute(
+            update(delivery)
+            .where(delivery.c.edition_id == number, in_state("queued"))
+            .values(state=DeliveryState.CANCELLED.value, updated_at=database_now())
+        )
+        self._event(number, cancelled, reason, now, by)
 
     def _look_again(self, number: int) -> None:
         """What the gate has put off until the embargo ends is due: the gate puts it off anew, or

@@ -48,6 +48,13 @@ class Sheets:
         kept = Embargoes(self._db)
         held = {**embargoes.held(kept, now), **embargoes.held(kept, kept.now())}
         wanted = _SELECT.where(_is_out(now), edition_story.c.slug.in_(_QUEUED))
+        # One that is to be killed doesn't open while a second person is looked for.
+        shut = (
+            select(kill.c.slug)
+            .join(embargo, embargo.c.slug == kill.c.slug)
+            .where(kill.c.asked_at < embargo.c.until)
+        )
+        wanted = wanted.where(edition_story.c.slug.not_in(shut))
         return wanted.where(edition_story.c.slug.not_in(held)) if held else wanted
 
     def _sheets(self, wanted: Select[Any]) -> list[Sheet]:

@@ -8,7 +8,7 @@ a worker that has lost the lease, frozen for a while, finds so in its next trans
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from mailer import embargoes
@@ -34,6 +34,7 @@ _STEPS: Mapping[EditionState, _Step] = {
 }
 """What becomes of an edition that has a time, by its state."""
 
+_MINUTE = timedelta(minutes=1)
 _NEAR = timedelta(days=2)
 """How far a tick looks back beyond the last one of the same worker."""
 
@@ -68,6 +69,7 @@ class Keeper:
         self._seen_at = 0.0
         self._beaten = 0.0
         self._looked: datetime | None = None
+        self._followed_up = datetime.min.replace(tzinfo=UTC)
         self._said: dict[str, str] = {}
         self._retention = Retention(mailer, log)
 
@@ -188,7 +190,8 @@ class Keeper:
             if one.lifted_at is None and one.terms.moment != one.until and one.holds(now):
                 keep = partial(steps.keep_embargo, mailer, one.slug, log)
                 agenda.append((f"the embargo on {one.slug}", keep))
-        if is_late(tx, now):
+        if now - self._followed_up >= _MINUTE and is_late(tx, now):
+            self._followed_up = now
             agenda.append(("following up", partial(steps.follow_up, mailer, log)))
         held = embargoes.held(tx.embargoes, now)
         for edition in tx.editions.appointed(list(_STEPS)):

@@ -92,8 +92,9 @@ def _content(taken: list[Article]) -> list[str]:
     return [replace(one.content, published=some_day).fingerprint() for one in taken]
 
 
-def _reach(course: Course) -> list[int]:
-    return [course.reaches[one.id].planned for one in _editions(course)]
+def _reach(course: Course) -> list[object]:
+    ends = course.embargo.ends if course.embargo else None
+    return [ends, *(course.reaches[one.id].planned for one in _editions(course))]
 
 
 def _editions(course: Course) -> list[Edition]:

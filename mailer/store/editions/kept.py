@@ -65,11 +65,16 @@ class Editions(Contents):
         """The edition; in a transaction that writes nobody else moves it meanwhile. On PostgreSQL
         two would else read the same state, and the second undo what the first made of it."""
         wanted = _SELECT.where(edition.c.id == edition_id)
-        reading = self._db.get_execution_options().get("reading", False)
-        if self._db.dialect.name == "postgresql" and not reading:
+        if self._locks:
             wanted = wanted.with_for_update(of=edition)
         row = self._db.execute(wanted).one_or_none()
         return self._record(row) if row else None
+
+    @property
+    def _locks(self) -> bool:
+        """Whether what is found is kept from being moved until the transaction ends."""
+        reading = self._db.get_execution_options().get("reading", False)
+        return self._db.dialect.name == "postgresql" and not reading
 
     def recent(
         self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
@@ -338,7 +343,10 @@ class Editions(Contents):
         )
         if list_:
             wanted = wanted.where(mailing_list.c.slug == list_)
-        return [self._record(row) for row in self._db.execute(wanted.order_by(edition.c.id)).all()]
+        wanted = wanted.order_by(edition.c.id)
+        if self._locks:
+            wanted = wanted.with_for_update(of=edition)
+        return [self._record(row) for row in self._db.execute(wanted).all()]
 
     def begun_releases(self, since: datetime) -> list[Edition]:
         """Editions in the course of releases that have begun since, and were not stopped."""

@@ -15,7 +15,6 @@ from datetime import datetime
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     and_,
     func,
     insert,
@@ -26,13 +25,10 @@ from sqlalchemy import (
     update,
 )
 
-from mailer import embargoes
-from mailer.audience.contacts import Trust
-from mailer.editions import STATES_EMBARGO, Edition, EditionState, InDoubt, Role
-from mailer.embargoes import Happening, What
-from mailer.outbox import UNTRUSTED, WAITS, Claim, DeliveryState, Hold, Settlement
-from mailer.store.embargoes import Embargoes
+from mailer.editions import Edition, EditionState, InDoubt
+from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store.outbox import statements
+from mailer.store.outbox.holds import Holds
 from mailer.store.outbox.statements import (
     back_to_queue,
     claimed,
@@ -43,21 +39,16 @@ from mailer.store.outbox.statements import (
 )
 from mailer.store.prepared import numbers, table
 from mailer.store.schema import (
-    contact,
     database_now,
     delivery,
     edition,
     edition_event,
-    edition_story,
     in_state,
 )
 
 
-class Queue:
+class Queue(Holds):
     """What the ledger does with editions' deliveries."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     # ---- a turn ---------------------------------------------------------------------------------
 
@@ -68,66 +59,6 @@ class Queue:
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
         rows = statements.STATES.rows(self._db, {"ids": numbers(self._db, known)})
         return {number: EditionState(state) for number, state in rows}
-
-    def embargoed(self, known: Sequence[int]) -> dict[int, Hold]:
-        """Which of these editions hold a story that is embargoed now, by the database's clock, and
-        until when. :meth:`states` keeps embargoes on them from being moved meanwhile."""
-        if not statements.EMBARGOES.rows(self._db, {}):
-            return {}
-        kept = Embargoes(self._db)
-        held_ = embargoes.held(kept, kept.now())
-        found: dict[int, Hold] = {}
-        if not held_:
-            return found
-        for number, role, stated, slug in self._db.execute(
-            select(edition.c.id, edition.c.role, edition.c.embargo_until, edition_story.c.slug)
-            .join(edition_story, edition_story.c.edition_id == edition.c.id)
-            .where(
-                edition.c.id.in_(known),
-                edition_story.c.slug.in_(held_),
-                edition.c.role != Role.KILL.value,
-            )
-        ):
-            ends = held_[slug].ends
-            until, states = found.get(number, Hold(ends, True))
-            states = states and Role(role) in STATES_EMBARGO and stated == ends
-            found[number] = Hold(max(until, ends), states)
-        return found
-
-    def trusted(self, subscribers: Sequence[int]) -> set[int]:
-        """Those of them who are trusted with embargoes, which nobody can change before this
-        transaction has ended."""
-        wanted_ = select(contact.c.subscriber_id).where(
-            contact.c.subscriber_id.in_(subscribers), contact.c.trust == Trust.TRUSTED.value
-        )
-        return set(self._db.scalars(wanted_.with_for_update(read=True)))
-
-    def hold_back(self, of: int, by: int, until: datetime) -> int:
-        """Let an edition wait until its embargo ends: what is due before, and what `by` has
-        claimed, is due again then. How many."""
-        mine = and_(delivery.c.edition_id == of, delivery.c.sender_id == by, held)
-        due = and_(delivery.c.edition_id == of, queued, delivery.c.next_attempt_at < until)
-        then = {"next_attempt_at": until, "reply": WAITS}
-        count = self._db.execute(
-            update(delivery).where(mine).values({**back_to_queue, **then})
-        ).rowcount
-        count += self._db.execute(update(delivery).where(due).values(then)).rowcount
-        if count:
-            kept = Embargoes(self._db)
-            now = kept.now()
-            detail = f"gate: {count} messages of edition {of} wait until it ends"
-            slugs = select(edition_story.c.slug).where(edition_story.c.edition_id == of)
-            for slug in embargoes.held(kept, now).keys() & {*self._db.scalars(slugs)}:
-                kept.note(Happening(slug, now, What.REFUSED, "", detail))
-        return count
-
-    def distrust(self, by: int, ids: Sequence[int]) -> int:
-        """Settle messages to contacts who are not trusted with the embargo any more."""
-        if not ids:
-            return 0
-        here = and_(delivery.c.id.in_(ids), delivery.c.sender_id == by, held)
-        values = {**back_to_queue, "state": DeliveryState.SUPPRESSED.value, "reply": UNTRUSTED}
-        return self._db.execute(update(delivery).where(here).values(values)).rowcount
 
     def claim(self, of: int, by: int, limit: int) -> list[Claim]:
         """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as

@@ -34,6 +34,7 @@ from mailer.store.schema import (
     edition,
     embargo,
     in_state,
+    kill,
     membership,
     subscriber,
     suppression,
@@ -186,6 +187,7 @@ EMBARGOES = Prepared(
     )
 )
 """Whether there may be an embargo at all."""
+KILLS = Prepared(select(literal(1)).where(select(kill.c.slug).exists()))
 _number, _said = fields("news", BigInteger(), Text())
 ACCEPTED = Prepared(
     update(delivery)

@@ -6,20 +6,27 @@ one that never was. Its page opens by itself (``mailer/press.py``). A contact's 
 time whether they are still trusted, and each look at it is written down before it is answered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from fastapi import HTTPException, Request, Response
 from fastapi.responses import JSONResponse
 
 from mailer import embargoes, languages, message, press
+from mailer.app import leaving
 from mailer.articles.release import AssetKind
 from mailer.audience import links
 from mailer.audience.contacts import Trust
 from mailer.audience.links import MemberLink, Purpose
 from mailer.audience.subscribers import MembershipState, Subscriber, membership_of
-from mailer.editions import STATES_EMBARGO, Edition
-from mailer.embargoes import Happening, What
+from mailer.editions import (
+    STATES_EMBARGO,
+    Edition,
+    EditionState,
+    Role,
+    may_leave_embargoed,
+)
+from mailer.embargoes import Embargo, Happening, What
 from mailer.errors import InputError, NotFound, TokenError
 from mailer.press import Page, Sheet
 from mailer.render import translations
@@ -119,6 +126,8 @@ def add(site: Site) -> None:
             return _kit(site, tx, reader.sheet, _PRIVATE)
 
     def advance_file(request: Request, token: str, digest: str, name: str) -> Response:
+        if not name.isprintable():
+            return site.refusal(request)
         reader = _Reader(site, request, token, f"the file {name}"[:100])
         if reader.sheet is None:
             return site.refusal(request)
@@ -157,7 +166,8 @@ class _Reader:
         except TokenError:
             site.log.warning("refused", route="/e/{token}", why="a link that is no good")
             return
-        agent = " ".join(request.headers.get("user-agent", "").split())[:LONGEST_AGENT]
+        agent = "".join(one for one in request.headers.get("user-agent", "") if one.isprintable())
+        agent = agent[:LONGEST_AGENT].strip()
         with site.mailer.store.begin() as tx:
             self._look(tx, link, f"{asked}, with {agent or 'no name of a browser'}")
 
@@ -167,9 +177,14 @@ class _Reader:
         if edition is None or known is None or edition.role not in STATES_EMBARGO:
             return
         now = self._site.mailer.clock()
-        held = self._site.mailer.held(tx, edition, now)
+        held = leaving.held(tx, edition, now)
+        # Whoever has an earlier version is shown the newest: what it corrects is marked on it.
+        course = tx.editions.of_release(edition.stories[0], edition.list)
+        begun = [one for one in course if one.planned_at and one.state not in _STOPPED]
+        shown = [one for one in begun if one.role is not Role.KILL]
+        edition = shown[-1] if shown else edition
         sheet = tx.sheets.of_edition(edition.id)
-        why = _why_not(tx, edition, known, bool(held))
+        why = _why_not(tx, edition, known, held.values())
         if sheet is not None and not why:
             self.edition, self.sheet = edition, sheet
         for slug in edition.stories:
@@ -188,7 +203,12 @@ class _Reader:
         return embargo_view(found.terms, places, language, {one: gettext(one) for one in places})
 
 
-def _why_not(tx: Transaction, edition: Edition, known: Subscriber, held: bool) -> str:
+_STOPPED = (EditionState.CANCELLED,)
+
+
+def _why_not(
+    tx: Transaction, edition: Edition, known: Subscriber, held: Collection[Embargo]
+) -> str:
     """Why somebody may not see an advance copy; empty where they may."""
     on_list = membership_of(tx.subscribers, known, edition.list)
     if on_list is None or on_list.state is not MembershipState.ACTIVE:
@@ -196,11 +216,10 @@ def _why_not(tx: Transaction, edition: Edition, known: Subscriber, held: bool) -
     contact = tx.contacts.find(known)
     if held and (contact is None or contact.standing.trust is not Trust.TRUSTED):
         return "they are not trusted with embargoes any more"
-    if held and edition.embargo_until != max(
-        one.ends for one in embargoes.held(tx.embargoes, tx.embargoes.now()).values()
-        if one.slug in edition.stories
-    ):  # fmt: skip
+    if held and not may_leave_embargoed(edition, held):
         return "the embargo has moved since"
+    if edition.state in _STOPPED:
+        return "it was stopped"
     if edition.planned_at is None or not tx.editions.known_stories(edition.stories):
         return "the release was taken back"
     return ""
