@@ -161,7 +161,8 @@ def paste(
 ) -> None:
     """Take in what was copied from Word, Google Docs, Outlook or LibreOffice, as a draft.
 
-    Example: [bold]mailer article paste copied.html[/], or [bold]xclip -o -t text/html | mailer article paste[/]"""
+    Example: [bold]mailer article paste copied.html[/], or [bold]xclip -o -t text/html | \
+    mailer article paste[/]"""
     from mailer.app import arrivals
     from mailer.intake import word
 
