@@ -142,9 +142,12 @@ def read_terms(value: object, zone: str) -> Terms:
     """Terms as people write them: ``2026-12-18 00:01``, in `zone`; with a zone behind it; or with
     an offset (``2026-12-18T00:01+01:00``), which is kept as UTC. Raises InputError."""
     hint = "write it as 2026-12-18 00:01, or 2026-12-18 00:01 Europe/London"
-    wrong = InputError(f"{value!r} is not a time of an embargo", hint=hint)
+    wrong = InputError(f"'{value}' is not a time of an embargo", hint=hint)
     if isinstance(value, str):
-        written, _, name = value.strip().replace("T", " ", 1).partition(" ")
+        value = value.strip()
+        if value[10:11] == "T":
+            value = f"{value[:10]} {value[11:]}"
+        written, _, name = value.partition(" ")
         clock, _, name = name.partition(" ")
         if not clock:
             raise wrong
@@ -172,13 +175,14 @@ def declare(
     known = store.find(slug)
     if known is None:
         return put(store, slug, terms, now, by=by)[0]
-    if known.terms != terms:
+    if known.terms != terms and known.terms.moment != terms.moment:
         ended = "" if known.holds(now) else ", which has ended"
         raise Refused(
             f"{slug} is embargoed until {known.terms}{ended}, and not until {terms}",
             where="embargo",
-            hint=f"if it has moved: `mailer embargo move {slug} '{terms.wall:%Y-%m-%d %H:%M}' "
-            f"--zone {terms.zone}`",
+            hint=f"write embargo: {known.terms.wall:%Y-%m-%d %H:%M} {known.terms.zone}, or leave "
+            f"it out; if it is to move: `mailer embargo move {slug} "
+            f"'{terms.wall:%Y-%m-%d %H:%M}' --zone {terms.zone}`",
         )
     return known
 

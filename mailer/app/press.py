@@ -8,7 +8,7 @@ from datetime import datetime
 from mailer import articles, editions, embargoes
 from mailer.app.mailer import Mailer
 from mailer.articles import Article, ArticleState, Kind, Outcome, Query
-from mailer.audience.lists import MailingList, add_topic
+from mailer.audience.lists import MailingList, Visibility, add_topic
 from mailer.editions import (
     OPEN,
     Appointment,
@@ -98,6 +98,8 @@ def prepare(
     embargo = tx.embargoes.find(slug)
     holds = embargo is not None and embargo.holds(now)
     warnings: list[str] = []
+    if to.visibility is Visibility.PUBLIC:
+        warnings.append(f"{to.slug} is a public list, which anybody may join")
     made: list[Edition] = []
     new = NewEdition(
         name=next((one.title for one in story if one.language == tag), story[0].title),

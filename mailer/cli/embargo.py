@@ -7,7 +7,9 @@ import typer
 from mailer import embargoes
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output, moment
-from mailer.embargoes import Effect
+from mailer.embargoes import Effect, Embargo
+from mailer.outbox import DeliveryState
+from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Embargoes: until when stories are kept in.")
 
@@ -62,6 +64,23 @@ def _put(
         said = f"{slug} is embargoed until {made.terms}, {moment(made.until)}"
         out.record({"embargo": made, "effect": effect}, said)
         _tell(out, effect)
+        _tell_who_has_it(tx, out, made)
+
+
+def _tell_who_has_it(tx: Transaction, out: Output, made: Embargo) -> None:
+    """How many have an advance copy that states another end than it has now."""
+    have = sum(
+        tx.outbox.report(one).states.get(DeliveryState.SENT, 0)
+        for one in tx.editions.of_release(made.slug)
+        if one.embargo_until is not None and one.embargo_until != made.ends
+    )
+    if have and not made.lifted_at:
+        out.note(
+            f"{have} have an advance copy with the old time; tell them: mailer release correct "
+            f"{made.slug} --changed 'The embargo has moved.' --why …"
+        )
+    elif have:
+        out.note(f"{have} have an advance copy that says it is embargoed; no mail is sent to them")
 
 
 @app.command()
@@ -82,13 +101,14 @@ def lift(
         )
         out.record({"embargo": made, "effect": effect}, f"{slug} is free")
         _tell(out, effect)
+        _tell_who_has_it(tx, out, made)
 
 
 def _tell(out: Output, effect: Effect) -> None:
     for numbers, said in (
         (effect.voided, "a draft again, as it stated the old one"),
         (effect.paused, "paused: what is out of it states the old one"),
-        (effect.moved, "sent when it ends now"),
+        (effect.moved, "sent by the worker when it ends"),
     ):
         for number in numbers:
             out.note(f"edition {number} is {said}")

@@ -11,7 +11,8 @@ from mailer.cli.output import Output
 app = typer.Typer(
     no_args_is_help=True,
     help="Segments: saved filters over a list's members.\n\n"
-    "Fields: topic, language, country, tag, joined before/after DAY; and, or, not, (…), in (a, b).",
+    "Fields: topic, language, country, tag, frequency, joined before/after DAY, and of media "
+    "contacts outlet, beat, trust, follow_up; and, or, not, (…), in (a, b).",
 )
 
 Slug = Annotated[str, typer.Argument(help="The segment's name.")]

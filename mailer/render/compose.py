@@ -231,8 +231,9 @@ def _embargo(
 def _attachments(
     manuscript: Manuscript, chosen: list[tuple[int, Story, Article]]
 ) -> Iterator[Attachment]:
-    """Of a release by itself: a digest only tells of it."""
-    if manuscript.edition.template == DIGEST or len(chosen) > 1:
+    """Of a release by itself: a digest only tells of it, and a kill takes it back."""
+    edition = manuscript.edition
+    if edition.template == DIGEST or edition.role is Role.KILL or len(chosen) > 1:
         return
     for _, _, article in chosen:
         for asset in article.release.assets if article.release else ():

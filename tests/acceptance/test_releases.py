@@ -178,3 +178,11 @@ def test_a_file_outside_its_folder_is_refused(office: Shell) -> None:
     office.write("open-day.md", release().replace("towns.csv", "config/secret.key"))
     said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
     assert "no file for journalists" in said
+
+
+@pytest.mark.parametrize("zone", ["CET", "EST5EDT", "Europe/Istanbul"])
+def test_a_zone_may_have_a_t_in_its_name(office: Shell, zone: str) -> None:
+    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} {zone}"))
+    office("article", "add", "open-day.md")
+    (found,) = office("embargo", "list", "--json").json
+    assert found["terms"]["zone"] == zone

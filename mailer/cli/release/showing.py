@@ -37,6 +37,9 @@ def show(slug: Slug, json: JsonOption = False) -> None:
             word = "embargoed until" if embargo.holds(mailer.clock()) else "was embargoed until"
             lifted = f", lifted {moment(embargo.lifted_at)}" if embargo.lifted_at else ""
             out.text(f"{word} {embargo.terms}, {moment(embargo.until)}{lifted}")
+        if killed := tx.kills.find(slug):
+            second = f"confirmed by {killed.confirmed_by}" if killed.confirmed_by else "unconfirmed"
+            out.text(f"to be killed, says {killed.asked_by} ({killed.why}); {second}")
         out.table(
             reports,
             {"edition": "right", "is": "", "state": "", "list": "", "sent": "right", "of": "right"},

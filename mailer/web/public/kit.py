@@ -7,7 +7,7 @@ from datetime import UTC
 
 from mailer.config import Settings
 from mailer.press import Page, Sheet
-from mailer.render import plain
+from mailer.render import plain, translations
 from mailer.web.public.newsjson import asset_url, page_url
 
 _TEXT = 72
@@ -51,16 +51,23 @@ def kit(
 
 
 def _release(sheet: Sheet, page: Page, settings: Settings) -> str:
+    frame = translations.frame(page.language, settings.template_path) or "en"
+    say = translations.translations(frame, settings.template_path).gettext
     head = [page.title, page.subhead, page.summary, page.byline]
     parts = [plain.wrap(one, _TEXT) for one in head if one]
     dateline = f"{page.dateline} – " if page.dateline else ""
     parts.append(dateline + plain.plain(page.html))
     for one in page.quotes:
         role = f", {one.role}" if one.role else ""
-        parts.append(f"{plain.wrap(f'“{one.text}”', _TEXT)}\n— {one.speaker}{role}")
+        said = say("“%(text)s”") % {"text": one.text}
+        parts.append(f"{plain.wrap(said, _TEXT)}\n— {one.speaker}{role}")
+    parts.append(say("ENDS"))
     if page.notes:
-        parts.append(plain.plain(page.notes))
-    parts += [f"{one.name}\n{plain.plain(one.html)}" for one in page.about]
+        parts.append(f"{say('Notes to editors')}\n{plain.plain(page.notes)}")
+    parts += [
+        f"{say('About %(name)s') % {'name': one.name}}\n{plain.plain(one.html)}"
+        for one in page.about
+    ]
     parts += [
         "\n".join(filter(None, (one.name, one.role, one.phone, one.email))) for one in page.contacts
     ]
