@@ -8,7 +8,7 @@ good. What was sent by then stays readable by the links in its mails, once it is
 edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -38,11 +38,12 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """That a story of an edition was corrected after it was sent: `slug` names its press page."""
+    """That a story of an edition was corrected after it was sent: `slug` names its press page;
+    `what` has changed, by language."""
 
     slug: str
     at: datetime
-    what: str
+    what: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

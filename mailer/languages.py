@@ -4,6 +4,7 @@ Babel knows; here we only decide how strict to be: a tag must name a language th
 """
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from babel import Locale, UnknownLocaleError
@@ -69,6 +70,13 @@ def choose(wanted: str, available: tuple[str, ...] | list[str], default: str) ->
         if base(tag) == base(wanted):
             return tag
     return default
+
+
+def told(said: Mapping[str, str], wanted: str) -> tuple[str, str]:
+    """What is said in several languages, for a reader of `wanted`, and in which of them it is: the
+    first where there is none for them. That is empty where nobody knows."""
+    tag = choose(wanted, list(said), next(iter(said), ""))
+    return said.get(tag, ""), tag
 
 
 @lru_cache(maxsize=1024)

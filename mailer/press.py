@@ -118,11 +118,11 @@ def page_of(
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """That a release was corrected: when, what has changed, and why."""
+    """That a release was corrected: when, what has changed, and why, by language."""
 
     at: datetime
-    what: str
-    why: str
+    what: Mapping[str, str]
+    why: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,15 @@
 """Corrections and kills: those who have got a release get its new version, or are asked not to use
 it; nobody else does, and nobody twice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mailer import editions
+from mailer import editions, languages
 from mailer.app import leaving
 from mailer.app.mailer import Mailer
 from mailer.app.press import newest_queued
-from mailer.articles import ArticleState, Query
+from mailer.articles import Article, ArticleState, Query
 from mailer.articles.kills import Kill
 from mailer.audience.lists import check_line
 from mailer.editions import (
@@ -23,7 +23,7 @@ from mailer.editions import (
     Priority,
     Role,
 )
-from mailer.errors import Refused
+from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import folded
 from mailer.outbox import Plan
 from mailer.store import Transaction
@@ -43,9 +43,12 @@ class Correction:
 
 
 def course(tx: Transaction, slug: str) -> list[Edition]:
-    """The editions in a release's course that have begun. Raises Refused where there is none."""
+    """The editions in a release's course that have begun. Raises NotFound for a story that isn't
+    there, Refused for one of which none has."""
     begun = [one for one in tx.editions.of_release(slug) if one.planned_at]
     if not begun:
+        if not tx.embargoes.has_story(slug):
+            raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
         raise Refused(
             f"no release of {slug} has been sent",
             hint="change its file and add it again, or `mailer article withdraw` it",
@@ -56,11 +59,17 @@ def course(tx: Transaction, slug: str) -> list[Edition]:
 def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str) -> Correction:
     """Send the version that a release has now to exactly those who have got an earlier one. What
     is left of the earlier one is stopped: whoever was still to get it gets the new version as
-    their first. Raises Refused where nothing was sent, or nothing has changed since."""
+    their first. Of `change`, what has no language ("") is in the release's. Raises Refused where
+    nothing was sent, or nothing has changed since, InputError for a language that the story is not
+    in."""
     now = mailer.clock()
-    change = Change(check_line(change.what, "--changed"), check_line(change.why, "--why"))
     begun = [one for one in course(tx, slug) if one.role is not Role.KILL]
     newest = newest_queued(tx, slug)
+    story = _story(tx, slug)
+    ours = begun[-1].language
+    change = Change(
+        _spoken(change.what, story, ours, "--changed"), _spoken(change.why, story, ours, "--why")
+    )
     embargo = tx.embargoes.find(slug)
     if embargo is not None and embargo.holds(now):
         newest = max(newest, embargo.set_at)  # a moved one is news to whoever has the old
@@ -73,7 +82,10 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
     stopped: list[Edition] = []
     started: list[tuple[Edition, Plan]] = []
     wait: list[Edition] = []
-    warnings: list[str] = []
+    warnings = [
+        *_untold(change.what, story, "--changed"),
+        *_untold(change.why, story, "--why"),
+    ]
     for list_ in dict.fromkeys(one.list for one in begun):
         course_ = tx.editions.of_release(slug, list_)
         mine = [one for one in course_ if one.planned_at]
@@ -99,6 +111,43 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
                     fresh = editions.appoint(tx.editions, fresh, one.appointment, now, actor=by)
                 wait.append(mailer.approve(tx, fresh, by))
     return Correction(tuple(stopped), tuple(started), tuple(wait), tuple(dict.fromkeys(warnings)))
+
+
+def _story(tx: Transaction, slug: str) -> list[Article]:
+    known = tx.articles.matching(Query(slugs=(slug,)))
+    return [one for one in known if one.state is ArticleState.QUEUED]
+
+
+def _spoken(
+    said: Mapping[str, str], story: Iterable[Article], ours: str, option: str
+) -> dict[str, str]:
+    """What is said, by languages that the story is in; what was said first in ours stays first."""
+    known = [one.language for one in story]
+    found: dict[str, str] = {}
+    for written, text in said.items():
+        tag = languages.normalise(written) if written else languages.choose(ours, known, ours)
+        if written and tag not in known:
+            raise InputError(
+                f"the story is not in {tag}, but in {', '.join(known)}",
+                where=option,
+                hint=f"leave {tag}= out, or add the translation",
+            )
+        if tag in found:
+            raise InputError(f"it is given twice in {tag}", where=option, hint="leave one out")
+        found[tag] = check_line(text, option)
+    if not found:
+        raise InputError("it is missing", where=option, hint=f'say it with {option} "…"')
+    return found
+
+
+def _untold(said: Mapping[str, str], story: Iterable[Article], option: str) -> Iterable[str]:
+    """Languages whose readers are told in another."""
+    for one in story:
+        tag = languages.told(said, one.language)[1]
+        if languages.base(tag) != languages.base(one.language):
+            yield (
+                f'readers of {one.language} read {option} in {tag}: add {option} {one.language}="…"'
+            )
 
 
 def _like(known: Edition, slug: str) -> NewEdition:
@@ -132,9 +181,12 @@ def _begin(
 # ---- kills ------------------------------------------------------------------------------------
 
 
-def ask_kill(mailer: Mailer, tx: Transaction, slug: str, why: str, by: str) -> tuple[Edition, ...]:
+def ask_kill(
+    mailer: Mailer, tx: Transaction, slug: str, why: Mapping[str, str], by: str
+) -> tuple[tuple[Edition, ...], tuple[str, ...]]:
     """The first of two people who take a release back. Until the second confirms, what is being
-    sent of it is paused. Raises Refused where nothing was sent, or it is asked for already."""
+    sent of it is paused. Returns the editions that are, and what to warn of. Raises Refused where
+    nothing was sent, or it is asked for already; InputError as :func:`correct`."""
     now = mailer.clock()
     begun = course(tx, slug)
     if known := tx.kills.find(slug):
@@ -143,13 +195,19 @@ def ask_kill(mailer: Mailer, tx: Transaction, slug: str, why: str, by: str) -> t
             f"{slug} {word}",
             hint="" if known.confirmed_at else f"confirm it: mailer release kill {slug} --confirm",
         )
-    tx.kills.keep(Kill(slug, check_line(why, "--why"), by, now))
-    reason = f"{by} wants it killed: {why}"
-    return tuple(
-        editions.pause(tx.editions, one, now, reason=reason, actor=by)
+    story = _story(tx, slug)
+    asked = Kill(slug, _spoken(why, story, begun[-1].language, "--why"), by, now)
+    tx.kills.keep(asked)
+    paused = tuple(
+        editions.pause(tx.editions, one, now, reason=_wanted(asked), actor=by)
         for one in begun
         if one.state is EditionState.SENDING
     )
+    return paused, tuple(_untold(asked.why, story, "--why"))
+
+
+def _wanted(asked: Kill) -> str:
+    return f"{asked.asked_by} wants it killed: {asked.reason}"
 
 
 def take_back_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple[Edition, ...]:
@@ -157,7 +215,7 @@ def take_back_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple
     known = _asked(tx, slug)
     tx.kills.remove(known)
     now = mailer.clock()
-    reason = f"{known.asked_by} wants it killed: {known.why}"
+    reason = _wanted(known)
     return tuple(
         editions.resume(tx.editions, one, now, actor=by)
         for one in tx.editions.of_release(slug)
@@ -167,9 +225,17 @@ def take_back_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple
 
 def _asked(tx: Transaction, slug: str) -> Kill:
     known = tx.kills.find(slug)
-    if known is None or known.confirmed_at:
-        word = "was killed already" if known else "is not to be killed"
-        raise Refused(f"{slug} {word}", hint=f"ask for it: mailer release kill {slug} --why …")
+    if known is None:
+        course(tx, slug)
+        raise Refused(
+            f"nobody has asked for {slug} to be killed",
+            hint=f"one person asks for it: mailer release kill {slug} --why …",
+        )
+    if known.confirmed_at:
+        raise Refused(
+            f"{slug} was killed, as {known.asked_by} and {known.confirmed_by} wanted",
+            hint="that is for good: what is true of it is a new story, with a slug of its own",
+        )
     return known
 
 
@@ -187,7 +253,7 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
     tx.kills.keep(replace(known, confirmed_by=by, confirmed_at=now))
     in_course = tx.editions.of_release(slug)
     stopped = [
-        _stop(mailer, tx, one, f"killed: {known.why}", by)
+        _stop(mailer, tx, one, f"killed: {known.reason}", by)
         for one in in_course
         if one.state in (*_GOING, *OPEN)
     ]
@@ -197,7 +263,7 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
             role=Role.KILL,
             archive=one.archive,  # only where the release itself was to be found
             template="press-kill",
-            change=Change("", known.why),
+            change=Change({}, known.why),
         )
         for one in {one.list: one for one in in_course if one.planned_at}.values()
     ]
@@ -205,7 +271,7 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
     made = [editions.create(tx.editions, one, now, actor=by) for one in wanted]
     for article in tx.articles.matching(Query(slugs=(slug,))):
         tx.articles.set_state(article, ArticleState.KILLED, now)
-    tx.articles.void_editions(slug, f"it was killed: {known.why}", now)
+    tx.articles.void_editions(slug, f"it was killed: {known.reason}", now)
     stopped += _pause_others(tx, slug, known, now, by)
     begun = []
     for one in made:
@@ -220,7 +286,7 @@ def _pause_others(
     tx: Transaction, slug: str, known: Kill, now: datetime, by: str
 ) -> Iterable[Edition]:
     """Newsletters with the story that are being sent: a person decides what becomes of the rest."""
-    reason = f"it holds {slug}, which was killed: {known.why}"
+    reason = f"it holds {slug}, which was killed: {known.reason}"
     for one in tx.editions.recent([EditionState.SENDING], 1000):
         if one.role is Role.PLAIN and slug in one.stories:
             fresh = editions.get(tx.editions, one.id)

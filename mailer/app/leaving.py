@@ -17,15 +17,27 @@ def held(tx: Transaction, edition: Edition, now: datetime) -> dict[str, Embargo]
     return {slug: one for slug, one in both.items() if slug in edition.stories}
 
 
+def check_not_killed(tx: Transaction, edition: Edition) -> None:
+    """Raises Refused for a story that was killed, or is to be."""
+    if edition.role is Role.KILL:
+        return
+    for slug in edition.stories:
+        known = tx.kills.find(slug)
+        if known and known.confirmed_at:
+            raise Refused(
+                f"{slug} was killed, as {known.asked_by} and {known.confirmed_by} wanted",
+                hint=f"stop what holds it: mailer edition cancel {edition.id}",
+            )
+        if known:
+            raise Refused(
+                f"{slug} is to be killed, says {known.asked_by}",
+                hint=f"`mailer release kill {slug} --confirm`, or `--take-back`",
+            )
+
+
 def check_may_leave(tx: Transaction, edition: Edition, now: datetime) -> None:
     """Raises Refused for a story that was killed or is to be, Embargoed for one that is held."""
-    killed = [kill for slug in edition.stories if (kill := tx.kills.find(slug))]
-    if killed and edition.role is not Role.KILL:
-        slug = killed[0].slug
-        raise Refused(
-            f"{slug} was killed, or is to be, says {killed[0].asked_by}",
-            hint=f"`mailer release kill {slug} --confirm`, or `--take-back`",
-        )
+    check_not_killed(tx, edition)
     embargoed = held(tx, edition, now)
     if not embargoed or may_leave_embargoed(edition, embargoed.values()):
         return

@@ -89,7 +89,7 @@ def prepare(
         raise InputError(f"there is no queued story {slug!r}", hint="see `mailer article list`")
     if not any(one.kind in {Kind.PRESS_RELEASE, Kind.STATEMENT} for one in story):
         raise InputError(
-            f"{slug} is {story[0].kind.replace('_', ' ')}, not a press release",
+            f"{slug} is of kind {story[0].kind}: only a press_release or a statement is released",
             hint="write kind: press_release in its file, or send it with `mailer edition new`",
         )
     _check_unchanged(tx.editions.of_release(slug), story)

@@ -1,5 +1,6 @@
 """Taking a release back for good: one person asks for it, another confirms."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -7,14 +8,20 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """Who wants a story killed and why, and who has confirmed that."""
+    """Who wants a story killed and why, as recipients read it, by language; and who has confirmed
+    that."""
 
     slug: str
-    why: str
+    why: Mapping[str, str]
     asked_by: str
     asked_at: datetime
     confirmed_by: str = ""
     confirmed_at: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in a few words for staff: as it was said first."""
+        return next(iter(self.why.values()), "")
 
 
 class KillStore(Protocol):

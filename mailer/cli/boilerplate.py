@@ -17,6 +17,9 @@ app = typer.Typer(
 )
 
 Organisation = Annotated[str, typer.Option(help="A short name for a partner; else our own.")]
+BEGINNING = 80
+"""Characters of a text that the list shows."""
+
 Language = Annotated[str, typer.Option(help="Else the default language.")]
 
 
@@ -46,18 +49,22 @@ def set_(
         out.record(kept, f"boilerplate of {organisation} in {kept.language}: {word}")
 
 
+def _beginning(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= BEGINNING else f"{line[:BEGINNING].rsplit(' ', 1)[0]} …"
+
+
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
-    """List all boilerplate. Example: [bold]mailer boilerplate list[/]"""
+    """List all boilerplate by its beginning; `boilerplate show` has the rest.
+
+    Example: [bold]mailer boilerplate list[/]"""
     with reading() as (_, tx):
         found = tx.boilerplates.all()
         Output(json).table(
             found,
             {"organisation": "", "language": "", "name": "", "text": ""},
-            [
-                (one.organisation, one.language, one.name, " ".join(one.text.split())[:80])
-                for one in found
-            ],
+            [(one.organisation, one.language, one.name, _beginning(one.text)) for one in found],
             empty="none yet: mailer boilerplate set FILE",
         )
 

@@ -39,10 +39,11 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a correction changes, or a kill takes back, and why: as recipients read it."""
+    """What a correction changes, or a kill takes back, and why: as recipients read it, by
+    language."""
 
-    what: str
-    why: str
+    what: Mapping[str, str]
+    why: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

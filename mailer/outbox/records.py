@@ -77,8 +77,8 @@ class Exclusion(StrEnum):
     SUPPRESSED = "suppressed"
     NO_STORY = "no story for them"
     UNTRUSTED = "not trusted with embargoes"
-    HAS_IT = "has it already"
-    HAS_NOTHING = "has got no earlier version"
+    HAS_IT = "got it already"
+    HAS_NOTHING = "got no earlier version"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from mailer.errors import ComposeError
 from mailer.render import checks, plain, translations, views
 from mailer.render.environment import Personal, When, environment, render, render_line
 from mailer.render.inline import inline
-from mailer.render.releases import EmbargoView, embargo_view, release_view
+from mailer.render.releases import EmbargoView, embargo_view, release_view, uneven
 
 DIGEST = "digest"
 """The template of digests."""
@@ -89,6 +89,9 @@ def compose(
         if not story.in_language(edition.language, edition.language):
             said = ", ".join(story.languages)
             warnings.append(f"{story.slug}: only readers of {said} get it, there is no other text")
+        if edition.role not in {Role.PLAIN, Role.KILL}:
+            texts = {tag: text for tag in story.languages if (text := story.in_language(tag, tag))}
+            warnings += uneven(texts, manuscript.boilerplates, edition.language)
     return Composition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
@@ -148,8 +151,8 @@ def _compose_one(
             language=language,
             dir=languages.direction(language),
             role=edition.role.value,
-            changed=edition.change.what if edition.change else "",
-            why=edition.change.why if edition.change else "",
+            changed=languages.told(edition.change.what, language)[0] if edition.change else "",
+            why=languages.told(edition.change.why, language)[0] if edition.change else "",
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
             opening_text=plain.plain(opening_html),
             opening_language=said_in,

@@ -1,7 +1,7 @@
 """A press release as its template sees it: until when it is embargoed in the clocks of several
 places, who says what, whom to ask, what comes with it, and who stands behind it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
@@ -131,6 +131,39 @@ def release_view(
         assets=tuple(_asset(one, article.slug, settings) for one in ours.assets),
         about=tuple(_about(article, ours, some, settings, language, default)),
     )
+
+
+def uneven(
+    story: Mapping[str, Article], some: Sequence[Boilerplate], default: str
+) -> Iterator[str]:
+    """What a translation of a release lacks that another has: nobody is stopped by that, who sends
+    it should know. `story` is by language."""
+    most = {
+        what: max(count(one.release or Release()) for one in story.values())
+        for what, count in _PARTS.items()
+    }
+    for language, one in story.items():
+        for what, count in _PARTS.items():
+            if (has := count(one.release or Release())) < most[what]:
+                said = f"{has} of {most[what]} {what}" if most[what] > 1 else f"no {what}"
+                yield f"{one.slug} in {language} has {said}"
+        for organisation in dict.fromkeys((*(one.release or Release()).about, OURS)):
+            about = boilerplates.best(some, organisation, language, default)
+            if about and languages.base(about.language) != languages.base(language):
+                whose = f" --organisation {organisation}" if organisation != OURS else ""
+                yield (
+                    f"readers of {language} read the boilerplate in {about.language}: "
+                    f"mailer boilerplate set FILE{whose} --language {language}"
+                )
+
+
+_PARTS: Mapping[str, Callable[[Release], int]] = {
+    "subhead": lambda one: bool(one.subhead),
+    "quotes": lambda one: len(one.quotes),
+    "notes to editors": lambda one: bool(one.notes),
+    "press contacts": lambda one: len(one.contacts),
+    "assets": lambda one: len(one.assets),
+}
 
 
 def _office(settings: Settings) -> tuple[PressContact, ...]:

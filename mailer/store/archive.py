@@ -143,7 +143,7 @@ class Archives:
             )
             .order_by(correction.c.planned_at, correction.c.id)
         ):
-            told = Corrected(row.slug, row.planned_at, row.change["what"] if row.change else "")
+            told = Corrected(row.slug, row.planned_at, row.change["what"] if row.change else {})
             found.setdefault(row.edition_id, []).append(told)
         return found
 

@@ -84,7 +84,7 @@ class Kills:
 
     def keep(self, made: Kill) -> None:
         values = {
-            "why": made.why,
+            "why": dict(made.why),
             "asked_by": made.asked_by,
             "asked_at": made.asked_at,
             "confirmed_by": made.confirmed_by,

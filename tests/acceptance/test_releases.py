@@ -99,7 +99,7 @@ def test_a_dry_run_says_who_gets_what_when_and_writes_nothing(office: Shell) -> 
         "embargoed until",
         "00:01 London",
         "advance copy, edition 1, now: 2 contacts; left out: 1 not trusted with embargoes",
-        "when the embargo ends: 1 contacts; left out: 2 has it already",
+        "when the embargo ends: 1 contact; left out: 2 got it already",
         "checks: nothing found",
         "dry run: nothing was written",
     ):
@@ -126,15 +126,28 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     said = send(office, relay, "release", "correct", "open-day.md", *words, "--yes", code=5)
     assert "has not changed" in said
     office.write("open-day.md", release("Nine towns open their doors"))
+    in_german = ("--changed", "de=Neun Orte.")
+    said = send(office, relay, "release", "correct", "open-day.md", *words, *in_german, code=1)
+    assert "the story is not in de, but in en" in said
+    twice = ("--changed", "Nine.")
+    said = send(office, relay, "release", "correct", "open-day.md", *words, *twice, code=2)
+    assert "given twice without a language" in said
     said = send(office, relay, "release", "correct", "open-day.md", *words, "--yes")
+    assert "Nine towns open their doors (open-day; en), corrected" in said
     assert "edition 2 (correction) to 3 contacts" in said
+    assert "checks: nothing found" in said
     assert relay.mails(BEN)[-1]["Subject"] == "CORRECTION: Nine towns open their doors"
 
     kill = ("release", "kill", "open-day")
+    said = office("release", "correct", "unknown", *words, code=1).err
+    assert "neither a file nor a story 'unknown'" in said
+    assert "there is no story" in office("release", "kill", "unknown", "--why", "No.", code=1).err
+    assert "one person asks" in office(*kill, "--confirm", code=5).err
     office(*kill, "--why", "It is not true.", "--by", "Ana")
     assert "two people" in send(office, relay, *kill, "--confirm", "--by", "ANA", "--yes", code=5)
     send(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
     assert relay.mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
+    assert "that is for good" in office(*kill, "--take-back", code=5).err
     shown = office("release", "show", "open-day", "--json").json["reports"]
     assert [one["edition"]["role"] for one in shown] == ["release", "correction", "kill"]
 

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer import editions, outbox
+from mailer.app import leaving
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, local_time, writing
 from mailer.cli.output import Output, moment
@@ -141,6 +142,7 @@ def resume(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)
+        leaving.check_not_killed(tx, known)
         edition = editions.resume(tx.editions, known, mailer.clock(), actor=actor(by))
         out.record(edition, f"edition {number} may go on: mailer send {number}")
 

@@ -8,9 +8,19 @@ import typer
 
 from mailer.app import Mailer, corrections
 from mailer.app.corrections import Correction
+from mailer.articles import Article, Query
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
 from mailer.cli.output import Output
-from mailer.cli.release.common import Yes, app, left_out, take_in
+from mailer.cli.release.common import (
+    IN_LANGUAGES,
+    Yes,
+    app,
+    contacts,
+    content,
+    heading,
+    spoken,
+    take_in,
+)
 from mailer.cli.sending import Show, deliver
 from mailer.editions import TO_WHO_HAS_IT, Change, Edition
 from mailer.errors import Refused, UsageError
@@ -26,8 +36,11 @@ def correct(
     paths: Annotated[
         list[Path], typer.Argument(help="The corrected files; or the slug, if it is in already.")
     ],
-    changed: Annotated[str, typer.Option(help="What has changed, as recipients read it.")],
-    why: Annotated[str, typer.Option(help="Why, as recipients read it.")],
+    changed: Annotated[
+        list[str],
+        typer.Option(help=f"What has changed, as recipients read it; {IN_LANGUAGES}."),
+    ],
+    why: Annotated[list[str], typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")],
     yes: Yes = False,
     progress: Progress = Show.BAR,
     by: By = "",
@@ -43,12 +56,15 @@ def correct(
     --why "We had counted two twice." --dry-run[/]"""
     out = Output(json or progress is Show.LINES)
 
-    def go(mailer: Mailer, tx: Transaction) -> Correction:
+    change = Change(spoken(changed, "--changed"), spoken(why, "--why"))
+
+    def go(mailer: Mailer, tx: Transaction) -> tuple[list[Article], Correction]:
         taken = take_in(mailer, tx, paths, actor(by), create_topics=False)
-        return corrections.correct(mailer, tx, taken[0].slug, Change(changed, why), actor(by))
+        return taken, corrections.correct(mailer, tx, taken[0].slug, change, actor(by))
 
     with writing(True, out if dry_run else None) as (mailer, tx):
-        seen = go(mailer, tx)
+        taken, seen = go(mailer, tx)
+        out.note(f"{heading(taken)}, corrected")
         _tell(out, seen)
         if dry_run and json:
             out.json(seen)
@@ -56,16 +72,21 @@ def correct(
         return
     _ask(yes, sum(plan.planned for _, plan in seen.begun))
     with writing(False, out) as (mailer, tx):
-        done = go(mailer, tx)
-        if _reach(seen) != _reach(done):
-            raise Refused("who gets it has changed meanwhile", hint="look at it once more")
+        taken_again, done = go(mailer, tx)
+        if content(taken) != content(taken_again) or _reach(seen) != _reach(done):
+            raise Refused(
+                "it is not what it was a moment ago: its text, or who gets it, has changed",
+                hint="look at it once more",
+            )
     deliver([one for one, _ in done.begun], out, progress)
 
 
 @app.command()
 def kill(
     slug: Annotated[str, typer.Argument(help="The story's slug.")],
-    why: Annotated[str, typer.Option(help="Why, as recipients read it.")] = "",
+    why: Annotated[
+        list[str] | None, typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")
+    ] = None,
     confirm: Annotated[
         bool, typer.Option("--confirm", help="Another person has asked for it: do it.")
     ] = False,
@@ -95,21 +116,29 @@ def kill(
     if why or take_back:
         with writing(dry_run, out) as (mailer, tx):
             if why:
-                moved = corrections.ask_kill(mailer, tx, slug, why, actor(by))
+                reasons = spoken(why, "--why")
+                moved, warnings = corrections.ask_kill(mailer, tx, slug, reasons, actor(by))
                 said = (
                     f"{slug}: asked for by {actor(by)}; another person confirms: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
                 moved = corrections.take_back_kill(mailer, tx, slug, actor(by))
+                warnings = ()
                 said = f"{slug} is not to be killed"
             out.record({"slug": slug, "editions": moved}, said)
             word = "paused" if why else "going on"
             for one in moved:
                 out.note(f"edition {one.id} is {word}")
+            for warning in warnings:
+                out.note(f"note: {warning}")
         return
     with writing(True, out if dry_run else None) as (mailer, tx):
+        story = tx.articles.matching(Query(slugs=(slug,)))
+        asked = tx.kills.find(slug)
         seen = corrections.kill(mailer, tx, slug, actor(by))
+        assert asked
+        out.note(f"{heading(story)} is taken back: {asked.reason} ({asked.asked_by})")
         _tell(out, seen)
         if dry_run and json:
             out.json(seen)
@@ -129,11 +158,13 @@ def _tell(out: Output, made: Correction) -> None:
     for one in made.stopped:
         out.note(f"edition {one.id} ({one.role}) is {one.state}: {one.reason}")
     for one, plan in made.begun:
-        out.note(f"edition {one.id} ({_named(one)}) to {plan.planned} contacts{left_out(plan)}")
+        out.note(f"edition {one.id} ({_named(one)}) to {contacts(plan)}")
     for one in made.wait:
         out.note(f"edition {one.id} ({one.role}) goes with the new text when its embargo ends")
     for warning in made.warnings:
         out.note(f"note: {warning}")
+    if not made.warnings:
+        out.note("checks: nothing found")
 
 
 def _named(one: Edition) -> str:

@@ -1,8 +1,6 @@
 """Sending a release at once."""
 
 import sys
-from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
@@ -15,7 +13,7 @@ from mailer.articles import Article
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
 from mailer.cli.output import Output, moment
-from mailer.cli.release.common import Yes, app, left_out, take_in
+from mailer.cli.release.common import Yes, app, contacts, content, heading, take_in
 from mailer.cli.sending import Show, deliver
 from mailer.editions import Edition, EditionState
 from mailer.errors import Refused, UsageError
@@ -74,7 +72,7 @@ def send(
         _ask(seen[0])
     with writing(False, out) as (mailer, tx):
         course, taken = go(mailer, tx)
-        if _content(seen[1]) != _content(taken) or _reach(seen[0]) != _reach(course):
+        if content(seen[1]) != content(taken) or _reach(seen[0]) != _reach(course):
             raise Refused(
                 "it is not what it was a moment ago: its text, or who gets it, has changed",
                 hint="look at it once more",
@@ -84,12 +82,6 @@ def send(
         number = course.release.id
         out.note(f"edition {number} goes when the embargo ends, while `mailer worker` runs")
     deliver(begun, out, progress)
-
-
-def _content(taken: list[Article]) -> list[str]:
-    # But for when it came out: where a file doesn't say, that is now.
-    some_day = datetime(2000, 1, 1, tzinfo=UTC)
-    return [replace(one.content, published=some_day).fingerprint() for one in taken]
 
 
 def _reach(course: Course) -> list[object]:
@@ -123,8 +115,7 @@ def _tell(
     to: str,
     ahead: list[Edition],
 ) -> None:
-    tags = ", ".join(one.language for one in taken)
-    out.note(f"{course.release.name} ({taken[0].slug}; {tags}) to the list {to!r}")
+    out.note(f"{heading(taken, course.release.name)} to the list {to!r}")
     if course.embargo is not None:
         out.note("embargoed until")
         ends = course.embargo.ends
@@ -133,12 +124,11 @@ def _tell(
             out.note(f"  {shown:%A %d %B %Y, %H:%M} {place}")
     if course.advance is not None:
         plan = course.reaches[course.advance.id]
-        who = f"{plan.planned} contacts{left_out(plan)}"
-        out.note(f"advance copy, edition {course.advance.id}, now: {who}")
+        out.note(f"advance copy, edition {course.advance.id}, now: {contacts(plan)}")
     plan = course.reaches[course.release.id]
     when = course.release.appointment
     at = "now" if when is None else f"{moment(when.moment)}, when the embargo ends"
-    out.note(f"release, edition {course.release.id}, {at}: {plan.planned} contacts{left_out(plan)}")
+    out.note(f"release, edition {course.release.id}, {at}: {contacts(plan)}")
     for warning in course.warnings:
         out.note(f"note: {warning}")
     if not course.warnings:

@@ -39,7 +39,7 @@ def show(slug: Slug, json: JsonOption = False) -> None:
             out.text(f"{word} {embargo.terms}, {moment(embargo.until)}{lifted}")
         if killed := tx.kills.find(slug):
             second = f"confirmed by {killed.confirmed_by}" if killed.confirmed_by else "unconfirmed"
-            out.text(f"to be killed, says {killed.asked_by} ({killed.why}); {second}")
+            out.text(f"to be killed, says {killed.asked_by} ({killed.reason}); {second}")
         out.table(
             reports,
             {"edition": "right", "is": "", "state": "", "list": "", "sent": "right", "of": "right"},

@@ -1,6 +1,6 @@
 """Media contacts, boilerplate, and the files that releases carry."""
 
-from sqlalchemy import Column, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, Column, Integer, LargeBinary, String, Table, Text
 
 from mailer.store.schema.base import Utc, metadata, required, to
 
@@ -50,7 +50,7 @@ kill = Table(
     "kill",
     metadata,
     Column("slug", String(80), primary_key=True),
-    required("why", Text),
+    required("why", JSON),
     required("asked_by", Text),
     required("asked_at", Utc),
     required("confirmed_by", Text),

@@ -201,7 +201,10 @@ def _lines(site: Site, request: Request, entries: Sequence[Entry]) -> list[dict[
                 "path": f"/archive/{one.list}/{one.uid}",
                 "version": version,
                 "day": site.day(one.sent_at),
-                "corrections": [(site.day(each.at), each) for each in one.corrections],
+                "corrections": [
+                    (site.day(each.at), each.slug, *languages.told(each.what, version.language))
+                    for each in one.corrections
+                ],
                 "others": [tag for tag in one.languages if tag != version.language],
             }
         )

@@ -5,13 +5,14 @@ All addresses are whole; text that XML has no room for, such as control characte
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from urllib.parse import quote
 
 from lxml import etree
 
+from mailer import languages
 from mailer.archive import Entry, Version
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
@@ -114,7 +115,7 @@ def press_atom(
             _add(entry, "link", "", ATOM, rel=chosen, type="text/html", hreflang=tag, href=to)
         for name in page.topics:
             _add(entry, "category", "", ATOM, term=name)
-        said = [corrected % {"what": each.what} for each in one.corrections]
+        said = _said([each.what for each in one.corrections], page.language, corrected)
         if summary := "\n".join(filter(None, [*said, page.summary])):
             _add(entry, "summary", summary, ATOM)
         _add(entry, "content", page.html, ATOM, type="html")
@@ -187,8 +188,12 @@ def _summary(entry: Entry, version: Version, corrected: str) -> str:
     and the titles of more."""
     rest = version.titles[1:] if version.summary else version.titles
     said = "\n".join(filter(None, (version.summary, *rest))) or version.subject
-    changes = [corrected % {"what": one.what} for one in entry.corrections]
+    changes = _said([one.what for one in entry.corrections], version.language, corrected)
     return "\n".join([*changes, said])
+
+
+def _said(changes: Sequence[Mapping[str, str]], language: str, corrected: str) -> list[str]:
+    return [corrected % {"what": languages.told(what, language)[0]} for what in changes]
 
 
 def _written(root: etree._Element) -> bytes:

@@ -4,10 +4,12 @@ What neither has a field for is left out. Addresses are whole.
 """
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from mailer import languages
 from mailer.articles.release import Asset, AssetKind
 from mailer.config import Settings
 from mailer.press import Page, Sheet
@@ -70,6 +72,14 @@ def json_ld(sheet: Sheet, page: Page, settings: Settings) -> str:
             "image": images,
             "author": {"@type": "Person", "name": page.byline} if page.byline else publisher,
             "publisher": publisher,
+            "correction": [
+                {
+                    "@type": "CorrectionComment",
+                    "text": languages.told(one.what, page.language)[0],
+                    "dateCreated": _moment(one.at),
+                }
+                for one in sheet.corrections
+            ],
             "isAccessibleForFree": True,
         }
     )
@@ -114,7 +124,8 @@ def ninjs(
             ],
             "by": page.byline,
             "located": page.dateline,
-            "edNote": plain.plain(page.notes) if page.notes else "",
+            "version": str(len(sheet.corrections) + 1),
+            "edNote": "\n\n".join(_notes(sheet, page)),
             "copyrightHolder": settings.organisation.name,
             "subjects": [{"name": name, "rel": "about"} for name in page.topics],
             "people": [
@@ -139,6 +150,16 @@ def ninjs(
             ],
         }
     )
+
+
+def _notes(sheet: Sheet, page: Page) -> Iterator[str]:
+    """What editors must know: what was corrected, the newest first, then their notes. ninjs 3.0
+    has no field of its own for corrections."""
+    for one in reversed(sheet.corrections):
+        (what, _), (why, _) = (languages.told(said, page.language) for said in (one.what, one.why))
+        yield f"CORRECTION {_moment(one.at)}: {what} {why}"
+    if page.notes:
+        yield plain.plain(page.notes)
 
 
 def _association(slug: str, asset: Asset, number: int, settings: Settings) -> dict[str, Any]:

@@ -245,7 +245,14 @@ def _context(site: Site, request: Request, sheet: Sheet, page: Page, here: str) 
         "dir_of": languages.direction(page.language),
         "others_in": [tag for tag in sheet.languages if tag != page.language],
         "day": site.day(sheet.opened_at),
-        "corrections": [(site.day(one.at), one) for one in reversed(sheet.corrections)],
+        "corrections": [
+            (
+                site.day(one.at),
+                languages.told(one.what, page.language),
+                languages.told(one.why, page.language),
+            )
+            for one in reversed(sheet.corrections)
+        ],
         "quoted": _marks(site, page),
         "kinds": {one.value: _mail_words(site, reading)(one.value) for one in AssetKind},
     }

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import update
 
 from mailer import articles, editions
-from mailer.app import Mailer, corrections, press
+from mailer.app import Mailer, corrections, leaving, press
 from mailer.app.corrections import Correction
-from mailer.articles import ArticleState, Query
+from mailer.articles import ArticleState, Kind, Query
 from mailer.audience import choices, lists
 from mailer.audience.contacts import Trust
 from mailer.editions import Change, Edition, EditionState, InDoubt, NewEdition, Role
@@ -22,7 +22,8 @@ from tests.integration.office import deliveries, states
 from tests.integration.press.desk import SLUG, Desk, begin_release, contact, furnish
 from tests.smtpd import CLOSE, Relay, Step
 
-CHANGE = Change("Ten towns, not twelve.", "We had counted two twice.")
+CHANGE = Change({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
+WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
 CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
 
 
@@ -187,15 +188,42 @@ def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(desk: De
     correct(desk.mailer)
     page = desk.pages.get(f"/press/{SLUG}").text
     assert "Lanterns, corrected" in page
-    assert CHANGE.what in page
-    assert CHANGE.why in page
+    assert WHAT in page
+    assert WHY in page
     for path in (
         "/archive/news",
         "/archive/news/atom.xml",
         "/archive/news/rss.xml",
         "/press/atom.xml",
     ):
-        assert CHANGE.what in desk.pages.get(path).text, path
+        assert WHAT in desk.pages.get(path).text, path
+
+
+def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Relay) -> None:
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        office.story(
+            tx, SLUG, language="fr", title="Lanternes", kind=Kind.PRESS_RELEASE, canonical_url=""
+        )
+        office.person(tx, "chloe@example.org", to="press", language="fr")
+        begin_release(mailer, tx)
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        articles.edit(tx.articles, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock())
+        change = Change({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
+        made = corrections.correct(mailer, tx, SLUG, change, "Amina")
+    assert made.warnings == (
+        'readers of fr read --why in en: add --why fr="…"',
+        f"{SLUG} in fr has no quotes",
+        f"{SLUG} in fr has no assets",
+    )
+    deliver(mailer)
+    english, french = (
+        relay.mails(one)[-1].as_string() for one in ("ana@example.org", "chloe@example.org")
+    )
+    assert "Ten towns." in english
+    assert "Dix villes." in french
+    assert "We miscounted." in french
 
 
 # ---- kills ------------------------------------------------------------------------------------
@@ -203,7 +231,7 @@ def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(desk: De
 
 def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
     with mailer.store.begin() as tx:
-        return corrections.ask_kill(mailer, tx, SLUG, "It is not true.", by)
+        return corrections.ask_kill(mailer, tx, SLUG, {"": "It is not true."}, by)[0]
 
 
 def confirm(mailer: Mailer, by: str = "Bela") -> Correction:
@@ -212,14 +240,16 @@ def confirm(mailer: Mailer, by: str = "Bela") -> Correction:
 
 
 def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
-    with pytest.raises(Refused, match="is not to be killed"):
+    with pytest.raises(Refused, match="nobody has asked for"):
         confirm(mailer)
     (paused,) = ask(mailer)
+    with mailer.store.begin() as tx, pytest.raises(Refused, match="is to be killed, says Amina"):
+        leaving.check_not_killed(tx, editions.get(tx.editions, paused.id))
     assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
     with pytest.raises(Refused, match="takes two people"):
         confirm(mailer, "  amina ")
     confirm(mailer)
-    with pytest.raises(Refused, match="was killed already"):
+    with pytest.raises(Refused, match="was killed, as Amina and Bela"):
         confirm(mailer, "Chidi")
 
 

@@ -41,7 +41,15 @@ from tests.integration.press.desk import (
     now,
     terms,
 )
-from tests.integration.press.test_corrections import CHANGE, ask, confirm, correct, deliver, got
+from tests.integration.press.test_corrections import (
+    CHANGE,
+    WHAT,
+    ask,
+    confirm,
+    correct,
+    deliver,
+    got,
+)
 from tests.smtpd import Relay, Step
 
 HOUR = timedelta(hours=1)
@@ -229,7 +237,7 @@ def test_the_kill_of_an_advance_copy_comes_into_no_archive(desk: Desk) -> None:
         embargoed(mailer, tx, "second", to="news")
     desk.deliver()
     with mailer.store.begin() as tx:
-        corrections.ask_kill(mailer, tx, "second", "It is not true.", "Amina")
+        corrections.ask_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
         corrections.kill(mailer, tx, "second", "Bela")
         tx.embargoes.keep(Embargo("second", terms(now() - MINUTE), now() - MINUTE, office.NOW))
     for path in ("/archive", "/archive/news", "/archive/news/atom.xml", "/press"):
@@ -253,7 +261,7 @@ def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(desk
         corrections.correct(mailer, tx, "second", CHANGE, "Amina")
     shown = desk.pages.get(path).text
     assert "Second, right" in shown
-    assert CHANGE.what in shown
+    assert WHAT in shown
     for name in ("a%00b", "a%0a%1b[31mb", "x" * 500):
         assert desk.pages.get(f"{path}/files/abc/{name}").status == 404
 

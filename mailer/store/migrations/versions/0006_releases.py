@@ -81,7 +81,7 @@ def upgrade() -> None:
     op.create_table(
         "kill",
         _word("slug", 80),
-        _text("why"),
+        sa.Column("why", sa.JSON(), nullable=False),
         _text("asked_by"),
         sa.Column("asked_at", _MOMENT, nullable=False),
         _text("confirmed_by"),
