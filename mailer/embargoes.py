@@ -80,6 +80,10 @@ class What(StrEnum):
     KEPT = "kept by the clock"
     REFUSED = "refused"
     LOOKED = "looked at"
+    CORRECTED = "corrected"
+    TO_KILL = "to be killed"
+    NOT_KILLED = "not to be killed"
+    KILLED = "killed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,14 @@ def note_attempt(store: EmbargoStore, error: Embargoed, now: datetime, by: str) 
     """Write down that something embargoed was to leave, and was refused."""
     for slug in error.slugs:
         store.note(Happening(slug, now, What.REFUSED, by, error.tried))
+
+
+def note_release(
+    store: EmbargoStore, slug: str, what: What, now: datetime, by: str, detail: str = ""
+) -> None:
+    """Write down what became of a release, where it is or was embargoed."""
+    if store.find(slug):
+        store.note(Happening(slug, now, what, by, detail))
 
 
 def keep_time(store: EmbargoStore, slug: str, now: datetime) -> Embargo | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mailer import editions, languages
+from mailer import editions, embargoes, languages
 from mailer.app import leaving
 from mailer.app.mailer import Mailer
 from mailer.app.press import newest_queued
@@ -23,6 +23,7 @@ from mailer.editions import (
     Priority,
     Role,
 )
+from mailer.embargoes import What
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import folded
 from mailer.outbox import Plan
@@ -110,6 +111,8 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
                 if one.appointment:
                     fresh = editions.appoint(tx.editions, fresh, one.appointment, now, actor=by)
                 wait.append(mailer.approve(tx, fresh, by))
+    what, _ = languages.told(change.what, ours)
+    embargoes.note_release(tx.embargoes, slug, What.CORRECTED, now, by, what)
     return Correction(tuple(stopped), tuple(started), tuple(wait), tuple(dict.fromkeys(warnings)))
 
 
@@ -198,6 +201,7 @@ def ask_kill(
     story = _story(tx, slug)
     asked = Kill(slug, _spoken(why, story, begun[-1].language, "--why"), by, now)
     tx.kills.keep(asked)
+    embargoes.note_release(tx.embargoes, slug, What.TO_KILL, now, by, asked.reason)
     paused = tuple(
         editions.pause(tx.editions, one, now, reason=_wanted(asked), actor=by)
         for one in begun
@@ -215,6 +219,7 @@ def take_back_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple
     known = _asked(tx, slug)
     tx.kills.remove(known)
     now = mailer.clock()
+    embargoes.note_release(tx.embargoes, slug, What.NOT_KILLED, now, by)
     reason = _wanted(known)
     return tuple(
         editions.resume(tx.editions, one, now, actor=by)
@@ -251,6 +256,8 @@ def kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correction:
             hint="another person confirms it, and names themselves with --by",
         )
     tx.kills.keep(replace(known, confirmed_by=by, confirmed_at=now))
+    asked = f"{known.asked_by} asked for it: {known.reason}"
+    embargoes.note_release(tx.embargoes, slug, What.KILLED, now, by, asked)
     in_course = tx.editions.of_release(slug)
     stopped = [
         _stop(mailer, tx, one, f"killed: {known.reason}", by)

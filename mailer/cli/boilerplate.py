@@ -1,6 +1,7 @@
 """``mailer boilerplate``: what organisations say about themselves, once for each language."""
 
 from pathlib import Path
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -49,11 +50,6 @@ def set_(
         out.record(kept, f"boilerplate of {organisation} in {kept.language}: {word}")
 
 
-def _beginning(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= BEGINNING else f"{line[:BEGINNING].rsplit(' ', 1)[0]} …"
-
-
 @app.command("list")
 def list_(json: JsonOption = False) -> None:
     """List all boilerplate by its beginning; `boilerplate show` has the rest.
@@ -64,7 +60,15 @@ def list_(json: JsonOption = False) -> None:
         Output(json).table(
             found,
             {"organisation": "", "language": "", "name": "", "text": ""},
-            [(one.organisation, one.language, one.name, _beginning(one.text)) for one in found],
+            [
+                (
+                    one.organisation,
+                    one.language,
+                    one.name,
+                    shorten(one.text, BEGINNING, placeholder=" …"),
+                )
+                for one in found
+            ],
             empty="none yet: mailer boilerplate set FILE",
         )
 

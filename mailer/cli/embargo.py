@@ -1,5 +1,6 @@
 """``mailer embargo``: until when stories are kept in."""
 
+from textwrap import shorten
 from typing import Annotated
 
 import typer
@@ -10,6 +11,9 @@ from mailer.cli.output import Output, moment
 from mailer.embargoes import Effect, Embargo
 from mailer.outbox import DeliveryState
 from mailer.store import Transaction
+
+SHOWN = 80
+"""Characters of a detail that the log shows."""
 
 app = typer.Typer(no_args_is_help=True, help="Embargoes: until when stories are kept in.")
 
@@ -141,7 +145,7 @@ def list_(json: JsonOption = False) -> None:
 @app.command()
 def log(slug: Slug, json: JsonOption = False) -> None:
     """Show what was done about an embargo: who set and moved it, what was refused, and who looked
-    at its private page.
+    at its private page. --json has long details whole.
 
     Example: [bold]mailer embargo log open-day[/]"""
     with reading() as (_, tx):
@@ -150,5 +154,8 @@ def log(slug: Slug, json: JsonOption = False) -> None:
         Output(json).table(
             found,
             {"when": "", "what": "", "who": "", "detail": ""},
-            [(moment(one.at), one.what, one.who, one.detail) for one in found],
+            [
+                (moment(one.at), one.what, one.who, shorten(one.detail, SHOWN, placeholder=" …"))
+                for one in found
+            ],
         )

@@ -16,6 +16,7 @@ from mailer.store.schema import (
     edition_body,
     edition_story,
     edition_words,
+    embargo,
     kill,
     mailing_list,
 )
@@ -162,6 +163,21 @@ class Archives:
             version = Version(row.language, message.heading(body), row.summary, tuple(row.titles))
             found.setdefault(row.edition_id, []).append(version)
         return found
+
+    def was_taken_back(self, edition_id: int) -> bool:
+        """Whether an edition holds a story that was killed after anybody could have read it: who
+        has an old link may know why there is nothing behind it."""
+        stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
+        open_before = (
+            select(kill.c.slug)
+            .outerjoin(embargo, embargo.c.slug == kill.c.slug)
+            .where(
+                kill.c.slug.in_(stories),
+                kill.c.confirmed_at.is_not(None),
+                or_(embargo.c.until.is_(None), embargo.c.until <= kill.c.confirmed_at),
+            )
+        )
+        return bool(self._db.scalar(select(open_before.exists())))
 
     def body(self, edition_id: int, language: str) -> Body | None:
         """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it

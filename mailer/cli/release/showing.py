@@ -9,8 +9,9 @@ from mailer.audience.contacts import FollowUp
 from mailer.cli.options import JsonOption, reading
 from mailer.cli.output import Output, moment
 from mailer.cli.release.common import app
+from mailer.editions import OPEN, Edition
 from mailer.errors import NotFound
-from mailer.outbox import DeliveryState
+from mailer.outbox import DeliveryState, Report
 
 Slug = Annotated[str, typer.Argument(help="The story's slug.")]
 
@@ -42,20 +43,37 @@ def show(slug: Slug, json: JsonOption = False) -> None:
             out.text(f"to be killed, says {killed.asked_by} ({killed.reason}); {second}")
         out.table(
             reports,
-            {"edition": "right", "is": "", "state": "", "list": "", "sent": "right", "of": "right"},
+            {
+                "edition": "right", "is": "", "state": "", "when": "", "list": "",
+                "sent": "right", "of": "right",
+            },
             [
                 (
                     str(one.edition.id),
                     one.edition.role,
                     one.edition.state,
+                    _when(one.edition),
                     one.edition.list,
-                    one.states.get(DeliveryState.SENT, 0),
-                    one.total,
+                    *_sent(one),
                 )
                 for one in reports
             ],
             empty=f"not sent yet: mailer release send {slug} --to LIST",
-        )
+        )  # fmt: skip
+
+
+def _when(one: Edition) -> str:
+    """When it began; or is to, by the worker."""
+    if one.planned_at or not one.appointment:
+        return moment(one.planned_at) if one.planned_at else "-"
+    return f"at {moment(one.appointment.moment)}" if one.state in OPEN else "-"
+
+
+def _sent(one: Report) -> tuple[str | int, str | int]:
+    """How many have it, of how many: nobody knows of how many before it begins."""
+    if one.edition.planned_at is None:
+        return "-", "-"
+    return one.states.get(DeliveryState.SENT, 0), one.total
 
 
 @app.command("follow-up")

@@ -55,6 +55,8 @@ def add(site: Site) -> None:
             return site.refusal(request)
         with site.mailer.store.read() as tx:
             body = tx.archive.body(link.edition_id, link.language)
+            if body is None and tx.archive.was_taken_back(link.edition_id):
+                raise HTTPException(410)
         if body is None:
             return site.refusal(request)
         return _body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})

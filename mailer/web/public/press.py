@@ -106,7 +106,7 @@ def add(site: Site) -> None:
         """The advance copy as a page."""
         reader = _Reader(site, request, token, "the page")
         if reader.sheet is None or reader.edition is None:
-            return site.refusal(request)
+            return reader.refusal(request)
         page = reader.sheet.page(_reading(request, reader.sheet))
         return site.page(
             request,
@@ -121,7 +121,7 @@ def add(site: Site) -> None:
     def advance_kit(request: Request, token: str) -> Response:
         reader = _Reader(site, request, token, "the kit")
         if reader.sheet is None:
-            return site.refusal(request)
+            return reader.refusal(request)
         with site.mailer.store.read() as tx:
             return _kit(site, tx, reader.sheet, _PRIVATE)
 
@@ -130,7 +130,7 @@ def add(site: Site) -> None:
             return site.refusal(request)
         reader = _Reader(site, request, token, f"the file {name}"[:100])
         if reader.sheet is None:
-            return site.refusal(request)
+            return reader.refusal(request)
         with site.mailer.store.read() as tx:
             return _file(tx, reader.sheet, digest, name, _PRIVATE)
 
@@ -160,6 +160,7 @@ class _Reader:
     def __init__(self, site: Site, request: Request, token: str, asked: str) -> None:
         self.sheet: Sheet | None = None
         self.edition: Edition | None = None
+        self._taken_back = False
         self._site = site
         try:
             link = links.member(site.mailer.store.key, Purpose.ADVANCE, token)
@@ -185,11 +186,18 @@ class _Reader:
         edition = shown[-1] if shown else edition
         sheet = tx.sheets.of_edition(edition.id)
         why = _why_not(tx, edition, known, held.values())
+        self._taken_back = why == _TAKEN_BACK
         if sheet is not None and not why:
             self.edition, self.sheet = edition, sheet
         for slug in edition.stories:
             what, said = (What.REFUSED, f"{asked}: {why}") if why else (What.LOOKED, asked)
             tx.embargoes.note(Happening(slug, now, what, known.address, said))
+
+    def refusal(self, request: Request) -> Response:
+        """What somebody is told who may not have it: if it was taken back, that it was."""
+        if self._taken_back:
+            raise HTTPException(410)
+        return self._site.refusal(request)
 
     def embargo(self, language: str) -> Any:
         """Until when it is embargoed, as the page shows it; None where it is not any more."""
@@ -204,6 +212,7 @@ class _Reader:
 
 
 _STOPPED = (EditionState.CANCELLED,)
+_TAKEN_BACK = "the release was taken back"
 
 
 def _why_not(
@@ -213,6 +222,8 @@ def _why_not(
     on_list = membership_of(tx.subscribers, known, edition.list)
     if on_list is None or on_list.state is not MembershipState.ACTIVE:
         return "they have left the list"
+    if not tx.editions.known_stories(edition.stories):
+        return _TAKEN_BACK
     contact = tx.contacts.find(known)
     if held and (contact is None or contact.standing.trust is not Trust.TRUSTED):
         return "they are not trusted with embargoes any more"
@@ -220,8 +231,8 @@ def _why_not(
         return "the embargo has moved since"
     if edition.state in _STOPPED:
         return "it was stopped"
-    if edition.planned_at is None or not tx.editions.known_stories(edition.stories):
-        return "the release was taken back"
+    if edition.planned_at is None:
+        return "it has not begun"
     return ""
 
 

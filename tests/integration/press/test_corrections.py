@@ -6,20 +6,32 @@ import threading
 import pytest
 from sqlalchemy import update
 
-from mailer import articles, editions
+from mailer import articles, editions, embargoes, tokens
 from mailer.app import Mailer, corrections, leaving, press
 from mailer.app.corrections import Correction
 from mailer.articles import ArticleState, Kind, Query
 from mailer.audience import choices, lists
 from mailer.audience.contacts import Trust
+from mailer.audience.links import MemberLink, Purpose, sign_member
 from mailer.editions import Change, Edition, EditionState, InDoubt, NewEdition, Role
+from mailer.embargoes import What
 from mailer.errors import Refused
 from mailer.outbox import DeliveryState, Settlement
 from mailer.store.schema import edition as edition_table
 from tests.integration import office
 from tests.integration.delivery.runs import one_by_one, while_the_first_is_sent
 from tests.integration.office import deliveries, states
-from tests.integration.press.desk import SLUG, Desk, begin_release, contact, furnish
+from tests.integration.press.desk import (
+    MINUTE,
+    SLUG,
+    TRUSTED,
+    Desk,
+    begin_release,
+    contact,
+    furnish,
+    now,
+    terms,
+)
 from tests.smtpd import CLOSE, Relay, Step
 
 CHANGE = Change({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
@@ -313,6 +325,37 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: Desk) ->
     for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
         assert "Lanterns" not in desk.pages.get(path).text, path
     assert desk.pages.get(f"/archive/news/{desk.digest.uid}").status == 404
+    token = tokens.sign(mailer.store.key, Purpose.VIEW, desk.digest.id, "en", "1")
+    assert desk.pages.get(f"/v/{token}").status == 410
+
+
+def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_else(
+    desk: Desk,
+) -> None:
+    mailer = desk.mailer
+    with mailer.store.begin() as tx:
+        office.story(tx, "second", kind=Kind.PRESS_RELEASE, canonical_url="")
+        embargoes.put(tx.embargoes, "second", terms(now() + 60 * MINUTE), mailer.clock())
+        course = press.prepare(mailer, tx, "second", lists.get_list(tx.lists, "press"))
+        made = press.let_go(mailer, tx, course, "Amina")
+        assert made.advance
+        known = tx.subscribers.find_subscriber(TRUSTED)
+        assert known
+        link = MemberLink(known.id, lists.get_list(tx.lists, "press").id, made.advance.id)
+    desk.deliver()
+    own = "/e/" + sign_member(mailer.store.key, Purpose.ADVANCE, link)
+    passed_on = "/v/" + tokens.sign(mailer.store.key, Purpose.VIEW, made.advance.id, "en", "1")
+    assert (desk.pages.get(own).status, desk.pages.get(passed_on).status) == (200, 404)
+    with mailer.store.begin() as tx:
+        corrections.ask_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
+    with mailer.store.begin() as tx:
+        corrections.kill(mailer, tx, "second", "Bela")
+    assert (desk.pages.get(own).status, desk.pages.get(passed_on).status) == (410, 404)
+    assert desk.pages.get("/press/second").status == 404
+    with mailer.store.read() as tx:
+        told = [(one.what, one.who) for one in tx.embargoes.happenings("second")]
+    assert (What.TO_KILL, "Amina") in told
+    assert (What.KILLED, "Bela") in told
 
 
 def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer) -> None:
