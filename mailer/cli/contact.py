@@ -12,12 +12,12 @@ from mailer.audience.consent import Basis, Evidence, check_basis
 from mailer.audience.contacts import Contact, FollowUp, Query, Standing, Trust
 from mailer.audience.lists import MailingList, Visibility
 from mailer.audience.rows import RowOutcome, RowResult
-from mailer.audience.subscribers import STAFF, Person
+from mailer.audience.subscribers import STAFF, MembershipState, Person
 from mailer.cli.bulk import Tally, bar, size_of, transactions
 from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
 from mailer.cli.output import Output
 from mailer.errors import InputError, Refused
-from mailer.intake.contacts import ContactRow, rows
+from mailer.intake.contacts import ContactRow, rows, unnamed
 from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Media contacts: who writes, for whom, about what.")
@@ -86,8 +86,8 @@ def _private(tx: Transaction, slug: str) -> MailingList:
     if list_.visibility is not Visibility.PRIVATE:
         raise Refused(
             f"{slug!r} is a public list, which anybody may join",
-            hint=f"media contacts stand on a private one: mailer list add press --name Press "
-            f"--visibility private; or mailer list edit {slug} --visibility private",
+            hint="media contacts stand on a private one: mailer list add press --name Press "
+            "--visibility private",
         )
     return list_
 
@@ -218,7 +218,9 @@ def import_(
     """Bring in media contacts from a CSV file: email, name, outlet, beats, country, language,
     time zone, trusted, do not follow up, note.
 
-    What the file has no column for stays as it is known. Whoever has left the list stays off it.
+    Several beats stand between semicolons: [bold]health; work[/]. Trusted and do not follow up are
+    yes or no; empty is no. What the file has no column for stays as it is known. Of two lines with
+    one address the first counts. Whoever has left the list stays off it.
 
     Example: [bold]mailer contact import journalists.csv --list press --dry-run[/]"""
     out = Output(json)
@@ -239,10 +241,12 @@ def import_(
         begin = stack.enter_context(transactions(mailer, out, dry_run=dry_run))
         shown = stack.enter_context(bar(size_of(file), "reading"))
         waiting: list[ContactRow | RowResult] = []
+        tally.add([], {f"the column {head!r}": 0 for head in unnamed(file)})
+        seen: dict[str, int] = {}
 
         def bring_in() -> None:
             with begin() as tx:
-                tally.add([_row(mailer, tx, to, one, evidence) for one in waiting], {})
+                tally.add([_row(mailer, tx, to, one, evidence, seen) for one in waiting], {})
             waiting.clear()
             shown.show(tally.rows, f"{tally.rows} lines")
 
@@ -255,11 +259,22 @@ def import_(
 
 
 def _row(
-    mailer: Mailer, tx: Transaction, to: str, one: ContactRow | RowResult, evidence: Evidence
+    mailer: Mailer,
+    tx: Transaction,
+    to: str,
+    one: ContactRow | RowResult,
+    evidence: Evidence,
+    seen: dict[str, int],
 ) -> RowResult:
+    """What becomes of a line. `seen` are the addresses of those before it."""
     if isinstance(one, RowResult):
         return one
     row, now = one.row, mailer.clock()
+    first = seen.setdefault(row.person.address, row.line)
+    if first != row.line:
+        return RowResult(
+            row.line, RowOutcome.SKIPPED, row.person.address, f"line {first} has this address"
+        )
     try:
         with tx.savepoint():
             known = tx.subscribers.find_subscriber(row.person.address)
@@ -282,9 +297,9 @@ def _row(
         return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.what)
     except InputError as error:
         return RowResult(row.line, RowOutcome.REFUSED, row.person.address, str(error))
-    if known is None or earlier is None:
+    if not any(one.list == to and one.state is MembershipState.ACTIVE for one in before):
         outcome = RowOutcome.ADDED
-    elif changed or known.person != person.person or before != after:
+    elif earlier is None or changed or (known and known.person != person.person) or before != after:
         outcome = RowOutcome.UPDATED
     else:
         outcome = RowOutcome.UNCHANGED

@@ -10,7 +10,7 @@ from mailer.app import open_mailer
 from mailer.articles import Kind, check_web_address
 from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
 from mailer.cli.output import Output, moment
-from mailer.errors import InputError, UsageError
+from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.intake import extra
 from mailer.schedules.records import parse_duration, spell_duration
 from mailer.sources import Arrival, Order, SourceKind
@@ -58,6 +58,10 @@ def add(
     of, place = named[0]
     if of is not SourceKind.FOLDER:
         check_web_address(place, f"--{of}")
+        extra.package("httpcore")
+        from mailer.intake.fetching.guard import PUBLIC
+
+        PUBLIC.check_written(place)
     elif not Path(place).is_dir():
         raise InputError("there is no such folder", where=place, hint="make it first")
     out = Output(json)
@@ -165,6 +169,13 @@ def poll(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) ->
         out.note(f"changed there, and kept as it is queued: {kept}")
     for problem in brought.problems:
         out.note(f"refused: {problem}")
+    if brought.problems:
+        raise PartlyDone(
+            f"{len(brought.problems)} of what it has was refused",
+            where=name,
+            hint=("nothing was written" if dry_run else "the rest is in")
+            + "; what was refused is tried again when its source has changed",
+        )
 
 
 @app.command()

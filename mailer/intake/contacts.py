@@ -7,7 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailer.audience.contacts import FollowUp, Standing, Trust, check
-from mailer.audience.rows import Row, RowOutcome, RowResult, map_columns, plain, read, split, taken
+from mailer.audience.rows import (
+    ALIASES,
+    Row,
+    RowOutcome,
+    RowResult,
+    map_columns,
+    plain,
+    read,
+    split,
+    taken,
+)
 from mailer.errors import InputError
 from mailer.intake.sheets import Line, opened, sheet, unsafe
 
@@ -74,6 +84,16 @@ def rows(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]
                 yield RowResult(line.number, RowOutcome.REFUSED, address, why)
 
 
+def unnamed(path: Path) -> list[str]:
+    """The file's columns that say nothing we know. Raises InputError for one that can't be read."""
+    with opened(path) as raw:
+        return [
+            head
+            for head in sheet(path, raw).header
+            if head.strip() and plain(head) not in COLUMNS and plain(head) not in ALIASES
+        ]
+
+
 def _standing(
     line: Line, fields: list[str], ours: Mapping[int, str]
 ) -> tuple[Standing, frozenset[str]]:
@@ -106,4 +126,4 @@ def _flag(value: str, where: str) -> bool:
         return True
     if word in _NO:
         return False
-    raise InputError(f"{value!r} is neither yes nor no", where=where)
+    raise InputError(f"{value!r} is neither yes nor no", where=where, hint="write yes or no")

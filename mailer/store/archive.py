@@ -1,6 +1,7 @@
 """The public archive: what of the editions anybody may read."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
@@ -163,6 +164,24 @@ class Archives:
             version = Version(row.language, message.heading(body), row.summary, tuple(row.titles))
             found.setdefault(row.edition_id, []).append(version)
         return found
+
+    def story(self, slug: str) -> datetime | None:
+        """When a story went out first to a list whose archive anybody may read; None where it did
+        not, while it is embargoed, and where it is to be killed or was."""
+        kept = Embargoes(self._db)
+        if slug in embargoes.held(kept, kept.now()):
+            return None
+        if self._db.scalar(select(kill.c.slug).where(kill.c.slug == slug)):
+            return None
+        first: datetime | None = self._db.scalar(
+            select(edition.c.planned_at)
+            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
+            .join(edition_story, edition_story.c.edition_id == edition.c.id)
+            .where(self._standing, edition_story.c.slug == slug)
+            .order_by(edition.c.planned_at)
+            .limit(1)
+        )
+        return first
 
     def was_taken_back(self, edition_id: int) -> bool:
         """Whether an edition holds a story that was killed after anybody could have read it: who

@@ -74,6 +74,29 @@ def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
     assert "no media contact" in office("contact", "show", ANA, code=1).err
 
 
+def test_an_import_says_what_it_passes_over_and_who_comes_twice(office: Shell) -> None:
+    office.write(
+        "more.csv",
+        "email,outlet,twitter,beats\ndan@example.org,The Example,@dan,climate; work\n"
+        "DAN@example.org,Daily Example,@dan,\n",
+    )
+    office("subscriber", "add", "eva@example.org", "--list", "press")
+    said = office("contact", "import", "more.csv", "--list", "press").err
+    assert "line 3: skipped: dan@example.org line 2 has this address" in said
+    assert "not taken over: the column 'twitter'" in said
+    shown = office("contact", "show", "dan@example.org", "--json").json["standing"]
+    assert (shown["outlet"], shown["beats"]) == ("The Example", ["climate", "work"])
+    office.write("more.csv", "email,outlet\neva@example.org,The Example\n")
+    done = office("contact", "import", "more.csv", "--list", "press", "--json").json
+    assert (done["added"], done["updated"]) == (0, 1)
+
+
+def test_a_source_inside_the_network_is_refused_at_once(office: Shell) -> None:
+    for address in ("http://127.0.0.1/feed", "http://10.0.0.1/", "https://example.org:25/feed"):
+        office("source", "add", "inner", "--feed", address, code=1)
+    assert office("source", "list", "--json").json == []
+
+
 def test_contacts_stand_on_no_public_list(office: Shell) -> None:
     office("list", "add", "news", "--name", "News")
     said = office("contact", "add", ANA, "--list", "news", code=5).err

@@ -21,7 +21,7 @@ import httpcore
 from httpcore import NetworkBackend, NetworkStream
 
 from mailer.errors import FetchError
-from mailer.intake.fetching.addresses import ip_of
+from mailer.intake.fetching.addresses import ip_of, parse
 from mailer.intake.fetching.deadline import Deadline
 from mailer.intake.fetching.public import IPAddress, is_public
 
@@ -61,16 +61,30 @@ class Guard:
     def check(self, host: str, port: int, deadline: Deadline) -> list[IPAddress]:
         """The addresses of `host`, from one look-up. Raises FetchError when there are none, or
         when only one of them is not public: such a mix is a trick."""
-        if port not in self.ports:
-            raise FetchError(
-                f"port {port} is none that web sites are on",
-                hint=f"use one of {', '.join(map(str, self.ports))}",
-                lasting=True,
-            )
+        self._check_port(port)
         literal = ip_of(host)
         found = [literal] if literal else _addresses(self.look_up, host, port, deadline)
         if not found:
             raise FetchError(f"{host} has no address", hint="check how it is written")
+        self._check_public(found)
+        return found
+
+    def check_written(self, url: str) -> None:
+        """Raises FetchError for an address that can't be fetched, whatever a look-up would say."""
+        address = parse(url)
+        self._check_port(address.port)
+        if literal := ip_of(address.host):
+            self._check_public([literal])
+
+    def _check_port(self, port: int) -> None:
+        if port not in self.ports:
+            raise FetchError(
+                f"port {port} is none that web sites are on",
+                hint="only " + " and ".join(map(str, sorted(self.ports))) + " are fetched from",
+                lasting=True,
+            )
+
+    def _check_public(self, found: Iterable[IPAddress]) -> None:
         if not all(self.public(address) for address in found):
             # which address it was is left out: who may name feeds need not learn of the network
             raise FetchError(
@@ -78,7 +92,6 @@ class Guard:
                 hint="give an address that anybody may open",
                 lasting=True,
             )
-        return found
 
     def connect(self, host: str, port: int, deadline: Deadline) -> NetworkStream:
         """A connection to a checked address of `host`. Raises FetchError."""

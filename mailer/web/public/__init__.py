@@ -1,4 +1,5 @@
-"""The pages that everybody may open: sign-up, confirmation, preferences, goodbye, the archive.
+"""The pages that everybody may open: sign-up, confirmation, preferences, goodbye, the archive, the
+press pages.
 
 A page is asked for by a link in a mail, which is all that identifies its reader: there are no
 cookies, so there is nothing that another site could make a browser send along. A GET or HEAD
@@ -17,6 +18,10 @@ provider's one-click POST (RFC 8058).
     places.py       time zones, as cities to choose from
     archive.py      a mail in the browser, earlier editions
     kept.py         its answers, for a moment
+    press.py        press pages, and advance copies for those who are trusted
+    kit.py          a release and its files in one ZIP
+    newsjson.py     a release for machines: JSON-LD, ninjs
+    stories.py      stories that have no address elsewhere
     feeds.py        Atom, RSS, the sitemap
     health.py       whether it works
 """

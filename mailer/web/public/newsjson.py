@@ -29,9 +29,21 @@ _TYPES = {
 """Of ninjs: IPTC's news item natures."""
 
 
+def page_path(slug: str, language: str = "") -> str:
+    return f"/press/{quote(slug)}" + (f"?lang={quote(language)}" if language else "")
+
+
 def page_url(settings: Settings, slug: str, language: str = "") -> str:
-    address = f"{settings.web.base_url.rstrip('/')}/press/{quote(slug)}"
-    return f"{address}?lang={quote(language)}" if language else address
+    return settings.web.base_url.rstrip("/") + page_path(slug, language)
+
+
+def story_path(slug: str, language: str) -> str:
+    """Of a story that is no release, and has no address elsewhere."""
+    return f"/stories/{quote(slug)}/{quote(language)}"
+
+
+def story_url(settings: Settings, slug: str, language: str) -> str:
+    return settings.web.base_url.rstrip("/") + story_path(slug, language)
 
 
 def asset_url(settings: Settings, slug: str, asset: Asset) -> str:
@@ -41,8 +53,9 @@ def asset_url(settings: Settings, slug: str, asset: Asset) -> str:
     return f"{page_url(settings, slug)}/files/{asset.file[:16]}/{quote(asset.name)}"
 
 
-def json_ld(sheet: Sheet, page: Page, settings: Settings) -> str:
-    """A schema.org NewsArticle, safe to stand within a script element of a page."""
+def json_ld(sheet: Sheet, page: Page, settings: Settings, address: str = "") -> str:
+    """A schema.org NewsArticle, safe to stand within a script element of a page: of its press page,
+    or at `address`."""
     ours = settings.organisation
     publisher: dict[str, Any] = {"@type": "Organization", "name": ours.name}
     if ours.website:
@@ -53,7 +66,7 @@ def json_ld(sheet: Sheet, page: Page, settings: Settings) -> str:
     images += [
         asset_url(settings, sheet.slug, one) for one in page.assets if one.kind is AssetKind.IMAGE
     ]
-    address = page_url(settings, sheet.slug, page.language)
+    address = address or page_url(settings, sheet.slug, page.language)
     made = _without_empty(
         {
             "@context": "https://schema.org",

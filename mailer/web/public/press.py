@@ -32,7 +32,7 @@ from mailer.press import Page, Sheet
 from mailer.render import translations
 from mailer.render.releases import embargo_view
 from mailer.store import Transaction
-from mailer.web.public import feeds, newsjson
+from mailer.web.public import feeds, newsjson, stories
 from mailer.web.public.archive import page_number, unless_held
 from mailer.web.public.kept import Kept
 from mailer.web.public.kit import kit
@@ -57,9 +57,8 @@ def add(site: Site) -> None:
             releases=[_line(site, request, one) for one in found[:ON_A_PAGE]],
         )  # fmt: skip
 
-    def release(request: Request, slug: str) -> Response:
-        sheet = _sheet(site, slug)
-        page = sheet.page(_reading(request, sheet))
+    def shown(request: Request, sheet: Sheet, language: str) -> Response:
+        page = sheet.page(language)
         return site.page(
             request,
             "release.html",
@@ -68,6 +67,28 @@ def add(site: Site) -> None:
             canonical=newsjson.page_url(settings, sheet.slug, page.language),
             embargo=None,
         )
+
+    def release(request: Request, slug: str) -> Response:
+        try:
+            sheet = _sheet(site, slug)
+        except HTTPException:
+            # Of one that was never sent as such, but with a newsletter.
+            story = _story(site, slug)
+            if story is None:
+                raise
+            return stories.shown(site, request, story, story.page(_reading(request, story)))
+        return shown(request, sheet, _reading(request, sheet))
+
+    def story(request: Request, slug: str, language: str) -> Response:
+        with site.mailer.store.read() as tx:
+            plain = slug.isascii() and slug.isprintable()
+            sheet = tx.sheets.sheet(slug, site.mailer.clock()) if plain else None
+        found = sheet or _story(site, slug)
+        if found is None or language not in found.languages:
+            raise HTTPException(404)
+        if sheet is not None:
+            return shown(request, sheet, language)
+        return stories.shown(site, request, found, found.page(language))
 
     def as_ninjs(request: Request, slug: str) -> Response:
         sheet = _sheet(site, slug)
@@ -139,6 +160,7 @@ def add(site: Site) -> None:
         ("/press", everything),
         ("/press/atom.xml", atom),
         ("/press/{slug}", release),
+        ("/stories/{slug}/{language}", story),
         ("/press/{slug}/ninjs.json", as_ninjs),
         ("/press/{slug}/kit.zip", whole),
         ("/press/{slug}/files/{digest}/{name}", file),
@@ -234,6 +256,14 @@ def _why_not(
     if edition.planned_at is None:
         return "it has not begun"
     return ""
+
+
+def _story(site: Site, slug: str) -> Sheet | None:
+    """The pages of a story that was sent, but not as a release."""
+    if not (slug.isascii() and slug.isprintable()):
+        return None
+    with site.mailer.store.read() as tx:
+        return stories.sheet_of(tx, slug)
 
 
 def _sheet(site: Site, slug: str) -> Sheet:

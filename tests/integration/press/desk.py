@@ -206,6 +206,7 @@ EXITS: dict[str, Exit] = {
     "the archive's RSS feed": _page("/archive/news/rss.xml"),
     "the sitemap": lambda desk: _page("/sitemap.xml", word=desk.digest.uid)(desk),
     "the view in a browser": _view,
+    "the story's page": _page("/stories/{slug}/en"),
     "the press page": _page("/press/{slug}"),
     "the list of press pages": _page("/press"),
     "the press feed": _page("/press/atom.xml"),

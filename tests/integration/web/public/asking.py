@@ -90,6 +90,7 @@ def every_request(pages: Pages, stage: Stage) -> Iterator[tuple[str, str]]:
                 target = route.path.replace("{token}", token).replace("{of}", "news")
                 target = target.replace("{uid}", made.uid).replace("{name}", "public.css")
                 target = target.replace("{slug}", slug).replace("{digest}", "ab" * 8)
+                target = target.replace("{language}", "en")
                 assert "{" not in target, target
                 if target.endswith("/erase") and method == "POST":
                     continue  # the links would work no more
