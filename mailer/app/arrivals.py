@@ -11,6 +11,7 @@ from mailer.app.mailer import Mailer
 from mailer.app.press import take_in
 from mailer.articles import SLUG_LENGTH, Article, ArticleState, Content, Outcome
 from mailer.errors import FetchError, InputError, MailerError, Refused
+from mailer.intake.carried import with_assets
 from mailer.intake.drafts import Defaults, Draft
 from mailer.intake.dropped import Dropped
 from mailer.intake.fetching import Guard, Validators, user_agent
@@ -135,8 +136,9 @@ def bring_in(mailer: Mailer, tx: Transaction, source: Source, found: Gathered) -
 
 def _take(mailer: Mailer, tx: Transaction, source: Source, draft: Draft, brought: Brought) -> None:
     now = mailer.clock()
-    key = draft.key or draft.content.canonical_url or draft.content.title
     seen = _seen(draft)
+    draft = _keep_files(tx, draft, now)
+    key = draft.key or draft.content.canonical_url or draft.content.title
     item = tx.sources.item(source, key)
     if item is None and (same := tx.sources.by_fingerprint(source, seen)):
         # The same under another name: sites change their ids.
@@ -248,15 +250,16 @@ def _differs(found: Found, known: Article) -> bool:
 
 def add_draft(
     mailer: Mailer, tx: Transaction, draft: Draft, *, author: str, queues: bool = False
-) -> tuple[Article, Outcome]:
+) -> tuple[Article, Outcome, tuple[Dropped, ...]]:
     """Take in one draft that somebody has asked for by hand: as a draft, unless it `queues`. What
-    is queued already is not changed by it."""
+    is queued already is not changed by it. Returns also what was left out."""
+    draft = _keep_files(tx, draft, mailer.clock())
     content = draft.content
     known = tx.articles.find(content.slug, content.language)
     same = known is not None and known.canonical_url == content.canonical_url
     if known is not None and not (same and (queues or known.state is ArticleState.DRAFT)):
         content = replace(content, slug=_free(tx, content))
-    return articles.add(
+    article, outcome = articles.add(
         tx.articles,
         content,
         mailer.clock(),
@@ -264,6 +267,15 @@ def add_draft(
         author=author,
         state=ArticleState.QUEUED if queues else ArticleState.DRAFT,
     )
+    return article, outcome, draft.dropped
+
+
+def _keep_files(tx: Transaction, draft: Draft, now: datetime) -> Draft:
+    """The draft with its pictures as assets, where it has a place for them."""
+    made, files = with_assets(draft)
+    for one in files:
+        tx.files.keep(one.sha256, one.media_type, one.content, now)
+    return made
 
 
 def said_of(dropped: Sequence[Dropped]) -> list[str]:

@@ -38,11 +38,13 @@ def add(
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
     ] = False,
+    kind: Annotated[Kind, typer.Option(help="Of Word files.")] = Kind.NEWS,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue articles from Markdown files with front matter. Word files (.docx) become drafts.
+    """Queue articles from Markdown files with front matter. Word files (.docx) become drafts; their
+    pictures come with them as assets where --kind is press_release.
 
     The same file again changes nothing; a changed one makes a new revision. A bad file is named
     with its line, and the good ones still go in (exit code 4).
@@ -55,7 +57,7 @@ def add(
         now, defaults = mailer.clock(), mailer.settings.defaults
         for path in [one for one in paths if one.suffix.lower() == WORD]:
             try:
-                results.append(_word_file(mailer, tx, path, actor(by), out))
+                results.append(_word_file(mailer, tx, path, kind, actor(by), out))
             except InputError as wrong:
                 bad += 1
                 results.append({"file": str(path), "outcome": "refused", "error": str(wrong)})
@@ -97,13 +99,15 @@ def add(
         raise PartlyDone(said, hint="the others are in; mend these and add them again")
 
 
-def _word_file(mailer: Mailer, tx: Transaction, path: Path, by: str, out: Output) -> dict[str, Any]:
+def _word_file(
+    mailer: Mailer, tx: Transaction, path: Path, kind: Kind, by: str, out: Output
+) -> dict[str, Any]:
     from mailer.app import arrivals
     from mailer.intake import gathering
 
-    draft = gathering.word_file(path, arrivals.defaults_of(mailer, tx))
-    article, outcome = arrivals.add_draft(mailer, tx, draft, author=by)
-    for one in arrivals.said_of(draft.dropped):
+    draft = gathering.word_file(path, replace(arrivals.defaults_of(mailer, tx), kind=kind))
+    article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=by)
+    for one in arrivals.said_of(left_out):
         out.note(f"{path}: {one}")
     if article.state is ArticleState.DRAFT:
         out.note(f"{path}: look at it, then: mailer article queue {article.slug}")
@@ -182,10 +186,10 @@ def _take_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> N
     from mailer.app import arrivals
 
     with writing(dry_run, out) as (mailer, tx):
-        article, outcome = arrivals.add_draft(mailer, tx, draft, author=author)
+        article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=author)
         said = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
-        out.record({"outcome": outcome, "article": article, "left_out": draft.dropped}, said)
-        for one in arrivals.said_of(draft.dropped):
+        out.record({"outcome": outcome, "article": article, "left_out": left_out}, said)
+        for one in arrivals.said_of(left_out):
             out.note(one)
         if article.state is ArticleState.DRAFT:
             out.note(f"look at it, then: mailer article queue {article.slug}")

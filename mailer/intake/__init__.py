@@ -22,6 +22,7 @@ suppressions.py  files of addresses that must not be mailed, and back
 fetching/        web addresses -> their content, and never into a network that is not public
 archives.py      zip archives that unpack to what they say
 documents.py     XML that declares nothing
+carried.py       pictures that a file carries, as assets of a press release
 pictures.py      what a picture is, without decoding it
 charsets.py      names of charsets that are believed
 """

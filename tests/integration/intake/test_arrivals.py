@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -15,7 +15,7 @@ import pytest
 from mailer import articles, sources
 from mailer.app import Mailer, arrivals
 from mailer.app.arrivals import Brought
-from mailer.articles import Article, ArticleState, Outcome, Query
+from mailer.articles import Article, ArticleState, Kind, Outcome, Query
 from mailer.errors import FetchError, InputError
 from mailer.intake import gathering
 from mailer.intake.drafts import Defaults
@@ -24,6 +24,8 @@ from mailer.sources import Arrival, Order, Source, SourceKind, SourceState
 from mailer.worker.gathering import Gathering
 from tests.integration import office
 from tests.integration.intake.site import Site, answer, redirect
+from tests.unit.intake.makers import blank
+from tests.unit.intake.test_word import PNG
 
 HOUR = timedelta(hours=1)
 
@@ -277,6 +279,25 @@ def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: Site) -> 
     with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
         arrivals.look(mailer, mine)
     assert site.asked == []
+
+
+def test_a_word_file_brings_its_pictures_along(mailer: Mailer, tmp_path: Path) -> None:
+    made = blank()
+    made.add_paragraph("Ten towns open their doors", style="Title")
+    made.add_paragraph("Ten towns will keep their halls open.")
+    made.add_picture(BytesIO(PNG))
+    made.inline_shapes[0]._inline.docPr.set("descr", "A quay at dusk")
+    made.save(str(tmp_path / "towns.docx"))
+    defaults = Defaults(office.NOW, kind=Kind.PRESS_RELEASE)
+    draft = gathering.word_file(tmp_path / "towns.docx", defaults)
+    with mailer.store.begin() as tx:
+        article, _, left_out = arrivals.add_draft(mailer, tx, draft, author="Amina")
+        again, outcome, _ = arrivals.add_draft(mailer, tx, draft, author="Amina")
+        assert outcome is Outcome.UNCHANGED
+        assert again.release == article.release
+        assert article.release
+        assert tx.files.content(article.release.assets[0].file) == PNG
+    assert left_out == ()
 
 
 def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Word files and what is pasted from word processors become drafts, and nothing goes unsaid."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
@@ -8,8 +9,10 @@ from zipfile import ZipFile
 import pytest
 from docx.shared import Inches
 
+from mailer.articles import Kind
 from mailer.errors import InputError
 from mailer.intake import word
+from mailer.intake.carried import with_assets
 from mailer.intake.drafts import Defaults, Draft
 from tests.unit.intake import makers
 from tests.unit.intake.makers import blank
@@ -135,6 +138,26 @@ def test_pictures_come_beside_the_text() -> None:
     assert (picture.content, picture.alt) == (PNG, "A quay at dusk")
     assert one.content.body == "Text."
     assert dropped(one) == {"embedded picture": "A quay at dusk"}
+
+
+def test_a_press_release_keeps_its_pictures_as_assets() -> None:
+    made = document(("Title", "T"), ("Normal", "Text."))
+    for _ in range(3):
+        made.add_picture(BytesIO(PNG), width=Inches(1))
+    for shape, alt in zip(made.inline_shapes, ("A quay at dusk", "The same", ""), strict=True):
+        shape._inline.docPr.set("descr", alt)
+    news = read(data(made))
+    assert with_assets(news) == (news, ())
+    one = word.read(data(made), replace(DEFAULTS, kind=Kind.PRESS_RELEASE), name="w.docx")
+    one, (file,) = with_assets(one)
+    assert (file.content, file.media_type) == (PNG, "image/png")
+    assert one.content.release
+    (asset,) = one.content.release.assets
+    assert (asset.file, asset.alt, asset.size) == (file.sha256, "A quay at dusk", len(PNG))
+    assert dropped(one) == {"embedded picture without alt text": "picture-3.png"}
+    broken = replace(one, pictures=(replace(one.pictures[0], content=b"<svg onload='x'/>"),))
+    assert with_assets(broken)[1] == ()
+    assert "embedded picture of a kind that can't be shown" in dropped(with_assets(broken)[0])
 
 
 def test_tracked_changes_are_as_if_accepted_and_deletions_said() -> None:
