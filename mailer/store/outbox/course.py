@@ -1,6 +1,6 @@
 """The course of a release: whom its editions reach, by who is trusted and who has it already."""
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
 from mailer.audience.contacts import Trust
 from mailer.audience.subscribers import MembershipState
@@ -97,6 +97,7 @@ def late(known: Edition) -> Select[tuple[int]]:
             membership.c.state == MembershipState.ACTIVE.value,
             membership.c.paused_until.is_(None),
             subscriber.c.address_key.not_in(select(suppression.c.address_key)),
+            *(not_(which) for which, _ in left_out(known)),
         )
     )
     if known.role in TO_WHO_HAS_IT:
