@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mailer.app import Mailer, press
-from mailer.articles import Article, Query
+from mailer.articles import Article, ArticleState, Query
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
 from mailer.outbox import Plan
@@ -54,6 +54,11 @@ def take_in(
             hint="send one release at a time; its translations have the same slug:",
         )
     return taken
+
+
+def queued(tx: Transaction, slug: str) -> list[Article]:
+    """A story's articles, also those in languages that came in before."""
+    return list(tx.articles.matching(Query(state=ArticleState.QUEUED, slugs=(slug,))))
 
 
 def heading(story: list[Article], name: str = "") -> str:

@@ -8,7 +8,7 @@ import typer
 
 from mailer.app import Mailer, corrections
 from mailer.app.corrections import Correction
-from mailer.articles import Article, Query
+from mailer.articles import Article
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
 from mailer.cli.output import Output
 from mailer.cli.release.common import (
@@ -18,6 +18,7 @@ from mailer.cli.release.common import (
     contacts,
     content,
     heading,
+    queued,
     spoken,
     take_in,
 )
@@ -64,7 +65,7 @@ def correct(
 
     with writing(True, out if dry_run else None) as (mailer, tx):
         taken, seen = go(mailer, tx)
-        out.note(f"{heading(taken)}, corrected")
+        out.note(f"{heading(queued(tx, taken[0].slug))}, corrected")
         _tell(out, seen)
         if dry_run and json:
             out.json(seen)
@@ -134,7 +135,7 @@ def kill(
                 out.note(f"note: {warning}")
         return
     with writing(True, out if dry_run else None) as (mailer, tx):
-        story = tx.articles.matching(Query(slugs=(slug,)))
+        story = queued(tx, slug)
         asked = tx.kills.find(slug)
         seen = corrections.kill(mailer, tx, slug, actor(by))
         assert asked

@@ -13,7 +13,7 @@ from mailer.articles import Article
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
 from mailer.cli.output import Output, moment
-from mailer.cli.release.common import Yes, app, contacts, content, heading, take_in
+from mailer.cli.release.common import Yes, app, contacts, content, heading, queued, take_in
 from mailer.cli.sending import Show, deliver
 from mailer.editions import Edition, EditionState
 from mailer.errors import Refused, UsageError
@@ -63,7 +63,7 @@ def send(
             one for one in tx.editions.recent([EditionState.SENDING], 1000)
             if one.id not in {one.id for one in _editions(seen[0])}
         ]  # fmt: skip
-        _tell(mailer, out, *seen, to, ahead)
+        _tell(mailer, out, seen[0], queued(tx, seen[1][0].slug), to, ahead)
     if dry_run:
         if json:
             out.json(_figures(*seen))
@@ -111,11 +111,11 @@ def _tell(
     mailer: Mailer,
     out: Output,
     course: Course,
-    taken: list[Article],
+    story: list[Article],
     to: str,
     ahead: list[Edition],
 ) -> None:
-    out.note(f"{heading(taken, course.release.name)} to the list {to!r}")
+    out.note(f"{heading(story, course.release.name)} to the list {to!r}")
     if course.embargo is not None:
         out.note("embargoed until")
         ends = course.embargo.ends
