@@ -344,7 +344,10 @@ def queue(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         done = articles.queue(tx.articles, slug, language or None, mailer.clock())
-        out.record(done, f"{slug}: {len(done)} queued")
+        known = tx.articles.matching(Query(slugs=(slug,)))
+        states = ", ".join(dict.fromkeys(one.state for one in known))
+        said = f"{len(done)} queued" if done else f"there is no draft of it, it is {states}"
+        out.record(done, f"{slug}: {said}")
 
 
 @app.command()
