@@ -129,6 +129,8 @@ def unreachable(engine: Engine, error: Exception) -> ConfigError:
     hint = "see that the path and its rights are as they should be"
     if said and "locked" in said[0]:
         hint = "another process is writing to it: try again when it has finished"
+    elif said and "idle-in-transaction" in said[0]:
+        hint = "this program stood still for too long, and nothing of its change is kept: try again"
     elif engine.dialect.name == "postgresql":
         hint = "see that the server runs and that the URL is right"
     return ConfigError(

@@ -33,6 +33,8 @@ PERSON = "Amina"
 CLOSED = "The office is closed"
 CONNECTIONS, WINDOW = 2, 5
 """Of the relay: at most their product is in doubt after a kill."""
+STAFF_LEASE = 60.0
+"""Seconds."""
 
 _CONFIG = """\
 [organisation]
@@ -138,7 +140,11 @@ class Office:
         said = {"zone": self.wishes.zone, "approver": APPROVER, "watcher": WATCHER, "lease": lease}
         self.config.write_text(_CONFIG.format(**said), "utf-8")
         (folder / "config/secret.key").write_text(config.new_key(), "ascii")
-        self.settings: Settings = config.load(environ=self.environ)
+        found = config.load(environ=self.environ)
+        # Staff's sessions have longer than the workers' lease: on a busy machine they stand still
+        # for seconds, and what they schedule is written down here before it is committed.
+        patient = found.delivery.model_copy(update={"lease": STAFF_LEASE})
+        self.settings: Settings = found.model_copy(update={"delivery": patient})
         store = Store(self.settings.database_url, self.settings.secret_key())
         try:
             store.upgrade()
