@@ -26,6 +26,10 @@ from mailer.schedules import walls
 LONGEST = timedelta(days=366 * 2)
 """An embargo further away than this is most likely a slip of the pen."""
 
+YEARS = (1970, 9000)
+"""An embargo outside of these years is none: near the ends of the calendar other zones have no
+such time."""
+
 RULES_MAY_MOVE = timedelta(days=2)
 """How far new rules for a zone may move a time: Samoa skipped a day."""
 
@@ -111,6 +115,7 @@ class Effect:
 class EmbargoStore(Protocol):
     """What the verbs here need kept."""
 
+    def alone(self) -> None: ...
     def find(self, slug: str) -> Embargo | None: ...
     def all(self, since: datetime | None = None) -> Sequence[Embargo]: ...
     def keep(self, embargo: Embargo) -> None: ...
@@ -166,6 +171,8 @@ def read_terms(value: object, zone: str) -> Terms:
         raise wrong
     if value.second or value.microsecond:
         raise InputError(f"{value} is not a whole minute", hint=hint)
+    if not YEARS[0] <= value.year <= YEARS[1]:
+        raise wrong
     if value.tzinfo is not None:
         return Terms(value.astimezone(UTC).replace(tzinfo=None), "UTC")
     return Terms(value, zones.zone(zone, "embargo").key)
@@ -176,6 +183,7 @@ def declare(
 ) -> Embargo:
     """An embargo as a file of the story has it: put on a story that has none. Raises Refused for
     other terms than those that it has: moving one is a decision of its own."""
+    store.alone()
     known = store.find(slug)
     if known is None:
         return put(store, slug, terms, now, by=by)[0]
@@ -199,6 +207,7 @@ def put(
     has ended: what is out can't be taken back."""
     if not store.has_story(slug):
         raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
+    store.alone()
     known = store.find(slug)
     if known and not known.holds(now):
         raise Refused(
@@ -229,6 +238,7 @@ def lift(
 ) -> tuple[Embargo, Effect]:
     """End an embargo at once: its page opens, and what waits for it goes. Raises Refused for one
     that has ended."""
+    store.alone()
     known = get(store, slug)
     if not known.holds(now):
         raise Refused(f"the embargo on {slug} ended {known.ends:%a %d %b %Y at %H:%M} UTC")
@@ -252,15 +262,23 @@ def note_release(
         store.note(Happening(slug, now, what, by, detail))
 
 
+def _is_off(known: Embargo | None, now: datetime) -> bool:
+    """Whether it ends at another moment than was written down."""
+    if known is None or known.lifted_at or not known.holds(now):
+        return False
+    return known.terms.moment != known.until
+
+
 def keep_time(store: EmbargoStore, slug: str, now: datetime) -> Embargo | None:
     """Write down when an embargo ends as the rules of its zone are now, where they have changed;
     None where they have not."""
+    if not _is_off(store.find(slug), now):
+        return None
+    store.alone()
     known = store.find(slug)
-    if known is None or known.lifted_at or not known.holds(now):
+    if known is None or not _is_off(known, now):
         return None
     moment = known.terms.moment
-    if moment == known.until:
-        return None
     made = replace(known, until=moment)
     store.keep(made)
     detail = f"{known.terms} is {moment:%a %d %b %Y %H:%M} UTC by the rules of today"

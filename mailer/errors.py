@@ -6,7 +6,8 @@
     ├── ComposeError            1: a template or its data can't become a mail
     ├── UsageError              2: the words of the command don't fit together
     ├── ConfigError             3: configuration, secret key or database is not in order
-    │   └── SchemaError         3: the database is older or newer than this program
+    │   ├── SchemaError         3: the database is older or newer than this program
+    │   └── Conflict            5: somebody else was changing the same
     ├── PartlyDone              4: some of it went in, the rest is named
     ├── Refused                 5: understood, and against a rule
     │   ├── BadTransition       5: that state doesn't lead to this one
@@ -67,6 +68,13 @@ class ConfigError(MailerError):
 
 class SchemaError(ConfigError):
     """The database's schema is older or newer than this program's."""
+
+
+class Conflict(ConfigError):
+    """Somebody else was changing the same, and was first: nothing of this is kept. What lives with
+    a database that is away lives with this too: it tries again."""
+
+    exit_code = 5
 
 
 class PartlyDone(MailerError):

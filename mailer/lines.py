@@ -16,10 +16,23 @@ def holds_control(line: str) -> bool:
     return CONTROL.search(line) is not None
 
 
+def without_control(text: str) -> str:
+    """`text` with a sign in place of what no line may hold; its own line ends stay."""
+    return CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", text)
+
+
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
+)
+"""What is shown as nothing, beside format characters (Unicode: Default_Ignorable_Code_Point)."""
+
+
 def folded(name: str) -> str:
     """A person's name as two of them are compared: without regard to capitals, spaces, signs that
     nobody sees, and how letters are put together (NFKC). Letters of another alphabet that look
     alike stay apart."""
     composed = unicodedata.normalize("NFKC", name)
     seen = "".join(one for one in composed if unicodedata.category(one) != "Cf")
-    return " ".join(unicodedata.normalize("NFKC", seen.casefold()).split())
+    low = _UNSEEN.sub("", seen).casefold().replace("i\u0307", "i").replace("ı", "i")  # Turkish
+    return " ".join(unicodedata.normalize("NFKC", low).split())

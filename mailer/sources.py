@@ -16,7 +16,8 @@ from typing import Protocol
 from mailer import languages
 from mailer.articles import Kind
 from mailer.audience.lists import check_line, check_slug
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NotFound, Refused
+from mailer.lines import without_control
 
 SHORTEST = timedelta(minutes=5)
 LONGEST = timedelta(days=7)
@@ -92,6 +93,7 @@ class SourceStore(Protocol):
     """What the verbs here need kept."""
 
     def sources(self) -> Sequence[Source]: ...
+    def now(self, source: Source) -> Source | None: ...
     def add(self, order: Order, now: datetime) -> Source: ...
     def keep(self, source: Source) -> None: ...
     def remove(self, source: Source) -> None: ...
@@ -136,6 +138,21 @@ def due(store: SourceStore, now: datetime) -> list[Source]:
     return sorted(found, key=lambda one: one.next_at)
 
 
+def still(store: SourceStore, source: Source) -> Source:
+    """The source as it is now. Raises Refused where it was removed, or looks elsewhere by now: what
+    was found at its old place is not its own any more."""
+    known = store.now(source)
+    if known is None or (known.order.kind, known.order.place) != (
+        source.order.kind,
+        source.order.place,
+    ):
+        raise Refused(
+            f"the source {source.order.name} was removed or changed while it was looked at",
+            hint="nothing of what was found is kept",
+        )
+    return known
+
+
 def looked(
     store: SourceStore,
     source: Source,
@@ -153,7 +170,7 @@ def looked(
         etag=etag,
         last_modified=last_modified,
         failures=0,
-        said=said,
+        said=without_control(said),
         looked_at=now,
         next_at=now + source.order.every,
     )
@@ -178,7 +195,7 @@ def failed(
     made = replace(
         source,
         failures=failures,
-        said=why,
+        said=without_control(why),
         looked_at=now,
         next_at=now + wait,
         state=SourceState.STOPPED if for_good else source.state,

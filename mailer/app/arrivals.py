@@ -87,22 +87,38 @@ def look(
             agent=user_agent(mailer.settings.organisation.website),
             guard=guard,
         )
-    except MailerError as error:
-        if not keep:
-            raise
-        with mailer.store.begin() as tx:
-            fetched = error if isinstance(error, FetchError) else None
-            sources.failed(
-                tx.sources,
-                source,
-                str(error),
-                mailer.clock(),
-                for_good=bool(fetched and fetched.status == 410),
-                retry_after=(fetched.retry_after if fetched else None) or 0.0,
-            )
+        return _brought(mailer, source, found, keep=keep)
+    except Exception as error:
+        if keep:
+            _failed(mailer, source, error)
         raise
+
+
+def _failed(mailer: Mailer, source: Source, error: Exception) -> None:
+    """Keep what went wrong with the source; also a fault of ours, or it would be first in turn
+    again and again, and those behind it never looked at."""
+    fetched = error if isinstance(error, FetchError) else None
+    said = str(error) if isinstance(error, MailerError) else _fault(error)
+    with suppress(Refused), mailer.store.begin() as tx:
+        sources.failed(
+            tx.sources,
+            sources.still(tx.sources, source),
+            said,
+            mailer.clock(),
+            for_good=bool(fetched and fetched.status == 410),
+            retry_after=(fetched.retry_after if fetched else None) or 0.0,
+        )
+
+
+def _fault(error: Exception) -> str:
+    return f"a fault of ours: {type(error).__name__}: {error}".splitlines()[0][:300]
+
+
+def _brought(mailer: Mailer, source: Source, found: Gathered, *, keep: bool) -> Brought | None:
     brought: Brought | None = None
     with suppress(_Undo), mailer.store.begin() as tx:
+        tx.alone()
+        source = sources.still(tx.sources, source)
         brought = None if found.unchanged else bring_in(mailer, tx, source, found)
         held = found.validators
         sources.looked(
@@ -129,8 +145,23 @@ def bring_in(mailer: Mailer, tx: Transaction, source: Source, found: Gathered) -
                 _take(mailer, tx, source, draft, brought)
         except (InputError, Refused) as error:
             brought.problems.append(f"{draft.origin}: {error}")
+        except Exception as error:
+            brought.problems.append(f"{draft.origin}: {_fault(error)}")
+    told: dict[tuple[str, str], Found] = {}
     for one in found.files:
-        _take_file(mailer, tx, source, one, brought)
+        if one.content is not None:
+            first = told.setdefault((one.content.slug, one.content.language), one)
+            if first is not one:  # they would revise each other at every look
+                brought.problems.append(
+                    f"{one.at('slug')}: {first.path} tells {one.content.slug} in "
+                    f"{one.content.language} already; give one of them another slug or language"
+                )
+                continue
+        try:
+            with tx.savepoint():
+                _take_file(mailer, tx, source, one, brought)
+        except Exception as error:
+            brought.problems.append(f"{one.path}: {_fault(error)}")
     return brought
 
 

@@ -63,6 +63,7 @@ def correct(mailer: Mailer, tx: Transaction, slug: str, change: Change, by: str)
     their first. Of `change`, what has no language ("") is in the release's. Raises Refused where
     nothing was sent, or nothing has changed since, InputError for a language that the story is not
     in."""
+    tx.alone()
     now = mailer.clock()
     begun = [one for one in course(tx, slug) if one.role is not Role.KILL]
     newest = newest_queued(tx, slug)
@@ -190,6 +191,7 @@ def ask_kill(
     """The first of two people who take a release back. Until the second confirms, what is being
     sent of it is paused. Returns the editions that are, and what to warn of. Raises Refused where
     nothing was sent, or it is asked for already; InputError as :func:`correct`."""
+    tx.alone()
     now = mailer.clock()
     begun = course(tx, slug)
     if known := tx.kills.find(slug):
@@ -229,6 +231,7 @@ def take_back_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple
 
 
 def _asked(tx: Transaction, slug: str) -> Kill:
+    tx.alone()
     known = tx.kills.find(slug)
     if known is None:
         course(tx, slug)

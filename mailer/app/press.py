@@ -38,6 +38,7 @@ def take_in(
     article has the `state`. All of it or nothing. Raises InputError, and Refused for another
     embargo than the story's."""
     assert found.content is not None
+    tx.alone()
     now = mailer.clock()
     with tx.savepoint():
         if create_topics:

@@ -13,11 +13,14 @@ another.
 """
 
 from mailer.articles.checks import (
+    EARLIEST,
+    LATEST,
     SLUG,
     SLUG_LENGTH,
     SUMMARY_LENGTH,
     TITLE_LENGTH,
     check,
+    check_text,
     check_web_address,
     slug_from,
 )
@@ -35,6 +38,8 @@ from mailer.articles.records import (
 from mailer.articles.verbs import add, edit, get, queue, restore, stories, withdraw
 
 __all__ = [
+    "EARLIEST",
+    "LATEST",
     "SLUG",
     "SLUG_LENGTH",
     "SUMMARY_LENGTH",
@@ -50,6 +55,7 @@ __all__ = [
     "Story",
     "add",
     "check",
+    "check_text",
     "check_web_address",
     "edit",
     "get",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from mailer import languages
+from mailer.articles.checks import check_text
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
 
@@ -54,6 +55,7 @@ def save(store: BoilerplateStore, made: Boilerplate) -> tuple[Boilerplate, bool]
     text = made.text.strip()
     if not text or len(text) > LONGEST:
         raise InputError(f"it must have from 1 to {LONGEST} characters", where="text")
+    check_text(text, "text")
     wanted = Boilerplate(
         made.organisation,
         languages.normalise(made.language),

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from mailer import languages
@@ -14,6 +15,12 @@ SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 80
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 1000
+
+EARLIEST, LATEST = datetime(1000, 1, 1), datetime(9000, 1, 1)  # noqa: DTZ001
+"""Between them every zone has a time for every moment. Naive: a day more or less is the same."""
+
+_NO_SOURCE = re.compile(r"<img(?![^>]*\ssrc=)", re.IGNORECASE)
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def check(content: Content) -> Content:
@@ -43,6 +50,23 @@ def check(content: Content) -> Content:
             raise InputError("it holds control characters", where=where, hint="remove them")
     if content.published.tzinfo is None:
         raise ValueError("published must be aware")
+    if not EARLIEST <= content.published.replace(tzinfo=None) <= LATEST:
+        raise InputError(
+            f"{content.published:%Y-%m-%d} can't be when it came out",
+            where="published",
+            hint="write it as 2026-12-18",
+        )
+    for where, text in {
+        "body": content.body, "notes": content.release.notes if content.release else "",
+        "topics": " ".join(content.topics),
+    }.items():  # fmt: skip
+        check_text(text, where)
+    if _NO_SOURCE.search(content.html):
+        raise InputError(
+            "a picture in it has no web address",
+            where="body",
+            hint="begin its address with https://, and give it an alt text",
+        )
     if content.image:
         check_web_address(content.image.url, "image.url")
         if not content.image.alt.strip():
@@ -72,6 +96,18 @@ def check(content: Content) -> Content:
         byline=" ".join(content.byline.split()),
         dateline=" ".join(content.dateline.split()),
     )
+
+
+def check_text(text: str, where: str) -> None:
+    """Raises InputError for a text with what no database and no mail can hold: NUL (PostgreSQL
+    8.3), and halves of characters."""
+    if found := _NOT_TEXT.search(text):
+        line = text.count("\n", 0, found.start()) + 1
+        raise InputError(
+            f"line {line} holds U+{ord(found[0]):04X}, which is no character",
+            where=where,
+            hint="remove it",
+        )
 
 
 def check_web_address(value: str, where: str) -> None:

@@ -6,6 +6,7 @@ sentence that says what, where and what to do.
 """
 
 import io
+import re
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -39,6 +40,10 @@ from mailer.cli import (
 from mailer.cli.options import GLOBALS
 from mailer.cli.output import errors
 from mailer.errors import MailerError
+from mailer.lines import without_control
+
+_HALVES = re.compile("[\ud800-\udfff]")
+"""What Python makes of bytes of the command line that are no UTF-8 (PEP 383)."""
 
 app = typer.Typer(
     name="mailer",
@@ -115,10 +120,15 @@ def main() -> None:
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        errors.print(f"[bold red]error:[/] {_escaped(str(error))}")
+        errors.print(f"[bold red]error:[/] {_escaped(without_control(str(error)))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except UnicodeEncodeError:
+        if GLOBALS.debug or not any(_HALVES.search(word) for word in sys.argv):
+            raise
+        errors.print("[bold red]error:[/] a word of this command is not UTF-8; write it anew")
+        sys.exit(2)
     except Exception as error:
         if GLOBALS.debug:
             raise

@@ -297,11 +297,11 @@ def _read(path: Path) -> str:
 def _moment(text: str, zone: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise InputError(
             f"{text!r} is not a date", where="--published", hint="write it as 2026-12-18"
         ) from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
 
 
 def _image(known: Article, url: str | None, alt: str | None, credit: str | None) -> Image | None:

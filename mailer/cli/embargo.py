@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mailer import embargoes
+from mailer.audience.lists import check_line
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output, moment
 from mailer.embargoes import Effect, Embargo
@@ -62,6 +63,7 @@ def _put(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
+        reason = check_line(reason, "--reason", required=False)
         made, effect = embargoes.put(
             tx.embargoes, slug, terms, mailer.clock(), by=actor(by), reason=reason
         )
@@ -73,6 +75,12 @@ def _put(
 
 def _tell_who_has_it(tx: Transaction, out: Output, made: Embargo) -> None:
     """How many have an advance copy that states another end than it has now."""
+    if out_already := tx.embargoes.out(made.slug):
+        mails = "1 mail" if out_already == 1 else f"{out_already:,} mails"
+        out.note(
+            f"{mails} with it went out without an embargo: what is out can't be taken back, but "
+            f"killed: mailer release kill {made.slug} --why …"
+        )
     have = sum(
         tx.outbox.report(one).states.get(DeliveryState.SENT, 0)
         for one in tx.editions.of_release(made.slug)
@@ -100,6 +108,7 @@ def lift(
     Example: [bold]mailer embargo lift open-day --reason "it is out elsewhere"[/]"""
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
+        reason = check_line(reason, "--reason", required=False)
         made, effect = embargoes.lift(
             tx.embargoes, slug, mailer.clock(), by=actor(by), reason=reason
         )

@@ -13,6 +13,7 @@ import typer
 
 from mailer import config, embargoes
 from mailer.app import Mailer, open_mailer
+from mailer.audience.lists import check_line
 from mailer.cli.output import Output
 from mailer.errors import Embargoed, InputError
 from mailer.store import Transaction
@@ -67,6 +68,8 @@ def writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, Transac
             if out is not None:
                 out.note("dry run: nothing was written")
         except Embargoed as error:
+            if dry_run:
+                raise
             with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
                 embargoes.note_attempt(tx.embargoes, error, mailer.clock(), actor(""))
             raise
@@ -97,9 +100,17 @@ def local_time(text: str, option: str) -> datetime:
 
 
 def actor(by: str) -> str:
-    """Who acts: as given, as the environment says, or the login name."""
-    if by or os.environ.get("MAILER_ACTOR"):
-        return by or os.environ["MAILER_ACTOR"]
+    """Who acts: as given, as the environment says, or the login name. Raises InputError for what
+    names nobody."""
+    if given := by or os.environ.get("MAILER_ACTOR"):
+        line = check_line(given, "--by" if by else "MAILER_ACTOR")
+        if not any(one.isalnum() for one in line):
+            raise InputError(
+                f"{line!r} names nobody",
+                where="--by" if by else "MAILER_ACTOR",
+                hint="write who does it, with a letter at least",
+            )
+        return line
     try:
         return getpass.getuser()
     except (KeyError, OSError):

@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mailer.lines import without_control
+
 WIDE = 200
 """Columns of a table that goes into a file or a pipe."""
 
@@ -52,7 +54,8 @@ class Output:
         self._console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
     def json(self, value: Any) -> None:
-        sys.stdout.write(json.dumps(plain(value), ensure_ascii=False, indent=2) + "\n")
+        written = json.dumps(plain(value), ensure_ascii=False, indent=2)
+        sys.stdout.write(without_control(written) + "\n")
 
     def table(
         self,
@@ -80,6 +83,7 @@ class Output:
 
     def record(self, data: Any, said: str = "") -> None:
         """One record as JSON; or a sentence, or its fields one a line."""
+        said = without_control(said)
         if self.as_json:
             self.json(data)
         elif said:
@@ -95,16 +99,17 @@ class Output:
 
     def note(self, said: str) -> None:
         """A sentence on stderr."""
-        errors.print(escape(said))
+        errors.print(escape(without_control(said)))
 
 
 def _cell(value: Any) -> str:
+    """`value` for a terminal, which does what control characters say."""
     if isinstance(value, datetime):
         return moment(value)
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
+        return without_control(", ".join(map(str, value)))
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {one}" for key, one in value.items())
-    return str(value)
+        return without_control(", ".join(f"{key}: {one}" for key, one in value.items()))
+    return without_control(str(value))

@@ -15,6 +15,8 @@ from urllib.parse import unquote, urlsplit
 
 from mailer import languages
 from mailer.articles import (
+    EARLIEST,
+    LATEST,
     SLUG_LENGTH,
     SUMMARY_LENGTH,
     TITLE_LENGTH,
@@ -141,12 +143,16 @@ def draft(
         title = cut(title, TITLE_LENGTH)
     summary = cut(one_line(said.summary), SUMMARY_LENGTH)
     address = _address(said.address)
+    published = said.published
+    if published and not EARLIEST <= published.replace(tzinfo=None) <= LATEST:
+        report.add("a date that can't be", str(published))
+        published = None
     content = Content(
         slug=_slug(said, title, address, text),
         language=language,
         kind=defaults.kind,
         title=title,
-        published=(said.published or defaults.now).astimezone(UTC).replace(microsecond=0),
+        published=(published or defaults.now).astimezone(UTC).replace(microsecond=0),
         body=tidied.markdown,
         html=tidied.html,
         summary="" if summary == cut(text, SUMMARY_LENGTH) else summary,
@@ -159,7 +165,7 @@ def draft(
         content = check(content)
     except InputError as error:
         raise _at(said.origin, error) from error
-    return Draft(content, said.origin, said.key, said.published is not None, report.all(), pictures)
+    return Draft(content, said.origin, said.key, published is not None, report.all(), pictures)
 
 
 def _at(origin: str, error: InputError) -> InputError:

@@ -6,11 +6,13 @@ known by the SHA-256 of its bytes from then on.
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mailer.articles import check_text
 from mailer.articles.release import (
     Asset,
     AssetKind,
@@ -22,6 +24,7 @@ from mailer.articles.release import (
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markup import to_html
+from mailer.lines import CONTROL, without_control
 
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
@@ -47,6 +50,13 @@ class KeptFile:
     content: bytes
 
 
+_UNSAFE = re.compile(
+    r"[\\:]|" + CONTROL.pattern + "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
+"""In a file's name: what Windows takes for a folder or a drive, and what turns text around so that
+a name ends in another way than it seems to."""
+
+
 def release(values: Mapping[str, Any], beside: Path) -> tuple[Release | None, list[KeptFile]]:
     """What the front matter has of a release, None where it has nothing of one, and the files that
     it names. `beside` is the article's own file. Raises InputError, whose `where` is the key."""
@@ -56,6 +66,7 @@ def release(values: Mapping[str, Any], beside: Path) -> tuple[Release | None, li
     notes = values.get("notes") or ""
     if not isinstance(notes, str):
         raise InputError("the notes are not text", where="notes", hint="begin them with notes: |")
+    check_text(notes, "notes")
     made = Release(
         subhead=_field("subhead", fields.line, values.get("subhead") or ""),
         quotes=tuple(
@@ -156,8 +167,14 @@ def _kind(written: str, media_type: str) -> AssetKind:
 
 
 def _read(folder: Path, named: str) -> KeptFile:
+    where = f"assets, {without_control(named)}"
+    if _UNSAFE.search(named):
+        raise InputError(
+            "the name holds a backslash, a colon or a sign that nobody sees",
+            where=where,
+            hint="rename the file: it is unpacked on other people's machines",
+        )
     path = folder / named
-    where = f"assets, {named}"
     inside = path.resolve()
     if Path(named).is_absolute() or not inside.is_relative_to(folder.resolve()):
         raise InputError(

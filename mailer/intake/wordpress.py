@@ -76,7 +76,7 @@ def _posts(data: bytes, address: str) -> list[Any]:
 
 def _answered(found: Mapping[str, Any], address: str) -> InputError:
     """WordPress's own error, with what can be done about it."""
-    code = str(found["code"])
+    code = one_line(str(found["code"]))
     said = one_line(str(found.get("message", "")))
     hints = {
         "rest_no_route": "the site's REST interface has no posts: take its feed",

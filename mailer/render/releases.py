@@ -118,8 +118,7 @@ def release_view(
     limit = settings.press.attach_limit
     if attached > limit:
         raise ComposeError(
-            f"{article.slug} attaches {attached / 1_000_000:.1f} MB, and the limit is "
-            f"{limit / 1_000_000:.1f} MB",
+            f"{article.slug} attaches {attached:,} bytes, and the limit is {limit:,}",
             hint="leave out attach: of the largest, so that they are links; or raise "
             "press.attach_limit",
         )

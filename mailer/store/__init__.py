@@ -7,6 +7,7 @@
     sheets.py · sources.py · outbox/
     press.py       boilerplate, the files of releases, kills
     leases.py      which worker ticks
+    alone.py       what one at a time may do
     retention.py   what has been kept long enough
     upsert.py      INSERT … ON CONFLICT, on both databases
     ids.py         a record's id by its slug
@@ -24,6 +25,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
+from mailer.store.alone import alone
 from mailer.store.archive import Archives
 from mailer.store.articles import Articles
 from mailer.store.audience.bulk import Bulk
@@ -179,6 +181,10 @@ class Transaction:
     @property
     def retention(self) -> Retention:
         return Retention(self.connection)
+
+    def alone(self) -> None:
+        """Keep others from stories, embargoes, releases and sources until the transaction ends."""
+        alone(self.connection)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

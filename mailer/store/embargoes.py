@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, literal, select, update
+from sqlalchemy import Connection, Row, func, insert, literal, select, update
 
 from mailer.editions import OPEN, EditionState, Role
 from mailer.embargoes import Effect, Embargo, Happening, Terms, What
 from mailer.outbox import WAITS, DeliveryState
 from mailer.store import void
+from mailer.store.alone import alone
 from mailer.store.schema import (
     article,
     database_now,
@@ -37,6 +38,9 @@ class Embargoes:
         assert found is not None
         return found
 
+    def alone(self) -> None:
+        alone(self._db)
+
     def find(self, slug: str) -> Embargo | None:
         row = self._db.execute(select(embargo).where(embargo.c.slug == slug)).one_or_none()
         return _record(row) if row else None
@@ -52,6 +56,21 @@ class Embargoes:
         return (
             self._db.scalar(select(literal(1)).where(article.c.slug == slug).limit(1)) is not None
         )
+
+    def out(self, slug: str) -> int:
+        """How many mails with the story are out that say nothing of an embargo."""
+        count = self._db.scalar(
+            select(func.count())
+            .select_from(delivery)
+            .join(edition, edition.c.id == delivery.c.edition_id)
+            .join(edition_story, edition_story.c.edition_id == edition.c.id)
+            .where(
+                edition_story.c.slug == slug,
+                edition.c.embargo_until.is_(None),
+                in_state(DeliveryState.SENT.value),
+            )
+        )
+        return int(count or 0)
 
     def keep(self, made: Embargo) -> None:
         values = {

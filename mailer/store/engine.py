@@ -23,10 +23,14 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from mailer.errors import ConfigError, SchemaError
+from mailer.errors import ConfigError, Conflict, SchemaError
 from mailer.store import schema
 
 BUSY_TIMEOUT_MS = 5000
+_CROSSED = {"40001", "40P01", "23505"}
+"""What PostgreSQL says where two transactions were at the same (SQLSTATE): no serialisation, a
+deadlock, or a row that the other had added first."""
+
 ASK_AGAIN = (0.0005, 0.003)
 """Seconds between two times of asking for the write lock, from and to."""
 
@@ -101,7 +105,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
     """A transaction: committed at the end, rolled back when anything is raised.
 
-    Raises ConfigError when the database can't be reached, is none, or stays locked."""
+    Raises ConfigError when the database can't be reached, is none, or stays locked, and Conflict
+    where somebody else was changing the same."""
     try:
         with engine.connect().execution_options(reading=reading) as connection:
             try:
@@ -112,9 +117,14 @@ def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
                 raise DBAPIError.instance(
                     "", {}, error, engine.dialect.loaded_dbapi.Error
                 ) from error
-    except OperationalError as error:
-        raise unreachable(engine, error) from error
     except DatabaseError as error:
+        if getattr(error.orig, "sqlstate", "") in _CROSSED:
+            raise Conflict(
+                f"somebody else was changing the same ({_said(error)[0]})",
+                hint="nothing of this is kept: look at what they did, and try again",
+            ) from error
+        if isinstance(error, OperationalError):
+            raise unreachable(engine, error) from error
         if error.connection_invalidated:  # PostgreSQL has ended a session that was silent
             raise unreachable(engine, error) from error
         # Not one of its subclasses: SQLite says so of a file that is no database, or a torn one.
@@ -123,18 +133,22 @@ def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
         raise unreachable(engine, error) from error
 
 
+def _said(error: Exception) -> list[str]:
+    return str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
+
+
 def unreachable(engine: Engine, error: Exception) -> ConfigError:
     """What to tell when `engine` can't be reached. The password in a URL is not shown."""
-    said = str(getattr(error, "orig", None) or error).strip().splitlines()
+    said = _said(error)
     hint = "see that the path and its rights are as they should be"
-    if said and "locked" in said[0]:
+    if "locked" in said[0]:
         hint = "another process is writing to it: try again when it has finished"
-    elif said and "idle-in-transaction" in said[0]:
+    elif "idle-in-transaction" in said[0]:
         hint = "this program stood still for too long, and nothing of its change is kept: try again"
     elif engine.dialect.name == "postgresql":
         hint = "see that the server runs and that the URL is right"
     return ConfigError(
-        f"the database can't be used ({said[0] if said else error})",
+        f"the database can't be used ({said[0] or error})",
         where=engine.url.render_as_string(hide_password=True),
         hint=hint,
     )

@@ -23,6 +23,13 @@ class Sources:
         rows = self._db.execute(select(source).order_by(source.c.name))
         return [_record(row) for row in rows]
 
+    def now(self, known: Source) -> Source | None:
+        """It as it is now; None where it was removed, also where another has its number."""
+        row = self._db.execute(
+            select(source).where(source.c.id == known.id, source.c.created_at == known.created_at)
+        ).one_or_none()
+        return _record(row) if row else None
+
     def add(self, order: Order, now: datetime) -> Source:
         made = self._db.execute(
             insert(source).values(

@@ -13,6 +13,7 @@ from mailer import sources
 from mailer.app import Mailer
 from mailer.errors import ConfigError, MailerError
 from mailer.intake import extra
+from mailer.lines import without_control
 from mailer.log import Log
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ class Gathering:
         except ConfigError:
             raise
         except MailerError as error:
-            self._log.warning("source", source=source.order.name, error=str(error))
+            said = without_control(str(error))
+            self._log.warning("source", source=source.order.name, error=said)
+            return
+        except Exception as error:  # kept with the source; those behind it are looked at
+            self._log.error("fault of ours", while_doing="looking at a source", exc_info=error)
             return
         if brought is None:
             self._log.info("source", source=source.order.name, said="unchanged")

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from zipfile import ZipFile
 
 import pytest
 
+from mailer import config
+from mailer.app import open_mailer
+from mailer.web.public import kit
 from tests.acceptance.conftest import Shell
 from tests.acceptance.test_sending import at
 from tests.smtpd import Relay
@@ -173,6 +178,68 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     assert "that is for good" in office(*kill, "--take-back", code=5).err
     shown = office("release", "show", "open-day", "--json").json["reports"]
     assert [one["edition"]["role"] for one in shown] == ["release", "correction", "kill"]
+
+
+def test_an_embargo_on_what_is_out_says_that_it_comes_too_late(office: Shell, relay: Relay) -> None:
+    send(office, relay, "release", "send", "open-day.md", "--to", "press", "--yes")
+    said = office("embargo", "set", "open-day", IN_A_WEEK).err
+    assert "3 mails with it went out without an embargo" in said
+    assert "mailer release kill open-day" in said
+
+
+def test_the_kit_has_two_files_that_are_the_same(office: Shell, relay: Relay) -> None:
+    for name in ("a.csv", "b.csv"):
+        office.write(name, "town,hall\n")
+    two = "assets:\n  - {file: a.csv, title: A}\n  - {file: b.csv, title: B}\n  - {file: towns"
+    office.write("open-day.md", release().replace("assets:\n  - {file: towns", two))
+    send(office, relay, "release", "send", "open-day.md", "--to", "press", "--yes")
+    settings = config.load(environ={"MAILER_HOME": str(office.folder)})
+    with open_mailer(settings) as mailer, mailer.store.read() as tx:
+        sheet = tx.sheets.sheet("open-day", mailer.clock())
+        assert sheet
+        made = ZipFile(BytesIO(kit.kit(sheet, settings, tx.files.content)))
+    assert {"open-day/files/a.csv", "open-day/files/b.csv"} <= set(made.namelist())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("release", "send", "", "--to", "press"), 2, "no file is named"),
+        (("release", "send", "x" * 300, "--to", "press"), 1, "neither a file nor a story"),
+        (("release", "send", "\udcff", "--to", "press"), 2, "not UTF-8"),
+        (("release", "show", "\udcff"), 2, "not UTF-8"),
+        (("release", "follow-up", "nosuch"), 1, "there is no story 'nosuch'"),
+        (("embargo", "set", "open-day", IN_A_WEEK, "--by", "   "), 1, "--by: it is empty"),
+        (("embargo", "set", "open-day", IN_A_WEEK, "--by", "\u0301."), 1, "names nobody"),
+        (("embargo", "set", "open-day", IN_A_WEEK, "--by", "\x1b[2JX"), 1, "control characters"),
+        (("embargo", "set", "open-day", IN_A_WEEK, "--reason", "\a"), 1, "control characters"),
+        (("embargo", "set", "open-day", "0001-01-01 00:00+14:00"), 1, "not a time of an embargo"),
+        (
+            ("article", "edit", "open-day", "--published", "0001-01-01T00:00+14:00"),
+            1,
+            "is not a date",
+        ),
+        (("article", "edit", "open-day", "--body", "nul.md"), 1, "line 2 holds U+0000"),
+        (("boilerplate", "set", "nul.md"), 1, "line 2 holds U+0000"),
+    ],
+)
+def test_what_can_not_be_is_said(
+    office: Shell, words: tuple[str, ...], code: int, said: str
+) -> None:
+    office("article", "add", "open-day.md")
+    office.write("nul.md", "One\nT\0wo\n")
+    assert said in office(*words, code=code).err
+
+
+def test_a_dry_run_of_what_is_embargoed_is_no_attempt(office: Shell) -> None:
+    office.write("open-day.md", release(embargo=IN_A_WEEK))
+    office("article", "add", "open-day.md")
+    office("edition", "new", "--list", "press", "--name", "All", "--story", "open-day")
+    office("edition", "approve", "1")
+    for dry in (("--dry-run",), ()):
+        assert "embargo" in office("send", "1", *dry, code=5).err
+    log = office("embargo", "log", "open-day", "--json").json
+    assert [one["what"] for one in log] == ["set", "refused"]
 
 
 def test_an_embargo_is_moved_by_its_command_alone(office: Shell) -> None:

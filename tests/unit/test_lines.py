@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.lines import holds_control
+from mailer.lines import holds_control, without_control
 
 
 @pytest.mark.parametrize(
@@ -17,3 +17,7 @@ def test_what_people_write_is_taken(line: str) -> None:
 )
 def test_control_characters_are_not(line: str) -> None:
     assert holds_control(line)
+
+
+def test_a_terminal_gets_signs_in_their_place() -> None:
+    assert without_control("a\x1b]0;owned\x07b\ud800\nc") == "a\ufffd]0;owned\ufffdb\ufffd\nc"

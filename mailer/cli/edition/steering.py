@@ -6,6 +6,7 @@ import typer
 
 from mailer import editions, outbox
 from mailer.app import leaving
+from mailer.audience.lists import check_line
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, local_time, writing
 from mailer.cli.output import Output, moment
@@ -128,6 +129,7 @@ def pause(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)
+        reason = check_line(reason, "--reason", required=False)
         edition = editions.pause(tx.editions, known, mailer.clock(), reason=reason, actor=actor(by))
         out.record(edition, f"edition {number} is paused")
 
@@ -161,6 +163,7 @@ def cancel(
     out = Output(json)
     with writing(dry_run, out) as (mailer, tx):
         known = editions.get(tx.editions, number)
+        reason = check_line(reason, "--reason", required=False)
         edition = mailer.cancel(tx, known, reason=reason, actor=actor(by))
         out.record(edition, f"edition {number} is cancelled")
 

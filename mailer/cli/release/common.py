@@ -27,7 +27,9 @@ def take_in(
     mailer: Mailer, tx: Transaction, paths: list[Path], by: str, *, create_topics: bool
 ) -> list[Article]:
     """The story's articles: out of its files, or those that are here under a slug."""
-    if len(paths) == 1 and not paths[0].exists() and paths[0].suffix == "":
+    if any(path == Path() for path in paths):
+        raise UsageError("no file is named", hint="name its files, or a story's slug")
+    if len(paths) == 1 and not _exists(paths[0]) and paths[0].suffix == "":
         known = tx.articles.matching(Query(slugs=(str(paths[0]),)))
         if known:
             return known
@@ -54,6 +56,13 @@ def take_in(
             hint="send one release at a time; its translations have the same slug:",
         )
     return taken
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long
+        return False
 
 
 def queued(tx: Transaction, slug: str) -> list[Article]:

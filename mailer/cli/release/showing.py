@@ -83,6 +83,8 @@ def follow_up(slug: Slug, json: JsonOption = False) -> None:
 
     Example: [bold]mailer release follow-up open-day[/]"""
     with reading() as (_, tx):
+        if not tx.embargoes.has_story(slug):
+            raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
         found = [
             one for one in tx.contacts.who_got(slug) if one.standing.follow_up is FollowUp.WELCOME
         ]

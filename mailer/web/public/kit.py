@@ -36,9 +36,11 @@ def kit(
             text = "\n".join(embargo) + "\n\n" if embargo else ""
             text += _release(sheet, page, settings)
             add(f"release.{page.language}.txt", text.encode())
-        files = {one.file: one for page in sheet.pages for one in page.assets if one.file}
+        files = {
+            (one.file, one.name): one for page in sheet.pages for one in page.assets if one.file
+        }
         taken: set[str] = set()
-        for sha256, asset in files.items():
+        for (sha256, _), asset in files.items():
             data = content(sha256)
             name = asset.name
             while name.casefold() in taken:  # two languages may have different files of a name

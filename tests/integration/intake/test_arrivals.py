@@ -1,5 +1,6 @@
 """What sources bring: once, under what they are known by, and never over what staff have chosen."""
 
+import json
 import os
 import threading
 import time
@@ -8,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -19,6 +21,7 @@ from mailer.articles import Article, ArticleState, Kind, Outcome, Query
 from mailer.errors import FetchError, InputError
 from mailer.intake import gathering
 from mailer.intake.drafts import Defaults
+from mailer.lines import holds_control
 from mailer.log import logger
 from mailer.sources import Arrival, Order, Source, SourceKind, SourceState
 from mailer.worker.gathering import Gathering
@@ -308,3 +311,90 @@ def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
         archive.writestr("word/document.xml", grown)
     with pytest.raises(InputError, match=r"document\.xml"):
         gathering.word_file(tmp_path / "bomb.docx", Defaults(office.NOW))
+
+
+# ---- what can't be -----------------------------------------------------------------------------
+
+POSTS = "/wp-json/wp/v2/posts?_embed=1&per_page=20"
+
+
+def posts(*dates: str) -> bytes:
+    return json.dumps(
+        [
+            {
+                "id": number, "slug": f"post-{number}", "status": "publish", "date_gmt": date,
+                "link": f"https://www.example.org/{number}",
+                "title": {"rendered": f"Post {number}"},
+                "content": {"rendered": "<p>Text.</p>"},
+            }
+            for number, date in enumerate(dates)
+        ]
+    ).encode()  # fmt: skip
+
+
+def test_a_date_that_can_not_be_is_left_out_and_the_others_come_in(
+    mailer: Mailer, site: Site
+) -> None:
+    add(mailer, site.url("/"), SourceKind.WORDPRESS)
+    some = posts("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T09:00:00")
+    site.on(POSTS, answer(some, "Content-Type: application/json"))
+    brought = look(mailer, site)
+    assert brought is not None
+    assert len(brought.taken) == 3
+    assert [one.what for _, _, dropped in brought.taken for one in dropped] == [
+        "a date that can't be", "a date that can't be",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", ["a\0b", "a\ud800b", "\x1b]0;owned\x07"])
+def test_what_a_site_says_is_kept_without_what_no_line_holds(
+    mailer: Mailer, site: Site, code: str
+) -> None:
+    add(mailer, site.url("/"), SourceKind.WORDPRESS)
+    said = json.dumps({"code": code, "message": "No."}).encode()
+    site.on(POSTS, answer(said, "Content-Type: application/json"))
+    with pytest.raises(InputError, match="WordPress says"):
+        look(mailer, site)
+    assert not holds_control(known(mailer).said)
+    assert known(mailer).failures == 1
+
+
+def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
+    mailer: Mailer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(mailer, site.url("/feed"))
+    with mailer.store.begin() as tx:
+        sources.add(
+            tx.sources, Order("behind", SourceKind.FEED, site.url("/other")), mailer.clock() + HOUR
+        )
+    site.on("/feed", answer(feed(FIRST)))
+    site.on("/other", answer(feed(SECOND)))
+    clock = mailer.clock() + 2 * HOUR
+    monkeypatch.setattr(mailer, "clock", lambda: clock)
+    plain = gathering.gather
+
+    def gather(order: Order, *args: Any, **named: Any) -> Any:
+        if order.name == "theirs":
+            raise RuntimeError("not foreseen")
+        return plain(order, *args, **named)
+
+    monkeypatch.setattr(arrivals, "gather", gather)
+    Gathering(mailer, logger(StringIO()), lambda: True, site.guard()).look(threading.Event())
+    assert "RuntimeError: not foreseen" in known(mailer).said
+    assert known(mailer).failures == 1
+    assert set(shelf(mailer)) == {"a-bridge-closes"}
+
+
+def test_two_files_of_one_story_do_not_revise_each_other(mailer: Mailer, tmp_path: Path) -> None:
+    add(mailer, str(tmp_path), SourceKind.FOLDER)
+    for name in "ab":
+        file = tmp_path / f"{name}.md"
+        file.write_text(f"---\ntitle: Of {name}\nslug: same\n---\nText\n", "utf-8")
+        os.utime(file, (time.time() - 100,) * 2)
+    for _ in range(2):
+        brought = arrivals.look(mailer, known(mailer))
+        assert brought is not None
+        (problem,) = brought.problems
+        assert "b.md" in problem
+        assert "a.md tells same in en already" in problem
+    assert shelf(mailer)["same"].revision == 1

@@ -135,6 +135,25 @@ def test_press_releases_of_0001_go_first(old: Store) -> None:
     assert found == {"digest": Priority.NORMAL, "press-release": Priority.URGENT}
 
 
+def test_press_releases_that_are_out_can_be_corrected(old: Store) -> None:
+    rows = Rows(old)
+    list_ = rows.add("mailing_list", slug="press", name="Press", language="en", visibility="public")
+    for name, template, stories, out in (
+        ("out", "press-release", 1, True), ("two", "press-release", 2, True),
+        ("not yet", "press-release", 1, False), ("letter", "digest", 1, True),
+    ):  # fmt: skip
+        moment = {"planned_at": NOW} if out else {}
+        edition = rows.add(
+            "edition", uid=name, name=name, list_id=list_, template=template, language="en",
+            state="sent" if out else "draft", in_doubt="resend", **moment,
+        )  # fmt: skip
+        for bit, slug in enumerate(("boats", "roads")[:stories]):
+            rows.add("edition_story", edition_id=edition, slug=slug, position=bit, bit=bit)
+    old.upgrade()
+    with old.begin() as tx:
+        assert [one.name for one in tx.editions.of_release("boats")] == ["out"]
+
+
 def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
     rows = Rows(old)
     list_ = rows.add("mailing_list", slug="news", name="News", language="en", visibility="public")

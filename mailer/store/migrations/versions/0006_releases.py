@@ -38,6 +38,12 @@ def upgrade() -> None:
     op.add_column("edition", _word("role", 12, "plain"))
     op.add_column("edition", sa.Column("embargo_until", _MOMENT, nullable=True))
     op.add_column("edition", sa.Column("change", sa.JSON(), nullable=True))
+    # What has gone out as a press release can be corrected and killed.
+    op.execute(
+        "UPDATE edition SET role = 'release' WHERE template = 'press-release' "
+        "AND planned_at IS NOT NULL AND 1 = (SELECT count(*) FROM edition_story "
+        "WHERE edition_story.edition_id = edition.id)"
+    )
     op.create_table(
         "source",
         sa.Column("id", _ID, nullable=False),
