@@ -356,9 +356,12 @@ class Ledger:
         while True:
             try:
                 with self._store.begin() as tx:
+                    # In the order in which another sender's gate takes them: two that begin at
+                    # different ends wait for each other, for a second, until PostgreSQL ends one.
+                    numbers = sorted({*self.roster.going, *self.roster.stopped})
+                    ours = {number: editions.get(tx.editions, number) for number in numbers}
                     tx.senders.sign_off(self.sender)
-                    for number in [*self.roster.going, *self.roster.stopped]:
-                        edition = editions.get(tx.editions, number)
+                    for number, edition in ours.items():
                         if edition.state is EditionState.CANCELLED:
                             tx.queue.cancel_waiting(number)
                         else:

@@ -18,7 +18,7 @@ from mailer.delivery.owner import is_dead, new_owner
 from mailer.digests.calendar import LOOK_BACK, Calendar
 from mailer.editions import Edition, EditionState, may_leave_embargoed
 from mailer.embargoes import Embargo
-from mailer.errors import ConfigError, MailerError
+from mailer.errors import ConfigError, Conflict, MailerError
 from mailer.log import Log
 from mailer.store import Transaction
 from mailer.store.leases import TICK, Lease
@@ -71,6 +71,7 @@ class Keeper:
         self._looked: datetime | None = None
         self._followed_up = datetime.min.replace(tzinfo=UTC)
         self._said: dict[str, str] = {}
+        self._crossed: set[str] = set()  # steps that somebody else was in the way of, last time
         self._retention = Retention(mailer, log)
 
     @property
@@ -151,6 +152,11 @@ class Keeper:
                     do(tx)
                 done = True
                 self._said.pop(what, None)
+                self._crossed.discard(what)
+            except Conflict as error:
+                if what in self._crossed:
+                    self._complain(what, error)
+                self._crossed.add(what)
             except (LeaseLost, ConfigError) as error:
                 if isinstance(error, LeaseLost) or not self._may_go_on(what, error):
                     raise
@@ -185,7 +191,7 @@ class Keeper:
                 for step in calendar.due(now, far):
                     name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
                     agenda.append((name, partial(steps.occur, mailer, calendar.digest, step, log)))
-        self._looked = None if self._said else now
+        self._looked = None if self._said or self._crossed else now
         for one in tx.embargoes.all(now - embargoes.RULES_MAY_MOVE):
             if one.lifted_at is None and one.terms.moment != one.until and one.holds(now):
                 keep = partial(steps.keep_embargo, mailer, one.slug, log)
