@@ -9,10 +9,10 @@ import pytest
 from mailer.app import Mailer
 from mailer.config import DeliverySection
 from mailer.delivery.outcomes import Progress
-from mailer.editions import EditionState
+from mailer.editions import EditionState, Priority
 from mailer.outbox import DeliveryState
 from tests.integration import office
-from tests.integration.delivery.runs import deliver, one_by_one, with_settings
+from tests.integration.delivery.runs import deliver, deliver_all, one_by_one, with_settings
 from tests.integration.office import addresses, begun, deliveries
 from tests.smtpd import Envelope, Relay, Step
 
@@ -113,3 +113,37 @@ def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay
     assert {one.state for one in rows.values()} == {DeliveryState.SENT}
     assert sorted(set(relay.accepted)) == MANY
     assert len(relay.accepted) == len(MANY), "what was not sent was known not to be"
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
+    mailer: Mailer, relay: Relay
+) -> None:
+    """Else it holds one that a gate elsewhere wants, and wants one that this gate holds."""
+    one = begun(mailer, *READERS)
+    with mailer.store.begin() as tx:
+        office.story(tx, "roads")
+        two, _ = mailer.start(
+            tx,
+            office.approved_by_hand(
+                mailer, tx, office.edition(tx, "roads", priority=Priority.URGENT)
+            ),
+        )
+    raised: list[Exception] = []
+    stop = threading.Event()
+    stop.set()
+
+    def run() -> None:
+        try:
+            deliver_all(mailer, two, one, stop=stop)
+        except Exception as error:
+            raised.append(error)
+
+    other = threading.Thread(target=run)
+    with mailer.store.begin() as tx:
+        tx.queue.states([one.id])
+        other.start()
+        time.sleep(1.5)  # it ends now, and waits; PostgreSQL looks for deadlocks after a second
+        assert set(tx.queue.states([one.id, two.id])) == {one.id, two.id}
+    other.join(30)
+    assert raised == []

@@ -9,6 +9,7 @@ from mailer import digests
 from mailer.delivery.owner import new_owner
 from mailer.digests import ApprovalRule
 from mailer.editions import EditionState
+from mailer.errors import Conflict
 from mailer.worker.status import look
 from tests.integration import office
 from tests.integration.worker.conftest import HOUR, Desk
@@ -124,6 +125,33 @@ def test_one_step_that_fails_keeps_none_of_the_others_from_being_done(
     monkeypatch.undo()
     desk.tick()
     assert desk.edition().digest == "weekly"
+
+
+def test_a_step_that_somebody_is_in_the_way_of_is_complained_of_the_second_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.digest(approval=ApprovalRule.NONE)
+    desk.schedule("2027-03-02")
+    assemble = digests.assemble
+    left = [1]
+
+    def crossed(*given: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise Conflict("somebody else was changing the same")
+        return assemble(*given)
+
+    monkeypatch.setattr(digests, "assemble", crossed)
+    desk.tick(NINE - HOUR)
+    desk.tick()
+    assert desk.edition().digest == "weekly"
+    assert desk.said("step failed") == []
+    left[0] = 2
+    desk.schedule("2027-03-03")
+    for _ in range(3):
+        desk.tick(NINE + 23 * HOUR)
+    (failed,) = desk.said("step failed")
+    assert "somebody else" in failed["error"]
 
 
 def test_a_setting_that_is_wrong_is_said_once_and_the_edition_goes_when_it_is_mended(
