@@ -54,8 +54,17 @@ def _course(known: Edition, *which: ColumnElement[bool]) -> Select[tuple[int]]:
 
 def who_has_it(known: Edition) -> Select[tuple[int]]:
     """Who has got, or may have got, an earlier version of what this edition corrects or takes
-    back: by an edition that was made before it, of the same list."""
-    return _course(known, _has_it, edition.c.id < known.id, edition.c.list_id == _list_of(known.id))
+    back: by an edition of the same list that was made before it, and began before it. A release
+    that waited for its embargo was made before, and begins with the corrected version."""
+    mine = edition.alias("mine")
+    begun = select(mine.c.planned_at).where(mine.c.id == known.id).scalar_subquery()
+    return _course(
+        known,
+        _has_it,
+        edition.c.id < known.id,
+        or_(begun.is_(None), edition.c.planned_at <= begun),
+        edition.c.list_id == _list_of(known.id),
+    )
 
 
 def _list_of(number: int) -> ColumnElement[int]:

@@ -159,6 +159,23 @@ def test_whoever_lost_trust_gets_the_correction_when_the_embargo_ends(
     assert got(relay, "CORRECTION") == [TRUSTED]
 
 
+@pytest.mark.parametrize("corrections", [1, 2])
+def test_whoever_gets_the_corrected_version_as_their_first_gets_no_correction(
+    mailer: Mailer, relay: Relay, course: Course, corrections: int
+) -> None:
+    """The release waited for the embargo: it was made before the correction, and begins after."""
+    deliver(mailer)
+    for number in range(corrections):
+        correct(mailer, f"Lanterns, corrected {number}")
+        deliver(mailer)
+    lift(mailer)
+    for _ in range(3):
+        tick(mailer)
+        deliver(mailer)
+    assert relay.accepted.count(UNTRUSTED) == 1
+    assert relay.accepted.count(TRUSTED) == 1 + corrections
+
+
 def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: Relay) -> None:
     with mailer.store.begin() as tx:
         furnish(tx)
