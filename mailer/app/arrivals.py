@@ -10,7 +10,7 @@ from mailer import articles, sources
 from mailer.app.mailer import Mailer
 from mailer.app.press import take_in
 from mailer.articles import SLUG_LENGTH, Article, ArticleState, Content, Outcome
-from mailer.errors import FetchError, InputError, MailerError, Refused
+from mailer.errors import ConfigError, FetchError, InputError, MailerError, Refused
 from mailer.intake.carried import with_assets
 from mailer.intake.drafts import Defaults, Draft
 from mailer.intake.dropped import Dropped
@@ -33,6 +33,8 @@ class Brought:
     unchanged: int = 0
     kept: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    faults: bool = False
+    """Whether some are missing for a fault of ours: the server is asked for all of it again."""
 
     def __str__(self) -> str:
         added = sum(outcome is Outcome.ADDED for outcome, _, _ in self.taken)
@@ -120,7 +122,7 @@ def _brought(mailer: Mailer, source: Source, found: Gathered, *, keep: bool) -> 
         tx.alone()
         source = sources.still(tx.sources, source)
         brought = None if found.unchanged else bring_in(mailer, tx, source, found)
-        held = found.validators
+        held = Validators() if brought and brought.faults else found.validators
         sources.looked(
             tx.sources,
             source,
@@ -145,8 +147,10 @@ def bring_in(mailer: Mailer, tx: Transaction, source: Source, found: Gathered) -
                 _take(mailer, tx, source, draft, brought)
         except (InputError, Refused) as error:
             brought.problems.append(f"{draft.origin}: {error}")
+        except ConfigError:
+            raise
         except Exception as error:
-            brought.problems.append(f"{draft.origin}: {_fault(error)}")
+            _leave_out(brought, draft.origin, error)
     told: dict[tuple[str, str], Found] = {}
     for one in found.files:
         if one.content is not None:
@@ -160,9 +164,16 @@ def bring_in(mailer: Mailer, tx: Transaction, source: Source, found: Gathered) -
         try:
             with tx.savepoint():
                 _take_file(mailer, tx, source, one, brought)
+        except ConfigError:
+            raise
         except Exception as error:
-            brought.problems.append(f"{one.path}: {_fault(error)}")
+            _leave_out(brought, str(one.path), error)
     return brought
+
+
+def _leave_out(brought: Brought, origin: str, error: Exception) -> None:
+    brought.problems.append(f"{origin}: {_fault(error)}")
+    brought.faults = True
 
 
 def _take(mailer: Mailer, tx: Transaction, source: Source, draft: Draft, brought: Brought) -> None:

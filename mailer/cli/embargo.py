@@ -10,7 +10,6 @@ from mailer.audience.lists import check_line
 from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
 from mailer.cli.output import Output, moment
 from mailer.embargoes import Effect, Embargo
-from mailer.outbox import DeliveryState
 from mailer.store import Transaction
 
 SHOWN = 80
@@ -69,30 +68,34 @@ def _put(
         )
         said = f"{slug} is embargoed until {made.terms}, {moment(made.until)}"
         out.record({"embargo": made, "effect": effect}, said)
-        _tell(out, effect)
+        _tell(out, effect, made)
         _tell_who_has_it(tx, out, made)
 
 
 def _tell_who_has_it(tx: Transaction, out: Output, made: Embargo) -> None:
-    """How many have an advance copy that states another end than it has now."""
-    if out_already := tx.embargoes.out(made.slug):
-        mails = "1 mail" if out_already == 1 else f"{out_already:,} mails"
+    """How many have the story already, and think of another embargo than it has now."""
+    freely, otherwise = tx.embargoes.who_has(made.slug, made.ends)
+    if made.lifted_at:
+        if otherwise:
+            out.note(
+                f"{_people(otherwise)} an advance copy that says it is embargoed; no mail is sent "
+                "to them"
+            )
+        return
+    if freely:
         out.note(
-            f"{mails} with it went out without an embargo: what is out can't be taken back, but "
+            f"{_people(freely)} it without an embargo: what is out can't be taken back, but "
             f"killed: mailer release kill {made.slug} --why …"
         )
-    have = sum(
-        tx.outbox.report(one).states.get(DeliveryState.SENT, 0)
-        for one in tx.editions.of_release(made.slug)
-        if one.embargo_until is not None and one.embargo_until != made.ends
-    )
-    if have and not made.lifted_at:
+    if otherwise:
         out.note(
-            f"{have} have an advance copy with the old time; tell them: mailer release correct "
-            f"{made.slug} --changed 'The embargo has moved.' --why …"
+            f"{_people(otherwise)} an advance copy with the old time; tell them: mailer release "
+            f"correct {made.slug} --changed 'The embargo has moved.' --why …"
         )
-    elif have:
-        out.note(f"{have} have an advance copy that says it is embargoed; no mail is sent to them")
+
+
+def _people(count: int) -> str:
+    return "1 person has" if count == 1 else f"{count:,} people have"
 
 
 @app.command()
@@ -113,15 +116,16 @@ def lift(
             tx.embargoes, slug, mailer.clock(), by=actor(by), reason=reason
         )
         out.record({"embargo": made, "effect": effect}, f"{slug} is free")
-        _tell(out, effect)
+        _tell(out, effect, made)
         _tell_who_has_it(tx, out, made)
 
 
-def _tell(out: Output, effect: Effect) -> None:
+def _tell(out: Output, effect: Effect, made: Embargo) -> None:
+    when = "now" if made.lifted_at else "when it ends"
     for numbers, said in (
         (effect.voided, "a draft again, as it stated the old one"),
         (effect.paused, "paused: what is out of it states the old one"),
-        (effect.moved, "sent by the worker when it ends"),
+        (effect.moved, f"sent by the worker {when}"),
     ):
         for number in numbers:
             out.note(f"edition {number} is {said}")

@@ -162,6 +162,7 @@ _PARTS: Mapping[str, Callable[[Release], int]] = {
     "notes to editors": lambda one: bool(one.notes),
     "press contacts": lambda one: len(one.contacts),
     "assets": lambda one: len(one.assets),
+    "partners under about": lambda one: len(one.about),
 }
 
 

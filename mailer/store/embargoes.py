@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Connection, Row, func, insert, literal, select, update
 
 from mailer.editions import OPEN, EditionState, Role
 from mailer.embargoes import Effect, Embargo, Happening, Terms, What
@@ -57,20 +57,24 @@ class Embargoes:
             self._db.scalar(select(literal(1)).where(article.c.slug == slug).limit(1)) is not None
         )
 
-    def out(self, slug: str) -> int:
-        """How many mails with the story are out that say nothing of an embargo."""
-        count = self._db.scalar(
-            select(func.count())
-            .select_from(delivery)
+    def who_has(self, slug: str, ends: datetime) -> tuple[int, int]:
+        """How many people have a mail with the story that says nothing of an embargo, and how many
+        one that says another end than this."""
+        told = edition.c.embargo_until
+        bit = literal(1, BigInteger).op("<<")(edition_story.c.bit)
+        have = (
+            select(func.count(delivery.c.address_key.distinct()))
             .join(edition, edition.c.id == delivery.c.edition_id)
             .join(edition_story, edition_story.c.edition_id == edition.c.id)
             .where(
                 edition_story.c.slug == slug,
-                edition.c.embargo_until.is_(None),
+                delivery.c.stories.op("&")(bit) != 0,
+                edition.c.role != Role.KILL.value,
                 in_state(DeliveryState.SENT.value),
             )
         )
-        return int(count or 0)
+        freely, otherwise = have.where(told.is_(None)), have.where(told != ends)
+        return self._db.scalar(freely) or 0, self._db.scalar(otherwise) or 0
 
     def keep(self, made: Embargo) -> None:
         values = {

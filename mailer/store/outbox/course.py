@@ -10,6 +10,7 @@ from mailer.store.schema import (
     contact,
     delivery,
     edition,
+    edition_event,
     edition_story,
     in_state,
     membership,
@@ -56,14 +57,27 @@ def who_has_it(known: Edition) -> Select[tuple[int]]:
     """Who has got, or may have got, an earlier version of what this edition corrects or takes
     back: by an edition of the same list that was made before it, and began before it. A release
     that waited for its embargo was made before, and begins with the corrected version."""
-    mine = edition.alias("mine")
-    begun = select(mine.c.planned_at).where(mine.c.id == known.id).scalar_subquery()
     return _course(
         known,
         _has_it,
         edition.c.id < known.id,
-        or_(begun.is_(None), edition.c.planned_at <= begun),
+        edition.c.id.not_in(_begun_after(known)),
         edition.c.list_id == _list_of(known.id),
+    )
+
+
+def _begun_after(known: Edition) -> Select[tuple[int]]:
+    """Editions of these stories that began after this one, which may not have begun. By the order
+    of their events: clocks of two machines differ."""
+    first = func.min(edition_event.c.id)
+    began = edition_event.c.what == EditionState.SENDING.value
+    mine = select(first).where(edition_event.c.edition_id == known.id, began).scalar_subquery()
+    return (
+        select(edition_event.c.edition_id)
+        .join(edition_story, edition_story.c.edition_id == edition_event.c.edition_id)
+        .where(edition_story.c.slug.in_(known.stories), began)
+        .group_by(edition_event.c.edition_id)
+        .having(first > mine)
     )
 
 

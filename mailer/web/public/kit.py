@@ -37,7 +37,10 @@ def kit(
             text += _release(sheet, page, settings)
             add(f"release.{page.language}.txt", text.encode())
         files = {
-            (one.file, one.name): one for page in sheet.pages for one in page.assets if one.file
+            (one.file, one.name.casefold()): one
+            for page in sheet.pages
+            for one in page.assets
+            if one.file
         }
         taken: set[str] = set()
         for (sha256, _), asset in files.items():

@@ -18,7 +18,7 @@ from mailer import articles, sources
 from mailer.app import Mailer, arrivals
 from mailer.app.arrivals import Brought
 from mailer.articles import Article, ArticleState, Kind, Outcome, Query
-from mailer.errors import FetchError, InputError
+from mailer.errors import FetchError, InputError, Refused
 from mailer.intake import gathering
 from mailer.intake.drafts import Defaults
 from mailer.lines import holds_control
@@ -398,3 +398,58 @@ def test_two_files_of_one_story_do_not_revise_each_other(mailer: Mailer, tmp_pat
         assert "b.md" in problem
         assert "a.md tells same in en already" in problem
     assert shelf(mailer)["same"].revision == 1
+
+
+def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
+    mailer: Mailer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where another has its number by now, as SQLite gives it again."""
+    looked_at = add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST)))
+    plain = gathering.gather
+
+    def gather(*args: Any, **named: Any) -> Any:
+        found = plain(*args, **named)
+        with mailer.store.begin() as tx:
+            tx.sources.remove(looked_at)
+        with mailer.store.begin() as tx:
+            order = Order("other", SourceKind.FEED, site.url("/other"))
+            sources.add(tx.sources, order, mailer.clock() + HOUR)
+        return found
+
+    monkeypatch.setattr(arrivals, "gather", gather)
+    with pytest.raises(Refused, match="while it was looked at"):
+        look(mailer, site)
+    with mailer.store.read() as tx:
+        (left,) = tx.sources.sources()
+    assert (left.order.name, left.order.place, left.looked_at) == (
+        "other",
+        site.url("/other"),
+        None,
+    )
+    assert shelf(mailer) == {}
+
+
+def test_what_is_missing_for_a_fault_of_ours_is_asked_for_again(
+    mailer: Mailer, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server would say that nothing has changed since."""
+    add(mailer, site.url("/feed"))
+    site.on("/feed", answer(feed(FIRST, SECOND), 'ETag: "1"'))
+    plain = articles.add
+
+    def fails_for_one(store: Any, content: Any, *args: Any, **named: Any) -> Any:
+        if content.title == FIRST[1]:
+            raise RuntimeError("not foreseen")
+        return plain(store, content, *args, **named)
+
+    monkeypatch.setattr(articles, "add", fails_for_one)
+    brought = look(mailer, site)
+    assert brought is not None
+    assert "RuntimeError: not foreseen" in brought.problems[0]
+    assert set(shelf(mailer)) == {"a-bridge-closes"}
+    assert known(mailer).etag == ""
+    monkeypatch.setattr(articles, "add", plain)
+    look(mailer, site)
+    assert set(shelf(mailer)) == {"a-bridge-closes", "a-clinic-opens"}
+    assert known(mailer).etag == '"1"'

@@ -6,6 +6,7 @@ from io import StringIO
 import pytest
 
 from mailer.app import Mailer
+from mailer.editions import Edition
 from mailer.log import logger
 from mailer.web.public import create_public, kept
 from tests.integration import office
@@ -24,3 +25,11 @@ def desk(mailer: Mailer, relay: Relay, monkeypatch: pytest.MonkeyPatch) -> Itera
         release = begin_release(mailer, tx)
     with open_pages(create_public(mailer, logger(StringIO()))) as pages:
         yield Desk(mailer, relay, pages, digest, release)
+
+
+@pytest.fixture
+def release(mailer: Mailer) -> Edition:
+    """The release, begun: nothing of it is sent yet."""
+    with mailer.store.begin() as tx:
+        furnish(tx)
+        return begin_release(mailer, tx)

@@ -56,13 +56,6 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def release(mailer: Mailer) -> Edition:
-    with mailer.store.begin() as tx:
-        furnish(tx)
-        return begin_release(mailer, tx)
-
-
-@pytest.fixture
 def course(mailer: Mailer) -> Course:
     """Embargoed for an hour; its advance copy has begun."""
     with mailer.store.begin() as tx:

@@ -9,25 +9,17 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, text
 
-from mailer import embargoes, sources
+from mailer import embargoes
 from mailer.app import Mailer, corrections
 from mailer.audience import lists
 from mailer.editions import Edition
 from mailer.errors import Conflict, MailerError, Refused
-from mailer.sources import Order, SourceKind
 from mailer.store import Transaction
 from mailer.store.schema import topic
-from tests.integration.press.desk import SLUG, begin_release, furnish, now, terms
+from tests.integration.press.desk import SLUG, furnish, now, terms
 from tests.integration.press.test_corrections import ask, confirm
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def release(mailer: Mailer) -> Edition:
-    with mailer.store.begin() as tx:
-        furnish(tx)
-        return begin_release(mailer, tx)
 
 
 def beside(
@@ -135,18 +127,3 @@ def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer
     (error,) = errors
     assert "deadlock" in str(error)
     assert error.exit_code == 5
-
-
-def test_a_source_that_was_removed_while_it_was_looked_at_stays_removed(mailer: Mailer) -> None:
-    """Also where another has its number by now, as SQLite gives it again."""
-    order = Order("theirs", SourceKind.FEED, "https://www.example.org/feed")
-    with mailer.store.begin() as tx:
-        looked_at = sources.add(tx.sources, order, mailer.clock())
-        tx.sources.remove(looked_at)
-    with mailer.store.begin() as tx:
-        other = Order("other", SourceKind.FEED, "https://other.example.org/feed")
-        known = sources.add(tx.sources, other, mailer.clock() + HOUR)
-    with mailer.store.begin() as tx, pytest.raises(Refused, match="while it was looked at"):
-        sources.still(tx.sources, looked_at)
-    with mailer.store.read() as tx:
-        assert tx.sources.sources() == [known]

@@ -151,6 +151,18 @@ def test_any_text_survives_as_the_body(text: str) -> None:
     assert lines["title"] == 2
 
 
+@pytest.mark.parametrize(
+    "picture",
+    [
+        "![5 > 4](https://www.example.org/a.png)",
+        '<img alt="5 > 4, src" src="https://www.example.org/a.png">',
+    ],
+)
+def test_a_picture_with_an_address_is_taken(folder: Path, picture: str) -> None:
+    (folder / "a.md").write_text(f"---\ntitle: x\n---\n{picture}\n", "utf-8")
+    assert 'src="https://www.example.org/a.png"' in one(folder / "a.md").html
+
+
 # ---- what is wrong with a file ----------------------------------------------------------------
 
 

@@ -212,7 +212,9 @@ def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
     with mailer.store.read() as tx:
         row = dict(tx.connection.execute(select(delivery)).mappings().one())
     row["id"] = 99
-    with pytest.raises((IntegrityError, Conflict)), mailer.store.begin() as tx:
+    # PostgreSQL can't tell whether somebody else was first.
+    refusal = IntegrityError if mailer.store.engine.dialect.name == "sqlite" else Conflict
+    with pytest.raises(refusal), mailer.store.begin() as tx:
         tx.connection.execute(insert(delivery).values(**row))
     with mailer.store.read() as tx:
         assert tx.connection.scalar(select(func.count()).select_from(delivery)) == 1
