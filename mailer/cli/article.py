@@ -30,7 +30,7 @@ Slug = Annotated[str, typer.Argument(help="The story's slug.")]
 Language = Annotated[str, typer.Option(help="Which translation; else the default language's.")]
 
 
-@app.command()
+@app.command("add")
 def add(
     paths: Annotated[
         list[Path], typer.Argument(help="Markdown files, folders of them, or Word files.")
@@ -124,7 +124,7 @@ def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command("fetch")
 def fetch(
     address: Annotated[str, typer.Argument(help="Of a web page with an article.")],
     kind: Annotated[Kind, typer.Option()] = Kind.NEWS,
@@ -150,7 +150,7 @@ def fetch(
     _take_draft(draft, out, actor(by), dry_run=dry_run)
 
 
-@app.command()
+@app.command("paste")
 def paste(
     file: Annotated[
         Path | None, typer.Argument(help="HTML from a word processor; else standard input.")
@@ -223,7 +223,7 @@ def list_(
         )  # fmt: skip
 
 
-@app.command()
+@app.command("show")
 def show(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
     """Show an article with its text.
 
@@ -233,7 +233,7 @@ def show(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
         Output(json).record(found)
 
 
-@app.command()
+@app.command("edit")
 def edit(
     slug: Slug,
     language: Language = "",
@@ -315,7 +315,7 @@ def _image(known: Article, url: str | None, alt: str | None, credit: str | None)
     )
 
 
-@app.command()
+@app.command("withdraw")
 def withdraw(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
@@ -331,7 +331,7 @@ def withdraw(
         out.record(done, f"{slug}: {len(done)} withdrawn")
 
 
-@app.command()
+@app.command("queue")
 def queue(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
@@ -350,7 +350,7 @@ def queue(
         out.record(done, f"{slug}: {said}")
 
 
-@app.command()
+@app.command("restore")
 def restore(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",

@@ -73,7 +73,7 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("show")
 def show(
     language: Language = "", organisation: Organisation = OURS, json: JsonOption = False
 ) -> None:
@@ -88,7 +88,7 @@ def show(
             out.text(found.text)
 
 
-@app.command()
+@app.command("remove")
 def remove(
     language: Language = "",
     organisation: Organisation = OURS,

@@ -39,7 +39,7 @@ Note = Annotated[str | None, typer.Option(help="For colleagues.")]
 BATCH = 200
 
 
-@app.command()
+@app.command("add")
 def add(
     address: Address,
     to: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
@@ -156,7 +156,7 @@ def list_(
         )  # fmt: skip
 
 
-@app.command()
+@app.command("show")
 def show(address: Address, json: JsonOption = False) -> None:
     """Show a media contact. Example: [bold]mailer contact show ana@example.org[/]"""
     with reading() as (_, tx):
@@ -169,7 +169,7 @@ def show(address: Address, json: JsonOption = False) -> None:
         out.record(known.standing)
 
 
-@app.command()
+@app.command("edit")
 def edit(
     address: Address,
     outlet: Outlet = None,
@@ -192,7 +192,7 @@ def edit(
         out.record(made, _said(made).rstrip(","))
 
 
-@app.command()
+@app.command("remove")
 def remove(address: Address, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Forget what is known of somebody as a journalist; they stay on their lists.
 

@@ -10,7 +10,7 @@ from mailer.store.schema import REVISIONS
 app = typer.Typer(no_args_is_help=True, help="The database and its schema.")
 
 
-@app.command()
+@app.command("status")
 def status(json: JsonOption = False) -> None:
     """Show where the database is and its schema's revision.
 
@@ -25,7 +25,7 @@ def status(json: JsonOption = False) -> None:
     store.close()
 
 
-@app.command()
+@app.command("upgrade")
 def upgrade(json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Bring the schema to this program's, in one transaction. Make a copy of the database first.
 

@@ -92,7 +92,7 @@ def list_(
             )
 
 
-@in_doubt.command()
+@in_doubt.command("resend")
 def resend(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:

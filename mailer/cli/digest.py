@@ -27,7 +27,7 @@ Watchers = Annotated[
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="Repeatable; none means all.")]
 
 
-@app.command()
+@app.command("add")
 def add(
     slug: Slug,
     to: Annotated[str, typer.Option("--list", help="Who gets it.")],
@@ -110,7 +110,7 @@ def _lengths(texts: list[str]) -> tuple[timedelta, ...]:
     return tuple(records.parse_duration(one, "--remind") for one in texts)
 
 
-@app.command()
+@app.command("edit")
 def edit(
     slug: Slug,
     to: Annotated[str | None, typer.Option("--list")] = None,
@@ -175,7 +175,7 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("show")
 def show(slug: Slug, json: JsonOption = False) -> None:
     """Show a digest, and the stories that its next edition would hold.
 
@@ -198,7 +198,7 @@ def show(slug: Slug, json: JsonOption = False) -> None:
         out.record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
 
 
-@app.command()
+@app.command("assemble")
 def assemble(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Make an edition of the stories that this digest has not run.
 

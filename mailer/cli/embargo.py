@@ -39,7 +39,7 @@ def set_(
     _put(slug, until, zone, reason, by, json=json, dry_run=dry_run)
 
 
-@app.command()
+@app.command("move")
 def move(
     slug: Slug,
     until: Until,
@@ -98,7 +98,7 @@ def _people(count: int) -> str:
     return "1 person has" if count == 1 else f"{count:,} people have"
 
 
-@app.command()
+@app.command("lift")
 def lift(
     slug: Slug,
     reason: Reason = "",
@@ -155,7 +155,7 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("log")
 def log(slug: Slug, json: JsonOption = False) -> None:
     """Show what was done about an embargo: who set and moved it, what was refused, and who looked
     at its private page. --json has long details whole.

@@ -73,7 +73,7 @@ def _plain(one: Observance) -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command("show")
 def show(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
     """Show an observance: its rule, its next five dates, its names.
 
@@ -92,7 +92,7 @@ def show(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
     Output(json).record({key: value for key, value in shown.items() if value})
 
 
-@app.command()
+@app.command("add")
 def add(
     slug: Slug,
     rule: Annotated[
@@ -145,7 +145,7 @@ def import_(
     _write(ours, fresh, out, dry_run=dry_run)
 
 
-@app.command()
+@app.command("export")
 def export(
     language: Language = "en",
     year: Year = None,

@@ -27,7 +27,7 @@ When = Annotated[
 Reason = Annotated[str, typer.Option(help="Why, as it is told to others.")]
 
 
-@app.command()
+@app.command("move")
 def move(
     digest: Digest,
     when: When,
@@ -46,7 +46,7 @@ def move(
     _change(digest, when, occurrences.move, (wall,), reason, by, Output(json), dry_run=dry_run)
 
 
-@app.command()
+@app.command("skip")
 def skip(
     digest: Digest,
     when: When,
@@ -62,7 +62,7 @@ def skip(
     _change(digest, when, occurrences.skip, (), reason, by, Output(json), dry_run=dry_run)
 
 
-@app.command()
+@app.command("restore")
 def restore(
     digest: Digest,
     when: When,
@@ -112,7 +112,7 @@ def _change(
         out.record(_plain(tx, kept), f"{digest}, {at:%a %d %b %Y %H:%M} {kept.zone}: {kept.state}")
 
 
-@app.command()
+@app.command("history")
 def history(
     digest: Digest,
     limit: Annotated[int, typer.Option(min=1)] = 20,

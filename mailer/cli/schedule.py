@@ -32,7 +32,7 @@ Digest = Annotated[str, typer.Argument(help="The digest's name.")]
 Number = Annotated[int, typer.Argument(help="Its number.", min=1, max=2**63 - 1)]
 
 
-@app.command()
+@app.command("add")
 def add(
     digest: Digest,
     rule: Annotated[str, typer.Argument(help="Which days; see `mailer schedule --help`.")],
@@ -126,7 +126,7 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("preview")
 def preview(
     digest: Digest,
     count: Annotated[int, typer.Option(help="How many.", min=1, max=400)] = 8,
@@ -235,7 +235,7 @@ def occurrence(one: Planned, policy: Policy) -> dict[str, Any]:
     }
 
 
-@app.command()
+@app.command("remove")
 def remove(number: Number, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a schedule; editions that it has led to stay.
 

@@ -19,7 +19,7 @@ Slug = Annotated[str, typer.Argument(help="The segment's name.")]
 Of = Annotated[str, typer.Option("--list", help="The list whose members are meant.")]
 
 
-@app.command()
+@app.command("save")
 def save(
     slug: Slug,
     where: Annotated[str, typer.Argument(help="The filter.")],
@@ -59,14 +59,14 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("show")
 def show(slug: Slug, json: JsonOption = False) -> None:
     """Show a segment. Example: [bold]mailer segment show uk[/]"""
     with reading() as (_, tx):
         Output(json).record(_plain(segments.get(tx.segments, slug)))
 
 
-@app.command()
+@app.command("count")
 def count(slug: Slug, of: Of, json: JsonOption = False) -> None:
     """Count a list's active members in a segment.
 
@@ -80,7 +80,7 @@ def count(slug: Slug, of: Of, json: JsonOption = False) -> None:
         Output(json).record(data, f"{found} of the {everyone} members of {of!r}")
 
 
-@app.command()
+@app.command("sample")
 def sample(
     slug: Slug,
     of: Of,
@@ -104,7 +104,7 @@ def sample(
         )
 
 
-@app.command()
+@app.command("remove")
 def remove(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a segment that nothing uses. Example: [bold]mailer segment remove uk[/]"""
     out = Output(json)

@@ -23,7 +23,7 @@ app = typer.Typer(
 Name = Annotated[str, typer.Argument(help="The source's name.")]
 
 
-@app.command()
+@app.command("add")
 def add(
     name: Name,
     feed: Annotated[str, typer.Option(help="The address of an RSS or Atom feed.")] = "",
@@ -109,7 +109,7 @@ def list_(json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("show")
 def show(name: Name, json: JsonOption = False) -> None:
     """Show a source. Example: [bold]mailer source show our-site[/]"""
     with reading() as (_, tx):
@@ -130,7 +130,7 @@ def show(name: Name, json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("poll")
 def poll(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Look at a source now. A dry run fetches it, says what it would bring, and takes nothing in.
 
@@ -178,7 +178,7 @@ def poll(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) ->
         )
 
 
-@app.command()
+@app.command("resume")
 def resume(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Look at a source again that has failed or was gone.
 
@@ -189,7 +189,7 @@ def resume(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) 
         out.record(known, f"source {name} is looked at next")
 
 
-@app.command()
+@app.command("remove")
 def remove(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a source; the articles that it brought stay.
 

@@ -10,7 +10,7 @@ from mailer.editions import Archive, Edition, EditionState
 from mailer.store import Transaction
 
 
-@app.command()
+@app.command("publish")
 def publish(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
@@ -25,7 +25,7 @@ def publish(
         out.record(edition, _published(mailer, tx, edition))
 
 
-@app.command()
+@app.command("unpublish")
 def unpublish(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:

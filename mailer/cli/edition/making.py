@@ -14,7 +14,7 @@ from mailer.errors import UsageError
 from mailer.store import Transaction
 
 
-@app.command()
+@app.command("new")
 def new(
     to: Annotated[str, typer.Option("--list", help="Who gets it.")],
     story: Annotated[list[str], typer.Option(help="Slug; repeatable, in order.")],
@@ -67,7 +67,7 @@ def _compose(
     return edition
 
 
-@app.command()
+@app.command("arrange")
 def arrange(
     number: Number,
     stories: Annotated[list[str], typer.Argument(help="All its stories, in order.")],
@@ -86,7 +86,7 @@ def arrange(
         out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
-@app.command()
+@app.command("reorder")
 def reorder(
     number: Number,
     first: Annotated[list[str], typer.Argument(help="The stories that go first, in order.")],
@@ -106,7 +106,7 @@ def reorder(
         out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
-@app.command()
+@app.command("edit")
 def edit(
     number: Number,
     name: Annotated[str | None, typer.Option()] = None,

@@ -46,7 +46,7 @@ def list_(
         )  # fmt: skip
 
 
-@app.command()
+@app.command("show")
 def show(number: Number, json: JsonOption = False) -> None:
     """Show an edition: its stories in order, its approval, what happened to it.
 
@@ -73,7 +73,7 @@ def show(number: Number, json: JsonOption = False) -> None:
         )
 
 
-@app.command()
+@app.command("preview")
 def preview(
     number: Number,
     as_: Annotated[str, typer.Option("--as", help="A subscriber's address; else nobody's.")] = "",
@@ -131,7 +131,7 @@ def _save(path: Path, found: Preview, form: Form) -> None:
         raise InputError(f"it can't be written ({error.strerror})", where=str(path)) from error
 
 
-@app.command()
+@app.command("report")
 def report(number: Number, json: JsonOption = False) -> None:
     """Count an edition's deliveries in every state, and who was left out, and why.
 

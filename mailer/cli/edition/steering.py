@@ -14,7 +14,7 @@ from mailer.editions import SendTime
 from mailer.errors import UsageError
 
 
-@app.command()
+@app.command("approve")
 def approve(
     number: Number,
     seen: Annotated[
@@ -37,7 +37,7 @@ def approve(
         out.record(edition, said + edition.content_hash[:12])
 
 
-@app.command()
+@app.command("submit")
 def submit(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
@@ -53,7 +53,7 @@ def submit(
         out.record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
 
 
-@app.command()
+@app.command("schedule")
 def schedule(
     number: Number,
     at: Annotated[str, typer.Option("--at", help="The local time: '2026-12-18 09:00'.")],
@@ -79,7 +79,7 @@ def schedule(
         out.record(edition, f"{said}, {moment(when.moment)}")
 
 
-@app.command()
+@app.command("unschedule")
 def unschedule(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
@@ -93,7 +93,7 @@ def unschedule(
         out.record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
 
-@app.command()
+@app.command("reopen")
 def reopen(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
@@ -115,7 +115,7 @@ def reopen(
         out.record(edition, said)
 
 
-@app.command()
+@app.command("pause")
 def pause(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
@@ -134,7 +134,7 @@ def pause(
         out.record(edition, f"edition {number} is paused")
 
 
-@app.command()
+@app.command("resume")
 def resume(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
@@ -149,7 +149,7 @@ def resume(
         out.record(edition, f"edition {number} may go on: mailer send {number}")
 
 
-@app.command()
+@app.command("cancel")
 def cancel(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
@@ -168,7 +168,7 @@ def cancel(
         out.record(edition, f"edition {number} is cancelled")
 
 
-@app.command()
+@app.command("retry")
 def retry(
     number: Number,
     failed: Annotated[

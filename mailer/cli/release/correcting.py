@@ -32,7 +32,7 @@ Progress = Annotated[
 ]
 
 
-@app.command()
+@app.command("correct")
 def correct(
     paths: Annotated[
         list[Path], typer.Argument(help="The corrected files; or the slug, if it is in already.")
@@ -82,7 +82,7 @@ def correct(
     deliver([one for one, _ in done.begun], out, progress)
 
 
-@app.command()
+@app.command("kill")
 def kill(
     slug: Annotated[str, typer.Argument(help="The story's slug.")],
     why: Annotated[

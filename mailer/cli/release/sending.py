@@ -20,7 +20,7 @@ from mailer.errors import Refused, UsageError
 from mailer.store import Transaction
 
 
-@app.command()
+@app.command("send")
 def send(
     paths: Annotated[
         list[Path], typer.Argument(help="The release, a file for each language; or its slug.")

@@ -16,7 +16,7 @@ from mailer.outbox import DeliveryState, Report
 Slug = Annotated[str, typer.Argument(help="The story's slug.")]
 
 
-@app.command()
+@app.command("show")
 def show(slug: Slug, json: JsonOption = False) -> None:
     """Show a release: its embargo, its editions, and how many have it.
 

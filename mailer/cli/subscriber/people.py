@@ -13,7 +13,7 @@ from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.errors import UsageError
 
 
-@app.command()
+@app.command("add")
 def add(
     address: Address,
     to: Annotated[str, typer.Option("--list", help="The list to put them on.")],
@@ -50,7 +50,7 @@ def add(
         out.record({"subscriber": person, "membership": membership}, said)
 
 
-@app.command()
+@app.command("show")
 def show(address: Address, json: JsonOption = False) -> None:
     """Show what is known of somebody. Example: [bold]mailer subscriber show ana@example.org[/]"""
     with reading() as (_, tx):
@@ -67,7 +67,7 @@ def show(address: Address, json: JsonOption = False) -> None:
             out.note(f"must not be mailed: {why}")
 
 
-@app.command()
+@app.command("edit")
 def edit(
     address: Address,
     new_address: Annotated[str | None, typer.Option("--address", help="Their new one.")] = None,

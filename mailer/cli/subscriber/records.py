@@ -18,7 +18,7 @@ from mailer.cli.subscriber.common import Address, app, print_memberships
 _OPEN = (ConfirmationState.ASKED, ConfirmationState.MAILED)
 
 
-@app.command()
+@app.command("history")
 def history(address: Address, json: JsonOption = False) -> None:
     """Show the log of consent of an address: who agreed to what, when, where, on which basis.
 
@@ -97,7 +97,7 @@ def _waiting(asked: Confirmation) -> str:
     return f"not answered yet: {what}, asked {asked.asked_at:%Y-%m-%d %H:%M} UTC ({asked.source})"
 
 
-@app.command()
+@app.command("data")
 def data(
     address: Address,
     file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
@@ -115,7 +115,7 @@ def data(
     errors.print(f"written to {file}")
 
 
-@app.command()
+@app.command("erase")
 def erase(
     address: Address,
     may_return: Annotated[
@@ -137,7 +137,7 @@ def erase(
         out.record({"known": known}, said if may_return else f"{said}; it must not be mailed")
 
 
-@app.command()
+@app.command("merge")
 def merge(
     gone: Annotated[str, typer.Argument(help="The address that is no longer used.")],
     kept: Annotated[str, typer.Argument(help="The address that stays.")],

@@ -24,7 +24,7 @@ SAMPLE = 10
 Many = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
 
 
-@app.command()
+@app.command("change")
 def change(
     of: Annotated[str, typer.Option("--list", help="The list whose members are meant.")],
     segment: Annotated[str, typer.Option(help="Only those in this segment.")] = "",

@@ -23,7 +23,7 @@ MOST_OF_A_MAIL = 1 << 20
 OneList = Annotated[str, typer.Option("--list", help="Only this list; else all of theirs.")]
 
 
-@app.command()
+@app.command("unsubscribe")
 def unsubscribe(
     address: Address,
     from_: Annotated[str, typer.Option("--list", help="The list that they leave.")],
@@ -85,7 +85,7 @@ def _message(file: Path | None) -> bytes:
         ) from error
 
 
-@app.command()
+@app.command("pause")
 def pause(
     address: Address,
     weeks: Annotated[int, typer.Option(min=1, max=52, help="For how long.")],
@@ -107,7 +107,7 @@ def pause(
         out.record({"lists": slugs, "paused_until": until}, said)
 
 
-@app.command()
+@app.command("resume")
 def resume(
     address: Address, of: OneList = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
