@@ -15,18 +15,18 @@ from typing import Protocol
 
 from mailer import languages, message, words
 from mailer.audience.lists import ListStore, MailingList, Visibility
-from mailer.editions import Archive, Body, Edition, EditionState, Kind
+from mailer.editions import ArchiveVisibility, Edition, EditionBody, EditionKind, EditionState
 from mailer.errors import NotFound
 
-SHOWN = (EditionState.SENDING, EditionState.SENT)
+ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
 """The states in which an edition stands in the archive."""
 
-MOST_WORDS = 8
+MAX_SEARCH_WORDS = 8
 """Of a query; what it has beyond is not looked for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ArchivedVersion:
     """An edition in one language, as a list of editions shows it: `subject` is that of somebody who
     got all its stories, `titles` are theirs."""
 
@@ -37,7 +37,7 @@ class Version:
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class StoryCorrection:
     """That a story of an edition was corrected after it was sent: `slug` names its press page;
     `what` has changed, by language."""
 
@@ -47,7 +47,7 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """An edition as it stands in the archive. `uid` names it in addresses; `language` is its
     default, `sent_at` when the first of it went out, `corrections` what was wrong in it."""
 
@@ -57,67 +57,77 @@ class Entry:
     list: str
     language: str
     sent_at: datetime
-    versions: tuple[Version, ...]
-    corrections: tuple[Corrected, ...] = ()
+    versions: tuple[ArchivedVersion, ...]
+    corrections: tuple[StoryCorrection, ...] = ()
 
     @property
     def updated_at(self) -> datetime:
         """When it was sent, or corrected last."""
-        return max([self.sent_at, *(one.at for one in self.corrections)])
+        return max([self.sent_at, *(correction.at for correction in self.corrections)])
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return tuple(one.language for one in self.versions)
+        return tuple(version.language for version in self.versions)
 
-    def version(self, language: str) -> Version:
+    def choose_version(self, language: str) -> ArchivedVersion:
         """The best for a reader of `language`."""
-        found = languages.choose(language, self.languages, self.language)
-        return next((one for one in self.versions if one.language == found), self.versions[0])
+        tag = languages.choose_language(language, self.languages, self.language)
+        return next(
+            (version for version in self.versions if version.language == tag), self.versions[0]
+        )
 
 
 class ArchiveStore(Protocol):
     """What the verbs here need kept."""
 
-    def entries(
-        self, list_: str, words: Sequence[str], limit: int, offset: int
-    ) -> Sequence[Entry]: ...
-    def entry(self, list_: str, uid: str) -> Entry | None: ...
-    def body(self, edition_id: int, language: str) -> Body | None: ...
-    def story(self, slug: str) -> datetime | None: ...
+    def find_entries(
+        self, list_slug: str, search_words: Sequence[str], limit: int, offset: int
+    ) -> Sequence[ArchiveEntry]: ...
+    def find_entry(self, list_slug: str, uid: str) -> ArchiveEntry | None: ...
+    def find_body(self, edition_id: int, language: str) -> EditionBody | None: ...
+    def find_story_sent_at(self, slug: str) -> datetime | None: ...
     def was_taken_back(self, edition_id: int) -> bool: ...
 
 
-def stands(edition: Edition, list_: MailingList) -> bool:
+def is_in_archive(edition: Edition, mailing_list: MailingList) -> bool:
     """Whether anybody may read the edition, and find it in lists, feeds and searches."""
     return (
-        edition.kind is Kind.MAILING
-        and edition.state in SHOWN
-        and edition.archive is Archive.PUBLIC
-        and list_.visibility is Visibility.PUBLIC
+        edition.kind is EditionKind.MAILING
+        and edition.state in ARCHIVED_STATES
+        and edition.archive is ArchiveVisibility.PUBLIC
+        and mailing_list.visibility is Visibility.PUBLIC
     )
 
 
-def lists(store: ListStore) -> list[MailingList]:
+def list_archived_lists(store: ListStore) -> list[MailingList]:
     """The lists that have an archive."""
-    return [one for one in store.lists() if one.visibility is Visibility.PUBLIC]
+    return [
+        mailing_list
+        for mailing_list in store.list_mailing_lists()
+        if mailing_list.visibility is Visibility.PUBLIC
+    ]
 
 
 def get_list(store: ListStore, slug: str) -> MailingList:
     """One list that has an archive. Raises NotFound, the same for a private one."""
-    for one in lists(store):
-        if one.slug == slug:
-            return one
+    for mailing_list in list_archived_lists(store):
+        if mailing_list.slug == slug:
+            return mailing_list
     raise NotFound(f"there is no public list {slug!r}", hint="see `mailer list list`")
 
 
-def search(
-    store: ArchiveStore, list_: MailingList, query: str, limit: int, offset: int = 0
-) -> Sequence[Entry]:
+def search_editions(
+    store: ArchiveStore, mailing_list: MailingList, query: str, limit: int, offset: int = 0
+) -> Sequence[ArchiveEntry]:
     """Editions of a list in which every word of `query` is a part of a word, the newest first; all
     of them where `query` holds no word."""
-    return store.entries(list_.slug, words.wanted(query, MOST_WORDS), limit, offset)
+    return store.find_entries(
+        mailing_list.slug, words.split_query(query, MAX_SEARCH_WORDS), limit, offset
+    )
 
 
-def search_words(body: Body) -> str:
+def build_search_text(body: EditionBody) -> str:
     """What a search looks in: subject and text as anybody may read them."""
-    return words.distinct(f"{message.heading(body)}\n{message.reading(body)}")
+    return words.join_distinct_words(
+        f"{message.render_heading(body)}\n{message.render_plain_text(body)}"
+    )

@@ -7,7 +7,7 @@
     ├── UsageError              2: the words of the command don't fit together
     ├── ConfigError             3: configuration, secret key or database is not in order
     │   ├── SchemaError         3: the database is older or newer than this program
-    │   └── Conflict            5: somebody else was changing the same
+    │   └── ConcurrencyError    5: somebody else was changing the same
     ├── PartlyDone              4: some of it went in, the rest is named
     ├── Refused                 5: understood, and against a rule
     │   ├── BadTransition       5: that state doesn't lead to this one
@@ -31,14 +31,14 @@ class MailerError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, where: str = "", hint: str = "") -> None:
-        super().__init__(what, where, hint)
-        self.what = what
+    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+        super().__init__(message, where, hint)
+        self.message = message
         self.where = where
         self.hint = hint
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.what}" if self.where else self.what
+        head = f"{self.where}: {self.message}" if self.where else self.message
         return f"{head}; {self.hint}" if self.hint else head
 
 
@@ -70,7 +70,7 @@ class SchemaError(ConfigError):
     """The database's schema is older or newer than this program's."""
 
 
-class Conflict(ConfigError):
+class ConcurrencyError(ConfigError):
     """Somebody else was changing the same, and was first: nothing of this is kept. What lives with
     a database that is away lives with this too: it tries again."""
 
@@ -102,11 +102,11 @@ class Embargoed(Refused):
     was tried: each attempt is written down."""
 
     def __init__(
-        self, what: str, slugs: Iterable[str], tried: str, *, where: str = "", hint: str = ""
+        self, message: str, slugs: Iterable[str], attempt: str, *, where: str = "", hint: str = ""
     ) -> None:
-        super().__init__(what, where=where, hint=hint)
+        super().__init__(message, where=where, hint=hint)
         self.slugs = tuple(slugs)
-        self.tried = tried
+        self.attempt = attempt
 
 
 class TokenError(MailerError):
@@ -119,10 +119,10 @@ class RelayError(MailerError):
     `lasting`: waiting won't help (it refuses our password, our certificate, our sender)."""
 
     def __init__(
-        self, what: str, *, where: str = "", hint: str = "", lasting: bool = False
+        self, message: str, *, where: str = "", hint: str = "", is_permanent: bool = False
     ) -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.lasting = lasting
+        super().__init__(message, where=where, hint=hint)
+        self.is_permanent = is_permanent
 
 
 class FetchError(MailerError):
@@ -134,15 +134,15 @@ class FetchError(MailerError):
 
     def __init__(
         self,
-        what: str,
+        message: str,
         *,
         where: str = "",
         hint: str = "",
-        lasting: bool = False,
+        is_permanent: bool = False,
         retry_after: float | None = None,
         status: int = 0,
     ) -> None:
-        super().__init__(what, where=where, hint=hint)
-        self.lasting = lasting
+        super().__init__(message, where=where, hint=hint)
+        self.is_permanent = is_permanent
         self.retry_after = retry_after
         self.status = status

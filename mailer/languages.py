@@ -18,7 +18,7 @@ UN_LANGUAGES = ("ar", "en", "es", "fr", "ru", "zh")
 
 
 @lru_cache(maxsize=256)
-def locale(tag: str) -> Locale:
+def get_locale(tag: str) -> Locale:
     """Babel's locale for a tag such as ``fr`` or ``pt-BR``. Raises InputError."""
     try:
         return Locale.parse(tag.replace("_", "-"), sep="-")
@@ -29,60 +29,60 @@ def locale(tag: str) -> Locale:
         ) from error
 
 
-def written(tag: str) -> Locale:
+def get_format_locale(tag: str) -> Locale:
     """By which dates and times are written for readers of `tag`: English that names no country as
     the United Nations write it, the day before the month and by 24 hours."""
-    return locale("en-GB" if tag == "en" else tag)
+    return get_locale("en-GB" if tag == "en" else tag)
 
 
 @lru_cache(maxsize=1024)
-def normalise(tag: str) -> str:
+def normalise_tag(tag: str) -> str:
     """The canonical spelling: ``EN-gb`` becomes ``en-GB``. Raises InputError."""
     tag = tag.strip()
     if not _TAG.fullmatch(tag):
         raise InputError(
             f"{tag!r} is not a language tag", hint="use a BCP 47 tag such as en, fr, ar or pt-BR"
         )
-    return str(locale(tag)).replace("_", "-")
+    return str(get_locale(tag)).replace("_", "-")
 
 
-def direction(tag: str) -> str:
+def get_direction(tag: str) -> str:
     """``rtl`` for Arabic, Hebrew, Persian, Urdu …, else ``ltr``: also for Mongolian script, which
     CLDR gives as top to bottom, and HTML's ``dir`` has no word for."""
-    return "rtl" if locale(tag).text_direction == "rtl" else "ltr"
+    return "rtl" if get_locale(tag).text_direction == "rtl" else "ltr"
 
 
 def is_rtl(tag: str) -> bool:
-    return direction(tag) == "rtl"
+    return get_direction(tag) == "rtl"
 
 
-def base(tag: str) -> str:
+def get_base_language(tag: str) -> str:
     """The language without region or script: ``pt`` of ``pt-BR``."""
     return tag.partition("-")[0]
 
 
-def choose(wanted: str, available: tuple[str, ...] | list[str], default: str) -> str:
+def choose_language(language: str, available: tuple[str, ...] | list[str], default: str) -> str:
     """The best of `available` for a reader of `wanted`: the same tag, then the same language,
     then `default`, which need not be available."""
-    if wanted in available:
-        return wanted
+    if language in available:
+        return language
     for tag in available:
-        if base(tag) == base(wanted):
+        if get_base_language(tag) == get_base_language(language):
             return tag
     return default
 
 
-def told(said: Mapping[str, str], wanted: str) -> tuple[str, str]:
+def choose_text(texts: Mapping[str, str], language: str) -> tuple[str, str]:
     """What is said in several languages, for a reader of `wanted`, and in which of them it is: the
     first where there is none for them. That is empty where nobody knows."""
-    tag = choose(wanted, list(said), next(iter(said), ""))
-    return said.get(tag, ""), tag
+    tag = choose_language(language, list(texts), next(iter(texts), ""))
+    return texts.get(tag, ""), tag
 
 
 @lru_cache(maxsize=1024)
-def name(tag: str, *, in_language: str = "en") -> str:
+def get_language_name(tag: str, *, in_language: str = "en") -> str:
     """The language's name, for people: ``name("ar") == "Arabic"``."""
-    return str(locale(tag).get_display_name(locale(in_language)) or tag)
+    return str(get_locale(tag).get_display_name(get_locale(in_language)) or tag)
 
 
 COUNTRIES = frozenset(

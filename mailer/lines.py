@@ -8,31 +8,35 @@ header, no page and no terminal.
 import re
 import unicodedata
 
-CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+CONTROL_CHARACTERS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def holds_control(line: str) -> bool:
     """Whether `line` holds what no line may."""
-    return CONTROL.search(line) is not None
+    return CONTROL_CHARACTERS.search(line) is not None
 
 
-def without_control(text: str) -> str:
+def replace_control(text: str) -> str:
     """`text` with a sign in place of what no line may hold; its own line ends stay."""
-    return CONTROL.sub(lambda found: found[0] if found[0] in "\n\t" else "\ufffd", text)
+    return CONTROL_CHARACTERS.sub(lambda match: match[0] if match[0] in "\n\t" else "\ufffd", text)
 
 
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
     "\U000e0000-\U000e0fff]"
 )
 """What is shown as nothing, beside format characters (Unicode: Default_Ignorable_Code_Point)."""
 
 
-def folded(name: str) -> str:
+def fold_name(name: str) -> str:
     """A person's name as two of them are compared: without regard to capitals, spaces, signs that
     nobody sees, and how letters are put together (NFKC). Letters of another alphabet that look
     alike stay apart."""
     composed = unicodedata.normalize("NFKC", name)
-    seen = "".join(one for one in composed if unicodedata.category(one) != "Cf")
-    low = _UNSEEN.sub("", seen).casefold().replace("i\u0307", "i").replace("ı", "i")  # Turkish
-    return " ".join(unicodedata.normalize("NFKC", low).split())
+    visible = "".join(
+        character for character in composed if unicodedata.category(character) != "Cf"
+    )
+    lowered = (
+        _INVISIBLE.sub("", visible).casefold().replace("i\u0307", "i").replace("ı", "i")
+    )  # Turkish
+    return " ".join(unicodedata.normalize("NFKC", lowered).split())

@@ -10,30 +10,30 @@ import structlog
 Log = structlog.typing.FilteringBoundLogger
 
 
-def logger(stream: TextIO | None = None, **context: Any) -> Log:
+def create_logger(stream: TextIO | None = None, **context: Any) -> Log:
     """A logger whose lines all hold `context`. Addresses and secrets are never given to it."""
-    out = stream or sys.stderr
-    shown: Any = (
+    output = stream or sys.stderr
+    renderer: Any = (
         structlog.dev.ConsoleRenderer(colors=True)
-        if out.isatty()
+        if output.isatty()
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    made: Log = structlog.wrap_logger(
-        structlog.PrintLogger(out),
+    log: Log = structlog.wrap_logger(
+        structlog.PrintLogger(output),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _in_order,
-            shown,
+            _order_fields,
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         **context,
     )
-    return made
+    return log
 
 
-def _in_order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
+def _order_fields(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> dict[str, Any]:
     """What and when first, for whoever reads the lines."""
     names = [name for name in ("timestamp", "level", "event") if name in event]
     return {name: event[name] for name in dict.fromkeys((*names, *event))}

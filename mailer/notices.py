@@ -26,7 +26,7 @@ class NoticeKind(StrEnum):
     """It was not approved in time, and is a draft again."""
     SENT = "sent"
     SKIPPED = "skipped"
-    HELD = "held"
+    ON_HOLD = "held"
     """It is kept for a person to decide."""
     PAUSED = "paused"
     EXPIRED = "expired"
@@ -34,7 +34,7 @@ class NoticeKind(StrEnum):
     CANCELLED = "cancelled"
 
 
-FIGURES = ("sent", "queued", "failed", "in doubt", "expired", "suppressed", "cancelled")
+FIGURE_WORDS = ("sent", "queued", "failed", "in doubt", "expired", "suppressed", "cancelled")
 """The words for figures that mails have in every language; others are shown as they are."""
 
 HASH_LENGTH = 12
@@ -49,7 +49,7 @@ class Notice:
     itself), `edition` its number (0: there is none, as when an occurrence is skipped). `send_at`,
     aware, is when it is or was to be sent. `actor` approved it, paused it …; `comment` is the
     approver's. `stories` are titles in order. `figures` count each delivery once, by a word of
-    :data:`FIGURES`. `subject` is that of the mail this is about, as its first reader would see it;
+    :data:`FIGURE_WORDS`. `subject` is that of the mail this is about, as its first reader would see it;
     `readers` is how many it goes to, 0 when that is not known. `occurrence` names one without an
     edition, as ``mailer schedule`` takes it."""
 
@@ -69,10 +69,10 @@ class Notice:
     occurrence: str = ""
 
 
-_AT_ONCE = "Send it now all the same"
+_SEND_NOW = "Send it now all the same"
 
 
-def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
+def suggest_commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     """What staff can do next: pairs of what it does, an English msgid, and the command.
 
     A command that needs an edition or a digest is left out where the notice has none. Each is one
@@ -82,36 +82,42 @@ def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     of_digest: tuple[tuple[str, str], ...] = ()
     match notice.kind:
         case NoticeKind.REVIEW | NoticeKind.REMINDER | NoticeKind.VOID | NoticeKind.LATE:
-            seen = notice.content_hash[:HASH_LENGTH]
+            shown_hash = notice.content_hash[:HASH_LENGTH]
             approve = f"mailer edition approve {number}"
             of_edition = (
                 ("Look at it", f"mailer edition preview {number}"),
-                ("Approve it", f"{approve} --hash {shlex.quote(seen)}" if seen else approve),
+                (
+                    "Approve it",
+                    f"{approve} --hash {shlex.quote(shown_hash)}" if shown_hash else approve,
+                ),
             )
             if notice.kind is NoticeKind.LATE:
-                of_edition += ((_AT_ONCE, f"mailer send {number}"),)
+                of_edition += ((_SEND_NOW, f"mailer send {number}"),)
         case NoticeKind.APPROVED:
             of_edition = (
                 ("Look at it", f"mailer edition preview {number}"),
                 ("Take the approval back", f"mailer edition reopen {number}"),
             )
             if notice.send_at is None:  # it has no time, and nothing but a person sends it
-                of_edition += ((_AT_ONCE, f"mailer send {number}"),)
+                of_edition += ((_SEND_NOW, f"mailer send {number}"),)
         case NoticeKind.SENT:
-            of_edition = (("See the figures", f"mailer edition report {number}"), *_unsent(notice))
+            of_edition = (
+                ("See the figures", f"mailer edition report {number}"),
+                *_suggest_for_unsent(notice),
+            )
         case NoticeKind.PAUSED:
             of_edition = (
                 ("See the figures", f"mailer edition report {number}"),
                 ("Let it go on", f"mailer edition resume {number}"),
             )
-        case NoticeKind.HELD:
+        case NoticeKind.ON_HOLD:
             of_edition = (
                 ("See what happened", f"mailer edition show {number}"),
                 ("Make it a draft again", f"mailer edition reopen {number}"),
             )
             if not number:
                 words = ("mailer", "schedule", "send-now", notice.digest, notice.occurrence)
-                of_digest = ((_AT_ONCE, shlex.join(word for word in words if word)),)
+                of_digest = ((_SEND_NOW, shlex.join(word for word in words if word)),)
         case NoticeKind.SKIPPED | NoticeKind.EXPIRED | NoticeKind.CANCELLED:
             of_edition = (("See what happened", f"mailer edition show {number}"),)
             preview = f"mailer schedule preview {shlex.quote(notice.digest)}"
@@ -119,7 +125,7 @@ def commands(notice: Notice) -> tuple[tuple[str, str], ...]:
     return (*(of_edition if number else ()), *(of_digest if notice.digest else ()))
 
 
-def _unsent(notice: Notice) -> tuple[tuple[str, str], ...]:
+def _suggest_for_unsent(notice: Notice) -> tuple[tuple[str, str], ...]:
     """Where to look for those that it did not reach."""
     deliveries = f"mailer delivery list {notice.edition} --state failed"
     in_doubt = f"mailer delivery in-doubt list {notice.edition}"

@@ -27,7 +27,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class PageTranslation:
     """A release in one language, as anybody may read it. HTML is sanitised."""
 
     language: str
@@ -48,54 +48,58 @@ class Page:
     assets: tuple[Asset, ...]
     canonical_url: str
 
-    def plain(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return asdict(self) | {"published": self.published.astimezone(UTC).isoformat()}
 
-    def asset(self, file: str, name: str) -> Asset | None:
+    def find_asset(self, file_hash: str, name: str) -> Asset | None:
         """The asset that is the file of this hash, or its beginning, and name."""
         return next(
             (
-                one
-                for one in self.assets
-                if one.file and len(file) >= 16 and one.file.startswith(file) and one.name == name
+                asset
+                for asset in self.assets
+                if asset.file
+                and len(file_hash) >= 16
+                and asset.file.startswith(file_hash)
+                and asset.name == name
             ),
             None,
         )
 
 
-def from_plain(plain: Mapping[str, Any]) -> Page:
-    """What :meth:`Page.plain` gave."""
-    image = plain["image"]
-    return Page(
-        **dict(plain)
+def from_dict(values: Mapping[str, Any]) -> PageTranslation:
+    """What :meth:`PageTranslation.to_dict` gave."""
+    image = values["image"]
+    return PageTranslation(
+        **dict(values)
         | {
-            "published": datetime.fromisoformat(plain["published"]),
-            "topics": tuple(plain["topics"]),
+            "published": datetime.fromisoformat(values["published"]),
+            "topics": tuple(values["topics"]),
             "image": Image(**image) if image else None,
-            "quotes": tuple(Quote(**one) for one in plain["quotes"]),
-            "contacts": tuple(PressContact(**one) for one in plain["contacts"]),
-            "about": tuple(About(**one) for one in plain["about"]),
+            "quotes": tuple(Quote(**item) for item in values["quotes"]),
+            "contacts": tuple(PressContact(**item) for item in values["contacts"]),
+            "about": tuple(About(**item) for item in values["about"]),
             "assets": tuple(
                 Asset(
-                    **one | {"kind": AssetKind(one["kind"]), "carriage": Carriage(one["carriage"])}
+                    **item
+                    | {"kind": AssetKind(item["kind"]), "carriage": Carriage(item["carriage"])}
                 )
-                for one in plain["assets"]
+                for item in values["assets"]
             ),
         }
     )
 
 
-def page_of(
+def build_translation(
     article: Article,
     *,
     topics: Sequence[str],
     contacts: Sequence[PressContact],
     about: Sequence[About],
-) -> Page:
+) -> PageTranslation:
     """An article's page, with the names of its topics, whom to ask, and who stands behind it."""
     release = article.release
-    return Page(
+    return PageTranslation(
         language=article.language,
         kind=article.kind.value,
         title=article.title,
@@ -117,7 +121,7 @@ def page_of(
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class ReleaseCorrection:
     """That a release was corrected: when, what has changed, and why, by language."""
 
     at: datetime
@@ -126,7 +130,7 @@ class Corrected:
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class ReleasePage:
     """A release as its press page shows it: in all the languages of its `edition_id`, of which
     `language` is the default. `opened_at` is when anybody could read it first, `updated_at` when
     this version came, `corrections` what was changed since, the newest last."""
@@ -136,32 +140,34 @@ class Sheet:
     language: str
     opened_at: datetime
     updated_at: datetime
-    pages: tuple[Page, ...]
-    corrections: tuple[Corrected, ...] = ()
+    pages: tuple[PageTranslation, ...]
+    corrections: tuple[ReleaseCorrection, ...] = ()
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return tuple(one.language for one in self.pages)
+        return tuple(page.language for page in self.pages)
 
-    def page(self, language: str) -> Page:
+    def choose_translation(self, language: str) -> PageTranslation:
         """The best for a reader of `language`."""
-        found = languages.choose(language, self.languages, self.language)
-        return next((one for one in self.pages if one.language == found), self.pages[0])
+        tag = languages.choose_language(language, self.languages, self.language)
+        return next((page for page in self.pages if page.language == tag), self.pages[0])
 
 
 class PressStore(Protocol):
     """What the verbs here need kept."""
 
-    def sheet(self, slug: str, now: datetime) -> Sheet | None: ...
-    def newest(self, now: datetime, limit: int, offset: int = 0) -> Sequence[Sheet]: ...
-    def of_edition(self, edition_id: int) -> Sheet | None: ...
+    def find_page(self, slug: str, now: datetime) -> ReleasePage | None: ...
+    def list_newest_pages(
+        self, now: datetime, limit: int, offset: int = 0
+    ) -> Sequence[ReleasePage]: ...
+    def find_page_of_edition(self, edition_id: int) -> ReleasePage | None: ...
     def was_open(self, slug: str) -> bool: ...
 
 
-def get(store: PressStore, slug: str, now: datetime) -> Sheet:
+def get_page(store: PressStore, slug: str, now: datetime) -> ReleasePage:
     """A release's sheet. Raises NotFound, the same for one that is embargoed and one that never
     was."""
-    found = store.sheet(slug, now)
-    if found is None:
+    page = store.find_page(slug, now)
+    if page is None:
         raise NotFound(f"there is no press page of {slug!r}", hint="see `mailer release show`")
-    return found
+    return page

@@ -14,15 +14,15 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer import languages
-from mailer.articles import Kind
+from mailer.articles import ArticleKind
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NotFound, Refused
-from mailer.lines import without_control
+from mailer.lines import replace_control
 
-SHORTEST = timedelta(minutes=5)
-LONGEST = timedelta(days=7)
-USUAL = timedelta(minutes=30)
-MOST_BACK_OFF = timedelta(days=1)
+MIN_INTERVAL = timedelta(minutes=5)
+MAX_INTERVAL = timedelta(days=7)
+DEFAULT_INTERVAL = timedelta(minutes=30)
+MAX_BACK_OFF = timedelta(days=1)
 """How long a source that fails is left alone at most."""
 
 
@@ -39,7 +39,7 @@ class SourceState(StrEnum):
     STOPPED = "stopped"
 
 
-class Arrival(StrEnum):
+class OnImport(StrEnum):
     """What becomes of what a source brings."""
 
     DRAFT = "draft"
@@ -47,16 +47,16 @@ class Arrival(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SourceSettings:
     """What staff say of a source. `place` is an address, or a folder's path. `kind`, `language`
     and `topics` are for what doesn't say; topics are slugs."""
 
     name: str
     kind: SourceKind
     place: str
-    every: timedelta = USUAL
-    arrival: Arrival = Arrival.DRAFT
-    article_kind: Kind = Kind.NEWS
+    every: timedelta = DEFAULT_INTERVAL
+    arrival: OnImport = OnImport.DRAFT
+    article_kind: ArticleKind = ArticleKind.NEWS
     language: str = ""
     topics: tuple[str, ...] = ()
 
@@ -67,7 +67,7 @@ class Source:
     `failures` counts those since the last success, `said` is what came of the last look."""
 
     id: int
-    order: Order
+    settings: SourceSettings
     state: SourceState
     etag: str
     last_modified: str
@@ -79,7 +79,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class SourceItem:
     """An entry that a source has brought: by its `key` there; `fingerprint` is that of what it
     brought last."""
 
@@ -92,71 +92,73 @@ class Item:
 class SourceStore(Protocol):
     """What the verbs here need kept."""
 
-    def sources(self) -> Sequence[Source]: ...
-    def now(self, source: Source) -> Source | None: ...
-    def add(self, order: Order, now: datetime) -> Source: ...
-    def keep(self, source: Source) -> None: ...
-    def remove(self, source: Source) -> None: ...
-    def item(self, source: Source, key: str) -> Item | None: ...
-    def by_fingerprint(self, source: Source, fingerprint: str) -> Item | None: ...
-    def keep_item(self, source: Source, item: Item, now: datetime) -> None: ...
+    def list_sources(self) -> Sequence[Source]: ...
+    def find_current(self, source: Source) -> Source | None: ...
+    def add_source(self, settings: SourceSettings, now: datetime) -> Source: ...
+    def save_source(self, source: Source) -> None: ...
+    def remove_source(self, source: Source) -> None: ...
+    def find_item(self, source: Source, key: str) -> SourceItem | None: ...
+    def find_item_by_fingerprint(self, source: Source, fingerprint: str) -> SourceItem | None: ...
+    def save_item(self, source: Source, item: SourceItem, now: datetime) -> None: ...
 
 
-def add(store: SourceStore, order: Order, now: datetime) -> Source:
+def add_source(store: SourceStore, settings: SourceSettings, now: datetime) -> Source:
     """A new source, which is looked at next. Raises InputError naming the field."""
-    check_slug(order.name, "source")
-    if any(one.order.name == order.name for one in store.sources()):
+    check_slug(settings.name, "source")
+    if any(source.settings.name == settings.name for source in store.list_sources()):
         raise InputError(
-            f"there is a source {order.name!r} already", hint="see `mailer source list`"
+            f"there is a source {settings.name!r} already", hint="see `mailer source list`"
         )
-    if not SHORTEST <= order.every <= LONGEST:
+    if not MIN_INTERVAL <= settings.every <= MAX_INTERVAL:
         raise InputError("it is not between 5m and 7d", where="--every", hint="such as 30m or 6h")
-    return store.add(
+    return store.add_source(
         replace(
-            order,
-            place=check_line(order.place, "place"),
-            language=languages.normalise(order.language) if order.language else "",
-            topics=tuple(dict.fromkeys(order.topics)),
+            settings,
+            place=check_line(settings.place, "place"),
+            language=languages.normalise_tag(settings.language) if settings.language else "",
+            topics=tuple(dict.fromkeys(settings.topics)),
         ),
         now,
     )
 
 
-def get(store: SourceStore, name: str) -> Source:
+def get_source(store: SourceStore, name: str) -> Source:
     """One source. Raises NotFound."""
-    for one in store.sources():
-        if one.order.name == name:
-            return one
+    for source in store.list_sources():
+        if source.settings.name == name:
+            return source
     raise NotFound(f"there is no source {name!r}", hint="see `mailer source list`")
 
 
-def due(store: SourceStore, now: datetime) -> list[Source]:
+def list_due_sources(store: SourceStore, now: datetime) -> list[Source]:
     """Those to look at now, the longest due first."""
-    found = [
-        one for one in store.sources() if one.state is SourceState.ACTIVE and one.next_at <= now
+    due_sources = [
+        source
+        for source in store.list_sources()
+        if source.state is SourceState.ACTIVE and source.next_at <= now
     ]
-    return sorted(found, key=lambda one: one.next_at)
+    return sorted(due_sources, key=lambda source: source.next_at)
 
 
-def still(store: SourceStore, source: Source) -> Source:
+def reload_source(store: SourceStore, source: Source) -> Source:
     """The source as it is now. Raises Refused where it was removed, or looks elsewhere by now: what
     was found at its old place is not its own any more."""
-    known = store.now(source)
-    if known is None or (known.order.kind, known.order.place) != (
-        source.order.kind,
-        source.order.place,
+    current_source = store.find_current(source)
+    if current_source is None or (current_source.settings.kind, current_source.settings.place) != (
+        source.settings.kind,
+        source.settings.place,
     ):
         raise Refused(
-            f"the source {source.order.name} was removed or changed while it was looked at",
+            f"the source {source.settings.name} was removed or changed while it was looked at",
             hint="nothing of what was found is kept",
         )
-    return known
+    return current_source
 
 
-def looked(
+def record_success(
     store: SourceStore,
     source: Source,
-    said: str,
+    result: str,
     now: datetime,
     *,
     etag: str = "",
@@ -164,48 +166,48 @@ def looked(
     place: str = "",
 ) -> Source:
     """A look that went well. `place` is where it has moved to for good."""
-    made = replace(
+    updated_source = replace(
         source,
-        order=replace(source.order, place=place or source.order.place),
+        settings=replace(source.settings, place=place or source.settings.place),
         etag=etag,
         last_modified=last_modified,
         failures=0,
-        said=without_control(said),
+        said=replace_control(result),
         looked_at=now,
-        next_at=now + source.order.every,
+        next_at=now + source.settings.every,
     )
-    store.keep(made)
-    return made
+    store.save_source(updated_source)
+    return updated_source
 
 
-def failed(
+def record_failure(
     store: SourceStore,
     source: Source,
-    why: str,
+    reason: str,
     now: datetime,
     *,
-    for_good: bool = False,
+    is_permanent: bool = False,
     retry_after: float = 0.0,
 ) -> Source:
     """A look that failed: the next is later each time, and not before `retry_after` seconds. One
     that is gone `for_good` is stopped."""
     failures = source.failures + 1
-    wait = min(source.order.every * 2 ** min(failures - 1, 10), MOST_BACK_OFF)
-    wait = max(wait, timedelta(seconds=min(retry_after, LONGEST.total_seconds())))
-    made = replace(
+    delay = min(source.settings.every * 2 ** min(failures - 1, 10), MAX_BACK_OFF)
+    delay = max(delay, timedelta(seconds=min(retry_after, MAX_INTERVAL.total_seconds())))
+    updated_source = replace(
         source,
         failures=failures,
-        said=without_control(why),
+        said=replace_control(reason),
         looked_at=now,
-        next_at=now + wait,
-        state=SourceState.STOPPED if for_good else source.state,
+        next_at=now + delay,
+        state=SourceState.STOPPED if is_permanent else source.state,
     )
-    store.keep(made)
-    return made
+    store.save_source(updated_source)
+    return updated_source
 
 
-def let_go_on(store: SourceStore, source: Source, now: datetime) -> Source:
+def resume_source(store: SourceStore, source: Source, now: datetime) -> Source:
     """Look at a source again that was stopped, or has failed, at once."""
-    made = replace(source, state=SourceState.ACTIVE, failures=0, next_at=now)
-    store.keep(made)
-    return made
+    updated_source = replace(source, state=SourceState.ACTIVE, failures=0, next_at=now)
+    store.save_source(updated_source)
+    return updated_source

@@ -17,7 +17,7 @@ SIGNATURE_BYTES = 16
 
 
 @lru_cache(maxsize=64)
-def _purpose_key(key: bytes, purpose: str) -> bytes:
+def _derive_key(key: bytes, purpose: str) -> bytes:
     return hmac.digest(key, b"mailer token\0" + purpose.encode(), "sha256")
 
 
@@ -27,28 +27,28 @@ class Signer:
     long here."""
 
     def __init__(self, key: bytes, purpose: str) -> None:
-        block = _purpose_key(key, purpose).ljust(64, b"\0")
+        block = _derive_key(key, purpose).ljust(64, b"\0")
         self._inner = sha256(bytes(x ^ 0x36 for x in block))
         self._outer = sha256(bytes(x ^ 0x5C for x in block))
 
-    def signature(self, body: str) -> str:
+    def compute_signature(self, body: str) -> str:
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(_bytes(body))
+        inner.update(_encode_text(body))
         outer.update(inner.digest())
-        mac = b2a_base64(outer.digest()[:SIGNATURE_BYTES], newline=False)
-        return mac.rstrip(b"=").translate(_URL_SAFE).decode()
+        encoded = b2a_base64(outer.digest()[:SIGNATURE_BYTES], newline=False)
+        return encoded.rstrip(b"=").translate(_URL_SAFE).decode()
 
-    def sign(self, body: str) -> str:
+    def sign_body(self, body: str) -> str:
         """A token for fields that are joined by dots already: ASCII."""
-        return f"{body}.{self.signature(body)}"
+        return f"{body}.{self.compute_signature(body)}"
 
 
 @lru_cache(maxsize=64)
-def signer(key: bytes, purpose: str) -> Signer:
+def get_signer(key: bytes, purpose: str) -> Signer:
     return Signer(key, purpose)
 
 
-def _bytes(text: str) -> bytes:
+def _encode_text(text: str) -> bytes:
     # a link may bring lone surrogates: they must be refused, not crash the page
     return text.encode("utf-8", "surrogatepass")
 
@@ -56,35 +56,35 @@ def _bytes(text: str) -> bytes:
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-def sign(key: bytes, purpose: str, *fields: int | str) -> str:
+def sign_token(key: bytes, purpose: str, *fields: int | str) -> str:
     """A token for `fields`: ASCII, safe in a URL, without padding.
 
     No field may hold a dot. Raises ValueError when one does: that is a bug of the caller."""
     body = ".".join(map(str, fields))
     if body.count(".") >= len(fields) or not body.isascii():
         raise ValueError(f"a token's fields are ASCII without dots: {fields!r}")
-    return signer(key, purpose).sign(body)
+    return get_signer(key, purpose).sign_body(body)
 
 
-def verify(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
-    """The fields of a token that :func:`sign` made with this key for this purpose.
+def verify_token(key: bytes, purpose: str, token: str) -> tuple[str, ...]:
+    """The fields of a token that :func:`sign_token` made with this key for this purpose.
 
     Takes the same time whatever is wrong with it. Raises TokenError."""
     body, _, signature = token.rpartition(".")
-    expected = signer(key, purpose).signature(body)
-    if not hmac.compare_digest(_bytes(signature), expected.encode()):
+    expected = get_signer(key, purpose).compute_signature(body)
+    if not hmac.compare_digest(_encode_text(signature), expected.encode()):
         raise TokenError("this link is not valid", hint="open the newest mail and use its link")
     return tuple(body.split("."))
 
 
-def address_key(key: bytes, address: str) -> str:
+def hash_address(key: bytes, address: str) -> str:
     """A keyed hash of a normalised address: 128 bits in hex.
 
     It lets a suppression outlive the erasure of the address itself."""
-    mac_key = _purpose_key(key, "address")
+    mac_key = _derive_key(key, "address")
     return blake2b(address.encode(), key=mac_key, digest_size=16).hexdigest()
 
 
-def address_keys(key: bytes, addresses: Iterable[str]) -> list[str]:
-    """:func:`address_key` of each, in order."""
-    return [address_key(key, address) for address in addresses]
+def hash_addresses(key: bytes, addresses: Iterable[str]) -> list[str]:
+    """:func:`hash_address` of each, in order."""
+    return [hash_address(key, address) for address in addresses]

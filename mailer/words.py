@@ -10,7 +10,7 @@ import unicodedata
 
 _ADDRESSES = re.compile(r"(?:https?://|mailto:)\S*", re.IGNORECASE)
 
-_ALIKE = str.maketrans(
+_SAME_LETTERS = str.maketrans(
     {
         "æ": "ae",
         "œ": "oe",
@@ -30,7 +30,7 @@ _ALIKE = str.maketrans(
 """Letters that are written in more ways than one. Alef with hamza or madda needs no line here: its
 sign is taken off like any accent."""
 
-_UNSEEN = {"Mn", "Me", "Cf"}
+_IGNORED_CATEGORIES = {"Mn", "Me", "Cf"}
 """Signs upon other letters, and marks of format: soft hyphens, joiners, directions."""
 
 
@@ -39,12 +39,12 @@ class _Folding(dict[int, str | int]):
 
     def __missing__(self, point: int) -> str | int:
         character = chr(point)
-        folded = "".join(map(_part, _decomposed(character)))
+        folded = "".join(map(_fold_character, _normalise_letters(character)))
         self[point] = folded
         return folded
 
 
-def _decomposed(text: str) -> str:
+def _normalise_letters(text: str) -> str:
     """Letters without capitals, apart from their accents: decomposing may give a capital, and
     folding one an accent, so both are done until nothing changes."""
     before = ""
@@ -53,30 +53,30 @@ def _decomposed(text: str) -> str:
     return text
 
 
-def _part(character: str) -> str:
+def _fold_character(character: str) -> str:
     category = unicodedata.category(character)
-    if category in _UNSEEN:
+    if category in _IGNORED_CATEGORIES:
         return ""
     if category == "Nd":
         return str(unicodedata.decimal(character))
-    return character.translate(_ALIKE) if category[0] in "LNM" else " "
+    return character.translate(_SAME_LETTERS) if category[0] in "LNM" else " "
 
 
 _FOLDING = _Folding()
 
 
-def fold(text: str) -> str:
+def fold_text(text: str) -> str:
     """The words of `text`, one space between each two. Folding twice is folding once."""
     folded = unicodedata.normalize("NFKD", text).translate(_FOLDING)
     return " ".join(unicodedata.normalize("NFC", folded).split())
 
 
-def distinct(text: str) -> str:
+def join_distinct_words(text: str) -> str:
     """The words of `text`, each once; web and mail addresses are none. A word is a part of this
     exactly where it is a part of the folded text."""
-    return " ".join(dict.fromkeys(fold(_ADDRESSES.sub(" ", text)).split()))
+    return " ".join(dict.fromkeys(fold_text(_ADDRESSES.sub(" ", text)).split()))
 
 
-def wanted(query: str, most: int) -> tuple[str, ...]:
+def split_query(query: str, max_words: int) -> tuple[str, ...]:
     """The first `most` words that somebody looks for, each once."""
-    return tuple(dict.fromkeys(fold(query).split()))[:most]
+    return tuple(dict.fromkeys(fold_text(query).split()))[:max_words]

@@ -18,13 +18,22 @@ from sqlalchemy import text
 
 from mailer import editions, outbox
 from mailer.app import Mailer
-from mailer.config import DeliverySection, Organisation, Paths, Secret, Sender, Settings, Tls, Web
+from mailer.config import (
+    DeliverySection,
+    Organisation,
+    Paths,
+    Secret,
+    SenderSection,
+    Settings,
+    Tls,
+    Web,
+)
 from mailer.config import Relay as RelaySettings
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
 from mailer.schedules.records import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
-from tests.postgresql import Postgresql, run_sql, server
+from tests.postgresql import Postgresql, run_server, run_sql
 from tests.smtpd import Relay
 
 hypothesis.settings.register_profile("mailer", deadline=None, print_blob=True)
@@ -44,7 +53,7 @@ CREATE TRIGGER watch_{table} AFTER UPDATE OF state ON {table} WHEN OLD.state <> 
 BEGIN INSERT INTO watched_{table} (was, became) VALUES (OLD.state, NEW.state); END
 """
 
-_WATCHED = ("delivery", "edition", "occurrence")
+_WATCHED_TABLES = ("delivery", "edition", "occurrence")
 
 _POSTGRESQL_WATCH = """
 CREATE TABLE watched_{table} (id SERIAL PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
@@ -64,10 +73,10 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 # ---- databases --------------------------------------------------------------------------------
 
 
-def _watch(url: str) -> None:
-    watch = _SQLITE_WATCH if url.startswith("sqlite") else _POSTGRESQL_WATCH
-    for table in _WATCHED:
-        statements = watch.format(table=table)
+def _install_triggers(url: str) -> None:
+    template = _SQLITE_WATCH if url.startswith("sqlite") else _POSTGRESQL_WATCH
+    for table in _WATCHED_TABLES:
+        statements = template.format(table=table)
         if url.startswith("sqlite"):
             create, _, trigger = statements.partition(";\n")
             run_sql(url, create, trigger)
@@ -77,7 +86,7 @@ def _watch(url: str) -> None:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgresql]:
-    with server() as running:
+    with run_server() as running:
         yield running
 
 
@@ -85,19 +94,19 @@ def postgresql() -> Iterator[Postgresql]:
 def postgresql_ready(postgresql: Postgresql) -> str:
     """The URL of a database of the newest schema, for one test after the other: emptying it takes
     2 ms, making another 300."""
-    url = postgresql.url("ready")
-    run_sql(postgresql.url("postgres"), "CREATE DATABASE ready")
+    url = postgresql.make_url("ready")
+    run_sql(postgresql.make_url("postgres"), "CREATE DATABASE ready")
     store = Store(url, KEY)
-    store.upgrade()
+    store.upgrade_schema()
     store.close()
-    _watch(url)
+    _install_triggers(url)
     return url
 
 
-def _empty(url: str) -> None:
+def _empty_database(url: str) -> None:
     """Take everything out of a PostgreSQL database but its schema."""
     tables = [table.name for table in reversed(schema.metadata.sorted_tables)]
-    tables += [f"watched_{table}" for table in _WATCHED]
+    tables += [f"watched_{table}" for table in _WATCHED_TABLES]
     run_sql(
         url,
         # A test that failed may have left a lock.
@@ -113,9 +122,9 @@ def _empty(url: str) -> None:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("sqlite") / "ready.db"
     store = Store(f"sqlite:///{file}", KEY)
-    store.upgrade()
+    store.upgrade_schema()
     store.close()
-    _watch(f"sqlite:///{file}")
+    _install_triggers(f"sqlite:///{file}")
     return file
 
 
@@ -135,9 +144,9 @@ def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path)
         return
     server: Postgresql = request.getfixturevalue("postgresql")
     name = f"empty{next(_numbers)}"
-    run_sql(server.url("postgres"), f"CREATE DATABASE {name} STRATEGY FILE_COPY")
-    yield server.url(name)
-    run_sql(server.url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
+    run_sql(server.make_url("postgres"), f"CREATE DATABASE {name} STRATEGY FILE_COPY")
+    yield server.make_url(name)
+    run_sql(server.make_url("postgres"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -148,26 +157,26 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         return f"sqlite:///{file}"
     url: str = request.getfixturevalue("postgresql_ready")
-    _empty(url)
+    _empty_database(url)
     return url
 
 
-def moves(store: Store, table: str) -> list[tuple[str, str]]:
+def list_state_changes(store: Store, table: str) -> list[tuple[str, str]]:
     """Each change of state in `table`, in order: what it was, and what it became."""
     with store.read() as tx:
-        found = tx.connection.execute(text(f"SELECT was, became FROM watched_{table} ORDER BY id"))  # noqa: S608
-        return [(row.was, row.became) for row in found]
+        rows = tx.connection.execute(text(f"SELECT was, became FROM watched_{table} ORDER BY id"))  # noqa: S608
+        return [(row.was, row.became) for row in rows]
 
 
-def check_moves(store: Store) -> None:
+def check_state_changes(store: Store) -> None:
     """Fails unless every change of state stands in the tables of transitions."""
-    for was, became in moves(store, "delivery"):
+    for was, became in list_state_changes(store, "delivery"):
         assert DeliveryState(became) in outbox.TRANSITIONS[DeliveryState(was)], (was, became)
-    for was, became in moves(store, "edition"):
+    for was, became in list_state_changes(store, "edition"):
         assert EditionState(became) in editions.TRANSITIONS[EditionState(was)], (was, became)
-    for was, became in moves(store, "occurrence"):
-        ways = OCCURRENCE_TRANSITIONS[OccurrenceState(was)]
-        assert OccurrenceState(became) in ways, (was, became)
+    for was, became in list_state_changes(store, "occurrence"):
+        next_states = OCCURRENCE_TRANSITIONS[OccurrenceState(was)]
+        assert OccurrenceState(became) in next_states, (was, became)
 
 
 @pytest.fixture
@@ -175,7 +184,7 @@ def store(database_url: str) -> Iterator[Store]:
     store = Store(database_url, KEY)
     try:
         yield store
-        check_moves(store)
+        check_state_changes(store)
     finally:
         store.close()
 
@@ -189,7 +198,7 @@ def relay() -> Iterator[Relay]:
         yield running
 
 
-def office_settings(home: Path) -> Settings:
+def make_office_settings(home: Path) -> Settings:
     """An office's settings; its templates are the real ones, its relay is nowhere. A run waits for
     no relay longer than it takes to see that it fails again and again."""
     return Settings(
@@ -199,7 +208,7 @@ def office_settings(home: Path) -> Settings:
             postal_address="1 Harbour Street\nLondon E1 1AA",
             website="https://www.example.org/",
         ),
-        sender=Sender(
+        sender=SenderSection(
             name="Example Office",
             address="news@example.org",
             reply_to="press@example.org",
@@ -215,7 +224,7 @@ def office_settings(home: Path) -> Settings:
 
 @pytest.fixture
 def office(tmp_path: Path) -> Settings:
-    return office_settings(tmp_path)
+    return make_office_settings(tmp_path)
 
 
 @pytest.fixture
@@ -231,12 +240,12 @@ def mailer(office: Settings, store: Store, relay: Relay) -> Mailer:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 that nobody has signed but itself, and its key."""
     folder = tmp_path_factory.mktemp("tls")
-    key, made = folder / "key.pem", folder / "certificate.pem"
+    key, certificate_file = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-keyout", key, "-out", made, "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-nodes", "-keyout", key, "-out", certificate_file, "-days", "2", "-subj", "/CN=127.0.0.1",
          "-addext", "subjectAltName=IP:127.0.0.1"],
         check=True,
         capture_output=True,
     )  # fmt: skip
-    return made, key
+    return certificate_file, key

@@ -12,35 +12,35 @@ from dataclasses import dataclass, field
 
 
 @dataclass
-class Seen:
+class ConnectionAttempts:
     """Where connections were tried to, and names that the system was asked for."""
 
     connects: list[object] = field(default_factory=list)
     look_ups: list[object] = field(default_factory=list)
 
 
-_watching: list[Seen] = []
+_watching: list[ConnectionAttempts] = []
 _hooked: list[bool] = []
 
 
-def _hook(event: str, arguments: tuple[object, ...]) -> None:
+def _record_event(event: str, arguments: tuple[object, ...]) -> None:
     if _watching:
         if event == "socket.connect":
-            for seen in _watching:
-                seen.connects.append(arguments[1])
+            for attempts in _watching:
+                attempts.connects.append(arguments[1])
         elif event == "socket.getaddrinfo":
-            for seen in _watching:
-                seen.look_ups.append(arguments[0])
+            for attempts in _watching:
+                attempts.look_ups.append(arguments[0])
 
 
 @contextmanager
-def watched() -> Iterator[Seen]:
+def watch_connections() -> Iterator[ConnectionAttempts]:
     if not _hooked:
         _hooked.append(True)
-        sys.addaudithook(_hook)
-    seen = Seen()
-    _watching.append(seen)
+        sys.addaudithook(_record_event)
+    attempts = ConnectionAttempts()
+    _watching.append(attempts)
     try:
-        yield seen
+        yield attempts
     finally:
-        _watching.remove(seen)
+        _watching.remove(attempts)

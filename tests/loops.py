@@ -3,19 +3,19 @@
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from mailer.delivery.loop import Loop
+from mailer.delivery.loop import EventLoop
 
 Result = TypeVar("Result")
 
 
-def run(steps: Coroutine[Any, Any, Result], loop: Loop | None = None) -> Result:
+def run_coroutine(coroutine: Coroutine[Any, Any, Result], loop: EventLoop | None = None) -> Result:
     """What a coroutine gives, run on a loop to its end."""
-    loop = loop or Loop()
+    loop = loop or EventLoop()
     results: list[Result] = []
 
-    async def go() -> None:
-        results.append(await steps)
+    async def store_result() -> None:
+        results.append(await coroutine)
 
-    loop.spawn(go())
+    loop.spawn_task(store_result())
     loop.run()
     return results[0]

@@ -17,12 +17,12 @@ class Postgresql:
 
     socket: str
 
-    def url(self, database: str) -> str:
+    def make_url(self, database: str) -> str:
         return f"postgresql+psycopg://postgres@/{database}?host={self.socket}"
 
 
 @contextmanager
-def server() -> Iterator[Postgresql]:
+def run_server() -> Iterator[Postgresql]:
     """A server for the length of the block, as fast as one that need not survive a power cut."""
     with warnings.catch_warnings():
         # It warns when the machine has no XDG_RUNTIME_DIR, and then uses /tmp.
@@ -32,14 +32,14 @@ def server() -> Iterator[Postgresql]:
     folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
     running = get_server(folder / "data", cleanup_mode="delete")
     try:
-        found = Postgresql(str(running.get_postmaster_info().socket_dir))
+        postgresql = Postgresql(str(running.get_postmaster_info().socket_dir))
         run_sql(
-            found.url("postgres"),
+            postgresql.make_url("postgres"),
             "ALTER SYSTEM SET fsync = off",
             "ALTER SYSTEM SET full_page_writes = off",
             "SELECT pg_reload_conf()",
         )
-        yield found
+        yield postgresql
     finally:
         running.cleanup()
         shutil.rmtree(folder, ignore_errors=True)

@@ -45,15 +45,15 @@ class Step(StrEnum):
     QUIT = "QUIT"
 
 
-class _Silent(Enum):
+class _NoReply(Enum):
     CLOSE = "close"
     SILENCE = "silence"
 
 
-CLOSE = _Silent.CLOSE
+CLOSE = _NoReply.CLOSE
 """Close the connection without a word."""
 
-SILENCE = _Silent.SILENCE
+SILENCE = _NoReply.SILENCE
 """Say nothing more until the client goes."""
 
 
@@ -71,7 +71,7 @@ def reply_then_close(reply: str) -> ReplyThenClose:
 class Envelope:
     """What a client has said of one message so far."""
 
-    sender: str = ""
+    envelope_sender: str = ""
     mail: str = ""
     recipient: str = ""
 
@@ -82,7 +82,7 @@ class Received:
     `data` is what a reader gets; `mail` is the whole MAIL command. `connection` is the number of
     the one that carried it."""
 
-    sender: str
+    envelope_sender: str
     recipient: str
     mail: str
     wire: bytes
@@ -95,13 +95,13 @@ class Received:
 
     @property
     def message(self) -> EmailMessage:
-        found = message_from_bytes(self.data, policy=default)
-        assert isinstance(found, EmailMessage)
-        return found
+        parsed = message_from_bytes(self.data, policy=default)
+        assert isinstance(parsed, EmailMessage)
+        return parsed
 
 
-Said = str | _Silent | ReplyThenClose
-Action = Said | Callable[[Envelope], Said]
+Response = str | _NoReply | ReplyThenClose
+Action = Response | Callable[[Envelope], Response]
 
 _SUCCESS = {
     Step.CONNECT: "220 relay.example.net ESMTP",
@@ -143,34 +143,36 @@ class Relay:
         self._closing = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor = threading.Thread(target=self._accept_connections, daemon=True)
         self._acceptor.start()
 
     # ---- the script -----------------------------------------------------------------------------
 
-    def on(self, step: Step, *actions: Action, to: str = "") -> None:
+    def answer_once(self, step: Step, *actions: Action, to: str = "") -> None:
         """Do these, one each time `step` is met (for the recipient `to`, when given)."""
         with self._lock:
             self._once += [(step, to, action) for action in actions]
 
-    def always(self, step: Step, action: Action, to: str = "") -> None:
+    def answer_always(self, step: Step, action: Action, to: str = "") -> None:
         """Do this whenever `step` is met and no ``on`` speaks."""
         with self._lock:
             self._always[step, to] = action
 
-    def offer(self, *keywords: str) -> None:
+    def offer_extensions(self, *keywords: str) -> None:
         """Offer these too."""
         self.offers += keywords
 
-    def mails(self, to: str) -> list[EmailMessage]:
+    def list_mails(self, address: str) -> list[EmailMessage]:
         """What an address has been sent, the newest last."""
-        return [one.message for one in self.received if one.recipient == to]
+        return [received.message for received in self.received if received.recipient == address]
 
-    def leave_out(self, keyword: str) -> None:
+    def remove_extension(self, keyword: str) -> None:
         """Offer this no more."""
-        self.offers = tuple(one for one in self.offers if one.partition(" ")[0] != keyword)
+        self.offers = tuple(
+            offered for offered in self.offers if offered.partition(" ")[0] != keyword
+        )
 
-    def forget(self) -> None:
+    def reset_script(self) -> None:
         """From now on everything succeeds."""
         with self._lock:
             self._once.clear()
@@ -179,11 +181,15 @@ class Relay:
     @property
     def accepted(self) -> list[str]:
         """The recipients of messages that this relay took, in order."""
-        return [one.recipient for one in self.received if one.accepted]
+        return [received.recipient for received in self.received if received.accepted]
 
-    def message_for(self, address: str) -> Received:
-        (found,) = [one for one in self.received if one.recipient == address and one.accepted]
-        return found
+    def find_message(self, address: str) -> Received:
+        (received,) = [
+            message
+            for message in self.received
+            if message.recipient == address and message.accepted
+        ]
+        return received
 
     # ---- its life -------------------------------------------------------------------------------
 
@@ -196,10 +202,10 @@ class Relay:
         self._acceptor.join(10)
         self._listener.close()
         with self._lock:
-            left = list(self._open)
-        for one in left:
+            open_connections = list(self._open)
+        for connection in open_connections:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
         if self._errors:
@@ -216,7 +222,7 @@ class Relay:
     ) -> None:
         self.stop()
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         while True:
             connection, _ = self._listener.accept()
             if self._closing.is_set():
@@ -225,12 +231,12 @@ class Relay:
             # Else the second of two replies waits until the first is acknowledged, 40 ms later.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
-            about = (connection, self.connections)
-            thread = threading.Thread(target=self._serve, args=about, daemon=True)
+            arguments = (connection, self.connections)
+            thread = threading.Thread(target=self._serve_connection, args=arguments, daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket, number: int) -> None:
+    def _serve_connection(self, connection: socket.socket, number: int) -> None:
         try:
             _Conversation(self, connection, number).run()
         except (OSError, _HangUp):
@@ -238,13 +244,13 @@ class Relay:
         except BaseException as error:
             self._errors.append(error)
 
-    def action(self, step: Step, envelope: Envelope) -> Said:
+    def find_response(self, step: Step, envelope: Envelope) -> Response:
         """What the script says here."""
         with self._lock:
             action: Action | None = None
-            for number, (at, to, one) in enumerate(self._once):
-                if at is step and to in {"", envelope.recipient}:
-                    action = one
+            for number, (scripted_step, recipient, scripted_action) in enumerate(self._once):
+                if scripted_step is step and recipient in {"", envelope.recipient}:
+                    action = scripted_action
                     del self._once[number]
                     break
             if action is None:
@@ -252,11 +258,11 @@ class Relay:
                 action = self._always.get((step, envelope.recipient), general)
         return action(envelope) if callable(action) else action
 
-    def opened(self, connection: socket.socket) -> None:
+    def register_connection(self, connection: socket.socket) -> None:
         with self._lock:
             self._open.add(connection)
 
-    def closed(self, connection: socket.socket) -> None:
+    def close_connection(self, connection: socket.socket) -> None:
         with self._lock:
             self._open.discard(connection)
         connection.close()
@@ -268,142 +274,151 @@ class _Conversation:
         self.connection = connection
         self.number = number
         self.buffer = b""
-        self._begin()
+        self._reset_envelope()
 
-    def _begin(self) -> None:
+    def _reset_envelope(self) -> None:
         """A transaction of which nothing is known yet."""
         self.envelope = Envelope()
         self.has_sender = self.has_recipient = False
 
     def run(self) -> None:
-        self.relay.opened(self.connection)
+        self.relay.register_connection(self.connection)
         try:
-            self.act(Step.CONNECT)
-            while line := self.line():
-                self.command(line.decode("utf-8").rstrip("\r\n"))
+            self.run_step(Step.CONNECT)
+            while line := self.read_line():
+                self.run_command(line.decode("utf-8").rstrip("\r\n"))
         finally:
-            self.relay.closed(self.connection)
+            self.relay.close_connection(self.connection)
 
-    def line(self) -> bytes:
+    def read_line(self) -> bytes:
         while b"\r\n" not in self.buffer:
-            got = self.connection.recv(65536)
-            if not got:
+            chunk = self.connection.recv(65536)
+            if not chunk:
                 raise _HangUp
-            self.buffer += got
+            self.buffer += chunk
         line, _, self.buffer = self.buffer.partition(b"\r\n")
         return line + b"\r\n"
 
-    def say(self, reply: str) -> None:
+    def send_reply(self, reply: str) -> None:
         if reply:
             self.connection.sendall(reply.encode() + b"\r\n")
 
-    def act(self, step: Step) -> bool:
+    def run_step(self, step: Step) -> bool:
         """Do what the script says; whether that is success."""
-        return self.do(self.relay.action(step, self.envelope))
+        return self.send_response(self.relay.find_response(step, self.envelope))
 
-    def do(self, said: Said) -> bool:
-        if said is CLOSE:
+    def send_response(self, response: Response) -> bool:
+        if response is CLOSE:
             raise _HangUp
-        if said is SILENCE:
+        if response is SILENCE:
             while self.connection.recv(65536):
                 pass
             raise _HangUp
-        if isinstance(said, ReplyThenClose):
-            self.say(said.reply)
+        if isinstance(response, ReplyThenClose):
+            self.send_reply(response.reply)
             # Closing with commands unread would take the reply back: TCP then sends a reset.
             self.connection.shutdown(socket.SHUT_WR)
             while self.connection.recv(65536):
                 pass
             raise _HangUp
-        assert isinstance(said, str)
-        self.say(said)
-        return said[:1] in {"2", "3", ""}
+        assert isinstance(response, str)
+        self.send_reply(response)
+        return response[:1] in {"2", "3", ""}
 
-    def command(self, line: str) -> None:
+    def run_command(self, line: str) -> None:
         self.relay.commands.append(line)
         verb = line.partition(" ")[0].upper()
         match verb:
             case "EHLO":
-                self.ehlo()
+                self.answer_ehlo()
             case "STARTTLS":
-                self.starttls()
+                self.answer_starttls()
             case "AUTH":
-                self.auth(line)
+                self.answer_auth(line)
             case "MAIL" if self.has_sender:
-                self.say("503 5.5.1 one MAIL at a time")
+                self.send_reply("503 5.5.1 one MAIL at a time")
             case "MAIL":
-                self.envelope = Envelope(sender=_address(line), mail=line)
-                self.has_sender = self.act(Step.MAIL)
+                self.envelope = Envelope(envelope_sender=_extract_address(line), mail=line)
+                self.has_sender = self.run_step(Step.MAIL)
             case "RCPT" if not self.has_sender:
-                self.say("503 5.5.1 MAIL comes first")
+                self.send_reply("503 5.5.1 MAIL comes first")
             case "RCPT":
-                self.envelope.recipient = _address(line)
-                self.has_recipient = self.act(Step.RCPT)
+                self.envelope.recipient = _extract_address(line)
+                self.has_recipient = self.run_step(Step.RCPT)
             case "DATA" if not (self.has_recipient or (self.has_sender and self.relay.lax)):
-                self.say("503 5.5.1 no valid recipients")
+                self.send_reply("503 5.5.1 no valid recipients")
             case "DATA":
-                if self.act(Step.DATA):
-                    self.data()
+                if self.run_step(Step.DATA):
+                    self.receive_data()
             case "RSET":
-                self.act(Step.RSET)
-                self._begin()
+                self.run_step(Step.RSET)
+                self._reset_envelope()
             case "QUIT":
-                self.act(Step.QUIT)
+                self.run_step(Step.QUIT)
                 raise _HangUp
             case _:
-                self.say("500 5.5.2 what?")
+                self.send_reply("500 5.5.2 what?")
 
-    def ehlo(self) -> None:
+    def answer_ehlo(self) -> None:
         secured = isinstance(self.connection, ssl.SSLSocket)
         starttls = ("STARTTLS",) if self.relay.tls and not secured else ()
         lines = ["relay.example.net", *self.relay.offers, *starttls]
         last = len(lines) - 1
-        said = "\r\n".join(f"250{' ' if n == last else '-'}{one}" for n, one in enumerate(lines))
-        self.do(self.relay.action(Step.EHLO, self.envelope) or said)
+        reply = "\r\n".join(
+            f"250{' ' if number == last else '-'}{keyword}" for number, keyword in enumerate(lines)
+        )
+        self.send_response(self.relay.find_response(Step.EHLO, self.envelope) or reply)
 
-    def starttls(self) -> None:
+    def answer_starttls(self) -> None:
         assert self.relay.tls is not None
-        if not self.act(Step.STARTTLS):
+        if not self.run_step(Step.STARTTLS):
             return
         plain = self.connection
         try:
             self.connection = self.relay.tls.wrap_socket(plain, server_side=True)
         finally:
             # wrap_socket detaches the plain one.
-            self.relay.closed(plain)
-        self.relay.opened(self.connection)
+            self.relay.close_connection(plain)
+        self.relay.register_connection(self.connection)
 
-    def auth(self, line: str) -> None:
+    def answer_auth(self, line: str) -> None:
         _, mechanism, *initial = line.split(" ")
         if mechanism.upper() == "LOGIN":
             if not initial:
-                self.say("334 " + base64.b64encode(b"Username:").decode())
-                self.line()
-            self.say("334 " + base64.b64encode(b"Password:").decode())
-            self.line()
-        self.act(Step.AUTH)
+                self.send_reply("334 " + base64.b64encode(b"Username:").decode())
+                self.read_line()
+            self.send_reply("334 " + base64.b64encode(b"Password:").decode())
+            self.read_line()
+        self.run_step(Step.AUTH)
 
-    def data(self) -> None:
+    def receive_data(self) -> None:
         lines: list[bytes] = []
-        while (line := self.line()) != b".\r\n":
+        while (line := self.read_line()) != b".\r\n":
             if not lines:
-                self.act(Step.BODY)
+                self.run_step(Step.BODY)
             lines.append(line)
         if not self.has_recipient:
-            self.say("554 5.5.1 no valid recipients")
-            self._begin()
+            self.send_reply("554 5.5.1 no valid recipients")
+            self._reset_envelope()
             return
-        said = self.relay.action(Step.DOT, self.envelope)
-        reply = said.reply if isinstance(said, ReplyThenClose) else said
+        response = self.relay.find_response(Step.DOT, self.envelope)
+        reply = response.reply if isinstance(response, ReplyThenClose) else response
         accepted = isinstance(reply, str) and reply.startswith("2")
-        ours = self.envelope
+        envelope = self.envelope
         self.relay.received.append(
-            Received(ours.sender, ours.recipient, ours.mail, b"".join(lines), accepted, self.number)
+            Received(
+                envelope.envelope_sender,
+                envelope.recipient,
+                envelope.mail,
+                b"".join(lines),
+                accepted,
+                self.number,
+            )
         )
-        self._begin()
-        self.do(said)
+        self._reset_envelope()
+        self.send_response(response)
 
 
-def _address(line: str) -> str:
-    found = re.search(r"<([^>]*)>", line)
-    return found[1] if found else ""
+def _extract_address(line: str) -> str:
+    match = re.search(r"<([^>]*)>", line)
+    return match[1] if match else ""

@@ -11,7 +11,7 @@ from mailer import zones
 
 
 @contextmanager
-def rules_of(other: str, zone: str) -> Iterator[None]:
+def replace_zone_rules(other: str, zone: str) -> Iterator[None]:
     """The computer's tz database comes to say of `zone` what it says of the `other`."""
     before = zoneinfo.TZPATH
     with tempfile.TemporaryDirectory() as folder:
@@ -21,13 +21,13 @@ def rules_of(other: str, zone: str) -> Iterator[None]:
         file.write_bytes(packaged.read_bytes())
         try:
             zoneinfo.reset_tzpath([folder, *before])
-            _forget()
+            _clear_caches()
             yield
         finally:
             zoneinfo.reset_tzpath(before)
-            _forget()
+            _clear_caches()
 
 
-def _forget() -> None:
+def _clear_caches() -> None:
     zoneinfo.ZoneInfo.clear_cache()
-    zones.zone.cache_clear()
+    zones.get_zone.cache_clear()

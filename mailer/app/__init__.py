@@ -11,6 +11,6 @@ What concerns one noun is a function beside that noun, called with the store of 
 here stands only what needs composing, the store and delivery together.
 """
 
-from mailer.app.mailer import MOST_AT_ONCE, Mailer, Preview, open_mailer, utc_now
+from mailer.app.mailer import MAX_ACTIVE_EDITIONS, Mailer, Preview, get_utc_now, open_mailer
 
-__all__ = ["MOST_AT_ONCE", "Mailer", "Preview", "open_mailer", "utc_now"]
+__all__ = ["MAX_ACTIVE_EDITIONS", "Mailer", "Preview", "get_utc_now", "open_mailer"]

@@ -7,41 +7,42 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mailer import digests, editions, outbox, zones
-from mailer.app.follow_up import follow_up, is_late
-from mailer.app.leaving import check_may_leave
+from mailer.app.follow_up import extend_releases, needs_follow_up
+from mailer.app.leaving import check_may_send
 from mailer.audience import addresses
 from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
-from mailer.delivery.courier import Courier, Route
-from mailer.delivery.outcomes import Progress
-from mailer.delivery.smtp import Credentials
-from mailer.delivery.turn import Consignment
-from mailer.digests import ApprovalRule, Digest, Policy
-from mailer.digests.calendar import LOOK_BACK, Calendar
+from mailer.delivery.courier import DeliveryRun
+from mailer.delivery.options import DeliveryOptions
+from mailer.delivery.outcomes import DeliveryProgress
+from mailer.delivery.smtp import RelayCredentials
+from mailer.delivery.turn import ActiveEdition
+from mailer.digests import ApprovalRule, Digest, DigestPolicy
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.editions import (
-    Appointment,
-    Body,
     Edition,
+    EditionBody,
+    EditionKind,
     EditionState,
-    Kind,
-    SendTime,
+    SendAppointment,
+    SendTimeBasis,
 )
 from mailer.errors import ComposeError, InputError, Refused
 from mailer.intake.markup import to_html
-from mailer.message import AttachedFile, Letterhead, Recipient, Stencil
-from mailer.outbox import Plan, Report
-from mailer.render import Composition, compose
+from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
+from mailer.outbox import DeliveryPlan, DeliveryReport
+from mailer.render import Composition, compose_edition
 from mailer.schedules import observances, walls
 from mailer.schedules.observances import Observance
 from mailer.schedules.records import Schedule
 from mailer.store import Store, Transaction
 
-MOST_AT_ONCE = 1000
+MAX_ACTIVE_EDITIONS = 1000
 """Editions that one run delivers side by side."""
 
 
-def utc_now() -> datetime:
+def get_utc_now() -> datetime:
     return datetime.now(UTC)
 
 
@@ -60,7 +61,7 @@ class Mailer:
     """One office's mailer: its settings and its database. `clock` gives aware moments."""
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Callable[[], datetime] = utc_now
+        self, settings: Settings, store: Store, clock: Callable[[], datetime] = get_utc_now
     ) -> None:
         self.settings = settings
         self.store = store
@@ -70,22 +71,24 @@ class Mailer:
     @property
     def sign_up_limits(self) -> SignUpLimits:
         """What strangers may do."""
-        ours = self.settings.signup
-        return SignUpLimits(ours.per_address, ours.per_client, ours.per_domain)
+        signup = self.settings.signup
+        return SignUpLimits(signup.per_address, signup.per_client, signup.per_domain)
 
     @property
-    def links_last(self) -> timedelta:
+    def link_lifetime(self) -> timedelta:
         """For how long the link in a mail that asks for confirmation works."""
         return timedelta(days=self.settings.retention.unconfirmed_days)
 
-    def composed(self, tx: Transaction, edition: Edition) -> tuple[Edition, Composition | None]:
+    def compose_edition(
+        self, tx: Transaction, edition: Edition
+    ) -> tuple[Edition, Composition | None]:
         """The edition with its bodies frozen: composed now if it is open and something changed
         since. What has been approved is never composed again."""
         if edition.state is not EditionState.DRAFT:
             return edition, None
-        composition = compose(tx.editions.manuscript(edition), self.settings, to_html)
+        composition = compose_edition(tx.editions.load_manuscript(edition), self.settings, to_html)
         if composition.content_hash != edition.content_hash:
-            edition = tx.editions.freeze(
+            edition = tx.editions.freeze_edition(
                 edition,
                 composition.bodies,
                 composition.order,
@@ -94,173 +97,222 @@ class Mailer:
             )
         return edition, composition
 
-    def approve(
-        self, tx: Transaction, edition: Edition, approver: str, *, comment: str = "", seen: str = ""
+    def approve_edition(
+        self,
+        tx: Transaction,
+        edition: Edition,
+        approver: str,
+        *,
+        comment: str = "",
+        seen_hash: str = "",
     ) -> Edition:
         """Compose once more, and approve what that gives. Raises ApprovalVoid when the approver
         has seen something else, and Refused for an author where the digest wants another person."""
-        edition, _ = self.composed(tx, edition)
-        rule = self.policy(tx, edition).approval
-        return editions.approve(
+        edition, _ = self.compose_edition(tx, edition)
+        rule = self.get_policy(tx, edition).approval
+        return editions.approve_edition(
             tx.editions,
             edition,
             approver,
             self.clock(),
             comment=comment,
-            seen=seen,
-            not_by=tx.editions.authors(edition) if rule is ApprovalRule.OTHER else frozenset(),
+            expected_hash=seen_hash,
+            excluded_approvers=tx.editions.find_authors(edition)
+            if rule is ApprovalRule.OTHER
+            else frozenset(),
         )
 
-    def policy(self, tx: Transaction, edition: Edition) -> Policy:
+    def get_policy(self, tx: Transaction, edition: Edition) -> DigestPolicy:
         """What its digest says; of an edition by itself, what goes without saying."""
-        return digests.get(tx.digests, edition.digest).order.policy if edition.digest else Policy()
+        return (
+            digests.get_digest(tx.digests, edition.digest).settings.policy
+            if edition.digest
+            else DigestPolicy()
+        )
 
-    def appointment(
-        self, tx: Transaction, wall: datetime, zone: str, send_time: SendTime
-    ) -> Appointment:
+    def make_appointment(
+        self, tx: Transaction, local_time: datetime, zone: str, send_time: SendTimeBasis
+    ) -> SendAppointment:
         """A time to be sent at, for an edition by itself. Raises InputError for one that is
         past."""
-        if walls.moment(wall, zones.zone(zone, "--zone")) < self.clock():
+        if walls.to_utc(local_time, zones.get_zone(zone, "--zone")) < self.clock():
             raise InputError(
-                f"{wall:%Y-%m-%d %H:%M} in {zone} is past",
+                f"{local_time:%Y-%m-%d %H:%M} in {zone} is past",
                 where="--at",
                 hint="to send it now, use `mailer send`",
             )
-        return self.by_the_clock(tx, Appointment(self.clock(), wall, zone, send_time))
+        return self.refresh_appointment(
+            tx, SendAppointment(self.clock(), local_time, zone, send_time)
+        )
 
-    def by_the_clock(self, tx: Transaction, when: Appointment) -> Appointment:
+    def refresh_appointment(self, tx: Transaction, appointment: SendAppointment) -> SendAppointment:
         """The appointment with the moment at which clocks show its time, as the rules of zones are
         now and readers are in them."""
-        names = tx.reader_zones if when.send_time is SendTime.READER else ()
-        return replace(when, moment=walls.first(when.wall, when.zone, names))
+        zone_names = tx.reader_time_zones if appointment.send_time is SendTimeBasis.READER else ()
+        return replace(
+            appointment,
+            moment=walls.find_earliest_moment(appointment.wall, appointment.zone, zone_names),
+        )
 
-    def calendar(self, tx: Transaction, digest: Digest) -> Calendar:
+    def build_calendar(self, tx: Transaction, digest: Digest) -> DigestCalendar:
         """When the digest is sent, was sent, and will be."""
-        slug = digest.order.slug
-        mine = [known for known in tx.schedules.schedules() if known.new.digest == slug]
-        return self._calendars(tx, [digest], mine)[0]
+        slug = digest.settings.slug
+        digest_schedules = [
+            schedule
+            for schedule in tx.schedules.list_schedules()
+            if schedule.settings.digest_slug == slug
+        ]
+        return self._assemble_calendars(tx, [digest], digest_schedules)[0]
 
-    def calendars(self, tx: Transaction) -> list[Calendar]:
+    def build_calendars(self, tx: Transaction) -> list[DigestCalendar]:
         """Those of all digests that have a schedule."""
-        schedules = tx.schedules.schedules()
-        wanted = {known.new.digest for known in schedules}
-        all_digests = tx.digests.digests() if wanted else []
-        some = [one for one in all_digests if one.order.slug in wanted]
-        return self._calendars(tx, some, schedules)
+        schedules = tx.schedules.list_schedules()
+        scheduled_slugs = {schedule.settings.digest_slug for schedule in schedules}
+        all_digests = tx.digests.list_digests() if scheduled_slugs else []
+        scheduled_digests = [
+            digest for digest in all_digests if digest.settings.slug in scheduled_slugs
+        ]
+        return self._assemble_calendars(tx, scheduled_digests, schedules)
 
-    def _calendars(
-        self, tx: Transaction, some: Sequence[Digest], schedules: Sequence[Schedule]
-    ) -> list[Calendar]:
-        blackouts = tuple(one.days for one in tx.schedules.blackouts())
+    def _assemble_calendars(
+        self, tx: Transaction, digest_list: Sequence[Digest], schedules: Sequence[Schedule]
+    ) -> list[DigestCalendar]:
+        blackouts = tuple(blackout.days for blackout in tx.schedules.list_blackouts())
         # By name, and free days or staff may have moved what is named much earlier.
-        kept = tx.schedules.kept_since(self.clock() - 2 * LOOK_BACK)
-        by_reader = any(one.order.policy.send_time is SendTime.READER for one in some)
-        zones = tuple(tx.reader_zones) if by_reader else ()
-        known = self.observances()
+        saved_occurrences = tx.schedules.list_occurrences_since(self.clock() - 2 * LOOK_BACK)
+        any_by_reader = any(
+            listed_digest.settings.policy.send_time is SendTimeBasis.READER
+            for listed_digest in digest_list
+        )
+        zone_names = tuple(tx.reader_time_zones) if any_by_reader else ()
+        observance_table = self.read_observances()
         return [
-            Calendar(
+            DigestCalendar(
                 digest,
-                tuple(one for one in schedules if one.new.digest == digest.order.slug),
-                tuple(kept.get(digest.order.slug, ())),
+                tuple(
+                    schedule
+                    for schedule in schedules
+                    if schedule.settings.digest_slug == digest.settings.slug
+                ),
+                tuple(saved_occurrences.get(digest.settings.slug, ())),
                 blackouts,
-                known,
-                zones if digest.order.policy.send_time is SendTime.READER else (),
+                observance_table,
+                zone_names if digest.settings.policy.send_time is SendTimeBasis.READER else (),
             )
-            for digest in some
+            for digest in digest_list
         ]
 
-    def observances(self) -> Mapping[str, Observance]:
+    def read_observances(self) -> Mapping[str, Observance]:
         """Ours and the office's own, read again when a file has changed. Raises ConfigError."""
         stamp = self.settings.observances_stamp
         if stamp != self._observances[0]:
-            self._observances = stamp, observances.read(self.settings.observances())
+            self._observances = (
+                stamp,
+                observances.parse_observances(self.settings.read_observances()),
+            )
         return self._observances[1]
 
-    def letterhead(self, edition: Edition, list_: MailingList) -> Letterhead:
-        ours = self.settings
-        return Letterhead(
-            sender_name=ours.sender.name,
-            sender_address=ours.sender.address,
-            reply_to=ours.sender.reply_to,
-            list_slug=list_.slug if edition.kind is Kind.MAILING else "",
-            list_name=list_.name,
-            list_number=list_.id,
-            base_url=ours.web.base_url,
-            key=ours.secret_key(),
+    def build_sender_profile(self, edition: Edition, mailing_list: MailingList) -> MessageProfile:
+        settings = self.settings
+        return MessageProfile(
+            sender_name=settings.sender.name,
+            sender_address=settings.sender.address,
+            reply_to=settings.sender.reply_to,
+            list_slug=mailing_list.slug if edition.kind is EditionKind.MAILING else "",
+            list_name=mailing_list.name,
+            list_id=mailing_list.id,
+            base_url=settings.web.base_url,
+            key=settings.read_secret_key(),
             edition=edition,
-            unsubscribe_address=ours.sender.unsubscribe_address,
+            unsubscribe_address=settings.sender.unsubscribe_address,
         )
 
-    def stencils(self, tx: Transaction, edition: Edition) -> dict[str, Stencil]:
+    def build_message_templates(
+        self, tx: Transaction, edition: Edition
+    ) -> dict[str, MessageTemplate]:
         """A stencil for each of the edition's frozen bodies, by language."""
-        letterhead = self.letterhead(edition, tx.editions.list_of(edition))
+        sender_profile = self.build_sender_profile(edition, tx.editions.load_mailing_list(edition))
         return {
-            body.language: Stencil(body, letterhead, self._files(tx, body))
-            for body in tx.editions.bodies(edition)
+            body.language: MessageTemplate(body, sender_profile, self._load_attachments(tx, body))
+            for body in tx.editions.list_bodies(edition)
         }
 
-    def _files(self, tx: Transaction, body: Body) -> list[AttachedFile]:
-        found = []
-        for one in body.attachments:
-            content = tx.files.content(one.sha256)
+    def _load_attachments(self, tx: Transaction, body: EditionBody) -> list[AttachedFile]:
+        attached_files = []
+        for attachment in body.attachments:
+            content = tx.files.read_content(attachment.sha256)
             if content is None:
-                raise Refused(f"the file {one.name} is not there any more", hint="compose it anew")
-            found.append(AttachedFile(one.name, one.media_type, content))
-        return found
+                raise Refused(
+                    f"the file {attachment.name} is not there any more", hint="compose it anew"
+                )
+            attached_files.append(AttachedFile(attachment.name, attachment.media_type, content))
+        return attached_files
 
-    def preview(
+    def preview_edition(
         self, tx: Transaction, edition: Edition, *, address: str = "", language: str = ""
     ) -> Preview:
         """The mail as the subscriber of `address` would get it; without one, as somebody without a
         name who gets every story, in `language` or the edition's own."""
-        edition, _ = self.composed(tx, edition)
-        stencils = self.stencils(tx, edition)
-        if not stencils:
+        edition, _ = self.compose_edition(tx, edition)
+        message_templates = self.build_message_templates(tx, edition)
+        if not message_templates:
             raise ComposeError(
                 f"edition {edition.id} is {edition.state} and was never composed",
                 hint="only an edition with stories can be previewed",
             )
         if address:
-            recipient, language = self._as_subscriber(tx, edition, address)
+            recipient, language = self._make_recipient(tx, edition, address)
         else:
             language = language or edition.language
-            if language not in stencils:
+            if language not in message_templates:
                 raise ComposeError(
                     f"edition {edition.id} is not composed in {language}",
-                    hint=f"it is in {', '.join(stencils)}",
+                    hint=f"it is in {', '.join(message_templates)}",
                 )
-            everything = stencils[language].body.stories
-            recipient = Recipient(0, 0, "nobody@example.org", "", everything)
-        stencil = stencils[language]
+            all_stories = message_templates[language].body.stories
+            recipient = Recipient(0, 0, "nobody@example.org", "", all_stories)
+        message_template = message_templates[language]
         return Preview(
             language=language,
-            subject=stencil.subject(recipient),
-            text=stencil.text(recipient),
-            html=stencil.html(recipient),
-            message=stencil.message(recipient, self.clock()),
+            subject=message_template.render_subject(recipient),
+            text=message_template.render_text(recipient),
+            html=message_template.render_html(recipient),
+            message=message_template.build_message(recipient, self.clock()),
         )
 
-    def _as_subscriber(
+    def _make_recipient(
         self, tx: Transaction, edition: Edition, address: str
     ) -> tuple[Recipient, str]:
-        address = addresses.normalise(address)
-        standing = tx.outbox.standing(edition, address)
-        if standing.delivery:
-            row = standing.delivery
+        address = addresses.normalise_address(address)
+        recipient_status = tx.outbox.get_recipient_status(edition, address)
+        if recipient_status.delivery:
+            delivery = recipient_status.delivery
             return (
-                Recipient(row.id, row.subscriber_id, row.address, row.name, row.stories),
-                row.language,
+                Recipient(
+                    delivery.id,
+                    delivery.subscriber_id,
+                    delivery.address,
+                    delivery.name,
+                    delivery.stories,
+                ),
+                delivery.language,
             )
-        if standing.subscriber_id is None or not standing.stories or not standing.language:
-            raise Refused(outbox.explain(tx.outbox, edition, address))
-        known = tx.subscribers.find_subscriber(address)
-        assert known is not None
+        if (
+            recipient_status.subscriber_id is None
+            or not recipient_status.stories
+            or not recipient_status.language
+        ):
+            raise Refused(outbox.explain_outcome(tx.outbox, edition, address))
+        subscriber = tx.subscribers.find_subscriber(address)
+        assert subscriber is not None
         return (
-            Recipient(0, known.id, address, known.person.name, standing.stories),
-            standing.language,
+            Recipient(0, subscriber.id, address, subscriber.person.name, recipient_status.stories),
+            recipient_status.language,
         )
 
-    def start(self, tx: Transaction, edition: Edition) -> tuple[Edition, Plan | None]:
+    def start_edition(
+        self, tx: Transaction, edition: Edition
+    ) -> tuple[Edition, DeliveryPlan | None]:
         """Begin to send: check the approval, freeze the audience. An edition that has begun stays
         as it is (no plan). Raises Refused for one that may not go out."""
         now = self.clock()
@@ -273,10 +325,10 @@ class Mailer:
         if edition.state is EditionState.SENDING:
             return edition, None
         if edition.state in {EditionState.DRAFT, EditionState.IN_REVIEW}:
-            why = f": {edition.reason}" if edition.reason else ""
-            word = "a draft" if edition.state is EditionState.DRAFT else "in review"
+            reason_text = f": {edition.reason}" if edition.reason else ""
+            state_text = "a draft" if edition.state is EditionState.DRAFT else "in review"
             raise Refused(
-                f"edition {edition.id} is {word}, not approved{why}",
+                f"edition {edition.id} is {state_text}, not approved{reason_text}",
                 hint=f"look at it and run `mailer edition approve {edition.id}`",
             )
         if edition.state is EditionState.SENT:
@@ -285,80 +337,97 @@ class Mailer:
                 hint=f"`mailer edition retry {edition.id} --failed` queues again what has failed",
             )
         editions.check_transition(edition, EditionState.SENDING)
-        check_may_leave(tx, edition, now)
-        self._route()  # what is wrong with the relays' settings is said before anything begins
-        editions.check_approval(tx.editions, edition, self.settings.letterhead)
-        plan = tx.plans.plan(edition, now)
+        check_may_send(tx, edition, now)
+        self._build_route()  # what is wrong with the relays' settings is said before anything begins
+        editions.check_approval(tx.editions, edition, self.settings.sender_details)
+        plan = tx.plans.plan_deliveries(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
 
-    def deliver(
+    def deliver_editions(
         self,
-        begun: Sequence[Edition],
+        begun_editions: Sequence[Edition],
         stop: threading.Event,
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[DeliveryProgress], None] = lambda _: None,
         *,
-        follow: bool = False,
+        follow_new: bool = False,
         at_once: bool = False,
-    ) -> tuple[Progress, list[Report]]:
+    ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
         """Send what is due of editions that have begun; with `follow` also of any other that has
         begun or begins meanwhile; with `at_once` also what was put off until later. A report of
         each.
 
         Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
-        wanted = {edition.id for edition in begun}
+        wanted_ids = {edition.id for edition in begun_editions}
 
         with self.store.read() as tx:
-            late = is_late(tx, self.clock())
-        if late:
+            is_follow_up_due = needs_follow_up(tx, self.clock())
+        if is_follow_up_due:
             with self.store.begin() as tx:
-                follow_up(tx, self.clock())
+                extend_releases(tx, self.clock())
 
-        def more(known: Sequence[int]) -> list[Consignment]:
-            if not follow and wanted <= {*known}:
+        def find_new_editions(known_ids: Sequence[int]) -> list[ActiveEdition]:
+            if not follow_new and wanted_ids <= {*known_ids}:
                 return []
             with self.store.read() as tx:
-                running = tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE, notices=True)
-                new = [one for one in running if one.id not in known]
-                new = [one for one in new if follow or one.id in wanted]
-                found = [Consignment(one, self.stencils(tx, one)) for one in new]
-            seen.update(entry.edition.id for entry in found)
+                running = tx.editions.list_recent_editions(
+                    [EditionState.SENDING], MAX_ACTIVE_EDITIONS, notices=True
+                )
+                new_editions = [edition for edition in running if edition.id not in known_ids]
+                new_editions = [
+                    edition for edition in new_editions if follow_new or edition.id in wanted_ids
+                ]
+                active_editions = [
+                    ActiveEdition(edition, self.build_message_templates(tx, edition))
+                    for edition in new_editions
+                ]
+            seen_ids.update(active_edition.edition.id for active_edition in active_editions)
             if at_once:
                 with self.store.begin() as tx:
-                    for entry in found:
-                        tx.queue.make_due(entry.edition)
-            return found
+                    for active_edition in active_editions:
+                        tx.queue.make_deliveries_due(active_edition.edition)
+            return active_editions
 
-        seen: set[int] = set()
-        courier = Courier(self.store, self._route(), self.clock, more)
-        progress = courier.run(stop, on_progress)
+        seen_ids: set[int] = set()
+        delivery_run = DeliveryRun(self.store, self._build_route(), self.clock, find_new_editions)
+        progress = delivery_run.run(stop, on_progress)
         with self.store.read() as tx:
-            numbers = sorted(wanted | seen)
-            return progress, [tx.outbox.report(editions.get(tx.editions, n)) for n in numbers]
+            edition_ids = sorted(wanted_ids | seen_ids)
+            return progress, [
+                tx.outbox.build_report(editions.get_edition(tx.editions, edition_id))
+                for edition_id in edition_ids
+            ]
 
-    def _route(self) -> Route:
-        ours = self.settings
-        return Route(
+    def _build_route(self) -> DeliveryOptions:
+        settings = self.settings
+        return DeliveryOptions(
             relays=tuple(
-                relay.model_copy(update={"ca_file": relay.ca_file and ours.path(relay.ca_file)})
-                for relay in ours.all_relays
+                relay.model_copy(
+                    update={"ca_file": relay.ca_file and settings.resolve_path(relay.ca_file)}
+                )
+                for relay in settings.all_relays
             ),
             credentials={
-                relay.name: Credentials(relay.user, ours.relay_password(relay))
-                for relay in ours.all_relays
+                relay.name: RelayCredentials(relay.user, settings.read_relay_password(relay))
+                for relay in settings.all_relays
                 if relay.user
             },
             throttles={
-                addresses.ascii_domain(domain): limits for domain, limits in ours.throttle.items()
+                addresses.to_ascii_domain(domain): limits
+                for domain, limits in settings.throttle.items()
             },
-            sender=ours.sender.bounce_address,
-            lease=ours.delivery.lease,
-            patience=ours.delivery.patience,
+            envelope_sender=settings.sender.envelope_sender,
+            lease=settings.delivery.lease,
+            patience=settings.delivery.patience,
         )
 
-    def cancel(self, tx: Transaction, edition: Edition, *, reason: str, actor: str) -> Edition:
+    def cancel_edition(
+        self, tx: Transaction, edition: Edition, *, reason: str, actor: str
+    ) -> Edition:
         """Cancel an edition and what of it has not passed the gate."""
-        cancelled = editions.cancel(tx.editions, edition, self.clock(), reason=reason, actor=actor)
-        tx.queue.cancel_waiting(cancelled.id)
+        cancelled = editions.cancel_edition(
+            tx.editions, edition, self.clock(), reason=reason, actor=actor
+        )
+        tx.queue.cancel_unsent_deliveries(cancelled.id)
         return cancelled
 
     def close(self) -> None:
@@ -366,9 +435,11 @@ class Mailer:
 
 
 @contextmanager
-def open_mailer(settings: Settings, clock: Callable[[], datetime] = utc_now) -> Iterator[Mailer]:
+def open_mailer(
+    settings: Settings, clock: Callable[[], datetime] = get_utc_now
+) -> Iterator[Mailer]:
     """A mailer for these settings. Raises SchemaError unless the database is in order."""
-    store = Store(settings.database_url, settings.secret_key(), settings.delivery.lease)
+    store = Store(settings.database_url, settings.read_secret_key(), settings.delivery.lease)
     mailer = Mailer(settings, store, clock)
     try:
         store.check_schema()

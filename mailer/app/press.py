@@ -7,187 +7,215 @@ from datetime import datetime
 
 from mailer import articles, editions, embargoes
 from mailer.app.mailer import Mailer
-from mailer.articles import Article, ArticleState, Kind, Outcome, Query
+from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
 from mailer.audience.lists import MailingList, Visibility, add_topic
 from mailer.editions import (
-    OPEN,
-    Appointment,
-    Archive,
+    OPEN_STATES,
+    ArchiveVisibility,
     Edition,
+    EditionRole,
     NewEdition,
     Priority,
-    Role,
+    SendAppointment,
 )
 from mailer.embargoes import Embargo
 from mailer.errors import InputError, Refused
-from mailer.intake.files import Found
-from mailer.outbox import Plan
+from mailer.intake.files import ArticleFile
+from mailer.outbox import DeliveryPlan
 from mailer.store import Transaction
 
 
-def take_in(
+def import_file(
     mailer: Mailer,
     tx: Transaction,
-    found: Found,
+    file: ArticleFile,
     *,
     author: str = "",
     create_topics: bool = False,
     state: ArticleState = ArticleState.QUEUED,
-) -> tuple[Article, Outcome]:
+) -> tuple[Article, ArticleOutcome]:
     """Queue what a file holds, with the files that it names and the embargo that it has; a new
     article has the `state`. All of it or nothing. Raises InputError, and Refused for another
     embargo than the story's."""
-    assert found.content is not None
-    tx.alone()
+    assert file.content is not None
+    tx.lock_releases()
     now = mailer.clock()
-    with tx.savepoint():
+    with tx.open_savepoint():
         if create_topics:
-            for slug in tx.articles.unknown_topics(found.content.topics):
+            for slug in tx.articles.find_unknown_topics(file.content.topics):
                 add_topic(tx.lists, slug, {}, now)
-        for file in found.files:
-            tx.files.keep(file.sha256, file.media_type, file.content, now)
-        article, outcome = articles.add(
-            tx.articles, found.content, now, dated=found.dated, author=author, state=state
+        for attached_file in file.files:
+            tx.files.save_file(
+                attached_file.sha256, attached_file.media_type, attached_file.content, now
+            )
+        article, outcome = articles.add_article(
+            tx.articles, file.content, now, dated=file.dated, author=author, state=state
         )
-        if found.embargo:
-            known = embargoes.declare(tx.embargoes, article.slug, found.embargo, now, by=author)
-            if known.set_at == now and outcome is Outcome.UNCHANGED:
-                outcome = Outcome.REVISED
+        if file.embargo:
+            embargo = embargoes.declare_embargo(
+                tx.embargoes, article.slug, file.embargo, now, by=author
+            )
+            if embargo.set_at == now and outcome is ArticleOutcome.UNCHANGED:
+                outcome = ArticleOutcome.REVISED
     return article, outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class ReleaseEditions:
     """The editions of a release: an `advance` copy while it is embargoed, and the `release`. Each
     with whom it would reach as things stand."""
 
     embargo: Embargo | None
     advance: Edition | None
     release: Edition
-    reaches: Mapping[int, Plan]
+    reaches: Mapping[int, DeliveryPlan]
     warnings: tuple[str, ...]
 
 
-def prepare(
+def prepare_release(
     mailer: Mailer,
     tx: Transaction,
     slug: str,
-    to: MailingList,
+    mailing_list: MailingList,
     *,
     segment: str = "",
     language: str = "",
     actor: str = "",
-) -> Course:
+) -> ReleaseEditions:
     """Make the editions of a release, or take up those that have not begun, and compose them. The
     release goes when its embargo ends. Raises Refused for what was changed since it was sent."""
     now = mailer.clock()
-    story = [
-        one
-        for one in tx.articles.matching(Query(slugs=(slug,)))
-        if one.state is ArticleState.QUEUED
+    story_articles = [
+        queued_article
+        for queued_article in tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+        if queued_article.state is ArticleState.QUEUED
     ]
-    if not story:
+    if not story_articles:
         raise InputError(f"there is no queued story {slug!r}", hint="see `mailer article list`")
-    if not any(one.kind in {Kind.PRESS_RELEASE, Kind.STATEMENT} for one in story):
+    if not any(
+        queued_article.kind in {ArticleKind.PRESS_RELEASE, ArticleKind.STATEMENT}
+        for queued_article in story_articles
+    ):
         raise InputError(
-            f"{slug} is of kind {story[0].kind}: only a press_release or a statement is released",
+            f"{slug} is of kind {story_articles[0].kind}: only a press_release or a statement is released",
             hint="write kind: press_release in its file, or send it with `mailer edition new`",
         )
-    _check_unchanged(tx.editions.of_release(slug), story)
-    earlier = tx.editions.of_release(slug, to.slug)
-    tag = language or _language(mailer, story)
-    embargo = tx.embargoes.find(slug)
-    holds = embargo is not None and embargo.holds(now)
+    _check_unchanged(tx.editions.list_release_editions(slug), story_articles)
+    earlier_editions = tx.editions.list_release_editions(slug, mailing_list.slug)
+    release_language = language or _choose_language(mailer, story_articles)
+    embargo = tx.embargoes.find_embargo(slug)
+    is_embargoed = embargo is not None and embargo.is_active(now)
     warnings: list[str] = []
-    if to.visibility is Visibility.PUBLIC:
-        warnings.append(f"{to.slug} is a public list, which anybody may join")
-    made: list[Edition] = []
-    new = NewEdition(
-        name=next((one.title for one in story if one.language == tag), story[0].title),
-        list=to.slug,
+    if mailing_list.visibility is Visibility.PUBLIC:
+        warnings.append(f"{mailing_list.slug} is a public list, which anybody may join")
+    composed_editions: list[Edition] = []
+    base_edition = NewEdition(
+        name=next(
+            (article.title for article in story_articles if article.language == release_language),
+            story_articles[0].title,
+        ),
+        list=mailing_list.slug,
         segment=segment,
         template="press-release",
-        language=tag,
+        language=release_language,
         stories=(slug,),
         priority=Priority.URGENT,
     )
-    for role in (Role.ADVANCE, Role.RELEASE) if holds else (Role.RELEASE,):
-        of_role = [one for one in earlier if one.role is role and one.state in OPEN]
-        if of_role:
-            edition = editions.reopen(tx.editions, of_role[0], now, actor=actor)
+    for role in (
+        (EditionRole.ADVANCE, EditionRole.RELEASE) if is_embargoed else (EditionRole.RELEASE,)
+    ):
+        open_editions = [
+            release_edition
+            for release_edition in earlier_editions
+            if release_edition.role is role and release_edition.state in OPEN_STATES
+        ]
+        if open_editions:
+            edition = editions.reopen_edition(tx.editions, open_editions[0], now, actor=actor)
         else:
-            archive = Archive.PRIVATE if role is Role.ADVANCE else Archive.PUBLIC
-            wanted = replace(new, role=role, archive=archive)
-            edition = editions.create(tx.editions, wanted, now, actor=actor)
-        if role is Role.RELEASE and holds and embargo is not None:
-            at = Appointment(now, embargo.terms.wall, embargo.terms.zone)
-            when = mailer.by_the_clock(tx, at)
-            edition = editions.appoint(tx.editions, edition, when, now, actor=actor)
-        edition, composition = mailer.composed(tx, edition)
+            archive = (
+                ArchiveVisibility.PRIVATE
+                if role is EditionRole.ADVANCE
+                else ArchiveVisibility.PUBLIC
+            )
+            new_edition = replace(base_edition, role=role, archive=archive)
+            edition = editions.create_edition(tx.editions, new_edition, now, actor=actor)
+        if role is EditionRole.RELEASE and is_embargoed and embargo is not None:
+            appointment = SendAppointment(now, embargo.terms.wall, embargo.terms.zone)
+            refreshed_appointment = mailer.refresh_appointment(tx, appointment)
+            edition = editions.set_send_time(
+                tx.editions, edition, refreshed_appointment, now, actor=actor
+            )
+        edition, composition = mailer.compose_edition(tx, edition)
         warnings += composition.warnings if composition else ()
-        made.append(edition)
-    return Course(
-        embargo=embargo if holds else None,
-        advance=made[0] if holds else None,
-        release=made[-1],
+        composed_editions.append(edition)
+    return ReleaseEditions(
+        embargo=embargo if is_embargoed else None,
+        advance=composed_editions[0] if is_embargoed else None,
+        release=composed_editions[-1],
         reaches={},
         warnings=tuple(dict.fromkeys(warnings)),
     )
 
 
-def _language(mailer: Mailer, story: list[Article]) -> str:
-    ours = mailer.settings.defaults.language
-    known = [one.language for one in story]
-    return ours if ours in known else known[0]
+def _choose_language(mailer: Mailer, story_articles: list[Article]) -> str:
+    default_language = mailer.settings.defaults.language
+    story_languages = [article.language for article in story_articles]
+    return default_language if default_language in story_languages else story_languages[0]
 
 
-def newest_queued(tx: Transaction, slug: str) -> datetime:
+def find_last_change(tx: Transaction, slug: str) -> datetime:
     """When a story was changed last. Raises InputError for one that is not queued."""
-    some = tx.articles.matching(Query(slugs=(slug,)))
-    found = [one.updated_at for one in some if one.state is ArticleState.QUEUED]
-    if not found:
+    story_articles = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+    changed_at = [
+        article.updated_at for article in story_articles if article.state is ArticleState.QUEUED
+    ]
+    if not changed_at:
         raise InputError(f"there is no queued story {slug!r}", hint="see `mailer article list`")
-    return max(found)
+    return max(changed_at)
 
 
-def _check_unchanged(earlier: list[Edition], story: list[Article]) -> None:
-    begun = [one.planned_at for one in earlier if one.planned_at]
-    changed = max(one.updated_at for one in story)
-    if begun and max(begun) < changed:
+def _check_unchanged(earlier_editions: list[Edition], story_articles: list[Article]) -> None:
+    begun_at = [edition.planned_at for edition in earlier_editions if edition.planned_at]
+    changed_at = max(article.updated_at for article in story_articles)
+    if begun_at and max(begun_at) < changed_at:
         raise Refused(
-            f"{story[0].slug} was changed after it was sent",
-            hint=f"tell those who have it: mailer release correct {story[0].slug} --changed … "
+            f"{story_articles[0].slug} was changed after it was sent",
+            hint=f"tell those who have it: mailer release correct {story_articles[0].slug} --changed … "
             "--why …",
         )
 
 
-def let_go(mailer: Mailer, tx: Transaction, course: Course, approver: str) -> Course:
+def begin_release(
+    mailer: Mailer, tx: Transaction, release_editions: ReleaseEditions, approver: str
+) -> ReleaseEditions:
     """Approve a course's editions as they are composed, begin what goes now, and work out whom the
     rest would reach if it went now. Raises Refused."""
-    advance, release = course.advance, course.release
-    reaches: dict[int, Plan] = {}
+    advance, release = release_editions.advance, release_editions.release
+    reaches: dict[int, DeliveryPlan] = {}
     if advance is not None:
-        advance = mailer.approve(tx, advance, approver)
-        advance, plan = mailer.start(tx, advance)
-        reaches[advance.id] = plan or Plan(0, {})
-    release = mailer.approve(tx, release, approver)
-    if course.embargo is None:
-        release, plan = mailer.start(tx, release)
-        reaches[release.id] = plan or Plan(0, {})
+        advance = mailer.approve_edition(tx, advance, approver)
+        advance, plan = mailer.start_edition(tx, advance)
+        reaches[advance.id] = plan or DeliveryPlan(0, {})
+    release = mailer.approve_edition(tx, release, approver)
+    if release_editions.embargo is None:
+        release, plan = mailer.start_edition(tx, release)
+        reaches[release.id] = plan or DeliveryPlan(0, {})
     else:
-        reaches[release.id] = _would_reach(mailer, tx, release)
-    return Course(course.embargo, advance, release, reaches, course.warnings)
+        reaches[release.id] = _plan_without_saving(mailer, tx, release)
+    return ReleaseEditions(
+        release_editions.embargo, advance, release, reaches, release_editions.warnings
+    )
 
 
-class _Undo(Exception):
+class _DiscardPlan(Exception):
     """Leaves a part of a transaction that was only to be looked at."""
 
 
-def _would_reach(mailer: Mailer, tx: Transaction, edition: Edition) -> Plan:
-    found = Plan(0, {})
+def _plan_without_saving(mailer: Mailer, tx: Transaction, edition: Edition) -> DeliveryPlan:
+    plan = DeliveryPlan(0, {})
     try:
-        with tx.savepoint():
-            found = tx.plans.plan(edition, mailer.clock())
-            raise _Undo
-    except _Undo:
-        return found
+        with tx.open_savepoint():
+            plan = tx.plans.plan_deliveries(edition, mailer.clock())
+            raise _DiscardPlan
+    except _DiscardPlan:
+        return plan

@@ -1,5 +1,5 @@
 """Boilerplate: what an organisation says about itself at the foot of every release. It is kept
-once for each organisation and language. Our own organisation's slug is :data:`OURS`."""
+once for each organisation and language. Our own organisation's slug is :data:`OWN_ORGANISATION`."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from mailer.articles.checks import check_text
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
 
-OURS = "ours"
+OWN_ORGANISATION = "ours"
 LONGEST = 5000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -33,62 +33,71 @@ class Boilerplate:
 class BoilerplateStore(Protocol):
     """What the verbs here need kept."""
 
-    def all(self) -> Sequence[Boilerplate]: ...
-    def keep(self, boilerplate: Boilerplate) -> None: ...
-    def remove(self, boilerplate: Boilerplate) -> None: ...
+    def list_boilerplates(self) -> Sequence[Boilerplate]: ...
+    def save_boilerplate(self, boilerplate: Boilerplate) -> None: ...
+    def remove_boilerplate(self, boilerplate: Boilerplate) -> None: ...
 
 
-def save(store: BoilerplateStore, made: Boilerplate) -> tuple[Boilerplate, bool]:
+def save_boilerplate(store: BoilerplateStore, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:
     """Keep it, in place of the one before; whether anything changed. Mails that are approved stay
     as they are. Raises InputError."""
-    if not _SLUG.fullmatch(made.organisation) or len(made.organisation) > 60:
+    if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:
         raise InputError(
-            f"{made.organisation!r} can't name an organisation",
+            f"{boilerplate.organisation!r} can't name an organisation",
             where="organisation",
             hint="use up to 60 small letters, digits and single hyphens",
         )
-    name = " ".join(made.name.split())
-    if made.organisation != OURS and not name:
+    name = " ".join(boilerplate.name.split())
+    if boilerplate.organisation != OWN_ORGANISATION and not name:
         raise InputError("it has no name", where="name", hint="give it one with --name")
     if holds_control(name) or len(name) > 200:
         raise InputError("it is no name", where="name")
-    text = made.text.strip()
+    text = boilerplate.text.strip()
     if not text or len(text) > LONGEST:
         raise InputError(f"it must have from 1 to {LONGEST} characters", where="text")
     check_text(text, "text")
-    wanted = Boilerplate(
-        made.organisation,
-        languages.normalise(made.language),
+    normalised = Boilerplate(
+        boilerplate.organisation,
+        languages.normalise_tag(boilerplate.language),
         name,
         text,
-        made.html,
-        made.updated_at,
+        boilerplate.html,
+        boilerplate.updated_at,
     )
-    for known in store.all():
-        if (known.organisation, known.language) == (wanted.organisation, wanted.language):
-            if (known.name, known.text) == (name, text):
-                return known, False
+    for existing in store.list_boilerplates():
+        if (existing.organisation, existing.language) == (
+            normalised.organisation,
+            normalised.language,
+        ):
+            if (existing.name, existing.text) == (name, text):
+                return existing, False
             break
-    store.keep(wanted)
-    return wanted, True
+    store.save_boilerplate(normalised)
+    return normalised, True
 
 
-def get(store: BoilerplateStore, organisation: str, language: str) -> Boilerplate:
+def get_boilerplate(store: BoilerplateStore, organisation: str, language: str) -> Boilerplate:
     """One organisation's in one language. Raises NotFound."""
-    tag = languages.normalise(language)
-    for known in store.all():
-        if (known.organisation, known.language) == (organisation, tag):
-            return known
+    tag = languages.normalise_tag(language)
+    for boilerplate in store.list_boilerplates():
+        if (boilerplate.organisation, boilerplate.language) == (organisation, tag):
+            return boilerplate
     raise NotFound(
         f"there is no boilerplate of {organisation!r} in {tag}",
         hint="see `mailer boilerplate list`",
     )
 
 
-def best(
-    some: Sequence[Boilerplate], organisation: str, language: str, default: str
+def choose_boilerplate(
+    boilerplates: Sequence[Boilerplate], organisation: str, language: str, default: str
 ) -> Boilerplate | None:
     """The best of an organisation's for a reader of `language`; None where it has none."""
-    ours = {one.language: one for one in some if one.organisation == organisation}
-    tag = languages.choose(language, sorted(ours), languages.choose(default, sorted(ours), ""))
-    return ours.get(tag) or next(iter(ours.values()), None)
+    by_language = {
+        boilerplate.language: boilerplate
+        for boilerplate in boilerplates
+        if boilerplate.organisation == organisation
+    }
+    tag = languages.choose_language(
+        language, sorted(by_language), languages.choose_language(default, sorted(by_language), "")
+    )
+    return by_language.get(tag) or next(iter(by_language.values()), None)

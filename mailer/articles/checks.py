@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from mailer import languages
 from mailer.articles import release
-from mailer.articles.records import Content, Kind
+from mailer.articles.records import ArticleKind, Content
 from mailer.errors import InputError
 from mailer.lines import holds_control
 
@@ -25,7 +25,7 @@ _NO_SOURCE = re.compile(r"""<img(\s+(?!src\b)[\w-]+(="[^"]*")?)*\s*/?>""")
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
-def check(content: Content) -> Content:
+def check_content(content: Content) -> Content:
     """The content with its fields in canonical form. Raises InputError naming the field."""
     title = " ".join(content.title.split())
     if not title:
@@ -79,7 +79,7 @@ def check(content: Content) -> Content:
             )
     if content.canonical_url:
         check_web_address(content.canonical_url, "canonical_url")
-    if content.release and content.kind is not Kind.PRESS_RELEASE:
+    if content.release and content.kind is not ArticleKind.PRESS_RELEASE:
         raise InputError(
             "only a press release has a subhead, quotes, notes, contacts, assets or about",
             where="kind",
@@ -90,10 +90,10 @@ def check(content: Content) -> Content:
             check_web_address(asset.url, "assets")
     return replace(
         content,
-        release=release.check(content.release) if content.release else None,
+        release=release.check_release(content.release) if content.release else None,
         title=title,
         summary=summary,
-        language=languages.normalise(content.language),
+        language=languages.normalise_tag(content.language),
         topics=tuple(dict.fromkeys(content.topics)),
         byline=" ".join(content.byline.split()),
         dateline=" ".join(content.dateline.split()),
@@ -103,10 +103,10 @@ def check(content: Content) -> Content:
 def check_text(text: str, where: str) -> None:
     """Raises InputError for a text with what no database and no mail can hold: NUL (PostgreSQL
     8.3), and halves of characters."""
-    if found := _NOT_TEXT.search(text):
-        line = text.count("\n", 0, found.start()) + 1
+    if match := _NOT_TEXT.search(text):
+        line = text.count("\n", 0, match.start()) + 1
         raise InputError(
-            f"line {line} holds U+{ord(found[0]):04X}, which is no character",
+            f"line {line} holds U+{ord(match[0]):04X}, which is no character",
             where=where,
             hint="remove it",
         )
@@ -116,16 +116,16 @@ def check_web_address(value: str, where: str) -> None:
     """Raises InputError unless `value` is an absolute http or https address."""
     try:
         parts = urlsplit(value)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        is_valid = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
-        good = False
-    if not good or not value.isprintable() or " " in value:
+        is_valid = False
+    if not is_valid or not value.isprintable() or " " in value:
         raise InputError(
             f"{value!r} is not a web address", where=where, hint="start it with https://"
         )
 
 
-def slug_from(title: str) -> str:
+def make_slug(title: str) -> str:
     """A slug made of the ASCII words of `title`; empty when there are none."""
     words = re.findall(r"[a-z0-9]+", title.lower().replace("'", "").replace("’", ""))
     slug = ""

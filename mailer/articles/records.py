@@ -12,7 +12,7 @@ from mailer import languages
 from mailer.articles.release import Release
 
 
-class Kind(StrEnum):
+class ArticleKind(StrEnum):
     NEWS = "news"
     PRESS_RELEASE = "press_release"
     EVENT = "event"
@@ -31,7 +31,7 @@ class ArticleState(StrEnum):
     KILLED = "killed"
 
 
-class Outcome(StrEnum):
+class ArticleOutcome(StrEnum):
     """What adding an article did."""
 
     ADDED = "added"
@@ -56,7 +56,7 @@ class Content:
 
     slug: str
     language: str
-    kind: Kind
+    kind: ArticleKind
     title: str
     published: datetime
     body: str
@@ -70,13 +70,13 @@ class Content:
     lead: bool = False
     release: Release | None = None
 
-    def fingerprint(self) -> str:
+    def compute_fingerprint(self) -> str:
         """SHA-256 over every field: equal content has an equal fingerprint."""
-        plain = {f.name: getattr(self, f.name) for f in fields(Content)}
-        plain["image"] = asdict(self.image) if self.image else None
-        plain["release"] = asdict(self.release) if self.release else None
-        plain["published"] = self.published.astimezone(UTC).isoformat()
-        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+        values = {f.name: getattr(self, f.name) for f in fields(Content)}
+        values["image"] = asdict(self.image) if self.image else None
+        values["release"] = asdict(self.release) if self.release else None
+        values["published"] = self.published.astimezone(UTC).isoformat()
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +118,22 @@ class Story:
     def lead(self) -> bool:
         return any(a.lead for a in self.articles)
 
-    def in_language(self, wanted: str, default: str) -> Article | None:
+    def find_translation(self, language: str, default: str) -> Article | None:
         """The article for a reader of `wanted`: a translation, else the `default` language's,
         else None: nothing that this reader could read."""
         available = self.languages
-        found = languages.choose(wanted, available, languages.choose(default, available, ""))
-        return next((a for a in self.articles if a.language == found), None)
+        tag = languages.choose_language(
+            language, available, languages.choose_language(default, available, "")
+        )
+        return next((a for a in self.articles if a.language == tag), None)
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class ArticleQuery:
     """Which articles to list: every field given must match."""
 
     state: ArticleState | None = None
-    kind: Kind | None = None
+    kind: ArticleKind | None = None
     language: str = ""
     topic: str = ""
     slugs: tuple[str, ...] = ()
@@ -140,18 +142,18 @@ class Query:
 class ArticleStore(Protocol):
     """What the verbs here need kept."""
 
-    def find(self, slug: str, language: str) -> Article | None: ...
-    def matching(self, query: Query) -> list[Article]: ...
-    def add(
+    def find_article(self, slug: str, language: str) -> Article | None: ...
+    def find_articles(self, query: ArticleQuery) -> list[Article]: ...
+    def add_article(
         self,
         content: Content,
         now: datetime,
         author: str = "",
         state: ArticleState = ArticleState.QUEUED,
     ) -> Article: ...
-    def revise(
+    def revise_article(
         self, article: Article, content: Content, note: str, now: datetime, author: str = ""
     ) -> Article: ...
     def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article: ...
-    def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
-    def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...
+    def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
+    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...

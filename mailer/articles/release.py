@@ -14,9 +14,9 @@ from mailer.audience import addresses
 from mailer.errors import InputError
 from mailer.lines import holds_control
 
-LONGEST_LINE = 300
-LONGEST_TEXT = 5000
-MOST = 50
+MAX_LINE_LENGTH = 300
+MAX_TEXT_LENGTH = 5000
+MAX_PARTS = 50
 """Quotes, contacts or assets of one release."""
 
 _PHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}(?: ?(?:ext\.?|x) ?[0-9]{1,8})?")
@@ -95,13 +95,13 @@ class Release:
     about: tuple[str, ...] = ()
 
 
-def check(release: Release) -> Release:
+def check_release(release: Release) -> Release:
     """The release with its fields in canonical form. Raises InputError naming the field."""
-    for where, some in {
+    for where, parts in {
         "quotes": release.quotes, "contacts": release.contacts, "assets": release.assets,
     }.items():  # fmt: skip
-        if len(some) > MOST:
-            raise InputError(f"there are more than {MOST}", where=where)
+        if len(parts) > MAX_PARTS:
+            raise InputError(f"there are more than {MAX_PARTS}", where=where)
     names: dict[str, int] = {}
     for number, asset in enumerate(release.assets, 1):
         if asset.name and names.setdefault(asset.name.casefold(), number) != number:
@@ -110,42 +110,47 @@ def check(release: Release) -> Release:
             )
     return replace(
         release,
-        subhead=_line(release.subhead, "subhead"),
-        quotes=tuple(_quote(one, number) for number, one in enumerate(release.quotes, 1)),
-        contacts=tuple(_contact(one, number) for number, one in enumerate(release.contacts, 1)),
-        assets=tuple(_asset(one, number) for number, one in enumerate(release.assets, 1)),
+        subhead=_check_line(release.subhead, "subhead"),
+        quotes=tuple(_check_quote(quote, number) for number, quote in enumerate(release.quotes, 1)),
+        contacts=tuple(
+            _check_contact(contact, number) for number, contact in enumerate(release.contacts, 1)
+        ),
+        assets=tuple(
+            _check_asset(release_asset, number)
+            for number, release_asset in enumerate(release.assets, 1)
+        ),
         about=tuple(dict.fromkeys(release.about)),
     )
 
 
-def _quote(quote: Quote, number: int) -> Quote:
+def _check_quote(quote: Quote, number: int) -> Quote:
     where = f"quotes.{number}"
-    text = _line(quote.text, f"{where}.text", LONGEST_TEXT).strip("\"“”«»„ '‘’")
+    text = _check_line(quote.text, f"{where}.text", MAX_TEXT_LENGTH).strip("\"“”«»„ '‘’")
     if not text:
         raise InputError("the quote says nothing", where=where, hint="give it a text:")
-    speaker = _line(quote.speaker, f"{where}.speaker")
+    speaker = _check_line(quote.speaker, f"{where}.speaker")
     if not speaker:
         raise InputError("nobody says it", where=where, hint="give it a speaker:")
-    return Quote(text, speaker, _line(quote.role, f"{where}.role"))
+    return Quote(text, speaker, _check_line(quote.role, f"{where}.role"))
 
 
-def _contact(contact: PressContact, number: int) -> PressContact:
+def _check_contact(contact: PressContact, number: int) -> PressContact:
     where = f"contacts.{number}"
-    phone = _line(contact.phone, f"{where}.phone")
+    phone = _check_line(contact.phone, f"{where}.phone")
     if phone and not _PHONE.fullmatch(phone):
         raise InputError(
             f"{phone!r} is not a phone number",
             where=where,
             hint="write it as +44 20 7946 0018, in double quotes",
         )
-    email = addresses.normalise(contact.email, where) if contact.email.strip() else ""
-    name = _line(contact.name, f"{where}.name")
+    email = addresses.normalise_address(contact.email, where) if contact.email.strip() else ""
+    name = _check_line(contact.name, f"{where}.name")
     if not name or not (phone or email):
         raise InputError("a contact has a name, and a phone number or a mail address", where=where)
-    return PressContact(name, _line(contact.role, f"{where}.role"), phone, email)
+    return PressContact(name, _check_line(contact.role, f"{where}.role"), phone, email)
 
 
-def _asset(asset: Asset, number: int) -> Asset:
+def _check_asset(asset: Asset, number: int) -> Asset:
     where = f"assets.{number}"
     if bool(asset.url) is bool(asset.file):
         raise InputError(
@@ -157,8 +162,8 @@ def _asset(asset: Asset, number: int) -> Asset:
         raise InputError(
             "only a file can be attached", where=where, hint="give it file:, or leave out attach:"
         )
-    title = _line(asset.title, f"{where}.title")
-    alt = _line(asset.alt, f"{where}.alt", LONGEST_TEXT)
+    title = _check_line(asset.title, f"{where}.title")
+    alt = _check_line(asset.alt, f"{where}.alt", MAX_TEXT_LENGTH)
     if asset.kind is AssetKind.IMAGE and not alt:
         raise InputError(
             "the picture has no alt text",
@@ -167,22 +172,25 @@ def _asset(asset: Asset, number: int) -> Asset:
         )
     return replace(
         asset,
-        title=title or _line(asset.caption, where) or asset.name or _last_part(asset.url),
-        credit=_line(asset.credit, f"{where}.credit"),
-        caption=_line(asset.caption, f"{where}.caption", LONGEST_TEXT),
+        title=title
+        or _check_line(asset.caption, where)
+        or asset.name
+        or _extract_file_name(asset.url),
+        credit=_check_line(asset.credit, f"{where}.credit"),
+        caption=_check_line(asset.caption, f"{where}.caption", MAX_TEXT_LENGTH),
         alt=alt,
-        terms=_line(asset.terms, f"{where}.terms", LONGEST_TEXT),
+        terms=_check_line(asset.terms, f"{where}.terms", MAX_TEXT_LENGTH),
     )
 
 
-def _last_part(url: str) -> str:
+def _extract_file_name(url: str) -> str:
     return url.split("?")[0].rstrip("/").rpartition("/")[2] or url
 
 
-def _line(value: str, where: str, most: int = LONGEST_LINE) -> str:
+def _check_line(value: str, where: str, max_length: int = MAX_LINE_LENGTH) -> str:
     line = " ".join(value.split())
     if holds_control(line):
         raise InputError("it holds control characters", where=where, hint="remove them")
-    if len(line) > most:
-        raise InputError(f"it is longer than {most} characters", where=where)
+    if len(line) > max_length:
+        raise InputError(f"it is longer than {max_length} characters", where=where)
     return line

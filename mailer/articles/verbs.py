@@ -6,37 +6,40 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages
-from mailer.articles.checks import check
+from mailer.articles.checks import check_content
 from mailer.articles.records import (
     Article,
+    ArticleOutcome,
+    ArticleQuery,
     ArticleState,
     ArticleStore,
     Content,
-    Outcome,
-    Query,
     Story,
 )
 from mailer.errors import InputError, NotFound, Refused
 
 
-def _check_alive(store: ArticleStore, slug: str) -> None:
+def _check_not_killed(store: ArticleStore, slug: str) -> None:
     """Raises Refused for a story that was killed."""
-    if any(one.state is ArticleState.KILLED for one in store.matching(Query(slugs=(slug,)))):
+    if any(
+        article.state is ArticleState.KILLED
+        for article in store.find_articles(ArticleQuery(slugs=(slug,)))
+    ):
         raise Refused(
             f"{slug} was killed, and never comes back", hint="tell what is new as another story"
         )
 
 
 def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
-    if unknown := store.unknown_topics(topics):
+    if unknown_topics := store.find_unknown_topics(topics):
         raise InputError(
-            f"there is no topic {', '.join(map(repr, unknown))}",
+            f"there is no topic {', '.join(map(repr, unknown_topics))}",
             where="topics",
-            hint=f"add it with `mailer topic add {unknown[0]}`, or correct the spelling",
+            hint=f"add it with `mailer topic add {unknown_topics[0]}`, or correct the spelling",
         )
 
 
-def add(
+def add_article(
     store: ArticleStore,
     content: Content,
     now: datetime,
@@ -44,31 +47,31 @@ def add(
     dated: bool = True,
     author: str = "",
     state: ArticleState = ArticleState.QUEUED,
-) -> tuple[Article, Outcome]:
+) -> tuple[Article, ArticleOutcome]:
     """Queue an article, or revise the one with its slug and language. Without a date of its own
     (`dated` False) it keeps the one that it first came in with. A new one has the `state`.
 
     The same content again changes nothing, whatever state the article is in. New content brings a
-    withdrawn article back into the queue only by :func:`restore`: withdrawing was a decision.
+    withdrawn article back into the queue only by :func:`restore_articles`: withdrawing was a decision.
     Unsent editions that hold the story fall back to draft. Raises InputError."""
-    content = check(content)
+    content = check_content(content)
     _check_topics(store, content.topics)
-    known = store.find(content.slug, content.language)
-    _check_alive(store, content.slug)
-    if known and not dated:
-        content = replace(content, published=known.published)
-    if known is None:
-        article = store.add(content, now, author, state)
-        store.void_editions(content.slug, f"{content.language} was added", now)
-        return article, Outcome.ADDED
-    if known.content.fingerprint() == content.fingerprint():
-        return known, Outcome.UNCHANGED
-    revised = store.revise(known, content, "new file", now, author)
-    store.void_editions(content.slug, f"revised to {revised.revision}", now)
-    return revised, Outcome.REVISED
+    existing = store.find_article(content.slug, content.language)
+    _check_not_killed(store, content.slug)
+    if existing and not dated:
+        content = replace(content, published=existing.published)
+    if existing is None:
+        article = store.add_article(content, now, author, state)
+        store.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
+        return article, ArticleOutcome.ADDED
+    if existing.content.compute_fingerprint() == content.compute_fingerprint():
+        return existing, ArticleOutcome.UNCHANGED
+    revised = store.revise_article(existing, content, "new file", now, author)
+    store.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
+    return revised, ArticleOutcome.REVISED
 
 
-def edit(
+def edit_article(
     store: ArticleStore,
     slug: str,
     language: str,
@@ -76,79 +79,85 @@ def edit(
     now: datetime,
     *,
     author: str = "",
-) -> tuple[Article, Outcome]:
+) -> tuple[Article, ArticleOutcome]:
     """Change fields of an article; slug and language name it and can't be changed."""
-    known = get(store, slug, language)
-    _check_alive(store, slug)
-    content = check(replace(known.content, **changes))
+    article = get_article(store, slug, language)
+    _check_not_killed(store, slug)
+    content = check_content(replace(article.content, **changes))
     _check_topics(store, content.topics)
-    if content.fingerprint() == known.content.fingerprint():
-        return known, Outcome.UNCHANGED
+    if content.compute_fingerprint() == article.content.compute_fingerprint():
+        return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"
-    revised = store.revise(known, content, note, now, author)
-    store.void_editions(slug, f"{', '.join(sorted(changes))} edited", now)
-    return revised, Outcome.REVISED
+    revised = store.revise_article(article, content, note, now, author)
+    store.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
+    return revised, ArticleOutcome.REVISED
 
 
-def withdraw(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
+def withdraw_articles(
+    store: ArticleStore, slug: str, language: str | None, now: datetime
+) -> list[Article]:
     """Take a story, or one of its translations, out of every edition that is not yet sent."""
-    found = _story(store, slug, language)
-    done = [
+    story_articles = _find_story_articles(store, slug, language)
+    withdrawn = [
         store.set_state(article, ArticleState.WITHDRAWN, now)
-        for article in found
+        for article in story_articles
         if article.state not in {ArticleState.WITHDRAWN, ArticleState.KILLED}
     ]
-    if done:
-        store.void_editions(slug, "withdrawn", now)
-    return done
+    if withdrawn:
+        store.revert_editions_to_draft(slug, "withdrawn", now)
+    return withdrawn
 
 
-def queue(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
+def queue_articles(
+    store: ArticleStore, slug: str, language: str | None, now: datetime
+) -> list[Article]:
     """Queue a draft: digests may choose it from now on. The drafts that were queued."""
-    done = [
+    queued = [
         store.set_state(article, ArticleState.QUEUED, now)
-        for article in _story(store, slug, language)
+        for article in _find_story_articles(store, slug, language)
         if article.state is ArticleState.DRAFT
     ]
-    if done:
-        store.void_editions(slug, "queued", now)
-    return done
+    if queued:
+        store.revert_editions_to_draft(slug, "queued", now)
+    return queued
 
 
-def restore(store: ArticleStore, slug: str, language: str | None, now: datetime) -> list[Article]:
+def restore_articles(
+    store: ArticleStore, slug: str, language: str | None, now: datetime
+) -> list[Article]:
     """Put a withdrawn story back into the queue. Raises Refused for one that was killed."""
-    _check_alive(store, slug)
+    _check_not_killed(store, slug)
     return [
         store.set_state(article, ArticleState.QUEUED, now)
-        for article in _story(store, slug, language)
+        for article in _find_story_articles(store, slug, language)
         if article.state is ArticleState.WITHDRAWN
     ]
 
 
-def _story(store: ArticleStore, slug: str, language: str | None) -> list[Article]:
+def _find_story_articles(store: ArticleStore, slug: str, language: str | None) -> list[Article]:
     if language:
-        return [get(store, slug, language)]
-    found = store.matching(Query(slugs=(slug,)))
-    if not found:
-        raise _not_found(slug)
-    return found
+        return [get_article(store, slug, language)]
+    story_articles = store.find_articles(ArticleQuery(slugs=(slug,)))
+    if not story_articles:
+        raise _make_not_found(slug)
+    return story_articles
 
 
-def get(store: ArticleStore, slug: str, language: str) -> Article:
+def get_article(store: ArticleStore, slug: str, language: str) -> Article:
     """One article. Raises NotFound."""
-    article = store.find(slug, languages.normalise(language))
+    article = store.find_article(slug, languages.normalise_tag(language))
     if article is None:
-        raise _not_found(f"{slug} in {language}")
+        raise _make_not_found(f"{slug} in {language}")
     return article
 
 
-def _not_found(what: str) -> NotFound:
-    return NotFound(f"there is no article {what}", hint="see `mailer article list`")
+def _make_not_found(description: str) -> NotFound:
+    return NotFound(f"there is no article {description}", hint="see `mailer article list`")
 
 
-def stories(found: Iterable[Article]) -> list[Story]:
+def group_stories(articles: Iterable[Article]) -> list[Story]:
     """Articles gathered by slug, in the order in which each slug first comes."""
     by_slug: dict[str, list[Article]] = {}
-    for article in found:
+    for article in articles:
         by_slug.setdefault(article.slug, []).append(article)
-    return [Story(slug, tuple(group)) for slug, group in by_slug.items()]
+    return [Story(slug, tuple(translations)) for slug, translations in by_slug.items()]

@@ -19,19 +19,19 @@ _PLAIN = re.compile(rf"([{ATEXT}]+(?:\.[{ATEXT}]+)*)@([A-Za-z0-9.-]+)")
 _ANY_CASE = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)
 
 
-def normalise(address: str, where: str = "address") -> str:
+def normalise_address(address: str, where: str = "address") -> str:
     """The canonical spelling of `address`. Raises InputError, which says what is wrong.
 
     Only the form is checked: whether the domain takes mail is for the relay to find out."""
     address = address.strip()
     try:
-        plain = _PLAIN.fullmatch(address)
-        if plain and len(address) <= EMAIL_MAX_LENGTH and plain[1].lower() not in _ANY_CASE:
-            domain = _domain(plain[2])
+        match = _PLAIN.fullmatch(address)
+        if match and len(address) <= EMAIL_MAX_LENGTH and match[1].lower() not in _ANY_CASE:
+            domain = _normalise_domain(match[2])
             if domain.isascii():  # nothing of it is decoded: it is as long as it was
-                return f"{plain[1].lower()}@{domain}"
-        found = validate_email(address, check_deliverability=False, test_environment=True)
-        return unicodedata.normalize("NFC", found.normalized.lower())
+                return f"{match[1].lower()}@{domain}"
+        validated = validate_email(address, check_deliverability=False, test_environment=True)
+        return unicodedata.normalize("NFC", validated.normalized.lower())
     except EmailNotValidError as error:
         reason = str(error).rstrip(".")
         raise InputError(
@@ -42,34 +42,34 @@ def normalise(address: str, where: str = "address") -> str:
 
 
 @lru_cache(maxsize=16384)
-def _domain(domain: str) -> str:
+def _normalise_domain(domain: str) -> str:
     """A domain's normal form, worked out once: it took 40 % of the time of an import."""
-    found = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
-    return found.domain
+    validated = validate_email(f"a@{domain}", check_deliverability=False, test_environment=True)
+    return validated.domain
 
 
 @lru_cache(maxsize=4096)
-def ascii_domain(domain: str) -> str:
+def to_ascii_domain(domain: str) -> str:
     """The domain as it goes over the wire: A-labels (RFC 5890)."""
     if domain.isascii():
         return domain.lower()
     return idna.encode(domain, uts46=True).decode()
 
 
-def wire(address: str) -> str:
+def to_wire_form(address: str) -> str:
     """The address for an SMTP envelope: the local part as it is, the domain in A-labels."""
     if address.isascii():  # normalised: it is in lower case
         return address
     local, _, domain = address.rpartition("@")
-    return f"{local}@{ascii_domain(domain)}"
+    return f"{local}@{to_ascii_domain(domain)}"
 
 
-def domain_of(address: str) -> str:
+def extract_wire_domain(address: str) -> str:
     """The wire form of an address's domain."""
-    return ascii_domain(address.rpartition("@")[2])
+    return to_ascii_domain(address.rpartition("@")[2])
 
 
-def mailbox(address: str) -> str:
+def guess_mailbox(address: str) -> str:
     """Whose mailbox it most likely is: in lower case, and without a ``+tag`` (RFC 5233). Most hosts
     deliver them all to one person, who would get a mail for each way of writing it. For counting
     only: what is sent goes to the address as it was given."""
@@ -77,13 +77,13 @@ def mailbox(address: str) -> str:
     return f"{(local.partition('+')[0] or local).lower()}@{domain}"
 
 
-def masked(address: str) -> str:
+def mask_address(address: str) -> str:
     """``a…@example.org``: enough for its owner to know it, too little for anyone else."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 
-def shown(address: str) -> str:
+def format_isolated_address(address: str) -> str:
     """The address as its owner may see it: isolated, so that it stays in order among words that run
     from right to left (Unicode UAX #9, LRI and PDI)."""
     return f"\N{LEFT-TO-RIGHT ISOLATE}{address}\N{POP DIRECTIONAL ISOLATE}"

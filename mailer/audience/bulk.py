@@ -11,9 +11,9 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from mailer import languages
-from mailer.audience.consent import Act, Entry
+from mailer.audience.consent import ConsentAction, ConsentEntry
 from mailer.audience.lists import Frequency, ListStore, MailingList, check_line, get_topics
-from mailer.audience.subscribers import Membership, MembershipState, spell
+from mailer.audience.subscribers import Membership, MembershipState, describe_membership
 from mailer.errors import InputError, UsageError
 
 
@@ -34,7 +34,7 @@ class BulkChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class BulkMember:
     """An active member of the list that is changed."""
 
     id: int
@@ -53,79 +53,81 @@ class BulkResult(NamedTuple):
     """`reason` says why somebody was skipped."""
 
     outcome: BulkOutcome
-    before: Member
-    after: Member
+    before: BulkMember
+    after: BulkMember
     reason: str = ""
 
 
 class BulkStore(Protocol):
     """What the verbs here need kept."""
 
-    def members(self, mailing_list: MailingList, ids: Sequence[int]) -> list[Member]: ...
-    def write(
-        self, mailing_list: MailingList, changed: Sequence[tuple[Member, Member]]
+    def list_members(
+        self, mailing_list: MailingList, subscriber_ids: Sequence[int]
+    ) -> list[BulkMember]: ...
+    def save_members(
+        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
     ) -> None: ...
-    def log(self, entries: Sequence[Entry]) -> None: ...
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
 
 
-def check(wanted: BulkChange, lists: ListStore, mailing_list: MailingList) -> BulkChange:
+def check_change(change: BulkChange, lists: ListStore, mailing_list: MailingList) -> BulkChange:
     """The change with all of it in canonical form. Raises NotFound for a topic that isn't there,
     InputError for what can't be, UsageError for what doesn't fit together."""
-    topics = {one.slug for one in get_topics(lists, sorted(wanted.add_topics))}
-    gone = {one.slug for one in get_topics(lists, sorted(wanted.remove_topics))}
-    tags = frozenset(check_line(tag, "--add-tag") for tag in wanted.add_tags)
-    without = frozenset(check_line(tag, "--remove-tag") for tag in wanted.remove_tags)
-    if both := sorted(topics & gone) or sorted(tags & without):
-        raise UsageError(f"{both[0]!r} can't be added and removed")
-    if wanted.all_topics and (topics or gone):
+    added_topics = {topic.slug for topic in get_topics(lists, sorted(change.add_topics))}
+    removed_topics = {topic.slug for topic in get_topics(lists, sorted(change.remove_topics))}
+    added_tags = frozenset(check_line(tag, "--add-tag") for tag in change.add_tags)
+    removed_tags = frozenset(check_line(tag, "--remove-tag") for tag in change.remove_tags)
+    if conflicts := sorted(added_topics & removed_topics) or sorted(added_tags & removed_tags):
+        raise UsageError(f"{conflicts[0]!r} can't be added and removed")
+    if change.all_topics and (added_topics or removed_topics):
         raise UsageError("all topics are wanted, and some", hint="leave --all-topics out")
-    if wanted.frequency and wanted.frequency not in mailing_list.frequencies:
+    if change.frequency and change.frequency not in mailing_list.frequencies:
         raise InputError(
-            f"no digest of the list {mailing_list.slug!r} is {wanted.frequency}",
+            f"no digest of the list {mailing_list.slug!r} is {change.frequency}",
             where="--frequency",
             hint=f"use one of {', '.join(mailing_list.frequencies)}",
         )
     checked = replace(
-        wanted,
-        add_topics=frozenset(topics),
-        remove_topics=frozenset(gone),
-        add_tags=tags,
-        remove_tags=without,
-        language=languages.normalise(wanted.language) if wanted.language else wanted.language,
+        change,
+        add_topics=frozenset(added_topics),
+        remove_topics=frozenset(removed_topics),
+        add_tags=added_tags,
+        remove_tags=removed_tags,
+        language=languages.normalise_tag(change.language) if change.language else change.language,
     )
-    nothing = BulkChange(checked.topics)
-    if checked == nothing:
+    empty_change = BulkChange(checked.topics)
+    if checked == empty_change:
         raise UsageError("nothing to change was given", hint="see --help")
-    if checked.unsubscribe and checked != replace(nothing, unsubscribe=True):
+    if checked.unsubscribe and checked != replace(empty_change, unsubscribe=True):
         raise UsageError("who is unsubscribed can't be changed too", hint="do one, then the other")
     return checked
 
 
-def applied(change: BulkChange, member: Member, now: datetime) -> BulkResult:
+def apply_change(change: BulkChange, member: BulkMember, now: datetime) -> BulkResult:
     """What the change makes of a member. Who follows all topics goes on to when one is added, and
     follows all the others when one is removed. Nobody is left with none: none chosen means all."""
-    known = member.membership
+    membership = member.membership
     if change.unsubscribe:
-        left = replace(known, state=MembershipState.UNSUBSCRIBED, left_at=now)
-        return BulkResult(BulkOutcome.CHANGED, member, replace(member, membership=left))
-    topics = _topics(change, frozenset(known.topics))
+        unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
+        return BulkResult(BulkOutcome.CHANGED, member, replace(member, membership=unsubscribed))
+    topics = _change_topics(change, frozenset(membership.topics))
     if topics is None:
         return BulkResult(
             BulkOutcome.SKIPPED, member, member, "follows nothing else, and none chosen means all"
         )
-    wanted = replace(
-        known,
+    new_membership = replace(
+        membership,
         topics=tuple(sorted(topics)),
-        language=known.language if change.language is None else change.language,
-        frequency=change.frequency or known.frequency,
+        language=membership.language if change.language is None else change.language,
+        frequency=change.frequency or membership.frequency,
     )
     tags = ({*member.tags} | change.add_tags) - change.remove_tags
-    after = replace(member, membership=wanted, tags=tuple(sorted(tags)))
+    after = replace(member, membership=new_membership, tags=tuple(sorted(tags)))
     outcome = BulkOutcome.UNCHANGED if after == member else BulkOutcome.CHANGED
     return BulkResult(outcome, member, after)
 
 
-def _topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None:
+def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None:
     """The topics that somebody has chosen then, empty for all; None where nothing would be left."""
     if change.all_topics:
         return frozenset()
@@ -133,14 +135,14 @@ def _topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str] | None
         return chosen
     if not change.remove_topics and not change.add_topics:
         return chosen
-    left = ((chosen or change.topics) - change.remove_topics) | change.add_topics
-    return left or None
+    remaining = ((chosen or change.topics) - change.remove_topics) | change.add_topics
+    return remaining or None
 
 
-def carry_out(
+def change_members(
     store: BulkStore,
     mailing_list: MailingList,
-    ids: Sequence[int],
+    subscriber_ids: Sequence[int],
     change: BulkChange,
     now: datetime,
     *,
@@ -149,23 +151,28 @@ def carry_out(
 ) -> list[BulkResult]:
     """Change those of some subscribers who are on the list now, and log what of it concerns what
     they get: one line each. Without `write` only what would become of them is told."""
-    results = [applied(change, member, now) for member in store.members(mailing_list, ids)]
-    changed = [one for one in results if one.outcome is BulkOutcome.CHANGED]
+    results = [
+        apply_change(change, member, now)
+        for member in store.list_members(mailing_list, subscriber_ids)
+    ]
+    changed = [result for result in results if result.outcome is BulkOutcome.CHANGED]
     if write and changed:
-        store.write(mailing_list, [(one.before, one.after) for one in changed])
-        store.log(
+        store.save_members(mailing_list, [(result.before, result.after) for result in changed])
+        store.log_consent(
             [
-                Entry(
+                ConsentEntry(
                     at=now,
-                    act=Act.LEFT if change.unsubscribe else Act.CHANGED,
-                    subscriber_id=one.after.id,
-                    address=one.after.address,
+                    act=ConsentAction.LEFT if change.unsubscribe else ConsentAction.CHANGED,
+                    subscriber_id=result.after.id,
+                    address=result.after.address,
                     source=source,
                     list=mailing_list.slug,
-                    detail="" if change.unsubscribe else spell(one.after.membership),
+                    detail=""
+                    if change.unsubscribe
+                    else describe_membership(result.after.membership),
                 )
-                for one in changed
-                if one.before.membership != one.after.membership
+                for result in changed
+                if result.before.membership != result.after.membership
             ]
         )
     return results

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer.audience import addresses, links, subscribers
-from mailer.audience.links import Purpose
+from mailer.audience.links import LinkPurpose
 from mailer.audience.lists import ListStore, MailingList
 from mailer.audience.subscribers import MembershipState, Subscriber, SubscriberStore
 from mailer.errors import InputError
@@ -24,52 +24,65 @@ UNSUBSCRIBE_MAIL = "unsubscribe mail"
 _TOKEN = re.compile(r"unsubscribe\s+(\d+\.\d+\.\d+\.[\w-]+)", re.ASCII | re.IGNORECASE)
 
 
-def mailto(address: str) -> str:
+def build_mailto(address: str) -> str:
     """The URI that asks to be taken off, up to the token, which follows as it is (RFC 6068 §2: all
     but unreserved characters percent-encoded)."""
-    local, _, domain = addresses.wire(address).rpartition("@")
+    local, _, domain = addresses.to_wire_form(address).rpartition("@")
     return f"mailto:{quote(local, safe='')}@{quote(domain, safe='')}?subject=unsubscribe%20"
 
 
-def token_of(message: bytes) -> str:
+def extract_token(message: bytes) -> str:
     """The token in the subject of a message (RFC 5322; its body is not looked at). Raises
     InputError where there is none."""
-    written = BytesHeaderParser().parsebytes(message)["Subject"]
+    raw_subject = BytesHeaderParser().parsebytes(message)["Subject"]
     try:
-        subject = str(make_header(decode_header(written))) if written is not None else ""
+        subject = str(make_header(decode_header(raw_subject))) if raw_subject is not None else ""
     except (HeaderParseError, LookupError, ValueError):  # no such charset, or none of its bytes
-        subject = str(written)
-    found = _TOKEN.search(subject)
-    if found is None:
+        subject = str(raw_subject)
+    match = _TOKEN.search(subject)
+    if match is None:
         raise InputError(
             "it doesn't say who is to be taken off which list",
             where="Subject",
             hint="it must hold the words of List-Unsubscribe: unsubscribe, and a token of ours",
         )
-    return found[1]
+    return match[1]
 
 
-class Left(NamedTuple):
+class UnsubscribeResult(NamedTuple):
     """Who is off which list now; None where they, or it, are no longer there. `before`: they were
     off it already."""
 
-    person: Subscriber | None
-    list: MailingList | None
-    before: bool
+    subscriber: Subscriber | None
+    mailing_list: MailingList | None
+    already_unsubscribed: bool
 
 
-def leave(
-    people: SubscriberStore, lists: ListStore, key: bytes, message: bytes, now: datetime
-) -> Left:
+def unsubscribe_by_mail(
+    subscriber_store: SubscriberStore,
+    list_store: ListStore,
+    key: bytes,
+    message: bytes,
+    now: datetime,
+) -> UnsubscribeResult:
     """Take off a list who asks for it in a message. Idempotent. Raises InputError where it holds no
     token, TokenError for one that isn't ours."""
-    link = links.member(key, Purpose.UNSUBSCRIBE, token_of(message))
-    person = people.by_id(link.subscriber_id)
-    mailing_list = next((one for one in lists.lists() if one.id == link.list_id), None)
-    if person is None or mailing_list is None:
-        return Left(person, mailing_list, before=True)
-    known = subscribers.membership_of(people, person, mailing_list.slug)
-    before = known is None or known.state is MembershipState.UNSUBSCRIBED
-    if not before:
-        subscribers.unsubscribe(people, person, mailing_list, now, source=UNSUBSCRIBE_MAIL)
-    return Left(person, mailing_list, before)
+    link = links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, extract_token(message))
+    subscriber = subscriber_store.find_subscriber_by_id(link.subscriber_id)
+    mailing_list = next(
+        (
+            candidate
+            for candidate in list_store.list_mailing_lists()
+            if candidate.id == link.list_id
+        ),
+        None,
+    )
+    if subscriber is None or mailing_list is None:
+        return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed=True)
+    membership = subscribers.find_membership(subscriber_store, subscriber, mailing_list.slug)
+    already_unsubscribed = membership is None or membership.state is MembershipState.UNSUBSCRIBED
+    if not already_unsubscribed:
+        subscribers.unsubscribe_person(
+            subscriber_store, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL
+        )
+    return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed)

@@ -7,96 +7,104 @@ from typing import Any, Protocol
 
 from mailer import languages
 from mailer.audience import addresses
-from mailer.audience.consent import Act, Entry
+from mailer.audience.consent import ConsentAction, ConsentEntry
 from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import (
-    STAFF,
+    STAFF_SOURCE,
     Membership,
     MembershipState,
     Subscriber,
     SubscriberStore,
-    membership_of,
-    merge,
-    note,
-    spell,
+    describe_membership,
+    find_membership,
+    log_consent_action,
+    merge_persons,
 )
 from mailer.errors import InputError, NotFound, Refused
 
 LONGEST_PAUSE = timedelta(weeks=52)
 
 
-def change(
+def change_membership(
     store: SubscriberStore,
     subscriber: Subscriber,
     mailing_list: MailingList,
     changes: Mapping[str, Any],
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> Membership:
     """Change `topics` (slugs that exist), `language` or `frequency` of an active membership.
     Raises NotFound where there is none, InputError for a frequency that no digest serves."""
-    known = _active(store, subscriber, mailing_list)
-    wanted = replace(known, **changes)
-    if wanted.frequency not in mailing_list.frequencies:
+    membership = _get_active_membership(store, subscriber, mailing_list)
+    changed = replace(membership, **changes)
+    if changed.frequency not in mailing_list.frequencies:
         raise InputError(
-            f"no digest of the list {mailing_list.slug!r} is {wanted.frequency}",
+            f"no digest of the list {mailing_list.slug!r} is {changed.frequency}",
             where="frequency",
             hint=f"choose one of {', '.join(mailing_list.frequencies)}",
         )
-    wanted = replace(
-        wanted,
-        topics=tuple(sorted({*wanted.topics})),
-        language=languages.normalise(wanted.language) if wanted.language else "",
+    changed = replace(
+        changed,
+        topics=tuple(sorted({*changed.topics})),
+        language=languages.normalise_tag(changed.language) if changed.language else "",
     )
-    if wanted != known:
-        store.set_membership(subscriber, mailing_list, wanted)
-        note(
-            store, subscriber, Act.CHANGED, now,
-            source=source, mailing_list=mailing_list.slug, detail=spell(wanted),
+    if changed != membership:
+        store.set_membership(subscriber, mailing_list, changed)
+        log_consent_action(
+            store, subscriber, ConsentAction.CHANGED, now,
+            source=source, mailing_list=mailing_list.slug, detail=describe_membership(changed),
         )  # fmt: skip
-    return wanted
+    return changed
 
 
-def pause(
+def pause_memberships(
     store: SubscriberStore,
     subscriber: Subscriber,
-    lists: Iterable[MailingList],
-    length: timedelta | None,
+    mailing_lists: Iterable[MailingList],
+    duration: timedelta | None,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> datetime | None:
     """Send nothing of these lists for a while; None: go on at once. Until when. From the commit on
     the gate holds it, also for what is being sent."""
-    if length is not None and not timedelta() < length <= LONGEST_PAUSE:
+    if duration is not None and not timedelta() < duration <= LONGEST_PAUSE:
         raise InputError(
             "it is not between a week and a year", where="pause", hint="such as 4 weeks"
         )
-    until = now + length if length else None
-    for one in lists:
-        known = membership_of(store, subscriber, one.slug)
+    until = now + duration if duration else None
+    for mailing_list in mailing_lists:
+        membership = find_membership(store, subscriber, mailing_list.slug)
         if (
-            known is None
-            or known.state is not MembershipState.ACTIVE
-            or known.paused_until == until
+            membership is None
+            or membership.state is not MembershipState.ACTIVE
+            or membership.paused_until == until
         ):
             continue
-        store.set_membership(subscriber, one, replace(known, paused_until=until))
-        act = Act.PAUSED if until else Act.RESUMED
+        store.set_membership(subscriber, mailing_list, replace(membership, paused_until=until))
+        act = ConsentAction.PAUSED if until else ConsentAction.RESUMED
         detail = f"until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-        note(store, subscriber, act, now, source=source, mailing_list=one.slug, detail=detail)
+        log_consent_action(
+            store,
+            subscriber,
+            act,
+            now,
+            source=source,
+            mailing_list=mailing_list.slug,
+            detail=detail,
+        )
     return until
 
 
-class LogStore(SubscriberStore, Protocol):
+class ConsentHistoryStore(SubscriberStore, Protocol):
     """Subscribers, and the log of what they did."""
 
-    def history(self, address: str) -> list[Entry]: ...
+    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
 
 
-def come_back(
-    store: LogStore,
+def restore_membership(
+    store: ConsentHistoryStore,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -106,25 +114,32 @@ def come_back(
     """Take a leaving back, with the topics that they had. Raises NotFound for one who never was
     on the list, Refused for an address that must not be mailed, and for one whom staff took off a
     list that not everybody may join."""
-    known = membership_of(store, subscriber, mailing_list.slug)
-    if known is None:
+    membership = find_membership(store, subscriber, mailing_list.slug)
+    if membership is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
-    if reason := store.suppression_reason(subscriber.address):
+    if reason := store.find_suppression_reason(subscriber.address):
         raise Refused(f"{subscriber.address} must not be mailed ({reason})")
-    if known.state is not MembershipState.UNSUBSCRIBED:
-        return known
-    left = [
-        one.source
-        for one in store.history(subscriber.address)
-        if one.act is Act.LEFT and one.list == mailing_list.slug
+    if membership.state is not MembershipState.UNSUBSCRIBED:
+        return membership
+    unsubscribe_sources = [
+        entry.source
+        for entry in store.list_consent_entries(subscriber.address)
+        if entry.act is ConsentAction.LEFT and entry.list == mailing_list.slug
     ]
-    if mailing_list.visibility is Visibility.PRIVATE and left[-1:] == [STAFF]:
+    if mailing_list.visibility is Visibility.PRIVATE and unsubscribe_sources[-1:] == [STAFF_SOURCE]:
         raise Refused(f"{subscriber.address} was taken off the list {mailing_list.slug!r}")
-    back = replace(known, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
-    back = replace(back, paused_until=None)
-    store.set_membership(subscriber, mailing_list, back)
-    note(store, subscriber, Act.RETURNED, now, source=source, mailing_list=mailing_list.slug)
-    return back
+    restored = replace(membership, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
+    restored = replace(restored, paused_until=None)
+    store.set_membership(subscriber, mailing_list, restored)
+    log_consent_action(
+        store,
+        subscriber,
+        ConsentAction.RETURNED,
+        now,
+        source=source,
+        mailing_list=mailing_list.slug,
+    )
+    return restored
 
 
 def change_address(
@@ -133,87 +148,118 @@ def change_address(
     address: str,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> Subscriber:
     """A person's new address. Where it is a subscriber's already, the two become one. Raises
     Refused for an address that must not be mailed."""
-    address = addresses.normalise(address)
+    address = addresses.normalise_address(address)
     if address == subscriber.address:
         return subscriber
-    if reason := store.suppression_reason(address):
+    if reason := store.find_suppression_reason(address):
         raise Refused(
             f"{address} must not be mailed ({reason})",
             hint="`mailer suppression remove` if that is no longer so",
         )
     if other := store.find_subscriber(address):
-        return merge_people(store, subscriber, other, now, source=source)
+        return merge_subscribers(store, subscriber, other, now, source=source)
     moved = store.edit_subscriber(subscriber, replace(subscriber.person, address=address))
-    note(store, subscriber, Act.NEW_ADDRESS, now, source=source, detail="the old one")
-    note(store, moved, Act.NEW_ADDRESS, now, source=source, detail="the new one")
+    log_consent_action(
+        store, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
+    )
+    log_consent_action(
+        store, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
+    )
     return moved
 
 
-def merge_people(
+def merge_subscribers(
     store: SubscriberStore,
-    gone: Subscriber,
-    kept: Subscriber,
+    duplicate: Subscriber,
+    survivor: Subscriber,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> Subscriber:
     """Make one person of two: `kept`'s address stays, and `gone`'s links lead to them.
 
     On a list that both are on, what happened last counts: who left after the other had joined has
     left. Topics and tags add up; for all else `kept`'s own wins. Raises Refused where the two are
     one, or `kept`'s address must not be mailed."""
-    if gone.id == kept.id:
+    if duplicate.id == survivor.id:
         raise InputError("they are the same person already", where="address")
-    if reason := store.suppression_reason(kept.address):
-        raise Refused(f"{kept.address} must not be mailed ({reason})")
+    if reason := store.find_suppression_reason(survivor.address):
+        raise Refused(f"{survivor.address} must not be mailed ({reason})")
     # By their numbers, as imports lock them.
-    found = {one.id: store.memberships(one) for one in sorted((gone, kept), key=lambda one: one.id)}
-    theirs = {one.list: one for one in found[kept.id]}
-    for one in found[gone.id]:
-        both = theirs.get(one.list)
-        store.set_membership(kept, store.list_named(one.list), _merged(both, one))
-    person = merge(gone.person, kept.person)
-    note(store, gone, Act.MERGED, now, source=source, detail="into another address of theirs")
-    store.alias(gone.id, kept)
-    store.remove_subscriber(gone)
-    kept = store.edit_subscriber(kept, replace(person, address=kept.address))
-    note(store, kept, Act.MERGED, now, source=source, detail="with another address of theirs")
-    return kept
+    memberships_by_id = {
+        subscriber.id: store.list_memberships(subscriber)
+        for subscriber in sorted((duplicate, survivor), key=lambda subscriber: subscriber.id)
+    }
+    survivor_memberships = {
+        membership.list: membership for membership in memberships_by_id[survivor.id]
+    }
+    for membership in memberships_by_id[duplicate.id]:
+        survivor_membership = survivor_memberships.get(membership.list)
+        store.set_membership(
+            survivor,
+            store.get_list(membership.list),
+            _merge_memberships(survivor_membership, membership),
+        )
+    person = merge_persons(duplicate.person, survivor.person)
+    log_consent_action(
+        store,
+        duplicate,
+        ConsentAction.MERGED,
+        now,
+        source=source,
+        detail="into another address of theirs",
+    )
+    store.add_alias(duplicate.id, survivor)
+    store.remove_subscriber(duplicate)
+    survivor = store.edit_subscriber(survivor, replace(person, address=survivor.address))
+    log_consent_action(
+        store,
+        survivor,
+        ConsentAction.MERGED,
+        now,
+        source=source,
+        detail="with another address of theirs",
+    )
+    return survivor
 
 
-def _merged(kept: Membership | None, gone: Membership) -> Membership:
-    if kept is None:
-        return gone
-    if kept.state is not gone.state:
-        return max(kept, gone, key=_last)
-    topics = {*kept.topics, *gone.topics} if kept.topics and gone.topics else set()
+def _merge_memberships(survivor: Membership | None, duplicate: Membership) -> Membership:
+    if survivor is None:
+        return duplicate
+    if survivor.state is not duplicate.state:
+        return max(survivor, duplicate, key=_rank_by_last_change)
+    topics = (
+        {*survivor.topics, *duplicate.topics} if survivor.topics and duplicate.topics else set()
+    )
     return replace(
-        kept, topics=tuple(sorted(topics)), joined_at=min(kept.joined_at, gone.joined_at)
+        survivor,
+        topics=tuple(sorted(topics)),
+        joined_at=min(survivor.joined_at, duplicate.joined_at),
     )
 
 
-def _last(one: Membership) -> tuple[bool, datetime]:
+def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
     """When something last happened to it; one that was never confirmed comes first."""
-    return one.state is not MembershipState.PENDING, max(
-        one.joined_at, one.left_at or one.joined_at
+    return membership.state is not MembershipState.PENDING, max(
+        membership.joined_at, membership.left_at or membership.joined_at
     )
 
 
-def _active(
+def _get_active_membership(
     store: SubscriberStore, subscriber: Subscriber, mailing_list: MailingList
 ) -> Membership:
-    known = membership_of(store, subscriber, mailing_list.slug)
-    if known is None or known.state is not MembershipState.ACTIVE:
+    membership = find_membership(store, subscriber, mailing_list.slug)
+    if membership is None or membership.state is not MembershipState.ACTIVE:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
-    return known
+    return membership
 
 
-def frequencies(some: Iterable[MailingList]) -> tuple[Frequency, ...]:
+def find_common_frequencies(mailing_lists: Iterable[MailingList]) -> tuple[Frequency, ...]:
     """Those that every one of these lists serves."""
-    found = [{*one.frequencies} for one in some]
-    common = set.intersection(*found) if found else {Frequency.EVERY}
-    return tuple(one for one in Frequency if one in common)
+    frequency_sets = [{*mailing_list.frequencies} for mailing_list in mailing_lists]
+    common = set.intersection(*frequency_sets) if frequency_sets else {Frequency.EVERY}
+    return tuple(frequency for frequency in Frequency if frequency in common)

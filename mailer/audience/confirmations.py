@@ -28,8 +28,8 @@ from typing import Any, Protocol
 
 from mailer import languages
 from mailer.audience import addresses, choices, subscribers
-from mailer.audience.consent import Act, Basis, Evidence, Wording
-from mailer.audience.limits import AllowanceStore, Limit, use
+from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
+from mailer.audience.limits import AllowanceStore, RateLimit, use_allowance
 from mailer.audience.lists import Frequency, ListStore, Visibility, get_list
 from mailer.audience.subscribers import MembershipState, Person, SubscriberStore
 from mailer.errors import BadTransition, InputError, NotFound, Refused
@@ -62,7 +62,7 @@ TRANSITIONS: Mapping[ConfirmationState, frozenset[ConfirmationState]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SignUpWishes:
     """What somebody signs up for. `lists` and `topics` are slugs; no topic means all."""
 
     lists: tuple[str, ...] = ()
@@ -70,11 +70,11 @@ class Wishes:
     name: str = ""
     frequency: Frequency = Frequency.EVERY
 
-    def plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, Any]:
         return {**asdict(self), "frequency": self.frequency.value}
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "Wishes":
+    def from_plain(cls, plain: Mapping[str, Any]) -> "SignUpWishes":
         return cls(
             tuple(plain["lists"]),
             tuple(plain["topics"]),
@@ -95,18 +95,18 @@ class Confirmation:
     address: str
     subscriber_id: int
     language: str
-    wishes: Wishes
+    wishes: SignUpWishes
     wording: Wording | None
     source: str
     asked_at: datetime
     answered_at: datetime | None = None
 
 
-class Answer(StrEnum):
+class ServiceMailKind(StrEnum):
     """What mail an address gets, by the folder of its template."""
 
     CONFIRM = "confirm"
-    KNOWN = "known"
+    ALREADY_SUBSCRIBED = "known"
     """They are on all of these lists: nothing is to be confirmed."""
     NEW_ADDRESS = "new-address"
     WELCOME = "welcome"
@@ -117,17 +117,17 @@ class Answer(StrEnum):
 class ConfirmationStore(Protocol):
     """What the verbs here need kept."""
 
-    def add_confirmation(self, new: Confirmation) -> Confirmation: ...
-    def find_confirmation(self, number: int) -> Confirmation | None: ...
-    def replace_wishes(self, new: Confirmation) -> None: ...
-    def change_confirmation(self, changed: Confirmation) -> Confirmation: ...
+    def add_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
+    def find_confirmation(self, confirmation_id: int) -> Confirmation | None: ...
+    def replace_wishes(self, confirmation: Confirmation) -> None: ...
+    def update_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
 
 
-def ask(
+def request_confirmation(
     store: ConfirmationStore,
     allowances: AllowanceStore,
-    limit: Limit,
-    new: Confirmation,
+    limit: RateLimit,
+    confirmation: Confirmation,
     now: datetime,
 ) -> None:
     """Keep what somebody asks for until the owner of the address has answered. A mailbox is
@@ -136,25 +136,31 @@ def ask(
 
     One statement counts and one writes, whatever is known of the address: neither the answer nor
     its time tells."""
-    new = replace(new, address=addresses.normalise(new.address), asked_at=now)
-    if use(allowances, limit, addresses.mailbox(new.address), now):
-        store.add_confirmation(new)
+    confirmation = replace(
+        confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
+    )
+    if use_allowance(allowances, limit, addresses.guess_mailbox(confirmation.address), now):
+        store.add_confirmation(confirmation)
     else:
-        store.replace_wishes(new)
+        store.replace_wishes(confirmation)
 
 
-def sign_up(
-    lists: ListStore, address: str, wishes: Wishes, language: str, source: str
+def build_sign_up(
+    list_store: ListStore, address: str, wishes: SignUpWishes, language: str, source: str
 ) -> Confirmation:
-    """A sign-up to :func:`ask` for. Raises InputError naming the field, NotFound for a list that
+    """A sign-up to :func:`request_confirmation` for. Raises InputError naming the field, NotFound for a list that
     nobody can join by themselves."""
-    open_lists = {one.slug for one in lists.lists() if one.visibility is Visibility.PUBLIC}
+    open_lists = {
+        mailing_list.slug
+        for mailing_list in list_store.list_mailing_lists()
+        if mailing_list.visibility is Visibility.PUBLIC
+    }
     if not wishes.lists or len(wishes.lists) > MOST_LISTS:
         raise InputError("no list was chosen", where="lists", hint="choose at least one")
     for slug in wishes.lists:
         if slug not in open_lists:
             raise NotFound(f"there is no list {slug!r} to sign up for", where="lists")
-    topics = {one.slug for one in lists.topics()}
+    topics = {topic.slug for topic in list_store.list_topics()}
     for slug in wishes.topics:
         if slug not in topics:
             raise NotFound(f"there is no topic {slug!r}", where="topics")
@@ -165,9 +171,9 @@ def sign_up(
         id=0,
         kind=ConfirmationKind.SIGN_UP,
         state=ConfirmationState.ASKED,
-        address=addresses.normalise(address),
+        address=addresses.normalise_address(address),
         subscriber_id=0,
-        language=languages.normalise(language),
+        language=languages.normalise_tag(language),
         wishes=replace(
             wishes,
             name=name,
@@ -180,115 +186,141 @@ def sign_up(
     )
 
 
-def new_address(
-    people: SubscriberStore, number: int, address: str, language: str, source: str
+def build_address_change(
+    subscriber_store: SubscriberStore, subscriber_id: int, address: str, language: str, source: str
 ) -> Confirmation:
-    """A change of address to :func:`ask` for. Raises InputError, and Refused where it is theirs
+    """A change of address to :func:`request_confirmation` for. Raises InputError, and Refused where it is theirs
     already. Whether it is somebody else's is not told."""
-    known = people.by_id(number)
-    if known is None:
+    subscriber = subscriber_store.find_subscriber_by_id(subscriber_id)
+    if subscriber is None:
         raise NotFound("there is no such subscriber")
-    address = addresses.normalise(address)
-    if address == known.address:
+    address = addresses.normalise_address(address)
+    if address == subscriber.address:
         raise InputError("it is the address that you have", where="address")
     return Confirmation(
         id=0,
         kind=ConfirmationKind.NEW_ADDRESS,
         state=ConfirmationState.ASKED,
         address=address,
-        subscriber_id=known.id,
-        language=languages.normalise(language),
-        wishes=Wishes(),
+        subscriber_id=subscriber.id,
+        language=languages.normalise_tag(language),
+        wishes=SignUpWishes(),
         wording=None,
         source=source,
         asked_at=NOT_YET,
     )
 
 
-def answer(people: SubscriberStore, asked: Confirmation) -> Answer:
+def choose_service_mail_kind(
+    subscriber_store: SubscriberStore, confirmation: Confirmation
+) -> ServiceMailKind:
     """What mail the address gets. A suppressed one gets none."""
-    if people.suppression_reason(asked.address):
-        return Answer.NOTHING
-    if asked.kind is ConfirmationKind.NEW_ADDRESS:
-        return Answer.NEW_ADDRESS if people.by_id(asked.subscriber_id) else Answer.NOTHING
-    known = people.find_subscriber(asked.address)
-    active = (
-        {one.list for one in people.memberships(known) if one.state is MembershipState.ACTIVE}
-        if known
+    if subscriber_store.find_suppression_reason(confirmation.address):
+        return ServiceMailKind.NOTHING
+    if confirmation.kind is ConfirmationKind.NEW_ADDRESS:
+        return (
+            ServiceMailKind.NEW_ADDRESS
+            if subscriber_store.find_subscriber_by_id(confirmation.subscriber_id)
+            else ServiceMailKind.NOTHING
+        )
+    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    active_lists = (
+        {
+            membership.list
+            for membership in subscriber_store.list_memberships(subscriber)
+            if membership.state is MembershipState.ACTIVE
+        }
+        if subscriber
         else set()
     )
-    return Answer.KNOWN if {*asked.wishes.lists} <= active else Answer.CONFIRM
+    return (
+        ServiceMailKind.ALREADY_SUBSCRIBED
+        if {*confirmation.wishes.lists} <= active_lists
+        else ServiceMailKind.CONFIRM
+    )
 
 
-def move(
-    store: ConfirmationStore, known: Confirmation, state: ConfirmationState, now: datetime
+def move_confirmation(
+    store: ConfirmationStore, confirmation: Confirmation, state: ConfirmationState, now: datetime
 ) -> Confirmation:
     """Raises BadTransition."""
-    if state not in TRANSITIONS[known.state]:
-        raise BadTransition(f"confirmation {known.id} is {known.state}, not to become {state}")
-    answered = now if state is ConfirmationState.CONFIRMED else known.answered_at
-    return store.change_confirmation(replace(known, state=state, answered_at=answered))
+    if state not in TRANSITIONS[confirmation.state]:
+        raise BadTransition(
+            f"confirmation {confirmation.id} is {confirmation.state}, not to become {state}"
+        )
+    answered_at = now if state is ConfirmationState.CONFIRMED else confirmation.answered_at
+    return store.update_confirmation(replace(confirmation, state=state, answered_at=answered_at))
 
 
-def find(
-    store: ConfirmationStore, number: int, now: datetime, good_for: timedelta
+def find_open_confirmation(
+    store: ConfirmationStore, confirmation_id: int, now: datetime, lifetime: timedelta
 ) -> Confirmation | None:
     """One whose owner was asked, and whose link has not expired."""
-    known = store.find_confirmation(number)
-    if known is None or known.state is ConfirmationState.ASKED or now - known.asked_at >= good_for:
+    confirmation = store.find_confirmation(confirmation_id)
+    if (
+        confirmation is None
+        or confirmation.state is ConfirmationState.ASKED
+        or now - confirmation.asked_at >= lifetime
+    ):
         return None
-    return known
+    return confirmation
 
 
-def confirm(
+def apply_confirmation(
     store: ConfirmationStore,
-    people: SubscriberStore,
-    lists: ListStore,
+    subscriber_store: SubscriberStore,
+    list_store: ListStore,
     allowances: AllowanceStore,
-    limit: Limit,
-    known: Confirmation,
+    limit: RateLimit,
+    confirmation: Confirmation,
     now: datetime,
     *,
     wording: Wording | None = None,
-    only: Sequence[str] | None = None,
+    accepted_lists: Sequence[str] | None = None,
 ) -> Confirmation:
     """The owner of the address has answered: carry it out. Idempotent. `wording` is what they
     agreed to, `only` the lists that they have kept of those that were asked for. Raises Refused
     for an address that must not be mailed."""
-    if known.state is not ConfirmationState.MAILED:
-        return known
-    if reason := people.suppression_reason(known.address):
-        raise Refused(f"{known.address} must not be mailed ({reason})")
-    if known.kind is ConfirmationKind.NEW_ADDRESS:
-        owner = people.by_id(known.subscriber_id)
-        if owner is None:
+    if confirmation.state is not ConfirmationState.MAILED:
+        return confirmation
+    if reason := subscriber_store.find_suppression_reason(confirmation.address):
+        raise Refused(f"{confirmation.address} must not be mailed ({reason})")
+    if confirmation.kind is ConfirmationKind.NEW_ADDRESS:
+        subscriber = subscriber_store.find_subscriber_by_id(confirmation.subscriber_id)
+        if subscriber is None:
             raise NotFound("there is no such subscriber")
-        choices.change_address(people, owner, known.address, now, source=known.source)
+        choices.change_address(
+            subscriber_store, subscriber, confirmation.address, now, source=confirmation.source
+        )
     else:
-        known = replace(known, wording=wording)
-        _join(people, lists, known, now, only)
-    allowances.forget(limit.what, addresses.mailbox(known.address))
-    return move(store, known, ConfirmationState.CONFIRMED, now)
+        confirmation = replace(confirmation, wording=wording)
+        _join_lists(subscriber_store, list_store, confirmation, now, accepted_lists)
+    allowances.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
+    return move_confirmation(store, confirmation, ConfirmationState.CONFIRMED, now)
 
 
-def _join(
-    people: SubscriberStore,
-    lists: ListStore,
-    known: Confirmation,
+def _join_lists(
+    subscriber_store: SubscriberStore,
+    list_store: ListStore,
+    confirmation: Confirmation,
     now: datetime,
-    only: Sequence[str] | None,
+    accepted_lists: Sequence[str] | None,
 ) -> None:
-    wishes = known.wishes
-    topics = [one for one in lists.topics() if one.slug in wishes.topics]
-    evidence = Evidence(Act.CONFIRMED, known.source, Basis.CONSENT, known.wording)
-    there = {one.slug for one in lists.lists()}
+    wishes = confirmation.wishes
+    topics = [topic for topic in list_store.list_topics() if topic.slug in wishes.topics]
+    evidence = Evidence(
+        ConsentAction.CONFIRMED, confirmation.source, LawfulBasis.CONSENT, confirmation.wording
+    )
+    existing_slugs = {mailing_list.slug for mailing_list in list_store.list_mailing_lists()}
     for slug in wishes.lists:
-        if slug not in there or (only is not None and slug not in only):
+        if slug not in existing_slugs or (
+            accepted_lists is not None and slug not in accepted_lists
+        ):
             continue
-        subscribers.subscribe(
-            people,
-            Person(known.address, name=wishes.name, language=known.language),
-            get_list(lists, slug),
+        subscribers.subscribe_person(
+            subscriber_store,
+            Person(confirmation.address, name=wishes.name, language=confirmation.language),
+            get_list(list_store, slug),
             topics,
             now,
             evidence=evidence,

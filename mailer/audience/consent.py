@@ -15,7 +15,7 @@ from mailer.audience import addresses
 from mailer.errors import InputError
 
 
-class Basis(StrEnum):
+class LawfulBasis(StrEnum):
     """Lawful bases for processing: GDPR Article 6(1)(a) to (f), in its order."""
 
     CONSENT = "consent"
@@ -26,7 +26,7 @@ class Basis(StrEnum):
     LEGITIMATE_INTERESTS = "legitimate_interests"
 
 
-class Act(StrEnum):
+class ConsentAction(StrEnum):
     """What somebody did, or what was done with their address."""
 
     CONFIRMED = "confirmed"
@@ -66,24 +66,24 @@ class Evidence:
     """How somebody comes onto a list. `source`: the page, the file, the person; `basis` is None
     where nobody has named one."""
 
-    act: Act = Act.ADDED
+    act: ConsentAction = ConsentAction.ADDED
     source: str = "command line"
-    basis: Basis | None = None
+    basis: LawfulBasis | None = None
     wording: Wording | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ConsentEntry:
     """One line of the log. `list` is a slug, empty for what concerns the whole person; `address` is
     empty once it was erased; `detail` says what changed."""
 
     at: datetime
-    act: Act
+    act: ConsentAction
     subscriber_id: int
     address: str
     source: str
     list: str = ""
-    basis: Basis | None = None
+    basis: LawfulBasis | None = None
     wording: Wording | None = None
     detail: str = ""
 
@@ -91,21 +91,23 @@ class Entry:
 class ConsentStore(Protocol):
     """The log."""
 
-    def log(self, entries: Sequence[Entry]) -> None: ...
-    def history(self, address: str) -> list[Entry]: ...
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
+    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
 
 
-def history(store: ConsentStore, address: str) -> list[Entry]:
+def list_consent_entries(store: ConsentStore, address: str) -> list[ConsentEntry]:
     """All that the log holds of whoever has, or had, this address, the oldest first; what an
     erasure has left is found by the address's hash."""
-    return store.history(addresses.normalise(address))
+    return store.list_consent_entries(addresses.normalise_address(address))
 
 
-def check_basis(value: str, where: str = "--basis") -> Basis:
+def check_basis(value: str, where: str = "--basis") -> LawfulBasis:
     """Raises InputError naming those there are."""
     try:
-        return Basis(value.strip().lower().replace("-", "_"))
+        return LawfulBasis(value.strip().lower().replace("-", "_"))
     except ValueError as error:
         raise InputError(
-            f"{value!r} is no lawful basis", where=where, hint=f"use one of {', '.join(Basis)}"
+            f"{value!r} is no lawful basis",
+            where=where,
+            hint=f"use one of {', '.join(LawfulBasis)}",
         ) from error

@@ -35,7 +35,7 @@ class FollowUp(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ContactProfile:
     """What is known of somebody as a journalist. `beats` are what they write about, in small
     letters."""
 
@@ -49,12 +49,12 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Contact:
     subscriber: Subscriber
-    standing: Standing
+    profile: ContactProfile
     updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class ContactQuery:
     """Which contacts to list: every field given must match."""
 
     list: str = ""
@@ -66,57 +66,59 @@ class Query:
 class ContactStore(Protocol):
     """What the verbs here need kept."""
 
-    def find(self, subscriber: Subscriber) -> Contact | None: ...
-    def matching(self, query: Query) -> Sequence[Contact]: ...
-    def keep(self, subscriber: Subscriber, standing: Standing, now: datetime) -> Contact: ...
-    def remove(self, subscriber: Subscriber) -> None: ...
+    def find_contact(self, subscriber: Subscriber) -> Contact | None: ...
+    def find_contacts(self, query: ContactQuery) -> Sequence[Contact]: ...
+    def save_contact(
+        self, subscriber: Subscriber, profile: ContactProfile, now: datetime
+    ) -> Contact: ...
+    def remove_contact(self, subscriber: Subscriber) -> None: ...
 
 
-def check(standing: Standing) -> Standing:
+def check_profile(profile: ContactProfile) -> ContactProfile:
     """Every field in canonical form. Raises InputError naming the field."""
-    outlet = check_line(standing.outlet, "outlet", required=False)
+    outlet = check_line(profile.outlet, "outlet", required=False)
     if len(outlet) > LONGEST_OUTLET:
         raise InputError(f"it is longer than {LONGEST_OUTLET} characters", where="outlet")
-    beats = tuple(sorted({beat(one) for one in standing.beats}))
+    beats = tuple(sorted({normalise_beat(beat) for beat in profile.beats}))
     if len(beats) > MOST_BEATS:
         raise InputError(f"there are more than {MOST_BEATS}", where="beats")
-    note = check_line(standing.note, "note", required=False)
-    return Standing(outlet, beats, standing.trust, standing.follow_up, note)
+    note = check_line(profile.note, "note", required=False)
+    return ContactProfile(outlet, beats, profile.trust, profile.follow_up, note)
 
 
-def beat(written: str) -> str:
+def normalise_beat(text: str) -> str:
     """What somebody writes about, in canonical form. Raises InputError."""
-    line = check_line(written, "beat").casefold()
+    line = check_line(text, "beat").casefold()
     if len(line) > LONGEST_BEAT:
         raise InputError(f"{line[:20]!r}… is longer than {LONGEST_BEAT} characters", where="beat")
     return line
 
 
-def save(
-    store: ContactStore, subscriber: Subscriber, standing: Standing, now: datetime
+def save_contact(
+    store: ContactStore, subscriber: Subscriber, profile: ContactProfile, now: datetime
 ) -> tuple[Contact, bool]:
     """Keep what is known of a contact; whether anything changed. From the moment that this is
     committed, nobody who is not trusted any more gets an advance copy. Raises InputError."""
-    standing = check(standing)
-    known = store.find(subscriber)
-    if known and known.standing == standing:
-        return known, False
-    return store.keep(subscriber, standing, now), True
+    profile = check_profile(profile)
+    contact = store.find_contact(subscriber)
+    if contact and contact.profile == profile:
+        return contact, False
+    return store.save_contact(subscriber, profile, now), True
 
 
-def get(store: ContactStore, subscriber: Subscriber) -> Contact:
+def get_contact(store: ContactStore, subscriber: Subscriber) -> Contact:
     """Raises NotFound for a subscriber who is no media contact."""
-    known = store.find(subscriber)
-    if known is None:
+    contact = store.find_contact(subscriber)
+    if contact is None:
         raise NotFound(
             f"{subscriber.address} is no media contact",
             hint=f"make them one with `mailer contact add {subscriber.address} --outlet …`",
         )
-    return known
+    return contact
 
 
-def remove(store: ContactStore, subscriber: Subscriber) -> Contact:
+def remove_contact(store: ContactStore, subscriber: Subscriber) -> Contact:
     """Forget what is known of somebody as a journalist; they stay a subscriber."""
-    known = get(store, subscriber)
-    store.remove(subscriber)
-    return known
+    contact = get_contact(store, subscriber)
+    store.remove_contact(subscriber)
+    return contact

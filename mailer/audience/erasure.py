@@ -6,13 +6,18 @@ from typing import Any, Protocol
 
 from mailer.audience import addresses
 from mailer.audience.confirmations import Confirmation
-from mailer.audience.consent import Act, Entry
-from mailer.audience.subscribers import STAFF, Subscriber, SubscriberStore, note
+from mailer.audience.consent import ConsentAction, ConsentEntry
+from mailer.audience.subscribers import (
+    STAFF_SOURCE,
+    Subscriber,
+    SubscriberStore,
+    log_consent_action,
+)
 from mailer.errors import NotFound
 
 
 @dataclass(frozen=True, slots=True)
-class Mailed:
+class MailedEdition:
     """One edition that somebody got, or was to get. `state` is the delivery's."""
 
     edition: str
@@ -20,18 +25,18 @@ class Mailed:
     at: datetime
 
 
-class RecordStore(SubscriberStore, Protocol):
+class PersonalDataStore(SubscriberStore, Protocol):
     """What the verbs here need kept, beside the subscriber."""
 
-    def history(self, address: str) -> list[Entry]: ...
-    def mailed(self, subscriber: Subscriber) -> list[Mailed]: ...
-    def waiting(self, subscriber: Subscriber) -> list[Confirmation]: ...
-    def as_contact(self, subscriber: Subscriber) -> dict[str, Any] | None: ...
-    def erase_asked(self, subscriber: Subscriber) -> None: ...
-    def suppress_hash(self, address: str, now: datetime) -> None: ...
+    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
+    def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]: ...
+    def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]: ...
+    def describe_contact(self, subscriber: Subscriber) -> dict[str, Any] | None: ...
+    def erase_address_requests(self, subscriber: Subscriber) -> None: ...
+    def suppress_address_hash(self, address: str, now: datetime) -> None: ...
 
 
-def everything(store: RecordStore, subscriber: Subscriber) -> dict[str, Any]:
+def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> dict[str, Any]:
     """All that is stored about a person, as plain data: moments are aware."""
     return {
         "address": subscriber.address,
@@ -42,42 +47,44 @@ def everything(store: RecordStore, subscriber: Subscriber) -> dict[str, Any]:
         "tags": list(subscriber.person.tags),
         "source": subscriber.source,
         "since": subscriber.created_at,
-        "suppressed": store.suppression_reason(subscriber.address),
-        "press": store.as_contact(subscriber),
-        "lists": [asdict(one) for one in store.memberships(subscriber)],
+        "suppressed": store.find_suppression_reason(subscriber.address),
+        "press": store.describe_contact(subscriber),
+        "lists": [asdict(membership) for membership in store.list_memberships(subscriber)],
         "consent": [
             {
-                "at": one.at,
-                "act": one.act,
-                "list": one.list,
-                "address": one.address,
-                "source": one.source,
-                "basis": one.basis,
-                "wording": one.wording.text if one.wording else "",
-                "detail": one.detail,
+                "at": entry.at,
+                "act": entry.act,
+                "list": entry.list,
+                "address": entry.address,
+                "source": entry.source,
+                "basis": entry.basis,
+                "wording": entry.wording.text if entry.wording else "",
+                "detail": entry.detail,
             }
-            for one in store.history(subscriber.address)
+            for entry in store.list_consent_entries(subscriber.address)
         ],
         "waiting": [
             {
-                "at": one.asked_at,
-                "kind": one.kind,
-                "state": one.state,
-                "address": one.address,
-                "wishes": one.wishes.plain(),
+                "at": confirmation.asked_at,
+                "kind": confirmation.kind,
+                "state": confirmation.state,
+                "address": confirmation.address,
+                "wishes": confirmation.wishes.to_plain(),
             }
-            for one in store.waiting(subscriber)
+            for confirmation in store.list_open_confirmations(subscriber)
         ],
-        "mails": [asdict(one) for one in store.mailed(subscriber)],
+        "mails": [
+            asdict(mailed_edition) for mailed_edition in store.list_mailed_editions(subscriber)
+        ],
     }
 
 
-def erase(
-    store: RecordStore,
+def erase_person(
+    store: PersonalDataStore,
     address: str,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
     may_return: bool = False,
 ) -> bool:
     """Take out all that is stored of an address: the person, what they asked for, their addresses
@@ -86,31 +93,31 @@ def erase(
     that would stop a new sign-up. Whether there was anybody.
 
     An address of theirs that is another person's now is taken out of their records only."""
-    normal = addresses.normalise(address)
-    theirs = {normal}
-    known = store.find_subscriber(normal)
-    if known is not None:
-        note(store, known, Act.ERASED, now, source=source)
-        for one in store.addresses_of(known):
-            owner = store.find_subscriber(one)
-            if owner is None or owner.id == known.id:
-                theirs.add(one)
+    normal_address = addresses.normalise_address(address)
+    own_addresses = {normal_address}
+    subscriber = store.find_subscriber(normal_address)
+    if subscriber is not None:
+        log_consent_action(store, subscriber, ConsentAction.ERASED, now, source=source)
+        for earlier_address in store.list_addresses(subscriber):
+            owner = store.find_subscriber(earlier_address)
+            if owner is None or owner.id == subscriber.id:
+                own_addresses.add(earlier_address)
             else:
-                store.erase_address(one, known)
-    for one in theirs:
-        store.erase_address(one)
-    if known is not None:
-        store.erase_asked(known)  # addresses that they have not proved to be theirs
-        store.remove_subscriber(known)
+                store.erase_address(earlier_address, subscriber)
+    for own_address in own_addresses:
+        store.erase_address(own_address)
+    if subscriber is not None:
+        store.erase_address_requests(subscriber)  # addresses that they have not proved to be theirs
+        store.remove_subscriber(subscriber)
     if not may_return:
-        for one in theirs:
-            store.suppress_hash(one, now)
-    return known is not None
+        for own_address in own_addresses:
+            store.suppress_address_hash(own_address, now)
+    return subscriber is not None
 
 
-def by_number(store: SubscriberStore, number: int) -> Subscriber:
+def get_subscriber_by_id(store: SubscriberStore, subscriber_id: int) -> Subscriber:
     """Whom a link names. Raises NotFound for one who is no longer there."""
-    known = store.by_id(number)
-    if known is None:
+    subscriber = store.find_subscriber_by_id(subscriber_id)
+    if subscriber is None:
         raise NotFound("there is no such subscriber")
-    return known
+    return subscriber

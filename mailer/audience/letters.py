@@ -7,67 +7,100 @@ Which one an address gets is decided by the worker, when nobody waits for the an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mailer.audience.confirmations import Answer, Confirmation, ConfirmationState, answer
+from mailer.audience.confirmations import (
+    Confirmation,
+    ConfirmationState,
+    ServiceMailKind,
+    choose_service_mail_kind,
+)
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import MembershipState, SubscriberStore
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ServiceMail:
     """`lists` are those that it speaks of, by slug; `books` is the one that it stands in the books
     of, and that its link for leaving leaves. `language` is the one that is asked for: a letter is
     written in the nearest that there are words in."""
 
-    answer: Answer
+    kind: ServiceMailKind
     language: str = ""
     lists: tuple[MailingList, ...] = ()
-    books: str = ""
+    ledger_list: str = ""
 
 
-NO_LETTER = Letter(Answer.NOTHING)
+NO_SERVICE_MAIL = ServiceMail(ServiceMailKind.NOTHING)
 
 
-def letter(people: SubscriberStore, lists: Sequence[MailingList], asked: Confirmation) -> Letter:
+def choose_service_mail(
+    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+) -> ServiceMail:
     """What the address gets now: an answer to what was asked for, or, once its owner has confirmed
     it, a welcome. Lists that are gone meanwhile are left out."""
-    if asked.state is ConfirmationState.CONFIRMED:
-        return _welcome(people, lists, asked)
-    if asked.state is not ConfirmationState.ASKED:
-        return NO_LETTER
-    what = answer(people, asked)
-    if what is Answer.NEW_ADDRESS and lists:
+    if confirmation.state is ConfirmationState.CONFIRMED:
+        return _choose_welcome_mail(subscriber_store, lists, confirmation)
+    if confirmation.state is not ConfirmationState.ASKED:
+        return NO_SERVICE_MAIL
+    kind = choose_service_mail_kind(subscriber_store, confirmation)
+    if kind is ServiceMailKind.NEW_ADDRESS and lists:
         # It is about no list, and stands in the books of the eldest.
-        return Letter(what, asked.language, (), min(lists, key=lambda one: one.id).slug)
-    named = _in_order(one for one in lists if one.slug in asked.wishes.lists)
-    if what is Answer.NOTHING or not named:
-        return NO_LETTER
-    return Letter(what, asked.language, named, named[0].slug)
+        return ServiceMail(
+            kind,
+            confirmation.language,
+            (),
+            min(lists, key=lambda mailing_list: mailing_list.id).slug,
+        )
+    relevant_lists = _sort_by_slug(
+        mailing_list for mailing_list in lists if mailing_list.slug in confirmation.wishes.lists
+    )
+    if kind is ServiceMailKind.NOTHING or not relevant_lists:
+        return NO_SERVICE_MAIL
+    return ServiceMail(kind, confirmation.language, relevant_lists, relevant_lists[0].slug)
 
 
-def _welcome(people: SubscriberStore, lists: Sequence[MailingList], asked: Confirmation) -> Letter:
+def _choose_welcome_mail(
+    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+) -> ServiceMail:
     """For those that they joined by this confirmation and are still on, where one of them welcomes
     its members."""
-    known = people.find_subscriber(asked.address)
-    if known is None or asked.answered_at is None or people.suppression_reason(asked.address):
-        return NO_LETTER
-    joined = {
-        one.list
-        for one in people.memberships(known)
-        if one.state is MembershipState.ACTIVE and one.joined_at >= asked.answered_at
+    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    if (
+        subscriber is None
+        or confirmation.answered_at is None
+        or subscriber_store.find_suppression_reason(confirmation.address)
+    ):
+        return NO_SERVICE_MAIL
+    joined_slugs = {
+        membership.list
+        for membership in subscriber_store.list_memberships(subscriber)
+        if membership.state is MembershipState.ACTIVE
+        and membership.joined_at >= confirmation.answered_at
     }
-    named = _in_order(one for one in lists if one.slug in joined and one.slug in asked.wishes.lists)
-    books = next((one.slug for one in named if one.welcome), "")
-    return Letter(Answer.WELCOME, asked.language, named, books) if books else NO_LETTER
+    relevant_lists = _sort_by_slug(
+        mailing_list
+        for mailing_list in lists
+        if mailing_list.slug in joined_slugs and mailing_list.slug in confirmation.wishes.lists
+    )
+    ledger_list = next(
+        (mailing_list.slug for mailing_list in relevant_lists if mailing_list.welcome), ""
+    )
+    return (
+        ServiceMail(ServiceMailKind.WELCOME, confirmation.language, relevant_lists, ledger_list)
+        if ledger_list
+        else NO_SERVICE_MAIL
+    )
 
 
-def _in_order(some: Iterable[MailingList]) -> tuple[MailingList, ...]:
-    return tuple(sorted(some, key=lambda one: one.slug))
+def _sort_by_slug(mailing_lists: Iterable[MailingList]) -> tuple[MailingList, ...]:
+    return tuple(sorted(mailing_lists, key=lambda mailing_list: mailing_list.slug))
 
 
-def reference(people: SubscriberStore, asked: Confirmation, written: Letter) -> int:
+def find_link_number(
+    subscriber_store: SubscriberStore, confirmation: Confirmation, service_mail: ServiceMail
+) -> int:
     """The number that the link in the mail carries: of what is to be confirmed, or of whom it is
     written to."""
-    if written.answer in {Answer.CONFIRM, Answer.NEW_ADDRESS}:
-        return asked.id
-    known = people.find_subscriber(asked.address)
-    return known.id if known else 0
+    if service_mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}:
+        return confirmation.id
+    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    return subscriber.id if subscriber else 0

@@ -11,11 +11,11 @@ from enum import StrEnum
 from mailer import tokens
 from mailer.errors import TokenError
 
-LARGEST = 2**63 - 1
+MAX_NUMBER = 2**63 - 1
 _NUMBER = re.compile(r"[0-9a-f]{1,19}")
 
 
-class Purpose(StrEnum):
+class LinkPurpose(StrEnum):
     """The purposes that tokens are signed for."""
 
     UNSUBSCRIBE = "unsubscribe"
@@ -43,49 +43,49 @@ class ViewLink:
     stories: int
 
 
-def member(key: bytes, purpose: Purpose, token: str) -> MemberLink:
+def verify_member_link(key: bytes, purpose: LinkPurpose, token: str) -> MemberLink:
     """Raises TokenError, the same for whatever is wrong with the link."""
-    return MemberLink(*_numbers(tokens.verify(key, purpose, token), 3))
+    return MemberLink(*_parse_numbers(tokens.verify_token(key, purpose, token), 3))
 
 
-def sign_member(key: bytes, purpose: Purpose, link: MemberLink) -> str:
-    return tokens.sign(key, purpose, link.subscriber_id, link.list_id, link.edition_id)
+def sign_member_link(key: bytes, purpose: LinkPurpose, link: MemberLink) -> str:
+    return tokens.sign_token(key, purpose, link.subscriber_id, link.list_id, link.edition_id)
 
 
-def view(key: bytes, token: str) -> ViewLink:
+def verify_view_link(key: bytes, token: str) -> ViewLink:
     """Raises TokenError."""
-    fields = tokens.verify(key, Purpose.VIEW, token)
+    fields = tokens.verify_token(key, LinkPurpose.VIEW, token)
     try:
         number, language, stories = fields
-        return ViewLink(_number(number), language, _number(stories, 16))
+        return ViewLink(_parse_number(number), language, _parse_number(stories, 16))
     except ValueError as error:
-        raise not_valid() from error
+        raise build_link_error() from error
 
 
-def confirmation(key: bytes, token: str) -> int:
+def verify_confirmation_link(key: bytes, token: str) -> int:
     """A confirmation's number. Raises TokenError."""
-    return _numbers(tokens.verify(key, Purpose.CONFIRM, token), 1)[0]
+    return _parse_numbers(tokens.verify_token(key, LinkPurpose.CONFIRM, token), 1)[0]
 
 
-def sign_confirmation(key: bytes, number: int) -> str:
-    return tokens.sign(key, Purpose.CONFIRM, number)
+def sign_confirmation_link(key: bytes, confirmation_id: int) -> str:
+    return tokens.sign_token(key, LinkPurpose.CONFIRM, confirmation_id)
 
 
-def _numbers(fields: tuple[str, ...], count: int) -> list[int]:
+def _parse_numbers(fields: tuple[str, ...], count: int) -> list[int]:
     if len(fields) != count:
-        raise not_valid()
+        raise build_link_error()
     try:
-        return [_number(one) for one in fields]
+        return [_parse_number(field) for field in fields]
     except ValueError as error:
-        raise not_valid() from error
+        raise build_link_error() from error
 
 
-def _number(written: str, base: int = 10) -> int:
+def _parse_number(text: str, base: int = 10) -> int:
     """A record's number or a mask. Raises ValueError for what no column of a database can hold."""
-    if not _NUMBER.fullmatch(written) or (number := int(written, base)) > LARGEST:
-        raise ValueError(written)
+    if not _NUMBER.fullmatch(text) or (number := int(text, base)) > MAX_NUMBER:
+        raise ValueError(text)
     return number
 
 
-def not_valid() -> TokenError:
+def build_link_error() -> TokenError:
     return TokenError("this link is not valid", hint="open the newest mail and use its link")

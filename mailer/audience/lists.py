@@ -32,17 +32,17 @@ class Visibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`names` are by language; :meth:`name` finds the best."""
+    """`names` are by language; :meth:`get_name` finds the best."""
 
     id: int
     slug: str
     names: Mapping[str, str]
 
-    def name(self, language: str) -> str:
+    def get_name(self, language: str) -> str:
         """The topic's name for a reader of `language`: that, English, any, or the slug."""
         tags = sorted(self.names, key=lambda tag: tag != "en")
-        found = languages.choose(language, tags, tags[0] if tags else "")
-        return self.names.get(found, self.slug.replace("-", " "))
+        best_tag = languages.choose_language(language, tags, tags[0] if tags else "")
+        return self.names.get(best_tag, self.slug.replace("-", " "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +68,12 @@ class MailingList:
 class ListStore(Protocol):
     """What the verbs here need kept."""
 
-    def topics(self) -> list[Topic]: ...
+    def list_topics(self) -> list[Topic]: ...
     def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic: ...
-    def name_topic(self, topic: Topic, names: Mapping[str, str]) -> Topic: ...
+    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic: ...
     def remove_topic(self, topic: Topic) -> None: ...
-    def topic_uses(self, topic: Topic) -> Mapping[str, int]: ...
-    def lists(self) -> list[MailingList]: ...
+    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]: ...
+    def list_mailing_lists(self) -> list[MailingList]: ...
     def add_list(
         self,
         slug: str,
@@ -86,16 +86,16 @@ class ListStore(Protocol):
         *,
         welcome: bool = False,
     ) -> MailingList: ...
-    def edit_list(self, changed: MailingList) -> MailingList: ...
-    def list_uses(self, mailing_list: MailingList) -> Mapping[str, int]: ...
+    def edit_list(self, mailing_list: MailingList) -> MailingList: ...
+    def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]: ...
     def remove_list(self, mailing_list: MailingList) -> None: ...
 
 
-def check_slug(slug: str, what: str) -> str:
+def check_slug(slug: str, noun: str) -> str:
     """`slug`, when it can name a record and stand in a List-Id (RFC 2919 §2)."""
     if not SLUG.fullmatch(slug) or len(slug) > 60:
         raise InputError(
-            f"{slug!r} can't name a {what}",
+            f"{slug!r} can't name a {noun}",
             where="slug",
             hint="use up to 60 small letters, digits and single hyphens",
         )
@@ -116,35 +116,36 @@ def add_topic(store: ListStore, slug: str, names: Mapping[str, str], now: dateti
     """A new topic, or the known one with `names` added to its own."""
     check_slug(slug, "topic")
     names = {
-        languages.normalise(tag): check_line(name, f"name in {tag}") for tag, name in names.items()
+        languages.normalise_tag(tag): check_line(name, f"name in {tag}")
+        for tag, name in names.items()
     }
-    known = next((topic for topic in store.topics() if topic.slug == slug), None)
-    if known is None:
+    topic = next((candidate for candidate in store.list_topics() if candidate.slug == slug), None)
+    if topic is None:
         return store.add_topic(slug, names or {"en": slug.replace("-", " ").capitalize()}, now)
-    if all(known.names.get(tag) == name for tag, name in names.items()):
-        return known
-    return store.name_topic(known, {**known.names, **names})
+    if all(topic.names.get(tag) == name for tag, name in names.items()):
+        return topic
+    return store.set_topic_names(topic, {**topic.names, **names})
 
 
-def unname_topic(store: ListStore, slug: str, language: str) -> Topic:
+def remove_topic_name(store: ListStore, slug: str, language: str) -> Topic:
     """Take away a topic's name in one language. Raises NotFound where there is none, InputError for
     the last one."""
     topic = get_topic(store, slug)
-    tag = languages.normalise(language)
+    tag = languages.normalise_tag(language)
     if tag not in topic.names:
         raise NotFound(
             f"the topic {slug!r} has no name in {tag}",
             hint=f"it has {', '.join(sorted(topic.names))}",
         )
-    names = {known: name for known, name in topic.names.items() if known != tag}
+    names = {other_tag: name for other_tag, name in topic.names.items() if other_tag != tag}
     if not names:
         raise InputError(f"it is the only name of the topic {slug!r}", hint="give it another first")
-    return store.name_topic(topic, names)
+    return store.set_topic_names(topic, names)
 
 
 def get_topic(store: ListStore, slug: str) -> Topic:
     """One topic. Raises NotFound."""
-    for topic in store.topics():
+    for topic in store.list_topics():
         if topic.slug == slug:
             return topic
     raise NotFound(f"there is no topic {slug!r}", hint="see `mailer topic list`")
@@ -158,10 +159,12 @@ def get_topics(store: ListStore, slugs: Sequence[str]) -> tuple[Topic, ...]:
 def remove_topic(store: ListStore, slug: str) -> Topic:
     """Remove a topic that nothing uses. Raises InputError saying what does."""
     topic = get_topic(store, slug)
-    uses = {what: count for what, count in store.topic_uses(topic).items() if count}
+    uses = {kind: count for kind, count in store.count_topic_uses(topic).items() if count}
     if uses:
-        said = ", ".join(f"{count} {what}" for what, count in uses.items())
-        raise InputError(f"the topic {slug!r} is used by {said}", hint="take it out of those first")
+        summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
+        raise InputError(
+            f"the topic {slug!r} is used by {summary}", hint="take it out of those first"
+        )
     store.remove_topic(topic)
     return topic
 
@@ -180,56 +183,56 @@ def add_list(
 ) -> MailingList:
     """A new list. Raises InputError when there is one of that slug."""
     check_slug(slug, "list")
-    if any(known.slug == slug for known in store.lists()):
+    if any(mailing_list.slug == slug for mailing_list in store.list_mailing_lists()):
         raise InputError(f"there is a list {slug!r} already", hint="see `mailer list show`")
     return store.add_list(
         slug,
         check_line(name, "name"),
         check_line(description, "description", required=False),
-        languages.normalise(language),
+        languages.normalise_tag(language),
         visibility,
         now,
-        _time_zone(time_zone),
+        _check_time_zone(time_zone),
         welcome=welcome,
     )
 
 
 def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> MailingList:
     """Change a list's name, description, language, time zone, visibility or welcome."""
-    known = get_list(store, slug)
-    changed = replace(known, **changes)
+    mailing_list = get_list(store, slug)
+    changed = replace(mailing_list, **changes)
     return store.edit_list(
         replace(
             changed,
             name=check_line(changed.name, "name"),
             description=check_line(changed.description, "description", required=False),
-            language=languages.normalise(changed.language),
-            time_zone=_time_zone(changed.time_zone),
+            language=languages.normalise_tag(changed.language),
+            time_zone=_check_time_zone(changed.time_zone),
         )
     )
 
 
 def remove_list(store: ListStore, slug: str) -> MailingList:
     """Remove a list that nothing hangs on. Raises InputError saying what does."""
-    known = get_list(store, slug)
-    uses = {what: count for what, count in store.list_uses(known).items() if count}
+    mailing_list = get_list(store, slug)
+    uses = {kind: count for kind, count in store.count_list_uses(mailing_list).items() if count}
     if uses:
-        said = ", ".join(f"{what}: {count}" for what, count in uses.items())
+        summary = ", ".join(f"{kind}: {count}" for kind, count in uses.items())
         raise InputError(
-            f"the list {slug!r} can't be removed ({said})",
+            f"the list {slug!r} can't be removed ({summary})",
             hint="it is what people agreed to; make it private with `mailer list edit`",
         )
-    store.remove_list(known)
-    return known
+    store.remove_list(mailing_list)
+    return mailing_list
 
 
-def _time_zone(name: str) -> str:
-    return zones.zone(name, "--time-zone").key if name else ""
+def _check_time_zone(name: str) -> str:
+    return zones.get_zone(name, "--time-zone").key if name else ""
 
 
 def get_list(store: ListStore, slug: str) -> MailingList:
     """One list. Raises NotFound."""
-    for known in store.lists():
-        if known.slug == slug:
-            return known
+    for mailing_list in store.list_mailing_lists():
+        if mailing_list.slug == slug:
+            return mailing_list
     raise NotFound(f"there is no list {slug!r}", hint="see `mailer list list`")

@@ -14,13 +14,13 @@ from typing import TypeVar
 from mailer import languages
 from mailer.audience.lists import Frequency, check_line
 from mailer.audience.subscribers import Person, check_person
-from mailer.audience.suppressions import Reason
+from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-class Column(StrEnum):
+class ImportColumn(StrEnum):
     """What a column can hold."""
 
     ADDRESS = "address"
@@ -44,30 +44,30 @@ class Column(StrEnum):
 
 
 ALIASES = {
-    "address": Column.ADDRESS,
-    "email": Column.ADDRESS,
-    "emailaddress": Column.ADDRESS,
-    "mail": Column.ADDRESS,
-    "name": Column.NAME,
-    "fullname": Column.NAME,
-    "language": Column.LANGUAGE,
-    "lang": Column.LANGUAGE,
-    "country": Column.COUNTRY,
-    "countrycode": Column.COUNTRY,
-    "timezone": Column.TIME_ZONE,
-    "topics": Column.TOPICS,
-    "topic": Column.TOPICS,
-    "interests": Column.TOPICS,
-    "tags": Column.TAGS,
-    "joined": Column.JOINED,
-    "joinedat": Column.JOINED,
-    "subscribedat": Column.JOINED,
-    "listlanguage": Column.LIST_LANGUAGE,
-    "frequency": Column.FREQUENCY,
-    "pauseduntil": Column.PAUSED_UNTIL,
-    "state": Column.STATE,
-    "left": Column.LEFT,
-    "evidence": Column.EVIDENCE,
+    "address": ImportColumn.ADDRESS,
+    "email": ImportColumn.ADDRESS,
+    "emailaddress": ImportColumn.ADDRESS,
+    "mail": ImportColumn.ADDRESS,
+    "name": ImportColumn.NAME,
+    "fullname": ImportColumn.NAME,
+    "language": ImportColumn.LANGUAGE,
+    "lang": ImportColumn.LANGUAGE,
+    "country": ImportColumn.COUNTRY,
+    "countrycode": ImportColumn.COUNTRY,
+    "timezone": ImportColumn.TIME_ZONE,
+    "topics": ImportColumn.TOPICS,
+    "topic": ImportColumn.TOPICS,
+    "interests": ImportColumn.TOPICS,
+    "tags": ImportColumn.TAGS,
+    "joined": ImportColumn.JOINED,
+    "joinedat": ImportColumn.JOINED,
+    "subscribedat": ImportColumn.JOINED,
+    "listlanguage": ImportColumn.LIST_LANGUAGE,
+    "frequency": ImportColumn.FREQUENCY,
+    "pauseduntil": ImportColumn.PAUSED_UNTIL,
+    "state": ImportColumn.STATE,
+    "left": ImportColumn.LEFT,
+    "evidence": ImportColumn.EVIDENCE,
 }
 
 
@@ -94,7 +94,7 @@ class RowOutcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ImportRow:
     """One person from one line. `topics` is None when the file has no such column or the field is
     empty: what is known stays. So it does for `joined`, `frequency` and `paused_until` when the row
     doesn't say, and for `language`, the one on the list, when it is empty."""
@@ -102,13 +102,13 @@ class Row:
     line: int
     person: Person
     topics: tuple[str, ...] | None = None
-    joined: datetime | None = None
+    joined_at: datetime | None = None
     language: str = ""
     frequency: Frequency | None = None
     paused_until: datetime | None = None
     state: RowState = RowState.ACTIVE
-    left: datetime | None = None
-    reason: Reason = Reason.MANUAL
+    left_at: datetime | None = None
+    reason: SuppressionReason = SuppressionReason.MANUAL
     evidence: str = ""
 
 
@@ -120,21 +120,21 @@ class RowResult:
     reason: str = ""
 
 
-class Skipped(Exception):
+class RowSkipped(Exception):
     """A row that can be read and is not to be brought in, with the reason."""
 
 
 def map_columns(
     header: Sequence[str],
     mapping: Mapping[str, str],
-    aliases: Mapping[str, Column] = ALIASES,
-) -> dict[int, Column]:
+    aliases: Mapping[str, ImportColumn] = ALIASES,
+) -> dict[int, ImportColumn]:
     """Which column holds what: `mapping` (header -> column) first, then known spellings.
 
     Columns that nothing names are passed over. Raises InputError when no column holds addresses,
     a mapping names nothing, or two columns hold the same."""
-    wanted: dict[str, Column] = {}
-    for head, column in mapping.items():
+    column_by_header: dict[str, ImportColumn] = {}
+    for head, column_name in mapping.items():
         if head not in header:
             raise InputError(
                 f"there is no column {head!r}",
@@ -142,27 +142,29 @@ def map_columns(
                 hint=f"the file has {', '.join(map(repr, header))}",
             )
         try:
-            wanted[head] = Column(column)
+            column_by_header[head] = ImportColumn(column_name)
         except ValueError as error:
             raise InputError(
-                f"{column!r} is nothing that a column can hold",
-                where=f"--map {head}={column}",
-                hint=f"use one of {', '.join(Column)}",
+                f"{column_name!r} is nothing that a column can hold",
+                where=f"--map {head}={column_name}",
+                hint=f"use one of {', '.join(ImportColumn)}",
             ) from error
-    columns: dict[int, Column] = {}
+    columns: dict[int, ImportColumn] = {}
     for index, head in enumerate(header):
-        alias = aliases.get(plain(head))
-        found = wanted.get(head) or (None if alias in wanted.values() else alias)
-        if found is None or found is Column.IGNORED:
+        alias = aliases.get(normalise_header(head))
+        column = column_by_header.get(head) or (
+            None if alias in column_by_header.values() else alias
+        )
+        if column is None or column is ImportColumn.IGNORED:
             continue
-        if found in columns.values():
+        if column in columns.values():
             raise InputError(
-                f"two columns hold the {found}",
+                f"two columns hold the {column}",
                 where="line 1",
                 hint="rename one, or say which with --map HEADER=COLUMN",
             )
-        columns[index] = found
-    if Column.ADDRESS not in columns.values():
+        columns[index] = column
+    if ImportColumn.ADDRESS not in columns.values():
         raise InputError(
             "no column holds addresses",
             where="line 1",
@@ -171,7 +173,7 @@ def map_columns(
     return columns
 
 
-def plain(head: str) -> str:
+def normalise_header(head: str) -> str:
     """A header's letters: spellings differ in case and signs only."""
     return re.sub(r"[^a-z]", "", head.lower())
 
@@ -179,47 +181,50 @@ def plain(head: str) -> str:
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")*)"\s*(?=[;,|]|$)|([^;,|]*))(?:[;,|]|$)')
 
 
-def split(value: str) -> list[str]:
+def split_values(value: str) -> list[str]:
     """A field that holds several values: between semicolons, commas or bars. One in double quotes
-    may hold those itself, as Mailchimp writes its tags and :func:`join` does."""
+    may hold those itself, as Mailchimp writes its tags and :func:`join_values` does."""
     if '"' not in value:
         return [part.strip() for part in re.split(r"[;,|]", value) if part.strip()]
-    found = (
+    parts = (
         quoted.replace('""', '"') if quoted else bare.strip()
         for quoted, bare in _PART.findall(value)
     )
-    return [part for part in found if part]
+    return [part for part in parts if part]
 
 
-def join(values: Sequence[str]) -> str:
-    """One field for several values; :func:`split` gives them back."""
+def join_values(values: Sequence[str]) -> str:
+    """One field for several values; :func:`split_values` gives them back."""
     return ";".join(
-        '"' + one.replace('"', '""') + '"' if re.search('[";,|]', one) else one for one in values
+        '"' + value.replace('"', '""') + '"' if re.search('[";,|]', value) else value
+        for value in values
     )
 
 
-def taken(fields: Sequence[str], columns: Mapping[int, Column]) -> dict[Column, str]:
+def assign_fields(
+    fields: Sequence[str], columns: Mapping[int, ImportColumn]
+) -> dict[ImportColumn, str]:
     """The fields of a line by what they hold; where it is too short, they are missing."""
     return {
         column: fields[index].strip() for index, column in columns.items() if index < len(fields)
     }
 
 
-def read(
+def parse_row(
     line: int,
-    got: Mapping[Column, str],
+    fields: Mapping[ImportColumn, str],
     topics: frozenset[str],
     *,
     tags: Sequence[str] | None = None,
-    default: RowState = RowState.ACTIVE,
-) -> Row:
+    default_state: RowState = RowState.ACTIVE,
+) -> ImportRow:
     """The row that stands on `line`. `tags` are given where the file writes them in a way of its
     own, `default` is how people stand whose row doesn't say. Raises InputError naming the
     column."""
-    for value in got.values():
+    for value in fields.values():
         if "\n" in value and "@" in value:
             raise InputError("a field swallows the lines after it", hint="is a quote left open?")
-    chosen = split(got.get(Column.TOPICS, ""))
+    chosen = split_values(fields.get(ImportColumn.TOPICS, ""))
     unknown = [topic for topic in chosen if topic not in topics]
     if unknown:
         raise InputError(
@@ -227,36 +232,40 @@ def read(
         )
     person = check_person(
         Person(
-            address=got.get(Column.ADDRESS, ""),
-            name=got.get(Column.NAME, ""),
-            language=_language(got, Column.LANGUAGE),
-            country=got.get(Column.COUNTRY, ""),
-            time_zone=got.get(Column.TIME_ZONE, ""),
-            tags=tuple(split(got.get(Column.TAGS, "")) if tags is None else tags),
+            address=fields.get(ImportColumn.ADDRESS, ""),
+            name=fields.get(ImportColumn.NAME, ""),
+            language=_parse_language(fields, ImportColumn.LANGUAGE),
+            country=fields.get(ImportColumn.COUNTRY, ""),
+            time_zone=fields.get(ImportColumn.TIME_ZONE, ""),
+            tags=tuple(split_values(fields.get(ImportColumn.TAGS, "")) if tags is None else tags),
         )
     )
-    return Row(
+    return ImportRow(
         line=line,
         person=person,
         topics=tuple(sorted(set(chosen))) or None,
-        joined=_moment(got, Column.JOINED),
-        language=_language(got, Column.LIST_LANGUAGE),
-        frequency=_word(got, Column.FREQUENCY, Frequency, None),
-        paused_until=_moment(got, Column.PAUSED_UNTIL),
-        state=_word(got, Column.STATE, RowState, default),
-        left=_moment(got, Column.LEFT),
-        reason=_word(got, Column.REASON, Reason, Reason.MANUAL),
-        evidence=check_line(got.get(Column.EVIDENCE, ""), Column.EVIDENCE, required=False),
+        joined_at=_parse_moment(fields, ImportColumn.JOINED),
+        language=_parse_language(fields, ImportColumn.LIST_LANGUAGE),
+        frequency=_parse_word(fields, ImportColumn.FREQUENCY, Frequency, None),
+        paused_until=_parse_moment(fields, ImportColumn.PAUSED_UNTIL),
+        state=_parse_word(fields, ImportColumn.STATE, RowState, default_state),
+        left_at=_parse_moment(fields, ImportColumn.LEFT),
+        reason=_parse_word(
+            fields, ImportColumn.REASON, SuppressionReason, SuppressionReason.MANUAL
+        ),
+        evidence=check_line(
+            fields.get(ImportColumn.EVIDENCE, ""), ImportColumn.EVIDENCE, required=False
+        ),
     )
 
 
 _Default = TypeVar("_Default")
 
 
-def _word(
-    got: Mapping[Column, str], column: Column, words: type[_Word], default: _Default
+def _parse_word(
+    fields: Mapping[ImportColumn, str], column: ImportColumn, words: type[_Word], default: _Default
 ) -> _Word | _Default:
-    value = got.get(column, "")
+    value = fields.get(column, "")
     if not value:
         return default
     try:
@@ -265,20 +274,20 @@ def _word(
         raise InputError(
             f"{value!r} is none of {', '.join(words)}",
             where=column.value,
-            hint=f"if the column holds something else, give --map HEADER={Column.IGNORED}",
+            hint=f"if the column holds something else, give --map HEADER={ImportColumn.IGNORED}",
         ) from error
 
 
-def _language(got: Mapping[Column, str], column: Column) -> str:
-    value = got.get(column, "")
+def _parse_language(fields: Mapping[ImportColumn, str], column: ImportColumn) -> str:
+    value = fields.get(column, "")
     try:
-        return languages.normalise(value) if value else ""
+        return languages.normalise_tag(value) if value else ""
     except InputError as error:
-        raise InputError(error.what, where=column.value, hint=error.hint) from error
+        raise InputError(error.message, where=column.value, hint=error.hint) from error
 
 
-def _moment(got: Mapping[Column, str], column: Column) -> datetime | None:
-    value = got.get(column, "")
+def _parse_moment(fields: Mapping[ImportColumn, str], column: ImportColumn) -> datetime | None:
+    value = fields.get(column, "")
     if not value:
         return None
     try:

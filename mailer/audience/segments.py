@@ -30,7 +30,7 @@ from mailer.audience.lists import Frequency, MailingList, check_line, check_slug
 from mailer.errors import InputError, NotFound
 
 
-class Field(StrEnum):
+class FilterField(StrEnum):
     TOPIC = "topic"
     LANGUAGE = "language"
     COUNTRY = "country"
@@ -42,10 +42,10 @@ class Field(StrEnum):
     FOLLOW_UP = "follow_up"
 
 
-WORDS: Mapping[Field, type[StrEnum]] = {
-    Field.FREQUENCY: Frequency,
-    Field.TRUST: Trust,
-    Field.FOLLOW_UP: FollowUp,
+FIELD_WORDS: Mapping[FilterField, type[StrEnum]] = {
+    FilterField.FREQUENCY: Frequency,
+    FilterField.TRUST: Trust,
+    FilterField.FOLLOW_UP: FollowUp,
 }
 """Fields that hold one of a few words."""
 
@@ -54,7 +54,7 @@ WORDS: Mapping[Field, type[StrEnum]] = {
 class Among:
     """The field has one of the values; with one value: equals it."""
 
-    field: Field
+    field: FilterField
     values: tuple[str, ...]
 
 
@@ -85,7 +85,7 @@ class AnyOf:
 
 Filter: TypeAlias = Among | Joined | Not | All | AnyOf
 
-DEPTH = 50
+MAX_FILTER_DEPTH = 50
 """How deep a filter may nest."""
 
 
@@ -99,7 +99,7 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ListMember:
     """A list's active member, as a sample shows them; `language` is the one they are mailed in."""
 
     address: str
@@ -111,62 +111,62 @@ class Member:
 
 
 class SegmentStore(Protocol):
-    def segments(self) -> list[Segment]: ...
+    def list_segments(self) -> list[Segment]: ...
     def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment: ...
     def remove_segment(self, segment: Segment) -> None: ...
     def count_members(self, mailing_list: MailingList, tree: Filter) -> int: ...
     def sample_members(
         self, mailing_list: MailingList, tree: Filter, limit: int
-    ) -> list[Member]: ...
-    def segment_uses(self, segment: Segment) -> Mapping[str, int]: ...
-    def topic_slugs(self) -> frozenset[str]: ...
+    ) -> list[ListMember]: ...
+    def count_segment_uses(self, segment: Segment) -> Mapping[str, int]: ...
+    def list_topic_slugs(self) -> frozenset[str]: ...
 
 
-def save(store: SegmentStore, slug: str, name: str, text: str, now: datetime) -> Segment:
+def save_segment(store: SegmentStore, slug: str, name: str, text: str, now: datetime) -> Segment:
     """Save a filter under a name; one of that name is replaced. Raises InputError."""
     check_slug(slug, "segment")
-    return store.save_segment(slug, check_line(name, "name"), known_filter(store, text), now)
+    return store.save_segment(slug, check_line(name, "name"), check_filter(store, text), now)
 
 
-def known_filter(store: SegmentStore, text: str) -> Filter:
+def check_filter(store: SegmentStore, text: str) -> Filter:
     """The tree for a line. Raises InputError, also for a topic that isn't there."""
-    tree = parse(text)
+    tree = parse_filter(text)
     unknown = {
         value
-        for test in _tests(tree)
-        if isinstance(test, Among) and test.field is Field.TOPIC
+        for test in _iterate_tests(tree)
+        if isinstance(test, Among) and test.field is FilterField.TOPIC
         for value in test.values
-    } - store.topic_slugs()
+    } - store.list_topic_slugs()
     if unknown:
         raise InputError(f"there is no topic {min(unknown)!r}", hint="see `mailer topic list`")
     return tree
 
 
-def get(store: SegmentStore, slug: str) -> Segment:
-    for known in store.segments():
-        if known.slug == slug:
-            return known
+def get_segment(store: SegmentStore, slug: str) -> Segment:
+    for segment in store.list_segments():
+        if segment.slug == slug:
+            return segment
     raise NotFound(f"there is no segment {slug!r}", hint="see `mailer segment list`")
 
 
-def remove(store: SegmentStore, slug: str) -> Segment:
+def remove_segment(store: SegmentStore, slug: str) -> Segment:
     """Remove a segment that no digest or open edition uses."""
-    segment = get(store, slug)
-    uses = {what: count for what, count in store.segment_uses(segment).items() if count}
+    segment = get_segment(store, slug)
+    uses = {kind: count for kind, count in store.count_segment_uses(segment).items() if count}
     if uses:
-        said = ", ".join(f"{count} {what}" for what, count in uses.items())
-        raise InputError(f"the segment {slug!r} is used by {said}", hint="change those first")
+        summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
+        raise InputError(f"the segment {slug!r} is used by {summary}", hint="change those first")
     store.remove_segment(segment)
     return segment
 
 
-def _tests(tree: Filter) -> Iterator[Among | Joined]:
+def _iterate_tests(tree: Filter) -> Iterator[Among | Joined]:
     match tree:
         case Not(term):
-            yield from _tests(term)
+            yield from _iterate_tests(term)
         case All(terms) | AnyOf(terms):
             for term in terms:
-                yield from _tests(term)
+                yield from _iterate_tests(term)
         case _:
             yield tree
 
@@ -186,177 +186,179 @@ class _Token:
         return not self.quoted and self.text.lower() in words
 
 
-class _Reader:
+class _FilterParser:
     def __init__(self, text: str) -> None:
         self.text = text
         self.tokens: list[_Token] = []
         position = 0
         while position < len(text.rstrip()):
-            found = _TOKEN.match(text, position)
-            if found is None:
+            match = _TOKEN.match(text, position)
+            if match is None:
                 column = position + len(text[position:]) - len(text[position:].lstrip())
-                raise self.error("this can't be read", column)
-            kind = str(found.lastgroup)
-            value = found[kind]
+                raise self.build_error("this can't be read", column)
+            kind = str(match.lastgroup)
+            value = match[kind]
             quoted = kind == "quoted"
-            self.tokens.append(_Token(value[1:-1] if quoted else value, found.start(kind), quoted))
-            position = found.end()
-        self.at = 0
+            self.tokens.append(_Token(value[1:-1] if quoted else value, match.start(kind), quoted))
+            position = match.end()
+        self.index = 0
 
-    def error(self, what: str, column: int | None = None) -> InputError:
+    def build_error(self, message: str, column: int | None = None) -> InputError:
         if column is None:
-            column = self.tokens[self.at].column if self.at < len(self.tokens) else len(self.text)
+            column = (
+                self.tokens[self.index].column if self.index < len(self.tokens) else len(self.text)
+            )
         return InputError(
-            f"{what} near {self.text[column : column + 20].strip() or 'the end'!r}",
+            f"{message} near {self.text[column : column + 20].strip() or 'the end'!r}",
             where=f"filter, column {column + 1}",
             hint="write it as: country = GB and topic in (health, diaspora)",
         )
 
-    def peek(self, *words: str) -> bool:
-        return self.at < len(self.tokens) and self.tokens[self.at].is_word(*words)
+    def is_next_word(self, *words: str) -> bool:
+        return self.index < len(self.tokens) and self.tokens[self.index].is_word(*words)
 
-    def take(self, *words: str) -> bool:
-        found = self.peek(*words)
-        self.at += found
-        return found
+    def accept_word(self, *words: str) -> bool:
+        accepted = self.is_next_word(*words)
+        self.index += accepted
+        return accepted
 
-    def expect(self, *words: str) -> str:
-        if not self.peek(*words):
-            wanted = " or ".join(f"'{word}'" for word in words)
-            raise self.error(f"{wanted} was expected")
-        self.at += 1
-        return self.tokens[self.at - 1].text.lower()
+    def expect_word(self, *words: str) -> str:
+        if not self.is_next_word(*words):
+            expected = " or ".join(f"'{word}'" for word in words)
+            raise self.build_error(f"{expected} was expected")
+        self.index += 1
+        return self.tokens[self.index - 1].text.lower()
 
-    def value(self) -> str:
-        if self.at >= len(self.tokens) or self.peek("(", ")", ",", "=", "!="):
-            raise self.error("a value was expected")
-        self.at += 1
-        text = self.tokens[self.at - 1].text
+    def parse_value(self) -> str:
+        if self.index >= len(self.tokens) or self.is_next_word("(", ")", ",", "=", "!="):
+            raise self.build_error("a value was expected")
+        self.index += 1
+        text = self.tokens[self.index - 1].text
         if not text or not text.isprintable():
-            self.at -= 1
-            raise self.error("a value can't be empty or hold control characters")
+            self.index -= 1
+            raise self.build_error("a value can't be empty or hold control characters")
         return text
 
-    def any_of(self, depth: int) -> Filter:
-        terms = [self.all_of(depth)]
-        while self.take("or"):
-            terms.append(self.all_of(depth))
+    def parse_any(self, depth: int) -> Filter:
+        terms = [self.parse_all(depth)]
+        while self.accept_word("or"):
+            terms.append(self.parse_all(depth))
         return terms[0] if len(terms) == 1 else AnyOf(tuple(terms))
 
-    def all_of(self, depth: int) -> Filter:
-        terms = [self.one(depth)]
-        while self.take("and"):
-            terms.append(self.one(depth))
+    def parse_all(self, depth: int) -> Filter:
+        terms = [self.parse_term(depth)]
+        while self.accept_word("and"):
+            terms.append(self.parse_term(depth))
         return terms[0] if len(terms) == 1 else All(tuple(terms))
 
-    def one(self, depth: int) -> Filter:
-        if depth > DEPTH:
-            raise self.error(f"it nests deeper than {DEPTH}")
-        if self.take("not"):
-            return Not(self.one(depth + 1))
-        if self.take("("):
-            inner = self.any_of(depth + 1)
-            self.expect(")")
+    def parse_term(self, depth: int) -> Filter:
+        if depth > MAX_FILTER_DEPTH:
+            raise self.build_error(f"it nests deeper than {MAX_FILTER_DEPTH}")
+        if self.accept_word("not"):
+            return Not(self.parse_term(depth + 1))
+        if self.accept_word("("):
+            inner = self.parse_any(depth + 1)
+            self.expect_word(")")
             return inner
-        return self.test()
+        return self.parse_test()
 
-    def test(self) -> Filter:
-        name = self.expect(*Field, "joined")
+    def parse_test(self) -> Filter:
+        name = self.expect_word(*FilterField, "joined")
         if name == "joined":
-            before = self.expect("before", "after") == "before"
-            start = self.at
-            text = self.value()
+            before = self.expect_word("before", "after") == "before"
+            start_index = self.index
+            text = self.parse_value()
             try:
                 return Joined(before, date.fromisoformat(text))
             except ValueError as error:
-                self.at = start
-                raise self.error("a date such as 2026-12-18 was expected") from error
-        field = Field(name)
+                self.index = start_index
+                raise self.build_error("a date such as 2026-12-18 was expected") from error
+        field = FilterField(name)
         negated = False
         values: list[str] = []
-        if self.take("!="):
+        if self.accept_word("!="):
             negated = True
-            values = [self.one_value(field)]
-        elif self.take("="):
-            values = [self.one_value(field)]
+            values = [self.parse_field_value(field)]
+        elif self.accept_word("="):
+            values = [self.parse_field_value(field)]
         else:
-            negated = self.take("not")
-            self.expect("in") if negated else self.expect("in", "=", "!=")
-            self.expect("(")
-            values.append(self.one_value(field))
-            while self.take(","):
-                values.append(self.one_value(field))
-            self.expect(")")
+            negated = self.accept_word("not")
+            self.expect_word("in") if negated else self.expect_word("in", "=", "!=")
+            self.expect_word("(")
+            values.append(self.parse_field_value(field))
+            while self.accept_word(","):
+                values.append(self.parse_field_value(field))
+            self.expect_word(")")
         test = Among(field, tuple(dict.fromkeys(values)))
         return Not(test) if negated else test
 
-    def one_value(self, field: Field) -> str:
-        start = self.at
-        text = self.value()
+    def parse_field_value(self, field: FilterField) -> str:
+        start_index = self.index
+        text = self.parse_value()
         try:
             return _check_value(field, text)
         except InputError as error:
-            self.at = start
-            raise self.error(error.what) from error
+            self.index = start_index
+            raise self.build_error(error.message) from error
 
 
-def _check_value(field: Field, text: str) -> str:
+def _check_value(field: FilterField, text: str) -> str:
     match field:
-        case Field.LANGUAGE:
-            return languages.normalise(text)
-        case Field.COUNTRY:
+        case FilterField.LANGUAGE:
+            return languages.normalise_tag(text)
+        case FilterField.COUNTRY:
             if text.upper() not in languages.COUNTRIES:
                 raise InputError(f"{text!r} is not a country code")
             return text.upper()
-        case Field.FREQUENCY | Field.TRUST | Field.FOLLOW_UP:
-            words = [str(word) for word in WORDS[field]]
+        case FilterField.FREQUENCY | FilterField.TRUST | FilterField.FOLLOW_UP:
+            words = [str(word) for word in FIELD_WORDS[field]]
             if text.lower() not in words:
                 raise InputError(f"{text!r} is none of {', '.join(words)}")
             return text.lower()
-        case Field.OUTLET | Field.BEAT:
+        case FilterField.OUTLET | FilterField.BEAT:
             return " ".join(text.split()).casefold()
         case _:
             return text
 
 
-def parse(text: str) -> Filter:
+def parse_filter(text: str) -> Filter:
     """The tree of a filter written as a line. Raises InputError, which names the column."""
-    reader = _Reader(text)
+    reader = _FilterParser(text)
     if not reader.tokens:
         return All(())
-    tree = reader.any_of(0)
-    if reader.at < len(reader.tokens):
-        raise reader.error("'and' or 'or' was expected")
+    tree = reader.parse_any(0)
+    if reader.index < len(reader.tokens):
+        raise reader.build_error("'and' or 'or' was expected")
     return tree
 
 
 # ---- tree -> text, tree <-> plain data --------------------------------------------------------
 
 
-def _quote(value: str) -> str:
-    plain = re.fullmatch(r'[^\s"()=!,]+', value)
-    return value if plain and value.lower() not in {"and", "or", "not", "in"} else f'"{value}"'
+def _quote_value(value: str) -> str:
+    match = re.fullmatch(r'[^\s"()=!,]+', value)
+    return value if match and value.lower() not in {"and", "or", "not", "in"} else f'"{value}"'
 
 
-def text(tree: Filter) -> str:
-    """The line for a tree: :func:`parse` gives back an equal tree."""
+def format_filter(tree: Filter) -> str:
+    """The line for a tree: :func:`parse_filter` gives back an equal tree."""
     match tree:
         case Among(field, (value,)):
-            return f"{field} = {_quote(value)}"
+            return f"{field} = {_quote_value(value)}"
         case Among(field, values):
-            return f"{field} in ({', '.join(map(_quote, values))})"
+            return f"{field} in ({', '.join(map(_quote_value, values))})"
         case Joined(before, day):
             return f"joined {'before' if before else 'after'} {day.isoformat()}"
         case Not(term):
-            return f"not {_group(term)}"
+            return f"not {_format_group(term)}"
         case All(terms):
-            return " and ".join(map(_group, terms))
+            return " and ".join(map(_format_group, terms))
         case AnyOf(terms):
-            return " or ".join(map(_group, terms))
+            return " or ".join(map(_format_group, terms))
 
 
-def _group(tree: Filter) -> str:
-    return f"({text(tree)})" if isinstance(tree, All | AnyOf) else text(tree)
+def _format_group(tree: Filter) -> str:
+    return f"({format_filter(tree)})" if isinstance(tree, All | AnyOf) else format_filter(tree)
 
 
 def to_plain(tree: Filter) -> dict[str, Any]:
@@ -378,7 +380,7 @@ def from_plain(plain: Mapping[str, Any]) -> Filter:
     """The tree of :func:`to_plain`'s data."""
     match plain:
         case {"field": field, "in": values}:
-            return Among(Field(field), tuple(values))
+            return Among(FilterField(field), tuple(values))
         case {"joined": when, "day": day}:
             return Joined(when == "before", date.fromisoformat(day))
         case {"not": term}:

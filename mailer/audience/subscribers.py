@@ -13,16 +13,16 @@ from typing import Any, Protocol
 
 from mailer import languages, zones
 from mailer.audience import addresses
-from mailer.audience.consent import Act, Entry, Evidence
+from mailer.audience.consent import ConsentAction, ConsentEntry, Evidence
 from mailer.audience.lists import Frequency, MailingList, Topic, check_line
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import holds_control
 
 LONGEST_NAME = 200
 LONGEST_TAG = 100
-STAFF = "command line"
+STAFF_SOURCE = "command line"
 """The source of what staff did."""
-BY_STAFF = Evidence(source=STAFF)
+STAFF_EVIDENCE = Evidence(source=STAFF_SOURCE)
 
 
 class MembershipState(StrEnum):
@@ -75,20 +75,20 @@ class SubscriberStore(Protocol):
     """What the verbs here need kept."""
 
     def find_subscriber(self, address: str) -> Subscriber | None: ...
-    def by_id(self, number: int) -> Subscriber | None: ...
+    def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None: ...
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber: ...
     def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber: ...
     def remove_subscriber(self, subscriber: Subscriber) -> None: ...
-    def memberships(self, subscriber: Subscriber) -> Sequence[Membership]: ...
+    def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]: ...
     def set_membership(
         self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
     ) -> None: ...
-    def suppression_reason(self, address: str) -> str | None: ...
-    def log(self, entries: Sequence[Entry]) -> None: ...
-    def alias(self, old: int, subscriber: Subscriber) -> None: ...
-    def erase_address(self, address: str, of: Subscriber | None = None) -> None: ...
-    def addresses_of(self, subscriber: Subscriber) -> Sequence[str]: ...
-    def list_named(self, slug: str) -> MailingList: ...
+    def find_suppression_reason(self, address: str) -> str | None: ...
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
+    def add_alias(self, old_id: int, subscriber: Subscriber) -> None: ...
+    def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None: ...
+    def list_addresses(self, subscriber: Subscriber) -> Sequence[str]: ...
+    def get_list(self, slug: str) -> MailingList: ...
 
 
 def check_person(person: Person) -> Person:
@@ -99,23 +99,23 @@ def check_person(person: Person) -> Person:
     if len(name) > LONGEST_NAME:
         raise InputError(f"it is longer than {LONGEST_NAME} characters", where="name")
     return Person(
-        address=addresses.normalise(person.address),
+        address=addresses.normalise_address(person.address),
         name=name,
-        language=languages.normalise(person.language) if person.language else "",
-        country=_country(person.country),
-        time_zone=_time_zone(person.time_zone),
-        tags=tuple(sorted({_tag(tag) for tag in person.tags})),
+        language=languages.normalise_tag(person.language) if person.language else "",
+        country=_check_country(person.country),
+        time_zone=_check_time_zone(person.time_zone),
+        tags=tuple(sorted({_check_tag(tag) for tag in person.tags})),
     )
 
 
-def _tag(tag: str) -> str:
-    found = check_line(tag, "tags")
-    if len(found) > LONGEST_TAG:
-        raise InputError(f"{found[:20]!r}… is longer than {LONGEST_TAG} characters", where="tags")
-    return found
+def _check_tag(tag: str) -> str:
+    line = check_line(tag, "tags")
+    if len(line) > LONGEST_TAG:
+        raise InputError(f"{line[:20]!r}… is longer than {LONGEST_TAG} characters", where="tags")
+    return line
 
 
-def _country(code: str) -> str:
+def _check_country(code: str) -> str:
     code = code.strip().upper()
     if code and code not in languages.COUNTRIES:
         raise InputError(
@@ -126,12 +126,12 @@ def _country(code: str) -> str:
     return code
 
 
-def _time_zone(zone: str) -> str:
+def _check_time_zone(zone: str) -> str:
     zone = zone.strip()
-    return zones.zone(zone, "time_zone").key if zone else ""
+    return zones.get_zone(zone, "time_zone").key if zone else ""
 
 
-def subscribe(
+def subscribe_person(
     store: SubscriberStore,
     person: Person,
     mailing_list: MailingList,
@@ -139,7 +139,7 @@ def subscribe(
     now: datetime,
     *,
     language: str = "",
-    evidence: Evidence = BY_STAFF,
+    evidence: Evidence = STAFF_EVIDENCE,
     frequency: Frequency | None = None,
     state: MembershipState = MembershipState.ACTIVE,
     rejoin: bool = False,
@@ -150,37 +150,50 @@ def subscribe(
     Known fields of the person are kept where `person` leaves them empty. Raises Refused for a
     suppressed address, and for one who left the list unless `rejoin` says that they asked."""
     person = check_person(person)
-    if reason := store.suppression_reason(person.address):
+    if reason := store.find_suppression_reason(person.address):
         raise Refused(
             f"{person.address} must not be mailed ({reason})",
             hint="`mailer suppression remove` if that is no longer so",
         )
-    known = store.find_subscriber(person.address)
-    if known is None:
+    existing = store.find_subscriber(person.address)
+    if existing is None:
         subscriber = store.add_subscriber(person, evidence.source, now)
-        earlier = None
+        earlier_membership = None
     else:
-        subscriber = store.edit_subscriber(known, merge(known.person, person))
-        earlier = membership_of(store, known, mailing_list.slug)
-    if earlier and earlier.state is MembershipState.UNSUBSCRIBED and not rejoin:
+        subscriber = store.edit_subscriber(existing, merge_persons(existing.person, person))
+        earlier_membership = find_membership(store, existing, mailing_list.slug)
+    if (
+        earlier_membership
+        and earlier_membership.state is MembershipState.UNSUBSCRIBED
+        and not rejoin
+    ):
         raise Refused(
             f"{person.address} left the list {mailing_list.slug!r}",
             hint="give --rejoin if they have asked to come back",
         )
-    active = earlier is not None and earlier.state is MembershipState.ACTIVE
+    was_active = (
+        earlier_membership is not None and earlier_membership.state is MembershipState.ACTIVE
+    )
     membership = Membership(
         list=mailing_list.slug,
-        state=MembershipState.ACTIVE if active else state,
+        state=MembershipState.ACTIVE if was_active else state,
         topics=tuple(sorted({topic.slug for topic in topics})),
-        language=languages.normalise(language) if language else "",
-        joined_at=earlier.joined_at if earlier and active else now,
-        frequency=_served(mailing_list, frequency or (earlier.frequency if earlier else None)),
-        paused_until=earlier.paused_until if earlier and active else None,
+        language=languages.normalise_tag(language) if language else "",
+        joined_at=earlier_membership.joined_at if earlier_membership and was_active else now,
+        frequency=_choose_frequency(
+            mailing_list,
+            frequency or (earlier_membership.frequency if earlier_membership else None),
+        ),
+        paused_until=earlier_membership.paused_until if earlier_membership and was_active else None,
     )
     store.set_membership(subscriber, mailing_list, membership)
-    if membership.state is MembershipState.ACTIVE and membership != earlier:
-        act = Act.CHANGED if active and evidence.act is Act.ADDED else evidence.act
-        entry = Entry(
+    if membership.state is MembershipState.ACTIVE and membership != earlier_membership:
+        act = (
+            ConsentAction.CHANGED
+            if was_active and evidence.act is ConsentAction.ADDED
+            else evidence.act
+        )
+        entry = ConsentEntry(
             at=now,
             act=act,
             subscriber_id=subscriber.id,
@@ -189,31 +202,31 @@ def subscribe(
             list=mailing_list.slug,
             basis=evidence.basis,
             wording=evidence.wording,
-            detail=spell(membership),
+            detail=describe_membership(membership),
         )
-        store.log([entry])
+        store.log_consent([entry])
     return subscriber, membership
 
 
-def _served(mailing_list: MailingList, frequency: Frequency | None) -> Frequency:
-    served = frequency in mailing_list.frequencies
-    return frequency if frequency and served else Frequency.EVERY
+def _choose_frequency(mailing_list: MailingList, frequency: Frequency | None) -> Frequency:
+    is_served = frequency in mailing_list.frequencies
+    return frequency if frequency and is_served else Frequency.EVERY
 
 
-def spell(membership: Membership) -> str:
+def describe_membership(membership: Membership) -> str:
     """What somebody gets on a list, for the log."""
-    said = ["topics: " + (", ".join(membership.topics) or "all")]
+    parts = ["topics: " + (", ".join(membership.topics) or "all")]
     if membership.language:
-        said.append(f"language: {membership.language}")
+        parts.append(f"language: {membership.language}")
     if membership.frequency is not Frequency.EVERY:
-        said.append(f"frequency: {membership.frequency}")
-    return "; ".join(said)
+        parts.append(f"frequency: {membership.frequency}")
+    return "; ".join(parts)
 
 
-def note(
+def log_consent_action(
     store: SubscriberStore,
     subscriber: Subscriber,
-    act: Act,
+    act: ConsentAction,
     now: datetime,
     *,
     source: str,
@@ -221,69 +234,82 @@ def note(
     detail: str = "",
 ) -> None:
     """Write a line into the log of consent."""
-    store.log(
-        [Entry(now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail)]
+    store.log_consent(
+        [
+            ConsentEntry(
+                now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail
+            )
+        ]
     )
 
 
-def merge(known: Person, new: Person) -> Person:
+def merge_persons(existing: Person, new: Person) -> Person:
     """`known` with what `new` tells: empty fields of `new` keep what is known, tags add up."""
     return Person(
-        address=known.address,
-        name=new.name or known.name,
-        language=new.language or known.language,
-        country=new.country or known.country,
-        time_zone=new.time_zone or known.time_zone,
-        tags=tuple(sorted({*known.tags, *new.tags})),
+        address=existing.address,
+        name=new.name or existing.name,
+        language=new.language or existing.language,
+        country=new.country or existing.country,
+        time_zone=new.time_zone or existing.time_zone,
+        tags=tuple(sorted({*existing.tags, *new.tags})),
     )
 
 
-def unsubscribe(
+def unsubscribe_person(
     store: SubscriberStore,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> Membership:
     """Take a person off a list. Idempotent: who has left stays as they are. From the commit on,
     nothing more of that list passes the gate for this person."""
-    earlier = membership_of(store, subscriber, mailing_list.slug)
-    if earlier is None:
+    membership = find_membership(store, subscriber, mailing_list.slug)
+    if membership is None:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
-    if earlier.state is MembershipState.UNSUBSCRIBED:
-        return earlier
-    left = replace(earlier, state=MembershipState.UNSUBSCRIBED, left_at=now)
-    store.set_membership(subscriber, mailing_list, left)
-    note(store, subscriber, Act.LEFT, now, source=source, mailing_list=mailing_list.slug)
-    return left
+    if membership.state is MembershipState.UNSUBSCRIBED:
+        return membership
+    unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
+    store.set_membership(subscriber, mailing_list, unsubscribed)
+    log_consent_action(
+        store, subscriber, ConsentAction.LEFT, now, source=source, mailing_list=mailing_list.slug
+    )
+    return unsubscribed
 
 
-def edit(
+def edit_subscriber(
     store: SubscriberStore, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
     """Change what is known of a person. Returns the person and whether anything changed. A new
     address goes through ``choices.change_address``."""
-    known = get(store, address)
-    person = check_person(replace(known.person, **changes))
-    if person == known.person:
-        return known, False
-    assert person.address == known.address
-    return store.edit_subscriber(known, person), True
+    subscriber = get_subscriber(store, address)
+    person = check_person(replace(subscriber.person, **changes))
+    if person == subscriber.person:
+        return subscriber, False
+    assert person.address == subscriber.address
+    return store.edit_subscriber(subscriber, person), True
 
 
-def get(store: SubscriberStore, address: str) -> Subscriber:
+def get_subscriber(store: SubscriberStore, address: str) -> Subscriber:
     """One subscriber. Raises NotFound, or InputError for what is no address."""
-    normal = addresses.normalise(address)
-    subscriber = store.find_subscriber(normal)
+    normal_address = addresses.normalise_address(address)
+    subscriber = store.find_subscriber(normal_address)
     if subscriber is None:
         raise NotFound(
-            f"{normal} is not a subscriber", hint="add them with `mailer subscriber add`"
+            f"{normal_address} is not a subscriber", hint="add them with `mailer subscriber add`"
         )
     return subscriber
 
 
-def membership_of(
+def find_membership(
     store: SubscriberStore, subscriber: Subscriber, mailing_list: str
 ) -> Membership | None:
-    return next((m for m in store.memberships(subscriber) if m.list == mailing_list), None)
+    return next(
+        (
+            membership
+            for membership in store.list_memberships(subscriber)
+            if membership.list == mailing_list
+        ),
+        None,
+    )

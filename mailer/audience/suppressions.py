@@ -11,13 +11,13 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer.audience import addresses
-from mailer.audience.consent import Act, Entry
+from mailer.audience.consent import ConsentAction, ConsentEntry
 from mailer.audience.lists import check_line
-from mailer.audience.subscribers import STAFF
+from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.errors import NotFound
 
 
-class Reason(StrEnum):
+class SuppressionReason(StrEnum):
     MANUAL = "manual"
     BOUNCE = "bounce"
     COMPLAINT = "complaint"
@@ -29,63 +29,89 @@ class Suppression:
     """`address` is empty when only its hash was kept."""
 
     address: str
-    reason: Reason
+    reason: SuppressionReason
     detail: str
     created_at: datetime
 
 
 class SuppressionStore(Protocol):
-    def suppressions(
-        self, reason: Reason | None = None, limit: int | None = None
+    def list_suppressions(
+        self, reason: SuppressionReason | None = None, limit: int | None = None
     ) -> list[Suppression]: ...
     def find_suppression(self, address: str) -> Suppression | None: ...
-    def suppressed_of(self, addresses: Sequence[str]) -> frozenset[str]: ...
-    def suppress(self, suppressions: Sequence[Suppression]) -> None: ...
-    def unsuppress(self, address: str) -> bool: ...
-    def log(self, entries: Sequence[Entry]) -> None: ...
+    def find_suppressed_addresses(self, addresses: Sequence[str]) -> frozenset[str]: ...
+    def add_suppressions(self, suppressions: Sequence[Suppression]) -> None: ...
+    def remove_suppression(self, address: str) -> bool: ...
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
 
 
-def suppress(
+def suppress_address(
     store: SuppressionStore,
     address: str,
-    reason: Reason,
+    reason: SuppressionReason,
     detail: str,
     now: datetime,
     *,
-    source: str = STAFF,
+    source: str = STAFF_SOURCE,
 ) -> tuple[Suppression, bool]:
     """Stop all mail to an address. Returns the suppression, the earlier one if there is one, and
     whether it is new."""
-    normal = addresses.normalise(address)
-    if known := store.find_suppression(normal):
-        return known, False
-    made = Suppression(normal, reason, check_line(detail, "detail", required=False), now)
-    suppress_all(store, [made], now, source=source)
-    return made, True
+    normal_address = addresses.normalise_address(address)
+    if earlier := store.find_suppression(normal_address):
+        return earlier, False
+    suppression = Suppression(
+        normal_address, reason, check_line(detail, "detail", required=False), now
+    )
+    suppress_addresses(store, [suppression], now, source=source)
+    return suppression, True
 
 
-def suppress_all(
-    store: SuppressionStore, wanted: Sequence[Suppression], now: datetime, *, source: str = STAFF
+def suppress_addresses(
+    store: SuppressionStore,
+    suppressions: Sequence[Suppression],
+    now: datetime,
+    *,
+    source: str = STAFF_SOURCE,
 ) -> frozenset[str]:
     """Stop all mail to many addresses, each of which stands there once. Returns those to which it
     was stopped already: they keep their reason."""
-    known = store.suppressed_of([one.address for one in wanted])
-    new = [one for one in wanted if one.address not in known]
-    store.suppress(new)
-    store.log(
-        [Entry(now, Act.SUPPRESSED, 0, one.address, source, detail=_spelt(one)) for one in new]
+    already_suppressed = store.find_suppressed_addresses(
+        [suppression.address for suppression in suppressions]
     )
-    return known
+    new_suppressions = [
+        suppression for suppression in suppressions if suppression.address not in already_suppressed
+    ]
+    store.add_suppressions(new_suppressions)
+    store.log_consent(
+        [
+            ConsentEntry(
+                now,
+                ConsentAction.SUPPRESSED,
+                0,
+                suppression.address,
+                source,
+                detail=_describe_suppression(suppression),
+            )
+            for suppression in new_suppressions
+        ]
+    )
+    return already_suppressed
 
 
-def _spelt(one: Suppression) -> str:
-    return f"{one.reason}: {one.detail}" if one.detail else one.reason.value
+def _describe_suppression(suppression: Suppression) -> str:
+    return (
+        f"{suppression.reason}: {suppression.detail}"
+        if suppression.detail
+        else suppression.reason.value
+    )
 
 
-def release(store: SuppressionStore, address: str, now: datetime, *, source: str = STAFF) -> str:
+def lift_suppression(
+    store: SuppressionStore, address: str, now: datetime, *, source: str = STAFF_SOURCE
+) -> str:
     """Let an address be mailed again. Raises NotFound when it isn't suppressed."""
-    normal = addresses.normalise(address)
-    if not store.unsuppress(normal):
-        raise NotFound(f"{normal} is not suppressed", hint="see `mailer suppression list`")
-    store.log([Entry(now, Act.RELEASED, 0, normal, source)])
-    return normal
+    normal_address = addresses.normalise_address(address)
+    if not store.remove_suppression(normal_address):
+        raise NotFound(f"{normal_address} is not suppressed", hint="see `mailer suppression list`")
+    store.log_consent([ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)])
+    return normal_address

@@ -38,11 +38,11 @@ from mailer.cli import (
     worker,
 )
 from mailer.cli.options import GLOBALS
-from mailer.cli.output import errors
+from mailer.cli.output import error_console
 from mailer.errors import MailerError
-from mailer.lines import without_control
+from mailer.lines import replace_control
 
-_HALVES = re.compile("[\ud800-\udfff]")
+_SURROGATES = re.compile("[\ud800-\udfff]")
 """What Python makes of bytes of the command line that are no UTF-8 (PEP 383)."""
 
 app = typer.Typer(
@@ -55,7 +55,7 @@ app = typer.Typer(
     "Exit codes: 0 done, 1 failed, 2 wrong words, 3 configuration, 4 partly done, 5 refused.",
 )
 
-app.command("init")(setup.init)
+app.command("init")(setup.prepare_folder)
 app.add_typer(article.app, name="article")
 app.add_typer(audience.topics.app, name="topic")
 app.add_typer(audience.lists.app, name="list")
@@ -64,7 +64,7 @@ app.add_typer(segment.app, name="segment")
 app.add_typer(audience.suppressions.app, name="suppression")
 app.add_typer(digest.app, name="digest")
 app.add_typer(occurrence.app, name="schedule")
-app.add_typer(schedule.blackouts, name="blackout")
+app.add_typer(schedule.blackout_app, name="blackout")
 app.add_typer(observance.app, name="observance")
 app.add_typer(edition.app, name="edition")
 app.add_typer(source.app, name="source")
@@ -73,25 +73,25 @@ app.add_typer(embargo.app, name="embargo")
 app.add_typer(contact.app, name="contact")
 app.add_typer(boilerplate.app, name="boilerplate")
 app.add_typer(delivery.app, name="delivery")
-app.command("send")(sending.send)
-app.command("explain")(sending.explain)
-app.command("worker")(worker.worker)
-app.command("status")(worker.status)
-app.command("serve")(serve.serve)
+app.command("send")(sending.send_editions)
+app.command("explain")(sending.explain_delivery)
+app.command("worker")(worker.run_worker)
+app.command("status")(worker.show_status)
+app.command("serve")(serve.serve_pages)
 app.add_typer(database.app, name="database")
-app.command("demo")(local.demo)
-app.command("inbox")(local.inbox)
-app.command("catch")(local.catch)
+app.command("demo")(local.show_demo)
+app.command("inbox")(local.show_inbox)
+app.command("catch")(local.catch_mail)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _show_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"mailer {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def _globals(
+def _set_globals(
     config: Annotated[
         Path | None,
         typer.Option(
@@ -104,7 +104,8 @@ def _globals(
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     _: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     GLOBALS.config, GLOBALS.database, GLOBALS.debug = config, database, debug
@@ -120,24 +121,28 @@ def main() -> None:
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        errors.print(f"[bold red]error:[/] {_escaped(without_control(str(error)))}")
+        error_console.print(f"[bold red]error:[/] {_escape_markup(replace_control(str(error)))}")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except UnicodeEncodeError:
-        if GLOBALS.debug or not any(_HALVES.search(word) for word in sys.argv):
+        if GLOBALS.debug or not any(_SURROGATES.search(word) for word in sys.argv):
             raise
-        errors.print("[bold red]error:[/] a word of this command is not UTF-8; write it anew")
+        error_console.print(
+            "[bold red]error:[/] a word of this command is not UTF-8; write it anew"
+        )
         sys.exit(2)
     except Exception as error:
         if GLOBALS.debug:
             raise
-        said = _escaped(f"{type(error).__name__}: {error}".splitlines()[0])
-        errors.print(f"[bold red]error:[/] {said}; this is a fault of ours, --debug shows where")
+        message = _escape_markup(f"{type(error).__name__}: {error}".splitlines()[0])
+        error_console.print(
+            f"[bold red]error:[/] {message}; this is a fault of ours, --debug shows where"
+        )
         sys.exit(1)
 
 
-def _escaped(text: str) -> str:
+def _escape_markup(text: str) -> str:
     from rich.markup import escape
 
     return escape(text)

@@ -11,8 +11,15 @@ import typer
 
 from mailer import articles
 from mailer.app import Mailer, press
-from mailer.articles import Article, ArticleState, Image, Kind, Outcome, Query
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, reading, writing
+from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
+from mailer.cli.options import (
+    By,
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
 from mailer.intake import extra, files
@@ -22,7 +29,7 @@ from mailer.store import Transaction
 if TYPE_CHECKING:
     from mailer.intake.drafts import Draft
 
-WORD = ".docx"
+WORD_SUFFIX = ".docx"
 
 app = typer.Typer(no_args_is_help=True, help="Articles: pieces of content, one a language.")
 
@@ -31,14 +38,14 @@ Language = Annotated[str, typer.Option(help="Which translation; else the default
 
 
 @app.command("add")
-def add(
+def add_articles(
     paths: Annotated[
         list[Path], typer.Argument(help="Markdown files, folders of them, or Word files.")
     ],
     create_topics: Annotated[
         bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
     ] = False,
-    kind: Annotated[Kind, typer.Option(help="Of Word files.")] = Kind.NEWS,
+    kind: Annotated[ArticleKind, typer.Option(help="Of Word files.")] = ArticleKind.NEWS,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -52,69 +59,77 @@ def add(
     Example: [bold]mailer article add stories/ --create-topics[/]"""
     out = Output(json)
     results: list[dict[str, Any]] = []
-    bad = 0
-    with writing(dry_run, out) as (mailer, tx):
+    refused_count = 0
+    with open_for_writing(dry_run, out) as (mailer, tx):
         now, defaults = mailer.clock(), mailer.settings.defaults
-        for path in [one for one in paths if one.suffix.lower() == WORD]:
+        for path in [file_path for file_path in paths if file_path.suffix.lower() == WORD_SUFFIX]:
             try:
-                results.append(_word_file(mailer, tx, path, kind, actor(by), out))
+                results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by), out))
             except InputError as wrong:
-                bad += 1
+                refused_count += 1
                 results.append({"file": str(path), "outcome": "refused", "error": str(wrong)})
-                out.note(f"refused: {wrong}")
-        markdown = [one for one in paths if one.suffix.lower() != WORD]
-        for found in files.read_all(
+                out.print_note(f"refused: {wrong}")
+        markdown = [file_path for file_path in paths if file_path.suffix.lower() != WORD_SUFFIX]
+        for source_file in files.read_files(
             markdown, now, language=defaults.language, time_zone=defaults.time_zone
         ):
-            error: MailerError | None = found.error
-            if found.content is not None:
+            error: MailerError | None = source_file.error
+            if source_file.content is not None:
                 try:
-                    article, outcome = press.take_in(
-                        mailer, tx, found, author=actor(by), create_topics=create_topics
+                    article, outcome = press.import_file(
+                        mailer,
+                        tx,
+                        source_file,
+                        author=resolve_actor(by),
+                        create_topics=create_topics,
                     )
-                    results.append(_result(found.path, outcome, article))
+                    results.append(_to_result(source_file.path, outcome, article))
                 except (InputError, Refused) as wrong:
                     hint = wrong.hint
                     if wrong.where == "topics":
                         hint += "; --create-topics adds those that aren't there"
-                    error = InputError(wrong.what, where=found.at(wrong.where), hint=hint)
+                    error = InputError(
+                        wrong.message, where=source_file.locate_key(wrong.where), hint=hint
+                    )
             if error is not None:
-                bad += 1
-                results.append({"file": str(found.path), "outcome": "refused", "error": str(error)})
-                out.note(f"refused: {error}")
-    taken = [one for one in results if "slug" in one]
-    if taken or json:
-        out.table(
+                refused_count += 1
+                results.append(
+                    {"file": str(source_file.path), "outcome": "refused", "error": str(error)}
+                )
+                out.print_note(f"refused: {error}")
+    accepted = [result for result in results if "slug" in result]
+    if accepted or json:
+        out.print_table(
             results,
             {"": "", "article": "", "revision": "right", "file": ""},
             [
                 (o["outcome"], f"{o['slug']} ({o['language']})", o["revision"], o["file"])
-                for o in taken
+                for o in accepted
             ],
         )
-    if bad:
-        said = f"{bad} of {len(results)} files were refused"
-        if bad == len(results):
-            raise InputError(said, hint="mend them and add them again")
-        raise PartlyDone(said, hint="the others are in; mend these and add them again")
+    if refused_count:
+        message = f"{refused_count} of {len(results)} files were refused"
+        if refused_count == len(results):
+            raise InputError(message, hint="mend them and add them again")
+        raise PartlyDone(message, hint="the others are in; mend these and add them again")
 
 
-def _word_file(
-    mailer: Mailer, tx: Transaction, path: Path, kind: Kind, by: str, out: Output
+def _add_word_file(
+    mailer: Mailer, tx: Transaction, path: Path, kind: ArticleKind, author: str, out: Output
 ) -> dict[str, Any]:
     from mailer.app import arrivals
     from mailer.intake import gathering
 
-    draft = gathering.word_file(path, replace(arrivals.defaults_of(mailer, tx), kind=kind))
-    article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=by)
-    for one in arrivals.said_of(left_out):
-        out.note(f"{path}: {one}")
+    draft = gathering.load_word_file(path, replace(arrivals.make_defaults(mailer, tx), kind=kind))
+    article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=author)
+    for omission in arrivals.describe_dropped(left_out):
+        out.print_note(f"{path}: {omission}")
     if article.state is ArticleState.DRAFT:
-        out.note(f"{path}: look at it, then: mailer article queue {article.slug}")
-    return _result(path, outcome, article)
+        out.print_note(f"{path}: look at it, then: mailer article queue {article.slug}")
+    return _to_result(path, outcome, article)
 
 
-def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
+def _to_result(path: Path, outcome: ArticleOutcome, article: Article) -> dict[str, Any]:
     return {
         "file": str(path),
         "outcome": outcome.value,
@@ -125,9 +140,9 @@ def _result(path: Path, outcome: Outcome, article: Article) -> dict[str, Any]:
 
 
 @app.command("fetch")
-def fetch(
+def fetch_article(
     address: Annotated[str, typer.Argument(help="Of a web page with an article.")],
-    kind: Annotated[Kind, typer.Option()] = Kind.NEWS,
+    kind: Annotated[ArticleKind, typer.Option()] = ArticleKind.NEWS,
     topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
     by: By = "",
     json: JsonOption = False,
@@ -136,27 +151,27 @@ def fetch(
     """Take the article of a web page in, as a draft. It says what was left out.
 
     Example: [bold]mailer article fetch https://www.example.org/news/open-day[/]"""
-    extra.package("httpcore")
+    extra.import_package("httpcore")
     from mailer.app import arrivals
     from mailer.intake import gathering
-    from mailer.intake.fetching import user_agent
+    from mailer.intake.fetching import build_user_agent
 
     out = Output(json)
-    with reading() as (mailer, tx):
-        defaults = arrivals.defaults_of(mailer, tx)
-        agent = user_agent(mailer.settings.organisation.website)
+    with open_for_reading() as (mailer, tx):
+        defaults = arrivals.make_defaults(mailer, tx)
+        agent = build_user_agent(mailer.settings.organisation.website)
     defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
-    draft = gathering.page(address, defaults, agent=agent)
-    _take_draft(draft, out, actor(by), dry_run=dry_run)
+    draft = gathering.fetch_page(address, defaults, agent=agent)
+    _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
 @app.command("paste")
-def paste(
+def paste_article(
     file: Annotated[
         Path | None, typer.Argument(help="HTML from a word processor; else standard input.")
     ] = None,
     title: Annotated[str, typer.Option(help="Else its first heading.")] = "",
-    kind: Annotated[Kind, typer.Option()] = Kind.NEWS,
+    kind: Annotated[ArticleKind, typer.Option()] = ArticleKind.NEWS,
     language: Annotated[str, typer.Option()] = "",
     topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
     by: By = "",
@@ -171,75 +186,77 @@ def paste(
     from mailer.intake import word
 
     out = Output(json)
-    text = _read(file) if file else sys.stdin.read()
-    with reading() as (mailer, tx):
-        defaults = arrivals.defaults_of(mailer, tx)
+    text = _read_text(file) if file else sys.stdin.read()
+    with open_for_reading() as (mailer, tx):
+        defaults = arrivals.make_defaults(mailer, tx)
     defaults = replace(
         defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
     )
     origin = str(file or "what was pasted")
     draft = word.from_html(text, defaults, origin=origin, title=title)
-    _take_draft(draft, out, actor(by), dry_run=dry_run)
+    _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
-def _take_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
+def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
     from mailer.app import arrivals
 
-    with writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(dry_run, out) as (mailer, tx):
         article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=author)
-        said = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
-        out.record({"outcome": outcome, "article": article, "left_out": left_out}, said)
-        for one in arrivals.said_of(left_out):
-            out.note(one)
+        message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
+        out.print_record({"outcome": outcome, "article": article, "left_out": left_out}, message)
+        for omission in arrivals.describe_dropped(left_out):
+            out.print_note(omission)
         if article.state is ArticleState.DRAFT:
-            out.note(f"look at it, then: mailer article queue {article.slug}")
+            out.print_note(f"look at it, then: mailer article queue {article.slug}")
 
 
 @app.command("list")
-def list_(
-    kind: Annotated[Kind | None, typer.Option()] = None,
+def list_articles(
+    kind: Annotated[ArticleKind | None, typer.Option()] = None,
     language: Annotated[str, typer.Option()] = "",
     topic: Annotated[str, typer.Option(help="Only of this topic.")] = "",
     state: Annotated[ArticleState | None, typer.Option()] = None,
     json: JsonOption = False,
 ) -> None:
     """List articles, newest first. Example: [bold]mailer article list --topic health[/]"""
-    with reading() as (_, tx):
-        found = tx.articles.matching(Query(state, kind, language, topic))
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        matching_articles = tx.articles.find_articles(ArticleQuery(state, kind, language, topic))
+        Output(json).print_table(
+            matching_articles,
             {
                 "published": "", "story": "", "language": "", "kind": "", "state": "",
                 "topics": "", "title": "",
             },
             [
                 (
-                    f"{a.published:%Y-%m-%d}", a.slug, a.language, a.kind,
-                    f"{a.state}{', lead' if a.lead else ''}", a.topics, a.title,
+                    f"{article.published:%Y-%m-%d}", article.slug, article.language, article.kind,
+                    f"{article.state}{', lead' if article.lead else ''}", article.topics, article.title,
                 )
-                for a in found
+                for article in matching_articles
             ],
             empty="no article here: mailer article add FILE",
         )  # fmt: skip
 
 
 @app.command("show")
-def show(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
+def show_article(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
     """Show an article with its text.
 
     Example: [bold]mailer article show open-day --language fr[/]"""
-    with reading() as (mailer, tx):
-        found = articles.get(tx.articles, slug, language or mailer.settings.defaults.language)
-        Output(json).record(found)
+    with open_for_reading() as (mailer, tx):
+        article = articles.get_article(
+            tx.articles, slug, language or mailer.settings.defaults.language
+        )
+        Output(json).print_record(article)
 
 
 @app.command("edit")
-def edit(
+def edit_article(
     slug: Slug,
     language: Language = "",
     title: Annotated[str | None, typer.Option()] = None,
     summary: Annotated[str | None, typer.Option()] = None,
-    kind: Annotated[Kind | None, typer.Option()] = None,
+    kind: Annotated[ArticleKind | None, typer.Option()] = None,
     published: Annotated[str | None, typer.Option(help="2026-12-18, or with a time.")] = None,
     topic: Annotated[list[str] | None, typer.Option(help="Replaces them; repeatable.")] = None,
     image: Annotated[str | None, typer.Option(help="Web address; empty removes it.")] = None,
@@ -269,32 +286,32 @@ def edit(
     if topic is not None:
         changes["topics"] = tuple(topic)
     if body is not None:
-        text = _read(body)
+        text = _read_text(body)
         changes |= {"body": text, "html": to_html(text)}
-    with writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(dry_run, out) as (mailer, tx):
         language = language or mailer.settings.defaults.language
-        known = articles.get(tx.articles, slug, language)
+        current_article = articles.get_article(tx.articles, slug, language)
         if published is not None:
-            changes["published"] = _moment(published, mailer.settings.defaults.time_zone)
+            changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
         if image is not None or image_alt is not None or image_credit is not None:
-            changes["image"] = _image(known, image, image_alt, image_credit)
+            changes["image"] = _change_image(current_article, image, image_alt, image_credit)
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
-        article, outcome = articles.edit(
-            tx.articles, slug, language, changes, mailer.clock(), author=actor(by)
+        article, outcome = articles.edit_article(
+            tx.articles, slug, language, changes, mailer.clock(), author=resolve_actor(by)
         )
-        said = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
-        out.record(article, said)
+        message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
+        out.print_record(article, message)
 
 
-def _read(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"it can't be read ({error})", where=str(path)) from error
 
 
-def _moment(text: str, zone: str) -> datetime:
+def _parse_moment(text: str, zone: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))).astimezone(UTC)
@@ -304,19 +321,21 @@ def _moment(text: str, zone: str) -> datetime:
         ) from error
 
 
-def _image(known: Article, url: str | None, alt: str | None, credit: str | None) -> Image | None:
+def _change_image(
+    article: Article, url: str | None, alt: str | None, credit: str | None
+) -> Image | None:
     if url == "":
         return None
-    old = known.image or Image("", "")
+    current_image = article.image or Image("", "")
     return Image(
-        old.url if url is None else url,
-        old.alt if alt is None else alt,
-        old.credit if credit is None else credit,
+        current_image.url if url is None else url,
+        current_image.alt if alt is None else alt,
+        current_image.credit if credit is None else credit,
     )
 
 
 @app.command("withdraw")
-def withdraw(
+def withdraw_article(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
     json: JsonOption = False,
@@ -326,13 +345,13 @@ def withdraw(
 
     Example: [bold]mailer article withdraw open-day[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        done = articles.withdraw(tx.articles, slug, language or None, mailer.clock())
-        out.record(done, f"{slug}: {len(done)} withdrawn")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        withdrawn = articles.withdraw_articles(tx.articles, slug, language or None, mailer.clock())
+        out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
 @app.command("queue")
-def queue(
+def queue_article(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
     json: JsonOption = False,
@@ -342,16 +361,16 @@ def queue(
 
     Example: [bold]mailer article queue open-day[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        done = articles.queue(tx.articles, slug, language or None, mailer.clock())
-        known = tx.articles.matching(Query(slugs=(slug,)))
-        states = ", ".join(dict.fromkeys(one.state for one in known))
-        said = f"{len(done)} queued" if done else f"there is no draft of it, it is {states}"
-        out.record(done, f"{slug}: {said}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        queued = articles.queue_articles(tx.articles, slug, language or None, mailer.clock())
+        translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+        states = ", ".join(dict.fromkeys(article.state for article in translations))
+        message = f"{len(queued)} queued" if queued else f"there is no draft of it, it is {states}"
+        out.print_record(queued, f"{slug}: {message}")
 
 
 @app.command("restore")
-def restore(
+def restore_article(
     slug: Slug,
     language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
     json: JsonOption = False,
@@ -361,6 +380,6 @@ def restore(
 
     Example: [bold]mailer article restore open-day[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        done = articles.restore(tx.articles, slug, language or None, mailer.clock())
-        out.record(done, f"{slug}: {len(done)} queued again")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        restored = articles.restore_articles(tx.articles, slug, language or None, mailer.clock())
+        out.print_record(restored, f"{slug}: {len(restored)} queued again")

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mailer.articles import boilerplates
-from mailer.articles.boilerplates import OURS, Boilerplate
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.errors import InputError
 from mailer.intake.markup import to_html
@@ -18,17 +18,17 @@ app = typer.Typer(
 )
 
 Organisation = Annotated[str, typer.Option(help="A short name for a partner; else our own.")]
-BEGINNING = 80
+EXCERPT_LENGTH = 80
 """Characters of a text that the list shows."""
 
 Language = Annotated[str, typer.Option(help="Else the default language.")]
 
 
 @app.command("set")
-def set_(
+def set_boilerplate(
     file: Annotated[Path, typer.Argument(help="Markdown, without front matter.")],
     language: Language = "",
-    organisation: Organisation = OURS,
+    organisation: Organisation = OWN_ORGANISATION,
     name: Annotated[str, typer.Option(help="A partner's whole name.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -42,56 +42,59 @@ def set_(
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"it can't be read ({error})", where=str(file)) from error
-    with writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        made = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
-        kept, changed = boilerplates.save(tx.boilerplates, made)
-        word = "kept" if changed else "unchanged"
-        out.record(kept, f"boilerplate of {organisation} in {kept.language}: {word}")
+        boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
+        saved_boilerplate, changed = boilerplates.save_boilerplate(tx.boilerplates, boilerplate)
+        outcome = "kept" if changed else "unchanged"
+        out.print_record(
+            saved_boilerplate,
+            f"boilerplate of {organisation} in {saved_boilerplate.language}: {outcome}",
+        )
 
 
 @app.command("list")
-def list_(json: JsonOption = False) -> None:
+def list_boilerplates(json: JsonOption = False) -> None:
     """List all boilerplate by its beginning; `boilerplate show` has the rest.
 
     Example: [bold]mailer boilerplate list[/]"""
-    with reading() as (_, tx):
-        found = tx.boilerplates.all()
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        all_boilerplates = tx.boilerplates.list_boilerplates()
+        Output(json).print_table(
+            all_boilerplates,
             {"organisation": "", "language": "", "name": "", "text": ""},
             [
                 (
-                    one.organisation,
-                    one.language,
-                    one.name,
-                    shorten(one.text, BEGINNING, placeholder=" …"),
+                    boilerplate.organisation,
+                    boilerplate.language,
+                    boilerplate.name,
+                    shorten(boilerplate.text, EXCERPT_LENGTH, placeholder=" …"),
                 )
-                for one in found
+                for boilerplate in all_boilerplates
             ],
             empty="none yet: mailer boilerplate set FILE",
         )
 
 
 @app.command("show")
-def show(
-    language: Language = "", organisation: Organisation = OURS, json: JsonOption = False
+def show_boilerplate(
+    language: Language = "", organisation: Organisation = OWN_ORGANISATION, json: JsonOption = False
 ) -> None:
     """Show an organisation's boilerplate. Example: [bold]mailer boilerplate show[/]"""
-    with reading() as (mailer, tx):
+    with open_for_reading() as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        found = boilerplates.get(tx.boilerplates, organisation, tag)
+        boilerplate = boilerplates.get_boilerplate(tx.boilerplates, organisation, tag)
         out = Output(json)
         if json:
-            out.json(found)
+            out.print_json(boilerplate)
         else:
-            out.text(found.text)
+            out.print_text(boilerplate.text)
 
 
 @app.command("remove")
-def remove(
+def remove_boilerplate(
     language: Language = "",
-    organisation: Organisation = OURS,
+    organisation: Organisation = OWN_ORGANISATION,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -99,8 +102,10 @@ def remove(
 
     Example: [bold]mailer boilerplate remove --language fr --organisation partner[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        found = boilerplates.get(tx.boilerplates, organisation, tag)
-        tx.boilerplates.remove(found)
-        out.record(found, f"boilerplate of {organisation} in {found.language}: removed")
+        boilerplate = boilerplates.get_boilerplate(tx.boilerplates, organisation, tag)
+        tx.boilerplates.remove_boilerplate(boilerplate)
+        out.print_record(
+            boilerplate, f"boilerplate of {organisation} in {boilerplate.language}: removed"
+        )

@@ -12,28 +12,28 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mailer.app import Mailer
 from mailer.audience.rows import RowOutcome, RowResult
-from mailer.cli.output import Output, errors
+from mailer.cli.output import Output, error_console
 from mailer.errors import InputError, PartlyDone
 from mailer.store import Transaction
 
-NAMED = 20
+MAX_LISTED = 20
 """How many rows are named on the terminal; the report file has them all."""
-KEPT = 1000
+MAX_STORED = 1000
 """How many rows, and names of what was passed over, are kept for JSON: memory does not grow with
 the file."""
 
 _PROBLEMS = (RowOutcome.REFUSED, RowOutcome.SKIPPED)
-_NOTED = (*_PROBLEMS, RowOutcome.ADDED, RowOutcome.UPDATED)
+_NOTABLE = (*_PROBLEMS, RowOutcome.ADDED, RowOutcome.UPDATED)
 
-Begin = Callable[[], AbstractContextManager[Transaction]]
+BeginTransaction = Callable[[], AbstractContextManager[Transaction]]
 
 
-class _UndoError(Exception):
+class _BatchRollbackError(Exception):
     """Leaves the transaction of a dry run."""
 
 
 @contextmanager
-def transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator[Begin]:
+def open_transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator[BeginTransaction]:
     """How to open a transaction for each batch. A dry run undoes each: one for all of them would
     keep everybody else from writing, readers who leave too. So it doesn't see that an address comes
     again in a later batch."""
@@ -42,41 +42,41 @@ def transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator[Begi
         return
 
     @contextmanager
-    def undone() -> Iterator[Transaction]:
-        with suppress(_UndoError), mailer.store.begin() as tx:
+    def begin_dry_run() -> Iterator[Transaction]:
+        with suppress(_BatchRollbackError), mailer.store.begin() as tx:
             yield tx
-            raise _UndoError
+            raise _BatchRollbackError
 
-    yield undone
-    out.note("dry run: nothing was written")
+    yield begin_dry_run
+    out.print_note("dry run: nothing was written")
 
 
-class Bar:
+class ProgressBar:
     """A bar on a terminal, none elsewhere."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
-    def show(self, done: float, said: str) -> None:
-        self._progress.update(self._task, completed=done, description=said)
+    def update_progress(self, done: float, description: str) -> None:
+        self._progress.update(self._task, completed=done, description=description)
 
 
 @contextmanager
-def bar(total: float | None, said: str) -> Iterator[Bar]:
+def open_progress_bar(total: float | None, description: str) -> Iterator[ProgressBar]:
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeRemainingColumn(),
-        console=errors,
+        console=error_console,
         transient=True,
         disable=not sys.stderr.isatty(),
     ) as progress:
-        yield Bar(progress, progress.add_task(said, total=total))
+        yield ProgressBar(progress, progress.add_task(description, total=total))
 
 
-class Tally:
+class RowTally:
     """What became of the rows of a file: counted, the first of them that need a look named, all of
     them written down where a report is wanted."""
 
@@ -84,40 +84,51 @@ class Tally:
         self, stack: ExitStack, report: Path | None, outcomes: Iterable[RowOutcome] = RowOutcome
     ) -> None:
         self.counts = dict.fromkeys(outcomes, 0)
-        self.rows = 0
+        self.row_count = 0
         self.passed_over: Counter[str] = Counter()
-        self._named: list[RowResult] = []
-        self._noted = 0
-        self._writer = _report(stack, report) if report else None
+        self._listed_results: list[RowResult] = []
+        self._notable_count = 0
+        self._writer = _open_report(stack, report) if report else None
 
-    def add(self, results: Iterable[RowResult], passed_over: Mapping[str, int]) -> None:
-        for one in sorted(results, key=lambda result: result.line):
-            self.rows += 1
-            self.counts[one.outcome] += 1
-            if one.outcome in _PROBLEMS or (one.reason and one.outcome in _NOTED):
-                self._noted += 1
-                if len(self._named) < KEPT:
-                    self._named.append(one)
+    def add_results(self, results: Iterable[RowResult], passed_over: Mapping[str, int]) -> None:
+        for row_result in sorted(results, key=lambda result: result.line):
+            self.row_count += 1
+            self.counts[row_result.outcome] += 1
+            if row_result.outcome in _PROBLEMS or (
+                row_result.reason and row_result.outcome in _NOTABLE
+            ):
+                self._notable_count += 1
+                if len(self._listed_results) < MAX_STORED:
+                    self._listed_results.append(row_result)
             if self._writer:
-                self._writer.writerow([one.line, one.outcome.value, one.address, one.reason])
+                self._writer.writerow(
+                    [
+                        row_result.line,
+                        row_result.outcome.value,
+                        row_result.address,
+                        row_result.reason,
+                    ]
+                )
         for name, count in passed_over.items():
-            if name in self.passed_over or len(self.passed_over) < KEPT:
+            if name in self.passed_over or len(self.passed_over) < MAX_STORED:
                 self.passed_over[name] += count
 
-    def tell(self, out: Output, file: Path, *, dry_run: bool) -> None:
+    def print_summary(self, out: Output, file: Path, *, dry_run: bool) -> None:
         """Print it. Raises PartlyDone where rows were refused."""
         data: dict[str, Any] = {outcome.value: count for outcome, count in self.counts.items()}
-        data["named"] = self._named
+        data["named"] = self._listed_results
         data["passed_over"] = dict(self.passed_over)
-        said = ", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())
-        out.record(data, said)
-        for one in self._named[:NAMED]:
-            out.note(f"line {one.line}: {one.outcome}: {one.address} {one.reason}".rstrip())
-        if self._noted > NAMED:
-            more = self._noted - NAMED
-            out.note(f"… and {more} more lines; --report FILE writes them all down")
-        for name, count in self.passed_over.most_common(NAMED):
-            out.note(f"not taken over: {name}" + (f" ({count} rows)" if count else ""))
+        summary = ", ".join(f"{outcome} {count}" for outcome, count in self.counts.items())
+        out.print_record(data, summary)
+        for row_result in self._listed_results[:MAX_LISTED]:
+            out.print_note(
+                f"line {row_result.line}: {row_result.outcome}: {row_result.address} {row_result.reason}".rstrip()
+            )
+        if self._notable_count > MAX_LISTED:
+            hidden_count = self._notable_count - MAX_LISTED
+            out.print_note(f"… and {hidden_count} more lines; --report FILE writes them all down")
+        for name, count in self.passed_over.most_common(MAX_LISTED):
+            out.print_note(f"not taken over: {name}" + (f" ({count} rows)" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
                 f"{self.counts[RowOutcome.REFUSED]} rows were refused",
@@ -127,7 +138,7 @@ class Tally:
             )
 
 
-def _report(stack: ExitStack, path: Path) -> Any:
+def _open_report(stack: ExitStack, path: Path) -> Any:
     try:
         file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
     except OSError as error:
@@ -137,7 +148,7 @@ def _report(stack: ExitStack, path: Path) -> Any:
     return writer
 
 
-def write_whole(path: Path, write: Callable[[TextIO], int]) -> int:
+def write_file_atomically(path: Path, write: Callable[[TextIO], int]) -> int:
     """Write a file that is there whole or not at all, and that others can't read: it holds
     people's data. What `write` gives. Raises InputError where it can't be written."""
     part = path.with_name(f".{path.name}.part")
@@ -153,5 +164,5 @@ def write_whole(path: Path, write: Callable[[TextIO], int]) -> int:
     return count
 
 
-def size_of(file: Path) -> int | None:
+def get_file_size(file: Path) -> int | None:
     return file.stat().st_size if file.is_file() else None

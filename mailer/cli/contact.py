@@ -8,16 +8,22 @@ import typer
 
 from mailer.app import Mailer, open_mailer
 from mailer.audience import contacts, lists, subscribers
-from mailer.audience.consent import Basis, Evidence, check_basis
-from mailer.audience.contacts import Contact, FollowUp, Query, Standing, Trust
+from mailer.audience.consent import Evidence, LawfulBasis, check_basis
+from mailer.audience.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.audience.lists import MailingList, Visibility
 from mailer.audience.rows import RowOutcome, RowResult
-from mailer.audience.subscribers import STAFF, MembershipState, Person
-from mailer.cli.bulk import Tally, bar, size_of, transactions
-from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
+from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, Person
+from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    load_settings,
+    open_for_reading,
+    open_for_writing,
+)
 from mailer.cli.output import Output
 from mailer.errors import InputError, Refused
-from mailer.intake.contacts import ContactRow, rows, unnamed
+from mailer.intake.contacts import ContactRow, find_unknown_columns, read_contacts
 from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Media contacts: who writes, for whom, about what.")
@@ -27,34 +33,34 @@ Outlet = Annotated[str | None, typer.Option(help="For whom they write.")]
 Beats = Annotated[
     list[str] | None, typer.Option("--beat", help="What they write about; repeatable.")
 ]
-Trusted = Annotated[
+TrustedOption = Annotated[
     bool | None,
     typer.Option("--trusted/--untrusted", help="Whether they get embargoed releases early."),
 ]
-Followed = Annotated[
+FollowUpOption = Annotated[
     bool | None,
     typer.Option("--follow-up/--no-follow-up", help="Whether they want to be asked afterwards."),
 ]
 Note = Annotated[str | None, typer.Option(help="For colleagues.")]
-BATCH = 200
+BATCH_SIZE = 200
 
 
 @app.command("add")
-def add(
+def add_contact(
     address: Address,
-    to: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
     outlet: Outlet = None,
     beat: Beats = None,
-    trusted: Trusted = None,
-    follow_up: Followed = None,
+    trusted: TrustedOption = None,
+    follow_up: FollowUpOption = None,
     note: Note = None,
     name: Annotated[str, typer.Option()] = "",
     language: Annotated[str, typer.Option(help="What they read.")] = "",
     country: Annotated[str, typer.Option(help="Two letters, such as GB.")] = "",
     time_zone: Annotated[str, typer.Option(help="Such as Europe/London.")] = "",
     basis: Annotated[
-        str, typer.Option(help=f"Lawful basis: {', '.join(Basis)}.")
-    ] = Basis.LEGITIMATE_INTERESTS,
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
+    ] = LawfulBasis.LEGITIMATE_INTERESTS,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -63,119 +69,135 @@ def add(
     Example: [bold]mailer contact add ana@example.org --list press --outlet "The Example" \\
     --beat migration --trusted[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        list_ = _private(tx, to)
-        person, _ = subscribers.subscribe(
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        mailing_list = _get_private_list(tx, list_slug)
+        subscriber, _ = subscribers.subscribe_person(
             tx.subscribers,
             Person(address, name, language, country, time_zone),
-            list_,
-            lists.get_topics(tx.lists, _topics(tx, address, to)),
+            mailing_list,
+            lists.get_topics(tx.lists, _find_chosen_topics(tx, address, list_slug)),
             mailer.clock(),
-            evidence=Evidence(source=STAFF, basis=check_basis(basis)),
+            evidence=Evidence(source=STAFF_SOURCE, basis=check_basis(basis)),
         )
-        known = tx.contacts.find(person)
-        standing = _changed(
-            known.standing if known else Standing(), outlet, beat, trusted, follow_up, note
+        current_contact = tx.contacts.find_contact(subscriber)
+        profile = _change_profile(
+            current_contact.profile if current_contact else ContactProfile(),
+            outlet,
+            beat,
+            trusted,
+            follow_up,
+            note,
         )
-        made, _ = contacts.save(tx.contacts, person, standing, mailer.clock())
-        out.record(made, f"{_said(made)} is on {to!r}")
+        contact, _ = contacts.save_contact(tx.contacts, subscriber, profile, mailer.clock())
+        out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
-def _private(tx: Transaction, slug: str) -> MailingList:
-    list_ = lists.get_list(tx.lists, slug)
-    if list_.visibility is not Visibility.PRIVATE:
+def _get_private_list(tx: Transaction, list_slug: str) -> MailingList:
+    mailing_list = lists.get_list(tx.lists, list_slug)
+    if mailing_list.visibility is not Visibility.PRIVATE:
         raise Refused(
-            f"{slug!r} is a public list, which anybody may join",
+            f"{list_slug!r} is a public list, which anybody may join",
             hint="media contacts stand on a private one: mailer list add press --name Press "
             "--visibility private",
         )
-    return list_
+    return mailing_list
 
 
-def _topics(tx: Transaction, address: str, to: str) -> tuple[str, ...]:
+def _find_chosen_topics(tx: Transaction, address: str, list_slug: str) -> tuple[str, ...]:
     """The topics that somebody has chosen on a list: they stay."""
-    known = tx.subscribers.find_subscriber(address.strip().lower())
-    if known is None:
+    subscriber = tx.subscribers.find_subscriber(address.strip().lower())
+    if subscriber is None:
         return ()
-    return next((one.topics for one in tx.subscribers.memberships(known) if one.list == to), ())
+    return next(
+        (
+            membership.topics
+            for membership in tx.subscribers.list_memberships(subscriber)
+            if membership.list == list_slug
+        ),
+        (),
+    )
 
 
-def _changed(
-    known: Standing,
+def _change_profile(
+    profile: ContactProfile,
     outlet: str | None,
     beat: list[str] | None,
     trusted: bool | None,
     follow_up: bool | None,
     note: str | None,
-) -> Standing:
-    return Standing(
-        outlet=known.outlet if outlet is None else outlet,
-        beats=known.beats if beat is None else tuple(beat),
-        trust=known.trust if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED),
-        follow_up=known.follow_up
+) -> ContactProfile:
+    return ContactProfile(
+        outlet=profile.outlet if outlet is None else outlet,
+        beats=profile.beats if beat is None else tuple(beat),
+        trust=profile.trust if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED),
+        follow_up=profile.follow_up
         if follow_up is None
         else (FollowUp.WELCOME if follow_up else FollowUp.NEVER),
-        note=known.note if note is None else note,
+        note=profile.note if note is None else note,
     )
 
 
-def _said(one: Contact) -> str:
-    beats = f" ({', '.join(one.standing.beats)})" if one.standing.beats else ""
-    outlet = f" of {one.standing.outlet}" if one.standing.outlet else ""
-    return f"{one.subscriber.address}{outlet}{beats}, {one.standing.trust} with embargoes,"
+def _describe_contact(contact: Contact) -> str:
+    beats = f" ({', '.join(contact.profile.beats)})" if contact.profile.beats else ""
+    outlet = f" of {contact.profile.outlet}" if contact.profile.outlet else ""
+    return f"{contact.subscriber.address}{outlet}{beats}, {contact.profile.trust} with embargoes,"
 
 
 @app.command("list")
-def list_(
-    of: Annotated[str, typer.Option("--list", help="Only of this list.")] = "",
+def list_contacts(
+    list_slug: Annotated[str, typer.Option("--list", help="Only of this list.")] = "",
     outlet: Annotated[str, typer.Option(help="Only of this outlet.")] = "",
     beat: Annotated[str, typer.Option(help="Only those who write about this.")] = "",
-    trusted: Trusted = None,
+    trusted: TrustedOption = None,
     json: JsonOption = False,
 ) -> None:
     """List media contacts, by outlet. Example: [bold]mailer contact list --beat migration[/]"""
     trust = None if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED)
-    with reading() as (_, tx):
-        wanted = Query(of, outlet, contacts.beat(beat) if beat else "", trust)
-        found = tx.contacts.matching(wanted)
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        query = ContactQuery(
+            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", trust
+        )
+        matching_contacts = tx.contacts.find_contacts(query)
+        Output(json).print_table(
+            matching_contacts,
             {
                 "outlet": "", "name": "", "address": "", "beats": "", "country": "",
                 "language": "", "embargoes": "", "follow up": "",
             },
             [
                 (
-                    one.standing.outlet, one.subscriber.person.name, one.subscriber.address,
-                    one.standing.beats, one.subscriber.person.country,
-                    one.subscriber.person.language, one.standing.trust, one.standing.follow_up,
+                    contact.profile.outlet, contact.subscriber.person.name, contact.subscriber.address,
+                    contact.profile.beats, contact.subscriber.person.country,
+                    contact.subscriber.person.language, contact.profile.trust, contact.profile.follow_up,
                 )
-                for one in found
+                for contact in matching_contacts
             ],
             empty="no media contact here: mailer contact add ADDRESS --list press --outlet …",
         )  # fmt: skip
 
 
 @app.command("show")
-def show(address: Address, json: JsonOption = False) -> None:
+def show_contact(address: Address, json: JsonOption = False) -> None:
     """Show a media contact. Example: [bold]mailer contact show ana@example.org[/]"""
-    with reading() as (_, tx):
-        known = contacts.get(tx.contacts, subscribers.get(tx.subscribers, address))
+    with open_for_reading() as (_, tx):
+        contact = contacts.get_contact(
+            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
+        )
         out = Output(json)
         if json:
-            out.json(known)
+            out.print_json(contact)
             return
-        out.record(known.subscriber.person)
-        out.record(known.standing)
+        out.print_record(contact.subscriber.person)
+        out.print_record(contact.profile)
 
 
 @app.command("edit")
-def edit(
+def edit_contact(
     address: Address,
     outlet: Outlet = None,
     beat: Beats = None,
-    trusted: Trusted = None,
-    follow_up: Followed = None,
+    trusted: TrustedOption = None,
+    follow_up: FollowUpOption = None,
     note: Note = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -185,32 +207,40 @@ def edit(
 
     Example: [bold]mailer contact edit ana@example.org --untrusted[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = contacts.get(tx.contacts, subscribers.get(tx.subscribers, address))
-        wanted = _changed(known.standing, outlet, beat, trusted, follow_up, note)
-        made, _ = contacts.save(tx.contacts, known.subscriber, wanted, mailer.clock())
-        out.record(made, _said(made).rstrip(","))
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        contact = contacts.get_contact(
+            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
+        )
+        profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
+        saved_contact, _ = contacts.save_contact(
+            tx.contacts, contact.subscriber, profile, mailer.clock()
+        )
+        out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
 
 
 @app.command("remove")
-def remove(address: Address, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_contact(
+    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Forget what is known of somebody as a journalist; they stay on their lists.
 
     Example: [bold]mailer contact remove ana@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        known = contacts.remove(tx.contacts, subscribers.get(tx.subscribers, address))
-        out.record(known, f"{address} is no media contact any more")
+    with open_for_writing(dry_run, out) as (_, tx):
+        contact = contacts.remove_contact(
+            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
+        )
+        out.print_record(contact, f"{address} is no media contact any more")
 
 
 @app.command("import")
-def import_(
+def import_contacts(
     file: Annotated[Path, typer.Argument(help="CSV with a header.")],
-    to: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
     source: Annotated[str, typer.Option(help="Where the addresses are from, for the log.")] = "",
     basis: Annotated[
-        str, typer.Option(help=f"Lawful basis: {', '.join(Basis)}.")
-    ] = Basis.LEGITIMATE_INTERESTS,
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
+    ] = LawfulBasis.LEGITIMATE_INTERESTS,
     report: Annotated[Path | None, typer.Option(help="Write what became of each line.")] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -224,13 +254,13 @@ def import_(
 
     Example: [bold]mailer contact import journalists.csv --list press --dry-run[/]"""
     out = Output(json)
-    evidence = Evidence(source=source or STAFF, basis=check_basis(basis))
+    evidence = Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis))
     with ExitStack() as stack:
-        mailer = stack.enter_context(open_mailer(settings()))
+        mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
-            _private(tx, to)
-            topics = frozenset(one.slug for one in tx.lists.topics())
-        tally = Tally(
+            _get_private_list(tx, list_slug)
+            topics = frozenset(topic.slug for topic in tx.lists.list_topics())
+        tally = RowTally(
             stack,
             report,
             (
@@ -238,68 +268,84 @@ def import_(
                 RowOutcome.REFUSED,
             ),
         )  # fmt: skip
-        begin = stack.enter_context(transactions(mailer, out, dry_run=dry_run))
-        shown = stack.enter_context(bar(size_of(file), "reading"))
-        waiting: list[ContactRow | RowResult] = []
-        tally.add([], {f"the column {head!r}": 0 for head in unnamed(file)})
-        seen: dict[str, int] = {}
+        begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
+        progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "reading"))
+        pending_rows: list[ContactRow | RowResult] = []
+        tally.add_results([], {f"the column {head!r}": 0 for head in find_unknown_columns(file)})
+        lines_by_address: dict[str, int] = {}
 
-        def bring_in() -> None:
-            with begin() as tx:
-                tally.add([_row(mailer, tx, to, one, evidence, seen) for one in waiting], {})
-            waiting.clear()
-            shown.show(tally.rows, f"{tally.rows} lines")
+        def import_pending() -> None:
+            with begin_transaction() as tx:
+                tally.add_results(
+                    [
+                        _import_row(mailer, tx, list_slug, parsed_row, evidence, lines_by_address)
+                        for parsed_row in pending_rows
+                    ],
+                    {},
+                )
+            pending_rows.clear()
+            progress_bar.update_progress(tally.row_count, f"{tally.row_count} lines")
 
-        for one in rows(file, topics):
-            waiting.append(one)
-            if len(waiting) == BATCH:
-                bring_in()
-        bring_in()
-    tally.tell(out, file, dry_run=dry_run)
+        for parsed_row in read_contacts(file, topics):
+            pending_rows.append(parsed_row)
+            if len(pending_rows) == BATCH_SIZE:
+                import_pending()
+        import_pending()
+    tally.print_summary(out, file, dry_run=dry_run)
 
 
-def _row(
+def _import_row(
     mailer: Mailer,
     tx: Transaction,
-    to: str,
-    one: ContactRow | RowResult,
+    list_slug: str,
+    parsed_row: ContactRow | RowResult,
     evidence: Evidence,
-    seen: dict[str, int],
+    lines_by_address: dict[str, int],
 ) -> RowResult:
     """What becomes of a line. `seen` are the addresses of those before it."""
-    if isinstance(one, RowResult):
-        return one
-    row, now = one.row, mailer.clock()
-    first = seen.setdefault(row.person.address, row.line)
-    if first != row.line:
+    if isinstance(parsed_row, RowResult):
+        return parsed_row
+    row, now = parsed_row.row, mailer.clock()
+    first_line = lines_by_address.setdefault(row.person.address, row.line)
+    if first_line != row.line:
         return RowResult(
-            row.line, RowOutcome.SKIPPED, row.person.address, f"line {first} has this address"
+            row.line, RowOutcome.SKIPPED, row.person.address, f"line {first_line} has this address"
         )
     try:
-        with tx.savepoint():
-            known = tx.subscribers.find_subscriber(row.person.address)
-            before = tx.subscribers.memberships(known) if known else ()
-            chosen = row.topics or _topics(tx, row.person.address, to)
-            person, _ = subscribers.subscribe(
+        with tx.open_savepoint():
+            known_subscriber = tx.subscribers.find_subscriber(row.person.address)
+            memberships_before = (
+                tx.subscribers.list_memberships(known_subscriber) if known_subscriber else ()
+            )
+            chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
+            subscriber, _ = subscribers.subscribe_person(
                 tx.subscribers,
                 row.person,
-                lists.get_list(tx.lists, to),
-                lists.get_topics(tx.lists, chosen),
+                lists.get_list(tx.lists, list_slug),
+                lists.get_topics(tx.lists, chosen_topics),
                 now,
                 language=row.language,
                 evidence=evidence,
             )
-            earlier = tx.contacts.find(person)
-            wanted = one.over(earlier.standing if earlier else None)
-            _, changed = contacts.save(tx.contacts, person, wanted, now)
-            after = tx.subscribers.memberships(person)
+            current_contact = tx.contacts.find_contact(subscriber)
+            profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
+            _, changed = contacts.save_contact(tx.contacts, subscriber, profile, now)
+            memberships_after = tx.subscribers.list_memberships(subscriber)
     except Refused as error:
-        return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.what)
+        return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)
     except InputError as error:
         return RowResult(row.line, RowOutcome.REFUSED, row.person.address, str(error))
-    if not any(one.list == to and one.state is MembershipState.ACTIVE for one in before):
+    if not any(
+        membership.list == list_slug and membership.state is MembershipState.ACTIVE
+        for membership in memberships_before
+    ):
         outcome = RowOutcome.ADDED
-    elif earlier is None or changed or (known and known.person != person.person) or before != after:
+    elif (
+        current_contact is None
+        or changed
+        or (known_subscriber and known_subscriber.person != subscriber.person)
+        or memberships_before != memberships_after
+    ):
         outcome = RowOutcome.UPDATED
     else:
         outcome = RowOutcome.UNCHANGED

@@ -7,10 +7,10 @@ import typer
 
 from mailer import digests
 from mailer.audience.lists import Frequency
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
-from mailer.cli.output import Output, plain
-from mailer.digests import ApprovalRule, Order, Policy, WhenEmpty, WhenLate
-from mailer.editions import Archive, SendTime
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.output import Output, to_plain_data
+from mailer.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
+from mailer.editions import ArchiveVisibility, SendTimeBasis
 from mailer.errors import UsageError
 from mailer.schedules import records
 
@@ -28,9 +28,9 @@ Topics = Annotated[list[str] | None, typer.Option("--topic", help="Repeatable; n
 
 
 @app.command("add")
-def add(
+def add_digest(
     slug: Slug,
-    to: Annotated[str, typer.Option("--list", help="Who gets it.")],
+    list_slug: Annotated[str, typer.Option("--list", help="Who gets it.")],
     name: Annotated[str, typer.Option(help="As readers see it.")] = "",
     segment: Annotated[str, typer.Option(help="Only those of the list in this segment.")] = "",
     topic: Topics = None,
@@ -48,8 +48,8 @@ def add(
         Frequency, typer.Option(help="Goes to those of the list who chose this.")
     ] = Frequency.EVERY,
     archive: Annotated[
-        Archive, typer.Option(help="Whether its editions stand in the public archive.")
-    ] = Archive.PUBLIC,
+        ArchiveVisibility, typer.Option(help="Whether its editions stand in the public archive.")
+    ] = ArchiveVisibility.PUBLIC,
     approval: Annotated[
         ApprovalRule, typer.Option(help="Who must approve: none, anyone, or other than an author.")
     ] = ApprovalRule.ANYONE,
@@ -63,8 +63,8 @@ def add(
         str, typer.Option(help="How late it may be sent when the worker was not running.")
     ] = "6h",
     send_time: Annotated[
-        SendTime, typer.Option(help="By the office's clock, or by each reader's own.")
-    ] = SendTime.OFFICE,
+        SendTimeBasis, typer.Option(help="By the office's clock, or by each reader's own.")
+    ] = SendTimeBasis.OFFICE,
     approver: Approvers = None,
     watcher: Watchers = None,
     json: JsonOption = False,
@@ -74,13 +74,13 @@ def add(
 
     Example: [bold]mailer digest add weekly --list news --name "The week" --most 8[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        made = digests.add(
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digest = digests.add_digest(
             tx.digests,
-            Order(
+            DigestSettings(
                 slug=slug,
                 name=name or slug.replace("-", " ").capitalize(),
-                list=to,
+                list=list_slug,
                 segment=segment,
                 topics=tuple(topic or ()),
                 template=template,
@@ -91,29 +91,29 @@ def add(
                 when_empty=when_empty,
                 frequency=frequency,
                 archive=archive,
-                policy=Policy(
+                policy=DigestPolicy(
                     approval=approval,
                     when_late=when_late,
                     send_time=send_time,
                     grace=records.parse_duration(grace, "--grace"),
-                    reminders=_lengths(remind or []),
+                    reminders=_parse_durations(remind or []),
                     approvers=tuple(approver or ()),
                     watchers=tuple(watcher or ()),
                 ),
             ),
             mailer.clock(),
         )
-        out.record(made, f"digest {slug}: {made.order.name}, to {to!r}")
+        out.print_record(digest, f"digest {slug}: {digest.settings.name}, to {list_slug!r}")
 
 
-def _lengths(texts: list[str]) -> tuple[timedelta, ...]:
-    return tuple(records.parse_duration(one, "--remind") for one in texts)
+def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
+    return tuple(records.parse_duration(text, "--remind") for text in texts)
 
 
 @app.command("edit")
-def edit(
+def edit_digest(
     slug: Slug,
-    to: Annotated[str | None, typer.Option("--list")] = None,
+    list_slug: Annotated[str | None, typer.Option("--list")] = None,
     name: Annotated[str | None, typer.Option()] = None,
     segment: Annotated[str | None, typer.Option(help="Empty: the whole list.")] = None,
     topic: Topics = None,
@@ -125,12 +125,12 @@ def edit(
     most: Annotated[int | None, typer.Option()] = None,
     when_empty: Annotated[WhenEmpty | None, typer.Option()] = None,
     frequency: Annotated[Frequency | None, typer.Option()] = None,
-    archive: Annotated[Archive | None, typer.Option()] = None,
+    archive: Annotated[ArchiveVisibility | None, typer.Option()] = None,
     approval: Annotated[ApprovalRule | None, typer.Option()] = None,
     when_late: Annotated[WhenLate | None, typer.Option()] = None,
     remind: Annotated[list[str] | None, typer.Option(help="Repeatable; empty: never.")] = None,
     grace: Annotated[str | None, typer.Option()] = None,
-    send_time: Annotated[SendTime | None, typer.Option()] = None,
+    send_time: Annotated[SendTimeBasis | None, typer.Option()] = None,
     approver: Approvers = None,
     watcher: Watchers = None,
     json: JsonOption = False,
@@ -139,86 +139,94 @@ def edit(
     """Change a digest; editions that it has made stay.
 
     Example: [bold]mailer digest edit weekly --most 10[/]"""
-    given = {
-        "list": to, "name": name, "segment": segment, "template": template, "subject": subject,
+    options = {
+        "list": list_slug, "name": name, "segment": segment, "template": template, "subject": subject,
         "language": language, "fewest": fewest, "most": most, "when_empty": when_empty,
         "topics": () if all_topics else tuple(topic) if topic else None,
         "frequency": frequency, "archive": archive,
         "approval": approval, "when_late": when_late, "send_time": send_time,
         "grace": None if grace is None else records.parse_duration(grace, "--grace"),
-        "reminders": None if remind is None else _lengths([one for one in remind if one]),
+        "reminders": None if remind is None else _parse_durations([one for one in remind if one]),
         "approvers": None if approver is None else tuple(one for one in approver if one),
         "watchers": None if watcher is None else tuple(one for one in watcher if one),
     }  # fmt: skip
-    changes: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+    changes: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("nothing to change was given", hint="see `mailer digest edit --help`")
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        changed = digests.edit(tx.digests, slug, changes, mailer.clock())
-        out.record(changed, f"digest {slug} changed")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digest = digests.edit_digest(tx.digests, slug, changes, mailer.clock())
+        out.print_record(digest, f"digest {slug} changed")
 
 
 @app.command("list")
-def list_(json: JsonOption = False) -> None:
+def list_digests(json: JsonOption = False) -> None:
     """List the digests. Example: [bold]mailer digest list[/]"""
-    with reading() as (_, tx):
-        found = tx.digests.digests()
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        all_digests = tx.digests.list_digests()
+        Output(json).print_table(
+            all_digests,
             {"digest": "", "name": "", "list": "", "topics": "", "stories run": "right"},
             [
-                (d.order.slug, d.order.name, d.order.list, d.order.topics or "all", d.stories_run)
-                for d in found
+                (
+                    digest.settings.slug,
+                    digest.settings.name,
+                    digest.settings.list,
+                    digest.settings.topics or "all",
+                    digest.stories_run,
+                )
+                for digest in all_digests
             ],
             empty="no digest yet: mailer digest add weekly --list news",
         )
 
 
 @app.command("show")
-def show(slug: Slug, json: JsonOption = False) -> None:
+def show_digest(slug: Slug, json: JsonOption = False) -> None:
     """Show a digest, and the stories that its next edition would hold.
 
     Example: [bold]mailer digest show weekly[/]"""
-    with reading() as (mailer, tx):
-        known = digests.get(tx.digests, slug)
-        choice = digests.choose(known.order, tx.digests.candidates(known), mailer.clock())
+    with open_for_reading() as (mailer, tx):
+        digest = digests.get_digest(tx.digests, slug)
+        choice = digests.choose_stories(
+            digest.settings, tx.digests.list_candidate_stories(digest), mailer.clock()
+        )
         slugs = [story.slug for story in choice.stories]
         waiting = [story.slug for story in choice.waiting]
         out = Output(json)
         if json:
-            out.json({"digest": known, "next": slugs, "waiting": waiting})
+            out.print_json({"digest": digest, "next": slugs, "waiting": waiting})
             return
-        order, policy = known.order, known.order.policy
-        shown = {**plain(order), **plain(policy)}
-        del shown["policy"]
-        shown["grace"] = records.spell_duration(policy.grace)
-        shown["reminders"] = [records.spell_duration(one) for one in policy.reminders]
-        out.record(shown)
-        out.record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
+        digest_settings, policy = digest.settings, digest.settings.policy
+        fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
+        del fields["policy"]
+        fields["grace"] = records.format_duration(policy.grace)
+        fields["reminders"] = [records.format_duration(interval) for interval in policy.reminders]
+        out.print_record(fields)
+        out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
 
 
 @app.command("assemble")
-def assemble(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def assemble_edition(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Make an edition of the stories that this digest has not run.
 
     Too few: it is recorded as skipped, or held, with the reason.
 
     Example: [bold]mailer digest assemble weekly[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble(tx.digests, slug, mailer.clock())
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition, choice = digests.assemble_edition(tx.digests, slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
-            edition, composition = mailer.composed(tx, edition)
+            edition, composition = mailer.compose_edition(tx, edition)
             warnings = composition.warnings if composition else ()
-        said = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
+        message = f"edition {edition.id} ({edition.state}): {len(edition.stories)} stories"
         if choice.too_few:
-            said += f"; {choice.too_few}"
+            message += f"; {choice.too_few}"
         if choice.waiting:
-            said += f"; {len(choice.waiting)} wait for the next"
-        out.record({"edition": edition, "waiting": len(choice.waiting)}, said)
+            message += f"; {len(choice.waiting)} wait for the next"
+        out.print_record({"edition": edition, "waiting": len(choice.waiting)}, message)
         for warning in warnings:
-            out.note(f"note: {warning}")
+            out.print_note(f"note: {warning}")
         if edition.content_hash:
-            out.note(f"next: mailer edition preview {edition.id}, then approve and send it")
+            out.print_note(f"next: mailer edition preview {edition.id}, then approve and send it")

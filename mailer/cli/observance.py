@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from mailer import languages
-from mailer.cli.options import DryRunOption, JsonOption, pairs, settings
+from mailer.cli.options import DryRunOption, JsonOption, load_settings, parse_pairs
 from mailer.cli.output import Output
 from mailer.config import Settings
 from mailer.errors import InputError, NotFound, UsageError
@@ -26,16 +26,16 @@ Year = Annotated[int | None, typer.Option(help="The year; else this one.", min=1
 Language = Annotated[str, typer.Option(help="The language of the names.")]
 
 
-def _known(ours: Settings) -> dict[str, Observance]:
-    return observances.read(ours.observances())
+def _read_observances(settings: Settings) -> dict[str, Observance]:
+    return observances.parse_observances(settings.read_observances())
 
 
-def _this(year: int | None) -> int:
+def _choose_year(year: int | None) -> int:
     return year if year is not None else date.today().year  # noqa: DTZ011  (a default for people)
 
 
 @app.command("list")
-def list_(
+def list_observances(
     year: Year = None,
     language: Language = "en",
     month: Annotated[int | None, typer.Option(min=1, max=12, help="Only that month's.")] = None,
@@ -44,56 +44,65 @@ def list_(
     """List a year's observances, in the order of their dates.
 
     Example: [bold]mailer observance list --year 2027 --month 12[/]"""
-    language = languages.normalise(language)
+    language = languages.normalise_tag(language)
     dated = [
-        (day, one)
-        for one in _known(settings()).values()
-        if (day := one.date(_this(year))) is not None and month in {None, day.month}
+        (day, observance)
+        for observance in _read_observances(load_settings()).values()
+        if (day := observance.find_date(_choose_year(year))) is not None
+        and month in {None, day.month}
     ]
     dated.sort(key=lambda pair: (pair[0], pair[1].slug))
-    Output(json).table(
-        [{**_plain(one), "date": day, "name": one.name(language)} for day, one in dated],
+    Output(json).print_table(
+        [
+            {**_to_json(observance), "date": day, "name": observance.get_name(language)}
+            for day, observance in dated
+        ],
         {"date": "", "observance": "", "name": "", "source": ""},
         [
-            (f"{calendar.day_abbr[day.weekday()]} {day}", one.slug, one.name(language), one.source)
-            for day, one in dated
+            (
+                f"{calendar.day_abbr[day.weekday()]} {day}",
+                observance.slug,
+                observance.get_name(language),
+                observance.source,
+            )
+            for day, observance in dated
         ],
         empty="none in that time",
     )
 
 
-def _plain(one: Observance) -> dict[str, Any]:
+def _to_json(observance: Observance) -> dict[str, Any]:
     return {
-        "slug": one.slug,
-        "rule": one.rule,
-        "source": one.source,
-        "since": one.since or None,
-        "until": one.until or None,
-        "names": dict(one.names),
+        "slug": observance.slug,
+        "rule": observance.rule,
+        "source": observance.source,
+        "since": observance.since or None,
+        "until": observance.until or None,
+        "names": dict(observance.names),
     }
 
 
 @app.command("show")
-def show(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
+def show_observance(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
     """Show an observance: its rule, its next five dates, its names.
 
     Example: [bold]mailer observance show migrants-day[/]"""
-    one = _known(settings()).get(slug)
-    if one is None:
+    observance = _read_observances(load_settings()).get(slug)
+    if observance is None:
         raise NotFound(f"there is no observance {slug!r}", hint="see `mailer observance list`")
-    first = _this(year)
-    days = [day for at in range(first, first + 5) if (day := one.date(at)) is not None]
-    record = {**_plain(one), "dates": days}
+    first = _choose_year(year)
+    days = [day for at in range(first, first + 5) if (day := observance.find_date(at)) is not None]
+    record = {**_to_json(observance), "dates": days}
     if json:
-        Output(json).json(record)
+        Output(json).print_json(record)
         return
     names = record.pop("names")
-    shown = {**record, "dates": [f"{day:%a %d %b %Y}" for day in days], **names}
-    Output(json).record({key: value for key, value in shown.items() if value})
+    fields = {**record, "dates": [f"{day:%a %d %b %Y}" for day in days], **names}
+    Output(json).print_record({key: value for key, value in fields.items() if value})
 
 
 @app.command("add")
-def add(
+def add_observance(
     slug: Slug,
     rule: Annotated[
         str, typer.Option(help="Such as '18 december' or 'third thursday of november'.")
@@ -108,14 +117,16 @@ def add(
     """Add an observance of your own, to config/observances.toml. To change one, edit the file.
 
     Example: [bold]mailer observance add founders-day --rule '5 december' --name 'en=Our day'[/]"""
-    ours = settings()
-    names = pairs(name, "--name", languages.normalise)
-    made = observances.check(Observance(slug, rule.lower(), names, source, since, until))
-    _write(ours, [made], Output(json), dry_run=dry_run)
+    settings = load_settings()
+    names = parse_pairs(name, "--name", languages.normalise_tag)
+    observance = observances.check_observance(
+        Observance(slug, rule.lower(), names, source, since, until)
+    )
+    _append_observances(settings, [observance], Output(json), dry_run=dry_run)
 
 
 @app.command("import")
-def import_(
+def import_observances(
     file: Annotated[Path, typer.Argument(help="An iCalendar file (.ics); - for stdin.")],
     language: Language = "en",
     json: JsonOption = False,
@@ -129,24 +140,28 @@ def import_(
     Example: [bold]mailer observance import days.ics --dry-run[/]"""
     from mailer.intake import calendars  # 50 ms, which other commands need not wait for
 
-    ours = settings()
+    settings = load_settings()
     out = Output(json)
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
         raise InputError(f"it can't be read ({error.strerror})", where=str(file)) from error
-    found = calendars.read(data, languages.normalise(language))
-    for reason in found.left_out:
-        out.note(f"left out: {reason}")
-    known = _known(ours)
-    fresh = [one for one in found.observances if one.slug not in known]
-    if len(fresh) < len(found.observances):
-        out.note(f"{len(found.observances) - len(fresh)} are known already")
-    _write(ours, fresh, out, dry_run=dry_run)
+    imported = calendars.read_calendar(data, languages.normalise_tag(language))
+    for reason in imported.left_out:
+        out.print_note(f"left out: {reason}")
+    known_observances = _read_observances(settings)
+    new_observances = [
+        observance
+        for observance in imported.observances
+        if observance.slug not in known_observances
+    ]
+    if len(new_observances) < len(imported.observances):
+        out.print_note(f"{len(imported.observances) - len(new_observances)} are known already")
+    _append_observances(settings, new_observances, out, dry_run=dry_run)
 
 
 @app.command("export")
-def export(
+def export_observances(
     language: Language = "en",
     year: Year = None,
     only: Annotated[list[str] | None, typer.Option("--only", help="Repeatable.")] = None,
@@ -156,38 +171,57 @@ def export(
     Example: [bold]mailer observance export --language fr > days.ics[/]"""
     from mailer.intake import calendars
 
-    ours = settings()
-    known = _known(ours)
-    if missing := [one for one in only or [] if one not in known]:
+    settings = load_settings()
+    known_observances = _read_observances(settings)
+    if missing := [
+        missing_slug for missing_slug in only or [] if missing_slug not in known_observances
+    ]:
         raise UsageError(f"there is no observance {missing[0]!r}", hint="see `observance list`")
-    wanted = [known[slug] for slug in only] if only else list(known.values())
-    domain = ours.sender.address.rpartition("@")[2]
-    language = languages.normalise(language)
-    sys.stdout.buffer.write(calendars.publish(wanted, language, _this(year), domain))
+    selected = (
+        [known_observances[slug] for slug in only] if only else list(known_observances.values())
+    )
+    domain = settings.sender.address.rpartition("@")[2]
+    language = languages.normalise_tag(language)
+    sys.stdout.buffer.write(
+        calendars.export_calendar(selected, language, _choose_year(year), domain)
+    )
     sys.stdout.buffer.flush()
 
 
-def _write(ours: Settings, made: list[Observance], out: Output, *, dry_run: bool) -> None:
+def _append_observances(
+    settings: Settings, new_observances: list[Observance], out: Output, *, dry_run: bool
+) -> None:
     """Append to the organisation's own file, whole or not at all."""
-    file = ours.own_observances
-    mine = {slug for slug, (_, where) in ours.observances().items() if where == file}
-    if twice := [one.slug for one in made if one.slug in mine]:
+    file = settings.own_observances_file
+    own_slugs = {slug for slug, (_, where) in settings.read_observances().items() if where == file}
+    if duplicates := [
+        observance.slug for observance in new_observances if observance.slug in own_slugs
+    ]:
         raise InputError(
-            f"there is an observance {twice[0]!r} already", where=str(file), hint="edit it there"
+            f"there is an observance {duplicates[0]!r} already",
+            where=str(file),
+            hint="edit it there",
         )
-    if made and not dry_run:
-        before = file.read_text("utf-8") if file.exists() else _HEAD
-        text = before.rstrip("\n") + "\n\n" + "\n".join(observances.table(one) for one in made)
+    if new_observances and not dry_run:
+        before = file.read_text("utf-8") if file.exists() else _FILE_HEADER
+        text = (
+            before.rstrip("\n")
+            + "\n\n"
+            + "\n".join(observances.to_toml(observance) for observance in new_observances)
+        )
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".new")
         temporary.write_text(text, "utf-8")
         temporary.replace(file)
-    said = [f"{one.slug}: {one.rule}, {one.name('en')}" for one in made] or ["nothing to add"]
-    out.record([_plain(one) for one in made], "\n".join(said))
+    lines = [
+        f"{observance.slug}: {observance.rule}, {observance.get_name('en')}"
+        for observance in new_observances
+    ] or ["nothing to add"]
+    out.print_record([_to_json(observance) for observance in new_observances], "\n".join(lines))
     if dry_run:
-        out.note("dry run: nothing was written")
+        out.print_note("dry run: nothing was written")
 
 
-_HEAD = (
+_FILE_HEADER = (
     "# Observances of our own. One with the name of one that comes with the mailer wins over it.\n"
 )

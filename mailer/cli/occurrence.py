@@ -7,12 +7,20 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, local_time, reading, writing
+from mailer.cli.options import (
+    By,
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    parse_local_time,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.schedule import Digest, app
 from mailer.digests import occurrences
 from mailer.editions import EditionState
-from mailer.schedules.records import KeptOccurrence
+from mailer.schedules.records import SavedOccurrence
 from mailer.store import Transaction
 
 __all__ = ["app"]
@@ -28,10 +36,10 @@ Reason = Annotated[str, typer.Option(help="Why, as it is told to others.")]
 
 
 @app.command("move")
-def move(
+def move_occurrence(
     digest: Digest,
     when: When,
-    to: Annotated[str, typer.Option("--to", help="The new local time: '2026-12-17 16:00'.")],
+    new_time: Annotated[str, typer.Option("--to", help="The new local time: '2026-12-17 16:00'.")],
     reason: Reason = "",
     by: By = "",
     json: JsonOption = False,
@@ -42,12 +50,21 @@ def move(
     An edition that was made of it keeps its approval and moves along.
 
     Example: [bold]mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'[/]"""
-    wall = local_time(to, "--to")
-    _change(digest, when, occurrences.move, (wall,), reason, by, Output(json), dry_run=dry_run)
+    wall_time = parse_local_time(new_time, "--to")
+    _change_occurrence(
+        digest,
+        when,
+        occurrences.move_occurrence,
+        (wall_time,),
+        reason,
+        by,
+        Output(json),
+        dry_run=dry_run,
+    )
 
 
 @app.command("skip")
-def skip(
+def skip_occurrence(
     digest: Digest,
     when: When,
     reason: Reason = "",
@@ -59,11 +76,13 @@ def skip(
     are free for the next.
 
     Example: [bold]mailer schedule skip weekly 2026-12-25 --reason 'nobody is in'[/]"""
-    _change(digest, when, occurrences.skip, (), reason, by, Output(json), dry_run=dry_run)
+    _change_occurrence(
+        digest, when, occurrences.skip_occurrence, (), reason, by, Output(json), dry_run=dry_run
+    )
 
 
 @app.command("restore")
-def restore(
+def restore_occurrence(
     digest: Digest,
     when: When,
     by: By = "",
@@ -73,11 +92,13 @@ def restore(
     """Let an occurrence that was moved or skipped be at its own time again.
 
     Example: [bold]mailer schedule restore weekly 2026-12-25[/]"""
-    _change(digest, when, occurrences.restore, (), "", by, Output(json), dry_run=dry_run)
+    _change_occurrence(
+        digest, when, occurrences.restore_occurrence, (), "", by, Output(json), dry_run=dry_run
+    )
 
 
 @app.command("send-now")
-def send_now(
+def send_occurrence_now(
     digest: Digest,
     when: When,
     reason: Reason = "",
@@ -89,31 +110,38 @@ def send_now(
     and sends it when it is approved.
 
     Example: [bold]mailer schedule send-now weekly 2026-12-18[/]"""
-    _change(digest, when, occurrences.send_now, (), reason, by, Output(json), dry_run=dry_run)
+    _change_occurrence(
+        digest, when, occurrences.send_now, (), reason, by, Output(json), dry_run=dry_run
+    )
 
 
-def _change(
-    digest: str,
+def _change_occurrence(
+    digest_slug: str,
     when: str,
-    verb: Callable[..., KeptOccurrence],
-    more: tuple[Any, ...],
+    change: Callable[..., SavedOccurrence],
+    arguments: tuple[Any, ...],
     reason: str,
     by: str,
     out: Output,
     *,
     dry_run: bool,
 ) -> None:
-    with writing(dry_run, out) as (mailer, tx):
-        known = digests.get(tx.digests, digest)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digest = digests.get_digest(tx.digests, digest_slug)
         now = mailer.clock()
-        planned = mailer.calendar(tx, known).find(when, now)
-        kept = verb(tx, planned, *more, now, reason=reason, actor=actor(by))
-        at = kept.moved_to or kept.named
-        out.record(_plain(tx, kept), f"{digest}, {at:%a %d %b %Y %H:%M} {kept.zone}: {kept.state}")
+        planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
+        saved_occurrence = change(
+            tx, planned, *arguments, now, reason=reason, actor=resolve_actor(by)
+        )
+        local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
+        out.print_record(
+            _to_json(tx, saved_occurrence),
+            f"{digest_slug}, {local_time:%a %d %b %Y %H:%M} {saved_occurrence.zone}: {saved_occurrence.state}",
+        )
 
 
 @app.command("history")
-def history(
+def show_history(
     digest: Digest,
     limit: Annotated[int, typer.Option(min=1)] = 20,
     json: JsonOption = False,
@@ -122,11 +150,11 @@ def history(
     or skipped.
 
     Example: [bold]mailer schedule history weekly[/]"""
-    with reading() as (_, tx):
-        digests.get(tx.digests, digest)
-        found = [_plain(tx, one) for one in tx.schedules.occurrences(digest, limit)]
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        digests.get_digest(tx.digests, digest)
+        records = [_to_json(tx, record) for record in tx.schedules.list_occurrences(digest, limit)]
+        Output(json).print_table(
+            records,
             {
                 "named": "",
                 "sent at": "",
@@ -138,36 +166,44 @@ def history(
             },
             [
                 (
-                    f"{one['named']:%a %d %b %Y %H:%M}",
-                    f"{one['moved_to']:%a %d %b %Y %H:%M}" if one["moved_to"] else "",
-                    one["zone"],
-                    one["became"],
-                    one["edition"],
-                    one["actor"],
-                    one["reason"],
+                    f"{record['named']:%a %d %b %Y %H:%M}",
+                    f"{record['moved_to']:%a %d %b %Y %H:%M}" if record["moved_to"] else "",
+                    record["zone"],
+                    record["became"],
+                    record["edition"],
+                    record["actor"],
+                    record["reason"],
                 )
-                for one in found
+                for record in records
             ],
             empty="no occurrence of it has come yet: mailer schedule preview " + digest,
         )
 
 
-def _plain(tx: Transaction, kept: KeptOccurrence) -> dict[str, Any]:
+def _to_json(tx: Transaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
     """An occurrence for scripts; `became` is its edition's state, where one was made of it."""
-    edition = tx.editions.find(kept.edition) if kept.edition else None
-    became = edition.state if edition else kept.state
-    reason = kept.reason
-    if edition and edition.state in {EditionState.SKIPPED, EditionState.HELD, EditionState.EXPIRED}:
+    edition = (
+        tx.editions.find_edition(saved_occurrence.edition_id)
+        if saved_occurrence.edition_id
+        else None
+    )
+    current_state = edition.state if edition else saved_occurrence.state
+    reason = saved_occurrence.reason
+    if edition and edition.state in {
+        EditionState.SKIPPED,
+        EditionState.ON_HOLD,
+        EditionState.EXPIRED,
+    }:
         reason = edition.reason
     return {
-        "digest": kept.digest,
-        "named": kept.named,
-        "zone": kept.zone,
-        "state": kept.state,
-        "became": became,
-        "moved_to": kept.moved_to,
-        "edition": kept.edition,
+        "digest": saved_occurrence.digest_slug,
+        "named": saved_occurrence.rule_time,
+        "zone": saved_occurrence.zone,
+        "state": saved_occurrence.state,
+        "became": current_state,
+        "moved_to": saved_occurrence.moved_to,
+        "edition": saved_occurrence.edition_id,
         "reason": reason,
-        "actor": kept.actor,
-        "updated_at": kept.updated_at,
+        "actor": saved_occurrence.actor,
+        "updated_at": saved_occurrence.updated_at,
     }

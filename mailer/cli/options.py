@@ -39,72 +39,72 @@ class Globals:
 GLOBALS = Globals()
 
 
-def settings() -> config.Settings:
-    return config.load(GLOBALS.config, GLOBALS.database)
+def load_settings() -> config.Settings:
+    return config.load_settings(GLOBALS.config, GLOBALS.database)
 
 
 @contextmanager
-def reading() -> Iterator[tuple[Mailer, Transaction]]:
+def open_for_reading() -> Iterator[tuple[Mailer, Transaction]]:
     """The mailer and a transaction that only reads."""
-    with open_mailer(settings()) as mailer, mailer.store.read() as tx:
+    with open_mailer(load_settings()) as mailer, mailer.store.read() as tx:
         yield mailer, tx
 
 
-class _UndoError(Exception):
+class _DryRunRollbackError(Exception):
     """Leaves a transaction of a dry run."""
 
 
 @contextmanager
-def writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, Transaction]]:
+def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, Transaction]]:
     """The mailer and a transaction, committed at the end, or undone in a dry run, which is said
     where there is an `out`. What is refused for an embargo is written down."""
-    with open_mailer(settings()) as mailer:
+    with open_mailer(load_settings()) as mailer:
         try:
             with mailer.store.begin() as tx:
                 yield mailer, tx
                 if dry_run:
-                    raise _UndoError
-        except _UndoError:
+                    raise _DryRunRollbackError
+        except _DryRunRollbackError:
             if out is not None:
-                out.note("dry run: nothing was written")
+                out.print_note("dry run: nothing was written")
         except Embargoed as error:
             if dry_run:
                 raise
             with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
-                embargoes.note_attempt(tx.embargoes, error, mailer.clock(), actor(""))
+                embargoes.record_attempt(tx.embargoes, error, mailer.clock(), resolve_actor(""))
             raise
 
 
-def pairs(
-    given: list[str] | None, option: str, check: Callable[[str], str] = str
+def parse_pairs(
+    option_texts: list[str] | None, option: str, check: Callable[[str], str] = str
 ) -> dict[str, str]:
     """``KEY=VALUE`` options as a dictionary. Raises InputError."""
-    found: dict[str, str] = {}
-    for one in given or []:
-        key, sign, value = one.partition("=")
+    values: dict[str, str] = {}
+    for option_text in option_texts or []:
+        key, sign, value = option_text.partition("=")
         if not sign or not key.strip() or not value.strip():
-            raise InputError(f"{one!r} is not KEY=VALUE", where=option)
-        found[check(key.strip())] = value.strip()
-    return found
+            raise InputError(f"{option_text!r} is not KEY=VALUE", where=option)
+        values[check(key.strip())] = value.strip()
+    return values
 
 
-def local_time(text: str, option: str) -> datetime:
+def parse_local_time(text: str, option: str) -> datetime:
     """A wall-clock time to the minute, such as ``2026-12-18 09:00``. Raises InputError."""
     try:
-        found = datetime.strptime(text.strip().replace("T", " "), "%Y-%m-%d %H:%M")  # noqa: DTZ007
+        wall_time = datetime.strptime(text.strip().replace("T", " "), "%Y-%m-%d %H:%M")  # noqa: DTZ007
     except ValueError as error:
         raise InputError(
             f"{text!r} is no local time", where=option, hint="as '2026-12-18 09:00'"
         ) from error
-    return found
+    return wall_time
 
 
-def actor(by: str) -> str:
+def resolve_actor(by: str) -> str:
     """Who acts: as given, as the environment says, or the login name. Raises InputError for what
     names nobody."""
-    if given := by or os.environ.get("MAILER_ACTOR"):
-        line = check_line(given, "--by" if by else "MAILER_ACTOR")
-        if not any(one.isalnum() for one in line):
+    if actor_name := by or os.environ.get("MAILER_ACTOR"):
+        line = check_line(actor_name, "--by" if by else "MAILER_ACTOR")
+        if not any(character.isalnum() for character in line):
             raise InputError(
                 f"{line!r} names nobody",
                 where="--by" if by else "MAILER_ACTOR",

@@ -13,19 +13,22 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailer.lines import without_control
+from mailer.lines import replace_control
 
-WIDE = 200
+PIPE_WIDTH = 200
 """Columns of a table that goes into a file or a pipe."""
 
-errors = Console(stderr=True, highlight=False, soft_wrap=True)
+error_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def plain(value: Any) -> Any:
+def to_plain_data(value: Any) -> Any:
     """`value` as JSON can hold it: records as objects, moments in ISO 8601, lengths of
     time in seconds, tuples as arrays."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            data_field.name: to_plain_data(getattr(value, data_field.name))
+            for data_field in dataclasses.fields(value)
+        }
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, datetime | date):
@@ -35,13 +38,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     if isinstance(value, Mapping):
-        return {str(plain(key)): plain(one) for key, one in value.items()}
+        return {str(to_plain_data(key)): to_plain_data(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(one) for one in value]
+        return [to_plain_data(item) for item in value]
     return value
 
 
-def moment(value: datetime | None) -> str:
+def format_moment(value: datetime | None) -> str:
     """A moment for people: with its weekday and zone."""
     return f"{value:%a %d %b %Y %H:%M} UTC" if value else ""
 
@@ -51,13 +54,13 @@ class Output:
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
+        self._console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
-    def json(self, value: Any) -> None:
-        written = json.dumps(plain(value), ensure_ascii=False, indent=2)
-        sys.stdout.write(without_control(written) + "\n")
+    def print_json(self, value: Any) -> None:
+        json_text = json.dumps(to_plain_data(value), ensure_ascii=False, indent=2)
+        sys.stdout.write(replace_control(json_text) + "\n")
 
-    def table(
+    def print_table(
         self,
         data: Sequence[Any],
         columns: Mapping[str, str],
@@ -68,48 +71,50 @@ class Output:
         """`data` as JSON; or `rows` under `columns` (title -> left or right). `empty` says what to
         do when there is none."""
         if self.as_json:
-            self.json(data)
+            self.print_json(data)
             return
         if not data:
-            self.note(empty)
+            self.print_note(empty)
             return
         table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
         for title, side in columns.items():
             right = side == "right"
             table.add_column(title, justify="right" if right else "left", overflow="fold")
         for row in rows:
-            table.add_row(*(escape(_cell(value)) for value in row))
+            table.add_row(*(escape(_format_cell(value)) for value in row))
         self._console.print(table)
 
-    def record(self, data: Any, said: str = "") -> None:
+    def print_record(self, data: Any, message: str = "") -> None:
         """One record as JSON; or a sentence, or its fields one a line."""
-        said = without_control(said)
+        message = replace_control(message)
         if self.as_json:
-            self.json(data)
-        elif said:
-            self._console.print(escape(said))
+            self.print_json(data)
+        elif message:
+            self._console.print(escape(message))
         else:
-            for key, value in plain(data).items():
+            for key, value in to_plain_data(data).items():
                 if value not in ("", None, [], {}):
-                    self._console.print(f"[bold]{key.replace('_', ' ')}[/]  {escape(_cell(value))}")
+                    self._console.print(
+                        f"[bold]{key.replace('_', ' ')}[/]  {escape(_format_cell(value))}"
+                    )
 
-    def text(self, text: str) -> None:
+    def print_text(self, text: str) -> None:
         """Text as it is, such as a preview."""
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
 
-    def note(self, said: str) -> None:
+    def print_note(self, message: str) -> None:
         """A sentence on stderr."""
-        errors.print(escape(without_control(said)))
+        error_console.print(escape(replace_control(message)))
 
 
-def _cell(value: Any) -> str:
+def _format_cell(value: Any) -> str:
     """`value` for a terminal, which does what control characters say."""
     if isinstance(value, datetime):
-        return moment(value)
+        return format_moment(value)
     if value is None:
         return ""
     if isinstance(value, list | tuple):
-        return without_control(", ".join(map(str, value)))
+        return replace_control(", ".join(map(str, value)))
     if isinstance(value, Mapping):
-        return without_control(", ".join(f"{key}: {one}" for key, one in value.items()))
-    return without_control(str(value))
+        return replace_control(", ".join(f"{key}: {item}" for key, item in value.items()))
+    return replace_control(str(value))

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
-from mailer.digests import ApprovalRule, Policy
-from mailer.digests.calendar import Do, Planned
-from mailer.editions import SendTime
+from mailer.digests import ApprovalRule, DigestPolicy
+from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
+from mailer.editions import SendTimeBasis
 from mailer.errors import InputError
 from mailer.schedules import observances, records, spelling
 from mailer.schedules.free_days import Blackout, OnFreeDay
@@ -24,7 +24,7 @@ app = typer.Typer(
     "'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or days around an observance: "
     "'migrants-day: each weekday from 7 days before, then on the day'.",
 )
-blackouts = typer.Typer(
+blackout_app = typer.Typer(
     no_args_is_help=True, help="Blackouts: days on which no schedule sends anything."
 )
 
@@ -33,7 +33,7 @@ Number = Annotated[int, typer.Argument(help="Its number.", min=1, max=2**63 - 1)
 
 
 @app.command("add")
-def add(
+def add_schedule(
     digest: Digest,
     rule: Annotated[str, typer.Argument(help="Which days; see `mailer schedule --help`.")],
     at: Annotated[str, typer.Option(help="The time of day, HH:MM.")] = "09:00",
@@ -58,76 +58,96 @@ def add(
 
     Example: [bold]mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        digests.get(tx.digests, digest)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digests.get_digest(tx.digests, digest)
         zone = zone or mailer.settings.defaults.time_zone
         now = mailer.clock()
-        first = _day(start, "--start") if start else now.astimezone(zones.zone(zone)).date()
-        new = NewSchedule(
+        first_day = (
+            _parse_day(start, "--start") if start else now.astimezone(zones.get_zone(zone)).date()
+        )
+        new_schedule = NewSchedule(
             digest,
-            records.timing(rule, at, zone, first, on_free_day),
+            records.parse_timing(rule, at, zone, first_day, on_free_day),
             records.parse_duration(cutoff, "--cutoff"),
             holidays,
         )
-        known = observances.read(mailer.settings.observances())
-        made = records.schedule(tx.schedules, new, known, now)
-        calendar = mailer.calendar(tx, digests.get(tx.digests, digest))
-        ahead = [one for one in calendar.upcoming(now, 50) if one.schedule.id == made.id]
-        first_one = f"; the first {ahead[0].occurrence.wall:%a %d %b %Y %H:%M}" if ahead else ""
-        out.record(_plain(made), f"schedule {made.id}: {_said(made)}{first_one}")
+        known_observances = observances.parse_observances(mailer.settings.read_observances())
+        schedule = records.add_schedule(tx.schedules, new_schedule, known_observances, now)
+        calendar = mailer.build_calendar(tx, digests.get_digest(tx.digests, digest))
+        upcoming = [
+            planned
+            for planned in calendar.list_upcoming(now, 50)
+            if planned.schedule.id == schedule.id
+        ]
+        first_note = (
+            f"; the first {upcoming[0].occurrence.wall:%a %d %b %Y %H:%M}" if upcoming else ""
+        )
+        out.print_record(
+            _to_json(schedule),
+            f"schedule {schedule.id}: {_describe_schedule(schedule)}{first_note}",
+        )
 
 
-def _day(text: str, option: str) -> date:
+def _parse_day(text: str, option: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
         raise InputError(f"{text!r} is no day", where=option, hint="as YYYY-MM-DD") from error
 
 
-def _said(known: Schedule) -> str:
-    timing = known.new.timing
-    free = {
+def _describe_schedule(schedule: Schedule) -> str:
+    timing = schedule.settings.timing
+    free_day_rule = {
         OnFreeDay.SKIP: "skipped on",
         OnFreeDay.BEFORE: "the working day before",
         OnFreeDay.AFTER: "the working day after",
     }[timing.on_free_day]
-    days = f"holidays of {known.new.place} and blackouts" if known.new.place else "blackouts"
-    return f"{spelling.spell(timing.rule)}, at {timing.at:%H:%M} {timing.zone}, {free} {days}"
+    free_day_names = (
+        f"holidays of {schedule.settings.region} and blackouts"
+        if schedule.settings.region
+        else "blackouts"
+    )
+    return f"{spelling.format_rule(timing.rule)}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
 
 
-def _plain(known: Schedule) -> dict[str, Any]:
-    new = known.new
+def _to_json(schedule: Schedule) -> dict[str, Any]:
+    definition = schedule.settings
     return {
-        "id": known.id,
-        "digest": new.digest,
-        "rule": spelling.spell(new.timing.rule),
-        "at": f"{new.timing.at:%H:%M}",
-        "zone": new.timing.zone,
-        "on_free_day": new.timing.on_free_day,
-        "holidays": new.place,
-        "cutoff": records.spell_duration(new.cutoff),
-        "created_at": known.created_at,
+        "id": schedule.id,
+        "digest": definition.digest_slug,
+        "rule": spelling.format_rule(definition.timing.rule),
+        "at": f"{definition.timing.at:%H:%M}",
+        "zone": definition.timing.zone,
+        "on_free_day": definition.timing.on_free_day,
+        "holidays": definition.region,
+        "cutoff": records.format_duration(definition.cutoff),
+        "created_at": schedule.created_at,
     }
 
 
 @app.command("list")
-def list_(json: JsonOption = False) -> None:
+def list_schedules(json: JsonOption = False) -> None:
     """List all schedules. Example: [bold]mailer schedule list[/]"""
-    with reading() as (_, tx):
-        found = tx.schedules.schedules()
-        Output(json).table(
-            [_plain(one) for one in found],
+    with open_for_reading() as (_, tx):
+        all_schedules = tx.schedules.list_schedules()
+        Output(json).print_table(
+            [_to_json(schedule) for schedule in all_schedules],
             {"number": "right", "digest": "", "schedule": "", "cut-off": ""},
             [
-                (one.id, one.new.digest, _said(one), records.spell_duration(one.new.cutoff))
-                for one in found
+                (
+                    schedule.id,
+                    schedule.settings.digest_slug,
+                    _describe_schedule(schedule),
+                    records.format_duration(schedule.settings.cutoff),
+                )
+                for schedule in all_schedules
             ],
             empty="no schedule yet: mailer schedule add weekly 'weekly on Thu' --at 09:00",
         )
 
 
 @app.command("preview")
-def preview(
+def preview_schedule(
     digest: Digest,
     count: Annotated[int, typer.Option(help="How many.", min=1, max=400)] = 8,
     json: JsonOption = False,
@@ -135,119 +155,125 @@ def preview(
     """Show the next occurrences of a digest, and what will happen at each.
 
     Example: [bold]mailer schedule preview weekly[/]"""
-    with reading() as (mailer, tx):
-        known = digests.get(tx.digests, digest)
-        calendar, now = mailer.calendar(tx, known), mailer.clock()
-        planned = calendar.upcoming(now, count)
+    with open_for_reading() as (mailer, tx):
+        stored_digest = digests.get_digest(tx.digests, digest)
+        calendar, now = mailer.build_calendar(tx, stored_digest), mailer.clock()
+        occurrences = calendar.list_upcoming(now, count)
         out = Output(json)
-        for step in calendar.due(now):
-            if step.do is not Do.SKIP:
-                at = f"{step.planned.occurrence.wall:%a %d %b %Y %H:%M}"
-                out.note(f"overdue: {at}; see in `mailer status` whether a worker runs")
-        show(
-            planned,
-            known.order.policy,
+        for step in calendar.list_due_steps(now):
+            if step.action is not OccurrenceAction.SKIP:
+                local_time = f"{step.planned.occurrence.wall:%a %d %b %Y %H:%M}"
+                out.print_note(
+                    f"overdue: {local_time}; see in `mailer status` whether a worker runs"
+                )
+        print_occurrences(
+            occurrences,
+            stored_digest.settings.policy,
             out,
             f"no occurrence is to come: mailer schedule add {digest} …",
         )
 
 
-def show(planned: list[Planned], policy: Policy, out: Output, empty: str) -> None:
+def print_occurrences(
+    occurrences: list[PlannedOccurrence], policy: DigestPolicy, out: Output, empty: str
+) -> None:
     """Occurrences, as a table or as JSON."""
-    out.table(
-        [occurrence(one, policy) for one in planned],
+    out.print_table(
+        [describe_occurrence(planned, policy) for planned in occurrences],
         {"local time": "", "zone": "", "sent (UTC)": "", "what happens": "", "note": ""},
         [
             (
-                f"{one.occurrence.wall:%a %d %b %Y %H:%M}",
-                one.occurrence.zone,
-                "" if one.occurrence.skipped else _utc(one.starts),
-                what_happens(one, policy),
-                _note(one),
+                f"{planned.occurrence.wall:%a %d %b %Y %H:%M}",
+                planned.occurrence.zone,
+                "" if planned.occurrence.skipped else _format_utc(planned.starts_at),
+                describe_outcome(planned, policy),
+                _describe_move(planned),
             )
-            for one in planned
+            for planned in occurrences
         ],
         empty=empty,
     )
 
 
-def what_happens(one: Planned, policy: Policy) -> str:
+def describe_outcome(planned: PlannedOccurrence, policy: DigestPolicy) -> str:
     """In words: what was made of it, or when it is assembled, approved and sent, by the clocks of
     its zone."""
-    kept = one.kept
-    if one.occurrence.skipped:
+    saved_occurrence = planned.saved
+    if planned.occurrence.skipped:
         return "skipped"
-    if kept is not None and kept.state is OccurrenceState.HELD:
+    if saved_occurrence is not None and saved_occurrence.state is OccurrenceState.ON_HOLD:
         return "held for a person"
-    if kept is not None and kept.edition:
-        return f"edition {kept.edition} was made"
+    if saved_occurrence is not None and saved_occurrence.edition_id:
+        return f"edition {saved_occurrence.edition_id} was made"
     approval = {
         ApprovalRule.NONE: "",
         ApprovalRule.ANYONE: ", approved by a person",
         ApprovalRule.OTHER: ", approved by another person",
     }[policy.approval]
 
-    def by_clock(moment: datetime) -> str:
-        local = moment.astimezone(zones.zone(one.occurrence.zone))
-        same_day = local.date() == one.occurrence.wall.date()
-        return f"{local:%H:%M}" if same_day else f"{local:%a %d %b %H:%M}"
+    def format_local_time(moment: datetime) -> str:
+        local_moment = moment.astimezone(zones.get_zone(planned.occurrence.zone))
+        same_day = local_moment.date() == planned.occurrence.wall.date()
+        return f"{local_moment:%H:%M}" if same_day else f"{local_moment:%a %d %b %H:%M}"
 
-    sent = f"sent {by_clock(one.starts)}"
-    if policy.send_time is SendTime.READER and not one.at_once:
-        sent = (
-            f"sent {one.occurrence.wall:%H:%M} by each one's own clock, from {by_clock(one.starts)}"
-        )
-    if one.cutoff == one.starts:
-        return f"assembled{approval} and {sent}"
-    return f"assembled {by_clock(one.cutoff)}{approval}, {sent}"
+    sending_text = f"sent {format_local_time(planned.starts_at)}"
+    if policy.send_time is SendTimeBasis.READER and not planned.is_immediate:
+        sending_text = f"sent {planned.occurrence.wall:%H:%M} by each one's own clock, from {format_local_time(planned.starts_at)}"
+    if planned.cutoff_at == planned.starts_at:
+        return f"assembled{approval} and {sending_text}"
+    return f"assembled {format_local_time(planned.cutoff_at)}{approval}, {sending_text}"
 
 
-def _utc(moment: datetime) -> str:
+def _format_utc(moment: datetime) -> str:
     return f"{moment:%a %d %b %H:%M}"
 
 
-def _note(one: Planned) -> str:
-    occurrence = one.occurrence
-    moved_by_staff = one.kept is not None and one.kept.moved_to is not None
+def _describe_move(planned: PlannedOccurrence) -> str:
+    occurrence = planned.occurrence
+    moved_by_staff = planned.saved is not None and planned.saved.moved_to is not None
     if moved_by_staff:
         return occurrence.note
-    if one.rule.day != occurrence.wall.date():
-        return f"moved from {one.rule.day:%a %d %b}: {occurrence.note}"
+    if planned.original.day != occurrence.wall.date():
+        return f"moved from {planned.original.day:%a %d %b}: {occurrence.note}"
     return occurrence.note
 
 
-def occurrence(one: Planned, policy: Policy) -> dict[str, Any]:
+def describe_occurrence(planned: PlannedOccurrence, policy: DigestPolicy) -> dict[str, Any]:
     """An occurrence, for scripts."""
-    named = one.occurrence
+    occurrence = planned.occurrence
     return {
-        "schedule": one.schedule.id,
-        "day": named.day,
-        "named": named.named,
-        "local": named.wall,
-        "weekday": f"{named.wall:%A}",
-        "zone": named.zone,
-        "send_at": one.starts,
-        "assemble_at": one.cutoff,
-        "skipped": named.skipped,
-        "edition": one.kept.edition if one.kept else None,
-        "what_happens": what_happens(one, policy),
-        "note": named.note,
+        "schedule": planned.schedule.id,
+        "day": occurrence.day,
+        "named": occurrence.rule_time,
+        "local": occurrence.wall,
+        "weekday": f"{occurrence.wall:%A}",
+        "zone": occurrence.zone,
+        "send_at": planned.starts_at,
+        "assemble_at": planned.cutoff_at,
+        "skipped": occurrence.skipped,
+        "edition": planned.saved.edition_id if planned.saved else None,
+        "what_happens": describe_outcome(planned, policy),
+        "note": occurrence.note,
     }
 
 
 @app.command("remove")
-def remove(number: Number, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_schedule(
+    number: Number, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
     """Remove a schedule; editions that it has led to stay.
 
     Example: [bold]mailer schedule remove 2[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        known = records.get(tx.schedules, number)
-        tx.schedules.remove(known)
-        out.record(_plain(known), f"removed schedule {known.id}: {_said(known)}")
+    with open_for_writing(dry_run, out) as (_, tx):
+        schedule = records.get_schedule(tx.schedules, number)
+        tx.schedules.remove_schedule(schedule)
+        out.print_record(
+            _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
+        )
 
 
-@blackouts.command("add")
+@blackout_app.command("add")
 def add_blackout(
     first: Annotated[str, typer.Argument(help="The first day, YYYY-MM-DD.")],
     last: Annotated[str, typer.Argument(help="The last day; else only the first.")] = "",
@@ -259,32 +285,39 @@ def add_blackout(
 
     Example: [bold]mailer blackout add 2026-12-24 2027-01-03 --reason 'the office is closed'[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        begin = _day(first, "FIRST")
-        days = Blackout(begin, _day(last, "LAST") if last else begin, " ".join(reason.split()))
-        made = records.black_out(tx.schedules, days, mailer.clock())
-        out.record(made, f"blackout {made.id}: {days.first} to {days.last}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        first_day = _parse_day(first, "FIRST")
+        blackout_days = Blackout(
+            first_day, _parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
+        )
+        blackout = records.add_blackout(tx.schedules, blackout_days, mailer.clock())
+        out.print_record(
+            blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
+        )
 
 
-@blackouts.command("list")
+@blackout_app.command("list")
 def list_blackouts(json: JsonOption = False) -> None:
     """List the blackouts. Example: [bold]mailer blackout list[/]"""
-    with reading() as (_, tx):
-        found = tx.schedules.blackouts()
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        all_blackouts = tx.schedules.list_blackouts()
+        Output(json).print_table(
+            all_blackouts,
             {"number": "right", "first": "", "last": "", "reason": ""},
-            [(one.id, one.days.first, one.days.last, one.days.reason) for one in found],
+            [
+                (blackout.id, blackout.days.first, blackout.days.last, blackout.days.reason)
+                for blackout in all_blackouts
+            ],
             empty="no blackout",
         )
 
 
-@blackouts.command("remove")
+@blackout_app.command("remove")
 def remove_blackout(
     number: Number, json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Remove a blackout. Example: [bold]mailer blackout remove 1[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        gone = records.lift(tx.schedules, number)
-        out.record(gone, f"removed blackout {gone.id}")
+    with open_for_writing(dry_run, out) as (_, tx):
+        blackout = records.lift_blackout(tx.schedules, number)
+        out.print_record(blackout, f"removed blackout {blackout.id}")

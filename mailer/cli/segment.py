@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer.audience import lists, segments
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 
 app = typer.Typer(
@@ -16,11 +16,11 @@ app = typer.Typer(
 )
 
 Slug = Annotated[str, typer.Argument(help="The segment's name.")]
-Of = Annotated[str, typer.Option("--list", help="The list whose members are meant.")]
+ListOption = Annotated[str, typer.Option("--list", help="The list whose members are meant.")]
 
 
 @app.command("save")
-def save(
+def save_segment(
     slug: Slug,
     where: Annotated[str, typer.Argument(help="The filter.")],
     name: Annotated[str, typer.Option(help="As staff see it.")] = "",
@@ -31,82 +31,100 @@ def save(
 
     Example: [bold]mailer segment save uk 'country = GB and not tag = staff'[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        made = segments.save(tx.segments, slug, name or slug, where, mailer.clock())
-        out.record(_plain(made), f"{made.slug}: {segments.text(made.filter)}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        segment = segments.save_segment(tx.segments, slug, name or slug, where, mailer.clock())
+        out.print_record(
+            _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
+        )
 
 
-def _plain(segment: segments.Segment) -> dict[str, object]:
+def _to_json(segment: segments.Segment) -> dict[str, object]:
     return {
         "slug": segment.slug,
         "name": segment.name,
-        "filter": segments.text(segment.filter),
+        "filter": segments.format_filter(segment.filter),
         "tree": segments.to_plain(segment.filter),
         "created_at": segment.created_at,
     }
 
 
 @app.command("list")
-def list_(json: JsonOption = False) -> None:
+def list_segments(json: JsonOption = False) -> None:
     """List the segments. Example: [bold]mailer segment list[/]"""
-    with reading() as (_, tx):
-        found = tx.segments.segments()
-        Output(json).table(
-            [_plain(one) for one in found],
+    with open_for_reading() as (_, tx):
+        all_segments = tx.segments.list_segments()
+        Output(json).print_table(
+            [_to_json(segment) for segment in all_segments],
             {"segment": "", "name": "", "filter": ""},
-            [(one.slug, one.name, segments.text(one.filter)) for one in found],
+            [
+                (segment.slug, segment.name, segments.format_filter(segment.filter))
+                for segment in all_segments
+            ],
             empty="no segment yet: mailer segment save uk 'country = GB'",
         )
 
 
 @app.command("show")
-def show(slug: Slug, json: JsonOption = False) -> None:
+def show_segment(slug: Slug, json: JsonOption = False) -> None:
     """Show a segment. Example: [bold]mailer segment show uk[/]"""
-    with reading() as (_, tx):
-        Output(json).record(_plain(segments.get(tx.segments, slug)))
+    with open_for_reading() as (_, tx):
+        Output(json).print_record(_to_json(segments.get_segment(tx.segments, slug)))
 
 
 @app.command("count")
-def count(slug: Slug, of: Of, json: JsonOption = False) -> None:
+def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -> None:
     """Count a list's active members in a segment.
 
     Example: [bold]mailer segment count uk --list news[/]"""
-    with reading() as (_, tx):
-        segment = segments.get(tx.segments, slug)
-        list_ = lists.get_list(tx.lists, of)
-        found = tx.segments.count_members(list_, segment.filter)
-        everyone = tx.segments.count_members(list_, segments.All(()))
-        data = {"segment": slug, "list": of, "members": found, "of": everyone}
-        Output(json).record(data, f"{found} of the {everyone} members of {of!r}")
+    with open_for_reading() as (_, tx):
+        segment = segments.get_segment(tx.segments, slug)
+        mailing_list = lists.get_list(tx.lists, list_slug)
+        member_count = tx.segments.count_members(mailing_list, segment.filter)
+        total_count = tx.segments.count_members(mailing_list, segments.All(()))
+        data = {"segment": slug, "list": list_slug, "members": member_count, "of": total_count}
+        Output(json).print_record(
+            data, f"{member_count} of the {total_count} members of {list_slug!r}"
+        )
 
 
 @app.command("sample")
-def sample(
+def sample_members(
     slug: Slug,
-    of: Of,
+    list_slug: ListOption,
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,
     json: JsonOption = False,
 ) -> None:
     """Show some members of a segment, at random.
 
     Example: [bold]mailer segment sample uk --list news --limit 5[/]"""
-    with reading() as (_, tx):
-        segment = segments.get(tx.segments, slug)
-        found = tx.segments.sample_members(lists.get_list(tx.lists, of), segment.filter, limit)
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        segment = segments.get_segment(tx.segments, slug)
+        members = tx.segments.sample_members(
+            lists.get_list(tx.lists, list_slug), segment.filter, limit
+        )
+        Output(json).print_table(
+            members,
             {"address": "", "name": "", "language": "", "country": "", "topics": "", "joined": ""},
             [
-                (m.address, m.name, m.language, m.country, m.topics or "all", m.joined_at)
-                for m in found
+                (
+                    member.address,
+                    member.name,
+                    member.language,
+                    member.country,
+                    member.topics or "all",
+                    member.joined_at,
+                )
+                for member in members
             ],
             empty="nobody is in it",
         )
 
 
 @app.command("remove")
-def remove(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a segment that nothing uses. Example: [bold]mailer segment remove uk[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        out.record(_plain(segments.remove(tx.segments, slug)), f"segment {slug} removed")
+    with open_for_writing(dry_run, out) as (_, tx):
+        out.print_record(
+            _to_json(segments.remove_segment(tx.segments, slug)), f"segment {slug} removed"
+        )

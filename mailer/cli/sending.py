@@ -13,21 +13,27 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from mailer import editions, outbox
-from mailer.app import MOST_AT_ONCE, Mailer, open_mailer
+from mailer.app import MAX_ACTIVE_EDITIONS, Mailer, open_mailer
 from mailer.cli.edition import print_report
-from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
-from mailer.cli.output import Output, errors, plain
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    load_settings,
+    open_for_reading,
+    open_for_writing,
+)
+from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.signals import stop_on_signal
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.editions import Edition, EditionState
 from mailer.errors import PartlyDone, Refused, RelayError, UsageError
-from mailer.outbox import DeliveryState, Plan, Report
+from mailer.outbox import DeliveryPlan, DeliveryReport, DeliveryState
 from mailer.store import Transaction
 
 Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 
 
-class Show(StrEnum):
+class ProgressStyle(StrEnum):
     """How progress is told."""
 
     BAR = "bar"
@@ -35,7 +41,7 @@ class Show(StrEnum):
     NONE = "none"
 
 
-def send(
+def send_editions(
     numbers: Annotated[
         list[int] | None, typer.Argument(help="Editions' numbers.", min=1, max=2**63 - 1)
     ] = None,
@@ -47,8 +53,9 @@ def send(
         bool, typer.Option("--now", help="Try at once what was put off until later, too.")
     ] = False,
     progress: Annotated[
-        Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
-    ] = Show.BAR,
+        ProgressStyle,
+        typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
+    ] = ProgressStyle.BAR,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -63,85 +70,93 @@ def send(
     Example: [bold]mailer send 3[/]"""
     if bool(numbers) is all_:
         raise UsageError("name editions, or give --all", hint="see `mailer edition list`")
-    out = Output(json or progress is Show.LINES)
-    with writing(dry_run, out) as (mailer, tx):
-        begun = _begin(mailer, tx, numbers or [], out, dry_run=dry_run)
+    out = Output(json or progress is ProgressStyle.LINES)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        started_editions = _start_editions(mailer, tx, numbers or [], out, dry_run=dry_run)
         if all_:
-            begun += tx.editions.recent([EditionState.SENDING], MOST_AT_ONCE)
-            _tell_what_waits(tx, out)
+            started_editions += tx.editions.list_recent_editions(
+                [EditionState.SENDING], MAX_ACTIVE_EDITIONS
+            )
+            _note_waiting_editions(tx, out)
     if dry_run:
         return
-    deliver(begun, out, progress, follow=all_, now=now)
+    deliver_editions(started_editions, out, progress, follow=all_, at_once=now)
 
 
-def deliver(
-    begun: list[Edition],
+def deliver_editions(
+    started_editions: list[Edition],
     out: Output,
-    progress: Show = Show.BAR,
+    style: ProgressStyle = ProgressStyle.BAR,
     *,
     follow: bool = False,
-    now: bool = False,
+    at_once: bool = False,
 ) -> None:
     """Send what has begun in the foreground, tell how it goes, and print the report. Raises what
     the exit code says."""
-    last = Progress()
+    last = DeliveryProgress()
 
-    def keep(one: Progress) -> None:
+    def store_progress(progress: DeliveryProgress) -> None:
         nonlocal last
-        last = one
-        on_progress(one)
+        last = progress
+        on_progress(progress)
 
     with (
-        open_mailer(settings()) as mailer,
-        stop_on_signal(_say_stopping, _interrupt) as stop,
-        _shown(progress, out) as on_progress,
+        open_mailer(load_settings()) as mailer,
+        stop_on_signal(_announce_stopping, _raise_interrupt) as stop,
+        _show_progress(style, out) as on_progress,
     ):
         try:
-            done, reports = mailer.deliver(begun, stop, keep, follow=follow, at_once=now)
+            run_progress, reports = mailer.deliver_editions(
+                started_editions, stop, store_progress, follow_new=follow, at_once=at_once
+            )
         except RelayError:
             with mailer.store.read() as tx:
-                again = [editions.get(tx.editions, one.id) for one in begun]
-                reports = [tx.outbox.report(one) for one in again]
-            _print(last, reports, out, lines=progress is Show.LINES)
-            for one in again:
-                if one.state is EditionState.PAUSED:
-                    out.note(f"edition {one.id} is paused: mend it, then `mailer edition resume`")
+                reloaded_editions = [
+                    editions.get_edition(tx.editions, edition.id) for edition in started_editions
+                ]
+                reports = [tx.outbox.build_report(edition) for edition in reloaded_editions]
+            _print_run(last, reports, out, as_lines=style is ProgressStyle.LINES)
+            for edition in reloaded_editions:
+                if edition.state is EditionState.PAUSED:
+                    out.print_note(
+                        f"edition {edition.id} is paused: mend it, then `mailer edition resume`"
+                    )
             raise
-    _print(done, reports, out, lines=progress is Show.LINES)
-    _judge(reports)
+    _print_run(run_progress, reports, out, as_lines=style is ProgressStyle.LINES)
+    _raise_for_outcome(reports)
 
 
-def _tell_what_waits(tx: Transaction, out: Output) -> None:
+def _note_waiting_editions(tx: Transaction, out: Output) -> None:
     """What --all does not take up, though one might think so."""
-    for state, then in (
+    for state, next_step in (
         (EditionState.APPROVED, "begin with `mailer send NUMBER`"),
         (EditionState.PAUSED, "let go on with `mailer edition resume NUMBER`"),
     ):
-        if some := tx.editions.recent([state], MOST_AT_ONCE):
-            numbers = ", ".join(str(one.id) for one in some)
-            out.note(f"{state}, not sent by --all: {numbers}; {then}")
+        if waiting_editions := tx.editions.list_recent_editions([state], MAX_ACTIVE_EDITIONS):
+            edition_ids = ", ".join(str(edition.id) for edition in waiting_editions)
+            out.print_note(f"{state}, not sent by --all: {edition_ids}; {next_step}")
 
 
-def _begin(
-    mailer: Mailer, tx: Transaction, numbers: list[int], out: Output, *, dry_run: bool
+def _start_editions(
+    mailer: Mailer, tx: Transaction, edition_ids: list[int], out: Output, *, dry_run: bool
 ) -> list[Edition]:
     """Start each edition that hasn't begun."""
-    begun: list[Edition] = []
+    started_editions: list[Edition] = []
     plans: list[Any] = []
-    for number in dict.fromkeys(numbers):
-        edition, plan = mailer.start(tx, editions.get(tx.editions, number))
-        begun.append(edition)
+    for edition_id in dict.fromkeys(edition_ids):
+        edition, plan = mailer.start_edition(tx, editions.get_edition(tx.editions, edition_id))
+        started_editions.append(edition)
         plans.append(plan or {})
         if plan is not None:
-            out.note(_planned(plan))
+            out.print_note(_describe_plan(plan))
         elif dry_run:
-            out.note(f"edition {number} has begun already")
+            out.print_note(f"edition {edition_id} has begun already")
     if dry_run and out.as_json:
-        out.json(plans[0] if len(plans) == 1 else plans)
-    return begun
+        out.print_json(plans[0] if len(plans) == 1 else plans)
+    return started_editions
 
 
-def _planned(plan: Plan) -> str:
+def _describe_plan(plan: DeliveryPlan) -> str:
     left_out = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
     return f"planned {plan.planned}" + (f"; left out: {left_out}" if left_out else "")
 
@@ -149,65 +164,69 @@ def _planned(plan: Plan) -> str:
 # ---- telling how it goes ----------------------------------------------------------------------
 
 
-def figures(progress: Progress) -> dict[str, Any]:
+def summarise_progress(progress: DeliveryProgress) -> dict[str, Any]:
     """A run's figures, for scripts: counts of deliveries, messages a second, seconds."""
-    left = progress.seconds_left
+    seconds_left = progress.seconds_left
     return {
-        **plain(progress),
+        **to_plain_data(progress),
         "done": progress.done,
         "rate": round(progress.rate, 1),
         "seconds": round(progress.seconds, 3),
-        "seconds_left": None if left is None else round(left),
+        "seconds_left": None if seconds_left is None else round(seconds_left),
     }
 
 
 @contextmanager
-def _shown(show: Show, out: Output) -> Iterator[Callable[[Progress], None]]:
+def _show_progress(
+    style: ProgressStyle, out: Output
+) -> Iterator[Callable[[DeliveryProgress], None]]:
     """What a run is to call with its progress."""
-    waited_for: list[str] = [""]
-    resting: dict[str, str] = {}
+    last_waiting: list[str] = [""]
+    resting_relays: dict[str, str] = {}
 
-    def waits(progress: Progress) -> None:
-        if progress.waiting and progress.waiting != waited_for[0]:
-            out.note(f"waiting: {progress.waiting}")
-        waited_for[0] = progress.waiting
-        for name, why in progress.troubles.items():
-            if name not in resting:
-                out.note(why)
-        for name in [one for one in resting if one not in progress.troubles]:
-            out.note(f"relay {name} works again")
-        resting.clear()
-        resting.update(progress.troubles)
+    def note_waiting(progress: DeliveryProgress) -> None:
+        if progress.waiting and progress.waiting != last_waiting[0]:
+            out.print_note(f"waiting: {progress.waiting}")
+        last_waiting[0] = progress.waiting
+        for name, reason in progress.troubles.items():
+            if name not in resting_relays:
+                out.print_note(reason)
+        for name in [
+            relay_name for relay_name in resting_relays if relay_name not in progress.troubles
+        ]:
+            out.print_note(f"relay {name} works again")
+        resting_relays.clear()
+        resting_relays.update(progress.troubles)
 
-    if show is Show.LINES:
-        told = [time.monotonic()]
+    if style is ProgressStyle.LINES:
+        last_written_at = [time.monotonic()]
 
-        def line(progress: Progress) -> None:
-            waits(progress)
-            if time.monotonic() - told[0] >= 1:
-                told[0] = time.monotonic()
-                _line({"progress": figures(progress)})
+        def write_line(progress: DeliveryProgress) -> None:
+            note_waiting(progress)
+            if time.monotonic() - last_written_at[0] >= 1:
+                last_written_at[0] = time.monotonic()
+                _write_json_line({"progress": summarise_progress(progress)})
 
-        yield line
+        yield write_line
         return
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    hidden = show is Show.NONE or not sys.stderr.isatty()
-    with Bar(*columns, console=errors, transient=True, disable=hidden) as bar:
+    is_hidden = style is ProgressStyle.NONE or not sys.stderr.isatty()
+    with Bar(*columns, console=error_console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task("sending", total=None)
 
-        def move(progress: Progress) -> None:
-            waits(progress)
+        def update_bar(progress: DeliveryProgress) -> None:
+            note_waiting(progress)
             bar.update(
                 task,
                 completed=progress.done,
                 total=progress.done + progress.left,
-                description=_said(progress),
+                description=_describe_progress(progress),
             )
 
-        yield move
+        yield update_bar
 
 
-def _said(progress: Progress) -> str:
+def _describe_progress(progress: DeliveryProgress) -> str:
     parts = [f"{progress.rate:,.0f}/s"]
     for count, word in (
         (progress.deferred, "deferred"),
@@ -216,76 +235,90 @@ def _said(progress: Progress) -> str:
     ):
         if count:
             parts.append(f"{count:,} {word}")
-    if (left := progress.seconds_left) is not None:
-        minutes, seconds = divmod(round(left), 60)
+    if (seconds_left := progress.seconds_left) is not None:
+        minutes, seconds = divmod(round(seconds_left), 60)
         parts.append(f"{minutes}:{seconds:02} left")
     return "  ".join(parts)
 
 
-def _line(value: Any) -> None:
-    sys.stdout.write(json_.dumps(plain(value), ensure_ascii=False) + "\n")
+def _write_json_line(value: Any) -> None:
+    sys.stdout.write(json_.dumps(to_plain_data(value), ensure_ascii=False) + "\n")
     sys.stdout.flush()
 
 
-def _print(done: Progress, reports: list[Report], out: Output, *, lines: bool) -> None:
-    whole = {**figures(done), "rate": round(done.done / done.seconds, 1) if done.seconds else 0.0}
-    if lines:
-        _line({"run": whole, "reports": reports})
+def _print_run(
+    progress: DeliveryProgress, reports: list[DeliveryReport], out: Output, *, as_lines: bool
+) -> None:
+    figures = {
+        **summarise_progress(progress),
+        "rate": round(progress.done / progress.seconds, 1) if progress.seconds else 0.0,
+    }
+    if as_lines:
+        _write_json_line({"run": figures, "reports": reports})
     elif out.as_json:
-        out.json({"run": whole, "reports": reports})
+        out.print_json({"run": figures, "reports": reports})
     else:
         for report in reports:
             print_report(report, out)
-        out.text(
-            f"sent {done.sent}, deferred {done.deferred}, failed {done.failed}, "
-            f"in doubt {done.in_doubt}, in {done.seconds:.1f} s"
+        out.print_text(
+            f"sent {progress.sent}, deferred {progress.deferred}, failed {progress.failed}, "
+            f"in doubt {progress.in_doubt}, in {progress.seconds:.1f} s"
         )
-        if len(done.relays) > 1:
-            out.text(", ".join(f"{count} by {name}" for name, count in done.relays.items()))
+        if len(progress.relays) > 1:
+            out.print_text(
+                ", ".join(f"{count} by {name}" for name, count in progress.relays.items())
+            )
 
 
-def _judge(reports: list[Report]) -> None:
+def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
     """Raises what the exit code says: stopped by somebody, or partly done."""
     for report in reports:
         edition = report.edition
         if edition.state in {EditionState.PAUSED, EditionState.CANCELLED}:
-            why = f" ({edition.reason})" if edition.reason else ""
+            reason = f" ({edition.reason})" if edition.reason else ""
             raise Refused(
-                f"edition {edition.id} was {edition.state}{why} while it was being sent",
+                f"edition {edition.id} was {edition.state}{reason} while it was being sent",
                 hint="mend the cause, then `mailer edition resume` and `mailer send`"
                 if edition.state is EditionState.PAUSED
                 else "",
             )
 
-    def count(*states: DeliveryState) -> int:
+    def count_deliveries(*states: DeliveryState) -> int:
         return sum(report.states[state] for report in reports for state in states)
 
-    left = count(*outbox.UNDONE)
-    failed, doubted = count(DeliveryState.FAILED), count(DeliveryState.IN_DOUBT)
-    if left or failed or doubted:
-        names = " ".join(str(report.edition.id) for report in reports)
-        hints = [f"`mailer send {names}` again tries what is queued, as it is due"] if left else []
+    queued_count = count_deliveries(*outbox.UNFINISHED_STATES)
+    failed_count, in_doubt_count = (
+        count_deliveries(DeliveryState.FAILED),
+        count_deliveries(DeliveryState.IN_DOUBT),
+    )
+    if queued_count or failed_count or in_doubt_count:
+        edition_ids = " ".join(str(report.edition.id) for report in reports)
+        hints = (
+            [f"`mailer send {edition_ids}` again tries what is queued, as it is due"]
+            if queued_count
+            else []
+        )
         for report in reports:
-            number = report.edition.id
+            edition_id = report.edition.id
             if report.states[DeliveryState.FAILED]:
-                hints.append(f"`mailer delivery list {number} --state failed` shows whom")
+                hints.append(f"`mailer delivery list {edition_id} --state failed` shows whom")
             if report.states[DeliveryState.IN_DOUBT]:
-                hints.append(f"`mailer delivery in-doubt list {number}` shows those in doubt")
+                hints.append(f"`mailer delivery in-doubt list {edition_id}` shows those in doubt")
         raise PartlyDone(
-            f"{left} deliveries are still queued, {failed} failed, {doubted} in doubt",
+            f"{queued_count} deliveries are still queued, {failed_count} failed, {in_doubt_count} in doubt",
             hint="; ".join(hints),
         )
 
 
-def _say_stopping() -> None:
-    errors.print("stopping after the messages on the wire; once more stops at once")
+def _announce_stopping() -> None:
+    error_console.print("stopping after the messages on the wire; once more stops at once")
 
 
-def _interrupt(_number: int) -> None:
+def _raise_interrupt(_number: int) -> None:
     raise KeyboardInterrupt
 
 
-def explain(
+def explain_delivery(
     number: Number,
     address: Annotated[str, typer.Argument(help="Whose.")],
     json: JsonOption = False,
@@ -293,7 +326,9 @@ def explain(
     """Say in one sentence why somebody did, or did not, get an edition.
 
     Example: [bold]mailer explain 3 ana@example.org[/]"""
-    with reading() as (_, tx):
-        edition = editions.get(tx.editions, number)
-        said = outbox.explain(tx.outbox, edition, address)
-        Output(json).record({"edition": number, "address": address, "explanation": said}, said)
+    with open_for_reading() as (_, tx):
+        edition = editions.get_edition(tx.editions, number)
+        explanation = outbox.explain_outcome(tx.outbox, edition, address)
+        Output(json).print_record(
+            {"edition": number, "address": address, "explanation": explanation}, explanation
+        )

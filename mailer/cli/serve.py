@@ -5,11 +5,11 @@ from typing import Annotated
 import typer
 
 from mailer.app import open_mailer
-from mailer.cli.options import settings
+from mailer.cli.options import load_settings
 from mailer.errors import ConfigError
 
 
-def serve(
+def serve_pages(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
     host: Annotated[str, typer.Option(help="Where to listen; a proxy in front speaks TLS.")] = (
         "127.0.0.1"
@@ -21,16 +21,16 @@ def serve(
     Mails that the pages ask for are sent by `mailer worker`.
 
     Example: [bold]mailer serve --port 8000[/]"""
-    from mailer.log import logger
+    from mailer.log import create_logger
 
     try:
-        from mailer.web.public import serve_public
+        from mailer.web.public import serve_public_pages
     except ImportError as error:
         raise ConfigError(
             f"the web's parts are not installed ({error.name} is missing)",
             hint="install them with `pip install 'mailer[web]'`",
         ) from error
-    log = logger()
-    with open_mailer(settings()) as mailer:
+    log = create_logger()
+    with open_mailer(load_settings()) as mailer:
         log.info("serving", host=host, port=port, base_url=mailer.settings.web.base_url)
-        serve_public(mailer, host, port, log)
+        serve_public_pages(mailer, host, port, log)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def stop_on_signal(
-    once: Callable[[], None], again: Callable[[int], None], together: float = 0.0
+    on_first: Callable[[], None], on_repeat: Callable[[int], None], merge_seconds: float = 0.0
 ) -> Iterator[threading.Event]:
     """An event that the first SIGINT or SIGTERM sets, after `once`; each later one calls `again`
     with its number. Those within `together` seconds are one: supervisors signal a process and its
@@ -17,18 +17,21 @@ def stop_on_signal(
     stop = threading.Event()
     first = 0.0
 
-    def ask(number: int, _frame: object) -> None:
+    def request_stop(signal_number: int, _frame: object) -> None:
         nonlocal first
         if not stop.is_set():
             first = time.monotonic()
             stop.set()
-            once()
-        elif time.monotonic() - first >= together:
-            again(number)
+            on_first()
+        elif time.monotonic() - first >= merge_seconds:
+            on_repeat(signal_number)
 
-    before = {one: signal.signal(one, ask) for one in (signal.SIGINT, signal.SIGTERM)}
+    previous_handlers = {
+        signal_number: signal.signal(signal_number, request_stop)
+        for signal_number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield stop
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for signal_number, handler in previous_handlers.items():
+            signal.signal(signal_number, handler)

@@ -7,13 +7,19 @@ import typer
 
 from mailer import sources
 from mailer.app import open_mailer
-from mailer.articles import Kind, check_web_address
-from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
-from mailer.cli.output import Output, moment
+from mailer.articles import ArticleKind, check_web_address
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    load_settings,
+    open_for_reading,
+    open_for_writing,
+)
+from mailer.cli.output import Output, format_moment
 from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.intake import extra
-from mailer.schedules.records import parse_duration, spell_duration
-from mailer.sources import Arrival, Order, SourceKind
+from mailer.schedules.records import format_duration, parse_duration
+from mailer.sources import OnImport, SourceKind, SourceSettings
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -24,7 +30,7 @@ Name = Annotated[str, typer.Argument(help="The source's name.")]
 
 
 @app.command("add")
-def add(
+def add_source(
     name: Name,
     feed: Annotated[str, typer.Option(help="The address of an RSS or Atom feed.")] = "",
     wordpress: Annotated[str, typer.Option(help="The address of a WordPress site.")] = "",
@@ -35,7 +41,7 @@ def add(
     queue: Annotated[
         bool, typer.Option("--queue", help="Queue what it brings; else somebody does.")
     ] = False,
-    kind: Annotated[Kind, typer.Option(help="Of what doesn't say.")] = Kind.NEWS,
+    kind: Annotated[ArticleKind, typer.Option(help="Of what doesn't say.")] = ArticleKind.NEWS,
     language: Annotated[str, typer.Option(help="Of what doesn't say; else the default.")] = "",
     topic: Annotated[list[str] | None, typer.Option(help="Of all it brings; repeatable.")] = None,
     json: JsonOption = False,
@@ -47,131 +53,140 @@ def add(
     may --queue. Only addresses on the public internet are fetched.
 
     Example: [bold]mailer source add our-site --wordpress https://www.example.org/ --every 15m[/]"""
-    given = [
+    options = [
         (SourceKind.FEED, feed),
         (SourceKind.WORDPRESS, wordpress),
         (SourceKind.FOLDER, str(folder.resolve()) if folder else ""),
     ]
-    named = [(kind, place) for kind, place in given if place]
-    if len(named) != 1:
+    locations = [(kind, place) for kind, place in options if place]
+    if len(locations) != 1:
         raise UsageError("say where it is", hint="with one of --feed, --wordpress and --folder")
-    of, place = named[0]
-    if of is not SourceKind.FOLDER:
-        check_web_address(place, f"--{of}")
-        extra.package("httpcore")
-        from mailer.intake.fetching.guard import PUBLIC
+    source_kind, place = locations[0]
+    if source_kind is not SourceKind.FOLDER:
+        check_web_address(place, f"--{source_kind}")
+        extra.import_package("httpcore")
+        from mailer.intake.fetching.guard import PUBLIC_GUARD
 
-        PUBLIC.check_written(place)
+        PUBLIC_GUARD.check_url(place)
     elif not Path(place).is_dir():
         raise InputError("there is no such folder", where=place, hint="make it first")
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        if unknown := tx.articles.unknown_topics(topic or []):
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        if unknown := tx.articles.find_unknown_topics(topic or []):
             raise InputError(f"there is no topic {unknown[0]!r}", hint="see `mailer topic list`")
-        made = sources.add(
+        source = sources.add_source(
             tx.sources,
-            Order(
+            SourceSettings(
                 name,
-                of,
+                source_kind,
                 place,
                 parse_duration(every, "--every"),
-                Arrival.QUEUE if queue else Arrival.DRAFT,
+                OnImport.QUEUE if queue else OnImport.DRAFT,
                 kind,
                 language,
                 tuple(topic or ()),
             ),
             mailer.clock(),
         )
-        out.record(made, f"source {name}: looked at every {spell_duration(made.order.every)}")
+        out.print_record(
+            source, f"source {name}: looked at every {format_duration(source.settings.every)}"
+        )
 
 
 @app.command("list")
-def list_(json: JsonOption = False) -> None:
+def list_sources(json: JsonOption = False) -> None:
     """List sources and what came of the last look. Example: [bold]mailer source list[/]"""
-    with reading() as (_, tx):
-        found = tx.sources.sources()
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        all_sources = tx.sources.list_sources()
+        Output(json).print_table(
+            all_sources,
             {"source": "", "kind": "", "place": "", "": "", "looked": "", "then": "", "next": ""},
             [
                 (
-                    one.order.name,
-                    one.order.kind,
-                    one.order.place,
-                    one.state,
-                    moment(one.looked_at),
-                    one.said,
-                    moment(one.next_at),
+                    source.settings.name,
+                    source.settings.kind,
+                    source.settings.place,
+                    source.state,
+                    format_moment(source.looked_at),
+                    source.said,
+                    format_moment(source.next_at),
                 )
-                for one in found
+                for source in all_sources
             ],
             empty="no source yet: mailer source add NAME --feed ADDRESS",
         )
 
 
 @app.command("show")
-def show(name: Name, json: JsonOption = False) -> None:
+def show_source(name: Name, json: JsonOption = False) -> None:
     """Show a source. Example: [bold]mailer source show our-site[/]"""
-    with reading() as (_, tx):
-        known = sources.get(tx.sources, name)
+    with open_for_reading() as (_, tx):
+        source = sources.get_source(tx.sources, name)
         out = Output(json)
         if json:
-            out.json(known)
+            out.print_json(source)
             return
-        out.record(known.order)
-        out.record(
+        out.print_record(source.settings)
+        out.print_record(
             {
-                "state": known.state,
-                "looked at": known.looked_at,
-                "said": known.said,
-                "failures": known.failures,
-                "next": known.next_at,
+                "state": source.state,
+                "looked at": source.looked_at,
+                "said": source.said,
+                "failures": source.failures,
+                "next": source.next_at,
             }
         )
 
 
 @app.command("poll")
-def poll(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Look at a source now. A dry run fetches it, says what it would bring, and takes nothing in.
 
     Example: [bold]mailer source poll our-site[/]"""
-    extra.package("httpcore")
+    extra.import_package("httpcore")
     from mailer.app import arrivals
 
     out = Output(json)
-    with open_mailer(settings()) as mailer:
+    with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
-            known = sources.get(tx.sources, name)
-        brought = arrivals.look(mailer, known, keep=not dry_run)
+            source = sources.get_source(tx.sources, name)
+        poll_result = arrivals.import_source(mailer, source, save=not dry_run)
     if dry_run:
-        out.note("dry run: nothing was written")
-    if brought is None:
-        out.record({"source": name, "unchanged": True}, f"{name}: unchanged")
+        out.print_note("dry run: nothing was written")
+    if poll_result is None:
+        out.print_record({"source": name, "unchanged": True}, f"{name}: unchanged")
         return
-    out.record(
+    out.print_record(
         {
             "source": name,
             "articles": [
-                {"outcome": outcome, "slug": one.slug, "language": one.language, "left_out": left}
-                for outcome, one, left in brought.taken
+                {
+                    "outcome": outcome,
+                    "slug": article.slug,
+                    "language": article.language,
+                    "left_out": omissions,
+                }
+                for outcome, article, omissions in poll_result.imported
             ],
-            "unchanged": brought.unchanged,
-            "kept": brought.kept,
-            "problems": brought.problems,
+            "unchanged": poll_result.unchanged,
+            "kept": poll_result.unchanged_queued,
+            "problems": poll_result.problems,
         },
-        f"{name}: {brought}",
+        f"{name}: {poll_result}",
     )
-    for outcome, one, left in brought.taken:
-        out.note(f"{outcome}: {one.slug} ({one.language}, {one.state}) {one.title}")
-        for said in arrivals.said_of(left):
-            out.note(f"  {said}")
-    for kept in brought.kept:
-        out.note(f"changed there, and kept as it is queued: {kept}")
-    for problem in brought.problems:
-        out.note(f"refused: {problem}")
-    if brought.problems:
+    for outcome, article, omissions in poll_result.imported:
+        out.print_note(
+            f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
+        )
+        for omission in arrivals.describe_dropped(omissions):
+            out.print_note(f"  {omission}")
+    for queued_article in poll_result.unchanged_queued:
+        out.print_note(f"changed there, and kept as it is queued: {queued_article}")
+    for problem in poll_result.problems:
+        out.print_note(f"refused: {problem}")
+    if poll_result.problems:
         raise PartlyDone(
-            f"{len(brought.problems)} of what it has was refused",
+            f"{len(poll_result.problems)} of what it has was refused",
             where=name,
             hint=("nothing was written" if dry_run else "the rest is in")
             + "; what was refused is tried again when its source has changed",
@@ -179,23 +194,25 @@ def poll(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) ->
 
 
 @app.command("resume")
-def resume(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Look at a source again that has failed or was gone.
 
     Example: [bold]mailer source resume our-site[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = sources.let_go_on(tx.sources, sources.get(tx.sources, name), mailer.clock())
-        out.record(known, f"source {name} is looked at next")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        source = sources.resume_source(
+            tx.sources, sources.get_source(tx.sources, name), mailer.clock()
+        )
+        out.print_record(source, f"source {name} is looked at next")
 
 
 @app.command("remove")
-def remove(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def remove_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a source; the articles that it brought stay.
 
     Example: [bold]mailer source remove our-site[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        known = sources.get(tx.sources, name)
-        tx.sources.remove(known)
-        out.record(known, f"source {name}: removed")
+    with open_for_writing(dry_run, out) as (_, tx):
+        source = sources.get_source(tx.sources, name)
+        tx.sources.remove_source(source)
+        out.print_record(source, f"source {name}: removed")

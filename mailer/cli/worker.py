@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mailer.app import open_mailer
-from mailer.cli.options import JsonOption, reading, settings
-from mailer.cli.output import Output, moment, plain
-from mailer.cli.schedule import occurrence
+from mailer.cli.options import JsonOption, load_settings, open_for_reading
+from mailer.cli.output import Output, format_moment, to_plain_data
+from mailer.cli.schedule import describe_occurrence
 from mailer.cli.signals import stop_on_signal
-from mailer.digests import get
+from mailer.digests import get_digest
 from mailer.errors import MailerError
 from mailer.store import Transaction
 
 if TYPE_CHECKING:
     from mailer.log import Log
-    from mailer.worker.status import Sending, Status
+    from mailer.worker.status import SendingEdition, WorkerStatus
 
-TOGETHER = 0.5
+SIGNAL_MERGE_SECONDS = 0.5
 """Seconds within which two signals are one."""
 
 
-def worker(
+def run_worker(
     deliver: Annotated[
         bool, typer.Option("--deliver/--no-deliver", help="Whether it also sends what is due.")
     ] = True,
@@ -36,21 +36,21 @@ def worker(
     that it is ready and that it lives (Type=notify, WatchdogSec=).
 
     Example: [bold]mailer worker[/]"""
-    from mailer.log import logger
+    from mailer.log import create_logger
     from mailer.worker import Worker  # a tenth of the time that any command takes to start
 
-    log = logger(pid=os.getpid())
-    stopping = stop_on_signal(lambda: None, partial(_end, log), TOGETHER)
-    with open_mailer(settings()) as mailer, stopping as stop:
+    log = create_logger(pid=os.getpid())
+    stopping = stop_on_signal(lambda: None, partial(_exit_at_once, log), SIGNAL_MERGE_SECONDS)
+    with open_mailer(load_settings()) as mailer, stopping as stop:
         Worker(mailer, log, deliver=deliver).run(stop)
 
 
-def _end(log: "Log", number: int) -> None:
-    log.warning("ended at once", signal=number)
-    os._exit(128 + number)
+def _exit_at_once(log: "Log", signal_number: int) -> None:
+    log.warning("ended at once", signal=signal_number)
+    os._exit(128 + signal_number)
 
 
-def status(
+def show_status(
     check: Annotated[
         bool, typer.Option("--check", help="Exit code 1 when something needs a person.")
     ] = False,
@@ -59,89 +59,99 @@ def status(
     """Show what is due, sending, waiting and failed, and whether a worker runs.
 
     Example: [bold]mailer status[/]"""
-    from mailer.worker.status import look
+    from mailer.worker.status import read_status
 
     out = Output(json)
-    with reading() as (mailer, tx):
-        found = look(mailer, tx)
+    with open_for_reading() as (mailer, tx):
+        worker_status = read_status(mailer, tx)
         if json:
-            out.json(_plain(tx, found))
+            out.print_json(_to_json(tx, worker_status))
         else:
-            _print(found, out)
-    if check and (needs := list(found.needs)):
-        raise MailerError("; ".join(needs), hint="see `mailer status`")
+            _print_status(worker_status, out)
+    if check and (problems := list(worker_status.problems)):
+        raise MailerError("; ".join(problems), hint="see `mailer status`")
 
 
-def _plain(tx: Transaction, found: "Status") -> dict[str, Any]:
-    from mailer.worker.status import bad
+def _to_json(tx: Transaction, worker_status: "WorkerStatus") -> dict[str, Any]:
+    from mailer.worker.status import count_failures
 
     due = []
-    for one in found.due:
-        policy = get(tx.digests, one.schedule.new.digest).order.policy
-        due.append({"digest": one.schedule.new.digest, **occurrence(one, policy)})
-    shown: dict[str, Any] = plain(
+    for planned in worker_status.due:
+        policy = get_digest(tx.digests, planned.schedule.settings.digest_slug).settings.policy
+        due.append(
+            {
+                "digest": planned.schedule.settings.digest_slug,
+                **describe_occurrence(planned, policy),
+            }
+        )
+    fields: dict[str, Any] = to_plain_data(
         {
-            "worker": found.worker,
-            "scheduled": found.scheduled,
-            "waiting": found.waiting,
+            "worker": worker_status.worker,
+            "scheduled": worker_status.scheduled,
+            "waiting": worker_status.waiting,
             "sending": [
-                {"edition": one.report.edition.id, "states": one.report.states, "left": one.left,
-                 "next_due": one.next_due}
-                for one in found.sending
+                {"edition": sending.report.edition.id, "states": sending.report.states, "left": sending.remaining,
+                 "next_due": sending.next_due}
+                for sending in worker_status.sending
             ],
             "overdue": [
-                {"digest": one.schedule.new.digest, "local": one.occurrence.wall,
-                 "zone": one.occurrence.zone, "assemble_at": one.cutoff}
-                for one in found.overdue
+                {"digest": planned.schedule.settings.digest_slug, "local": planned.occurrence.wall,
+                 "zone": planned.occurrence.zone, "assemble_at": planned.cutoff_at}
+                for planned in worker_status.overdue
             ],
-            "stranded": found.stranded,
-            "stopped": found.stopped,
-            "held": found.held,
-            "failed": [{"edition": one.edition.id, "counts": bad(one)} for one in found.failed],
-            "needs": list(found.needs),
+            "stranded": worker_status.stranded,
+            "stopped": worker_status.stopped,
+            "held": worker_status.held_occurrences,
+            "failed": [{"edition": report.edition.id, "counts": count_failures(report)} for report in worker_status.failed],
+            "needs": list(worker_status.problems),
         }
     )  # fmt: skip
-    return {"due": plain(due), **shown}
+    return {"due": to_plain_data(due), **fields}
 
 
-def _print(found: "Status", out: Output) -> None:
-    from mailer.worker.status import bad
+def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
+    from mailer.worker.status import count_failures
 
-    last = found.worker.last_beat
-    seen = f", last seen {moment(last)}" if last else ""
-    out.text("worker: runs" if found.worker.alive else f"worker: none runs{seen}")
+    last_beat = worker_status.worker.last_beat
+    last_seen_text = f", last seen {format_moment(last_beat)}" if last_beat else ""
+    out.print_text(
+        "worker: runs" if worker_status.worker.alive else f"worker: none runs{last_seen_text}"
+    )
     rows: list[tuple[str, str, str, str]] = []
-    for word, some in (("overdue", found.overdue), ("due", found.due)):
-        for planned in some:
+    for word, planned_occurrences in (
+        ("overdue", worker_status.overdue),
+        ("due", worker_status.due),
+    ):
+        for planned in planned_occurrences:
             local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
-            cutoff = f"to be assembled {moment(planned.cutoff)}"
-            rows.append((word, planned.schedule.new.digest, local, cutoff))
-    for edition in found.waiting:
-        when = moment(edition.appointment.moment) if edition.appointment else ""
-        asked = f"approval asked {moment(edition.asked_at)}" if edition.asked_at else ""
-        late = edition.appointment and edition.appointment.moment <= found.now
-        what = f"edition {edition.id} ({edition.name})"
-        rows.append(("late" if late else "waiting", what, when, asked))
-    for edition in found.stranded:
-        what = f"edition {edition.id} ({edition.name})"
-        then = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
-        rows.append((edition.state.value, what, "no time", then))
-    for edition in found.scheduled:
-        when = moment(edition.appointment.moment) if edition.appointment else ""
-        by = f"approved by {edition.approval.approver}" if edition.approval else ""
-        rows.append(("scheduled", f"edition {edition.id} ({edition.name})", when, by))
-    rows += [_sending(one) for one in found.sending]
-    for edition in found.stopped:
-        what = f"edition {edition.id} ({edition.name})"
-        rows.append((edition.state.value, what, "", edition.reason))
-    for kept in found.held:
-        when = f"{kept.named:%a %d %b %H:%M} {kept.zone}"
-        rows.append(("held", kept.digest, when, kept.reason))
-    for report in found.failed:
-        counts = ", ".join(f"{count} {word}" for word, count in bad(report).items())
-        what = f"edition {report.edition.id} ({report.edition.name})"
-        rows.append(("failed", what, moment(report.edition.finished_at), counts))
-    out.table(
+            cutoff = f"to be assembled {format_moment(planned.cutoff_at)}"
+            rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
+    for edition in worker_status.waiting:
+        when = format_moment(edition.appointment.moment) if edition.appointment else ""
+        asked_text = f"approval asked {format_moment(edition.asked_at)}" if edition.asked_at else ""
+        is_late = edition.appointment and edition.appointment.moment <= worker_status.now
+        label = f"edition {edition.id} ({edition.name})"
+        rows.append(("late" if is_late else "waiting", label, when, asked_text))
+    for edition in worker_status.stranded:
+        label = f"edition {edition.id} ({edition.name})"
+        next_step = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
+        rows.append((edition.state.value, label, "no time", next_step))
+    for edition in worker_status.scheduled:
+        when = format_moment(edition.appointment.moment) if edition.appointment else ""
+        approved_by = f"approved by {edition.approval.approver}" if edition.approval else ""
+        rows.append(("scheduled", f"edition {edition.id} ({edition.name})", when, approved_by))
+    rows += [_format_sending(sending) for sending in worker_status.sending]
+    for edition in worker_status.stopped:
+        label = f"edition {edition.id} ({edition.name})"
+        rows.append((edition.state.value, label, "", edition.reason))
+    for held_occurrence in worker_status.held_occurrences:
+        when = f"{held_occurrence.rule_time:%a %d %b %H:%M} {held_occurrence.zone}"
+        rows.append(("held", held_occurrence.digest_slug, when, held_occurrence.reason))
+    for report in worker_status.failed:
+        counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
+        label = f"edition {report.edition.id} ({report.edition.name})"
+        rows.append(("failed", label, format_moment(report.edition.finished_at), counts))
+    out.print_table(
         rows,
         {"": "", "what": "", "when": "", "note": ""},
         rows,
@@ -149,9 +159,9 @@ def _print(found: "Status", out: Output) -> None:
     )
 
 
-def _sending(one: "Sending") -> tuple[str, str, str, str]:
-    edition = one.report.edition
-    done = one.report.total - one.left
-    later = f"the next {moment(one.next_due)}" if one.next_due else ""
-    what = f"edition {edition.id} ({edition.name})"
-    return "sending", what, later, f"{done} of {one.report.total} done"
+def _format_sending(sending: "SendingEdition") -> tuple[str, str, str, str]:
+    edition = sending.report.edition
+    done = sending.report.total - sending.remaining
+    next_due_text = f"the next {format_moment(sending.next_due)}" if sending.next_due else ""
+    label = f"edition {edition.id} ({edition.name})"
+    return "sending", label, next_due_text, f"{done} of {sending.report.total} done"

@@ -11,13 +11,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from mailer.lines import holds_control
 
 
-def _web_address(value: str) -> str:
+def _check_web_address(value: str) -> str:
     if value and (urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).netloc):
         raise ValueError("must be a web address that starts with https:// or http://")
     return value
 
 
-def _mail_address(value: str) -> str:
+def _check_mail_address(value: str) -> str:
     local, at, domain = value.rpartition("@")
     if value and (not at or not local or not domain or not value.isprintable() or " " in value):
         raise ValueError("must be a mail address such as news@example.org")
@@ -26,13 +26,13 @@ def _mail_address(value: str) -> str:
     return value
 
 
-def _one_line(value: str) -> str:
+def _check_single_line(value: str) -> str:
     if holds_control(value):
         raise ValueError("must be a single line without control characters")
     return value
 
 
-def _time_zone(value: str) -> str:
+def _check_time_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (KeyError, ValueError, OSError) as error:
@@ -40,9 +40,9 @@ def _time_zone(value: str) -> str:
     return value
 
 
-WebAddress = Annotated[str, AfterValidator(_web_address)]
-MailAddress = Annotated[str, AfterValidator(_mail_address)]
-OneLine = Annotated[str, AfterValidator(_one_line)]
+WebAddress = Annotated[str, AfterValidator(_check_web_address)]
+MailAddress = Annotated[str, AfterValidator(_check_mail_address)]
+OneLine = Annotated[str, AfterValidator(_check_single_line)]
 Colour = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
@@ -59,7 +59,7 @@ class Organisation(_Section):
     logo_alt: OneLine = ""
 
 
-class Sender(_Section):
+class SenderSection(_Section):
     name: OneLine = "Example Office"
     address: MailAddress = "news@example.org"
     reply_to: MailAddress = ""
@@ -67,14 +67,14 @@ class Sender(_Section):
     unsubscribe_address: MailAddress = ""
 
     @property
-    def bounce_address(self) -> str:
+    def envelope_sender(self) -> str:
         """The envelope sender (RFC 5321 §3.3): where undeliverable mail comes back to."""
         return self.envelope_from or self.address
 
 
-class Defaults(_Section):
+class DefaultsSection(_Section):
     language: OneLine = "en"
-    time_zone: Annotated[str, AfterValidator(_time_zone)] = "Europe/London"
+    time_zone: Annotated[str, AfterValidator(_check_time_zone)] = "Europe/London"
 
 
 class Tls(StrEnum):
@@ -132,7 +132,7 @@ class DeliverySection(_Section):
     patience: Annotated[float, Field(ge=0)] = 60.0
 
 
-class Notices(_Section):
+class NoticesSection(_Section):
     """Mails to staff: `approvers` are asked to approve and reminded, `watchers` told of all else.
     A digest may name others."""
 
@@ -146,7 +146,7 @@ class Press(_Section):
     `attach_limit`: bytes of files that a release may attach to its mail; what is more is linked
     to."""
 
-    times: dict[OneLine, Annotated[str, AfterValidator(_time_zone)]] = {
+    times: dict[OneLine, Annotated[str, AfterValidator(_check_time_zone)]] = {
         "London": "Europe/London",
         "Geneva": "Europe/Zurich",
         "New York": "America/New_York",
@@ -184,7 +184,7 @@ class SignUp(_Section):
     per_domain: Annotated[int, Field(ge=0)] = 1000
 
 
-class Retention(_Section):
+class RetentionSection(_Section):
     """For how long things are kept; 0: for ever. `unconfirmed_days`: sign-ups that nobody has
     confirmed; so long their links work. `deliveries_months`: names and addresses in deliveries,
     after their edition has finished. `left_months`: people who are on no list any more.

@@ -19,16 +19,16 @@ from pydantic_settings import (
 
 from mailer.config.sections import (
     Database,
-    Defaults,
+    DefaultsSection,
     DeliverySection,
-    Notices,
+    NoticesSection,
     Organisation,
     Paths,
     Press,
     Relay,
-    Retention,
+    RetentionSection,
     Secret,
-    Sender,
+    SenderSection,
     SignUp,
     Throttle,
     Tls,
@@ -43,7 +43,7 @@ KEY_BYTES = 32
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Made by :func:`load`; never changed afterwards."""
+    """Everything that can be set. Made by :func:`load_settings`; never changed afterwards."""
 
     model_config = SettingsConfigDict(
         env_prefix="MAILER_",
@@ -56,23 +56,23 @@ class Settings(BaseSettings):
     home: Path = Path()
     config_file: Path | None = None
     organisation: Organisation = Organisation()
-    sender: Sender = Sender()
-    defaults: Defaults = Defaults()
+    sender: SenderSection = SenderSection()
+    defaults: DefaultsSection = DefaultsSection()
     relay: Relay = Relay()
     relays: dict[str, Relay] = {}
     delivery: DeliverySection = DeliverySection()
     throttle: dict[str, Throttle] = {}
     worker: WorkerSection = WorkerSection()
-    notices: Notices = Notices()
+    notices: NoticesSection = NoticesSection()
     press: Press = Press()
     web: Web = Web()
     signup: SignUp = SignUp()
-    retention: Retention = Retention()
+    retention: RetentionSection = RetentionSection()
     database: Database = Database()
     secret: Secret = Secret()
     paths: Paths = Paths()
 
-    def path(self, path: Path) -> Path:
+    def resolve_path(self, path: Path) -> Path:
         """`path` as seen from home."""
         return path if path.is_absolute() else self.home / path
 
@@ -86,43 +86,46 @@ class Settings(BaseSettings):
                 return f"postgresql+psycopg://{url.removeprefix(short)}"
         head, sep, file = url.partition(":///")
         if sep and head.startswith("sqlite") and file not in {"", ":memory:"}:
-            return f"{head}:///{self.path(Path(file))}"
+            return f"{head}:///{self.resolve_path(Path(file))}"
         return url
 
     @property
     def all_relays(self) -> tuple[Relay, ...]:
         """``[relay]``, then each of ``[relays.NAME]`` under its name."""
-        others = (one.model_copy(update={"name": name}) for name, one in self.relays.items())
+        others = (relay.model_copy(update={"name": name}) for name, relay in self.relays.items())
         return (self.relay, *others)
 
     @property
-    def letterhead(self) -> str:
+    def sender_details(self) -> str:
         """What these settings put into every mail beside its body: an approval covers it."""
-        ours = self.sender
-        said = f"{ours.name}\n{ours.address}\n{ours.reply_to}\n{self.web.base_url}"
+        sender = self.sender
+        details = f"{sender.name}\n{sender.address}\n{sender.reply_to}\n{self.web.base_url}"
         # Only where it is set: what was approved before there was such a setting stays approved.
-        return f"{said}\n{ours.unsubscribe_address}" if ours.unsubscribe_address else said
+        return f"{details}\n{sender.unsubscribe_address}" if sender.unsubscribe_address else details
 
     @property
     def template_path(self) -> tuple[Path, ...]:
         """Where templates are looked for, in order: the organisation's folder, then ours."""
-        own = self.paths.templates
-        folders = [self.path(own)] if own else [self.home / "templates"]
-        return (*[folder for folder in folders if folder.is_dir()], shipped("templates"))
+        own_folder = self.paths.templates
+        folders = [self.resolve_path(own_folder)] if own_folder else [self.home / "templates"]
+        return (
+            *[folder for folder in folders if folder.is_dir()],
+            find_shipped_folder("templates"),
+        )
 
     @property
-    def own_observances(self) -> Path:
+    def own_observances_file(self) -> Path:
         """The organisation's own observances; the file need not be there."""
         return self.home / OBSERVANCES_FILE
 
-    def observances(self) -> dict[str, tuple[dict[str, Any], Path]]:
+    def read_observances(self) -> dict[str, tuple[dict[str, Any], Path]]:
         """The tables of observances, ours and the organisation's own, with the file of each.
 
         Raises ConfigError for a file that can't be read."""
-        found: dict[str, tuple[dict[str, Any], Path]] = {}
+        tables: dict[str, tuple[dict[str, Any], Path]] = {}
         for file in self._observance_files:
-            found.update({slug: (table, file) for slug, table in _tables(file).items()})
-        return found
+            tables.update({slug: (table, file) for slug, table in _read_tables(file).items()})
+        return tables
 
     @property
     def observances_stamp(self) -> tuple[tuple[str, int, int], ...]:
@@ -132,17 +135,20 @@ class Settings(BaseSettings):
 
     @property
     def _observance_files(self) -> list[Path]:
-        both = (shipped("config") / OBSERVANCES_FILE.name, self.own_observances)
-        return [file for file in both if file.is_file()]
+        candidates = (
+            find_shipped_folder("config") / OBSERVANCES_FILE.name,
+            self.own_observances_file,
+        )
+        return [file for file in candidates if file.is_file()]
 
-    def secret_key(self) -> bytes:
+    def read_secret_key(self) -> bytes:
         """The key that signs links, from ``MAILER_SECRET_KEY`` or the key file (hex).
 
         Raises ConfigError when there is none or it is too short."""
         text = self.secret.key.get_secret_value()
         where = "MAILER_SECRET_KEY"
         if not text:
-            file = self.path(self.secret.key_file)
+            file = self.resolve_path(self.secret.key_file)
             where = str(file)
             try:
                 text = file.read_text("ascii")
@@ -166,7 +172,7 @@ class Settings(BaseSettings):
             )
         return key
 
-    def relay_password(self, relay: Relay) -> str:
+    def read_relay_password(self, relay: Relay) -> str:
         """A relay's password, from the environment or its file. Raises ConfigError, also when there
         is none."""
         section = "relay" if relay.name == "relay" else f"relays.{relay.name}"
@@ -176,7 +182,7 @@ class Settings(BaseSettings):
         lines: list[str] = []
         if relay.password_file is not None:
             try:
-                lines = self.path(relay.password_file).read_text("utf-8").splitlines()
+                lines = self.resolve_path(relay.password_file).read_text("utf-8").splitlines()
             except (OSError, UnicodeDecodeError) as error:
                 raise ConfigError(
                     f"the relay's password can't be read ({error})",
@@ -192,7 +198,7 @@ class Settings(BaseSettings):
         return lines[0].strip()
 
     @model_validator(mode="after")
-    def _tls_before_password(self) -> Self:
+    def _require_tls_for_password(self) -> Self:
         for relay in self.all_relays:
             if relay.user and relay.tls is Tls.NONE and not _is_loopback(relay.host):
                 raise ValueError(
@@ -202,7 +208,7 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
-    def _one_relay_that_works(self) -> Self:
+    def _require_working_relay(self) -> Self:
         if "relay" in self.relays:
             raise ValueError("relays.relay: the name is taken by [relay]; choose another")
         if all(relay.weight == 0 for relay in self.all_relays):
@@ -214,12 +220,12 @@ def _is_loopback(host: str) -> bool:
     return host in {"localhost", "::1"} or host.startswith("127.")
 
 
-def shipped(name: str) -> Path:
+def find_shipped_folder(name: str) -> Path:
     """A folder that comes with the mailer: ``templates`` or ``config``."""
     return Path(str(resources.files("mailer") / "shipped" / name)).resolve()
 
 
-def load(
+def load_settings(
     config: Path | None = None,
     database: str | None = None,
     *,
@@ -230,19 +236,21 @@ def load(
     Without a file, the defaults and the environment serve. Raises ConfigError, which names the
     file and the setting."""
     variables: Mapping[str, str] = os.environ if environ is None else environ
-    asked = config or (Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None)
-    file = asked or CONFIG_FILE
+    requested_file = config or (
+        Path(variables["MAILER_CONFIG"]) if variables.get("MAILER_CONFIG") else None
+    )
+    file = requested_file or CONFIG_FILE
     values: dict[str, Any] = {}
     if file.is_file():
         values = _read_toml(file)
-    elif asked:
+    elif requested_file:
         raise ConfigError("there is no such file", where=str(file), hint="run `mailer init` first")
     home = file.resolve().parent
     values["home"] = home.parent if home.name == "config" else home
     values["config_file"] = file if file.is_file() else None
     if database and "://" not in database:
         database = f"sqlite:///{Path(database).absolute()}"
-    over: dict[str, Any] = {"database": {"url": database}} if database else {}
+    overrides: dict[str, Any] = {"database": {"url": database}} if database else {}
 
     class _Loaded(Settings):
         @classmethod
@@ -254,13 +262,13 @@ def load(
             dotenv_settings: PydanticBaseSettingsSource,
             file_secret_settings: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
-            given = {name.lower(): value for name, value in variables.items()}
+            lowered_variables = {name.lower(): value for name, value in variables.items()}
             env = EnvSettingsSource(settings_cls)
-            env.env_vars = given
+            env.env_vars = lowered_variables
             return init_settings, env, InitSettingsSource(settings_cls, values)
 
     try:
-        loaded = _Loaded(**over)
+        loaded = _Loaded(**overrides)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -275,7 +283,7 @@ def load(
     return Settings.model_construct(**{n: getattr(loaded, n) for n in Settings.model_fields})
 
 
-def _tables(file: Path) -> dict[str, dict[str, Any]]:
+def _read_tables(file: Path) -> dict[str, dict[str, Any]]:
     """A TOML file that holds nothing but tables."""
     try:
         values = tomllib.loads(file.read_text("utf-8"))
@@ -294,7 +302,7 @@ def _tables(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
-    values = _tables(file)
+    values = _read_tables(file)
     relays = [values.get("relay", {}), *values.get("relays", {}).values()]
     passwords = any(isinstance(relay, dict) and "password" in relay for relay in relays)
     if passwords or "key" in values.get("secret", {}):
@@ -313,6 +321,6 @@ def _read_toml(file: Path) -> dict[str, Any]:
     return values
 
 
-def new_key() -> str:
+def generate_key() -> str:
     """A fresh secret key, in hex."""
     return secrets.token_hex(KEY_BYTES)

@@ -5,311 +5,321 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from mailer.delivery.ledger import Ledger
-from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Outcome, Passed
-from mailer.delivery.relays import Health, Ticket
-from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, lost
-from mailer.delivery.smtp import Connection, Mail, tls_context
-from mailer.delivery.turn import Grant, Place
+from mailer.delivery.loop import EventLoop
+from mailer.delivery.options import DeliveryOptions
+from mailer.delivery.outcomes import GatedMessage, MessageOutcome
+from mailer.delivery.relays import ConnectionPermit, RelayHealth
+from mailer.delivery.replies import WITHHELD_REPLY, Phase, Reply, Verdict, create_lost_reply
+from mailer.delivery.smtp import OutgoingMail, RelayConnection, create_tls_context
+from mailer.delivery.turn import ConnectionSlot, SendGrant
 from mailer.errors import RelayError
 from mailer.message import Recipient
 
-if TYPE_CHECKING:
-    from mailer.delivery.courier import Route
-
-IDLE = 20.0
+IDLE_TIMEOUT = 20.0
 """Seconds after which a connection without work is closed: relays close idle ones themselves."""
 
 
-class Carrier:
+class ConnectionRunner:
     """Carries messages over one connection to one relay at a time."""
 
     def __init__(
         self,
-        loop: Loop,
+        loop: EventLoop,
         ledger: Ledger,
-        health: Health,
-        route: "Route",
+        health: RelayHealth,
+        options: DeliveryOptions,
         clock: Callable[[], datetime],
-        halt: threading.Event,
+        stop_event: threading.Event,
         number: int,
     ) -> None:
         self._loop = loop
         self._ledger = ledger
         self._health = health
         self._relay = health.relay
-        self._route = route
+        self._options = options
         self._clock = clock
-        self._halt = halt
+        self._stop_event = stop_event
         self._name = f"{health.relay.name} {number}"
-        self._connection: Connection | None = None
+        self._connection: RelayConnection | None = None
 
     async def run(self) -> None:
         """Until there is no more work, or the run stops."""
         try:
-            while (ticket := await self._health.ticket(self._loop, self._halt)) is not None:
+            while (
+                permit := await self._health.wait_for_permit(self._loop, self._stop_event)
+            ) is not None:
                 if not await self._ledger.wait_for_work(self._loop):
                     return
-                if self._health.is_stale(ticket):
-                    self._ledger.pass_on()
+                if self._health.is_stale(permit):
+                    self._ledger.pass_demand_on()
                 else:
-                    await self._travel(ticket)
-                self._health.give_up(ticket)
+                    await self._run_session(permit)
+                self._health.return_permit(permit)
         except BaseException as error:
-            self._ledger.fail(error)
+            self._ledger.fail_run(error)
 
-    async def _travel(self, ticket: Ticket) -> None:
+    async def _run_session(self, permit: ConnectionPermit) -> None:
         try:
-            connection = await self._loop.in_thread(
-                self._open, self._name, self._halt, Connection.drop
+            connection = await self._loop.run_in_thread(
+                self._open_connection, self._name, self._stop_event, RelayConnection.drop_connection
             )
         except RelayError as error:
-            self._health.not_opened(ticket, error)
+            self._health.note_open_failure(permit, error)
             return
         except OSError as error:
             hint = "lower its connections, or raise the system's limit of threads"
             where = self._relay.where
-            self._health.not_opened(ticket, RelayError(str(error), where=where, hint=hint))
+            self._health.note_open_failure(permit, RelayError(str(error), where=where, hint=hint))
             return
         if connection is None:
             return
-        self._health.opened()
-        connection.move_to(self._loop)
+        self._health.note_opened()
+        connection.move_to_loop(self._loop)
         self._connection = connection
         try:
-            trip = _Trip(
+            session = _DeliverySession(
                 self._loop,
                 self._ledger,
                 self._health,
                 connection,
-                self._route.sender,
+                self._options.envelope_sender,
                 self._clock,
-                self._halt,
-                ticket,
+                self._stop_event,
+                permit,
             )
-            await trip.run()
+            await session.run()
         finally:
-            self._health.closed()
+            self._health.note_closed()
             await connection.close()
 
-    def _open(self) -> Connection:
-        if self._health.context is None:
-            self._health.context = tls_context(self._relay)
-        credentials = self._route.credentials.get(self._relay.name)
-        return Connection.open(self._relay, credentials, self._health.context)
+    def _open_connection(self) -> RelayConnection:
+        if self._health.tls_context is None:
+            self._health.tls_context = create_tls_context(self._relay)
+        credentials = self._options.credentials.get(self._relay.name)
+        return RelayConnection.connect_to(self._relay, credentials, self._health.tls_context)
 
-    def kill(self) -> None:
+    def kill_connection(self) -> None:
         """End its connection, from another thread."""
         if (connection := self._connection) is not None:
-            connection.kill()
+            connection.kill_connection()
 
 
-class _Trip:
+class _DeliverySession:
     """What one connection carries, from its first message to its end."""
 
     def __init__(
         self,
-        loop: Loop,
+        loop: EventLoop,
         ledger: Ledger,
-        health: Health,
-        connection: Connection,
-        sender: str,
+        health: RelayHealth,
+        connection: RelayConnection,
+        envelope_sender: str,
         clock: Callable[[], datetime],
-        halt: threading.Event,
-        ticket: Ticket,
+        stop_event: threading.Event,
+        permit: ConnectionPermit,
     ) -> None:
         self._loop = loop
         self._ledger = ledger
         self._health = health
         self._relay = health.relay
         self._connection = connection
-        self._sender = sender
+        self._envelope_sender = envelope_sender
         self._clock = clock
-        self._halt = halt
-        self._ticket = ticket
-        self._place: Place = ledger.desk.join(
+        self._stop_event = stop_event
+        self._permit = permit
+        self._slot: ConnectionSlot = ledger.mailbox.open_slot(
             self._relay.name, self._relay.window, self._relay.per_connection
         )
-        self._hand: deque[Passed] = deque()
-        self._made: tuple[Passed, Mail] | None = None
-        self._done: list[Outcome] = []
-        self._batch = max(self._relay.window // 2, 1)
-        self._answered = 0
-        self._carried = 0
-        self._over = False
-        self._withdrawn = False
+        self._pending_messages: deque[GatedMessage] = deque()
+        self._prepared_mail: tuple[GatedMessage, OutgoingMail] | None = None
+        self._outcomes: list[MessageOutcome] = []
+        self._report_size = max(self._relay.window // 2, 1)
+        self._answered_count = 0
+        self._attempted_count = 0
+        self._is_finished = False
+        self._was_withdrawn = False
 
     async def run(self) -> None:
         """Until there is no more work, the connection is of no more use, or the run stops. Each
         message that was let out to it is reported, whatever happens."""
         try:
-            while not (self._halt.is_set() or self._health.standing_by) and await self._next():
-                if not await self._carry(self._hand.popleft()):
+            while (
+                not (self._stop_event.is_set() or self._health.is_standing_by)
+                and await self._await_message()
+            ):
+                if not await self._deliver_message(self._pending_messages.popleft()):
                     break
         finally:
-            self._flush()
-            self._ledger.desk.leave(self._place)
-            while not (self._over or self._ledger.over.is_set()):
-                await self._receive(time.monotonic() + 0.5)
-            self._done += [Outcome(passed, WITHHELD) for passed in self._hand]
-            self._flush()
+            self._flush_outcomes()
+            self._ledger.mailbox.close_slot(self._slot)
+            while not (self._is_finished or self._ledger.finished.is_set()):
+                await self._await_grant(time.monotonic() + 0.5)
+            self._outcomes += [
+                MessageOutcome(message, WITHHELD_REPLY) for message in self._pending_messages
+            ]
+            self._flush_outcomes()
 
     # ---- the hand -------------------------------------------------------------------------------
 
-    async def _next(self) -> bool:
+    async def _await_message(self) -> bool:
         """Have a message in hand, waiting for one if need be. False: there is none."""
-        self._take_in()
-        if not self._hand:
-            self._flush()
-            ends = time.monotonic() + IDLE
-            while not (self._hand or self._over or self._halt.is_set()):
-                seen = self._place.bell.rings
-                if self._place.inbox:
-                    self._take_in()
-                elif time.monotonic() >= ends:
+        self._collect_grants()
+        if not self._pending_messages:
+            self._flush_outcomes()
+            deadline = time.monotonic() + IDLE_TIMEOUT
+            while not (self._pending_messages or self._is_finished or self._stop_event.is_set()):
+                ring_count = self._slot.wake_event.trigger_count
+                if self._slot.inbox:
+                    self._collect_grants()
+                elif time.monotonic() >= deadline:
                     break
-                elif await self._loop.hear(self._place.bell, seen, ends, self._connection.socket):
+                elif await self._loop.wait_for_event(
+                    self._slot.wake_event, ring_count, deadline, self._connection.socket
+                ):
                     break  # the relay says something unasked: it closes the connection
-        return bool(self._hand)
+        return bool(self._pending_messages)
 
-    async def _receive(self, deadline: float) -> Grant | None:
+    async def _await_grant(self, deadline: float) -> SendGrant | None:
         """Wait for one more grant, and take it in."""
-        seen = self._place.bell.rings
-        if not self._place.inbox:
-            await self._loop.hear(self._place.bell, seen, deadline)
-        return self._take_in(1)
+        ring_count = self._slot.wake_event.trigger_count
+        if not self._slot.inbox:
+            await self._loop.wait_for_event(self._slot.wake_event, ring_count, deadline)
+        return self._collect_grants(1)
 
-    def _take_in(self, most: int = 1000) -> Grant | None:
+    def _collect_grants(self, limit: int = 1000) -> SendGrant | None:
         """Take in what has come, up to so many grants; the last of them."""
         grant = None
-        while self._place.inbox and most:
-            most -= 1
-            grant = self._place.inbox.popleft()
+        while self._slot.inbox and limit:
+            limit -= 1
+            grant = self._slot.inbox.popleft()
             if grant is None:
-                self._over = True
+                self._is_finished = True
             else:
-                self._hand += grant.passed
+                self._pending_messages += grant.messages
         return grant
 
-    def _flush(self) -> None:
-        if self._done:
-            self._ledger.desk.report(self._place, self._done)
-            self._done = []
+    def _flush_outcomes(self) -> None:
+        if self._outcomes:
+            self._ledger.mailbox.report_outcomes(self._slot, self._outcomes)
+            self._outcomes = []
 
     # ---- one message ----------------------------------------------------------------------------
 
-    async def _carry(self, passed: Passed) -> bool:
+    async def _deliver_message(self, message: GatedMessage) -> bool:
         """Hand over one message; whether the connection is good for another."""
-        self._carried += 1
-        if not self._ledger.is_ours(passed):
-            self._done.append(Outcome(passed, WITHHELD))
-            return self._made is None  # it was announced
-        while passed.not_before > time.monotonic():
-            if self._halt.is_set():
-                self._done.append(Outcome(passed, WITHHELD))
+        self._attempted_count += 1
+        if not self._ledger.is_current(message):
+            self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
+            return self._prepared_mail is None  # it was announced
+        while message.not_before > time.monotonic():
+            if self._stop_event.is_set():
+                self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
                 return False
-            bell = self._place.bell
-            if await self._loop.hear(
-                bell, bell.rings, passed.not_before, self._connection.socket
+            wake_event = self._slot.wake_event
+            if await self._loop.wait_for_event(
+                wake_event, wake_event.trigger_count, message.not_before, self._connection.socket
             ):  # the relay closes the connection
-                self._done.append(Outcome(passed, WITHHELD))
+                self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
                 return False
         try:
-            mail = self._mail(passed)
+            mail = self._take_mail(message)
         except ValueError as error:  # an address that has come into the database past our checks
-            said = f"no message can be made for this address ({error})"
-            self._done.append(Outcome(passed, Reply(Phase.RCPT, 553, said, Verdict.REFUSED)))
-            return self._carries_more
+            reply_text = f"no message can be made for this address ({error})"
+            self._outcomes.append(
+                MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
+            )
+            return self._accepts_more
         except BaseException:
-            self._hand.appendleft(passed)
+            self._pending_messages.appendleft(message)
             raise
-        self._withdrawn = False
-        reply = _STOPPED
+        self._was_withdrawn = False
+        reply = _STOPPED_REPLY
         try:
-            reply = await self._connection.deliver(
-                mail, lambda: self._may_go(passed), self._following
+            reply = await self._connection.deliver_mail(
+                mail, lambda: self._may_send(message), self._prepare_following_mail
             )
         finally:
-            if not self._withdrawn:
-                self._done.append(Outcome(passed, reply))
-        return self._after(reply)
+            if not self._was_withdrawn:
+                self._outcomes.append(MessageOutcome(message, reply))
+        return self._review_reply(reply)
 
-    async def _may_go(self, passed: Passed) -> bool:
+    async def _may_send(self, message: GatedMessage) -> bool:
         """The last look before the message goes."""
-        if not self._ledger.is_ours(passed) or self._halt.is_set():
+        if not self._ledger.is_current(message) or self._stop_event.is_set():
             return False
-        fresh = time.monotonic() - passed.at <= self._ledger.stale_after
-        return fresh or await self._look_again(passed)
+        is_recent = time.monotonic() - message.gated_at <= self._ledger.stale_after
+        return is_recent or await self._check_gate_again(message)
 
-    def _after(self, reply: Reply) -> bool:
-        if reply.answers and reply.code != 421:
-            self._answered += 1
-            self._health.answered(self._ticket)
-        if len(self._done) >= self._batch or not self._hand:
-            self._flush()
-        if reply.verdict in _BROKEN or (reply.close and reply.code == 421):
-            self._health.broke(self._ticket, reply, self._answered)
+    def _review_reply(self, reply: Reply) -> bool:
+        if reply.is_answer and reply.code != 421:
+            self._answered_count += 1
+            self._health.note_answer(self._permit)
+        if len(self._outcomes) >= self._report_size or not self._pending_messages:
+            self._flush_outcomes()
+        if reply.verdict in _BROKEN_VERDICTS or (reply.needs_close and reply.code == 421):
+            self._health.note_break(self._permit, reply, self._answered_count)
             return False
-        if reply.close or reply.verdict is Verdict.WITHHELD:
+        if reply.needs_close or reply.verdict is Verdict.WITHHELD:
             return False
-        return self._carries_more
+        return self._accepts_more
 
     @property
-    def _carries_more(self) -> bool:
+    def _accepts_more(self) -> bool:
         """Whether another message may go before the connection is opened anew."""
-        most = self._relay.per_connection
-        return not most or self._carried < most
+        limit = self._relay.per_connection
+        return not limit or self._attempted_count < limit
 
-    def _mail(self, passed: Passed) -> Mail:
+    def _take_mail(self, message: GatedMessage) -> OutgoingMail:
         """The message and its envelope, made once."""
-        if self._made is not None and self._made[0] is passed:
-            made, self._made = self._made[1], None
-            return made
-        self._made = None
-        return self._make(passed)
+        if self._prepared_mail is not None and self._prepared_mail[0] is message:
+            mail, self._prepared_mail = self._prepared_mail[1], None
+            return mail
+        self._prepared_mail = None
+        return self._build_mail(message)
 
-    def _make(self, passed: Passed) -> Mail:
-        claim = passed.claim
-        entry = self._ledger.roster.entry(claim)
-        assert entry is not None, "what was let out is of an edition that we know"
+    def _build_mail(self, message: GatedMessage) -> OutgoingMail:
+        claim = message.claim
+        active_edition = self._ledger.active_editions.find_active_edition(claim)
+        assert active_edition is not None, "what was let out is of an edition that we know"
         recipient = Recipient(
             claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories
         )
-        pieces = entry.stencils[claim.language].pieces(recipient, self._clock())
+        pieces = active_edition.templates[claim.language].build_pieces(recipient, self._clock())
         address = claim.address
-        return Mail(self._sender, address, pieces, sum(map(len, pieces)), address.isascii())
+        return OutgoingMail(
+            self._envelope_sender, address, pieces, sum(map(len, pieces)), address.isascii()
+        )
 
-    def _following(self) -> Mail | None:
+    def _prepare_following_mail(self) -> OutgoingMail | None:
         """The message whose envelope may go behind the one that goes now."""
-        if self._halt.is_set() or not self._carries_more:
+        if self._stop_event.is_set() or not self._accepts_more:
             return None
-        if not self._hand:
-            self._take_in()
-            if not self._hand:
+        if not self._pending_messages:
+            self._collect_grants()
+            if not self._pending_messages:
                 return None
-        passed = self._hand[0]
-        if passed.not_before > time.monotonic() or not self._ledger.is_ours(passed):
+        message = self._pending_messages[0]
+        if message.not_before > time.monotonic() or not self._ledger.is_current(message):
             return None
         try:
-            self._made = (passed, self._make(passed))
+            self._prepared_mail = (message, self._build_mail(message))
         except Exception:
             return None  # it fails when it is its turn: the one before has nothing to do with it
-        return self._made[1]
+        return self._prepared_mail[1]
 
-    async def _look_again(self, passed: Passed) -> bool:
+    async def _check_gate_again(self, message: GatedMessage) -> bool:
         """It has passed the gate long ago: ask once more."""
-        self._flush()
-        self._ledger.desk.look_again(self._place, passed)
-        while not (self._over or self._ledger.over.is_set()):
-            grant = await self._receive(time.monotonic() + 0.5)
-            if grant is not None and grant.again is not None:
-                self._withdrawn = not grant.may_go
-                return grant.may_go
+        self._flush_outcomes()
+        self._ledger.mailbox.request_recheck(self._slot, message)
+        while not (self._is_finished or self._ledger.finished.is_set()):
+            grant = await self._await_grant(time.monotonic() + 0.5)
+            if grant is not None and grant.rechecked_message is not None:
+                self._was_withdrawn = not grant.may_send
+                return grant.may_send
         return False
 
 
-_STOPPED = lost(Phase.DOT, "we were stopped")
-_BROKEN = frozenset({Verdict.LOST, Verdict.IN_DOUBT, Verdict.RELAY})
+_STOPPED_REPLY = create_lost_reply(Phase.DOT, "we were stopped")
+_BROKEN_VERDICTS = frozenset({Verdict.LOST, Verdict.IN_DOUBT, Verdict.RELAY})

@@ -8,157 +8,148 @@ back in the queue.
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from mailer.config import Relay, Throttle
-from mailer.delivery.carrier import Carrier
-from mailer.delivery.dispatch import Dispatch
+from mailer.delivery.carrier import ConnectionRunner
+from mailer.delivery.dispatch import DispatchScheduler
 from mailer.delivery.ledger import Ledger
-from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Pace, Progress
-from mailer.delivery.relays import Health
-from mailer.delivery.smtp import Credentials
-from mailer.delivery.throttle import Throttles
-from mailer.delivery.turn import Consignment
+from mailer.delivery.loop import EventLoop
+from mailer.delivery.options import DeliveryOptions
+from mailer.delivery.outcomes import DeliveryProgress, RateMeter
+from mailer.delivery.relays import RelayHealth
+from mailer.delivery.throttle import DomainThrottles
+from mailer.delivery.turn import ActiveEdition
 from mailer.errors import RelayError
-from mailer.outbox import Store
+from mailer.outbox import OutboxDatabase
 
-TICK = 0.1
+PROGRESS_INTERVAL = 0.1
 """Seconds between two looks at how it goes."""
 
-ABORT = 5.0
+ABORT_TIMEOUT = 5.0
 """Seconds that connections have to end after they were killed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """How mail leaves: the relays, who we are to them, and what recipient domains are spared.
-
-    `sender` is the envelope's (RFC 5321 §3.3). `lease` and `patience` are in seconds."""
-
-    relays: tuple[Relay, ...]
-    credentials: dict[str, Credentials]
-    throttles: dict[str, Throttle]
-    sender: str
-    lease: float
-    patience: float
-
-
-class Courier:
+class DeliveryRun:
     """Carries editions' messages to relays, over many connections."""
 
     def __init__(
         self,
-        store: Store,
-        route: Route,
+        store: OutboxDatabase,
+        options: DeliveryOptions,
         clock: Callable[[], datetime],
-        more: Callable[[Sequence[int]], Iterable[Consignment]],
+        find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
     ) -> None:
         """`more`: see :class:`Ledger`."""
-        self._route = route
-        dispatch = Dispatch(route.relays, Throttles(route.throttles))
-        self._ledger = Ledger(store, dispatch, clock, route.lease, more)
-        self._stop = threading.Event()
-        self._started = time.monotonic()
-        self._pace = Pace(self._started)
-        self._healths = [Health(relay) for relay in route.relays]
-        self._loop = Loop()
-        self._carriers = [
-            Carrier(self._loop, self._ledger, health, route, clock, self._stop, number)
-            for health in self._healths
+        self._options = options
+        scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
+        self._ledger = Ledger(store, scheduler, clock, options.lease, find_new_editions)
+        self._stop_event = threading.Event()
+        self._started_at = time.monotonic()
+        self._rate_meter = RateMeter(self._started_at)
+        self._relay_healths = [RelayHealth(relay) for relay in options.relays]
+        self._loop = EventLoop()
+        self._connection_runners = [
+            ConnectionRunner(
+                self._loop, self._ledger, health, options, clock, self._stop_event, number
+            )
+            for health in self._relay_healths
             for number in range(health.relay.connections)
         ]
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> DeliveryProgress:
         """How it stands; a copy. For the thread that runs it."""
         now = time.monotonic()
-        known = self._ledger.roster.progress
+        progress = self._ledger.active_editions.progress
         return replace(
-            known,
-            rate=self._pace.rate(now, known.done),
-            seconds=now - self._started,
-            troubles={one.relay.name: why for one in self._healths if (why := one.trouble)},
+            progress,
+            rate=self._rate_meter.measure_rate(now, progress.done),
+            seconds=now - self._started_at,
+            troubles={
+                health.relay.name: why for health in self._relay_healths if (why := health.trouble)
+            },
         )
 
     def run(
         self,
         stop: threading.Event,
-        on_progress: Callable[[Progress], None] = lambda _: None,
-    ) -> Progress:
+        on_progress: Callable[[DeliveryProgress], None] = lambda _: None,
+    ) -> DeliveryProgress:
         """Send all that is due. Set `stop` to drain: what is on the wire is finished, the rest goes
         back. An exception in `on_progress` or a signal's handler ends it at once.
 
         Raises RelayError when no relay can be used: nothing is lost, and where waiting won't help
         the editions are paused. Raises ConfigError when the database is gone for too long."""
-        keeper = threading.Thread(target=self._ledger.run, name="ledger")
-        wire = threading.Thread(target=self._carry, name="wire", daemon=True)
-        keeper.start()
-        wire.start()
-        trouble: RelayError | None = None
+        ledger_thread = threading.Thread(target=self._ledger.run, name="ledger")
+        connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
+        ledger_thread.start()
+        connection_thread.start()
+        fatal_error: RelayError | None = None
         try:
-            while not self._ledger.over.wait(TICK):
+            while not self._ledger.finished.wait(PROGRESS_INTERVAL):
                 on_progress(self.progress)
-                if stop.is_set() or trouble:
-                    self._drain()
+                if stop.is_set() or fatal_error:
+                    self._drain_connections()
                 else:
-                    trouble = self._hopeless()
+                    fatal_error = self._find_fatal_error()
             on_progress(self.progress)
         except BaseException:
-            self._abort(wire)
+            self._abort_run(connection_thread)
             raise
         finally:
-            self._drain()
-            keeper.join()
-            wire.join(ABORT)
+            self._drain_connections()
+            ledger_thread.join()
+            connection_thread.join(ABORT_TIMEOUT)
         if self._ledger.error:
             raise self._ledger.error
-        if trouble:
-            raise trouble
+        if fatal_error:
+            raise fatal_error
         return self.progress
 
-    def _carry(self) -> None:
+    def _run_connections(self) -> None:
         """The thread of the connections."""
-        for carrier in self._carriers:
-            self._loop.spawn(carrier.run())
+        for runner in self._connection_runners:
+            self._loop.spawn_task(runner.run())
         try:
             self._loop.run()
         except BaseException as error:
-            self._ledger.fail(error)
-            self._ledger.abandon()
+            self._ledger.fail_run(error)
+            self._ledger.end_without_waiting()
 
-    def _drain(self) -> None:
-        if not self._stop.is_set():
-            self._stop.set()
-            self._ledger.drain()
-            self._loop.shake()
+    def _drain_connections(self) -> None:
+        if not self._stop_event.is_set():
+            self._stop_event.set()
+            self._ledger.drain_connections()
+            self._loop.wake_all()
 
-    def _abort(self, wire: threading.Thread) -> None:
+    def _abort_run(self, connection_thread: threading.Thread) -> None:
         """End at once: what is on the wire will be in doubt."""
-        self._drain()
-        self._ledger.drain(hurry=True)
-        ends = time.monotonic() + ABORT
-        while wire.is_alive() and time.monotonic() < ends:
-            for carrier in self._carriers:
-                carrier.kill()
-            wire.join(0.02)
-        self._ledger.abandon()
+        self._drain_connections()
+        self._ledger.drain_connections(hurry=True)
+        deadline = time.monotonic() + ABORT_TIMEOUT
+        while connection_thread.is_alive() and time.monotonic() < deadline:
+            for runner in self._connection_runners:
+                runner.kill_connection()
+            connection_thread.join(0.02)
+        self._ledger.end_without_waiting()
 
-    def _hopeless(self) -> RelayError | None:
+    def _find_fatal_error(self) -> RelayError | None:
         """Why the run should end, when no relay can be used; a lasting reason pauses editions."""
-        first = [one for one in self._healths if one.relay.weight != 0]
-        spare = [one for one in self._healths if one.relay.weight == 0]
-        down = all(one.down for one in first)
-        for one in spare:
-            if one.standing_by is down:
-                one.stand_by(not down)
-        if not all(one.hopeless(self._route.patience) for one in self._healths):
+        primary_healths = [health for health in self._relay_healths if health.relay.weight != 0]
+        standby_healths = [health for health in self._relay_healths if health.relay.weight == 0]
+        primaries_down = all(health.is_down for health in primary_healths)
+        for standby_health in standby_healths:
+            if standby_health.is_standing_by is primaries_down:
+                standby_health.set_standby(not primaries_down)
+        if not all(health.is_hopeless(self._options.patience) for health in self._relay_healths):
             return None
-        errors = [one.error for one in self._healths if one.error]
+        errors = [health.error for health in self._relay_healths if health.error]
         if not errors:
             return None
         error = errors[0]
-        if all(one.lasting for one in errors):
-            self._ledger.pause("; ".join(f"{one.where}: {one.what}" for one in errors))
+        if all(relay_error.is_permanent for relay_error in errors):
+            self._ledger.pause_editions(
+                "; ".join(f"{relay_error.where}: {relay_error.message}" for relay_error in errors)
+            )
         return error

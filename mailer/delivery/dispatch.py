@@ -5,7 +5,7 @@ share (stride scheduling: who has had least for its weight goes next). A newcome
 the others, so a press release to 200 is out long before a newsletter to a million, which goes on
 all the while.
 
-Between relays: those with a weight keep to their shares, give or take :data:`SLACK` messages, but
+Between relays: those with a weight keep to their shares, give or take :data:`SHARE_SLACK` messages, but
 none waits for one that makes no progress. The others take what they can.
 """
 
@@ -16,37 +16,37 @@ from typing import NamedTuple
 
 from mailer.audience import addresses
 from mailer.config import Relay
-from mailer.delivery.throttle import DomainThrottle, Rate, Throttles
+from mailer.delivery.throttle import DomainThrottle, DomainThrottles, SendRateLimit
 from mailer.outbox import Claim
 
 LOOKAHEAD = 0.25
 """Seconds before its slot in a relay's rate at which a message may pass the gate."""
 
-SLACK = 200
-STALLED = 1.0
+SHARE_SLACK = 200
+STALL_TIMEOUT = 1.0
 """Seconds without progress after which a relay's share is no longer kept for it."""
 
-PARKED = 100
+MAX_PARKED = 100
 """Messages of a throttled domain that wait here; more go back to the queue until their turn."""
 
 
 @dataclass(eq=False, slots=True)
-class Seat:
+class ConnectionWindow:
     """A connection, as the dispatcher sees it. `out`: its messages past the gate and not settled;
     never more than `window`."""
 
     relay: str
     window: int
-    out: int = 0
-    left: float = float("inf")
+    in_flight_count: int = 0
+    remaining: float = float("inf")
     """How many more it may be let have, before it is opened anew."""
 
     @property
     def room(self) -> int:
-        return int(min(self.window - self.out, self.left))
+        return int(min(self.window - self.in_flight_count, self.remaining))
 
 
-class Pick(NamedTuple):
+class PickedMessage(NamedTuple):
     """A message for a connection, not to go before that moment."""
 
     claim: Claim
@@ -54,11 +54,11 @@ class Pick(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Pool:
+class _EditionPool:
     """What is claimed of an edition and has not passed the gate."""
 
     weight: float
-    passed: float
+    pass_value: float
     ready: deque[Claim] = field(default_factory=deque)
     parked: dict[str, deque[Claim]] = field(default_factory=dict)
 
@@ -67,182 +67,204 @@ class _Pool:
 
 
 @dataclass(slots=True)
-class _Share:
+class _RelayShare:
     """A relay's limits and what it has had of the messages."""
 
     weight: int | None
-    rate: Rate
-    passed: float = 0.0
-    progress: float = float("-inf")
+    rate: SendRateLimit
+    pass_value: float = 0.0
+    progressed_at: float = float("-inf")
 
     @property
-    def limited(self) -> bool:
-        return self.weight is not None or self.rate.limited
+    def is_limited(self) -> bool:
+        return self.weight is not None or self.rate.is_limited
 
 
-class Dispatch:
+class DispatchScheduler:
     """The claimed messages of all editions, and whose turn it is."""
 
-    def __init__(self, relays: Sequence[Relay], throttles: Throttles) -> None:
+    def __init__(self, relays: Sequence[Relay], throttles: DomainThrottles) -> None:
         self._throttles = throttles
-        self.throttled = throttles.any
+        self.has_throttles = throttles.has_limits
         """Whether any recipient domain has limits."""
-        self._shares = {relay.name: _Share(relay.weight, Rate(relay.rate)) for relay in relays}
-        self._pools: dict[int, _Pool] = {}
-        self._put_off: list[tuple[Claim, float]] = []
+        self._shares = {
+            relay.name: _RelayShare(relay.weight, SendRateLimit(relay.rate)) for relay in relays
+        }
+        self._pools: dict[int, _EditionPool] = {}
+        self._postponed: list[tuple[Claim, float]] = []
         self.wake_at = float("inf")
         """When to ask again, where only a rate kept a message back."""
 
     # ---- editions -------------------------------------------------------------------------------
 
-    def add(self, edition: int, weight: float) -> None:
-        level = min((pool.passed for pool in self._pools.values()), default=0.0)
-        self._pools[edition] = _Pool(weight, level)
+    def add_edition(self, edition_id: int, weight: float) -> None:
+        lowest_pass = min((pool.pass_value for pool in self._pools.values()), default=0.0)
+        self._pools[edition_id] = _EditionPool(weight, lowest_pass)
 
-    def drop(self, edition: int) -> None:
+    def drop_edition(self, edition_id: int) -> None:
         """Forget an edition, and what is claimed of it."""
-        self._pools.pop(edition, None)
+        self._pools.pop(edition_id, None)
 
-    def stock(self, edition: int, claims: Sequence[Claim]) -> None:
-        pool = self._pools[edition]
+    def add_claims(self, edition_id: int, claims: Sequence[Claim]) -> None:
+        pool = self._pools[edition_id]
         if claims and not len(pool):
             # nothing is owed for the time in which it had nothing to send
-            others = [one.passed for one in self._pools.values() if one is not pool and len(one)]
-            pool.passed = max(pool.passed, min(others, default=pool.passed))
+            other_passes = [
+                other_pool.pass_value
+                for other_pool in self._pools.values()
+                if other_pool is not pool and len(other_pool)
+            ]
+            pool.pass_value = max(pool.pass_value, min(other_passes, default=pool.pass_value))
         pool.ready.extend(claims)
 
-    def stocked(self, edition: int) -> int:
-        return len(self._pools[edition])
+    def count_claims(self, edition_id: int) -> int:
+        return len(self._pools[edition_id])
 
-    def known(self) -> list[int]:
+    def list_claim_ids(self) -> list[int]:
         """The ids of all claims that wait here."""
         return [
             claim.id
             for pool in self._pools.values()
-            for some in (pool.ready, *pool.parked.values())
-            for claim in some
+            for claims in (pool.ready, *pool.parked.values())
+            for claim in claims
         ]
 
     @property
-    def ready(self) -> int:
+    def ready_count(self) -> int:
         """Messages that no domain's limit holds back."""
         return sum(len(pool.ready) for pool in self._pools.values())
 
-    def forget(self) -> None:
+    def forget_claims(self) -> None:
         """Drop all claims: they are no longer ours."""
         for pool in self._pools.values():
             pool.ready.clear()
             pool.parked.clear()
-        self._put_off.clear()
+        self._postponed.clear()
 
     # ---- picking --------------------------------------------------------------------------------
 
-    def pick(self, seat: Seat, room: int, now: float) -> list[Pick]:
+    def pick_messages(
+        self, connection: ConnectionWindow, limit: int, now: float
+    ) -> list[PickedMessage]:
         """Up to `room` messages for a connection."""
-        share = self._shares[seat.relay]
-        if not (self.throttled or share.limited) and len(self._pools) == 1:
+        share = self._shares[connection.relay]
+        if not (self.has_throttles or share.is_limited) and len(self._pools) == 1:
             (pool,) = self._pools.values()
-            return [Pick(pool.ready.popleft(), now) for _ in range(min(room, len(pool.ready)))]
-        picks: list[Pick] = []
-        while len(picks) < room:
-            when = share.rate.slot(now)
-            if when > now + LOOKAHEAD:
-                self._wake(when - LOOKAHEAD)
+            return [
+                PickedMessage(pool.ready.popleft(), now) for _ in range(min(limit, len(pool.ready)))
+            ]
+        picks: list[PickedMessage] = []
+        while len(picks) < limit:
+            slot_at = share.rate.find_slot(now)
+            if slot_at > now + LOOKAHEAD:
+                self._schedule_wake(slot_at - LOOKAHEAD)
                 break
-            if share.weight and not self._keeps_share(share, now):
+            if share.weight and not self._is_within_share(share, now):
                 break
-            claim = self._next(seat, now)
+            claim = self._pick_next(connection, now)
             if claim is None:
                 break
-            share.rate.take(now)
-            share.passed += 1 / share.weight if share.weight else 0.0
-            picks.append(Pick(claim, when))
+            share.rate.take_slot(now)
+            share.pass_value += 1 / share.weight if share.weight else 0.0
+            picks.append(PickedMessage(claim, slot_at))
         return picks
 
-    def _keeps_share(self, share: _Share, now: float) -> bool:
-        others = [
-            one.passed
-            for one in self._shares.values()
-            if one is not share and one.weight and now - one.progress < STALLED
+    def _is_within_share(self, share: _RelayShare, now: float) -> bool:
+        other_passes = [
+            other_share.pass_value
+            for other_share in self._shares.values()
+            if other_share is not share
+            and other_share.weight
+            and now - other_share.progressed_at < STALL_TIMEOUT
         ]
-        if not others:
+        if not other_passes:
             return True
         assert share.weight
-        if share.passed > min(others) + SLACK / share.weight:
-            self._wake(now + 0.01)
+        if share.pass_value > min(other_passes) + SHARE_SLACK / share.weight:
+            self._schedule_wake(now + 0.01)
             return False
         return True
 
-    def _next(self, seat: Seat, now: float) -> Claim | None:
+    def _pick_next(self, connection: ConnectionWindow, now: float) -> Claim | None:
         if len(self._pools) == 1:
             (pool,) = self._pools.values()
-            return self._of(pool, seat, now)
-        kept_back: list[_Pool] = []
-        for pool in sorted(self._pools.values(), key=lambda one: one.passed):
-            claim = self._of(pool, seat, now)
+            return self._pick_from_pool(pool, connection, now)
+        limited_pools: list[_EditionPool] = []
+        for pool in sorted(self._pools.values(), key=lambda candidate: candidate.pass_value):
+            claim = self._pick_from_pool(pool, connection, now)
             if claim is not None:
                 # What a limit keeps back is not owed to it later: it would have all of the limit
                 # to itself until it had caught up.
-                for one in kept_back:
-                    one.passed = max(one.passed, pool.passed)
-                pool.passed += 1 / pool.weight
+                for limited_pool in limited_pools:
+                    limited_pool.pass_value = max(limited_pool.pass_value, pool.pass_value)
+                pool.pass_value += 1 / pool.weight
                 return claim
-            kept_back.append(pool)
+            limited_pools.append(pool)
         return None
 
-    def _of(self, pool: _Pool, seat: Seat, now: float) -> Claim | None:
-        if not self.throttled:
+    def _pick_from_pool(
+        self, pool: _EditionPool, connection: ConnectionWindow, now: float
+    ) -> Claim | None:
+        if not self.has_throttles:
             return pool.ready.popleft() if pool.ready else None
-        for domain, waiting in pool.parked.items():
-            throttle = self._throttles.of(domain)
+        for domain, parked_claims in pool.parked.items():
+            throttle = self._throttles.find_throttle(domain)
             assert throttle is not None
-            if waiting and self._free(throttle, seat, now):
-                return waiting.popleft()
+            if parked_claims and self._take_throttle_slot(throttle, connection, now):
+                return parked_claims.popleft()
         while pool.ready:
             claim = pool.ready.popleft()
-            domain = addresses.domain_of(claim.address)
-            throttle = self._throttles.of(domain)
-            if throttle is None or self._free(throttle, seat, now):
+            domain = addresses.extract_wire_domain(claim.address)
+            throttle = self._throttles.find_throttle(domain)
+            if throttle is None or self._take_throttle_slot(throttle, connection, now):
                 return claim
-            waiting = pool.parked.setdefault(domain, deque())
-            if len(waiting) < PARKED:
-                waiting.append(claim)
+            parked_claims = pool.parked.setdefault(domain, deque())
+            if len(parked_claims) < MAX_PARKED:
+                parked_claims.append(claim)
             else:
-                wait = throttle.turn_after(len(waiting), now, claim.edition_id)
-                self._put_off.append((claim, wait))
+                delay = throttle.calculate_delay(len(parked_claims), now, claim.edition_id)
+                self._postponed.append((claim, delay))
         return None
 
-    def _free(self, throttle: DomainThrottle, seat: Seat, now: float) -> bool:
-        when = throttle.free_at(seat, now)
-        if when is None:
+    def _take_throttle_slot(
+        self, throttle: DomainThrottle, connection: ConnectionWindow, now: float
+    ) -> bool:
+        free_at = throttle.find_free_time(connection, now)
+        if free_at is None:
             return False
-        if when > now:
-            self._wake(when)
+        if free_at > now:
+            self._schedule_wake(free_at)
             return False
-        throttle.take(seat, now)
+        throttle.take_slot(connection, now)
         return True
 
-    def _wake(self, when: float) -> None:
-        self.wake_at = min(self.wake_at, when)
+    def _schedule_wake(self, moment: float) -> None:
+        self.wake_at = min(self.wake_at, moment)
 
     # ---- afterwards -----------------------------------------------------------------------------
 
-    def settled(self, seat: Seat, claim: Claim) -> None:
+    def release_throttle(self, connection: ConnectionWindow, claim: Claim) -> None:
         """A pick is settled, whatever became of it."""
-        throttle = self._throttles.of(addresses.domain_of(claim.address))
+        throttle = self._throttles.find_throttle(addresses.extract_wire_domain(claim.address))
         if throttle is not None:
-            throttle.release(seat)
+            throttle.release_slot(connection)
 
-    def progressed(self, relay: str, now: float) -> None:
+    def note_progress(self, relay: str, now: float) -> None:
         """The relay has answered for a message."""
         share = self._shares[relay]
-        if share.weight and now - share.progress >= STALLED:
+        if share.weight and now - share.progressed_at >= STALL_TIMEOUT:
             # it comes back: what it missed is not made up for
-            level = [one.passed for one in self._shares.values() if one.weight]
-            share.passed = max(share.passed, min(level), max(level) - SLACK / share.weight)
-        share.progress = now
+            pass_values = [
+                other_share.pass_value
+                for other_share in self._shares.values()
+                if other_share.weight
+            ]
+            share.pass_value = max(
+                share.pass_value, min(pass_values), max(pass_values) - SHARE_SLACK / share.weight
+            )
+        share.progressed_at = now
 
-    def put_off(self) -> Iterator[tuple[Claim, float]]:
+    def pop_postponed(self) -> Iterator[tuple[Claim, float]]:
         """Claims to return to the queue, each until that many seconds from now."""
-        while self._put_off:
-            yield self._put_off.pop()
+        while self._postponed:
+            yield self._postponed.pop()

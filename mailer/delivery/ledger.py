@@ -13,30 +13,30 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
-from mailer.delivery.dispatch import Dispatch, Pick
-from mailer.delivery.loop import Loop
-from mailer.delivery.outcomes import Passed
-from mailer.delivery.owner import new_owner
-from mailer.delivery.post import Calls, Desk
-from mailer.delivery.roster import Roster
-from mailer.delivery.turn import Consignment, Grant, Place, Turn, transact
-from mailer.delivery.watch import Watch
+from mailer.delivery.dispatch import DispatchScheduler, PickedMessage
+from mailer.delivery.loop import EventLoop
+from mailer.delivery.outcomes import GatedMessage
+from mailer.delivery.owner import create_worker_name
+from mailer.delivery.post import ConnectionDemand, Mailbox
+from mailer.delivery.roster import ActiveEditions
+from mailer.delivery.turn import ActiveEdition, ConnectionSlot, LedgerBatch, SendGrant, write_batch
+from mailer.delivery.watch import WorkerMonitor
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError
-from mailer.outbox import Store, Transaction
+from mailer.outbox import OutboxDatabase, OutboxTransaction
 
-CLAIM = 250
+MIN_CLAIM_SIZE = 250
 """Deliveries claimed at once, at least."""
 
-SETTLE_FOR = 600.0
+SETTLE_TIMEOUT = 600.0
 """Seconds for which replies are tried to be written down, while the database can't be used."""
 
-HURRY = 5.0
+HURRIED_TIMEOUT = 5.0
 """The same, for whoever was told to stop at once."""
 
-HELD = "another sender holds deliveries of this edition"
+CLAIMED_ELSEWHERE = "another sender holds deliveries of this edition"
 
-RECHECK = 1.0
+RECHECK_INTERVAL = 1.0
 """Seconds after which an edition that had nothing due is asked again, and others looked at."""
 
 
@@ -45,330 +45,370 @@ class Ledger:
 
     def __init__(
         self,
-        store: Store,
-        dispatch: Dispatch,
+        store: OutboxDatabase,
+        scheduler: DispatchScheduler,
         clock: Callable[[], datetime],
         lease: float,
-        more: Callable[[Sequence[int]], Iterable[Consignment]],
+        find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
     ) -> None:
         """`more` gives the editions to deliver that are not among those named; it is asked at the
         beginning and every second. `lease` is in seconds."""
         self._store = store
-        self._dispatch = dispatch
+        self._scheduler = scheduler
         self._clock = clock
         self._lease = lease
-        self._more = more
-        self._name = new_owner()
-        self.desk = Desk()
-        self._beaten = self._looked = 0.0
-        self._watch = Watch(store, lease, clock)
-        self._draining = threading.Event()
-        self._hurry = threading.Event()
-        self._abandoned = False
-        self._calls = Calls()
+        self._find_new_editions = find_new_editions
+        self._worker_name = create_worker_name()
+        self.mailbox = Mailbox()
+        self._heartbeat_at = self._refreshed_at = 0.0
+        self._worker_monitor = WorkerMonitor(store, lease, clock)
+        self._drain_event = threading.Event()
+        self._hurry_event = threading.Event()
+        self._is_abandoned = False
+        self._demand = ConnectionDemand()
         self.stale_after = min(5.0, lease / 3)
         """Seconds past the gate after which a message is looked at again before it goes."""
-        self.sender = 0
-        self.roster = Roster(dispatch, clock)
+        self.worker_id = 0
+        self.active_editions = ActiveEditions(scheduler, clock)
         self.error: BaseException | None = None
-        self.over = threading.Event()
+        self.finished = threading.Event()
 
     # ---- for connections ------------------------------------------------------------------------
 
-    async def wait_for_work(self, loop: Loop) -> bool:
+    async def wait_for_work(self, loop: EventLoop) -> bool:
         """Wait until there is work for one more connection. False: there won't be."""
-        return await self._calls.wait(loop)
+        return await self._demand.wait_for_demand(loop)
 
-    def pass_on(self) -> None:
+    def pass_demand_on(self) -> None:
         """A call that was answered is another connection's after all."""
-        self._calls.pass_on()
+        self._demand.pass_demand_on()
 
-    def is_ours(self, passed: Passed) -> bool:
+    def is_current(self, message: GatedMessage) -> bool:
         """Whether a message in hand is still this sender's, of an edition that goes on."""
-        return passed.sender == self.sender and passed.claim.edition_id not in self.roster.stopped
+        return (
+            message.worker_id == self.worker_id
+            and message.claim.edition_id not in self.active_editions.stopped
+        )
 
     # ---- for whoever runs it --------------------------------------------------------------------
 
-    def drain(self, *, hurry: bool = False) -> None:
+    def drain_connections(self, *, hurry: bool = False) -> None:
         """Let nothing more out; end when every connection has left. `hurry`: don't try for long
         to write down what became of messages."""
-        self._draining.set()
-        self._calls.end()
+        self._drain_event.set()
+        self._demand.end_demand()
         if hurry:
-            self._hurry.set()
-        self.desk.knock()
+            self._hurry_event.set()
+        self.mailbox.wake_ledger()
 
-    def fail(self, error: BaseException) -> None:
+    def fail_run(self, error: BaseException) -> None:
         """A connection met a fault of ours: the run ends with it."""
         self.error = self.error or error
-        self.drain()
+        self.drain_connections()
 
-    def abandon(self) -> None:
+    def end_without_waiting(self) -> None:
         """End though connections have not left: what they hold will be in doubt."""
-        self._abandoned = True
-        self.desk.knock()
+        self._is_abandoned = True
+        self.mailbox.wake_ledger()
 
-    def pause(self, reason: str) -> None:
+    def pause_editions(self, reason: str) -> None:
         """Pause the editions, unless somebody has stopped them already."""
         with self._store.begin() as tx:
-            for number in list(self.roster.going):
-                edition = editions.get(tx.editions, number)
+            for edition_id in list(self.active_editions.delivering):
+                edition = editions.get_edition(tx.editions, edition_id)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
-                    editions.pause(tx.editions, edition, now, reason=reason, actor="delivery")
+                    editions.pause_edition(
+                        tx.editions, edition, now, reason=reason, actor="delivery"
+                    )
 
     def run(self) -> None:
         """Until nothing is due, or it was drained. What goes wrong is kept in `error`."""
         try:
-            self._start()
-            while self._take_in():
-                self._play()
-                if not self._draining.is_set() and self._finished():
+            self._start_worker()
+            while self._receive_reports():
+                self._run_batch()
+                if not self._drain_event.is_set() and self._is_finished():
                     break
         except BaseException as error:
             self.error = error
         finally:
-            self._end()
-            self.over.set()
-            self._calls.end()
-            for place in self.desk.places:
-                place.put(None)
+            self._end_run()
+            self.finished.set()
+            self._demand.end_demand()
+            for slot in self.mailbox.open_slots:
+                slot.put_grant(None)
 
     # ---- taking in ------------------------------------------------------------------------------
 
-    def _start(self) -> None:
-        self._sign_on()
-        self._refresh(time.monotonic())
-        self._watch.look(self.roster.going.values(), time.monotonic(), at_start=True)
-        for entry in self.roster.going.values():
+    def _start_worker(self) -> None:
+        self._register_worker()
+        self._refresh_editions(time.monotonic())
+        self._worker_monitor.reclaim_from_dead_workers(
+            self.active_editions.delivering.values(), time.monotonic(), at_start=True
+        )
+        for active_edition in self.active_editions.delivering.values():
             with self._store.read() as tx:
-                self.roster.progress.left += tx.queue.waiting(entry.edition.id)
+                self.active_editions.progress.left += tx.queue.count_due_deliveries(
+                    active_edition.edition.id
+                )
 
     @contextmanager
-    def _if_there(self) -> Iterator[None]:
+    def _skip_on_outage(self) -> Iterator[None]:
         """What can wait until the database is back."""
         try:
             yield
         except ConfigError as error:
-            self.roster.progress.waiting = f"the database can't be used ({error.what})"
+            self.active_editions.progress.waiting = f"the database can't be used ({error.message})"
 
-    def _sign_on(self) -> None:
+    def _register_worker(self) -> None:
         with self._store.begin() as tx:
-            self.sender = tx.senders.sign_on(self._name, self._clock())
-        self._watch.sender = self.sender
+            self.worker_id = tx.workers.register_worker(self._worker_name, self._clock())
+        self._worker_monitor.worker_id = self.worker_id
 
-    def _refresh(self, now: float) -> None:
+    def _refresh_editions(self, now: float) -> None:
         """Take in editions that have begun meanwhile."""
-        self._looked = now
-        for entry in self._more(list(self.roster.going)):
-            self.roster.add(entry)
+        self._refreshed_at = now
+        for active_edition in self._find_new_editions(list(self.active_editions.delivering)):
+            self.active_editions.add_edition(active_edition)
 
-    def _take_in(self) -> bool:
+    def _receive_reports(self) -> bool:
         """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
         and no connection holds anything."""
-        if self._draining.is_set() and not self._holding:
+        if self._drain_event.is_set() and not self._has_work_in_flight:
             return False
-        self.desk.take_in(self._patience(), self._draining.is_set)
-        return not self._draining.is_set() or self._holding
+        self.mailbox.receive_reports(self._compute_timeout(), self._drain_event.is_set)
+        return not self._drain_event.is_set() or self._has_work_in_flight
 
     @property
-    def _holding(self) -> bool:
+    def _has_work_in_flight(self) -> bool:
         """Whether a connection holds something, or has said something that is not settled."""
-        held = self.desk.places or any(place.out for place in self.desk.left)
-        return bool(held and not self._abandoned) or not self.desk.quiet
+        has_connections = self.mailbox.open_slots or any(
+            slot.in_flight_count for slot in self.mailbox.closing_slots
+        )
+        return bool(has_connections and not self._is_abandoned) or not self.mailbox.is_quiet
 
-    def _patience(self) -> float:
+    def _compute_timeout(self) -> float:
         """Seconds until there is something to do, whatever connections say."""
         now = time.monotonic()
-        ends = min(self._beaten + self._lease / 4, self._looked + RECHECK)
-        if not self._draining.is_set():
-            ends = min(ends, self._dispatch.wake_at)
-            for number, one in self.roster.going.items():
-                if not self._dispatch.stocked(number):
-                    ends = min(ends, one.recheck)
-        return max(ends - now, 0.0)
+        wake_at = min(self._heartbeat_at + self._lease / 4, self._refreshed_at + RECHECK_INTERVAL)
+        if not self._drain_event.is_set():
+            wake_at = min(wake_at, self._scheduler.wake_at)
+            for edition_id, active_edition in self.active_editions.delivering.items():
+                if not self._scheduler.count_claims(edition_id):
+                    wake_at = min(wake_at, active_edition.recheck_at)
+        return max(wake_at - now, 0.0)
 
     # ---- a turn ---------------------------------------------------------------------------------
 
-    def _play(self) -> None:
+    def _run_batch(self) -> None:
         now = time.monotonic()
-        if now - self._looked >= RECHECK:
-            with self._if_there():
-                self._refresh(now)
-                if any(self._watch.look(self.roster.going.values(), now)):
-                    for entry in self.roster.going.values():
-                        entry.recheck = 0.0
-        turn = self._decide(now)
+        if now - self._refreshed_at >= RECHECK_INTERVAL:
+            with self._skip_on_outage():
+                self._refresh_editions(now)
+                if any(
+                    self._worker_monitor.reclaim_from_dead_workers(
+                        self.active_editions.delivering.values(), now
+                    )
+                ):
+                    for active_edition in self.active_editions.delivering.values():
+                        active_edition.recheck_at = 0.0
+        batch = self._plan_batch(now)
         # While messages are out, a pause or a cancellation is looked for each second.
-        out = self.desk.anything_out
-        if turn.idle and now - self._beaten < (RECHECK if out else self._lease / 4):
+        has_in_flight = self.mailbox.has_in_flight
+        if batch.is_idle and now - self._heartbeat_at < (
+            RECHECK_INTERVAL if has_in_flight else self._lease / 4
+        ):
             return
-        self._write(turn)
-        self._beaten = now
-        if turn.fenced:
-            self._begin_anew(turn)
+        self._write_batch(batch)
+        self._heartbeat_at = now
+        if batch.is_fenced:
+            self._restart_as_new_worker(batch)
         else:
-            self._tell(turn)
+            self._apply_results(batch)
 
-    def _decide(self, now: float) -> Turn:
-        unsettled, self.desk.unsettled = self.desk.unsettled, []
-        again, self.desk.again = self.desk.again, []
-        settlements, loose = self.roster.settle(unsettled, now)
-        turn = Turn(settlements, [], again, [], [], loose)
-        if self._draining.is_set():
-            return turn
-        turn.picks = self._pick(now)
-        for claim, delay in self._dispatch.put_off():
-            turn.put_off.append((claim.id, delay))
-            entry = self.roster.going[claim.edition_id]
-            entry.waits_until = max(entry.waits_until, now + delay)
-        most = max(CLAIM, 2 * sum(place.window for place in self.desk.places))
-        for number, one in self.roster.going.items():
-            if now >= one.recheck and self._dispatch.stocked(number) < most // 2:
-                turn.need.append((number, most))
-        return turn
+    def _plan_batch(self, now: float) -> LedgerBatch:
+        unsettled, self.mailbox.unsettled = self.mailbox.unsettled, []
+        rechecks, self.mailbox.rechecks = self.mailbox.rechecks, []
+        settlements, stopped_edition_ids = self.active_editions.settle_outcomes(unsettled, now)
+        batch = LedgerBatch(settlements, [], rechecks, [], [], stopped_edition_ids)
+        if self._drain_event.is_set():
+            return batch
+        batch.picks = self._pick_messages(now)
+        for claim, delay in self._scheduler.pop_postponed():
+            batch.postponed.append((claim.id, delay))
+            postponed_edition = self.active_editions.delivering[claim.edition_id]
+            postponed_edition.waits_until = max(postponed_edition.waits_until, now + delay)
+        claim_limit = max(MIN_CLAIM_SIZE, 2 * sum(slot.window for slot in self.mailbox.open_slots))
+        for edition_id, active_edition in self.active_editions.delivering.items():
+            if (
+                now >= active_edition.recheck_at
+                and self._scheduler.count_claims(edition_id) < claim_limit // 2
+            ):
+                batch.claim_requests.append((edition_id, claim_limit))
+        return batch
 
-    def _pick(self, now: float) -> list[tuple[Place, Pick]]:
-        picks: list[tuple[Place, Pick]] = []
-        self._dispatch.wake_at = float("inf")
+    def _pick_messages(self, now: float) -> list[tuple[ConnectionSlot, PickedMessage]]:
+        picks: list[tuple[ConnectionSlot, PickedMessage]] = []
+        self._scheduler.wake_at = float("inf")
         window = 10
-        for place in self.desk.places:
-            window = place.window
-            if place.out <= window // 2 and place.room:
-                for pick in self._dispatch.pick(place, place.room, now):
-                    picks.append((place, pick))
-                    place.out += 1
-                    place.left -= 1
-                    self.roster.going[pick.claim.edition_id].out += 1
-        if ready := self._dispatch.ready:
-            self._calls.are(-(-ready // max(window // 2, 1)))
-        elif not self.desk.places and any(map(self._dispatch.stocked, self.roster.going)):
-            self._calls.are(1)
+        for slot in self.mailbox.open_slots:
+            window = slot.window
+            if slot.in_flight_count <= window // 2 and slot.room:
+                for pick in self._scheduler.pick_messages(slot, slot.room, now):
+                    picks.append((slot, pick))
+                    slot.in_flight_count += 1
+                    slot.remaining -= 1
+                    self.active_editions.delivering[pick.claim.edition_id].in_flight_count += 1
+        if ready_count := self._scheduler.ready_count:
+            self._demand.set_count(-(-ready_count // max(window // 2, 1)))
+        elif not self.mailbox.open_slots and any(
+            map(self._scheduler.count_claims, self.active_editions.delivering)
+        ):
+            self._demand.set_count(1)
         return picks
 
-    def _write(self, turn: Turn) -> None:
+    def _write_batch(self, batch: LedgerBatch) -> None:
         """The turn's transaction, done again while the database can't be used."""
-        begun = time.monotonic()
-        known: list[int] | None = None
+        started_at = time.monotonic()
+        waiting_claim_ids: list[int] | None = None
         while True:
             try:
                 with self._store.begin() as tx:
-                    transact(tx, turn, self.sender, self.roster.going, self._clock(), known=known)
+                    write_batch(
+                        tx,
+                        batch,
+                        self.worker_id,
+                        self.active_editions.delivering,
+                        self._clock(),
+                        waiting_claim_ids=waiting_claim_ids,
+                    )
                     break
             except ConfigError as error:
-                known = self._dispatch.known()
-                self.roster.progress.waiting = f"the database can't be used ({error.what})"
-                if time.monotonic() - begun > (HURRY if self._hurry.is_set() else SETTLE_FOR):
+                waiting_claim_ids = self._scheduler.list_claim_ids()
+                self.active_editions.progress.waiting = (
+                    f"the database can't be used ({error.message})"
+                )
+                if time.monotonic() - started_at > (
+                    HURRIED_TIMEOUT if self._hurry_event.is_set() else SETTLE_TIMEOUT
+                ):
                     raise
-                self._hurry.wait(0.2)
-        if known is not None:
-            self.roster.progress.waiting = ""
+                self._hurry_event.wait(0.2)
+        if waiting_claim_ids is not None:
+            self.active_editions.progress.waiting = ""
 
-    def _tell(self, turn: Turn) -> None:
+    def _apply_results(self, batch: LedgerBatch) -> None:
         now = time.monotonic()
-        granted: dict[Place, list[Passed]] = {}
-        for place, pick in turn.picks:
-            if pick.claim.id in turn.passed:
-                passed = Passed(pick.claim, self.sender, now, pick.not_before)
-                granted.setdefault(place, []).append(passed)
+        granted_by_slot: dict[ConnectionSlot, list[GatedMessage]] = {}
+        for slot, pick in batch.picks:
+            if pick.claim.id in batch.passed_ids:
+                message = GatedMessage(pick.claim, self.worker_id, now, pick.not_before)
+                granted_by_slot.setdefault(slot, []).append(message)
             else:
-                self.roster.is_back(place, pick.claim)
-                place.left += 1
-        for place, let_out in granted.items():
-            place.put(Grant(let_out))
-        for place, passed in turn.again:
-            may_go = passed.claim.id in turn.passed
-            if not may_go:
-                self.roster.is_back(place, passed.claim)
-            place.put(Grant([], passed, may_go))
-        self.roster.turned_away(turn.gone)
-        for number, limit in turn.need:
-            claims = turn.claimed.get(number, [])
-            entry = self.roster.going[number]
-            self._dispatch.stock(number, claims)
+                self.active_editions.remove_in_flight(slot, pick.claim)
+                slot.remaining += 1
+        for slot, messages in granted_by_slot.items():
+            slot.put_grant(SendGrant(messages))
+        for slot, message in batch.rechecks:
+            may_send = message.claim.id in batch.passed_ids
+            if not may_send:
+                self.active_editions.remove_in_flight(slot, message.claim)
+            slot.put_grant(SendGrant([], message, may_send))
+        self.active_editions.count_turned_away(batch.refused_count)
+        for edition_id, limit in batch.claim_requests:
+            claims = batch.claims_by_edition.get(edition_id, [])
+            active_edition = self.active_editions.delivering[edition_id]
+            self._scheduler.add_claims(edition_id, claims)
             if claims:
-                self.desk.knock()  # the next turn may pick them
-            entry.asked = entry.asked and not claims
+                self.mailbox.wake_ledger()  # the next turn may pick them
+            active_edition.completion_checked = active_edition.completion_checked and not claims
             if len(claims) < limit:
-                entry.recheck = now + RECHECK
-        for number, state in turn.states.items():
+                active_edition.recheck_at = now + RECHECK_INTERVAL
+        for edition_id, state in batch.edition_states.items():
             if state is not EditionState.SENDING:
-                self.roster.stop(number)
+                self.active_editions.stop_edition(edition_id)
 
-    def _begin_anew(self, turn: Turn) -> None:
+    def _restart_as_new_worker(self, batch: LedgerBatch) -> None:
         """We were taken for dead, so nothing that we held is ours: sign on under a new number.
         Connections see it by the number, and return what they have in hand."""
-        self._dispatch.forget()
-        for place, pick in turn.picks:
-            self.roster.is_back(place, pick.claim)
-        for place, passed in turn.again:
-            self.roster.is_back(place, passed.claim)
-            place.put(Grant([], passed))
-        self._sign_on()
-        for entry in self.roster.going.values():
-            entry.recheck = 0.0
+        self._scheduler.forget_claims()
+        for slot, pick in batch.picks:
+            self.active_editions.remove_in_flight(slot, pick.claim)
+        for slot, message in batch.rechecks:
+            self.active_editions.remove_in_flight(slot, message.claim)
+            slot.put_grant(SendGrant([], message))
+        self._register_worker()
+        for active_edition in self.active_editions.delivering.values():
+            active_edition.recheck_at = 0.0
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def _finished(self) -> bool:
+    def _is_finished(self) -> bool:
         """Whether nothing of any edition is due, claimed or out, here or at another sender."""
         now = time.monotonic()
-        if not self.desk.quiet:
+        if not self.mailbox.is_quiet:
             return False
-        idle = [
-            number
-            for number, one in self.roster.going.items()
-            if not (one.out or self._dispatch.stocked(number))
-            and one.waits_until <= now < one.recheck
+        idle_ids = [
+            edition_id
+            for edition_id, active_edition in self.active_editions.delivering.items()
+            if not (active_edition.in_flight_count or self._scheduler.count_claims(edition_id))
+            and active_edition.waits_until <= now < active_edition.recheck_at
         ]
-        if len(idle) < len(self.roster.going):
-            for number in idle:
-                self._mark_if_sent(self.roster.going[number])
+        if len(idle_ids) < len(self.active_editions.delivering):
+            for edition_id in idle_ids:
+                self._mark_if_sent(self.active_editions.delivering[edition_id])
             return False
-        if self.desk.anything_out:
+        if self.mailbox.has_in_flight:
             return False
-        if not self.roster.going:
+        if not self.active_editions.delivering:
             return True
-        held = True
-        with self._if_there(), self._store.read() as tx:
-            held = tx.queue.held_by_others(idle, self.sender)
-            self.roster.progress.waiting = HELD if held else ""
-            for number in idle:  # another sender may have given some back meanwhile
-                if tx.queue.waiting(number):
-                    held, self.roster.going[number].recheck = True, 0.0
-        return not held
+        is_claimed = True
+        with self._skip_on_outage(), self._store.read() as tx:
+            is_claimed = tx.queue.is_claimed_by_others(idle_ids, self.worker_id)
+            self.active_editions.progress.waiting = CLAIMED_ELSEWHERE if is_claimed else ""
+            for edition_id in idle_ids:  # another sender may have given some back meanwhile
+                if tx.queue.count_due_deliveries(edition_id):
+                    is_claimed, self.active_editions.delivering[edition_id].recheck_at = True, 0.0
+        return not is_claimed
 
-    def _mark_if_sent(self, entry: Consignment) -> None:
+    def _mark_if_sent(self, active_edition: ActiveEdition) -> None:
         """Mark an edition that is done while others go on."""
-        if not entry.asked:
-            with self._if_there(), self._store.begin() as tx:
-                entry.asked = True
-                self._set_sent(tx, editions.get(tx.editions, entry.edition.id))
+        if not active_edition.completion_checked:
+            with self._skip_on_outage(), self._store.begin() as tx:
+                active_edition.completion_checked = True
+                self._mark_sent(tx, editions.get_edition(tx.editions, active_edition.edition.id))
 
-    def _set_sent(self, tx: Transaction, edition: Edition) -> None:
-        if edition.state is EditionState.SENDING and not tx.queue.undone(edition):
+    def _mark_sent(self, tx: OutboxTransaction, edition: Edition) -> None:
+        if edition.state is EditionState.SENDING and not tx.queue.has_unfinished_deliveries(
+            edition
+        ):
             tx.editions.set_state(edition, EditionState.SENT, self._clock())
 
-    def _end(self) -> None:
+    def _end_run(self) -> None:
         """Give back what is left, and mark as sent what nothing is left of. When the database stays
         away, whoever runs next takes over what was ours."""
-        ends = time.monotonic() + HURRY
+        deadline = time.monotonic() + HURRIED_TIMEOUT
         while True:
             try:
                 with self._store.begin() as tx:
                     # In the order in which another sender's gate takes them: two that begin at
                     # different ends wait for each other, for a second, until PostgreSQL ends one.
-                    numbers = sorted({*self.roster.going, *self.roster.stopped})
-                    ours = {number: editions.get(tx.editions, number) for number in numbers}
-                    tx.senders.sign_off(self.sender)
-                    for number, edition in ours.items():
+                    edition_ids = sorted(
+                        {*self.active_editions.delivering, *self.active_editions.stopped}
+                    )
+                    editions_by_id = {
+                        edition_id: editions.get_edition(tx.editions, edition_id)
+                        for edition_id in edition_ids
+                    }
+                    tx.workers.remove_worker(self.worker_id)
+                    for edition_id, edition in editions_by_id.items():
                         if edition.state is EditionState.CANCELLED:
-                            tx.queue.cancel_waiting(number)
+                            tx.queue.cancel_unsent_deliveries(edition_id)
                         else:
-                            self._set_sent(tx, edition)
+                            self._mark_sent(tx, edition)
                 return
             except Exception as error:
-                if not isinstance(error, ConfigError) or time.monotonic() > ends:
+                if not isinstance(error, ConfigError) or time.monotonic() > deadline:
                     self.error = self.error or error
                     return
                 time.sleep(0.2)

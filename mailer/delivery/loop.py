@@ -6,7 +6,7 @@ on two cores with 16 connections, 5.8 context switches a message, 180 to 215 µs
 without error handling made 5,000 to 7,500 over epoll and 5,700 to 6,000 over asyncio, which takes a
 future and two turns of its loop for each wait.
 
-A coroutine waits for a socket, for a :class:`Bell` that any thread may ring, or for a moment. It
+A coroutine waits for a socket, for a :class:`WakeEvent` that any thread may ring, or for a moment. It
 may be woken too early, so it asks in a loop whether what it waits for has come.
 """
 
@@ -23,261 +23,275 @@ Result = TypeVar("Result")
 NEVER = float("inf")
 
 
-class Bell:
+class WakeEvent:
     """Wakes who waits for it; any thread may ring it.
 
-    So that none is missed: note :attr:`rings`, look whether there is something to do, and if not,
+    So that none is missed: note :attr:`trigger_count`, look whether there is something to do, and if not,
     wait with that note: ``Loop.hear`` comes back at once when it was rung in between."""
 
     def __init__(self) -> None:
-        self.rings = 0
-        self.waiting: set[_Task] = set()
+        self.trigger_count = 0
+        self.waiting_tasks: set[_LoopTask] = set()
 
-    def ring(self) -> None:
-        self.rings += 1
-        if self.waiting:
-            for loop in {task.loop for task in tuple(self.waiting)}:
-                loop.rung(self)
+    def trigger_event(self) -> None:
+        self.trigger_count += 1
+        if self.waiting_tasks:
+            for loop in {task.loop for task in tuple(self.waiting_tasks)}:
+                loop.notify_event(self)
 
 
-class _Task:
+class _LoopTask:
     """A coroutine that is run. It waits for `bell`, or for `sock` if `listens`, or just until
     `deadline`; `watched` is the socket that the selector knows of, for those `events`."""
 
-    __slots__ = ("bell", "deadline", "events", "listens", "loop", "steps", "watched")
+    __slots__ = (
+        "coroutine",
+        "deadline",
+        "is_listening",
+        "loop",
+        "registered_socket",
+        "selector_events",
+        "wake_event",
+    )
 
-    def __init__(self, loop: "Loop", steps: Coroutine[Any, Any, None]) -> None:
+    def __init__(self, loop: "EventLoop", coroutine: Coroutine[Any, Any, None]) -> None:
         self.loop = loop
-        self.steps = steps
+        self.coroutine = coroutine
         self.deadline = NEVER
-        self.bell: Bell | None = None
-        self.listens = False
-        self.watched: socket.socket | None = None
-        self.events = 0
+        self.wake_event: WakeEvent | None = None
+        self.is_listening = False
+        self.registered_socket: socket.socket | None = None
+        self.selector_events = 0
 
 
-class _Pause:
+class _Suspension:
     """Leaves the coroutine until the loop goes on with it; whether what it waited for has come."""
 
     def __await__(self) -> Generator[None, bool, bool]:
         return (yield)
 
 
-_PAUSE = _Pause()
+_SUSPEND = _Suspension()
 
 
-class Loop:
-    """Runs coroutines until the last one has ended. For one thread, but for :meth:`rung` and
-    :meth:`shake`."""
+class EventLoop:
+    """Runs coroutines until the last one has ended. For one thread, but for :meth:`notify_event` and
+    :meth:`wake_all`."""
 
     def __init__(self) -> None:
         self._selector: selectors.BaseSelector
-        self._alarm: socket.socket
-        self._bedside: socket.socket
-        self._tasks: set[_Task] = set()
-        self._ready: deque[tuple[_Task, bool | None]] = deque()
-        self._rung: deque[Bell | None] = deque()
-        self._asleep = False
-        self._soonest = NEVER
-        self._current: _Task | None = None
+        self._wake_write: socket.socket
+        self._wake_read: socket.socket
+        self._tasks: set[_LoopTask] = set()
+        self._ready: deque[tuple[_LoopTask, bool | None]] = deque()
+        self._triggered_events: deque[WakeEvent | None] = deque()
+        self._is_sleeping = False
+        self._next_deadline = NEVER
+        self._current: _LoopTask | None = None
 
-    def spawn(self, steps: Coroutine[Any, Any, None]) -> None:
-        """Begin a coroutine. What it raises ends :meth:`run`."""
-        task = _Task(self, steps)
+    def spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begin a coroutine. What it raises ends :meth:`run_work`."""
+        task = _LoopTask(self, coroutine)
         self._tasks.add(task)
         self._ready.append((task, None))
 
     def run(self) -> None:
-        alarm, bedside = self._alarm, self._bedside = socket.socketpair()
-        with alarm, bedside, selectors.DefaultSelector() as selector:
+        wake_write, wake_read = self._wake_write, self._wake_read = socket.socketpair()
+        with wake_write, wake_read, selectors.DefaultSelector() as selector:
             self._selector = selector
-            alarm.setblocking(False)
-            bedside.setblocking(False)
-            selector.register(bedside, selectors.EVENT_READ)
+            wake_write.setblocking(False)
+            wake_read.setblocking(False)
+            selector.register(wake_read, selectors.EVENT_READ)
             try:
                 while self._tasks:
-                    self._turn()
+                    self._run_iteration()
             finally:
                 while self._tasks:
                     with suppress(Exception):  # what has ended the loop is told, not this
-                        self._tasks.pop().steps.close()
+                        self._tasks.pop().coroutine.close()
 
     # ---- for coroutines -------------------------------------------------------------------------
 
-    async def readable(self, sock: socket.socket, deadline: float) -> bool:
+    async def wait_readable(self, sock: socket.socket, deadline: float) -> bool:
         """Wait until there is something to read, at most until `deadline` (of the monotonic clock,
         in seconds). False: nothing came in time."""
-        self._until(self._listening(sock, selectors.EVENT_READ), deadline)
-        return await _PAUSE
+        self._set_deadline(self._listen_on(sock, selectors.EVENT_READ), deadline)
+        return await _SUSPEND
 
-    async def writable(self, sock: socket.socket, deadline: float) -> bool:
-        """Wait until it takes more, as :meth:`readable` does."""
-        self._until(self._listening(sock, selectors.EVENT_WRITE), deadline)
-        return await _PAUSE
+    async def wait_writable(self, sock: socket.socket, deadline: float) -> bool:
+        """Wait until it takes more, as :meth:`wait_readable` does."""
+        self._set_deadline(self._listen_on(sock, selectors.EVENT_WRITE), deadline)
+        return await _SUSPEND
 
-    async def hear(
-        self, bell: Bell, seen: int, deadline: float = NEVER, sock: socket.socket | None = None
+    async def wait_for_event(
+        self,
+        wake_event: WakeEvent,
+        trigger_count: int,
+        deadline: float = NEVER,
+        sock: socket.socket | None = None,
     ) -> bool:
         """Wait until the bell has been rung more often than the `seen` times, or `sock` has
         something to say: whether that was it."""
-        task = self._task
-        bell.waiting.add(task)
-        if bell.rings != seen:
-            bell.waiting.discard(task)
+        task = self._running_task
+        wake_event.waiting_tasks.add(task)
+        if wake_event.trigger_count != trigger_count:
+            wake_event.waiting_tasks.discard(task)
             return False
-        task.bell = bell
+        task.wake_event = wake_event
         if sock is not None:
-            self._listening(sock, selectors.EVENT_READ)
-        self._until(task, deadline)
-        return await _PAUSE
+            self._listen_on(sock, selectors.EVENT_READ)
+        self._set_deadline(task, deadline)
+        return await _SUSPEND
 
-    async def sleep(self, until: float) -> None:
-        """Wait until that moment of the monotonic clock; :meth:`shake` ends it early."""
-        self._until(self._task, until)
-        await _PAUSE
+    async def sleep_until(self, deadline: float) -> None:
+        """Wait until that moment of the monotonic clock; :meth:`wake_all` ends it early."""
+        self._set_deadline(self._running_task, deadline)
+        await _SUSPEND
 
-    async def in_thread(
+    async def run_in_thread(
         self,
         work: Callable[[], Result],
         name: str,
-        halt: threading.Event,
+        stop_event: threading.Event,
         discard: Callable[[Result], None],
     ) -> Result | None:
         """What `work` returns or raises: something that blocks, done in a thread of its own. None
         when `halt` is set before (and the loop shaken): the thread goes on by itself, and what it
         brings then is discarded. Raises OSError when no thread can be started."""
-        done = Bell()
+        done_event = WakeEvent()
         results: list[Result] = []
         errors: list[BaseException] = []
         lock = threading.Lock()
-        waits = True
+        is_waiting = True
 
-        def run() -> None:
+        def run_work() -> None:
             try:
-                brought = work()
+                result = work()
             except BaseException as error:
                 errors.append(error)
             else:
                 with lock:
-                    wanted = waits
-                    if wanted:
-                        results.append(brought)
-                if not wanted:
-                    discard(brought)
-            done.ring()
+                    is_wanted = is_waiting
+                    if is_wanted:
+                        results.append(result)
+                if not is_wanted:
+                    discard(result)
+            done_event.trigger_event()
 
         try:
-            threading.Thread(target=run, name=name, daemon=True).start()
+            threading.Thread(target=run_work, name=name, daemon=True).start()
         except RuntimeError as error:
             raise OSError(str(error)) from error
         try:
-            while not (results or errors or halt.is_set()):
-                await self.hear(done, 0)
+            while not (results or errors or stop_event.is_set()):
+                await self.wait_for_event(done_event, 0)
         finally:
             with lock:
-                waits = False
+                is_waiting = False
         if errors:
             raise errors[0]
         return results[0] if results else None
 
-    def forget(self, sock: socket.socket) -> None:
+    def forget_socket(self, sock: socket.socket) -> None:
         """It will be closed."""
         for task in self._tasks:
-            if task.watched is sock:
+            if task.registered_socket is sock:
                 self._selector.unregister(sock)
-                task.watched = None
+                task.registered_socket = None
 
     # ---- for other threads ----------------------------------------------------------------------
 
-    def rung(self, bell: Bell | None) -> None:
+    def notify_event(self, wake_event: WakeEvent | None) -> None:
         """Somebody has rung the bell."""
-        self._rung.append(bell)
-        if self._asleep:
+        self._triggered_events.append(wake_event)
+        if self._is_sleeping:
             with suppress(OSError):  # it is full of alarms already, or the loop has ended
-                self._alarm.send(b"!")
+                self._wake_write.send(b"!")
 
-    def shake(self) -> None:
+    def wake_all(self) -> None:
         """Wake all that wait for a bell or a moment, so that they look round."""
-        self.rung(None)
+        self.notify_event(None)
 
     # ---- within ---------------------------------------------------------------------------------
 
     @property
-    def _task(self) -> _Task:
+    def _running_task(self) -> _LoopTask:
         assert self._current is not None, "for coroutines of this loop"
         return self._current
 
-    def _until(self, task: _Task, deadline: float) -> None:
+    def _set_deadline(self, task: _LoopTask, deadline: float) -> None:
         task.deadline = deadline
-        self._soonest = min(self._soonest, deadline)
+        self._next_deadline = min(self._next_deadline, deadline)
 
-    def _listening(self, sock: socket.socket, events: int) -> _Task:
-        task = self._task
-        if task.watched is not sock:
-            if task.watched is not None:
-                self._selector.unregister(task.watched)
+    def _listen_on(self, sock: socket.socket, events: int) -> _LoopTask:
+        task = self._running_task
+        if task.registered_socket is not sock:
+            if task.registered_socket is not None:
+                self._selector.unregister(task.registered_socket)
             self._selector.register(sock, events, task)
-            task.watched, task.events = sock, events
-        elif task.events != events:
+            task.registered_socket, task.selector_events = sock, events
+        elif task.selector_events != events:
             self._selector.modify(sock, events, task)
-            task.events = events
-        task.listens = True
+            task.selector_events = events
+        task.is_listening = True
         return task
 
-    def _wake(self, task: _Task, came: bool) -> None:
-        task.listens = False
+    def _wake_task(self, task: _LoopTask, has_arrived: bool) -> None:
+        task.is_listening = False
         task.deadline = NEVER
-        if task.bell is not None:
-            task.bell.waiting.discard(task)
-            task.bell = None
-        self._ready.append((task, came))
+        if task.wake_event is not None:
+            task.wake_event.waiting_tasks.discard(task)
+            task.wake_event = None
+        self._ready.append((task, has_arrived))
 
-    def _turn(self) -> None:
+    def _run_iteration(self) -> None:
         ready, self._ready = self._ready, deque()
-        for task, came in ready:
+        for task, has_arrived in ready:
             self._current = task
             try:
-                task.steps.send(came)
+                task.coroutine.send(has_arrived)
             except StopIteration:
                 self._tasks.discard(task)
         self._current = None
-        self._asleep = True
-        pause: float | None = None
-        if self._ready or self._rung or not self._tasks:
-            pause = 0.0
-        elif self._soonest != NEVER:
-            pause = max(self._soonest - time.monotonic(), 0.0)
-        events = self._selector.select(pause)
-        self._asleep = False
+        self._is_sleeping = True
+        timeout: float | None = None
+        if self._ready or self._triggered_events or not self._tasks:
+            timeout = 0.0
+        elif self._next_deadline != NEVER:
+            timeout = max(self._next_deadline - time.monotonic(), 0.0)
+        events = self._selector.select(timeout)
+        self._is_sleeping = False
         for key, _ in events:
             task = key.data
             if task is None:
                 with suppress(BlockingIOError):
-                    self._bedside.recv(4096)
-            elif task.listens:
-                self._wake(task, True)
+                    self._wake_read.recv(4096)
+            elif task.is_listening:
+                self._wake_task(task, True)
             else:  # it says something, or is closed, while nobody listens
                 self._selector.unregister(key.fileobj)
-                task.watched = None
-        while self._rung:
-            self._answer(self._rung.popleft())
-        if (now := time.monotonic()) >= self._soonest:
-            self._expire(now)
+                task.registered_socket = None
+        while self._triggered_events:
+            self._wake_waiting_tasks(self._triggered_events.popleft())
+        if (now := time.monotonic()) >= self._next_deadline:
+            self._expire_deadlines(now)
 
-    def _answer(self, bell: Bell | None) -> None:
-        if bell is not None:
-            waiting = [task for task in bell.waiting if task.loop is self]
+    def _wake_waiting_tasks(self, wake_event: WakeEvent | None) -> None:
+        if wake_event is not None:
+            waiting_tasks = [task for task in wake_event.waiting_tasks if task.loop is self]
         else:
-            busy = {task for task, _ in self._ready}
-            deaf = (task for task in self._tasks if task.bell is not None or not task.listens)
-            waiting = [task for task in deaf if task not in busy]
-        for task in waiting:
-            self._wake(task, False)
+            ready_tasks = {task for task, _ in self._ready}
+            idle_tasks = (
+                task for task in self._tasks if task.wake_event is not None or not task.is_listening
+            )
+            waiting_tasks = [task for task in idle_tasks if task not in ready_tasks]
+        for task in waiting_tasks:
+            self._wake_task(task, False)
 
-    def _expire(self, now: float) -> None:
-        self._soonest = NEVER
+    def _expire_deadlines(self, now: float) -> None:
+        self._next_deadline = NEVER
         for task in self._tasks:
             if task.deadline <= now:
-                self._wake(task, False)
+                self._wake_task(task, False)
             else:
-                self._soonest = min(self._soonest, task.deadline)
+                self._next_deadline = min(self._next_deadline, task.deadline)

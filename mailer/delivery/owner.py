@@ -11,17 +11,17 @@ from hashlib import blake2b
 from pathlib import Path
 
 
-def _place() -> str:
+def _identify_boot() -> str:
     """This boot of this machine and its process namespace; empty where that can't be told."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         namespace = Path("/proc/self/ns/pid").stat().st_ino
     except OSError:
         return ""
-    return blake2b(f"{boot} {namespace}".encode(), digest_size=8).hexdigest()
+    return blake2b(f"{boot_id} {namespace}".encode(), digest_size=8).hexdigest()
 
 
-def _started(pid: int) -> str:
+def _read_start_time(pid: int) -> str:
     """When a process began, in clock ticks since boot: field 22 of proc(5)'s stat. Empty when
     there is no such process, or it has ended and waits for its parent."""
     try:
@@ -32,17 +32,22 @@ def _started(pid: int) -> str:
     return "" if fields[0] in {"Z", "X"} else fields[19]
 
 
-def new_owner() -> str:
+def create_worker_name() -> str:
     """A name for this sender, different for each: at most 64 characters."""
     pid = os.getpid()
-    return f"{_place()}:{pid}:{_started(pid)}:{secrets.token_hex(6)}"
+    return f"{_identify_boot()}:{pid}:{_read_start_time(pid)}:{secrets.token_hex(6)}"
 
 
-def is_dead(owner: str) -> bool:
+def is_dead(worker_name: str) -> bool:
     """Whether the sender of that name has certainly ended. False when it can't be told."""
-    place, _, rest = owner.partition(":")
+    boot_identity, _, rest = worker_name.partition(":")
     pid, _, rest = rest.partition(":")
-    started, _, _ = rest.partition(":")
-    if not place or not started or place != _place() or not pid.isdigit():
+    start_time, _, _ = rest.partition(":")
+    if (
+        not boot_identity
+        or not start_time
+        or boot_identity != _identify_boot()
+        or not pid.isdigit()
+    ):
         return False
-    return _started(int(pid)) != started
+    return _read_start_time(int(pid)) != start_time

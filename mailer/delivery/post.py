@@ -7,155 +7,159 @@ from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from mailer.delivery.loop import Bell, Loop
-from mailer.delivery.outcomes import Outcome, Passed
-from mailer.delivery.turn import Place
+from mailer.delivery.loop import EventLoop, WakeEvent
+from mailer.delivery.outcomes import GatedMessage, MessageOutcome
+from mailer.delivery.turn import ConnectionSlot
 
-GATHER = 0.02
+GATHER_TIME = 0.02
 """Seconds for which a turn waits, at most, until half of the connections have reported: they have
 half a window in hand meanwhile."""
 
 
-class Report(NamedTuple):
+class OutcomeReport(NamedTuple):
     """What became of messages."""
 
-    place: Place
-    outcomes: list[Outcome]
+    slot: ConnectionSlot
+    outcomes: list[MessageOutcome]
 
 
-class Again(NamedTuple):
+class RecheckRequest(NamedTuple):
     """May this message still go?"""
 
-    place: Place
-    passed: Passed
+    slot: ConnectionSlot
+    message: GatedMessage
 
 
-class Arrival(NamedTuple):
+class ConnectionOpened(NamedTuple):
     """A connection was opened."""
 
-    place: Place
+    slot: ConnectionSlot
 
 
-class Departure(NamedTuple):
+class ConnectionClosed(NamedTuple):
     """It has ended."""
 
-    place: Place
+    slot: ConnectionSlot
 
 
-class Desk:
+class Mailbox:
     """Where connections report, and what they have said and the ledger has not dealt with yet:
     `unsettled` and `again`. `places` are those of open connections, `left` those of connections
     that have ended and have something out."""
 
     def __init__(self) -> None:
-        self._inbox: SimpleQueue[Report | Again | Arrival | Departure | None] = SimpleQueue()
-        self.places: set[Place] = set()
-        self.left: set[Place] = set()
-        self.unsettled: list[tuple[Place, Outcome]] = []
-        self.again: list[tuple[Place, Passed]] = []
+        self._inbox: SimpleQueue[
+            OutcomeReport | RecheckRequest | ConnectionOpened | ConnectionClosed | None
+        ] = SimpleQueue()
+        self.open_slots: set[ConnectionSlot] = set()
+        self.closing_slots: set[ConnectionSlot] = set()
+        self.unsettled: list[tuple[ConnectionSlot, MessageOutcome]] = []
+        self.rechecks: list[tuple[ConnectionSlot, GatedMessage]] = []
 
     # ---- for connections ------------------------------------------------------------------------
 
-    def join(self, relay: str, window: int, most: int = 0) -> Place:
+    def open_slot(self, relay: str, window: int, message_limit: int = 0) -> ConnectionSlot:
         """A place for a new connection: messages come into its inbox from now on, `most` of them
         if that is not 0."""
-        place = Place(relay, window, left=most or float("inf"))
-        self._inbox.put(Arrival(place))
-        return place
+        slot = ConnectionSlot(relay, window, remaining=message_limit or float("inf"))
+        self._inbox.put(ConnectionOpened(slot))
+        return slot
 
-    def leave(self, place: Place) -> None:
+    def close_slot(self, slot: ConnectionSlot) -> None:
         """The connection has ended. Until None comes into its inbox, what was let out to it
         meanwhile comes too, and it must report on that."""
-        self._inbox.put(Departure(place))
+        self._inbox.put(ConnectionClosed(slot))
 
-    def report(self, place: Place, outcomes: list[Outcome]) -> None:
+    def report_outcomes(self, slot: ConnectionSlot, outcomes: list[MessageOutcome]) -> None:
         """What became of messages. The ledger settles it, and lets as many others out."""
-        self._inbox.put(Report(place, outcomes))
+        self._inbox.put(OutcomeReport(slot, outcomes))
 
-    def look_again(self, place: Place, passed: Passed) -> None:
+    def request_recheck(self, slot: ConnectionSlot, message: GatedMessage) -> None:
         """Ask whether a message may still go; the answer comes into the inbox."""
-        self._inbox.put(Again(place, passed))
+        self._inbox.put(RecheckRequest(slot, message))
 
-    def knock(self) -> None:
+    def wake_ledger(self) -> None:
         """Let the ledger take a turn, though nobody has anything to say."""
         self._inbox.put(None)
 
     # ---- for the ledger -------------------------------------------------------------------------
 
     @property
-    def quiet(self) -> bool:
+    def is_quiet(self) -> bool:
         """Nothing waits to be dealt with, or to be taken in."""
-        return not (self.unsettled or self.again) and self._inbox.empty()
+        return not (self.unsettled or self.rechecks) and self._inbox.empty()
 
     @property
-    def anything_out(self) -> bool:
+    def has_in_flight(self) -> bool:
         """Whether a message is past the gate, in anybody's hand."""
-        return any(place.out for place in (*self.places, *self.left))
+        return any(slot.in_flight_count for slot in (*self.open_slots, *self.closing_slots))
 
-    def take_in(self, patience: float, in_a_hurry: Callable[[], bool]) -> None:
+    def receive_reports(self, timeout: float, is_hurried: Callable[[], bool]) -> None:
         """Wait so many seconds until something is said, and take in all that was."""
         item = None
         with suppress(Empty):
-            item = self._inbox.get(timeout=patience)
+            item = self._inbox.get(timeout=timeout)
         if item is not None:
-            self._gather(in_a_hurry)
+            self._gather_reports(is_hurried)
         while True:
             match item:
-                case Report(place, outcomes):
-                    self.unsettled += [(place, one) for one in outcomes]
-                case Again(place, passed):
-                    self.again.append((place, passed))
-                case Arrival(place):
-                    self.places.add(place)
-                case Departure(place):
-                    self.places.discard(place)
-                    self.left.add(place)
-                    place.put(None)
+                case OutcomeReport(place, outcomes):
+                    self.unsettled += [(place, outcome) for outcome in outcomes]
+                case RecheckRequest(place, passed):
+                    self.rechecks.append((place, passed))
+                case ConnectionOpened(place):
+                    self.open_slots.add(place)
+                case ConnectionClosed(place):
+                    self.open_slots.discard(place)
+                    self.closing_slots.add(place)
+                    place.put_grant(None)
             try:
                 item = self._inbox.get_nowait()
             except Empty:
                 break
-        self.left = {place for place in self.left if place.out}
+        self.closing_slots = {place for place in self.closing_slots if place.in_flight_count}
 
-    def _gather(self, in_a_hurry: Callable[[], bool]) -> None:
+    def _gather_reports(self, is_hurried: Callable[[], bool]) -> None:
         """Let more connections report, so that one turn serves them. Asleep, not waiting for the
         inbox: each report would wake this thread."""
-        ends = time.monotonic() + GATHER
-        enough = len(self.places) // 2
-        while self._inbox.qsize() < enough and time.monotonic() < ends and not in_a_hurry():
+        deadline = time.monotonic() + GATHER_TIME
+        report_count = len(self.open_slots) // 2
+        while (
+            self._inbox.qsize() < report_count and time.monotonic() < deadline and not is_hurried()
+        ):
             time.sleep(0.002)
 
 
-class Calls:
+class ConnectionDemand:
     """For how many more connections there is work. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._changed = Bell()
+        self._change_event = WakeEvent()
         self._count = 0
-        self._over = False
+        self._is_over = False
 
-    def are(self, count: int) -> None:
+    def set_count(self, count: int) -> None:
         with self._lock:
             self._count = count
-        self._changed.ring()
+        self._change_event.trigger_event()
 
-    def pass_on(self) -> None:
+    def pass_demand_on(self) -> None:
         with self._lock:
             self._count += 1
-        self._changed.ring()
+        self._change_event.trigger_event()
 
-    def end(self) -> None:
-        self._over = True
-        self._changed.ring()
+    def end_demand(self) -> None:
+        self._is_over = True
+        self._change_event.trigger_event()
 
-    async def wait(self, loop: Loop) -> bool:
+    async def wait_for_demand(self, loop: EventLoop) -> bool:
         """Wait for a call, and answer it. False: there won't be one."""
-        while not self._over:
-            seen = self._changed.rings
+        while not self._is_over:
+            trigger_count = self._change_event.trigger_count
             with self._lock:
                 if self._count:
                     self._count -= 1
                     return True
-            await loop.hear(self._changed, seen)
+            await loop.wait_for_event(self._change_event, trigger_count)
         return False

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.config import Relay
-from mailer.delivery.loop import Bell, Loop
+from mailer.delivery.loop import EventLoop, WakeEvent
 from mailer.delivery.replies import Reply, Verdict
 from mailer.errors import RelayError
 
@@ -25,165 +25,174 @@ FULL_PAUSE = 2.0
 LONGEST_FULL_PAUSE = 60.0
 """Seconds after which one more connection is tried, where a relay that works has refused it."""
 
-DOUBTS = 4
+MAX_DOUBTS = 4
 """Connections in a row that were lost after their first message, before its reply: the relay takes
 messages and tells nobody, so each try would leave one more in doubt."""
 
-TIRED = 4
+PATIENT_FAILURES = 4
 """Failures in a row after which patience counts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class ConnectionPermit:
     """Leave to open one connection; what it meets is reported with it."""
 
     incident: int
 
 
-class Health:
+class RelayHealth:
     """One relay's. Safe to use from several threads."""
 
     def __init__(self, relay: Relay, clock: Callable[[], float] = time.monotonic) -> None:
         self.relay = relay
         self._clock = clock
         self._lock = threading.Lock()
-        self._changed = Bell()
+        self._change_event = WakeEvent()
         self._incident = 0
-        self._failures = 0
-        self._doubts = 0
-        self._until = 0.0
-        self._since = 0.0
-        self._probing = False
-        self._open = 0
+        self._failure_count = 0
+        self._doubt_count = 0
+        self._rests_until = 0.0
+        self._failing_since = 0.0
+        self._is_probing = False
+        self._open_count = 0
         self._full_pause = 0.0
         self._full_until = 0.0
-        self._standing_by = relay.weight == 0
-        self._reached = False
-        self.worked = False
+        self._in_standby = relay.weight == 0
+        self._was_reached = False
+        self.has_worked = False
         self.error: RelayError | None = None
-        self.context: ssl.SSLContext | None = None
+        self.tls_context: ssl.SSLContext | None = None
         """For TLS: its connections share one."""
 
     @property
-    def resting(self) -> bool:
+    def is_resting(self) -> bool:
         """It has failed, and nothing has worked since."""
-        return self._failures > 0
+        return self._failure_count > 0
 
     @property
     def trouble(self) -> str:
         """Why it rests, and for how long; empty when it does not."""
         with self._lock:
-            if self._failures < 2 or self.error is None:
+            if self._failure_count < 2 or self.error is None:
                 return ""  # a link that is lost now and then is no news
-            wait = max(self._until - self._clock(), 0)
-            then = f"tried again in {wait:.0f} s" if wait >= 1 else "being tried again"
-            return f"{self.error.where}: {self.error.what}; {then}"
+            wait = max(self._rests_until - self._clock(), 0)
+            retry_note = f"tried again in {wait:.0f} s" if wait >= 1 else "being tried again"
+            return f"{self.error.where}: {self.error.message}; {retry_note}"
 
     @property
-    def down(self) -> bool:
+    def is_down(self) -> bool:
         """It has failed again after its first failure: a lost link alone is no reason to call for
         one that stands by."""
-        return self._failures > 1
+        return self._failure_count > 1
 
-    async def ticket(self, loop: Loop, over: threading.Event) -> Ticket | None:
+    async def wait_for_permit(
+        self, loop: EventLoop, stop_event: threading.Event
+    ) -> ConnectionPermit | None:
         """Wait until a connection may be opened. None: the run is over."""
-        while not over.is_set():
-            seen = self._changed.rings
+        while not stop_event.is_set():
+            trigger_count = self._change_event.trigger_count
             with self._lock:
-                wait = self._wait()
+                wait = self._calculate_wait()
                 if wait <= 0:
-                    self._probing = self.resting
-                    return Ticket(self._incident)
-            await loop.hear(self._changed, seen, time.monotonic() + min(wait, 0.5))
+                    self._is_probing = self.is_resting
+                    return ConnectionPermit(self._incident)
+            await loop.wait_for_event(
+                self._change_event, trigger_count, time.monotonic() + min(wait, 0.5)
+            )
         return None
 
-    def _wait(self) -> float:
-        if self._standing_by:
+    def _calculate_wait(self) -> float:
+        if self._in_standby:
             return 0.5
-        if not self._failures:
-            return self._full_until - self._clock() if self._open else 0.0
-        return 0.5 if self._probing else self._until - self._clock()
+        if not self._failure_count:
+            return self._full_until - self._clock() if self._open_count else 0.0
+        return 0.5 if self._is_probing else self._rests_until - self._clock()
 
-    def stand_by(self, yes: bool) -> None:
+    def set_standby(self, is_standby: bool) -> None:
         """A relay of weight 0 opens nothing while it stands by."""
         with self._lock:
-            self._standing_by = yes
-            self._changed.ring()
+            self._in_standby = is_standby
+            self._change_event.trigger_event()
 
     @property
-    def standing_by(self) -> bool:
-        return self._standing_by
+    def is_standing_by(self) -> bool:
+        return self._in_standby
 
-    def is_stale(self, ticket: Ticket) -> bool:
+    def is_stale(self, permit: ConnectionPermit) -> bool:
         """Whether the relay has failed, or come back, since the ticket was given."""
-        return ticket.incident != self._incident
+        return permit.incident != self._incident
 
-    def give_up(self, ticket: Ticket) -> None:
+    def return_permit(self, permit: ConnectionPermit) -> None:
         """The ticket was not used after all."""
         with self._lock:
-            if ticket.incident == self._incident:
-                self._probing = False
-                self._changed.ring()
+            if permit.incident == self._incident:
+                self._is_probing = False
+                self._change_event.trigger_event()
 
-    def opened(self) -> None:
+    def note_opened(self) -> None:
         """A connection was opened: whatever comes, the relay is there."""
         with self._lock:
-            self._reached = True
-            self._open += 1
+            self._was_reached = True
+            self._open_count += 1
             self._full_pause = 0.0
 
-    def closed(self) -> None:
+    def note_closed(self) -> None:
         """It has ended, one way or the other."""
         with self._lock:
-            self._open -= 1
+            self._open_count -= 1
 
-    def answered(self, ticket: Ticket) -> None:
+    def note_answer(self, permit: ConnectionPermit) -> None:
         """The relay has answered for a message: it works."""
-        if not self._failures and self.worked and not self._doubts:
+        if not self._failure_count and self.has_worked and not self._doubt_count:
             return
         with self._lock:
-            self.worked = True
-            self._doubts = 0
-            if self._failures:
-                self._failures = 0
+            self.has_worked = True
+            self._doubt_count = 0
+            if self._failure_count:
+                self._failure_count = 0
                 self._incident += 1
-                self._probing = False
+                self._is_probing = False
                 self.error = None
-                self._changed.ring()
+                self._change_event.trigger_event()
 
-    def not_opened(self, ticket: Ticket, error: RelayError) -> None:
+    def note_open_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
         """A connection could not be opened. Where others are open and work, the relay wants no more
         of them: those go on, and one more is tried later, each time twice as much."""
         with self._lock:
-            full = self._open > 0 and self.worked and not self._failures and not error.lasting
-            if full:
+            is_full = (
+                self._open_count > 0
+                and self.has_worked
+                and not self._failure_count
+                and not error.is_permanent
+            )
+            if is_full:
                 now = self._clock()
                 if now >= self._full_until:  # the first of those that were tried together
-                    doubled = max(2 * self._full_pause, FULL_PAUSE)
-                    self._full_pause = min(doubled, LONGEST_FULL_PAUSE)
+                    doubled_pause = max(2 * self._full_pause, FULL_PAUSE)
+                    self._full_pause = min(doubled_pause, LONGEST_FULL_PAUSE)
                     self._full_until = now + self._full_pause
-        if not full:
-            self._failed(ticket, error)
+        if not is_full:
+            self._note_failure(permit, error)
 
-    def broke(self, ticket: Ticket, reply: Reply, messages: int) -> None:
+    def note_break(self, permit: ConnectionPermit, reply: Reply, answered_count: int) -> None:
         """A connection ended by `reply`, after `messages` that the relay had answered for."""
         with self._lock:
-            if reply.verdict is Verdict.IN_DOUBT and not messages:
-                self._doubts += 1
-            tells_nobody = self._doubts >= DOUBTS
-        if tells_nobody:
+            if reply.verdict is Verdict.IN_DOUBT and not answered_count:
+                self._doubt_count += 1
+            never_answers = self._doubt_count >= MAX_DOUBTS
+        if never_answers:
             error = RelayError(
-                f"it drops the link after each message, {DOUBTS} times in a row",
+                f"it drops the link after each message, {MAX_DOUBTS} times in a row",
                 where=self.relay.where,
                 hint="see the relay's own log before anything is sent again",
-                lasting=True,
+                is_permanent=True,
             )
         elif reply.verdict is Verdict.RELAY:
             error = RelayError(
                 f"it said {reply}",
                 where=self.relay.where,
                 hint="see that it lets us send as sender.address",
-                lasting=reply.lasting,
+                is_permanent=reply.is_lasting,
             )
         else:
             error = RelayError(
@@ -191,32 +200,36 @@ class Health:
                 where=self.relay.where,
                 hint="nothing is lost: run `mailer send` again when it is well",
             )
-        self._failed(ticket, error)
+        self._note_failure(permit, error)
 
-    def _failed(self, ticket: Ticket, error: RelayError) -> None:
+    def _note_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
         with self._lock:
-            if ticket.incident != self._incident:
+            if permit.incident != self._incident:
                 return
             now = self._clock()
-            if not self._failures:
-                self._since = now
-            self._failures += 1
+            if not self._failure_count:
+                self._failing_since = now
+            self._failure_count += 1
             self._incident += 1
-            self._probing = False
+            self._is_probing = False
             self.error = error
-            pause = 0.0 if self._failures == 1 else FIRST_PAUSE * 2 ** (self._failures - 2)
-            self._until = now + (LONGEST_PAUSE if error.lasting else min(pause, LONGEST_PAUSE))
-            self._changed.ring()
+            pause = (
+                0.0 if self._failure_count == 1 else FIRST_PAUSE * 2 ** (self._failure_count - 2)
+            )
+            self._rests_until = now + (
+                LONGEST_PAUSE if error.is_permanent else min(pause, LONGEST_PAUSE)
+            )
+            self._change_event.trigger_event()
 
-    def hopeless(self, patience: float) -> bool:
+    def is_hopeless(self, patience: float) -> bool:
         """Whether a run should not wait for this relay: it said what only a person can mend, could
         not be reached from the start, or has been failing for `patience` seconds."""
         with self._lock:
             if self.error is None:
                 return False
-            if self.error.lasting or (not self._reached and self._failures > 1):
+            if self.error.is_permanent or (not self._was_reached and self._failure_count > 1):
                 return True
-            if not self.worked and self._failures > TIRED:
+            if not self.has_worked and self._failure_count > PATIENT_FAILURES:
                 return True
-            long = self._clock() - self._since >= patience
-            return self._failures >= TIRED and long
+            is_overdue = self._clock() - self._failing_since >= patience
+            return self._failure_count >= PATIENT_FAILURES and is_overdue

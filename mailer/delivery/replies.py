@@ -66,62 +66,66 @@ class Reply(NamedTuple):
     code: int
     text: str
     verdict: Verdict
-    close: bool = False
+    needs_close: bool = False
 
     @property
-    def lasting(self) -> bool:
+    def is_lasting(self) -> bool:
         """Whether the relay will say the same again until somebody mends something."""
         return self.verdict is Verdict.RELAY and self.code // 100 == 5
 
     @property
-    def answers(self) -> bool:
+    def is_answer(self) -> bool:
         """Whether the relay has answered for a message: what is no SMTP is no answer."""
-        return self.verdict in _ANSWERS
+        return self.verdict in _ANSWER_VERDICTS
 
     def __str__(self) -> str:
         return f"{self.code} {self.text} (to {self.phase})" if self.code else self.text
 
 
-_ANSWERS = frozenset({Verdict.ACCEPTED, Verdict.DEFERRED, Verdict.REFUSED})
-WITHHELD = Reply(Phase.MAIL, 0, "", Verdict.WITHHELD)
+_ANSWER_VERDICTS = frozenset({Verdict.ACCEPTED, Verdict.DEFERRED, Verdict.REFUSED})
+WITHHELD_REPLY = Reply(Phase.MAIL, 0, "", Verdict.WITHHELD)
 
-_PROTOCOL = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})
+_PROTOCOL_PHASES = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.AUTH, Phase.MAIL})
 
 
-def judge(phase: Phase, code: int, text: str) -> Reply:
+def judge_reply(phase: Phase, code: int, text: str) -> Reply:
     """The reply of a relay that did answer, judged. A `code` that is none (0 or less) is what is
     no SMTP."""
     if phase is Phase.DOT and code == 250:
         return Reply(phase, code, text, Verdict.ACCEPTED)
-    verdict = _verdict(phase, code // 100, code)
-    close = code == 421 or verdict in (Verdict.LOST, Verdict.IN_DOUBT)
-    close = close or (verdict is Verdict.RELAY and code // 100 != 5)
-    return Reply(phase, code, text, verdict, close)
+    verdict = _judge_code(phase, code // 100, code)
+    needs_close = code == 421 or verdict in (Verdict.LOST, Verdict.IN_DOUBT)
+    needs_close = needs_close or (verdict is Verdict.RELAY and code // 100 != 5)
+    return Reply(phase, code, text, verdict, needs_close)
 
 
-def _verdict(phase: Phase, kind: int, code: int) -> Verdict:
+def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
     if phase is Phase.DOT:
         verdicts = {2: Verdict.ACCEPTED, 4: Verdict.DEFERRED, 5: Verdict.REFUSED}
-        return verdicts.get(kind, Verdict.IN_DOUBT)
+        return verdicts.get(code_class, Verdict.IN_DOUBT)
     if phase is Phase.DATA:
-        good = code == 354
+        is_expected = code == 354
     elif phase is Phase.CONNECT:
-        good = code == 220
+        is_expected = code == 220
     else:
-        good = kind == 2
-    if good:
+        is_expected = code_class == 2
+    if is_expected:
         return Verdict.ACCEPTED
-    if phase in _PROTOCOL:
-        answered = kind in (4, 5) or phase is not Phase.MAIL
-        return Verdict.RELAY if answered else Verdict.LOST
-    if kind == 4 or (phase is Phase.RCPT and code == 552):
+    if phase in _PROTOCOL_PHASES:
+        did_answer = code_class in (4, 5) or phase is not Phase.MAIL
+        return Verdict.RELAY if did_answer else Verdict.LOST
+    if code_class == 4 or (phase is Phase.RCPT and code == 552):
         return Verdict.DEFERRED
-    return Verdict.REFUSED if kind == 5 else Verdict.LOST
+    return Verdict.REFUSED if code_class == 5 else Verdict.LOST
 
 
-def lost(phase: Phase, why: str) -> Reply:
+def create_lost_reply(phase: Phase, reason: str) -> Reply:
     """No reply came: the link broke, was silent too long, or gave what is no SMTP."""
     if phase is Phase.DOT:
-        return Reply(phase, 0, f"{why} after the message, before its reply", Verdict.IN_DOUBT, True)
-    before = phase in {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.MESSAGE}
-    return Reply(phase, 0, f"{why} (at {phase})", Verdict.LOST if before else Verdict.RELAY, True)
+        return Reply(
+            phase, 0, f"{reason} after the message, before its reply", Verdict.IN_DOUBT, True
+        )
+    before_dot = phase in {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.MESSAGE}
+    return Reply(
+        phase, 0, f"{reason} (at {phase})", Verdict.LOST if before_dot else Verdict.RELAY, True
+    )

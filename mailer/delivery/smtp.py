@@ -18,125 +18,136 @@ from typing import NamedTuple
 
 from mailer.audience import addresses
 from mailer.config import Relay, Tls
-from mailer.delivery.link import LOST, Link
-from mailer.delivery.loop import Loop
-from mailer.delivery.replies import WITHHELD, Phase, Reply, Verdict, judge, lost
+from mailer.delivery.link import CONNECTION_LOST, SmtpSocket
+from mailer.delivery.loop import EventLoop
+from mailer.delivery.replies import (
+    WITHHELD_REPLY,
+    Phase,
+    Reply,
+    Verdict,
+    create_lost_reply,
+    judge_reply,
+)
 from mailer.errors import RelayError
 
-GOODBYE = 5.0
+QUIT_TIMEOUT = 5.0
 """Seconds to wait for the reply to QUIT, which decides nothing."""
 
 
-class Credentials(NamedTuple):
+class RelayCredentials(NamedTuple):
     user: str
     password: str
 
 
-class Mail(NamedTuple):
+class OutgoingMail(NamedTuple):
     """A message, in pieces, and its envelope. Its lines end in CRLF, the last one's too, have at
     most 998 bytes, and none begins with a dot. `ascii`: it needs no 8BITMIME."""
 
-    sender: str
+    envelope_sender: str
     recipient: str
     pieces: Sequence[bytes]
     size: int
-    ascii: bool
+    is_ascii: bool
 
 
-def mail(sender: str, recipient: str, message: bytes) -> Mail:
+def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
     """A message as it is, made ready for the wire: dots stuffed (RFC 5321 §4.5.2), the last line
     ended."""
     if not message.endswith(b"\r\n"):
         message += b"\r\n"
-    stuffed = message.replace(b"\r\n.", b"\r\n..")
-    if stuffed.startswith(b"."):
-        stuffed = b"." + stuffed
-    return Mail(sender, recipient, [stuffed], len(message), message.isascii())
+    stuffed_message = message.replace(b"\r\n.", b"\r\n..")
+    if stuffed_message.startswith(b"."):
+        stuffed_message = b"." + stuffed_message
+    return OutgoingMail(
+        envelope_sender, recipient, [stuffed_message], len(message), message.isascii()
+    )
 
 
-class Connection:
-    """An open connection to a relay. Made by :meth:`open`; to be closed.
+class RelayConnection:
+    """An open connection to a relay. Made by :meth:`connect_to`; to be closed.
 
     It is opened wherever it may block, and used by a coroutine of the loop that it is moved to;
-    :meth:`kill` may come from anywhere."""
+    :meth:`kill_connection` may come from anywhere."""
 
-    def __init__(self, smtp: Link, relay: Relay) -> None:
-        self._smtp = smtp
+    def __init__(self, smtp_socket: SmtpSocket, relay: Relay) -> None:
+        self._smtp_socket = smtp_socket
         self._relay = relay
-        self._announced: Mail | None = None
-        self._dirty = False
+        self._announced_mail: OutgoingMail | None = None
+        self._needs_reset = False
         """A transaction was begun and not ended: RSET goes before the next."""
         self._owes_message = False
         """The relay waits for a message, or for the rest of it: no command may go."""
-        self.pipelining = smtp.has_extn("pipelining")
-        self._takes_utf8 = smtp.has_extn("smtputf8")
-        self._takes_8bit = smtp.has_extn("8bitmime")
-        self._asks_size = smtp.has_extn("size")
-        self._largest = int(size) if (size := smtp.esmtp_features.get("size", "")).isdigit() else 0
+        self.supports_pipelining = smtp_socket.has_extn("pipelining")
+        self._supports_utf8 = smtp_socket.has_extn("smtputf8")
+        self._supports_8bit = smtp_socket.has_extn("8bitmime")
+        self._supports_size = smtp_socket.has_extn("size")
+        self._max_size = (
+            int(size) if (size := smtp_socket.esmtp_features.get("size", "")).isdigit() else 0
+        )
 
     @classmethod
-    def open(
+    def connect_to(
         cls,
         relay: Relay,
-        credentials: Credentials | None = None,
+        credentials: RelayCredentials | None = None,
         context: ssl.SSLContext | None = None,
-    ) -> "Connection":
+    ) -> "RelayConnection":
         """Connect, greet, secure, authenticate. Raises RelayError, which names the phase.
 
-        `context` is what :func:`tls_context` gives; made anew when it is not given."""
+        `context` is what :func:`create_tls_context` gives; made anew when it is not given."""
         phase = Phase.CONNECT
         where = relay.where
-        context = context or tls_context(relay)
-        smtp = Link(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
+        context = context or create_tls_context(relay)
+        smtp_socket = SmtpSocket(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
         try:
-            code, said = smtp.connect(relay.host, relay.port)
-            _require(judge(phase, code, _said(said)), where)
-            smtp._host = relay.host  # type: ignore[attr-defined]  # for STARTTLS's certificate
+            code, reply_text = smtp_socket.connect(relay.host, relay.port)
+            _require_accepted(judge_reply(phase, code, _clean_reply_text(reply_text)), where)
+            smtp_socket._host = relay.host  # type: ignore[attr-defined]  # for STARTTLS's certificate
             phase = Phase.EHLO
-            smtp.greet()
+            smtp_socket.send_hello()
             if relay.tls is Tls.STARTTLS:
                 phase = Phase.STARTTLS
-                code, said = smtp.starttls(context=context)
-                _require(judge(phase, code, _said(said)), where)
-                if smtp.ahead:  # it came unencrypted, so from anybody
+                code, reply_text = smtp_socket.starttls(context=context)
+                _require_accepted(judge_reply(phase, code, _clean_reply_text(reply_text)), where)
+                if smtp_socket.read_ahead:  # it came unencrypted, so from anybody
                     raise smtplib.SMTPException("the relay spoke before TLS began")
                 phase = Phase.EHLO
-                smtp.greet()
+                smtp_socket.send_hello()
             if credentials and credentials.user:
                 phase = Phase.AUTH
-                smtp.login(credentials.user, credentials.password)
+                smtp_socket.login(credentials.user, credentials.password)
         except RelayError:
-            smtp.close()
+            smtp_socket.close()
             raise
         except smtplib.SMTPNotSupportedError as error:
-            smtp.close()
-            raise _trouble(phase, f"it does not offer {phase}", where, True) from error
+            smtp_socket.close()
+            raise _create_relay_error(phase, f"it does not offer {phase}", where, True) from error
         except smtplib.SMTPResponseException as error:
-            smtp.close()
-            reply = judge(phase, error.smtp_code, _said(error.smtp_error))
-            raise _trouble(phase, f"it said {reply}", where, reply.lasting) from error
+            smtp_socket.close()
+            reply = judge_reply(phase, error.smtp_code, _clean_reply_text(error.smtp_error))
+            raise _create_relay_error(phase, f"it said {reply}", where, reply.is_lasting) from error
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            smtp.close()
-            why = lost(phase, _why(error))
-            lasting = isinstance(error, ssl.SSLCertVerificationError)
-            raise _trouble(phase, str(why), where, lasting) from error
-        return cls(smtp, relay)
+            smtp_socket.close()
+            lost_reply = create_lost_reply(phase, _describe_error(error))
+            is_lasting = isinstance(error, ssl.SSLCertVerificationError)
+            raise _create_relay_error(phase, str(lost_reply), where, is_lasting) from error
+        return cls(smtp_socket, relay)
 
-    def move_to(self, loop: Loop) -> None:
+    def move_to_loop(self, loop: EventLoop) -> None:
         """From now on the loop's coroutines use it."""
-        self._smtp.move_to(loop)
+        self._smtp_socket.move_to_loop(loop)
 
     @property
     def socket(self) -> socket.socket | None:
         """For the loop to listen to; None when it is closed."""
-        sock: socket.socket | None = self._smtp.sock
+        sock: socket.socket | None = self._smtp_socket.sock
         return sock
 
-    async def deliver(
+    async def deliver_mail(
         self,
-        mail: Mail,
-        may_go: Callable[[], Awaitable[bool]],
-        following: Callable[[], Mail | None] = lambda: None,
+        mail: OutgoingMail,
+        may_send: Callable[[], Awaitable[bool]],
+        get_following: Callable[[], OutgoingMail | None] = lambda: None,
     ) -> Reply:
         """Hand over one message; the judged reply. Never raises for what a relay does.
 
@@ -144,152 +155,176 @@ class Connection:
         is withheld and the connection is of no more use. `following` gives the message whose
         envelope goes behind this one's final dot; the next call must be for that one.
         ``reply.close`` says that this connection is of no more use."""
-        if self._announced is not mail and (refusal := self._cannot_take(mail)) is not None:
+        if (
+            self._announced_mail is not mail
+            and (refusal := self._refuse_unsupported(mail)) is not None
+        ):
             return refusal
-        reply = await self._envelope(mail)
+        reply = await self._send_envelope(mail)
         if reply.verdict is not Verdict.ACCEPTED:
             return reply
         self._owes_message = True
-        if not await may_go():
-            self._smtp.close()
-            return WITHHELD
-        return await self._message(mail, following() if self.pipelining else None)
+        if not await may_send():
+            self._smtp_socket.close()
+            return WITHHELD_REPLY
+        return await self._send_message(mail, get_following() if self.supports_pipelining else None)
 
-    def _cannot_take(self, mail: Mail) -> Reply | None:
+    def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
         """Refuse, without asking, what this relay has said that it won't take."""
-        if _NO_ADDRESS.search(mail.recipient):
+        if _INVALID_ADDRESS.search(mail.recipient):
             return Reply(Phase.RCPT, 553, "that is no address", Verdict.REFUSED)
-        if _international(mail.recipient) and not self._takes_utf8:
-            said = "the relay takes no internationalised addresses (SMTPUTF8)"
-            return Reply(Phase.RCPT, 550, said, Verdict.REFUSED)
-        if 0 < self._largest < mail.size:
-            said = f"the message has {mail.size} bytes, and it takes {self._largest} (SIZE)"
-            return Reply(Phase.MAIL, 552, said, Verdict.RELAY)
+        if _is_international(mail.recipient) and not self._supports_utf8:
+            refusal_text = "the relay takes no internationalised addresses (SMTPUTF8)"
+            return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
+        if 0 < self._max_size < mail.size:
+            refusal_text = (
+                f"the message has {mail.size} bytes, and it takes {self._max_size} (SIZE)"
+            )
+            return Reply(Phase.MAIL, 552, refusal_text, Verdict.RELAY)
         return None
 
     # ---- the envelope ---------------------------------------------------------------------------
 
-    def _commands(self, mail: Mail) -> list[tuple[Phase, str]]:
-        options = f" SIZE={mail.size}" if self._asks_size else ""
-        if _international(mail.recipient):
+    def _build_commands(self, mail: OutgoingMail) -> list[tuple[Phase, str]]:
+        options = f" SIZE={mail.size}" if self._supports_size else ""
+        if _is_international(mail.recipient):
             options += " SMTPUTF8"
-        if self._takes_8bit and not mail.ascii:
+        if self._supports_8bit and not mail.is_ascii:
             options += " BODY=8BITMIME"  # RFC 6152
-        sender, recipient = addresses.wire(mail.sender), addresses.wire(mail.recipient)
+        sender, recipient = (
+            addresses.to_wire_form(mail.envelope_sender),
+            addresses.to_wire_form(mail.recipient),
+        )
         commands = [
             (Phase.MAIL, f"MAIL FROM:<{sender}>{options}\r\n"),
             (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
             (Phase.DATA, "DATA\r\n"),
         ]
-        if self._dirty:
-            self._dirty = False
+        if self._needs_reset:
+            self._needs_reset = False
             commands.insert(0, (Phase.QUIT, "RSET\r\n"))
         return commands
 
-    async def _envelope(self, mail: Mail) -> Reply:
+    async def _send_envelope(self, mail: OutgoingMail) -> Reply:
         """MAIL, RCPT and DATA, as far as the relay goes along."""
-        announced, self._announced = self._announced, None
+        announced_mail, self._announced_mail = self._announced_mail, None
         phase = Phase.MAIL
-        verdict: Reply | None = None
+        refusal: Reply | None = None
         try:
-            if announced is not None and announced is not mail:
-                self._smtp.close()
-                return lost(phase, "another message was announced")
-            if announced is not None and (good := _GOES_ALONG.match(self._smtp.ahead)):
-                self._smtp.ahead = self._smtp.ahead[good.end() :]
-                return _GO_ON
-            commands = [] if announced else self._commands(mail)
-            if self.pipelining:
-                await self._smtp.write([_joined(commands)])
-            for phase, command in commands or _ANNOUNCED:
-                if not self.pipelining:
-                    await self._smtp.write([command.encode()])
-                code, said = await self._smtp.reply(self._relay.timeout)
+            if announced_mail is not None and announced_mail is not mail:
+                self._smtp_socket.close()
+                return create_lost_reply(phase, "another message was announced")
+            if announced_mail is not None and (
+                accepted := _ENVELOPE_ACCEPTED.match(self._smtp_socket.read_ahead)
+            ):
+                self._smtp_socket.read_ahead = self._smtp_socket.read_ahead[accepted.end() :]
+                return _ENVELOPE_REPLY
+            commands = [] if announced_mail else self._build_commands(mail)
+            if self.supports_pipelining:
+                await self._smtp_socket.write([_join_commands(commands)])
+            for phase, command in commands or _ANNOUNCED_COMMANDS:
+                if not self.supports_pipelining:
+                    await self._smtp_socket.write([command.encode()])
+                code, reply_text = await self._smtp_socket.read_reply(self._relay.timeout)
                 if phase is Phase.QUIT:  # to RSET
                     continue
-                if verdict is None and code == _GOOD[phase]:
+                if refusal is None and code == _EXPECTED_CODES[phase]:
                     continue
-                if verdict is None:
-                    reply = judge(phase, code, _said(said))
-                    if reply.close:
+                if refusal is None:
+                    reply = judge_reply(phase, code, _clean_reply_text(reply_text))
+                    if reply.needs_close:
                         return reply
                     if reply.verdict is Verdict.ACCEPTED:
                         continue
-                    self._dirty = True
-                    verdict = reply
-                    if not self.pipelining:
-                        return verdict
+                    self._needs_reset = True
+                    refusal = reply
+                    if not self.supports_pipelining:
+                        return refusal
                 elif phase is Phase.DATA and code == 354:
                     # RFC 2920 §3.1: DATA may be taken though no recipient was; end it with nothing
-                    await self._smtp.write([b".\r\n"])
-                    await self._smtp.reply(self._relay.timeout)
+                    await self._smtp_socket.write([b".\r\n"])
+                    await self._smtp_socket.read_reply(self._relay.timeout)
                 elif code <= 0 or code == 421:
-                    return _closed(verdict)
+                    return _mark_closed(refusal)
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            if verdict is not None:
-                return _closed(verdict)
-            return lost(Phase.MAIL if phase is Phase.QUIT else phase, _why(error))
-        return verdict or _GO_ON
+            if refusal is not None:
+                return _mark_closed(refusal)
+            return create_lost_reply(
+                Phase.MAIL if phase is Phase.QUIT else phase, _describe_error(error)
+            )
+        return refusal or _ENVELOPE_REPLY
 
     # ---- the message ----------------------------------------------------------------------------
 
-    async def _message(self, mail: Mail, following: Mail | None) -> Reply:
-        behind = b""
-        if following is not None and self._cannot_take(following) is None:
-            behind = _joined(self._commands(following))
-        last = b".\r\n" + behind
-        alone = False
+    async def _send_message(self, mail: OutgoingMail, following: OutgoingMail | None) -> Reply:
+        following_commands = b""
+        if following is not None and self._refuse_unsupported(following) is None:
+            following_commands = _join_commands(self._build_commands(following))
+        final_bytes = b".\r\n" + following_commands
+        message_written = False
         try:
-            if self._smtp.encrypted:
+            if self._smtp_socket.is_encrypted:
                 # How much of a record has gone can't be told, so the dot has one of its own.
-                await self._smtp.write(mail.pieces)
-                alone = True
-                await self._smtp.write([last])
+                await self._smtp_socket.write(mail.pieces)
+                message_written = True
+                await self._smtp_socket.write([final_bytes])
             else:
-                await self._smtp.write([*mail.pieces, last])
-            if behind:
-                self._announced = following
-            code, said = await self._smtp.reply(max(self._relay.dot_timeout, self._relay.timeout))
+                await self._smtp_socket.write([*mail.pieces, final_bytes])
+            if following_commands:
+                self._announced_mail = following
+            code, reply_text = await self._smtp_socket.read_reply(
+                max(self._relay.dot_timeout, self._relay.timeout)
+            )
             self._owes_message = False
-            return judge(Phase.DOT, code, _said(said))
+            return judge_reply(Phase.DOT, code, _clean_reply_text(reply_text))
         except (OSError, smtplib.SMTPException, ValueError) as error:
-            whole = alone if self._smtp.encrypted else self._smtp.unsent <= len(behind)
-            return lost(Phase.DOT if whole else Phase.MESSAGE, _why(error))
+            was_complete = (
+                message_written
+                if self._smtp_socket.is_encrypted
+                else self._smtp_socket.unsent_size <= len(following_commands)
+            )
+            return create_lost_reply(
+                Phase.DOT if was_complete else Phase.MESSAGE, _describe_error(error)
+            )
 
     # ---- the end --------------------------------------------------------------------------------
 
-    def kill(self) -> None:
+    def kill_connection(self) -> None:
         """End it from another thread: whoever waits for a reply is told that the link was lost."""
-        sock = self._smtp.sock
+        sock = self._smtp_socket.sock
         if sock is not None:
             with suppress(OSError):
                 # Not SSLSocket's own, which takes off the encryption first: whoever writes or
                 # reads just then would do so in the clear.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
-    def drop(self) -> None:
+    def drop_connection(self) -> None:
         """Close it without a word, before it was moved to a loop."""
-        self._smtp.close()
+        self._smtp_socket.close()
 
     async def close(self) -> None:
         """Say goodbye, unless the relay waits for a message, and close whatever the answer."""
         try:
-            if self.socket is not None and self._announced is None and not self._owes_message:
-                await self._smtp.write([b"QUIT\r\n"])
-                await self._smtp.reply(min(GOODBYE, self._relay.timeout))
+            if self.socket is not None and self._announced_mail is None and not self._owes_message:
+                await self._smtp_socket.write([b"QUIT\r\n"])
+                await self._smtp_socket.read_reply(min(QUIT_TIMEOUT, self._relay.timeout))
         except (OSError, smtplib.SMTPException):
             pass
         finally:
-            self._smtp.close()
+            self._smtp_socket.close()
 
 
-_NO_ADDRESS = re.compile(r"[\r\n\0<>]")
-_ANNOUNCED: list[tuple[Phase, str]] = [(Phase.MAIL, ""), (Phase.RCPT, ""), (Phase.DATA, "")]
-_GOES_ALONG = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
-_GOOD = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
-_GO_ON = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
+_INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
+_ANNOUNCED_COMMANDS: list[tuple[Phase, str]] = [
+    (Phase.MAIL, ""),
+    (Phase.RCPT, ""),
+    (Phase.DATA, ""),
+]
+_ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
+_EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
+_ENVELOPE_REPLY = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
 
-_HINTS = {
+_PHASE_HINTS = {
     Phase.CONNECT: "see that its host and port are right and that it runs",
     Phase.EHLO: "see that an SMTP server listens there",
     Phase.STARTTLS: "set its tls to what the relay offers: starttls, implicit or none",
@@ -297,19 +332,19 @@ _HINTS = {
 }
 
 
-def _joined(commands: list[tuple[Phase, str]]) -> bytes:
+def _join_commands(commands: list[tuple[Phase, str]]) -> bytes:
     return "".join([command for _, command in commands]).encode()
 
 
-def _closed(reply: Reply) -> Reply:
+def _mark_closed(reply: Reply) -> Reply:
     return Reply(reply.phase, reply.code, reply.text, reply.verdict, True)
 
 
-def _international(address: str) -> bool:
+def _is_international(address: str) -> bool:
     return not address.isascii() and not address.rpartition("@")[0].isascii()
 
 
-def tls_context(relay: Relay) -> ssl.SSLContext | None:
+def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
     """What a relay's certificate is checked by; None where there is no TLS. Raises RelayError.
 
     Reading the system's certificates takes 29 ms here: share it."""
@@ -324,29 +359,33 @@ def tls_context(relay: Relay) -> ssl.SSLContext | None:
                 f"its ca_file {relay.ca_file} can't be read ({error})",
                 where=relay.where,
                 hint="name a file of certificates in PEM form",
-                lasting=True,
+                is_permanent=True,
             ) from error
     return context
 
 
-def _trouble(phase: Phase, what: str, where: str, lasting: bool = False) -> RelayError:
-    return RelayError(what, where=where, hint=_HINTS[phase], lasting=lasting)
+def _create_relay_error(
+    phase: Phase, problem: str, where: str, is_lasting: bool = False
+) -> RelayError:
+    return RelayError(problem, where=where, hint=_PHASE_HINTS[phase], is_permanent=is_lasting)
 
 
-def _require(reply: Reply, where: str) -> None:
+def _require_accepted(reply: Reply, where: str) -> None:
     if reply.verdict is not Verdict.ACCEPTED:
-        raise _trouble(reply.phase, f"it said {reply}", where, reply.lasting)
+        raise _create_relay_error(reply.phase, f"it said {reply}", where, reply.is_lasting)
 
 
-def _said(text: bytes | str) -> str:
+def _clean_reply_text(text: bytes | str) -> str:
     """A reply's text on one line, as far as it can be read."""
-    said = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    if said.isprintable():
-        return said[:500]
-    return " ".join("".join(c if c.isprintable() else " " for c in said).split())[:500]
+    reply_text = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    if reply_text.isprintable():
+        return reply_text[:500]
+    return " ".join(
+        "".join(character if character.isprintable() else " " for character in reply_text).split()
+    )[:500]
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, TimeoutError | BlockingIOError):
         return "the relay did not answer in time"
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -358,5 +397,5 @@ def _why(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
     if isinstance(error, smtplib.SMTPServerDisconnected | ConnectionError):
-        return LOST
+        return CONNECTION_LOST
     return str(error) or type(error).__name__

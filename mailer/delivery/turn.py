@@ -19,16 +19,16 @@ from datetime import datetime
 from typing import NamedTuple
 
 from mailer import editions
-from mailer.delivery.dispatch import Pick, Seat
-from mailer.delivery.loop import Bell
-from mailer.delivery.outcomes import Alike, Passed
+from mailer.delivery.dispatch import ConnectionWindow, PickedMessage
+from mailer.delivery.loop import WakeEvent
+from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
 from mailer.editions import Edition, EditionState
-from mailer.message import Stencil
-from mailer.outbox import Claim, DeliveryState, Settlement, Transaction
+from mailer.message import MessageTemplate
+from mailer.outbox import Claim, DeliveryState, OutboxTransaction, Settlement
 
 
 @dataclass(slots=True)
-class Consignment:
+class ActiveEdition:
     """An edition that is being delivered, with a stencil for each language.
 
     `out` counts its messages past the gate and not settled. `recheck` is when to claim again,
@@ -37,151 +37,191 @@ class Consignment:
     is done, since it last had something to do."""
 
     edition: Edition
-    stencils: Mapping[str, Stencil]
-    alike: Alike = field(default_factory=Alike)
-    recheck: float = 0.0
+    templates: Mapping[str, MessageTemplate]
+    repeated_refusals: RepeatedRefusals = field(default_factory=RepeatedRefusals)
+    recheck_at: float = 0.0
     waits_until: float = 0.0
-    out: int = 0
-    asked: bool = False
+    in_flight_count: int = 0
+    completion_checked: bool = False
 
 
-class Grant(NamedTuple):
+class SendGrant(NamedTuple):
     """Messages let out; or, as the answer to a second look at `again`, whether it may go."""
 
-    passed: list[Passed]
-    again: Passed | None = None
-    may_go: bool = False
+    messages: list[GatedMessage]
+    rechecked_message: GatedMessage | None = None
+    may_send: bool = False
 
 
 @dataclass(eq=False, slots=True)
-class Place(Seat):
+class ConnectionSlot(ConnectionWindow):
     """A connection at the ledger. What it is let have is put into its `inbox`, and its `bell` rung;
     None there means that there is no more."""
 
-    inbox: deque[Grant | None] = field(default_factory=deque)
-    bell: Bell = field(default_factory=Bell)
+    inbox: deque[SendGrant | None] = field(default_factory=deque)
+    wake_event: WakeEvent = field(default_factory=WakeEvent)
 
-    def put(self, grant: Grant | None) -> None:
+    def put_grant(self, grant: SendGrant | None) -> None:
         """From the ledger's thread."""
         self.inbox.append(grant)
-        self.bell.ring()
+        self.wake_event.trigger_event()
 
 
 @dataclass(slots=True)
-class Turn:
+class LedgerBatch:
     """What one transaction is to do, and, from `fenced` on, what it gave.
 
     `need` is how many to claim of which edition; `put_off` sends claims back to the queue for so
     many seconds; `loose` are stopped editions of which something is settled."""
 
     settlements: list[Settlement]
-    picks: list[tuple[Place, Pick]]
-    again: list[tuple[Place, Passed]]
-    need: list[tuple[int, int]]
-    put_off: list[tuple[int, float]]
-    loose: set[int]
-    fenced: bool = False
-    passed: set[int] = field(default_factory=set)
-    gone: int = 0
-    states: dict[int, EditionState] = field(default_factory=dict)
-    claimed: dict[int, list[Claim]] = field(default_factory=dict)
+    picks: list[tuple[ConnectionSlot, PickedMessage]]
+    rechecks: list[tuple[ConnectionSlot, GatedMessage]]
+    claim_requests: list[tuple[int, int]]
+    postponed: list[tuple[int, float]]
+    stopped_edition_ids: set[int]
+    is_fenced: bool = False
+    passed_ids: set[int] = field(default_factory=set)
+    refused_count: int = 0
+    edition_states: dict[int, EditionState] = field(default_factory=dict)
+    claims_by_edition: dict[int, list[Claim]] = field(default_factory=dict)
 
     @property
-    def idle(self) -> bool:
-        return not (self.settlements or self.picks or self.again or self.need or self.put_off)
+    def is_idle(self) -> bool:
+        return not (
+            self.settlements or self.picks or self.rechecks or self.claim_requests or self.postponed
+        )
 
 
-def transact(
-    tx: Transaction,
-    turn: Turn,
-    sender: int,
-    roster: Mapping[int, Consignment],
+def write_batch(
+    tx: OutboxTransaction,
+    batch: LedgerBatch,
+    worker_id: int,
+    active_editions: Mapping[int, ActiveEdition],
     now: datetime,
     *,
-    known: list[int] | None = None,
+    waiting_claim_ids: list[int] | None = None,
 ) -> None:
     """Do the turn. `known`, given when it is done again: the ids of all claims that wait here; an
     attempt before may have claimed others."""
-    turn.claimed, turn.passed, turn.gone = {}, set(), 0
-    turn.fenced = not tx.senders.beat(sender)
-    if turn.fenced:
-        tx.queue.settle([one for one in turn.settlements if one.state is DeliveryState.SENT])
+    batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
+    batch.is_fenced = not tx.workers.update_heartbeat(worker_id)
+    if batch.is_fenced:
+        tx.queue.settle_deliveries(
+            [
+                settlement
+                for settlement in batch.settlements
+                if settlement.state is DeliveryState.SENT
+            ]
+        )
         return
-    turn.states = tx.queue.states(list(roster))
-    if turn.settlements:
-        tx.queue.settle(turn.settlements)
-    if known is not None:
-        keep = [*known, *(pick.claim.id for _, pick in turn.picks)]
-        for number in roster:
-            tx.queue.give_back(number, sender, keep=keep)
-    barred = _hold_embargoes(tx, turn, sender, roster)
-    _gate(tx, turn, sender, barred, anew=known is not None)
-    tx.queue.put_off(sender, turn.put_off)
-    for entry in roster.values():
-        _stop_if_asked(tx, turn, sender, entry, now)
-    for number in turn.loose:
-        if tx.queue.states([number]).get(number) is EditionState.CANCELLED:
-            tx.queue.cancel_waiting(number)
-    for number, limit in turn.need:
-        if turn.states.get(number) is EditionState.SENDING:
-            turn.claimed[number] = tx.queue.claim(number, sender, limit)
+    batch.edition_states = tx.queue.lock_edition_states(list(active_editions))
+    if batch.settlements:
+        tx.queue.settle_deliveries(batch.settlements)
+    if waiting_claim_ids is not None:
+        keep_ids = [*waiting_claim_ids, *(pick.claim.id for _, pick in batch.picks)]
+        for edition_id in active_editions:
+            tx.queue.return_claims(edition_id, worker_id, keep_ids=keep_ids)
+    barred_ids = _withhold_embargoed(tx, batch, worker_id, active_editions)
+    _gate_messages(tx, batch, worker_id, barred_ids, is_retry=waiting_claim_ids is not None)
+    tx.queue.postpone_deliveries(worker_id, batch.postponed)
+    for active_edition in active_editions.values():
+        _stop_if_requested(tx, batch, worker_id, active_edition, now)
+    for edition_id in batch.stopped_edition_ids:
+        if tx.queue.lock_edition_states([edition_id]).get(edition_id) is EditionState.CANCELLED:
+            tx.queue.cancel_unsent_deliveries(edition_id)
+    for edition_id, limit in batch.claim_requests:
+        if batch.edition_states.get(edition_id) is EditionState.SENDING:
+            batch.claims_by_edition[edition_id] = tx.queue.claim_deliveries(
+                edition_id, worker_id, limit
+            )
 
 
-def _hold_embargoes(
-    tx: Transaction, turn: Turn, sender: int, roster: Mapping[int, Consignment]
+def _withhold_embargoed(
+    tx: OutboxTransaction,
+    batch: LedgerBatch,
+    worker_id: int,
+    active_editions: Mapping[int, ActiveEdition],
 ) -> set[int]:
     """Keep in what is embargoed: the ids of what may not be asked of the gate. An edition of which
     nothing may pass waits as a whole until the embargo ends; of an advance copy, nothing goes to
     those who are not, or no longer, trusted with it; of a correction of one, they get it then."""
-    barred: set[int] = set()
-    for number, hold in tx.queue.embargoed(list(roster)).items():
-        if turn.states.get(number) is not EditionState.SENDING:
+    barred_ids: set[int] = set()
+    for edition_id, block in tx.queue.find_embargo_blocks(list(active_editions)).items():
+        if batch.edition_states.get(edition_id) is not EditionState.SENDING:
             continue
-        mine = [pick.claim for _, pick in turn.picks if pick.claim.edition_id == number]
-        mine += [one.claim for _, one in turn.again if one.claim.edition_id == number]
-        if not hold.states:
-            barred |= {claim.id for claim in mine}
-            tx.queue.hold_back(number, sender, hold.until, hold.reply)
-        elif mine:
-            trusted = tx.queue.trusted([claim.subscriber_id for claim in mine])
-            others = [claim.id for claim in mine if claim.subscriber_id not in trusted]
-            if hold.keeps:
-                tx.queue.keep_back(sender, others, hold.until)
+        edition_claims = [
+            pick.claim for _, pick in batch.picks if pick.claim.edition_id == edition_id
+        ]
+        edition_claims += [
+            message.claim for _, message in batch.rechecks if message.claim.edition_id == edition_id
+        ]
+        if not block.states_embargo:
+            barred_ids |= {claim.id for claim in edition_claims}
+            tx.queue.defer_edition(edition_id, worker_id, block.until, block.reply)
+        elif edition_claims:
+            trusted_ids = tx.queue.find_trusted_subscribers(
+                [claim.subscriber_id for claim in edition_claims]
+            )
+            untrusted_ids = [
+                claim.id for claim in edition_claims if claim.subscriber_id not in trusted_ids
+            ]
+            if block.defers_untrusted:
+                tx.queue.defer_deliveries(worker_id, untrusted_ids, block.until)
             else:
-                turn.gone += tx.queue.distrust(sender, others)
-            barred |= {*others}
-    return barred
+                batch.refused_count += tx.queue.suppress_untrusted(worker_id, untrusted_ids)
+            barred_ids |= {*untrusted_ids}
+    return barred_ids
 
 
-def _gate(tx: Transaction, turn: Turn, sender: int, barred: set[int], *, anew: bool) -> None:
-    fresh = [pick.claim.id for _, pick in turn.picks if pick.claim.id not in barred]
-    again = [passed.claim.id for _, passed in turn.again if passed.claim.id not in barred]
-    if anew:  # some may have passed in the attempt before
-        fresh, again = [], fresh + again
-    if fresh:
-        turn.passed |= tx.queue.gate(sender, fresh)
-    if again:
-        turn.passed |= tx.queue.look_again(sender, again)
-    if refused := [one for one in (*fresh, *again) if one not in turn.passed]:
-        turn.gone += tx.queue.turn_away(sender, refused, turn.states)
+def _gate_messages(
+    tx: OutboxTransaction,
+    batch: LedgerBatch,
+    worker_id: int,
+    barred_ids: set[int],
+    *,
+    is_retry: bool,
+) -> None:
+    new_ids = [pick.claim.id for _, pick in batch.picks if pick.claim.id not in barred_ids]
+    recheck_ids = [
+        message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids
+    ]
+    if is_retry:  # some may have passed in the attempt before
+        new_ids, recheck_ids = [], new_ids + recheck_ids
+    if new_ids:
+        batch.passed_ids |= tx.queue.gate_deliveries(worker_id, new_ids)
+    if recheck_ids:
+        batch.passed_ids |= tx.queue.check_gate_again(worker_id, recheck_ids)
+    if refused_ids := [
+        delivery_id
+        for delivery_id in (*new_ids, *recheck_ids)
+        if delivery_id not in batch.passed_ids
+    ]:
+        batch.refused_count += tx.queue.settle_refused_deliveries(
+            worker_id, refused_ids, batch.edition_states
+        )
 
 
-def _stop_if_asked(
-    tx: Transaction, turn: Turn, sender: int, entry: Consignment, now: datetime
+def _stop_if_requested(
+    tx: OutboxTransaction,
+    batch: LedgerBatch,
+    worker_id: int,
+    active_edition: ActiveEdition,
+    now: datetime,
 ) -> None:
     """Of an edition that somebody has stopped, what is claimed goes back. One that was refused
     alike is stopped here: a relay that refuses everyone for the same reason speaks of us, so what
     it refused is queued again."""
-    number = entry.edition.id
-    state = turn.states.get(number)
-    alike = entry.alike
-    if state is EditionState.SENDING and alike.too_many:
-        tx.queue.requeue(number, [DeliveryState.FAILED], alike.ids)
-        edition = editions.get(tx.editions, number)
-        reason = f"{len(alike.ids)} recipients were refused alike ({alike.said})"
-        editions.pause(tx.editions, edition, now, reason=reason, actor="delivery")
-        turn.states[number] = state = EditionState.PAUSED
+    edition_id = active_edition.edition.id
+    state = batch.edition_states.get(edition_id)
+    repeated_refusals = active_edition.repeated_refusals
+    if state is EditionState.SENDING and repeated_refusals.is_limit_reached:
+        tx.queue.return_to_queue(edition_id, [DeliveryState.FAILED], repeated_refusals.delivery_ids)
+        edition = editions.get_edition(tx.editions, edition_id)
+        reason = f"{len(repeated_refusals.delivery_ids)} recipients were refused alike ({repeated_refusals.refusal_text})"
+        editions.pause_edition(tx.editions, edition, now, reason=reason, actor="delivery")
+        batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
-        tx.queue.give_back(number, sender)
+        tx.queue.return_claims(edition_id, worker_id)
     if state is EditionState.CANCELLED:
-        tx.queue.cancel_waiting(number)
+        tx.queue.cancel_unsent_deliveries(edition_id)

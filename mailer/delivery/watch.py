@@ -12,7 +12,7 @@ from typing import Protocol
 
 from mailer.delivery.owner import is_dead
 from mailer.editions import Edition
-from mailer.outbox import Sender, Store
+from mailer.outbox import DeliveryWorker, OutboxDatabase
 
 
 class HasEdition(Protocol):
@@ -20,38 +20,47 @@ class HasEdition(Protocol):
     def edition(self) -> Edition: ...
 
 
-class Watch:
+class WorkerMonitor:
     """One sender's view of the others."""
 
-    def __init__(self, store: Store, lease: float, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: OutboxDatabase, lease: float, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._lease = lease
         self._clock = clock
-        self._seen: dict[int, tuple[int, float]] = {}
-        self.sender = 0
+        self._last_heartbeats: dict[int, tuple[int, float]] = {}
+        self.worker_id = 0
 
-    def look(
-        self, entries: Iterable[HasEdition], now: float, *, at_start: bool = False
+    def reclaim_from_dead_workers(
+        self, active_editions: Iterable[HasEdition], now: float, *, at_start: bool = False
     ) -> tuple[int, int]:
         """Take over what dead senders held, of all editions, and apply the rule for rows in doubt
         to those of `entries`; `at_start` also when nobody died. How many went back to the queue,
         and how many are in doubt."""
         with self._store.read() as tx:
-            others = [one for one in tx.senders.senders() if one.id != self.sender]
-        dead = [one for one in others if is_dead(one.name) or self._stands_still(one, now)]
-        back = doubted = 0
-        if dead or at_start:
+            other_workers = [
+                worker for worker in tx.workers.list_workers() if worker.id != self.worker_id
+            ]
+        dead_workers = [
+            worker
+            for worker in other_workers
+            if is_dead(worker.name) or self._has_stalled(worker, now)
+        ]
+        requeued_count = in_doubt_count = 0
+        if dead_workers or at_start:
             with self._store.begin() as tx:
-                for one in dead:
-                    taken = tx.senders.take_over(one) or (0, 0)
-                    back, doubted = back + taken[0], doubted + taken[1]
-                for entry in entries if doubted or at_start else ():
-                    tx.queue.apply_in_doubt_rule(entry.edition, self._clock())
-        return back, doubted
+                for dead_worker in dead_workers:
+                    reclaimed = tx.workers.reclaim_deliveries(dead_worker) or (0, 0)
+                    requeued_count, in_doubt_count = (
+                        requeued_count + reclaimed[0],
+                        in_doubt_count + reclaimed[1],
+                    )
+                for active_edition in active_editions if in_doubt_count or at_start else ():
+                    tx.queue.apply_in_doubt_rule(active_edition.edition, self._clock())
+        return requeued_count, in_doubt_count
 
-    def _stands_still(self, other: Sender, now: float) -> bool:
-        beat, since = self._seen.get(other.id, (-1, now))
-        if beat != other.beat:
-            self._seen[other.id] = (other.beat, now)
+    def _has_stalled(self, worker: DeliveryWorker, now: float) -> bool:
+        heartbeat, since = self._last_heartbeats.get(worker.id, (-1, now))
+        if heartbeat != worker.heartbeat:
+            self._last_heartbeats[worker.id] = (worker.heartbeat, now)
             return False
         return now - since >= self._lease

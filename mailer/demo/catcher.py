@@ -21,10 +21,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from mailer.errors import MailerError
 
-LARGEST = 64 * 1024 * 1024
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """Bytes that a message may have, announced as SIZE (RFC 1870)."""
 
-LONGEST_NAME = 180
+MAX_NAME_BYTES = 180
 """Bytes of a file name before its number and suffix; file systems stop at 255."""
 
 
@@ -47,12 +47,12 @@ class Catcher:
         self.folder = folder
         self.host = host
         self.port = port
-        self._asked = port
+        self._requested_port = port
         self._count = 0
         self._lock = threading.Lock()
-        self._next: dict[str, int] = {}
+        self._next_numbers: dict[str, int] = {}
         self._started = threading.Event()
-        self._troubles: list[OSError] = []
+        self._start_errors: list[OSError] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
@@ -68,21 +68,21 @@ class Catcher:
         assert self._thread is None, "it listens already"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._started.clear()
-        self._troubles.clear()
+        self._start_errors.clear()
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve()), name="catcher", daemon=True
+            target=lambda: asyncio.run(self._serve_connections()), name="catcher", daemon=True
         )
         self._thread.start()
         self._started.wait()
-        if self._troubles:
+        if self._start_errors:
             self._thread.join()
             self._thread = None
-            why = self._troubles[0]
+            error = self._start_errors[0]
             raise MailerError(
-                f"the catcher can't listen: {why.strerror or why}",
-                where=f"{self.host}:{self._asked}",
+                f"the catcher can't listen: {error.strerror or error}",
+                where=f"{self.host}:{self._requested_port}",
                 hint="name another port, or none to get a free one",
-            ) from why
+            ) from error
 
     def stop(self) -> None:
         """Close every connection and stop. A message not yet answered 250 was not accepted."""
@@ -93,7 +93,7 @@ class Catcher:
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._thread = None
-        self.port = self._asked
+        self.port = self._requested_port
 
     def __enter__(self) -> Self:
         self.start()
@@ -107,30 +107,34 @@ class Catcher:
     ) -> None:
         self.stop()
 
-    async def _serve(self) -> None:
+    async def _serve_connections(self) -> None:
         self._loop = loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
-        open_ones: set[_Conversation] = set()
+        conversations: set[_Conversation] = set()
 
-        def converse() -> _Conversation:
-            open_ones.difference_update([one for one in open_ones if one.transport is None])
+        def open_conversation() -> _Conversation:
+            conversations.difference_update(
+                [conversation for conversation in conversations if conversation.transport is None]
+            )
             # The loop is given: without it aiosmtpd asks for "the" loop, which Python 3.12
             # deprecates; and the name, which it would else look up in DNS for each connection.
-            one = _Conversation(
+            conversation = _Conversation(
                 self,
                 hostname="localhost",
                 ident="catcher",
-                data_size_limit=LARGEST,
+                data_size_limit=MAX_MESSAGE_BYTES,
                 enable_SMTPUTF8=True,
                 loop=loop,
             )
-            open_ones.add(one)
-            return one
+            conversations.add(conversation)
+            return conversation
 
         try:
-            server = await loop.create_server(converse, self.host, self._asked, backlog=512)
+            server = await loop.create_server(
+                open_conversation, self.host, self._requested_port, backlog=512
+            )
         except (OSError, OverflowError) as error:  # OverflowError: no such port
-            self._troubles.append(error if isinstance(error, OSError) else OSError(str(error)))
+            self._start_errors.append(error if isinstance(error, OSError) else OSError(str(error)))
             return
         else:
             self.port = server.sockets[0].getsockname()[1]
@@ -140,9 +144,9 @@ class Catcher:
             await self._stop.wait()
         finally:
             server.close()
-            for one in open_ones:
-                if isinstance(one.transport, asyncio.WriteTransport):
-                    one.transport.abort()
+            for conversation in conversations:
+                if isinstance(conversation.transport, asyncio.WriteTransport):
+                    conversation.transport.abort()
             # Lost connections cancel their own tasks: let them see it before the loop ends.
             while tasks := asyncio.all_tasks() - {asyncio.current_task()}:
                 await asyncio.wait(tasks)
@@ -153,15 +157,15 @@ class Catcher:
         content = envelope.original_content or b""
         try:
             for address in envelope.rcpt_tos:
-                self._keep(address, content)
+                self._save_message(address, content)
         except OSError as error:
             return f"452 4.3.1 not kept: {error.strerror}"
         return "250 2.0.0 kept"
 
-    def _keep(self, address: str, content: bytes) -> None:
-        name = file_name(address)
-        number = self._next.get(name, 1)
-        while (path := self.folder / numbered(name, number)).exists():
+    def _save_message(self, address: str, content: bytes) -> None:
+        name = make_file_name(address)
+        number = self._next_numbers.get(name, 1)
+        while (path := self.folder / number_file_name(name, number)).exists():
             number += 1
         partial = self.folder / f".{path.name}.partial"
         try:
@@ -170,29 +174,29 @@ class Catcher:
         except OSError:
             partial.unlink(missing_ok=True)
             raise
-        self._next[name] = number + 1
+        self._next_numbers[name] = number + 1
         with self._lock:
             self._count += 1
 
 
-def numbered(name: str, number: int) -> str:
+def number_file_name(name: str, number: int) -> str:
     return f"{name}.eml" if number == 1 else f"{name}-{number}.eml"
 
 
-def file_name(address: str) -> str:
+def make_file_name(address: str) -> str:
     """`address` as a name that can only be a file in its folder: letters, digits and ``@.+-_=~``
     stay; any other byte, and a leading dot, is %XX. Different addresses give different names, and
     very long ones end in a hash. Never empty."""
-    out = []
-    for at, character in enumerate(address):
-        plain = unicodedata.category(character)[0] in "LNM" or character in "@.+-_=~"
-        if plain and not (at == 0 and character == "."):
-            out.append(character)
+    parts = []
+    for position, character in enumerate(address):
+        is_plain = unicodedata.category(character)[0] in "LNM" or character in "@.+-_=~"
+        if is_plain and not (position == 0 and character == "."):
+            parts.append(character)
         else:
             raw = character.encode("utf-8", "surrogateescape")
-            out.extend(f"%{byte:02X}" for byte in raw)
-    name = "".join(out) or "%00"
-    if len(raw := name.encode()) > LONGEST_NAME:
+            parts.extend(f"%{byte:02X}" for byte in raw)
+    name = "".join(parts) or "%00"
+    if len(raw := name.encode()) > MAX_NAME_BYTES:
         digest = hashlib.sha256(raw).hexdigest()[:16]
-        name = f"{raw[: LONGEST_NAME - 17].decode('utf-8', 'ignore')}~{digest}"
+        name = f"{raw[: MAX_NAME_BYTES - 17].decode('utf-8', 'ignore')}~{digest}"
     return name

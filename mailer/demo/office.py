@@ -70,13 +70,13 @@ ABOUT = {
 LANGUAGES = ("en",) * 11 + ("fr",) * 4 + ("es",) * 3 + ("ar",) * 4
 COUNTRIES = {"en": ("GB", "IE", "KE"), "fr": ("FR", "BE"), "es": ("ES", "MX"), "ar": ("JO", "MA")}
 
-FIRST = {
+FIRST_NAMES = {
     "en": ("Alder", "Birch", "Cedar", "Hazel", "Juniper", "Maple", "Rowan", "Willow"),
     "fr": ("Aulne", "Bouleau", "Cèdre", "Châtaignier", "Érable", "Hêtre"),
     "es": ("Abedul", "Álamo", "Cedro", "Ciprés", "Encina", "Olmo"),
     "ar": ("أرز", "زيتون", "سنديان", "صنوبر", "نخيل"),
 }
-LAST = {
+LAST_NAMES = {
     "en": ("Anchor", "Beacon", "Breakwater", "Ferry", "Lantern", "Mooring", "Quay", "Tide"),
     "fr": ("Amarre", "Balise", "Digue", "Fanal", "Marée", "Phare"),
     "es": ("Ancla", "Boya", "Dársena", "Faro", "Marea", "Muelle"),
@@ -85,7 +85,7 @@ LAST = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class SampleReader:
     person: Person
     list: str
     topics: tuple[str, ...]
@@ -94,33 +94,37 @@ class Reader:
     suppressed: bool = False
 
 
-def readers(count: int = 200) -> Iterator[Reader]:
+def generate_readers(count: int = 200) -> Iterator[SampleReader]:
     """The office's readers: three in four on the news list, the others on the press list."""
-    chance = random.Random(1812)  # noqa: S311  (samples, not secrets)
+    randomness = random.Random(1812)  # noqa: S311  (samples, not secrets)
     slugs = tuple(TOPICS)
     for number in range(1, count + 1):
         language = LANGUAGES[number % len(LANGUAGES)]
-        name = f"{chance.choice(FIRST[language])} {chance.choice(LAST[language])}"
+        name = (
+            f"{randomness.choice(FIRST_NAMES[language])} {randomness.choice(LAST_NAMES[language])}"
+        )
         if number % 40 == 0:
             name = f'{name}, "Reader" (No. {number})'
-        chosen: tuple[str, ...] = ()
+        chosen_topics: tuple[str, ...] = ()
         if number % 5:
-            chosen = tuple(sorted(chance.sample(slugs, chance.choice((1, 1, 2, 3)))))
+            chosen_topics = tuple(sorted(randomness.sample(slugs, randomness.choice((1, 1, 2, 3)))))
         state = MembershipState.ACTIVE
         if number % 50 == 7:
             state = MembershipState.UNSUBSCRIBED
         elif number % 50 == 9:
             state = MembershipState.PENDING
-        yield Reader(
+        yield SampleReader(
             person=Person(
                 address=f"reader{number:03}@example.org",
                 name="" if number % 17 == 0 else name,
                 language=language,
-                country=chance.choice(COUNTRIES[language]),
+                country=randomness.choice(COUNTRIES[language]),
             ),
             list="press" if number % 4 == 0 else "news",
-            topics=chosen,
+            topics=chosen_topics,
             state=state,
-            joined=datetime(2026, chance.randint(1, 10), chance.randint(1, 28), 9, tzinfo=UTC),
+            joined=datetime(
+                2026, randomness.randint(1, 10), randomness.randint(1, 28), 9, tzinfo=UTC
+            ),
             suppressed=number % 100 == 13,
         )

@@ -14,44 +14,44 @@ from importlib import resources
 from pathlib import Path
 
 from mailer import articles, config, digests, editions
-from mailer.app import Mailer, open_mailer, press, utc_now
+from mailer.app import Mailer, get_utc_now, open_mailer, press
 from mailer.articles import boilerplates
-from mailer.articles.boilerplates import OURS, Boilerplate
+from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
 from mailer.audience import lists, subscribers, suppressions
-from mailer.audience.consent import Basis, Evidence
+from mailer.audience.consent import Evidence, LawfulBasis
 from mailer.audience.subscribers import MembershipState
-from mailer.audience.suppressions import Reason
-from mailer.delivery.outcomes import Progress
+from mailer.audience.suppressions import SuppressionReason
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
-from mailer.digests import Order, Policy
-from mailer.digests.calendar import Planned
+from mailer.digests import DigestPolicy, DigestSettings
+from mailer.digests.calendar import PlannedOccurrence
 from mailer.editions import Edition
 from mailer.errors import MailerError
 from mailer.intake import files
 from mailer.intake.markup import to_html
-from mailer.outbox import DeliveryState, Report
+from mailer.outbox import DeliveryReport, DeliveryState
 from mailer.schedules import observances, records
 from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 
 FOLDER = Path("var/demo")
-MARK = ".mailer-demo"
+MARKER_FILE = ".mailer-demo"
 """A file that says that a folder is a demo's, and may be emptied by the next."""
 
 
 @dataclass(slots=True)
-class Result:
+class DemoResult:
     """What the demo gave. `readers` counts mails by topic and language; `calendar` holds the next
     occurrences of the digest, seen from the day on which the demo plays, `policy` its rules."""
 
     folder: Path
-    reports: list[Report] = field(default_factory=list)
+    reports: list[DeliveryReport] = field(default_factory=list)
     readers: dict[str, dict[str, int]] = field(default_factory=dict)
     caught: int = 0
-    calendar: list[Planned] = field(default_factory=list)
-    policy: Policy = field(default_factory=Policy)
+    calendar: list[PlannedOccurrence] = field(default_factory=list)
+    policy: DigestPolicy = field(default_factory=DigestPolicy)
 
     @property
     def delivered(self) -> int:
@@ -76,32 +76,36 @@ class Result:
         )
 
 
-def run(folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = utc_now) -> Result:
+def run_demo(
+    folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = get_utc_now
+) -> DemoResult:
     """Make the office in `folder`, and send its digest and a press release. Raises MailerError,
     also when what the catcher kept is not what the database says was sent."""
-    _empty(folder)
-    result = Result(folder)
+    _empty_folder(folder)
+    result = DemoResult(folder)
     with Catcher(folder / "mail") as catcher:
-        settings = _set_up(folder, catcher.port)
+        settings = _create_settings(folder, catcher.port)
         with open_mailer(settings, now) as mailer:
             with mailer.store.begin() as tx:
-                _move_in(mailer, tx)
-                say(_said(tx))
-                edition = _assemble(mailer, tx)
-                release = _release(mailer, tx)
-            for one in (edition, release):
+                _fill_database(mailer, tx)
+                say(_summarise_database(tx))
+                edition = _assemble_digest(mailer, tx)
+                release = _prepare_release(mailer, tx)
+            for new_edition in (edition, release):
                 with mailer.store.begin() as tx:
-                    begun, plan = mailer.start(tx, editions.get(tx.editions, one.id))
+                    begun, plan = mailer.start_edition(
+                        tx, editions.get_edition(tx.editions, new_edition.id)
+                    )
                 left_out = sum(plan.excluded.values()) if plan else 0
                 planned = plan.planned if plan else 0
                 say(f"{begun.name}: {planned} planned, {left_out} left out")
-                _, reports = mailer.deliver([begun], threading.Event(), _quiet)
+                _, reports = mailer.deliver_editions([begun], threading.Event(), _ignore_progress)
                 result.reports += reports
             with mailer.store.read() as tx:
-                result.readers = _by_topic_and_language(tx, edition)
-                digest = digests.get(tx.digests, "migrants-day")
-                result.policy = digest.order.policy
-                result.calendar = mailer.calendar(tx, digest).upcoming(office.TODAY, 8)
+                result.readers = _count_by_topic_and_language(tx, edition)
+                digest = digests.get_digest(tx.digests, "migrants-day")
+                result.policy = digest.settings.policy
+                result.calendar = mailer.build_calendar(tx, digest).list_upcoming(office.TODAY, 8)
         result.caught = catcher.count
     if result.caught != result.delivered:
         raise MailerError(
@@ -111,14 +115,14 @@ def run(folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = 
     return result
 
 
-def _quiet(_: Progress) -> None:
+def _ignore_progress(_: DeliveryProgress) -> None:
     pass
 
 
-def _empty(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     """Clear away an earlier demo; never anything else."""
     if folder.exists() and any(folder.iterdir()):
-        if not (folder / MARK).exists():
+        if not (folder / MARKER_FILE).exists():
             raise MailerError(
                 "this folder is not empty and not of an earlier demo",
                 where=str(folder),
@@ -126,10 +130,10 @@ def _empty(folder: Path) -> None:
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / MARK).write_text("made by `mailer demo`; the next one empties this folder\n")
+    (folder / MARKER_FILE).write_text("made by `mailer demo`; the next one empties this folder\n")
 
 
-def _set_up(folder: Path, port: int) -> config.Settings:
+def _create_settings(folder: Path, port: int) -> config.Settings:
     file = folder / config.CONFIG_FILE
     file.parent.mkdir()
     postal = office.POSTAL_ADDRESS.replace("\n", "\\n")
@@ -159,68 +163,72 @@ base_url = "http://127.0.0.1:8000"
     )
     key = folder / "config/secret.key"
     descriptor = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as out:
-        out.write(config.new_key() + "\n")
-    settings = config.load(file, f"sqlite:///{(folder / 'subscribers.db').resolve()}", environ={})
-    store = Store(settings.database_url, settings.secret_key())
-    store.upgrade()
+    with os.fdopen(descriptor, "w") as key_file:
+        key_file.write(config.generate_key() + "\n")
+    settings = config.load_settings(
+        file, f"sqlite:///{(folder / 'subscribers.db').resolve()}", environ={}
+    )
+    store = Store(settings.database_url, settings.read_secret_key())
+    store.upgrade_schema()
     store.close()
     with resources.as_file(resources.files("mailer.demo") / "media") as media:
         shutil.copytree(media, folder / "media")
     return settings
 
 
-def _move_in(mailer: Mailer, tx: Transaction) -> None:
+def _fill_database(mailer: Mailer, tx: Transaction) -> None:
     """Topics, lists, readers and articles."""
     now = office.TODAY
     topics = {
         slug: lists.add_topic(tx.lists, slug, names, now) for slug, names in office.TOPICS.items()
     }
-    where = {
+    mailing_lists = {
         "news": lists.add_list(tx.lists, "news", "News from the Harbour Office", now),
         "press": lists.add_list(tx.lists, "press", "Harbour Office press list", now),
     }
-    for reader in office.readers():
-        person, _ = subscribers.subscribe(
+    for reader in office.generate_readers():
+        subscriber, _ = subscribers.subscribe_person(
             tx.subscribers,
             reader.person,
-            where[reader.list],
+            mailing_lists[reader.list],
             [topics[slug] for slug in reader.topics],
             reader.joined,
-            evidence=Evidence(source="demo", basis=Basis.CONSENT),
+            evidence=Evidence(source="demo", basis=LawfulBasis.CONSENT),
             state=MembershipState.PENDING
             if reader.state is MembershipState.PENDING
             else MembershipState.ACTIVE,
         )
         if reader.state is MembershipState.UNSUBSCRIBED:
-            subscribers.unsubscribe(tx.subscribers, person, where[reader.list], now)
+            subscribers.unsubscribe_person(
+                tx.subscribers, subscriber, mailing_lists[reader.list], now
+            )
         if reader.suppressed:
-            suppressions.suppress(
-                tx.suppressions, person.address, Reason.BOUNCE, "mailbox closed", now
+            suppressions.suppress_address(
+                tx.suppressions, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
             )
     with resources.as_file(resources.files("mailer.demo") / "articles") as folder:
-        for found in files.read_all([folder], now, language="en", time_zone="Europe/London"):
-            if found.error or found.content is None:
-                raise found.error or MailerError("an article can't be read")
-            articles.add(tx.articles, found.content, now)
+        for file in files.read_files([folder], now, language="en", time_zone="Europe/London"):
+            if file.error or file.content is None:
+                raise file.error or MailerError("an article can't be read")
+            articles.add_article(tx.articles, file.content, now)
 
 
-def _said(tx: Transaction) -> str:
-    found = tx.articles.matching(articles.Query())
-    stories = {article.slug for article in found}
-    languages = {article.language for article in found}
-    members = sum(list_.members for list_ in tx.lists.lists(counted=True))
+def _summarise_database(tx: Transaction) -> str:
+    all_articles = tx.articles.find_articles(articles.ArticleQuery())
+    stories = {article.slug for article in all_articles}
+    languages = {article.language for article in all_articles}
+    members = sum(list_.members for list_ in tx.lists.list_mailing_lists(counted=True))
     return (
-        f"{len(found)} articles ({len(stories)} stories in {len(languages)} languages), "
-        f"{len(tx.lists.topics())} topics, {members} active members of "
-        f"{len(tx.lists.lists())} lists"
+        f"{len(all_articles)} articles ({len(stories)} stories in {len(languages)} languages), "
+        f"{len(tx.lists.list_topics())} topics, {members} active members of "
+        f"{len(tx.lists.list_mailing_lists())} lists"
     )
 
 
-def _assemble(mailer: Mailer, tx: Transaction) -> Edition:
-    digests.add(
+def _assemble_digest(mailer: Mailer, tx: Transaction) -> Edition:
+    digests.add_digest(
         tx.digests,
-        Order(
+        DigestSettings(
             slug="migrants-day",
             name="International Migrants Day",
             list="news",
@@ -231,41 +239,45 @@ def _assemble(mailer: Mailer, tx: Transaction) -> Edition:
         office.TODAY,
     )
     for text in (office.RUN_UP, "weekly on Thu"):
-        timing = records.timing(
+        timing = records.parse_timing(
             text, "09:00", "Europe/London", office.TODAY.date(), OnFreeDay.BEFORE
         )
-        records.schedule(
+        records.add_schedule(
             tx.schedules,
-            NewSchedule("migrants-day", timing, place="GB"),
-            observances.read(mailer.settings.observances()),
+            NewSchedule("migrants-day", timing, region="GB"),
+            observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
         )
-    edition, _ = digests.assemble(tx.digests, "migrants-day", office.TODAY)
-    edition = editions.edit(tx.editions, edition, {"opening": office.OPENING}, office.TODAY)
-    return mailer.approve(tx, edition, "demo", comment="looked at in the demo")
+    edition, _ = digests.assemble_edition(tx.digests, "migrants-day", office.TODAY)
+    edition = editions.edit_edition(tx.editions, edition, {"opening": office.OPENING}, office.TODAY)
+    return mailer.approve_edition(tx, edition, "demo", comment="looked at in the demo")
 
 
-def _release(mailer: Mailer, tx: Transaction) -> Edition:
+def _prepare_release(mailer: Mailer, tx: Transaction) -> Edition:
     """A press release, which goes at once: it is not embargoed."""
     for language, text in office.ABOUT.items():
-        made = Boilerplate(OURS, language, "", text, to_html(text), office.TODAY)
-        boilerplates.save(tx.boilerplates, made)
-    course = press.prepare(mailer, tx, "autumn-arrivals", lists.get_list(tx.lists, "press"))
-    return mailer.approve(tx, course.release, "demo")
+        boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
+        boilerplates.save_boilerplate(tx.boilerplates, boilerplate)
+    release_editions = press.prepare_release(
+        mailer, tx, "autumn-arrivals", lists.get_list(tx.lists, "press")
+    )
+    return mailer.approve_edition(tx, release_editions.release, "demo")
 
 
-def _by_topic_and_language(tx: Transaction, edition: Edition) -> dict[str, dict[str, int]]:
+def _count_by_topic_and_language(tx: Transaction, edition: Edition) -> dict[str, dict[str, int]]:
     """How many mails of the edition hold a story of each topic, by the mail's language."""
-    known = editions.get(tx.editions, edition.id)
-    bits = tx.editions.story_bits(known)
-    topics = {story.slug: set(story.topics) for story in tx.editions.manuscript(known).stories}
+    current_edition = editions.get_edition(tx.editions, edition.id)
+    bits = tx.editions.fetch_story_bits(current_edition)
+    topics = {
+        story.slug: set(story.topics) for story in tx.editions.load_manuscript(current_edition).stories
+    }
     table: dict[str, dict[str, int]] = {slug: {} for slug in office.DIGEST_TOPICS}
-    for delivery in tx.outbox.deliveries(known, [DeliveryState.SENT], limit=100_000):
-        got = {
+    for delivery in tx.outbox.list_deliveries(current_edition, [DeliveryState.SENT], limit=100_000):
+        story_topics = {
             topic for slug, bit in bits.items() if delivery.stories >> bit & 1
             for topic in topics[slug]
         }  # fmt: skip
-        for topic in got & set(table):
+        for topic in story_topics & set(table):
             row = table[topic]
             row[delivery.language] = row.get(delivery.language, 0) + 1
     return table

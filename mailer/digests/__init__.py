@@ -4,35 +4,35 @@ orders.py    what staff decide about a digest
 choosing.py  which stories its next edition holds
 """
 
-from mailer.digests.choosing import assemble, choose
+from mailer.digests.choosing import assemble_edition, choose_stories
 from mailer.digests.orders import (
     ApprovalRule,
-    Choice,
     Digest,
+    DigestPolicy,
+    DigestSettings,
     DigestStore,
-    Order,
-    Policy,
+    StoryChoice,
     WhenEmpty,
     WhenLate,
-    add,
-    check,
-    edit,
-    get,
+    add_digest,
+    check_settings,
+    edit_digest,
+    get_digest,
 )
 
 __all__ = [
     "ApprovalRule",
-    "Choice",
     "Digest",
+    "DigestPolicy",
+    "DigestSettings",
     "DigestStore",
-    "Order",
-    "Policy",
+    "StoryChoice",
     "WhenEmpty",
     "WhenLate",
-    "add",
-    "assemble",
-    "check",
-    "choose",
-    "edit",
-    "get",
+    "add_digest",
+    "assemble_edition",
+    "check_settings",
+    "choose_stories",
+    "edit_digest",
+    "get_digest",
 ]

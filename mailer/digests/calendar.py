@@ -16,26 +16,26 @@ from mailer.schedules.free_days import Blackout, FreeDays
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence
 from mailer.schedules.records import (
-    LONGEST_CUTOFF,
-    KeptOccurrence,
+    MAX_CUTOFF,
     OccurrenceState,
+    SavedOccurrence,
     Schedule,
-    spell_duration,
+    format_duration,
 )
 
 LOOK_BACK = timedelta(days=60)
 """How long an occurrence that was missed is still heard of."""
 
-_SPREAD = timedelta(hours=27)
+_MAX_ZONE_SPREAD = timedelta(hours=27)
 """From the first zone on earth that has a wall-clock time to the last one: UTC+14 to UTC-12."""
 
-_FINDABLE = timedelta(days=400)
+_SEARCH_AHEAD = timedelta(days=400)
 
 _MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class PlannedOccurrence:
     """An occurrence, and what will happen at it.
 
     `rule` is the occurrence as its rule has it, `occurrence` as staff have left it. `starts` is
@@ -43,93 +43,109 @@ class Planned:
     counts, as they are in `reader_zones`."""
 
     schedule: Schedule
-    rule: Occurrence
+    original: Occurrence
     occurrence: Occurrence
-    starts: datetime
-    kept: KeptOccurrence | None = None
+    starts_at: datetime
+    saved: SavedOccurrence | None = None
     reader_zones: tuple[str, ...] = ()
 
     @property
-    def name(self) -> tuple[datetime, str]:
-        return self.rule.named, self.rule.zone
+    def key(self) -> tuple[datetime, str]:
+        return self.original.rule_time, self.original.zone
 
     @property
-    def cutoff(self) -> datetime:
+    def cutoff_at(self) -> datetime:
         """When its edition is assembled."""
-        return self.starts - self.schedule.new.cutoff
+        return self.starts_at - self.schedule.settings.cutoff
 
     @property
-    def known_since(self) -> datetime:
+    def sendable_since(self) -> datetime:
         """When it could be sent at the earliest: since when its schedule is there, or since staff
         decided about it."""
-        return self.kept.updated_at if self.kept else self.schedule.created_at
+        return self.saved.updated_at if self.saved else self.schedule.created_at
 
     @property
-    def at_once(self) -> bool:
+    def is_immediate(self) -> bool:
         """Whether staff have moved it to the moment at which they did so: then nobody's own time
         counts."""
-        moved = self.kept is not None and self.kept.moved_to is not None
-        return moved and self.occurrence.moment <= self.known_since
+        was_moved = self.saved is not None and self.saved.moved_to is not None
+        return was_moved and self.occurrence.moment <= self.sendable_since
 
 
-class Do(StrEnum):
+class OccurrenceAction(StrEnum):
     """What is done at an occurrence's cut-off."""
 
     ASSEMBLE = "assemble"
     SKIP = "skip"
-    HOLD = "hold"
+    PUT_ON_HOLD = "hold"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class CalendarStep:
     """`quiet`: staff hear of it in what they hear of another one."""
 
-    planned: Planned
-    do: Do
+    planned: PlannedOccurrence
+    action: OccurrenceAction
     reason: str = ""
-    quiet: bool = False
+    is_quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class DigestCalendar:
     """One digest's. `kept` may leave out what is older than :data:`LOOK_BACK`. `reader_zones` are
     those of its readers, where their own time counts."""
 
     digest: Digest
     schedules: tuple[Schedule, ...]
-    kept: tuple[KeptOccurrence, ...]
+    saved_occurrences: tuple[SavedOccurrence, ...]
     blackouts: tuple[Blackout, ...]
     observances: Mapping[str, Observance]
     reader_zones: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
-        return self.digest.order.slug
+        return self.digest.settings.slug
 
-    def upcoming(self, now: datetime, count: int) -> list[Planned]:
+    def list_upcoming(self, now: datetime, count: int) -> list[PlannedOccurrence]:
         """The next `count`, skipped ones among them; as many as there are within ten years."""
-        more = count + sum(one.state is not OccurrenceState.SKIPPED for one in self.kept)
-        found = self._laid_over(
-            (known, one)
-            for known in self.schedules
-            for one in expansion.upcoming(
-                known.new.timing, now, more, self.observances, self._free(known)
+        expanded_count = count + sum(
+            saved.state is not OccurrenceState.SKIPPED for saved in self.saved_occurrences
+        )
+        planned_occurrences = self._apply_decisions(
+            (schedule, occurrence)
+            for schedule in self.schedules
+            for occurrence in expansion.find_upcoming(
+                schedule.settings.timing,
+                now,
+                expanded_count,
+                self.observances,
+                self._build_free_days(schedule),
             )
         )
-        return [one for one in found if one.occurrence.moment > now][:count]
+        return [planned for planned in planned_occurrences if planned.occurrence.moment > now][
+            :count
+        ]
 
-    def between(self, after: datetime, until: datetime) -> list[Planned]:
+    def list_between(self, after: datetime, until: datetime) -> list[PlannedOccurrence]:
         """Those that are sent after the one and not after the other."""
-        found = self._laid_over(
-            (known, one)
-            for known in self.schedules
-            for one in expansion.occurrences(
-                known.new.timing, after, until + _SPREAD, self.observances, self._free(known)
+        planned_occurrences = self._apply_decisions(
+            (schedule, occurrence)
+            for schedule in self.schedules
+            for occurrence in expansion.expand_occurrences(
+                schedule.settings.timing,
+                after,
+                until + _MAX_ZONE_SPREAD,
+                self.observances,
+                self._build_free_days(schedule),
             )
         )
-        return [one for one in found if after < one.occurrence.moment and one.starts <= until]
+        return [
+            planned
+            for planned in planned_occurrences
+            if after < planned.occurrence.moment and planned.starts_at <= until
+        ]
 
-    def due(self, now: datetime, look_back: timedelta = LOOK_BACK) -> list[Step]:
+    def list_due_steps(self, now: datetime, look_back: timedelta = LOOK_BACK) -> list[CalendarStep]:
         """What is to be done now: for each occurrence whose cut-off has come, and that nothing has
         been made of yet, in order.
 
@@ -137,126 +153,168 @@ class Calendar:
         grace, to the minute and counted from when it could be sent; else it is held. The others
         are skipped: their stories are in the last one."""
         waiting = [
-            one
-            for one in self.between(now - look_back, now + LONGEST_CUTOFF)
-            if one.cutoff <= now
-            and (one.kept is None or one.kept.state is OccurrenceState.PLANNED)
-            and (one.kept is not None or one.occurrence.moment > one.schedule.created_at)
+            planned
+            for planned in self.list_between(now - look_back, now + MAX_CUTOFF)
+            if planned.cutoff_at <= now
+            and (planned.saved is None or planned.saved.state is OccurrenceState.PLANNED)
+            and (
+                planned.saved is not None or planned.occurrence.moment > planned.schedule.created_at
+            )
         ]
-        missed = [one for one in waiting if one.starts <= now and not one.occurrence.skipped]
-        grace = self.digest.order.policy.grace
-        return [self._step(one, missed, now, grace) for one in waiting]
+        missed = [
+            planned
+            for planned in waiting
+            if planned.starts_at <= now and not planned.occurrence.skipped
+        ]
+        grace = self.digest.settings.policy.grace
+        return [self._decide_step(planned, missed, now, grace) for planned in waiting]
 
     @staticmethod
-    def _step(one: Planned, missed: list[Planned], now: datetime, grace: timedelta) -> Step:
-        if one.occurrence.skipped:
-            return Step(one, Do.SKIP, one.occurrence.note)
-        if one in missed and one is not missed[-1]:
-            last = missed[-1].occurrence
-            reason = f"it was missed, and so was the later one of {last.wall:%a %d %b %H:%M}"
-            return Step(one, Do.SKIP, reason, quiet=True)
+    def _decide_step(
+        planned: PlannedOccurrence, missed: list[PlannedOccurrence], now: datetime, grace: timedelta
+    ) -> CalendarStep:
+        if planned.occurrence.skipped:
+            return CalendarStep(planned, OccurrenceAction.SKIP, planned.occurrence.note)
+        if planned in missed and planned is not missed[-1]:
+            last_occurrence = missed[-1].occurrence
+            reason = (
+                f"it was missed, and so was the later one of {last_occurrence.wall:%a %d %b %H:%M}"
+            )
+            return CalendarStep(planned, OccurrenceAction.SKIP, reason, is_quiet=True)
         # By the office's clock: a new reader far to the east makes no edition late.
-        late = now - max(one.occurrence.moment, one.known_since)
-        if one in missed and late >= grace + _MINUTE:
-            said, most = spell_duration(late), spell_duration(grace)
-            before = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
-            reason = f"it was missed by {said}{before}; this digest may be late by {most}"
-            return Step(one, Do.HOLD, reason)
-        return Step(one, Do.ASSEMBLE)
+        lateness = now - max(planned.occurrence.moment, planned.sendable_since)
+        if planned in missed and lateness >= grace + _MINUTE:
+            lateness_text, grace_text = format_duration(lateness), format_duration(grace)
+            others_text = f", and {len(missed) - 1} before it" if len(missed) > 1 else ""
+            reason = f"it was missed by {lateness_text}{others_text}; this digest may be late by {grace_text}"
+            return CalendarStep(planned, OccurrenceAction.PUT_ON_HOLD, reason)
+        return CalendarStep(planned, OccurrenceAction.ASSEMBLE)
 
-    def find(self, when: str, now: datetime) -> Planned:
+    def find_occurrence(self, text: str, now: datetime) -> PlannedOccurrence:
         """The occurrence that staff name by its date as the rule has it, where there are several by
         its time of day and zone as well (``2026-12-18``, ``2026-12-18 09:00``, ``2026-12-18 09:00
         Europe/London``). Raises NotFound, or InputError for several."""
-        words = re.sub(r"^([\d-]{10})T", r"\1 ", when.strip()).split()
+        words = re.sub(r"^([\d-]{10})T", r"\1 ", text.strip()).split()
         try:
             day = date.fromisoformat(words[0])
-            clock = datetime.strptime(words[1], "%H:%M").time() if words[1:] else None  # noqa: DTZ007
-            zone = zones.zone(words[2]).key if words[2:] else ""
+            time_of_day = datetime.strptime(words[1], "%H:%M").time() if words[1:] else None  # noqa: DTZ007
+            zone = zones.get_zone(words[2]).key if words[2:] else ""
             if words[3:]:
                 raise ValueError(words[3])
         except (ValueError, IndexError, InputError) as error:
             raise InputError(
-                f"{when!r} is no date", where="WHEN", hint="as 2026-12-18 or '2026-12-18 09:00'"
+                f"{text!r} is no date", where="WHEN", hint="as 2026-12-18 or '2026-12-18 09:00'"
             ) from error
-        found = [
-            one
-            for one in self.between(now - LOOK_BACK, now + _FINDABLE)
-            if one.rule.day == day
-            and clock in {None, one.rule.named.time()}
-            and zone in {"", one.rule.zone}
+        matches = [
+            planned
+            for planned in self.list_between(now - LOOK_BACK, now + _SEARCH_AHEAD)
+            if planned.original.day == day
+            and time_of_day in {None, planned.original.rule_time.time()}
+            and zone in {"", planned.original.zone}
         ]
-        if not found:
+        if not matches:
             raise NotFound(
-                f"the digest {self.slug} has no occurrence that is named {when}",
+                f"the digest {self.slug} has no occurrence that is named {text}",
                 hint=f"see `mailer schedule preview {self.slug}`",
             )
-        if len(found) > 1:
-            times = ", ".join(f"'{one.rule.named:%Y-%m-%d %H:%M} {one.rule.zone}'" for one in found)
+        if len(matches) > 1:
+            times = ", ".join(
+                f"'{planned.original.rule_time:%Y-%m-%d %H:%M} {planned.original.zone}'"
+                for planned in matches
+            )
             raise InputError(f"there are several on {day}", hint=f"name one of {times}")
-        return found[0]
+        return matches[0]
 
     # ---- how it comes about -------------------------------------------------------------------
 
-    def _free(self, known: Schedule) -> FreeDays:
-        return FreeDays(known.new.place, self.blackouts)
+    def _build_free_days(self, schedule: Schedule) -> FreeDays:
+        return FreeDays(schedule.settings.region, self.blackouts)
 
-    def _laid_over(self, given: Iterable[tuple[Schedule, Occurrence]]) -> list[Planned]:
+    def _apply_decisions(
+        self, scheduled: Iterable[tuple[Schedule, Occurrence]]
+    ) -> list[PlannedOccurrence]:
         """Occurrences by name, as staff have left them; what two schedules name alike is the older
         one's."""
-        kept = {(one.named, one.zone): one for one in self.kept}
-        found: dict[tuple[datetime, str], Planned] = {}
-        for known, one in sorted((*given, *self._moved()), key=lambda pair: pair[0].id):
-            name = one.named, one.zone
-            if name not in found or (found[name].rule.skipped and not one.skipped):
-                found[name] = self._as_left(known, one, kept.get(name))
-        return sorted(_once(found.values()), key=lambda one: (one.starts, one.rule.named))
+        saved_by_key = {(saved.rule_time, saved.zone): saved for saved in self.saved_occurrences}
+        planned_by_key: dict[tuple[datetime, str], PlannedOccurrence] = {}
+        for schedule, occurrence in sorted(
+            (*scheduled, *self._list_moved()), key=lambda pair: pair[0].id
+        ):
+            key = occurrence.rule_time, occurrence.zone
+            if key not in planned_by_key or (
+                planned_by_key[key].original.skipped and not occurrence.skipped
+            ):
+                planned_by_key[key] = self._apply_decision(
+                    schedule, occurrence, saved_by_key.get(key)
+                )
+        return sorted(
+            _skip_simultaneous(planned_by_key.values()),
+            key=lambda planned: (planned.starts_at, planned.original.rule_time),
+        )
 
-    def _moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
+    def _list_moved(self) -> Iterator[tuple[Schedule, Occurrence]]:
         """Those that staff have moved from a date that is not looked at."""
-        schedules = {known.id: known for known in self.schedules}
-        for one in self.kept:
-            known = schedules.get(one.schedule or 0)
-            if known is not None and one.moved_to is not None:
-                moment = walls.moment(one.named, zones.zone(one.zone))
-                yield known, Occurrence(one.named, one.named, one.zone, moment, skipped=True)
+        schedules_by_id = {schedule.id: schedule for schedule in self.schedules}
+        for saved in self.saved_occurrences:
+            schedule = schedules_by_id.get(saved.schedule_id or 0)
+            if schedule is not None and saved.moved_to is not None:
+                moment = walls.to_utc(saved.rule_time, zones.get_zone(saved.zone))
+                yield (
+                    schedule,
+                    Occurrence(saved.rule_time, saved.rule_time, saved.zone, moment, skipped=True),
+                )
 
-    def _as_left(self, known: Schedule, rule: Occurrence, kept: KeptOccurrence | None) -> Planned:
-        one = rule
-        if kept is not None and kept.moved_to is not None:
-            moment = walls.moment(kept.moved_to, zones.zone(kept.zone))
-            by = f" by {kept.actor}" if kept.actor else ""
-            why = f": {kept.reason}" if kept.reason else ""
-            note = f"moved from {kept.named:%a %d %b %H:%M}{by}{why}"
-            one = replace(one, wall=kept.moved_to, moment=moment, skipped=False, note=note)
-        if kept is not None and kept.state is OccurrenceState.SKIPPED:
-            one = replace(one, skipped=True, note=kept.reason)
-        elif kept is not None and kept.state in {OccurrenceState.MADE, OccurrenceState.HELD}:
-            one = replace(one, skipped=False, note=kept.reason or one.note)
-        planned = Planned(known, rule, one, one.moment, kept, self.reader_zones)
-        if planned.at_once:
+    def _apply_decision(
+        self, schedule: Schedule, original: Occurrence, saved: SavedOccurrence | None
+    ) -> PlannedOccurrence:
+        occurrence = original
+        if saved is not None and saved.moved_to is not None:
+            moment = walls.to_utc(saved.moved_to, zones.get_zone(saved.zone))
+            actor_text = f" by {saved.actor}" if saved.actor else ""
+            reason_text = f": {saved.reason}" if saved.reason else ""
+            note = f"moved from {saved.rule_time:%a %d %b %H:%M}{actor_text}{reason_text}"
+            occurrence = replace(
+                occurrence, wall=saved.moved_to, moment=moment, skipped=False, note=note
+            )
+        if saved is not None and saved.state is OccurrenceState.SKIPPED:
+            occurrence = replace(occurrence, skipped=True, note=saved.reason)
+        elif saved is not None and saved.state in {OccurrenceState.MADE, OccurrenceState.ON_HOLD}:
+            occurrence = replace(occurrence, skipped=False, note=saved.reason or occurrence.note)
+        planned = PlannedOccurrence(
+            schedule, original, occurrence, occurrence.moment, saved, self.reader_zones
+        )
+        if planned.is_immediate:
             return planned
-        return replace(planned, starts=walls.first(one.wall, one.zone, self.reader_zones))
+        return replace(
+            planned,
+            starts_at=walls.find_earliest_moment(
+                occurrence.wall, occurrence.zone, self.reader_zones
+            ),
+        )
 
 
-def _once(planned: Iterable[Planned]) -> Iterator[Planned]:
+def _skip_simultaneous(
+    planned_occurrences: Iterable[PlannedOccurrence],
+) -> Iterator[PlannedOccurrence]:
     """Of several that would be sent at the same time one is: what an edition was made of, else what
     staff have moved there, else the older schedule's."""
 
-    def first(one: Planned) -> tuple[bool, bool, int, datetime]:
-        made = one.kept is not None and one.kept.state is OccurrenceState.MADE
-        moved = one.kept is not None and one.kept.moved_to is not None
-        return (not made, not moved, one.schedule.id, one.rule.named)
+    def get_precedence(planned: PlannedOccurrence) -> tuple[bool, bool, int, datetime]:
+        was_made = planned.saved is not None and planned.saved.state is OccurrenceState.MADE
+        was_moved = planned.saved is not None and planned.saved.moved_to is not None
+        return (not was_made, not was_moved, planned.schedule.id, planned.original.rule_time)
 
-    sent: set[tuple[datetime, str]] = set()
-    for one in sorted(planned, key=first):
-        occurrence = one.occurrence
-        at = occurrence.wall, occurrence.zone
-        made = one.kept is not None and one.kept.state is OccurrenceState.MADE
-        if not occurrence.skipped and not made and at in sent:
-            twice = replace(occurrence, skipped=True, note="another of this digest is sent then")
-            yield replace(one, occurrence=twice)
+    sent_times: set[tuple[datetime, str]] = set()
+    for planned in sorted(planned_occurrences, key=get_precedence):
+        occurrence = planned.occurrence
+        send_time = occurrence.wall, occurrence.zone
+        was_made = planned.saved is not None and planned.saved.state is OccurrenceState.MADE
+        if not occurrence.skipped and not was_made and send_time in sent_times:
+            skipped_occurrence = replace(
+                occurrence, skipped=True, note="another of this digest is sent then"
+            )
+            yield replace(planned, occurrence=skipped_occurrence)
             continue
         if not occurrence.skipped:
-            sent.add(at)
-        yield one
+            sent_times.add(send_time)
+        yield planned

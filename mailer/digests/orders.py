@@ -10,7 +10,7 @@ from mailer import languages
 from mailer.articles import Story
 from mailer.audience import addresses
 from mailer.audience.lists import Frequency, check_line, check_slug
-from mailer.editions import MOST_STORIES, Archive, Edition, NewEdition, SendTime
+from mailer.editions import MAX_STORIES, ArchiveVisibility, Edition, NewEdition, SendTimeBasis
 from mailer.errors import InputError, NotFound, Refused
 
 
@@ -18,7 +18,7 @@ class WhenEmpty(StrEnum):
     """What becomes of an edition with too few stories."""
 
     SKIP = "skip"
-    HOLD = "hold"
+    PUT_ON_HOLD = "hold"
 
 
 class ApprovalRule(StrEnum):
@@ -38,13 +38,13 @@ class WhenLate(StrEnum):
     DRAFT = "draft"
 
 
-MOST_REMINDERS = 10
-LONGEST = timedelta(days=14)
+MAX_REMINDERS = 10
+MAX_DURATION = timedelta(days=14)
 """Of grace and of reminders."""
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class DigestPolicy:
     """How a digest's editions come from the calendar to mailboxes.
 
     `reminders` are lengths of time before an edition is sent at which its approvers are reminded.
@@ -53,7 +53,7 @@ class Policy:
 
     approval: ApprovalRule = ApprovalRule.ANYONE
     when_late: WhenLate = WhenLate.WAIT
-    send_time: SendTime = SendTime.OFFICE
+    send_time: SendTimeBasis = SendTimeBasis.OFFICE
     grace: timedelta = timedelta(hours=6)
     reminders: tuple[timedelta, ...] = ()
     approvers: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class DigestSettings:
     """What staff decide about a digest. `topics` none: stories of any topic. `fewest` below which
     an edition is empty; `most` above which stories wait for the next. It goes to those of the list
     who chose `frequency`: a weekly one is for those who want one mail a week."""
@@ -78,21 +78,21 @@ class Order:
     most: int = 20
     when_empty: WhenEmpty = WhenEmpty.SKIP
     frequency: Frequency = Frequency.EVERY
-    archive: Archive = Archive.PUBLIC
-    policy: Policy = Policy()
+    archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
+    policy: DigestPolicy = DigestPolicy()
 
 
 @dataclass(frozen=True, slots=True)
 class Digest:
     id: int
-    order: Order
+    settings: DigestSettings
     created_at: datetime
     updated_at: datetime
     stories_run: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class StoryChoice:
     """Stories for an edition in their order, those that wait for the next one, and why there are
     too few (empty when there are enough)."""
 
@@ -105,103 +105,111 @@ class Choice:
 class DigestStore(Protocol):
     """What the verbs here need kept."""
 
-    def digests(self) -> list[Digest]: ...
-    def add(self, order: Order, now: datetime) -> Digest: ...
-    def edit(self, digest: Digest, order: Order, now: datetime) -> Digest: ...
-    def chose(self, list_slug: str, frequency: Frequency) -> int: ...
-    def candidates(self, digest: Digest) -> list[Story]: ...
-    def held(self, moment: datetime) -> frozenset[str]: ...
-    def reserve(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None: ...
+    def list_digests(self) -> list[Digest]: ...
+    def add_digest(self, settings: DigestSettings, now: datetime) -> Digest: ...
+    def update_digest(self, digest: Digest, settings: DigestSettings, now: datetime) -> Digest: ...
+    def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int: ...
+    def list_candidate_stories(self, digest: Digest) -> list[Story]: ...
+    def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]: ...
+    def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None: ...
     def create_edition(self, new: NewEdition, now: datetime) -> Edition: ...
 
 
-def check(order: Order) -> Order:
+def check_settings(settings: DigestSettings) -> DigestSettings:
     """The order in canonical form. Raises InputError naming the field."""
-    check_slug(order.slug, "digest")
-    if not 1 <= order.fewest <= order.most <= MOST_STORIES:
+    check_slug(settings.slug, "digest")
+    if not 1 <= settings.fewest <= settings.most <= MAX_STORIES:
         raise InputError(
-            f"from {order.fewest} to {order.most} stories is not possible",
+            f"from {settings.fewest} to {settings.most} stories is not possible",
             where="--fewest, --most",
-            hint=f"give 1 <= fewest <= most <= {MOST_STORIES}",
+            hint=f"give 1 <= fewest <= most <= {MAX_STORIES}",
         )
     return replace(
-        order,
-        name=check_line(order.name, "name"),
-        subject=check_line(order.subject, "subject", required=False),
-        language=languages.normalise(order.language),
-        topics=tuple(dict.fromkeys(order.topics)),
-        policy=check_policy(order.policy),
+        settings,
+        name=check_line(settings.name, "name"),
+        subject=check_line(settings.subject, "subject", required=False),
+        language=languages.normalise_tag(settings.language),
+        topics=tuple(dict.fromkeys(settings.topics)),
+        policy=check_policy(settings.policy),
     )
 
 
-def check_policy(policy: Policy) -> Policy:
+def check_policy(policy: DigestPolicy) -> DigestPolicy:
     """The policy in canonical form. Raises InputError naming the option."""
-    if not timedelta() <= policy.grace <= LONGEST:
+    if not timedelta() <= policy.grace <= MAX_DURATION:
         raise InputError(
             "it is not between 0m and 14d", where="--grace", hint="such as 30m, 6h or 1d"
         )
-    if any(not timedelta() < one <= LONGEST for one in policy.reminders):
+    if any(not timedelta() < reminder <= MAX_DURATION for reminder in policy.reminders):
         raise InputError("it is not between 1m and 14d", where="--remind", hint="such as 4h or 1d")
-    if len(policy.reminders) > MOST_REMINDERS:
-        raise InputError(f"more than {MOST_REMINDERS} reminders", where="--remind")
+    if len(policy.reminders) > MAX_REMINDERS:
+        raise InputError(f"more than {MAX_REMINDERS} reminders", where="--remind")
     return replace(
         policy,
         reminders=tuple(sorted({*policy.reminders}, reverse=True)),
-        approvers=_addresses(policy.approvers, "--approver"),
-        watchers=_addresses(policy.watchers, "--watcher"),
+        approvers=_normalise_addresses(policy.approvers, "--approver"),
+        watchers=_normalise_addresses(policy.watchers, "--watcher"),
     )
 
 
-def _addresses(given: Sequence[str], option: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(addresses.normalise(one, option) for one in given))
+def _normalise_addresses(texts: Sequence[str], option: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(addresses.normalise_address(text, option) for text in texts))
 
 
-def add(store: DigestStore, order: Order, now: datetime) -> Digest:
+def add_digest(store: DigestStore, settings: DigestSettings, now: datetime) -> Digest:
     """A new digest. Raises InputError when there is one of that slug."""
-    order = check(order)
-    if any(known.order.slug == order.slug for known in store.digests()):
-        raise InputError(f"there is a digest {order.slug!r} already", hint="change it with `edit`")
-    return store.add(order, now)
+    settings = check_settings(settings)
+    if any(digest.settings.slug == settings.slug for digest in store.list_digests()):
+        raise InputError(
+            f"there is a digest {settings.slug!r} already", hint="change it with `edit`"
+        )
+    return store.add_digest(settings, now)
 
 
-def edit(store: DigestStore, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
+def edit_digest(store: DigestStore, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
     """Change a digest, by the names of fields of its order or its policy. Editions that it has
     made stay as they are; what is done with them follows the policy that holds now."""
-    known = get(store, slug)
-    ours = {field.name for field in fields(Policy)}
-    policy = replace(known.order.policy, **{k: v for k, v in changes.items() if k in ours})
-    others = {key: value for key, value in changes.items() if key not in ours}
-    order = check(replace(known.order, **others, policy=policy))
-    if order == known.order:
-        return known
-    _keep_serving(store, known, order)
-    return store.edit(known, order, now)
+    digest = get_digest(store, slug)
+    policy_fields = {field.name for field in fields(DigestPolicy)}
+    policy = replace(
+        digest.settings.policy, **{k: v for k, v in changes.items() if k in policy_fields}
+    )
+    settings_changes = {key: value for key, value in changes.items() if key not in policy_fields}
+    settings = check_settings(replace(digest.settings, **settings_changes, policy=policy))
+    if settings == digest.settings:
+        return digest
+    _check_frequency_served(store, digest, settings)
+    return store.update_digest(digest, settings, now)
 
 
-def _keep_serving(store: DigestStore, known: Digest, order: Order) -> None:
+def _check_frequency_served(store: DigestStore, digest: Digest, settings: DigestSettings) -> None:
     """Raises Refused where readers chose a frequency that nothing would serve any more."""
-    was = known.order
-    if was.frequency is Frequency.EVERY or (was.frequency, was.list) == (
-        order.frequency,
-        order.list,
+    old_settings = digest.settings
+    if old_settings.frequency is Frequency.EVERY or (old_settings.frequency, old_settings.list) == (
+        settings.frequency,
+        settings.list,
     ):
         return
-    others = [one for one in store.digests() if one.id != known.id]
-    if any((one.order.frequency, one.order.list) == (was.frequency, was.list) for one in others):
+    others = [other for other in store.list_digests() if other.id != digest.id]
+    if any(
+        (other.settings.frequency, other.settings.list)
+        == (old_settings.frequency, old_settings.list)
+        for other in others
+    ):
         return
-    if count := store.chose(was.list, was.frequency):
+    if count := store.count_members_by_frequency(old_settings.list, old_settings.frequency):
         raise Refused(
-            f"{count} members of the list {was.list!r} chose {was.frequency} mails, which no other "
+            f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} mails, which no other "
             "digest brings them",
             where="--frequency",
             hint="add another such digest first, or give them every edition with "
-            f"`mailer subscriber change --list {was.list} --where 'frequency = {was.frequency}' "
+            f"`mailer subscriber change --list {old_settings.list} --where 'frequency = {old_settings.frequency}' "
             "--frequency every`",
         )
 
 
-def get(store: DigestStore, slug: str) -> Digest:
-    for known in store.digests():
-        if known.order.slug == slug:
-            return known
+def get_digest(store: DigestStore, slug: str) -> Digest:
+    for digest in store.list_digests():
+        if digest.settings.slug == slug:
+            return digest
     raise NotFound(f"there is no digest {slug!r}", hint="see `mailer digest list`")

@@ -6,62 +6,81 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from mailer.audience.lists import Frequency, MailingList, check_line
-from mailer.audience.segments import Filter, text
-from mailer.editions.records import Approval, Body, Edition, EditionStore
-from mailer.editions.states import STATES_EMBARGO, UNAPPROVED, EditionState, Role
+from mailer.audience.segments import Filter, format_filter
+from mailer.editions.records import Approval, Edition, EditionBody, EditionStore
+from mailer.editions.states import (
+    EMBARGO_STATING_ROLES,
+    UNAPPROVED_STATES,
+    EditionRole,
+    EditionState,
+)
 from mailer.editions.steering import check_transition
 from mailer.embargoes import Embargo
 from mailer.errors import ApprovalVoid, BadTransition, Refused
-from mailer.lines import folded
+from mailer.lines import fold_name
 
 
-def content_hash(
-    edition: Edition, list_: MailingList, segment: Filter, sender: str, bodies: Sequence[Body]
+def compute_content_hash(
+    edition: Edition,
+    mailing_list: MailingList,
+    segment: Filter,
+    sender_profile: str,
+    bodies: Sequence[EditionBody],
 ) -> str:
     """SHA-256 over what would be sent and to whom: every body, the list and its name, the segment,
     and `sender`: all else that the configuration puts into a mail."""
-    audience = [edition.uid, sender, list_.slug, list_.name, text(segment)]
-    if edition.role is not Role.PLAIN:
+    audience = [
+        edition.uid,
+        sender_profile,
+        mailing_list.slug,
+        mailing_list.name,
+        format_filter(segment),
+    ]
+    if edition.role is not EditionRole.PLAIN:
         audience.append(edition.role)
     if edition.frequency is not Frequency.EVERY:
         audience.append(edition.frequency)
-    parts = audience + sorted(body.digest() for body in bodies)
+    parts = audience + sorted(body.compute_hash() for body in bodies)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def submit(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
+def request_approval(
+    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
+) -> Edition:
     """Ask for approval of what is frozen now."""
     check_transition(edition, EditionState.IN_REVIEW)
     edition = store.set_state(edition, EditionState.IN_REVIEW, now, actor=actor)
-    return store.asked(edition, now)
+    return store.record_review_request(edition, now)
 
 
-def approve(
+def approve_edition(
     store: EditionStore,
     edition: Edition,
     approver: str,
     now: datetime,
     *,
     comment: str = "",
-    seen: str = "",
-    not_by: frozenset[str] = frozenset(),
+    expected_hash: str = "",
+    excluded_approvers: frozenset[str] = frozenset(),
 ) -> Edition:
     """Let the edition go as it is frozen now: scheduled when it has a time, else approved. `seen`
     is the hash, or its beginning, of what the approver looked at: when it is not the one frozen,
     ApprovalVoid. Raises Refused when the approver is one of `not_by`, whatever the capitals."""
-    goes = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
-    check_transition(edition, goes)
-    if edition.state not in UNAPPROVED:
+    next_state = EditionState.SCHEDULED if edition.appointment else EditionState.APPROVED
+    check_transition(edition, next_state)
+    if edition.state not in UNAPPROVED_STATES:
         raise BadTransition(f"edition {edition.id} is {edition.state}, and so approved already")
-    if folded(approver) in {folded(name) for name in not_by}:
+    if fold_name(approver) in {fold_name(name) for name in excluded_approvers}:
         raise Refused(
             f"{approver} has written or edited what edition {edition.id} holds, and its digest "
             "wants another person's approval",
             hint="ask somebody else, who names themselves with --by",
         )
-    if seen and (len(seen) < 8 or not edition.content_hash.startswith(seen.lower())):
+    if expected_hash and (
+        len(expected_hash) < 8 or not edition.content_hash.startswith(expected_hash.lower())
+    ):
         raise ApprovalVoid(
-            f"edition {edition.id} is now {edition.content_hash[:12]}, not {seen}",
+            f"edition {edition.id} is now {edition.content_hash[:12]}, not {expected_hash}",
             hint="preview it again, then approve what you see",
         )
     approval = Approval(
@@ -70,21 +89,21 @@ def approve(
         edition.content_hash,
         check_line(comment, "comment", required=False),
     )
-    approved = store.approve(edition, approval)
-    return store.set_state(approved, goes, now, actor=approver, reason=comment)
+    approved = store.save_approval(edition, approval)
+    return store.set_state(approved, next_state, now, actor=approver, reason=comment)
 
 
-def may_leave_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
+def may_send_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
     """Whether its mails state each of these embargoes as it is, and so may go to those who are
     trusted with them."""
-    if edition.role is Role.KILL:
+    if edition.role is EditionRole.KILL:
         return True  # it tells nothing but the title of what they have
-    if edition.role not in STATES_EMBARGO:
+    if edition.role not in EMBARGO_STATING_ROLES:
         return False
-    return all(edition.embargo_until == one.ends for one in embargoes)
+    return all(edition.embargo_until == embargo.ends_at for embargo in embargoes)
 
 
-def check_approval(store: EditionStore, edition: Edition, sender: str) -> None:
+def check_approval(store: EditionStore, edition: Edition, sender_profile: str) -> None:
     """Raises ApprovalVoid unless the frozen bodies are the very ones approved."""
     approval = edition.approval
     if approval is None:
@@ -93,16 +112,16 @@ def check_approval(store: EditionStore, edition: Edition, sender: str) -> None:
             hint=f"approve it with `mailer edition approve {edition.id}`",
         )
     # Not from the manuscript: it asks a million members for their languages.
-    now_hash = content_hash(
+    current_hash = compute_content_hash(
         edition,
-        store.list_of(edition),
-        store.filter_of(edition),
-        sender,
-        store.bodies(edition),
+        store.load_mailing_list(edition),
+        store.load_segment_filter(edition),
+        sender_profile,
+        store.list_bodies(edition),
     )
-    if now_hash != approval.content_hash:
+    if current_hash != approval.content_hash:
         raise ApprovalVoid(
             f"edition {edition.id} was approved as {approval.content_hash[:12]} and is now "
-            f"{now_hash[:12]}",
+            f"{current_hash[:12]}",
             hint=f"look at it and run `mailer edition approve {edition.id}` again",
         )

@@ -12,33 +12,41 @@ from mailer.articles import Story
 from mailer.articles.boilerplates import Boilerplate
 from mailer.audience.lists import Frequency, MailingList, Topic
 from mailer.audience.segments import Filter
-from mailer.editions.states import Archive, EditionState, InDoubt, Kind, Priority, Role, SendTime
+from mailer.editions.states import (
+    ArchiveVisibility,
+    EditionKind,
+    EditionRole,
+    EditionState,
+    InDoubtPolicy,
+    Priority,
+    SendTimeBasis,
+)
 from mailer.embargoes import Embargo
 from mailer.schedules import walls
 
-MOST_STORIES = 62
+MAX_STORIES = 62
 """A delivery's stories are bits of one signed 64-bit integer."""
 
 
 @dataclass(frozen=True, slots=True)
-class Appointment:
+class SendAppointment:
     """When an edition is to be sent: at `moment`, which is when clocks in `zone` show `wall`
     (naive). By readers' time it is `wall` in each one's zone, and `moment` the first of those."""
 
     moment: datetime
     wall: datetime
     zone: str
-    send_time: SendTime = SendTime.OFFICE
+    send_time: SendTimeBasis = SendTimeBasis.OFFICE
 
     @property
     def own_moment(self) -> datetime:
         """When clocks in `zone` show `wall`: what is too late is counted from there, also where
         readers further east are sent it earlier."""
-        return max(self.moment, walls.moment(self.wall, zones.zone(self.zone)))
+        return max(self.moment, walls.to_utc(self.wall, zones.get_zone(self.zone)))
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangeNote:
     """What a correction changes, or a kill takes back, and why: as recipients read it, by
     language."""
 
@@ -63,12 +71,12 @@ class NewEdition:
     state: EditionState = EditionState.DRAFT
     reason: str = ""
     stories: tuple[str, ...] = ()
-    kind: Kind = Kind.MAILING
-    appointment: Appointment | None = None
+    kind: EditionKind = EditionKind.MAILING
+    appointment: SendAppointment | None = None
     frequency: Frequency = Frequency.EVERY
-    archive: Archive = Archive.PUBLIC
-    role: Role = Role.PLAIN
-    change: Change | None = None
+    archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
+    role: EditionRole = EditionRole.PLAIN
+    change: ChangeNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ class Edition:
     opening: Mapping[str, str]
     state: EditionState
     reason: str
-    in_doubt: InDoubt
+    in_doubt: InDoubtPolicy
     priority: Priority
     stories: tuple[str, ...]
     content_hash: str
@@ -108,17 +116,17 @@ class Edition:
     created_at: datetime
     planned_at: datetime | None
     finished_at: datetime | None
-    kind: Kind = Kind.MAILING
-    appointment: Appointment | None = None
+    kind: EditionKind = EditionKind.MAILING
+    appointment: SendAppointment | None = None
     asked_at: datetime | None = None
     reminded_at: datetime | None = None
-    told: str = ""
-    told_hash: str = ""
+    last_notified_state: str = ""
+    last_notified_hash: str = ""
     frequency: Frequency = Frequency.EVERY
-    archive: Archive = Archive.PUBLIC
-    role: Role = Role.PLAIN
+    archive: ArchiveVisibility = ArchiveVisibility.PUBLIC
+    role: EditionRole = EditionRole.PLAIN
     embargo_until: datetime | None = None
-    change: Change | None = None
+    change: ChangeNote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +140,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class Body:
+class EditionBody:
     """An edition's frozen body in one language, with marks and slots (see ``message.py``).
 
     `marker` begins each of them; it occurs nowhere in what people wrote. `stories` are the bits of
@@ -151,13 +159,18 @@ class Body:
     attachments: tuple[Attachment, ...] = ()
     page: Mapping[str, Any] | None = None
 
-    def digest(self) -> str:
+    def compute_hash(self) -> str:
         """SHA-256 over all that a mail is made from."""
         parts: list[Any] = [
             self.language, self.subject, self.text, self.html, self.marker, self.stories,
         ]  # fmt: skip
         if self.attachments:  # only then: what was approved before there were any stays approved
-            parts.append([(one.name, one.media_type, one.sha256) for one in self.attachments])
+            parts.append(
+                [
+                    (attachment.name, attachment.media_type, attachment.sha256)
+                    for attachment in self.attachments
+                ]
+            )
         if self.page is not None:
             parts.append(self.page)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
@@ -180,7 +193,7 @@ class Manuscript:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EditionEvent:
     """What happened to an edition, for whoever asks later."""
 
     at: datetime
@@ -192,12 +205,12 @@ class Event:
 class EditionStore(Protocol):
     """What the verbs here need kept."""
 
-    def find(self, edition_id: int) -> Edition | None: ...
-    def recent(
+    def find_edition(self, edition_id: int) -> Edition | None: ...
+    def list_recent_editions(
         self, states: Sequence[EditionState], limit: int, *, notices: bool = False
     ) -> list[Edition]: ...
-    def create(self, new: NewEdition, now: datetime) -> Edition: ...
-    def change(self, edition: Edition, changed: Edition) -> Edition: ...
+    def create_edition(self, new: NewEdition, now: datetime) -> Edition: ...
+    def update_edition(self, edition: Edition, changed: Edition) -> Edition: ...
     def set_state(
         self,
         edition: Edition,
@@ -207,28 +220,30 @@ class EditionStore(Protocol):
         reason: str = "",
         actor: str = "",
     ) -> Edition: ...
-    def manuscript(self, edition: Edition) -> Manuscript: ...
-    def list_of(self, edition: Edition) -> MailingList: ...
-    def filter_of(self, edition: Edition) -> Filter: ...
-    def bodies(self, edition: Edition) -> list[Body]: ...
-    def freeze(
+    def load_manuscript(self, edition: Edition) -> Manuscript: ...
+    def load_mailing_list(self, edition: Edition) -> MailingList: ...
+    def load_segment_filter(self, edition: Edition) -> Filter: ...
+    def list_bodies(self, edition: Edition) -> list[EditionBody]: ...
+    def freeze_edition(
         self,
         edition: Edition,
-        bodies: Sequence[Body],
-        order: Sequence[str],
+        bodies: Sequence[EditionBody],
+        story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
     ) -> Edition: ...
-    def approve(self, edition: Edition, approval: Approval) -> Edition: ...
-    def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition: ...
-    def shelve(self, edition: Edition, archive: Archive) -> Edition: ...
-    def asked(self, edition: Edition, now: datetime) -> Edition: ...
-    def reminded(self, edition: Edition, now: datetime) -> None: ...
-    def authors(self, edition: Edition) -> frozenset[str]: ...
+    def save_approval(self, edition: Edition, approval: Approval) -> Edition: ...
+    def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition: ...
+    def set_archive_visibility(
+        self, edition: Edition, visibility: ArchiveVisibility
+    ) -> Edition: ...
+    def record_review_request(self, edition: Edition, now: datetime) -> Edition: ...
+    def record_reminder(self, edition: Edition, now: datetime) -> None: ...
+    def find_authors(self, edition: Edition) -> frozenset[str]: ...
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None: ...
-    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]: ...
-    def note(
-        self, edition: Edition, what: str, detail: str, now: datetime, actor: str = ""
+    def find_queued_slugs(self, slugs: Sequence[str]) -> frozenset[str]: ...
+    def add_event(
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
     ) -> None: ...
-    def events(self, edition: Edition) -> list[Event]: ...
+    def list_events(self, edition: Edition) -> list[EditionEvent]: ...

@@ -39,7 +39,7 @@ class EditionState(StrEnum):
     SENDING = "sending"
     PAUSED = "paused"
     SENT = "sent"
-    HELD = "held"
+    ON_HOLD = "held"
     SKIPPED = "skipped"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -48,33 +48,33 @@ class EditionState(StrEnum):
 _S = EditionState
 TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
     _S.DRAFT: frozenset(
-        {_S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED, _S.HELD, _S.SKIPPED, _S.EXPIRED, _S.CANCELLED}
+        {_S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED, _S.ON_HOLD, _S.SKIPPED, _S.EXPIRED, _S.CANCELLED}
     ),
     _S.IN_REVIEW: frozenset(
-        {_S.DRAFT, _S.APPROVED, _S.SCHEDULED, _S.HELD, _S.EXPIRED, _S.CANCELLED}
+        {_S.DRAFT, _S.APPROVED, _S.SCHEDULED, _S.ON_HOLD, _S.EXPIRED, _S.CANCELLED}
     ),
     _S.APPROVED: frozenset({_S.DRAFT, _S.SCHEDULED, _S.SENDING, _S.CANCELLED}),
-    _S.SCHEDULED: frozenset({_S.DRAFT, _S.APPROVED, _S.SENDING, _S.HELD, _S.CANCELLED}),
+    _S.SCHEDULED: frozenset({_S.DRAFT, _S.APPROVED, _S.SENDING, _S.ON_HOLD, _S.CANCELLED}),
     _S.SENDING: frozenset({_S.PAUSED, _S.SENT, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.SENDING, _S.CANCELLED}),
     _S.SENT: frozenset({_S.SENDING}),
-    _S.HELD: frozenset({_S.DRAFT, _S.EXPIRED, _S.CANCELLED}),
+    _S.ON_HOLD: frozenset({_S.DRAFT, _S.EXPIRED, _S.CANCELLED}),
     _S.SKIPPED: frozenset(),
     _S.EXPIRED: frozenset(),
     _S.CANCELLED: frozenset(),
 }
 
-OPEN = (_S.DRAFT, _S.IN_REVIEW, _S.HELD, _S.APPROVED, _S.SCHEDULED)
+OPEN_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD, _S.APPROVED, _S.SCHEDULED)
 """Nothing has been sent yet: it can still change."""
 
-UNAPPROVED = (_S.DRAFT, _S.IN_REVIEW, _S.HELD)
+UNAPPROVED_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.ON_HOLD)
 """Nobody has let it go, or it was taken back."""
 
-VOIDED = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
+REVERTIBLE_STATES = (_S.DRAFT, _S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED)
 """A change in one of its stories makes it a draft, composed anew."""
 
 
-class Kind(StrEnum):
+class EditionKind(StrEnum):
     """A mailing goes to a list; a notice to staff, at addresses of its own; a service mail to an
     address that something was asked for, whoever asked; a welcome to a new member, as a service
     mail, but only while they are one."""
@@ -85,14 +85,14 @@ class Kind(StrEnum):
     WELCOME = "welcome"
 
 
-TO_ANYONE = (Kind.NOTICE, Kind.SERVICE)
+KINDS_TO_ANYONE = (EditionKind.NOTICE, EditionKind.SERVICE)
 """Kinds that pass the gate to whoever is on no list."""
 
-STANDING = (Kind.SERVICE, Kind.WELCOME)
+PER_RECIPIENT_KINDS = (EditionKind.SERVICE, EditionKind.WELCOME)
 """Kinds of editions that mails are added to one by one, for as long as they say the same."""
 
 
-class Role(StrEnum):
+class EditionRole(StrEnum):
     """What an edition is in the course of a release. A plain one goes to its list. The others hold
     one story and go by who has got it: an advance copy to trusted media contacts while the story is
     embargoed, and the release to everybody else of the list; a correction to exactly those who have
@@ -105,16 +105,16 @@ class Role(StrEnum):
     KILL = "kill"
 
 
-STATES_EMBARGO = (Role.ADVANCE, Role.CORRECTION)
+EMBARGO_STATING_ROLES = (EditionRole.ADVANCE, EditionRole.CORRECTION)
 """Roles of editions that say how long the story is embargoed, and may go out until then: to those
 alone who are trusted with it."""
 
-TO_WHO_HAS_IT = (Role.CORRECTION, Role.KILL)
+PRIOR_RECIPIENT_ROLES = (EditionRole.CORRECTION, EditionRole.KILL)
 """Roles of editions that reach those who have got an earlier one, whatever they choose by now, as
 long as they are on the list."""
 
 
-class Archive(StrEnum):
+class ArchiveVisibility(StrEnum):
     """Whether an edition stands in its list's public archive and feeds: only a public list has
     one."""
 
@@ -122,7 +122,7 @@ class Archive(StrEnum):
     PRIVATE = "private"
 
 
-class SendTime(StrEnum):
+class SendTimeBasis(StrEnum):
     """Whose clock counts: the office's, or each reader's own (the subscriber's zone, else the
     list's, else the office's)."""
 
@@ -130,11 +130,11 @@ class SendTime(StrEnum):
     READER = "reader"
 
 
-class InDoubt(StrEnum):
+class InDoubtPolicy(StrEnum):
     """What happens to a delivery of which we don't know whether the relay took it."""
 
     RESEND = "resend"
-    HOLD = "hold"
+    KEEP_IN_DOUBT = "hold"
 
 
 class Priority(StrEnum):

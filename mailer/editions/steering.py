@@ -2,24 +2,30 @@
 
 from datetime import datetime
 
-from mailer.editions.records import Appointment, Edition, EditionStore
-from mailer.editions.states import OPEN, TRANSITIONS, Archive, EditionState, Kind
+from mailer.editions.records import Edition, EditionStore, SendAppointment
+from mailer.editions.states import (
+    OPEN_STATES,
+    TRANSITIONS,
+    ArchiveVisibility,
+    EditionKind,
+    EditionState,
+)
 from mailer.errors import BadTransition, Refused
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
     """Raises BadTransition unless the table lets `edition` go to `state`."""
     if state not in TRANSITIONS[edition.state]:
-        ways = ", ".join(sorted(TRANSITIONS[edition.state])) or "nothing else"
-        hint = f"from there it can become {ways}"
-        if edition.state is EditionState.HELD:
+        allowed_states = ", ".join(sorted(TRANSITIONS[edition.state])) or "nothing else"
+        hint = f"from there it can become {allowed_states}"
+        if edition.state is EditionState.ON_HOLD:
             hint = f"bring it back with `mailer edition reopen {edition.id}`"
         raise BadTransition(
             f"edition {edition.id} is {edition.state}, which can't become {state}", hint=hint
         )
 
 
-def pause(
+def pause_edition(
     store: EditionStore, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
 ) -> Edition:
     """Stop at the gate: once this is committed, nothing more of it goes out."""
@@ -27,7 +33,9 @@ def pause(
     return store.set_state(edition, EditionState.PAUSED, now, reason=reason, actor=actor)
 
 
-def resume(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
+def resume_edition(
+    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
+) -> Edition:
     """Let a paused edition go on."""
     if edition.state is not EditionState.PAUSED:
         check_transition(edition, EditionState.PAUSED)
@@ -35,7 +43,7 @@ def resume(store: EditionStore, edition: Edition, now: datetime, *, actor: str =
     return store.set_state(edition, EditionState.SENDING, now, actor=actor)
 
 
-def cancel(
+def cancel_edition(
     store: EditionStore, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
 ) -> Edition:
     """Stop for good. Its stories go back to the digest when none of it was sent."""
@@ -45,77 +53,84 @@ def cancel(
     return store.set_state(edition, EditionState.CANCELLED, now, reason=reason, actor=actor)
 
 
-def hold(
+def put_on_hold(
     store: EditionStore, edition: Edition, now: datetime, *, reason: str, actor: str = ""
 ) -> Edition:
     """Keep it for a person. Its approval, if it had one, is void when that person reopens it."""
-    check_transition(edition, EditionState.HELD)
-    return store.set_state(edition, EditionState.HELD, now, reason=reason, actor=actor)
+    check_transition(edition, EditionState.ON_HOLD)
+    return store.set_state(edition, EditionState.ON_HOLD, now, reason=reason, actor=actor)
 
 
-def skip(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+def skip_edition(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
     """Send none of it; its stories go back to the digest."""
     check_transition(edition, EditionState.SKIPPED)
     store.release_stories(edition, edition.stories)
     return store.set_state(edition, EditionState.SKIPPED, now, reason=reason)
 
 
-def expire(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+def expire_edition(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
     """Nobody approved it in time; its stories go back to the digest."""
     check_transition(edition, EditionState.EXPIRED)
     store.release_stories(edition, edition.stories)
     return store.set_state(edition, EditionState.EXPIRED, now, reason=reason)
 
 
-def reopen(store: EditionStore, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
+def reopen_edition(
+    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
+) -> Edition:
     """Back to draft; an approval is void. One that was held goes on from there; any other is taken
     off the calendar, as the clock would ask for its approval again at once."""
     if edition.state is EditionState.DRAFT:
         return edition
     check_transition(edition, EditionState.DRAFT)
-    if edition.state is not EditionState.HELD and edition.appointment:
-        edition = appoint(store, edition, None, now, actor=actor)
+    if edition.state is not EditionState.ON_HOLD and edition.appointment:
+        edition = set_send_time(store, edition, None, now, actor=actor)
     return store.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
 
 
-ARCHIVED = "archive"
+ARCHIVE_EVENT = "archive"
 """The event that says who let an edition into the archive, or took it out."""
 
 
-def shelve(
-    store: EditionStore, edition: Edition, archive: Archive, now: datetime, *, actor: str = ""
+def set_archive_visibility(
+    store: EditionStore,
+    edition: Edition,
+    visibility: ArchiveVisibility,
+    now: datetime,
+    *,
+    actor: str = "",
 ) -> Edition:
     """Let an edition stand in its list's archive, or take it out: in whatever state it is. No
     approval is void, as no mail changes by it. Raises Refused for what is no mailing."""
-    if edition.kind is not Kind.MAILING:
+    if edition.kind is not EditionKind.MAILING:
         raise Refused(
             f"edition {edition.id} is a {edition.kind}: only mailings to a list stand in an archive"
         )
-    if edition.archive is archive:
+    if edition.archive is visibility:
         return edition
-    edition = store.shelve(edition, archive)
-    store.note(edition, ARCHIVED, archive.value, now, actor)
+    edition = store.set_archive_visibility(edition, visibility)
+    store.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
     return edition
 
 
-def appoint(
+def set_send_time(
     store: EditionStore,
     edition: Edition,
-    appointment: Appointment | None,
+    appointment: SendAppointment | None,
     now: datetime,
     *,
     actor: str = "",
 ) -> Edition:
     """Give an edition that is not sent yet a time, another time, or (None) no time. What is
     approved stays so. Raises BadTransition for one that has begun, or never will."""
-    if edition.state not in OPEN:
+    if edition.state not in OPEN_STATES:
         raise BadTransition(
             f"edition {edition.id} is {edition.state}: it has no time to be sent any more",
             hint="see `mailer edition show`",
         )
-    edition = store.appoint(edition, appointment)
+    edition = store.set_send_time(edition, appointment)
     detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
-    store.note(edition, "time", detail, now, actor)
+    store.add_event(edition, "time", detail, now, actor)
     if appointment and edition.state is EditionState.APPROVED:
         return store.set_state(edition, EditionState.SCHEDULED, now, actor=actor)
     if appointment is None and edition.state is EditionState.SCHEDULED:

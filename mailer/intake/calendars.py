@@ -17,64 +17,66 @@ _YEARS = 20
 """Years for which the dates of a feast that hangs on Easter are written out."""
 
 
-def publish(known: Iterable[Observance], language: str, year: int, domain: str) -> bytes:
+def export_calendar(
+    observances_to_export: Iterable[Observance], language: str, year: int, domain: str
+) -> bytes:
     """A calendar of all-day events from `year` on, each with its yearly rule. `domain` makes the
     events' UIDs ours."""
-    made = Calendar()
-    made.add("prodid", "-//mailer//observances//EN")
-    made.add("version", "2.0")
-    made.add("x-wr-calname", "Observances")
-    for one in sorted(known, key=lambda one: one.slug):
-        event = _event(one, language, year, domain)
+    calendar = Calendar()
+    calendar.add("prodid", "-//mailer//observances//EN")
+    calendar.add("version", "2.0")
+    calendar.add("x-wr-calname", "Observances")
+    for observance in sorted(observances_to_export, key=lambda observance: observance.slug):
+        event = _build_event(observance, language, year, domain)
         if event is not None:
-            made.add_component(event)
-    return bytes(made.to_ical())
+            calendar.add_component(event)
+    return bytes(calendar.to_ical())
 
 
-def _event(known: Observance, language: str, year: int, domain: str) -> Event | None:
-    years = range(max(year, known.since), min(known.until or 9999, year + _YEARS) + 1)
-    days = [day for one in years if (day := known.date(one)) is not None]
+def _build_event(observance: Observance, language: str, year: int, domain: str) -> Event | None:
+    years = range(max(year, observance.since), min(observance.until or 9999, year + _YEARS) + 1)
+    days = [day for year_number in years if (day := observance.find_date(year_number)) is not None]
     if not days:
         return None
     event = Event()
-    event.add("uid", f"{known.slug}@{domain}")
+    event.add("uid", f"{observance.slug}@{domain}")
     event.add("dtstamp", datetime(days[0].year, 1, 1, tzinfo=UTC))
-    event.add("summary", known.name(language))
-    if known.source:
-        event.add("description", known.source)
+    event.add("summary", observance.get_name(language))
+    if observance.source:
+        event.add("description", observance.source)
     event.add("dtstart", days[0])
     event.add("dtend", days[0] + timedelta(days=1))
     event.add("transp", "TRANSPARENT")
-    if known.rule.startswith("easter"):
+    if observance.rule.startswith("easter"):
         for day in days[1:]:
             event.add("rdate", day, parameters={"value": "DATE"})
     elif len(days) > 1:
-        event.add("rrule", _rrule(known))
+        event.add("rrule", _build_recurrence(observance))
     return event
 
 
-def _rrule(known: Observance) -> dict[str, Any]:
+def _build_recurrence(observance: Observance) -> dict[str, Any]:
     rule: dict[str, Any] = {"freq": "yearly"}
-    words = known.rule.split()
+    words = observance.rule.split()
     rule["bymonth"] = MONTHS.index(words[-1]) + 1
     if len(words) == 2:
         rule["bymonthday"] = int(words[0])
     else:
         rule["byday"] = f"{ORDINALS[words[0]]}{CODES[WEEKDAYS.index(words[1])]}"
-    if known.until and (last := known.date(known.until)):
+    if observance.until and (last := observance.find_date(observance.until)):
         rule["until"] = last
     return rule
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportedCalendar:
     """Observances that a calendar gave, and events that are none, each with the reason."""
 
     observances: tuple[Observance, ...]
     left_out: tuple[str, ...]
 
 
-def read(data: bytes, language: str) -> Imported:
+def read_calendar(data: bytes, language: str) -> ImportedCalendar:
     """The all-day events of a calendar: yearly ones by their rule, others in their year alone.
     Names are taken to be in `language`, and where that is not English stand for it too.
 
@@ -85,23 +87,30 @@ def read(data: bytes, language: str) -> Imported:
         raise InputError(
             f"this is no iCalendar file ({error})", hint="give one that begins BEGIN:VCALENDAR"
         ) from error
-    found: dict[str, Observance] = {}
+    observances_by_slug: dict[str, Observance] = {}
     left_out: list[str] = []
     for event in calendar.walk("VEVENT"):
         name = " ".join(str(event.get("summary", "")).split())
         try:
-            one = _observance(event, name, language)
+            observance = _build_observance(event, name, language)
         except InputError as error:
-            left_out.append(f"{name or 'an event without a name'}: {error.what}")
+            left_out.append(f"{name or 'an event without a name'}: {error.message}")
             continue
-        slug, number = one.slug, 2
-        while slug in found:
-            slug, number = f"{one.slug}-{number}", number + 1
-        found[slug] = Observance(slug, one.rule, one.names, one.source, one.since, one.until)
-    return Imported(tuple(found.values()), tuple(left_out))
+        slug, number = observance.slug, 2
+        while slug in observances_by_slug:
+            slug, number = f"{observance.slug}-{number}", number + 1
+        observances_by_slug[slug] = Observance(
+            slug,
+            observance.rule,
+            observance.names,
+            observance.source,
+            observance.since,
+            observance.until,
+        )
+    return ImportedCalendar(tuple(observances_by_slug.values()), tuple(left_out))
 
 
-def _observance(event: Any, name: str, language: str) -> Observance:
+def _build_observance(event: Any, name: str, language: str) -> Observance:
     if not name:
         raise InputError("it has no name")
     start = event.get("dtstart")
@@ -111,37 +120,41 @@ def _observance(event: Any, name: str, language: str) -> Observance:
     if isinstance(day, datetime) or not isinstance(day, date):
         raise InputError("it is no all-day event")
     names = {language: name, "en": name}
-    slug = _slug(str(event.get("uid", "")).partition("@")[0], name)
+    slug = _choose_slug(str(event.get("uid", "")).partition("@")[0], name)
     source = " ".join(str(event.get("description", "")).split())
     rules = event.get("rrule")
     if event.get("rdate") is not None or isinstance(rules, list):
         raise InputError("its dates follow no one rule that can be kept")
     if rules is None:
         rule = f"{day.day} {MONTHS[day.month - 1]}"
-        return observances.check(Observance(slug, rule, names, source, day.year, day.year))
+        return observances.check_observance(
+            Observance(slug, rule, names, source, day.year, day.year)
+        )
     until = rules.get("UNTIL", [None])[0]
     last = until.year if until is not None else 0
-    return observances.check(Observance(slug, _rule(rules, day), names, source, day.year, last))
+    return observances.check_observance(
+        Observance(slug, _convert_recurrence(rules, day), names, source, day.year, last)
+    )
 
 
-def _rule(rules: Any, day: date) -> str:
-    given = {name: rules[name] for name in rules if name not in {"FREQ", "WKST", "UNTIL"}}
-    yearly = rules.get("FREQ") == ["YEARLY"] and given.pop("INTERVAL", [1]) == [1]
-    months = [int(one) for one in given.pop("BYMONTH", [day.month])]
-    days = [int(one) for one in given.pop("BYMONTHDAY", [])]
-    weekdays = [str(one) for one in given.pop("BYDAY", [])]
-    if not yearly or given or len(months) != 1 or len(days) + len(weekdays) > 1:
+def _convert_recurrence(rules: Any, day: date) -> str:
+    rule_parts = {name: rules[name] for name in rules if name not in {"FREQ", "WKST", "UNTIL"}}
+    is_yearly = rules.get("FREQ") == ["YEARLY"] and rule_parts.pop("INTERVAL", [1]) == [1]
+    months = [int(number) for number in rule_parts.pop("BYMONTH", [day.month])]
+    days = [int(number) for number in rule_parts.pop("BYMONTHDAY", [])]
+    weekdays = [str(number) for number in rule_parts.pop("BYDAY", [])]
+    if not is_yearly or rule_parts or len(months) != 1 or len(days) + len(weekdays) > 1:
         raise InputError("its rule is not one day a year")
     month = MONTHS[months[0] - 1]
     if not weekdays:
         return f"{(days or [day.day])[0]} {month}"
-    ordinals = {number: word for word, number in ORDINALS.items()}
+    ordinals = {ordinal: word for word, ordinal in ORDINALS.items()}
     if (nth := _NTH.fullmatch(weekdays[0])) is None or int(nth[1]) not in ordinals:
         raise InputError("its rule is not one day a year")
     return f"{ordinals[int(nth[1])]} {WEEKDAYS[CODES.index(nth[2])]} of {month}"
 
 
-def _slug(uid: str, name: str) -> str:
+def _choose_slug(uid: str, name: str) -> str:
     """The event's UID where it looks like a name of ours, else its name in plain letters."""
     if re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)*", uid) and len(uid) <= 60:
         return uid

@@ -6,20 +6,20 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailer.audience.contacts import FollowUp, Standing, Trust, check
+from mailer.audience.contacts import ContactProfile, FollowUp, Trust, check_profile
 from mailer.audience.rows import (
     ALIASES,
-    Row,
+    ImportRow,
     RowOutcome,
     RowResult,
+    assign_fields,
     map_columns,
-    plain,
-    read,
-    split,
-    taken,
+    normalise_header,
+    parse_row,
+    split_values,
 )
 from mailer.errors import InputError
-from mailer.intake.sheets import Line, opened, sheet, unsafe
+from mailer.intake.sheets import CsvLine, open_for_reading, read_table, unescape_formula
 
 COLUMNS: Mapping[str, str] = {
     "outlet": "outlet", "media": "outlet", "mediaoutlet": "outlet", "publication": "outlet",
@@ -40,87 +40,101 @@ class ContactRow:
     """A line's person, and what it says of them as a journalist: `says` names the columns that
     the file has, so that what it doesn't have stays as it is known."""
 
-    row: Row
-    standing: Standing
-    says: frozenset[str]
+    row: ImportRow
+    profile: ContactProfile
+    stated_columns: frozenset[str]
 
-    def over(self, known: Standing | None) -> Standing:
+    def merge_into(self, existing_profile: ContactProfile | None) -> ContactProfile:
         """What is known, with what this line says over it."""
-        if known is None:
-            return self.standing
-        return replace(known, **{name: getattr(self.standing, name) for name in self.says})
+        if existing_profile is None:
+            return self.profile
+        return replace(
+            existing_profile, **{name: getattr(self.profile, name) for name in self.stated_columns}
+        )
 
 
-def rows(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]:
+def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]:
     """The file's lines, as they come; a bad one as the result that says why. Raises InputError for
     a file or header that can't be used."""
-    with opened(path) as raw:
-        found = sheet(path, raw)
-        ours = {
-            at: COLUMNS[plain(head)]
-            for at, head in enumerate(found.header)
-            if plain(head) in COLUMNS
+    with open_for_reading(path) as raw:
+        csv_table = read_table(path, raw)
+        contact_columns = {
+            index: COLUMNS[normalise_header(head)]
+            for index, head in enumerate(csv_table.header)
+            if normalise_header(head) in COLUMNS
         }
-        others = ["" if at in ours else head for at, head in enumerate(found.header)]
+        other_heads = [
+            "" if index in contact_columns else head for index, head in enumerate(csv_table.header)
+        ]
         try:
-            columns = map_columns(others, {})
+            columns = map_columns(other_heads, {})
         except InputError as error:
-            raise InputError(error.what, where=f"{path}, line 1", hint=error.hint) from error
-        for line in found.lines:
-            fields = [unsafe(value) for value in line.fields]
+            raise InputError(error.message, where=f"{path}, line 1", hint=error.hint) from error
+        for line in csv_table.lines:
+            fields = [unescape_formula(value) for value in line.fields]
             try:
                 if line.problem:
                     raise InputError(line.problem)
                 yield ContactRow(
-                    read(line.number, taken(fields, columns), topics),
-                    *_standing(line, fields, ours),
+                    parse_row(line.number, assign_fields(fields, columns), topics),
+                    *_build_profile(line, fields, contact_columns),
                 )
             except InputError as error:
-                why = f"{error.where}: {error.what}" if error.where else error.what
+                message = f"{error.where}: {error.message}" if error.where else error.message
                 address = ""
                 with suppress(StopIteration, IndexError):
-                    at = next(at for at, what in columns.items() if what.value == "address")
-                    address = fields[at].strip()
-                yield RowResult(line.number, RowOutcome.REFUSED, address, why)
+                    index = next(
+                        index for index, column in columns.items() if column.value == "address"
+                    )
+                    address = fields[index].strip()
+                yield RowResult(line.number, RowOutcome.REFUSED, address, message)
 
 
-def unnamed(path: Path) -> list[str]:
+def find_unknown_columns(path: Path) -> list[str]:
     """The file's columns that say nothing we know. Raises InputError for one that can't be read."""
-    with opened(path) as raw:
+    with open_for_reading(path) as raw:
         return [
             head
-            for head in sheet(path, raw).header
-            if head.strip() and plain(head) not in COLUMNS and plain(head) not in ALIASES
+            for head in read_table(path, raw).header
+            if head.strip()
+            and normalise_header(head) not in COLUMNS
+            and normalise_header(head) not in ALIASES
         ]
 
 
-def _standing(
-    line: Line, fields: list[str], ours: Mapping[int, str]
-) -> tuple[Standing, frozenset[str]]:
-    got = {name: fields[at].strip() for at, name in ours.items() if at < len(fields)}
-    says = {name for name in got if name != "no_follow_up"}
+def _build_profile(
+    line: CsvLine, fields: list[str], contact_columns: Mapping[int, str]
+) -> tuple[ContactProfile, frozenset[str]]:
+    values = {
+        name: fields[index].strip()
+        for index, name in contact_columns.items()
+        if index < len(fields)
+    }
+    stated_columns = {name for name in values if name != "no_follow_up"}
     follow_up = FollowUp.WELCOME
-    if "follow_up" in got:
+    if "follow_up" in values:
         # An empty field says nothing against it.
-        wanted = not got["follow_up"] or _flag(got["follow_up"], "follow_up")
-        follow_up = FollowUp.WELCOME if wanted else FollowUp.NEVER
-    if "no_follow_up" in got:
-        says.add("follow_up")
+        is_welcome = not values["follow_up"] or _parse_flag(values["follow_up"], "follow_up")
+        follow_up = FollowUp.WELCOME if is_welcome else FollowUp.NEVER
+    if "no_follow_up" in values:
+        stated_columns.add("follow_up")
         follow_up = (
-            FollowUp.NEVER if _flag(got["no_follow_up"], "do not follow up") else FollowUp.WELCOME
+            FollowUp.NEVER
+            if _parse_flag(values["no_follow_up"], "do not follow up")
+            else FollowUp.WELCOME
         )
-    trusted = _flag(got.get("trust", ""), "trust")
-    standing = Standing(
-        outlet=got.get("outlet", ""),
-        beats=tuple(split(got.get("beats", ""))),
-        trust=Trust.TRUSTED if trusted else Trust.UNTRUSTED,
+    is_trusted = _parse_flag(values.get("trust", ""), "trust")
+    profile = ContactProfile(
+        outlet=values.get("outlet", ""),
+        beats=tuple(split_values(values.get("beats", ""))),
+        trust=Trust.TRUSTED if is_trusted else Trust.UNTRUSTED,
         follow_up=follow_up,
-        note=got.get("note", ""),
+        note=values.get("note", ""),
     )
-    return check(standing), frozenset(says)
+    return check_profile(profile), frozenset(stated_columns)
 
 
-def _flag(value: str, where: str) -> bool:
+def _parse_flag(value: str, where: str) -> bool:
     word = value.casefold()
     if word in _YES:
         return True

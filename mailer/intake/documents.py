@@ -11,7 +11,7 @@ import re
 from xml.parsers import expat
 
 from mailer.errors import InputError
-from mailer.intake.charsets import charset as believed
+from mailer.intake.charsets import normalise_charset as believed
 
 LARGEST = 20_000_000
 """Bytes that a document may have."""
@@ -19,11 +19,11 @@ LARGEST = 20_000_000
 DEEPEST = 200
 """Elements within each other. What follows a tree down by calling itself ends at some hundreds."""
 
-MOST_MARKS = 500_000
+MAX_MARKS = 500_000
 """Signs < and = together, so that tags and attributes are bounded before anything reads them: expat
 takes 3 µs and 200 bytes for each that has a name of its own."""
 
-_MARKS = (
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -34,7 +34,7 @@ _MARKS = (
 )
 _DECLARED = re.compile(rb"\s*<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([\w.:-]{1,40})[\"']")
 _DECLARATION = re.compile(r"\s*(?:<\?xml\s[^>]*\?>)?")
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
+_FORBIDDEN_CHARACTERS = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]+")
 _DECLARES = re.compile(
     r"<!(?:ENTITY|ATTLIST|ELEMENT|NOTATION)\b|<!DOCTYPE[^>]{0,500}\[", re.IGNORECASE
 )
@@ -42,15 +42,15 @@ _DECLARES = re.compile(
 
 def check_xml(data: bytes, where: str) -> None:
     """Let `data` pass when it is well-formed XML that declares nothing, nests no deeper than
-    :data:`DEEPEST`, and has no more than :data:`MOST_MARKS`. Raises InputError."""
-    _fit(data, where)
-    text = _decoded(data, _charset(data, ""), where)
-    broken = _walk(text.encode(), where)
-    if broken is not None:
-        raise _refused(f"it is not XML ({broken})", where, "save it again")
+    :data:`DEEPEST`, and has no more than :data:`MAX_MARKS`. Raises InputError."""
+    _check_size(data, where)
+    text = _decode_document(data, _detect_encoding(data, ""), where)
+    syntax_error = _check_structure(text.encode(), where)
+    if syntax_error is not None:
+        raise _create_error(f"it is not XML ({syntax_error})", where, "save it again")
 
 
-def plain_xml(data: bytes, where: str, charset: str = "") -> bytes:
+def normalise_xml(data: bytes, where: str, charset: str = "") -> bytes:
     """`data` in UTF-8, to be parsed instead of it, once it has passed: then the next parser can't
     read other characters than the check has. `charset` is what came with it from outside, which
     goes before what it says of itself (RFC 7303 §3).
@@ -59,74 +59,82 @@ def plain_xml(data: bytes, where: str, charset: str = "") -> bytes:
     looks like a declaration, characters that XML forbids go (XML 1.0 §2.2), and one that is not in
     the charset that it names is read as Windows-1252. Raises InputError for all else that
     :func:`check_xml` refuses."""
-    _fit(data, where)
-    name = _charset(data, charset) or "utf-8"
-    if name in {"iso8859-1", "ascii"}:
-        name = "cp1252"  # as browsers do: there are typographic quotes where Latin 1 has nothing
+    _check_size(data, where)
+    encoding = _detect_encoding(data, charset) or "utf-8"
+    if encoding in {"iso8859-1", "ascii"}:
+        encoding = (
+            "cp1252"  # as browsers do: there are typographic quotes where Latin 1 has nothing
+        )
     try:
-        text = data.decode(name)
+        text = data.decode(encoding)
     except UnicodeError:
         text = data.decode("cp1252", "replace")
-    text = _FORBIDDEN.sub("", text.removeprefix("\ufeff"))
+    text = _FORBIDDEN_CHARACTERS.sub("", text.removeprefix("\ufeff"))
     text = _DECLARATION.sub("", text, count=1)
-    plain = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()
-    if _walk(plain, where) is not None and _DECLARES.search(text):
-        raise _declares(where)
-    return plain
+    normalised = b'<?xml version="1.0" encoding="utf-8"?>' + text.encode()
+    if _check_structure(normalised, where) is not None and _DECLARES.search(text):
+        raise _create_declaration_error(where)
+    return normalised
 
 
-def _decoded(data: bytes, name: str, where: str) -> str:
-    if not name:
-        raise _refused("it is in a charset that is not known here", where, "save it as UTF-8")
+def _decode_document(data: bytes, encoding: str, where: str) -> str:
+    if not encoding:
+        raise _create_error("it is in a charset that is not known here", where, "save it as UTF-8")
     try:
-        return data.decode(name).removeprefix("\ufeff")
+        return data.decode(encoding).removeprefix("\ufeff")
     except UnicodeError as error:
-        raise _refused(f"it is not in {name}, as it says", where, "save it again") from error
+        raise _create_error(
+            f"it is not in {encoding}, as it says", where, "save it again"
+        ) from error
 
 
-def _charset(data: bytes, outside: str) -> str:
+def _detect_encoding(data: bytes, outer_charset: str) -> str:
     """How `data` is encoded, as XML 1.0 appendix F and RFC 7303 find it; "" where it says something
     that is not believed."""
-    for mark, name in _MARKS:
+    for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
-            return name
-    if outside and (name := believed(outside)):
-        return name
+            return encoding
+    if outer_charset and (encoding := believed(outer_charset)):
+        return encoding
     declared = _DECLARED.match(data)
     return believed(declared[1].decode("ascii", "replace")) if declared else "utf-8"
 
 
-def _fit(data: bytes, where: str) -> None:
+def _check_size(data: bytes, where: str) -> None:
     if len(data) > LARGEST:
-        raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
+        raise _create_error(
+            f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller"
+        )
 
 
-def _walk(document: bytes, where: str) -> str | None:
+def _check_structure(document: bytes, where: str) -> str | None:
     """Go through UTF-8 `document`; what is broken in it, and where. Raises InputError for what is
     forbidden."""
-    if document.count(b"<") + document.count(b"=") > MOST_MARKS:
-        raise _refused("it has too many tags and attributes", where, "make it smaller")
+    if document.count(b"<") + document.count(b"=") > MAX_MARKS:
+        raise _create_error("it has too many tags and attributes", where, "make it smaller")
     depth = 0
 
-    def doctype(name: str, system: str | None, public: str | None, declares: bool) -> None:
+    def check_doctype(name: str, system: str | None, public: str | None, declares: bool) -> None:
         if declares:
-            raise _declares(where)
+            raise _create_declaration_error(where)
 
-    def start(name: str, attributes: object) -> None:
+    def enter_element(name: str, attributes: object) -> None:
         nonlocal depth
         depth += 1
         if depth > DEEPEST:
-            raise _refused(f"it nests deeper than {DEEPEST} elements", where, "make it simpler")
+            raise _create_error(
+                f"it nests deeper than {DEEPEST} elements", where, "make it simpler"
+            )
 
-    def end(name: str) -> None:
+    def leave_element(name: str) -> None:
         nonlocal depth
         depth -= 1
 
     # one piece: expat before 2.6 took the square of its length for a long token that comes in many
     parser = expat.ParserCreate("utf-8")
-    parser.StartDoctypeDeclHandler = doctype
-    parser.StartElementHandler = start
-    parser.EndElementHandler = end
+    parser.StartDoctypeDeclHandler = check_doctype
+    parser.StartElementHandler = enter_element
+    parser.EndElementHandler = leave_element
     try:
         parser.Parse(document, True)
     except expat.ExpatError as error:
@@ -134,9 +142,11 @@ def _walk(document: bytes, where: str) -> str | None:
     return None
 
 
-def _declares(where: str) -> InputError:
-    return _refused("it declares entities or elements of its own", where, "save it without a DTD")
+def _create_declaration_error(where: str) -> InputError:
+    return _create_error(
+        "it declares entities or elements of its own", where, "save it without a DTD"
+    )
 
 
-def _refused(what: str, where: str, hint: str) -> InputError:
-    return InputError(what, where=where, hint=hint)
+def _create_error(message: str, where: str, hint: str) -> InputError:
+    return InputError(message, where=where, hint=hint)

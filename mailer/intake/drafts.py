@@ -20,24 +20,24 @@ from mailer.articles import (
     SLUG_LENGTH,
     SUMMARY_LENGTH,
     TITLE_LENGTH,
+    ArticleKind,
     Content,
     Image,
-    Kind,
-    check,
+    check_content,
     check_web_address,
-    slug_from,
+    make_slug,
 )
 from mailer.errors import InputError, MailerError
-from mailer.intake.dropped import Dropped, Report, cut
-from mailer.intake.tidy import plain, tidy
-from mailer.lines import CONTROL
+from mailer.intake.dropped import Omission, OmissionReport, shorten_text
+from mailer.intake.tidy import normalise_html, to_plain_text
+from mailer.lines import CONTROL_CHARACTERS
 
 FIRST_WORDS = 80
 """Characters of the text that stand for a title where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Embedded:
+class EmbeddedPicture:
     """A picture that a file carries in itself. It is in no draft's text: a mail shows pictures by
     their web addresses, and this one has none yet."""
 
@@ -57,17 +57,17 @@ class Draft:
     origin: str
     key: str = ""
     dated: bool = True
-    dropped: tuple[Dropped, ...] = ()
-    pictures: tuple[Embedded, ...] = ()
+    omissions: tuple[Omission, ...] = ()
+    pictures: tuple[EmbeddedPicture, ...] = ()
 
     @property
     def fingerprint(self) -> str:
         """Equal for equal content, whichever source gave it."""
-        return self.content.fingerprint()
+        return self.content.compute_fingerprint()
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class DraftProblem:
     """What could not become a draft, or is not whole: one is no reason to leave out others."""
 
     origin: str
@@ -76,28 +76,28 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class DraftBatch:
     """What a source with several articles gave, newest first as sources have it."""
 
     drafts: tuple[Draft, ...]
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[DraftProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Defaults:
+class DraftDefaults:
     """What holds where a source says nothing. `known` are topics by the names that the source has
     for them, in small letters; a date without a zone is in `time_zone`."""
 
     now: datetime
     language: str = "en"
-    kind: Kind = Kind.NEWS
+    kind: ArticleKind = ArticleKind.NEWS
     topics: tuple[str, ...] = ()
     time_zone: str = "UTC"
-    known: Mapping[str, str] = field(default_factory=dict)
+    topics_by_category: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class SourceArticle:
     """What a source says of one article. `title`, `summary` and `body` are HTML of any kind; `base`
     is the address that relative ones stand under."""
 
@@ -116,79 +116,93 @@ class Said:
     picture: Image | None = None
 
 
-def draft(
-    said: Said, defaults: Defaults, report: Report, pictures: tuple[Embedded, ...] = ()
+def build_draft(
+    article: SourceArticle,
+    defaults: DraftDefaults,
+    report: OmissionReport,
+    pictures: tuple[EmbeddedPicture, ...] = (),
 ) -> Draft:
     """The draft of what a source says. Raises InputError, with the origin as its place, for an
     article that has no text, or too much."""
-    language = _language(said.language, defaults.language, report)
-    title = one_line(said.title)
+    language = _normalise_language(article.language, defaults.language, report)
+    title = to_one_line(article.title)
     try:
-        tidied = tidy(said.body, base=said.base, language=language, title=title)
+        normalised = normalise_html(article.body, base=article.base, language=language, title=title)
     except InputError as error:
-        raise _at(said.origin, error) from error
-    report.extend(tidied.dropped)
-    if not tidied.markdown:
+        raise _add_error_origin(article.origin, error) from error
+    report.add_omissions(normalised.dropped)
+    if not normalised.markdown:
         raise InputError(
             "there is no text in it",
-            where=said.origin,
+            where=article.origin,
             hint="write the article by hand, or take it from where its text is",
         )
-    text = plain(tidied.html)
+    text = to_plain_text(normalised.html)
     if not title:
-        title = cut(text, FIRST_WORDS) or "Untitled"
-        report.add("nothing, but a title was missing: its first words stand for it", title)
+        title = shorten_text(text, FIRST_WORDS) or "Untitled"
+        report.add_omission("nothing, but a title was missing: its first words stand for it", title)
     if len(title) > TITLE_LENGTH:
-        report.add("end of a long title", title[TITLE_LENGTH:])
-        title = cut(title, TITLE_LENGTH)
-    summary = cut(one_line(said.summary), SUMMARY_LENGTH)
-    address = _address(said.address)
-    published = said.published
+        report.add_omission("end of a long title", title[TITLE_LENGTH:])
+        title = shorten_text(title, TITLE_LENGTH)
+    summary = shorten_text(to_one_line(article.summary), SUMMARY_LENGTH)
+    address = _validate_address(article.address)
+    published = article.published
     if published and not EARLIEST <= published.replace(tzinfo=None) <= LATEST:
-        report.add("a date that can't be", str(published))
+        report.add_omission("a date that can't be", str(published))
         published = None
     content = Content(
-        slug=_slug(said, title, address, text),
+        slug=_choose_slug(article, title, address, text),
         language=language,
         kind=defaults.kind,
         title=title,
         published=(published or defaults.now).astimezone(UTC).replace(microsecond=0),
-        body=tidied.markdown,
-        html=tidied.html,
-        summary="" if summary == cut(text, SUMMARY_LENGTH) else summary,
-        topics=_topics(said.categories, defaults, report),
-        image=_picture(said.picture, report),
+        body=normalised.markdown,
+        html=normalised.html,
+        summary="" if summary == shorten_text(text, SUMMARY_LENGTH) else summary,
+        topics=_map_topics(article.categories, defaults, report),
+        image=_check_picture(article.picture, report),
         canonical_url=address,
-        byline=", ".join(dict.fromkeys(name for one in said.authors if (name := _name(one)))),
+        byline=", ".join(
+            dict.fromkeys(
+                name for author in article.authors if (name := _clean_author_name(author))
+            )
+        ),
     )
     try:
-        content = check(content)
+        content = check_content(content)
     except InputError as error:
-        raise _at(said.origin, error) from error
-    return Draft(content, said.origin, said.key, published is not None, report.all(), pictures)
+        raise _add_error_origin(article.origin, error) from error
+    return Draft(
+        content,
+        article.origin,
+        article.key,
+        published is not None,
+        report.list_omissions(),
+        pictures,
+    )
 
 
-def _at(origin: str, error: InputError) -> InputError:
+def _add_error_origin(origin: str, error: InputError) -> InputError:
     where = f"{origin}, {error.where}" if error.where else origin
-    return InputError(error.what, where=where, hint=error.hint)
+    return InputError(error.message, where=where, hint=error.hint)
 
 
-def apart(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
+def separate_slugs(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
     """The drafts with slugs of their own: two stories of one title must not become one. The first
     to come out keeps the plain slug, so it stays the same when another is told of."""
-    found = list(drafts)
-    taken: dict[tuple[str, str], str] = {}
+    separated = list(drafts)
+    keys_by_slug: dict[tuple[str, str], str] = {}
 
-    def age(at: int) -> tuple[bool, datetime, int]:
-        return found[at].dated, found[at].content.published, -at
+    def get_sort_key(index: int) -> tuple[bool, datetime, int]:
+        return separated[index].dated, separated[index].content.published, -index
 
-    for at in sorted(range(len(found)), key=age):
-        one = found[at]
-        slug, language = one.content.slug, one.content.language
-        if taken.setdefault((slug, language), one.key) != one.key:
-            longer = f"{slug[: SLUG_LENGTH - 9].rstrip('-')}-{_digest(one.key)}"
-            found[at] = replace(one, content=replace(one.content, slug=longer))
-    return tuple(found)
+    for index in sorted(range(len(separated)), key=get_sort_key):
+        colliding = separated[index]
+        slug, language = colliding.content.slug, colliding.content.language
+        if keys_by_slug.setdefault((slug, language), colliding.key) != colliding.key:
+            longer = f"{slug[: SLUG_LENGTH - 9].rstrip('-')}-{_hash_text(colliding.key)}"
+            separated[index] = replace(colliding, content=replace(colliding.content, slug=longer))
+    return tuple(separated)
 
 
 # ---- fields -----------------------------------------------------------------------------------
@@ -199,82 +213,86 @@ _PHRASE = re.compile(
 )
 
 
-def one_line(html: str) -> str:
+def to_one_line(html: str) -> str:
     """The text of HTML as one line without control characters. Feeds escape titles twice, or
     thrice: what still looks like an entity or an element of a phrase afterwards is read again."""
-    text = plain(html)
+    text = to_plain_text(html)
     for _ in range(2):
         if not (_ENTITY.search(text) or _PHRASE.search(text)):
             break
-        text = plain(text if _PHRASE.search(unescape(text)) else escape(unescape(text)))
-    return " ".join(CONTROL.sub(" ", text).split())
+        text = to_plain_text(text if _PHRASE.search(unescape(text)) else escape(unescape(text)))
+    return " ".join(CONTROL_CHARACTERS.sub(" ", text).split())
 
 
-def _language(said: str, default: str, report: Report) -> str:
-    if not said.strip():
-        return languages.normalise(default)
+def _normalise_language(language: str, default_language: str, report: OmissionReport) -> str:
+    if not language.strip():
+        return languages.normalise_tag(default_language)
     try:
-        return languages.normalise(said)
+        return languages.normalise_tag(language)
     except InputError:
-        report.add("unknown language", said)
-        return languages.normalise(default)
+        report.add_omission("unknown language", language)
+        return languages.normalise_tag(default_language)
 
 
-def _address(said: str) -> str:
+def _validate_address(address: str) -> str:
     try:
-        check_web_address(said, "")
+        check_web_address(address, "")
     except InputError:
         return ""
-    return said
+    return address
 
 
-def _topics(categories: Iterable[str], defaults: Defaults, report: Report) -> tuple[str, ...]:
-    found = list(defaults.topics)
-    for one in dict.fromkeys(" ".join(one.split()) for one in categories):
-        if topic := defaults.known.get(one.lower()):
-            found.append(topic)
-        elif one:
-            report.add("category", one)
-    return tuple(dict.fromkeys(found))
+def _map_topics(
+    categories: Iterable[str], defaults: DraftDefaults, report: OmissionReport
+) -> tuple[str, ...]:
+    topics = list(defaults.topics)
+    for category in dict.fromkeys(" ".join(category.split()) for category in categories):
+        if topic := defaults.topics_by_category.get(category.lower()):
+            topics.append(topic)
+        elif category:
+            report.add_omission("category", category)
+    return tuple(dict.fromkeys(topics))
 
 
-def _picture(said: Image | None, report: Report) -> Image | None:
-    if said is None:
+def _check_picture(image: Image | None, report: OmissionReport) -> Image | None:
+    if image is None:
         return None
-    if not _address(said.url):
-        report.add("picture without address", said.url)
+    if not _validate_address(image.url):
+        report.add_omission("picture without address", image.url)
         return None
-    if not (alt := one_line(said.alt)):
-        report.add("picture without alt text", said.url)
+    if not (alt := to_one_line(image.alt)):
+        report.add_omission("picture without alt text", image.url)
         return None
-    return Image(said.url, alt, one_line(said.credit))
+    return Image(image.url, alt, to_one_line(image.credit))
 
 
 _MAIL_ADDRESS = re.compile(r"<?\s*(?:mailto:)?[^\s<>(),;]+@[^\s<>(),;]+\s*>?")
 
 
-def _name(author: str) -> str:
+def _clean_author_name(author: str) -> str:
     """A person's name without the mail address that feeds put to it."""
-    name = _MAIL_ADDRESS.sub(" ", cut(one_line(escape(unescape(author))), 300)).strip(" ,;<>\"'")
+    name = _MAIL_ADDRESS.sub(" ", shorten_text(to_one_line(escape(unescape(author))), 300)).strip(
+        " ,;<>\"'"
+    )
     bracketed = re.fullmatch(r"\((.*)\)", name)
     return " ".join((bracketed[1] if bracketed else name).split())
 
 
-def _slug(said: Said, title: str, address: str, text: str) -> str:
+def _choose_slug(article: SourceArticle, title: str, address: str, text: str) -> str:
     """Of the source's own word for it, the title, or the address; where none has letters enough
     (slugs are of a to z), of a number that is always the same for the same story."""
-    last = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2].partition(".")[0]
-    for name in (unquote(said.slug), title, last):
+    last_segment = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2].partition(".")[0]
+    for name in (unquote(article.slug), title, last_segment):
         folded = "".join(
             sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)
         )
-        slug = slug_from(folded)
+        slug = make_slug(folded)
         letters = [sign for sign in folded if sign.isalnum()]
-        spoken = sum(sign.isascii() for sign in letters)
-        if 2 * spoken >= len(letters) and re.search("[a-z]", slug):
+        ascii_count = sum(sign.isascii() for sign in letters)
+        if 2 * ascii_count >= len(letters) and re.search("[a-z]", slug):
             return slug
-    return f"story-{_digest(said.key or address or f'{title} {text}')}"
+    return f"story-{_hash_text(article.key or address or f'{title} {text}')}"
 
 
-def _digest(text: str) -> str:
+def _hash_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]

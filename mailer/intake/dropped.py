@@ -8,7 +8,7 @@ EXAMPLE = 80
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class Omission:
     """One kind of thing that was left out, how often, and the first of them in plain text."""
 
     what: str
@@ -16,26 +16,30 @@ class Dropped:
     example: str = ""
 
 
-class Report:
+class OmissionReport:
     """Gathers what is left out, by kind, in the order in which each kind first came."""
 
     def __init__(self) -> None:
-        self._found: dict[str, tuple[int, str]] = {}
+        self._omissions: dict[str, tuple[int, str]] = {}
 
-    def add(self, what: str, example: str = "", times: int = 1) -> None:
-        known, first = self._found.get(what, (0, ""))
-        shown = first or cut("".join(c if c.isprintable() else " " for c in example), EXAMPLE)
-        self._found[what] = known + times, shown
+    def add_omission(self, kind: str, example: str = "", times: int = 1) -> None:
+        count, first = self._omissions.get(kind, (0, ""))
+        shortened = first or shorten_text(
+            "".join(c if c.isprintable() else " " for c in example), EXAMPLE
+        )
+        self._omissions[kind] = count + times, shortened
 
-    def extend(self, dropped: Iterable[Dropped]) -> None:
-        for one in dropped:
-            self.add(one.what, one.example, one.times)
+    def add_omissions(self, omissions: Iterable[Omission]) -> None:
+        for omission in omissions:
+            self.add_omission(omission.what, omission.example, omission.times)
 
-    def all(self) -> tuple[Dropped, ...]:
-        return tuple(Dropped(what, times, first) for what, (times, first) in self._found.items())
+    def list_omissions(self) -> tuple[Omission, ...]:
+        return tuple(
+            Omission(kind, times, first) for kind, (times, first) in self._omissions.items()
+        )
 
 
-def cut(text: str, length: int) -> str:
+def shorten_text(text: str, length: int) -> str:
     """`text` as one line of at most `length` characters, ended at a word."""
     text = " ".join(text.split())
     if len(text) <= length:

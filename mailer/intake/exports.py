@@ -26,24 +26,24 @@ from typing import IO, Any
 
 from mailer.audience.rows import (
     ALIASES,
-    Column,
-    Row,
+    ImportColumn,
+    ImportRow,
+    RowSkipped,
     RowState,
-    Skipped,
+    assign_fields,
     map_columns,
-    plain,
-    read,
-    split,
-    taken,
+    normalise_header,
+    parse_row,
+    split_values,
 )
 from mailer.audience.subscribers import Person, check_person
-from mailer.audience.suppressions import Reason
+from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
-from mailer.intake.sheets import Line, Sheet, sheet, sheet_or_lines
-from mailer.intake.table import Format, Opens
+from mailer.intake.sheets import CsvLine, CsvTable, read_table, read_table_or_lines
+from mailer.intake.table import FileOpener, RowFormat
 
 
-class Origin(StrEnum):
+class ExportOrigin(StrEnum):
     """The programs whose exports are understood."""
 
     LISTMONK = "listmonk"
@@ -51,24 +51,33 @@ class Origin(StrEnum):
     MAILMAN = "mailman"
 
 
-def export(
-    origin: Origin, mapping: Mapping[str, str], topics: frozenset[str], default: RowState | None
-) -> Opens:
+def create_export_opener(
+    origin: ExportOrigin,
+    mapping: Mapping[str, str],
+    topics: frozenset[str],
+    default_state: RowState | None,
+) -> FileOpener:
     """A file that `origin` has written. `default` is how those stand of whom it doesn't say."""
 
-    def opens(path: Path, raw: IO[bytes]) -> tuple[Sheet, Format]:
-        if origin is Origin.MAILMAN:
-            found = sheet_or_lines(path, raw)
-            return found, _Mailman(found.header, mapping, topics, default or RowState.ACTIVE)
-        found = sheet(path, raw)
-        if origin is Origin.LISTMONK:
-            return found, _Listmonk(found.header, mapping, topics, default or RowState.ACTIVE)
-        return found, _Mailchimp(found.header, mapping, topics, default, path.name)
+    def open_export(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
+        if origin is ExportOrigin.MAILMAN:
+            csv_table = read_table_or_lines(path, raw)
+            return csv_table, _MailmanFormat(
+                csv_table.header, mapping, topics, default_state or RowState.ACTIVE
+            )
+        csv_table = read_table(path, raw)
+        if origin is ExportOrigin.LISTMONK:
+            return csv_table, _ListmonkFormat(
+                csv_table.header, mapping, topics, default_state or RowState.ACTIVE
+            )
+        return csv_table, _MailchimpFormat(
+            csv_table.header, mapping, topics, default_state, path.name
+        )
 
-    return opens
+    return open_export
 
 
-class _Export:
+class _ExportFormat:
     """What the formats share: `own` are columns that only this program has, by their names'
     letters; `left_out` those that it needs for itself."""
 
@@ -77,48 +86,60 @@ class _Export:
         header: list[str],
         mapping: Mapping[str, str],
         topics: frozenset[str],
-        default: RowState,
+        default_state: RowState,
         *,
-        aliases: Mapping[str, Column],
-        own: frozenset[str],
-        left_out: frozenset[str] = frozenset(),
+        aliases: Mapping[str, ImportColumn],
+        own_heads: frozenset[str],
+        ignored_heads: frozenset[str] = frozenset(),
     ) -> None:
-        own -= {plain(head) for head in mapping}
+        own_heads -= {normalise_header(head) for head in mapping}
         self.columns = map_columns(header, mapping, aliases)
         self.topics = topics
-        self.default = default
-        self.own = {plain(head): at for at, head in enumerate(header) if plain(head) in own}
+        self.default_state = default_state
+        self.own_columns = {
+            normalise_header(head): index
+            for index, head in enumerate(header)
+            if normalise_header(head) in own_heads
+        }
         self.passed_over: Counter[str] = Counter(
             {
                 head: 0
-                for at, head in enumerate(header)
+                for index, head in enumerate(header)
                 if head
                 and head not in mapping
-                and at not in self.columns
-                and plain(head) not in own | left_out
+                and index not in self.columns
+                and normalise_header(head) not in own_heads | ignored_heads
             }
         )
-        self._address = next(at for at, what in self.columns.items() if what is Column.ADDRESS)
+        self._address_index = next(
+            index for index, column in self.columns.items() if column is ImportColumn.ADDRESS
+        )
 
-    def value(self, line: Line, name: str) -> str:
+    def get_value(self, line: CsvLine, name: str) -> str:
         """A field of a column of its own."""
-        at = self.own.get(name, len(line.fields))
-        return line.fields[at].strip() if at < len(line.fields) else ""
+        index = self.own_columns.get(name, len(line.fields))
+        return line.fields[index].strip() if index < len(line.fields) else ""
 
-    def offer(self, got: dict[Column, str], column: Column, value: str, name: str) -> None:
+    def offer_value(
+        self, values: dict[ImportColumn, str], column: ImportColumn, value: str, name: str
+    ) -> None:
         """Take a value over where it can be; else count it."""
-        if value and not got.get(column):
-            if _fits(column, value):
-                got[column] = value
+        if value and not values.get(column):
+            if _fits_column(column, value):
+                values[column] = value
             else:
                 self.passed_over[f"{name} {value[:40]!r}"] += 1
 
-    def address(self, line: Line) -> str:
-        return line.fields[self._address].strip() if self._address < len(line.fields) else ""
+    def get_address(self, line: CsvLine) -> str:
+        return (
+            line.fields[self._address_index].strip()
+            if self._address_index < len(line.fields)
+            else ""
+        )
 
 
 @lru_cache(maxsize=4096)
-def _fits(column: Column, value: str) -> bool:
+def _fits_column(column: ImportColumn, value: str) -> bool:
     try:
         field: dict[str, Any] = {column.value: value}
         check_person(replace(Person("a@example.org"), **field))
@@ -131,24 +152,24 @@ def _fits(column: Column, value: str) -> bool:
 
 _GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\d* ([+-]\d{4}) \S+")
 _ATTRIBUTES = {
-    "language": Column.LANGUAGE,
-    "lang": Column.LANGUAGE,
-    "locale": Column.LANGUAGE,
-    "country": Column.COUNTRY,
-    "countrycode": Column.COUNTRY,
-    "timezone": Column.TIME_ZONE,
+    "language": ImportColumn.LANGUAGE,
+    "lang": ImportColumn.LANGUAGE,
+    "locale": ImportColumn.LANGUAGE,
+    "country": ImportColumn.COUNTRY,
+    "countrycode": ImportColumn.COUNTRY,
+    "timezone": ImportColumn.TIME_ZONE,
 }
 
 
-class _Listmonk(_Export):
+class _ListmonkFormat(_ExportFormat):
     def __init__(
         self,
         header: list[str],
         mapping: Mapping[str, str],
         topics: frozenset[str],
-        default: RowState,
+        default_state: RowState,
     ) -> None:
-        if "status" not in map(plain, header):
+        if "status" not in map(normalise_header, header):
             raise InputError(
                 "it is not listmonk's: it has no column 'status'",
                 where="line 1",
@@ -158,47 +179,51 @@ class _Listmonk(_Export):
             header,
             mapping,
             topics,
-            default,
-            aliases={"email": Column.ADDRESS, "name": Column.NAME},
-            own=frozenset({"status", "attributes", "createdat"}),
-            left_out=frozenset({"uuid", "updatedat"}),
+            default_state,
+            aliases={"email": ImportColumn.ADDRESS, "name": ImportColumn.NAME},
+            own_heads=frozenset({"status", "attributes", "createdat"}),
+            ignored_heads=frozenset({"uuid", "updatedat"}),
         )
 
-    def row(self, line: Line) -> Row:
-        got = taken(line.fields, self.columns)
-        status = self.value(line, "status").lower()
+    def read_row(self, line: CsvLine) -> ImportRow:
+        values = assign_fields(line.fields, self.columns)
+        status = self.get_value(line, "status").lower()
         if status == "disabled":
-            raise Skipped("disabled in listmonk")
+            raise RowSkipped("disabled in listmonk")
         if status == "blocklisted":
-            got |= {
-                Column.STATE: RowState.SUPPRESSED,
-                Column.REASON: Reason.MANUAL,
-                Column.EVIDENCE: "blocklisted in listmonk",
+            values |= {
+                ImportColumn.STATE: RowState.SUPPRESSED,
+                ImportColumn.REASON: SuppressionReason.MANUAL,
+                ImportColumn.EVIDENCE: "blocklisted in listmonk",
             }
         elif status != "enabled":
             raise InputError(f"{status!r} is no status of listmonk's", where="status")
-        if Column.JOINED not in got:
-            got[Column.JOINED] = _GO_TIME.sub(r"\1T\2\3\4", self.value(line, "createdat"))
-        tags = self._attributes(got, self.value(line, "attributes"))
-        if Column.TAGS in got:
-            tags = [*tags, *split(got[Column.TAGS])]
-        return read(line.number, got, self.topics, tags=tags, default=self.default)
+        if ImportColumn.JOINED not in values:
+            values[ImportColumn.JOINED] = _GO_TIME.sub(
+                r"\1T\2\3\4", self.get_value(line, "createdat")
+            )
+        tags = self._take_attributes(values, self.get_value(line, "attributes"))
+        if ImportColumn.TAGS in values:
+            tags = [*tags, *split_values(values[ImportColumn.TAGS])]
+        return parse_row(
+            line.number, values, self.topics, tags=tags, default_state=self.default_state
+        )
 
-    def _attributes(self, got: dict[Column, str], text: str) -> list[str]:
+    def _take_attributes(self, values: dict[ImportColumn, str], text: str) -> list[str]:
         """Take over what an object in JSON tells; the tags in it."""
         try:
-            found = json.loads(text) if text else {}
+            attributes = json.loads(text) if text else {}
         except ValueError as error:
             raise InputError(f"not JSON: {error}", where="attributes") from error
-        if not isinstance(found, dict):
+        if not isinstance(attributes, dict):
             raise InputError("it is no object in JSON", where="attributes")
         tags: list[str] = []
-        for key, value in found.items():
-            column = _ATTRIBUTES.get(plain(key))
+        for key, value in attributes.items():
+            column = _ATTRIBUTES.get(normalise_header(key))
             if column and isinstance(value, str):
-                self.offer(got, column, value, f"attributes.{key}")
+                self.offer_value(values, column, value, f"attributes.{key}")
             elif key == "tags" and isinstance(value, list):
-                tags += [str(one) for one in value if str(one).strip()]
+                tags += [str(tag) for tag in value if str(tag).strip()]
             elif value not in (None, "", [], {}):
                 self.passed_over[f"attributes.{key}"] += 1
         return tags
@@ -206,13 +231,13 @@ class _Listmonk(_Export):
 
 # ---- Mailchimp --------------------------------------------------------------------------------
 
-_FILES = {
+_STATE_BY_FILE_PREFIX = {
     "subscribed_": RowState.ACTIVE,
     "unsubscribed_": RowState.UNSUBSCRIBED,
     "cleaned_": RowState.SUPPRESSED,
     "nonsubscribed_": RowState.PENDING,
 }
-_STATUS = {
+_STATE_BY_STATUS = {
     "subscribed": RowState.ACTIVE,
     "unsubscribed": RowState.UNSUBSCRIBED,
     "cleaned": RowState.SUPPRESSED,
@@ -222,22 +247,33 @@ _STATUS = {
 }
 
 
-class _Mailchimp(_Export):
+class _MailchimpFormat(_ExportFormat):
     def __init__(
         self,
         header: list[str],
         mapping: Mapping[str, str],
         topics: frozenset[str],
-        default: RowState | None,
-        name: str,
+        default_state: RowState | None,
+        file_name: str,
     ) -> None:
-        told = next((state for start, state in _FILES.items() if name.startswith(start)), None)
-        if default and told and default is not told:
+        file_state = next(
+            (
+                state
+                for prefix, state in _STATE_BY_FILE_PREFIX.items()
+                if file_name.startswith(prefix)
+            ),
+            None,
+        )
+        if default_state and file_state and default_state is not file_state:
             raise InputError(
-                f"by its name the file is of those who are {told}, and --state says {default}",
+                f"by its name the file is of those who are {file_state}, and --state says {default_state}",
                 hint="leave --state out, or give the file another name",
             )
-        if default is None and told is None and "status" not in map(plain, header):
+        if (
+            default_state is None
+            and file_state is None
+            and "status" not in map(normalise_header, header)
+        ):
             raise InputError(
                 "nothing says whether these people are subscribed",
                 hint="keep the name that Mailchimp gave the file (subscribed_…, unsubscribed_…, "
@@ -247,22 +283,22 @@ class _Mailchimp(_Export):
             header,
             mapping,
             topics,
-            default or told or RowState.PENDING,
+            default_state or file_state or RowState.PENDING,
             aliases={
-                "emailaddress": Column.ADDRESS,
-                "email": Column.ADDRESS,
-                "name": Column.NAME,
-                "fullname": Column.NAME,
-                "tags": Column.TAGS,
+                "emailaddress": ImportColumn.ADDRESS,
+                "email": ImportColumn.ADDRESS,
+                "name": ImportColumn.NAME,
+                "fullname": ImportColumn.NAME,
+                "tags": ImportColumn.TAGS,
             },
-            own=frozenset(
+            own_heads=frozenset(
                 {
                     "firstname", "fname", "lastname", "lname", "optintime", "optinip",
                     "confirmtime", "confirmip", "unsubtime", "unsubreason", "unsubreasonother",
                     "cleantime", "status", "cc", "timezone", "language",
                 }
             ),
-            left_out=frozenset(
+            ignored_heads=frozenset(
                 {
                     "memberrating", "latitude", "longitude", "gmtoff", "dstoff", "region",
                     "lastchanged", "leid", "euid", "notes", "unsubcampaigntitle",
@@ -271,98 +307,103 @@ class _Mailchimp(_Export):
             ),
         )  # fmt: skip
 
-    def row(self, line: Line) -> Row:
-        got = taken(line.fields, self.columns)
-        if not got.get(Column.NAME):
-            first = self.value(line, "firstname") or self.value(line, "fname")
-            last = self.value(line, "lastname") or self.value(line, "lname")
-            got[Column.NAME] = f"{first} {last}".strip()
+    def read_row(self, line: CsvLine) -> ImportRow:
+        values = assign_fields(line.fields, self.columns)
+        if not values.get(ImportColumn.NAME):
+            first = self.get_value(line, "firstname") or self.get_value(line, "fname")
+            last = self.get_value(line, "lastname") or self.get_value(line, "lname")
+            values[ImportColumn.NAME] = f"{first} {last}".strip()
         for column, name in (
-            (Column.COUNTRY, "cc"),
-            (Column.TIME_ZONE, "timezone"),
-            (Column.LANGUAGE, "language"),
+            (ImportColumn.COUNTRY, "cc"),
+            (ImportColumn.TIME_ZONE, "timezone"),
+            (ImportColumn.LANGUAGE, "language"),
         ):
-            self.offer(got, column, self.value(line, name), name.upper())
-        confirmed, opted_in = self.value(line, "confirmtime"), self.value(line, "optintime")
-        got.setdefault(Column.JOINED, confirmed or opted_in)
-        self._state(line, got)
-        if not got.get(Column.EVIDENCE):
-            got[Column.EVIDENCE] = "; ".join(
-                f"{what} {moment}" + (f" from {client}" if client else "")
-                for what, moment, client in (
-                    ("opted in", opted_in, self.value(line, "optinip")),
-                    ("confirmed", confirmed, self.value(line, "confirmip")),
+            self.offer_value(values, column, self.get_value(line, name), name.upper())
+        confirmed, opted_in = self.get_value(line, "confirmtime"), self.get_value(line, "optintime")
+        values.setdefault(ImportColumn.JOINED, confirmed or opted_in)
+        self._take_state(line, values)
+        if not values.get(ImportColumn.EVIDENCE):
+            values[ImportColumn.EVIDENCE] = "; ".join(
+                f"{event} {moment}" + (f" from {client}" if client else "")
+                for event, moment, client in (
+                    ("opted in", opted_in, self.get_value(line, "optinip")),
+                    ("confirmed", confirmed, self.get_value(line, "confirmip")),
                 )
                 if moment
             )
-        return read(line.number, got, self.topics, default=self.default)
+        return parse_row(line.number, values, self.topics, default_state=self.default_state)
 
-    def _state(self, line: Line, got: dict[Column, str]) -> None:
-        status = self.value(line, "status").lower()
-        if status and status not in _STATUS:
+    def _take_state(self, line: CsvLine, values: dict[ImportColumn, str]) -> None:
+        status = self.get_value(line, "status").lower()
+        if status and status not in _STATE_BY_STATUS:
             raise InputError(f"{status!r} is no status of Mailchimp's", where="status")
-        left, cleaned = self.value(line, "unsubtime"), self.value(line, "cleantime")
-        state = _STATUS[status] if status else self.default
-        if cleaned:
+        unsubscribed_at, cleaned_at = (
+            self.get_value(line, "unsubtime"),
+            self.get_value(line, "cleantime"),
+        )
+        state = _STATE_BY_STATUS[status] if status else self.default_state
+        if cleaned_at:
             state = RowState.SUPPRESSED
-        elif left and state is RowState.ACTIVE:
+        elif unsubscribed_at and state is RowState.ACTIVE:
             state = RowState.UNSUBSCRIBED
         if state is RowState.PENDING:
-            raise Skipped("never subscribed, by what Mailchimp says")
-        got[Column.STATE] = state
+            raise RowSkipped("never subscribed, by what Mailchimp says")
+        values[ImportColumn.STATE] = state
         if state is RowState.SUPPRESSED:
-            got[Column.REASON] = Reason.BOUNCE
-            got[Column.EVIDENCE] = f"cleaned by Mailchimp {cleaned}".strip()
+            values[ImportColumn.REASON] = SuppressionReason.BOUNCE
+            values[ImportColumn.EVIDENCE] = f"cleaned by Mailchimp {cleaned_at}".strip()
         elif state is RowState.UNSUBSCRIBED:
-            got[Column.LEFT] = left
-            got[Column.EVIDENCE] = self.value(line, "unsubreasonother") or self.value(
-                line, "unsubreason"
-            )
+            values[ImportColumn.LEFT] = unsubscribed_at
+            values[ImportColumn.EVIDENCE] = self.get_value(
+                line, "unsubreasonother"
+            ) or self.get_value(line, "unsubreason")
 
 
 # ---- Mailman ----------------------------------------------------------------------------------
 
-_NAMED = re.compile(r"(.*?)\s*<([^<>\s]+)>")
+_NAMED_ADDRESS = re.compile(r"(.*?)\s*<([^<>\s]+)>")
 
 
-class _Mailman(_Export):
+class _MailmanFormat(_ExportFormat):
     def __init__(
         self,
         header: list[str],
         mapping: Mapping[str, str],
         topics: frozenset[str],
-        default: RowState,
+        default_state: RowState,
     ) -> None:
-        self._by_line = not header
+        self._is_address_list = not header
         super().__init__(
             header or ["address"],
             mapping,
             topics,
-            default,
-            aliases=ALIASES | {"displayname": Column.NAME, "realname": Column.NAME},
-            own=frozenset({"deliverystatus"}),
-            left_out=frozenset({"deliverymode", "moderationaction", "memberid", "listid", "role"}),
+            default_state,
+            aliases=ALIASES | {"displayname": ImportColumn.NAME, "realname": ImportColumn.NAME},
+            own_heads=frozenset({"deliverystatus"}),
+            ignored_heads=frozenset(
+                {"deliverymode", "moderationaction", "memberid", "listid", "role"}
+            ),
         )
 
-    def row(self, line: Line) -> Row:
-        got = taken(line.fields, self.columns)
-        if self._by_line and (found := _NAMED.fullmatch(line.fields[0])):
-            got = {Column.NAME: _unquoted(found[1]), Column.ADDRESS: found[2]}
-        status = plain(self.value(line, "deliverystatus"))
+    def read_row(self, line: CsvLine) -> ImportRow:
+        values = assign_fields(line.fields, self.columns)
+        if self._is_address_list and (match := _NAMED_ADDRESS.fullmatch(line.fields[0])):
+            values = {ImportColumn.NAME: _strip_quotes(match[1]), ImportColumn.ADDRESS: match[2]}
+        status = normalise_header(self.get_value(line, "deliverystatus"))
         if status == "bybounces":
-            got |= {
-                Column.STATE: RowState.SUPPRESSED,
-                Column.REASON: Reason.BOUNCE,
-                Column.EVIDENCE: "disabled by bounces in Mailman",
+            values |= {
+                ImportColumn.STATE: RowState.SUPPRESSED,
+                ImportColumn.REASON: SuppressionReason.BOUNCE,
+                ImportColumn.EVIDENCE: "disabled by bounces in Mailman",
             }
         elif status in {"byuser", "bymoderator", "unknown"}:
-            raise Skipped(f"delivery is disabled in Mailman ({status.replace('by', 'by ')})")
+            raise RowSkipped(f"delivery is disabled in Mailman ({status.replace('by', 'by ')})")
         elif status not in {"", "enabled"}:
             raise InputError(f"{status!r} is no delivery status of Mailman's", where="status")
-        return read(line.number, got, self.topics, default=self.default)
+        return parse_row(line.number, values, self.topics, default_state=self.default_state)
 
 
-def _unquoted(name: str) -> str:
+def _strip_quotes(name: str) -> str:
     """A display name as people read it (RFC 5322 §3.2.4)."""
     if len(name) > 1 and name.startswith('"') and name.endswith('"'):
         return re.sub(r"\\(.)", r"\1", name[1:-1])

@@ -6,7 +6,7 @@ from typing import Any
 from mailer.errors import ConfigError
 
 
-def package(name: str) -> Any:
+def import_package(name: str) -> Any:
     """The package of that name. Raises ConfigError where it is not installed."""
     try:
         return import_module(name)

@@ -19,12 +19,12 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from mailer import languages
-from mailer.articles import Content, Kind, check, slug_from
-from mailer.embargoes import Terms, read_terms
+from mailer.articles import ArticleKind, Content, check_content, make_slug
+from mailer.embargoes import EmbargoTerms, read_terms
 from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
 from mailer.intake.markup import to_html
-from mailer.intake.releases import KeptFile
+from mailer.intake.releases import AssetFile
 
 LARGEST = 2_000_000
 """Bytes that a file may have."""
@@ -37,7 +37,7 @@ SUFFIXES = (".md", ".markdown")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ArticleFile:
     """A file, and what it holds or what is wrong with it. `dated`: it says when it came out.
     `embargo` is the story's, as this file has it; `files` are those that a release names."""
 
@@ -46,15 +46,15 @@ class Found:
     dated: bool = True
     error: MailerError | None = None
     lines: Mapping[str, int] = field(default_factory=dict)
-    embargo: Terms | None = None
-    files: tuple[KeptFile, ...] = ()
+    embargo: EmbargoTerms | None = None
+    files: tuple[AssetFile, ...] = ()
 
-    def at(self, key: str) -> str:
+    def locate_key(self, key: str) -> str:
         """Where in the file a key stands, for an error."""
         return f"{self.path}, line {self.lines.get(key.partition('.')[0], 1)}"
 
 
-def find(paths: Iterable[Path]) -> list[Path]:
+def find_files(paths: Iterable[Path]) -> list[Path]:
     """Files as they are; of folders every Markdown file below, in order of name, but for READMEs
     and hidden ones. Raises InputError for a path that isn't there or a folder without articles."""
     files: list[Path] = []
@@ -80,43 +80,43 @@ def find(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(files))
 
 
-def read_all(
+def read_files(
     paths: Iterable[Path], now: datetime, *, language: str, time_zone: str
-) -> Iterator[Found]:
+) -> Iterator[ArticleFile]:
     """Each file's content or what is wrong with it, by file and line: one bad file keeps no other
     out. A date without a time is that day's beginning in `time_zone`."""
-    for path in find(paths):
+    for path in find_files(paths):
         try:
-            yield _found(path, now, language, ZoneInfo(time_zone))
+            yield _read_file(path, now, language, ZoneInfo(time_zone))
         except MailerError as error:
-            yield Found(path, None, error=error)
+            yield ArticleFile(path, None, error=error)
 
 
-def read(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
+def read_article(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
     """The content of one file. Raises InputError with file and line."""
-    content = _found(path, now, language, ZoneInfo(time_zone)).content
+    content = _read_file(path, now, language, ZoneInfo(time_zone)).content
     assert content is not None
     return content
 
 
-def _found(path: Path, now: datetime, language: str, zone: ZoneInfo) -> Found:
-    values, body, lines = _split(path, _text(path))
+def _read_file(path: Path, now: datetime, language: str, zone: ZoneInfo) -> ArticleFile:
+    values, body, lines = _split_front_matter(path, _read_text(path))
 
-    def at(key: str) -> str:
+    def locate_key(key: str) -> str:
         return f"{path}, line {lines.get(key.partition('.')[0].partition(',')[0], 1)}"
 
-    content, files = _content(path, values, body, at, now, language, zone)
+    content, files = _build_content(path, values, body, locate_key, now, language, zone)
     embargo = None
     if values.get("embargo") is not None:
         try:
             embargo = read_terms(values["embargo"], str(zone))
         except InputError as error:
-            raise InputError(error.what, where=at("embargo"), hint=error.hint) from error
+            raise InputError(error.message, where=locate_key("embargo"), hint=error.hint) from error
     dated = values.get("published") is not None
-    return Found(path, content, dated, lines=lines, embargo=embargo, files=tuple(files))
+    return ArticleFile(path, content, dated, lines=lines, embargo=embargo, files=tuple(files))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise InputError(
@@ -142,7 +142,7 @@ def _text(path: Path) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
+def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
     """Front matter, body, and the line on which each key stands."""
     lines = text.split("\n")
     if lines[0].strip() != "---":
@@ -152,51 +152,55 @@ def _split(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
             hint="begin with --- and a title:",
         )
     try:
-        last = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == "---")
+        last_line = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == "---")
     except StopIteration:
         raise InputError(
             "its front matter does not end", where=f"{path}, line 1", hint="end it with ---"
         ) from None
-    front = "\n".join(lines[1:last])
+    front_matter = "\n".join(lines[1:last_line])
     try:
-        values = _yaml(front) or {}
+        values = _load_yaml(front_matter) or {}
     except yaml.YAMLError as error:
-        spot = getattr(error, "problem_mark", None)
-        line = spot.line + 2 if spot else 2
-        said = getattr(error, "problem", None) or str(error)
+        problem_mark = getattr(error, "problem_mark", None)
+        line = problem_mark.line + 2 if problem_mark else 2
+        problem = getattr(error, "problem", None) or str(error)
         raise InputError(
-            f"its front matter is not YAML ({said})",
+            f"its front matter is not YAML ({problem})",
             where=f"{path}, line {line}",
             hint="put values with a colon or a quote in double quotes",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
             f"its front matter can't be read ({error})",
-            where=f"{path}, line {_unreadable(lines[1:last]) + 2}",
+            where=f"{path}, line {_find_unreadable_line(lines[1:last_line]) + 2}",
             hint="write dates as 2026-12-18, and text in double quotes",
         ) from error
     if not isinstance(values, dict):
         raise InputError("its front matter is not a list of keys", where=f"{path}, line 2")
-    places = {
+    key_lines = {
         line.split(":", 1)[0].strip(): number
-        for number, line in enumerate(lines[1:last], 2)
+        for number, line in enumerate(lines[1:last_line], 2)
         if ":" in line and not line.startswith((" ", "\t", "#"))
     }
-    return values, "\n".join(lines[last + 1 :]).strip("\n"), places | {"body": last + 2}
+    return (
+        values,
+        "\n".join(lines[last_line + 1 :]).strip("\n"),
+        key_lines | {"body": last_line + 2},
+    )
 
 
-def _yaml(text: str) -> Any:
+def _load_yaml(text: str) -> Any:
     # not libyaml's loader, which python-frontmatter prefers: deep nesting overflows its C stack
     # and kills the process (PyYAML 6.0)
     return YAMLHandler().load(text, Loader=yaml.SafeLoader)
 
 
-def _unreadable(lines: list[str]) -> int:
+def _find_unreadable_line(lines: list[str]) -> int:
     """The first line whose value YAML takes for a date or number and can't make one of. PyYAML's
     ValueError, unlike its own errors, doesn't say where."""
     for number, line in enumerate(lines):
         try:
-            _yaml(line)
+            _load_yaml(line)
         except yaml.YAMLError:
             continue
         except (ValueError, RecursionError):
@@ -204,60 +208,68 @@ def _unreadable(lines: list[str]) -> int:
     return 0
 
 
-def _content(
+def _build_content(
     path: Path,
     values: Mapping[str, Any],
     body: str,
-    at: Callable[[str], str],
+    locate_key: Callable[[str], str],
     now: datetime,
     language: str,
     zone: ZoneInfo,
-) -> tuple[Content, list[KeptFile]]:
+) -> tuple[Content, list[AssetFile]]:
     for key in values:
         if key not in KEYS:
-            close = difflib.get_close_matches(str(key), KEYS, 1)
+            close_matches = difflib.get_close_matches(str(key), KEYS, 1)
             raise InputError(
                 f"{key!r} is nothing that an article has",
-                where=at(str(key)),
-                hint=f"did you mean {close[0]!r}?" if close else f"use {', '.join(KEYS)}",
+                where=locate_key(str(key)),
+                hint=f"did you mean {close_matches[0]!r}?"
+                if close_matches
+                else f"use {', '.join(KEYS)}",
             )
 
-    def field(key: str, make: Callable[[Any], Any], default: Any) -> Any:
+    def convert_field(key: str, convert: Callable[[Any], Any], default: Any) -> Any:
         value = values.get(key)
         if value is None:
             return default
         try:
-            return make(value)
+            return convert(value)
         except InputError as error:
-            raise InputError(error.what, where=at(key), hint=error.hint) from error
+            raise InputError(error.message, where=locate_key(key), hint=error.hint) from error
 
-    title = field("title", fields.line, "")
+    title = convert_field("title", fields.parse_line, "")
     try:
-        release, files = releases.release(values, path)
+        release, files = releases.read_release(values, path)
     except InputError as error:
-        named = f" ({error.where.partition(', ')[2]})" if ", " in error.where else ""
-        raise InputError(error.what + named, where=at(error.where), hint=error.hint) from error
+        detail = f" ({error.where.partition(', ')[2]})" if ", " in error.where else ""
+        raise InputError(
+            error.message + detail, where=locate_key(error.where), hint=error.hint
+        ) from error
     content = Content(
-        slug=field("slug", fields.line, "") or slug_from(title),
-        language=field("language", lambda v: languages.normalise(fields.line(v)), language),
-        kind=field("kind", fields.kind, Kind.NEWS),
+        slug=convert_field("slug", fields.parse_line, "") or make_slug(title),
+        language=convert_field(
+            "language", lambda v: languages.normalise_tag(fields.parse_line(v)), language
+        ),
+        kind=convert_field("kind", fields.parse_kind, ArticleKind.NEWS),
         title=title,
-        published=field("published", lambda v: fields.moment(v, zone), now.replace(microsecond=0)),
+        published=convert_field(
+            "published", lambda v: fields.parse_moment(v, zone), now.replace(microsecond=0)
+        ),
         body=body,
         html=to_html(body),
-        summary=field("summary", fields.line, ""),
-        topics=field("topics", fields.topics, ()),
-        image=field("image", fields.image, None),
-        canonical_url=field("canonical_url", fields.line, ""),
-        byline=field("byline", fields.line, ""),
-        dateline=field("dateline", fields.line, ""),
-        lead=field("lead", fields.flag, False),
+        summary=convert_field("summary", fields.parse_line, ""),
+        topics=convert_field("topics", fields.parse_topics, ()),
+        image=convert_field("image", fields.parse_image, None),
+        canonical_url=convert_field("canonical_url", fields.parse_line, ""),
+        byline=convert_field("byline", fields.parse_line, ""),
+        dateline=convert_field("dateline", fields.parse_line, ""),
+        lead=convert_field("lead", fields.parse_flag, False),
         release=release,
     )
     try:
-        return check(content), files
+        return check_content(content), files
     except InputError as error:
         hint = error.hint
         if error.where == "slug" and not values.get("slug"):
             hint = "the title gives none: write slug: some-words"
-        raise InputError(error.what, where=at(error.where), hint=hint) from error
+        raise InputError(error.message, where=locate_key(error.where), hint=hint) from error

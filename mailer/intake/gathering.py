@@ -13,94 +13,110 @@ from zipfile import ZipFile
 
 from mailer.errors import InputError, MailerError
 from mailer.intake import archives, documents, feeds, files, pages, word, wordpress
-from mailer.intake.drafts import Batch, Defaults, Draft, Problem
-from mailer.intake.fetching import Guard, Validators, fetch
-from mailer.intake.fetching.guard import PUBLIC
-from mailer.intake.files import Found
-from mailer.sources import Order, SourceKind
+from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
+from mailer.intake.fetching import FetchGuard, Validators, fetch_url
+from mailer.intake.fetching.guard import PUBLIC_GUARD
+from mailer.intake.files import ArticleFile
+from mailer.sources import SourceKind, SourceSettings
 
-SETTLED = 2.0
+SETTLING_SECONDS = 2.0
 """Seconds after which a file in a watched folder counts as written."""
 
-WORD = ".docx"
-LARGEST_WORD = 25_000_000
+WORD_SUFFIX = ".docx"
+MAX_WORD_BYTES = 25_000_000
 """Bytes."""
 
-_FEEDS = (
+_ACCEPT_FEEDS = (
     "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
 )
-_JSON = "application/json"
-_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
+_ACCEPT_JSON = "application/json"
+_ACCEPT_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
+class SourceContent:
     """What a source has. `unchanged`: the same as at the last look, so nothing was read.
     `place` is where it has moved to for good; `files` are a folder's Markdown files."""
 
-    batch: Batch = field(default_factory=lambda: Batch(()))
-    files: tuple[Found, ...] = ()
+    batch: DraftBatch = field(default_factory=lambda: DraftBatch(()))
+    files: tuple[ArticleFile, ...] = ()
     validators: Validators = field(default_factory=Validators)
-    place: str = ""
+    permanent_url: str = ""
     unchanged: bool = False
 
 
-def gather(
-    order: Order,
-    defaults: Defaults,
+def read_source(
+    source_settings: SourceSettings,
+    defaults: DraftDefaults,
     *,
-    held: Validators | None = None,
+    previous_validators: Validators | None = None,
     agent: str = "",
-    guard: Guard = PUBLIC,
-) -> Gathered:
+    guard: FetchGuard = PUBLIC_GUARD,
+) -> SourceContent:
     """What a source has now. `held` is what its server said of what it gave last. Raises FetchError
     for what can't be fetched, InputError for what can't be read."""
-    if order.kind is SourceKind.FOLDER:
-        return _folder(Path(order.place), defaults)
-    is_feed = order.kind is SourceKind.FEED
-    address = order.place if is_feed else wordpress.address(order.place)
-    got = fetch(address, held=held, accept=_FEEDS if is_feed else _JSON, agent=agent, guard=guard)
-    moved = got.permanent_url if is_feed else ""
-    if got.status == 304:
-        return Gathered(validators=got.validators, place=moved, unchanged=True)
+    if source_settings.kind is SourceKind.FOLDER:
+        return _read_folder(Path(source_settings.place), defaults)
+    is_feed = source_settings.kind is SourceKind.FEED
+    address = source_settings.place if is_feed else wordpress.build_posts_url(source_settings.place)
+    result = fetch_url(
+        address,
+        previous_validators=previous_validators,
+        accept=_ACCEPT_FEEDS if is_feed else _ACCEPT_JSON,
+        agent=agent,
+        guard=guard,
+    )
+    permanent_url = result.permanent_url if is_feed else ""
+    if result.status == 304:
+        return SourceContent(
+            validators=result.validators, permanent_url=permanent_url, unchanged=True
+        )
     if is_feed:
-        batch = _feed(got.content, got.charset, got.url, defaults)
+        batch = _read_feed(result.content, result.charset, result.url, defaults)
     else:
-        batch = wordpress.read(got.content, defaults, address=got.url)
-    return Gathered(batch, validators=got.validators, place=moved)
+        batch = wordpress.read_posts(result.content, defaults, address=result.url)
+    return SourceContent(batch, validators=result.validators, permanent_url=permanent_url)
 
 
-def _feed(content: bytes, charset: str, address: str, defaults: Defaults) -> Batch:
-    checked = documents.plain_xml(content, address, charset)
-    return feeds.read(
-        checked, defaults, address=address, content_type="application/xml; charset=utf-8"
+def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaults) -> DraftBatch:
+    checked_content = documents.normalise_xml(content, address, charset)
+    return feeds.read_feed(
+        checked_content, defaults, address=address, content_type="application/xml; charset=utf-8"
     )
 
 
-def page(address: str, defaults: Defaults, *, agent: str = "", guard: Guard = PUBLIC) -> Draft:
+def fetch_page(
+    address: str, defaults: DraftDefaults, *, agent: str = "", guard: FetchGuard = PUBLIC_GUARD
+) -> Draft:
     """The article on a web page. Raises FetchError and InputError; one that names its feeds says
     so where it has no article."""
-    got = fetch(address, accept=_PAGES, agent=agent, guard=guard)
-    kind = f"{got.media_type}; charset={got.charset}" if got.charset else got.media_type
+    result = fetch_url(address, accept=_ACCEPT_PAGES, agent=agent, guard=guard)
+    content_type = (
+        f"{result.media_type}; charset={result.charset}" if result.charset else result.media_type
+    )
     try:
-        return pages.read(got.content, defaults, address=got.url, content_type=kind)
+        return pages.read_page(
+            result.content, defaults, address=result.url, content_type=content_type
+        )
     except InputError as error:
-        found = feeds.addresses(got.content.decode("utf-8", "replace"), got.url)
-        if not found:
+        feed_addresses = feeds.find_feed_addresses(
+            result.content.decode("utf-8", "replace"), result.url
+        )
+        if not feed_addresses:
             raise
         raise InputError(
-            error.what,
+            error.message,
             where=error.where,
-            hint=f"it names a feed: mailer source add NAME --feed {found[0]}",
+            hint=f"it names a feed: mailer source add NAME --feed {feed_addresses[0]}",
         ) from error
 
 
-def word_file(path: Path, defaults: Defaults) -> Draft:
+def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
     """The draft of a Word file. Raises InputError."""
     try:
-        if path.stat().st_size > LARGEST_WORD:
+        if path.stat().st_size > MAX_WORD_BYTES:
             raise InputError(
-                f"it is larger than {LARGEST_WORD // 1_000_000} MB",
+                f"it is larger than {MAX_WORD_BYTES // 1_000_000} MB",
                 where=str(path),
                 hint="take its pictures out",
             )
@@ -109,11 +125,11 @@ def word_file(path: Path, defaults: Defaults) -> Draft:
         raise InputError(f"it can't be read ({error.strerror})", where=str(path)) from error
     if data[:2] == b"PK":
         archives.check_zip(data, str(path))
-        _check_parts(data, path)
-    return word.read(data, defaults, name=str(path))
+        _check_xml_parts(data, path)
+    return word.read_docx(data, defaults, name=str(path))
 
 
-def _check_parts(data: bytes, path: Path) -> None:
+def _check_xml_parts(data: bytes, path: Path) -> None:
     """Raises InputError for XML in a Word file that no word processor writes."""
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
@@ -121,18 +137,18 @@ def _check_parts(data: bytes, path: Path) -> None:
                 documents.check_xml(archive.read(name), f"{path}, {name}")
 
 
-def _folder(folder: Path, defaults: Defaults) -> Gathered:
+def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
     """All Markdown and Word files in a folder, but those that somebody is writing just now."""
     if not folder.is_dir():
         raise InputError(
             "there is no such folder", where=str(folder), hint="make it, or name another"
         )
-    markdown: list[Found] = []
+    article_files: list[ArticleFile] = []
     drafts: list[Draft] = []
-    problems: list[Problem] = []
-    for path in _written(folder):
-        if path.suffix.lower() != WORD:
-            markdown += files.read_all(
+    problems: list[DraftProblem] = []
+    for path in _find_settled_files(folder):
+        if path.suffix.lower() != WORD_SUFFIX:
+            article_files += files.read_files(
                 [path],
                 defaults.now,
                 language=defaults.language,
@@ -140,19 +156,19 @@ def _folder(folder: Path, defaults: Defaults) -> Gathered:
             )
             continue
         try:
-            drafts.append(word_file(path, defaults))
+            drafts.append(load_word_file(path, defaults))
         except MailerError as error:
-            problems.append(Problem(str(path), error, str(path)))
-    return Gathered(Batch(tuple(drafts), tuple(problems)), tuple(markdown))
+            problems.append(DraftProblem(str(path), error, str(path)))
+    return SourceContent(DraftBatch(tuple(drafts), tuple(problems)), tuple(article_files))
 
 
-def _written(folder: Path) -> Iterator[Path]:
+def _find_settled_files(folder: Path) -> Iterator[Path]:
     now = time.time()
     for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
-        if hidden or path.suffix.lower() not in {*files.SUFFIXES, WORD}:
+        is_hidden = any(part.startswith((".", "~$")) for part in path.relative_to(folder).parts)
+        if is_hidden or path.suffix.lower() not in {*files.SUFFIXES, WORD_SUFFIX}:
             continue
         if path.stem.lower() == "readme" or not path.is_file():
             continue
-        if now - path.stat().st_mtime >= SETTLED:
+        if now - path.stat().st_mtime >= SETTLING_SECONDS:
             yield path

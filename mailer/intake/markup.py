@@ -31,14 +31,14 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]+")
 
 
 @lru_cache(maxsize=1)
-def _markdown() -> MarkdownIt:
+def _create_markdown_parser() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": True, "typographer": False}).enable(
         ["table", "strikethrough"]
     )
 
 
 @lru_cache(maxsize=1)
-def _cleaner() -> nh3.Cleaner:
+def _create_cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=ELEMENTS,
         attributes=ATTRIBUTES,
@@ -53,15 +53,15 @@ def _cleaner() -> nh3.Cleaner:
 def to_html(markdown: str) -> str:
     """Sanitised HTML of Markdown (CommonMark, with tables). A heading of the first level becomes
     one of the second: a mail's own headline is the first."""
-    html = _markdown().render(markdown)
-    return sanitise(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
+    html = _create_markdown_parser().render(markdown)
+    return sanitise_html(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
 
 
-def sanitise(html: str) -> str:
+def sanitise_html(html: str) -> str:
     """`html` with only what :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES` allow.
     Scripts and styles go with their content, other elements leave their text, and control
     characters go: HTML may not hold them, and lxml refuses them."""
-    clean = _cleaner().clean(html)
+    clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):
-        clean = _cleaner().clean(_CONTROL.sub("", clean))
+        clean = _create_cleaner().clean(_CONTROL.sub("", clean))
     return clean.strip()

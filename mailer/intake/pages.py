@@ -13,64 +13,72 @@ from zoneinfo import ZoneInfo
 
 from mailer.articles import Image
 from mailer.errors import InputError, MailerError
-from mailer.intake.characters import decode
-from mailer.intake.drafts import Defaults, Draft, Said, draft
-from mailer.intake.dropped import Report
-from mailer.intake.extra import package
-from mailer.intake.tidy import plain
-from mailer.intake.tidy.element import opening
-from mailer.intake.tidy.sweep import count_elements, host
+from mailer.intake.characters import decode_text
+from mailer.intake.drafts import Draft, DraftDefaults, SourceArticle, build_draft
+from mailer.intake.dropped import OmissionReport
+from mailer.intake.extra import import_package
+from mailer.intake.tidy import to_plain_text
+from mailer.intake.tidy.element import render_start_tag
+from mailer.intake.tidy.sweep import count_elements, get_host
 
 SHORTEST = 20
 """Characters that an article must have beside its links."""
 
-_SHOWN = frozenset({"frame", "sound", "video", "video frame"})
+_REPORTED_KINDS = frozenset({"frame", "sound", "video", "video frame"})
 
 
-def read(data: bytes, defaults: Defaults, *, address: str, content_type: str = "") -> Draft:
+def read_page(
+    data: bytes, defaults: DraftDefaults, *, address: str, content_type: str = ""
+) -> Draft:
     """The article of the page that was fetched from `address`. Raises InputError for a page that
     has none."""
-    page, said_wrong = decode(data, content_type)
-    found = _extracted(page, address)
-    body = "".join(_html(found.body)) if found is not None and found.body is not None else ""
+    page, encoding_problem = decode_text(data, content_type)
+    extracted = _extract_article(page, address)
+    body = (
+        "".join(_convert_to_html(extracted.body))
+        if extracted is not None and extracted.body is not None
+        else ""
+    )
     # a page of links and nothing else is a contents list
-    if len(plain(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
+    if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
             "no article was found on the page",
             where=address,
             hint="paste its text, or give the address of the article itself",
         )
-    report = Report()
-    if said_wrong:
-        report.add("doubtful characters", said_wrong)
-    around = Report()
-    count_elements(page, around)
-    report.extend(one for one in around.all() if one.what in _SHOWN)
-    metas = _metas(page)
-    link = found.url if host(found.url or "") else address
+    report = OmissionReport()
+    if encoding_problem:
+        report.add_omission("doubtful characters", encoding_problem)
+    page_report = OmissionReport()
+    count_elements(page, page_report)
+    report.add_omissions(
+        omission for omission in page_report.list_omissions() if omission.what in _REPORTED_KINDS
+    )
+    metas = _find_metas(page)
+    link = extracted.url if get_host(extracted.url or "") else address
     alt = escape(metas.get("og:image:alt", ""), quote=False)
-    picture = urljoin(address, found.image) if found.image else ""
-    said = Said(
+    picture = urljoin(address, extracted.image) if extracted.image else ""
+    article = SourceArticle(
         origin=address,
-        title=escape(found.title or metas.get("og:title", ""), quote=False),
-        summary=escape(found.description or "", quote=False),
+        title=escape(extracted.title or metas.get("og:title", ""), quote=False),
+        summary=escape(extracted.description or "", quote=False),
         body=body,
-        base=urljoin(address, _base(page)),
+        base=urljoin(address, _find_base(page)),
         key=link,
         address=link,
-        published=_moment(page, metas, found.date or "", defaults.time_zone),
-        language=_language(page),
-        authors=tuple(re.split(r"\s*;\s*", found.author or "")),
-        categories=(*(found.categories or ()), *(found.tags or ())),
+        published=_find_publication_time(page, metas, extracted.date or "", defaults.time_zone),
+        language=_find_language(page),
+        authors=tuple(re.split(r"\s*;\s*", extracted.author or "")),
+        categories=(*(extracted.categories or ()), *(extracted.tags or ())),
         picture=Image(picture, alt) if picture else None,
     )
-    return draft(said, defaults, report)
+    return build_draft(article, defaults, report)
 
 
-def _extracted(page: str, address: str) -> Any:
+def _extract_article(page: str, address: str) -> Any:
     text = re.sub(r"^\s*<\?xml.*?\?>", "", page, count=1, flags=re.DOTALL)
     try:
-        return package("trafilatura").bare_extraction(
+        return import_package("trafilatura").bare_extraction(
             text,
             url=address,
             include_comments=False,
@@ -97,22 +105,22 @@ _ELEMENTS = {
 _RENDERED = {"#b": "strong", "#i": "em", "#u": "u", "#t": "code", "#sub": "sub", "#sup": "sup"}
 
 
-def _html(element: Any) -> Iterator[str]:
+def _convert_to_html(element: Any) -> Iterator[str]:
     """HTML of what trafilatura writes, which is TEI's elements."""
     if not isinstance(element.tag, str):
         return
-    tag, given = _tag(element)
+    tag, attributes = _map_tag(element)
     if tag:
-        yield opening(tag, tuple(given.items()))
+        yield render_start_tag(tag, tuple(attributes.items()))
     yield escape(element.text or "", quote=False)
     for child in element:
-        yield from _html(child)
+        yield from _convert_to_html(child)
         yield escape(child.tail or "", quote=False)
     if tag and tag not in {"br", "img"}:
         yield f"</{tag}>"
 
 
-def _tag(element: Any) -> tuple[str, dict[str, str]]:
+def _map_tag(element: Any) -> tuple[str, dict[str, str]]:
     rendered = element.get("rend", "")
     if element.tag == "head":
         return (rendered if re.fullmatch("h[1-6]", rendered) else "h2"), {}
@@ -136,38 +144,44 @@ def _tag(element: Any) -> tuple[str, dict[str, str]]:
 # ---- the page's head ----------------------------------------------------------------------------
 
 
-def _metas(page: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+def _find_metas(page: str) -> dict[str, str]:
+    metas: dict[str, str] = {}
     for tag in re.findall(r"<meta\b[^<>]{1,3000}>", page[:300_000], re.IGNORECASE):
-        given = {
-            name.lower(): unescape(one or other)
-            for name, one, other in re.findall(r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag)
+        attributes = {
+            name.lower(): unescape(double_quoted or single_quoted)
+            for name, double_quoted, single_quoted in re.findall(
+                r"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""", tag
+            )
         }
-        name = given.get("property") or given.get("name") or given.get("itemprop") or ""
-        found.setdefault(name.lower(), given.get("content", ""))
-    return found
+        name = (
+            attributes.get("property") or attributes.get("name") or attributes.get("itemprop") or ""
+        )
+        metas.setdefault(name.lower(), attributes.get("content", ""))
+    return metas
 
 
-def _base(page: str) -> str:
-    found = re.search(
+def _find_base(page: str) -> str:
+    match = re.search(
         r"""<base\b[^<>]{0,500}?href\s*=\s*["']?([^"'\s>]+)""", page[:50_000], re.IGNORECASE
     )
-    return unescape(found[1]) if found else ""
+    return unescape(match[1]) if match else ""
 
 
-def _language(page: str) -> str:
-    found = re.search(
+def _find_language(page: str) -> str:
+    match = re.search(
         r"""<html\b[^<>]{0,1000}?\blang\s*=\s*["']?([\w-]+)""", page[:50_000], re.IGNORECASE
     )
-    return found[1] if found else ""
+    return match[1] if match else ""
 
 
-def _moment(page: str, metas: dict[str, str], day: str, time_zone: str) -> datetime | None:
+def _find_publication_time(
+    page: str, metas: dict[str, str], day: str, time_zone: str
+) -> datetime | None:
     """When the page says that it was published: to the minute where it says so, else the day."""
-    linked = re.search(r'"datePublished"\s*:\s*"([^"]{10,40})"', page)
+    linked_data_match = re.search(r'"datePublished"\s*:\s*"([^"]{10,40})"', page)
     for written in (
         metas.get("article:published_time", ""),
-        linked[1] if linked else "",
+        linked_data_match[1] if linked_data_match else "",
         metas.get("datepublished", ""),
         day,
     ):

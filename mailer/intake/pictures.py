@@ -22,12 +22,12 @@ _SEGMENTS = 1_000
 255."""
 
 _FILL = re.compile(rb"\xff+")
-_ALONE = {0x01, *range(0xD0, 0xD8)}
-_FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_MARKERS_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
+_FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class PictureFacts:
     """`width` and `height` in pixels, as the file has it: a camera's note to turn it isn't heeded.
     Of one that moves, those of its canvas."""
 
@@ -36,31 +36,39 @@ class Picture:
     height: int
 
 
-def picture_facts(data: bytes, where: str) -> Picture:
+def inspect_picture(data: bytes, where: str) -> PictureFacts:
     """What `data` is: a JPEG, PNG, GIF or WebP. Raises InputError for anything else, for a file
     over :data:`LARGEST` bytes and a picture over :data:`MOST_PIXELS`."""
     if len(data) > LARGEST:
-        raise _refused(f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller")
-    kind = next((kind for kind in _KINDS if re.match(kind[0], data, re.DOTALL)), None)
+        raise _create_error(
+            f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller"
+        )
+    kind = next((kind for kind in _FORMATS if re.match(kind[0], data, re.DOTALL)), None)
     if kind is None:
-        raise _refused("it is no picture that mails can show", where, "give a JPEG, PNG or GIF")
-    _, media_type, size = kind
+        raise _create_error(
+            "it is no picture that mails can show", where, "give a JPEG, PNG or GIF"
+        )
+    _, media_type, read_size = kind
     try:
-        width, height = size(data)
+        width, height = read_size(data)
     except (struct.error, ValueError, IndexError) as error:
-        raise _refused(f"it is a broken picture ({media_type})", where, "save it again") from error
+        raise _create_error(
+            f"it is a broken picture ({media_type})", where, "save it again"
+        ) from error
     if not width or not height:
-        raise _refused(f"it is a picture without a size ({media_type})", where, "save it again")
+        raise _create_error(
+            f"it is a picture without a size ({media_type})", where, "save it again"
+        )
     if width * height > MOST_PIXELS:
-        raise _refused(
+        raise _create_error(
             f"it has more than {MOST_PIXELS // 1_000_000} megapixels ({width} × {height})",
             where,
             "make it smaller",
         )
-    return Picture(media_type, width, height)
+    return PictureFacts(media_type, width, height)
 
 
-def _png(data: bytes) -> tuple[int, int]:
+def _read_png_size(data: bytes) -> tuple[int, int]:
     """The header chunk, which comes first (PNG, third edition, §11.2.1), by its CRC."""
     (length,), (crc,) = struct.unpack_from(">L", data, 8), struct.unpack_from(">L", data, 29)
     head = data[12:29]
@@ -70,33 +78,33 @@ def _png(data: bytes) -> tuple[int, int]:
     return width, height
 
 
-def _gif(data: bytes) -> tuple[int, int]:
+def _read_gif_size(data: bytes) -> tuple[int, int]:
     """The logical screen (GIF89a §18)."""
     width, height = struct.unpack_from("<2H", data, 6)
     return width, height
 
 
-def _jpeg(data: bytes) -> tuple[int, int]:
+def _read_jpeg_size(data: bytes) -> tuple[int, int]:
     """The frame header, behind segments of any kind (ITU-T T.81 §B.2)."""
-    at = 2
+    offset = 2
     for _ in range(_SEGMENTS):
-        fill = _FILL.match(data, at)
+        fill = _FILL.match(data, offset)
         if fill is None:
             raise ValueError("no marker")
-        marker, at = data[fill.end()], fill.end() + 1
-        if marker in _ALONE:
+        marker, offset = data[fill.end()], fill.end() + 1
+        if marker in _MARKERS_WITHOUT_LENGTH:
             continue
-        (length,) = struct.unpack_from(">H", data, at)
-        if marker in _FRAMES:
-            height, width = struct.unpack_from(">2H", data, at + 3)
+        (length,) = struct.unpack_from(">H", data, offset)
+        if marker in _FRAME_MARKERS:
+            height, width = struct.unpack_from(">2H", data, offset + 3)
             return width, height
         if marker in {0x00, 0xD8, 0xD9, 0xDA} or length < 2:
             raise ValueError("no frame")
-        at += length
+        offset += length
     raise ValueError("too many segments")
 
 
-def _webp(data: bytes) -> tuple[int, int]:
+def _read_webp_size(data: bytes) -> tuple[int, int]:
     """The first chunk: an extended, a lossless or a lossy one (RFC 9649 §2.5 to §2.7, §3.1; RFC
     6386 §9.1)."""
     kind = data[12:16]
@@ -116,13 +124,13 @@ def _webp(data: bytes) -> tuple[int, int]:
     raise ValueError("no chunk that is known")
 
 
-_KINDS: tuple[tuple[bytes, str, Callable[[bytes], tuple[int, int]]], ...] = (
-    (rb"\xff\xd8\xff", "image/jpeg", _jpeg),
-    (rb"\x89PNG\r\n\x1a\n", "image/png", _png),
-    (rb"GIF8[79]a", "image/gif", _gif),
-    (rb"RIFF....WEBP", "image/webp", _webp),
+_FORMATS: tuple[tuple[bytes, str, Callable[[bytes], tuple[int, int]]], ...] = (
+    (rb"\xff\xd8\xff", "image/jpeg", _read_jpeg_size),
+    (rb"\x89PNG\r\n\x1a\n", "image/png", _read_png_size),
+    (rb"GIF8[79]a", "image/gif", _read_gif_size),
+    (rb"RIFF....WEBP", "image/webp", _read_webp_size),
 )
 
 
-def _refused(what: str, where: str, hint: str) -> InputError:
-    return InputError(what, where=where, hint=hint)
+def _create_error(message: str, where: str, hint: str) -> InputError:
+    return InputError(message, where=where, hint=hint)

@@ -24,7 +24,7 @@ from mailer.articles.release import (
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markup import to_html
-from mailer.lines import CONTROL, without_control
+from mailer.lines import CONTROL_CHARACTERS, replace_control
 
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
@@ -42,7 +42,7 @@ SUFFIXES = (
 
 
 @dataclass(frozen=True, slots=True)
-class KeptFile:
+class AssetFile:
     """The bytes of a file, with their SHA-256 in hex."""
 
     sha256: str
@@ -50,112 +50,118 @@ class KeptFile:
     content: bytes
 
 
-_UNSAFE = re.compile(
-    r"[\\:]|" + CONTROL.pattern + "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+_UNSAFE_FILE_NAME = re.compile(
+    r"[\\:]|" + CONTROL_CHARACTERS.pattern + "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
 """In a file's name: what Windows takes for a folder or a drive, and what turns text around so that
 a name ends in another way than it seems to."""
 
 
-def release(values: Mapping[str, Any], beside: Path) -> tuple[Release | None, list[KeptFile]]:
+def read_release(
+    values: Mapping[str, Any], article_path: Path
+) -> tuple[Release | None, list[AssetFile]]:
     """What the front matter has of a release, None where it has nothing of one, and the files that
     it names. `beside` is the article's own file. Raises InputError, whose `where` is the key."""
     if not any(values.get(key) for key in KEYS):
         return None, []
-    files: list[KeptFile] = []
+    files: list[AssetFile] = []
     notes = values.get("notes") or ""
     if not isinstance(notes, str):
         raise InputError("the notes are not text", where="notes", hint="begin them with notes: |")
     check_text(notes, "notes")
-    made = Release(
-        subhead=_field("subhead", fields.line, values.get("subhead") or ""),
+    parsed = Release(
+        subhead=_convert_field("subhead", fields.parse_line, values.get("subhead") or ""),
         quotes=tuple(
-            Quote(one["text"], one["speaker"], one["role"])
-            for one in _records(values, "quotes", ("text", "speaker", "role"))
+            Quote(record["text"], record["speaker"], record["role"])
+            for record in _read_records(values, "quotes", ("text", "speaker", "role"))
         ),
         notes=notes.strip(),
         notes_html=to_html(notes) if notes.strip() else "",
         contacts=tuple(
-            PressContact(one["name"], one["role"], one["phone"], one["email"])
-            for one in _records(values, "contacts", ("name", "role", "phone", "email"))
+            PressContact(record["name"], record["role"], record["phone"], record["email"])
+            for record in _read_records(values, "contacts", ("name", "role", "phone", "email"))
         ),
-        assets=tuple(_asset(one, beside, files) for one in _assets(values)),
-        about=_field("about", fields.topics, values.get("about") or []),
+        assets=tuple(
+            _build_asset(record, article_path, files) for record in _read_asset_records(values)
+        ),
+        about=_convert_field("about", fields.parse_topics, values.get("about") or []),
     )
-    return made, files
+    return parsed, files
 
 
-def _field(key: str, make: Any, value: Any) -> Any:
+def _convert_field(key: str, convert: Any, value: Any) -> Any:
     try:
-        return make(value)
+        return convert(value)
     except InputError as error:
-        raise InputError(error.what, where=key, hint=error.hint) from error
+        raise InputError(error.message, where=key, hint=error.hint) from error
 
 
-def _records(
+def _read_records(
     values: Mapping[str, Any], key: str, names: Sequence[str], flags: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """A list of small tables; what one doesn't have is empty."""
     value = values.get(key) or []
     if isinstance(value, dict):
         value = [value]
-    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise InputError(
-            f"{fields.shown(value)} is not a list of {key}",
+            f"{fields.format_value(value)} is not a list of {key}",
             where=key,
             hint=f"begin each with - and give it {', '.join(names)}",
         )
-    found = []
-    for one in value:
-        if unknown := {*one} - {*names} - {*flags}:
+    records = []
+    for item in value:
+        if unknown := {*item} - {*names} - {*flags}:
             raise InputError(
                 f"{min(map(str, unknown))!r} is nothing that {key} have",
                 where=key,
                 hint=f"use {', '.join((*names, *flags))}",
             )
         record: dict[str, Any] = {
-            name: _field(key, fields.line, one.get(name) or "") for name in names
+            name: _convert_field(key, fields.parse_line, item.get(name) or "") for name in names
         }
-        record |= {name: _field(key, fields.flag, one.get(name) or False) for name in flags}
-        found.append(record)
-    return found
+        record |= {
+            name: _convert_field(key, fields.parse_flag, item.get(name) or False) for name in flags
+        }
+        records.append(record)
+    return records
 
 
-def _assets(values: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _read_asset_records(values: Mapping[str, Any]) -> list[dict[str, Any]]:
     names = ("kind", "title", "url", "file", "credit", "caption", "alt", "terms")
-    return _records(values, "assets", names, ("attach",))
+    return _read_records(values, "assets", names, ("attach",))
 
 
-def _asset(one: Mapping[str, Any], beside: Path, files: list[KeptFile]) -> Asset:
-    named = one["file"] or one["url"].split("?")[0]
-    media_type = mimetypes.guess_type(named)[0] or ""
-    made = Asset(
-        kind=_kind(one["kind"], media_type),
-        title=one["title"],
-        url=one["url"],
+def _build_asset(record: Mapping[str, Any], article_path: Path, files: list[AssetFile]) -> Asset:
+    file_name = record["file"] or record["url"].split("?")[0]
+    media_type = mimetypes.guess_type(file_name)[0] or ""
+    asset = Asset(
+        kind=_choose_kind(record["kind"], media_type),
+        title=record["title"],
+        url=record["url"],
         media_type=media_type,
-        credit=one["credit"],
-        caption=one["caption"],
-        alt=one["alt"],
-        terms=one["terms"],
-        carriage=Carriage.ATTACH if one["attach"] else Carriage.LINK,
+        credit=record["credit"],
+        caption=record["caption"],
+        alt=record["alt"],
+        terms=record["terms"],
+        carriage=Carriage.ATTACH if record["attach"] else Carriage.LINK,
     )
-    if not one["file"]:
-        return made
-    kept = _read(beside.parent, one["file"])
-    files.append(kept)
+    if not record["file"]:
+        return asset
+    asset_file = _read_asset_file(article_path.parent, record["file"])
+    files.append(asset_file)
     return Asset(
-        **{name: getattr(made, name) for name in Asset.__dataclass_fields__}
+        **{name: getattr(asset, name) for name in Asset.__dataclass_fields__}
         | {
-            "file": kept.sha256,
-            "name": Path(one["file"]).name,
-            "media_type": kept.media_type,
-            "size": len(kept.content),
+            "file": asset_file.sha256,
+            "name": Path(record["file"]).name,
+            "media_type": asset_file.media_type,
+            "size": len(asset_file.content),
         }
     )
 
 
-def _kind(written: str, media_type: str) -> AssetKind:
+def _choose_kind(written: str, media_type: str) -> AssetKind:
     if not written:
         return KINDS.get(media_type.partition("/")[0], AssetKind.DOCUMENT)
     try:
@@ -166,35 +172,35 @@ def _kind(written: str, media_type: str) -> AssetKind:
         ) from error
 
 
-def _read(folder: Path, named: str) -> KeptFile:
-    where = f"assets, {without_control(named)}"
-    if _UNSAFE.search(named):
+def _read_asset_file(folder: Path, file_name: str) -> AssetFile:
+    where = f"assets, {replace_control(file_name)}"
+    if _UNSAFE_FILE_NAME.search(file_name):
         raise InputError(
             "the name holds a backslash, a colon or a sign that nobody sees",
             where=where,
             hint="rename the file: it is unpacked on other people's machines",
         )
-    path = folder / named
-    inside = path.resolve()
-    if Path(named).is_absolute() or not inside.is_relative_to(folder.resolve()):
+    path = folder / file_name
+    resolved_path = path.resolve()
+    if Path(file_name).is_absolute() or not resolved_path.is_relative_to(folder.resolve()):
         raise InputError(
             "a file of a release lies beside it", where=where, hint="copy it into its folder"
         )
-    if inside.suffix.lower() not in SUFFIXES:
+    if resolved_path.suffix.lower() not in SUFFIXES:
         raise InputError(
             "that is no file for journalists", where=where, hint=f"use {', '.join(SUFFIXES)}"
         )
     try:
-        if inside.stat().st_size > LARGEST:
+        if resolved_path.stat().st_size > LARGEST:
             raise InputError(
                 f"it is larger than {LARGEST // 1_000_000} MB",
                 where=where,
                 hint="put it on the web, and give its url:",
             )
-        content = inside.read_bytes()
+        content = resolved_path.read_bytes()
     except OSError as error:
         raise InputError(f"it can't be read ({error.strerror})", where=where) from error
     if not content:
         raise InputError("it is empty", where=where)
-    media_type = mimetypes.guess_type(inside.name)[0] or "application/octet-stream"
-    return KeptFile(hashlib.sha256(content).hexdigest(), media_type, content)
+    media_type = mimetypes.guess_type(resolved_path.name)[0] or "application/octet-stream"
+    return AssetFile(hashlib.sha256(content).hexdigest(), media_type, content)

@@ -15,7 +15,7 @@ from mailer.errors import InputError
 LONGEST_FIELD = 100_000
 
 
-class Line(NamedTuple):
+class CsvLine(NamedTuple):
     """`problem` says why the fields can't be told apart: then there are none."""
 
     number: int
@@ -23,15 +23,15 @@ class Line(NamedTuple):
     problem: str = ""
 
 
-class Sheet(NamedTuple):
+class CsvTable(NamedTuple):
     """`header` is empty where the first line is one of the table's own."""
 
     header: list[str]
-    lines: Iterator[Line]
+    lines: Iterator[CsvLine]
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
     """A file to read from. Raises InputError where that can't be done."""
     try:
         with path.open("rb") as raw:
@@ -42,7 +42,7 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         ) from error
 
 
-def texts(path: Path, raw: IO[bytes]) -> Iterator[str]:
+def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
     """The file's lines. Raises InputError for one that is no UTF-8."""
     for number, line in enumerate(raw, 1):
         try:
@@ -56,37 +56,37 @@ def texts(path: Path, raw: IO[bytes]) -> Iterator[str]:
         yield text.replace("\0", "")
 
 
-def sheet(path: Path, raw: IO[bytes]) -> Sheet:
+def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
     """A table whose first line names its columns. Raises InputError for a header that can't be
     used."""
-    lines = texts(path, raw)
+    lines = decode_lines(path, raw)
     first = next(lines, "")
     if not first.strip():
         raise InputError(
             "the file has no header", where=f"{path}, line 1", hint="begin with a line of names"
         )
-    return _with_header(path, first, lines)
+    return _read_with_header(path, first, lines)
 
 
-def sheet_or_lines(path: Path, raw: IO[bytes]) -> Sheet:
+def read_table_or_lines(path: Path, raw: IO[bytes]) -> CsvTable:
     """A table, or a file whose lines hold an address each: its first then holds an @, which no
     header does. Empty lines, and those that begin with a #, are left out of the latter."""
-    lines = texts(path, raw)
+    lines = decode_lines(path, raw)
     first = next(lines, "")
     if first.strip() and "@" not in first and not first.startswith("#"):
-        return _with_header(path, first, lines)
+        return _read_with_header(path, first, lines)
     numbered = enumerate(chain([first], lines), 1)
-    return Sheet(
+    return CsvTable(
         [],
         (
-            Line(number, [text.strip()])
+            CsvLine(number, [text.strip()])
             for number, text in numbered
             if text.strip() and not text.startswith("#")
         ),
     )
 
 
-def _with_header(path: Path, first: str, lines: Iterator[str]) -> Sheet:
+def _read_with_header(path: Path, first: str, lines: Iterator[str]) -> CsvTable:
     csv.field_size_limit(LONGEST_FIELD)
     delimiter = max(",;\t", key=first.count)
     try:
@@ -97,10 +97,10 @@ def _with_header(path: Path, first: str, lines: Iterator[str]) -> Sheet:
             where=f"{path}, line 1",
             hint="save the file as CSV, with line ends as on Windows or Unix",
         ) from error
-    return Sheet(header, _lines(lines, delimiter))
+    return CsvTable(header, _parse_lines(lines, delimiter))
 
 
-def _lines(lines: Iterator[str], delimiter: str) -> Iterator[Line]:
+def _parse_lines(lines: Iterator[str], delimiter: str) -> Iterator[CsvLine]:
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
         number = reader.line_num + 2
@@ -109,21 +109,21 @@ def _lines(lines: Iterator[str], delimiter: str) -> Iterator[Line]:
         except StopIteration:
             return
         except csv.Error as error:
-            yield Line(number, [], f"not CSV: {error}")
+            yield CsvLine(number, [], f"not CSV: {error}")
             continue
         if any(field.strip() for field in fields):
-            yield Line(number, fields)
+            yield CsvLine(number, fields)
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def safe(value: str) -> str:
+def escape_formula(value: str) -> str:
     """`value` so that a spreadsheet takes it for text, not for a formula: with an apostrophe
-    before it. :func:`unsafe` takes it away again."""
+    before it. :func:`unescape_formula` takes it away again."""
     return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
 
 
-def unsafe(value: str) -> str:
-    """What :func:`safe` was given."""
+def unescape_formula(value: str) -> str:
+    """What :func:`escape_formula` was given."""
     return value[1:] if value[:1] == "'" and value.lstrip("'").startswith(_FORMULA) else value

@@ -13,14 +13,20 @@ from typing import IO, TextIO
 
 from mailer.audience import addresses
 from mailer.audience.lists import check_line
-from mailer.audience.rows import RowOutcome, RowResult, plain
-from mailer.audience.suppressions import Reason, Suppression
+from mailer.audience.rows import RowOutcome, RowResult, normalise_header
+from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
-from mailer.intake.sheets import Line, opened, safe, sheet_or_lines, unsafe
+from mailer.intake.sheets import (
+    CsvLine,
+    escape_formula,
+    open_for_reading,
+    read_table_or_lines,
+    unescape_formula,
+)
 
 BATCH = 1000
 EXPORT_HEADER = ("address", "reason", "detail", "since")
-REASONS = (Reason.MANUAL, Reason.BOUNCE, Reason.COMPLAINT)
+REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
 """Those that a file can give: of whom was erased there is no address."""
 
 _ALIASES = {
@@ -35,7 +41,7 @@ _ALIASES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SuppressionBatch:
     """Suppressions by their lines, results for lines that can't be taken, how far the file is read,
     and what was not understood."""
 
@@ -45,28 +51,30 @@ class Batch:
     passed_over: Mapping[str, int]
 
 
-def batches(path: Path, reason: Reason, now: datetime, size: int = BATCH) -> Iterator[Batch]:
+def read_suppressions(
+    path: Path, reason: SuppressionReason, now: datetime, batch_size: int = BATCH
+) -> Iterator[SuppressionBatch]:
     """The file's addresses, `size` at a time; `reason` and `now` serve where a line gives none.
     Raises InputError for a file or header that can't be used; a bad line is only refused."""
-    with opened(path) as raw:
-        yield from _batches(path, raw, reason, now, size)
+    with open_for_reading(path) as raw:
+        yield from _read_batches(path, raw, reason, now, batch_size)
 
 
-def _batches(
-    path: Path, raw: IO[bytes], reason: Reason, now: datetime, size: int
-) -> Iterator[Batch]:
-    found = sheet_or_lines(path, raw)
-    header = found.header or ["address"]
+def _read_batches(
+    path: Path, raw: IO[bytes], reason: SuppressionReason, now: datetime, batch_size: int
+) -> Iterator[SuppressionBatch]:
+    csv_table = read_table_or_lines(path, raw)
+    header = csv_table.header or ["address"]
     columns: dict[str, int] = {}
     passed_over: dict[str, int] = {}
-    for at, head in enumerate(header):
-        name = _ALIASES.get(plain(head))
+    for index, head in enumerate(header):
+        name = _ALIASES.get(normalise_header(head))
         if name is None:
             passed_over[head] = 0
         elif name in columns:
             raise InputError(f"two columns hold the {name}", where=f"{path}, line 1")
         else:
-            columns[name] = at
+            columns[name] = index
     if "address" not in columns:
         raise InputError(
             "no column holds addresses",
@@ -75,64 +83,71 @@ def _batches(
         )
     rows: list[tuple[int, Suppression]] = []
     refused: list[RowResult] = []
-    for line in found.lines:
+    for line in csv_table.lines:
         fields = {
-            name: unsafe(line.fields[at].strip())
-            for name, at in columns.items()
-            if at < len(line.fields)
+            name: unescape_formula(line.fields[index].strip())
+            for name, index in columns.items()
+            if index < len(line.fields)
         }
         try:
-            rows.append((line.number, _suppression(line, fields, reason, now)))
+            rows.append((line.number, _build_suppression(line, fields, reason, now)))
         except InputError as error:
-            why = f"{error.where}: {error.what}" if error.where else error.what
+            message = f"{error.where}: {error.message}" if error.where else error.message
             refused.append(
-                RowResult(line.number, RowOutcome.REFUSED, fields.get("address", ""), why)
+                RowResult(line.number, RowOutcome.REFUSED, fields.get("address", ""), message)
             )
-        if len(rows) + len(refused) >= size:
-            yield Batch(tuple(rows), tuple(refused), raw.tell(), passed_over)
+        if len(rows) + len(refused) >= batch_size:
+            yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over)
             rows, refused, passed_over = [], [], {}
-    yield Batch(tuple(rows), tuple(refused), raw.tell(), passed_over)
+    yield SuppressionBatch(tuple(rows), tuple(refused), raw.tell(), passed_over)
 
 
-def _suppression(
-    line: Line, fields: Mapping[str, str], reason: Reason, now: datetime
+def _build_suppression(
+    line: CsvLine, fields: Mapping[str, str], reason: SuppressionReason, now: datetime
 ) -> Suppression:
     if line.problem:
         raise InputError(line.problem)
-    given = fields.get("reason", "").lower()
-    if given and given not in REASONS:
-        raise InputError(f"{given!r} is none of {', '.join(REASONS)}", where="reason")
+    reason_text = fields.get("reason", "").lower()
+    if reason_text and reason_text not in REASONS:
+        raise InputError(f"{reason_text!r} is none of {', '.join(REASONS)}", where="reason")
     return Suppression(
-        addresses.normalise(fields.get("address", "")),
-        Reason(given) if given else reason,
+        addresses.normalise_address(fields.get("address", "")),
+        SuppressionReason(reason_text) if reason_text else reason,
         check_line(fields.get("detail", ""), "detail", required=False),
-        _since(fields.get("since", "")) or now,
+        _parse_since(fields.get("since", "")) or now,
     )
 
 
-def _since(value: str) -> datetime | None:
+def _parse_since(value: str) -> datetime | None:
     try:
-        found = datetime.fromisoformat(value) if value else None
-        if found is None:
+        moment = datetime.fromisoformat(value) if value else None
+        if moment is None:
             return None
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise InputError(
             f"{value!r} is not a date", where="since", hint="write it as 2026-12-18"
         ) from error
 
 
-def write(some: Iterable[Suppression], out: TextIO) -> tuple[int, int]:
-    """Suppressions as CSV that :func:`batches` reads back; how many, and of how many there is only
+def write_suppressions(suppressions: Iterable[Suppression], out: TextIO) -> tuple[int, int]:
+    """Suppressions as CSV that :func:`read_suppressions` reads back; how many, and of how many there is only
     a hash, which is worth nothing elsewhere."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     written = hashes = 0
-    for one in some:
-        if not one.address:
+    for suppression in suppressions:
+        if not suppression.address:
             hashes += 1
             continue
-        since = one.created_at.isoformat()
-        writer.writerow([safe(one.address), one.reason.value, safe(one.detail), since])
+        since = suppression.created_at.isoformat()
+        writer.writerow(
+            [
+                escape_formula(suppression.address),
+                suppression.reason.value,
+                escape_formula(suppression.detail),
+                since,
+            ]
+        )
         written += 1
     return written, hashes

@@ -13,48 +13,55 @@ from typing import IO, Protocol, TextIO
 
 from mailer.audience.lists import Frequency
 from mailer.audience.rows import (
-    Column,
-    Row,
+    ImportColumn,
+    ImportRow,
     RowOutcome,
     RowResult,
+    RowSkipped,
     RowState,
-    Skipped,
-    join,
+    assign_fields,
+    join_values,
     map_columns,
-    read,
-    taken,
+    parse_row,
 )
 from mailer.audience.subscribers import Membership, Subscriber
 from mailer.errors import InputError
-from mailer.intake.sheets import Line, Sheet, opened, safe, sheet, unsafe
+from mailer.intake.sheets import (
+    CsvLine,
+    CsvTable,
+    escape_formula,
+    open_for_reading,
+    read_table,
+    unescape_formula,
+)
 
 BATCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class RowBatch:
     """Rows that can be brought in, results for those that can't, and how far the file is read.
     `passed_over` counts what was not understood, by its name."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]
     bytes_read: int
     passed_over: Mapping[str, int] = field(default_factory=dict)
 
 
-class Format(Protocol):
+class RowFormat(Protocol):
     """How the lines of one kind of file are read. `passed_over` grows as they are."""
 
     passed_over: Counter[str]
 
-    def row(self, line: Line) -> Row:
+    def read_row(self, line: CsvLine) -> ImportRow:
         """Raises InputError for a line that can't be read, Skipped for one that isn't to be."""
 
-    def address(self, line: Line) -> str:
+    def get_address(self, line: CsvLine) -> str:
         """The address on a line that can't be read, as it stands there."""
 
 
-class Plain:
+class PlainCsvFormat:
     """Columns that are named as ours are, or by hand."""
 
     def __init__(
@@ -62,89 +69,99 @@ class Plain:
         header: list[str],
         mapping: Mapping[str, str],
         topics: frozenset[str],
-        default: RowState,
+        default_state: RowState,
     ) -> None:
         self._columns = map_columns(header, mapping)
         self._topics = topics
-        self._default = default
-        self._address = next(at for at, what in self._columns.items() if what is Column.ADDRESS)
+        self._default_state = default_state
+        self._address_index = next(
+            index for index, column in self._columns.items() if column is ImportColumn.ADDRESS
+        )
         self.passed_over = Counter(
             {
                 head: 0
-                for at, head in enumerate(header)
-                if head and at not in self._columns and head not in mapping
+                for index, head in enumerate(header)
+                if head and index not in self._columns and head not in mapping
             }
         )
 
-    def row(self, line: Line) -> Row:
-        fields = [unsafe(value) for value in line.fields]
-        got = taken(fields, self._columns)
-        return read(line.number, got, self._topics, default=self._default)
+    def read_row(self, line: CsvLine) -> ImportRow:
+        fields = [unescape_formula(value) for value in line.fields]
+        values = assign_fields(fields, self._columns)
+        return parse_row(line.number, values, self._topics, default_state=self._default_state)
 
-    def address(self, line: Line) -> str:
-        at = self._address
-        return unsafe(line.fields[at].strip()) if at < len(line.fields) else ""
+    def get_address(self, line: CsvLine) -> str:
+        index = self._address_index
+        return unescape_formula(line.fields[index].strip()) if index < len(line.fields) else ""
 
 
-Opens = Callable[[Path, IO[bytes]], tuple[Sheet, Format]]
+FileOpener = Callable[[Path, IO[bytes]], tuple[CsvTable, RowFormat]]
 """How a file of one kind is opened. Raises InputError for one that can't be used."""
 
 
-def plain(
-    mapping: Mapping[str, str], topics: frozenset[str], default: RowState = RowState.ACTIVE
-) -> Opens:
+def create_csv_opener(
+    mapping: Mapping[str, str], topics: frozenset[str], default_state: RowState = RowState.ACTIVE
+) -> FileOpener:
     """A CSV file with a header."""
 
-    def opens(path: Path, raw: IO[bytes]) -> tuple[Sheet, Format]:
-        found = sheet(path, raw)
-        return found, Plain(found.header, mapping, topics, default)
+    def open_csv(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
+        csv_table = read_table(path, raw)
+        return csv_table, PlainCsvFormat(csv_table.header, mapping, topics, default_state)
 
-    return opens
+    return open_csv
 
 
-def batches(
-    path: Path, mapping: Mapping[str, str], topics: frozenset[str], size: int = BATCH
-) -> Iterator[Batch]:
+def read_csv_file(
+    path: Path, mapping: Mapping[str, str], topics: frozenset[str], batch_size: int = BATCH
+) -> Iterator[RowBatch]:
     """The rows of a CSV file with a header, `size` at a time: see :func:`read_file`."""
-    return read_file(path, plain(mapping, topics), size)
+    return read_file(path, create_csv_opener(mapping, topics), batch_size)
 
 
-def read_file(path: Path, opens: Opens, size: int = BATCH) -> Iterator[Batch]:
+def read_file(path: Path, open_file: FileOpener, batch_size: int = BATCH) -> Iterator[RowBatch]:
     """The file's rows, `size` at a time. Raises InputError for a file or header that can't be used;
     a bad row is only refused."""
-    with opened(path) as raw:
-        yield from _batches(path, raw, opens, size)
+    with open_for_reading(path) as raw:
+        yield from _read_batches(path, raw, open_file, batch_size)
 
 
-def _batches(path: Path, raw: IO[bytes], opens: Opens, size: int) -> Iterator[Batch]:
+def _read_batches(
+    path: Path, raw: IO[bytes], open_file: FileOpener, batch_size: int
+) -> Iterator[RowBatch]:
     try:
-        found, form = opens(path, raw)
+        csv_table, row_format = open_file(path, raw)
     except InputError as error:
         raise InputError(
-            error.what,
+            error.message,
             where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
             hint=error.hint,
         ) from error
-    rows: list[Row] = []
+    rows: list[ImportRow] = []
     refused: list[RowResult] = []
-    for line in found.lines:
+    for line in csv_table.lines:
         if line.problem:
             refused.append(RowResult(line.number, RowOutcome.REFUSED, "", line.problem))
         else:
             try:
-                rows.append(form.row(line))
+                rows.append(row_format.read_row(line))
             except InputError as error:
-                why = f"{error.where}: {error.what}" if error.where else error.what
-                refused.append(RowResult(line.number, RowOutcome.REFUSED, form.address(line), why))
-            except Skipped as reason:
+                message = f"{error.where}: {error.message}" if error.where else error.message
                 refused.append(
-                    RowResult(line.number, RowOutcome.SKIPPED, form.address(line), str(reason))
+                    RowResult(
+                        line.number, RowOutcome.REFUSED, row_format.get_address(line), message
+                    )
                 )
-        if len(rows) + len(refused) >= size:
-            yield Batch(tuple(rows), tuple(refused), raw.tell(), dict(form.passed_over))
+            except RowSkipped as reason:
+                refused.append(
+                    RowResult(
+                        line.number, RowOutcome.SKIPPED, row_format.get_address(line), str(reason)
+                    )
+                )
+        if len(rows) + len(refused) >= batch_size:
+            yield RowBatch(tuple(rows), tuple(refused), raw.tell(), dict(row_format.passed_over))
             rows, refused = [], []
-            form.passed_over.clear()
-    yield Batch(tuple(rows), tuple(refused), raw.tell(), dict(form.passed_over))
+            row_format.passed_over.clear()
+    yield RowBatch(tuple(rows), tuple(refused), raw.tell(), dict(row_format.passed_over))
 
 
 EXPORT_HEADER = (
@@ -153,12 +170,12 @@ EXPORT_HEADER = (
 )  # fmt: skip
 
 
-def write(
+def write_subscribers(
     people: Iterable[tuple[Subscriber, Membership | None]],
     out: TextIO,
-    progress: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """People as CSV that :func:`batches` reads back; how many. Addresses, names and tags that a
+    """People as CSV that :func:`read_csv_file` reads back; how many. Addresses, names and tags that a
     spreadsheet would take for a formula get an apostrophe before them."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
@@ -167,27 +184,27 @@ def write(
         person = subscriber.person
         writer.writerow(
             [
-                safe(person.address),
-                safe(person.name),
+                escape_formula(person.address),
+                escape_formula(person.name),
                 person.language,
                 person.country,
                 person.time_zone,
-                safe(join(person.tags)),
-                *(_membership(membership) if membership else [""] * 7),
+                escape_formula(join_values(person.tags)),
+                *(_format_membership(membership) if membership else [""] * 7),
             ]
         )
         if count % 1000 == 0:
-            progress(count)
+            on_progress(count)
     return count
 
 
-def _membership(one: Membership) -> list[str]:
+def _format_membership(membership: Membership) -> list[str]:
     return [
-        ";".join(one.topics),
-        one.joined_at.isoformat(),
-        one.state.value,
-        one.left_at.isoformat() if one.left_at else "",
-        one.language,
-        one.frequency.value if one.frequency is not Frequency.EVERY else "",
-        one.paused_until.isoformat() if one.paused_until else "",
+        ";".join(membership.topics),
+        membership.joined_at.isoformat(),
+        membership.state.value,
+        membership.left_at.isoformat() if membership.left_at else "",
+        membership.language,
+        membership.frequency.value if membership.frequency is not Frequency.EVERY else "",
+        membership.paused_until.isoformat() if membership.paused_until else "",
     ]

@@ -15,15 +15,15 @@ from zipfile import BadZipFile, ZipFile
 from lxml import etree
 
 from mailer.errors import InputError, MailerError
-from mailer.intake.drafts import Defaults, Draft, Embedded, Said, draft
-from mailer.intake.dropped import Report
-from mailer.intake.extra import package
-from mailer.intake.tidy import plain, title_in
+from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
+from mailer.intake.dropped import OmissionReport
+from mailer.intake.extra import import_package
+from mailer.intake.tidy import find_title, to_plain_text
 
 LARGEST = 200_000_000
 """Bytes that all parts of a file may have, unpacked."""
 
-_STYLES = """
+_STYLE_MAP = """
 p[style-name='Title'] => p.title:fresh
 p[style-name='Subtitle'] => p.subtitle:fresh
 p[style-name='Quote'] => blockquote > p:fresh
@@ -36,13 +36,13 @@ p[style-name='caption'] => p:fresh
 r[style-name='Emphasis'] => em
 r[style-name='Intense Emphasis'] => em > strong
 """
-_NO_NAMES = frozenset({
+_PLACEHOLDER_AUTHORS = frozenset({
     "admin", "administrator", "author", "microsoft office user", "microsoft user", "office",
     "python-docx", "unknown", "user", "windows user",
 })  # fmt: skip
 """Authors that programs put in for who has none."""
 
-_OTHER = (
+_OTHER_FORMATS = (
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word file (.doc), or one with a password",
      "save it in Word as .docx, without a password"),
     (b"{\\rtf", "rich text (.rtf)", "save it as .docx"),
@@ -50,51 +50,51 @@ _OTHER = (
 )  # fmt: skip
 
 
-def read(data: bytes, defaults: Defaults, *, name: str) -> Draft:
+def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
     """The draft of a .docx; `name` is the file's. Its title is the text in the style Title, else
     its first heading, else the file's property. Pictures in it come beside the text.
 
     Raises InputError for what is no .docx or holds no text."""
-    report = Report()
-    core = _parts(data, name, report)
-    pictures: list[Embedded] = []
-    html = _html(data, name, report, pictures)
-    title, html = _taken(html, "title")
-    subtitle, html = _taken(html, "subtitle")
-    title = title or title_in(html) or core.get("title", "")
-    author = core.get("creator", "")
-    said = Said(
+    report = OmissionReport()
+    properties = _read_properties(data, name, report)
+    pictures: list[EmbeddedPicture] = []
+    html = _convert_to_html(data, name, report, pictures)
+    title, html = _take_styled_text(html, "title")
+    subtitle, html = _take_styled_text(html, "subtitle")
+    title = title or find_title(html) or properties.get("title", "")
+    author = properties.get("creator", "")
+    article = SourceArticle(
         origin=name,
         title=escape(title, quote=False),
         summary=escape(subtitle, quote=False),
         body=html,
         key=name,
-        published=_moment(core.get("modified") or core.get("created") or ""),
-        language=core.get("language", ""),
-        authors=() if author.lower() in _NO_NAMES else (author,),
-        categories=tuple(re.split(r"[,;]", core.get("keywords", ""))),
+        published=_parse_moment(properties.get("modified") or properties.get("created") or ""),
+        language=properties.get("language", ""),
+        authors=() if author.lower() in _PLACEHOLDER_AUTHORS else (author,),
+        categories=tuple(re.split(r"[,;]", properties.get("keywords", ""))),
     )
-    return draft(said, defaults, report, tuple(pictures))
+    return build_draft(article, defaults, report, tuple(pictures))
 
 
 def from_html(
-    text: str, defaults: Defaults, *, origin: str, title: str = "", base: str = ""
+    text: str, defaults: DraftDefaults, *, origin: str, title: str = "", base: str = ""
 ) -> Draft:
     """The draft of HTML that was pasted, from Word, Outlook, Google Docs, LibreOffice or a page.
     Without a `title` it is the first heading. Raises InputError where there is no text."""
-    said = Said(
-        origin=origin, title=escape(title or title_in(text), quote=False), body=text, base=base
+    article = SourceArticle(
+        origin=origin, title=escape(title or find_title(text), quote=False), body=text, base=base
     )
-    return draft(said, defaults, Report())
+    return build_draft(article, defaults, OmissionReport())
 
 
 # ---- the file's parts ---------------------------------------------------------------------------
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_EDGES = {"header": "hdr", "footer": "ftr"}
+_PAGE_EDGES = {"header": "hdr", "footer": "ftr"}
 
 
-def _parts(data: bytes, name: str, report: Report) -> dict[str, str]:
+def _read_properties(data: bytes, name: str, report: OmissionReport) -> dict[str, str]:
     """The file's properties. What mammoth leaves out without a word is reported on the way."""
     try:
         with ZipFile(BytesIO(data)) as file:
@@ -105,65 +105,67 @@ def _parts(data: bytes, name: str, report: Report) -> dict[str, str]:
                     hint="make its pictures smaller",
                 )
             names = file.namelist()
-            if not any(re.fullmatch(r"word/document\d*\.xml", one) for one in names):
-                raise _no_word(data, name)
-            core: dict[str, str] = {}
+            if not any(re.fullmatch(r"word/document\d*\.xml", part_name) for part_name in names):
+                raise _create_format_error(data, name)
+            properties: dict[str, str] = {}
             for part in names:
                 if part == "docProps/core.xml":
-                    core = _core(file.read(part))
+                    properties = _parse_properties(file.read(part))
                 elif re.fullmatch(r"word/document\d*\.xml", part):
                     _report_texts(file.read(part), "del", "tracked deletion", report)
                 elif part == "word/comments.xml":
                     _report_texts(file.read(part), "comment", "comment", report)
-                elif found := re.fullmatch(r"word/(header|footer)\d*\.xml", part):
-                    _report_texts(file.read(part), _EDGES[found[1]], f"page {found[1]}", report)
+                elif match := re.fullmatch(r"word/(header|footer)\d*\.xml", part):
+                    _report_texts(
+                        file.read(part), _PAGE_EDGES[match[1]], f"page {match[1]}", report
+                    )
     except (BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError) as error:
-        raise _no_word(data, name) from error
+        raise _create_format_error(data, name) from error
     except etree.XMLSyntaxError as error:
-        raise _damaged(name, error) from error
-    return core
+        raise _create_damage_error(name, error) from error
+    return properties
 
 
-def _no_word(data: bytes, name: str) -> InputError:
-    for begin, what, hint in _OTHER:
-        if data.lstrip().startswith(begin):
-            return InputError(f"it is {what}", where=name, hint=hint)
+def _create_format_error(data: bytes, name: str) -> InputError:
+    for signature, description, hint in _OTHER_FORMATS:
+        if data.lstrip().startswith(signature):
+            return InputError(f"it is {description}", where=name, hint=hint)
     if data.startswith(b"PK") and b"opendocument.text" in data[:200]:
         return InputError("it is an OpenDocument text (.odt)", where=name, hint="save it as .docx")
     return InputError("it is no Word file", where=name, hint="give a .docx")
 
 
-def _damaged(name: str, error: Exception) -> InputError:
+def _create_damage_error(name: str, error: Exception) -> InputError:
     return InputError(
         f"the Word file is damaged ({error})", where=name, hint="open it in Word and save it again"
     )
 
 
-def _tree(xml: bytes) -> Any:
+def _parse_xml(xml: bytes) -> Any:
     return etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
 
 
-def _core(xml: bytes) -> dict[str, str]:
+def _parse_properties(xml: bytes) -> dict[str, str]:
     return {
         etree.QName(element).localname: " ".join((element.text or "").split())
-        for element in _tree(xml)
+        for element in _parse_xml(xml)
         if isinstance(element.tag, str)
     }
 
 
-def _report_texts(xml: bytes, tag: str, what: str, report: Report) -> None:
-    for element in _tree(xml).iter(f"{_W}{tag}"):
-        if text := " ".join(_texts(element)):
-            report.add(what, text)
+def _report_texts(xml: bytes, tag: str, kind: str, report: OmissionReport) -> None:
+    for element in _parse_xml(xml).iter(f"{_W}{tag}"):
+        if text := " ".join(_iterate_texts(element)):
+            report.add_omission(kind, text)
 
 
-def _texts(element: Any) -> Iterable[str]:
-    for one in element.iter(f"{_W}t", f"{_W}delText"):
-        if one.text and one.text.strip():
-            yield one.text.strip()
+def _iterate_texts(element: Any) -> Iterable[str]:
+    for text_element in element.iter(f"{_W}t", f"{_W}delText"):
+        if text_element.text and text_element.text.strip():
+            yield text_element.text.strip()
 
 
-def _moment(written: str) -> datetime | None:
+def _parse_moment(written: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
@@ -174,53 +176,58 @@ def _moment(written: str) -> datetime | None:
 # ---- the text -----------------------------------------------------------------------------------
 
 
-def _html(data: bytes, name: str, report: Report, pictures: list[Embedded]) -> str:
+def _convert_to_html(
+    data: bytes, name: str, report: OmissionReport, pictures: list[EmbeddedPicture]
+) -> str:
     """mammoth's HTML of the file. It may open no other file, and takes no styles from this one."""
 
-    def picture(image: Any) -> list[Any]:
+    def collect_picture(image: Any) -> list[Any]:
         with image.open() as content:
-            kind = str(image.content_type or "application/octet-stream")
-            ending = re.sub(r"\W.*", "", kind.partition("/")[2]) or "bin"
-            one = Embedded(
-                f"picture-{len(pictures) + 1}.{ending}", kind, content.read(), image.alt_text or ""
+            media_type = str(image.content_type or "application/octet-stream")
+            suffix = re.sub(r"\W.*", "", media_type.partition("/")[2]) or "bin"
+            embedded = EmbeddedPicture(
+                f"picture-{len(pictures) + 1}.{suffix}",
+                media_type,
+                content.read(),
+                image.alt_text or "",
             )
-        pictures.append(one)
-        report.add("embedded picture", one.alt or one.name)
+        pictures.append(embedded)
+        report.add_omission("embedded picture", embedded.alt or embedded.name)
         return []
 
     try:
-        found = package("mammoth").convert_to_html(
+        result = import_package("mammoth").convert_to_html(
             BytesIO(data),
-            style_map=_STYLES,
-            convert_image=picture,
+            style_map=_STYLE_MAP,
+            convert_image=collect_picture,
             include_embedded_style_map=False,
             external_file_access=False,
         )
     except MailerError:
         raise
     except Exception as error:
-        raise _damaged(name, error) from error
-    for message in found.messages:
-        _tell(str(message.message), report)
-    return _noted(str(found.value))
+        raise _create_damage_error(name, error) from error
+    for message in result.messages:
+        _report_message(str(message.message), report)
+    return _separate_notes(str(result.value))
 
 
-def _tell(message: str, report: Report) -> None:
+def _report_message(message: str, report: OmissionReport) -> None:
     """Report what mammoth says that it left out; not what it says of styles."""
     if message.startswith("could not open external image"):
-        report.add("picture in another file", message.split("'")[1])
+        report.add_omission("picture in another file", message.split("'")[1])
     elif not re.search(r"\bstyle\b|^Image of type", message):
-        report.add("part of the Word file", message)
+        report.add_omission("part of the Word file", message)
 
 
-def _noted(html: str) -> str:
+def _separate_notes(html: str) -> str:
     """Foot- and endnotes as a list below a line. Their links would lead nowhere in a mail."""
     html = re.sub(r'<a href="#(?:foot|end)note-ref-[^"]*">↑</a>', "", html)
     html = re.sub(r'<a href="#(?:foot|end)note-[^"]*"[^>]*>(\[\d+\])</a>', r"\1", html)
     return re.sub(r'(<ol>)(?=<li id="(?:foot|end)note-)', r"<hr>\1", html)
 
 
-def _taken(html: str, named: str) -> tuple[str, str]:
+def _take_styled_text(html: str, style: str) -> tuple[str, str]:
     """The text of the paragraphs of a style, and the HTML without them."""
-    paragraph = re.compile(rf'<p class="{named}">(.*?)</p>', re.DOTALL)
-    return plain(" ".join(paragraph.findall(html))), paragraph.sub("", html)
+    paragraph = re.compile(rf'<p class="{style}">(.*?)</p>', re.DOTALL)
+    return to_plain_text(" ".join(paragraph.findall(html))), paragraph.sub("", html)

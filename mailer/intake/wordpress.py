@@ -14,17 +14,26 @@ from urllib.parse import urlsplit, urlunsplit
 
 from mailer.articles import Image, check_web_address
 from mailer.errors import InputError, MailerError, Refused
-from mailer.intake.characters import decode
-from mailer.intake.drafts import Batch, Defaults, Draft, Problem, Said, apart, draft, one_line
-from mailer.intake.dropped import Report
+from mailer.intake.characters import decode_text
+from mailer.intake.drafts import (
+    Draft,
+    DraftBatch,
+    DraftDefaults,
+    DraftProblem,
+    SourceArticle,
+    build_draft,
+    separate_slugs,
+    to_one_line,
+)
+from mailer.intake.dropped import OmissionReport
 
-MOST = 100
+MAX_POSTS = 100
 """Posts that WordPress gives at once."""
 
 _ROUTE = "wp-json/wp/v2/posts"
 
 
-def address(site: str, most: int = 20) -> str:
+def build_posts_url(site: str, limit: int = 20) -> str:
     """The address that gives the newest posts of a site, by the address of its front page. Raises
     InputError for what is no web address."""
     site = site.strip()
@@ -33,30 +42,30 @@ def address(site: str, most: int = 20) -> str:
     check_web_address(site, "site")
     parts = urlsplit(site)
     folder = re.sub(rf"/?(?:wp-json(?:/.*)?|{_ROUTE})?/*$", "", parts.path)
-    asked = f"_embed=1&per_page={min(max(most, 1), MOST)}"
-    return urlunsplit((parts.scheme, parts.netloc, f"{folder}/{_ROUTE}", asked, ""))
+    query = f"_embed=1&per_page={min(max(limit, 1), MAX_POSTS)}"
+    return urlunsplit((parts.scheme, parts.netloc, f"{folder}/{_ROUTE}", query, ""))
 
 
-def read(data: bytes, defaults: Defaults, *, address: str) -> Batch:
+def read_posts(data: bytes, defaults: DraftDefaults, *, address: str) -> DraftBatch:
     """The posts, or the one post, of an answer from `address`: one that can't be taken keeps no
     other out. Raises InputError for what is no answer of WordPress's."""
-    posts = _posts(data, address)
+    posts = _parse_posts(data, address)
     drafts: list[Draft] = []
-    problems: list[Problem] = []
-    for number, post in enumerate(posts[:MOST], 1):
+    problems: list[DraftProblem] = []
+    for number, post in enumerate(posts[:MAX_POSTS], 1):
         key = str(post.get("id", "")) if isinstance(post, dict) else ""
         origin = f"{address}, post {key or number}"
         try:
-            drafts.append(_draft(post, defaults, address, origin))
+            drafts.append(_read_post(post, defaults, address, origin))
         except MailerError as error:
-            problems.append(Problem(origin, error, key))
-    return Batch(apart(drafts), tuple(problems))
+            problems.append(DraftProblem(origin, error, key))
+    return DraftBatch(separate_slugs(drafts), tuple(problems))
 
 
-def _posts(data: bytes, address: str) -> list[Any]:
-    text, _ = decode(data)
+def _parse_posts(data: bytes, address: str) -> list[Any]:
+    text, _ = decode_text(data)
     try:
-        found = json.loads(text)
+        answer = json.loads(text)
     except (ValueError, RecursionError) as error:
         page = re.match(r"\s*<", text)
         raise InputError(
@@ -64,9 +73,9 @@ def _posts(data: bytes, address: str) -> list[Any]:
             where=address,
             hint="the site may be no WordPress, or have its REST interface closed: take its feed",
         ) from error
-    if isinstance(found, dict) and "code" in found and "content" not in found:
-        raise _answered(found, address)
-    posts = found if isinstance(found, list) else [found]
+    if isinstance(answer, dict) and "code" in answer and "content" not in answer:
+        raise _create_api_error(answer, address)
+    posts = answer if isinstance(answer, list) else [answer]
     if posts and not any(isinstance(post, dict) and "content" in post for post in posts):
         raise InputError(
             "these are no posts of WordPress's", where=address, hint=f"ask for …/{_ROUTE}"
@@ -74,20 +83,20 @@ def _posts(data: bytes, address: str) -> list[Any]:
     return posts
 
 
-def _answered(found: Mapping[str, Any], address: str) -> InputError:
+def _create_api_error(answer: Mapping[str, Any], address: str) -> InputError:
     """WordPress's own error, with what can be done about it."""
-    code = one_line(str(found["code"]))
-    said = one_line(str(found.get("message", "")))
+    code = to_one_line(str(answer["code"]))
+    message = to_one_line(str(answer.get("message", "")))
     hints = {
         "rest_no_route": "the site's REST interface has no posts: take its feed",
         "rest_disabled": "the site has its REST interface closed: take its feed",
         "rest_post_invalid_id": "there is no such post: check the address",
         "rest_post_invalid_page_number": "there are no more posts",
     }
-    closed = re.search("forbidden|cannot|not_logged_in|unauthori|disabled", code)
-    hint = "the site gives its posts only to who is signed in: take its feed" if closed else ""
+    is_closed = re.search("forbidden|cannot|not_logged_in|unauthori|disabled", code)
+    hint = "the site gives its posts only to who is signed in: take its feed" if is_closed else ""
     return InputError(
-        f"WordPress says {code}: {said}" if said else f"WordPress says {code}",
+        f"WordPress says {code}: {message}" if message else f"WordPress says {code}",
         where=address,
         hint=hints.get(code) or hint or "open the address in a browser, or take the site's feed",
     )
@@ -96,71 +105,71 @@ def _answered(found: Mapping[str, Any], address: str) -> InputError:
 # ---- a post -------------------------------------------------------------------------------------
 
 
-def _draft(post: Any, defaults: Defaults, address: str, origin: str) -> Draft:
+def _read_post(post: Any, defaults: DraftDefaults, address: str, origin: str) -> Draft:
     if not isinstance(post, dict):
         raise InputError("this is no post", where=origin)
-    title = _rendered(post, "title")
+    title = _get_rendered(post, "title")
     status = str(post.get("status") or "publish")
     content = post.get("content")
-    protected = isinstance(content, dict) and content.get("protected")
+    is_protected = isinstance(content, dict) and content.get("protected")
     if status != "publish":
         raise Refused(
-            f"{one_line(title) or 'the post'} is not published there ({status})",
+            f"{to_one_line(title) or 'the post'} is not published there ({status})",
             where=origin,
             hint="publish it on the site first",
         )
-    if protected or post.get("password"):
+    if is_protected or post.get("password"):
         raise Refused(
-            f"{one_line(title) or 'the post'} is behind a password",
+            f"{to_one_line(title) or 'the post'} is behind a password",
             where=origin,
             hint="take the password off on the site first",
         )
-    report = Report()
+    report = OmissionReport()
     embedded = post.get("_embedded")
     embedded = embedded if isinstance(embedded, dict) else {}
     link = str(post.get("link") or "")
-    said = Said(
+    article = SourceArticle(
         origin=origin,
         title=re.sub(r"^(?:Private|Protected): ", "", title),
-        body=_without_shortcodes(_rendered(post, "content"), report),
-        summary=_without_more(_without_shortcodes(_rendered(post, "excerpt"), report)),
+        body=_strip_shortcodes(_get_rendered(post, "content"), report),
+        summary=_strip_more_link(_strip_shortcodes(_get_rendered(post, "excerpt"), report)),
         base=link or address,
         key=str(post.get("id") or link),
         address=link,
         slug=str(post.get("slug") or ""),
-        published=_moment(post, defaults),
-        language=_language(post),
-        authors=tuple(_named(embedded.get("author"))),
+        published=_parse_moment(post, defaults),
+        language=_get_language(post),
+        authors=tuple(_list_names(embedded.get("author"))),
         categories=tuple(
             name
-            for terms in _list(embedded.get("wp:term"))
-            for name in _named(terms)
+            for terms in _as_list(embedded.get("wp:term"))
+            for name in _list_names(terms)
             if name != "Uncategorized"
         ),
-        picture=_picture(embedded),
+        picture=_find_picture(embedded),
     )
-    return draft(said, defaults, report)
+    return build_draft(article, defaults, report)
 
 
-def _rendered(post: Mapping[str, Any], field: str) -> str:
+def _get_rendered(post: Mapping[str, Any], field: str) -> str:
     value = post.get(field)
     if isinstance(value, dict):
         value = value.get("rendered")
     return value if isinstance(value, str) else ""
 
 
-def _list(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _named(records: Any) -> Iterator[str]:
+def _list_names(records: Any) -> Iterator[str]:
     """The names of embedded records. One that may not be seen is an error in its place."""
-    for record in _list(records):
+    for record in _as_list(records):
         if isinstance(record, dict) and isinstance(record.get("name"), str):
             yield unescape(record["name"])
 
 
-def _moment(post: Mapping[str, Any], defaults: Defaults) -> datetime | None:
+def _parse_moment(post: Mapping[str, Any], defaults: DraftDefaults) -> datetime | None:
     try:
         moment = datetime.fromisoformat(str(post.get("date_gmt") or ""))
     except ValueError:
@@ -168,17 +177,19 @@ def _moment(post: Mapping[str, Any], defaults: Defaults) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _language(post: Mapping[str, Any]) -> str:
+def _get_language(post: Mapping[str, Any]) -> str:
     """By Polylang (``lang``) or WPML (``wpml_current_locale``)."""
-    said = post.get("lang") or post.get("wpml_current_locale") or ""
-    return said.replace("_", "-") if isinstance(said, str) else ""
+    locale = post.get("lang") or post.get("wpml_current_locale") or ""
+    return locale.replace("_", "-") if isinstance(locale, str) else ""
 
 
-def _picture(embedded: Mapping[str, Any]) -> Image | None:
-    for media in _list(embedded.get("wp:featuredmedia")):
+def _find_picture(embedded: Mapping[str, Any]) -> Image | None:
+    for media in _as_list(embedded.get("wp:featuredmedia")):
         if isinstance(media, dict) and isinstance(media.get("source_url"), str):
             alt = str(media.get("alt_text") or "")
-            return Image(media["source_url"], escape(alt, quote=False), _rendered(media, "caption"))
+            return Image(
+                media["source_url"], escape(alt, quote=False), _get_rendered(media, "caption")
+            )
     return None
 
 
@@ -193,18 +204,18 @@ _SHORTCODE = re.compile(
 )
 
 
-def _without_shortcodes(html: str, report: Report) -> str:
+def _strip_shortcodes(html: str, report: OmissionReport) -> str:
     """What the site's plugins should have expanded goes; what stands between two of them stays."""
 
-    def drop(found: re.Match[str]) -> str:
-        if not found[0].startswith("[/"):
-            report.add("shortcode", unescape(found[0]))
+    def drop_shortcode(match: re.Match[str]) -> str:
+        if not match[0].startswith("[/"):
+            report.add_omission("shortcode", unescape(match[0]))
         return ""
 
-    return _SHORTCODE.sub(drop, html)
+    return _SHORTCODE.sub(drop_shortcode, html)
 
 
-def _without_more(html: str) -> str:
+def _strip_more_link(html: str) -> str:
     """An excerpt without the link at its end that leads to the rest."""
     html = re.sub(r"<a\b[^<>]{0,500}\bmore-link\b.{0,500}?</a>", "", html, flags=re.DOTALL)
     return re.sub(r"\s*\[(?:&hellip;|…|&#8230;|\.\.\.)\]", "…", html)

@@ -18,7 +18,7 @@ reads them back; nothing else knows how they look.
   ``web``       is it a page, which anybody may open?
 
 Both begin with the body's *marker*, a word made from a hash of what people wrote, so that no text
-can hold it. :class:`Stencil` encodes a body once, cuts it at marks and slots, and joins the pieces
+can hold it. :class:`MessageTemplate` encodes a body once, cuts it at marks and slots, and joins the pieces
 for each recipient: quoted-printable segments join at soft line breaks (RFC 2045 §6.7 rule 5).
 
     slots.py     marks and slots, written and read back
@@ -28,54 +28,54 @@ for each recipient: quoted-printable segments join at soft line breaks (RFC 2045
     page.py      the same body as a page, for nobody in particular
 """
 
-from mailer.message.attachments import AttachedFile, disposition
+from mailer.message.attachments import AttachedFile, format_disposition
 from mailer.message.headers import (
-    angled,
-    header_text,
-    mailbox,
-    quoted_printable,
-    unstructured,
+    clean_header_text,
+    encode_quoted_printable,
+    format_angled_header,
+    format_mailbox_header,
+    format_unstructured_header,
 )
-from mailer.message.page import heading, page, reading
+from mailer.message.page import render_heading, render_page, render_plain_text
 from mailer.message.slots import (
-    CONTENTS_FROM,
-    EITHER,
-    Ask,
+    MIN_STORIES_FOR_CONTENTS,
+    READING_PLACE_BITS,
+    MarkCondition,
     Slot,
-    end,
-    mark,
-    marker,
-    printed,
-    slot,
-    slots_and_marks,
-    visible,
+    count_slots_and_marks,
+    create_end_mark,
+    create_mark,
+    create_marker,
+    create_slot,
+    extract_visible_text,
+    find_printed_slots,
 )
-from mailer.message.stencil import CACHED_MASKS, Letterhead, Recipient, Stencil
+from mailer.message.stencil import CACHED_MASKS, MessageProfile, MessageTemplate, Recipient
 
 __all__ = [
     "CACHED_MASKS",
-    "CONTENTS_FROM",
-    "EITHER",
-    "Ask",
+    "MIN_STORIES_FOR_CONTENTS",
+    "READING_PLACE_BITS",
     "AttachedFile",
-    "Letterhead",
+    "MarkCondition",
+    "MessageProfile",
+    "MessageTemplate",
     "Recipient",
     "Slot",
-    "Stencil",
-    "angled",
-    "disposition",
-    "end",
-    "header_text",
-    "heading",
-    "mailbox",
-    "mark",
-    "marker",
-    "page",
-    "printed",
-    "quoted_printable",
-    "reading",
-    "slot",
-    "slots_and_marks",
-    "unstructured",
-    "visible",
+    "clean_header_text",
+    "count_slots_and_marks",
+    "create_end_mark",
+    "create_mark",
+    "create_marker",
+    "create_slot",
+    "encode_quoted_printable",
+    "extract_visible_text",
+    "find_printed_slots",
+    "format_angled_header",
+    "format_disposition",
+    "format_mailbox_header",
+    "format_unstructured_header",
+    "render_heading",
+    "render_page",
+    "render_plain_text",
 ]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mailer.message.headers import header_text
+from mailer.message.headers import clean_header_text
 
-_LINE = 57
+_LINE_BYTES = 57
 """Bytes that base64 makes a line of 76 characters of (RFC 2045 §6.8)."""
 
 
@@ -19,37 +19,39 @@ class AttachedFile(NamedTuple):
     content: bytes
 
 
-def attached(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
+def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
     """The parts of a multipart/mixed that hold these files, from the delimiter after the text to
     the last one; empty where there are none."""
     if not files:
         return b""
     parts = []
-    for one in files:
+    for file in files:
         parts.append(
-            b"\r\n--" + boundary + b"\r\nContent-Type: " + one.media_type.encode("ascii") + b"\r\n"
+            b"\r\n--" + boundary + b"\r\nContent-Type: " + file.media_type.encode("ascii") + b"\r\n"
             b"Content-Transfer-Encoding: base64\r\n"
-            b"Content-Disposition: attachment;\r\n" + _named(one.name) + b"\r\n\r\n"
+            b"Content-Disposition: attachment;\r\n" + _format_filename(file.name) + b"\r\n\r\n"
         )
-        content = memoryview(one.content)
+        content = memoryview(file.content)
         parts += [
-            binascii.b2a_base64(content[at : at + _LINE], newline=False) + b"\r\n"
-            for at in range(0, len(content), _LINE)
+            binascii.b2a_base64(content[offset : offset + _LINE_BYTES], newline=False) + b"\r\n"
+            for offset in range(0, len(content), _LINE_BYTES)
         ]
     return b"".join([*parts, b"\r\n--" + boundary + b"--\r\n"])
 
 
-def disposition(name: str) -> str:
+def format_disposition(name: str) -> str:
     """The Content-Disposition of a download (RFC 6266)."""
-    name = header_text(name)
-    plain = "".join(one if one.isascii() and one not in '\\"' else "_" for one in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+    name = clean_header_text(name)
+    plain_name = "".join(
+        character if character.isascii() and character not in '\\"' else "_" for character in name
+    )
+    return f"attachment; filename=\"{plain_name}\"; filename*=UTF-8''{quote(name, safe='')}"
 
 
-def _named(name: str) -> bytes:
+def _format_filename(name: str) -> bytes:
     """A file's name: quoted where it is ASCII; else in RFC 2231's form, in pieces of its own lines
     where it is long, and no other: programs that don't know it would show both."""
-    name = header_text(name)
+    name = clean_header_text(name)
     if name.isascii() and len(name) < 60:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')
         return f' filename="{escaped}"'.encode("ascii")

@@ -8,39 +8,39 @@ import re
 
 from mailer.audience import addresses
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
-_PLAIN = re.compile(r"(?![.])[!-<>-~]{1,74}")
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
+_PLAIN_SEGMENT = re.compile(r"(?![.])[!-<>-~]{1,74}")
 _SHORT_WORDS = re.compile(r"(?=.{1,24}\Z)[A-Za-z0-9.'-]+(?: [A-Za-z0-9.'-]+)*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
-def header_text(value: str) -> str:
+def clean_header_text(value: str) -> str:
     """`value` as a header may hold it: no control characters, no lone surrogates, runs of spaces
     as one. What this gives survives the round trip through a mail parser."""
     if value.isascii() and value.isprintable() and "  " not in value:
         return value.strip(" ")
-    return " ".join(_CONTROL.sub(" ", value).split())
+    return " ".join(_CONTROL_CHARACTERS.sub(" ", value).split())
 
 
-def _encoded_words(value: str, room: int) -> list[bytes]:
+def _encode_words(value: str, first_length: int) -> list[bytes]:
     """RFC 2047 words of at most 75 characters, the first of at most `room`; cut between
     characters, never within one."""
     words: list[bytes] = []
     chunk = b""
-    most = max((min(room, 75) - 12) // 4 * 3, 6)
+    max_bytes = max((min(first_length, 75) - 12) // 4 * 3, 6)
     for character in value:
         encoded = character.encode()
-        if len(chunk) + len(encoded) > most:
+        if len(chunk) + len(encoded) > max_bytes:
             words.append(b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?=")
-            chunk, most = b"", 45
+            chunk, max_bytes = b"", 45
         chunk += encoded
     words.append(b"=?utf-8?b?" + binascii.b2a_base64(chunk, newline=False) + b"?=")
     return words
 
 
-def unstructured(name: str, value: str) -> bytes:
+def format_unstructured_header(name: str, value: str) -> bytes:
     """A whole header field with free text, such as Subject, folded (RFC 5322 §2.2.3), with CRLF."""
-    value = header_text(value)
+    value = clean_header_text(value)
     head = f"{name}: ".encode("ascii")
     if value.isascii() and "=?" not in value:
         words = value.split(" ")
@@ -53,46 +53,46 @@ def unstructured(name: str, value: str) -> bytes:
                     line = b""
                 line += piece
             return b"\r\n".join([*lines, line]) + b"\r\n"
-    return head + b"\r\n ".join(_encoded_words(value, 76 - len(head))) + b"\r\n"
+    return head + b"\r\n ".join(_encode_words(value, 76 - len(head))) + b"\r\n"
 
 
-def angled(name: str, phrase: str, spec: bytes) -> bytes:
+def format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
     """A whole header field: a phrase, then `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
     with CRLF. The phrase is bare, quoted or encoded, as its characters ask."""
     head = f"{name}: ".encode("ascii")
-    phrase = header_text(phrase)
+    phrase = clean_header_text(phrase)
     if not phrase:
         return head + b"<" + spec + b">\r\n"
     if phrase.isascii() and "=?" not in phrase and len(phrase) <= 60:
-        said = phrase.encode()
+        encoded_phrase = phrase.encode()
         if not _ATOMS.fullmatch(phrase):
-            said = b'"' + re.sub(rb'(["\\])', rb"\\\1", said) + b'"'
+            encoded_phrase = b'"' + re.sub(rb'(["\\])', rb"\\\1", encoded_phrase) + b'"'
     else:
-        said = b"\r\n ".join(_encoded_words(phrase, 76 - len(head)))
-    last = len(said) - (said.rfind(b"\n") + 1)
-    gap = b" " if len(head) + last + len(spec) + 3 <= 76 else b"\r\n "
-    return head + said + gap + b"<" + spec + b">\r\n"
+        encoded_phrase = b"\r\n ".join(_encode_words(phrase, 76 - len(head)))
+    last_length = len(encoded_phrase) - (encoded_phrase.rfind(b"\n") + 1)
+    gap = b" " if len(head) + last_length + len(spec) + 3 <= 76 else b"\r\n "
+    return head + encoded_phrase + gap + b"<" + spec + b">\r\n"
 
 
-def mailbox(name: str, display_name: str, address: str) -> bytes:
+def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
     """A whole header field with one address and its display name, with CRLF."""
-    wire = addresses.wire(address)
-    if len(wire) < 40 and _SHORT_WORDS.fullmatch(display_name):
-        said = display_name if "." not in display_name else f'"{display_name}"'
-        return f"{name}: {said} <{wire}>\r\n".encode()
-    if not header_text(display_name):
-        return f"{name}: {wire}\r\n".encode()
-    return angled(name, display_name, wire.encode())
+    wire_address = addresses.to_wire_form(address)
+    if len(wire_address) < 40 and _SHORT_WORDS.fullmatch(display_name):
+        phrase = display_name if "." not in display_name else f'"{display_name}"'
+        return f"{name}: {phrase} <{wire_address}>\r\n".encode()
+    if not clean_header_text(display_name):
+        return f"{name}: {wire_address}\r\n".encode()
+    return format_angled_header(name, display_name, wire_address.encode())
 
 
 # ---- bodies -----------------------------------------------------------------------------------
 
 
-def quoted_printable(text: str) -> bytes:
+def encode_quoted_printable(text: str) -> bytes:
     """`text` as a segment that can be joined to others: it begins at the start of a line and ends
     with a line break, a soft one where `text` has none. Lines are CRLF, at most 76 characters, and
     none begins with a dot: it needs no stuffing (RFC 5321 §4.5.2)."""
-    if _PLAIN.fullmatch(text):
+    if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
         return b""
@@ -106,21 +106,21 @@ def quoted_printable(text: str) -> bytes:
             encoded = encoded[:cut] + b"=\n" + encoded[cut:]
         encoded += b"=\n"
     if b"=20\n" in encoded or b"=09\n" in encoded:  # a space at a line's end may make it 78 long
-        encoded = b"\n".join(map(_fitted, encoded.split(b"\n")))
+        encoded = b"\n".join(map(_fit_line, encoded.split(b"\n")))
     if encoded.startswith(b".") or b"\n." in encoded:
-        encoded = b"\n".join(map(_without_dot, encoded.split(b"\n")))
+        encoded = b"\n".join(map(_escape_leading_dot, encoded.split(b"\n")))
     return encoded.replace(b"\n", b"\r\n")
 
 
-def _fitted(line: bytes) -> bytes:
+def _fit_line(line: bytes) -> bytes:
     """A line of quoted-printable whose last character is encoded, on two where it is too long."""
     return line if len(line) <= 76 else line[:-3] + b"=\n" + line[-3:]
 
 
-def _without_dot(line: bytes) -> bytes:
+def _escape_leading_dot(line: bytes) -> bytes:
     """A line of quoted-printable that begins with no dot, on two lines where it gets too long."""
     if not line.startswith(b"."):
         return line
     if len(line) <= 74:
         return b"=2E" + line[1:]
-    return b"=2E=\n" + _without_dot(line[1:])
+    return b"=2E=\n" + _escape_leading_dot(line[1:])

@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 
-CONTENTS_FROM = 6
+MIN_STORIES_FOR_CONTENTS = 6
 """How many stories a person must get to be given a table of contents."""
 
 
-class Ask(StrEnum):
+class MarkCondition(StrEnum):
     """What a mark asks of a recipient's stories; or whether it is a mail or a page of the web, of
-    which :data:`EITHER` says nothing more."""
+    which :data:`READING_PLACE_BITS` says nothing more."""
 
     ANY = "any"
     FIRST = "first"
@@ -23,7 +23,7 @@ class Ask(StrEnum):
     WEB = "web"
 
 
-EITHER = 1
+READING_PLACE_BITS = 1
 """The bits of a mark that asks where a body is read."""
 
 
@@ -43,111 +43,114 @@ class Slot(StrEnum):
 # ---- writing marks and slots: for composing ---------------------------------------------------
 
 
-def marker(fingerprint: str) -> str:
+def create_marker(fingerprint: str) -> str:
     """The word that begins a body's marks and slots, from a SHA-256 in hex of its sources."""
     return f"z{fingerprint[:15]}"
 
 
-def mark(marker: str, ask: Ask, stories: int) -> str:
-    """Opens a part; :func:`end` closes it. Parts may nest: then all must hold."""
-    return f"<!--{marker} {ask.value} {stories:x}-->"
+def create_mark(marker: str, condition: MarkCondition, stories: int) -> str:
+    """Opens a part; :func:`create_end_mark` closes it. Parts may nest: then all must hold."""
+    return f"<!--{marker} {condition.value} {stories:x}-->"
 
 
-def end(marker: str) -> str:
+def create_end_mark(marker: str) -> str:
     return f"<!--{marker} end-->"
 
 
-def slot(marker: str, slot: Slot, argument: str = "") -> str:
+def create_slot(marker: str, slot: Slot, argument: str = "") -> str:
     """The word for a slot: `argument` is a default text, or a story's bit for a number."""
     return f"{marker}{slot.value}{argument.encode().hex()}z"
 
 
-_ASKS = "|".join(Ask)
+_CONDITION_NAMES = "|".join(MarkCondition)
 
 
-def _pattern(marker: str) -> re.Pattern[str]:
+def _compile_pattern(marker: str) -> re.Pattern[str]:
     return re.compile(
-        rf"<!--{marker} (?P<ask>{_ASKS}) (?P<bits>[0-9a-f]+)-->"
+        rf"<!--{marker} (?P<ask>{_CONDITION_NAMES}) (?P<bits>[0-9a-f]+)-->"
         rf"|(?P<end><!--{marker} end-->)"
         rf"|{marker}(?P<slot>[nrupvkt])(?P<argument>(?:[0-9a-f]{{2}})*)z"
     )
 
 
-def slots_and_marks(text: str, marker: str) -> int:
+def count_slots_and_marks(text: str, marker: str) -> int:
     """How many there are in `text`. Raises ValueError when one is broken or left open, as when a
     filter has changed its case or cut it."""
-    found = list(_pattern(marker).finditer(text))
-    half, folded = len(marker) // 2, text.lower()
-    if any(folded.count(part) != len(found) for part in (marker[:half], marker[half:])):
+    matches = list(_compile_pattern(marker).finditer(text))
+    half_length, lower_text = len(marker) // 2, text.lower()
+    if any(
+        lower_text.count(part) != len(matches)
+        for part in (marker[:half_length], marker[half_length:])
+    ):
         raise ValueError("a slot or mark is broken")
     depth = 0
-    for one in found:
-        depth += bool(one["ask"]) - bool(one["end"])
+    for match in matches:
+        depth += bool(match["ask"]) - bool(match["end"])
         if depth < 0:
             raise ValueError("a part is closed that was not opened")
     if depth:
         raise ValueError("a part is opened and not closed")
-    return len(found)
+    return len(matches)
 
 
 # ---- reading them back ------------------------------------------------------------------------
 
-Condition = tuple[Ask, int]
-Piece = tuple[tuple[Condition, ...], str | Slot, str]
+BitCondition = tuple[MarkCondition, int]
+Piece = tuple[tuple[BitCondition, ...], str | Slot, str]
 """Conditions, then a text, or a slot with its argument."""
 
 
-def cut(text: str, marker: str) -> Iterator[Piece]:
-    conditions: list[Condition] = []
-    at = 0
-    for found in _pattern(marker).finditer(text):
-        if found.start() > at:
-            yield tuple(conditions), text[at : found.start()], ""
-        at = found.end()
-        if found["ask"]:
-            conditions.append((Ask(found["ask"]), int(found["bits"], 16)))
-        elif found["end"]:
+def split_body(text: str, marker: str) -> Iterator[Piece]:
+    conditions: list[BitCondition] = []
+    position = 0
+    for match in _compile_pattern(marker).finditer(text):
+        if match.start() > position:
+            yield tuple(conditions), text[position : match.start()], ""
+        position = match.end()
+        if match["ask"]:
+            conditions.append((MarkCondition(match["ask"]), int(match["bits"], 16)))
+        elif match["end"]:
             conditions.pop()
         else:
-            argument = bytes.fromhex(found["argument"]).decode()
-            yield tuple(conditions), Slot(found["slot"]), argument
-    if at < len(text):
-        yield tuple(conditions), text[at:], ""
+            argument = bytes.fromhex(match["argument"]).decode()
+            yield tuple(conditions), Slot(match["slot"]), argument
+    if position < len(text):
+        yield tuple(conditions), text[position:], ""
 
 
-def _asked(stories: int, *, web: bool) -> dict[Ask, int]:
+def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:
     return {
-        Ask.ANY: stories,
-        Ask.FIRST: stories & -stories,
-        Ask.REST: stories & (stories - 1) if stories else 0,
-        Ask.CONTENTS: stories if stories.bit_count() >= CONTENTS_FROM else 0,
-        Ask.MAIL: 0 if web else EITHER,
-        Ask.WEB: EITHER if web else 0,
+        MarkCondition.ANY: stories,
+        MarkCondition.FIRST: stories & -stories,
+        MarkCondition.REST: stories & (stories - 1) if stories else 0,
+        MarkCondition.CONTENTS: stories if stories.bit_count() >= MIN_STORIES_FOR_CONTENTS else 0,
+        MarkCondition.MAIL: 0 if is_web else READING_PLACE_BITS,
+        MarkCondition.WEB: READING_PLACE_BITS if is_web else 0,
     }
 
 
-def choose(
-    pieces: tuple[Piece, ...], stories: int, *, web: bool = False
+def choose_pieces(
+    pieces: tuple[Piece, ...], stories: int, *, is_web: bool = False
 ) -> Iterator[tuple[str | Slot, str]]:
     """What of `pieces` a person with these stories gets, in a mail or on the web, numbers filled
     in."""
-    asked = _asked(stories, web=web)
-    for conditions, what, argument in pieces:
-        if all(asked[ask] & bits for ask, bits in conditions):
-            if what is Slot.NUMBER:
-                below = stories & ((1 << int(argument) + 1) - 1)
-                yield str(below.bit_count()), ""
+    masks = _compute_masks(stories, is_web=is_web)
+    for conditions, content, argument in pieces:
+        if all(masks[condition] & bits for condition, bits in conditions):
+            if content is Slot.NUMBER:
+                preceding_stories = stories & ((1 << int(argument) + 1) - 1)
+                yield str(preceding_stories.bit_count()), ""
             else:
-                yield what, argument
+                yield content, argument
 
 
-def visible(text: str, marker: str, stories: int) -> str:
+def extract_visible_text(text: str, marker: str, stories: int) -> str:
     """What of `text` a person with these stories sees in a mail, personal fields left empty."""
-    pieces = choose(tuple(cut(text, marker)), stories)
-    return "".join(what for what, _ in pieces if not isinstance(what, Slot))
+    pieces = choose_pieces(tuple(split_body(text, marker)), stories)
+    return "".join(content for content, _ in pieces if not isinstance(content, Slot))
 
 
-def printed(text: str, marker: str, stories: int) -> frozenset[Slot]:
+def find_printed_slots(text: str, marker: str, stories: int) -> frozenset[Slot]:
     """The slots that `text` prints in a mail to a person with these stories."""
-    pieces = choose(tuple(cut(text, marker)), stories)
-    return frozenset(what for what, _ in pieces if isinstance(what, Slot))
+    pieces = choose_pieces(tuple(split_body(text, marker)), stories)
+    return frozenset(content for content, _ in pieces if isinstance(content, Slot))

@@ -39,22 +39,22 @@ TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.CANCELLED: frozenset({_S.SENT}),
 }
 
-UNDONE = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
+UNFINISHED_STATES = (_S.QUEUED, _S.CLAIMED, _S.ON_WIRE)
 """States that an edition waits for before it counts as sent."""
 
-HELD = (_S.CLAIMED, _S.ON_WIRE)
+IN_FLIGHT_STATES = (_S.CLAIMED, _S.ON_WIRE)
 """States in which a delivery is one sender's."""
 
-WAITS = "embargoed"
+EMBARGOED_REPLY = "embargoed"
 """The reply of a delivery that the gate keeps until an embargo ends."""
 
-KILLED = "killed, or to be killed"
+KILLED_REPLY = "killed, or to be killed"
 """The reply of a delivery that the gate keeps as a story of its edition was killed."""
 
-UNTRUSTED = "not trusted with embargoes any more"
+UNTRUSTED_REPLY = "not trusted with embargoes any more"
 """The reply of an advance copy's delivery that the gate refused for this."""
 
-RETRY_AFTER = (
+RETRY_DELAYS = (
     timedelta(minutes=5),
     timedelta(minutes=10),
     timedelta(minutes=30),
@@ -82,7 +82,7 @@ class Exclusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DeliveryPlan:
     """How many rows were made, and how many members were left out, by reason."""
 
     planned: int
@@ -108,7 +108,7 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class DeliveryReport:
     """How an edition stands: deliveries by state, exclusions by reason, replies by text."""
 
     edition: Edition
@@ -123,7 +123,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecipientStatus:
     """What the store knows of one address, to explain an edition by. `joined_at` and so on are
     None where there is no membership; `stories` are the bits that the topics let through today;
     `left_out` is why an edition in the course of a release leaves them out today."""
@@ -141,7 +141,7 @@ class Standing:
     stories: int = 0
     language: str = ""
     story_titles: tuple[str, ...] = ()
-    left_out: Exclusion | None = None
+    exclusion: Exclusion | None = None
 
 
 class Claim(NamedTuple):
@@ -162,91 +162,102 @@ class Settlement(NamedTuple):
     `spend`: it doesn't count as an attempt on the recipient."""
 
     delivery_id: int
-    sender: int
+    worker_id: int
     state: DeliveryState
     reply: str = ""
     retry_after: float = 0.0
-    spend: bool = True
+    counts_as_attempt: bool = True
 
 
-class Hold(NamedTuple):
+class EmbargoBlock(NamedTuple):
     """An edition that holds an embargoed story: its messages may not pass before `until`, but for
     those to trusted media contacts where it `states` the embargo; others are kept until then where
     it `keeps` them. `reply` is what is written down meanwhile."""
 
     until: datetime
-    states: bool
-    reply: str = WAITS
-    keeps: bool = False
+    states_embargo: bool
+    reply: str = EMBARGOED_REPLY
+    defers_untrusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class DeliveryWorker:
     """A process that delivers. `name` says where it runs; `beat` moves with all it does."""
 
     id: int
     name: str
-    beat: int
+    heartbeat: int
 
 
 class OutboxStore(Protocol):
     """What the verbs here need kept."""
 
-    def standing(self, edition: Edition, address: str) -> Standing: ...
+    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus: ...
 
 
-class SenderStore(Protocol):
+class DeliveryWorkerStore(Protocol):
     """Who delivers, and who has stopped to."""
 
-    def sign_on(self, name: str, now: datetime) -> int: ...
-    def beat(self, number: int) -> bool: ...
-    def senders(self) -> Sequence[Sender]: ...
-    def take_over(self, dead: Sender) -> tuple[int, int] | None: ...
-    def sign_off(self, number: int) -> None: ...
+    def register_worker(self, name: str, now: datetime) -> int: ...
+    def update_heartbeat(self, worker_id: int) -> bool: ...
+    def list_workers(self) -> Sequence[DeliveryWorker]: ...
+    def reclaim_deliveries(self, dead_worker: DeliveryWorker) -> tuple[int, int] | None: ...
+    def remove_worker(self, worker_id: int) -> None: ...
 
 
 class QueueStore(Protocol):
     """The moves of deliveries that the ledger makes, each within the transaction that it opens."""
 
-    def states(self, known: Sequence[int]) -> dict[int, EditionState]: ...
-    def embargoed(self, known: Sequence[int]) -> dict[int, Hold]: ...
-    def trusted(self, subscribers: Sequence[int]) -> set[int]: ...
-    def hold_back(self, of: int, by: int, until: datetime, reply: str = WAITS) -> int: ...
-    def keep_back(self, by: int, ids: Sequence[int], until: datetime) -> None: ...
-    def superseded(self, known: Edition) -> str: ...
-    def distrust(self, by: int, ids: Sequence[int]) -> int: ...
-    def claim(self, of: int, by: int, limit: int) -> list[Claim]: ...
-    def gate(self, by: int, ids: Sequence[int]) -> set[int]: ...
-    def look_again(self, by: int, ids: Sequence[int]) -> set[int]: ...
-    def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int: ...
-    def settle(self, settlements: Sequence[Settlement]) -> None: ...
-    def give_back(self, of: int, by: int, keep: Sequence[int] = ()) -> int: ...
-    def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None: ...
-    def apply_in_doubt_rule(self, known: Edition, now: datetime) -> int: ...
-    def make_due(self, known: Edition) -> int: ...
-    def requeue(
-        self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None
+    def lock_edition_states(self, edition_ids: Sequence[int]) -> dict[int, EditionState]: ...
+    def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]: ...
+    def find_trusted_subscribers(self, subscriber_ids: Sequence[int]) -> set[int]: ...
+    def defer_edition(
+        self, edition_id: int, worker_id: int, until: datetime, reply: str = EMBARGOED_REPLY
     ) -> int: ...
-    def assume_sent(self, known: Edition, reply: str) -> int: ...
-    def cancel_waiting(self, of: int) -> int: ...
-    def waiting(self, of: int) -> int: ...
-    def held_by_others(self, known: Sequence[int], by: int) -> bool: ...
-    def undone(self, known: Edition) -> bool: ...
+    def defer_deliveries(
+        self, worker_id: int, delivery_ids: Sequence[int], until: datetime
+    ) -> None: ...
+    def explain_supersession(self, edition: Edition) -> str: ...
+    def suppress_untrusted(self, worker_id: int, delivery_ids: Sequence[int]) -> int: ...
+    def claim_deliveries(self, edition_id: int, worker_id: int, limit: int) -> list[Claim]: ...
+    def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]: ...
+    def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]: ...
+    def settle_refused_deliveries(
+        self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
+    ) -> int: ...
+    def settle_deliveries(self, settlements: Sequence[Settlement]) -> None: ...
+    def return_claims(
+        self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()
+    ) -> int: ...
+    def postpone_deliveries(self, worker_id: int, delays: Sequence[tuple[int, float]]) -> None: ...
+    def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int: ...
+    def make_deliveries_due(self, edition: Edition) -> int: ...
+    def return_to_queue(
+        self,
+        edition_id: int,
+        states: Sequence[DeliveryState],
+        delivery_ids: Sequence[int] | None = None,
+    ) -> int: ...
+    def mark_in_doubt_sent(self, edition: Edition, reply: str) -> int: ...
+    def cancel_unsent_deliveries(self, edition_id: int) -> int: ...
+    def count_due_deliveries(self, edition_id: int) -> int: ...
+    def is_claimed_by_others(self, edition_ids: Sequence[int], worker_id: int) -> bool: ...
+    def has_unfinished_deliveries(self, edition: Edition) -> bool: ...
 
 
-class Transaction(Protocol):
+class OutboxTransaction(Protocol):
     """What delivery sees of an open transaction."""
 
     @property
-    def senders(self) -> SenderStore: ...
+    def workers(self) -> DeliveryWorkerStore: ...
     @property
     def queue(self) -> QueueStore: ...
     @property
     def editions(self) -> EditionStore: ...
 
 
-class Store(Protocol):
+class OutboxDatabase(Protocol):
     """What delivery needs of a database: short transactions, each durable when it has ended."""
 
-    def begin(self) -> AbstractContextManager[Transaction]: ...
-    def read(self) -> AbstractContextManager[Transaction]: ...
+    def begin(self) -> AbstractContextManager[OutboxTransaction]: ...
+    def read(self) -> AbstractContextManager[OutboxTransaction]: ...

@@ -5,41 +5,55 @@ from datetime import datetime, timedelta
 
 from mailer.editions import Edition, EditionState
 from mailer.errors import Refused
-from mailer.outbox.records import RETRY_AFTER, DeliveryState, Transaction
+from mailer.outbox.records import RETRY_DELAYS, DeliveryState, OutboxTransaction
 
 
-def retry(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+def retry_failed_deliveries(
+    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+) -> int:
     """Queue an edition's failed and expired deliveries once more; how many. One that counted as
     sent goes on sending. Raises Refused for one that has not begun, or was cancelled."""
-    return _again(tx, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now, actor)
+    return _queue_again(tx, edition, (DeliveryState.FAILED, DeliveryState.EXPIRED), now, actor)
 
 
-def resend(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+def send_in_doubt_again(
+    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+) -> int:
     """Queue an edition's deliveries in doubt, whatever its rule says; how many."""
-    return _again(tx, edition, (DeliveryState.IN_DOUBT,), now, actor)
+    return _queue_again(tx, edition, (DeliveryState.IN_DOUBT,), now, actor)
 
 
-def assume_sent(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> int:
+def resolve_in_doubt_as_sent(
+    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+) -> int:
     """Take an edition's deliveries in doubt for accepted; how many. They are not sent again."""
     _check_begun(edition)
-    count = tx.queue.assume_sent(edition, f"assumed to be accepted, by {actor or 'somebody'}")
+    count = tx.queue.mark_in_doubt_sent(
+        edition, f"assumed to be accepted, by {actor or 'somebody'}"
+    )
     if count:
-        tx.editions.note(edition, "in doubt", f"{count} assumed to be accepted", now, actor)
-        if edition.state is EditionState.SENDING and not tx.queue.undone(edition):
+        tx.editions.add_event(edition, "in doubt", f"{count} assumed to be accepted", now, actor)
+        if edition.state is EditionState.SENDING and not tx.queue.has_unfinished_deliveries(
+            edition
+        ):
             tx.editions.set_state(edition, EditionState.SENT, now, actor=actor)
     return count
 
 
-def _again(
-    tx: Transaction, edition: Edition, states: Sequence[DeliveryState], now: datetime, actor: str
+def _queue_again(
+    tx: OutboxTransaction,
+    edition: Edition,
+    states: Sequence[DeliveryState],
+    now: datetime,
+    actor: str,
 ) -> int:
     _check_begun(edition)
-    if why := tx.queue.superseded(edition):
-        raise Refused(f"edition {edition.id} is not sent again: {why}")
-    count = tx.queue.requeue(edition.id, states)
+    if supersession := tx.queue.explain_supersession(edition):
+        raise Refused(f"edition {edition.id} is not sent again: {supersession}")
+    count = tx.queue.return_to_queue(edition.id, states)
     if count:
         words = " and ".join(state.replace("_", " ") for state in states)
-        tx.editions.note(edition, "retry", f"{count} {words} queued again", now, actor)
+        tx.editions.add_event(edition, "retry", f"{count} {words} queued again", now, actor)
         if edition.state is EditionState.SENT:
             tx.editions.set_state(edition, EditionState.SENDING, now, actor=actor)
     return count
@@ -51,6 +65,6 @@ def _check_begun(edition: Edition) -> None:
         raise Refused(f"edition {edition.id} {word}", hint="see `mailer edition show`")
 
 
-def retry_after(attempt: int) -> timedelta:
+def get_retry_delay(attempt: int) -> timedelta:
     """How long to wait after the `attempt`-th deferral, counted from 1."""
-    return RETRY_AFTER[min(attempt, len(RETRY_AFTER)) - 1]
+    return RETRY_DELAYS[min(attempt, len(RETRY_DELAYS)) - 1]

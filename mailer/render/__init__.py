@@ -14,8 +14,8 @@
 Records come in, bodies go out. No database, no network, no clock.
 """
 
-from mailer.render.compose import Composition, compose
-from mailer.render.letters import compose_letter
+from mailer.render.compose import Composition, compose_edition
+from mailer.render.letters import compose_service_mail
 from mailer.render.notices import compose_notice
 
-__all__ = ["Composition", "compose", "compose_letter", "compose_notice"]
+__all__ = ["Composition", "compose_edition", "compose_notice", "compose_service_mail"]

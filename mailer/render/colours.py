@@ -1,45 +1,48 @@
 """Contrast of colours, as WCAG 2.2 reckons it (relative luminance, success criterion 1.4.3)."""
 
-LEAST = 4.5
+MIN_CONTRAST = 4.5
 """The least contrast of body text with what is behind it (level AA)."""
 
-PAPER = "#ffffff"
-NIGHT = "#1c1f24"
+LIGHT_BACKGROUND = "#ffffff"
+DARK_BACKGROUND = "#1c1f24"
 """What a mail lies on in dark mode."""
 
 
-def _channels(colour: str) -> tuple[float, float, float]:
-    red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
+def _split_channels(colour: str) -> tuple[float, float, float]:
+    red, green, blue = (int(colour[offset : offset + 2], 16) / 255 for offset in (1, 3, 5))
     return red, green, blue
 
 
-def luminance(colour: str) -> float:
+def compute_luminance(colour: str) -> float:
     """Relative luminance of ``#rrggbb``, from 0 (black) to 1 (white)."""
     linear = [
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
-        for channel in _channels(colour)
+        for channel in _split_channels(colour)
     ]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def contrast(one: str, other: str) -> float:
+def compute_contrast(colour: str, other_colour: str) -> float:
     """From 1 (the same) to 21 (black and white)."""
-    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    light, dark = sorted((compute_luminance(colour), compute_luminance(other_colour)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
-def readable(colour: str) -> bool:
+def is_readable(colour: str) -> bool:
     """Whether text of this colour can be read on paper."""
-    return contrast(colour, PAPER) >= LEAST
+    return compute_contrast(colour, LIGHT_BACKGROUND) >= MIN_CONTRAST
 
 
-def lightened(colour: str, behind: str = NIGHT, least: float = 5.5) -> str:
+def find_lighter_tint(
+    colour: str, background: str = DARK_BACKGROUND, min_contrast: float = 5.5
+) -> str:
     """The nearest tint of `colour`, towards white, that stands out from `behind`."""
     for step in range(101):
         share = step / 100
         tint = "#" + "".join(
-            f"{round((channel + (1 - channel) * share) * 255):02x}" for channel in _channels(colour)
+            f"{round((channel + (1 - channel) * share) * 255):02x}"
+            for channel in _split_channels(colour)
         )
-        if contrast(tint, behind) >= least:
+        if compute_contrast(tint, background) >= min_contrast:
             return tint
     return "#ffffff"

@@ -19,14 +19,32 @@ from mailer.articles import Article, Story
 from mailer.articles.release import Carriage
 from mailer.audience.lists import Topic
 from mailer.config import Settings
-from mailer.editions import STATES_EMBARGO, Attachment, Body, Manuscript, Role, content_hash
+from mailer.editions import (
+    EMBARGO_STATING_ROLES,
+    Attachment,
+    EditionBody,
+    EditionRole,
+    Manuscript,
+    compute_content_hash,
+)
 from mailer.errors import ComposeError
 from mailer.render import checks, plain, translations, views
-from mailer.render.environment import Personal, When, environment, render, render_line
-from mailer.render.inline import inline
-from mailer.render.releases import EmbargoView, embargo_view, release_view, uneven
+from mailer.render.environment import (
+    ConditionalParts,
+    PersonalField,
+    get_environment,
+    render_line,
+    render_template,
+)
+from mailer.render.inline import inline_css
+from mailer.render.releases import (
+    EmbargoView,
+    build_embargo_view,
+    build_release_view,
+    find_translation_gaps,
+)
 
-DIGEST = "digest"
+DIGEST_TEMPLATE = "digest"
 """The template of digests."""
 
 
@@ -35,14 +53,14 @@ class Composition:
     """`order` gives each story its bit: the first has bit 0. `content_hash` is what an approval
     is bound to, `embargo_until` when the embargo ends that the bodies state."""
 
-    bodies: tuple[Body, ...]
+    bodies: tuple[EditionBody, ...]
     order: tuple[str, ...]
     content_hash: str
     warnings: tuple[str, ...]
     embargo_until: datetime | None = None
 
 
-def compose(
+def compose_edition(
     manuscript: Manuscript, settings: Settings, to_html: Callable[[str], str]
 ) -> Composition:
     """Compose every language that the readers want and that can be framed, the default always.
@@ -55,30 +73,35 @@ def compose(
             f"edition {edition.id} has no story",
             hint=f"add one with `mailer edition arrange {edition.id} SLUG`",
         )
-    default = translations.frame(edition.language, settings.template_path)
+    default = translations.choose_frame_language(edition.language, settings.template_path)
     if not default:
         raise ComposeError(
             f"there are no words in {edition.language} for the frame of a mail",
             hint=f"add email/locale/{edition.language}.po beside the templates",
         )
-    order = views.grouped(manuscript.stories)
-    wanted = {edition.language} | {
-        tag for tag in manuscript.languages if translations.frame(tag, settings.template_path)
+    order = views.group_stories(manuscript.stories)
+    languages_to_compose = {edition.language} | {
+        tag
+        for tag in manuscript.languages
+        if translations.choose_frame_language(tag, settings.template_path)
     }
-    bodies: list[Body] = []
+    bodies: list[EditionBody] = []
     warnings: list[str] = []
     for language in sorted(
-        {edition.language if tag == edition.language else _short(tag, wanted) for tag in wanted}
+        {
+            edition.language if tag == edition.language else _shorten_tag(tag, languages_to_compose)
+            for tag in languages_to_compose
+        }
     ):
-        chosen = [
+        chosen_stories = [
             (bit, story, article)
             for bit, story in enumerate(order)
-            if (article := story.in_language(language, edition.language))
+            if (article := story.find_translation(language, edition.language))
         ]
-        if not chosen:
+        if not chosen_stories:
             continue
-        body = _compose_one(manuscript, settings, language, chosen, to_html)
-        warnings += checks.check(body, f"email/{edition.template}")
+        body = _compose_body(manuscript, settings, language, chosen_stories, to_html)
+        warnings += checks.check_reader_mail(body, f"email/{edition.template}")
         bodies.append(body)
     if edition.language not in {body.language for body in bodies}:
         raise ComposeError(
@@ -86,128 +109,150 @@ def compose(
             hint="add a translation, or change the edition's language",
         )
     for story in order:
-        if not story.in_language(edition.language, edition.language):
-            said = ", ".join(story.languages)
-            warnings.append(f"{story.slug}: only readers of {said} get it, there is no other text")
-        if edition.role not in {Role.PLAIN, Role.KILL}:
-            texts = {tag: text for tag in story.languages if (text := story.in_language(tag, tag))}
-            warnings += uneven(texts, manuscript.boilerplates, edition.language)
+        if not story.find_translation(edition.language, edition.language):
+            language_names = ", ".join(story.languages)
+            warnings.append(
+                f"{story.slug}: only readers of {language_names} get it, there is no other text"
+            )
+        if edition.role not in {EditionRole.PLAIN, EditionRole.KILL}:
+            story_articles = {
+                tag: text for tag in story.languages if (text := story.find_translation(tag, tag))
+            }
+            warnings += find_translation_gaps(
+                story_articles, manuscript.boilerplates, edition.language
+            )
     return Composition(
         bodies=tuple(bodies),
         order=tuple(story.slug for story in order),
-        content_hash=content_hash(
-            edition, manuscript.list, manuscript.filter, settings.letterhead, bodies
+        content_hash=compute_content_hash(
+            edition, manuscript.list, manuscript.filter, settings.sender_details, bodies
         ),
         warnings=tuple(warnings),
-        embargo_until=max((one.ends for one in manuscript.embargoes.values()), default=None)
-        if edition.role in STATES_EMBARGO
+        embargo_until=max(
+            (embargo.ends_at for embargo in manuscript.embargoes.values()), default=None
+        )
+        if edition.role in EMBARGO_STATING_ROLES
         else None,
     )
 
 
-def _short(tag: str, wanted: set[str]) -> str:
-    return languages.base(tag) if languages.base(tag) in wanted else tag
+def _shorten_tag(tag: str, tags: set[str]) -> str:
+    return languages.get_base_language(tag) if languages.get_base_language(tag) in tags else tag
 
 
-def _compose_one(
+def _compose_body(
     manuscript: Manuscript,
     settings: Settings,
     language: str,
-    chosen: list[tuple[int, Story, Article]],
+    chosen_stories: list[tuple[int, Story, Article]],
     to_html: Callable[[str], str],
-) -> Body:
+) -> EditionBody:
     edition = manuscript.edition
-    frame = translations.frame(language, settings.template_path)
-    env = environment(frame, settings.template_path)
-    gettext = translations.translations(frame, settings.template_path).gettext
-    marker = message.marker(_fingerprint(manuscript, settings, language, chosen))
+    frame = translations.choose_frame_language(language, settings.template_path)
+    env = get_environment(frame, settings.template_path)
+    gettext = translations.load_translations(frame, settings.template_path).gettext
+    marker = message.create_marker(_hash_content(manuscript, settings, language, chosen_stories))
     topics = {topic.slug: topic for topic in manuscript.topics}
     stories = tuple(
-        views.story_view(
+        views.build_story_view(
             article,
             bits=1 << bit,
-            number=Personal(marker, message.Slot.NUMBER, str(bit)),
+            number=PersonalField(marker, message.Slot.NUMBER, str(bit)),
             section=story.topics[0] if story.topics else "",
             topics=topics,
             language=language,
             kind_name=gettext(views.KIND_NAMES[article.kind]),
             settings=settings,
-            release=release_view(
+            release=build_release_view(
                 article, manuscript.boilerplates, settings, language, edition.language
             ),
-            embargo=_embargo(manuscript, story, settings, language, gettext),
+            embargo=_build_embargo_view(manuscript, story, settings, language, gettext),
         )
-        for bit, story, article in chosen
+        for bit, story, article in chosen_stories
     )
-    said_in = languages.choose(language, sorted(edition.opening), edition.language)
-    opening = edition.opening.get(said_in, "")
+    opening_language = languages.choose_language(
+        language, sorted(edition.opening), edition.language
+    )
+    opening = edition.opening.get(opening_language, "")
     opening_html = to_html(opening)
     context: dict[str, Any] = {
-        "organisation": views.organisation(settings),
+        "organisation": views.build_organisation_view(settings),
         "edition": views.EditionView(
             name=edition.name,
             date=edition.created_at.astimezone(ZoneInfo(settings.defaults.time_zone)).date(),
             list_name=manuscript.list.name,
             language=language,
-            dir=languages.direction(language),
+            dir=languages.get_direction(language),
             role=edition.role.value,
-            changed=languages.told(edition.change.what, language)[0] if edition.change else "",
-            why=languages.told(edition.change.why, language)[0] if edition.change else "",
+            changed=languages.choose_text(edition.change.what, language)[0]
+            if edition.change
+            else "",
+            why=languages.choose_text(edition.change.why, language)[0] if edition.change else "",
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
-            opening_text=plain.plain(opening_html),
-            opening_language=said_in,
-            opening_dir=languages.direction(said_in),
+            opening_text=plain.to_plain_text(opening_html),
+            opening_language=opening_language,
+            opening_dir=languages.get_direction(opening_language),
         ),
         "stories": stories,
-        "sections": views.sections(stories),
+        "sections": views.build_sections(stories),
         "recipient": views.RecipientView(
-            name=Personal(marker, message.Slot.NAME), address=Personal(marker, message.Slot.ADDRESS)
+            name=PersonalField(marker, message.Slot.NAME),
+            address=PersonalField(marker, message.Slot.ADDRESS),
         ),
-        "links": views.links(marker, manuscript.list, settings),
-        "when": When(marker),
+        "links": views.build_links_view(marker, manuscript.list, settings),
+        "when": ConditionalParts(marker),
     }
     folder = f"email/{edition.template}"
     titles = "".join(
-        message.mark(marker, message.Ask.FIRST, story.bits) + story.title + message.end(marker)
+        message.create_mark(marker, message.MarkCondition.FIRST, story.bits)
+        + story.title
+        + message.create_end_mark(marker)
         for story in stories
     )
-    in_subject = context | {"lead_title": titles}
+    text_context = context | {"lead_title": titles}
     if edition.subject:
         subject = render_line(
-            env, edition.subject, f"the subject of edition {edition.id}", in_subject
+            env, edition.subject, f"the subject of edition {edition.id}", text_context
         )
     else:
-        subject = render(env, f"{folder}/subject.txt", in_subject)
-    text = render(env, f"{folder}/body.txt", in_subject)
-    html = render(env, f"{folder}/body.html", context)
-    return Body(
+        subject = render_template(env, f"{folder}/subject.txt", text_context)
+    text = render_template(env, f"{folder}/body.txt", text_context)
+    html = render_template(env, f"{folder}/body.html", context)
+    return EditionBody(
         language=language,
         subject=" ".join(subject.split()),
         text=text.rstrip() + "\n",
-        html=inline(html, f"{folder}/body.html"),
+        html=inline_css(html, f"{folder}/body.html"),
         marker=marker,
         stories=sum(story.bits for story in stories),
         titles=tuple(story.title for story in stories),
-        summary=plain.first_paragraph(opening_html) or stories[0].teaser,
-        attachments=tuple(_attachments(manuscript, chosen)),
+        summary=plain.extract_first_paragraph(opening_html) or stories[0].teaser,
+        attachments=tuple(_list_attachments(manuscript, chosen_stories)),
         page=None
-        if edition.role in {Role.PLAIN, Role.KILL}
-        else _page(chosen[0][2], stories[0], topics),
+        if edition.role in {EditionRole.PLAIN, EditionRole.KILL}
+        else _build_press_page(chosen_stories[0][2], stories[0], topics),
     )
 
 
-def _page(article: Article, story: views.StoryView, topics: Mapping[str, Topic]) -> dict[str, Any]:
+def _build_press_page(
+    article: Article, story: views.StoryView, topics: Mapping[str, Topic]
+) -> dict[str, Any]:
     """The press page of a release, in the language of its article."""
-    made = press.page_of(
+    release_page = press.build_translation(
         article,
-        topics=[topics[slug].name(article.language) for slug in article.topics if slug in topics],
+        topics=[
+            topics[slug].get_name(article.language) for slug in article.topics if slug in topics
+        ],
         contacts=story.release.contacts,
-        about=[press.About(one.name, str(one.html), one.language) for one in story.release.about],
+        about=[
+            press.About(about_view.name, str(about_view.html), about_view.language)
+            for about_view in story.release.about
+        ],
     )
-    return made.plain()
+    return release_page.to_dict()
 
 
-def _embargo(
+def _build_embargo_view(
     manuscript: Manuscript,
     story: Story,
     settings: Settings,
@@ -217,38 +262,44 @@ def _embargo(
     """What an edition that may go out under embargo says of it. Raises ComposeError for a story
     that is not embargoed."""
     edition = manuscript.edition
-    if edition.role not in STATES_EMBARGO:
+    if edition.role not in EMBARGO_STATING_ROLES:
         return None
-    known = manuscript.embargoes.get(story.slug)
-    if known is None and edition.role is not Role.ADVANCE:
+    embargo = manuscript.embargoes.get(story.slug)
+    if embargo is None and edition.role is not EditionRole.ADVANCE:
         return None
-    if known is None:
+    if embargo is None:
         raise ComposeError(
             f"edition {edition.id} is an advance copy of {story.slug}, which is not embargoed",
             hint=f"cancel it: mailer edition cancel {edition.id}",
         )
     places = settings.press.times
-    return embargo_view(known.terms, places, language, {one: gettext(one) for one in places})
+    return build_embargo_view(
+        embargo.terms, places, language, {one: gettext(one) for one in places}
+    )
 
 
-def _attachments(
-    manuscript: Manuscript, chosen: list[tuple[int, Story, Article]]
+def _list_attachments(
+    manuscript: Manuscript, chosen_stories: list[tuple[int, Story, Article]]
 ) -> Iterator[Attachment]:
     """Of a release by itself: a digest only tells of it, and a kill takes it back."""
     edition = manuscript.edition
-    if edition.template == DIGEST or edition.role is Role.KILL or len(chosen) > 1:
+    if (
+        edition.template == DIGEST_TEMPLATE
+        or edition.role is EditionRole.KILL
+        or len(chosen_stories) > 1
+    ):
         return
-    for _, _, article in chosen:
+    for _, _, article in chosen_stories:
         for asset in article.release.assets if article.release else ():
             if asset.carriage is Carriage.ATTACH:
                 yield Attachment(asset.name, asset.media_type, asset.file, asset.size)
 
 
-def _fingerprint(
+def _hash_content(
     manuscript: Manuscript,
     settings: Settings,
     language: str,
-    chosen: list[tuple[int, Story, Article]],
+    chosen_stories: list[tuple[int, Story, Article]],
 ) -> str:
     """A hash of what people wrote: a marker made from it can't stand in any of it."""
     edition = manuscript.edition
@@ -258,6 +309,6 @@ def _fingerprint(
         edition.subject,
         sorted(edition.opening.items()),
         language,
-        [(bit, article.content.fingerprint()) for bit, _, article in chosen],
+        [(bit, article.content.compute_fingerprint()) for bit, _, article in chosen_stories],
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

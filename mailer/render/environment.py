@@ -22,10 +22,10 @@ from mailer import languages, message
 from mailer.errors import ComposeError
 from mailer.render import plain, translations
 
-SLOT_IN_TEMPLATE = "personal field"
+PERSONAL_FIELD = "personal field"
 
 
-class Personal:
+class PersonalField:
     """A personal field in a template: prints as its slot, and is good for nothing else."""
 
     __slots__ = ("_argument", "_marker", "_slot")
@@ -35,13 +35,13 @@ class Personal:
         self._marker, self._slot, self._argument = marker, slot, argument
 
     def __str__(self) -> str:
-        return message.slot(self._marker, self._slot, self._argument)
+        return message.create_slot(self._marker, self._slot, self._argument)
 
     __html__ = __str__
 
-    def or_else(self, text: str) -> "Personal":
+    def with_default(self, text: str) -> "PersonalField":
         """The same field, with `text` for those of whom we don't know it."""
-        return Personal(self._marker, self._slot, text)
+        return PersonalField(self._marker, self._slot, text)
 
     def _refuse(self, *_: object) -> NoReturn:
         raise ComposeError(
@@ -55,7 +55,7 @@ class Personal:
     __add__ = __radd__ = __mul__ = __mod__ = __int__ = __float__ = _refuse
 
 
-class When:
+class ConditionalParts:
     """What a template calls as ``{% call when.any(story.bits) %} … {% endcall %}``: a part for
     those who get one of these stories; or as ``{% call when.mail() %} … {% endcall %}``: a part
     that only mails have. See ``message`` for the questions."""
@@ -63,48 +63,53 @@ class When:
     def __init__(self, marker: str) -> None:
         self._marker = marker
 
-    def _part(self, ask: message.Ask, bits: int, caller: Callable[[], str]) -> Markup:
-        opened, closed = message.mark(self._marker, ask, bits), message.end(self._marker)
-        return Markup(opened + str(caller()) + closed)  # noqa: S704  (already escaped, or text)
+    def _wrap_part(
+        self, ask: message.MarkCondition, bits: int, caller: Callable[[], str]
+    ) -> Markup:
+        opening, closing = (
+            message.create_mark(self._marker, ask, bits),
+            message.create_end_mark(self._marker),
+        )
+        return Markup(opening + str(caller()) + closing)  # noqa: S704  (already escaped, or text)
 
     def any(self, bits: int, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.ANY, bits, caller)
+        return self._wrap_part(message.MarkCondition.ANY, bits, caller)
 
     def first(self, bits: int, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.FIRST, bits, caller)
+        return self._wrap_part(message.MarkCondition.FIRST, bits, caller)
 
     def rest(self, bits: int, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.REST, bits, caller)
+        return self._wrap_part(message.MarkCondition.REST, bits, caller)
 
     def contents(self, bits: int, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.CONTENTS, bits, caller)
+        return self._wrap_part(message.MarkCondition.CONTENTS, bits, caller)
 
     def mail(self, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.MAIL, message.EITHER, caller)
+        return self._wrap_part(message.MarkCondition.MAIL, message.READING_PLACE_BITS, caller)
 
     def web(self, caller: Callable[[], str]) -> Markup:
-        return self._part(message.Ask.WEB, message.EITHER, caller)
+        return self._wrap_part(message.MarkCondition.WEB, message.READING_PLACE_BITS, caller)
 
 
-def _default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
-    if isinstance(value, Personal):
-        return value.or_else(str(default_value))
+def _apply_default(value: Any, default_value: Any = "", boolean: bool = False) -> Any:
+    if isinstance(value, PersonalField):
+        return value.with_default(str(default_value))
     return do_default(value, default_value, boolean)
 
 
-def _autoescape(name: str | None) -> bool:
+def _needs_autoescape(name: str | None) -> bool:
     return name is None or not name.endswith(".txt")
 
 
-def environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
+def get_environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
     """A sandbox for one language: its translations, and dates as its readers write them.
 
     The same one, with its compiled templates, until a file of the templates changes: compiling them
     is most of the work of composing."""
-    return _environment(language, tuple(template_path), _stamp(template_path))
+    return _build_environment(language, tuple(template_path), _list_file_stamps(template_path))
 
 
-def _stamp(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+def _list_file_stamps(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
     """What changes when a template, or a file of words, is edited, added or taken away."""
     files = sorted(file for folder in template_path for file in folder.glob("email/**/*"))
     stats = [(str(file), file.stat()) for file in files if file.is_file()]
@@ -112,46 +117,46 @@ def _stamp(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
 
 
 @lru_cache(maxsize=32)
-def _environment(
-    language: str, template_path: tuple[Path, ...], _stamp: object
+def _build_environment(
+    language: str, template_path: tuple[Path, ...], _file_stamps: object
 ) -> jinja2.Environment:
     env = ImmutableSandboxedEnvironment(
         loader=jinja2.FileSystemLoader([str(folder) for folder in template_path]),
         undefined=jinja2.StrictUndefined,
-        autoescape=_autoescape,
+        autoescape=_needs_autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
     env.install_gettext_translations(  # type: ignore[attr-defined]
-        translations.translations(language, tuple(template_path)), newstyle=True
+        translations.load_translations(language, tuple(template_path)), newstyle=True
     )
-    locale = languages.written(language)
+    locale = languages.get_format_locale(language)
 
-    def on_date(value: date | datetime, style: str = "full") -> str:
+    def format_date_value(value: date | datetime, style: str = "full") -> str:
         if not isinstance(value, date):
             raise TypeError(f"{value!r} is not a date")
         return str(format_date(value, style, locale=locale))
 
-    def on_moment(value: datetime, style: str = "long") -> str:
+    def format_moment(value: datetime, style: str = "long") -> str:
         return str(format_datetime(value, style, locale=locale))
 
-    env.filters["default"] = env.filters["d"] = _default
-    env.filters["date"] = on_date
+    env.filters["default"] = env.filters["d"] = _apply_default
+    env.filters["date"] = format_date_value
     env.filters["clock"] = lambda value: f"{value:%H:%M}"
-    env.filters["moment"] = on_moment
-    env.filters["wrap"] = plain.wrap
-    env.filters["plain"] = plain.plain
+    env.filters["moment"] = format_moment
+    env.filters["wrap"] = plain.wrap_text
+    env.filters["plain"] = plain.to_plain_text
     return env
 
 
-def render(env: jinja2.Environment, template: str, context: dict[str, Any]) -> str:
+def render_template(env: jinja2.Environment, template: str, context: dict[str, Any]) -> str:
     """A template of the folder ``email/``, rendered. Raises ComposeError with file and line."""
     try:
         return env.get_template(template).render(context)
     except Exception as error:
-        raise _wrapped(error, template, env) from error
+        raise _wrap_error(error, template, env) from error
 
 
 def render_line(env: jinja2.Environment, source: str, where: str, context: dict[str, Any]) -> str:
@@ -159,7 +164,7 @@ def render_line(env: jinja2.Environment, source: str, where: str, context: dict[
     try:
         return env.overlay(autoescape=False).from_string(source).render(context)
     except Exception as error:
-        raise _wrapped(error, where, env) from error
+        raise _wrap_error(error, where, env) from error
 
 
 _FAULTS = (
@@ -175,7 +180,7 @@ _FAULTS = (
 """What a faulty template or its data raises; anything else is a bug, and let through."""
 
 
-def _wrapped(error: Exception, template: str, env: jinja2.Environment) -> Exception:
+def _wrap_error(error: Exception, template: str, env: jinja2.Environment) -> Exception:
     if isinstance(error, jinja2.TemplateNotFound):
         return ComposeError(
             f"there is no template {error.name!r}",
@@ -183,24 +188,24 @@ def _wrapped(error: Exception, template: str, env: jinja2.Environment) -> Except
             hint="see templates/email/ for those there are",
         )
     if isinstance(error, jinja2.TemplateSyntaxError):
-        place = f"{error.name or template}, line {error.lineno}"
-        return ComposeError(f"{error.message}", where=place, hint="mend the template")
+        location = f"{error.name or template}, line {error.lineno}"
+        return ComposeError(f"{error.message}", where=location, hint="mend the template")
     if not isinstance(error, _FAULTS):
         return error
-    lines = [
+    frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if "/email/" in frame.filename or frame.filename == "<template>"
     ]
-    place = template
-    if lines:
-        name = Path(lines[-1].filename)
-        inside = (
+    location = template
+    if frames:
+        file_path = Path(frames[-1].filename)
+        template_name = (
             template
-            if lines[-1].filename == "<template>"
-            else "email/" + name.as_posix().rpartition("/email/")[2]
+            if frames[-1].filename == "<template>"
+            else "email/" + file_path.as_posix().rpartition("/email/")[2]
         )
-        place = f"{inside}, line {lines[-1].lineno}"
+        location = f"{template_name}, line {frames[-1].lineno}"
     if isinstance(error, ComposeError):
-        return ComposeError(error.what, where=error.where or place, hint=error.hint)
-    return ComposeError(f"{error}", where=place, hint="mend the template")
+        return ComposeError(error.message, where=error.where or location, hint=error.hint)
+    return ComposeError(f"{error}", where=location, hint="mend the template")

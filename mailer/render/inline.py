@@ -11,7 +11,7 @@ import os
 from mailer.errors import ComposeError
 
 
-def inline(html: str, where: str) -> str:
+def inline_css(html: str, where: str) -> str:
     """`html` with its rules inlined, and kept in ``<style>`` for what can't be. Nothing is
     fetched. Raises ComposeError."""
     # One cache for selectors and style sheets, least often used first: of 128 entries a style sheet

@@ -21,25 +21,25 @@ from typing import Any
 from babel.lists import format_list
 
 from mailer import config, languages, message
-from mailer.audience.confirmations import Answer
-from mailer.audience.letters import Letter
+from mailer.audience.confirmations import ServiceMailKind
+from mailer.audience.letters import ServiceMail
 from mailer.config import Settings
-from mailer.editions import Body
+from mailer.editions import EditionBody
 from mailer.errors import ComposeError
-from mailer.message import Slot, header_text
+from mailer.message import Slot, clean_header_text
 from mailer.render import checks, translations
-from mailer.render.environment import Personal, environment, render
-from mailer.render.inline import inline
-from mailer.render.notices import FAULTS, FrameView, office
+from mailer.render.environment import PersonalField, get_environment, render_template
+from mailer.render.inline import inline_css
+from mailer.render.notices import TEMPLATE_FAULTS, FrameView, build_readable_organisation_view
 
-LONGEST_NAMES = 60
+MAX_NAMES_LENGTH = 60
 """Characters of lists' names in a subject, after which it names the office instead."""
 
-NEEDED: dict[Answer, tuple[Slot, ...]] = {
-    Answer.CONFIRM: (Slot.ACTION,),
-    Answer.NEW_ADDRESS: (Slot.ACTION,),
-    Answer.KNOWN: (Slot.PREFERENCES,),
-    Answer.WELCOME: (Slot.PREFERENCES, Slot.UNSUBSCRIBE),
+REQUIRED_SLOTS: dict[ServiceMailKind, tuple[Slot, ...]] = {
+    ServiceMailKind.CONFIRM: (Slot.ACTION,),
+    ServiceMailKind.NEW_ADDRESS: (Slot.ACTION,),
+    ServiceMailKind.ALREADY_SUBSCRIBED: (Slot.PREFERENCES,),
+    ServiceMailKind.WELCOME: (Slot.PREFERENCES, Slot.UNSUBSCRIBE),
 }
 """What both parts of a mail must have, for it to be of use."""
 
@@ -64,84 +64,108 @@ class ServiceView:
 
 @dataclass(frozen=True, slots=True)
 class AddressView:
-    address: Personal
+    address: PersonalField
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLinksView:
-    action: Personal
-    preferences: Personal
-    unsubscribe: Personal
+    action: PersonalField
+    preferences: PersonalField
+    unsubscribe: PersonalField
 
 
-def compose_letter(letter: Letter, settings: Settings) -> Body:
+def compose_service_mail(service_mail: ServiceMail, settings: Settings) -> EditionBody:
     """The mail that says it, in the letter's language where there are words in it, else in the
     office's. The same letter and settings give the same bytes. Raises ComposeError only where the
     shipped templates can't compose it."""
     try:
-        return _compose(letter, settings, settings.template_path)
-    except FAULTS:
-        return _compose(letter, settings, (config.shipped("templates"),))
+        return _compose_from_templates(service_mail, settings, settings.template_path)
+    except TEMPLATE_FAULTS:
+        return _compose_from_templates(
+            service_mail, settings, (config.find_shipped_folder("templates"),)
+        )
 
 
-def _compose(letter: Letter, settings: Settings, template_path: tuple[Path, ...]) -> Body:
-    folder = f"email/{letter.answer}"
-    tags = (letter.language, settings.defaults.language)
-    frames = (translations.frame(tag, template_path) for tag in tags if tag)
-    language = next((one for one in frames if one), translations.SOURCE)
-    env = environment(language, template_path)
-    view = _view(letter, language, settings)
-    marker = message.marker(_fingerprint(letter, language, settings))
+def _compose_from_templates(
+    service_mail: ServiceMail, settings: Settings, template_path: tuple[Path, ...]
+) -> EditionBody:
+    folder = f"email/{service_mail.kind}"
+    tags = (service_mail.language, settings.defaults.language)
+    frames = (translations.choose_frame_language(tag, template_path) for tag in tags if tag)
+    language = next(
+        (frame_language for frame_language in frames if frame_language), translations.SOURCE
+    )
+    env = get_environment(language, template_path)
+    view = _build_service_view(service_mail, language, settings)
+    marker = message.create_marker(_hash_service_mail(service_mail, language, settings))
 
-    def personal(slot: Slot) -> Personal:
-        return Personal(marker, slot)
+    def build_personal_field(slot: Slot) -> PersonalField:
+        return PersonalField(marker, slot)
 
     context: dict[str, Any] = {
-        "organisation": office(settings),
+        "organisation": build_readable_organisation_view(settings),
         "stories": (),
         "service": view,
-        "recipient": AddressView(personal(Slot.ADDRESS)),
+        "recipient": AddressView(build_personal_field(Slot.ADDRESS)),
         "links": ServiceLinksView(
-            personal(Slot.ACTION), personal(Slot.PREFERENCES), personal(Slot.UNSUBSCRIBE)
+            build_personal_field(Slot.ACTION),
+            build_personal_field(Slot.PREFERENCES),
+            build_personal_field(Slot.UNSUBSCRIBE),
         ),
     }
     # The title of the page that the mail is, and what screen readers announce: its subject.
-    frame = FrameView("", language, languages.direction(language))
-    subject = header_text(render(env, f"{folder}/subject.txt", context | {"edition": frame}))
-    context["edition"] = FrameView(subject, language, languages.direction(language))
-    body = Body(
+    frame = FrameView("", language, languages.get_direction(language))
+    subject = clean_header_text(
+        render_template(env, f"{folder}/subject.txt", context | {"edition": frame})
+    )
+    context["edition"] = FrameView(subject, language, languages.get_direction(language))
+    body = EditionBody(
         language=language,
         subject=subject,
-        text=render(env, f"{folder}/body.txt", context).rstrip() + "\n",
-        html=inline(render(env, f"{folder}/body.html", context), f"{folder}/body.html"),
+        text=render_template(env, f"{folder}/body.txt", context).rstrip() + "\n",
+        html=inline_css(
+            render_template(env, f"{folder}/body.html", context), f"{folder}/body.html"
+        ),
         marker=marker,
         stories=1,
     )
-    checks.check_form(body, folder)
-    _check_links(body, letter.answer, folder)
+    checks.check_mail_structure(body, folder)
+    _check_required_links(body, service_mail.kind, folder)
     return body
 
 
-def _view(letter: Letter, language: str, settings: Settings) -> ServiceView:
-    names = [header_text(one.name) for one in letter.lists]
-    name = str(format_list(names, locale=languages.locale(language)))
-    if not names or (len(names) > 1 and len(name) > LONGEST_NAMES):
+def _build_service_view(
+    service_mail: ServiceMail, language: str, settings: Settings
+) -> ServiceView:
+    names = [clean_header_text(mailing_list.name) for mailing_list in service_mail.lists]
+    name = str(format_list(names, locale=languages.get_locale(language)))
+    if not names or (len(names) > 1 and len(name) > MAX_NAMES_LENGTH):
         name = settings.organisation.name
     return ServiceView(
-        kind=letter.answer.value,
+        kind=service_mail.kind.value,
         name=name,
         lists=tuple(
-            ListView(header_text(one.name), header_text(one.description)) for one in letter.lists
+            ListView(
+                clean_header_text(mailing_list.name), clean_header_text(mailing_list.description)
+            )
+            for mailing_list in service_mail.lists
         ),
-        books=next((header_text(one.name) for one in letter.lists if one.slug == letter.books), ""),
+        books=next(
+            (
+                clean_header_text(mailing_list.name)
+                for mailing_list in service_mail.lists
+                if mailing_list.slug == service_mail.ledger_list
+            ),
+            "",
+        ),
         days=settings.retention.unconfirmed_days,
     )
 
 
-def _check_links(body: Body, answer: Answer, folder: str) -> None:
-    for slot in NEEDED[answer]:
+def _check_required_links(body: EditionBody, answer: ServiceMailKind, folder: str) -> None:
+    for slot in REQUIRED_SLOTS[answer]:
         for name, part in (("body.txt", body.text), ("body.html", body.html)):
-            if message.slot(body.marker, slot) not in part:
+            if message.create_slot(body.marker, slot) not in part:
                 raise ComposeError(
                     f"it leaves out the link that it is for, links.{slot.name.lower()}",
                     where=f"{folder}/{name}",
@@ -149,13 +173,16 @@ def _check_links(body: Body, answer: Answer, folder: str) -> None:
                 )
 
 
-def _fingerprint(letter: Letter, language: str, settings: Settings) -> str:
+def _hash_service_mail(service_mail: ServiceMail, language: str, settings: Settings) -> str:
     """A hash of what people wrote: a marker made from it can't stand in any of it."""
     parts = [
-        letter.answer,
+        service_mail.kind,
         language,
-        letter.books,
-        [(one.slug, one.name, one.description) for one in letter.lists],
+        service_mail.ledger_list,
+        [
+            (mailing_list.slug, mailing_list.name, mailing_list.description)
+            for mailing_list in service_mail.lists
+        ],
         settings.organisation.model_dump(mode="json"),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

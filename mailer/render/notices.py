@@ -23,17 +23,17 @@ from babel.numbers import format_decimal
 
 from mailer import config, languages, message
 from mailer.config import Organisation, Settings
-from mailer.editions import Body
+from mailer.editions import EditionBody
 from mailer.errors import ComposeError
-from mailer.message import header_text
-from mailer.notices import HASH_LENGTH, Notice, NoticeKind, commands
+from mailer.message import clean_header_text
+from mailer.notices import HASH_LENGTH, Notice, NoticeKind, suggest_commands
 from mailer.render import checks, colours, translations, views
-from mailer.render.environment import environment, render
-from mailer.render.inline import inline
+from mailer.render.environment import get_environment, render_template
+from mailer.render.inline import inline_css
 
 FOLDER = "email/notice"
 
-FAULTS = (ComposeError, ValueError, TypeError, LookupError)
+TEMPLATE_FAULTS = (ComposeError, ValueError, TypeError, LookupError)
 """What the office's own templates and words can raise: patterns and placeholders of a .po file are
 filled in here. A bug comes back from the second try, with the shipped ones."""
 
@@ -49,7 +49,7 @@ LEADS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.LATE: ("Not approved in time", ""),
     NoticeKind.SENT: ("Sent", ""),
     NoticeKind.SKIPPED: ("Skipped", ""),
-    NoticeKind.HELD: ("Held", ""),
+    NoticeKind.ON_HOLD: ("Held", ""),
     NoticeKind.PAUSED: ("Paused", ""),
     NoticeKind.EXPIRED: ("Never approved", ""),
     NoticeKind.CANCELLED: ("Cancelled", ""),
@@ -57,7 +57,7 @@ LEADS: dict[NoticeKind, tuple[str, str]] = {
 """What a subject begins with: without a moment, and with one. English; the .po files have the
 others."""
 
-SAID: dict[NoticeKind, str] = {
+SENTENCES: dict[NoticeKind, str] = {
     NoticeKind.REVIEW: "Nothing is sent until somebody has looked at it and approved it.",
     NoticeKind.REMINDER: "Nobody has approved it yet. Without approval it is not sent.",
     NoticeKind.VOID: "It has changed since it was approved, so that approval no longer counts. "
@@ -66,7 +66,7 @@ SAID: dict[NoticeKind, str] = {
     NoticeKind.LATE: "Nobody approved it in time, so it was not sent. It is a draft again.",
     NoticeKind.SENT: "It has been sent.",
     NoticeKind.SKIPPED: "Nothing is sent this time.",
-    NoticeKind.HELD: "It waits for a person to decide, and is not sent until then.",
+    NoticeKind.ON_HOLD: "It waits for a person to decide, and is not sent until then.",
     NoticeKind.PAUSED: "Sending has stopped. What is left waits until somebody lets it go on.",
     NoticeKind.EXPIRED: "Nobody approved it before the digest’s next edition, so it will not be "
     "sent.",
@@ -116,161 +116,182 @@ class NoticeView:
     steps: tuple[StepView, ...]
 
 
-def compose_notice(notice: Notice, uid: str, settings: Settings) -> Body:
+def compose_notice(notice: Notice, uid: str, settings: Settings) -> EditionBody:
     """The mail that tells it. The same notice, uid and settings give the same bytes. Raises
     ComposeError only where the shipped templates can't compose it."""
     try:
-        return _compose(notice, uid, settings, settings.template_path)
-    except FAULTS:
-        return _compose(notice, uid, settings, (config.shipped("templates"),))
+        return _compose_from_templates(notice, uid, settings, settings.template_path)
+    except TEMPLATE_FAULTS:
+        return _compose_from_templates(
+            notice, uid, settings, (config.find_shipped_folder("templates"),)
+        )
 
 
-def _compose(notice: Notice, uid: str, settings: Settings, template_path: tuple[Path, ...]) -> Body:
-    language = translations.frame(settings.defaults.language, template_path) or translations.SOURCE
-    env = environment(language, template_path)
-    words = translations.translations(language, template_path)
-    view = _Writer(notice, language, words, ZoneInfo(settings.defaults.time_zone)).view()
+def _compose_from_templates(
+    notice: Notice, uid: str, settings: Settings, template_path: tuple[Path, ...]
+) -> EditionBody:
+    language = (
+        translations.choose_frame_language(settings.defaults.language, template_path)
+        or translations.SOURCE
+    )
+    env = get_environment(language, template_path)
+    catalogue = translations.load_translations(language, template_path)
+    view = _NoticeWriter(
+        notice, language, catalogue, ZoneInfo(settings.defaults.time_zone)
+    ).build_view()
     context: dict[str, Any] = {
-        "organisation": office(settings),
-        "edition": FrameView(view.name, language, languages.direction(language)),
+        "organisation": build_readable_organisation_view(settings),
+        "edition": FrameView(view.name, language, languages.get_direction(language)),
         "stories": (),
         "notice": view,
     }
-    marker = message.marker(_fingerprint(notice, uid))
-    body = Body(
+    marker = message.create_marker(_hash_notice(notice, uid))
+    body = EditionBody(
         language=language,
-        subject=header_text(render(env, f"{FOLDER}/subject.txt", context)),
-        text=render(env, f"{FOLDER}/body.txt", context).rstrip() + "\n",
-        html=inline(render(env, f"{FOLDER}/body.html", context), f"{FOLDER}/body.html"),
+        subject=clean_header_text(render_template(env, f"{FOLDER}/subject.txt", context)),
+        text=render_template(env, f"{FOLDER}/body.txt", context).rstrip() + "\n",
+        html=inline_css(
+            render_template(env, f"{FOLDER}/body.html", context), f"{FOLDER}/body.html"
+        ),
         marker=marker,
         stories=1,
     )
-    checks.check_form(body, FOLDER)
+    checks.check_mail_structure(body, FOLDER)
     return body
 
 
-def office(settings: Settings) -> views.OrganisationView:
+def build_readable_organisation_view(settings: Settings) -> views.OrganisationView:
     """The office with an accent that can be read, whatever its settings say."""
-    ours = views.organisation(settings)
-    if colours.readable(ours.accent):
-        return ours
+    organisation_view = views.build_organisation_view(settings)
+    if colours.is_readable(organisation_view.accent):
+        return organisation_view
     accent = Organisation().accent
-    return replace(ours, accent=accent, accent_dark=colours.lightened(accent))
+    return replace(organisation_view, accent=accent, accent_dark=colours.find_lighter_tint(accent))
 
 
-def _fingerprint(notice: Notice, uid: str) -> str:
+def _hash_notice(notice: Notice, uid: str) -> str:
     """A hash of what people wrote: a marker made from it can't stand in any of it."""
-    parts = {one.name: getattr(notice, one.name) for one in fields(Notice)}
+    parts = {field.name: getattr(notice, field.name) for field in fields(Notice)}
     parts |= {"figures": dict(notice.figures), "uid": uid}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class _Writer:
+class _NoticeWriter:
     """Puts one notice into one language."""
 
     def __init__(
-        self, notice: Notice, language: str, words: NullTranslations, zone: ZoneInfo
+        self, notice: Notice, language: str, catalogue: NullTranslations, zone: ZoneInfo
     ) -> None:
-        self.notice, self.words = notice, words
-        self._locale, self._zone = languages.locale(language), zone
+        self.notice, self.catalogue = notice, catalogue
+        self._locale, self._zone = languages.get_locale(language), zone
 
-    def view(self) -> NoticeView:
-        notice, gettext = self.notice, self.words.gettext
-        figures = ((gettext(word), self._number(n)) for word, n in notice.figures.items())
+    def build_view(self) -> NoticeView:
+        notice, gettext = self.notice, self.catalogue.gettext
+        figures = (
+            (gettext(word), self._format_number(count)) for word, count in notice.figures.items()
+        )
         return NoticeView(
             kind=notice.kind.value,
-            lead=self._lead(),
-            name=header_text(notice.name),
-            said=self._said(),
-            reason=header_text(notice.reason),
+            lead=self._build_lead(),
+            name=clean_header_text(notice.name),
+            said=self._build_sentence(),
+            reason=clean_header_text(notice.reason),
             edition=notice.edition,
-            tally=self._tally(),
-            facts=tuple(self._facts()),
-            stories=tuple(header_text(title) for title in notice.stories),
+            tally=self._build_tally(),
+            facts=tuple(self._build_facts()),
+            stories=tuple(clean_header_text(title) for title in notice.stories),
             figures=tuple(
-                (header_text(word[:1].upper() + word[1:]), number) for word, number in figures
+                (clean_header_text(word[:1].upper() + word[1:]), number) for word, number in figures
             ),
-            steps=tuple(StepView(gettext(what), command) for what, command in commands(notice)),
+            steps=tuple(
+                StepView(gettext(step_text), command)
+                for step_text, command in suggest_commands(notice)
+            ),
         )
 
-    def _number(self, number: int) -> str:
+    def _format_number(self, number: int) -> str:
         return str(format_decimal(number, locale=self._locale))
 
-    def _moment(self, moment: datetime, pattern: str) -> str:
-        return str(format_datetime(moment, self.words.gettext(pattern), locale=self._locale))
+    def _format_moment(self, moment: datetime, pattern: str) -> str:
+        return str(format_datetime(moment, self.catalogue.gettext(pattern), locale=self._locale))
 
-    def _lead(self) -> str:
-        plain, timed = LEADS[self.notice.kind]
-        if timed and self.notice.send_at is not None:
-            moment = self._moment(self.notice.send_at.astimezone(self._zone), DAY_AND_TIME)
-            return self.words.gettext(timed) % {"moment": moment}
-        return self.words.gettext(plain)
+    def _build_lead(self) -> str:
+        untimed_lead, timed_lead = LEADS[self.notice.kind]
+        if timed_lead and self.notice.send_at is not None:
+            moment = self._format_moment(self.notice.send_at.astimezone(self._zone), DAY_AND_TIME)
+            return self.catalogue.gettext(timed_lead) % {"moment": moment}
+        return self.catalogue.gettext(untimed_lead)
 
-    def _counted(self) -> tuple[int, int]:
+    def _count_readers(self) -> tuple[int, int]:
         """How many got it, and how many were to."""
         figures = self.notice.figures
         return figures.get("sent", 0), self.notice.readers or sum(figures.values())
 
-    def _tally(self) -> str:
-        sent, total = self._counted()
+    def _build_tally(self) -> str:
+        sent, total = self._count_readers()
         if "sent" not in self.notice.figures or not total:
             return ""
         if sent == total:
-            return self._number(sent)
-        counts = {"sent": self._number(sent), "total": self._number(total)}
-        return self.words.gettext("%(sent)s of %(total)s") % counts
+            return self._format_number(sent)
+        counts = {"sent": self._format_number(sent), "total": self._format_number(total)}
+        return self.catalogue.gettext("%(sent)s of %(total)s") % counts
 
-    def _said(self) -> str:
-        notice, gettext, ngettext = self.notice, self.words.gettext, self.words.ngettext
+    def _build_sentence(self) -> str:
+        notice, gettext, ngettext = self.notice, self.catalogue.gettext, self.catalogue.ngettext
         if notice.kind is NoticeKind.APPROVED and notice.send_at is not None:
             return gettext("It has been approved, and will be sent at the time below.")
-        if notice.kind is NoticeKind.SENT and self._tally():
-            sent, total = self._counted()
-            counts = {"sent": self._number(sent), "total": self._number(total)}
+        if notice.kind is NoticeKind.SENT and self._build_tally():
+            sent, total = self._count_readers()
+            counts = {"sent": self._format_number(sent), "total": self._format_number(total)}
             if sent == total:
-                said = ngettext(
+                sentence = ngettext(
                     "It has been sent to %(total)s reader.",
                     "It has been sent to all %(total)s readers.",
                     total,
                 )
             else:
-                said = ngettext(
+                sentence = ngettext(
                     "It has been sent to %(sent)s of %(total)s reader.",
                     "It has been sent to %(sent)s of %(total)s readers.",
                     total,
                 )
-            return said % counts
-        return gettext(SAID[notice.kind])
+            return sentence % counts
+        return gettext(SENTENCES[notice.kind])
 
-    def _facts(self) -> Iterator[FactView]:
+    def _build_facts(self) -> Iterator[FactView]:
         """Those that are known, in the order in which staff need them."""
         notice = self.notice
-        asks = any("--hash" in command for _, command in commands(notice))
-        known: dict[str, tuple[str, ...]] = {
+        has_hash_command = any("--hash" in command for _, command in suggest_commands(notice))
+        facts: dict[str, tuple[str, ...]] = {
             "Why": (notice.reason,),
-            "Scheduled for": self._when(),
+            "Scheduled for": self._format_send_time(),
             "Subject": (notice.subject,),
-            "Readers": (self._readers(),),
+            "Readers": (self._format_reader_count(),),
             "By": (notice.actor,),
             "Comment": (notice.comment,),
-            "Hash": ("" if asks else notice.content_hash[:HASH_LENGTH],),
+            "Hash": ("" if has_hash_command else notice.content_hash[:HASH_LENGTH],),
         }
         for label in LABELS:
-            lines = tuple(said for line in known[label] if (said := header_text(line)))
+            lines = tuple(
+                fact_line for line in facts[label] if (fact_line := clean_header_text(line))
+            )
             if lines:
-                yield FactView(self.words.gettext(label), lines)
+                yield FactView(self.catalogue.gettext(label), lines)
 
-    def _readers(self) -> str:
+    def _format_reader_count(self) -> str:
         """How many, where no figures say more."""
-        known = self.notice.readers and not self.notice.figures
-        return self._number(self.notice.readers) if known else ""
+        should_show = self.notice.readers and not self.notice.figures
+        return self._format_number(self.notice.readers) if should_show else ""
 
-    def _when(self) -> tuple[str, ...]:
+    def _format_send_time(self) -> tuple[str, ...]:
         """In the office's zone, and in UTC where that is another."""
         if self.notice.send_at is None:
             return ()
-        here, utc = self.notice.send_at.astimezone(self._zone), self.notice.send_at.astimezone(UTC)
-        said = self._moment(here, FULL_MOMENT)
-        if here.tzname() == "UTC":
-            return (said,)
-        return said, f"{self._moment(utc, DAY_AND_TIME)} UTC"
+        local_time, utc_time = (
+            self.notice.send_at.astimezone(self._zone),
+            self.notice.send_at.astimezone(UTC),
+        )
+        local_text = self._format_moment(local_time, FULL_MOMENT)
+        if local_time.tzname() == "UTC":
+            return (local_text,)
+        return local_text, f"{self._format_moment(utc_time, DAY_AND_TIME)} UTC"

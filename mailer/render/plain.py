@@ -14,13 +14,13 @@ from lxml.html import HtmlElement
 
 WIDTH = 72
 
-_BLOCKS = {
+_BLOCK_TAGS = {
     "p", "h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "div", "hr", "pre",
     "table", "thead", "tbody", "tr", "td", "th", "figure", "figcaption", "dl", "dt", "dd",
 }  # fmt: skip
 
 
-def wrap(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
+def wrap_text(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
     """`text` in lines of at most `width` characters, spaces run together; words are never cut, so
     that addresses stay whole. `first` begins the first line, `indent` the others."""
     return textwrap.fill(
@@ -33,27 +33,27 @@ def wrap(text: str, width: int = WIDTH, indent: str = "", first: str | None = No
     )
 
 
-def plain(html: str, width: int = WIDTH) -> str:
+def to_plain_text(html: str, width: int = WIDTH) -> str:
     """The text of `html`, blocks parted by an empty line."""
     if not html.strip():
         return ""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
-    return "\n\n".join(block for block in _blocks(root, width, "") if block.strip())
+    return "\n\n".join(block for block in _format_blocks(root, width, "") if block.strip())
 
 
-def first_paragraph(html: str) -> str:
+def extract_first_paragraph(html: str) -> str:
     """The text of the first paragraph, on one line."""
     if not html.strip():
         return ""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
     for paragraph in root.iter("p"):
-        text = " ".join(_inline(paragraph)[0].split())
+        text = " ".join(_flatten_inline(paragraph)[0].split())
         if text:
             return text
     return " ".join(root.text_content().split())
 
 
-def _inline(element: HtmlElement) -> tuple[str, list[str]]:
+def _flatten_inline(element: HtmlElement) -> tuple[str, list[str]]:
     """The text of what stands within a line, and the addresses that it links to."""
     text = element.text or ""
     links: list[str] = []
@@ -66,68 +66,70 @@ def _inline(element: HtmlElement) -> tuple[str, list[str]]:
         elif child.tag == "img":
             text += child.get("alt") or ""
         else:
-            inner, deeper = _inline(child)
-            text += inner
-            links += deeper
-            if child.tag in _BLOCKS:
+            inner_text, inner_links = _flatten_inline(child)
+            text += inner_text
+            links += inner_links
+            if child.tag in _BLOCK_TAGS:
                 text += " "
             target = child.get("href") or ""
-            if child.tag == "a" and target and target.removeprefix("mailto:") != inner.strip():
+            if child.tag == "a" and target and target.removeprefix("mailto:") != inner_text.strip():
                 links.append(target)
         text += child.tail or ""
     return text, links
 
 
-def _paragraph(element: HtmlElement, width: int, indent: str, first: str | None = None) -> str:
-    text, links = _inline(element)
+def _format_paragraph(
+    element: HtmlElement, width: int, indent: str, first: str | None = None
+) -> str:
+    text, links = _flatten_inline(element)
     if not text.strip() and not links:
         return ""
-    lines = [wrap(text, width, indent, first)] if text.strip() else []
+    lines = [wrap_text(text, width, indent, first)] if text.strip() else []
     return "\n".join([*lines, *(f"{indent}{link}" for link in links)])
 
 
-def _blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
+def _format_blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
     """What stands in `element`, block by block; what stands loose between blocks is a paragraph.
     A block may come out empty."""
-    loose = lxml_html.Element("p")
-    loose.text = element.text
+    loose_paragraph = lxml_html.Element("p")
+    loose_paragraph.text = element.text
     for child in element:
-        if not isinstance(child.tag, str) or child.tag not in _BLOCKS:
-            loose.append(copy.deepcopy(child))
+        if not isinstance(child.tag, str) or child.tag not in _BLOCK_TAGS:
+            loose_paragraph.append(copy.deepcopy(child))
             continue
-        yield _paragraph(loose, width, indent)
-        loose = lxml_html.Element("p")
-        loose.text = child.tail
+        yield _format_paragraph(loose_paragraph, width, indent)
+        loose_paragraph = lxml_html.Element("p")
+        loose_paragraph.text = child.tail
         match child.tag:
             case "h1" | "h2" | "h3" | "h4" | "h5" | "h6":
-                text, links = _inline(child)
-                lines = wrap(text, width, indent).splitlines()
-                rule = "-" * max((len(line) - len(indent) for line in lines), default=0)
-                yield "\n".join([*lines, indent + rule, *(indent + link for link in links)])
+                text, links = _flatten_inline(child)
+                lines = wrap_text(text, width, indent).splitlines()
+                underline = "-" * max((len(line) - len(indent) for line in lines), default=0)
+                yield "\n".join([*lines, indent + underline, *(indent + link for link in links)])
             case "ul" | "ol":
-                yield "\n".join(_items(child, width, indent))
+                yield "\n".join(_format_list_items(child, width, indent))
             case "blockquote":
-                quoted = _blocks(child, width, f"{indent}> ")
-                yield "\n\n".join(block for block in quoted if block.strip())
+                quoted_blocks = _format_blocks(child, width, f"{indent}> ")
+                yield "\n\n".join(block for block in quoted_blocks if block.strip())
             case "hr":
                 yield f"{indent}* * *"
             case "pre":
                 yield textwrap.indent((child.text_content() or "").rstrip(), indent)
             case "div" | "table" | "figure" | "dl" | "tbody" | "thead":
-                yield from _blocks(child, width, indent)
+                yield from _format_blocks(child, width, indent)
             case _:
-                yield _paragraph(child, width, indent)
-    yield _paragraph(loose, width, indent)
+                yield _format_paragraph(child, width, indent)
+    yield _format_paragraph(loose_paragraph, width, indent)
 
 
-def _items(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
+def _format_list_items(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
     start = element.get("start") or ""
     number = int(start) if re.fullmatch(r"-?[0-9]{1,9}", start) else 1
     for item in element.iterchildren("li"):
-        sign = f"{number}. " if element.tag == "ol" else "- "
+        bullet = f"{number}. " if element.tag == "ol" else "- "
         number += 1
-        deeper = indent + " " * len(sign)
-        inner = [block for block in _blocks(item, width, deeper) if block.strip()]
-        if inner:
-            inner[0] = indent + sign + inner[0][len(deeper) :]
-            yield "\n".join(inner)
+        item_indent = indent + " " * len(bullet)
+        item_blocks = [block for block in _format_blocks(item, width, item_indent) if block.strip()]
+        if item_blocks:
+            item_blocks[0] = indent + bullet + item_blocks[0][len(item_indent) :]
+            yield "\n".join(item_blocks)

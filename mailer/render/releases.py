@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from mailer import languages
 from mailer.articles import Article, boilerplates
-from mailer.articles.boilerplates import OURS, Boilerplate
+from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
 from mailer.articles.release import Asset, Carriage, PressContact, Quote, Release
 from mailer.config import Settings
-from mailer.embargoes import Terms
+from mailer.embargoes import EmbargoTerms
 from mailer.errors import ComposeError
 
 
@@ -72,30 +72,30 @@ class ReleaseView:
     about: tuple[AboutView, ...]
 
 
-def embargo_view(
-    terms: Terms, places: Mapping[str, str], language: str, names: Mapping[str, str]
+def build_embargo_view(
+    terms: EmbargoTerms, places: Mapping[str, str], language: str, place_names: Mapping[str, str]
 ) -> EmbargoView:
     """An embargo in the clocks of `places` (a name -> its zone), and first in those of its own zone
     where that is none of them. `names` are the places' in the language, where they differ."""
-    ends = terms.moment
-    shown = {names.get(place, place): zone for place, zone in places.items()}
-    if terms.zone not in shown.values():
-        shown = {_place(terms.zone, language): terms.zone, **shown}
+    ends_at = terms.moment
+    zones_by_place = {place_names.get(place, place): zone for place, zone in places.items()}
+    if terms.zone not in zones_by_place.values():
+        zones_by_place = {_name_place(terms.zone, language): terms.zone, **zones_by_place}
     times = []
-    for place, zone in shown.items():
-        moment = ends.astimezone(ZoneInfo(zone))
-        times.append(TimeView(place, moment, "" if place == "UTC" else _offset(moment)))
+    for place, zone in zones_by_place.items():
+        moment = ends_at.astimezone(ZoneInfo(zone))
+        times.append(TimeView(place, moment, "" if place == "UTC" else _format_utc_offset(moment)))
     return EmbargoView(tuple(times))
 
 
-def _place(zone: str, language: str) -> str:
+def _name_place(zone: str, language: str) -> str:
     if "/" not in zone:
         return zone
-    locale = languages.locale(language)
+    locale = languages.get_locale(language)
     return str(get_timezone_location(ZoneInfo(zone), locale=locale, return_city=True))
 
 
-def _offset(moment: datetime) -> str:
+def _format_utc_offset(moment: datetime) -> str:
     offset = moment.utcoffset()
     assert offset is not None
     minutes = round(offset.total_seconds() / 60)
@@ -104,59 +104,79 @@ def _offset(moment: datetime) -> str:
     return f"UTC{sign}{hours}" + (f":{rest:02}" if rest else "")
 
 
-def release_view(
+def build_release_view(
     article: Article,
-    some: Sequence[Boilerplate],
+    available_boilerplates: Sequence[Boilerplate],
     settings: Settings,
     language: str,
     default: str,
 ) -> ReleaseView:
     """Whom to ask is the release's, or else the office's own contact. Raises ComposeError for an
     organisation without boilerplate, and for files that are too much to attach."""
-    ours = article.release or Release()
-    attached = sum(one.size for one in ours.assets if one.carriage is Carriage.ATTACH)
+    release = article.release or Release()
+    attached_bytes = sum(
+        asset.size for asset in release.assets if asset.carriage is Carriage.ATTACH
+    )
     limit = settings.press.attach_limit
-    if attached > limit:
+    if attached_bytes > limit:
         raise ComposeError(
-            f"{article.slug} attaches {attached:,} bytes, and the limit is {limit:,}",
+            f"{article.slug} attaches {attached_bytes:,} bytes, and the limit is {limit:,}",
             hint="leave out attach: of the largest, so that they are links; or raise "
             "press.attach_limit",
         )
     return ReleaseView(
-        subhead=ours.subhead,
-        quotes=ours.quotes,
-        notes=Markup(ours.notes_html),  # noqa: S704  (sanitised when it came in)
-        contacts=ours.contacts or _office(settings),
-        assets=tuple(_asset(one, article.slug, settings) for one in ours.assets),
-        about=tuple(_about(article, ours, some, settings, language, default)),
+        subhead=release.subhead,
+        quotes=release.quotes,
+        notes=Markup(release.notes_html),  # noqa: S704  (sanitised when it came in)
+        contacts=release.contacts or _build_default_contacts(settings),
+        assets=tuple(_build_asset_view(asset, article.slug, settings) for asset in release.assets),
+        about=tuple(
+            _build_about_views(
+                article, release, available_boilerplates, settings, language, default
+            )
+        ),
     )
 
 
-def uneven(
-    story: Mapping[str, Article], some: Sequence[Boilerplate], default: str
+def find_translation_gaps(
+    story_articles: Mapping[str, Article],
+    available_boilerplates: Sequence[Boilerplate],
+    default: str,
 ) -> Iterator[str]:
     """What a translation of a release lacks that another has: nobody is stopped by that, who sends
     it should know. `story` is by language."""
-    most = {
-        what: max(count(one.release or Release()) for one in story.values())
-        for what, count in _PARTS.items()
+    max_counts = {
+        part: max(count_part(article.release or Release()) for article in story_articles.values())
+        for part, count_part in _PART_COUNTERS.items()
     }
-    for language, one in story.items():
-        for what, count in _PARTS.items():
-            if (has := count(one.release or Release())) < most[what]:
-                said = f"{has} of {most[what]} {what}" if most[what] > 1 else f"no {what}"
-                yield f"{one.slug} in {language} has {said}"
-        for organisation in dict.fromkeys((*(one.release or Release()).about, OURS)):
-            about = boilerplates.best(some, organisation, language, default)
-            if about and languages.base(about.language) != languages.base(language):
-                whose = f" --organisation {organisation}" if organisation != OURS else ""
+    for language, article in story_articles.items():
+        for part, count_part in _PART_COUNTERS.items():
+            if (part_count := count_part(article.release or Release())) < max_counts[part]:
+                shortfall = (
+                    f"{part_count} of {max_counts[part]} {part}"
+                    if max_counts[part] > 1
+                    else f"no {part}"
+                )
+                yield f"{article.slug} in {language} has {shortfall}"
+        for organisation in dict.fromkeys(
+            (*(article.release or Release()).about, OWN_ORGANISATION)
+        ):
+            boilerplate = boilerplates.choose_boilerplate(
+                available_boilerplates, organisation, language, default
+            )
+            if boilerplate and languages.get_base_language(
+                boilerplate.language
+            ) != languages.get_base_language(language):
+                organisation_option = (
+                    f" --organisation {organisation}" if organisation != OWN_ORGANISATION else ""
+                )
                 yield (
-                    f"readers of {language} read the boilerplate in {about.language}: "
-                    f"mailer boilerplate set FILE{whose} --language {language}"
+                    f"readers of {language} read the boilerplate in {boilerplate.language}: "
+                    f"mailer boilerplate set FILE{organisation_option} --language {language}"
                 )
 
 
-_PARTS: Mapping[str, Callable[[Release], int]] = {
+_PART_COUNTERS: Mapping[str, Callable[[Release], int]] = {
     "subhead": lambda one: bool(one.subhead),
     "quotes": lambda one: len(one.quotes),
     "notes to editors": lambda one: bool(one.notes),
@@ -166,7 +186,7 @@ _PARTS: Mapping[str, Callable[[Release], int]] = {
 }
 
 
-def _office(settings: Settings) -> tuple[PressContact, ...]:
+def _build_default_contacts(settings: Settings) -> tuple[PressContact, ...]:
     press = settings.press
     if not (press.contact_phone or press.contact_email):
         return ()
@@ -174,31 +194,37 @@ def _office(settings: Settings) -> tuple[PressContact, ...]:
     return (PressContact(name, press.contact_role, press.contact_phone, press.contact_email),)
 
 
-def _about(
+def _build_about_views(
     article: Article,
-    ours: Release,
-    some: Sequence[Boilerplate],
+    release: Release,
+    available_boilerplates: Sequence[Boilerplate],
     settings: Settings,
     language: str,
     default: str,
 ) -> list[AboutView]:
-    found = []
-    for organisation in dict.fromkeys((*ours.about, OURS)):
-        one = boilerplates.best(some, organisation, language, default)
-        if one is None and organisation != OURS:
+    about_views = []
+    for organisation in dict.fromkeys((*release.about, OWN_ORGANISATION)):
+        boilerplate = boilerplates.choose_boilerplate(
+            available_boilerplates, organisation, language, default
+        )
+        if boilerplate is None and organisation != OWN_ORGANISATION:
             raise ComposeError(
                 f"{article.slug} is also about {organisation!r}, which has no boilerplate",
                 hint=f"give it one: mailer boilerplate set FILE --organisation {organisation}",
             )
-        if one is not None:
-            name = one.name or settings.organisation.name
-            text = Markup(one.html)  # noqa: S704  (sanitised when kept)
-            said_in = one.language
-            found.append(AboutView(name, text, said_in, languages.direction(said_in)))
-    return found
+        if boilerplate is not None:
+            name = boilerplate.name or settings.organisation.name
+            text = Markup(boilerplate.html)  # noqa: S704  (sanitised when kept)
+            boilerplate_language = boilerplate.language
+            about_views.append(
+                AboutView(
+                    name, text, boilerplate_language, languages.get_direction(boilerplate_language)
+                )
+            )
+    return about_views
 
 
-def _asset(asset: Asset, slug: str, settings: Settings) -> AssetView:
+def _build_asset_view(asset: Asset, slug: str, settings: Settings) -> AssetView:
     site = settings.web.base_url.rstrip("/")
     return AssetView(
         kind=asset.kind.value,

@@ -18,30 +18,30 @@ from mailer.errors import ComposeError
 SOURCE = "en"
 
 
-def available(template_path: tuple[Path, ...]) -> tuple[str, ...]:
+def list_languages(template_path: tuple[Path, ...]) -> tuple[str, ...]:
     """The languages that a mail can be framed in."""
-    found = {
+    translated_tags = {
         file.stem for folder in template_path for file in (folder / "email/locale").glob("*.po")
     }
-    return tuple(sorted({SOURCE, *found}))
+    return tuple(sorted({SOURCE, *translated_tags}))
 
 
-def frame(tag: str, template_path: tuple[Path, ...]) -> str:
+def choose_frame_language(tag: str, template_path: tuple[Path, ...]) -> str:
     """The language of the words around stories for readers of `tag`: empty when there is none."""
-    return languages.choose(tag, available(template_path), "")
+    return languages.choose_language(tag, list_languages(template_path), "")
 
 
-def translations(tag: str, template_path: tuple[Path, ...]) -> gettext.NullTranslations:
+def load_translations(tag: str, template_path: tuple[Path, ...]) -> gettext.NullTranslations:
     """gettext's translations for `tag`. Raises ComposeError for a file that isn't in order."""
     for folder in template_path:
         file = folder / "email/locale" / f"{tag}.po"
         if file.is_file():
-            return _read(file, file.stat().st_mtime_ns)
+            return _read_catalogue(file, file.stat().st_mtime_ns)
     return gettext.NullTranslations()
 
 
 @lru_cache(maxsize=32)
-def _read(file: Path, _changed: int) -> gettext.GNUTranslations:
+def _read_catalogue(file: Path, _changed: int) -> gettext.GNUTranslations:
     try:
         catalog = read_po(io.BytesIO(file.read_bytes()), abort_invalid=True)
         compiled = io.BytesIO()

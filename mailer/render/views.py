@@ -32,12 +32,12 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer import languages
-from mailer.articles import Article, Kind, Story
+from mailer.articles import Article, ArticleKind, Story
 from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.config import Settings
 from mailer.message import Slot
 from mailer.render import colours, plain
-from mailer.render.environment import Personal
+from mailer.render.environment import PersonalField
 from mailer.render.releases import EmbargoView, ReleaseView
 
 TEASER_LENGTH = 240
@@ -81,7 +81,7 @@ class ImageView:
 @dataclass(frozen=True, slots=True)
 class StoryView:
     bits: int
-    number: Personal
+    number: PersonalField
     slug: str
     title: str
     summary: str
@@ -113,97 +113,97 @@ class SectionView:
 
 @dataclass(frozen=True, slots=True)
 class RecipientView:
-    name: Personal
-    address: Personal
+    name: PersonalField
+    address: PersonalField
 
 
 @dataclass(frozen=True, slots=True)
 class LinksView:
-    unsubscribe: Personal
-    preferences: Personal
-    view: Personal
+    unsubscribe: PersonalField
+    preferences: PersonalField
+    view: PersonalField
     subscribe: str
     archive: str
 
 
 KIND_NAMES = {
-    Kind.NEWS: "News",
-    Kind.PRESS_RELEASE: "Press release",
-    Kind.EVENT: "Event",
-    Kind.STATEMENT: "Statement",
-    Kind.OP_ED: "Opinion",
-    Kind.PHOTO_STORY: "Photo story",
-    Kind.CAMPAIGN: "Campaign",
+    ArticleKind.NEWS: "News",
+    ArticleKind.PRESS_RELEASE: "Press release",
+    ArticleKind.EVENT: "Event",
+    ArticleKind.STATEMENT: "Statement",
+    ArticleKind.OP_ED: "Opinion",
+    ArticleKind.PHOTO_STORY: "Photo story",
+    ArticleKind.CAMPAIGN: "Campaign",
 }
 """English names; the .po files have the others."""
 
 
-def organisation(settings: Settings) -> OrganisationView:
-    ours = settings.organisation
+def build_organisation_view(settings: Settings) -> OrganisationView:
+    organisation = settings.organisation
     return OrganisationView(
-        name=ours.name,
+        name=organisation.name,
         postal_lines=tuple(
-            line.strip() for line in ours.postal_address.splitlines() if line.strip()
+            line.strip() for line in organisation.postal_address.splitlines() if line.strip()
         ),
-        website=ours.website,
-        logo_url=ours.logo_url,
-        logo_alt=ours.logo_alt or ours.name,
-        accent=ours.accent,
-        accent_dark=colours.lightened(ours.accent),
-        on_accent=colours.PAPER,
+        website=organisation.website,
+        logo_url=organisation.logo_url,
+        logo_alt=organisation.logo_alt or organisation.name,
+        accent=organisation.accent,
+        accent_dark=colours.find_lighter_tint(organisation.accent),
+        on_accent=colours.LIGHT_BACKGROUND,
     )
 
 
-def links(marker: str, of: MailingList, settings: Settings) -> LinksView:
+def build_links_view(marker: str, mailing_list: MailingList, settings: Settings) -> LinksView:
     """Where a mail to this list leads beside its stories."""
     site = settings.web.base_url.rstrip("/")
-    public = of.visibility is Visibility.PUBLIC
+    is_public = mailing_list.visibility is Visibility.PUBLIC
     return LinksView(
-        unsubscribe=Personal(marker, Slot.UNSUBSCRIBE),
-        preferences=Personal(marker, Slot.PREFERENCES),
-        view=Personal(marker, Slot.VIEW),
-        subscribe=f"{site}/subscribe/{of.slug}" if public else "",
-        archive=f"{site}/archive/{of.slug}" if public else "",
+        unsubscribe=PersonalField(marker, Slot.UNSUBSCRIBE),
+        preferences=PersonalField(marker, Slot.PREFERENCES),
+        view=PersonalField(marker, Slot.VIEW),
+        subscribe=f"{site}/subscribe/{mailing_list.slug}" if is_public else "",
+        archive=f"{site}/archive/{mailing_list.slug}" if is_public else "",
     )
 
 
-def teaser(article: Article) -> str:
+def build_teaser(article: Article) -> str:
     """The summary, or else the beginning of the text, cut between words."""
     if article.summary:
         return article.summary
-    text = plain.first_paragraph(article.html)
+    text = plain.extract_first_paragraph(article.html)
     if len(text) <= TEASER_LENGTH:
         return text
     return text[:TEASER_LENGTH].rsplit(" ", 1)[0].rstrip(",;:–— ") + "…"
 
 
-def own_page(settings: Settings, article: Article) -> str:
+def build_story_url(settings: Settings, article: Article) -> str:
     """Where a story can be read: where it was published, or our own page for it."""
     if article.canonical_url:
         return article.canonical_url
     site = settings.web.base_url.rstrip("/")
-    if article.kind is Kind.PRESS_RELEASE:
+    if article.kind is ArticleKind.PRESS_RELEASE:
         return f"{site}/press/{article.slug}?lang={article.language}"
     return f"{settings.web.base_url.rstrip('/')}/stories/{article.slug}/{article.language}"
 
 
-def grouped(stories: Sequence[Story]) -> tuple[Story, ...]:
+def group_stories(stories: Sequence[Story]) -> tuple[Story, ...]:
     """The order in which stories are shown: the first, then by topic, each topic where its first
     story comes. Within it the order stays."""
-    topics = list(dict.fromkeys(_section(story) for story in stories[1:]))
-    rest = sorted(stories[1:], key=lambda story: topics.index(_section(story)))
-    return (*stories[:1], *rest)
+    topics = list(dict.fromkeys(_get_section_slug(story) for story in stories[1:]))
+    other_stories = sorted(stories[1:], key=lambda story: topics.index(_get_section_slug(story)))
+    return (*stories[:1], *other_stories)
 
 
-def _section(story: Story) -> str:
+def _get_section_slug(story: Story) -> str:
     return story.topics[0] if story.topics else ""
 
 
-def story_view(
+def build_story_view(
     article: Article,
     *,
     bits: int,
-    number: Personal,
+    number: PersonalField,
     section: str,
     topics: dict[str, Topic],
     language: str,
@@ -220,16 +220,17 @@ def story_view(
         slug=article.slug,
         title=article.title,
         summary=article.summary,
-        teaser=teaser(article),
+        teaser=build_teaser(article),
         html=Markup(article.html),  # noqa: S704  (sanitised when it came in)
-        url=own_page(settings, article),
+        url=build_story_url(settings, article),
         kind=article.kind.value,
         kind_name=kind_name,
-        topic=topics[section].name(language) if section in topics else "",
+        topic=topics[section].get_name(language) if section in topics else "",
         topic_slug=section,
         language=article.language,
-        dir=languages.direction(article.language),
-        foreign=languages.base(article.language) != languages.base(language),
+        dir=languages.get_direction(article.language),
+        foreign=languages.get_base_language(article.language)
+        != languages.get_base_language(language),
         image=ImageView(image.url, image.alt, image.credit) if image else None,
         byline=article.byline,
         dateline=article.dateline,
@@ -239,18 +240,18 @@ def story_view(
     )
 
 
-def sections(stories: Sequence[StoryView]) -> tuple[SectionView, ...]:
-    """Stories by topic, in the order of :func:`grouped`. The first story has its own place as the
+def build_sections(stories: Sequence[StoryView]) -> tuple[SectionView, ...]:
+    """Stories by topic, in the order of :func:`group_stories`. The first story has its own place as the
     lead, and one in its topic's section for nobody: it is everyone's first who gets it."""
-    found: dict[str, list[StoryView]] = {}
+    stories_by_topic: dict[str, list[StoryView]] = {}
     for story in stories[1:]:
-        found.setdefault(story.topic_slug, []).append(story)
+        stories_by_topic.setdefault(story.topic_slug, []).append(story)
     return tuple(
         SectionView(
-            name=group[0].topic,
+            name=section_stories[0].topic,
             slug=slug,
-            bits=sum(story.bits for story in group),
-            stories=tuple(group),
+            bits=sum(story.bits for story in section_stories),
+            stories=tuple(section_stories),
         )
-        for slug, group in found.items()
+        for slug, section_stories in stories_by_topic.items()
     )

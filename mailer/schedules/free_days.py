@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import holidays
 
 SATURDAY, SUNDAY = 5, 6
-_FARTHEST = 14
+_MAX_SHIFT_DAYS = 14
 """Days that a date is moved at most."""
 
 
@@ -39,33 +39,33 @@ class Blackout:
 class FreeDays:
     """The free days of a country (``GB``), or of a part of it (``GB-SCT``), and blackouts."""
 
-    def __init__(self, place: str = "", blackouts: Iterable[Blackout] = ()) -> None:
-        self._calendar = calendar(place) if place else None
+    def __init__(self, region: str = "", blackouts: Iterable[Blackout] = ()) -> None:
+        self._calendar = load_calendar(region) if region else None
         self._blackouts = tuple(blackouts)
 
-    def why(self, day: date) -> str:
+    def find_reason(self, day: date) -> str:
         """Why a day is free; empty when it is not."""
-        for one in self._blackouts:
-            if one.first <= day <= one.last:
-                return one.reason or "a blackout"
+        for blackout in self._blackouts:
+            if blackout.first <= day <= blackout.last:
+                return blackout.reason or "a blackout"
         if self._calendar is None:
             return ""
         return str(self._calendar.get(day, ""))
 
-    def moved(self, day: date, on_free_day: OnFreeDay) -> date | None:
+    def shift_date(self, day: date, on_free_day: OnFreeDay) -> date | None:
         """Where a date goes: itself when it is not free, None when it is skipped.
 
         It does not move onto a weekend, unless it was on one. Where no day within a fortnight
         will do it is skipped."""
-        if not self.why(day):
+        if not self.find_reason(day):
             return day
         if on_free_day is OnFreeDay.SKIP:
             return None
         step = timedelta(days=-1 if on_free_day is OnFreeDay.BEFORE else 1)
-        was_weekend = self._is_weekend(day)
-        for _ in range(_FARTHEST):
+        is_weekend = self._is_weekend(day)
+        for _ in range(_MAX_SHIFT_DAYS):
             day += step
-            if not self.why(day) and (was_weekend or not self._is_weekend(day)):
+            if not self.find_reason(day) and (is_weekend or not self._is_weekend(day)):
                 return day
         return None
 
@@ -75,16 +75,16 @@ class FreeDays:
 
 
 @lru_cache(maxsize=64)
-def calendar(place: str) -> "holidays.HolidayBase":
+def load_calendar(region: str) -> "holidays.HolidayBase":
     """The public holidays of ``GB`` or ``GB-SCT``. Raises InputError for a place without."""
     import holidays  # most commands can do without, and it takes a while
 
-    country, _, part = place.partition("-")
+    country, _, subdivision = region.partition("-")
     try:
-        return holidays.country_holidays(country, subdiv=part or None)
+        return holidays.country_holidays(country, subdiv=subdivision or None)
     except NotImplementedError as error:
-        known = holidays.list_supported_countries()
+        supported_regions = holidays.list_supported_countries()
         hint = "give a country such as GB, or a part of one such as GB-SCT"
-        if part and country in known:
-            hint = f"parts of {country}: {', '.join(known[country]) or 'none'}"
-        raise InputError(f"no public holidays are known of {place!r}", hint=hint) from error
+        if subdivision and country in supported_regions:
+            hint = f"parts of {country}: {', '.join(supported_regions[country]) or 'none'}"
+        raise InputError(f"no public holidays are known of {region!r}", hint=hint) from error

@@ -39,30 +39,32 @@ class Observance:
     since: int = 0
     until: int = 0
 
-    def name(self, language: str) -> str:
-        return self.names[languages.choose(language, sorted(self.names), "en")]
+    def get_name(self, language: str) -> str:
+        return self.names[languages.choose_language(language, sorted(self.names), "en")]
 
-    def date(self, year: int) -> date | None:
+    def find_date(self, year: int) -> date | None:
         """Its date in a year; None in a year without it: before it was, or 29 February."""
         if year < self.since or (self.until and year > self.until):
             return None
-        return date_of(self.rule, year)
+        return find_date_by_rule(self.rule, year)
 
 
-def date_of(rule: str, year: int) -> date | None:
+def find_date_by_rule(rule: str, year: int) -> date | None:
     """The date that a rule names in a year. Raises InputError when it is none."""
-    if found := _FIXED.fullmatch(rule):
-        day, month = int(found[1]), MONTHS.index(found[2]) + 1
+    if match := _FIXED.fullmatch(rule):
+        day, month = int(match[1]), MONTHS.index(match[2]) + 1
         try:
             return date(year, month, day)
         except ValueError:
             if (day, month) == (29, 2):
                 return None
             raise InputError(f"there is no {rule}") from None
-    if found := _NTH.fullmatch(rule):
-        return _nth(year, MONTHS.index(found[3]) + 1, WEEKDAYS.index(found[2]), ORDINALS[found[1]])
-    if found := _EASTER.fullmatch(rule):
-        days = int(found[2] or 0) * (-1 if found[1] == "-" else 1)
+    if match := _NTH.fullmatch(rule):
+        return _find_nth_weekday(
+            year, MONTHS.index(match[3]) + 1, WEEKDAYS.index(match[2]), ORDINALS[match[1]]
+        )
+    if match := _EASTER.fullmatch(rule):
+        days = int(match[2] or 0) * (-1 if match[1] == "-" else 1)
         return easter(year) + timedelta(days=days)
     raise InputError(
         f"{rule!r} is no rule for a yearly day",
@@ -71,71 +73,75 @@ def date_of(rule: str, year: int) -> date | None:
     )
 
 
-def _nth(year: int, month: int, weekday: int, which: int) -> date | None:
-    if which > 0:
+def _find_nth_weekday(year: int, month: int, weekday: int, ordinal: int) -> date | None:
+    if ordinal > 0:
         first = date(year, month, 1)
-        found = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (which - 1))
-        return found if found.month == month else None
+        day = first + timedelta(days=(weekday - first.weekday()) % 7 + 7 * (ordinal - 1))
+        return day if day.month == month else None
     following = date(year + month // 12, month % 12 + 1, 1)
     return following - timedelta(days=(following.weekday() - weekday - 1) % 7 + 1)
 
 
-def check(known: Observance) -> Observance:
+def check_observance(observance: Observance) -> Observance:
     """Raises InputError for one that never comes, or has no English name."""
-    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", known.slug):
+    if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", observance.slug):
         raise InputError(
-            f"{known.slug!r} can't be an observance's name",
+            f"{observance.slug!r} can't be an observance's name",
             hint="small letters, digits and single hyphens, such as migrants-day",
         )
-    if "en" not in known.names:
-        raise InputError("it has no English name", where=f"observance {known.slug}")
-    for language in known.names:
-        languages.normalise(language)
-    start = max(known.since, 2000)
-    if all(known.date(year) is None for year in range(start, start + 9)):
-        raise InputError("it never comes", where=f"observance {known.slug}", hint="see its rule")
-    return known
+    if "en" not in observance.names:
+        raise InputError("it has no English name", where=f"observance {observance.slug}")
+    for language in observance.names:
+        languages.normalise_tag(language)
+    start = max(observance.since, 2000)
+    if all(observance.find_date(year) is None for year in range(start, start + 9)):
+        raise InputError(
+            "it never comes", where=f"observance {observance.slug}", hint="see its rule"
+        )
+    return observance
 
 
-def read(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
+def parse_observances(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
     """Observances from tables and the files they are in, by name. Raises InputError naming them."""
     return {
-        slug: _observance(slug, table, f"{file}, [{slug}]")
+        slug: _parse_observance(slug, table, f"{file}, [{slug}]")
         for slug, (table, file) in tables.items()
     }
 
 
-def _observance(slug: str, table: object, where: str) -> Observance:
+def _parse_observance(slug: str, table: object, where: str) -> Observance:
     if not isinstance(table, dict):
         raise InputError("this is no table", where=where, hint="see config/observances.toml")
     words = {name: table.get(name, "") for name in ("rule", "source")}
     years = {name: table.get(name, 0) for name in ("since", "until")}
-    names = {name: said for name, said in table.items() if name not in {*words, *years}}
-    for name, said in {**words, **names}.items():
-        if not isinstance(said, str) or (name in names and not said.strip()):
-            raise InputError(f"{name} is {said!r}", where=where, hint="give a text in quotes")
+    names = {name: value for name, value in table.items() if name not in {*words, *years}}
+    for name, value in {**words, **names}.items():
+        if not isinstance(value, str) or (name in names and not value.strip()):
+            raise InputError(f"{name} is {value!r}", where=where, hint="give a text in quotes")
     for name, year in years.items():
         if not isinstance(year, int) or isinstance(year, bool) or not 0 <= year <= 9999:
             raise InputError(f"{name} is {year!r}", where=where, hint="give a year, such as 2000")
     try:
-        return check(Observance(slug, words["rule"].lower(), names, words["source"], **years))
+        return check_observance(
+            Observance(slug, words["rule"].lower(), names, words["source"], **years)
+        )
     except InputError as error:
         error.where = where
         raise
 
 
-def table(known: Observance) -> str:
-    """An observance as a table of a TOML file, which :func:`read` understands."""
-    lines = [f"[{known.slug}]", f"rule = {_quoted(known.rule)}"]
-    if known.source:
-        lines.append(f"source = {_quoted(known.source)}")
-    for name, year in (("since", known.since), ("until", known.until)):
+def to_toml(observance: Observance) -> str:
+    """An observance as a table of a TOML file, which :func:`parse_observances` understands."""
+    lines = [f"[{observance.slug}]", f"rule = {_quote_toml(observance.rule)}"]
+    if observance.source:
+        lines.append(f"source = {_quote_toml(observance.source)}")
+    for name, year in (("since", observance.since), ("until", observance.until)):
         if year:
             lines.append(f"{name} = {year}")
-    lines += [f"{language} = {_quoted(name)}" for language, name in known.names.items()]
+    lines += [f"{language} = {_quote_toml(name)}" for language, name in observance.names.items()]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
+def _quote_toml(text: str) -> str:
     """A basic string of TOML: JSON's escapes are among its own."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

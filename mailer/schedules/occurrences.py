@@ -9,7 +9,7 @@ from mailer.errors import InputError
 from mailer.schedules import walls
 from mailer.schedules.free_days import FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.rules import DAY, Rule, dates
+from mailer.schedules.rules import DAY, Rule, iterate_dates
 
 _REACH = 15 * DAY
 """How far a date may move past free days, or where a zone left a day out."""
@@ -34,7 +34,7 @@ class Occurrence:
     sent. Both are naive. `moment` is when that is, in UTC. `note` says why it is skipped or was
     moved."""
 
-    named: datetime
+    rule_time: datetime
     wall: datetime
     zone: str
     moment: datetime
@@ -44,12 +44,12 @@ class Occurrence:
     @property
     def day(self) -> date:
         """The date that the rule names."""
-        return self.named.date()
+        return self.rule_time.date()
 
 
-def check(timing: Timing) -> Timing:
+def check_timing(timing: Timing) -> Timing:
     """Raises InputError for a zone or time of day that can't be."""
-    zones.zone(timing.zone)
+    zones.get_zone(timing.zone)
     if timing.at.tzinfo is not None or timing.at.second or timing.at.microsecond:
         raise InputError(
             f"{timing.at.isoformat()} is not a time of day to the minute",
@@ -59,71 +59,75 @@ def check(timing: Timing) -> Timing:
     return timing
 
 
-def occurrences(
+def expand_occurrences(
     timing: Timing,
     after: datetime,
     until: datetime,
     observances: Mapping[str, Observance],
-    free: FreeDays,
+    free_days: FreeDays,
 ) -> list[Occurrence]:
     """Those whose moment is after the one and not after the other, in order; skipped ones are
     among them. One for each date that the rule names; on each local date at most one that is not
     skipped: a date that a free day or a lost day moved to another's is skipped."""
-    tz = zones.zone(timing.zone)
+    tz = zones.get_zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH
-    found: dict[date, Occurrence] = {}
-    moved: list[Occurrence] = []
-    for one in _named(timing, first, last, observances, free):
-        if one.wall.date() == one.day:
-            found[one.day] = one
+    occurrence_by_date: dict[date, Occurrence] = {}
+    moved_occurrences: list[Occurrence] = []
+    for occurrence in _iterate_occurrences(timing, first, last, observances, free_days):
+        if occurrence.wall.date() == occurrence.day:
+            occurrence_by_date[occurrence.day] = occurrence
         else:
-            moved.append(one)
-    doubled: list[Occurrence] = []
-    for one in moved:
-        if found.setdefault(one.wall.date(), one) is not one:
-            same = f"{one.note}; {one.wall:%a %d %b} has one already"
-            doubled.append(replace(one, skipped=True, note=same))
-    kept = [one for one in (*found.values(), *doubled) if after < one.moment <= until]
-    return sorted(kept, key=lambda one: (one.moment, one.day))
+            moved_occurrences.append(occurrence)
+    doubled_occurrences: list[Occurrence] = []
+    for occurrence in moved_occurrences:
+        if occurrence_by_date.setdefault(occurrence.wall.date(), occurrence) is not occurrence:
+            note = f"{occurrence.note}; {occurrence.wall:%a %d %b} has one already"
+            doubled_occurrences.append(replace(occurrence, skipped=True, note=note))
+    in_period = [
+        occurrence
+        for occurrence in (*occurrence_by_date.values(), *doubled_occurrences)
+        if after < occurrence.moment <= until
+    ]
+    return sorted(in_period, key=lambda occurrence: (occurrence.moment, occurrence.day))
 
 
-def _named(
+def _iterate_occurrences(
     timing: Timing,
     first: date,
     last: date,
     observances: Mapping[str, Observance],
-    free: FreeDays,
+    free_days: FreeDays,
 ) -> Iterator[Occurrence]:
-    tz = zones.zone(timing.zone)
-    for day in dates(timing.rule, first, last, observances):
-        goes = free.moved(day, timing.on_free_day)
-        note = free.why(day)
-        skipped = goes is None
-        goes = goes or day
-        while not walls.day_exists(goes, tz):
+    tz = zones.get_zone(timing.zone)
+    for day in iterate_dates(timing.rule, first, last, observances):
+        target_day = free_days.shift_date(day, timing.on_free_day)
+        note = free_days.find_reason(day)
+        skipped = target_day is None
+        target_day = target_day or day
+        while not walls.is_valid_day(target_day, tz):
             note = note or f"{timing.zone} had no such day"
-            goes += DAY
-        wall = datetime.combine(goes, timing.at)
-        moment = walls.moment(wall, tz)
-        if moment.astimezone(tz).replace(tzinfo=None) != wall:
+            target_day += DAY
+        wall_time = datetime.combine(target_day, timing.at)
+        moment = walls.to_utc(wall_time, tz)
+        if moment.astimezone(tz).replace(tzinfo=None) != wall_time:
             note = note or "clocks were put forward over this time"
-        named = datetime.combine(day, timing.at)
-        yield Occurrence(named, wall, timing.zone, moment, skipped, note)
+        rule_time = datetime.combine(day, timing.at)
+        yield Occurrence(rule_time, wall_time, timing.zone, moment, skipped, note)
 
 
-def upcoming(
+def find_upcoming(
     timing: Timing,
     now: datetime,
     count: int,
     observances: Mapping[str, Observance],
-    free: FreeDays,
+    free_days: FreeDays,
 ) -> list[Occurrence]:
     """The next `count`, as many as there are within ten years."""
     span = 8 * DAY
     while True:
         end = min(now + span, datetime.max.replace(tzinfo=UTC) - 2 * _REACH)
-        found = occurrences(timing, now, end, observances, free)
-        if len(found) >= count or span > timedelta(days=3653):
-            return found[:count]
+        upcoming = expand_occurrences(timing, now, end, observances, free_days)
+        if len(upcoming) >= count or span > timedelta(days=3653):
+            return upcoming[:count]
         span *= 4

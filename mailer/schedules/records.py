@@ -14,9 +14,9 @@ from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Timing
-from mailer.schedules.rules import Around
+from mailer.schedules.rules import ObservanceRule
 
-LONGEST_CUTOFF = timedelta(days=14)
+MAX_CUTOFF = timedelta(days=14)
 
 _DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
 
@@ -26,21 +26,21 @@ class NewSchedule:
     """What staff decide. `cutoff` before it is sent an occurrence's edition is assembled; `place`
     is the country whose public holidays count, if any (``GB``, ``GB-SCT``)."""
 
-    digest: str
+    digest_slug: str
     timing: Timing
     cutoff: timedelta = timedelta(hours=1)
-    place: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
     id: int
-    new: NewSchedule
+    settings: NewSchedule
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBlackout:
+class SavedBlackout:
     id: int
     days: Blackout
 
@@ -51,21 +51,21 @@ class OccurrenceState(StrEnum):
     PLANNED = "planned"
     SKIPPED = "skipped"
     MADE = "made"
-    HELD = "held"
+    ON_HOLD = "held"
 
 
 OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
     OccurrenceState.PLANNED: frozenset(
-        {OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.HELD}
+        {OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.ON_HOLD}
     ),
     OccurrenceState.SKIPPED: frozenset({OccurrenceState.PLANNED}),
-    OccurrenceState.HELD: frozenset({OccurrenceState.PLANNED, OccurrenceState.SKIPPED}),
+    OccurrenceState.ON_HOLD: frozenset({OccurrenceState.PLANNED, OccurrenceState.SKIPPED}),
     OccurrenceState.MADE: frozenset({OccurrenceState.SKIPPED, OccurrenceState.PLANNED}),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class KeptOccurrence:
+class SavedOccurrence:
     """What is kept of an occurrence: staff have touched it, or its time has come.
 
     `named` is the wall-clock time that the rule names, naive, and `zone` its zone: with the digest
@@ -73,13 +73,13 @@ class KeptOccurrence:
     was made of it."""
 
     id: int
-    digest: str
-    named: datetime
+    digest_slug: str
+    rule_time: datetime
     zone: str
-    schedule: int | None
+    schedule_id: int | None
     state: OccurrenceState
     moved_to: datetime | None
-    edition: int | None
+    edition_id: int | None
     reason: str
     actor: str
     updated_at: datetime
@@ -88,82 +88,85 @@ class KeptOccurrence:
 class ScheduleStore(Protocol):
     """What the verbs here need kept."""
 
-    def schedules(self) -> list[Schedule]: ...
-    def add(self, new: NewSchedule, now: datetime) -> Schedule: ...
-    def remove(self, schedule: Schedule) -> None: ...
-    def blackouts(self) -> list[KeptBlackout]: ...
-    def add_blackout(self, days: Blackout, now: datetime) -> KeptBlackout: ...
-    def remove_blackout(self, kept: KeptBlackout) -> None: ...
-    def occurrences(self, digest: str, limit: int) -> list[KeptOccurrence]: ...
-    def kept_since(self, since: datetime) -> Mapping[str, Sequence[KeptOccurrence]]: ...
-    def take(
+    def list_schedules(self) -> list[Schedule]: ...
+    def add_schedule(self, settings: NewSchedule, now: datetime) -> Schedule: ...
+    def remove_schedule(self, schedule: Schedule) -> None: ...
+    def list_blackouts(self) -> list[SavedBlackout]: ...
+    def add_blackout(self, days: Blackout, now: datetime) -> SavedBlackout: ...
+    def remove_blackout(self, blackout: SavedBlackout) -> None: ...
+    def list_occurrences(self, digest_slug: str, limit: int) -> list[SavedOccurrence]: ...
+    def list_occurrences_since(
+        self, since: datetime
+    ) -> Mapping[str, Sequence[SavedOccurrence]]: ...
+    def claim_occurrence(
         self,
-        digest: str,
-        named: datetime,
+        digest_slug: str,
+        rule_time: datetime,
         zone: str,
         state: OccurrenceState,
         now: datetime,
         *,
-        schedule: int,
+        schedule_id: int,
         reason: str = "",
     ) -> int | None: ...
-    def decide(
+    def save_decision(
         self,
-        digest: str,
-        named: datetime,
+        digest_slug: str,
+        rule_time: datetime,
         zone: str,
         state: OccurrenceState,
         now: datetime,
         *,
-        seen: KeptOccurrence | None,
-        schedule: int,
+        expected: SavedOccurrence | None,
+        schedule_id: int,
         moved_to: datetime | None,
         reason: str,
         actor: str,
-    ) -> KeptOccurrence | None: ...
-    def attach(self, number: int, edition: int) -> None: ...
+    ) -> SavedOccurrence | None: ...
+    def attach_edition(self, occurrence_id: int, edition_id: int) -> None: ...
 
 
-def schedule(
+def add_schedule(
     store: ScheduleStore,
-    new: NewSchedule,
+    settings: NewSchedule,
     observances: Mapping[str, Observance],
     now: datetime,
 ) -> Schedule:
     """Give a digest one more schedule. Raises InputError for one that can't be, or that it has."""
-    expansion.check(new.timing)
-    if not timedelta() <= new.cutoff <= LONGEST_CUTOFF:
+    expansion.check_timing(settings.timing)
+    if not timedelta() <= settings.cutoff <= MAX_CUTOFF:
         raise InputError(
-            f"a cut-off of {spell_duration(new.cutoff)} is not possible",
+            f"a cut-off of {format_duration(settings.cutoff)} is not possible",
             where="--cutoff",
-            hint=f"give at most {spell_duration(LONGEST_CUTOFF)}, such as 90m, 2h or 1d",
+            hint=f"give at most {format_duration(MAX_CUTOFF)}, such as 90m, 2h or 1d",
         )
-    rule = new.timing.rule
-    if isinstance(rule, Around) and rule.observance not in observances:
+    rule = settings.timing.rule
+    if isinstance(rule, ObservanceRule) and rule.observance not in observances:
         raise NotFound(
             f"there is no observance {rule.observance!r}", hint="see `mailer observance list`"
         )
-    if any(known.new == new for known in store.schedules()):
+    if any(schedule.settings == settings for schedule in store.list_schedules()):
         raise InputError(
-            f"digest {new.digest} has this schedule already", hint="see `mailer schedule list`"
+            f"digest {settings.digest_slug} has this schedule already",
+            hint="see `mailer schedule list`",
         )
-    free = FreeDays(new.place)
-    if not expansion.upcoming(new.timing, now, 1, observances, free):
+    free_days = FreeDays(settings.region)
+    if not expansion.find_upcoming(settings.timing, now, 1, observances, free_days):
         raise InputError(
-            f"{spelling.spell(rule)!r} at {new.timing.at:%H:%M} names no time from now on",
+            f"{spelling.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no time from now on",
             hint="give a time that is to come, or see when the observance ends",
         )
-    return store.add(new, now)
+    return store.add_schedule(settings, now)
 
 
-def get(store: ScheduleStore, number: int) -> Schedule:
-    for known in store.schedules():
-        if known.id == number:
-            return known
-    raise NotFound(f"there is no schedule {number}", hint="see `mailer schedule list`")
+def get_schedule(store: ScheduleStore, schedule_id: int) -> Schedule:
+    for schedule in store.list_schedules():
+        if schedule.id == schedule_id:
+            return schedule
+    raise NotFound(f"there is no schedule {schedule_id}", hint="see `mailer schedule list`")
 
 
-def black_out(store: ScheduleStore, days: Blackout, now: datetime) -> KeptBlackout:
+def add_blackout(store: ScheduleStore, days: Blackout, now: datetime) -> SavedBlackout:
     """Let nothing be sent on these days. Raises InputError when the last is before the first."""
     if days.last < days.first:
         raise InputError(
@@ -172,45 +175,45 @@ def black_out(store: ScheduleStore, days: Blackout, now: datetime) -> KeptBlacko
     return store.add_blackout(days, now)
 
 
-def lift(store: ScheduleStore, number: int) -> KeptBlackout:
+def lift_blackout(store: ScheduleStore, blackout_id: int) -> SavedBlackout:
     """Remove a blackout."""
-    for kept in store.blackouts():
-        if kept.id == number:
-            store.remove_blackout(kept)
-            return kept
-    raise NotFound(f"there is no blackout {number}", hint="see `mailer blackout list`")
+    for blackout in store.list_blackouts():
+        if blackout.id == blackout_id:
+            store.remove_blackout(blackout)
+            return blackout
+    raise NotFound(f"there is no blackout {blackout_id}", hint="see `mailer blackout list`")
 
 
 # ---- words ------------------------------------------------------------------------------------
 
 
-def timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
+def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFreeDay) -> Timing:
     """A timing as staff write it. Raises InputError."""
     try:
         hour, minute = map(int, at.split(":"))
-        clock = time(hour, minute)
+        time_of_day = time(hour, minute)
     except ValueError as error:
         raise InputError(
             f"{at!r} is no time of day", where="--at", hint="such as 09:00 or 17:30"
         ) from error
-    zones.zone(zone)
-    return Timing(spelling.parse(text, start), clock, zone, on_free_day)
+    zones.get_zone(zone)
+    return Timing(spelling.parse_rule(text, start), time_of_day, zone, on_free_day)
 
 
 def parse_duration(text: str, option: str) -> timedelta:
     """``90m``, ``2h``, ``1d 12h``. Raises InputError naming the option."""
-    found = _DURATION.fullmatch(text.strip().lower())
-    if found is None or not any(found.groups()):
+    match = _DURATION.fullmatch(text.strip().lower())
+    if match is None or not any(match.groups()):
         raise InputError(
             f"{text!r} is no length of time", where=option, hint="such as 90m, 2h or 1d 12h"
         )
-    days, hours, minutes = (int(part or 0) for part in found.groups())
+    days, hours, minutes = (int(part or 0) for part in match.groups())
     if max(days, hours, minutes) > 100_000:
         raise InputError(f"{text!r} is too long", where=option)
     return timedelta(days=days, hours=hours, minutes=minutes)
 
 
-def spell_duration(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """As :func:`parse_duration` reads it; to the minute."""
     minutes = int(length.total_seconds()) // 60
     parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))

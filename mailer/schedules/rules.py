@@ -14,118 +14,127 @@ from mailer.errors import InputError
 from mailer.schedules.observances import Observance
 
 DAY = timedelta(days=1)
-FARTHEST = 366
+MAX_OFFSET_DAYS = 366
 """Days that an offset may lie from its observance."""
 
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
-_PARTS = {
+_RRULE_PARTS = {
     "FREQ", "INTERVAL", "UNTIL", "BYDAY", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO",
     "BYSETPOS", "WKST", "BYEASTER",
 }  # fmt: skip
-_NO_DATE_IN = 60
+_MAX_YEARS_WITHOUT_DATE = 60
 """Years in which a recurrence must name a date, else it never does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Recurring:
+class RecurringRule:
     """An RRULE (RFC 5545 §3.3.10) of whole days, counted from `start`."""
 
     rrule: str
     start: date
 
-    def dates(self, first: date, last: date) -> Iterator[date]:
+    def iterate_dates(self, first: date, last: date) -> Iterator[date]:
         """Those from `first` to `last`, in order."""
         if last < self.start:
             return
-        yield from _parsed(self.rrule, self.start).dates(max(first, self.start), last)
+        yield from _parse_recurrence(self.rrule, self.start).iterate_dates(
+            max(first, self.start), last
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class DayRange:
     """Days from `first` to `last` of an observance, both in days after it (before it: negative)."""
 
     first: int
     last: int
     weekdays: bool = False
 
-    def dates(self, of: date) -> Iterator[date]:
+    def iterate_dates(self, observance_date: date) -> Iterator[date]:
         for offset in range(self.first, self.last + 1):
-            one = of + offset * DAY
-            if not (self.weekdays and one.weekday() >= 5):
-                yield one
+            day = observance_date + offset * DAY
+            if not (self.weekdays and day.weekday() >= 5):
+                yield day
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class ObservanceRule:
     """Days around an observance, each year."""
 
     observance: str
-    runs: tuple[Run, ...]
+    day_ranges: tuple[DayRange, ...]
 
-    def dates(
+    def iterate_dates(
         self, first: date, last: date, observances: Mapping[str, Observance]
     ) -> Iterator[date]:
         """Those from `first` to `last`, in order. Raises InputError for an unknown observance."""
-        known = observances.get(self.observance)
-        if known is None:
+        observance = observances.get(self.observance)
+        if observance is None:
             raise InputError(
                 f"there is no observance {self.observance!r}", hint="see `mailer observance list`"
             )
-        reach = FARTHEST * DAY
-        found: set[date] = set()
+        reach = MAX_OFFSET_DAYS * DAY
+        matching_dates: set[date] = set()
         for year in range((first - reach).year, (last + reach).year + 1):
-            if (day := known.date(year)) is not None:
-                for run in self.runs:
-                    found.update(one for one in run.dates(day) if first <= one <= last)
-        yield from sorted(found)
+            if (day := observance.find_date(year)) is not None:
+                for day_range in self.day_ranges:
+                    matching_dates.update(
+                        candidate
+                        for candidate in day_range.iterate_dates(day)
+                        if first <= candidate <= last
+                    )
+        yield from sorted(matching_dates)
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class SingleDayRule:
     """One day."""
 
     day: date
 
-    def dates(self, first: date, last: date) -> Iterator[date]:
+    def iterate_dates(self, first: date, last: date) -> Iterator[date]:
         if first <= self.day <= last:
             yield self.day
 
 
-Rule = Recurring | Around | Once
+Rule = RecurringRule | ObservanceRule | SingleDayRule
 
 
-def dates(
+def iterate_dates(
     rule: Rule, first: date, last: date, observances: Mapping[str, Observance]
 ) -> Iterator[date]:
     """The dates that a rule names from `first` to `last`, in order, each once."""
-    if isinstance(rule, Around):
-        return rule.dates(first, last, observances)
-    return rule.dates(first, last)
+    if isinstance(rule, ObservanceRule):
+        return rule.iterate_dates(first, last, observances)
+    return rule.iterate_dates(first, last)
 
 
-def check(rule: Rule) -> Rule:
+def check_rule(rule: Rule) -> Rule:
     """Raises InputError for one that can't be."""
     match rule:
-        case Recurring():
-            _check_recurring(rule)
-        case Around():
-            if not rule.runs:
+        case RecurringRule():
+            _check_recurring_rule(rule)
+        case ObservanceRule():
+            if not rule.day_ranges:
                 raise InputError("it names no day", where=rule.observance)
-            for run in rule.runs:
-                if run.first > run.last or max(abs(run.first), abs(run.last)) > FARTHEST:
+            for day_range in rule.day_ranges:
+                if (
+                    day_range.first > day_range.last
+                    or max(abs(day_range.first), abs(day_range.last)) > MAX_OFFSET_DAYS
+                ):
                     raise InputError(
-                        f"days {run.first} to {run.last} after the observance are not possible",
-                        hint=f"at most {FARTHEST} days away, the earlier first",
+                        f"days {day_range.first} to {day_range.last} after the observance are not possible",
+                        hint=f"at most {MAX_OFFSET_DAYS} days away, the earlier first",
                     )
     return rule
 
 
-def _check_recurring(rule: Recurring) -> None:
+def _check_recurring_rule(rule: RecurringRule) -> None:
     parts: dict[str, str] = {}
     for part in rule.rrule.split(";"):
         name, equals, value = part.partition("=")
-        if not equals or name in parts or name not in _PARTS:
-            hint = f"parts are {', '.join(sorted(_PARTS - {'BYEASTER'}))}, each once"
+        if not equals or name in parts or name not in _RRULE_PARTS:
+            hint = f"parts are {', '.join(sorted(_RRULE_PARTS - {'BYEASTER'}))}, each once"
             if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
                 hint = "the time of day is given beside the rule (--at)"
             if name == "COUNT":
@@ -141,12 +150,12 @@ def _check_recurring(rule: Recurring) -> None:
     interval = parts.get("INTERVAL", "1")
     if not interval.isdigit() or not 1 <= int(interval) <= 1000:
         raise InputError(f"an interval of {interval} is not possible", hint="give 1 to 1000")
-    last = rule.start.replace(year=min(rule.start.year + _NO_DATE_IN, 9990), day=1)
-    if next(rule.dates(rule.start, last), None) is None:
+    last = rule.start.replace(year=min(rule.start.year + _MAX_YEARS_WITHOUT_DATE, 9990), day=1)
+    if next(rule.iterate_dates(rule.start, last), None) is None:
         raise InputError("the rule never names a date", where="RRULE", hint="see its UNTIL and BY…")
 
 
-class _Days:
+class _ParsedRecurrence:
     """A parsed rule. dateutil walks it from its start each time, so long daily and weekly rules
     are begun near the dates that are asked for, in step with their interval."""
 
@@ -162,17 +171,17 @@ class _Days:
         self._rule = parsed
         self._start = start
 
-    def dates(self, first: date, last: date) -> Iterator[date]:
-        begin = self._begin(first)
-        rule = self._rule.replace(dtstart=datetime.combine(begin, time()))
+    def iterate_dates(self, first: date, last: date) -> Iterator[date]:
+        start = self._find_start(first)
+        rule = self._rule.replace(dtstart=datetime.combine(start, time()))
         until = datetime.combine(last, time())
-        for one in rule:
-            if one > until:
+        for moment in rule:
+            if moment > until:
                 return
-            if one.date() >= first:
-                yield one.date()
+            if moment.date() >= first:
+                yield moment.date()
 
-    def _begin(self, first: date) -> date:
+    def _find_start(self, first: date) -> date:
         """A date at or before `first` from which the rule gives the same dates as from its start.
         A rule's start stands for the day, weekday or month that it does not name, and for where an
         interval counts from; so only daily and weekly ones are moved, by whole steps."""
@@ -185,5 +194,5 @@ class _Days:
 
 
 @lru_cache(maxsize=256)
-def _parsed(text: str, start: date) -> _Days:
-    return _Days(text, start)
+def _parse_recurrence(text: str, start: date) -> _ParsedRecurrence:
+    return _ParsedRecurrence(text, start)

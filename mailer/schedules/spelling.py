@@ -20,7 +20,14 @@ from datetime import date
 
 from mailer.errors import InputError
 from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS
-from mailer.schedules.rules import Around, Once, Recurring, Rule, Run, check
+from mailer.schedules.rules import (
+    DayRange,
+    ObservanceRule,
+    RecurringRule,
+    Rule,
+    SingleDayRule,
+    check_rule,
+)
 
 _ORDINALS = {word: f"{number:+}" for word, number in ORDINALS.items()}
 _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"}
@@ -41,75 +48,79 @@ _RANGE = re.compile(
 )
 
 
-def parse(text: str, start: date) -> Rule:
+def parse_rule(text: str, start: date) -> Rule:
     """The rule that `text` spells; a recurrence counts from `start`. Raises InputError."""
-    said = " ".join(text.strip().split())
-    low = said.lower()
-    if low.startswith(("rrule:", "freq=")):
-        return check(Recurring(said.split(":", 1)[-1].upper().rstrip(";"), start))
-    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", low):
+    normalised = " ".join(text.strip().split())
+    lowered = normalised.lower()
+    if lowered.startswith(("rrule:", "freq=")):
+        return check_rule(RecurringRule(normalised.split(":", 1)[-1].upper().rstrip(";"), start))
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}", lowered):
         try:
-            return Once(date.fromisoformat(low))
+            return SingleDayRule(date.fromisoformat(lowered))
         except ValueError as error:
-            raise InputError(f"there is no {low}", hint="give a day as YYYY-MM-DD") from error
-    if found := _AROUND.fullmatch(low):
-        return check(Around(found[1], _runs(found[2], text)))
-    return check(Recurring(_rrule(low, text), start))
+            raise InputError(f"there is no {lowered}", hint="give a day as YYYY-MM-DD") from error
+    if match := _AROUND.fullmatch(lowered):
+        return check_rule(ObservanceRule(match[1], _parse_day_ranges(match[2], text)))
+    return check_rule(RecurringRule(_to_rrule(lowered, text), start))
 
 
-def _rrule(low: str, text: str) -> str:
-    if low == "weekdays":
+def _to_rrule(lowered: str, text: str) -> str:
+    if lowered == "weekdays":
         return "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR"
-    if low == "weekends":
+    if lowered == "weekends":
         return "FREQ=WEEKLY;BYDAY=SA,SU"
-    head, _, on = low.partition(" on ")
-    if found := _EVERY.fullmatch(head):
-        interval, unit = int(found[1] or 1), found[2]
-    elif head in _EACH:
-        interval, unit = 1, _EACH[head]
+    frequency_text, _, days_text = lowered.partition(" on ")
+    if match := _EVERY.fullmatch(frequency_text):
+        interval, unit = int(match[1] or 1), match[2]
+    elif frequency_text in _EACH:
+        interval, unit = 1, _EACH[frequency_text]
     else:
         raise InputError(f"{text!r} is no schedule", hint=HINT)
     parts = [f"FREQ={_UNITS[unit]}"]
     if interval != 1:
         parts.append(f"INTERVAL={interval}")
-    if on:
-        parts += _on(unit, on, text)
+    if days_text:
+        parts += _parse_days(unit, days_text, text)
     return ";".join(parts)
 
 
-def _on(unit: str, on: str, text: str) -> list[str]:
-    words = [one.removeprefix("the ") for one in re.split(r", and |,| and ", on) if one.strip()]
-    words = [one.strip().removeprefix("the ") for one in words]
+def _parse_days(unit: str, days_text: str, text: str) -> list[str]:
+    words = [
+        word.removeprefix("the ") for word in re.split(r", and |,| and ", days_text) if word.strip()
+    ]
+    words = [word.strip().removeprefix("the ") for word in words]
     match unit:
         case "week":
-            return ["BYDAY=" + ",".join(CODES[_of(one, WEEKDAYS, text)] for one in words)]
+            return [
+                "BYDAY=" + ",".join(CODES[_find_name_index(word, WEEKDAYS, text)] for word in words)
+            ]
         case "month":
-            return _in_month(words, text)
+            return _parse_month_days(words, text)
         case "year" if len(words) == 1:
-            if found := re.fullmatch(r"(\d{1,2}) ([a-z]+)", words[0]):
-                month = _of(found[2], MONTHS, text) + 1
-                return [f"BYMONTH={month}", f"BYMONTHDAY={int(found[1])}"]
-            if found := re.fullmatch(r"(.+) of ([a-z]+)", words[0]):
-                month = _of(found[2], MONTHS, text) + 1
-                return [f"BYMONTH={month}", *_in_month([found[1]], text)]
-    raise InputError(f"{text!r} is no schedule: {on!r} can't be read", hint=HINT)
+            if match := re.fullmatch(r"(\d{1,2}) ([a-z]+)", words[0]):
+                month = _find_name_index(match[2], MONTHS, text) + 1
+                return [f"BYMONTH={month}", f"BYMONTHDAY={int(match[1])}"]
+            if match := re.fullmatch(r"(.+) of ([a-z]+)", words[0]):
+                month = _find_name_index(match[2], MONTHS, text) + 1
+                return [f"BYMONTH={month}", *_parse_month_days([match[1]], text)]
+    raise InputError(f"{text!r} is no schedule: {days_text!r} can't be read", hint=HINT)
 
 
-def _in_month(words: list[str], text: str) -> list[str]:
+def _parse_month_days(words: list[str], text: str) -> list[str]:
     days: list[str] = []
     weekdays: list[str] = []
-    for at, one in enumerate(words):
-        if one in _ORDINALS and at + 1 < len(words):  # "the first and third Monday"
-            one = f"{one} {words[at + 1].rpartition(' ')[2]}"
-        if one == "last day":
+    for index, word in enumerate(words):
+        if word in _ORDINALS and index + 1 < len(words):  # "the first and third Monday"
+            word = f"{word} {words[index + 1].rpartition(' ')[2]}"
+        if word == "last day":
             days.append("-1")
-        elif found := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", one):
-            days.append(str(int(found[1])))
+        elif match := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", word):
+            days.append(str(int(match[1])))
         else:
-            which, _, day = one.partition(" ")
-            if which not in _ORDINALS:
-                raise InputError(f"{text!r} is no schedule: {one!r} can't be read", hint=HINT)
-            weekdays.append(_ORDINALS[which] + CODES[_of(day, WEEKDAYS, text)])
+            ordinal, _, day = word.partition(" ")
+            if ordinal not in _ORDINALS:
+                raise InputError(f"{text!r} is no schedule: {word!r} can't be read", hint=HINT)
+            weekdays.append(_ORDINALS[ordinal] + CODES[_find_name_index(day, WEEKDAYS, text)])
     if days and weekdays:
         raise InputError(
             f"{text!r} mixes days of the month with weekdays", hint="make two schedules of it"
@@ -117,113 +128,121 @@ def _in_month(words: list[str], text: str) -> list[str]:
     return ["BYMONTHDAY=" + ",".join(days)] if days else ["BYDAY=" + ",".join(weekdays)]
 
 
-def _of(word: str, known: tuple[str, ...], text: str) -> int:
+def _find_name_index(word: str, names: tuple[str, ...], text: str) -> int:
     """The place of a name that is given whole, or by three letters at least."""
     word = word.removesuffix("s") if word.endswith("days") else word
-    found = [at for at, name in enumerate(known) if len(word) >= 3 and name.startswith(word)]
-    if len(found) != 1:
+    indexes = [
+        index for index, name in enumerate(names) if len(word) >= 3 and name.startswith(word)
+    ]
+    if len(indexes) != 1:
         raise InputError(f"{text!r} is no schedule: {word!r} can't be read", hint=HINT)
-    return found[0]
+    return indexes[0]
 
 
-def _runs(said: str, text: str) -> tuple[Run, ...]:
-    runs: list[Run] = []
-    for part in re.split(r",? then (?:one )?|, and |, | and ", said):
+def _parse_day_ranges(ranges_text: str, text: str) -> tuple[DayRange, ...]:
+    day_ranges: list[DayRange] = []
+    for part in re.split(r",? then (?:one )?|, and |, | and ", ranges_text):
         if part in {"on the day", "the day", "that day"}:
-            runs.append(Run(0, 0))
-        elif found := _BEFORE.fullmatch(part):
-            offset = int(found[1]) * (-1 if found[2] == "before" else 1)
-            runs.append(Run(offset, offset))
-        elif found := _RANGE.fullmatch(part):
-            weekdays = found[1] == "weekday"
-            if found[5]:
-                runs.append(Run(1, int(found[5]), weekdays))
+            day_ranges.append(DayRange(0, 0))
+        elif match := _BEFORE.fullmatch(part):
+            offset = int(match[1]) * (-1 if match[2] == "before" else 1)
+            day_ranges.append(DayRange(offset, offset))
+        elif match := _RANGE.fullmatch(part):
+            weekdays = match[1] == "weekday"
+            if match[5]:
+                day_ranges.append(DayRange(1, int(match[5]), weekdays))
             else:
-                last = int(found[3]) * (-1 if found[4] == "before" else 1) if found[3] else -1
-                runs.append(Run(-int(found[2]), last, weekdays))
+                last = int(match[3]) * (-1 if match[4] == "before" else 1) if match[3] else -1
+                day_ranges.append(DayRange(-int(match[2]), last, weekdays))
         else:
             raise InputError(f"{text!r} is no schedule: {part!r} can't be read", hint=HINT)
-    return tuple(runs)
+    return tuple(day_ranges)
 
 
-def spell(rule: Rule) -> str:
-    """The rule as one would write it; :func:`parse` gives it back."""
+def format_rule(rule: Rule) -> str:
+    """The rule as one would write it; :func:`parse_rule` gives it back."""
     match rule:
-        case Once():
+        case SingleDayRule():
             return rule.day.isoformat()
-        case Recurring():
-            friendly = _friendly(dict(part.split("=", 1) for part in rule.rrule.split(";")))
-            return friendly if _says(friendly, rule.rrule) else f"RRULE:{rule.rrule}"
-        case Around():
-            return f"{rule.observance}: " + ", then ".join(map(_spell_run, rule.runs))
+        case RecurringRule():
+            description = _describe_parts(
+                dict(part.split("=", 1) for part in rule.rrule.split(";"))
+            )
+            return description if _matches_rrule(description, rule.rrule) else f"RRULE:{rule.rrule}"
+        case ObservanceRule():
+            return f"{rule.observance}: " + ", then ".join(map(_format_day_range, rule.day_ranges))
 
 
-def _friendly(parts: dict[str, str]) -> str:
+def _describe_parts(parts: dict[str, str]) -> str:
     """Words for the parts of an RRULE; what they say is to be checked. Empty for others."""
     units = {frequency: unit for unit, frequency in _UNITS.items()}
     if not parts.keys() <= {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH"}:
         return ""
     unit = units[parts["FREQ"]]
-    every = {unit: name for name, unit in _EACH.items()}[unit]
+    frequency_text = {unit: name for name, unit in _EACH.items()}[unit]
     if "INTERVAL" in parts:
-        every = f"every {parts['INTERVAL']} {unit}s"
-    days = [_day_words(one) for one in parts.get("BYDAY", "").split(",") if one]
-    days += [_date_words(one, unit) for one in parts.get("BYMONTHDAY", "").split(",")]
-    named = [one for one in days if one]
-    if unit == "week" and len(named) > 1 and every == "weekly":
-        together = {5: "weekdays", 2: "weekends"}.get(len(named), "")
-        if together and f"FREQ=WEEKLY;BYDAY={parts['BYDAY']}" == _rrule(together, together):
-            return together
-    if unit == "year" and named and parts.get("BYMONTH", "").isdigit():
+        frequency_text = f"every {parts['INTERVAL']} {unit}s"
+    days = [_format_weekday(word) for word in parts.get("BYDAY", "").split(",") if word]
+    days += [_format_month_day(word, unit) for word in parts.get("BYMONTHDAY", "").split(",")]
+    day_words = [word for word in days if word]
+    if unit == "week" and len(day_words) > 1 and frequency_text == "weekly":
+        short_name = {5: "weekdays", 2: "weekends"}.get(len(day_words), "")
+        if short_name and f"FREQ=WEEKLY;BYDAY={parts['BYDAY']}" == _to_rrule(
+            short_name, short_name
+        ):
+            return short_name
+    if unit == "year" and day_words and parts.get("BYMONTH", "").isdigit():
         month = MONTHS[int(parts["BYMONTH"]) - 1].capitalize()
         return (
-            f"{every} on {named[0]} {month}"
+            f"{frequency_text} on {day_words[0]} {month}"
             if "BYMONTHDAY" in parts
-            else (f"{every} on the {named[0]} of {month}")
+            else (f"{frequency_text} on the {day_words[0]} of {month}")
         )
-    if not named:
-        return every
-    the = "the " if unit == "month" else ""
-    listed = [the + one for one in named]
-    return f"{every} on " + " and ".join(filter(None, [", ".join(listed[:-1]), listed[-1]]))
+    if not day_words:
+        return frequency_text
+    article = "the " if unit == "month" else ""
+    listed_words = [article + word for word in day_words]
+    return f"{frequency_text} on " + " and ".join(
+        filter(None, [", ".join(listed_words[:-1]), listed_words[-1]])
+    )
 
 
-def _says(friendly: str, rrule: str) -> bool:
+def _matches_rrule(description: str, rrule: str) -> bool:
     try:
-        return _rrule(friendly.lower(), friendly) == rrule
+        return _to_rrule(description.lower(), description) == rrule
     except InputError:
         return False
 
 
-def _day_words(code: str) -> str:
+def _format_weekday(code: str) -> str:
     """``+1MO`` is the first Monday."""
-    which = {sign: word for word, sign in _ORDINALS.items()}.get(code[:-2], "")
+    ordinal = {sign: word for word, sign in _ORDINALS.items()}.get(code[:-2], "")
     if code[-2:] not in CODES:
         return ""
     day = WEEKDAYS[CODES.index(code[-2:])].capitalize()
-    return f"{which} {day}" if which else day
+    return f"{ordinal} {day}" if ordinal else day
 
 
-def _date_words(number: str, unit: str) -> str:
+def _format_month_day(number: str, unit: str) -> str:
     if number == "-1":
         return "last day"
     if unit == "year" or not number.isdigit():
         return number
-    teens = number in {"11", "12", "13"}
-    return number + ("th" if teens else {"1": "st", "2": "nd", "3": "rd"}.get(number[-1], "th"))
+    is_teen = number in {"11", "12", "13"}
+    return number + ("th" if is_teen else {"1": "st", "2": "nd", "3": "rd"}.get(number[-1], "th"))
 
 
-def _spell_run(run: Run) -> str:
-    if run.first == run.last and not run.weekdays:
-        return "on the day" if not run.first else _offset(run.first)
-    each = "each weekday" if run.weekdays else "each day"
-    if run.first == 1:
-        return f"{each} until {_offset(run.last)}"
-    if run.last == -1:
-        return f"{each} from {_offset(run.first)}"
-    return f"{each} from {_offset(run.first)} to {_offset(run.last)}"
+def _format_day_range(day_range: DayRange) -> str:
+    if day_range.first == day_range.last and not day_range.weekdays:
+        return "on the day" if not day_range.first else _format_offset(day_range.first)
+    unit_text = "each weekday" if day_range.weekdays else "each day"
+    if day_range.first == 1:
+        return f"{unit_text} until {_format_offset(day_range.last)}"
+    if day_range.last == -1:
+        return f"{unit_text} from {_format_offset(day_range.first)}"
+    return f"{unit_text} from {_format_offset(day_range.first)} to {_format_offset(day_range.last)}"
 
 
-def _offset(days: int) -> str:
+def _format_offset(days: int) -> str:
     plural = "" if abs(days) == 1 else "s"
     return f"{abs(days)} day{plural} {'before' if days < 0 else 'after'}"

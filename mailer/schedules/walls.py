@@ -15,23 +15,26 @@ from mailer.errors import InputError
 _STEP = timedelta(minutes=1)
 
 
-def exists(wall: datetime, tz: ZoneInfo) -> bool:
+def is_valid_wall_time(wall_time: datetime, tz: ZoneInfo) -> bool:
     """Whether clocks in the zone show this time at some moment. `wall` is naive."""
-    return wall.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None) == wall
+    return (
+        wall_time.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None)
+        == wall_time
+    )
 
 
-def moment(wall: datetime, tz: ZoneInfo) -> datetime:
+def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
     """When clocks in the zone show `wall` (naive, its seconds are dropped), in UTC.
 
     In a gap: the moment at which clocks were put forward, or, where a whole day was left out, the
     first of the next. Twice: the first time."""
-    wall = wall.replace(second=0, microsecond=0, fold=0)
-    if exists(wall, tz):
-        return wall.replace(tzinfo=tz).astimezone(UTC)
+    wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
+    if is_valid_wall_time(wall_time, tz):
+        return wall_time.replace(tzinfo=tz).astimezone(UTC)
     # PEP 495: of a time in a gap, fold=1 goes by the offset after it, and so lies before the gap;
     # fold=0 by the one before it, and lies behind. The change is between the two.
-    before = wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
-    behind = wall.replace(tzinfo=tz, fold=0).astimezone(UTC)
+    before = wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    behind = wall_time.replace(tzinfo=tz, fold=0).astimezone(UTC)
     offset = before.astimezone(tz).utcoffset()
     while behind - before > _STEP:
         middle = before + (behind - before) / 2
@@ -43,31 +46,33 @@ def moment(wall: datetime, tz: ZoneInfo) -> datetime:
     return (before + _STEP).replace(second=0, microsecond=0)
 
 
-def last(wall: datetime, tz: ZoneInfo) -> datetime:
-    """As :func:`moment`, but of a time that clocks show twice the second: for what must not come
+def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
+    """As :func:`to_utc`, but of a time that clocks show twice the second: for what must not come
     early, whichever of them was meant."""
-    wall = wall.replace(second=0, microsecond=0, fold=0)
-    if exists(wall, tz):
-        return wall.replace(tzinfo=tz, fold=1).astimezone(UTC)
-    return moment(wall, tz)
+    wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
+    if is_valid_wall_time(wall_time, tz):
+        return wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
+    return to_utc(wall_time, tz)
 
 
-def day_exists(day: date, tz: ZoneInfo) -> bool:
+def is_valid_day(day: date, tz: ZoneInfo) -> bool:
     """Whether the zone had this day: Samoa had no 30 December 2011."""
-    start = moment(datetime.combine(day, time()), tz)
+    start = to_utc(datetime.combine(day, time()), tz)
     return start.astimezone(tz).date() == day
 
 
-def first(wall: datetime, zone: str, names: Iterable[str]) -> datetime:
+def find_earliest_moment(wall_time: datetime, zone: str, zone_names: Iterable[str]) -> datetime:
     """The first moment at which clocks show `wall`, in `zone` or in one of the zones `names`."""
-    own = moment(wall, zones.zone(zone))
-    return min([own, *(in_zone(wall, name, zone) for name in names)])
+    own_moment = to_utc(wall_time, zones.get_zone(zone))
+    return min(
+        [own_moment, *(to_utc_in_zone(wall_time, zone_name, zone) for zone_name in zone_names)]
+    )
 
 
-def in_zone(wall: datetime, name: str, fallback: str) -> datetime:
+def to_utc_in_zone(wall_time: datetime, zone_name: str, fallback_zone: str) -> datetime:
     """When clocks show `wall` in the zone of that name; in the one of `fallback` when there is none
     of that name (any more)."""
     try:
-        return moment(wall, zones.zone(name))
+        return to_utc(wall_time, zones.get_zone(zone_name))
     except InputError:
-        return moment(wall, zones.zone(fallback))
+        return to_utc(wall_time, zones.get_zone(fallback_zone))

@@ -25,33 +25,36 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
-from mailer.store.alone import alone
-from mailer.store.archive import Archives
-from mailer.store.articles import Articles
-from mailer.store.audience.bulk import Bulk
-from mailer.store.audience.confirmations import Allowances, Confirmations
-from mailer.store.audience.contacts import Contacts
-from mailer.store.audience.lists import Lists
-from mailer.store.audience.rows import Rows
-from mailer.store.audience.segments import Segments
-from mailer.store.audience.subscribers import Subscribers
-from mailer.store.audience.suppressions import Suppressions
-from mailer.store.audience.time_zones import list_time_zones, time_zones
-from mailer.store.digests import Digests
-from mailer.store.editions import Editions
-from mailer.store.embargoes import Embargoes
-from mailer.store.leases import Leases
-from mailer.store.outbox.letters import Letters
-from mailer.store.outbox.notices import Notices
-from mailer.store.outbox.plan import Plans
-from mailer.store.outbox.queue import Queue
-from mailer.store.outbox.reports import Outbox
-from mailer.store.outbox.senders import Senders
-from mailer.store.press import Boilerplates, Files, Kills
-from mailer.store.retention import Retention
-from mailer.store.schedules import Schedules
-from mailer.store.sheets import Sheets
-from mailer.store.sources import Sources
+from mailer.store.alone import lock_releases
+from mailer.store.archive import SqlArchiveStore
+from mailer.store.articles import SqlArticleStore
+from mailer.store.audience.bulk import SqlBulkStore
+from mailer.store.audience.confirmations import SqlAllowanceStore, SqlConfirmationStore
+from mailer.store.audience.contacts import SqlContactStore
+from mailer.store.audience.lists import SqlListStore
+from mailer.store.audience.rows import SqlImportRowStore
+from mailer.store.audience.segments import SqlSegmentStore
+from mailer.store.audience.subscribers import SqlSubscriberStore
+from mailer.store.audience.suppressions import SqlSuppressionStore
+from mailer.store.audience.time_zones import (
+    list_mailing_list_time_zones,
+    list_subscriber_time_zones,
+)
+from mailer.store.digests import SqlDigestStore
+from mailer.store.editions import SqlEditionStore
+from mailer.store.embargoes import SqlEmbargoStore
+from mailer.store.leases import SqlLeaseStore
+from mailer.store.outbox.letters import SqlServiceMailStore
+from mailer.store.outbox.notices import SqlNoticeStore
+from mailer.store.outbox.plan import SqlPlanStore
+from mailer.store.outbox.queue import SqlQueueStore
+from mailer.store.outbox.reports import SqlOutboxStore
+from mailer.store.outbox.senders import SqlWorkerStore
+from mailer.store.press import SqlBoilerplateStore, SqlFileStore, SqlKillStore
+from mailer.store.retention import SqlRetentionStore
+from mailer.store.schedules import SqlScheduleStore
+from mailer.store.sheets import SqlReleasePageStore
+from mailer.store.sources import SqlSourceStore
 
 __all__ = ["Store", "Transaction"]
 
@@ -65,129 +68,134 @@ class Transaction:
     key: bytes
 
     @property
-    def articles(self) -> Articles:
-        return Articles(self.connection)
+    def articles(self) -> SqlArticleStore:
+        return SqlArticleStore(self.connection)
 
     @property
-    def lists(self) -> Lists:
-        return Lists(self.connection)
+    def lists(self) -> SqlListStore:
+        return SqlListStore(self.connection)
 
     @property
-    def subscribers(self) -> Subscribers:
-        return Subscribers(self.connection, self.key)
+    def subscribers(self) -> SqlSubscriberStore:
+        return SqlSubscriberStore(self.connection, self.key)
 
     @property
-    def contacts(self) -> Contacts:
-        return Contacts(self.connection, self.key)
+    def contacts(self) -> SqlContactStore:
+        return SqlContactStore(self.connection, self.key)
 
     @property
-    def embargoes(self) -> Embargoes:
-        return Embargoes(self.connection)
+    def embargoes(self) -> SqlEmbargoStore:
+        return SqlEmbargoStore(self.connection)
 
     @property
-    def boilerplates(self) -> Boilerplates:
-        return Boilerplates(self.connection)
+    def boilerplates(self) -> SqlBoilerplateStore:
+        return SqlBoilerplateStore(self.connection)
 
     @property
-    def kills(self) -> Kills:
-        return Kills(self.connection)
+    def kills(self) -> SqlKillStore:
+        return SqlKillStore(self.connection)
 
     @property
-    def files(self) -> Files:
-        return Files(self.connection)
+    def files(self) -> SqlFileStore:
+        return SqlFileStore(self.connection)
 
     @property
-    def confirmations(self) -> Confirmations:
-        return Confirmations(self.connection, self.key)
+    def confirmations(self) -> SqlConfirmationStore:
+        return SqlConfirmationStore(self.connection, self.key)
 
     @property
-    def allowances(self) -> Allowances:
-        return Allowances(self.connection, self.key)
+    def allowances(self) -> SqlAllowanceStore:
+        return SqlAllowanceStore(self.connection, self.key)
 
     @property
-    def segments(self) -> Segments:
-        return Segments(self.connection)
+    def segments(self) -> SqlSegmentStore:
+        return SqlSegmentStore(self.connection)
 
     @property
-    def suppressions(self) -> Suppressions:
-        return Suppressions(self.connection, self.key)
+    def suppressions(self) -> SqlSuppressionStore:
+        return SqlSuppressionStore(self.connection, self.key)
 
     @property
-    def rows(self) -> Rows:
-        return Rows(self.connection, self.key)
+    def import_rows(self) -> SqlImportRowStore:
+        return SqlImportRowStore(self.connection, self.key)
 
     @property
-    def bulk(self) -> Bulk:
-        return Bulk(self.connection, self.key)
+    def bulk(self) -> SqlBulkStore:
+        return SqlBulkStore(self.connection, self.key)
 
     @property
-    def digests(self) -> Digests:
-        return Digests(self.connection)
+    def digests(self) -> SqlDigestStore:
+        return SqlDigestStore(self.connection)
 
     @property
-    def schedules(self) -> Schedules:
-        return Schedules(self.connection)
+    def schedules(self) -> SqlScheduleStore:
+        return SqlScheduleStore(self.connection)
 
     @property
-    def editions(self) -> Editions:
-        return Editions(self.connection)
+    def editions(self) -> SqlEditionStore:
+        return SqlEditionStore(self.connection)
 
     @property
-    def archive(self) -> Archives:
-        return Archives(self.connection)
+    def archive(self) -> SqlArchiveStore:
+        return SqlArchiveStore(self.connection)
 
     @property
-    def sources(self) -> Sources:
-        return Sources(self.connection)
+    def sources(self) -> SqlSourceStore:
+        return SqlSourceStore(self.connection)
 
     @property
-    def sheets(self) -> Sheets:
-        return Sheets(self.connection)
+    def release_pages(self) -> SqlReleasePageStore:
+        return SqlReleasePageStore(self.connection)
 
     @property
-    def leases(self) -> Leases:
-        return Leases(self.connection)
+    def leases(self) -> SqlLeaseStore:
+        return SqlLeaseStore(self.connection)
 
     @property
-    def letters(self) -> Letters:
-        return Letters(self.connection, self.key)
+    def service_mails(self) -> SqlServiceMailStore:
+        return SqlServiceMailStore(self.connection, self.key)
 
     @property
-    def notices(self) -> Notices:
-        return Notices(self.connection, self.key)
+    def notices(self) -> SqlNoticeStore:
+        return SqlNoticeStore(self.connection, self.key)
 
     @property
-    def reader_zones(self) -> list[str]:
+    def reader_time_zones(self) -> list[str]:
         """The time zones that readers are in: those of subscribers, and those that lists have for
         members who gave none."""
-        return sorted({*time_zones(self.connection), *list_time_zones(self.connection)})
+        return sorted(
+            {
+                *list_subscriber_time_zones(self.connection),
+                *list_mailing_list_time_zones(self.connection),
+            }
+        )
 
     @property
-    def plans(self) -> Plans:
-        return Plans(self.connection)
+    def plans(self) -> SqlPlanStore:
+        return SqlPlanStore(self.connection)
 
     @property
-    def senders(self) -> Senders:
-        return Senders(self.connection)
+    def workers(self) -> SqlWorkerStore:
+        return SqlWorkerStore(self.connection)
 
     @property
-    def queue(self) -> Queue:
-        return Queue(self.connection)
+    def queue(self) -> SqlQueueStore:
+        return SqlQueueStore(self.connection)
 
     @property
-    def outbox(self) -> Outbox:
-        return Outbox(self.connection, self.key)
+    def outbox(self) -> SqlOutboxStore:
+        return SqlOutboxStore(self.connection, self.key)
 
     @property
-    def retention(self) -> Retention:
-        return Retention(self.connection)
+    def retention(self) -> SqlRetentionStore:
+        return SqlRetentionStore(self.connection)
 
-    def alone(self) -> None:
+    def lock_releases(self) -> None:
         """Keep others from stories, embargoes, releases and sources until the transaction ends."""
-        alone(self.connection)
+        lock_releases(self.connection)
 
     @contextmanager
-    def savepoint(self) -> Iterator[None]:
+    def open_savepoint(self) -> Iterator[None]:
         """A part of the transaction that an error undoes, and it alone."""
         with self.connection.begin_nested():
             yield
@@ -202,23 +210,23 @@ class Store:
     within a transaction counts as dead, and PostgreSQL ends its session."""
 
     def __init__(self, url: str, key: bytes, lease: float = 60.0) -> None:
-        self.engine: Engine = _engine.make_engine(url, lease)
+        self.engine: Engine = _engine.build_engine(url, lease)
         self.key = key
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
         """A transaction that may write: committed at the end of the block, undone by an error."""
-        with _engine.begin(self.engine) as connection:
+        with _engine.begin_transaction(self.engine) as connection:
             yield Transaction(connection, self.key)
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """A transaction that only reads: it waits for no writer and keeps none waiting."""
-        with _engine.begin(self.engine, reading=True) as connection:
+        with _engine.begin_transaction(self.engine, reading=True) as connection:
             yield Transaction(connection, self.key)
 
     @property
-    def where(self) -> str:
+    def display_url(self) -> str:
         """The database as errors name it, without its password."""
         return self.engine.url.render_as_string(hide_password=True)
 
@@ -226,13 +234,13 @@ class Store:
         """Raises SchemaError unless the database is of this program's schema."""
         _engine.check_schema(self.engine)
 
-    def revision(self) -> str | None:
+    def read_revision(self) -> str | None:
         """The schema's revision, None where there is no database of ours."""
-        return _engine.revision(self.engine)
+        return _engine.read_revision(self.engine)
 
-    def upgrade(self) -> tuple[str | None, str]:
+    def upgrade_schema(self) -> tuple[str | None, str]:
         """Bring the database to this program's schema; its revision before and after."""
-        return _engine.upgrade(self.engine)
+        return _engine.upgrade_schema(self.engine)
 
     def close(self) -> None:
         self.engine.dispose()

@@ -7,11 +7,11 @@ back confirmed.
 
 from sqlalchemy import Connection, func, select
 
-_STORIES = 0x6D61696C  # "mail": any number will do, if nobody else locks by it
+_RELEASES_LOCK = 0x6D61696C  # "mail": any number will do, if nobody else locks by it
 
 
-def alone(connection: Connection) -> None:
+def lock_releases(connection: Connection) -> None:
     """Wait until nobody else is at it, and keep others out until the transaction ends. What is read
     from now on is as the one before has left it (PostgreSQL 13.3.5, advisory locks)."""
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_STORIES)))
+        connection.execute(select(func.pg_advisory_xact_lock(_RELEASES_LOCK)))

@@ -7,225 +7,268 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from mailer import embargoes, message
-from mailer.archive import SHOWN, Corrected, Entry, Version
+from mailer.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
 from mailer.audience.lists import Visibility
-from mailer.editions import Archive, Body, Kind, Role
-from mailer.store.editions.contents import body_of
-from mailer.store.embargoes import Embargoes
-from mailer.store.schema import (
-    edition,
-    edition_body,
-    edition_story,
-    edition_words,
-    embargo,
-    kill,
-    mailing_list,
-)
+from mailer.editions import ArchiveVisibility, EditionBody, EditionKind, EditionRole
+from mailer.store import schema
+from mailer.store.editions.contents import build_body
+from mailer.store.embargoes import SqlEmbargoStore
 
-_KILLED = select(kill.c.slug).where(kill.c.confirmed_at.is_not(None))
-_STANDS = and_(
-    edition.c.kind == Kind.MAILING.value,
-    edition.c.archive == Archive.PUBLIC.value,
-    edition.c.state.in_([state.value for state in SHOWN]),
-    edition.c.planned_at.is_not(None),
-    mailing_list.c.visibility == Visibility.PUBLIC.value,
+_KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
+_IN_ARCHIVE = and_(
+    schema.edition.c.kind == EditionKind.MAILING.value,
+    schema.edition.c.archive == ArchiveVisibility.PUBLIC.value,
+    schema.edition.c.state.in_([state.value for state in ARCHIVED_STATES]),
+    schema.edition.c.planned_at.is_not(None),
+    schema.mailing_list.c.visibility == Visibility.PUBLIC.value,
     or_(
-        edition.c.role == Role.KILL.value,
-        edition.c.id.not_in(
-            select(edition_story.c.edition_id).where(edition_story.c.slug.in_(_KILLED))
+        schema.edition.c.role == EditionRole.KILL.value,
+        schema.edition.c.id.not_in(
+            select(schema.edition_story.c.edition_id).where(
+                schema.edition_story.c.slug.in_(_KILLED)
+            )
         ),
     ),
 )
 """``archive.stands``, in SQL. What has begun is planned."""
 
 _SELECT = select(
-    edition.c.id,
-    edition.c.uid,
-    edition.c.name,
-    edition.c.language,
-    edition.c.planned_at,
-    mailing_list.c.slug.label("list"),
-).join(mailing_list, mailing_list.c.id == edition.c.list_id)
+    schema.edition.c.id,
+    schema.edition.c.uid,
+    schema.edition.c.name,
+    schema.edition.c.language,
+    schema.edition.c.planned_at,
+    schema.mailing_list.c.slug.label("list"),
+).join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
 
 
-_NEWEST = (edition.c.planned_at.desc(), edition.c.id.desc())
+_NEWEST = (schema.edition.c.planned_at.desc(), schema.edition.c.id.desc())
 
-FIRST_LOOK = 50
+FIRST_SEARCH_BATCH = 50
 """Editions that a search looks into at first; then at four times as many, and so on."""
 
 
-class Archives:
+class SqlArchiveStore:
     """Implements ``archive.ArchiveStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
     @property
-    def _standing(self) -> ColumnElement[bool]:
+    def _visible_condition(self) -> ColumnElement[bool]:
         """What stands in the archive now: nothing with a story that is embargoed, by the
         database's clock, or that was killed."""
-        kept = Embargoes(self._db)
-        if held := embargoes.held(kept, kept.now()):
-            with_held = select(edition_story.c.edition_id).where(edition_story.c.slug.in_(held))
-            return and_(_STANDS, edition.c.id.not_in(with_held))
-        return _STANDS
+        embargo_store = SqlEmbargoStore(self._db)
+        if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
+            embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(
+                schema.edition_story.c.slug.in_(embargoed_stories)
+            )
+            return and_(_IN_ARCHIVE, schema.edition.c.id.not_in(embargoed_edition_ids))
+        return _IN_ARCHIVE
 
-    def entries(
-        self, list_: str, words: Sequence[str] = (), limit: int = 20, offset: int = 0
-    ) -> list[Entry]:
+    def find_entries(
+        self, list_slug: str, search_words: Sequence[str] = (), limit: int = 20, offset: int = 0
+    ) -> list[ArchiveEntry]:
         """Newest first; with `words` those editions of which one body holds each of them."""
-        standing = self._standing
-        wanted = _SELECT.where(standing, mailing_list.c.slug == list_)
-        if words:
-            found = self._holding(standing, list_, words, offset + limit)[offset:]
-            return self._entries(wanted.where(edition.c.id.in_(found)).order_by(*_NEWEST))
-        return self._entries(wanted.order_by(*_NEWEST).limit(limit).offset(offset))
+        is_visible = self._visible_condition
+        statement = _SELECT.where(is_visible, schema.mailing_list.c.slug == list_slug)
+        if search_words:
+            edition_ids = self._search_editions(
+                is_visible, list_slug, search_words, offset + limit
+            )[offset:]
+            return self._fetch_entries(
+                statement.where(schema.edition.c.id.in_(edition_ids)).order_by(*_NEWEST)
+            )
+        return self._fetch_entries(statement.order_by(*_NEWEST).limit(limit).offset(offset))
 
-    def _holding(
-        self, stands: ColumnElement[bool], list_: str, words: Sequence[str], most: int
+    def _search_editions(
+        self,
+        is_visible: ColumnElement[bool],
+        list_slug: str,
+        search_words: Sequence[str],
+        max_count: int,
     ) -> list[int]:
         """The newest `most` editions that hold the words. Looked through bit by bit: a word that
         many hold is found in the first of them, while a database would look into all before it
         sorts them."""
-        standing = (
-            select(edition.c.id, edition.c.planned_at)
-            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
-            .where(stands, mailing_list.c.slug == list_)
+        candidates = (
+            select(schema.edition.c.id, schema.edition.c.planned_at)
+            .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
+            .where(is_visible, schema.mailing_list.c.slug == list_slug)
         )
-        there = self._db.scalar(select(func.count()).select_from(standing.subquery())) or 0
-        found: list[int] = []
-        at, step = 0, FIRST_LOOK
-        while at < there and len(found) < most:
-            some = standing.order_by(*_NEWEST).limit(step).offset(at).subquery()
-            of_it = edition_words.c.edition_id == some.c.id
-            held = [edition_words.c.words.contains(word, autoescape=True) for word in words]
-            found += self._db.scalars(
-                select(some.c.id)
-                .where(exists().where(of_it, *held))
-                .order_by(some.c.planned_at.desc(), some.c.id.desc())
+        candidate_count = (
+            self._db.scalar(select(func.count()).select_from(candidates.subquery())) or 0
+        )
+        edition_ids: list[int] = []
+        position, batch_size = 0, FIRST_SEARCH_BATCH
+        while position < candidate_count and len(edition_ids) < max_count:
+            batch = candidates.order_by(*_NEWEST).limit(batch_size).offset(position).subquery()
+            in_edition = schema.edition_words.c.edition_id == batch.c.id
+            word_conditions = [
+                schema.edition_words.c.words.contains(word, autoescape=True)
+                for word in search_words
+            ]
+            edition_ids += self._db.scalars(
+                select(batch.c.id)
+                .where(exists().where(in_edition, *word_conditions))
+                .order_by(batch.c.planned_at.desc(), batch.c.id.desc())
             )
-            at, step = at + step, step * 4
-        return found[:most]
+            position, batch_size = position + batch_size, batch_size * 4
+        return edition_ids[:max_count]
 
-    def everything(self, limit: int) -> list[Entry]:
+    def list_all_entries(self, limit: int) -> list[ArchiveEntry]:
         """The editions of all lists, the newest first."""
-        return self._entries(_SELECT.where(self._standing).order_by(*_NEWEST).limit(limit))
+        return self._fetch_entries(
+            _SELECT.where(self._visible_condition).order_by(*_NEWEST).limit(limit)
+        )
 
-    def entry(self, list_: str, uid: str) -> Entry | None:
-        wanted = _SELECT.where(self._standing, mailing_list.c.slug == list_, edition.c.uid == uid)
-        return next(iter(self._entries(wanted)), None)
+    def find_entry(self, list_slug: str, uid: str) -> ArchiveEntry | None:
+        statement = _SELECT.where(
+            self._visible_condition,
+            schema.mailing_list.c.slug == list_slug,
+            schema.edition.c.uid == uid,
+        )
+        return next(iter(self._fetch_entries(statement)), None)
 
-    def _entries(self, wanted: Select[Any]) -> list[Entry]:
-        rows = self._db.execute(wanted).all()
-        versions = self._versions([row.id for row in rows])
+    def _fetch_entries(self, statement: Select[Any]) -> list[ArchiveEntry]:
+        rows = self._db.execute(statement).all()
+        versions = self._fetch_versions([row.id for row in rows])
         # An edition that is being sent has a body; nothing that is shown may hang on it.
-        corrections = self._corrections([row.id for row in rows])
+        corrections = self._fetch_corrections([row.id for row in rows])
         return [
-            _entry(row, versions[row.id], corrections.get(row.id, ()))
+            _build_entry(row, versions[row.id], corrections.get(row.id, ()))
             for row in rows
             if row.id in versions
         ]
 
-    def _corrections(self, numbers: Sequence[int]) -> dict[int, list[Corrected]]:
+    def _fetch_corrections(self, edition_ids: Sequence[int]) -> dict[int, list[StoryCorrection]]:
         """By edition, those of its stories that were corrected after it was sent."""
-        found: dict[int, list[Corrected]] = {}
-        if not numbers:
-            return found
-        mine, theirs = edition_story.alias("mine"), edition_story.alias("theirs")
-        shown, correction = edition.alias("shown"), edition.alias("correction")
+        corrections: dict[int, list[StoryCorrection]] = {}
+        if not edition_ids:
+            return corrections
+        own_story, corrected_story = (
+            schema.edition_story.alias("mine"),
+            schema.edition_story.alias("theirs"),
+        )
+        sent_edition, correcting_edition = (
+            schema.edition.alias("shown"),
+            schema.edition.alias("correction"),
+        )
         for row in self._db.execute(
-            select(mine.c.edition_id, mine.c.slug, correction.c.planned_at, correction.c.change)
-            .join(shown, shown.c.id == mine.c.edition_id)
-            .join(theirs, theirs.c.slug == mine.c.slug)
-            .join(correction, correction.c.id == theirs.c.edition_id)
-            .where(
-                mine.c.edition_id.in_(numbers),
-                correction.c.role == Role.CORRECTION.value,
-                correction.c.planned_at > shown.c.planned_at,
+            select(
+                own_story.c.edition_id,
+                own_story.c.slug,
+                correcting_edition.c.planned_at,
+                correcting_edition.c.change,
             )
-            .order_by(correction.c.planned_at, correction.c.id)
+            .join(sent_edition, sent_edition.c.id == own_story.c.edition_id)
+            .join(corrected_story, corrected_story.c.slug == own_story.c.slug)
+            .join(correcting_edition, correcting_edition.c.id == corrected_story.c.edition_id)
+            .where(
+                own_story.c.edition_id.in_(edition_ids),
+                correcting_edition.c.role == EditionRole.CORRECTION.value,
+                correcting_edition.c.planned_at > sent_edition.c.planned_at,
+            )
+            .order_by(correcting_edition.c.planned_at, correcting_edition.c.id)
         ):
-            told = Corrected(row.slug, row.planned_at, row.change["what"] if row.change else {})
-            found.setdefault(row.edition_id, []).append(told)
-        return found
+            corrected = StoryCorrection(
+                row.slug, row.planned_at, row.change["what"] if row.change else {}
+            )
+            corrections.setdefault(row.edition_id, []).append(corrected)
+        return corrections
 
-    def _versions(self, numbers: Sequence[int]) -> dict[int, list[Version]]:
-        found: dict[int, list[Version]] = {}
-        if not numbers:
-            return found
-        columns = edition_body.c
-        light = select(
+    def _fetch_versions(self, edition_ids: Sequence[int]) -> dict[int, list[ArchivedVersion]]:
+        versions: dict[int, list[ArchivedVersion]] = {}
+        if not edition_ids:
+            return versions
+        columns = schema.edition_body.c
+        base_statement = select(
             columns.edition_id, columns.language, columns.subject, columns.marker,
             columns.stories, columns.titles, columns.summary,
         )  # fmt: skip
-        some = light.where(columns.edition_id.in_(numbers)).order_by(columns.language)
-        for row in self._db.execute(some):
-            body = Body(row.language, row.subject, "", "", row.marker, row.stories)
-            version = Version(row.language, message.heading(body), row.summary, tuple(row.titles))
-            found.setdefault(row.edition_id, []).append(version)
-        return found
+        statement = base_statement.where(columns.edition_id.in_(edition_ids)).order_by(
+            columns.language
+        )
+        for row in self._db.execute(statement):
+            body = EditionBody(row.language, row.subject, "", "", row.marker, row.stories)
+            version = ArchivedVersion(
+                row.language, message.render_heading(body), row.summary, tuple(row.titles)
+            )
+            versions.setdefault(row.edition_id, []).append(version)
+        return versions
 
-    def story(self, slug: str) -> datetime | None:
+    def find_story_sent_at(self, slug: str) -> datetime | None:
         """When a story went out first to a list whose archive anybody may read; None where it did
         not, while it is embargoed, and where it is to be killed or was."""
-        kept = Embargoes(self._db)
-        if slug in embargoes.held(kept, kept.now()):
+        embargo_store = SqlEmbargoStore(self._db)
+        if slug in embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             return None
-        if self._db.scalar(select(kill.c.slug).where(kill.c.slug == slug)):
+        if self._db.scalar(select(schema.kill.c.slug).where(schema.kill.c.slug == slug)):
             return None
-        first: datetime | None = self._db.scalar(
-            select(edition.c.planned_at)
-            .join(mailing_list, mailing_list.c.id == edition.c.list_id)
-            .join(edition_story, edition_story.c.edition_id == edition.c.id)
-            .where(self._standing, edition_story.c.slug == slug)
-            .order_by(edition.c.planned_at)
+        first_sent_at: datetime | None = self._db.scalar(
+            select(schema.edition.c.planned_at)
+            .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(self._visible_condition, schema.edition_story.c.slug == slug)
+            .order_by(schema.edition.c.planned_at)
             .limit(1)
         )
-        return first
+        return first_sent_at
 
     def was_taken_back(self, edition_id: int) -> bool:
         """Whether an edition holds a story that was killed after anybody could have read it: who
         has an old link may know why there is nothing behind it."""
-        stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
-        open_before = (
-            select(kill.c.slug)
-            .outerjoin(embargo, embargo.c.slug == kill.c.slug)
+        story_slugs = select(schema.edition_story.c.slug).where(
+            schema.edition_story.c.edition_id == edition_id
+        )
+        open_before_kill = (
+            select(schema.kill.c.slug)
+            .outerjoin(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
             .where(
-                kill.c.slug.in_(stories),
-                kill.c.confirmed_at.is_not(None),
-                or_(embargo.c.until.is_(None), embargo.c.until <= kill.c.confirmed_at),
+                schema.kill.c.slug.in_(story_slugs),
+                schema.kill.c.confirmed_at.is_not(None),
+                or_(
+                    schema.embargo.c.until.is_(None),
+                    schema.embargo.c.until <= schema.kill.c.confirmed_at,
+                ),
             )
         )
-        return bool(self._db.scalar(select(open_before.exists())))
+        return bool(self._db.scalar(select(open_before_kill.exists())))
 
-    def body(self, edition_id: int, language: str) -> Body | None:
+    def find_body(self, edition_id: int, language: str) -> EditionBody | None:
         """A mailing's frozen body, in whatever state the edition is: whoever asks has a link to it
-        that we have signed, or has found it by :meth:`entry`. None while it is embargoed: such a
+        that we have signed, or has found it by :meth:`find_entry`. None while it is embargoed: such a
         link is nobody's own, and may have been passed on. None too for a story that was killed, but
         in the mail that says so."""
-        stories = select(edition_story.c.slug).where(edition_story.c.edition_id == edition_id)
-        kept = Embargoes(self._db)
-        held = embargoes.held(kept, kept.now())
-        if held and held.keys() & {*self._db.scalars(stories)}:
+        story_slugs = select(schema.edition_story.c.slug).where(
+            schema.edition_story.c.edition_id == edition_id
+        )
+        embargo_store = SqlEmbargoStore(self._db)
+        embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
+        if embargoed_stories and embargoed_stories.keys() & {*self._db.scalars(story_slugs)}:
             return None
-        killed = self._db.scalar(select(_KILLED.where(kill.c.slug.in_(stories)).exists()))
-        role = select(edition.c.role).where(edition.c.id == edition_id)
-        if killed and self._db.scalar(role) != Role.KILL.value:
+        is_killed = self._db.scalar(
+            select(_KILLED.where(schema.kill.c.slug.in_(story_slugs)).exists())
+        )
+        role = select(schema.edition.c.role).where(schema.edition.c.id == edition_id)
+        if is_killed and self._db.scalar(role) != EditionRole.KILL.value:
             return None
         row = self._db.execute(
-            select(edition_body)
-            .join(edition, edition.c.id == edition_body.c.edition_id)
+            select(schema.edition_body)
+            .join(schema.edition, schema.edition.c.id == schema.edition_body.c.edition_id)
             .where(
-                edition.c.id == edition_id,
-                edition.c.kind == Kind.MAILING.value,
-                edition_body.c.language == language,
+                schema.edition.c.id == edition_id,
+                schema.edition.c.kind == EditionKind.MAILING.value,
+                schema.edition_body.c.language == language,
             )
         ).one_or_none()
-        return body_of(row) if row else None
+        return build_body(row) if row else None
 
 
-def _entry(row: Row[Any], versions: Sequence[Version], corrections: Sequence[Corrected]) -> Entry:
-    return Entry(
+def _build_entry(
+    row: Row[Any], versions: Sequence[ArchivedVersion], corrections: Sequence[StoryCorrection]
+) -> ArchiveEntry:
+    return ArchiveEntry(
         edition_id=row.id,
         uid=row.uid,
         name=row.name,

@@ -7,183 +7,189 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from mailer.articles import Article, ArticleState, Content, Image, Kind, Query
+from mailer.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
 from mailer.articles.release import Asset, AssetKind, Carriage, PressContact, Quote, Release
-from mailer.editions import VOIDED
-from mailer.store import void
-from mailer.store.ids import new_id
-from mailer.store.schema import (
-    article,
-    article_revision,
-    article_topic,
-    edition,
-    edition_story,
-    topic,
-)
+from mailer.editions import REVERTIBLE_STATES
+from mailer.store import schema, void
+from mailer.store.ids import get_inserted_id
 
 
-class Articles:
+class SqlArticleStore:
     """Implements ``articles.ArticleStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def find(self, slug: str, language: str) -> Article | None:
-        found = self._records(
-            select(article).where(article.c.slug == slug, article.c.language == language)
+    def find_article(self, slug: str, language: str) -> Article | None:
+        articles = self._fetch_articles(
+            select(schema.article).where(
+                schema.article.c.slug == slug, schema.article.c.language == language
+            )
         )
-        return found[0] if found else None
+        return articles[0] if articles else None
 
-    def matching(self, query: Query) -> list[Article]:
+    def find_articles(self, query: ArticleQuery) -> list[Article]:
         """Newest first."""
-        wanted = select(article).order_by(
-            article.c.published_at.desc(), article.c.slug, article.c.language
+        statement = select(schema.article).order_by(
+            schema.article.c.published_at.desc(), schema.article.c.slug, schema.article.c.language
         )
         if query.state:
-            wanted = wanted.where(article.c.state == query.state.value)
+            statement = statement.where(schema.article.c.state == query.state.value)
         if query.kind:
-            wanted = wanted.where(article.c.kind == query.kind.value)
+            statement = statement.where(schema.article.c.kind == query.kind.value)
         if query.language:
-            wanted = wanted.where(article.c.language == query.language)
+            statement = statement.where(schema.article.c.language == query.language)
         if query.slugs:
-            wanted = wanted.where(article.c.slug.in_(query.slugs))
+            statement = statement.where(schema.article.c.slug.in_(query.slugs))
         if query.topic:
-            wanted = wanted.where(
-                article.c.id.in_(
-                    select(article_topic.c.article_id)
-                    .join(topic, topic.c.id == article_topic.c.topic_id)
-                    .where(topic.c.slug == query.topic)
+            statement = statement.where(
+                schema.article.c.id.in_(
+                    select(schema.article_topic.c.article_id)
+                    .join(schema.topic, schema.topic.c.id == schema.article_topic.c.topic_id)
+                    .where(schema.topic.c.slug == query.topic)
                 )
             )
-        return self._records(wanted)
+        return self._fetch_articles(statement)
 
-    def _records(self, wanted: Select[Any]) -> list[Article]:
-        rows = self._db.execute(wanted).all()
+    def _fetch_articles(self, statement: Select[Any]) -> list[Article]:
+        rows = self._db.execute(statement).all()
         topics: dict[int, list[str]] = {}
         ids = [row.id for row in rows]
         for start in range(0, len(ids), 500):
-            for owner, slug in self._db.execute(
-                select(article_topic.c.article_id, topic.c.slug)
-                .join(topic, topic.c.id == article_topic.c.topic_id)
-                .where(article_topic.c.article_id.in_(ids[start : start + 500]))
-                .order_by(article_topic.c.position)
+            for article_id, slug in self._db.execute(
+                select(schema.article_topic.c.article_id, schema.topic.c.slug)
+                .join(schema.topic, schema.topic.c.id == schema.article_topic.c.topic_id)
+                .where(schema.article_topic.c.article_id.in_(ids[start : start + 500]))
+                .order_by(schema.article_topic.c.position)
             ):
-                topics.setdefault(owner, []).append(slug)
-        return [_record(row, topics.get(row.id, [])) for row in rows]
+                topics.setdefault(article_id, []).append(slug)
+        return [_build_article(row, topics.get(row.id, [])) for row in rows]
 
-    def add(
+    def add_article(
         self,
         content: Content,
         now: datetime,
         author: str = "",
         state: ArticleState = ArticleState.QUEUED,
     ) -> Article:
-        made = self._db.execute(
-            insert(article).values(
+        result = self._db.execute(
+            insert(schema.article).values(
                 slug=content.slug,
                 language=content.language,
                 state=state.value,
                 revision=1,
                 created_at=now,
                 updated_at=now,
-                **_columns(content),
+                **_build_columns(content),
             )
         )
-        self._keep(new_id(made), 1, content, "added", now, author)
-        return self._again(content)
+        self._save_revision(get_inserted_id(result), 1, content, "added", now, author)
+        return self._reload_article(content)
 
-    def revise(
-        self, article_: Article, content: Content, note: str, now: datetime, author: str = ""
+    def revise_article(
+        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
     ) -> Article:
-        number = article_.revision + 1
+        revision = article.revision + 1
         self._db.execute(
-            update(article)
-            .where(article.c.id == article_.id)
-            .values(revision=number, updated_at=now, **_columns(content))
+            update(schema.article)
+            .where(schema.article.c.id == article.id)
+            .values(revision=revision, updated_at=now, **_build_columns(content))
         )
-        self._keep(article_.id, number, content, note, now, author)
-        return self._again(content)
+        self._save_revision(article.id, revision, content, note, now, author)
+        return self._reload_article(content)
 
-    def set_state(self, article_: Article, state: ArticleState, now: datetime) -> Article:
+    def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article:
         self._db.execute(
-            update(article).where(article.c.id == article_.id).values(state=state.value)
+            update(schema.article)
+            .where(schema.article.c.id == article.id)
+            .values(state=state.value)
         )
-        return self._again(article_)
+        return self._reload_article(article)
 
-    def last_author(self, article_: Article) -> str:
+    def find_last_author(self, article: Article) -> str:
         """Who wrote its newest revision; empty where that isn't known."""
-        found: str | None = self._db.scalar(
-            select(article_revision.c.author)
-            .where(article_revision.c.article_id == article_.id)
-            .order_by(article_revision.c.revision.desc())
+        author: str | None = self._db.scalar(
+            select(schema.article_revision.c.author)
+            .where(schema.article_revision.c.article_id == article.id)
+            .order_by(schema.article_revision.c.revision.desc())
             .limit(1)
         )
-        return found or ""
+        return author or ""
 
-    def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
-        wanted = list(slugs)
-        known = set(self._db.scalars(select(topic.c.slug).where(topic.c.slug.in_(wanted))))
-        return [slug for slug in wanted if slug not in known]
-
-    def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
-        """Put editions that hold the story and are not sent yet back to draft; their ids."""
-        holding = self._db.scalars(
-            select(edition.c.id)
-            .join(edition_story, edition_story.c.edition_id == edition.c.id)
-            .where(
-                edition_story.c.slug == slug,
-                edition.c.state.in_([state.value for state in VOIDED]),
+    def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
+        wanted_slugs = list(slugs)
+        known_slugs = set(
+            self._db.scalars(
+                select(schema.topic.c.slug).where(schema.topic.c.slug.in_(wanted_slugs))
             )
-            .order_by(edition.c.id)
+        )
+        return [slug for slug in wanted_slugs if slug not in known_slugs]
+
+    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
+        """Put editions that hold the story and are not sent yet back to draft; their ids."""
+        edition_ids = self._db.scalars(
+            select(schema.edition.c.id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(
+                schema.edition_story.c.slug == slug,
+                schema.edition.c.state.in_([state.value for state in REVERTIBLE_STATES]),
+            )
+            .order_by(schema.edition.c.id)
             # PostgreSQL waits for whoever is beginning one just now, and then leaves it out.
-            .with_for_update(of=edition)
+            .with_for_update(of=schema.edition)
         ).all()
-        for edition_id in holding:
-            void.back_to_draft(self._db, edition_id, f"the story {slug} was changed: {reason}", now)
-        return holding
+        for edition_id in edition_ids:
+            void.revert_to_draft(
+                self._db, edition_id, f"the story {slug} was changed: {reason}", now
+            )
+        return edition_ids
 
-    def _again(self, content: Content) -> Article:
-        found = self.find(content.slug, content.language)
-        assert found is not None
-        return found
+    def _reload_article(self, content: Content) -> Article:
+        article = self.find_article(content.slug, content.language)
+        assert article is not None
+        return article
 
-    def _keep(
+    def _save_revision(
         self,
         article_id: int,
-        number: int,
+        revision: int,
         content: Content,
         note: str,
         now: datetime,
         author: str,
     ) -> None:
-        plain = asdict(content) | {"published": content.published.isoformat()}
+        content_values = asdict(content) | {"published": content.published.isoformat()}
         self._db.execute(
-            insert(article_revision).values(
+            insert(schema.article_revision).values(
                 article_id=article_id,
-                revision=number,
-                content=plain,
+                revision=revision,
+                content=content_values,
                 note=note,
                 author=author,
                 created_at=now,
             )
         )
-        self._db.execute(delete(article_topic).where(article_topic.c.article_id == article_id))
+        self._db.execute(
+            delete(schema.article_topic).where(schema.article_topic.c.article_id == article_id)
+        )
         if content.topics:
-            ids = dict(
+            topic_ids = dict(
                 self._db.execute(
-                    select(topic.c.slug, topic.c.id).where(topic.c.slug.in_(content.topics))
+                    select(schema.topic.c.slug, schema.topic.c.id).where(
+                        schema.topic.c.slug.in_(content.topics)
+                    )
                 ).all()
             )
             self._db.execute(
-                insert(article_topic),
+                insert(schema.article_topic),
                 [
-                    {"article_id": article_id, "topic_id": ids[slug], "position": position}
+                    {"article_id": article_id, "topic_id": topic_ids[slug], "position": position}
                     for position, slug in enumerate(content.topics)
                 ],
             )
 
 
-def _columns(content: Content) -> dict[str, Any]:
+def _build_columns(content: Content) -> dict[str, Any]:
     return {
         "kind": content.kind.value,
         "title": content.title,
@@ -200,12 +206,12 @@ def _columns(content: Content) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any], topics: Sequence[str]) -> Article:
+def _build_article(row: Row[Any], topics: Sequence[str]) -> Article:
     return Article(
         id=row.id,
         slug=row.slug,
         language=row.language,
-        kind=Kind(row.kind),
+        kind=ArticleKind(row.kind),
         state=ArticleState(row.state),
         revision=row.revision,
         title=row.title,
@@ -219,22 +225,22 @@ def _record(row: Row[Any], topics: Sequence[str]) -> Article:
         byline=row.byline,
         dateline=row.dateline,
         lead=row.lead,
-        release=_release(row.release) if row.release else None,
+        release=_build_release(row.release) if row.release else None,
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
 
 
-def _release(plain: Mapping[str, Any]) -> Release:
+def _build_release(release_values: Mapping[str, Any]) -> Release:
     return Release(
-        subhead=plain["subhead"],
-        quotes=tuple(Quote(**one) for one in plain["quotes"]),
-        notes=plain["notes"],
-        notes_html=plain["notes_html"],
-        contacts=tuple(PressContact(**one) for one in plain["contacts"]),
+        subhead=release_values["subhead"],
+        quotes=tuple(Quote(**one) for one in release_values["quotes"]),
+        notes=release_values["notes"],
+        notes_html=release_values["notes_html"],
+        contacts=tuple(PressContact(**one) for one in release_values["contacts"]),
         assets=tuple(
             Asset(**one | {"kind": AssetKind(one["kind"]), "carriage": Carriage(one["carriage"])})
-            for one in plain["assets"]
+            for one in release_values["assets"]
         ),
-        about=tuple(plain["about"]),
+        about=tuple(release_values["about"]),
     )

@@ -7,162 +7,169 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mailer import embargoes
-from mailer.articles import ArticleState, Query, Story, stories
+from mailer.articles import ArticleQuery, ArticleState, Story, group_stories
 from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import MembershipState
-from mailer.digests import ApprovalRule, Digest, Order, Policy, WhenEmpty, WhenLate
-from mailer.editions import Archive, Edition, NewEdition, SendTime
-from mailer.store.articles import Articles
-from mailer.store.editions import Editions
-from mailer.store.embargoes import Embargoes
-from mailer.store.ids import id_of, new_id
-from mailer.store.schema import (
-    article,
-    digest,
-    digest_story,
-    digest_topic,
-    mailing_list,
-    membership,
-    segment,
-    topic,
-)
+from mailer.digests import ApprovalRule, Digest, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
+from mailer.editions import ArchiveVisibility, Edition, NewEdition, SendTimeBasis
+from mailer.store import schema
+from mailer.store.articles import SqlArticleStore
+from mailer.store.editions import SqlEditionStore
+from mailer.store.embargoes import SqlEmbargoStore
+from mailer.store.ids import find_id, get_inserted_id
 
 
-class Digests:
+class SqlDigestStore:
     """Implements ``digests.DigestStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def digests(self) -> list[Digest]:
+    def list_digests(self) -> list[Digest]:
         topics: dict[int, list[str]] = {}
-        for owner, slug in self._db.execute(
-            select(digest_topic.c.digest_id, topic.c.slug)
-            .join(topic, topic.c.id == digest_topic.c.topic_id)
-            .order_by(digest_topic.c.position)
+        for digest_id, slug in self._db.execute(
+            select(schema.digest_topic.c.digest_id, schema.topic.c.slug)
+            .join(schema.topic, schema.topic.c.id == schema.digest_topic.c.topic_id)
+            .order_by(schema.digest_topic.c.position)
         ):
-            topics.setdefault(owner, []).append(slug)
-        run: dict[int, int] = dict(
+            topics.setdefault(digest_id, []).append(slug)
+        run_counts: dict[int, int] = dict(
             self._db.execute(
-                select(digest_story.c.digest_id, func.count()).group_by(digest_story.c.digest_id)
+                select(schema.digest_story.c.digest_id, func.count()).group_by(
+                    schema.digest_story.c.digest_id
+                )
             ).all()
         )
         rows = self._db.execute(
             select(
-                digest,
-                mailing_list.c.slug.label("list_slug"),
-                segment.c.slug.label("segment_slug"),
+                schema.digest,
+                schema.mailing_list.c.slug.label("list_slug"),
+                schema.segment.c.slug.label("segment_slug"),
             )
-            .join(mailing_list, mailing_list.c.id == digest.c.list_id)
-            .outerjoin(segment, segment.c.id == digest.c.segment_id)
-            .order_by(digest.c.slug)
+            .join(schema.mailing_list, schema.mailing_list.c.id == schema.digest.c.list_id)
+            .outerjoin(schema.segment, schema.segment.c.id == schema.digest.c.segment_id)
+            .order_by(schema.digest.c.slug)
         )
-        return [_record(row, topics.get(row.id, []), run.get(row.id, 0)) for row in rows]
+        return [
+            _build_digest(row, topics.get(row.id, []), run_counts.get(row.id, 0)) for row in rows
+        ]
 
-    def add(self, order: Order, now: datetime) -> Digest:
-        made = self._db.execute(
-            insert(digest).values(
-                slug=order.slug, created_at=now, updated_at=now, **self._columns(order)
+    def add_digest(self, settings: DigestSettings, now: datetime) -> Digest:
+        result = self._db.execute(
+            insert(schema.digest).values(
+                slug=settings.slug, created_at=now, updated_at=now, **self._build_columns(settings)
             )
         )
-        number = new_id(made)
-        self._set_topics(number, order)
-        return Digest(number, order, now, now)
+        digest_id = get_inserted_id(result)
+        self._set_topics(digest_id, settings)
+        return Digest(digest_id, settings, now, now)
 
-    def edit(self, known: Digest, order: Order, now: datetime) -> Digest:
+    def update_digest(self, digest: Digest, settings: DigestSettings, now: datetime) -> Digest:
         self._db.execute(
-            update(digest)
-            .where(digest.c.id == known.id)
-            .values(updated_at=now, **self._columns(order))
+            update(schema.digest)
+            .where(schema.digest.c.id == digest.id)
+            .values(updated_at=now, **self._build_columns(settings))
         )
-        self._db.execute(delete(digest_topic).where(digest_topic.c.digest_id == known.id))
-        self._set_topics(known.id, order)
-        return Digest(known.id, order, known.created_at, now, known.stories_run)
+        self._db.execute(
+            delete(schema.digest_topic).where(schema.digest_topic.c.digest_id == digest.id)
+        )
+        self._set_topics(digest.id, settings)
+        return Digest(digest.id, settings, digest.created_at, now, digest.stories_run)
 
-    def candidates(self, known: Digest) -> list[Story]:
+    def list_candidate_stories(self, digest: Digest) -> list[Story]:
         """Stories with a queued article that the digest has not run."""
-        has_run = select(digest_story.c.slug).where(digest_story.c.digest_id == known.id)
+        run_slugs = select(schema.digest_story.c.slug).where(
+            schema.digest_story.c.digest_id == digest.id
+        )
         slugs = self._db.scalars(
-            select(article.c.slug)
-            .where(article.c.state == ArticleState.QUEUED.value, article.c.slug.not_in(has_run))
+            select(schema.article.c.slug)
+            .where(
+                schema.article.c.state == ArticleState.QUEUED.value,
+                schema.article.c.slug.not_in(run_slugs),
+            )
             .distinct()
         ).all()
-        found: list[Story] = []
+        candidate_stories: list[Story] = []
         for start in range(0, len(slugs), 500):
             batch = tuple(slugs[start : start + 500])
-            found += stories(Articles(self._db).matching(Query(slugs=batch)))
-        return found
+            candidate_stories += group_stories(
+                SqlArticleStore(self._db).find_articles(ArticleQuery(slugs=batch))
+            )
+        return candidate_stories
 
-    def held(self, moment: datetime) -> frozenset[str]:
+    def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]:
         """The slugs of stories that will be embargoed still at `moment`."""
-        return frozenset(embargoes.held(Embargoes(self._db), moment))
+        return frozenset(embargoes.find_embargoed(SqlEmbargoStore(self._db), moment))
 
-    def chose(self, list_slug: str, frequency: Frequency) -> int:
+    def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int:
         """How many of a list's members chose a frequency."""
-        wanted = (
+        statement = (
             select(func.count())
-            .select_from(membership.join(mailing_list))
+            .select_from(schema.membership.join(schema.mailing_list))
             .where(
-                mailing_list.c.slug == list_slug,
-                membership.c.frequency == frequency.value,
-                membership.c.state == MembershipState.ACTIVE.value,
+                schema.mailing_list.c.slug == list_slug,
+                schema.membership.c.frequency == frequency.value,
+                schema.membership.c.state == MembershipState.ACTIVE.value,
             )
         )
-        return int(self._db.scalar(wanted) or 0)
+        return int(self._db.scalar(statement) or 0)
 
-    def reserve(self, known: Digest, edition: Edition, slugs: Sequence[str]) -> None:
+    def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         if slugs:
             self._db.execute(
-                insert(digest_story),
-                [{"digest_id": known.id, "slug": slug, "edition_id": edition.id} for slug in slugs],
+                insert(schema.digest_story),
+                [
+                    {"digest_id": digest.id, "slug": slug, "edition_id": edition.id}
+                    for slug in slugs
+                ],
             )
 
     def create_edition(self, new: NewEdition, now: datetime) -> Edition:
-        return Editions(self._db).create(new, now)
+        return SqlEditionStore(self._db).create_edition(new, now)
 
-    def _columns(self, order: Order) -> dict[str, Any]:
+    def _build_columns(self, settings: DigestSettings) -> dict[str, Any]:
         return {
-            "name": order.name,
-            "list_id": id_of(self._db, mailing_list, order.list, "list"),
-            "segment_id": id_of(self._db, segment, order.segment, "segment")
-            if order.segment
+            "name": settings.name,
+            "list_id": find_id(self._db, schema.mailing_list, settings.list, "list"),
+            "segment_id": find_id(self._db, schema.segment, settings.segment, "segment")
+            if settings.segment
             else None,
-            "template": order.template,
-            "subject": order.subject,
-            "language": order.language,
-            "fewest": order.fewest,
-            "most": order.most,
-            "when_empty": order.when_empty.value,
-            "frequency": order.frequency.value,
-            "archive": order.archive.value,
-            "approval": order.policy.approval.value,
-            "when_late": order.policy.when_late.value,
-            "send_time": order.policy.send_time.value,
-            "grace_minutes": _minutes(order.policy.grace),
-            "reminders": [_minutes(one) for one in order.policy.reminders],
-            "approvers": list(order.policy.approvers),
-            "watchers": list(order.policy.watchers),
+            "template": settings.template,
+            "subject": settings.subject,
+            "language": settings.language,
+            "fewest": settings.fewest,
+            "most": settings.most,
+            "when_empty": settings.when_empty.value,
+            "frequency": settings.frequency.value,
+            "archive": settings.archive.value,
+            "approval": settings.policy.approval.value,
+            "when_late": settings.policy.when_late.value,
+            "send_time": settings.policy.send_time.value,
+            "grace_minutes": _to_minutes(settings.policy.grace),
+            "reminders": [_to_minutes(one) for one in settings.policy.reminders],
+            "approvers": list(settings.policy.approvers),
+            "watchers": list(settings.policy.watchers),
         }
 
-    def _set_topics(self, number: int, order: Order) -> None:
+    def _set_topics(self, digest_id: int, settings: DigestSettings) -> None:
         rows = [
             {
-                "digest_id": number,
-                "topic_id": id_of(self._db, topic, slug, "topic"),
+                "digest_id": digest_id,
+                "topic_id": find_id(self._db, schema.topic, slug, "topic"),
                 "position": position,
             }
-            for position, slug in enumerate(order.topics)
+            for position, slug in enumerate(settings.topics)
         ]
         if rows:
-            self._db.execute(insert(digest_topic), rows)
+            self._db.execute(insert(schema.digest_topic), rows)
 
 
-def _minutes(length: timedelta) -> int:
-    return int(length.total_seconds()) // 60
+def _to_minutes(duration: timedelta) -> int:
+    return int(duration.total_seconds()) // 60
 
 
-def _record(row: Row[Any], topics: Sequence[str], run: int) -> Digest:
-    order = Order(
+def _build_digest(row: Row[Any], topics: Sequence[str], stories_run: int) -> Digest:
+    settings = DigestSettings(
         slug=row.slug,
         name=row.name,
         list=row.list_slug,
@@ -175,15 +182,15 @@ def _record(row: Row[Any], topics: Sequence[str], run: int) -> Digest:
         most=row.most,
         when_empty=WhenEmpty(row.when_empty),
         frequency=Frequency(row.frequency),
-        archive=Archive(row.archive),
-        policy=Policy(
+        archive=ArchiveVisibility(row.archive),
+        policy=DigestPolicy(
             approval=ApprovalRule(row.approval),
             when_late=WhenLate(row.when_late),
-            send_time=SendTime(row.send_time),
+            send_time=SendTimeBasis(row.send_time),
             grace=timedelta(minutes=row.grace_minutes),
             reminders=tuple(timedelta(minutes=one) for one in row.reminders),
             approvers=tuple(row.approvers),
             watchers=tuple(row.watchers),
         ),
     )
-    return Digest(row.id, order, row.created_at, row.updated_at, run)
+    return Digest(row.id, settings, row.created_at, row.updated_at, stories_run)

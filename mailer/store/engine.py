@@ -23,49 +23,51 @@ from sqlalchemy.exc import (
     OperationalError,
 )
 
-from mailer.errors import ConfigError, Conflict, SchemaError
+from mailer.errors import ConcurrencyError, ConfigError, SchemaError
 from mailer.store import schema
 
 BUSY_TIMEOUT_MS = 5000
-_CROSSED = {"40001", "40P01", "23505"}
+_CONFLICT_SQLSTATES = {"40001", "40P01", "23505"}
 """What PostgreSQL says where two transactions were at the same (SQLSTATE): no serialisation, a
 deadlock, or a row that the other had added first."""
 
-ASK_AGAIN = (0.0005, 0.003)
+LOCK_RETRY_DELAY = (0.0005, 0.003)
 """Seconds between two times of asking for the write lock, from and to."""
 
 
-def make_engine(url: str, lease: float = 60.0) -> Engine:
+def build_engine(url: str, lease: float = 60.0) -> Engine:
     """An engine for `url`. Nothing is opened yet. `lease`: see ``Store``. Raises ConfigError for
     a URL we can't use."""
     try:
-        parsed = make_url(url)
-        kind = parsed.get_backend_name()
-        if kind not in {"sqlite", "postgresql"}:
+        parsed_url = make_url(url)
+        backend = parsed_url.get_backend_name()
+        if backend not in {"sqlite", "postgresql"}:
             raise ConfigError(
-                f"{kind} is not a database that we know",
+                f"{backend} is not a database that we know",
                 where="database.url",
                 hint="use sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME",
             )
         # A frozen process in the midst of a transaction would keep its locks for ever.
-        silent = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
-        own = {"connect_args": {"options": silent}} if kind == "postgresql" else {}
-        if "options" in parsed.query:  # they have their own
-            own = {}
-        engine = create_engine(url, **own)
+        timeout_option = f"-c idle_in_transaction_session_timeout={round(lease * 1000)}"
+        engine_options = (
+            {"connect_args": {"options": timeout_option}} if backend == "postgresql" else {}
+        )
+        if "options" in parsed_url.query:  # they have their own
+            engine_options = {}
+        engine = create_engine(url, **engine_options)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
         raise ConfigError(
             f"the database can't be used ({error})",
             where="database.url",
             hint="use sqlite:///FILE, or install mailer[postgresql] for PostgreSQL",
         ) from error
-    if kind == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
+    if backend == "sqlite":
+        event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _set_up_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
@@ -83,29 +85,29 @@ def _begin_sqlite(connection: Connection) -> None:
     if connection.get_execution_options().get("reading", False):
         connection.exec_driver_sql("BEGIN")
         return
-    raw: Any = connection.connection.driver_connection
-    ends = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    driver_connection: Any = connection.connection.driver_connection
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     try:
-        raw.execute("PRAGMA busy_timeout = 0")
-        while time.monotonic() < ends:
+        driver_connection.execute("PRAGMA busy_timeout = 0")
+        while time.monotonic() < deadline:
             try:
-                raw.execute("BEGIN IMMEDIATE")
+                driver_connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     break
-                time.sleep(random.uniform(*ASK_AGAIN))  # noqa: S311  (two don't keep step)
+                time.sleep(random.uniform(*LOCK_RETRY_DELAY))  # noqa: S311  (two don't keep step)
             else:
                 return
         connection.exec_driver_sql("BEGIN IMMEDIATE")  # which says what is wrong
     finally:
-        raw.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        driver_connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 @contextmanager
-def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
+def begin_transaction(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
     """A transaction: committed at the end, rolled back when anything is raised.
 
-    Raises ConfigError when the database can't be reached, is none, or stays locked, and Conflict
+    Raises ConfigError when the database can't be reached, is none, or stays locked, and ConcurrencyError
     where somebody else was changing the same."""
     try:
         with engine.connect().execution_options(reading=reading) as connection:
@@ -118,87 +120,89 @@ def begin(engine: Engine, *, reading: bool = False) -> Iterator[Connection]:
                     "", {}, error, engine.dialect.loaded_dbapi.Error
                 ) from error
     except DatabaseError as error:
-        if getattr(error.orig, "sqlstate", "") in _CROSSED:
-            raise Conflict(
-                f"somebody else was changing the same ({_said(error)[0]})",
+        if getattr(error.orig, "sqlstate", "") in _CONFLICT_SQLSTATES:
+            raise ConcurrencyError(
+                f"somebody else was changing the same ({_split_error_lines(error)[0]})",
                 hint="nothing of this is kept: look at what they did, and try again",
             ) from error
         if isinstance(error, OperationalError):
-            raise unreachable(engine, error) from error
+            raise build_unreachable_error(engine, error) from error
         if error.connection_invalidated:  # PostgreSQL has ended a session that was silent
-            raise unreachable(engine, error) from error
+            raise build_unreachable_error(engine, error) from error
         # Not one of its subclasses: SQLite says so of a file that is no database, or a torn one.
         if type(error) is not DatabaseError:
             raise
-        raise unreachable(engine, error) from error
+        raise build_unreachable_error(engine, error) from error
 
 
-def _said(error: Exception) -> list[str]:
+def _split_error_lines(error: Exception) -> list[str]:
     return str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
 
 
-def unreachable(engine: Engine, error: Exception) -> ConfigError:
+def build_unreachable_error(engine: Engine, error: Exception) -> ConfigError:
     """What to tell when `engine` can't be reached. The password in a URL is not shown."""
-    said = _said(error)
+    error_lines = _split_error_lines(error)
     hint = "see that the path and its rights are as they should be"
-    if "locked" in said[0]:
+    if "locked" in error_lines[0]:
         hint = "another process is writing to it: try again when it has finished"
-    elif "idle-in-transaction" in said[0]:
+    elif "idle-in-transaction" in error_lines[0]:
         hint = "this program stood still for too long, and nothing of its change is kept: try again"
     elif engine.dialect.name == "postgresql":
         hint = "see that the server runs and that the URL is right"
     return ConfigError(
-        f"the database can't be used ({said[0] or error})",
+        f"the database can't be used ({error_lines[0] or error})",
         where=engine.url.render_as_string(hide_password=True),
         hint=hint,
     )
 
 
-def revision(engine: Engine) -> str | None:
+def read_revision(engine: Engine) -> str | None:
     """The schema's revision, None for a database without ours."""
     file = engine.url.database
     if engine.dialect.name == "sqlite" and file and not Path(file).exists():
         return None
-    with begin(engine, reading=True) as connection:
+    with begin_transaction(engine, reading=True) as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        found = connection.execute(select(text("version_num")).select_from(text("alembic_version")))
-        return str(found.scalar_one_or_none() or "")
+        result = connection.execute(
+            select(text("version_num")).select_from(text("alembic_version"))
+        )
+        return str(result.scalar_one_or_none() or "")
 
 
 def check_schema(engine: Engine) -> None:
     """Raises SchemaError unless the database is of this program's schema, naming the way out."""
     where = engine.url.render_as_string(hide_password=True)
-    found = revision(engine)
-    if found is None:
+    current_revision = read_revision(engine)
+    if current_revision is None:
         raise SchemaError("there is no mailer's database", where=where, hint="run `mailer init`")
-    if found == schema.REVISIONS[-1]:
+    if current_revision == schema.REVISIONS[-1]:
         return
-    if found in schema.REVISIONS:
+    if current_revision in schema.REVISIONS:
         raise SchemaError(
-            f"its schema is {found}, and this program needs {schema.REVISIONS[-1]}",
+            f"its schema is {current_revision}, and this program needs {schema.REVISIONS[-1]}",
             where=where,
             hint="make a copy of it, then run `mailer database upgrade`",
         )
     raise SchemaError(
-        f"its schema is {found or 'unknown'}, which is newer than this program",
+        f"its schema is {current_revision or 'unknown'}, which is newer than this program",
         where=where,
         hint="install the newer mailer with `pip install --upgrade mailer`",
     )
 
 
-def upgrade(engine: Engine) -> tuple[str | None, str]:
+def upgrade_schema(engine: Engine) -> tuple[str | None, str]:
     """Bring the database to this program's schema, all in one transaction. Returns its revision
     before and after. Raises SchemaError when the database is newer than the program."""
-    before = revision(engine)
-    if before is not None and before not in schema.REVISIONS:
+    previous_revision = read_revision(engine)
+    if previous_revision is not None and previous_revision not in schema.REVISIONS:
         check_schema(engine)
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", "mailer.store:migrations")
-    with begin(engine) as connection:
+    with begin_transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    return before, schema.REVISIONS[-1]
+    return previous_revision, schema.REVISIONS[-1]

@@ -7,16 +7,16 @@ from sqlalchemy import Connection, CursorResult, select
 from mailer.errors import NotFound
 
 
-def id_of(db: Connection, table: Any, slug: str, what: str) -> int:
+def find_id(db: Connection, table: Any, slug: str, noun: str) -> int:
     """The id of the record of `table` with this slug. Raises NotFound."""
-    found = db.scalar(select(table.c.id).where(table.c.slug == slug))
-    if found is None:
-        raise NotFound(f"there is no {what} {slug!r}", hint=f"see `mailer {what} list`")
-    return int(found)
+    record_id = db.scalar(select(table.c.id).where(table.c.slug == slug))
+    if record_id is None:
+        raise NotFound(f"there is no {noun} {slug!r}", hint=f"see `mailer {noun} list`")
+    return int(record_id)
 
 
-def new_id(made: CursorResult[Any]) -> int:
+def get_inserted_id(result: CursorResult[Any]) -> int:
     """The id that an insert gave."""
-    key = made.inserted_primary_key
+    key = result.inserted_primary_key
     assert key is not None
     return int(key[0])

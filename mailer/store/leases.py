@@ -1,6 +1,6 @@
 """Which worker ticks: one row a lease, with an epoch that grows each time it changes hands.
 
-Whatever its holder does begins with :meth:`Leases.beat`, in the same transaction; whoever takes the
+Whatever its holder does begins with :meth:`SqlLeaseStore.update_heartbeat`, in the same transaction; whoever takes the
 lease over changes that row. One of the two is first, and the other one sees it: no clock of any
 machine has a say. How long a beat must stand still is for the observer's own stopwatch, as with
 senders (``outbox/senders.py``).
@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, select, update
 
-from mailer.store.schema import lease
-from mailer.store.upsert import upsert
+from mailer.store import schema
+from mailer.store.upsert import build_upsert
 
 TICK = "tick"
 """The lease of the worker that ticks."""
@@ -23,49 +23,63 @@ class Lease(NamedTuple):
 
     epoch: int
     holder: str
-    beat: int
-    beaten_at: datetime
+    heartbeat: int
+    heartbeat_at: datetime
 
 
-class Leases:
+class SqlLeaseStore:
     """Leases by name."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def find(self, name: str) -> Lease | None:
-        row = self._db.execute(select(lease).where(lease.c.name == name)).one_or_none()
+    def find_lease(self, name: str) -> Lease | None:
+        row = self._db.execute(
+            select(schema.lease).where(schema.lease.c.name == name)
+        ).one_or_none()
         return Lease(row.epoch, row.holder, row.beat, row.beaten_at) if row else None
 
-    def take(self, name: str, holder: str, seen: Lease | None, now: datetime) -> int | None:
+    def take_lease(
+        self, name: str, holder: str, last_lease: Lease | None, now: datetime
+    ) -> int | None:
         """Take a lease that nobody has (`seen` None), or that has not moved since it was `seen`.
         The epoch that the holder has from now on; None: somebody was first, or it has moved."""
-        if seen is None:
-            made = self._db.execute(
-                upsert(self._db.dialect.name, lease)
+        if last_lease is None:
+            inserted_epoch = self._db.execute(
+                build_upsert(self._db.dialect.name, schema.lease)
                 .values(name=name, epoch=1, holder=holder, beat=0, beaten_at=now)
                 .on_conflict_do_nothing()
-                .returning(lease.c.epoch)
+                .returning(schema.lease.c.epoch)
             ).scalar_one_or_none()
-            return None if made is None else int(made)
-        taken = self._db.execute(
-            update(lease)
-            .where(lease.c.name == name, lease.c.epoch == seen.epoch, lease.c.beat == seen.beat)
-            .values(epoch=seen.epoch + 1, holder=holder, beat=0, beaten_at=now)
+            return None if inserted_epoch is None else int(inserted_epoch)
+        result = self._db.execute(
+            update(schema.lease)
+            .where(
+                schema.lease.c.name == name,
+                schema.lease.c.epoch == last_lease.epoch,
+                schema.lease.c.beat == last_lease.heartbeat,
+            )
+            .values(epoch=last_lease.epoch + 1, holder=holder, beat=0, beaten_at=now)
         )
-        return seen.epoch + 1 if taken.rowcount else None
+        return last_lease.epoch + 1 if result.rowcount else None
 
-    def beat(self, name: str, epoch: int, now: datetime) -> bool:
+    def update_heartbeat(self, name: str, epoch: int, now: datetime) -> bool:
         """Show that the holder of this epoch lives. False: it is not the holder any more."""
-        done = self._db.execute(
-            update(lease)
-            .where(lease.c.name == name, lease.c.epoch == epoch, lease.c.holder != "")
-            .values(beat=lease.c.beat + 1, beaten_at=now)
+        result = self._db.execute(
+            update(schema.lease)
+            .where(
+                schema.lease.c.name == name,
+                schema.lease.c.epoch == epoch,
+                schema.lease.c.holder != "",
+            )
+            .values(beat=schema.lease.c.beat + 1, beaten_at=now)
         )
-        return bool(done.rowcount)
+        return bool(result.rowcount)
 
-    def give_up(self, name: str, epoch: int) -> None:
+    def release_lease(self, name: str, epoch: int) -> None:
         """Let anyone take it, at once."""
         self._db.execute(
-            update(lease).where(lease.c.name == name, lease.c.epoch == epoch).values(holder="")
+            update(schema.lease)
+            .where(schema.lease.c.name == name, schema.lease.c.epoch == epoch)
+            .values(holder="")
         )

@@ -34,7 +34,7 @@ from mailer.store.schema.base import Utc
 
 class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
     """`column` is one of the numbers that the parameter `name` lists, however many: the statement
-    stays the same. Give them through :func:`numbers`."""
+    stays the same. Give them through :func:`encode_numbers`."""
 
     type = Boolean()
     inherit_cache = False
@@ -49,16 +49,16 @@ class among(ColumnElement[bool]):  # noqa: N801  (reads as SQL does)
 
 
 @compiles(among, "sqlite")
-def _sqlite_among(element: among, compiler: Any, **how: Any) -> str:
-    bound = compiler.process(BindParameter(element.name, type_=BigInteger()), **how)
-    listed = f"SELECT value FROM json_each({bound})"  # noqa: S608  (bound is a parameter)
-    return f"{compiler.process(element.column, **how)} IN ({listed})"
+def _compile_among_sqlite(element: among, compiler: Any, **options: Any) -> str:
+    parameter = compiler.process(BindParameter(element.name, type_=BigInteger()), **options)
+    subquery = f"SELECT value FROM json_each({parameter})"  # noqa: S608  (bound is a parameter)
+    return f"{compiler.process(element.column, **options)} IN ({subquery})"
 
 
 @compiles(among, "postgresql")
-def _postgresql_among(element: among, compiler: Any, **how: Any) -> str:
-    bound = compiler.process(BindParameter(element.name, type_=ARRAY(BigInteger())), **how)
-    return f"{compiler.process(element.column, **how)} = ANY({bound})"
+def _compile_among_postgresql(element: among, compiler: Any, **options: Any) -> str:
+    parameter = compiler.process(BindParameter(element.name, type_=ARRAY(BigInteger())), **options)
+    return f"{compiler.process(element.column, **options)} = ANY({parameter})"
 
 
 class _json_rows(FunctionElement[Any]):  # noqa: N801
@@ -68,13 +68,13 @@ class _json_rows(FunctionElement[Any]):  # noqa: N801
 
 
 @compiles(_json_rows, "sqlite")
-def _sqlite_rows(element: _json_rows, compiler: Any, **how: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **how)})"
+def _compile_rows_sqlite(element: _json_rows, compiler: Any, **options: Any) -> str:
+    return f"json_each({compiler.process(element.clauses, **options)})"
 
 
 @compiles(_json_rows, "postgresql")
-def _postgresql_rows(element: _json_rows, compiler: Any, **how: Any) -> str:
-    return f"json_array_elements(CAST({compiler.process(element.clauses, **how)} AS json))"
+def _compile_rows_postgresql(element: _json_rows, compiler: Any, **options: Any) -> str:
+    return f"json_array_elements(CAST({compiler.process(element.clauses, **options)} AS json))"
 
 
 class _json_field(FunctionElement[Any]):  # noqa: N801
@@ -89,36 +89,38 @@ class _json_field(FunctionElement[Any]):  # noqa: N801
 
 
 @compiles(_json_field, "sqlite")
-def _sqlite_field(element: _json_field, compiler: Any, **how: Any) -> str:
-    return f"json_extract({compiler.process(element.clauses, **how)}, '$[{element.place}]')"
+def _compile_field_sqlite(element: _json_field, compiler: Any, **options: Any) -> str:
+    return f"json_extract({compiler.process(element.clauses, **options)}, '$[{element.place}]')"
 
 
 @compiles(_json_field, "postgresql")
-def _postgresql_field(element: _json_field, compiler: Any, **how: Any) -> str:
-    kind = compiler.dialect.type_compiler_instance.process(element.type)
-    return f"CAST({compiler.process(element.clauses, **how)} ->> {element.place} AS {kind})"
+def _compile_field_postgresql(element: _json_field, compiler: Any, **options: Any) -> str:
+    type_name = compiler.dialect.type_compiler_instance.process(element.type)
+    return (
+        f"CAST({compiler.process(element.clauses, **options)} ->> {element.place} AS {type_name})"
+    )
 
 
-def fields(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
-    """The columns of a table that is given as the parameter `name`: see :func:`table`. In one
+def build_json_columns(name: str, *types: TypeEngine[Any]) -> list[ColumnElement[Any]]:
+    """The columns of a table that is given as the parameter `name`: see :func:`encode_rows`. In one
     statement with many rows, instead of one statement for each: SQLite's driver lets go of the
     interpreter at each step, and each time has to wait to get it back."""
     rows = _json_rows(bindparam(name, type_=Text())).table_valued("value").alias(name)
     return [_json_field(rows.c.value, place, type_) for place, type_ in enumerate(types)]
 
 
-def table(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows as :func:`fields` takes them."""
+def encode_rows(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as :func:`build_json_columns` takes them."""
     return json.dumps(rows)
 
 
-def numbers(db: Connection, some: Iterable[int]) -> Any:
+def encode_numbers(db: Connection, values: Iterable[int]) -> Any:
     """Numbers as the database's driver takes them for :class:`among`."""
-    listed = list(some)
-    return json.dumps(listed) if db.dialect.name == "sqlite" else listed
+    number_list = list(values)
+    return json.dumps(number_list) if db.dialect.name == "sqlite" else number_list
 
 
-class Prepared:
+class PreparedStatement:
     """A statement whose named parameters are given at each run."""
 
     def __init__(self, statement: Executable) -> None:
@@ -126,38 +128,47 @@ class Prepared:
         self._statement = statement
         self._compiled: dict[str, tuple[str, Sequence[str] | None, Mapping[str, Any]]] = {}
 
-    def rows(self, db: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    def fetch_rows(self, db: Connection, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
         """The rows that it gives."""
-        cursor = self._execute(db, values)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
+        cursor = self._execute_statement(db, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
         cursor.close()
-        return found
+        return rows
 
     def run(self, db: Connection, values: Mapping[str, Any]) -> int:
         """Run it; how many rows it changed."""
-        cursor = self._execute(db, values)
+        cursor = self._execute_statement(db, values)
         count: int = cursor.rowcount
         cursor.close()
         return count
 
-    def _execute(self, db: Connection, values: Mapping[str, Any]) -> Any:
-        sql, order, fixed = self._for(db)
-        both = {**fixed, **values}
+    def _execute_statement(self, db: Connection, values: Mapping[str, Any]) -> Any:
+        sql, parameter_order, fixed_values = self._compile_for(db)
+        all_values = {**fixed_values, **values}
         cursor = db.connection.cursor()
-        cursor.execute(sql, tuple([both[name] for name in order]) if order else both)
+        cursor.execute(
+            sql,
+            tuple([all_values[name] for name in parameter_order])
+            if parameter_order
+            else all_values,
+        )
         return cursor
 
-    def _for(self, db: Connection) -> tuple[str, Sequence[str] | None, Mapping[str, Any]]:
-        known = self._compiled.get(db.dialect.name)
-        if known is None:
-            made = self._statement.compile(dialect=db.dialect)
-            order = getattr(made, "positiontup", None)
-            fixed = dict(made.params)
-            known = self._compiled[db.dialect.name] = (str(made), order, fixed)
-        return known
+    def _compile_for(self, db: Connection) -> tuple[str, Sequence[str] | None, Mapping[str, Any]]:
+        compiled = self._compiled.get(db.dialect.name)
+        if compiled is None:
+            statement = self._statement.compile(dialect=db.dialect)
+            parameter_order = getattr(statement, "positiontup", None)
+            fixed_values = dict(statement.params)
+            compiled = self._compiled[db.dialect.name] = (
+                str(statement),
+                parameter_order,
+                fixed_values,
+            )
+        return compiled
 
 
-class Inserted:
+class PreparedInsert:
     """An INSERT of many rows at once, each a tuple of values for `columns` in their order."""
 
     def __init__(self, table: Table, *columns: str) -> None:
@@ -168,7 +179,7 @@ class Inserted:
     def run(self, db: Connection, rows: Sequence[Sequence[Any]]) -> None:
         if not rows:
             return
-        sql = self._for(db)
+        sql = self._compile_for(db)
         cursor = db.connection.cursor()
         if db.dialect.positional:
             cursor.executemany(sql, rows)
@@ -176,17 +187,17 @@ class Inserted:
             cursor.executemany(sql, [dict(zip(self._columns, row, strict=True)) for row in rows])
         cursor.close()
 
-    def _for(self, db: Connection) -> str:
-        known = self._compiled.get(db.dialect.name)
-        if known is None:
-            made = self._statement.compile(dialect=db.dialect)
-            order = getattr(made, "positiontup", None)
-            assert order is None or tuple(order) == self._columns
-            known = self._compiled[db.dialect.name] = str(made)
-        return known
+    def _compile_for(self, db: Connection) -> str:
+        sql = self._compiled.get(db.dialect.name)
+        if sql is None:
+            statement = self._statement.compile(dialect=db.dialect)
+            parameter_order = getattr(statement, "positiontup", None)
+            assert parameter_order is None or tuple(parameter_order) == self._columns
+            sql = self._compiled[db.dialect.name] = str(statement)
+        return sql
 
 
-def moment(db: Connection, when: datetime) -> Any:
+def encode_moment(db: Connection, moment: datetime) -> Any:
     """An aware moment as the database's driver takes it."""
-    made = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
-    return made(when) if made else when
+    processor = Utc().dialect_impl(db.dialect).bind_processor(db.dialect)
+    return processor(moment) if processor else moment

@@ -7,50 +7,52 @@ from sqlalchemy import Connection, delete, select
 
 from mailer.articles.boilerplates import Boilerplate
 from mailer.articles.kills import Kill
-from mailer.store.schema import boilerplate, file, kill
-from mailer.store.upsert import upsert
+from mailer.store import schema
+from mailer.store.upsert import build_upsert
 
 
-class Boilerplates:
+class SqlBoilerplateStore:
     """Implements ``articles.boilerplates.BoilerplateStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def all(self) -> list[Boilerplate]:
+    def list_boilerplates(self) -> list[Boilerplate]:
         rows = self._db.execute(
-            select(boilerplate).order_by(boilerplate.c.organisation, boilerplate.c.language)
+            select(schema.boilerplate).order_by(
+                schema.boilerplate.c.organisation, schema.boilerplate.c.language
+            )
         )
         return [Boilerplate(**row._mapping) for row in rows]
 
-    def keep(self, made: Boilerplate) -> None:
+    def save_boilerplate(self, boilerplate: Boilerplate) -> None:
         values = {
-            "name": made.name, "text": made.text, "html": made.html, "updated_at": made.updated_at,
+            "name": boilerplate.name, "text": boilerplate.text, "html": boilerplate.html, "updated_at": boilerplate.updated_at,
         }  # fmt: skip
         self._db.execute(
-            upsert(self._db.dialect.name, boilerplate)
-            .values(organisation=made.organisation, language=made.language, **values)
+            build_upsert(self._db.dialect.name, schema.boilerplate)
+            .values(organisation=boilerplate.organisation, language=boilerplate.language, **values)
             .on_conflict_do_update(index_elements=["organisation", "language"], set_=values)
         )
 
-    def remove(self, known: Boilerplate) -> None:
+    def remove_boilerplate(self, boilerplate: Boilerplate) -> None:
         self._db.execute(
-            delete(boilerplate).where(
-                boilerplate.c.organisation == known.organisation,
-                boilerplate.c.language == known.language,
+            delete(schema.boilerplate).where(
+                schema.boilerplate.c.organisation == boilerplate.organisation,
+                schema.boilerplate.c.language == boilerplate.language,
             )
         )
 
 
-class Files:
+class SqlFileStore:
     """Bytes by their SHA-256, in hex. What is there never changes."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def keep(self, sha256: str, media_type: str, content: bytes, now: datetime) -> None:
+    def save_file(self, sha256: str, media_type: str, content: bytes, now: datetime) -> None:
         self._db.execute(
-            upsert(self._db.dialect.name, file)
+            build_upsert(self._db.dialect.name, schema.file)
             .values(
                 sha256=sha256,
                 media_type=media_type,
@@ -61,40 +63,44 @@ class Files:
             .on_conflict_do_nothing()
         )
 
-    def content(self, sha256: str) -> bytes | None:
-        found: bytes | None = self._db.scalar(select(file.c.content).where(file.c.sha256 == sha256))
-        return found
+    def read_content(self, sha256: str) -> bytes | None:
+        content: bytes | None = self._db.scalar(
+            select(schema.file.c.content).where(schema.file.c.sha256 == sha256)
+        )
+        return content
 
-    def missing(self, hashes: Iterable[str]) -> set[str]:
+    def find_missing_hashes(self, hashes: Iterable[str]) -> set[str]:
         """Those of them that are not here."""
-        wanted = {*hashes}
-        here = self._db.scalars(select(file.c.sha256).where(file.c.sha256.in_(wanted)))
-        return wanted - {*here}
+        wanted_hashes = {*hashes}
+        present_hashes = self._db.scalars(
+            select(schema.file.c.sha256).where(schema.file.c.sha256.in_(wanted_hashes))
+        )
+        return wanted_hashes - {*present_hashes}
 
 
-class Kills:
+class SqlKillStore:
     """Implements ``articles.kills.KillStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def find(self, slug: str) -> Kill | None:
-        row = self._db.execute(select(kill).where(kill.c.slug == slug)).one_or_none()
+    def find_kill(self, slug: str) -> Kill | None:
+        row = self._db.execute(select(schema.kill).where(schema.kill.c.slug == slug)).one_or_none()
         return Kill(**row._mapping) if row else None
 
-    def keep(self, made: Kill) -> None:
+    def save_kill(self, kill: Kill) -> None:
         values = {
-            "why": dict(made.why),
-            "asked_by": made.asked_by,
-            "asked_at": made.asked_at,
-            "confirmed_by": made.confirmed_by,
-            "confirmed_at": made.confirmed_at,
+            "why": dict(kill.why),
+            "asked_by": kill.asked_by,
+            "asked_at": kill.asked_at,
+            "confirmed_by": kill.confirmed_by,
+            "confirmed_at": kill.confirmed_at,
         }
         self._db.execute(
-            upsert(self._db.dialect.name, kill)
-            .values(slug=made.slug, **values)
+            build_upsert(self._db.dialect.name, schema.kill)
+            .values(slug=kill.slug, **values)
             .on_conflict_do_update(index_elements=["slug"], set_=values)
         )
 
-    def remove(self, known: Kill) -> None:
-        self._db.execute(delete(kill).where(kill.c.slug == known.slug))
+    def remove_kill(self, kill: Kill) -> None:
+        self._db.execute(delete(schema.kill).where(schema.kill.c.slug == kill.slug))

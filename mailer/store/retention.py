@@ -9,22 +9,14 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
 
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EditionState, Kind
-from mailer.store.audience.records import erase_wire, erased
-from mailer.store.schema import (
-    ERASED,
-    confirmation,
-    consent,
-    delivery,
-    edition,
-    membership,
-    subscriber,
-)
+from mailer.editions import EditionKind, EditionState
+from mailer.store import schema
+from mailer.store.audience.records import erase_wire_address, erased_values
 
-_ENDED = edition.c.state.in_([EditionState.SENT.value, EditionState.CANCELLED.value])
+_ENDED = schema.edition.c.state.in_([EditionState.SENT.value, EditionState.CANCELLED.value])
 
 
-class Retention:
+class SqlRetentionStore:
     """What the worker takes out."""
 
     def __init__(self, connection: Connection) -> None:
@@ -32,116 +24,150 @@ class Retention:
 
     # ---- addresses in deliveries ----------------------------------------------------------------
 
-    def uncleared(self, before: datetime) -> int | None:
+    def find_uncleared_edition(self, before: datetime) -> int | None:
         """An edition that has finished before a moment, whose deliveries still hold addresses."""
         return self._db.scalar(
-            select(edition.c.id)
-            .where(_ENDED, edition.c.finished_at < before, edition.c.cleared_at.is_(None))
-            .order_by(edition.c.id)
+            select(schema.edition.c.id)
+            .where(
+                _ENDED, schema.edition.c.finished_at < before, schema.edition.c.cleared_at.is_(None)
+            )
+            .order_by(schema.edition.c.id)
             .limit(1)
         )
 
-    def clear(self, number: int, after: str, limit: int, now: datetime) -> tuple[int, str]:
+    def clear_addresses(
+        self, edition_id: int, after: str, limit: int, now: datetime
+    ) -> tuple[int, str]:
         """Take names and addresses out of up to `limit` of an edition's deliveries, those behind
         the address `after` in the database's order; what became of the messages stays. How many,
         and the last of these addresses: empty when none was left behind `after`. When none is left
         at all, the edition counts as cleared."""
-        named = and_(delivery.c.edition_id == number, delivery.c.address.not_like(f"{ERASED}%"))
+        has_address = and_(
+            schema.delivery.c.edition_id == edition_id,
+            schema.delivery.c.address.not_like(f"{schema.ERASED}%"),
+        )
         rows = self._db.execute(
-            select(delivery.c.id, delivery.c.address)
-            .where(named, delivery.c.address > after)
-            .order_by(delivery.c.address)
+            select(schema.delivery.c.id, schema.delivery.c.address)
+            .where(has_address, schema.delivery.c.address > after)
+            .order_by(schema.delivery.c.address)
             .limit(limit)
         ).all()
         if rows:
             ids = [row.id for row in rows]
             for row in rows:
                 if not row.address.isascii():
-                    erase_wire(self._db, [row.id], row.address)
-            self._db.execute(update(delivery).where(delivery.c.id.in_(ids)).values(**erased))
+                    erase_wire_address(self._db, [row.id], row.address)
+            self._db.execute(
+                update(schema.delivery).where(schema.delivery.c.id.in_(ids)).values(**erased_values)
+            )
             return len(rows), str(rows[-1].address)
-        if self._db.scalar(select(delivery.c.id).where(named).limit(1)) is None:
-            self._db.execute(update(edition).where(edition.c.id == number).values(cleared_at=now))
+        if self._db.scalar(select(schema.delivery.c.id).where(has_address).limit(1)) is None:
+            self._db.execute(
+                update(schema.edition)
+                .where(schema.edition.c.id == edition_id)
+                .values(cleared_at=now)
+            )
         return 0, ""
 
     # ---- people ---------------------------------------------------------------------------------
 
-    def left(self, before: datetime, limit: int, address: str = "") -> list[str]:
+    def list_lapsed_addresses(self, before: datetime, limit: int, address: str = "") -> list[str]:
         """Addresses of people who are on no list, and left the last one before a moment. Whoever
         has asked for something since, which waits for an answer, is not among them. `address`: no
         other than this one."""
-        stays = (
-            select(membership.c.list_id)
+        still_member = (
+            select(schema.membership.c.list_id)
             .where(
-                membership.c.subscriber_id == subscriber.c.id,
+                schema.membership.c.subscriber_id == schema.subscriber.c.id,
                 or_(
-                    membership.c.state != MembershipState.UNSUBSCRIBED.value,
-                    func.coalesce(membership.c.left_at, membership.c.joined_at) >= before,
+                    schema.membership.c.state != MembershipState.UNSUBSCRIBED.value,
+                    func.coalesce(schema.membership.c.left_at, schema.membership.c.joined_at)
+                    >= before,
                 ),
             )
             .exists()
         )
-        asks = (
-            select(confirmation.c.id)
-            .where(confirmation.c.address_key == subscriber.c.address_key)
+        awaits_confirmation = (
+            select(schema.confirmation.c.id)
+            .where(schema.confirmation.c.address_key == schema.subscriber.c.address_key)
             .exists()
         )
-        moves = select(confirmation.c.subscriber_id).where(confirmation.c.subscriber_id != 0)
-        found = self._db.scalars(
-            select(subscriber.c.address)
+        moving_ids = select(schema.confirmation.c.subscriber_id).where(
+            schema.confirmation.c.subscriber_id != 0
+        )
+        addresses = self._db.scalars(
+            select(schema.subscriber.c.address)
             .where(
-                subscriber.c.id.in_(
-                    select(membership.c.subscriber_id).where(membership.c.left_at < before)
+                schema.subscriber.c.id.in_(
+                    select(schema.membership.c.subscriber_id).where(
+                        schema.membership.c.left_at < before
+                    )
                 ),
-                ~stays,
-                ~asks,
-                subscriber.c.id.not_in(moves),
-                subscriber.c.address == address if address else true(),
+                ~still_member,
+                ~awaits_confirmation,
+                schema.subscriber.c.id.not_in(moving_ids),
+                schema.subscriber.c.address == address if address else true(),
             )
-            .order_by(subscriber.c.id)
+            .order_by(schema.subscriber.c.id)
             .limit(limit)
         )
-        return list(found)
+        return list(addresses)
 
     # ---- the log of consent ---------------------------------------------------------------------
 
-    def any_erased(self, before: datetime) -> bool:
+    def has_erased_entries(self, before: datetime) -> bool:
         """Whether the log holds an entry of somebody erased that is older than a moment."""
-        return self._db.scalar(select(consent.c.id).where(_erased(before)).limit(1)) is not None
+        return (
+            self._db.scalar(select(schema.consent.c.id).where(_is_erased_before(before)).limit(1))
+            is not None
+        )
 
-    def drop_erased(self, before: datetime, limit: int) -> int:
+    def delete_erased_entries(self, before: datetime, limit: int) -> int:
         """Delete up to `limit` entries of people who were erased; how many."""
-        old = select(consent.c.id).where(_erased(before)).order_by(consent.c.at).limit(limit)
-        return self._db.execute(delete(consent).where(consent.c.id.in_(old))).rowcount
+        old_entry_ids = (
+            select(schema.consent.c.id)
+            .where(_is_erased_before(before))
+            .order_by(schema.consent.c.at)
+            .limit(limit)
+        )
+        return self._db.execute(
+            delete(schema.consent).where(schema.consent.c.id.in_(old_entry_ids))
+        ).rowcount
 
     # ---- notices and service mails --------------------------------------------------------------
 
-    def outlived(self, before: datetime) -> int | None:
+    def find_expired_edition(self, before: datetime) -> int | None:
         """An edition of no list's own, such as a notice, that has finished before a moment. Never
         the newest of all: SQLite would give its number again, and links carry numbers."""
-        newest = select(func.max(edition.c.id)).scalar_subquery()
+        newest_id = select(func.max(schema.edition.c.id)).scalar_subquery()
         return self._db.scalar(
-            select(edition.c.id)
+            select(schema.edition.c.id)
             .where(
-                edition.c.kind != Kind.MAILING.value,
+                schema.edition.c.kind != EditionKind.MAILING.value,
                 _ENDED,
-                edition.c.finished_at < before,
-                edition.c.id < newest,
+                schema.edition.c.finished_at < before,
+                schema.edition.c.id < newest_id,
             )
-            .order_by(edition.c.id)
+            .order_by(schema.edition.c.id)
             .limit(1)
         )
 
-    def drop(self, number: int, limit: int) -> int:
+    def delete_edition_rows(self, edition_id: int, limit: int) -> int:
         """Delete up to `limit` of an edition's deliveries; when there are no more, the edition with
         its bodies and events. How many rows."""
-        some = select(delivery.c.id).where(delivery.c.edition_id == number).limit(limit)
-        gone = self._db.execute(delete(delivery).where(delivery.c.id.in_(some))).rowcount
-        if gone < limit:
-            self._db.execute(delete(edition).where(edition.c.id == number))
-            gone += 1
-        return gone
+        delivery_ids = (
+            select(schema.delivery.c.id)
+            .where(schema.delivery.c.edition_id == edition_id)
+            .limit(limit)
+        )
+        deleted_count = self._db.execute(
+            delete(schema.delivery).where(schema.delivery.c.id.in_(delivery_ids))
+        ).rowcount
+        if deleted_count < limit:
+            self._db.execute(delete(schema.edition).where(schema.edition.c.id == edition_id))
+            deleted_count += 1
+        return deleted_count
 
 
-def _erased(before: datetime) -> ColumnElement[bool]:
-    return and_(consent.c.address.is_(None), consent.c.at < before)
+def _is_erased_before(before: datetime) -> ColumnElement[bool]:
+    return and_(schema.consent.c.address.is_(None), schema.consent.c.at < before)

@@ -9,210 +9,227 @@ from mailer.schedules import spelling
 from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.records import (
-    KeptBlackout,
-    KeptOccurrence,
     NewSchedule,
     OccurrenceState,
+    SavedBlackout,
+    SavedOccurrence,
     Schedule,
 )
-from mailer.schedules.rules import Recurring
-from mailer.store.ids import id_of, new_id
-from mailer.store.schema import blackout, digest, occurrence, schedule
-from mailer.store.upsert import upsert
+from mailer.schedules.rules import RecurringRule
+from mailer.store import schema
+from mailer.store.ids import find_id, get_inserted_id
+from mailer.store.upsert import build_upsert
 
 
-class Schedules:
+class SqlScheduleStore:
     """Implements ``schedules.records.ScheduleStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def schedules(self) -> list[Schedule]:
+    def list_schedules(self) -> list[Schedule]:
         rows = self._db.execute(
-            select(schedule, digest.c.slug)
-            .join(digest, digest.c.id == schedule.c.digest_id)
-            .order_by(schedule.c.id)
+            select(schema.schedule, schema.digest.c.slug)
+            .join(schema.digest, schema.digest.c.id == schema.schedule.c.digest_id)
+            .order_by(schema.schedule.c.id)
         )
-        return [_record(row) for row in rows]
+        return [_build_schedule(row) for row in rows]
 
-    def add(self, new: NewSchedule, now: datetime) -> Schedule:
-        timing = new.timing
-        start = timing.rule.start if isinstance(timing.rule, Recurring) else now.date()
-        made = self._db.execute(
-            insert(schedule).values(
-                digest_id=id_of(self._db, digest, new.digest, "digest"),
-                rule=spelling.spell(timing.rule),
+    def add_schedule(self, settings: NewSchedule, now: datetime) -> Schedule:
+        timing = settings.timing
+        start = timing.rule.start if isinstance(timing.rule, RecurringRule) else now.date()
+        result = self._db.execute(
+            insert(schema.schedule).values(
+                digest_id=find_id(self._db, schema.digest, settings.digest_slug, "digest"),
+                rule=spelling.format_rule(timing.rule),
                 start=start.isoformat(),
                 at=f"{timing.at:%H:%M}",
                 zone=timing.zone,
                 on_free_day=timing.on_free_day.value,
-                place=new.place,
-                cutoff_minutes=int(new.cutoff.total_seconds()) // 60,
+                place=settings.region,
+                cutoff_minutes=int(settings.cutoff.total_seconds()) // 60,
                 created_at=now,
             )
         )
-        return Schedule(new_id(made), new, now)
+        return Schedule(get_inserted_id(result), settings, now)
 
-    def remove(self, known: Schedule) -> None:
-        self._db.execute(delete(schedule).where(schedule.c.id == known.id))
+    def remove_schedule(self, schedule: Schedule) -> None:
+        self._db.execute(delete(schema.schedule).where(schema.schedule.c.id == schedule.id))
 
     # ---- occurrences ----------------------------------------------------------------------------
 
-    def occurrences(self, slug: str, limit: int = 1000) -> list[KeptOccurrence]:
+    def list_occurrences(self, digest_slug: str, limit: int = 1000) -> list[SavedOccurrence]:
         """What is kept of a digest's occurrences, the latest by name first."""
         rows = self._db.execute(
-            select(occurrence, digest.c.slug)
-            .join(digest, digest.c.id == occurrence.c.digest_id)
-            .where(digest.c.slug == slug)
-            .order_by(occurrence.c.wall.desc(), occurrence.c.id.desc())
+            select(schema.occurrence, schema.digest.c.slug)
+            .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
+            .where(schema.digest.c.slug == digest_slug)
+            .order_by(schema.occurrence.c.wall.desc(), schema.occurrence.c.id.desc())
             .limit(limit)
         )
-        return [_occurrence(row) for row in rows]
+        return [_build_occurrence(row) for row in rows]
 
-    def kept_since(self, since: datetime) -> dict[str, list[KeptOccurrence]]:
+    def list_occurrences_since(self, since: datetime) -> dict[str, list[SavedOccurrence]]:
         """What is kept of all digests' occurrences that are named since then, and of those that
         staff have moved and are to come; by digest."""
         rows = self._db.execute(
-            select(occurrence, digest.c.slug)
-            .join(digest, digest.c.id == occurrence.c.digest_id)
+            select(schema.occurrence, schema.digest.c.slug)
+            .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
             .where(
                 or_(
-                    occurrence.c.wall >= _wall(since),
-                    occurrence.c.state == OccurrenceState.PLANNED.value,
+                    schema.occurrence.c.wall >= _format_wall_time(since),
+                    schema.occurrence.c.state == OccurrenceState.PLANNED.value,
                 )
             )
-            .order_by(occurrence.c.id)
+            .order_by(schema.occurrence.c.id)
         )
-        found: dict[str, list[KeptOccurrence]] = {}
+        by_digest: dict[str, list[SavedOccurrence]] = {}
         for row in rows:
-            found.setdefault(row.slug, []).append(_occurrence(row))
-        return found
+            by_digest.setdefault(row.slug, []).append(_build_occurrence(row))
+        return by_digest
 
-    def held(self) -> list[KeptOccurrence]:
+    def list_occurrences_on_hold(self) -> list[SavedOccurrence]:
         """Those of all digests that are held, and that no later one was made of."""
-        later = occurrence.alias("later")
+        later = schema.occurrence.alias("later")
         newer = (
             select(later.c.id)
             .where(
-                later.c.digest_id == occurrence.c.digest_id,
-                later.c.wall > occurrence.c.wall,
+                later.c.digest_id == schema.occurrence.c.digest_id,
+                later.c.wall > schema.occurrence.c.wall,
                 later.c.state == OccurrenceState.MADE.value,
             )
             .exists()
         )
         rows = self._db.execute(
-            select(occurrence, digest.c.slug)
-            .join(digest, digest.c.id == occurrence.c.digest_id)
-            .where(occurrence.c.state == OccurrenceState.HELD.value, ~newer)
-            .order_by(occurrence.c.wall)
+            select(schema.occurrence, schema.digest.c.slug)
+            .join(schema.digest, schema.digest.c.id == schema.occurrence.c.digest_id)
+            .where(schema.occurrence.c.state == OccurrenceState.ON_HOLD.value, ~newer)
+            .order_by(schema.occurrence.c.wall)
         )
-        return [_occurrence(row) for row in rows]
+        return [_build_occurrence(row) for row in rows]
 
-    def take(
+    def claim_occurrence(
         self,
-        slug: str,
-        named: datetime,
+        digest_slug: str,
+        rule_time: datetime,
         zone: str,
         state: OccurrenceState,
         now: datetime,
         *,
-        schedule: int,
+        schedule_id: int,
         reason: str = "",
     ) -> int | None:
         """Let an occurrence become what it becomes at its cut-off; the number of its row. None:
         somebody else has done so. The row is the lock: of two who ask, one is first, whatever
         either of them has seen before."""
-        digest_id = id_of(self._db, digest, slug, "digest")
+        digest_id = find_id(self._db, schema.digest, digest_slug, "digest")
         values = {
             "digest_id": digest_id,
-            "wall": _wall(named),
+            "wall": _format_wall_time(rule_time),
             "zone": zone,
-            "schedule_id": schedule,
+            "schedule_id": schedule_id,
             "state": state.value,
             "reason": reason,
             "actor": "",
             "created_at": now,
             "updated_at": now,
         }
-        made = self._db.execute(
-            upsert(self._db.dialect.name, occurrence)
+        inserted_id = self._db.execute(
+            build_upsert(self._db.dialect.name, schema.occurrence)
             .values(**values)
             .on_conflict_do_nothing()
-            .returning(occurrence.c.id)
+            .returning(schema.occurrence.c.id)
         ).scalar_one_or_none()
-        if made is not None:
-            return int(made)
-        moved = self._db.execute(
-            update(occurrence)
+        if inserted_id is not None:
+            return int(inserted_id)
+        updated_id = self._db.execute(
+            update(schema.occurrence)
             .where(
-                occurrence.c.digest_id == digest_id,
-                occurrence.c.wall == _wall(named),
-                occurrence.c.zone == zone,
-                occurrence.c.state == OccurrenceState.PLANNED.value,
+                schema.occurrence.c.digest_id == digest_id,
+                schema.occurrence.c.wall == _format_wall_time(rule_time),
+                schema.occurrence.c.zone == zone,
+                schema.occurrence.c.state == OccurrenceState.PLANNED.value,
             )
             .values(state=state.value, updated_at=now, **({"reason": reason} if reason else {}))
-            .returning(occurrence.c.id)
+            .returning(schema.occurrence.c.id)
         ).scalar_one_or_none()
-        return None if moved is None else int(moved)
+        return None if updated_id is None else int(updated_id)
 
-    def attach(self, number: int, edition: int) -> None:
+    def attach_edition(self, occurrence_id: int, edition_id: int) -> None:
         """Say which edition was made of an occurrence."""
         self._db.execute(
-            update(occurrence).where(occurrence.c.id == number).values(edition_id=edition)
+            update(schema.occurrence)
+            .where(schema.occurrence.c.id == occurrence_id)
+            .values(edition_id=edition_id)
         )
 
-    def decide(
+    def save_decision(
         self,
-        slug: str,
-        named: datetime,
+        digest_slug: str,
+        rule_time: datetime,
         zone: str,
         state: OccurrenceState,
         now: datetime,
         *,
-        seen: KeptOccurrence | None,
-        schedule: int,
+        expected: SavedOccurrence | None,
+        schedule_id: int,
         moved_to: datetime | None,
         reason: str,
         actor: str,
-    ) -> KeptOccurrence | None:
+    ) -> SavedOccurrence | None:
         """Keep what staff have decided about an occurrence that is still as they have `seen` it
         (None: nothing was kept of it). None: it has changed meanwhile."""
-        decided = {
+        decided_values = {
             "state": state.value,
-            "moved_to": _wall(moved_to) if moved_to else None,
+            "moved_to": _format_wall_time(moved_to) if moved_to else None,
             "reason": reason,
             "actor": actor,
             "updated_at": now,
         }
         values = {
-            "digest_id": id_of(self._db, digest, slug, "digest"),
-            "wall": _wall(named),
+            "digest_id": find_id(self._db, schema.digest, digest_slug, "digest"),
+            "wall": _format_wall_time(rule_time),
             "zone": zone,
-            "schedule_id": schedule,
+            "schedule_id": schedule_id,
             "created_at": now,
         }
-        statement = upsert(self._db.dialect.name, occurrence).values(**values, **decided)
-        if seen is None:
+        statement = build_upsert(self._db.dialect.name, schema.occurrence).values(
+            **values, **decided_values
+        )
+        if expected is None:
             statement = statement.on_conflict_do_nothing()
         else:
             statement = statement.on_conflict_do_update(
-                index_elements=[occurrence.c.digest_id, occurrence.c.wall, occurrence.c.zone],
-                set_=decided,
+                index_elements=[
+                    schema.occurrence.c.digest_id,
+                    schema.occurrence.c.wall,
+                    schema.occurrence.c.zone,
+                ],
+                set_=decided_values,
                 where=and_(
-                    occurrence.c.state == seen.state.value,
-                    occurrence.c.updated_at == seen.updated_at,
+                    schema.occurrence.c.state == expected.state.value,
+                    schema.occurrence.c.updated_at == expected.updated_at,
                 ),
             )
-        if self._db.execute(statement.returning(occurrence.c.id)).scalar_one_or_none() is None:
+        if (
+            self._db.execute(statement.returning(schema.occurrence.c.id)).scalar_one_or_none()
+            is None
+        ):
             return None
-        return next(one for one in self.occurrences(slug) if (one.named, one.zone) == (named, zone))
+        return next(
+            one
+            for one in self.list_occurrences(digest_slug)
+            if (one.rule_time, one.zone) == (rule_time, zone)
+        )
 
     # ---- blackouts ------------------------------------------------------------------------------
 
-    def blackouts(self) -> list[KeptBlackout]:
-        rows = self._db.execute(select(blackout).order_by(blackout.c.first_day, blackout.c.id))
+    def list_blackouts(self) -> list[SavedBlackout]:
+        rows = self._db.execute(
+            select(schema.blackout).order_by(schema.blackout.c.first_day, schema.blackout.c.id)
+        )
         return [
-            KeptBlackout(
+            SavedBlackout(
                 row.id,
                 Blackout(
                     date.fromisoformat(row.first_day), date.fromisoformat(row.last_day), row.reason
@@ -221,24 +238,24 @@ class Schedules:
             for row in rows
         ]
 
-    def add_blackout(self, days: Blackout, now: datetime) -> KeptBlackout:
-        made = self._db.execute(
-            insert(blackout).values(
+    def add_blackout(self, days: Blackout, now: datetime) -> SavedBlackout:
+        result = self._db.execute(
+            insert(schema.blackout).values(
                 first_day=days.first.isoformat(),
                 last_day=days.last.isoformat(),
                 reason=days.reason,
                 created_at=now,
             )
         )
-        return KeptBlackout(new_id(made), days)
+        return SavedBlackout(get_inserted_id(result), days)
 
-    def remove_blackout(self, kept: KeptBlackout) -> None:
-        self._db.execute(delete(blackout).where(blackout.c.id == kept.id))
+    def remove_blackout(self, blackout: SavedBlackout) -> None:
+        self._db.execute(delete(schema.blackout).where(schema.blackout.c.id == blackout.id))
 
 
-def _record(row: Row[Any]) -> Schedule:
+def _build_schedule(row: Row[Any]) -> Schedule:
     timing = Timing(
-        spelling.parse(row.rule, date.fromisoformat(row.start)),
+        spelling.parse_rule(row.rule, date.fromisoformat(row.start)),
         time.fromisoformat(row.at),
         row.zone,
         OnFreeDay(row.on_free_day),
@@ -247,20 +264,20 @@ def _record(row: Row[Any]) -> Schedule:
     return Schedule(row.id, new, row.created_at)
 
 
-def _wall(moment: datetime) -> str:
+def _format_wall_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M}"
 
 
-def _occurrence(row: Row[Any]) -> KeptOccurrence:
-    return KeptOccurrence(
+def _build_occurrence(row: Row[Any]) -> SavedOccurrence:
+    return SavedOccurrence(
         id=row.id,
-        digest=row.slug,
-        named=datetime.fromisoformat(row.wall),
+        digest_slug=row.slug,
+        rule_time=datetime.fromisoformat(row.wall),
         zone=row.zone,
-        schedule=row.schedule_id,
+        schedule_id=row.schedule_id,
         state=OccurrenceState(row.state),
         moved_to=datetime.fromisoformat(row.moved_to) if row.moved_to else None,
-        edition=row.edition_id,
+        edition_id=row.edition_id,
         reason=row.reason,
         actor=row.actor,
         updated_at=row.updated_at,

@@ -6,34 +6,36 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from mailer.articles import Kind
-from mailer.sources import Arrival, Item, Order, Source, SourceKind, SourceState
-from mailer.store.ids import new_id
-from mailer.store.schema import source, source_item
-from mailer.store.upsert import upsert
+from mailer.articles import ArticleKind
+from mailer.sources import OnImport, Source, SourceItem, SourceKind, SourceSettings, SourceState
+from mailer.store import schema
+from mailer.store.ids import get_inserted_id
+from mailer.store.upsert import build_upsert
 
 
-class Sources:
+class SqlSourceStore:
     """Implements ``sources.SourceStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def sources(self) -> list[Source]:
-        rows = self._db.execute(select(source).order_by(source.c.name))
-        return [_record(row) for row in rows]
+    def list_sources(self) -> list[Source]:
+        rows = self._db.execute(select(schema.source).order_by(schema.source.c.name))
+        return [_build_source(row) for row in rows]
 
-    def now(self, known: Source) -> Source | None:
+    def find_current(self, source: Source) -> Source | None:
         """It as it is now; None where it was removed, also where another has its number."""
         row = self._db.execute(
-            select(source).where(source.c.id == known.id, source.c.created_at == known.created_at)
+            select(schema.source).where(
+                schema.source.c.id == source.id, schema.source.c.created_at == source.created_at
+            )
         ).one_or_none()
-        return _record(row) if row else None
+        return _build_source(row) if row else None
 
-    def add(self, order: Order, now: datetime) -> Source:
-        made = self._db.execute(
-            insert(source).values(
-                **_columns(order),
+    def add_source(self, settings: SourceSettings, now: datetime) -> Source:
+        result = self._db.execute(
+            insert(schema.source).values(
+                **_build_columns(settings),
                 state=SourceState.ACTIVE.value,
                 etag="",
                 last_modified="",
@@ -43,47 +45,53 @@ class Sources:
                 created_at=now,
             )
         )
-        number = new_id(made)
-        row = self._db.execute(select(source).where(source.c.id == number)).one()
-        return _record(row)
+        source_id = get_inserted_id(result)
+        row = self._db.execute(select(schema.source).where(schema.source.c.id == source_id)).one()
+        return _build_source(row)
 
-    def keep(self, known: Source) -> None:
+    def save_source(self, source: Source) -> None:
         self._db.execute(
-            update(source)
-            .where(source.c.id == known.id)
+            update(schema.source)
+            .where(schema.source.c.id == source.id)
             .values(
-                **_columns(known.order),
-                state=known.state.value,
-                etag=known.etag,
-                last_modified=known.last_modified,
-                failures=known.failures,
-                said=known.said,
-                next_at=known.next_at,
-                looked_at=known.looked_at,
+                **_build_columns(source.settings),
+                state=source.state.value,
+                etag=source.etag,
+                last_modified=source.last_modified,
+                failures=source.failures,
+                said=source.said,
+                next_at=source.next_at,
+                looked_at=source.looked_at,
             )
         )
 
-    def remove(self, known: Source) -> None:
-        self._db.execute(delete(source_item).where(source_item.c.source_id == known.id))
-        self._db.execute(delete(source).where(source.c.id == known.id))
+    def remove_source(self, source: Source) -> None:
+        self._db.execute(
+            delete(schema.source_item).where(schema.source_item.c.source_id == source.id)
+        )
+        self._db.execute(delete(schema.source).where(schema.source.c.id == source.id))
 
-    def item(self, of: Source, key: str) -> Item | None:
+    def find_item(self, source: Source, key: str) -> SourceItem | None:
         row = self._db.execute(
-            select(source_item).where(
-                source_item.c.source_id == of.id, source_item.c.key == _hashed(key)
+            select(schema.source_item).where(
+                schema.source_item.c.source_id == source.id,
+                schema.source_item.c.key == _hash_key(key),
             )
         ).one_or_none()
-        return _item(row, key) if row else None
+        return _build_item(row, key) if row else None
 
-    def by_fingerprint(self, of: Source, fingerprint: str) -> Item | None:
+    def find_item_by_fingerprint(self, source: Source, fingerprint: str) -> SourceItem | None:
         row = self._db.execute(
-            select(source_item)
-            .where(source_item.c.source_id == of.id, source_item.c.fingerprint == fingerprint)
+            select(schema.source_item)
+            .where(
+                schema.source_item.c.source_id == source.id,
+                schema.source_item.c.fingerprint == fingerprint,
+            )
             .limit(1)
         ).one_or_none()
-        return _item(row, "") if row else None
+        return _build_item(row, "") if row else None
 
-    def keep_item(self, of: Source, item: Item, now: datetime) -> None:
+    def save_item(self, source: Source, item: SourceItem, now: datetime) -> None:
         values = {
             "fingerprint": item.fingerprint,
             "slug": item.slug,
@@ -91,39 +99,39 @@ class Sources:
             "seen_at": now,
         }
         self._db.execute(
-            upsert(self._db.dialect.name, source_item)
-            .values(source_id=of.id, key=_hashed(item.key), **values)
+            build_upsert(self._db.dialect.name, schema.source_item)
+            .values(source_id=source.id, key=_hash_key(item.key), **values)
             .on_conflict_do_update(index_elements=["source_id", "key"], set_=values)
         )
 
 
-def _hashed(key: str) -> str:
+def _hash_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _columns(order: Order) -> dict[str, Any]:
+def _build_columns(settings: SourceSettings) -> dict[str, Any]:
     return {
-        "name": order.name,
-        "kind": order.kind.value,
-        "place": order.place,
-        "every_minutes": int(order.every.total_seconds()) // 60,
-        "arrival": order.arrival.value,
-        "article_kind": order.article_kind.value,
-        "language": order.language,
-        "topics": list(order.topics),
+        "name": settings.name,
+        "kind": settings.kind.value,
+        "place": settings.place,
+        "every_minutes": int(settings.every.total_seconds()) // 60,
+        "arrival": settings.arrival.value,
+        "article_kind": settings.article_kind.value,
+        "language": settings.language,
+        "topics": list(settings.topics),
     }
 
 
-def _record(row: Row[Any]) -> Source:
+def _build_source(row: Row[Any]) -> Source:
     return Source(
         id=row.id,
-        order=Order(
+        settings=SourceSettings(
             name=row.name,
             kind=SourceKind(row.kind),
             place=row.place,
             every=timedelta(minutes=row.every_minutes),
-            arrival=Arrival(row.arrival),
-            article_kind=Kind(row.article_kind),
+            arrival=OnImport(row.arrival),
+            article_kind=ArticleKind(row.article_kind),
             language=row.language,
             topics=tuple(row.topics),
         ),
@@ -138,5 +146,5 @@ def _record(row: Row[Any]) -> Source:
     )
 
 
-def _item(row: Row[Any], key: str) -> Item:
-    return Item(key, row.fingerprint, row.slug, row.language)
+def _build_item(row: Row[Any], key: str) -> SourceItem:
+    return SourceItem(key, row.fingerprint, row.slug, row.language)

@@ -4,6 +4,6 @@ from sqlalchemy import Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 
-def upsert(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":
+def build_upsert(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":
     """An insert that has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
     return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -25,10 +25,10 @@ from mailer.errors import InputError
 
 SHOWN_HEADERS = ("From", "To", "Subject", "Date", "List-Id", "List-Unsubscribe")
 
-HEAD = 65_536
+INDEXED_BYTES = 65_536
 """Bytes of a file that the index reads: the headers, and as a rule the opening of the HTML."""
 
-LONGEST_SOURCE = 1_000_000
+MAX_SOURCE_BYTES = 1_000_000
 """Bytes of a message that are shown as source; the whole can be downloaded."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
@@ -36,7 +36,7 @@ _LANGUAGE = re.compile(rb"<html\b[^>]*?\slang=(?:3D)?[\"']?([A-Za-z0-9-]{2,35})"
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CaughtMail:
     """One line of the list. `date` is aware: the Date header, or when the file was written where
     that is missing or makes no sense. `language` is a tag, or empty."""
 
@@ -52,18 +52,18 @@ class Entry:
     @property
     def language_name(self) -> str:
         try:
-            return languages.name(self.language) if self.language else ""
+            return languages.get_language_name(self.language) if self.language else ""
         except InputError:
             return self.language
 
-    def holds(self, words: Iterable[str]) -> bool:
+    def contains_words(self, words: Iterable[str]) -> bool:
         """Each of the casefolded `words` is in an address, a name or the subject."""
         text = f"{self.recipient}\n{self.sender}\n{self.subject}\n{self.id}".casefold()
         return all(word in text for word in words)
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class ParsedMail:
     """A message read for showing: its headers by name (empty where it has none; the date
     for people, or as it stands where it is none), its parts, its source.
 
@@ -76,7 +76,7 @@ class Letter:
     cut: bool
 
 
-class Caught:
+class MailFolder:
     """A folder of .eml files. Safe to use from several threads.
 
     Each look lists the folder, but reads only files that are new or have changed."""
@@ -84,104 +84,106 @@ class Caught:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._lock = threading.Lock()
-        self._known: dict[str, Entry] = {}
+        self._entries_by_id: dict[str, CaughtMail] = {}
 
-    def entries(self) -> dict[str, Entry]:
+    def scan_entries(self) -> dict[str, CaughtMail]:
         """All messages by id. A folder that isn't there holds none."""
         with self._lock:
-            self._known = {entry.id: entry for entry in self._look()}
-            return self._known
+            self._entries_by_id = {entry.id: entry for entry in self._scan_folder()}
+            return self._entries_by_id
 
-    def _look(self) -> Iterator[Entry]:
+    def _scan_folder(self) -> Iterator[CaughtMail]:
         try:
-            found = os.scandir(self.folder)
+            files = os.scandir(self.folder)
         except (FileNotFoundError, NotADirectoryError):
             return
-        with found:
-            for file in found:
+        with files:
+            for file in files:
                 if not file.name.lower().endswith(".eml") or file.name.startswith("."):
                     continue
                 try:
                     if not file.is_file(follow_symlinks=False):
                         continue
-                    facts = file.stat(follow_symlinks=False)
-                    stamp = (facts.st_mtime_ns, facts.st_size)
+                    file_stat = file.stat(follow_symlinks=False)
+                    stamp = (file_stat.st_mtime_ns, file_stat.st_size)
                     # A name that is not UTF-8 gets an id that can stand in an address.
                     key = file.name[:-4].encode("utf-8", "backslashreplace").decode()
-                    known = self._known.get(key)
-                    if known is not None and known.stamp == stamp:
-                        yield known
+                    cached_entry = self._entries_by_id.get(key)
+                    if cached_entry is not None and cached_entry.stamp == stamp:
+                        yield cached_entry
                     else:
-                        yield _entry(key, Path(file.path), stamp)
+                        yield _read_entry(key, Path(file.path), stamp)
                 except FileNotFoundError:
                     continue  # removed between listing and reading
 
 
-def select(entries: Iterable[Entry], query: str, order: str) -> list[Entry]:
+def select_entries(entries: Iterable[CaughtMail], query: str, order: str) -> list[CaughtMail]:
     """Those that hold every word of `query`, newest first, or by recipient where `order` is
     ``name``."""
     words = query.casefold().split()
-    chosen = [entry for entry in entries if entry.holds(words)]
+    selected_entries = [entry for entry in entries if entry.contains_words(words)]
     if order == "name":
-        chosen.sort(key=lambda entry: (entry.recipient.casefold(), entry.id))
+        selected_entries.sort(key=lambda entry: (entry.recipient.casefold(), entry.id))
     else:
-        chosen.sort(key=lambda entry: entry.id)
-        chosen.sort(key=lambda entry: (entry.date, entry.stamp[0]), reverse=True)
-    return chosen
+        selected_entries.sort(key=lambda entry: entry.id)
+        selected_entries.sort(key=lambda entry: (entry.date, entry.stamp[0]), reverse=True)
+    return selected_entries
 
 
-def read(entry: Entry) -> Letter:
+def read_mail(entry: CaughtMail) -> ParsedMail:
     """The whole message. Raises OSError where the file has gone."""
-    raw = entry.path.read_bytes()
-    message = BytesParser(policy=compat32).parsebytes(raw)
-    headers = _headers(message)
-    if (date := _date(headers.get("date", ""))) is not None:
-        headers["date"] = when(date)
+    raw_message = entry.path.read_bytes()
+    message = BytesParser(policy=compat32).parsebytes(raw_message)
+    headers = _decode_headers(message)
+    if (date := _parse_date(headers.get("date", ""))) is not None:
+        headers["date"] = format_mail_date(date)
     parts: dict[str, str] = {}
     for part in message.walk():
-        kind = part.get_content_type()
+        content_type = part.get_content_type()
         if part.is_multipart() or part.get_content_disposition() == "attachment":
             continue
-        if kind in {"text/plain", "text/html"} and kind not in parts:
-            parts[kind] = _body(part)
-    return Letter(
+        if content_type in {"text/plain", "text/html"} and content_type not in parts:
+            parts[content_type] = _decode_body(part)
+    return ParsedMail(
         tuple((name, headers.get(name.lower(), "")) for name in SHOWN_HEADERS),
         parts.get("text/plain"),
         parts.get("text/html"),
-        _clean(raw[:LONGEST_SOURCE].decode("utf-8", "replace").replace("\r\n", "\n")),
-        len(raw) > LONGEST_SOURCE,
+        _replace_unprintable(
+            raw_message[:MAX_SOURCE_BYTES].decode("utf-8", "replace").replace("\r\n", "\n")
+        ),
+        len(raw_message) > MAX_SOURCE_BYTES,
     )
 
 
-def _entry(key: str, path: Path, stamp: tuple[int, int]) -> Entry:
+def _read_entry(key: str, path: Path, stamp: tuple[int, int]) -> CaughtMail:
     with path.open("rb") as file:
-        start = file.read(HEAD)
-    headers = _headers(BytesHeaderParser(policy=compat32).parsebytes(start))
+        head_bytes = file.read(INDEXED_BYTES)
+    headers = _decode_headers(BytesHeaderParser(policy=compat32).parsebytes(head_bytes))
     tag = headers.get("content-language", "").partition(",")[0].strip()
-    if not tag and (found := _LANGUAGE.search(start.replace(b"=\r\n", b""))):
-        tag = found[1].decode()
-    return Entry(
+    if not tag and (language_match := _LANGUAGE.search(head_bytes.replace(b"=\r\n", b""))):
+        tag = language_match[1].decode()
+    return CaughtMail(
         key,
         path,
         stamp,
-        _mailbox(headers.get("from", "")),
-        _mailbox(headers.get("to", "")) or key,
+        _extract_address(headers.get("from", "")),
+        _extract_address(headers.get("to", "")) or key,
         headers.get("subject", ""),
-        _date(headers.get("date", "")) or datetime.fromtimestamp(stamp[0] / 1e9, UTC),
+        _parse_date(headers.get("date", "")) or datetime.fromtimestamp(stamp[0] / 1e9, UTC),
         tag[:35],
     )
 
 
-def _headers(message: Message) -> dict[str, str]:
+def _decode_headers(message: Message) -> dict[str, str]:
     """Decoded header values by lower-case name, the first of each."""
     values: dict[str, str] = {}
     for name, value in message.raw_items():
         if name.lower() not in values:
-            values[name.lower()] = _decoded(str(value))
+            values[name.lower()] = _decode_header_value(str(value))
     return values
 
 
-def _decoded(value: str) -> str:
+def _decode_header_value(value: str) -> str:
     """A header's value for people: unfolded, encoded words (RFC 2047) and raw UTF-8 (RFC 6532)
     decoded, what can't be read marked."""
     value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
@@ -189,34 +191,34 @@ def _decoded(value: str) -> str:
     if "=?" in value:
         with contextlib.suppress(HeaderParseError, ValueError):  # then it stays as it is
             value = "".join(
-                piece if isinstance(piece, str) else _characters(piece, charset or "ascii")
+                piece if isinstance(piece, str) else _decode_bytes(piece, charset or "ascii")
                 for piece, charset in decode_header(value)
             )
-    return " ".join(_clean(value).split())
+    return " ".join(_replace_unprintable(value).split())
 
 
-def _characters(data: bytes, charset: str) -> str:
+def _decode_bytes(data: bytes, charset: str) -> str:
     try:
         return data.decode(charset, "replace")
     except (LookupError, ValueError):
         return data.decode("utf-8", "replace")
 
 
-def _clean(text: str) -> str:
+def _replace_unprintable(text: str) -> str:
     return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def _body(part: Message) -> str:
+def _decode_body(part: Message) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     try:
         charset = part.get_content_charset("utf-8")
     except (LookupError, ValueError):
         charset = "utf-8"
-    return _clean(_characters(data, charset).replace("\r\n", "\n"))
+    return _replace_unprintable(_decode_bytes(data, charset).replace("\r\n", "\n"))
 
 
-def _mailbox(value: str) -> str:
+def _extract_address(value: str) -> str:
     """The first address of a header, or its text where it holds none."""
     try:
         return next((address for _, address in getaddresses([value]) if address), value)
@@ -224,7 +226,7 @@ def _mailbox(value: str) -> str:
         return value
 
 
-def _date(value: str) -> datetime | None:
+def _parse_date(value: str) -> datetime | None:
     """A Date header, aware: ``-0000`` means UTC of unknown place (RFC 5322 §3.3)."""
     try:
         date = parsedate_to_datetime(value)
@@ -235,12 +237,16 @@ def _date(value: str) -> datetime | None:
     return date
 
 
-def when(date: datetime, *, short: bool = False) -> str:
+def format_mail_date(date: datetime, *, short: bool = False) -> str:
     """``Friday 18 December 2026, 09:00 UTC+1``: the weekday and the zone always stand there."""
     offset = date.utcoffset()
     minutes = round(offset.total_seconds() / 60) if offset else 0
-    sign, (hours, rest) = "+" if minutes >= 0 else "−", divmod(abs(minutes), 60)
-    zone = "UTC" + (f"{sign}{hours}" if minutes else "") + (f":{rest:02}" if rest else "")
+    sign, (hours, rest_minutes) = "+" if minutes >= 0 else "−", divmod(abs(minutes), 60)
+    zone = (
+        "UTC"
+        + (f"{sign}{hours}" if minutes else "")
+        + (f":{rest_minutes:02}" if rest_minutes else "")
+    )
     day, month = f"{date:%A}", f"{date:%B}"
     if short:
         day, month = day[:3], month[:3]

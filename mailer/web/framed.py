@@ -29,7 +29,7 @@ PICTURES = {
 }
 
 _INSIDE_TAG = r"""(?:"[^"]*"|'[^']*'|[^'">])*"""
-_REMOTE = re.compile(
+_REMOTE_URL = re.compile(
     r"""(?P<before>\b(?:src|srcset|background|poster)\s*=\s*["']?"""
     r"""|url\(\s*(?:["']|&quot;|&\#39;)?)"""
     r"""(?P<url>https?://(?:(?!&quot;|&\#39;)[^\s"'<>)])+)""",
@@ -38,54 +38,59 @@ _REMOTE = re.compile(
 _LINK_TAG = re.compile(rf"<link\b{_INSIDE_TAG}>", re.IGNORECASE)
 _ANCHOR = re.compile(rf"<a\b(?={_INSIDE_TAG}\bhref\s*=\s*[\"']?#)", re.IGNORECASE)
 _HEAD = re.compile(rf"<head\b{_INSIDE_TAG}>", re.IGNORECASE)
-_START = re.compile(rf"\s*(?:<!doctype{_INSIDE_TAG}>)?\s*(?:<html\b{_INSIDE_TAG}>)?", re.IGNORECASE)
+_DOCUMENT_START = re.compile(
+    rf"\s*(?:<!doctype{_INSIDE_TAG}>)?\s*(?:<html\b{_INSIDE_TAG}>)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Framed:
+class FramedMail:
     """The copy, and the addresses of pictures that it will not show."""
 
     html: str
-    blocked: tuple[str, ...]
+    blocked_urls: tuple[str, ...]
 
 
-def pictures_in(media: Path | None) -> frozenset[str]:
+def list_pictures(media: Path | None) -> frozenset[str]:
     """Names of the pictures in the media folder: plain files only, no links, nothing hidden."""
     if media is None or not media.is_dir():
         return frozenset()
     return frozenset(
-        one.name
-        for one in media.iterdir()
-        if one.suffix.lower() in PICTURES
-        and not one.name.startswith(".")
-        and one.is_file()
-        and not one.is_symlink()
+        file.name
+        for file in media.iterdir()
+        if file.suffix.lower() in PICTURES
+        and not file.name.startswith(".")
+        and file.is_file()
+        and not file.is_symlink()
     )
 
 
-def frame(document: str, pictures: frozenset[str]) -> Framed:
+def prepare_mail_frame(document: str, pictures: frozenset[str]) -> FramedMail:
     """`document` for the frame. A remote picture whose file name is in `pictures` becomes
     ``/media/NAME``; other ones stay as they are, and the policy keeps them out."""
-    blocked: dict[str, None] = {}
+    blocked_urls: dict[str, None] = {}
 
-    def local(found: re.Match[str]) -> str:
-        url = html.unescape(found["url"])
-        name = _name(url)
+    def replace_url(match: re.Match[str]) -> str:
+        url = html.unescape(match["url"])
+        name = _extract_file_name(url)
         if name in pictures:
-            return f"{found['before']}/media/{quote(name)}"
-        blocked[url] = None
-        return found[0]
+            return f"{match['before']}/media/{quote(name)}"
+        blocked_urls[url] = None
+        return match[0]
 
-    copy = _REMOTE.sub(local, _LINK_TAG.sub("", document))
-    copy = _ANCHOR.sub('<a target="_self"', copy)
+    framed_html = _REMOTE_URL.sub(replace_url, _LINK_TAG.sub("", document))
+    framed_html = _ANCHOR.sub('<a target="_self"', framed_html)
     # A link that asks for a new window does nothing in a sandbox without allow-popups: a click
     # neither unsubscribes a reader nor replaces the message with an error.
-    head = _HEAD.search(copy) or _START.match(copy)
-    at = head.end() if head else 0
-    return Framed(f'{copy[:at]}<base target="_blank">{copy[at:]}', tuple(blocked))
+    head = _HEAD.search(framed_html) or _DOCUMENT_START.match(framed_html)
+    head_end = head.end() if head else 0
+    return FramedMail(
+        f'{framed_html[:head_end]}<base target="_blank">{framed_html[head_end:]}',
+        tuple(blocked_urls),
+    )
 
 
-def _name(url: str) -> str:
+def _extract_file_name(url: str) -> str:
     try:
         return unquote(PurePosixPath(urlsplit(url).path).name)
     except ValueError:  # http://[
@@ -93,35 +98,35 @@ def _name(url: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class MailLink:
     """Where a link leads and the words that it stands on."""
 
     url: str
     words: str
 
 
-def links(document: str) -> tuple[Link, ...]:
+def extract_links(document: str) -> tuple[MailLink, ...]:
     """The web and mail links of `document`, in order, each once."""
-    parser = _Links()
+    parser = _LinkParser()
     parser.feed(document)
     parser.close()
-    return tuple(dict.fromkeys(parser.found))
+    return tuple(dict.fromkeys(parser.links))
 
 
-class _Links(HTMLParser):
+class _LinkParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[Link] = []
+        self.links: list[MailLink] = []
         self._url = ""
         self._words: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "a":
-            self._url = given.get("href", "").strip()
+            self._url = attributes.get("href", "").strip()
             self._words = []
         elif tag == "img" and self._url:
-            self._words.append(given.get("alt", ""))
+            self._words.append(attributes.get("alt", ""))
 
     def handle_data(self, data: str) -> None:
         if self._url:
@@ -130,5 +135,5 @@ class _Links(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag == "a" and self._url:
             if self._url.lower().startswith(("https://", "http://", "mailto:")):
-                self.found.append(Link(self._url, " ".join("".join(self._words).split())))
+                self.links.append(MailLink(self._url, " ".join("".join(self._words).split())))
             self._url = ""

@@ -26,8 +26,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer import languages
 from mailer.errors import InputError
 from mailer.web import framed
-from mailer.web.caught import Caught, Entry, Letter, read, select, when
-from mailer.web.listening import listen
+from mailer.web.caught import (
+    CaughtMail,
+    MailFolder,
+    ParsedMail,
+    format_mail_date,
+    read_mail,
+    select_entries,
+)
+from mailer.web.listening import open_listening_socket
 
 PER_PAGE = 50
 
@@ -48,7 +55,7 @@ ORDERS = ("newest", "name")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class InboxLocation:
     """What an address says beside the message: search, order, page of the list, view, width.
 
     Anything that makes no sense is as if it weren't there."""
@@ -60,126 +67,130 @@ class Place:
     width: str = WIDTHS[0]
 
     @classmethod
-    def of(cls, request: Request) -> "Place":
-        given = request.query_params
+    def from_request(cls, request: Request) -> "InboxLocation":
+        query = request.query_params
 
-        def one_of(name: str, allowed: tuple[str, ...], default: str) -> str:
-            value = given.get(name, "")
+        def choose_value(name: str, allowed: tuple[str, ...], default: str) -> str:
+            value = query.get(name, "")
             return value if value in allowed else default
 
-        page = given.get("page", "")
+        page = query.get("page", "")
         return cls(
-            given.get("q", "").strip()[:200],
-            one_of("sort", ORDERS, ORDERS[0]),
+            query.get("q", "").strip()[:200],
+            choose_value("sort", ORDERS, ORDERS[0]),
             int(page) if page.isascii() and page.isdigit() and len(page) < 7 else 0,
-            one_of("view", VIEWS, ""),
-            one_of("width", WIDTHS, WIDTHS[0]),
+            choose_value("view", VIEWS, ""),
+            choose_value("width", WIDTHS, WIDTHS[0]),
         )
 
-    def url(self, entry: Entry | None = None, **changes: Any) -> str:
+    def build_url(self, entry: CaughtMail | None = None, **changes: Any) -> str:
         """The address of the list, or of a message, in this place with `changes`. A message's
         ends in ``#row``, so that the list at its side stands where it stood."""
-        place = replace(self, **changes)
-        plain = Place()
+        location = replace(self, **changes)
+        default_location = InboxLocation()
         fields = {
             name: str(value)
             for name in ("q", "sort", "page", "view", "width")
-            if (value := getattr(place, name)) != getattr(plain, name)
+            if (value := getattr(location, name)) != getattr(default_location, name)
             and not (entry is None and name in {"view", "width"})
         }
         query = f"?{urlencode(fields)}" if fields else ""
-        return f"{part(entry)}{query}#row" if entry else f"/{query}"
+        return f"{build_message_url(entry)}{query}#row" if entry else f"/{query}"
 
 
-def part(entry: Entry, name: str = "") -> str:
+def build_message_url(entry: CaughtMail, name: str = "") -> str:
     """The address of a message, or of its framed HTML or download."""
     return f"/message/{quote(entry.id, safe='@')}" + (f"/{name}" if name else "")
 
 
 @lru_cache(maxsize=1)
-def _templates() -> jinja2.Environment:
+def _build_environment() -> jinja2.Environment:
     folder = resources.files("mailer.web") / "templates" / "inbox"
 
-    def load(name: str) -> str | None:
+    def load_template(name: str) -> str | None:
         try:
             return (folder / name).read_text("utf-8")
         except FileNotFoundError:
             return None
 
     environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(load),
+        loader=jinja2.FunctionLoader(load_template),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(part=part, when=when, direction=_direction)
+    environment.globals.update(
+        part=build_message_url, when=format_mail_date, direction=_find_direction
+    )
     environment.filters["number"] = lambda number: f"{number:,}"
     return environment
 
 
-def _direction(tag: str) -> str:
+def _find_direction(tag: str) -> str:
     """The attribute ``dir`` for text in this language; ``auto`` where it isn't known."""
     try:
-        return languages.direction(tag) if tag else "auto"
+        return languages.get_direction(tag) if tag else "auto"
     except InputError:
         return "auto"
 
 
-def create_inbox(folder: Path, media: Path | None = None) -> FastAPI:
+def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
     """The pages over `folder`, whose .eml files may come and go. Remote pictures are shown from
     `media` where it has a file of the same name; all others stay blocked."""
-    caught = Caught(folder)
+    mail_folder = MailFolder(folder)
     app = FastAPI(title="Inbox", docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(_Guard)
+    app.add_middleware(LoopbackMiddleware)
 
-    def get(path: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    def add_get_route(path: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
         return app.api_route(path, methods=["GET", "HEAD"], response_model=None)
 
-    def find(key: str) -> tuple[dict[str, Entry], Entry]:
-        entries = caught.entries()
+    def find_entry(key: str) -> tuple[dict[str, CaughtMail], CaughtMail]:
+        entries = mail_folder.scan_entries()
         if key not in entries:
             raise HTTPException(404)
         return entries, entries[key]
 
-    def letter_of(entry: Entry) -> Letter:
+    def load_mail(entry: CaughtMail) -> ParsedMail:
         try:
-            return read(entry)
+            return read_mail(entry)
         except FileNotFoundError as error:
             raise HTTPException(404) from error
 
-    @get("/")
+    @add_get_route("/")
     def show_list(request: Request) -> Response:
-        place = Place.of(request)
-        return _page("list.html", **_listing(caught.entries(), place, None))
-
-    @get("/message/{key}")
-    def show_message(request: Request, key: str) -> Response:
-        place = Place.of(request)
-        entries, entry = find(key)
-        letter = letter_of(entry)
-        view = place.view or ("html" if letter.html is not None else "text")
-        shown = framed.frame(letter.html or "", framed.pictures_in(media))
-        return _page(
-            "message.html",
-            letter=letter,
-            view=view,
-            blocked=len(shown.blocked),
-            links=framed.links(letter.html or ""),
-            **_listing(entries, place, entry),
+        location = InboxLocation.from_request(request)
+        return _render_page(
+            "list.html", **_build_listing(mail_folder.scan_entries(), location, None)
         )
 
-    @get("/message/{key}/html")
-    def show_framed(key: str) -> Response:
-        letter = letter_of(find(key)[1])
-        if letter.html is None:
-            raise HTTPException(404)
-        shown = framed.frame(letter.html, framed.pictures_in(media))
-        return HTMLResponse(shown.html, headers={"Content-Security-Policy": framed.POLICY})
+    @add_get_route("/message/{key}")
+    def show_message(request: Request, key: str) -> Response:
+        location = InboxLocation.from_request(request)
+        entries, entry = find_entry(key)
+        parsed_mail = load_mail(entry)
+        view = location.view or ("html" if parsed_mail.html is not None else "text")
+        framed_mail = framed.prepare_mail_frame(parsed_mail.html or "", framed.list_pictures(media))
+        return _render_page(
+            "message.html",
+            letter=parsed_mail,
+            view=view,
+            blocked=len(framed_mail.blocked_urls),
+            links=framed.extract_links(parsed_mail.html or ""),
+            **_build_listing(entries, location, entry),
+        )
 
-    @get("/message/{key}/raw")
-    def download(key: str) -> Response:
-        entry = find(key)[1]
+    @add_get_route("/message/{key}/html")
+    def show_framed_html(key: str) -> Response:
+        parsed_mail = load_mail(find_entry(key)[1])
+        if parsed_mail.html is None:
+            raise HTTPException(404)
+        framed_mail = framed.prepare_mail_frame(parsed_mail.html, framed.list_pictures(media))
+        return HTMLResponse(framed_mail.html, headers={"Content-Security-Policy": framed.POLICY})
+
+    @add_get_route("/message/{key}/raw")
+    def download_message(key: str) -> Response:
+        entry = find_entry(key)[1]
         try:
             content = entry.path.read_bytes()
         except FileNotFoundError as error:
@@ -194,9 +205,9 @@ def create_inbox(folder: Path, media: Path | None = None) -> FastAPI:
             },
         )
 
-    @get("/media/{name}")
-    def picture(name: str) -> Response:
-        if media is None or name not in framed.pictures_in(media):
+    @add_get_route("/media/{name}")
+    def show_picture(name: str) -> Response:
+        if media is None or name not in framed.list_pictures(media):
             raise HTTPException(404)
         return FileResponse(
             media / name,
@@ -204,52 +215,60 @@ def create_inbox(folder: Path, media: Path | None = None) -> FastAPI:
             headers={"Content-Security-Policy": FILE_POLICY},
         )
 
-    @get("/static/{name}")
-    def static(name: str) -> Response:
+    @add_get_route("/static/{name}")
+    def show_static_file(name: str) -> Response:
         if name not in STATIC:
             raise HTTPException(404)
         content = (resources.files("mailer.web") / "static" / name).read_bytes()
         return Response(content, media_type=STATIC[name])
 
     @app.exception_handler(HTTPError)
-    def trouble(request: Request, error: Exception) -> Response:
+    def show_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPError)
-        return _page("trouble.html", status=error.status_code, headers=error.headers)
+        return _render_page("trouble.html", status=error.status_code, headers=error.headers)
 
     return app
 
 
-def _page(template: str, *, status: int = 200, headers: Any = None, **context: Any) -> HTMLResponse:
-    text = _templates().get_template(template).render(status=status, **context)
+def _render_page(
+    template: str, *, status: int = 200, headers: Any = None, **context: Any
+) -> HTMLResponse:
+    text = _build_environment().get_template(template).render(status=status, **context)
     return HTMLResponse(text, status_code=status, headers=headers)
 
 
-def _listing(entries: dict[str, Entry], place: Place, current: Entry | None) -> dict[str, Any]:
+def _build_listing(
+    entries: dict[str, CaughtMail], location: InboxLocation, current: CaughtMail | None
+) -> dict[str, Any]:
     """What the list shows: one page of it, the one with `current` where none is asked for."""
-    chosen = select(entries.values(), place.q, place.sort)
-    position = next((at for at, entry in enumerate(chosen) if entry is current), None)
-    pages = max(1, math.ceil(len(chosen) / PER_PAGE))
-    page = place.page or (position // PER_PAGE + 1 if position is not None else 1)
+    selected_entries = select_entries(entries.values(), location.q, location.sort)
+    position = next(
+        (index for index, entry in enumerate(selected_entries) if entry is current), None
+    )
+    pages = max(1, math.ceil(len(selected_entries) / PER_PAGE))
+    page = location.page or (position // PER_PAGE + 1 if position is not None else 1)
     page = min(page, pages)
     start = (page - 1) * PER_PAGE
-    beside: dict[str, Entry | None] = {"before": None, "after": None}
+    neighbours: dict[str, CaughtMail | None] = {"before": None, "after": None}
     if position is not None:
-        beside["before"] = chosen[position - 1] if position else None
-        beside["after"] = chosen[position + 1] if position + 1 < len(chosen) else None
+        neighbours["before"] = selected_entries[position - 1] if position else None
+        neighbours["after"] = (
+            selected_entries[position + 1] if position + 1 < len(selected_entries) else None
+        )
     return {
-        "place": place,
+        "place": location,
         "entry": current,
-        "rows": chosen[start : start + PER_PAGE],
+        "rows": selected_entries[start : start + PER_PAGE],
         "first": start + 1,
-        "found": len(chosen),
+        "found": len(selected_entries),
         "total": len(entries),
         "page": page,
         "pages": pages,
-        **beside,
+        **neighbours,
     }
 
 
-class _Guard:
+class LoopbackMiddleware:
     """Answers only to a loopback Host, and gives every response its security headers."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -259,7 +278,7 @@ class _Guard:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("Content-Security-Policy", PAGE_POLICY)
@@ -271,13 +290,13 @@ class _Guard:
             await send(message)
 
         if not is_loopback(Headers(scope=scope).getlist("host")):
-            refusal = Response(
+            refusal_response = Response(
                 "This inbox answers only on this computer: open it as http://localhost\n",
                 status_code=421,
                 media_type="text/plain",
             )
-            return await refusal(scope, receive, guarded)
-        return await self.app(scope, receive, guarded)
+            return await refusal_response(scope, receive, send_with_headers)
+        return await self.app(scope, receive, send_with_headers)
 
 
 def is_loopback(hosts: list[str]) -> bool:
@@ -294,12 +313,15 @@ def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
     """Serve the inbox until Ctrl-C. Raises MailerError where it can't listen at `host`, `port`.
 
     The socket is bound here: uvicorn would log a failure and leave with exit code 1."""
-    with listen(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
+    with (
+        open_listening_socket(host, port) as listening_socket,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         config = uvicorn.Config(
-            create_inbox(folder, media),
+            create_inbox_app(folder, media),
             log_level="warning",
             access_log=False,
             server_header=False,
             lifespan="off",
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listening_socket])

@@ -6,7 +6,7 @@ import socket
 from mailer.errors import MailerError
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_listening_socket(host: str, port: int) -> socket.socket:
     """A socket that listens there. Raises MailerError: uvicorn would log a failure and leave with
     exit code 1."""
     where = f"http://{host}:{port}"
@@ -16,13 +16,13 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listening = socket.socket(family, kind, protocol)
+        listening_socket = socket.socket(family, kind, protocol)
         try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listening.bind(address)
-            listening.listen(128)
+            listening_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening_socket.bind(address)
+            listening_socket.listen(128)
         except BaseException:
-            listening.close()
+            listening_socket.close()
             raise
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
@@ -36,4 +36,4 @@ def listen(host: str, port: int) -> socket.socket:
             where=where,
             hint="use 127.0.0.1 and a port above 1023",
         ) from error
-    return listening
+    return listening_socket

@@ -14,134 +14,175 @@ from functools import partial
 from mailer import editions
 from mailer.app import Mailer
 from mailer.audience import confirmations
-from mailer.audience.confirmations import Answer, Confirmation, ConfirmationState
-from mailer.audience.letters import NO_LETTER, Letter, letter, reference
+from mailer.audience.confirmations import Confirmation, ConfirmationState, ServiceMailKind
+from mailer.audience.letters import (
+    NO_SERVICE_MAIL,
+    ServiceMail,
+    choose_service_mail,
+    find_link_number,
+)
 from mailer.audience.lists import MailingList
-from mailer.editions import STANDING, Body, Edition, EditionState, Kind
+from mailer.editions import PER_RECIPIENT_KINDS, Edition, EditionBody, EditionKind, EditionState
 from mailer.log import Log
-from mailer.render import compose_letter
+from mailer.render import compose_service_mail
 from mailer.store import Transaction
-from mailer.store.outbox.letters import Addressee, Standing
-from mailer.worker.steps import WORKER
+from mailer.store.outbox.letters import Addressee, ServiceEditionKey
+from mailer.worker.steps import WORKER_ACTOR
 
 _S = ConfirmationState
 
-WAITING = (_S.ASKED, _S.CONFIRMED)
+PENDING_STATES = (_S.ASKED, _S.CONFIRMED)
 """States that the worker moves a confirmation on from."""
 
-MOST = 500
+MAX_CONFIRMATIONS = 500
 """Confirmations looked at in a pass, the oldest first."""
 
 BATCH = 100
 """Confirmations answered in a transaction, by the same letter."""
 
-REST = timedelta(minutes=15)
+RESUME_DELAY = timedelta(minutes=15)
 """How long letters wait that delivery has stopped, as when the relay takes our password no more.
 Nobody sees their edition in a list, to let it go on by hand."""
 
-Step = Callable[[Transaction], None]
+ConfirmationJob = Callable[[Transaction], None]
 
 
-def due(mailer: Mailer, tx: Transaction, now: datetime, log: Log) -> Iterator[tuple[str, Step]]:
+def list_due_jobs(
+    mailer: Mailer, tx: Transaction, now: datetime, log: Log
+) -> Iterator[tuple[str, ConfirmationJob]]:
     """What is to be answered, by letter, with the name of each step. A step takes one letter, and
     so one standing edition: two transactions that lock several could wait for each other."""
-    lists = tx.lists.lists()
-    by_letter: dict[Letter, list[int]] = {}
-    for one in tx.confirmations.in_state(WAITING, MOST):
-        wanted = _letter(mailer, tx, lists, one, now)
-        by_letter.setdefault(wanted, []).append(one.id)
-    for wanted, numbers in by_letter.items():
-        for at in range(0, len(numbers), BATCH):
-            some = numbers[at : at + BATCH]
-            yield f"answering {some[0]}", partial(answer, mailer, wanted, some, log)
-    for edition in tx.editions.recent([EditionState.PAUSED], MOST, notices=True):
-        if edition.kind in STANDING and _rested(tx, edition, now):
-            yield f"edition {edition.id}", partial(resume, mailer, edition.id, log)
+    lists = tx.lists.list_mailing_lists()
+    ids_by_mail: dict[ServiceMail, list[int]] = {}
+    for confirmation in tx.confirmations.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
+        mail = _choose_mail(mailer, tx, lists, confirmation, now)
+        ids_by_mail.setdefault(mail, []).append(confirmation.id)
+    for mail, confirmation_ids in ids_by_mail.items():
+        for start in range(0, len(confirmation_ids), BATCH):
+            batch_ids = confirmation_ids[start : start + BATCH]
+            yield (
+                f"answering {batch_ids[0]}",
+                partial(answer_confirmations, mailer, mail, batch_ids, log),
+            )
+    for edition in tx.editions.list_recent_editions(
+        [EditionState.PAUSED], MAX_CONFIRMATIONS, notices=True
+    ):
+        if edition.kind in PER_RECIPIENT_KINDS and _may_resume(tx, edition, now):
+            yield f"edition {edition.id}", partial(resume_paused_edition, mailer, edition.id, log)
 
 
-def _letter(
-    mailer: Mailer, tx: Transaction, lists: Sequence[MailingList], one: Confirmation, now: datetime
-) -> Letter:
+def _choose_mail(
+    mailer: Mailer,
+    tx: Transaction,
+    lists: Sequence[MailingList],
+    confirmation: Confirmation,
+    now: datetime,
+) -> ServiceMail:
     """What it is answered with. One whose link would not work any more, since no worker has run for
     so long, is not answered."""
-    if now - one.asked_at >= mailer.links_last:
-        return NO_LETTER
-    return letter(tx.subscribers, lists, one)
+    if now - confirmation.asked_at >= mailer.link_lifetime:
+        return NO_SERVICE_MAIL
+    return choose_service_mail(tx.subscribers, lists, confirmation)
 
 
-def answer(
-    mailer: Mailer, wanted: Letter, numbers: Sequence[int], log: Log, tx: Transaction
+def answer_confirmations(
+    mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: Transaction
 ) -> None:
     """Answer those of these confirmations that are still to be answered by this letter. Where an
     address is written to twice, the second time is the next pass's."""
     now = mailer.clock()
-    lists = tx.lists.lists()
+    lists = tx.lists.list_mailing_lists()
     by_address: dict[str, Confirmation] = {}
-    nothing: list[Confirmation] = []
-    for number in numbers:
-        one = tx.confirmations.find_confirmation(number)
-        if one is None or one.state not in WAITING:
+    unanswered: list[Confirmation] = []
+    for confirmation_id in confirmation_ids:
+        confirmation = tx.confirmations.find_confirmation(confirmation_id)
+        if confirmation is None or confirmation.state not in PENDING_STATES:
             continue
-        if _letter(mailer, tx, lists, one, now) != wanted:
+        if _choose_mail(mailer, tx, lists, confirmation, now) != mail:
             continue
-        if wanted.answer is Answer.NOTHING:
-            nothing.append(one)
+        if mail.kind is ServiceMailKind.NOTHING:
+            unanswered.append(confirmation)
         else:
-            by_address.setdefault(one.address, one)
+            by_address.setdefault(confirmation.address, confirmation)
     if by_address:
-        body = compose_letter(wanted, mailer.settings)
-        to = {one.address: _addressee(tx, wanted, one) for one in by_address.values()}
-        done = tx.letters.put(_standing(mailer, wanted, body, now), body, to, now)
-        for address in done:
-            _move(tx, by_address[address], wanted, now)
-        told = {"letter": wanted.answer.value, "language": body.language, "count": len(done)}
-        log.info("answered", lists=[one.slug for one in wanted.lists], **told)
-    for one in nothing:
-        _move(tx, one, wanted, now)
+        body = compose_service_mail(mail, mailer.settings)
+        addressees = {
+            confirmation.address: _build_addressee(tx, mail, confirmation)
+            for confirmation in by_address.values()
+        }
+        mailed_addresses = tx.service_mails.queue_service_mail(
+            _build_edition_key(mailer, mail, body, now), body, addressees, now
+        )
+        for address in mailed_addresses:
+            _advance_confirmation(tx, by_address[address], mail, now)
+        log_fields = {
+            "letter": mail.kind.value,
+            "language": body.language,
+            "count": len(mailed_addresses),
+        }
+        log.info("answered", lists=[mailing_list.slug for mailing_list in mail.lists], **log_fields)
+    for confirmation in unanswered:
+        _advance_confirmation(tx, confirmation, mail, now)
 
 
-def _move(tx: Transaction, one: Confirmation, wanted: Letter, now: datetime) -> None:
-    asks = wanted.answer in {Answer.CONFIRM, Answer.NEW_ADDRESS}
-    confirmations.move(tx.confirmations, one, _S.MAILED if asks else _S.DONE, now)
+def _advance_confirmation(
+    tx: Transaction, confirmation: Confirmation, mail: ServiceMail, now: datetime
+) -> None:
+    awaits_reply = mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}
+    confirmations.move_confirmation(
+        tx.confirmations, confirmation, _S.MAILED if awaits_reply else _S.DONE, now
+    )
 
 
-def _addressee(tx: Transaction, wanted: Letter, one: Confirmation) -> Addressee:
+def _build_addressee(tx: Transaction, mail: ServiceMail, confirmation: Confirmation) -> Addressee:
     """A stranger may have typed the name of one who has not confirmed: it is not written to."""
-    number = reference(tx.subscribers, one, wanted)
-    known = tx.subscribers.by_id(number) if wanted.answer is Answer.WELCOME else None
-    return Addressee(number, known.person.name if known else "")
+    reference_id = find_link_number(tx.subscribers, confirmation, mail)
+    subscriber = (
+        tx.subscribers.find_subscriber_by_id(reference_id)
+        if mail.kind is ServiceMailKind.WELCOME
+        else None
+    )
+    return Addressee(reference_id, subscriber.person.name if subscriber else "")
 
 
-def _standing(mailer: Mailer, wanted: Letter, body: Body, now: datetime) -> Standing:
+def _build_edition_key(
+    mailer: Mailer, mail: ServiceMail, body: EditionBody, now: datetime
+) -> ServiceEditionKey:
     """The edition that this letter stands in: a new one each day (UTC), and whenever what is sent
     has changed, in the body or in what the settings put around it."""
     day = f"{now.astimezone(UTC):%Y-%m-%d}"
-    slugs = [one.slug for one in wanted.lists]
-    parts = [
-        wanted.answer.value, wanted.books, slugs, day, body.digest(), mailer.settings.letterhead,
+    slugs = [mailing_list.slug for mailing_list in mail.lists]
+    seed_parts = [
+        mail.kind.value, mail.ledger_list, slugs, day, body.compute_hash(), mailer.settings.sender_details,
     ]  # fmt: skip
-    named = ", ".join(one.name for one in wanted.lists)
-    return Standing(
-        kind=Kind.WELCOME if wanted.answer is Answer.WELCOME else Kind.SERVICE,
-        template=wanted.answer.value,
-        list=wanted.books,
-        name=" · ".join(filter(None, (wanted.answer.value, named, body.language, day))),
-        seed=hashlib.sha256(json.dumps(parts).encode()).hexdigest(),
+    list_names = ", ".join(mailing_list.name for mailing_list in mail.lists)
+    return ServiceEditionKey(
+        kind=EditionKind.WELCOME if mail.kind is ServiceMailKind.WELCOME else EditionKind.SERVICE,
+        template=mail.kind.value,
+        list=mail.ledger_list,
+        name=" · ".join(filter(None, (mail.kind.value, list_names, body.language, day))),
+        seed=hashlib.sha256(json.dumps(seed_parts).encode()).hexdigest(),
     )
 
 
 # ---- what delivery has stopped ----------------------------------------------------------------
 
 
-def _rested(tx: Transaction, edition: Edition, now: datetime) -> bool:
+def _may_resume(tx: Transaction, edition: Edition, now: datetime) -> bool:
     """Whether delivery itself has paused it, and long enough ago. What a person pauses stays so."""
-    paused = [one for one in tx.editions.events(edition) if one.what == EditionState.PAUSED]
-    return bool(paused) and paused[-1].actor == "delivery" and now - paused[-1].at >= REST
+    pause_events = [
+        event for event in tx.editions.list_events(edition) if event.what == EditionState.PAUSED
+    ]
+    return (
+        bool(pause_events)
+        and pause_events[-1].actor == "delivery"
+        and now - pause_events[-1].at >= RESUME_DELAY
+    )
 
 
-def resume(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """Try again to send the letters of an edition that delivery has paused."""
-    edition = editions.get(tx.editions, number)
-    if edition.state is EditionState.PAUSED and _rested(tx, edition, mailer.clock()):
-        editions.resume(tx.editions, edition, mailer.clock(), actor=WORKER)
-        log.info("letters tried again", edition=number, why=edition.reason)
+    edition = editions.get_edition(tx.editions, edition_id)
+    if edition.state is EditionState.PAUSED and _may_resume(tx, edition, mailer.clock()):
+        editions.resume_edition(tx.editions, edition, mailer.clock(), actor=WORKER_ACTOR)
+        log.info("letters tried again", edition=edition_id, why=edition.reason)

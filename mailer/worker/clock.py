@@ -10,17 +10,17 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 
-class Clock:
+class TickTimer:
     """Calls `tick` every so many `seconds`, in a thread of its own, never twice at once. What was
     missed while a tick took longer is one tick. The first comes at once."""
 
-    def __init__(self, tick: Callable[[], None], seconds: float) -> None:
+    def __init__(self, on_tick: Callable[[], None], seconds: float) -> None:
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         self._scheduler = BackgroundScheduler(
             executors={"default": ThreadPoolExecutor(1)}, timezone=UTC
         )
         self._scheduler.add_job(
-            tick,
+            on_tick,
             "interval",
             seconds=seconds,
             coalesce=True,

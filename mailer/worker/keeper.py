@@ -13,29 +13,29 @@ from functools import partial
 
 from mailer import embargoes
 from mailer.app import Mailer
-from mailer.app.follow_up import is_late
-from mailer.delivery.owner import is_dead, new_owner
-from mailer.digests.calendar import LOOK_BACK, Calendar
-from mailer.editions import Edition, EditionState, may_leave_embargoed
+from mailer.app.follow_up import needs_follow_up
+from mailer.delivery.owner import create_worker_name, is_dead
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar
+from mailer.editions import Edition, EditionState, may_send_embargoed
 from mailer.embargoes import Embargo
-from mailer.errors import ConfigError, Conflict, MailerError
+from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.log import Log
 from mailer.store import Transaction
 from mailer.store.leases import TICK, Lease
 from mailer.worker import answering, steps, telling
-from mailer.worker.retention import Retention
+from mailer.worker.retention import RetentionRounds
 
-_Step = Callable[[Mailer, int, Log, Transaction], None]
+_EditionJob = Callable[[Mailer, int, Log, Transaction], None]
 
-_STEPS: Mapping[EditionState, _Step] = {
-    EditionState.DRAFT: steps.review,
-    EditionState.IN_REVIEW: steps.wait,
-    EditionState.SCHEDULED: steps.start,
+_EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
+    EditionState.DRAFT: steps.review_draft,
+    EditionState.IN_REVIEW: steps.check_review,
+    EditionState.SCHEDULED: steps.start_edition,
 }
 """What becomes of an edition that has a time, by its state."""
 
 _MINUTE = timedelta(minutes=1)
-_NEAR = timedelta(days=2)
+_LOOK_BACK_MARGIN = timedelta(days=2)
 """How far a tick looks back beyond the last one of the same worker."""
 
 
@@ -48,7 +48,7 @@ Agenda = list[tuple[str, Callable[[Transaction], None]]]
 acts."""
 
 
-class Keeper:
+class Scheduler:
     """One worker's. Not for several threads at once. `stopwatch` is in seconds, from anywhere."""
 
     def __init__(
@@ -61,179 +61,210 @@ class Keeper:
     ) -> None:
         self._mailer = mailer
         self._log = log
-        self._name = name or new_owner()
+        self._name = name or create_worker_name()
         self._stopwatch = stopwatch
-        self._lease = mailer.settings.delivery.lease
-        self._epoch: int | None = None
-        self._seen: Lease | None = None
-        self._seen_at = 0.0
-        self._beaten = 0.0
-        self._looked: datetime | None = None
-        self._followed_up = datetime.min.replace(tzinfo=UTC)
-        self._said: dict[str, str] = {}
-        self._crossed: set[str] = set()  # steps that somebody else was in the way of, last time
-        self._retention = Retention(mailer, log)
+        self._lease_seconds = mailer.settings.delivery.lease
+        self._lease_epoch: int | None = None
+        self._observed_lease: Lease | None = None
+        self._observed_at = 0.0
+        self._last_beat = 0.0
+        self._calendar_read_at: datetime | None = None
+        self._followed_up_at = datetime.min.replace(tzinfo=UTC)
+        self._last_errors: dict[str, str] = {}
+        self._conflicted: set[str] = set()  # steps that somebody else was in the way of, last time
+        self._retention = RetentionRounds(mailer, log)
 
     @property
-    def ticks(self) -> bool:
+    def has_lease(self) -> bool:
         """Whether this worker has the lease, as far as it knows."""
-        return self._epoch is not None
+        return self._lease_epoch is not None
 
-    def tick(self) -> bool:
+    def run_tick(self) -> bool:
         """Do what is due; whether this worker is the one that does. Raises ConfigError when the
         database can't be used."""
-        if self._epoch is None and not self._try_to_take():
+        if self._lease_epoch is None and not self._try_to_take_lease():
             return False
         try:
             # What one step leads to, the next pass does: an edition that is assembled when it is to
             # be sent already, and needs no approval, is begun by the same tick.
             for _ in range(4):
-                if not self._pass():
+                if not self._run_pass():
                     break
             self._beat_if_idle()
         except LeaseLost:
-            self._log.warning("lease lost", epoch=self._epoch)
-            self._epoch, self._seen, self._looked = None, None, None
+            self._log.warning("lease lost", epoch=self._lease_epoch)
+            self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
             return False
         return True
 
-    def give_up(self) -> None:
+    def release_lease(self) -> None:
         """Leave the lease to others, at once."""
-        if self._epoch is not None:
+        if self._lease_epoch is not None:
             with self._mailer.store.begin() as tx:
-                tx.leases.give_up(TICK, self._epoch)
-            self._epoch = None
+                tx.leases.release_lease(TICK, self._lease_epoch)
+            self._lease_epoch = None
 
     # ---- the lease ------------------------------------------------------------------------------
 
-    def _try_to_take(self) -> bool:
+    def _try_to_take_lease(self) -> bool:
         now = self._stopwatch()
         with self._mailer.store.read() as tx:
-            found = tx.leases.find(TICK)
-        if found is None or (self._seen and self._seen[:3] != found[:3]) or self._seen is None:
-            self._seen, self._seen_at = found, now
-        still = now - self._seen_at >= self._lease
-        if found is not None and found.holder and not is_dead(found.holder) and not still:
+            lease = tx.leases.find_lease(TICK)
+        if (
+            lease is None
+            or (self._observed_lease and self._observed_lease[:3] != lease[:3])
+            or self._observed_lease is None
+        ):
+            self._observed_lease, self._observed_at = lease, now
+        has_expired = now - self._observed_at >= self._lease_seconds
+        if lease is not None and lease.holder and not is_dead(lease.holder) and not has_expired:
             return False
         with self._mailer.store.begin() as tx:
-            self._epoch = tx.leases.take(TICK, self._name, found, self._mailer.clock())
-        if self._epoch is None:
+            self._lease_epoch = tx.leases.take_lease(TICK, self._name, lease, self._mailer.clock())
+        if self._lease_epoch is None:
             return False
-        self._beaten = now
-        since = found.beaten_at.isoformat() if found else None
-        self._log.info("lease taken", epoch=self._epoch, last_beat=since)
+        self._last_beat = now
+        last_beat = lease.heartbeat_at.isoformat() if lease else None
+        self._log.info("lease taken", epoch=self._lease_epoch, last_beat=last_beat)
         return True
 
     @contextmanager
-    def _begin(self) -> Iterator[Transaction]:
+    def _begin_as_holder(self) -> Iterator[Transaction]:
         """A transaction of the lease's holder. Raises LeaseLost."""
-        assert self._epoch is not None
+        assert self._lease_epoch is not None
         with self._mailer.store.begin() as tx:
-            if not tx.leases.beat(TICK, self._epoch, self._mailer.clock()):
+            if not tx.leases.update_heartbeat(TICK, self._lease_epoch, self._mailer.clock()):
                 raise LeaseLost
             yield tx
-        self._beaten = self._stopwatch()
+        self._last_beat = self._stopwatch()
 
     def _beat_if_idle(self) -> None:
-        if self._stopwatch() - self._beaten >= self._lease / 4:
-            with self._begin():
+        if self._stopwatch() - self._last_beat >= self._lease_seconds / 4:
+            with self._begin_as_holder():
                 pass
 
     # ---- a pass ---------------------------------------------------------------------------------
 
-    def _pass(self) -> bool:
+    def _run_pass(self) -> bool:
         """Do all that is due now, once; whether anything was done."""
         with self._mailer.store.read() as tx:
-            agenda = self._agenda(tx, self._mailer.clock())
-        done = False
-        for what, do in agenda:
+            agenda = self._build_agenda(tx, self._mailer.clock())
+        has_worked = False
+        for job_name, run_job in agenda:
             try:
-                with self._begin() as tx:
-                    do(tx)
-                done = True
-                self._said.pop(what, None)
-                self._crossed.discard(what)
-            except Conflict as error:
-                if what in self._crossed:
-                    self._complain(what, error)
-                self._crossed.add(what)
+                with self._begin_as_holder() as tx:
+                    run_job(tx)
+                has_worked = True
+                self._last_errors.pop(job_name, None)
+                self._conflicted.discard(job_name)
+            except ConcurrencyError as error:
+                if job_name in self._conflicted:
+                    self._log_failure(job_name, error)
+                self._conflicted.add(job_name)
             except (LeaseLost, ConfigError) as error:
-                if isinstance(error, LeaseLost) or not self._may_go_on(what, error):
+                if isinstance(error, LeaseLost) or not self._may_continue(job_name, error):
                     raise
             except MailerError as error:
-                self._complain(what, error)
+                self._log_failure(job_name, error)
             except Exception as error:
-                self._complain(what, error, trace=True)
-        return done
+                self._log_failure(job_name, error, trace=True)
+        return has_worked
 
-    def _may_go_on(self, what: str, error: ConfigError) -> bool:
+    def _may_continue(self, job_name: str, error: ConfigError) -> bool:
         """Whether it is a setting that is wrong, and not the database that is away."""
-        self._complain(what, error)
-        return error.where != self._mailer.store.where
+        self._log_failure(job_name, error)
+        return error.where != self._mailer.store.display_url
 
-    def _complain(self, what: str, error: Exception, *, trace: bool = False) -> None:
+    def _log_failure(self, job_name: str, error: Exception, *, trace: bool = False) -> None:
         """Say once what can't be done; it is tried again at each tick."""
-        said = f"{type(error).__name__}: {error}"
-        if self._said.get(what) != said:
-            self._said[what] = said
-            self._log.error("step failed", step=what, error=said, exc_info=error if trace else None)
+        message = f"{type(error).__name__}: {error}"
+        if self._last_errors.get(job_name) != message:
+            self._last_errors[job_name] = message
+            self._log.error(
+                "step failed", step=job_name, error=message, exc_info=error if trace else None
+            )
 
-    def _agenda(self, tx: Transaction, now: datetime) -> Agenda:
+    def _build_agenda(self, tx: Transaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
         agenda: Agenda = []
         # Since the last look, however long ago that was: a process may sleep as well as end.
-        far = LOOK_BACK if self._looked is None else min(now - self._looked + _NEAR, LOOK_BACK)
-        calendars: list[Calendar] = []
-        with self._settings_may_be_wrong("the calendar"):
-            calendars = mailer.calendars(tx)
+        look_back = (
+            LOOK_BACK
+            if self._calendar_read_at is None
+            else min(now - self._calendar_read_at + _LOOK_BACK_MARGIN, LOOK_BACK)
+        )
+        calendars: list[DigestCalendar] = []
+        with self._log_settings_errors("the calendar"):
+            calendars = mailer.build_calendars(tx)
         for calendar in calendars:
-            with self._settings_may_be_wrong(f"the calendar of {calendar.slug}"):
-                for step in calendar.due(now, far):
-                    name = f"{calendar.slug} {step.planned.rule.named:%Y-%m-%dT%H:%M}"
-                    agenda.append((name, partial(steps.occur, mailer, calendar.digest, step, log)))
-        self._looked = None if self._said or self._crossed else now
-        for one in tx.embargoes.all(now - embargoes.RULES_MAY_MOVE):
-            if one.lifted_at is None and one.terms.moment != one.until and one.holds(now):
-                keep = partial(steps.keep_embargo, mailer, one.slug, log)
-                agenda.append((f"the embargo on {one.slug}", keep))
-        if now - self._followed_up >= _MINUTE and is_late(tx, now):
-            self._followed_up = now
-            agenda.append(("following up", partial(steps.follow_up, mailer, log)))
-        held = embargoes.held(tx.embargoes, now)
-        for edition in tx.editions.appointed(list(_STEPS)):
-            with self._settings_may_be_wrong(f"the time of edition {edition.id}"):
-                if (do := self._due_step(tx, edition, now, held)) is not None:
-                    agenda.append((f"edition {edition.id}", partial(do, mailer, edition.id, log)))
-        for edition in tx.editions.untold(100):
-            if telling.is_time(edition, now):
-                tell = partial(telling.tell, mailer, edition.id, log)
-                agenda.append((f"telling {edition.id}", tell))
-        return [*answering.due(mailer, tx, now, log), *agenda, *self._retention.due(tx, now)]
+            with self._log_settings_errors(f"the calendar of {calendar.slug}"):
+                for step in calendar.list_due_steps(now, look_back):
+                    occurrence_name = (
+                        f"{calendar.slug} {step.planned.original.rule_time:%Y-%m-%dT%H:%M}"
+                    )
+                    agenda.append(
+                        (
+                            occurrence_name,
+                            partial(steps.run_occurrence, mailer, calendar.digest, step, log),
+                        )
+                    )
+        self._calendar_read_at = None if self._last_errors or self._conflicted else now
+        for embargo in tx.embargoes.list_embargoes(now - embargoes.MAX_RULE_SHIFT):
+            if (
+                embargo.lifted_at is None
+                and embargo.terms.moment != embargo.until
+                and embargo.is_active(now)
+            ):
+                update_embargo = partial(steps.update_embargo_end, mailer, embargo.slug, log)
+                agenda.append((f"the embargo on {embargo.slug}", update_embargo))
+        if now - self._followed_up_at >= _MINUTE and needs_follow_up(tx, now):
+            self._followed_up_at = now
+            agenda.append(("following up", partial(steps.queue_follow_ups, mailer, log)))
+        embargoed_stories = embargoes.find_embargoed(tx.embargoes, now)
+        for edition in tx.editions.list_scheduled_editions(list(_EDITION_JOBS)):
+            with self._log_settings_errors(f"the time of edition {edition.id}"):
+                if (job := self._choose_job(tx, edition, now, embargoed_stories)) is not None:
+                    agenda.append((f"edition {edition.id}", partial(job, mailer, edition.id, log)))
+        for edition in tx.editions.find_unnotified_editions(100):
+            if telling.is_notice_due(edition, now):
+                notify = partial(telling.notify_staff, mailer, edition.id, log)
+                agenda.append((f"telling {edition.id}", notify))
+        return [
+            *answering.list_due_jobs(mailer, tx, now, log),
+            *agenda,
+            *self._retention.list_due_jobs(tx, now),
+        ]
 
-    def _due_step(
-        self, tx: Transaction, edition: Edition, now: datetime, held: Mapping[str, Embargo]
-    ) -> _Step | None:
+    def _choose_job(
+        self,
+        tx: Transaction,
+        edition: Edition,
+        now: datetime,
+        embargoed_stories: Mapping[str, Embargo],
+    ) -> _EditionJob | None:
         """What is to be done with an edition that has a time, if it is to be done now. One with a
         story that is embargoed waits until it is free."""
-        when = edition.appointment
-        assert when is not None
-        if self._mailer.by_the_clock(tx, when) != when:
-            return steps.keep_time
-        if edition.state is EditionState.SCHEDULED and when.moment > now:
+        appointment = edition.appointment
+        assert appointment is not None
+        if self._mailer.refresh_appointment(tx, appointment) != appointment:
+            return steps.update_send_time
+        if edition.state is EditionState.SCHEDULED and appointment.moment > now:
             return None
         if edition.state is EditionState.SCHEDULED:
-            waits_for = [held[slug] for slug in edition.stories if slug in held]
-            if waits_for and not may_leave_embargoed(edition, waits_for):
+            embargoes_ahead = [
+                embargoed_stories[slug] for slug in edition.stories if slug in embargoed_stories
+            ]
+            if embargoes_ahead and not may_send_embargoed(edition, embargoes_ahead):
                 return None
         if edition.state is EditionState.IN_REVIEW:
-            awaited = steps.awaits_something(self._mailer, tx, edition, now)
-            return steps.wait if awaited else None
-        return _STEPS[edition.state]
+            needs_action = steps.needs_review_step(self._mailer, tx, edition, now)
+            return steps.check_review if needs_action else None
+        return _EDITION_JOBS[edition.state]
 
     @contextmanager
-    def _settings_may_be_wrong(self, what: str) -> Iterator[None]:
+    def _log_settings_errors(self, job_name: str) -> Iterator[None]:
         try:
             yield
-            self._said.pop(what, None)
+            self._last_errors.pop(job_name, None)
         except MailerError as error:
-            self._complain(what, error)
+            self._log_failure(job_name, error)

@@ -7,40 +7,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailer.app import Mailer
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
 from mailer.log import Log
 from mailer.render.checks import check_organisation
-from mailer.worker.clock import Clock
-from mailer.worker.gathering import Gathering
-from mailer.worker.keeper import Keeper
-from mailer.worker.systemd import Systemd
+from mailer.worker.clock import TickTimer
+from mailer.worker.gathering import SourcePoller
+from mailer.worker.keeper import Scheduler
+from mailer.worker.systemd import SystemdNotifier
 
-LOOK = 0.5
+POLL_INTERVAL = 0.5
 """Seconds between two looks whether there is something to deliver."""
 
-REST = 30.0
+RELAY_RETRY_DELAY = 30.0
 """Seconds after which delivery is tried again when no relay can be used."""
 
-SILENT = 120.0
+WATCHDOG_LIMIT = 120.0
 """Seconds without a tick after which systemd is not told any more that the worker lives: it will
 end it and start another."""
 
 
-GATHERING_ENDS = 2.0
+POLLER_JOIN_TIMEOUT = 2.0
 """Seconds that a look at a source has to end when the worker does."""
 
 
 @dataclass(slots=True)
-class _Seen:
+class _ThreadActivity:
     """When each thread last came round, by the monotonic clock."""
 
-    tick: float
-    delivery: float
+    last_tick: float
+    last_delivery: float
 
 
 class Worker:
-    """Runs until it is asked to stop. `rest` is in seconds, see :data:`REST`."""
+    """Runs until it is asked to stop. `rest` is in seconds, see :data:`RELAY_RETRY_DELAY`."""
 
     def __init__(
         self,
@@ -48,30 +48,30 @@ class Worker:
         log: Log,
         *,
         deliver: bool = True,
-        systemd: Systemd | None = None,
-        rest: float = REST,
+        systemd: SystemdNotifier | None = None,
+        relay_retry_delay: float = RELAY_RETRY_DELAY,
     ) -> None:
         self._mailer = mailer
         self._log = log
         self._delivers = deliver
-        self._systemd = systemd or Systemd()
-        self._rest = rest
-        self._keeper = Keeper(mailer, log)
+        self._systemd = systemd or SystemdNotifier()
+        self._relay_retry_delay = relay_retry_delay
+        self._scheduler = Scheduler(mailer, log)
         self._stop = threading.Event()
         now = time.monotonic()
-        self._seen = _Seen(now, now)
-        self._crashed: BaseException | None = None
+        self._activity = _ThreadActivity(now, now)
+        self._crash: BaseException | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Tick and deliver until `stop` is set, then end cleanly: the tick is ended, messages on
         the wire are finished, the rest goes back to the queue, and the lease is given up.
 
         Raises what a thread died of: that is a fault of ours."""
-        clock = Clock(self._tick, self._mailer.settings.worker.tick)
-        delivery = threading.Thread(target=self._deliver, name="delivery")
+        clock = TickTimer(self._run_tick, self._mailer.settings.worker.tick)
+        delivery = threading.Thread(target=self._run_delivery, name="delivery")
         # Ends with the process: what it fetches is taken in whole, or not at all.
-        gathering = threading.Thread(
-            target=Gathering(self._mailer, self._log, lambda: self._keeper.ticks).run,
+        poller = threading.Thread(
+            target=SourcePoller(self._mailer, self._log, lambda: self._scheduler.has_lease).run,
             args=(self._stop,),
             name="gathering",
             daemon=True,
@@ -79,113 +79,121 @@ class Worker:
         self._log.info(
             "worker started", delivers=self._delivers, tick=self._mailer.settings.worker.tick
         )
-        self._warn()
+        self._warn_of_settings()
         clock.start()
-        gathering.start()
+        poller.start()
         if self._delivers:
             delivery.start()
-        self._systemd.say("READY=1", "STATUS=keeping time")
-        every = self._systemd.watchdog / 3
-        told = 0.0
+        self._systemd.send_state("READY=1", "STATUS=keeping time")
+        watchdog_interval = self._systemd.watchdog / 3
+        notified_at = 0.0
         try:
-            while not stop.wait(min(0.25, every or 0.25)) and self._crashed is None:
+            while not stop.wait(min(0.25, watchdog_interval or 0.25)) and self._crash is None:
                 now = time.monotonic()
-                if every and now - told >= every and self._lives():
-                    told = now
-                    self._systemd.say("WATCHDOG=1")
+                if (
+                    watchdog_interval
+                    and now - notified_at >= watchdog_interval
+                    and self._is_alive()
+                ):
+                    notified_at = now
+                    self._systemd.send_state("WATCHDOG=1")
         finally:
-            self._systemd.say("STOPPING=1")
+            self._systemd.send_state("STOPPING=1")
             self._log.info("worker stopping")
             self._stop.set()
             clock.stop()
             if self._delivers:
                 delivery.join()
-            gathering.join(GATHERING_ENDS)
-            self._give_up()
+            poller.join(POLLER_JOIN_TIMEOUT)
+            self._release_lease()
         self._log.info("worker stopped")
-        if self._crashed is not None:
-            raise self._crashed
+        if self._crash is not None:
+            raise self._crash
 
-    def _warn(self) -> None:
+    def _warn_of_settings(self) -> None:
         """Say at once what would else be found at the first cut-off."""
-        ours = self._mailer.settings
+        settings = self._mailer.settings
         try:
-            check_organisation(ours)
+            check_organisation(settings)
         except ComposeError as error:
             self._log.warning("no mail can be composed", error=str(error))
-        if not (ours.notices.approvers or ours.notices.watchers):
+        if not (settings.notices.approvers or settings.notices.watchers):
             self._log.warning(
                 "nobody is told", hint="name somebody in [notices], or in each digest"
             )
 
-    def _lives(self) -> bool:
-        oldest = self._seen.tick
+    def _is_alive(self) -> bool:
+        oldest = self._activity.last_tick
         if self._delivers:
-            oldest = min(oldest, self._seen.delivery)
-        return time.monotonic() - oldest < SILENT
+            oldest = min(oldest, self._activity.last_delivery)
+        return time.monotonic() - oldest < WATCHDOG_LIMIT
 
     # ---- the tick's thread ----------------------------------------------------------------------
 
-    def _tick(self) -> None:
-        self._guarded("tick", self._keeper.tick)
-        self._seen.tick = time.monotonic()
+    def _run_tick(self) -> None:
+        self._run_guarded("tick", self._scheduler.run_tick)
+        self._activity.last_tick = time.monotonic()
 
-    def _give_up(self) -> None:
-        self._guarded("giving up the lease", self._keeper.give_up)
+    def _release_lease(self) -> None:
+        self._run_guarded("giving up the lease", self._scheduler.release_lease)
 
-    def _guarded(self, what: str, do: Callable[[], object]) -> None:
+    def _run_guarded(self, action: str, function: Callable[[], object]) -> None:
         try:
-            do()
+            function()
         except ConfigError as error:
-            self._log.error("database", while_doing=what, error=str(error))
+            self._log.error("database", while_doing=action, error=str(error))
         except Exception as error:
-            self._log.error("fault of ours", while_doing=what, exc_info=error)
+            self._log.error("fault of ours", while_doing=action, exc_info=error)
 
     # ---- delivery's thread ----------------------------------------------------------------------
 
-    def _deliver(self) -> None:
+    def _run_delivery(self) -> None:
         """Deliver what is due, whoever has begun it, again and again."""
         try:
             while not self._stop.is_set():
-                self._seen.delivery = time.monotonic()
-                wait = LOOK
+                self._activity.last_delivery = time.monotonic()
+                delay = POLL_INTERVAL
                 try:
                     with self._mailer.store.read() as tx:
-                        ready = tx.queue.ready()
-                    if ready:
-                        self._run()
+                        is_ready = tx.queue.has_work()
+                    if is_ready:
+                        self._deliver_due()
                 except RelayError as error:
                     self._log.error("relay", error=str(error))
-                    wait = self._rest
+                    delay = self._relay_retry_delay
                 except MailerError as error:
                     self._log.error("delivery", error=str(error))
-                    wait = min(self._rest, 5.0)
-                self._stop.wait(wait)
+                    delay = min(self._relay_retry_delay, 5.0)
+                self._stop.wait(delay)
         except BaseException as error:
-            self._crashed = error
+            self._crash = error
 
-    def _run(self) -> None:
+    def _deliver_due(self) -> None:
         troubles: dict[str, str] = {}
 
-        def see(progress: Progress) -> None:
-            self._seen.delivery = time.monotonic()
+        def note_progress(progress: DeliveryProgress) -> None:
+            self._activity.last_delivery = time.monotonic()
             for name, why in progress.troubles.items():
                 if name not in troubles:
                     self._log.warning("relay rests", relay=name, why=why)
-            for name in [one for one in troubles if one not in progress.troubles]:
+            for name in [
+                relay_name for relay_name in troubles if relay_name not in progress.troubles
+            ]:
                 self._log.info("relay works again", relay=name)
             troubles.clear()
             troubles.update(progress.troubles)
 
-        done, reports = self._mailer.deliver([], self._stop, see, follow=True)
-        if done.done:
+        progress_total, reports = self._mailer.deliver_editions(
+            [], self._stop, note_progress, follow_new=True
+        )
+        if progress_total.done:
             self._log.info(
                 "delivered",
-                editions=[one.edition.id for one in reports],
-                sent=done.sent,
-                deferred=done.deferred,
-                failed=done.failed,
-                turned_away=done.turned_away,
-                in_doubt=done.in_doubt,
-                seconds=round(done.seconds, 2),
+                editions=[report.edition.id for report in reports],
+                sent=progress_total.sent,
+                deferred=progress_total.deferred,
+                failed=progress_total.failed,
+                turned_away=progress_total.turned_away,
+                in_doubt=progress_total.in_doubt,
+                seconds=round(progress_total.seconds, 2),
             )

@@ -18,128 +18,143 @@ from mailer.audience import erasure
 from mailer.log import Log
 from mailer.store import Transaction
 
-EVERY = timedelta(hours=1)
+ROUND_INTERVAL = timedelta(hours=1)
 """From the end of one round to the next."""
 
-AT_ONCE = 1000
+ROWS_PER_TRANSACTION = 1000
 """Rows in a transaction."""
 
-PEOPLE_AT_ONCE = 50
+PEOPLE_PER_TRANSACTION = 50
 """People in a transaction: each is looked for in every edition."""
 
-LIMITS_LAST = timedelta(days=2)
+ALLOWANCES_LAST = timedelta(days=2)
 """For how long it is kept what strangers have used up: the windows of limits are shorter."""
 
 SOURCE = "retention"
 """Who did it, in the log of consent."""
 
 
-class _Rule(NamedTuple):
+class _RetentionRule(NamedTuple):
     """What goes that is older than a moment: `find` says whether there is any, `do` takes out some
     of it, and says how many."""
 
-    what: str
+    name: str
     before: datetime
-    find: Callable[[Transaction, datetime], object]
-    do: Callable[[Transaction, datetime], int]
+    find_any: Callable[[Transaction, datetime], object]
+    delete_batch: Callable[[Transaction, datetime], int]
 
 
-class Retention:
+class RetentionRounds:
     """One worker's rounds. Not for several threads at once."""
 
     def __init__(self, mailer: Mailer, log: Log) -> None:
         self._mailer = mailer
         self._log = log
-        self._ended: datetime | None = None
-        self._gone: Counter[str] = Counter()
-        self._place = (0, "")
+        self._round_ended_at: datetime | None = None
+        self._deleted_counts: Counter[str] = Counter()
+        self._clearing_position = (0, "")
 
-    def due(
+    def list_due_jobs(
         self, tx: Transaction, now: datetime
     ) -> list[tuple[str, Callable[[Transaction], None]]]:
         """The next steps of a round, with their names; none while it rests."""
-        if self._ended is not None and timedelta() <= now - self._ended < EVERY:
+        if (
+            self._round_ended_at is not None
+            and timedelta() <= now - self._round_ended_at < ROUND_INTERVAL
+        ):
             return []
-        found = [rule for rule in self._rules(now) if rule.find(tx, rule.before)]
-        if not found:
-            self._ended = now
-            if self._gone:
-                self._log.info("kept long enough", **self._gone)
-                self._gone.clear()
-        return [(f"retention of {rule.what}", partial(self._take_out, rule)) for rule in found]
+        due_rules = [rule for rule in self._list_rules(now) if rule.find_any(tx, rule.before)]
+        if not due_rules:
+            self._round_ended_at = now
+            if self._deleted_counts:
+                self._log.info("kept long enough", **self._deleted_counts)
+                self._deleted_counts.clear()
+        return [
+            (f"retention of {rule.name}", partial(self._apply_rule, rule)) for rule in due_rules
+        ]
 
-    def _take_out(self, rule: _Rule, tx: Transaction) -> None:
-        self._gone[rule.what] += rule.do(tx, rule.before)
+    def _apply_rule(self, rule: _RetentionRule, tx: Transaction) -> None:
+        self._deleted_counts[rule.name] += rule.delete_batch(tx, rule.before)
 
-    def _rules(self, now: datetime) -> Iterator[_Rule]:
-        ours = self._mailer.settings.retention
-        yield _Rule(
+    def _list_rules(self, now: datetime) -> Iterator[_RetentionRule]:
+        retention_settings = self._mailer.settings.retention
+        yield _RetentionRule(
             "sign_ups",
-            now - self._mailer.links_last,
-            lambda tx, before: tx.confirmations.any_before(before),
-            lambda tx, before: tx.confirmations.drop_before(before, AT_ONCE),
+            now - self._mailer.link_lifetime,
+            lambda tx, before: tx.confirmations.has_confirmations_before(before),
+            lambda tx, before: tx.confirmations.delete_confirmations_before(
+                before, ROWS_PER_TRANSACTION
+            ),
         )
-        yield _Rule(
+        yield _RetentionRule(
             "limits",
-            now - LIMITS_LAST,
-            lambda tx, before: tx.allowances.any_before(before),
-            lambda tx, before: tx.allowances.drop_before(before, AT_ONCE),
+            now - ALLOWANCES_LAST,
+            lambda tx, before: tx.allowances.has_windows_before(before),
+            lambda tx, before: tx.allowances.delete_windows_before(before, ROWS_PER_TRANSACTION),
         )
-        if ours.notices_days:
-            yield _Rule(
+        if retention_settings.notices_days:
+            yield _RetentionRule(
                 "notices",
-                now - timedelta(days=ours.notices_days),
-                lambda tx, before: tx.retention.outlived(before),
+                now - timedelta(days=retention_settings.notices_days),
+                lambda tx, before: tx.retention.find_expired_edition(before),
                 _drop_notices,
             )
-        if ours.deliveries_months:
-            yield _Rule(
+        if retention_settings.deliveries_months:
+            yield _RetentionRule(
                 "deliveries",
-                now - relativedelta(months=ours.deliveries_months),
-                lambda tx, before: tx.retention.uncleared(before),
-                self._clear,
+                now - relativedelta(months=retention_settings.deliveries_months),
+                lambda tx, before: tx.retention.find_uncleared_edition(before),
+                self._clear_deliveries,
             )
-        if ours.left_months:
-            yield _Rule(
+        if retention_settings.left_months:
+            yield _RetentionRule(
                 "people",
-                now - relativedelta(months=ours.left_months),
-                lambda tx, before: tx.retention.left(before, 1),
+                now - relativedelta(months=retention_settings.left_months),
+                lambda tx, before: tx.retention.list_lapsed_addresses(before, 1),
                 self._forget_people,
             )
-        if ours.consent_years:
-            yield _Rule(
+        if retention_settings.consent_years:
+            yield _RetentionRule(
                 "consent",
-                now - relativedelta(years=ours.consent_years),
-                lambda tx, before: tx.retention.any_erased(before),
-                lambda tx, before: tx.retention.drop_erased(before, AT_ONCE),
+                now - relativedelta(years=retention_settings.consent_years),
+                lambda tx, before: tx.retention.has_erased_entries(before),
+                lambda tx, before: tx.retention.delete_erased_entries(before, ROWS_PER_TRANSACTION),
             )
 
-    def _clear(self, tx: Transaction, before: datetime) -> int:
+    def _clear_deliveries(self, tx: Transaction, before: datetime) -> int:
         """Go on where the last transaction ended: to begin anew each time would be to pass over
         all that it has done."""
-        number = tx.retention.uncleared(before)
-        if number is None:
+        edition_id = tx.retention.find_uncleared_edition(before)
+        if edition_id is None:
             return 0
-        after = self._place[1] if self._place[0] == number else ""
-        count, last = tx.retention.clear(number, after, AT_ONCE, self._mailer.clock())
-        self._place = number, last
+        after_address = (
+            self._clearing_position[1] if self._clearing_position[0] == edition_id else ""
+        )
+        count, last_address = tx.retention.clear_addresses(
+            edition_id, after_address, ROWS_PER_TRANSACTION, self._mailer.clock()
+        )
+        self._clearing_position = edition_id, last_address
         return count
 
     def _forget_people(self, tx: Transaction, before: datetime) -> int:
         """As if they had asked for it, but that they may come back: a sign-up is not stopped."""
-        gone = 0
-        for address in tx.retention.left(before, PEOPLE_AT_ONCE):
+        erased_count = 0
+        for address in tx.retention.list_lapsed_addresses(before, PEOPLE_PER_TRANSACTION):
             # Found and kept as they are, and asked again: they may have come back meanwhile.
             if tx.subscribers.find_subscriber(address) is None:
                 continue
-            if not tx.retention.left(before, 1, address):
+            if not tx.retention.list_lapsed_addresses(before, 1, address):
                 continue
-            gone += erasure.erase(
+            erased_count += erasure.erase_person(
                 tx.subscribers, address, self._mailer.clock(), source=SOURCE, may_return=True
             )
-        return gone
+        return erased_count
 
 
 def _drop_notices(tx: Transaction, before: datetime) -> int:
-    number = tx.retention.outlived(before)
-    return tx.retention.drop(number, AT_ONCE) if number is not None else 0
+    edition_id = tx.retention.find_expired_edition(before)
+    return (
+        tx.retention.delete_edition_rows(edition_id, ROWS_PER_TRANSACTION)
+        if edition_id is not None
+        else 0
+    )

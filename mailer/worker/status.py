@@ -6,25 +6,25 @@ from datetime import datetime, timedelta
 
 from mailer.app import Mailer
 from mailer.delivery.owner import is_dead
-from mailer.digests.calendar import Do, Planned
+from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.editions import Edition, EditionState
-from mailer.outbox import DeliveryState, Report
-from mailer.schedules.records import KeptOccurrence
+from mailer.outbox import DeliveryReport, DeliveryState
+from mailer.schedules.records import SavedOccurrence
 from mailer.store import Transaction
 from mailer.store.leases import TICK
 
-RECENT = timedelta(days=7)
+FAILURES_SHOWN_FOR = timedelta(days=7)
 """For how long what has failed is shown."""
 
-OVERDUE = timedelta(minutes=1)
+OVERDUE_AFTER = timedelta(minutes=1)
 """After its cut-off an occurrence that nobody has taken up counts as overdue."""
 
-MOST = 100
+MAX_EDITIONS = 100
 """Editions shown of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clockwork:
+class SchedulerHealth:
     """The worker that ticks. `alive` is whether it is known to run, or was heard of within the
     lease; `last_beat` by its own clock, None when there never was one."""
 
@@ -33,64 +33,64 @@ class Clockwork:
 
 
 @dataclass(frozen=True, slots=True)
-class Sending:
+class SendingEdition:
     """An edition that is being sent. `left` are still to go; `next_due` is when the first is."""
 
-    report: Report
-    left: int
+    report: DeliveryReport
+    remaining: int
     next_due: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class WorkerStatus:
     """`due` holds each digest's next occurrence, `overdue` those whose cut-off has come and that no
     worker has taken up. `waiting` are in review; `stranded` are approved, or were put up for
     approval and are drafts again, and have no time: nothing but a person sends them. `stopped` are
     paused or held, `failed` those of the last days of which a delivery failed, expired or is in
     doubt."""
 
-    worker: Clockwork
+    worker: SchedulerHealth
     now: datetime
-    due: tuple[Planned, ...]
-    overdue: tuple[Planned, ...]
+    due: tuple[PlannedOccurrence, ...]
+    overdue: tuple[PlannedOccurrence, ...]
     stranded: tuple[Edition, ...]
     scheduled: tuple[Edition, ...]
     waiting: tuple[Edition, ...]
-    sending: tuple[Sending, ...]
+    sending: tuple[SendingEdition, ...]
     stopped: tuple[Edition, ...]
-    held: tuple[KeptOccurrence, ...]
-    failed: tuple[Report, ...]
+    held_occurrences: tuple[SavedOccurrence, ...]
+    failed: tuple[DeliveryReport, ...]
 
     @property
-    def needs(self) -> Iterator[str]:
+    def problems(self) -> Iterator[str]:
         """What a person should look at, in words."""
         if not self.worker.alive:
-            last = self.worker.last_beat
+            last_beat = self.worker.last_beat
             yield (
-                f"no worker runs (last seen {last:%a %d %b %H:%M} UTC)"
-                if last
+                f"no worker runs (last seen {last_beat:%a %d %b %H:%M} UTC)"
+                if last_beat
                 else ("no worker runs")
             )
         for planned in self.overdue:
-            one = planned.occurrence
-            yield f"{planned.schedule.new.digest} of {one.wall:%a %d %b %H:%M} is overdue"
+            occurrence = planned.occurrence
+            yield f"{planned.schedule.settings.digest_slug} of {occurrence.wall:%a %d %b %H:%M} is overdue"
         for edition in self.waiting:
             if edition.appointment and edition.appointment.moment <= self.now:
                 yield f"edition {edition.id} is late: nobody has approved it"
         for edition in self.stranded:
             if edition.digest:  # a release by itself goes when a person sends it
-                why = edition.reason or "it has no time to be sent"
-                yield f"edition {edition.id} is {edition.state}: {why}"
+                reason = edition.reason or "it has no time to be sent"
+                yield f"edition {edition.id} is {edition.state}: {reason}"
         for edition in self.stopped:
             yield f"edition {edition.id} is {edition.state}"
-        for kept in self.held:
-            yield f"{kept.digest} of {kept.named:%a %d %b %H:%M} is held"
+        for held_occurrence in self.held_occurrences:
+            yield f"{held_occurrence.digest_slug} of {held_occurrence.rule_time:%a %d %b %H:%M} is held"
         for report in self.failed:
-            counts = ", ".join(f"{count} {word}" for word, count in bad(report).items())
+            counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
             yield f"edition {report.edition.id}: {counts}"
 
 
-def bad(report: Report) -> dict[str, int]:
+def count_failures(report: DeliveryReport) -> dict[str, int]:
     """Deliveries that did not end well, by word."""
     states = (DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.IN_DOUBT)
     return {
@@ -100,49 +100,64 @@ def bad(report: Report) -> dict[str, int]:
     }
 
 
-def look(mailer: Mailer, tx: Transaction) -> Status:
+def read_status(mailer: Mailer, tx: Transaction) -> WorkerStatus:
     """How things stand now."""
     now = mailer.clock()
-    due: list[Planned] = []
-    overdue: list[Planned] = []
-    for calendar in mailer.calendars(tx):
-        missed = [step.planned for step in calendar.due(now) if step.do is not Do.SKIP]
-        overdue += [one for one in missed if now - one.cutoff >= OVERDUE]
-        ahead = [one for one in calendar.upcoming(now, 8) if not one.occurrence.skipped]
-        due += [one for one in ahead if one.kept is None or not one.kept.edition][:1]
-    running = tx.editions.recent([EditionState.SENDING], MOST)
-    ended = tx.editions.recent([EditionState.SENT], MOST)
-    recent = [one for one in ended if one.finished_at and now - one.finished_at < RECENT]
-    reports = [tx.outbox.report(one) for one in (*running, *recent)]
-    return Status(
-        worker=_clockwork(mailer, tx, now),
-        due=tuple(sorted(due, key=lambda one: one.starts)),
-        overdue=tuple(sorted(overdue, key=lambda one: one.starts)),
-        scheduled=tuple(tx.editions.appointed([EditionState.SCHEDULED])),
-        waiting=tuple(tx.editions.recent([EditionState.IN_REVIEW], MOST)),
+    due: list[PlannedOccurrence] = []
+    overdue: list[PlannedOccurrence] = []
+    for calendar in mailer.build_calendars(tx):
+        missed_occurrences = [
+            step.planned
+            for step in calendar.list_due_steps(now)
+            if step.action is not OccurrenceAction.SKIP
+        ]
+        overdue += [one for one in missed_occurrences if now - one.cutoff_at >= OVERDUE_AFTER]
+        upcoming = [one for one in calendar.list_upcoming(now, 8) if not one.occurrence.skipped]
+        due += [one for one in upcoming if one.saved is None or not one.saved.edition_id][:1]
+    sending_editions = tx.editions.list_recent_editions([EditionState.SENDING], MAX_EDITIONS)
+    sent_editions = tx.editions.list_recent_editions([EditionState.SENT], MAX_EDITIONS)
+    recent_editions = [
+        one
+        for one in sent_editions
+        if one.finished_at and now - one.finished_at < FAILURES_SHOWN_FOR
+    ]
+    reports = [tx.outbox.build_report(one) for one in (*sending_editions, *recent_editions)]
+    return WorkerStatus(
+        worker=_read_health(mailer, tx, now),
+        due=tuple(sorted(due, key=lambda one: one.starts_at)),
+        overdue=tuple(sorted(overdue, key=lambda one: one.starts_at)),
+        scheduled=tuple(tx.editions.list_scheduled_editions([EditionState.SCHEDULED])),
+        waiting=tuple(tx.editions.list_recent_editions([EditionState.IN_REVIEW], MAX_EDITIONS)),
         stranded=tuple(
-            one
-            for one in tx.editions.recent([EditionState.APPROVED, EditionState.DRAFT], MOST)
-            if one.state is EditionState.APPROVED or (one.asked_at and not one.appointment)
+            edition
+            for edition in tx.editions.list_recent_editions(
+                [EditionState.APPROVED, EditionState.DRAFT], MAX_EDITIONS
+            )
+            if edition.state is EditionState.APPROVED
+            or (edition.asked_at and not edition.appointment)
         ),
         now=now,
-        sending=tuple(_sending(tx, one) for one in reports[: len(running)]),
-        stopped=tuple(tx.editions.recent([EditionState.PAUSED, EditionState.HELD], MOST)),
-        held=tuple(tx.schedules.held()),
-        failed=tuple(one for one in reports if bad(one)),
+        sending=tuple(_read_sending(tx, one) for one in reports[: len(sending_editions)]),
+        stopped=tuple(
+            tx.editions.list_recent_editions(
+                [EditionState.PAUSED, EditionState.ON_HOLD], MAX_EDITIONS
+            )
+        ),
+        held_occurrences=tuple(tx.schedules.list_occurrences_on_hold()),
+        failed=tuple(one for one in reports if count_failures(one)),
     )
 
 
-def _sending(tx: Transaction, report: Report) -> Sending:
-    queued = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
-    left = sum(report.states[state] for state in queued)
-    return Sending(report, left, tx.queue.next_due(report.edition.id))
+def _read_sending(tx: Transaction, report: DeliveryReport) -> SendingEdition:
+    unsent_states = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
+    remaining = sum(report.states[state] for state in unsent_states)
+    return SendingEdition(report, remaining, tx.queue.find_next_due(report.edition.id))
 
 
-def _clockwork(mailer: Mailer, tx: Transaction, now: datetime) -> Clockwork:
-    found = tx.leases.find(TICK)
-    if found is None:
-        return Clockwork(False, None)
-    near = now - found.beaten_at < timedelta(seconds=mailer.settings.delivery.lease)
-    alive = bool(found.holder) and not is_dead(found.holder) and near
-    return Clockwork(alive, found.beaten_at)
+def _read_health(mailer: Mailer, tx: Transaction, now: datetime) -> SchedulerHealth:
+    lease = tx.leases.find_lease(TICK)
+    if lease is None:
+        return SchedulerHealth(False, None)
+    is_recent = now - lease.heartbeat_at < timedelta(seconds=mailer.settings.delivery.lease)
+    is_alive = bool(lease.holder) and not is_dead(lease.holder) and is_recent
+    return SchedulerHealth(is_alive, lease.heartbeat_at)

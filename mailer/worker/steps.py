@@ -7,53 +7,62 @@ from mailer import digests, editions, embargoes
 from mailer.app import Mailer
 from mailer.app import follow_up as late
 from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
-from mailer.digests.calendar import Do, Step
-from mailer.digests.occurrences import appointment
-from mailer.editions import OPEN, UNAPPROVED, Edition, EditionState
+from mailer.digests.calendar import CalendarStep, OccurrenceAction
+from mailer.digests.occurrences import build_appointment
+from mailer.editions import OPEN_STATES, UNAPPROVED_STATES, Edition, EditionState
 from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Embargoed, Refused
 from mailer.log import Log
-from mailer.schedules.records import OccurrenceState, spell_duration
+from mailer.schedules.records import OccurrenceState, format_duration
 from mailer.store import Transaction
 from mailer.worker import telling
 
 _MINUTE = timedelta(minutes=1)
 
-WORKER = "worker"
+WORKER_ACTOR = "worker"
 """Who acts, in the events of editions."""
 
-_BECOMES = {
-    Do.ASSEMBLE: OccurrenceState.MADE,
-    Do.SKIP: OccurrenceState.SKIPPED,
-    Do.HOLD: OccurrenceState.HELD,
+_OCCURRENCE_STATES = {
+    OccurrenceAction.ASSEMBLE: OccurrenceState.MADE,
+    OccurrenceAction.SKIP: OccurrenceState.SKIPPED,
+    OccurrenceAction.PUT_ON_HOLD: OccurrenceState.ON_HOLD,
 }
 
 
-def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction) -> None:
+def run_occurrence(
+    mailer: Mailer, digest: Digest, step: CalendarStep, log: Log, tx: Transaction
+) -> None:
     """An occurrence whose cut-off has come: make its edition, or skip or hold it."""
     now = mailer.clock()
-    one, slug = step.planned.rule, digest.order.slug
-    number = tx.schedules.take(
+    rule_occurrence, slug = step.planned.original, digest.settings.slug
+    occurrence_id = tx.schedules.claim_occurrence(
         slug,
-        one.named,
-        one.zone,
-        _BECOMES[step.do],
+        rule_occurrence.rule_time,
+        rule_occurrence.zone,
+        _OCCURRENCE_STATES[step.action],
         now,
-        schedule=step.planned.schedule.id,
+        schedule_id=step.planned.schedule.id,
         reason=step.reason,
     )
-    if number is None:
+    if occurrence_id is None:
         return
-    at = f"{step.planned.occurrence.wall:%Y-%m-%dT%H:%M}"
-    log.info("occurrence", digest=slug, at=at, zone=one.zone, what=step.do.value, why=step.reason)
-    if step.do is not Do.ASSEMBLE:
-        if not step.quiet:
-            telling.tell_of_occurrence(mailer, tx, digest, step, log)
-        return
-    _expire_earlier(tx, slug, now, log)
-    edition, choice = digests.assemble(
-        tx.digests, slug, now, appointment(step.planned, digest.order.policy.send_time)
+    local_time = f"{step.planned.occurrence.wall:%Y-%m-%dT%H:%M}"
+    log.info(
+        "occurrence",
+        digest=slug,
+        at=local_time,
+        zone=rule_occurrence.zone,
+        what=step.action.value,
+        why=step.reason,
     )
-    tx.schedules.attach(number, edition.id)
+    if step.action is not OccurrenceAction.ASSEMBLE:
+        if not step.is_quiet:
+            telling.notify_of_occurrence(mailer, tx, digest, step, log)
+        return
+    _expire_earlier_editions(tx, slug, now, log)
+    edition, choice = digests.assemble_edition(
+        tx.digests, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
+    )
+    tx.schedules.attach_edition(occurrence_id, edition.id)
     log.info(
         "assembled",
         digest=slug,
@@ -64,156 +73,176 @@ def occur(mailer: Mailer, digest: Digest, step: Step, log: Log, tx: Transaction)
         why=choice.too_few,
     )
     if edition.state is EditionState.DRAFT:
-        _ready(mailer, tx, edition, log)
+        _prepare_edition(mailer, tx, edition, log)
 
 
-def _expire_earlier(tx: Transaction, slug: str, now: datetime, log: Log) -> None:
+def _expire_earlier_editions(tx: Transaction, slug: str, now: datetime, log: Log) -> None:
     """Editions of earlier occurrences that nobody has approved: their stories go into this one."""
-    for found in tx.editions.of_occurrences(slug, UNAPPROVED):
-        edition = editions.get(tx.editions, found.id)
-        if edition.state not in UNAPPROVED:
+    for earlier_edition in tx.editions.list_occurrence_editions(slug, UNAPPROVED_STATES):
+        edition = editions.get_edition(tx.editions, earlier_edition.id)
+        if edition.state not in UNAPPROVED_STATES:
             continue
         reason = "nobody approved it before the next edition was assembled, which has its stories"
-        editions.expire(tx.editions, edition, now, reason=reason)
+        editions.expire_edition(tx.editions, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
 
 
-def keep_time(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """An edition whose zone has other rules than when it got its time: it is sent when clocks there
     show that time, as they go now."""
-    edition = editions.get(tx.editions, number)
-    when = edition.appointment
-    if edition.state not in OPEN or when is None:
+    edition = editions.get_edition(tx.editions, edition_id)
+    appointment = edition.appointment
+    if edition.state not in OPEN_STATES or appointment is None:
         return
-    shown = mailer.by_the_clock(tx, when)
-    if shown != when:
-        editions.appoint(tx.editions, edition, shown, mailer.clock(), actor=WORKER)
-        moments = {"was": when.moment.isoformat(), "now": shown.moment.isoformat()}
-        log.info("time kept", edition=number, **moments)
+    current_appointment = mailer.refresh_appointment(tx, appointment)
+    if current_appointment != appointment:
+        editions.set_send_time(
+            tx.editions, edition, current_appointment, mailer.clock(), actor=WORKER_ACTOR
+        )
+        moments = {
+            "was": appointment.moment.isoformat(),
+            "now": current_appointment.moment.isoformat(),
+        }
+        log.info("time kept", edition=edition_id, **moments)
 
 
-def keep_embargo(mailer: Mailer, slug: str, log: Log, tx: Transaction) -> None:
+def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: Transaction) -> None:
     """An embargo whose zone has other rules than when it was written down ends when clocks there
     show its time, as they go now."""
-    if kept := embargoes.keep_time(tx.embargoes, slug, mailer.clock()):
-        log.info("embargo kept by the clock", slug=slug, until=kept.until.isoformat())
+    if embargo := embargoes.refresh_end(tx.embargoes, slug, mailer.clock()):
+        log.info("embargo kept by the clock", slug=slug, until=embargo.until.isoformat())
 
 
-def follow_up(mailer: Mailer, log: Log, tx: Transaction) -> None:
+def queue_follow_ups(mailer: Mailer, log: Log, tx: Transaction) -> None:
     """Corrections and kills reach who turns out to have got what they are about."""
-    for edition, count in late.follow_up(tx, mailer.clock()):
-        log.info("followed up", edition=edition.id, added=count)
+    for edition, added_count in late.extend_releases(tx, mailer.clock()):
+        log.info("followed up", edition=edition.id, added=added_count)
 
 
-def review(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def review_draft(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """A draft that has a time: compose and check it, and ask for approval, or let it go where
     nobody has to approve it."""
-    edition = editions.get(tx.editions, number)
+    edition = editions.get_edition(tx.editions, edition_id)
     if edition.state is EditionState.DRAFT and edition.appointment:
-        _ready(mailer, tx, edition, log)
+        _prepare_edition(mailer, tx, edition, log)
 
 
-def _ready(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
+def _prepare_edition(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
     now = mailer.clock()
     if edition.digest:
-        order = digests.get(tx.digests, edition.digest).order
-        left = len(tx.editions.known_stories(edition.stories))
-        if left < order.fewest:
-            reason = f"only {left} of its stories are left, and this digest wants {order.fewest}"
-            if order.when_empty is WhenEmpty.HOLD:
-                edition = editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)
+        settings = digests.get_digest(tx.digests, edition.digest).settings
+        available = len(tx.editions.find_queued_slugs(edition.stories))
+        if available < settings.fewest:
+            reason = (
+                f"only {available} of its stories are left, and this digest wants {settings.fewest}"
+            )
+            if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
+                edition = editions.put_on_hold(
+                    tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR
+                )
             else:
-                edition = editions.skip(tx.editions, edition, now, reason=reason)
+                edition = editions.skip_edition(tx.editions, edition, now, reason=reason)
             log.info("too few", edition=edition.id, state=edition.state.value, why=reason)
             return
     try:
-        edition, composition = mailer.composed(tx, edition)
+        edition, composition = mailer.compose_edition(tx, edition)
     except ComposeError as error:
         reason = f"it can't be composed: {error}"
-        editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)
+        editions.put_on_hold(tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR)
         log.error("held", edition=edition.id, why=reason)
         return
     if composition and composition.warnings:
-        said = "; ".join(composition.warnings)
-        tx.editions.note(edition, telling.CHECKED, said, now, WORKER)
-    if mailer.policy(tx, edition).approval is ApprovalRule.NONE:
+        warnings_text = "; ".join(composition.warnings)
+        tx.editions.add_event(edition, telling.CHECKED_EVENT, warnings_text, now, WORKER_ACTOR)
+    if mailer.get_policy(tx, edition).approval is ApprovalRule.NONE:
         rule = f"the rule of {edition.digest}"
-        edition = editions.approve(tx.editions, edition, rule, now)
+        edition = editions.approve_edition(tx.editions, edition, rule, now)
     else:
-        edition = editions.submit(tx.editions, edition, now, actor=WORKER)
+        edition = editions.request_approval(tx.editions, edition, now, actor=WORKER_ACTOR)
     log.info("ready", edition=edition.id, state=edition.state.value, hash=edition.content_hash[:12])
 
 
-def awaits_something(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
+def needs_review_step(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
     """Whether its time has come, or that of a reminder."""
-    return _remind_at(mailer, tx, edition, now) or _is_late(mailer, tx, edition, now)
+    return _is_reminder_due(mailer, tx, edition, now) or _is_late(mailer, tx, edition, now)
 
 
 def _is_late(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
     """Whether its time has gone by, and its digest lets it go by. One that was ready only after
     its time, as when somebody sends it at once, waits: nobody could have approved it before."""
-    when, asked = edition.appointment, edition.asked_at
-    if when is None or when.own_moment > now or asked is None or asked >= when.own_moment:
+    appointment, asked_at = edition.appointment, edition.asked_at
+    if (
+        appointment is None
+        or appointment.own_moment > now
+        or asked_at is None
+        or asked_at >= appointment.own_moment
+    ):
         return False
-    return mailer.policy(tx, edition).when_late is WhenLate.DRAFT
+    return mailer.get_policy(tx, edition).when_late is WhenLate.DRAFT
 
 
-def _remind_at(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
+def _is_reminder_due(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
     """Whether a reminder is due. The last one is when it should be sent."""
-    when, last = edition.appointment, edition.reminded_at
-    if when is None or last is None:
+    appointment, reminded_at = edition.appointment, edition.reminded_at
+    if appointment is None or reminded_at is None:
         return False
-    before = (*mailer.policy(tx, edition).reminders, timedelta())
-    return any(last < when.moment - one <= now for one in before)
+    intervals = (*mailer.get_policy(tx, edition).reminders, timedelta())
+    return any(reminded_at < appointment.moment - interval <= now for interval in intervals)
 
 
-def wait(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def check_review(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """An edition in review: remind its approvers, or put it back to draft when it is too late."""
-    edition = editions.get(tx.editions, number)
+    edition = editions.get_edition(tx.editions, edition_id)
     now = mailer.clock()
     if edition.state is not EditionState.IN_REVIEW:
         return
     if _is_late(mailer, tx, edition, now):
-        reason = telling.TOO_LATE
-        tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER)
-        editions.appoint(tx.editions, edition, None, now, actor=WORKER)
+        reason = telling.TOO_LATE_REASON
+        tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER_ACTOR)
+        editions.set_send_time(tx.editions, edition, None, now, actor=WORKER_ACTOR)
         log.warning("late", edition=edition.id, why=reason)
-    elif _remind_at(mailer, tx, edition, now):
-        tx.editions.reminded(edition, now)
-        telling.remind(mailer, tx, edition, log)
+    elif _is_reminder_due(mailer, tx, edition, now):
+        tx.editions.record_reminder(edition, now)
+        telling.remind_approvers(mailer, tx, edition, log)
         log.info("reminded", edition=edition.id)
 
 
-def start(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """A scheduled edition whose time has come: freeze its audience. One that is later than its
     digest's grace, counted from when it could have gone, is held."""
-    edition = editions.get(tx.editions, number)
+    edition = editions.get_edition(tx.editions, edition_id)
     now = mailer.clock()
-    when = edition.appointment
-    if edition.state is not EditionState.SCHEDULED or when is None or when.moment > now:
+    appointment = edition.appointment
+    if (
+        edition.state is not EditionState.SCHEDULED
+        or appointment is None
+        or appointment.moment > now
+    ):
         return
-    given = edition.approval
-    could = max(when.own_moment, given.at) if given else when.own_moment
-    if free := embargoes.ends(tx.embargoes, edition.stories):
-        could = max(could, free)
-    grace = mailer.policy(tx, edition).grace
-    if now - could >= grace + _MINUTE:
-        late, most = spell_duration(now - could), spell_duration(grace)
-        reason = f"it was to be sent {late} ago, and may be late by {most}"
-        editions.hold(tx.editions, edition, now, reason=reason, actor=WORKER)
+    approval = edition.approval
+    earliest_start = (
+        max(appointment.own_moment, approval.at) if approval else appointment.own_moment
+    )
+    if embargo_end := embargoes.find_last_end(tx.embargoes, edition.stories):
+        earliest_start = max(earliest_start, embargo_end)
+    grace = mailer.get_policy(tx, edition).grace
+    if now - earliest_start >= grace + _MINUTE:
+        lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
+        reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
+        editions.put_on_hold(tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR)
         log.warning("held", edition=edition.id, why=reason)
         return
     try:
-        edition, plan = mailer.start(tx, edition)
+        edition, plan = mailer.start_edition(tx, edition)
     except ApprovalVoid as error:
         tx.editions.set_state(
-            edition, EditionState.DRAFT, now, reason=str(error.what), actor=WORKER
+            edition, EditionState.DRAFT, now, reason=str(error.message), actor=WORKER_ACTOR
         )
-        log.warning("approval void", edition=edition.id, why=error.what)
+        log.warning("approval void", edition=edition.id, why=error.message)
     except (ConfigError, Embargoed):  # of the latter the next tick knows more
         raise
     except Refused as error:
-        editions.hold(tx.editions, edition, now, reason=str(error), actor=WORKER)
+        editions.put_on_hold(tx.editions, edition, now, reason=str(error), actor=WORKER_ACTOR)
         log.warning("held", edition=edition.id, why=str(error))
     else:
         log.info(

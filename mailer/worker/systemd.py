@@ -9,26 +9,28 @@ import socket
 from collections.abc import Mapping
 
 
-class Systemd:
+class SystemdNotifier:
     """Whoever started us, if it wants to hear."""
 
     def __init__(self, environ: Mapping[str, str] | None = None) -> None:
         variables = os.environ if environ is None else environ
         self._address = variables.get("NOTIFY_SOCKET", "")
         usec = variables.get("WATCHDOG_USEC", "")
-        ours = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self.watchdog = int(usec) / 1e6 if usec.isdigit() and ours else 0.0
+        is_for_us = variables.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self.watchdog = int(usec) / 1e6 if usec.isdigit() and is_for_us else 0.0
         """Seconds within which we must be heard of; 0: nobody waits for it."""
 
-    def say(self, *words: str) -> bool:
+    def send_state(self, *assignments: str) -> bool:
         """Send assignments such as ``READY=1``. False: nobody listens; that is no error."""
         if not self._address:
             return False
         # An @ stands for the zero byte of an abstract socket (sd_notify(3)).
         address = self._address.replace("@", "\0", 1) if self._address[0] == "@" else self._address
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as to:
-                to.sendto("\n".join(words).encode(), address)
+            with socket.socket(
+                socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC
+            ) as notify_socket:
+                notify_socket.sendto("\n".join(assignments).encode(), address)
         except OSError:
             return False
         return True

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.digests import Digest, Policy
-from mailer.digests.calendar import Do, Step
+from mailer.digests import Digest, DigestPolicy
+from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.editions import TRANSITIONS, Edition, EditionState
 from mailer.errors import ComposeError
 from mailer.log import Log
@@ -18,118 +18,129 @@ from mailer.notices import Notice, NoticeKind
 from mailer.outbox import DeliveryState
 from mailer.render.notices import compose_notice
 from mailer.store import Transaction
-from mailer.store.outbox.notices import new_uid
+from mailer.store.outbox.notices import generate_uid
 
 _S = EditionState
 
-NEWS_FOR = timedelta(days=1)
+NOTIFY_WITHIN = timedelta(days=1)
 """How long after its end an edition is news to staff who have never heard of it: a worker that is
 the first to run tells nothing of what was sent by hand long ago."""
 
-CHECKED = "checked"
+CHECKED_EVENT = "checked"
 """The event that holds what composing warned of."""
 
-TOO_LATE = "nobody approved it before it was to be sent"
+TOO_LATE_REASON = "nobody approved it before it was to be sent"
 """Why an edition is a draft again that may not wait."""
 
-SETTLED = timedelta(minutes=15)
+EDITING_PAUSE = timedelta(minutes=15)
 """How long an edition that is edited while it is in review is left alone, before its approvers
 hear that it is not any more what they were asked to approve: an editor makes several changes."""
 
-_KINDS = {
+_KINDS_BY_STATE = {
     _S.IN_REVIEW: NoticeKind.REVIEW,
     _S.APPROVED: NoticeKind.APPROVED,
     _S.SCHEDULED: NoticeKind.APPROVED,
     _S.SENT: NoticeKind.SENT,
     _S.SKIPPED: NoticeKind.SKIPPED,
-    _S.HELD: NoticeKind.HELD,
+    _S.ON_HOLD: NoticeKind.ON_HOLD,
     _S.PAUSED: NoticeKind.PAUSED,
     _S.EXPIRED: NoticeKind.EXPIRED,
     _S.CANCELLED: NoticeKind.CANCELLED,
 }
 
-_LET_GO = {_S.APPROVED.value, _S.SCHEDULED.value}
+_APPROVED_STATES = {_S.APPROVED.value, _S.SCHEDULED.value}
 
-_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.LATE}
+_KINDS_FOR_APPROVERS = {NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.LATE}
 
-_OVER = {NoticeKind.SKIPPED, NoticeKind.EXPIRED, NoticeKind.CANCELLED, NoticeKind.HELD}
+_KINDS_ENDING_REVIEW = {
+    NoticeKind.SKIPPED,
+    NoticeKind.EXPIRED,
+    NoticeKind.CANCELLED,
+    NoticeKind.ON_HOLD,
+}
 """There is nothing to approve any more."""
 
 
-def tell(mailer: Mailer, number: int, log: Log, tx: Transaction) -> None:
+def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
     """Tell staff of the state that an edition is in, when they last heard of another."""
-    edition = editions.get(tx.editions, number)
-    if not is_time(edition, mailer.clock()):
+    edition = editions.get_edition(tx.editions, edition_id)
+    if not is_notice_due(edition, mailer.clock()):
         return
-    kind = None if _is_old(edition, mailer.clock()) else _kind(edition)
-    tx.editions.told(edition)
+    kind = None if _is_too_old(edition, mailer.clock()) else _choose_kind(edition)
+    tx.editions.mark_state_notified(edition)
     if kind is None:
         return
-    to = _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
-    log.info("told", edition=edition.id, notice=kind.value, people=len(to))
+    addresses = _notify_for_edition(
+        mailer, tx, _build_notice(mailer, tx, edition, kind), edition, log
+    )
+    log.info("told", edition=edition.id, notice=kind.value, people=len(addresses))
 
 
-def _is_old(edition: Edition, now: datetime) -> bool:
+def _is_too_old(edition: Edition, now: datetime) -> bool:
     ended = edition.finished_at or edition.created_at
-    over = edition.state is _S.SENT or not TRANSITIONS[edition.state]
-    return over and not edition.told and now - ended > NEWS_FOR
+    is_over = edition.state is _S.SENT or not TRANSITIONS[edition.state]
+    return is_over and not edition.last_notified_state and now - ended > NOTIFY_WITHIN
 
 
-def is_time(edition: Edition, now: datetime) -> bool:
+def is_notice_due(edition: Edition, now: datetime) -> bool:
     """Whether staff should hear of it now."""
     if edition.state is _S.DRAFT and edition.appointment:
         return False  # the next step makes more of it, and that is told
-    if edition.told != edition.state:
+    if edition.last_notified_state != edition.state:
         return True
-    if edition.state is not _S.IN_REVIEW or edition.told_hash == edition.content_hash:
+    if edition.state is not _S.IN_REVIEW or edition.last_notified_hash == edition.content_hash:
         return False
-    soon = edition.appointment is not None and edition.appointment.moment - now < SETTLED
-    return soon or edition.asked_at is None or now - edition.asked_at >= SETTLED
+    is_sent_soon = (
+        edition.appointment is not None and edition.appointment.moment - now < EDITING_PAUSE
+    )
+    return is_sent_soon or edition.asked_at is None or now - edition.asked_at >= EDITING_PAUSE
 
 
-def _kind(edition: Edition) -> NoticeKind | None:
-    was = edition.told
+def _choose_kind(edition: Edition) -> NoticeKind | None:
+    last_state = edition.last_notified_state
     if edition.state is _S.DRAFT:
-        if was in _LET_GO:
+        if last_state in _APPROVED_STATES:
             return NoticeKind.VOID
-        return NoticeKind.LATE if edition.reason == TOO_LATE else None
-    if edition.state is _S.IN_REVIEW and was in _LET_GO:
+        return NoticeKind.LATE if edition.reason == TOO_LATE_REASON else None
+    if edition.state is _S.IN_REVIEW and last_state in _APPROVED_STATES:
         return NoticeKind.VOID
-    if edition.state is _S.SENDING and was == _S.IN_REVIEW:
+    if edition.state is _S.SENDING and last_state == _S.IN_REVIEW:
         return NoticeKind.APPROVED  # and begun at once, as its time had come
-    if edition.state in {_S.APPROVED, _S.SCHEDULED} and (was in _LET_GO or not edition.asked_at):
+    if edition.state in {_S.APPROVED, _S.SCHEDULED} and (
+        last_state in _APPROVED_STATES or not edition.asked_at
+    ):
         return None  # by a rule, or by whoever knows it, or only its time has changed
-    return _KINDS.get(edition.state)
+    return _KINDS_BY_STATE.get(edition.state)
 
 
-def remind(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
+def remind_approvers(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
     """Remind the approvers of an edition in review."""
     kind = NoticeKind.REMINDER
-    _put(mailer, tx, _of_edition(mailer, tx, edition, kind), edition, log)
+    _notify_for_edition(mailer, tx, _build_notice(mailer, tx, edition, kind), edition, log)
 
 
-def tell_of_occurrence(
-    mailer: Mailer, tx: Transaction, digest: Digest, step: Step, log: Log
+def notify_of_occurrence(
+    mailer: Mailer, tx: Transaction, digest: Digest, step: CalendarStep, log: Log
 ) -> None:
     """Tell staff of an occurrence that was skipped or held: there is no edition of it."""
-    kind = NoticeKind.HELD if step.do is Do.HOLD else NoticeKind.SKIPPED
+    kind = NoticeKind.ON_HOLD if step.action is OccurrenceAction.PUT_ON_HOLD else NoticeKind.SKIPPED
     notice = Notice(
         kind,
-        digest.order.name,
-        digest=digest.order.slug,
+        digest.settings.name,
+        digest=digest.settings.slug,
         send_at=step.planned.occurrence.moment,
-        occurrence=f"{step.planned.rule.named:%Y-%m-%d %H:%M}",
+        occurrence=f"{step.planned.original.rule_time:%Y-%m-%d %H:%M}",
         reason=step.reason,
     )
-    to = _people(mailer, digest.order.policy, kind)
-    _send(mailer, tx, notice, digest.order.list, to, log)
+    addresses = _choose_addresses(mailer, digest.settings.policy, kind)
+    _queue_notice(mailer, tx, notice, digest.settings.list, addresses, log)
 
 
-def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeKind) -> Notice:
-    given = edition.approval
+def _build_notice(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeKind) -> Notice:
+    approval = edition.approval
     figures: dict[str, int] = {}
     if edition.planned_at and kind is not NoticeKind.APPROVED:
-        report = tx.outbox.report(edition)
+        report = tx.outbox.build_report(edition)
         figures = {
             state.value.replace("_", " "): report.states[state]
             for state in DeliveryState
@@ -137,17 +148,22 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
         }
     titles: list[str] = []
     subject = ""
-    asks = kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}
-    if asks and edition.state is _S.IN_REVIEW:
-        subject = mailer.preview(tx, edition).subject
-        bits = tx.editions.story_bits(edition)
-        shown = tx.editions.manuscript(edition).stories
-        for story in sorted(shown, key=lambda one: bits.get(one.slug, len(bits))):
-            article = story.in_language(edition.language, edition.language) or story.articles[0]
+    asks_approval = kind in {NoticeKind.REVIEW, NoticeKind.VOID, NoticeKind.REMINDER}
+    if asks_approval and edition.state is _S.IN_REVIEW:
+        subject = mailer.preview_edition(tx, edition).subject
+        story_bits = tx.editions.fetch_story_bits(edition)
+        edition_stories = tx.editions.load_manuscript(edition).stories
+        for story in sorted(
+            edition_stories,
+            key=lambda manuscript_story: story_bits.get(manuscript_story.slug, len(story_bits)),
+        ):
+            article = (
+                story.find_translation(edition.language, edition.language) or story.articles[0]
+            )
             titles.append(article.title)
     reason = edition.reason
     if kind in {NoticeKind.REVIEW, NoticeKind.VOID}:
-        reason = _remarks(tx, edition, kind)
+        reason = _collect_remarks(tx, edition, kind)
     return Notice(
         kind,
         edition.name,
@@ -155,8 +171,8 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
         edition=edition.id,
         send_at=edition.appointment.moment if edition.appointment else None,
         reason=reason,
-        actor=_actor(tx, edition, given.approver if given else ""),
-        comment=given.comment if given else "",
+        actor=_find_actor(tx, edition, approval.approver if approval else ""),
+        comment=approval.comment if approval else "",
         content_hash=edition.content_hash,
         stories=tuple(titles),
         subject=subject,
@@ -164,69 +180,87 @@ def _of_edition(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeK
     )
 
 
-def _remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
+def _collect_remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
     """What an approver should know of an edition in review: why they are asked again, and what
     composing warned of since it was last a draft."""
-    events = tx.editions.events(edition)
-    drafts = [number for number, one in enumerate(events) if one.what == _S.DRAFT]
-    changed = events[drafts[-1]].detail if edition.told and drafts else ""
-    warned = [one.detail for one in events[drafts[-1] if drafts else 0 :] if one.what == CHECKED]
-    asked = "it has changed since you were asked: " if kind is NoticeKind.REVIEW else ""
-    said = [asked + changed] if changed else []
-    return "; ".join((*said, *warned[-1:]))
+    events = tx.editions.list_events(edition)
+    draft_positions = [position for position, event in enumerate(events) if event.what == _S.DRAFT]
+    changed = (
+        events[draft_positions[-1]].detail
+        if edition.last_notified_state and draft_positions
+        else ""
+    )
+    warnings = [
+        event.detail
+        for event in events[draft_positions[-1] if draft_positions else 0 :]
+        if event.what == CHECKED_EVENT
+    ]
+    introduction = "it has changed since you were asked: " if kind is NoticeKind.REVIEW else ""
+    remarks = [introduction + changed] if changed else []
+    return "; ".join((*remarks, *warnings[-1:]))
 
 
-def _actor(tx: Transaction, edition: Edition, approver: str) -> str:
+def _find_actor(tx: Transaction, edition: Edition, approver: str) -> str:
     """The person who brought it into the state that it is in."""
     if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
-    done = [one for one in tx.editions.events(edition) if one.what == edition.state]
-    return done[-1].actor if done and done[-1].actor not in {"worker", "delivery"} else ""
+    matching_events = [
+        event for event in tx.editions.list_events(edition) if event.what == edition.state
+    ]
+    return (
+        matching_events[-1].actor
+        if matching_events and matching_events[-1].actor not in {"worker", "delivery"}
+        else ""
+    )
 
 
-def _put(
+def _notify_for_edition(
     mailer: Mailer, tx: Transaction, notice: Notice, edition: Edition, log: Log
 ) -> tuple[str, ...]:
     was_asked = edition.asked_at is not None
-    to = _people(mailer, mailer.policy(tx, edition), notice.kind, was_asked=was_asked)
-    if _send(mailer, tx, notice, edition.list, to, log) is not None:
-        detail = f"{notice.kind.value}: {', '.join(to)}"
-        tx.editions.note(edition, "told", detail, mailer.clock())
-    return to
+    addresses = _choose_addresses(
+        mailer, mailer.get_policy(tx, edition), notice.kind, was_asked=was_asked
+    )
+    if _queue_notice(mailer, tx, notice, edition.list, addresses, log) is not None:
+        detail = f"{notice.kind.value}: {', '.join(addresses)}"
+        tx.editions.add_event(edition, "told", detail, mailer.clock())
+    return addresses
 
 
-def _send(
+def _queue_notice(
     mailer: Mailer,
     tx: Transaction,
     notice: Notice,
     list_slug: str,
-    to: tuple[str, ...],
+    addresses: tuple[str, ...],
     log: Log,
 ) -> Edition | None:
     """Put a notice into the outbox. One that can't be composed, since somebody has changed its
     template, must not keep the calendar from going on: it is logged."""
-    if not to:
+    if not addresses:
         return None
-    uid = new_uid()
+    uid = generate_uid()
     try:
         body = compose_notice(notice, uid, mailer.settings)
     except ComposeError as error:
         log.error("notice", kind=notice.kind.value, edition=notice.edition, error=str(error))
         return None
-    return tx.notices.put(body, list_slug, to, mailer.clock(), uid=uid)
+    return tx.notices.queue_notice(body, list_slug, addresses, mailer.clock(), uid=uid)
 
 
-def _people(
-    mailer: Mailer, policy: Policy, kind: NoticeKind, *, was_asked: bool = False
+def _choose_addresses(
+    mailer: Mailer, policy: DigestPolicy, kind: NoticeKind, *, was_asked: bool = False
 ) -> tuple[str, ...]:
     """Who is told: the digest's own people, or those of the settings; when only one of the two
     groups is named, it hears of everything. Who was asked to approve hears that there is nothing
     to approve any more, and who heard of an approval that it is void."""
-    ours = mailer.settings.notices
-    approvers = policy.approvers or ours.approvers
-    watchers = policy.watchers or ours.watchers
-    if kind in {NoticeKind.APPROVED, NoticeKind.VOID} or (was_asked and kind in _OVER):
+    notice_settings = mailer.settings.notices
+    approvers = policy.approvers or notice_settings.approvers
+    watchers = policy.watchers or notice_settings.watchers
+    if kind in {NoticeKind.APPROVED, NoticeKind.VOID} or (
+        was_asked and kind in _KINDS_ENDING_REVIEW
+    ):
         return tuple(dict.fromkeys((*approvers, *watchers)))
-    if kind in _FOR_APPROVERS:
+    if kind in _KINDS_FOR_APPROVERS:
         return approvers or watchers
     return watchers or approvers

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.forking import Forker
+from tests.acceptance.forking import CommandForker
 
 
 @dataclass(frozen=True)
-class Done:
+class CommandResult:
     """How a command ended."""
 
     code: int
@@ -31,40 +31,42 @@ class Shell:
 
     folder: Path
     env: dict[str, str]
-    forker: Forker
+    forker: CommandForker
 
-    def __call__(self, *words: str, code: int = 0, env: Mapping[str, str] | None = None) -> Done:
+    def __call__(
+        self, *words: str, code: int = 0, env: Mapping[str, str] | None = None
+    ) -> CommandResult:
         out, err = self.folder.parent / "out.txt", self.folder.parent / "err.txt"
-        ended = self.forker.run([*words], self.folder, {**self.env, **(env or {})}, out, err)
-        done = Done(ended, out.read_text("utf-8"), err.read_text("utf-8"))
-        assert done.code == code, f"{words}: {done.code}\n{done.out}\n{done.err}"
-        return done
+        exit_code = self.forker.run([*words], self.folder, {**self.env, **(env or {})}, out, err)
+        result = CommandResult(exit_code, out.read_text("utf-8"), err.read_text("utf-8"))
+        assert result.code == code, f"{words}: {result.code}\n{result.out}\n{result.err}"
+        return result
 
-    def write(self, name: str, text: str) -> Path:
+    def write_file(self, name: str, text: str) -> Path:
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")
         return path
 
 
-def _environment() -> dict[str, str]:
+def _build_environment() -> dict[str, str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith("MAILER_")}
     return env | {"PYTHONUTF8": "1", "COLUMNS": "120", "TERM": "dumb"}
 
 
 @pytest.fixture(scope="session")
-def forker() -> Iterator[Forker]:
-    running = Forker(_environment())
+def forker() -> Iterator[CommandForker]:
+    running = CommandForker(_build_environment())
     yield running
     running.close()
 
 
 @pytest.fixture
-def bare(tmp_path: Path, forker: Forker) -> Shell:
+def bare(tmp_path: Path, forker: CommandForker) -> Shell:
     """A folder in which nothing has been done yet."""
     folder = tmp_path / "office"
     folder.mkdir()
-    return Shell(folder, _environment(), forker)
+    return Shell(folder, _build_environment(), forker)
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ def mailer(bare: Shell) -> Shell:
     return bare
 
 
-def article(title: str, *, topics: str = "", language: str = "en", more: str = "") -> str:
+def format_article(title: str, *, topics: str = "", language: str = "en", more: str = "") -> str:
     """A Markdown file."""
     return (
         f'---\ntitle: "{title}"\nlanguage: {language}\npublished: 2026-01-02\n'

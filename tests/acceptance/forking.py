@@ -18,7 +18,7 @@ from subprocess import PIPE, Popen
 from typing import IO, Any
 
 
-class Forker:
+class CommandForker:
     """One such process, for as long as a test session. Not for several threads at once."""
 
     def __init__(self, env: dict[str, str]) -> None:
@@ -48,7 +48,7 @@ class Forker:
         self._process.stdout.close()
 
 
-def _become(request: dict[str, Any]) -> None:
+def _set_up_process(request: dict[str, Any]) -> None:
     """This process is that command from now on."""
     os.chdir(request["cwd"])
     os.environ.clear()
@@ -63,7 +63,7 @@ def _become(request: dict[str, Any]) -> None:
     signal.alarm(120)
 
 
-def _command() -> int:
+def _run_command() -> int:
     from mailer.cli import main
 
     try:
@@ -77,17 +77,17 @@ def _command() -> int:
     return code
 
 
-def serve(requests: IO[str], answers: IO[str]) -> None:
+def serve_requests(requests: IO[str], answers: IO[str]) -> None:
     importlib.import_module("mailer.cli")
     for line in requests:
         child = os.fork()
         if child == 0:
-            _become(json.loads(line))
-            os._exit(_command())
+            _set_up_process(json.loads(line))
+            os._exit(_run_command())
         _, status = os.waitpid(child, 0)
         answers.write(f"{os.waitstatus_to_exitcode(status)}\n")
         answers.flush()
 
 
 if __name__ == "__main__":
-    serve(sys.stdin, sys.stdout)
+    serve_requests(sys.stdin, sys.stdout)

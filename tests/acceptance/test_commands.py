@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from mailer.cli import app
-from tests.acceptance.conftest import Shell, article
+from tests.acceptance.conftest import Shell, format_article
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -91,12 +91,12 @@ def test_a_newer_database_is_left_alone(mailer: Shell) -> None:
 
 
 def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -> None:
-    mailer.write("in/good.md", article("Good"))
-    mailer.write("in/kind.md", "---\ntitle: A\nkind: novel\n---\ntext\n")
-    mailer.write("in/title.md", "---\nkind: news\n---\ntext\n")
-    mailer.write("in/date.md", "---\ntitle: A\npublished: soon\n---\ntext\n")
-    mailer.write("in/empty.md", "")
-    mailer.write("in/topic.md", article("Topic", topics="nothing-like-it"))
+    mailer.write_file("in/good.md", format_article("Good"))
+    mailer.write_file("in/kind.md", "---\ntitle: A\nkind: novel\n---\ntext\n")
+    mailer.write_file("in/title.md", "---\nkind: news\n---\ntext\n")
+    mailer.write_file("in/date.md", "---\ntitle: A\npublished: soon\n---\ntext\n")
+    mailer.write_file("in/empty.md", "")
+    mailer.write_file("in/topic.md", format_article("Topic", topics="nothing-like-it"))
     (mailer.folder / "in/latin.md").write_bytes("---\ntitle: A\n---\nété\n".encode("latin-1"))
     done = mailer("article", "add", "in", "--json", code=4)
     outcomes = {Path(one["file"]).name: one for one in done.json}
@@ -111,7 +111,7 @@ def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -
     assert [one["slug"] for one in mailer("article", "list", "--json").json] == ["good"]
     same = mailer("article", "add", "in/good.md", "--json").json
     assert same[0]["outcome"] == "unchanged"
-    mailer.write("in/good.md", article("Good").replace("What is new", "Newer"))
+    mailer.write_file("in/good.md", format_article("Good").replace("What is new", "Newer"))
     revised = mailer("article", "add", "in/good.md", "--json").json
     assert (revised[0]["outcome"], revised[0]["revision"]) == ("revised", 2)
 
@@ -119,7 +119,7 @@ def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -
 def test_import_reports_each_line_and_export_gives_it_back(mailer: Shell) -> None:
     mailer("list", "add", "news", "--name", "News")
     mailer("topic", "add", "health")
-    mailer.write(
+    mailer.write_file(
         "people.csv",
         "E-Mail;Name;Topics;Language\n"
         "a@Example.ORG;Äda;health;fr\n"

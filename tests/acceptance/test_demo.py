@@ -10,7 +10,7 @@ import pytest
 
 from mailer.audience.subscribers import MembershipState
 from mailer.demo import office
-from mailer.demo.run import Result, run
+from mailer.demo.run import DemoResult, run_demo
 
 HEADERS = (
     "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",
@@ -19,11 +19,11 @@ HEADERS = (
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return run(tmp_path_factory.mktemp("demo") / "office", lambda _: None)
+def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
+    return run_demo(tmp_path_factory.mktemp("demo") / "office", lambda _: None)
 
 
-def mails(demo: Result) -> list[tuple[str, bytes, EmailMessage]]:
+def mails(demo: DemoResult) -> list[tuple[str, bytes, EmailMessage]]:
     return [
         (
             file.name.removesuffix(".eml"),
@@ -40,14 +40,14 @@ def part(message: EmailMessage, kind: str) -> str:
     return str(body.get_content())
 
 
-def test_it_delivers_to_all_who_should_get_it_and_counts_the_others(demo: Result) -> None:
+def test_it_delivers_to_all_who_should_get_it_and_counts_the_others(demo: DemoResult) -> None:
     assert demo.failed == 0
     assert demo.delivered == demo.caught == len(mails(demo))
     assert demo.delivered + demo.skipped == 200
     assert all(sum(row.values()) for row in demo.readers.values())
 
 
-def test_every_mail_is_whole(demo: Result) -> None:
+def test_every_mail_is_whole(demo: DemoResult) -> None:
     for address, raw, message in mails(demo):
         assert not message.defects
         for name in HEADERS:
@@ -70,7 +70,7 @@ def test_every_mail_is_whole(demo: Result) -> None:
             assert wanted in html
 
 
-def test_readers_get_the_stories_of_their_topics_and_no_others(demo: Result) -> None:
+def test_readers_get_the_stories_of_their_topics_and_no_others(demo: DemoResult) -> None:
     folder = Path(__file__).parents[2] / "mailer/demo/articles"
     topics: dict[str, set[str]] = {}
     for file in folder.glob("*.md"):
@@ -81,7 +81,7 @@ def test_readers_get_the_stories_of_their_topics_and_no_others(demo: Result) -> 
     got = {address: part(message, "html") for address, _, message in mails(demo)}
     digest = {s for s in topics if topics[s] & set(office.DIGEST_TOPICS)}
     one_topic = 0
-    for reader in office.readers():
+    for reader in office.generate_readers():
         if reader.list != "news" or reader.suppressed or reader.state is not MembershipState.ACTIVE:
             continue
         html = got.get(reader.person.address, "")
@@ -92,8 +92,8 @@ def test_readers_get_the_stories_of_their_topics_and_no_others(demo: Result) -> 
     assert one_topic > 20
 
 
-def test_arabic_mails_run_from_right_to_left(demo: Result) -> None:
-    arabic = {r.person.address for r in office.readers() if r.person.language == "ar"}
+def test_arabic_mails_run_from_right_to_left(demo: DemoResult) -> None:
+    arabic = {r.person.address for r in office.generate_readers() if r.person.language == "ar"}
     seen = 0
     for address, _, message in mails(demo):
         html = part(message, "html")
@@ -106,5 +106,5 @@ def test_arabic_mails_run_from_right_to_left(demo: Result) -> None:
 def test_it_empties_only_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(Exception, match="not empty"):
-        run(tmp_path, lambda _: None)
+        run_demo(tmp_path, lambda _: None)
     assert (tmp_path / "mine.txt").read_text() == "keep me"

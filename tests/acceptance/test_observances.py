@@ -30,7 +30,7 @@ def test_days_are_listed_shown_added_published_and_taken_in(mailer: Shell) -> No
 
     published = mailer("observance", "export", "--year", "2027", "--only", "open-day").out
     assert "DTSTART;VALUE=DATE:20270503" in published
-    mailer.write("other.ics", published.replace("open-day@", "closed-day@"))
+    mailer.write_file("other.ics", published.replace("open-day@", "closed-day@"))
     mailer("observance", "import", "other.ics")
     assert "Mon 01 May 2028" in mailer("observance", "show", "closed-day", "--year", "2028").out
     assert "known already" in mailer("observance", "import", "other.ics").err
@@ -40,8 +40,8 @@ def test_what_can_not_be_is_named(mailer: Shell) -> None:
     assert "see `mailer observance list`" in mailer("observance", "show", "x", code=1).err
     said = mailer("observance", "add", "x", "--rule", "31 june", "--name", "en=X", code=1).err
     assert "there is no 31 june" in said
-    mailer.write("config/observances.toml", '[a-day]\nrule = "1 may"\n')
+    mailer.write_file("config/observances.toml", '[a-day]\nrule = "1 may"\n')
     said = mailer("observance", "list", code=1).err
     assert "observances.toml, [a-day]: it has no English name" in said
-    mailer.write("config/observances.toml", "[a-day\n")
+    mailer.write_file("config/observances.toml", "[a-day\n")
     assert "not TOML" in mailer("observance", "list", code=3).err

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.audience import confirmations, links
-from mailer.audience.confirmations import Confirmation, ConfirmationState, Wishes
+from mailer.audience.confirmations import Confirmation, ConfirmationState, SignUpWishes
 from mailer.audience.consent import Wording
-from mailer.audience.limits import Limit
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.limits import RateLimit
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.store import Store
-from tests.acceptance.conftest import Done, Shell
+from tests.acceptance.conftest import CommandResult, Shell
 
 AGREED = ("--source", "cards from the fair", "--basis", "consent")
 
@@ -30,8 +30,8 @@ def office(mailer: Shell) -> Shell:
     return mailer
 
 
-def bring_in(office: Shell, text: str, *more: str, code: int = 0) -> Done:
-    office.write("people.csv", text)
+def bring_in(office: Shell, text: str, *more: str, code: int = 0) -> CommandResult:
+    office.write_file("people.csv", text)
     words = ("subscriber", "import", "people.csv", "--list", "news", *AGREED, "--json", *more)
     return office(*words, code=code)
 
@@ -84,19 +84,21 @@ def test_history_shows_the_wording_that_was_agreed_to_and_what_waits_for_an_answ
     key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
     store = Store(f"sqlite:///{office.folder / 'subscribers.db'}", key)
     shown = Wording("fr", "J’accepte de recevoir les nouvelles.")
-    limit = Limit("mail", 0)
+    limit = RateLimit("mail", 0)
     now = datetime(2026, 12, 18, 9, tzinfo=UTC)
     with store.begin() as tx:
 
         def ask(at: datetime) -> Confirmation:
-            asked = confirmations.sign_up(
-                tx.lists, "ana@example.org", Wishes(("news",)), "fr", "sign-up page"
+            asked = confirmations.build_sign_up(
+                tx.lists, "ana@example.org", SignUpWishes(("news",)), "fr", "sign-up page"
             )
-            confirmations.ask(tx.confirmations, tx.allowances, limit, asked, at)
-            return tx.confirmations.of_address("ana@example.org")[-1]
+            confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, at)
+            return tx.confirmations.list_for_address("ana@example.org")[-1]
 
-        known = confirmations.move(tx.confirmations, ask(now), ConfirmationState.MAILED, now)
-        confirmations.confirm(
+        known = confirmations.move_confirmation(
+            tx.confirmations, ask(now), ConfirmationState.MAILED, now
+        )
+        confirmations.apply_confirmation(
             tx.confirmations, tx.subscribers, tx.lists, tx.allowances, limit, known, now,
             wording=shown,
         )  # fmt: skip
@@ -155,7 +157,7 @@ def test_a_message_that_a_mail_server_pipes_takes_its_sender_off(office: Shell) 
     person = office("subscriber", "add", "ana@example.org", "--list", "news", "--json").json
     key = bytes.fromhex((office.folder / "config/secret.key").read_text().strip())
     link = MemberLink(person["subscriber"]["id"], 1, 9)
-    token = links.sign_member(key, Purpose.UNSUBSCRIBE, link)
+    token = links.sign_member_link(key, LinkPurpose.UNSUBSCRIBE, link)
 
     def piped(subject: str, body: str = "") -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -176,7 +178,7 @@ def test_a_message_that_a_mail_server_pipes_takes_its_sender_off(office: Shell) 
     done = piped(f"Re: unsubscribe\n {token}", body="x" * 3_000_000)
     assert (done.returncode, done.stdout) == (0, "a…@example.org is off 'news'\n")
     assert standing(office, "ana@example.org")["state"] == "unsubscribed"
-    office.write("again.eml", f"Subject: unsubscribe {token}\n\n")
+    office.write_file("again.eml", f"Subject: unsubscribe {token}\n\n")
     assert "already" in office("subscriber", "unsubscribe-mail", "again.eml").out
     last = office("subscriber", "history", "ana@example.org", "--json").json["entries"][-1]
     assert (last["act"], last["source"]) == ("left", "unsubscribe mail")
@@ -186,7 +188,7 @@ def test_a_message_that_a_mail_server_pipes_takes_its_sender_off(office: Shell) 
 
 
 def test_an_import_names_its_source_and_its_lawful_basis(office: Shell) -> None:
-    office.write("people.csv", "email\nana@example.org\n")
+    office.write_file("people.csv", "email\nana@example.org\n")
     words = ("subscriber", "import", "people.csv", "--list", "news")
     assert "must name its source" in office(*words, "--basis", "consent", code=2).err
     done = office(*words, "--source", "fair", code=2)
@@ -199,15 +201,15 @@ def test_an_import_names_its_source_and_its_lawful_basis(office: Shell) -> None:
 
 def test_mailchimps_files_come_in_with_who_left_and_who_bounced(office: Shell) -> None:
     columns = "Email Address,First Name,Last Name,OPTIN_TIME,CONFIRM_TIME,TAGS,Company\n"
-    office.write(
+    office.write_file(
         "subscribed_email_audience_export_1.csv",
         columns + 'ana@example.org,Ana,Quay,,2020-02-03 04:05:06,"""Press"",""Old""",X\n',
     )
-    office.write(
+    office.write_file(
         "unsubscribed_email_audience_export_1.csv",
         columns.replace("TAGS", "UNSUB_TIME") + "bo@example.org,Bo,,,,2021-01-02 03:04:05,\n",
     )
-    office.write("cleaned_email_audience_export_1.csv", columns + "cy@example.org,,,,,,\n")
+    office.write_file("cleaned_email_audience_export_1.csv", columns + "cy@example.org,,,,,,\n")
     told = {}
     for kind in ("cleaned", "unsubscribed", "subscribed"):
         file = f"{kind}_email_audience_export_1.csv"
@@ -232,7 +234,7 @@ def test_mailchimps_files_come_in_with_who_left_and_who_bounced(office: Shell) -
 def test_listmonk_and_mailman_are_understood_and_what_they_do_not_say_is_told(
     office: Shell,
 ) -> None:
-    office.write(
+    office.write_file(
         "subscribers.csv",
         "uuid,email,name,attributes,status,created_at,updated_at\n"
         'x,ana@example.org,Ana,"{""city"": ""Bath""}",enabled,2024-03-05 08:09:10 +0000 UTC,\n'
@@ -244,7 +246,9 @@ def test_listmonk_and_mailman_are_understood_and_what_they_do_not_say_is_told(
     assert "disabled in listmonk" in told.err
     assert "not taken over: attributes.city (1 rows)" in told.err
     assert "--state unsubscribed" in told.err
-    office.write("members.txt", 'Cy Quay <cy@example.org>\n"Di, E." <di@example.org>\nnonsense\n')
+    office.write_file(
+        "members.txt", 'Cy Quay <cy@example.org>\n"Di, E." <di@example.org>\nnonsense\n'
+    )
     words = ("subscriber", "import", "members.txt", "--from", "mailman", "--list", "news")
     assert "line 3: refused: nonsense" in office(*words, *AGREED, code=4).err
     names = [one["subscriber"]["person"]["name"] for one in office(
@@ -336,7 +340,7 @@ def test_lists_and_topics_are_looked_after(office: Shell) -> None:
 
 def test_suppressions_come_in_and_go_out(office: Shell) -> None:
     bring_in(office, "email\nana@example.org\n")
-    office.write(
+    office.write_file(
         "blocked.csv",
         "E-mail,Reason,Detail,Colour\nana@example.org,Complaint,by phone,red\n"
         "bo@example.org,,=cmd,\nana@example.org,,,\nnobody,,,\ncy@example.org,rude,,\n",
@@ -369,7 +373,7 @@ def test_suppressions_come_in_and_go_out(office: Shell) -> None:
     office("suppression", "import", "out.csv")
     (again,) = office("suppression", "list", "--reason", "complaint", "--json").json
     assert again == found
-    office.write("lines.txt", "\n# asked by letter\ndi@example.org\n")
+    office.write_file("lines.txt", "\n# asked by letter\ndi@example.org\n")
     assert "suppressed 1" in office("suppression", "import", "lines.txt").out
 
 

@@ -45,12 +45,12 @@ Ten towns will keep their halls open.
 def office(mailer: Shell) -> Shell:
     """With a press list of three journalists, and a release."""
     mailer("list", "add", "press", "--name", "Press", "--visibility", "private")
-    mailer.write("journalists.csv", JOURNALISTS)
+    mailer.write_file("journalists.csv", JOURNALISTS)
     mailer("contact", "import", "journalists.csv", "--list", "press", code=4)
-    mailer.write("about.md", "We help people who move.\n")
+    mailer.write_file("about.md", "We help people who move.\n")
     mailer("boilerplate", "set", "about.md")
-    mailer.write("towns.csv", "town,hall\nExampleton,1\n")
-    mailer.write("open-day.md", release())
+    mailer.write_file("towns.csv", "town,hall\nExampleton,1\n")
+    mailer.write_file("open-day.md", release())
     return mailer
 
 
@@ -80,7 +80,7 @@ def test_contacts_are_listed_by_beat_and_edited(office: Shell) -> None:
 
 
 def test_an_import_says_what_it_passes_over_and_who_comes_twice(office: Shell) -> None:
-    office.write(
+    office.write_file(
         "more.csv",
         "email,outlet,twitter,beats\ndan@example.org,The Example,@dan,climate; work\n"
         "DAN@example.org,Daily Example,@dan,\n",
@@ -91,7 +91,7 @@ def test_an_import_says_what_it_passes_over_and_who_comes_twice(office: Shell) -
     assert "not taken over: the column 'twitter'" in said
     shown = office("contact", "show", "dan@example.org", "--json").json["standing"]
     assert (shown["outlet"], shown["beats"]) == ("The Example", ["climate", "work"])
-    office.write("more.csv", "email,outlet\neva@example.org,The Example\n")
+    office.write_file("more.csv", "email,outlet\neva@example.org,The Example\n")
     done = office("contact", "import", "more.csv", "--list", "press", "--json").json
     assert (done["added"], done["updated"]) == (0, 1)
 
@@ -121,7 +121,7 @@ def test_segments_go_by_outlet_beat_and_trust(office: Shell) -> None:
 
 
 def test_a_dry_run_says_who_gets_what_when_and_writes_nothing(office: Shell) -> None:
-    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} Europe/London"))
+    office.write_file("open-day.md", release(embargo=f"{IN_A_WEEK} Europe/London"))
     done = office("release", "send", "open-day.md", "--to", "press", "--dry-run")
     for said in (
         "embargoed until",
@@ -144,7 +144,7 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     assert relay.received == []
     send(office, relay, "release", "send", "open-day.md", "--to", "press", "--yes")
     assert sorted(relay.accepted) == [ANA, BEN, CHLOE]
-    (mail,) = relay.mails(ANA)
+    (mail,) = relay.list_mails(ANA)
     (file,) = [part for part in mail.walk() if part.get_filename()]
     assert (file.get_filename(), file.get_content()) == ("towns.csv", "town,hall\nExampleton,1\n")
     who = office("release", "follow-up", "open-day", "--json").json
@@ -153,7 +153,7 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     words = ("--changed", "Nine towns.", "--why", "One said no.")
     said = send(office, relay, "release", "correct", "open-day.md", *words, "--yes", code=5)
     assert "has not changed" in said
-    office.write("open-day.md", release("Nine towns open their doors"))
+    office.write_file("open-day.md", release("Nine towns open their doors"))
     in_german = ("--changed", "de=Neun Orte.")
     said = send(office, relay, "release", "correct", "open-day.md", *words, *in_german, code=1)
     assert "the story is not in de, but in en" in said
@@ -164,7 +164,7 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     assert "Nine towns open their doors (open-day; en), corrected" in said
     assert "edition 2 (correction) to 3 contacts" in said
     assert "checks: nothing found" in said
-    assert relay.mails(BEN)[-1]["Subject"] == "CORRECTION: Nine towns open their doors"
+    assert relay.list_mails(BEN)[-1]["Subject"] == "CORRECTION: Nine towns open their doors"
 
     kill = ("release", "kill", "open-day")
     said = office("release", "correct", "unknown", *words, code=1).err
@@ -174,7 +174,7 @@ def test_a_release_goes_out_in_one_command_and_is_corrected_and_killed(
     office(*kill, "--why", "It is not true.", "--by", "Ana")
     assert "two people" in send(office, relay, *kill, "--confirm", "--by", "ANA", "--yes", code=5)
     send(office, relay, *kill, "--confirm", "--by", "Ben", "--yes")
-    assert relay.mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
+    assert relay.list_mails(CHLOE)[-1]["Subject"].startswith("NE PAS UTILISER")
     assert "that is for good" in office(*kill, "--take-back", code=5).err
     shown = office("release", "show", "open-day", "--json").json["reports"]
     assert [one["edition"]["role"] for one in shown] == ["release", "correction", "kill"]
@@ -192,17 +192,17 @@ def test_the_kit_has_two_files_that_are_the_same(office: Shell, relay: Relay) ->
     for language, names in files.items():
         assets = "assets:\n"
         for name in names:
-            office.write(name, "town,hall\n")
+            office.write_file(name, "town,hall\n")
             assets += f"  - {{file: {name}, title: {name}}}\n"
         told = release(language=language).replace("assets:\n", assets)
-        office.write(f"open-day.{language}.md", told)
+        office.write_file(f"open-day.{language}.md", told)
     stories = [f"open-day.{language}.md" for language in files]
     send(office, relay, "release", "send", *stories, "--to", "press", "--yes")
-    settings = config.load(environ={"MAILER_HOME": str(office.folder)})
+    settings = config.load_settings(environ={"MAILER_HOME": str(office.folder)})
     with open_mailer(settings) as mailer, mailer.store.read() as tx:
-        sheet = tx.sheets.sheet("open-day", mailer.clock())
+        sheet = tx.release_pages.find_page("open-day", mailer.clock())
         assert sheet
-        made = ZipFile(BytesIO(kit.kit(sheet, settings, tx.files.content)))
+        made = ZipFile(BytesIO(kit.build_kit(sheet, settings, tx.files.read_content)))
     kept = [name.casefold() for name in made.namelist() if "/files/" in name]
     assert sorted(kept) == [f"open-day/files/{name}.csv" for name in ("a", "b", "towns")]
 
@@ -233,12 +233,12 @@ def test_what_can_not_be_is_said(
     office: Shell, words: tuple[str, ...], code: int, said: str
 ) -> None:
     office("article", "add", "open-day.md")
-    office.write("nul.md", "One\nT\0wo\n")
+    office.write_file("nul.md", "One\nT\0wo\n")
     assert said in office(*words, code=code).err
 
 
 def test_a_dry_run_of_what_is_embargoed_is_no_attempt(office: Shell) -> None:
-    office.write("open-day.md", release(embargo=IN_A_WEEK))
+    office.write_file("open-day.md", release(embargo=IN_A_WEEK))
     office("article", "add", "open-day.md")
     office("edition", "new", "--list", "press", "--name", "All", "--story", "open-day")
     office("edition", "approve", "1")
@@ -249,9 +249,9 @@ def test_a_dry_run_of_what_is_embargoed_is_no_attempt(office: Shell) -> None:
 
 
 def test_an_embargo_is_moved_by_its_command_alone(office: Shell) -> None:
-    office.write("open-day.md", release(embargo=IN_A_WEEK))
+    office.write_file("open-day.md", release(embargo=IN_A_WEEK))
     office("article", "add", "open-day.md")
-    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} Africa/Nairobi"))
+    office.write_file("open-day.md", release(embargo=f"{IN_A_WEEK} Africa/Nairobi"))
     said = office("article", "add", "open-day.md", code=1).err
     assert "embargoed until" in said
     assert "mailer embargo move open-day" in said
@@ -274,24 +274,24 @@ def test_an_embargo_is_moved_by_its_command_alone(office: Shell) -> None:
 )
 def test_a_bad_field_is_named_with_its_line(office: Shell, line: str, said: str) -> None:
     key, _, value = line.partition(": ")
-    office.write("open-day.md", release(**{key: value}))
+    office.write_file("open-day.md", release(**{key: value}))
     done = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1)
     assert said in done.err
 
 
 def test_a_file_outside_its_folder_is_refused(office: Shell) -> None:
     text = release().replace("towns.csv", "../config/secret.key")
-    office.write("open-day.md", text)
+    office.write_file("open-day.md", text)
     said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
     assert "a file of a release lies beside it" in said
-    office.write("open-day.md", release().replace("towns.csv", "config/secret.key"))
+    office.write_file("open-day.md", release().replace("towns.csv", "config/secret.key"))
     said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
     assert "no file for journalists" in said
 
 
 @pytest.mark.parametrize("zone", ["CET", "EST5EDT", "Europe/Istanbul"])
 def test_a_zone_may_have_a_t_in_its_name(office: Shell, zone: str) -> None:
-    office.write("open-day.md", release(embargo=f"{IN_A_WEEK} {zone}"))
+    office.write_file("open-day.md", release(embargo=f"{IN_A_WEEK} {zone}"))
     office("article", "add", "open-day.md")
     (found,) = office("embargo", "list", "--json").json
     assert found["terms"]["zone"] == zone

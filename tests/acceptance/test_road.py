@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mailer.demo.catcher import Catcher
-from tests.acceptance.conftest import Shell, article
+from tests.acceptance.conftest import Shell, format_article
 
 
 @pytest.fixture
@@ -16,15 +16,18 @@ def office(mailer: Shell) -> Shell:
     for topic in ("health", "work"):
         mailer("topic", "add", topic, "--name", topic.title())
     mailer("list", "add", "news", "--name", "News")
-    mailer.write("stories/clinic.md", article("A clinic opens", topics="health"))
-    mailer.write(
+    mailer.write_file("stories/clinic.md", format_article("A clinic opens", topics="health"))
+    mailer.write_file(
         "stories/clinic.fr.md",
-        article("Ouverture d’un centre", topics="health", language="fr", more="slug: clinic\n"),
+        format_article(
+            "Ouverture d’un centre", topics="health", language="fr", more="slug: clinic\n"
+        ),
     )
     clinic = (mailer.folder / "stories/clinic.md").read_text()
-    mailer.write("stories/clinic.md", clinic.replace("---\n\n", "slug: clinic\n---\n\n"))
-    mailer.write(
-        "stories/permits.md", article("New work permits", topics="work", more="slug: permits\n")
+    mailer.write_file("stories/clinic.md", clinic.replace("---\n\n", "slug: clinic\n---\n\n"))
+    mailer.write_file(
+        "stories/permits.md",
+        format_article("New work permits", topics="work", more="slug: permits\n"),
     )
     mailer("article", "add", "stories")
     mailer("subscriber", "add", "all@example.org", "--list", "news", "--name", "Quay, All")
@@ -123,7 +126,9 @@ def test_pause_stops_resume_goes_on_and_cancel_gives_unsent_stories_back(
     assert (states["sent"], states["suppressed"]) == (1, 2)
     assert "suppressed" in office("explain", "1", "fr@example.org").out
 
-    office("article", "add", str(office.write("late.md", article("Late", topics="work"))))
+    office(
+        "article", "add", str(office.write_file("late.md", format_article("Late", topics="work")))
+    )
     assert office("digest", "assemble", "weekly", "--json").json["edition"]["stories"] == ["late"]
     office("edition", "cancel", "2", "--reason", "not yet")
     assert office("digest", "show", "weekly", "--json").json["next"] == ["late"]

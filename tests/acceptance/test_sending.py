@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.acceptance.conftest import Shell, article
+from tests.acceptance.conftest import Shell, format_article
 from tests.smtpd import Relay, Step
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "=cy@example.org"
@@ -17,7 +17,7 @@ ANA, BO, CY = "ana@example.org", "bo@example.org", "=cy@example.org"
 def office(mailer: Shell) -> Shell:
     """With an approved edition for three people."""
     mailer("list", "add", "news", "--name", "News")
-    mailer.write("a.md", article("A clinic opens"))
+    mailer.write_file("a.md", format_article("A clinic opens"))
     mailer("article", "add", "a.md")
     for address in (ANA, BO, CY):
         mailer("subscriber", "add", address, "--list", "news")
@@ -63,8 +63,8 @@ def test_a_relay_that_is_down_is_told_and_the_run_summed_up(office: Shell) -> No
 
 
 def test_whom_a_relay_refused_is_listed(office: Shell, relay: Relay) -> None:
-    relay.always(Step.RCPT, "550 5.1.1 =no such user", to=CY)
-    relay.on(Step.RCPT, "450 4.2.1 later", to=BO)
+    relay.answer_always(Step.RCPT, "550 5.1.1 =no such user", to=CY)
+    relay.answer_once(Step.RCPT, "450 4.2.1 later", to=BO)
     said = office("send", "1", code=4, env=at(relay.port)).err
     assert "`mailer delivery list 1 --state failed` shows whom" in said
     assert "`mailer send 1` again tries what is queued" in said
@@ -88,7 +88,7 @@ def test_what_all_does_not_take_up_is_said(office: Shell, relay: Relay) -> None:
     said = office("send", "--all", env=at(relay.port)).err
     assert "approved, not sent by --all: 1" in said
     assert relay.accepted == []
-    relay.always(Step.RCPT, "450 4.2.1 later")
+    relay.answer_always(Step.RCPT, "450 4.2.1 later")
     office("send", "1", code=4, env=at(relay.port))
     office("edition", "pause", "1", "--reason", "a wrong figure")
     assert "paused, not sent by --all: 1" in office("send", "--all", env=at(relay.port)).err

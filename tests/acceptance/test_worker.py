@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.conftest import Shell, article
+from tests.acceptance.conftest import Shell, format_article
 from tests.smtpd import Relay
 
 PATIENCE = 30.0
@@ -66,7 +66,7 @@ def office(mailer: Shell, relay: Relay) -> Shell:
     mailer("list", "add", "news", "--name", "News")
     for name in ("amal", "bela"):
         mailer("subscriber", "add", f"{name}@example.org", "--list", "news")
-    mailer.write("a.md", article("First"))
+    mailer.write_file("a.md", format_article("First"))
     mailer("article", "add", "a.md", "--by", "Ana")
     mailer("digest", "add", "daily", "--list", "news", "--name", "The day", "--approval", "other")
     mailer("schedule", "add", "daily", "daily", "--zone", "UTC")

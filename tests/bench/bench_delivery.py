@@ -32,15 +32,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.delivery.figures import table
+from tests.bench.delivery.figures import format_table
 from tests.bench.delivery.parts import Bench, Scale
-from tests.bench.delivery.sink import found
+from tests.bench.delivery.sink import find_program
 
-ONLY_WHEN_ASKED = {"sweep"}
+ONLY_ON_REQUEST = {"sweep"}
 WITHOUT_POSTFIX = {"plan"}
 
 
-def _asked(names: list[str]) -> list[str]:
+def _parse_parts(names: list[str]) -> list[str]:
     parser = argparse.ArgumentParser(
         prog="bench_delivery.py",
         description=__doc__,
@@ -49,31 +49,31 @@ def _asked(names: list[str]) -> list[str]:
     parser.add_argument("words", nargs="*", metavar="PART")
     for name in names:
         parser.add_argument(f"--{name}", dest="flags", action="append_const", const=name)
-    given = parser.parse_args()
-    asked = {*given.words, *(given.flags or [])}
-    if unknown := asked - set(names):
+    arguments = parser.parse_args()
+    requested = {*arguments.words, *(arguments.flags or [])}
+    if unknown := requested - set(names):
         parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(names)}")
-    return [name for name in names if name in (asked or set(names) - ONLY_WHEN_ASKED)]
+    return [name for name in names if name in (requested or set(names) - ONLY_ON_REQUEST)]
 
 
-def _end(_number: int, _frame: object) -> None:
+def _exit_on_signal(_number: int, _frame: object) -> None:
     sys.exit("ended")
 
 
 def main() -> None:
     assert isinstance(sys.stdout, io.TextIOWrapper)
     sys.stdout.reconfigure(line_buffering=True)  # in step with what stderr tells
-    scale = Scale.of(os.environ)
+    scale = Scale.from_environ(os.environ)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-") as folder:
         bench = Bench(scale, Path(folder).resolve())
-        asked = _asked(list(bench.parts))
-        missing = [name for name in ("smtp-sink", "smtp-source") if found(name) is None]
-        if missing and set(asked) - WITHOUT_POSTFIX:
-            said = f"{' and '.join(missing)} not found: Debian's package `postfix` has them"
-            print(said, file=sys.stderr)
+        parts = _parse_parts(list(bench.parts))
+        missing = [name for name in ("smtp-sink", "smtp-source") if find_program(name) is None]
+        if missing and set(parts) - WITHOUT_POSTFIX:
+            message = f"{' and '.join(missing)} not found: Debian's package `postfix` has them"
+            print(message, file=sys.stderr)
             sys.exit(2)
         # Every process that we start ends with the block that started it.
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, _exit_on_signal)
         Path(folder).chmod(0o755)
         print(
             f"{os.cpu_count()} CPUs, Python {platform.python_version()}, SQLite "
@@ -81,14 +81,14 @@ def main() -> None:
         )
         start = time.monotonic()
         try:
-            for name in asked:
+            for name in parts:
                 bench.parts[name]()
         except KeyboardInterrupt:
             sys.exit(130)
         if bench.goals:
             print("\nSummary\n")
             head = ("", "measured", "goal", "")
-            print(table(head, [goal.row() for goal in bench.goals]))
+            print(format_table(head, [goal.to_row() for goal in bench.goals]))
         print(f"\n{time.monotonic() - start:,.0f} s in all")
 
 

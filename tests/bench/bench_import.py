@@ -33,7 +33,7 @@ def write_people(file: Path, count: int) -> None:
             )
 
 
-def run(folder: Path, *words: str) -> tuple[str, float, float, float]:
+def run_command(folder: Path, *arguments: str) -> tuple[str, float, float, float]:
     """A command's stdout, its wall and CPU seconds, and its largest resident memory in MB."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
@@ -43,8 +43,8 @@ def run(folder: Path, *words: str) -> tuple[str, float, float, float]:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss,file=sys.stderr);"
         "sys.exit(code)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", probe, sys.executable, "-m", "mailer", *words],
+    completed = subprocess.run(
+        [sys.executable, "-c", probe, sys.executable, "-m", "mailer", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -52,55 +52,69 @@ def run(folder: Path, *words: str) -> tuple[str, float, float, float]:
     )
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        sys.exit(f"mailer {' '.join(words)} failed:\n{done.stderr}")
+    if completed.returncode:
+        sys.exit(f"mailer {' '.join(arguments)} failed:\n{completed.stderr}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return done.stdout, wall, cpu, int(done.stderr.split()[-1]) / 1024
+    return completed.stdout, wall, cpu, int(completed.stderr.split()[-1]) / 1024
 
 
 def main(count: int) -> None:
-    agreed = ("--source", "a fair", "--basis", "consent", "--json")
+    consent_options = ("--source", "a fair", "--basis", "consent", "--json")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["MAILER_ORGANISATION_POSTAL_ADDRESS"] = "1 Example Quay, London"
-        run(folder, "init")
+        run_command(folder, "init")
         for topic in TOPICS:
-            run(folder, "topic", "add", topic)
-        run(folder, "list", "add", "news", "--name", "News")
+            run_command(folder, "topic", "add", topic)
+        run_command(folder, "list", "add", "news", "--name", "News")
         for number, topic in enumerate(TOPICS):
             (folder / f"{topic}.md").write_text(
                 f"---\ntitle: A story on {topic}\ntopics: [{topic}]\n"
                 f"published: 2026-01-0{number + 1}\nsummary: What is new on {topic}.\n"
                 f"---\nWhat is new on {topic}.\n"
             )
-        run(folder, "article", "add", *(f"{topic}.md" for topic in TOPICS))
-        run(folder, "digest", "add", "weekly", "--list", "news")
+        run_command(folder, "article", "add", *(f"{topic}.md" for topic in TOPICS))
+        run_command(folder, "digest", "add", "weekly", "--list", "news")
 
         write_people(folder / "people.csv", count)
-        bring = ("subscriber", "import", "people.csv", "--list", "news", *agreed)
-        out, wall, cpu, memory = run(folder, *bring)
-        added = json.loads(out)["added"]
-        print(f"import  {added} added in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+        import_command = ("subscriber", "import", "people.csv", "--list", "news", *consent_options)
+        out, wall, cpu, memory = run_command(folder, *import_command)
+        added_count = json.loads(out)["added"]
+        print(f"import  {added_count} added in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
 
-        out, wall, cpu, memory = run(folder, *bring)
-        same = json.loads(out)["unchanged"]
-        print(f"again   {same} unchanged in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+        out, wall, cpu, memory = run_command(folder, *import_command)
+        unchanged_count = json.loads(out)["unchanged"]
+        print(
+            f"again   {unchanged_count} unchanged in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB"
+        )
 
-        run(folder, "digest", "assemble", "weekly")
-        run(folder, "edition", "approve", "1", "--by", "bench")
-        out, wall, cpu, memory = run(folder, "send", "1", "--dry-run", "--json")
+        run_command(folder, "digest", "assemble", "weekly")
+        run_command(folder, "edition", "approve", "1", "--by", "bench")
+        out, wall, cpu, memory = run_command(folder, "send", "1", "--dry-run", "--json")
         plan = json.loads(out)
         print(
             f"plan    {plan['planned']} planned in {wall:.2f} s, {cpu:.2f} s CPU, {memory:.0f} MB"
         )
         print(f"        left out: {plan['excluded']}")
-        _, wall, cpu, memory = run(folder, "subscriber", "export", "all.csv", "--list", "news")
+        _, wall, cpu, memory = run_command(
+            folder, "subscriber", "export", "all.csv", "--list", "news"
+        )
         print(f"export  {count} rows in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
-        change = ("subscriber", "change", "--list", "news", "--remove-topic", "law", "--json")
-        for word, more in (("dry run", ("--dry-run",)), ("change", ())):
-            out, wall, cpu, memory = run(folder, *change, *more)
-            changed = json.loads(out)["changed"]
-            print(f"{word:7} {changed} changed in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB")
+        change_command = (
+            "subscriber",
+            "change",
+            "--list",
+            "news",
+            "--remove-topic",
+            "law",
+            "--json",
+        )
+        for word, extra_options in (("dry run", ("--dry-run",)), ("change", ())):
+            out, wall, cpu, memory = run_command(folder, *change_command, *extra_options)
+            changed_count = json.loads(out)["changed"]
+            print(
+                f"{word:7} {changed_count} changed in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB"
+            )
 
 
 if __name__ == "__main__":

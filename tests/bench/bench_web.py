@@ -26,14 +26,14 @@ from pathlib import Path
 from mailer.app import open_mailer
 from tests.bench.delivery import office as offices
 from tests.bench.delivery import sender
-from tests.bench.delivery.children import environment, free_port, running
-from tests.bench.delivery.figures import table
+from tests.bench.delivery.children import build_environment, find_free_port, run_program
+from tests.bench.delivery.figures import format_table
 from tests.bench.delivery.office import EDITION, SETTINGS, Office
-from tests.bench.delivery.sink import Sink, found, sink
+from tests.bench.delivery.sink import Sink, find_program, run_sink
 from tests.bench.delivery.stories import TOPICS
 from tests.bench.web import client
-from tests.bench.web.client import Request, Tally
-from tests.bench.web.pages import Pages
+from tests.bench.web.client import AnswerTally, BenchRequest
+from tests.bench.web.pages import PageRequests
 
 SUBSCRIBERS = int(os.environ.get("SUBSCRIBERS", "1000000"))
 N = int(os.environ.get("N", "500"))
@@ -45,24 +45,24 @@ OPEN = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
 
 
 @contextmanager
-def serving(office: Office, database: Path) -> Iterator[int]:
+def run_server(office: Office, database: Path) -> Iterator[int]:
     """`mailer serve` on a copy of the database; the port."""
-    port = free_port()
-    env = SETTINGS | OPEN | {"MAILER_DATABASE_URL": sender.url(database)}
-    words = [sys.executable, "-m", "mailer", "serve", "--port", str(port)]
+    port = find_free_port()
+    env = SETTINGS | OPEN | {"MAILER_DATABASE_URL": sender.format_database_url(database)}
+    command = [sys.executable, "-m", "mailer", "serve", "--port", str(port)]
     with (
         (office.folder / "serve.log").open("wb") as log,
-        running(words, cwd=office.folder, env=environment(env), stdout=log, stderr=log),
+        run_program(command, cwd=office.folder, env=build_environment(env), stdout=log, stderr=log),
     ):
-        _wait_for(port)
+        _wait_for_server(port)
         yield port
 
 
-def _wait_for(port: int) -> None:
-    ends = time.monotonic() + 20
-    while time.monotonic() < ends:
+def _wait_for_server(port: int) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
         try:
-            asyncio.run(client.one_by_one(port, [Request("", "GET", "/healthz")]))
+            asyncio.run(client.request_one_by_one(port, [BenchRequest("", "GET", "/healthz")]))
         except OSError:
             time.sleep(0.1)
         else:
@@ -71,45 +71,54 @@ def _wait_for(port: int) -> None:
 
 
 @contextmanager
-def sending(office: Office, database: Path, to: Sink) -> Iterator[None]:
+def run_sender(office: Office, database: Path, sink_process: Sink) -> Iterator[None]:
     """`mailer send` at full speed, until the block ends."""
-    env = SETTINGS | sender.relay(to.port, 32, 20) | {"MAILER_DATABASE_URL": sender.url(database)}
-    words = [sys.executable, "-m", "mailer", "send", str(EDITION), "--json"]
-    with running(
-        words,
+    env = (
+        SETTINGS
+        | sender.build_relay_settings(sink_process.port, 32, 20)
+        | {"MAILER_DATABASE_URL": sender.format_database_url(database)}
+    )
+    command = [sys.executable, "-m", "mailer", "send", str(EDITION), "--json"]
+    with run_program(
+        command,
         cwd=office.folder,
-        env=environment(env),
+        env=build_environment(env),
         stdout=subprocess.DEVNULL,
         stderr=(office.folder / "send.log").open("wb"),
     ):
-        ends = time.monotonic() + 60
-        while to.messages == 0 and time.monotonic() < ends:
+        deadline = time.monotonic() + 60
+        while sink_process.messages == 0 and time.monotonic() < deadline:
             time.sleep(0.1)
-        if to.messages == 0:
+        if sink_process.messages == 0:
             sys.exit(f"mailer send sends nothing:\n{(office.folder / 'send.log').read_text()}")
         yield
 
 
-def _row(kind: str, seconds: list[float]) -> list[str]:
+def _format_row(kind: str, seconds: list[float]) -> list[str]:
     ordered = sorted(seconds)
     ms = [1000 * ordered[min(int(len(ordered) * share), len(ordered) - 1)] for share in (0.5, 0.99)]
     return [kind, str(len(ordered)), *(f"{value:.1f}" for value in ms)]
 
 
-def _tell(tally: Tally) -> None:
-    rows = [_row(kind, seconds) for kind, seconds in tally.seconds.items()]
-    rows.append(_row("all", [one for seconds in tally.seconds.values() for one in seconds]))
-    print(table(["page", "answers", "median ms", "99 % ms"], rows))
+def _print_tally(tally: AnswerTally) -> None:
+    rows = [_format_row(kind, seconds) for kind, seconds in tally.seconds.items()]
+    rows.append(
+        _format_row(
+            "all",
+            [answer_seconds for seconds in tally.seconds.values() for answer_seconds in seconds],
+        )
+    )
+    print(format_table(["page", "answers", "median ms", "99 % ms"], rows))
     print(f"errors: {json.dumps(tally.errors) if tally.errors else 'none'}\n")
 
 
-def _rate(to: Sink, seconds: float) -> float:
-    before, begun = to.messages, time.monotonic()
+def _measure_rate(sink_process: Sink, seconds: float) -> float:
+    messages_before, started_at = sink_process.messages, time.monotonic()
     time.sleep(seconds)
-    return (to.messages - before) / (time.monotonic() - begun)
+    return (sink_process.messages - messages_before) / (time.monotonic() - started_at)
 
 
-def _issue(database: Path) -> str:
+def _read_edition_uid(database: Path) -> str:
     with sqlite3.connect(database) as connection:
         (uid,) = connection.execute("SELECT uid FROM edition WHERE id = ?", (EDITION,)).fetchone()
     connection.close()
@@ -122,40 +131,46 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="mailer-bench-") as name:
         folder = Path(name).resolve()
         folder.chmod(0o755)
-        begun = time.monotonic()
-        office = offices.build(folder / "office", SUBSCRIBERS)
+        started_at = time.monotonic()
+        office = offices.build_office(folder / "office", SUBSCRIBERS)
         print(
             f"{os.cpu_count()} CPUs, {SUBSCRIBERS:,} subscribers, each with a delivery; made in "
-            f"{time.monotonic() - begun:.0f} s\n"
+            f"{time.monotonic() - started_at:.0f} s\n"
         )
-        with open_mailer(offices.settings(office.folder, office.database)) as mailer:
+        with open_mailer(offices.load_settings(office.folder, office.database)) as mailer:
             key = mailer.store.key
-        pages = Pages(key, SUBSCRIBERS, TOPICS[0], _issue(office.database))
-        database = office.copy()
-        with serving(office, database) as port:
+        pages = PageRequests(key, SUBSCRIBERS, TOPICS[0], _read_edition_uid(office.database))
+        database = office.copy_database()
+        with run_server(office, database) as port:
             print(f"each page by itself, {N} requests, one after the other")
             requests = [make() for make in pages.kinds.values() for _ in range(N)]
-            asyncio.run(client.one_by_one(port, [make() for make in pages.kinds.values()]))
-            _tell(asyncio.run(client.one_by_one(port, requests)))
-        if found("smtp-sink") is None:
+            asyncio.run(client.request_one_by_one(port, [make() for make in pages.kinds.values()]))
+            _print_tally(asyncio.run(client.request_one_by_one(port, requests)))
+        if find_program("smtp-sink") is None:
             print("smtp-sink not found (Debian's package `postfix`): nothing is sent meanwhile")
             return
-        database = office.copy()
+        database = office.copy_database()
         with (
-            sink(office.folder) as to,
-            serving(office, database) as port,
-            sending(office, database, to),
+            run_sink(office.folder) as sink_process,
+            run_server(office, database) as port,
+            run_sender(office, database, sink_process),
         ):
-            alone = _rate(to, 5.0)
-            before, start = to.messages, time.monotonic()
+            rate_alone = _measure_rate(sink_process, 5.0)
+            messages_before, start = sink_process.messages, time.monotonic()
             tally = asyncio.run(
-                client.at_rate(port, [*pages.mixed(round(RATE * SECONDS))], RATE, PATIENCE)
+                client.request_at_rate(
+                    port, [*pages.generate_mixed_traffic(round(RATE * SECONDS))], RATE, PATIENCE
+                )
             )
-            took = time.monotonic() - start
-            beside = (to.messages - before) / took
-            print(f"{RATE:.0f} requests a second for {took:.0f} s while an edition is being sent")
-            _tell(tally)
-            print(f"sender: {alone:,.0f} messages/s alone, {beside:,.0f} beside the pages")
+            duration = time.monotonic() - start
+            rate_beside = (sink_process.messages - messages_before) / duration
+            print(
+                f"{RATE:.0f} requests a second for {duration:.0f} s while an edition is being sent"
+            )
+            _print_tally(tally)
+            print(
+                f"sender: {rate_alone:,.0f} messages/s alone, {rate_beside:,.0f} beside the pages"
+            )
 
 
 if __name__ == "__main__":

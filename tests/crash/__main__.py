@@ -14,84 +14,84 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.crash.harness import Trial, run
+from tests.crash.harness import Trial, run_trial
 from tests.crash.sender import SABOTAGE
-from tests.postgresql import run_sql, server
+from tests.postgresql import run_server, run_sql
 
 
 def main() -> int:
-    given = _arguments()
+    arguments = _parse_arguments()
     trial = Trial(
-        kills=given.kills,
-        recipients=given.recipients,
-        connections=given.connections,
-        window=given.window,
-        signal=signal.Signals[f"SIG{given.signal}"],
-        seed=given.seed,
-        linger=given.linger / 1000,
-        sabotage=given.sabotage,
+        kills=arguments.kills,
+        recipients=arguments.recipients,
+        connections=arguments.connections,
+        window=arguments.window,
+        signal=signal.Signals[f"SIG{arguments.signal}"],
+        seed=arguments.seed,
+        max_linger=arguments.linger / 1000,
+        sabotage=arguments.sabotage,
     )
-    _say(f"{given.database}, seed {trial.seed}")
-    with _folder(given.keep) as folder, _database(given.database, folder) as url:
-        result = run(trial, folder, url, _say)
+    _print_progress(f"{arguments.database}, seed {trial.seed}")
+    with _open_folder(arguments.keep) as folder, _open_database(arguments.database, folder) as url:
+        result = run_trial(trial, folder, url, _print_progress)
     for line in (*result.faults, *result.examples):
-        _say(line)
+        _print_progress(line)
     print(result)
     print(
-        f"duplicates at the server {result.duplicates}, {result.with_doubts} kills left doubts, "
-        f"{result.before_a_message} came before a message, slowest start "
+        f"duplicates at the server {result.duplicates}, {result.kills_with_doubts} kills left doubts, "
+        f"{result.kills_before_message} came before a message, slowest start "
         f"{result.slowest_start:.1f} s, {result.seconds:.0f} seconds in all"
     )
     if result.kills < trial.kills:
         print(f"only {result.kills} of {trial.kills} kills were made", file=sys.stderr)
-    return 0 if result.kept else 1
+    return 0 if result.is_guarantee_kept else 1
 
 
-def _arguments() -> argparse.Namespace:
-    asked = argparse.ArgumentParser(
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
         prog="python -m tests.crash",
         description="Kill a real sender again and again, and count every recipient.",
     )
-    usual = Trial()
-    asked.add_argument("--kills", type=int, default=usual.kills)
-    asked.add_argument("--recipients", type=int, default=usual.recipients)
-    asked.add_argument("--connections", type=int, default=usual.connections)
-    asked.add_argument("--window", type=int, default=usual.window)
-    asked.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    asked.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
-    asked.add_argument(
+    default_trial = Trial()
+    parser.add_argument("--kills", type=int, default=default_trial.kills)
+    parser.add_argument("--recipients", type=int, default=default_trial.recipients)
+    parser.add_argument("--connections", type=int, default=default_trial.connections)
+    parser.add_argument("--window", type=int, default=default_trial.window)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
+    parser.add_argument(
         "--linger", type=float, default=2.0, help="milliseconds at most before the relay's 250"
     )
-    asked.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
-    asked.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
-    asked.add_argument(
+    parser.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="leave record, log and SQLite database there"
     )
-    return asked.parse_args()
+    return parser.parse_args()
 
 
 @contextmanager
-def _folder(keep: Path | None) -> Iterator[Path]:
-    if keep:
-        if keep.exists() and any(keep.iterdir()):
-            sys.exit(f"{keep} is not empty")
-        yield keep.absolute()
+def _open_folder(kept_folder: Path | None) -> Iterator[Path]:
+    if kept_folder:
+        if kept_folder.exists() and any(kept_folder.iterdir()):
+            sys.exit(f"{kept_folder} is not empty")
+        yield kept_folder.absolute()
         return
     with tempfile.TemporaryDirectory(prefix="mailer-crash-") as name:
         yield Path(name)
 
 
 @contextmanager
-def _database(kind: str, folder: Path) -> Iterator[str]:
+def _open_database(kind: str, folder: Path) -> Iterator[str]:
     if kind == "sqlite":
         yield f"sqlite:///{folder / 'subscribers.db'}"
         return
-    with server() as postgresql:
-        run_sql(postgresql.url("postgres"), "CREATE DATABASE crash")
-        yield postgresql.url("crash")
+    with run_server() as postgresql:
+        run_sql(postgresql.make_url("postgres"), "CREATE DATABASE crash")
+        yield postgresql.make_url("crash")
 
 
-def _say(text: str) -> None:
+def _print_progress(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 

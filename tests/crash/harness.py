@@ -1,6 +1,6 @@
 """The trial: start a sender, kill it at a random moment, look, start the next; then judge.
 
-:func:`run` is what `make crash` and the tests call. What a sender must not do beside losing or
+:func:`run_trial` is what `make crash` and the tests call. What a sender must not do beside losing or
 repeating mail is a fault, in words: to end by itself before its time, to stand still, to have more
 in doubt than its connections and window allow, to leave the edition unfinished.
 """
@@ -17,10 +17,10 @@ from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 
 from tests.crash import moments, office
-from tests.crash.judge import Snapshot, Witness, judge
-from tests.crash.moments import Moment
-from tests.crash.recorder import Recorder, read_record, recording
-from tests.crash.scene import Scene
+from tests.crash.judge import Snapshot, Witness, judge_trial
+from tests.crash.moments import KillMoment
+from tests.crash.recorder import Recorder, read_record, run_recorder
+from tests.crash.scene import TrialDatabase
 
 POLL = 0.001
 
@@ -36,11 +36,11 @@ class Trial:
     window: int = 10
     signal: Signals = SIGKILL
     seed: int = 0
-    linger: float = 0.002
+    max_linger: float = 0.002
     sabotage: str = ""
 
     @property
-    def most_in_doubt(self) -> int:
+    def max_in_doubt(self) -> int:
         """How many rows one kill may leave in doubt. Who is asked to stop drains: none."""
         return 0 if self.signal is SIGTERM else self.connections * self.window
 
@@ -58,76 +58,84 @@ class Result:
     lost: int
     resent: int
     in_doubt: int
-    bound: int
+    max_in_doubt: int
     duplicates: int
     seconds: float
     slowest_start: float
-    before_a_message: int
-    with_doubts: int
+    kills_before_message: int
+    kills_with_doubts: int
     faults: tuple[str, ...]
     examples: tuple[str, ...]
 
     @property
-    def kept(self) -> bool:
+    def is_guarantee_kept(self) -> bool:
         """Whether the guarantee was."""
         return not (self.lost or self.resent or self.faults)
 
     def __str__(self) -> str:
         return (
             f"kills {self.kills}, recipients {self.recipients}, lost {self.lost}, "
-            f"accepted-then-resent {self.resent}, in doubt {self.in_doubt} (bound {self.bound})"
+            f"accepted-then-resent {self.resent}, in doubt {self.in_doubt} (bound {self.max_in_doubt})"
         )
 
 
-def run(
-    trial: Trial, folder: Path, database_url: str, say: Callable[[str], None] = lambda _: None
+def run_trial(
+    trial: Trial,
+    folder: Path,
+    database_url: str,
+    report_progress: Callable[[str], None] = lambda _: None,
 ) -> Result:
     """Carry out a trial in `folder` and in an empty database. `say` is told of each kill."""
-    started = time.monotonic()
+    started_at = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record"
-    with recording(record, trial.linger) as recorder:
-        environ = office.environment(
+    with run_recorder(record, trial.max_linger) as recorder:
+        environment = office.build_environment(
             folder, database_url, recorder.port, trial.connections, trial.window
         )
-        office.found(folder, database_url, trial.recipients, environ)
-        scene = Scene(database_url, folder)
-        run_of = _Run(trial, folder, environ, recorder, scene, say)
-        run_of.kill_again_and_again()
-        run_of.let_finish()
+        office.create_database(folder, database_url, trial.recipients, environment)
+        scene = TrialDatabase(database_url, folder)
+        trial_run = _TrialRun(trial, folder, environment, recorder, scene, report_progress)
+        trial_run.kill_repeatedly()
+        trial_run.wait_until_finished()
         recorder.wait_until_quiet()
-    rows, edition = scene.end()
-    verdict = judge(
-        map(office.address, range(trial.recipients)), rows, read_record(record), run_of.witness
+    rows, edition_state = scene.read_final()
+    verdict = judge_trial(
+        map(office.format_address, range(trial.recipients)),
+        rows,
+        read_record(record),
+        trial_run.witness,
     )
-    faults = list(run_of.faults)
-    doubts = run_of.witness.in_doubt
-    if verdict.duplicates > doubts:
-        faults.append(f"{verdict.duplicates} duplicates, and only {doubts} doubts to explain them")
-    if verdict.astray:
-        faults.append(f"{verdict.astray} messages went to another than they were made for")
-    if run_of.witness.fell:
-        faults.append(f"{len(run_of.witness.fell)} rows were sent, and later were not")
-    if edition != "sent":
-        faults.append(f"the edition is {edition}, not sent")
+    faults = list(trial_run.faults)
+    doubt_count = trial_run.witness.in_doubt
+    if verdict.duplicates > doubt_count:
+        faults.append(
+            f"{verdict.duplicates} duplicates, and only {doubt_count} doubts to explain them"
+        )
+    if verdict.misaddressed:
+        faults.append(f"{verdict.misaddressed} messages went to another than they were made for")
+    if trial_run.witness.regressed_ids:
+        faults.append(f"{len(trial_run.witness.regressed_ids)} rows were sent, and later were not")
+    if edition_state != "sent":
+        faults.append(f"the edition is {edition_state}, not sent")
     return Result(
-        kills=len(run_of.snapshots),
+        kills=len(trial_run.snapshots),
         recipients=trial.recipients,
         lost=verdict.lost,
         resent=verdict.resent,
-        in_doubt=doubts,
-        bound=len(run_of.snapshots) * trial.most_in_doubt,
+        in_doubt=doubt_count,
+        max_in_doubt=len(trial_run.snapshots) * trial.max_in_doubt,
         duplicates=verdict.duplicates,
-        seconds=time.monotonic() - started,
-        slowest_start=run_of.slowest_start,
-        before_a_message=run_of.before_a_message,
-        with_doubts=sum(one.doubted > 0 for one in run_of.snapshots),
+        seconds=time.monotonic() - started_at,
+        slowest_start=trial_run.slowest_start,
+        kills_before_message=trial_run.kills_before_message,
+        kills_with_doubts=sum(snapshot.newly_in_doubt > 0 for snapshot in trial_run.snapshots),
         faults=tuple(faults),
         examples=verdict.examples,
     )
 
 
-class _Ended(Exception):
+class _SenderEndedError(Exception):
     """The sender has ended by itself, with this exit code."""
 
     def __init__(self, code: int) -> None:
@@ -135,142 +143,152 @@ class _Ended(Exception):
 
 
 @dataclass(slots=True)
-class _Sender:
+class _SenderProcess:
     """One sender process, and how much the relay had taken when it was started."""
 
     process: subprocess.Popen[bytes]
-    started: float
-    before: int
-    first: float | None = None
+    started_at: float
+    earlier_count: int
+    first_message_after: float | None = None
     """Seconds to its first message."""
 
 
 @dataclass(slots=True)
-class _Run:
+class _TrialRun:
     trial: Trial
     folder: Path
-    environ: Mapping[str, str]
+    environment: Mapping[str, str]
     recorder: Recorder
-    scene: Scene
-    say: Callable[[str], None]
+    scene: TrialDatabase
+    report_progress: Callable[[str], None]
     witness: Witness = field(default_factory=Witness)
     snapshots: list[Snapshot] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
-    edition: str = "approved"
+    edition_state: str = "approved"
     slowest_start: float = 0.0
-    before_a_message: int = 0
+    kills_before_message: int = 0
 
-    def kill_again_and_again(self) -> None:
-        dice = random.Random(self.trial.seed)
-        while left := self.trial.kills - len(self.snapshots):
-            if self.edition == "sent" or self.faults:
+    def kill_repeatedly(self) -> None:
+        random_source = random.Random(self.trial.seed)
+        while remaining_kills := self.trial.kills - len(self.snapshots):
+            if self.edition_state == "sent" or self.faults:
                 break
-            remaining = self.trial.recipients - len(self.witness.sent)
-            moment = moments.choose(
-                dice, remaining, left, first=not self.snapshots, start=self.slowest_start
+            remaining_messages = self.trial.recipients - len(self.witness.sent_at)
+            moment = moments.choose_moment(
+                random_source,
+                remaining_messages,
+                remaining_kills,
+                is_first=not self.snapshots,
+                start_time=self.slowest_start,
             )
-            with self._sender() as sender:
+            with self._start_sender() as sender:
                 try:
-                    self._wait(sender, moment)
-                    self._kill(sender)
-                except _Ended as ended:
-                    self._ended(ended)
+                    self._wait_for_moment(sender, moment)
+                    self._kill_sender(sender)
+                except _SenderEndedError as ended:
+                    self._record_end(ended)
                     return
-                self._look(sender, moment)
+                self._take_snapshot(sender, moment)
 
-    def let_finish(self) -> None:
-        if self.edition == "sent" or self.faults:
+    def wait_until_finished(self) -> None:
+        if self.edition_state == "sent" or self.faults:
             return
-        with self._sender() as sender:
+        with self._start_sender() as sender:
             try:
-                self._wait(sender, Moment(None, 0, float("inf"), sys.maxsize))
-            except _Ended as ended:
-                self._ended(ended)
+                self._wait_for_moment(sender, KillMoment(None, 0, float("inf"), sys.maxsize))
+            except _SenderEndedError as ended:
+                self._record_end(ended)
 
     @contextmanager
-    def _sender(self) -> Iterator[_Sender]:
+    def _start_sender(self) -> Iterator[_SenderProcess]:
         command = [sys.executable, "-m", "tests.crash.sender"]
         if self.trial.sabotage:
             command += ["--sabotage", self.trial.sabotage]
         command += ["send", str(office.EDITION)]
-        before = self.recorder.count()
+        earlier_count = self.recorder.count_messages()
         with (
             (self.folder / "sender.log").open("ab") as log,
             subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self.environ,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             ) as process,
         ):
-            sender = _Sender(process, time.monotonic(), before)
+            sender = _SenderProcess(process, time.monotonic(), earlier_count)
             try:
                 yield sender
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, SIGKILL)
                 process.wait()
-                if sender.first is not None:
-                    self.slowest_start = max(self.slowest_start, sender.first)
+                if sender.first_message_after is not None:
+                    self.slowest_start = max(self.slowest_start, sender.first_message_after)
 
-    def _wait(self, sender: _Sender, moment: Moment) -> None:
+    def _wait_for_moment(self, sender: _SenderProcess, moment: KillMoment) -> None:
         """Return when the moment has come. Raises _Ended when the sender ends before it."""
-        told, told_at, due = 0, sender.started, None
+        last_count, last_change_at, due_at = 0, sender.started_at, None
         while True:
             if (code := sender.process.poll()) is not None:
-                raise _Ended(code)
+                raise _SenderEndedError(code)
             now = time.monotonic()
-            handed = self.recorder.count() - sender.before
-            if handed != told:
-                told, told_at = handed, now
-                sender.first = sender.first or now - sender.started
-            if due is None and moment.messages is not None and handed >= moment.messages:
-                due = now + moment.pause
-            if due is None and moment.messages is None:
-                due = sender.started + moment.seconds
-            if (due is not None and now >= due) or handed >= moment.at_most:
+            message_count = self.recorder.count_messages() - sender.earlier_count
+            if message_count != last_count:
+                last_count, last_change_at = message_count, now
+                sender.first_message_after = sender.first_message_after or now - sender.started_at
+            if due_at is None and moment.messages is not None and message_count >= moment.messages:
+                due_at = now + moment.pause
+            if due_at is None and moment.messages is None:
+                due_at = sender.started_at + moment.seconds
+            if (due_at is not None and now >= due_at) or message_count >= moment.max_messages:
                 return
-            if now - told_at > moments.PATIENCE:
+            if now - last_change_at > moments.PATIENCE:
                 self.faults.append(f"a sender stood still for {moments.PATIENCE:.0f} s")
                 return
             time.sleep(POLL)
 
-    def _kill(self, sender: _Sender) -> None:
+    def _kill_sender(self, sender: _SenderProcess) -> None:
         """Send the signal to the sender and all that it may have started, and see it end."""
         try:
             os.killpg(sender.process.pid, self.trial.signal)
         except ProcessLookupError:
-            raise _Ended(sender.process.wait()) from None
+            raise _SenderEndedError(sender.process.wait()) from None
         code = sender.process.wait(moments.PATIENCE)
         if self.trial.signal is SIGKILL and code != -SIGKILL:
-            raise _Ended(code)
+            raise _SenderEndedError(code)
 
-    def _look(self, sender: _Sender, moment: Moment) -> None:
-        at = self.recorder.wait_until_quiet()
-        handed = self.recorder.count() - sender.before
-        rows, self.edition = self.scene.moved()
-        found = self.witness.note(at, rows)
-        self.snapshots.append(found)
-        self.before_a_message += not handed
-        number = len(self.snapshots)
-        first = f"the first after {sender.first:.2f}, " if sender.first else ""
-        self.say(
-            f"kill {number} of {self.trial.kills}, {moment}: {handed} messages in "
-            f"{at - sender.started:.2f} s, {first}{found.sent} sent, {found.claimed} claimed, "
-            f"{found.in_doubt} in doubt"
+    def _take_snapshot(self, sender: _SenderProcess, moment: KillMoment) -> None:
+        moment_at = self.recorder.wait_until_quiet()
+        message_count = self.recorder.count_messages() - sender.earlier_count
+        rows, self.edition_state = self.scene.read_moved()
+        snapshot = self.witness.note_snapshot(moment_at, rows)
+        self.snapshots.append(snapshot)
+        self.kills_before_message += not message_count
+        kill_number = len(self.snapshots)
+        first_note = (
+            f"the first after {sender.first_message_after:.2f}, "
+            if sender.first_message_after
+            else ""
         )
-        if found.in_doubt > self.trial.most_in_doubt:
+        self.report_progress(
+            f"kill {kill_number} of {self.trial.kills}, {moment}: {message_count} messages in "
+            f"{moment_at - sender.started_at:.2f} s, {first_note}{snapshot.sent} sent, {snapshot.claimed} claimed, "
+            f"{snapshot.in_doubt} in doubt"
+        )
+        if snapshot.in_doubt > self.trial.max_in_doubt:
             self.faults.append(
-                f"kill {number} left {found.in_doubt} in doubt, more than "
-                f"{self.trial.most_in_doubt}"
+                f"kill {kill_number} left {snapshot.in_doubt} in doubt, more than "
+                f"{self.trial.max_in_doubt}"
             )
 
-    def _ended(self, ended: _Ended) -> None:
-        if ended.code == 0:
-            self.edition = "sent"
+    def _record_end(self, error: _SenderEndedError) -> None:
+        if error.code == 0:
+            self.edition_state = "sent"
         else:
-            last = (self.folder / "sender.log").read_text("utf-8", "replace").splitlines()[-3:]
-            self.faults.append(f"a sender ended by itself with code {ended.code}: {last}")
+            last_lines = (
+                (self.folder / "sender.log").read_text("utf-8", "replace").splitlines()[-3:]
+            )
+            self.faults.append(f"a sender ended by itself with code {error.code}: {last_lines}")

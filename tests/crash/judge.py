@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from tests.crash.recorder import Accepted
-from tests.crash.scene import Moved, Row
+from tests.crash.recorder import AcceptedMessage
+from tests.crash.scene import FinalDelivery, MovedDelivery
 
-FINAL = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
-DOUBTFUL = frozenset({"on_wire", "in_doubt"})
-EXAMPLES = 5
+FINAL_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
+DOUBTFUL_STATES = frozenset({"on_wire", "in_doubt"})
+MAX_EXAMPLES = 5
 
 _DELIVERY = re.compile(r"\.(\d+)@")
 
@@ -32,45 +32,45 @@ class Snapshot:
     sent: int
     claimed: int
     in_doubt: int
-    doubted: int
+    newly_in_doubt: int
 
 
 @dataclass(slots=True)
 class Witness:
     """What the snapshots have shown so far, by delivery id."""
 
-    sent: dict[int, float] = field(default_factory=dict)
+    sent_at: dict[int, float] = field(default_factory=dict)
     """When a delivery was first seen as sent."""
-    doubts: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
+    doubts_at: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     """When a delivery was seen in doubt."""
-    fell: set[int] = field(default_factory=set)
+    regressed_ids: set[int] = field(default_factory=set)
     """Deliveries that were sent in one snapshot, and something else in a later one."""
     in_doubt: int = 0
     """Doubts that kills left: a row that two snapshots have in doubt for one attempt is one."""
     _counted: set[tuple[int, int]] = field(default_factory=set)
 
-    def note(self, at: float, rows: Iterable[Moved]) -> Snapshot:
+    def note_snapshot(self, at: float, rows: Iterable[MovedDelivery]) -> Snapshot:
         """Take in a snapshot that was taken at `at`."""
-        by_state: dict[str, list[Moved]] = defaultdict(list)
+        by_state: dict[str, list[MovedDelivery]] = defaultdict(list)
         for row in rows:
             by_state[row.state].append(row)
-        sent = {row.id for row in by_state["sent"]}
-        self.fell |= self.sent.keys() - sent
-        for one in sent - self.sent.keys():
-            self.sent[one] = at
-        doubtful = [row for state in DOUBTFUL for row in by_state[state]]
+        sent_ids = {row.id for row in by_state["sent"]}
+        self.regressed_ids |= self.sent_at.keys() - sent_ids
+        for delivery_id in sent_ids - self.sent_at.keys():
+            self.sent_at[delivery_id] = at
+        doubtful = [row for state in DOUBTFUL_STATES for row in by_state[state]]
         for row in doubtful:
-            self.doubts[row.id].append(at)
-        new = {(row.id, row.attempt) for row in doubtful} - self._counted
-        self._counted |= new
-        self.in_doubt += len(new)
-        return Snapshot(at, len(sent), len(by_state["claimed"]), len(doubtful), len(new))
+            self.doubts_at[row.id].append(at)
+        new_doubts = {(row.id, row.attempt) for row in doubtful} - self._counted
+        self._counted |= new_doubts
+        self.in_doubt += len(new_doubts)
+        return Snapshot(at, len(sent_ids), len(by_state["claimed"]), len(doubtful), len(new_doubts))
 
-    def of(self, number: int | None) -> tuple[float | None, Sequence[float]]:
+    def get_sightings(self, delivery_id: int | None) -> tuple[float | None, Sequence[float]]:
         """When delivery `number` was first seen as sent, and when it was seen in doubt."""
-        if number is None:
+        if delivery_id is None:
             return None, ()
-        return self.sent.get(number), self.doubts.get(number, ())
+        return self.sent_at.get(delivery_id), self.doubts_at.get(delivery_id, ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,60 +81,60 @@ class Verdict:
     lost: int
     resent: int
     duplicates: int
-    astray: int
+    misaddressed: int
     """Messages that were made for another than the one they were sent to."""
     examples: tuple[str, ...]
 
 
-def judge(
+def judge_trial(
     expected: Iterable[str],
-    rows: Sequence[Row],
-    record: Iterable[Accepted],
+    rows: Sequence[FinalDelivery],
+    record: Iterable[AcceptedMessage],
     witness: Witness,
 ) -> Verdict:
     """What became of `expected`, the addresses that should each have got one message."""
     ids = {row.address: row.id for row in rows}
-    times: dict[str, list[float]] = defaultdict(list)
-    astray = []
-    for one in record:
-        times[one.recipient].append(one.at)
-        made_for = _DELIVERY.search(one.message_id)
-        if made_for is None or int(made_for[1]) != ids.get(one.recipient):
-            astray.append(f"astray: {one.recipient} was given {one.message_id}")
-    lost = _lost(expected, rows, times)
+    accepted_times: dict[str, list[float]] = defaultdict(list)
+    misaddressed = []
+    for acceptance in record:
+        accepted_times[acceptance.recipient].append(acceptance.accepted_at)
+        delivery_match = _DELIVERY.search(acceptance.message_id)
+        if delivery_match is None or int(delivery_match[1]) != ids.get(acceptance.recipient):
+            misaddressed.append(f"astray: {acceptance.recipient} was given {acceptance.message_id}")
+    lost = _find_lost(expected, rows, accepted_times)
     resent = []
-    for address, accepted in times.items():
-        known, doubts = witness.of(ids.get(address))
-        if _resent(accepted, known, doubts):
-            seen = f"seen as sent at {known:.3f}" if known else "never seen as sent"
+    for address, accepted in accepted_times.items():
+        sent_at, doubts_at = witness.get_sightings(ids.get(address))
+        if _was_resent(accepted, sent_at, doubts_at):
+            sighting = f"seen as sent at {sent_at:.3f}" if sent_at else "never seen as sent"
             resent.append(
-                f"resent: {address}, accepted at {_times(accepted)}; {seen}, "
-                f"in doubt at {_times(doubts) or 'no snapshot'}"
+                f"resent: {address}, accepted at {_format_times(accepted)}; {sighting}, "
+                f"in doubt at {_format_times(doubts_at) or 'no snapshot'}"
             )
-    duplicates = sum(len(accepted) - 1 for accepted in times.values())
-    examples = (*lost[:EXAMPLES], *resent[:EXAMPLES], *astray[:EXAMPLES])
-    return Verdict(len(lost), len(resent), duplicates, len(astray), examples)
+    duplicates = sum(len(accepted) - 1 for accepted in accepted_times.values())
+    examples = (*lost[:MAX_EXAMPLES], *resent[:MAX_EXAMPLES], *misaddressed[:MAX_EXAMPLES])
+    return Verdict(len(lost), len(resent), duplicates, len(misaddressed), examples)
 
 
-def _lost(
-    expected: Iterable[str], rows: Sequence[Row], accepted: Mapping[str, Sequence[float]]
+def _find_lost(
+    expected: Iterable[str], rows: Sequence[FinalDelivery], accepted: Mapping[str, Sequence[float]]
 ) -> list[str]:
     states = {row.address: row.state for row in rows}
     return [
         f"lost: {address}, row {states.get(address, 'missing')}, "
         f"accepted {len(accepted.get(address, ()))} times"
         for address in expected
-        if address not in accepted or states.get(address) not in FINAL
+        if address not in accepted or states.get(address) not in FINAL_STATES
     ]
 
 
-def _resent(accepted: Sequence[float], known: float | None, doubts: Sequence[float]) -> bool:
-    if known is not None and accepted[-1] > known:
+def _was_resent(accepted: Sequence[float], sent_at: float | None, doubts: Sequence[float]) -> bool:
+    if sent_at is not None and accepted[-1] > sent_at:
         return True
     return any(
         not any(first <= doubt < second for doubt in doubts) for first, second in pairwise(accepted)
     )
 
 
-def _times(moments: Sequence[float]) -> str:
+def _format_times(moments: Sequence[float]) -> str:
     return ", ".join(f"{moment:.3f}" for moment in moments)

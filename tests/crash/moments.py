@@ -18,14 +18,14 @@ PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class KillMoment:
     """Kill after `messages` that this sender handed over and `pause` seconds more, or `seconds`
     after its start; in any case after `at_most` messages."""
 
     messages: int | None
     pause: float
     seconds: float
-    at_most: int
+    max_messages: int
 
     def __str__(self) -> str:
         if self.messages is None:
@@ -33,14 +33,21 @@ class Moment:
         return f"{self.pause * 1000:.0f} ms after {self.messages} messages"
 
 
-def choose(
-    dice: random.Random, remaining: int, kills: int, *, first: bool = False, start: float = 0.0
-) -> Moment:
+def choose_moment(
+    random_source: random.Random,
+    remaining: int,
+    remaining_kills: int,
+    *,
+    is_first: bool = False,
+    start_time: float = 0.0,
+) -> KillMoment:
     """The next moment, when `remaining` messages are still to be sent and `kills` to be made, the
     next one included. `start`: the seconds that a sender took here before its first message."""
-    share = remaining / (kills + 1)
-    at_most = max(1, int(min(3 * share, 0.9 * remaining)))
-    if first or dice.random() < BY_CLOCK:
-        return Moment(None, 0.0, dice.uniform(0, max(LONGEST_START, 1.25 * start)), at_most)
-    messages = min(int(dice.expovariate(1) * share), at_most)
-    return Moment(messages, dice.uniform(0, LONGEST_PAUSE), PATIENCE, at_most)
+    share = remaining / (remaining_kills + 1)
+    max_messages = max(1, int(min(3 * share, 0.9 * remaining)))
+    if is_first or random_source.random() < BY_CLOCK:
+        return KillMoment(
+            None, 0.0, random_source.uniform(0, max(LONGEST_START, 1.25 * start_time)), max_messages
+        )
+    messages = min(int(random_source.expovariate(1) * share), max_messages)
+    return KillMoment(messages, random_source.uniform(0, LONGEST_PAUSE), PATIENCE, max_messages)

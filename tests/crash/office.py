@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mailer import config
 from mailer.app import Mailer, open_mailer
-from mailer.audience.rows import Row
+from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import Person
 from mailer.store import Store
 from tests.integration import office
@@ -32,14 +32,16 @@ tls = "none"
 """
 
 
-def environment(
+def build_environment(
     folder: Path, database_url: str, port: int, connections: int, window: int
 ) -> dict[str, str]:
     """The environment of a sender process: nothing of the machine's own settings in it."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("MAILER_")}
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("MAILER_")
+    }
     root = str(Path(__file__).parents[2])
-    return ours | {
-        "PYTHONPATH": os.pathsep.join([root, *filter(None, [ours.get("PYTHONPATH")])]),
+    return environment | {
+        "PYTHONPATH": os.pathsep.join([root, *filter(None, [environment.get("PYTHONPATH")])]),
         "MAILER_CONFIG": str(folder / "config/mailer.toml"),
         "MAILER_DATABASE_URL": database_url,
         "MAILER_RELAY_PORT": str(port),
@@ -50,35 +52,40 @@ def environment(
     }
 
 
-def found(folder: Path, database_url: str, recipients: int, environ: Mapping[str, str]) -> None:
+def create_database(
+    folder: Path, database_url: str, recipients: int, environment: Mapping[str, str]
+) -> None:
     """Make the office in `folder`, which is empty, and in an empty database."""
     (folder / "config").mkdir(parents=True)
     (folder / "config/mailer.toml").write_text(_CONFIG, "utf-8")
-    (folder / "config/secret.key").write_text(config.new_key(), "ascii")
-    settings = config.load(environ=environ)
-    store = Store(settings.database_url, settings.secret_key())
+    (folder / "config/secret.key").write_text(config.generate_key(), "ascii")
+    settings = config.load_settings(environ=environment)
+    store = Store(settings.database_url, settings.read_secret_key())
     try:
-        store.upgrade()
+        store.upgrade_schema()
     finally:
         store.close()
     with open_mailer(settings) as mailer:
-        _fill(mailer, recipients)
+        _fill_database(mailer, recipients)
     if settings.database_url.startswith("postgresql"):
         # As autovacuum has done it in any office that is older than some minutes.
         run_sql(settings.database_url, "ANALYZE")
 
 
-def _fill(mailer: Mailer, recipients: int) -> None:
+def _fill_database(mailer: Mailer, recipients: int) -> None:
     with mailer.store.begin() as tx:
-        readers = office.mailing_list(tx)
+        readers = office.add_mailing_list(tx)
         for start in range(0, recipients, BATCH):
             numbers = range(start, min(start + BATCH, recipients))
-            rows = [Row(one, Person(address(one), name=f"Reader {one}")) for one in numbers]
-            tx.rows.bring_in(rows, readers, "trial", office.NOW)
-        office.story(tx, "boats")
-        made = mailer.approve(tx, office.edition(tx, "boats"), "Amina")
-        assert made.id == EDITION
+            rows = [
+                ImportRow(number, Person(format_address(number), name=f"Reader {number}"))
+                for number in numbers
+            ]
+            tx.import_rows.import_people(rows, readers, "trial", office.NOW)
+        office.add_story(tx, "boats")
+        approved_edition = mailer.approve_edition(tx, office.create_edition(tx, "boats"), "Amina")
+        assert approved_edition.id == EDITION
 
 
-def address(number: int) -> str:
+def format_address(number: int) -> str:
     return f"reader{number:06}@example.org"

@@ -25,32 +25,32 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-OFFERS = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES")
+EXTENSIONS = ("PIPELINING", "SIZE 50000000", "8BITMIME", "ENHANCEDSTATUSCODES")
 
 _ADDRESS = re.compile(rb"<([^>]*)>")
 _MESSAGE_ID = re.compile(rb"^Message-ID:\s*(<[^>\s]+>)", re.IGNORECASE | re.MULTILINE)
-_END = b"\r\n.\r\n"
+_MESSAGE_END = b"\r\n.\r\n"
 
 
 # ---- the record, as the harness reads it --------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedMessage:
     """A message that the relay took. `at` is in seconds of the monotonic clock."""
 
-    at: float
+    accepted_at: float
     recipient: str
     message_id: str
 
 
-def read_record(file: Path) -> list[Accepted]:
+def read_record(file: Path) -> list[AcceptedMessage]:
     """All that the relay has taken, in order."""
-    found = []
+    accepted_messages = []
     for line in file.read_text("utf-8").splitlines():
-        at, recipient, message_id = line.split(" ")
-        found.append(Accepted(float(at), recipient, message_id))
-    return found
+        accepted_at, recipient, message_id = line.split(" ")
+        accepted_messages.append(AcceptedMessage(float(accepted_at), recipient, message_id))
+    return accepted_messages
 
 
 class Recorder:
@@ -59,33 +59,33 @@ class Recorder:
     def __init__(self, record: Path, port: int) -> None:
         self.record = record
         self.port = port
-        self._seen = 0
-        self._lines = os.open(record, os.O_RDONLY)
+        self._line_count = 0
+        self._record_file = os.open(record, os.O_RDONLY)
 
-    def count(self) -> int:
+    def count_messages(self) -> int:
         """How many messages it has taken so far; reads only what is new."""
-        while got := os.read(self._lines, 1 << 16):
-            self._seen += got.count(b"\n")
-        return self._seen
+        while chunk := os.read(self._record_file, 1 << 16):
+            self._line_count += chunk.count(b"\n")
+        return self._line_count
 
     def wait_until_quiet(self, patience: float = 60.0) -> float:
         """Wait until it has read the last that a dead sender wrote; the moment, by the monotonic
         clock. Raises TimeoutError when somebody keeps a connection open."""
-        with socket.create_connection(("127.0.0.1", self.port), patience) as link:
-            link.sendall(b"XQUIET\r\nQUIT\r\n")
-            said = b""
-            while got := link.recv(1024):
-                said += got
-        if b"\r\n250 " not in said:
-            raise RuntimeError(f"the recorder did not come to rest: {said!r}")
+        with socket.create_connection(("127.0.0.1", self.port), patience) as connection:
+            connection.sendall(b"XQUIET\r\nQUIT\r\n")
+            reply_text = b""
+            while chunk := connection.recv(1024):
+                reply_text += chunk
+        if b"\r\n250 " not in reply_text:
+            raise RuntimeError(f"the recorder did not come to rest: {reply_text!r}")
         return time.monotonic()
 
     def close(self) -> None:
-        os.close(self._lines)
+        os.close(self._record_file)
 
 
 @contextmanager
-def recording(record: Path, linger: float) -> Iterator[Recorder]:
+def run_recorder(record: Path, linger: float) -> Iterator[Recorder]:
     """A recorder that runs for the length of the block; `linger` is in seconds."""
     record.touch()
     command = [sys.executable, "-m", "tests.crash.recorder", str(record), "--linger", str(linger)]
@@ -107,176 +107,180 @@ def recording(record: Path, linger: float) -> Iterator[Recorder]:
 # ---- the server ---------------------------------------------------------------------------------
 
 
-class _Server:
+class _RecorderServer:
     """What all conversations share: the record, and who is there."""
 
     def __init__(self, record: int, linger: float) -> None:
         self.record = record
-        self.linger = linger
-        self.open: set[_Conversation] = set()
+        self.max_linger = linger
+        self.conversations: set[_Conversation] = set()
 
-    def note(self, recipients: list[str], head: bytes) -> None:
+    def record_message(self, recipients: list[str], header: bytes) -> None:
         """Write a message down, a line a recipient. `head` are its header fields."""
-        found = _MESSAGE_ID.search(head)
-        message_id = found[1].decode("ascii", "replace") if found else "<none>"
-        lines = "".join(f"{time.monotonic():.6f} {one} {message_id}\n" for one in recipients)
+        match = _MESSAGE_ID.search(header)
+        message_id = match[1].decode("ascii", "replace") if match else "<none>"
+        lines = "".join(
+            f"{time.monotonic():.6f} {recipient} {message_id}\n" for recipient in recipients
+        )
         os.write(self.record, lines.encode())
 
-    def rest(self) -> None:
+    def answer_if_quiet(self) -> None:
         """Answer those who wait for quiet, when nobody else is left."""
-        if all(one.awaits_quiet for one in self.open):
-            for one in list(self.open):
-                one.answer_quiet()
+        if all(conversation.awaits_quiet for conversation in self.conversations):
+            for conversation in list(self.conversations):
+                conversation.answer_quiet()
 
 
 class _Conversation(asyncio.Protocol):
     """One connection. While it lingers nothing more is answered, so replies keep their order."""
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: _RecorderServer) -> None:
         self._server = server
         self._buffer = bytearray()
-        self._searched = 0
+        self._search_start = 0
         self._replies: list[str] = []
-        self._sender = False
+        self._has_sender = False
         self._recipients: list[str] = []
         self._in_data = False
-        self._lingering: asyncio.TimerHandle | None = None
+        self._linger_timer: asyncio.TimerHandle | None = None
         self._transport: asyncio.Transport
         self.awaits_quiet = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._server.open.add(self)
-        self._say("220 recorder.example.net ESMTP")
-        self._flush()
+        self._server.conversations.add(self)
+        self._queue_reply("220 recorder.example.net ESMTP")
+        self._flush_replies()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._lingering:
-            self._lingering.cancel()
-        self._server.open.discard(self)
-        self._server.rest()
+        if self._linger_timer:
+            self._linger_timer.cancel()
+        self._server.conversations.discard(self)
+        self._server.answer_if_quiet()
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        self._go_on()
+        self._consume_buffer()
 
-    def _go_on(self) -> None:
-        while self._lingering is None and not self.awaits_quiet:
-            if not (self._message() if self._in_data else self._line()):
+    def _consume_buffer(self) -> None:
+        while self._linger_timer is None and not self.awaits_quiet:
+            if not (self._take_message() if self._in_data else self._take_command()):
                 break
-        self._flush()
+        self._flush_replies()
 
-    def _line(self) -> bool:
+    def _take_command(self) -> bool:
         """Take one command; whether there was one."""
         end = self._buffer.find(b"\r\n")
         if end < 0:
             return False
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 2]
-        self._command(line)
+        self._answer_command(line)
         return True
 
-    def _message(self) -> bool:
+    def _take_message(self) -> bool:
         """Take one message; whether its final dot was there."""
-        if self._buffer.startswith(_END[2:]):
+        if self._buffer.startswith(_MESSAGE_END[2:]):
             end, length = 0, 3
         else:
-            end, length = self._buffer.find(_END, self._searched), len(_END)
+            end, length = self._buffer.find(_MESSAGE_END, self._search_start), len(_MESSAGE_END)
         if end < 0:
-            self._searched = max(0, len(self._buffer) - len(_END) + 1)
+            self._search_start = max(0, len(self._buffer) - len(_MESSAGE_END) + 1)
             return False
-        head = bytes(self._buffer[: max(0, self._buffer.find(b"\r\n\r\n", 0, end))])
+        header = bytes(self._buffer[: max(0, self._buffer.find(b"\r\n\r\n", 0, end))])
         del self._buffer[: end + length]
-        self._searched = 0
+        self._search_start = 0
         self._in_data = False
-        self._server.note(self._recipients, head)
-        self._sender, self._recipients = False, []
-        if self._server.linger:
-            self._flush()
-            wait = random.uniform(0, self._server.linger)
-            self._lingering = asyncio.get_running_loop().call_later(wait, self._accept)
+        self._server.record_message(self._recipients, header)
+        self._has_sender, self._recipients = False, []
+        if self._server.max_linger:
+            self._flush_replies()
+            delay = random.uniform(0, self._server.max_linger)
+            self._linger_timer = asyncio.get_running_loop().call_later(delay, self._accept_message)
         else:
-            self._say("250 2.0.0 taken")
+            self._queue_reply("250 2.0.0 taken")
         return True
 
-    def _accept(self) -> None:
-        self._lingering = None
-        self._say("250 2.0.0 taken")
-        self._go_on()
+    def _accept_message(self) -> None:
+        self._linger_timer = None
+        self._queue_reply("250 2.0.0 taken")
+        self._consume_buffer()
 
-    def _command(self, line: bytes) -> None:
+    def _answer_command(self, line: bytes) -> None:
         verb = line.split(b" ", 1)[0].upper().decode("ascii", "replace")
         match verb:
             case "EHLO":
-                *others, last = OFFERS
-                self._say("250-recorder.example.net", *(f"250-{one}" for one in others))
-                self._say(f"250 {last}")
+                *extensions, last_extension = EXTENSIONS
+                self._queue_reply(
+                    "250-recorder.example.net", *(f"250-{extension}" for extension in extensions)
+                )
+                self._queue_reply(f"250 {last_extension}")
             case "HELO":
-                self._say("250 recorder.example.net")
-            case "MAIL" if not self._sender:
-                self._sender = True
-                self._say("250 2.1.0 ok")
-            case "RCPT" if self._sender and (found := _ADDRESS.search(line)):
-                self._recipients.append(found[1].decode("utf-8", "replace"))
-                self._say("250 2.1.5 ok")
+                self._queue_reply("250 recorder.example.net")
+            case "MAIL" if not self._has_sender:
+                self._has_sender = True
+                self._queue_reply("250 2.1.0 ok")
+            case "RCPT" if self._has_sender and (match := _ADDRESS.search(line)):
+                self._recipients.append(match[1].decode("utf-8", "replace"))
+                self._queue_reply("250 2.1.5 ok")
             case "DATA" if self._recipients:
                 self._in_data = True
-                self._say("354 go on")
+                self._queue_reply("354 go on")
             case "MAIL" | "RCPT" | "DATA":
-                self._say("503 5.5.1 not now")
+                self._queue_reply("503 5.5.1 not now")
             case "RSET":
-                self._sender, self._recipients = False, []
-                self._say("250 2.0.0 ok")
+                self._has_sender, self._recipients = False, []
+                self._queue_reply("250 2.0.0 ok")
             case "NOOP":
-                self._say("250 2.0.0 ok")
+                self._queue_reply("250 2.0.0 ok")
             case "QUIT":
-                self._say("221 2.0.0 bye")
-                self._flush()
+                self._queue_reply("221 2.0.0 bye")
+                self._flush_replies()
                 self._transport.close()
             case "XQUIET":  # our own: answered when no other connection is open
                 self.awaits_quiet = True
-                self._server.rest()
+                self._server.answer_if_quiet()
             case _:
-                self._say("500 5.5.2 what?")
+                self._queue_reply("500 5.5.2 what?")
 
     def answer_quiet(self) -> None:
         self.awaits_quiet = False
-        self._say("250 2.0.0 quiet")
+        self._queue_reply("250 2.0.0 quiet")
         # Not from within itself: it may be this very command that is being taken.
-        asyncio.get_running_loop().call_soon(self._go_on)
+        asyncio.get_running_loop().call_soon(self._consume_buffer)
 
-    def _say(self, *lines: str) -> None:
+    def _queue_reply(self, *lines: str) -> None:
         self._replies += lines
 
-    def _flush(self) -> None:
+    def _flush_replies(self) -> None:
         if self._replies:
             self._transport.write("".join(f"{line}\r\n" for line in self._replies).encode())
             self._replies = []
 
 
-async def serve(record: Path, linger: float) -> None:
+async def serve_relay(record: Path, max_linger: float) -> None:
     """Serve on a free port of loopback, which is printed, until SIGTERM."""
     loop = asyncio.get_running_loop()
     file = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    server = _Server(file, linger)
+    server = _RecorderServer(file, max_linger)
     listener = await loop.create_server(lambda: _Conversation(server), "127.0.0.1", 0, backlog=256)
-    done = asyncio.Event()
-    loop.add_signal_handler(signal.SIGTERM, done.set)
+    stop_event = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop_event.set)
     loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the harness's
     print(listener.sockets[0].getsockname()[1], flush=True)
-    await done.wait()
+    await stop_event.wait()
     listener.close()
     os.close(file)
 
 
 def main() -> None:
-    asked = argparse.ArgumentParser(description="Take mail, and write down what was taken.")
-    asked.add_argument("record", type=Path)
-    asked.add_argument("--linger", type=float, default=0.0, help="seconds at most, before 250")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description="Take mail, and write down what was taken.")
+    parser.add_argument("record", type=Path)
+    parser.add_argument("--linger", type=float, default=0.0, help="seconds at most, before 250")
+    arguments = parser.parse_args()
     with suppress(KeyboardInterrupt):
-        asyncio.run(serve(given.record, given.linger))
+        asyncio.run(serve_relay(arguments.record, arguments.linger))
 
 
 if __name__ == "__main__":

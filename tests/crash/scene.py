@@ -15,13 +15,13 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
-_MOVED = "SELECT id, state, attempt FROM delivery WHERE edition_id = 1 AND state <> 'queued'"
-_ALL = "SELECT id, address, state FROM delivery WHERE edition_id = 1"
-_EDITION = "SELECT state FROM edition WHERE id = 1"
+_SELECT_MOVED = "SELECT id, state, attempt FROM delivery WHERE edition_id = 1 AND state <> 'queued'"
+_SELECT_ALL = "SELECT id, address, state FROM delivery WHERE edition_id = 1"
+_SELECT_EDITION = "SELECT state FROM edition WHERE id = 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedDelivery:
     """A delivery that is no longer queued."""
 
     id: int
@@ -30,7 +30,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class FinalDelivery:
     """A delivery at the end."""
 
     id: int
@@ -38,35 +38,35 @@ class Row:
     state: str
 
 
-class Scene:
+class TrialDatabase:
     """The database of a trial. `folder` is where copies of it may be put."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self._url = make_url(database_url)
-        self._copy = folder / "scene.db"
+        self._copy_path = folder / "scene.db"
 
-    def moved(self) -> tuple[list[Moved], str]:
+    def read_moved(self) -> tuple[list[MovedDelivery], str]:
         """The deliveries that a sender has taken up so far, and the edition's state."""
-        rows, state = self._ask(_MOVED)
-        return [Moved(*row) for row in rows], state
+        rows, state = self._run_query(_SELECT_MOVED)
+        return [MovedDelivery(*row) for row in rows], state
 
-    def end(self) -> tuple[list[Row], str]:
+    def read_final(self) -> tuple[list[FinalDelivery], str]:
         """All deliveries, and the edition's state."""
-        rows, state = self._ask(_ALL)
-        return [Row(*row) for row in rows], state
+        rows, state = self._run_query(_SELECT_ALL)
+        return [FinalDelivery(*row) for row in rows], state
 
-    def _ask(self, query: str) -> tuple[Sequence[Sequence[Any]], str]:
-        with self._connected() as connection:
+    def _run_query(self, query: str) -> tuple[Sequence[Sequence[Any]], str]:
+        with self._open_connection() as connection:
             rows = connection.execute(query).fetchall()
-            (state,) = connection.execute(_EDITION).fetchone()
+            (state,) = connection.execute(_SELECT_EDITION).fetchone()
             return rows, str(state)
 
     @contextmanager
-    def _connected(self) -> Iterator[Any]:
+    def _open_connection(self) -> Iterator[Any]:
         if self._url.get_backend_name() == "sqlite":
             assert self._url.database is not None
             self._copy_file(Path(self._url.database))
-            with closing(sqlite3.connect(self._copy)) as connection:
+            with closing(sqlite3.connect(self._copy_path)) as connection:
                 yield connection
         else:
             import psycopg
@@ -77,8 +77,8 @@ class Scene:
 
     def _copy_file(self, file: Path) -> None:
         for ending in ("", "-wal"):
-            copy, original = Path(f"{self._copy}{ending}"), Path(f"{file}{ending}")
+            copy, original = Path(f"{self._copy_path}{ending}"), Path(f"{file}{ending}")
             copy.unlink(missing_ok=True)
             if original.exists():
                 shutil.copyfile(original, copy)
-        Path(f"{self._copy}-shm").unlink(missing_ok=True)
+        Path(f"{self._copy_path}-shm").unlink(missing_ok=True)

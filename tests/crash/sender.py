@@ -4,7 +4,7 @@
     python -m tests.crash.sender --sabotage no-gate send 1
 
 A harness that would let a broken sender pass proves nothing. So two faults can be put into this
-process, both at the border between ledger and store, :class:`Queue`'s `gate` and `settle`:
+process, both at the border between ledger and store, :class:`SqlQueueStore`'s `gate` and `settle`:
 
 no-gate        messages go out with nothing on disk that says so: a crash sends them twice
 settle-early   a delivery counts as sent when the gate opens: a crash loses the message
@@ -21,57 +21,59 @@ from sqlalchemy import update
 
 from mailer.cli import main as mailer
 from mailer.outbox import DeliveryState
-from mailer.store.outbox.queue import Queue
+from mailer.store.outbox.queue import SqlQueueStore
 from mailer.store.schema import delivery
 
-_settle = Queue.settle
+_settle_original = SqlQueueStore.settle_deliveries
 
 
-def _move(queue: Queue, ids: Sequence[int], was: DeliveryState, becomes: DeliveryState) -> None:
+def _move_state(
+    queue: SqlQueueStore, ids: Sequence[int], old_state: DeliveryState, new_state: DeliveryState
+) -> None:
     queue._db.execute(
         update(delivery)
-        .where(delivery.c.id.in_(ids), delivery.c.state == was.value)
-        .values(state=becomes.value)
+        .where(delivery.c.id.in_(ids), delivery.c.state == old_state.value)
+        .values(state=new_state.value)
     )
 
 
-def _the_list(given: Sequence[Any]) -> Sequence[Any]:
-    (found,) = (one for one in given if isinstance(one, list | tuple))
-    return cast("Sequence[Any]", found)
+def _find_list(arguments: Sequence[Any]) -> Sequence[Any]:
+    (items,) = (argument for argument in arguments if isinstance(argument, list | tuple))
+    return cast("Sequence[Any]", items)
 
 
-def _gate_without_writing(_: Queue, *given: Any) -> set[int]:
-    return set(_the_list(given))
+def _gate_without_writing(_: SqlQueueStore, *arguments: Any) -> set[int]:
+    return set(_find_list(arguments))
 
 
-def _settle_what_never_passed(queue: Queue, *given: Any) -> Any:
-    ids = [one.delivery_id for one in _the_list(given)]
-    _move(queue, ids, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
-    return _settle(queue, *given)
+def _settle_without_gate(queue: SqlQueueStore, *arguments: Any) -> Any:
+    ids = [settlement.delivery_id for settlement in _find_list(arguments)]
+    _move_state(queue, ids, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
+    return _settle_original(queue, *arguments)
 
 
-def _gate_as_sent(queue: Queue, *given: Any) -> set[int]:
-    _move(queue, _the_list(given), DeliveryState.CLAIMED, DeliveryState.SENT)
-    return set(_the_list(given))
+def _gate_as_sent(queue: SqlQueueStore, *arguments: Any) -> set[int]:
+    _move_state(queue, _find_list(arguments), DeliveryState.CLAIMED, DeliveryState.SENT)
+    return set(_find_list(arguments))
 
 
-def _settle_nothing(_: Queue, *given: Any) -> int:
-    return len(_the_list(given))
+def _settle_nothing(_: SqlQueueStore, *arguments: Any) -> int:
+    return len(_find_list(arguments))
 
 
 SABOTAGE: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "no-gate": {"gate": _gate_without_writing, "settle": _settle_what_never_passed},
-    "settle-early": {"gate": _gate_as_sent, "settle": _settle_nothing},
+    "no-gate": {"gate_deliveries": _gate_without_writing, "settle_deliveries": _settle_without_gate},
+    "settle-early": {"gate_deliveries": _gate_as_sent, "settle_deliveries": _settle_nothing},
 }
 
 
 def main() -> None:
-    words = sys.argv[1:]
-    if words[0] == "--sabotage":
-        for name, broken in SABOTAGE[words[1]].items():
-            mock.patch.object(Queue, name, broken).start()
-        words = words[2:]
-    sys.argv = ["mailer", *words]
+    arguments = sys.argv[1:]
+    if arguments[0] == "--sabotage":
+        for name, replacements in SABOTAGE[arguments[1]].items():
+            mock.patch.object(SqlQueueStore, name, replacements).start()
+        arguments = arguments[2:]
+    sys.argv = ["mailer", *arguments]
     mailer()
 
 

@@ -6,21 +6,21 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.store import Store
-from tests.integration.delivery.senders import Diary, Senders
+from tests.integration.delivery.senders import MailerProcesses, StateLog
 
 
 @pytest.fixture
-def senders(mailer: Mailer) -> Iterator[Senders]:
-    found = Senders(mailer)
+def senders(mailer: Mailer) -> Iterator[MailerProcesses]:
+    found = MailerProcesses(mailer)
     try:
         yield found
     finally:
-        found.end()
+        found.end_processes()
 
 
 @pytest.fixture
-def diary(store: Store, database_url: str) -> Iterator[Diary]:
-    kept = Diary(store, database_url)
+def diary(store: Store, database_url: str) -> Iterator[StateLog]:
+    kept = StateLog(store, database_url)
     try:
         yield kept
     finally:

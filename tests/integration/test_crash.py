@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.harness import Trial, run
-from tests.crash.judge import Verdict, Witness, judge
-from tests.crash.moments import choose
-from tests.crash.recorder import Accepted, read_record, recording
-from tests.crash.scene import Moved, Row
+from tests.crash.harness import Trial, run_trial
+from tests.crash.judge import Verdict, Witness, judge_trial
+from tests.crash.moments import choose_moment
+from tests.crash.recorder import AcceptedMessage, read_record, run_recorder
+from tests.crash.scene import FinalDelivery, MovedDelivery
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,24 +25,30 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_a_sender_may_be_killed_at_any_moment(empty_database: str, tmp_path: Path) -> None:
     trial = Trial(kills=10, recipients=1200, connections=4, window=5, seed=11)
-    result = run(trial, tmp_path / "office", empty_database)
-    assert result.kept, (*result.faults, *result.examples)
+    result = run_trial(trial, tmp_path / "office", empty_database)
+    assert result.is_guarantee_kept, (*result.faults, *result.examples)
     assert (result.lost, result.resent) == (0, 0)
-    assert result.duplicates <= result.in_doubt <= result.bound
+    assert result.duplicates <= result.in_doubt <= result.max_in_doubt
     # Else nothing was tried.
     assert result.kills == 10
-    assert result.with_doubts >= 3
+    assert result.kills_with_doubts >= 3
 
 
 @pytest.mark.slow
 def test_without_the_gate_the_harness_sees_mail_sent_twice(tmp_path: Path) -> None:
     trial = Trial(
-        kills=4, recipients=600, connections=4, window=5, seed=2, linger=0.01, sabotage="no-gate"
+        kills=4,
+        recipients=600,
+        connections=4,
+        window=5,
+        seed=2,
+        max_linger=0.01,
+        sabotage="no-gate",
     )
-    result = run(trial, tmp_path / "office", f"sqlite:///{tmp_path / 'subscribers.db'}")
+    result = run_trial(trial, tmp_path / "office", f"sqlite:///{tmp_path / 'subscribers.db'}")
     assert result.resent > 0
     assert result.duplicates > result.in_doubt
-    assert not result.kept
+    assert not result.is_guarantee_kept
 
 
 @pytest.mark.slow
@@ -71,20 +77,22 @@ def test_settled_too_early_the_harness_sees_mail_lost(tmp_path: Path) -> None:
 # ---- the judge ----------------------------------------------------------------------------------
 
 ANA, BEN = "ana@example.org", "ben@example.org"
-BOTH = [Row(1, ANA, "sent"), Row(2, BEN, "sent")]
+BOTH = [FinalDelivery(1, ANA, "sent"), FinalDelivery(2, BEN, "sent")]
 
 
-def took(at: float, recipient: str, number: int) -> Accepted:
-    return Accepted(at, recipient, f"<0a.{number}@example.org>")
+def took(at: float, recipient: str, number: int) -> AcceptedMessage:
+    return AcceptedMessage(at, recipient, f"<0a.{number}@example.org>")
 
 
 TOOK_BOTH = [took(1, ANA, 1), took(2, BEN, 2)]
 
 
 def judged(
-    record: list[Accepted], witness: Witness | None = None, rows: list[Row] | None = None
+    record: list[AcceptedMessage],
+    witness: Witness | None = None,
+    rows: list[FinalDelivery] | None = None,
 ) -> Verdict:
-    return judge([ANA, BEN], BOTH if rows is None else rows, record, witness or Witness())
+    return judge_trial([ANA, BEN], BOTH if rows is None else rows, record, witness or Witness())
 
 
 def test_one_mail_each_is_as_it_should_be() -> None:
@@ -97,49 +105,54 @@ def test_who_was_never_accepted_is_lost_whatever_the_row_says() -> None:
 
 @pytest.mark.parametrize("state", ["queued", "claimed", "on_wire", "in_doubt"])
 def test_a_row_that_is_not_final_at_the_end_is_lost(state: str) -> None:
-    assert judged(TOOK_BOTH, rows=[Row(1, ANA, "sent"), Row(2, BEN, state)]).lost == 1
+    assert (
+        judged(TOOK_BOTH, rows=[FinalDelivery(1, ANA, "sent"), FinalDelivery(2, BEN, state)]).lost
+        == 1
+    )
 
 
 def test_a_missing_row_is_lost() -> None:
-    assert judged(TOOK_BOTH, rows=[Row(1, ANA, "sent")]).lost == 1
+    assert judged(TOOK_BOTH, rows=[FinalDelivery(1, ANA, "sent")]).lost == 1
 
 
 def test_a_second_mail_after_a_doubt_is_a_duplicate_and_allowed() -> None:
     witness = Witness()
-    witness.note(1.5, [Moved(1, "on_wire", 1)])
+    witness.note_snapshot(1.5, [MovedDelivery(1, "on_wire", 1)])
     verdict = judged([*TOOK_BOTH, took(3, ANA, 1)], witness)
     assert (verdict.resent, verdict.duplicates) == (0, 1)
 
 
 def test_a_doubt_explains_only_a_mail_that_follows_it() -> None:
     witness = Witness()
-    witness.note(4, [Moved(1, "on_wire", 1)])
+    witness.note_snapshot(4, [MovedDelivery(1, "on_wire", 1)])
     assert judged([*TOOK_BOTH, took(3, ANA, 1)], witness).resent == 1
 
 
 def test_one_doubt_explains_one_more_mail_and_not_two() -> None:
     witness = Witness()
-    witness.note(1.5, [Moved(1, "on_wire", 1)])
+    witness.note_snapshot(1.5, [MovedDelivery(1, "on_wire", 1)])
     assert judged([*TOOK_BOTH, took(3, ANA, 1), took(4, ANA, 1)], witness).resent == 1
 
 
 def test_a_mail_after_its_row_was_sent_is_resent() -> None:
     witness = Witness()
-    witness.note(1.5, [Moved(1, "sent", 1)])
-    witness.note(2.5, [Moved(1, "on_wire", 2)])
+    witness.note_snapshot(1.5, [MovedDelivery(1, "sent", 1)])
+    witness.note_snapshot(2.5, [MovedDelivery(1, "on_wire", 2)])
     assert judged([*TOOK_BOTH, took(3, ANA, 1)], witness).resent == 1
-    assert witness.fell == {1}
+    assert witness.regressed_ids == {1}
 
 
 def test_a_message_made_for_another_is_astray() -> None:
-    assert judged([took(1, ANA, 1), took(2, BEN, 1)]).astray == 1
+    assert judged([took(1, ANA, 1), took(2, BEN, 1)]).misaddressed == 1
 
 
 def test_a_doubt_that_outlives_a_kill_before_recovery_counts_once() -> None:
     witness = Witness()
-    first = witness.note(1, [Moved(1, "on_wire", 1), Moved(2, "claimed", 1)])
-    second = witness.note(2, [Moved(1, "on_wire", 1)])
-    third = witness.note(3, [Moved(1, "on_wire", 2)])
+    first = witness.note_snapshot(
+        1, [MovedDelivery(1, "on_wire", 1), MovedDelivery(2, "claimed", 1)]
+    )
+    second = witness.note_snapshot(2, [MovedDelivery(1, "on_wire", 1)])
+    third = witness.note_snapshot(3, [MovedDelivery(1, "on_wire", 2)])
     assert [one.in_doubt for one in (first, second, third)] == [1, 1, 1]
     assert witness.in_doubt == 2
 
@@ -150,7 +163,7 @@ def test_a_doubt_that_outlives_a_kill_before_recovery_counts_once() -> None:
 def test_the_recorder_takes_what_is_pipelined_and_answers_in_order(tmp_path: Path) -> None:
     envelope = "MAIL FROM:<news@example.org>\r\nRCPT TO:<{}>\r\nDATA\r\n"
     message = "Subject: The week\r\nMessage-ID: <0a.{}@example.org>\r\n\r\n..\r\n.\r\n"
-    with recording(tmp_path / "record", linger=0.01) as recorder:
+    with run_recorder(tmp_path / "record", linger=0.01) as recorder:
         with socket.create_connection(("127.0.0.1", recorder.port), 10) as link:
             replies = link.makefile("r", newline="\r\n")
 
@@ -169,7 +182,7 @@ def test_the_recorder_takes_what_is_pipelined_and_answers_in_order(tmp_path: Pat
             assert [said() for _ in range(2)] == ["250", "221"]
             replies.close()
         recorder.wait_until_quiet()
-        assert recorder.count() == 2
+        assert recorder.count_messages() == 2
     record = read_record(tmp_path / "record")
     assert [(one.recipient, one.message_id) for one in record] == [
         (ANA, "<0a.1@example.org>"),
@@ -184,16 +197,16 @@ def test_the_recorder_counts_a_message_before_it_answers_and_one_cut_short_never
         b"EHLO example.org\r\nMAIL FROM:<news@example.org>\r\nRCPT TO:<ana@example.org>\r\n"
         b"DATA\r\nMessage-ID: <0a.1@example.org>\r\n\r\nWhat is new.\r\n.\r\n"
     )
-    with recording(tmp_path / "record", linger=60) as recorder:
+    with run_recorder(tmp_path / "record", linger=60) as recorder:
         for sent in (whole, whole[:-2]):
             with socket.create_connection(("127.0.0.1", recorder.port), 10) as link:
                 link.sendall(sent)
         recorder.wait_until_quiet()
-        assert recorder.count() == 1
+        assert recorder.count_messages() == 1
 
 
 def test_the_recorder_is_not_quiet_while_somebody_is_there(tmp_path: Path) -> None:
-    with recording(tmp_path / "record", linger=0) as recorder:
+    with run_recorder(tmp_path / "record", linger=0) as recorder:
         with socket.create_connection(("127.0.0.1", recorder.port), 10) as link:
             assert link.recv(100).startswith(b"220")
             waiting = threading.Thread(target=recorder.wait_until_quiet)
@@ -209,7 +222,7 @@ def test_the_recorder_is_not_quiet_while_somebody_is_there(tmp_path: Path) -> No
 
 def test_moments_leave_messages_for_the_kills_to_come() -> None:
     dice = random.Random(1)
-    chosen = [choose(dice, remaining=1000, kills=9) for _ in range(2000)]
+    chosen = [choose_moment(dice, remaining=1000, remaining_kills=9) for _ in range(2000)]
     by_clock = [one for one in chosen if one.messages is None]
     by_count = [one.messages for one in chosen if one.messages is not None]
     assert 0.15 < len(by_clock) / len(chosen) < 0.25
@@ -217,6 +230,6 @@ def test_moments_leave_messages_for_the_kills_to_come() -> None:
     assert min(one.seconds for one in by_clock) < 0.1
     assert 80 < sum(by_count) / len(by_count) < 110
     assert min(by_count) < 3
-    assert max(one.at_most for one in chosen) <= 300
-    assert choose(dice, remaining=3, kills=1).at_most <= 3
-    assert choose(dice, remaining=1000, kills=9, first=True).messages is None
+    assert max(one.max_messages for one in chosen) <= 300
+    assert choose_moment(dice, remaining=3, remaining_kills=1).max_messages <= 3
+    assert choose_moment(dice, remaining=1000, remaining_kills=9, is_first=True).messages is None

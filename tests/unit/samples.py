@@ -6,50 +6,53 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mailer.articles import Article, ArticleState, Content, Kind, Story
+from mailer.articles import Article, ArticleKind, ArticleState, Content, Story
 from mailer.audience.lists import MailingList, Topic, Visibility
-from mailer.editions import Edition, EditionState, InDoubt, Priority
+from mailer.editions import Edition, EditionState, InDoubtPolicy, Priority
 
 NOW = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def content(slug: str = "storm-relief", **fields: Any) -> Content:
-    made = Content(
+def make_content(slug: str = "storm-relief", **fields: Any) -> Content:
+    sample = Content(
         slug=slug,
         language="en",
-        kind=Kind.NEWS,
+        kind=ArticleKind.NEWS,
         title="Relief reaches the coast",
         published=NOW - DAY,
         body="Boats came in at dawn.",
         html="<p>Boats came in at dawn.</p>",
     )
-    return replace(made, **fields)
+    return replace(sample, **fields)
 
 
-def article(slug: str = "storm-relief", **fields: Any) -> Article:
-    own = {
+def make_article(slug: str = "storm-relief", **fields: Any) -> Article:
+    own_fields = {
         name: fields.pop(name)
         for name in ("id", "state", "revision", "created_at", "updated_at")
         if name in fields
     }
-    plain = content(slug, **fields)
-    kept: dict[str, Any] = {
+    sample_content = make_content(slug, **fields)
+    record_fields: dict[str, Any] = {
         "id": 1,
         "state": ArticleState.QUEUED,
         "revision": 1,
         "created_at": NOW,
         "updated_at": NOW,
     }
-    return Article(**{f: getattr(plain, f) for f in Content.__dataclass_fields__}, **(kept | own))
+    return Article(
+        **{f: getattr(sample_content, f) for f in Content.__dataclass_fields__},
+        **(record_fields | own_fields),
+    )
 
 
-def story(slug: str = "storm-relief", **fields: Any) -> Story:
-    return Story(slug, (article(slug, **fields),))
+def make_story(slug: str = "storm-relief", **fields: Any) -> Story:
+    return Story(slug, (make_article(slug, **fields),))
 
 
-def edition(**fields: Any) -> Edition:
-    made = Edition(
+def make_edition(**fields: Any) -> Edition:
+    sample = Edition(
         id=7,
         uid="5f1d2c",
         name="The week",
@@ -62,7 +65,7 @@ def edition(**fields: Any) -> Edition:
         opening={},
         state=EditionState.DRAFT,
         reason="",
-        in_doubt=InDoubt.RESEND,
+        in_doubt=InDoubtPolicy.RESEND,
         priority=Priority.NORMAL,
         stories=("storm-relief",),
         content_hash="",
@@ -71,11 +74,11 @@ def edition(**fields: Any) -> Edition:
         planned_at=None,
         finished_at=None,
     )
-    return replace(made, **fields)
+    return replace(sample, **fields)
 
 
-def mailing_list(slug: str = "news", **fields: Any) -> MailingList:
-    made = MailingList(
+def make_mailing_list(slug: str = "news", **fields: Any) -> MailingList:
+    sample = MailingList(
         id=3,
         slug=slug,
         name="News",
@@ -84,10 +87,10 @@ def mailing_list(slug: str = "news", **fields: Any) -> MailingList:
         visibility=Visibility.PUBLIC,
         created_at=NOW,
     )
-    return replace(made, **fields)
+    return replace(sample, **fields)
 
 
-def topic(slug: str, **names: str) -> Topic:
+def make_topic(slug: str, **names: str) -> Topic:
     return Topic(id=1, slug=slug, names=names)
 
 
@@ -109,7 +112,7 @@ AWKWARD = st.sampled_from(
 )  # fmt: skip
 
 
-def texts(most: int = 12) -> st.SearchStrategy[str]:
+def generate_texts(max_pieces: int = 12) -> st.SearchStrategy[str]:
     """Any text at all, with more than its share of what is awkward."""
     piece = st.one_of(AWKWARD, st.text(CHARACTERS, max_size=8), st.text("abc =.\r\n", max_size=30))
-    return st.lists(piece, max_size=most).map("".join)
+    return st.lists(piece, max_size=max_pieces).map("".join)

@@ -6,29 +6,37 @@ from typing import Any
 import pytest
 
 from mailer import archive
-from mailer.archive import Entry, Version
+from mailer.archive import ArchivedVersion, ArchiveEntry
 from mailer.audience.lists import MailingList, Visibility
-from mailer.editions import Archive, EditionState, Kind
+from mailer.editions import ArchiveVisibility, EditionKind, EditionState
 from mailer.errors import NotFound
-from mailer.message import EITHER, Ask, Slot, end, mark, slot
-from tests.unit.message.letters import MARKER, body
-from tests.unit.samples import NOW, edition, mailing_list
+from mailer.message import (
+    READING_PLACE_BITS,
+    MarkCondition,
+    Slot,
+    create_end_mark,
+    create_mark,
+    create_slot,
+)
+from tests.unit.message.letters import MARKER, make_body
+from tests.unit.samples import NOW, make_edition, make_mailing_list
 
 
-def entry(*tags: str, language: str = "en", sent_at: datetime = NOW) -> Entry:
-    versions = tuple(Version(tag, f"In {tag}", "", ()) for tag in tags)
-    return Entry(7, "5f1d2c", "The week", "news", language, sent_at, versions)
+def entry(*tags: str, language: str = "en", sent_at: datetime = NOW) -> ArchiveEntry:
+    versions = tuple(ArchivedVersion(tag, f"In {tag}", "", ()) for tag in tags)
+    return ArchiveEntry(7, "5f1d2c", "The week", "news", language, sent_at, versions)
 
 
 @pytest.mark.parametrize("state", EditionState)
-@pytest.mark.parametrize("shelf", Archive)
+@pytest.mark.parametrize("shelf", ArchiveVisibility)
 @pytest.mark.parametrize("visibility", Visibility)
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", EditionKind)
 def test_only_a_public_mailing_of_a_public_list_that_is_or_was_sent_stands_there(
-    state: EditionState, shelf: Archive, visibility: Visibility, kind: Kind
+    state: EditionState, shelf: ArchiveVisibility, visibility: Visibility, kind: EditionKind
 ) -> None:
-    stands = archive.stands(
-        edition(state=state, archive=shelf, kind=kind), mailing_list(visibility=visibility)
+    stands = archive.is_in_archive(
+        make_edition(state=state, archive=shelf, kind=kind),
+        make_mailing_list(visibility=visibility),
     )
     assert stands == (
         (state.value, shelf.value, visibility.value, kind.value)
@@ -41,11 +49,11 @@ def test_only_a_public_mailing_of_a_public_list_that_is_or_was_sent_stands_there
     [("fr", "fr"), ("fr-CA", "fr"), ("ar", "ar"), ("zh", "en"), ("", "en"), ("en-GB", "en")],
 )
 def test_a_reader_gets_the_best_of_its_languages(wanted: str, found: str) -> None:
-    assert entry("ar", "en", "fr").version(wanted).language == found
+    assert entry("ar", "en", "fr").choose_version(wanted).language == found
 
 
 def test_an_edition_without_its_default_language_is_shown_in_one_that_it_has() -> None:
-    assert entry("ar", "fr").version("es").language == "ar"
+    assert entry("ar", "fr").choose_version("es").language == "ar"
 
 
 class Lists:
@@ -54,13 +62,15 @@ class Lists:
     def __init__(self, *known: MailingList) -> None:
         self.known = list(known)
 
-    def lists(self) -> list[MailingList]:
+    def list_mailing_lists(self) -> list[MailingList]:
         return self.known
 
 
 def test_a_private_list_is_as_if_it_were_not_there() -> None:
-    store: Any = Lists(mailing_list(), mailing_list("staff", visibility=Visibility.PRIVATE))
-    assert [one.slug for one in archive.lists(store)] == ["news"]
+    store: Any = Lists(
+        make_mailing_list(), make_mailing_list("staff", visibility=Visibility.PRIVATE)
+    )
+    assert [one.slug for one in archive.list_archived_lists(store)] == ["news"]
     assert archive.get_list(store, "news").slug == "news"
     said = []
     for slug in ("staff", "staph"):
@@ -71,11 +81,15 @@ def test_a_private_list_is_as_if_it_were_not_there() -> None:
 
 
 def test_a_search_looks_in_what_anybody_may_read() -> None:
-    footer = mark(MARKER, Ask.MAIL, EITHER) + "You are on our list" + end(MARKER)
-    name = slot(MARKER, Slot.NAME, "friend")
-    made = body(
+    footer = (
+        create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
+        + "You are on our list"
+        + create_end_mark(MARKER)
+    )
+    name = create_slot(MARKER, Slot.NAME, "friend")
+    made = make_body(
         subject=f"Événements for {name}",
         text=f"Boats came in.\nhttps://www.example.org/harbour\n{footer}",
         html="<p>Only in the pictures</p>",
     )
-    assert archive.search_words(made) == "evenements for friend boats came in"
+    assert archive.build_search_text(made) == "evenements for friend boats came in"

@@ -25,7 +25,7 @@ def write(home: Path, toml: str = "") -> Path:
 
 
 def load(home: Path, toml: str = "", **environ: str) -> Settings:
-    return config.load(write(home, toml), environ=environ)
+    return config.load_settings(write(home, toml), environ=environ)
 
 
 def wrong(home: Path, toml: str = "", **environ: str) -> ConfigError:
@@ -59,15 +59,15 @@ def test_the_environment_wins_over_the_file_setting_by_setting(home: Path) -> No
 def test_the_command_line_wins_over_all(home: Path) -> None:
     file = write(home, '[database]\nurl = "sqlite:///file.db"\n')
     environ = {"MAILER_DATABASE_URL": "sqlite:///environment.db"}
-    assert config.load(file, environ=environ).database.url == "sqlite:///environment.db"
-    settings = config.load(file, "postgres://argument/db", environ=environ)
+    assert config.load_settings(file, environ=environ).database.url == "sqlite:///environment.db"
+    settings = config.load_settings(file, "postgres://argument/db", environ=environ)
     assert settings.database.url == "postgres://argument/db"
 
 
 def test_only_the_given_environment_is_read(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILER_RELAY_PORT", "2525")
-    assert config.load(write(home), environ={}).relay.port == 587
-    assert config.load(write(home)).relay.port == 2525
+    assert config.load_settings(write(home), environ={}).relay.port == 587
+    assert config.load_settings(write(home)).relay.port == 2525
 
 
 def test_a_name_of_two_words_can_come_from_the_environment(home: Path) -> None:
@@ -82,23 +82,25 @@ def test_a_name_of_two_words_can_come_from_the_environment(home: Path) -> None:
 
 def test_the_file_itself_can_be_named_by_the_environment(home: Path) -> None:
     file = write(home, "[relay]\nport = 25\n")
-    assert config.load(environ={"MAILER_CONFIG": str(file)}).relay.port == 25
+    assert config.load_settings(environ={"MAILER_CONFIG": str(file)}).relay.port == 25
 
 
 def test_without_a_file_the_defaults_serve(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(home)
-    settings = config.load(environ={})
+    settings = config.load_settings(environ={})
     assert settings.config_file is None
     assert settings.home == home
 
 
 def test_a_file_that_was_asked_for_must_be_there(home: Path) -> None:
     with pytest.raises(ConfigError, match=r"other\.toml: there is no such file; run `mailer init`"):
-        config.load(home / "other.toml", environ={})
+        config.load_settings(home / "other.toml", environ={})
 
 
 def test_the_file_that_ships_is_in_order() -> None:
-    settings = config.load(config.shipped("config") / "mailer.toml", environ={})
+    settings = config.load_settings(
+        config.find_shipped_folder("config") / "mailer.toml", environ={}
+    )
     defaults = Settings()
     for section in (
         "sender",
@@ -119,9 +121,9 @@ def test_an_approval_covers_the_address_to_unsubscribe_at_where_there_is_one(hom
     """Without one it covers what it did before there was such a setting."""
     ours = load(home)
     before = f"{ours.sender.name}\n{ours.sender.address}\n\n{ours.web.base_url}"
-    assert ours.letterhead == before
+    assert ours.sender_details == before
     offering = load(home, '[sender]\nunsubscribe_address = "leave@example.org"')
-    assert offering.letterhead == f"{before}\nleave@example.org"
+    assert offering.sender_details == f"{before}\nleave@example.org"
 
 
 def test_settings_can_not_be_changed(home: Path) -> None:
@@ -165,7 +167,7 @@ def test_settings_can_not_be_changed(home: Path) -> None:
 def test_a_wrong_value_is_named_by_file_and_setting(home: Path, toml: str, setting: str) -> None:
     error = wrong(home, toml)
     assert error.where == f"{home}/config/mailer.toml, {setting}"
-    assert error.what
+    assert error.message
     assert error.hint
 
 
@@ -174,7 +176,7 @@ def test_a_wrong_value_from_the_environment_is_named(
 ) -> None:
     monkeypatch.chdir(home)
     with pytest.raises(ConfigError, match=r"environment, relay\.port"):
-        config.load(environ={"MAILER_RELAY_PORT": "many"})
+        config.load_settings(environ={"MAILER_RELAY_PORT": "many"})
 
 
 @pytest.mark.parametrize(
@@ -198,20 +200,20 @@ def test_a_file_that_is_not_utf8_is_named(home: Path) -> None:
     file = write(home)
     file.write_bytes(b'[organisation]\nname = "B\xfcro"\n')
     with pytest.raises(ConfigError, match="it can't be read"):
-        config.load(file, environ={})
+        config.load_settings(file, environ={})
 
 
 @pytest.mark.parametrize("toml", ['[relay]\npassword = "x"\n', f'[secret]\nkey = "{KEY}"\n'])
 def test_a_secret_in_the_file_is_refused_and_not_repeated(home: Path, toml: str) -> None:
     error = wrong(home, toml)
-    assert error.what == "secrets do not belong into this file"
+    assert error.message == "secrets do not belong into this file"
     assert KEY not in str(error)
     assert "MAILER_RELAY_PASSWORD" in error.hint
 
 
 def test_a_password_never_travels_unencrypted_to_another_machine(home: Path) -> None:
     toml = '[relay]\nhost = "relay.example.org"\ntls = "none"\nuser = "mailer"\n'
-    assert "must not travel unencrypted" in wrong(home, toml).what
+    assert "must not travel unencrypted" in wrong(home, toml).message
     assert load(home, toml.replace("relay.example.org", "localhost")).relay.user == "mailer"
 
 
@@ -219,14 +221,14 @@ def test_a_password_never_travels_unencrypted_to_another_machine(home: Path) -> 
 
 
 def test_the_secret_key_comes_from_the_environment_or_its_file(home: Path) -> None:
-    assert load(home, MAILER_SECRET_KEY=KEY).secret_key() == bytes.fromhex(KEY)
+    assert load(home, MAILER_SECRET_KEY=KEY).read_secret_key() == bytes.fromhex(KEY)
     (home / "config/secret.key").write_text(f"{KEY}\n", "ascii")
-    assert load(home).secret_key() == bytes.fromhex(KEY)
+    assert load(home).read_secret_key() == bytes.fromhex(KEY)
 
 
 def test_a_new_key_is_good_and_new() -> None:
-    assert len(bytes.fromhex(config.new_key())) == config.KEY_BYTES
-    assert config.new_key() != config.new_key()
+    assert len(bytes.fromhex(config.generate_key())) == config.KEY_BYTES
+    assert config.generate_key() != config.generate_key()
 
 
 @pytest.mark.parametrize(
@@ -242,7 +244,7 @@ def test_a_bad_key_file_is_named_and_its_text_is_not(home: Path, text: str, says
     file = home / "config/secret.key"
     file.write_text(text, "utf-8")
     with pytest.raises(ConfigError, match=says) as caught:
-        load(home).secret_key()
+        load(home).read_secret_key()
     assert str(file) in str(caught.value)
     assert not text or text not in str(caught.value)
 
@@ -251,12 +253,12 @@ def test_a_missing_key_file_says_how_to_make_one(home: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"secret\.key: there is no secret key; run `mailer init`"
     ):
-        load(home).secret_key()
+        load(home).read_secret_key()
 
 
 def test_a_bad_key_in_the_environment_is_named(home: Path) -> None:
     with pytest.raises(ConfigError, match="MAILER_SECRET_KEY: the secret key is too short"):
-        load(home, MAILER_SECRET_KEY="abcd").secret_key()
+        load(home, MAILER_SECRET_KEY="abcd").read_secret_key()
 
 
 def test_secrets_are_not_printed(home: Path) -> None:
@@ -270,7 +272,7 @@ def test_the_relays_password_comes_from_the_environment_or_the_first_line_of_a_f
 ) -> None:
     def password(toml: str = "", **environ: str) -> str:
         settings = load(home, toml, **environ)
-        return settings.relay_password(settings.relay)
+        return settings.read_relay_password(settings.relay)
 
     with pytest.raises(ConfigError, match="a user and no password"):
         password()
@@ -300,21 +302,21 @@ def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
     settings = load(home, SECOND + 'password_file = "config/second.password"\n')
     first, second = settings.all_relays
     with pytest.raises(ConfigError, match=r"mailer\.toml, relays\.second\.password_file"):
-        settings.relay_password(second)
+        settings.read_relay_password(second)
     (home / "config/second.password").write_text("hush\n", "utf-8")
-    assert settings.relay_password(second) == "hush"
+    assert settings.read_relay_password(second) == "hush"
     with pytest.raises(ConfigError, match=r"mailer\.toml, relay: there is a user and no password"):
-        settings.relay_password(first)
+        settings.read_relay_password(first)
 
 
 def test_no_relays_password_stands_in_the_file(home: Path) -> None:
     error = wrong(home, SECOND + 'password = "hush"\n')
-    assert error.what == "secrets do not belong into this file"
+    assert error.message == "secrets do not belong into this file"
 
 
 def test_no_relays_password_travels_unencrypted(home: Path) -> None:
     error = wrong(home, SECOND + 'tls = "none"\nuser = "mailer"\n')
-    assert "second: a password must not travel unencrypted" in error.what
+    assert "second: a password must not travel unencrypted" in error.message
 
 
 @pytest.mark.parametrize(
@@ -326,7 +328,7 @@ def test_no_relays_password_travels_unencrypted(home: Path) -> None:
     ],
 )
 def test_one_relay_must_work_and_have_a_name(home: Path, toml: str, says: str) -> None:
-    assert says in wrong(home, toml).what
+    assert says in wrong(home, toml).message
 
 
 def test_one_relay_may_stand_by_for_another(home: Path) -> None:
@@ -355,7 +357,7 @@ def test_home_is_the_folder_that_holds_config(home: Path) -> None:
     assert load(home).home == home
     elsewhere = home / "other.toml"
     elsewhere.write_text("", "utf-8")
-    assert config.load(elsewhere, environ={}).home == home
+    assert config.load_settings(elsewhere, environ={}).home == home
 
 
 @pytest.mark.parametrize(
@@ -381,12 +383,12 @@ def test_a_database_named_by_its_path_starts_where_one_stands(
 ) -> None:
     file = write(home)
     monkeypatch.chdir(home / "config")
-    settings = config.load(file, "mine.db", environ={})
+    settings = config.load_settings(file, "mine.db", environ={})
     assert settings.database_url == f"sqlite:///{home}/config/mine.db"
 
 
 def test_the_organisations_templates_are_looked_into_first(home: Path) -> None:
-    ours = config.shipped("templates")
+    ours = config.find_shipped_folder("templates")
     assert load(home).template_path == (ours,)
     (home / "templates").mkdir()
     assert load(home).template_path == (home / "templates", ours)
@@ -395,6 +397,6 @@ def test_the_organisations_templates_are_looked_into_first(home: Path) -> None:
 
 
 def test_bounces_come_back_to_the_sender_unless_said_otherwise(home: Path) -> None:
-    assert load(home).sender.bounce_address == "news@example.org"
-    bounce = load(home, MAILER_SENDER_ENVELOPE_FROM="bounces@example.org").sender.bounce_address
+    assert load(home).sender.envelope_sender == "news@example.org"
+    bounce = load(home, MAILER_SENDER_ENVELOPE_FROM="bounces@example.org").sender.envelope_sender
     assert bounce == "bounces@example.org"

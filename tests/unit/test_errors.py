@@ -56,11 +56,11 @@ def test_a_narrow_error_is_also_the_wider_one(
 
 
 def test_a_relay_that_may_come_back_is_told_from_one_that_will_not() -> None:
-    assert errors.RelayError("it refuses our password", lasting=True).lasting
-    assert not errors.RelayError("it is busy").lasting
+    assert errors.RelayError("it refuses our password", is_permanent=True).is_permanent
+    assert not errors.RelayError("it is busy").is_permanent
 
 
 def test_an_address_that_may_work_later_is_told_from_one_that_will_not() -> None:
     later = errors.FetchError("it is busy", retry_after=120.0, status=503)
-    assert (later.lasting, later.retry_after, later.status) == (False, 120.0, 503)
-    assert errors.FetchError("it is inside the office", lasting=True).lasting
+    assert (later.is_permanent, later.retry_after, later.status) == (False, 120.0, 503)
+    assert errors.FetchError("it is inside the office", is_permanent=True).is_permanent

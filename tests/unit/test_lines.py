@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.lines import holds_control, without_control
+from mailer.lines import holds_control, replace_control
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ def test_control_characters_are_not(line: str) -> None:
 
 
 def test_a_terminal_gets_signs_in_their_place() -> None:
-    assert without_control("a\x1b]0;owned\x07b\ud800\nc") == "a\ufffd]0;owned\ufffdb\ufffd\nc"
+    assert replace_control("a\x1b]0;owned\x07b\ud800\nc") == "a\ufffd]0;owned\ufffdb\ufffd\nc"

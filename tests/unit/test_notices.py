@@ -4,7 +4,7 @@ import shlex
 
 import pytest
 
-from mailer.notices import Notice, NoticeKind, commands
+from mailer.notices import Notice, NoticeKind, suggest_commands
 
 HASH = "4be1c09d22fa" + "0" * 52
 
@@ -14,7 +14,7 @@ def told(kind: NoticeKind, edition: int = 12, digest: str = "weekly", **fields: 
 
 
 def steps(notice: Notice) -> list[str]:
-    return [command for _, command in commands(notice)]
+    return [command for _, command in suggest_commands(notice)]
 
 
 ASKING = (NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LATE)
@@ -22,7 +22,7 @@ ASKING = (NoticeKind.REVIEW, NoticeKind.REMINDER, NoticeKind.VOID, NoticeKind.LA
 
 @pytest.mark.parametrize("kind", ASKING)
 def test_who_is_asked_can_look_first_and_approve_what_they_saw(kind: NoticeKind) -> None:
-    assert commands(told(kind, content_hash=HASH))[:2] == (
+    assert suggest_commands(told(kind, content_hash=HASH))[:2] == (
         ("Look at it", "mailer edition preview 12"),
         ("Approve it", "mailer edition approve 12 --hash 4be1c09d22fa"),
     )
@@ -57,8 +57,8 @@ def test_those_that_it_did_not_reach_can_be_seen(
 
 
 def test_a_held_edition_can_be_opened_and_a_held_occurrence_sent_now() -> None:
-    assert steps(told(NoticeKind.HELD)) == ["mailer edition show 12", "mailer edition reopen 12"]
-    assert steps(told(NoticeKind.HELD, edition=0)) == ["mailer schedule send-now weekly"]
+    assert steps(told(NoticeKind.ON_HOLD)) == ["mailer edition show 12", "mailer edition reopen 12"]
+    assert steps(told(NoticeKind.ON_HOLD, edition=0)) == ["mailer schedule send-now weekly"]
 
 
 def test_after_a_skipped_occurrence_the_next_ones_can_be_seen() -> None:
@@ -67,7 +67,7 @@ def test_after_a_skipped_occurrence_the_next_ones_can_be_seen() -> None:
 
 @pytest.mark.parametrize("kind", NoticeKind)
 def test_no_command_names_what_there_is_not(kind: NoticeKind) -> None:
-    assert commands(told(kind, edition=0, digest="")) == ()
+    assert suggest_commands(told(kind, edition=0, digest="")) == ()
     assert not any(" edition " in step for step in steps(told(kind, edition=0)))
     assert not any("schedule" in step for step in steps(told(kind, digest="")))
 

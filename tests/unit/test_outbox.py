@@ -12,19 +12,19 @@ from mailer import outbox
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition, EditionState
 from mailer.errors import InputError
-from mailer.outbox import Delivery, DeliveryState, Report, Standing
-from tests.unit.samples import DAY, NOW, edition
+from mailer.outbox import Delivery, DeliveryReport, DeliveryState, RecipientStatus
+from tests.unit.samples import DAY, NOW, make_edition
 
 D = DeliveryState
 ANA = "ana@example.org"
 
 
 class Records:
-    def __init__(self, known: Standing) -> None:
+    def __init__(self, known: RecipientStatus) -> None:
         self.known = known
         self.asked = ""
 
-    def standing(self, edition: Edition, address: str) -> Standing:
+    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
         self.asked = address
         return self.known
 
@@ -33,14 +33,14 @@ class Records:
 
 
 def test_deferred_mail_is_tried_at_5_10_30_minutes_1_and_2_hours_then_every_3() -> None:
-    waits = [outbox.retry_after(attempt) for attempt in range(1, 10)]
+    waits = [outbox.get_retry_delay(attempt) for attempt in range(1, 10)]
     minutes = [5, 10, 30, 60, 120, 180, 180, 180, 180]
     assert waits == [timedelta(minutes=wait) for wait in minutes]
 
 
 @given(st.integers(1, 200))
 def test_each_wait_is_at_least_as_long_as_the_one_before(attempt: int) -> None:
-    assert outbox.retry_after(attempt + 1) >= outbox.retry_after(attempt) > timedelta()
+    assert outbox.get_retry_delay(attempt + 1) >= outbox.get_retry_delay(attempt) > timedelta()
 
 
 def test_mail_is_given_up_after_four_to_five_days() -> None:
@@ -80,18 +80,18 @@ def test_a_message_goes_out_through_the_gate_only() -> None:
 
 
 def test_an_edition_waits_for_all_that_may_still_go_out() -> None:
-    assert set(outbox.UNDONE) == {D.QUEUED, D.CLAIMED, D.ON_WIRE}
-    assert set(outbox.HELD) < set(outbox.UNDONE)
+    assert set(outbox.UNFINISHED_STATES) == {D.QUEUED, D.CLAIMED, D.ON_WIRE}
+    assert set(outbox.IN_FLIGHT_STATES) < set(outbox.UNFINISHED_STATES)
 
 
 def test_a_report_adds_up() -> None:
-    assert Report(edition(), {D.SENT: 5, D.FAILED: 2}, {}, {}, {}).total == 7
+    assert DeliveryReport(make_edition(), {D.SENT: 5, D.FAILED: 2}, {}, {}, {}).total == 7
 
 
 # ---- why --------------------------------------------------------------------------------------
 
-PLANNED = edition(state=EditionState.SENT, planned_at=NOW)
-MEMBER = Standing(
+PLANNED = make_edition(state=EditionState.SENT, planned_at=NOW)
+MEMBER = RecipientStatus(
     subscriber_id=41,
     membership=MembershipState.ACTIVE,
     joined_at=NOW - DAY,
@@ -100,8 +100,8 @@ MEMBER = Standing(
 )
 
 
-def why(known: Standing, of: Edition = PLANNED) -> str:
-    said = outbox.explain(Records(known), of, ANA)
+def why(known: RecipientStatus, of: Edition = PLANNED) -> str:
+    said = outbox.explain_outcome(Records(known), of, ANA)
     assert said.startswith(ANA)
     assert said.endswith(".")
     assert "\n" not in said
@@ -153,13 +153,13 @@ def test_who_got_nothing_of_a_planned_edition_is_told_why(
     ],
 )
 def test_before_it_is_planned_one_is_told_what_will_be(fields: dict[str, Any], said: str) -> None:
-    assert said in why(replace(MEMBER, **fields), edition())
+    assert said in why(replace(MEMBER, **fields), make_edition())
 
 
 def test_an_edition_that_never_went_out_says_so_to_everybody() -> None:
-    skipped = edition(state=EditionState.SKIPPED, reason="no new story")
+    skipped = make_edition(state=EditionState.SKIPPED, reason="no new story")
     assert "because it was skipped: no new story." in why(MEMBER, skipped)
-    cancelled = edition(state=EditionState.CANCELLED)
+    cancelled = make_edition(state=EditionState.CANCELLED)
     assert "because it was cancelled before it was sent." in why(MEMBER, cancelled)
 
 
@@ -220,7 +220,7 @@ def test_every_state_has_one_sentence(state: D, attempt: int, reply: str) -> Non
 
 def test_one_is_asked_for_by_the_canonical_address() -> None:
     records = Records(MEMBER)
-    outbox.explain(records, PLANNED, " ana@EXAMPLE.org ")
+    outbox.explain_outcome(records, PLANNED, " ana@EXAMPLE.org ")
     assert records.asked == ANA
     with pytest.raises(InputError, match="is not a mail address"):
-        outbox.explain(records, PLANNED, "ana")
+        outbox.explain_outcome(records, PLANNED, "ana")

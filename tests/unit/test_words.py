@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import words
-from tests.unit.samples import texts
+from tests.unit.samples import generate_texts
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ from tests.unit.samples import texts
     ],
 )
 def test_what_is_typed_is_what_was_written(written: str, typed: str) -> None:
-    assert words.fold(written) == words.fold(typed)
-    assert words.fold(written)
+    assert words.fold_text(written) == words.fold_text(typed)
+    assert words.fold_text(written)
 
 
 @pytest.mark.parametrize(
@@ -56,25 +56,25 @@ def test_what_is_typed_is_what_was_written(written: str, typed: str) -> None:
     ],
 )
 def test_what_is_no_letter_and_no_digit_parts_words(text: str, folded: str) -> None:
-    assert words.fold(text) == folded
+    assert words.fold_text(text) == folded
 
 
-@given(texts())
+@given(generate_texts())
 def test_folding_twice_is_folding_once(text: str) -> None:
-    assert words.fold(words.fold(text)) == words.fold(text)
+    assert words.fold_text(words.fold_text(text)) == words.fold_text(text)
 
 
-@given(texts())
+@given(generate_texts())
 def test_capitals_and_ways_of_composing_make_no_difference(text: str) -> None:
-    folded = words.fold(text)
+    folded = words.fold_text(text)
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
-        assert words.fold(unicodedata.normalize(form, text)) == folded
-    assert words.fold(text.casefold()) == folded
+        assert words.fold_text(unicodedata.normalize(form, text)) == folded
+    assert words.fold_text(text.casefold()) == folded
 
 
-@given(texts())
+@given(generate_texts())
 def test_only_letters_digits_and_single_spaces_are_left(text: str) -> None:
-    folded = words.fold(text)
+    folded = words.fold_text(text)
     assert folded == " ".join(folded.split())
     assert not set(folded) & set("%_/\\\0")
     for character in folded.replace(" ", ""):
@@ -82,28 +82,28 @@ def test_only_letters_digits_and_single_spaces_are_left(text: str) -> None:
         assert unicodedata.category(character)[0] in "LNM"
 
 
-@given(texts(), texts(2))
+@given(generate_texts(), generate_texts(2))
 def test_a_word_is_in_the_distinct_words_exactly_where_it_is_in_the_text(
     text: str, query: str
 ) -> None:
-    for word in words.fold(query).split():
-        assert (word in words.distinct(text)) == (word in words.fold(text))
+    for word in words.fold_text(query).split():
+        assert (word in words.join_distinct_words(text)) == (word in words.fold_text(text))
 
 
 @given(st.lists(st.sampled_from(["boats", "Roads", "été", "移民", "العربية"]), max_size=30))
 def test_each_word_is_kept_once(some: list[str]) -> None:
-    kept = words.distinct(" ".join(some)).split()
-    assert kept == list(dict.fromkeys(words.fold(" ".join(some)).split()))
+    kept = words.join_distinct_words(" ".join(some)).split()
+    assert kept == list(dict.fromkeys(words.fold_text(" ".join(some)).split()))
 
 
 def test_web_and_mail_addresses_are_no_words() -> None:
     text = (
         "Boats\n\nhttps://www.example.org/en/harbour?x=1 and mailto:a@example.org, HTTP://X.example"
     )
-    assert words.distinct(text) == "boats and"
+    assert words.join_distinct_words(text) == "boats and"
 
 
 def test_a_query_has_each_word_once_and_not_too_many() -> None:
-    assert words.wanted("Boats, boats & BOATS roads", 8) == ("boats", "roads")
-    assert words.wanted(" ".join(map(str, range(50))), 8) == tuple(map(str, range(8)))
-    assert words.wanted("?!", 8) == ()
+    assert words.split_query("Boats, boats & BOATS roads", 8) == ("boats", "roads")
+    assert words.split_query(" ".join(map(str, range(50))), 8) == tuple(map(str, range(8)))
+    assert words.split_query("?!", 8) == ()

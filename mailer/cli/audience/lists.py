@@ -8,7 +8,7 @@ import typer
 from mailer.audience import lists as nouns
 from mailer.audience.lists import Visibility
 from mailer.cli.audience.common import Slug
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.errors import ConfigError, InputError
 
@@ -40,8 +40,8 @@ def add_list(
     """Add a mailing list. Example: [bold]mailer list add news --name "News"[/]"""
     out = Output(json)
     _check_name(name)
-    with writing(dry_run, out) as (mailer, tx):
-        made = nouns.add_list(
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        mailing_list = nouns.add_list(
             tx.lists,
             slug,
             name,
@@ -52,7 +52,7 @@ def add_list(
             time_zone=time_zone,
             welcome=welcome,
         )
-        out.record(made, f"list {made.slug}: {made.name}")
+        out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
 @app.command("edit")
@@ -71,26 +71,35 @@ def edit_list(
 ) -> None:
     """Change a list. Example: [bold]mailer list edit news --name "Weekly news"[/]"""
     out = Output(json)
-    given = {
+    options = {
         "name": name, "description": description, "language": language, "visibility": visibility,
         "time_zone": time_zone, "welcome": welcome,
     }  # fmt: skip
     _check_name(name or "")
-    changes = {key: value for key, value in given.items() if value is not None}
-    with writing(dry_run, out) as (_, tx):
-        changed = nouns.edit_list(tx.lists, slug, changes)
-        out.record(changed, f"list {changed.slug}: {changed.name}")
+    changes = {key: value for key, value in options.items() if value is not None}
+    with open_for_writing(dry_run, out) as (_, tx):
+        mailing_list = nouns.edit_list(tx.lists, slug, changes)
+        out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
 @app.command("list")
 def list_lists(json: JsonOption = False) -> None:
     """List the mailing lists with their active members. Example: [bold]mailer list list[/]"""
-    with reading() as (_, tx):
-        found = tx.lists.lists(counted=True)
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        mailing_lists = tx.lists.list_mailing_lists(counted=True)
+        Output(json).print_table(
+            mailing_lists,
             {"list": "", "name": "", "language": "", "visibility": "", "members": "right"},
-            [(one.slug, one.name, one.language, one.visibility, one.members) for one in found],
+            [
+                (
+                    mailing_list.slug,
+                    mailing_list.name,
+                    mailing_list.language,
+                    mailing_list.visibility,
+                    mailing_list.members,
+                )
+                for mailing_list in mailing_lists
+            ],
             empty='no list yet: mailer list add news --name "News"',
         )
 
@@ -98,10 +107,12 @@ def list_lists(json: JsonOption = False) -> None:
 @app.command("show")
 def show_list(slug: Slug, json: JsonOption = False) -> None:
     """Show one list. Example: [bold]mailer list show news[/]"""
-    with reading() as (_, tx):
+    with open_for_reading() as (_, tx):
         nouns.get_list(tx.lists, slug)
-        (found,) = [one for one in tx.lists.lists(counted=True) if one.slug == slug]
-        Output(json).record(found)
+        (mailing_list,) = [
+            one for one in tx.lists.list_mailing_lists(counted=True) if one.slug == slug
+        ]
+        Output(json).print_record(mailing_list)
 
 
 @app.command("remove")
@@ -110,8 +121,8 @@ def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = Fa
 
     Example: [bold]mailer list remove news[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        out.record(nouns.remove_list(tx.lists, slug), f"list {slug} removed")
+    with open_for_writing(dry_run, out) as (_, tx):
+        out.print_record(nouns.remove_list(tx.lists, slug), f"list {slug} removed")
 
 
 @app.command("form")
@@ -131,8 +142,10 @@ def print_form(
             f"the web's parts are not installed ({error.name} is missing)",
             hint="install them with `pip install 'mailer[web]'`",
         ) from error
-    with reading() as (mailer, tx):
-        found = nouns.get_list(tx.lists, slug)
-        tag = pasted.language_of(language or found.language)
+    with open_for_reading() as (mailer, tx):
+        mailing_list = nouns.get_list(tx.lists, slug)
+        form_language = pasted.choose_page_language(language or mailing_list.language)
         base_url = mailer.settings.web.base_url
-        Output().text(pasted.form(found, tx.lists.topics(), tag, base_url))
+        Output().print_text(
+            pasted.render_pasted_form(mailing_list, tx.lists.list_topics(), form_language, base_url)
+        )

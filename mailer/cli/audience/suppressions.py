@@ -10,10 +10,22 @@ import typer
 from mailer.app import open_mailer
 from mailer.audience import arrivals, suppressions
 from mailer.audience.rows import RowOutcome
-from mailer.audience.suppressions import Reason
-from mailer.cli.bulk import Tally, bar, size_of, transactions, write_whole
-from mailer.cli.options import DryRunOption, JsonOption, reading, settings, writing
-from mailer.cli.output import Output, errors
+from mailer.audience.suppressions import SuppressionReason
+from mailer.cli.bulk import (
+    RowTally,
+    get_file_size,
+    open_progress_bar,
+    open_transactions,
+    write_file_atomically,
+)
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    load_settings,
+    open_for_reading,
+    open_for_writing,
+)
+from mailer.cli.output import Output, error_console
 from mailer.errors import UsageError
 from mailer.intake import suppressions as files
 
@@ -23,9 +35,9 @@ OUTCOMES = (RowOutcome.SUPPRESSED, RowOutcome.UNCHANGED, RowOutcome.REFUSED)
 
 
 @app.command("add")
-def suppress(
+def suppress_address(
     address: str,
-    reason: Annotated[Reason, typer.Option(help="Why.")] = Reason.MANUAL,
+    reason: Annotated[SuppressionReason, typer.Option(help="Why.")] = SuppressionReason.MANUAL,
     detail: Annotated[str, typer.Option(help="More, for whoever asks later.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -34,51 +46,69 @@ def suppress(
 
     Example: [bold]mailer suppression add someone@example.org --detail "asked by phone"[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        made, new = suppressions.suppress(tx.suppressions, address, reason, detail, mailer.clock())
-        said = "suppressed" if new else "suppressed already"
-        out.record(made, f"{made.address}: {said} ({made.reason})")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        suppression, is_new = suppressions.suppress_address(
+            tx.suppressions, address, reason, detail, mailer.clock()
+        )
+        message = "suppressed" if is_new else "suppressed already"
+        out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
 
 
 @app.command("remove")
-def release(address: str, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+def release_address(address: str, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Let an address be mailed again. Example: [bold]mailer suppression remove a@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        freed = suppressions.release(tx.suppressions, address, mailer.clock())
-        out.record({"address": freed}, f"{freed} may be mailed again")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        freed_address = suppressions.lift_suppression(tx.suppressions, address, mailer.clock())
+        out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
 
 
 @app.command("list")
 def list_suppressions(
-    reason: Annotated[Reason | None, typer.Option(help="Only those for this reason.")] = None,
+    reason: Annotated[
+        SuppressionReason | None, typer.Option(help="Only those for this reason.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1)] = 50,
     json: JsonOption = False,
 ) -> None:
     """List suppressed addresses with their reasons, the newest first.
 
     Example: [bold]mailer suppression list --reason complaint[/]"""
-    with reading() as (_, tx):
-        found = tx.suppressions.suppressions(reason, limit)
-        counts = tx.suppressions.count()
+    with open_for_reading() as (_, tx):
+        matching_suppressions = tx.suppressions.list_suppressions(reason, limit)
+        counts = tx.suppressions.count_by_reason()
     out = Output(json)
-    out.table(
-        found,
+    out.print_table(
+        matching_suppressions,
         {"address": "", "reason": "", "detail": "", "since": ""},
-        [(o.address or "(only its hash)", o.reason, o.detail, o.created_at) for o in found],
+        [
+            (
+                suppression.address or "(only its hash)",
+                suppression.reason,
+                suppression.detail,
+                suppression.created_at,
+            )
+            for suppression in matching_suppressions
+        ],
         empty=f"no address is suppressed ({reason})" if reason else "no address is suppressed",
     )
-    more = (counts.get(reason, 0) if reason else sum(counts.values())) - len(found)
-    if more > 0:
-        out.note(f"… and {more} more; --limit shows them, `mailer suppression export` writes them")
+    hidden_count = (counts.get(reason, 0) if reason else sum(counts.values())) - len(
+        matching_suppressions
+    )
+    if hidden_count > 0:
+        out.print_note(
+            f"… and {hidden_count} more; --limit shows them, `mailer suppression export` writes them"
+        )
 
 
 @app.command("import")
-def import_(
+def import_suppressions(
     file: Annotated[
         Path, typer.Argument(help="CSV with address, reason, detail; or an address a line.")
     ],
-    reason: Annotated[Reason, typer.Option(help="Where a line gives none.")] = Reason.MANUAL,
+    reason: Annotated[
+        SuppressionReason, typer.Option(help="Where a line gives none.")
+    ] = SuppressionReason.MANUAL,
     source: Annotated[str, typer.Option(help="For the log; else the file's name.")] = "",
     report: Annotated[
         Path | None, typer.Option(help="Write what became of each line to this CSV file.")
@@ -98,23 +128,23 @@ def import_(
         )
     out = Output(json)
     with ExitStack() as stack:
-        mailer = stack.enter_context(open_mailer(settings()))
-        tally = Tally(stack, report, OUTCOMES)
-        shown = stack.enter_context(bar(size_of(file), "importing"))
-        begin = stack.enter_context(transactions(mailer, out, dry_run=dry_run))
-        said = source.strip() or f"import of {file.name}"
-        for batch in files.batches(file, reason, mailer.clock()):
-            with begin() as tx:
-                results = arrivals.suppress(
-                    tx.suppressions, batch.rows, mailer.clock(), source=said
+        mailer = stack.enter_context(open_mailer(load_settings()))
+        tally = RowTally(stack, report, OUTCOMES)
+        progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
+        begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
+        import_source = source.strip() or f"import of {file.name}"
+        for batch in files.read_suppressions(file, reason, mailer.clock()):
+            with begin_transaction() as tx:
+                results = arrivals.suppress_rows(
+                    tx.suppressions, batch.rows, mailer.clock(), source=import_source
                 )
-            tally.add([*batch.refused, *results], batch.passed_over)
-            shown.show(batch.bytes_read, f"{tally.rows:,} lines")
-    tally.tell(out, file, dry_run=dry_run)
+            tally.add_results([*batch.refused, *results], batch.passed_over)
+            progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
+    tally.print_summary(out, file, dry_run=dry_run)
 
 
 @app.command("export")
-def export_(
+def export_suppressions(
     file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
 ) -> None:
     """Export suppressed addresses as CSV that `import` reads back.
@@ -122,15 +152,15 @@ def export_(
     Example: [bold]mailer suppression export suppressed.csv[/]"""
     hashes = 0
 
-    def write(out: TextIO) -> int:
+    def write_csv(out: TextIO) -> int:
         nonlocal hashes
-        written, hashes = files.write(tx.suppressions.each(), out)
+        written, hashes = files.write_suppressions(tx.suppressions.iterate_suppressions(), out)
         return written
 
-    with reading() as (_, tx):
+    with open_for_reading() as (_, tx):
         if file is None:
-            write(sys.stdout)
+            write_csv(sys.stdout)
         else:
-            errors.print(f"{write_whole(file, write)} written to {file}")
+            error_console.print(f"{write_file_atomically(file, write_csv)} written to {file}")
     if hashes:
-        errors.print(f"{hashes} more are only a hash here, of people who were erased")
+        error_console.print(f"{hashes} more are only a hash here, of people who were erased")

@@ -7,7 +7,13 @@ import typer
 from mailer import languages
 from mailer.audience import lists
 from mailer.cli.audience.common import Slug
-from mailer.cli.options import DryRunOption, JsonOption, pairs, reading, writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    parse_pairs,
+)
 from mailer.cli.output import Output
 
 app = typer.Typer(no_args_is_help=True, help="What articles are about and subscribers choose.")
@@ -26,22 +32,22 @@ def add_topic(
 
     Example: [bold]mailer topic add health --name Health --name fr=Santé[/]"""
     out = Output(json)
-    given = [one if "=" in one else f"en={one}" for one in name or []]
-    names = pairs(given, "--name", languages.normalise)
-    with writing(dry_run, out) as (mailer, tx):
+    options = [one if "=" in one else f"en={one}" for one in name or []]
+    names = parse_pairs(options, "--name", languages.normalise_tag)
+    with open_for_writing(dry_run, out) as (mailer, tx):
         topic = lists.add_topic(tx.lists, slug, names, mailer.clock())
-        out.record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
+        out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
 @app.command("list")
 def list_topics(json: JsonOption = False) -> None:
     """List the topics with their names. Example: [bold]mailer topic list --json[/]"""
-    with reading() as (_, tx):
-        found = tx.lists.topics()
-        Output(json).table(
-            found,
+    with open_for_reading() as (_, tx):
+        topics = tx.lists.list_topics()
+        Output(json).print_table(
+            topics,
             {"topic": "left", "names": "left"},
-            [(one.slug, one.names) for one in found],
+            [(one.slug, one.names) for one in topics],
             empty="no topic yet: mailer topic add health --name Health",
         )
 
@@ -49,8 +55,8 @@ def list_topics(json: JsonOption = False) -> None:
 @app.command("show")
 def show_topic(slug: Slug, json: JsonOption = False) -> None:
     """Show one topic with its names. Example: [bold]mailer topic show health[/]"""
-    with reading() as (_, tx):
-        Output(json).record(lists.get_topic(tx.lists, slug))
+    with open_for_reading() as (_, tx):
+        Output(json).print_record(lists.get_topic(tx.lists, slug))
 
 
 @app.command("remove-name")
@@ -64,14 +70,14 @@ def remove_name(
 
     Example: [bold]mailer topic remove-name health fr[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        topic = lists.unname_topic(tx.lists, slug, language)
-        out.record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
+    with open_for_writing(dry_run, out) as (_, tx):
+        topic = lists.remove_topic_name(tx.lists, slug, language)
+        out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
 @app.command("remove")
 def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
     """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (_, tx):
-        out.record(lists.remove_topic(tx.lists, slug), f"topic {slug} removed")
+    with open_for_writing(dry_run, out) as (_, tx):
+        out.print_record(lists.remove_topic(tx.lists, slug), f"topic {slug} removed")

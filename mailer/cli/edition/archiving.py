@@ -4,14 +4,14 @@ from mailer import archive, editions
 from mailer.app import Mailer
 from mailer.audience.lists import Visibility
 from mailer.cli.edition.common import Number, app
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
+from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
-from mailer.editions import Archive, Edition, EditionState
+from mailer.editions import ArchiveVisibility, Edition, EditionState
 from mailer.store import Transaction
 
 
 @app.command("publish")
-def publish(
+def publish_edition(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Let an edition stand in its list's public archive, feeds and search, once it is sent.
@@ -20,13 +20,13 @@ def publish(
 
     Example: [bold]mailer edition publish 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        edition = _shelve(mailer, tx, number, Archive.PUBLIC, by)
-        out.record(edition, _published(mailer, tx, edition))
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PUBLIC, by)
+        out.print_record(edition, _describe_publication(mailer, tx, edition))
 
 
 @app.command("unpublish")
-def unpublish(
+def hide_edition(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Take an edition out of the public archive, feeds and search at once, or keep it out.
@@ -36,26 +36,30 @@ def unpublish(
 
     Example: [bold]mailer edition unpublish 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        edition = _shelve(mailer, tx, number, Archive.PRIVATE, by)
-        out.record(edition, f"edition {number} is private: it is in no archive")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PRIVATE, by)
+        out.print_record(edition, f"edition {number} is private: it is in no archive")
 
 
-def _shelve(mailer: Mailer, tx: Transaction, number: int, to: Archive, by: str) -> Edition:
-    known = editions.get(tx.editions, number)
-    return editions.shelve(tx.editions, known, to, mailer.clock(), actor=actor(by))
+def _set_visibility(
+    mailer: Mailer, tx: Transaction, number: int, visibility: ArchiveVisibility, actor_name: str
+) -> Edition:
+    edition = editions.get_edition(tx.editions, number)
+    return editions.set_archive_visibility(
+        tx.editions, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name)
+    )
 
 
-def _published(mailer: Mailer, tx: Transaction, edition: Edition) -> str:
-    list_ = tx.editions.list_of(edition)
-    said = f"edition {edition.id} is public"
-    if archive.stands(edition, list_):
+def _describe_publication(mailer: Mailer, tx: Transaction, edition: Edition) -> str:
+    mailing_list = tx.editions.load_mailing_list(edition)
+    message = f"edition {edition.id} is public"
+    if archive.is_in_archive(edition, mailing_list):
         site = mailer.settings.web.base_url.rstrip("/")
-        return f"{said}: {site}/archive/{edition.list}/{edition.uid}"
-    if list_.visibility is not Visibility.PUBLIC:
-        return f"{said}, but its list {edition.list} is not, and so has no archive"
+        return f"{message}: {site}/archive/{edition.list}/{edition.uid}"
+    if mailing_list.visibility is not Visibility.PUBLIC:
+        return f"{message}, but its list {edition.list} is not, and so has no archive"
     if edition.state is EditionState.PAUSED:
-        return f"{said}, and will be in the archive when it goes on"
+        return f"{message}, and will be in the archive when it goes on"
     if editions.TRANSITIONS[edition.state]:
-        return f"{said}, and will be in the archive when it is sent"
-    return f"{said}, but it is {edition.state}, and so in no archive"
+        return f"{message}, and will be in the archive when it is sent"
+    return f"{message}, but it is {edition.state}, and so in no archive"

@@ -7,16 +7,23 @@ import typer
 from mailer import editions
 from mailer.app import Mailer
 from mailer.cli.edition.common import Number, app
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, pairs, writing
+from mailer.cli.options import (
+    By,
+    DryRunOption,
+    JsonOption,
+    open_for_writing,
+    parse_pairs,
+    resolve_actor,
+)
 from mailer.cli.output import Output
-from mailer.editions import Archive, InDoubt, NewEdition, Priority
+from mailer.editions import ArchiveVisibility, InDoubtPolicy, NewEdition, Priority
 from mailer.errors import UsageError
 from mailer.store import Transaction
 
 
 @app.command("new")
-def new(
-    to: Annotated[str, typer.Option("--list", help="Who gets it.")],
+def create_edition(
+    list_slug: Annotated[str, typer.Option("--list", help="Who gets it.")],
     story: Annotated[list[str], typer.Option(help="Slug; repeatable, in order.")],
     name: Annotated[str, typer.Option(help="As readers see it.")],
     template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "press-release",
@@ -27,8 +34,8 @@ def new(
         Priority, typer.Option(help="Whose messages go first, of editions being sent at once.")
     ] = Priority.URGENT,
     archive: Annotated[
-        Archive, typer.Option(help="Whether it stands in its list's public archive.")
-    ] = Archive.PUBLIC,
+        ArchiveVisibility, typer.Option(help="Whether it stands in its list's public archive.")
+    ] = ArchiveVisibility.PUBLIC,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -37,12 +44,12 @@ def new(
 
     Example: [bold]mailer edition new --list press --story open-day --name "Press release"[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        edition = editions.create(
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = editions.create_edition(
             tx.editions,
             NewEdition(
                 name=name,
-                list=to,
+                list=list_slug,
                 segment=segment,
                 template=template,
                 subject=subject,
@@ -52,23 +59,23 @@ def new(
                 archive=archive,
             ),
             mailer.clock(),
-            actor=actor(by),
+            actor=resolve_actor(by),
         )
-        edition = _compose(mailer, tx, edition, out)
-        out.record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
 
 
-def _compose(
+def _compose_edition(
     mailer: Mailer, tx: Transaction, edition: editions.Edition, out: Output
 ) -> editions.Edition:
-    edition, composition = mailer.composed(tx, edition)
+    edition, composition = mailer.compose_edition(tx, edition)
     for warning in composition.warnings if composition else ():
-        out.note(f"note: {warning}")
+        out.print_note(f"note: {warning}")
     return edition
 
 
 @app.command("arrange")
-def arrange(
+def arrange_stories(
     number: Number,
     stories: Annotated[list[str], typer.Argument(help="All its stories, in order.")],
     by: By = "",
@@ -79,15 +86,17 @@ def arrange(
 
     Example: [bold]mailer edition arrange 3 open-day new-report[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        edition = editions.arrange(tx.editions, known, stories, mailer.clock(), actor(by))
-        edition = _compose(mailer, tx, edition, out)
-        out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        edition = editions.arrange_stories(
+            tx.editions, current_edition, stories, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
 @app.command("reorder")
-def reorder(
+def move_stories_first(
     number: Number,
     first: Annotated[list[str], typer.Argument(help="The stories that go first, in order.")],
     by: By = "",
@@ -98,16 +107,18 @@ def reorder(
 
     Example: [bold]mailer edition reorder 3 new-report[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        order = editions.order_first(known, first)
-        edition = editions.arrange(tx.editions, known, order, mailer.clock(), actor(by))
-        edition = _compose(mailer, tx, edition, out)
-        out.record(edition, f"edition {number}: {', '.join(edition.stories)}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        ordered_slugs = editions.move_stories_first(current_edition, first)
+        edition = editions.arrange_stories(
+            tx.editions, current_edition, ordered_slugs, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
 
 
 @app.command("edit")
-def edit(
+def edit_edition(
     number: Number,
     name: Annotated[str | None, typer.Option()] = None,
     subject: Annotated[str | None, typer.Option(help="A template; empty: the mail's own.")] = None,
@@ -117,7 +128,7 @@ def edit(
         typer.Option(help="LANGUAGE=one to three sentences in Markdown; repeatable."),
     ] = None,
     in_doubt: Annotated[
-        InDoubt | None, typer.Option(help="What happens to deliveries in doubt.")
+        InDoubtPolicy | None, typer.Option(help="What happens to deliveries in doubt.")
     ] = None,
     priority: Annotated[Priority | None, typer.Option(help="Whose messages go first.")] = None,
     by: By = "",
@@ -127,18 +138,20 @@ def edit(
     """Change an edition that is not yet sent. An approval is void.
 
     Example: [bold]mailer edition edit 3 --opening "en=Good morning. Three stories today."[/]"""
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "name": name, "subject": subject, "segment": segment, "in_doubt": in_doubt,
         "priority": priority,
     }  # fmt: skip
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
         if opening is not None:
-            changes["opening"] = {**known.opening, **pairs(opening, "--opening")}
+            changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer edition edit --help`")
-        edition = editions.edit(tx.editions, known, changes, mailer.clock(), actor(by))
-        edition = _compose(mailer, tx, edition, out)
-        out.record(edition, f"edition {number} changed")
+        edition = editions.edit_edition(
+            tx.editions, current_edition, changes, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number} changed")

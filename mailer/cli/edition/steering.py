@@ -8,16 +8,23 @@ from mailer import editions, outbox
 from mailer.app import leaving
 from mailer.audience.lists import check_line
 from mailer.cli.edition.common import Number, app
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, local_time, writing
-from mailer.cli.output import Output, moment
-from mailer.editions import SendTime
+from mailer.cli.options import (
+    By,
+    DryRunOption,
+    JsonOption,
+    open_for_writing,
+    parse_local_time,
+    resolve_actor,
+)
+from mailer.cli.output import Output, format_moment
+from mailer.editions import SendTimeBasis
 from mailer.errors import UsageError
 
 
 @app.command("approve")
-def approve(
+def approve_edition(
     number: Number,
-    seen: Annotated[
+    seen_hash: Annotated[
         str, typer.Option("--hash", help="The hash that the preview showed, or its beginning.")
     ] = "",
     comment: Annotated[str, typer.Option()] = "",
@@ -29,38 +36,42 @@ def approve(
 
     Example: [bold]mailer edition approve 3 --hash 4be1c09d22fa[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        edition = mailer.approve(tx, known, actor(by), comment=comment, seen=seen)
-        given = edition.approval
-        said = f"edition {number} approved by {given.approver if given else ''}: "
-        out.record(edition, said + edition.content_hash[:12])
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        edition = mailer.approve_edition(
+            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
+        )
+        approval = edition.approval
+        message = f"edition {number} approved by {approval.approver if approval else ''}: "
+        out.print_record(edition, message + edition.content_hash[:12])
 
 
 @app.command("submit")
-def submit(
+def request_approval(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Ask for an edition's approval: it is composed and checked, and its approvers are told.
 
     Example: [bold]mailer edition submit 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        edition, composition = mailer.composed(tx, editions.get(tx.editions, number))
-        edition = editions.submit(tx.editions, edition, mailer.clock(), actor=actor(by))
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx.editions, number))
+        edition = editions.request_approval(
+            tx.editions, edition, mailer.clock(), actor=resolve_actor(by)
+        )
         for warning in composition.warnings if composition else ():
-            out.note(f"note: {warning}")
-        out.record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+            out.print_note(f"note: {warning}")
+        out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
 
 
 @app.command("schedule")
-def schedule(
+def schedule_edition(
     number: Number,
     at: Annotated[str, typer.Option("--at", help="The local time: '2026-12-18 09:00'.")],
     zone: Annotated[str, typer.Option(help="An IANA zone; else the office's own.")] = "",
     send_time: Annotated[
-        SendTime, typer.Option(help="By the clock of that zone, or by each reader's own.")
-    ] = SendTime.OFFICE,
+        SendTimeBasis, typer.Option(help="By the clock of that zone, or by each reader's own.")
+    ] = SendTimeBasis.OFFICE,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -69,32 +80,36 @@ def schedule(
 
     Example: [bold]mailer edition schedule 3 --at '2026-12-18 09:00'[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        name = zone or mailer.settings.defaults.time_zone
-        wall = local_time(at, "--at")
-        when = mailer.appointment(tx, wall, name, send_time)
-        edition = editions.appoint(tx.editions, known, when, mailer.clock(), actor=actor(by))
-        said = f"edition {number} ({edition.state}) is to be sent {wall:%a %d %b %Y %H:%M} {name}"
-        out.record(edition, f"{said}, {moment(when.moment)}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        zone_name = zone or mailer.settings.defaults.time_zone
+        wall_time = parse_local_time(at, "--at")
+        appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
+        edition = editions.set_send_time(
+            tx.editions, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
+        )
+        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M} {zone_name}"
+        out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
 
 
 @app.command("unschedule")
-def unschedule(
+def clear_send_time(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Take away an edition's time; its approval stays.
 
     Example: [bold]mailer edition unschedule 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        edition = editions.appoint(tx.editions, known, None, mailer.clock(), actor=actor(by))
-        out.record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        edition = editions.set_send_time(
+            tx.editions, current_edition, None, mailer.clock(), actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
 
 @app.command("reopen")
-def reopen(
+def reopen_edition(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Put an edition that is held, in review or approved back to draft.
@@ -104,19 +119,21 @@ def reopen(
 
     Example: [bold]mailer edition reopen 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        edition = editions.reopen(tx.editions, known, mailer.clock(), actor=actor(by))
-        said = f"edition {number} is a draft again"
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        edition = editions.reopen_edition(
+            tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
+        )
+        message = f"edition {number} is a draft again"
         if edition.appointment:
-            said += ", and goes on by the calendar"
-        elif known.appointment:
-            said += f", without a time: mailer edition schedule {number} --at …"
-        out.record(edition, said)
+            message += ", and goes on by the calendar"
+        elif current_edition.appointment:
+            message += f", without a time: mailer edition schedule {number} --at …"
+        out.print_record(edition, message)
 
 
 @app.command("pause")
-def pause(
+def pause_edition(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     by: By = "",
@@ -127,30 +144,34 @@ def pause(
 
     Example: [bold]mailer edition pause 3 --reason "wrong picture"[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
         reason = check_line(reason, "--reason", required=False)
-        edition = editions.pause(tx.editions, known, mailer.clock(), reason=reason, actor=actor(by))
-        out.record(edition, f"edition {number} is paused")
+        edition = editions.pause_edition(
+            tx.editions, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} is paused")
 
 
 @app.command("resume")
-def resume(
+def resume_edition(
     number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
 ) -> None:
     """Let a paused edition go on; then `mailer send` it.
 
     Example: [bold]mailer edition resume 3[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        leaving.check_not_killed(tx, known)
-        edition = editions.resume(tx.editions, known, mailer.clock(), actor=actor(by))
-        out.record(edition, f"edition {number} may go on: mailer send {number}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        leaving.check_not_killed(tx, current_edition)
+        edition = editions.resume_edition(
+            tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} may go on: mailer send {number}")
 
 
 @app.command("cancel")
-def cancel(
+def cancel_edition(
     number: Number,
     reason: Annotated[str, typer.Option(help="Why.")] = "",
     by: By = "",
@@ -161,15 +182,15 @@ def cancel(
 
     Example: [bold]mailer edition cancel 3 --reason superseded[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
         reason = check_line(reason, "--reason", required=False)
-        edition = mailer.cancel(tx, known, reason=reason, actor=actor(by))
-        out.record(edition, f"edition {number} is cancelled")
+        edition = mailer.cancel_edition(tx, current_edition, reason=reason, actor=resolve_actor(by))
+        out.print_record(edition, f"edition {number} is cancelled")
 
 
 @app.command("retry")
-def retry(
+def retry_deliveries(
     number: Number,
     failed: Annotated[
         bool, typer.Option("--failed", help="Those that the relay refused, or that expired.")
@@ -187,8 +208,8 @@ def retry(
             hint="for those in doubt there is `mailer delivery in-doubt resend`",
         )
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        known = editions.get(tx.editions, number)
-        count = outbox.retry(tx, known, mailer.clock(), actor=actor(by))
-        said = f"{count} queued again" + (f": mailer send {number}" if count else "")
-        out.record({"edition": number, "queued": count}, said)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = editions.get_edition(tx.editions, number)
+        count = outbox.retry_failed_deliveries(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        message = f"{count} queued again" + (f": mailer send {number}" if count else "")
+        out.print_record({"edition": number, "queued": count}, message)

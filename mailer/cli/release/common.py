@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from mailer.app import Mailer, press
-from mailer.articles import Article, ArticleState, Query
+from mailer.articles import Article, ArticleQuery, ArticleState
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
-from mailer.outbox import Plan
+from mailer.outbox import DeliveryPlan
 from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Press releases: from a file to journalists.")
@@ -23,83 +23,92 @@ _IN_LANGUAGE = re.compile(r"([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=(.*)", re.DOTA
 Yes = Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")]
 
 
-def take_in(
-    mailer: Mailer, tx: Transaction, paths: list[Path], by: str, *, create_topics: bool
+def import_story(
+    mailer: Mailer, tx: Transaction, paths: list[Path], author: str, *, create_topics: bool
 ) -> list[Article]:
     """The story's articles: out of its files, or those that are here under a slug."""
     if any(path == Path() for path in paths):
         raise UsageError("no file is named", hint="name its files, or a story's slug")
-    if len(paths) == 1 and not _exists(paths[0]) and paths[0].suffix == "":
-        known = tx.articles.matching(Query(slugs=(str(paths[0]),)))
-        if known:
-            return known
+    if len(paths) == 1 and not _does_exist(paths[0]) and paths[0].suffix == "":
+        translations = tx.articles.find_articles(ArticleQuery(slugs=(str(paths[0]),)))
+        if translations:
+            return translations
         raise NotFound(
             f"there is neither a file nor a story {str(paths[0])!r}",
             hint="see `mailer article list`",
         )
     defaults = mailer.settings.defaults
-    taken = []
-    for found in files.read_all(
+    story_articles = []
+    for source_file in files.read_files(
         paths, mailer.clock(), language=defaults.language, time_zone=defaults.time_zone
     ):
-        if found.error is not None:
-            raise found.error
+        if source_file.error is not None:
+            raise source_file.error
         try:
-            article, _ = press.take_in(mailer, tx, found, author=by, create_topics=create_topics)
+            article, _ = press.import_file(
+                mailer, tx, source_file, author=author, create_topics=create_topics
+            )
         except InputError as error:
-            raise InputError(error.what, where=found.at(error.where), hint=error.hint) from error
-        taken.append(article)
-    slugs = {one.slug for one in taken}
+            raise InputError(
+                error.message, where=source_file.locate_key(error.where), hint=error.hint
+            ) from error
+        story_articles.append(article)
+    slugs = {story_article.slug for story_article in story_articles}
     if len(slugs) > 1:
         raise UsageError(
             f"these are {len(slugs)} stories: {', '.join(sorted(slugs))}",
             hint="send one release at a time; its translations have the same slug:",
         )
-    return taken
+    return story_articles
 
 
-def _exists(path: Path) -> bool:
+def _does_exist(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:  # a name that is too long
         return False
 
 
-def queued(tx: Transaction, slug: str) -> list[Article]:
+def find_queued_articles(tx: Transaction, slug: str) -> list[Article]:
     """A story's articles, also those in languages that came in before."""
-    return list(tx.articles.matching(Query(state=ArticleState.QUEUED, slugs=(slug,))))
+    return list(tx.articles.find_articles(ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))))
 
 
-def heading(story: list[Article], name: str = "") -> str:
+def format_heading(story: list[Article], name: str = "") -> str:
     """What it is about: the title, the slug and the languages."""
-    tags = ", ".join(one.language for one in story)
+    tags = ", ".join(article.language for article in story)
     return f"{name or story[0].title} ({story[0].slug}; {tags})"
 
 
-def content(taken: list[Article]) -> list[str]:
+def list_fingerprints(story_articles: list[Article]) -> list[str]:
     """What stands in them, to be compared; but for when it came out: where a file doesn't say,
     that is now."""
     some_day = datetime(2000, 1, 1, tzinfo=UTC)
-    return [replace(one.content, published=some_day).fingerprint() for one in taken]
+    return [
+        replace(article.content, published=some_day).compute_fingerprint()
+        for article in story_articles
+    ]
 
 
-def contacts(plan: Plan) -> str:
+def describe_reach(plan: DeliveryPlan) -> str:
     """How many get it; who gets nothing, and why."""
-    one = "contact" if plan.planned == 1 else "contacts"
-    said = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
-    return f"{plan.planned} {one}; left out: {said}" if said else f"{plan.planned} {one}"
+    noun = "contact" if plan.planned == 1 else "contacts"
+    exclusions = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
+    return (
+        f"{plan.planned} {noun}; left out: {exclusions}" if exclusions else f"{plan.planned} {noun}"
+    )
 
 
-def spoken(given: list[str], option: str) -> dict[str, str]:
+def parse_by_language(option_texts: list[str], option: str) -> dict[str, str]:
     """``fr=Dix villes`` by language; what names none under "". Raises UsageError."""
-    found: dict[str, str] = {}
-    for one in given:
-        named = _IN_LANGUAGE.match(one)
-        tag, text = (named[1], named[2]) if named else ("", one)
-        if tag in found:
+    texts_by_language: dict[str, str] = {}
+    for option_text in option_texts:
+        language_match = _IN_LANGUAGE.match(option_text)
+        tag, text = (language_match[1], language_match[2]) if language_match else ("", option_text)
+        if tag in texts_by_language:
             raise UsageError(
                 f"{option} is given twice" + (f" in {tag}" if tag else " without a language"),
                 hint=f'say in which each is: {option} en="…" {option} fr="…"',
             )
-        found[tag] = text
-    return found
+        texts_by_language[tag] = text
+    return texts_by_language

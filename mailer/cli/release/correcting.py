@@ -7,33 +7,34 @@ from typing import Annotated
 import typer
 
 from mailer.app import Mailer, corrections
-from mailer.app.corrections import Correction
+from mailer.app.corrections import CorrectionResult
 from mailer.articles import Article
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
+from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.release.common import (
     IN_LANGUAGES,
     Yes,
     app,
-    contacts,
-    content,
-    heading,
-    queued,
-    spoken,
-    take_in,
+    describe_reach,
+    find_queued_articles,
+    format_heading,
+    import_story,
+    list_fingerprints,
+    parse_by_language,
 )
-from mailer.cli.sending import Show, deliver
-from mailer.editions import TO_WHO_HAS_IT, Change, Edition
+from mailer.cli.sending import ProgressStyle, deliver_editions
+from mailer.editions import PRIOR_RECIPIENT_ROLES, ChangeNote, Edition
 from mailer.errors import Refused, UsageError
 from mailer.store import Transaction
 
-Progress = Annotated[
-    Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
+ProgressOption = Annotated[
+    ProgressStyle,
+    typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
 ]
 
 
 @app.command("correct")
-def correct(
+def correct_release(
     paths: Annotated[
         list[Path], typer.Argument(help="The corrected files; or the slug, if it is in already.")
     ],
@@ -43,7 +44,7 @@ def correct(
     ],
     why: Annotated[list[str], typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")],
     yes: Yes = False,
-    progress: Progress = Show.BAR,
+    progress: ProgressOption = ProgressStyle.BAR,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -55,35 +56,43 @@ def correct(
 
     Example: [bold]mailer release correct open-day.md --changed "Ten towns, not twelve." \\
     --why "We had counted two twice." --dry-run[/]"""
-    out = Output(json or progress is Show.LINES)
+    out = Output(json or progress is ProgressStyle.LINES)
 
-    change = Change(spoken(changed, "--changed"), spoken(why, "--why"))
+    change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
 
-    def go(mailer: Mailer, tx: Transaction) -> tuple[list[Article], Correction]:
-        taken = take_in(mailer, tx, paths, actor(by), create_topics=False)
-        return taken, corrections.correct(mailer, tx, taken[0].slug, change, actor(by))
+    def prepare_correction(
+        mailer: Mailer, tx: Transaction
+    ) -> tuple[list[Article], CorrectionResult]:
+        story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
+        return story_articles, corrections.correct_release(
+            mailer, tx, story_articles[0].slug, change, resolve_actor(by)
+        )
 
-    with writing(True, out if dry_run else None) as (mailer, tx):
-        taken, seen = go(mailer, tx)
-        out.note(f"{heading(queued(tx, taken[0].slug))}, corrected")
-        _tell(out, seen)
+    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+        story_articles, previewed = prepare_correction(mailer, tx)
+        out.print_note(
+            f"{format_heading(find_queued_articles(tx, story_articles[0].slug))}, corrected"
+        )
+        _print_preview(out, previewed)
         if dry_run and json:
-            out.json(seen)
+            out.print_json(previewed)
     if dry_run:
         return
-    _ask(yes, sum(plan.planned for _, plan in seen.begun))
-    with writing(False, out) as (mailer, tx):
-        taken_again, done = go(mailer, tx)
-        if content(taken) != content(taken_again) or _reach(seen) != _reach(done):
+    _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
+    with open_for_writing(False, out) as (mailer, tx):
+        articles_again, correction = prepare_correction(mailer, tx)
+        if list_fingerprints(story_articles) != list_fingerprints(articles_again) or _list_reach(
+            previewed
+        ) != _list_reach(correction):
             raise Refused(
                 "it is not what it was a moment ago: its text, or who gets it, has changed",
                 hint="look at it once more",
             )
-    deliver([one for one, _ in done.begun], out, progress)
+    deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 
 @app.command("kill")
-def kill(
+def kill_release(
     slug: Annotated[str, typer.Argument(help="The story's slug.")],
     why: Annotated[
         list[str] | None, typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")
@@ -95,7 +104,7 @@ def kill(
         bool, typer.Option("--take-back", help="It is not to be killed after all.")
     ] = False,
     yes: Yes = False,
-    progress: Progress = Show.BAR,
+    progress: ProgressOption = ProgressStyle.BAR,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -113,69 +122,79 @@ def kill(
             "give one of --why, --confirm and --take-back",
             hint="one person says --why, another gives --confirm",
         )
-    out = Output(json or progress is Show.LINES)
+    out = Output(json or progress is ProgressStyle.LINES)
     if why or take_back:
-        with writing(dry_run, out) as (mailer, tx):
+        with open_for_writing(dry_run, out) as (mailer, tx):
             if why:
-                reasons = spoken(why, "--why")
-                moved, warnings = corrections.ask_kill(mailer, tx, slug, reasons, actor(by))
-                said = (
-                    f"{slug}: asked for by {actor(by)}; another person confirms: "
+                reasons = parse_by_language(why, "--why")
+                changed_editions, warnings = corrections.request_kill(
+                    mailer, tx, slug, reasons, resolve_actor(by)
+                )
+                message = (
+                    f"{slug}: asked for by {resolve_actor(by)}; another person confirms: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
-                moved = corrections.take_back_kill(mailer, tx, slug, actor(by))
+                changed_editions = corrections.withdraw_kill(mailer, tx, slug, resolve_actor(by))
                 warnings = ()
-                said = f"{slug} is not to be killed"
-            out.record({"slug": slug, "editions": moved}, said)
-            word = "paused" if why else "going on"
-            for one in moved:
-                out.note(f"edition {one.id} is {word}")
+                message = f"{slug} is not to be killed"
+            out.print_record({"slug": slug, "editions": changed_editions}, message)
+            new_state = "paused" if why else "going on"
+            for edition in changed_editions:
+                out.print_note(f"edition {edition.id} is {new_state}")
             for warning in warnings:
-                out.note(f"note: {warning}")
+                out.print_note(f"note: {warning}")
         return
-    with writing(True, out if dry_run else None) as (mailer, tx):
-        story = queued(tx, slug)
-        asked = tx.kills.find(slug)
-        seen = corrections.kill(mailer, tx, slug, actor(by))
-        assert asked
-        out.note(f"{heading(story)} is taken back: {asked.reason} ({asked.asked_by})")
-        _tell(out, seen)
+    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+        story = find_queued_articles(tx, slug)
+        kill_request = tx.kills.find_kill(slug)
+        previewed = corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        assert kill_request
+        out.print_note(
+            f"{format_heading(story)} is taken back: {kill_request.reason} ({kill_request.asked_by})"
+        )
+        _print_preview(out, previewed)
         if dry_run and json:
-            out.json(seen)
+            out.print_json(previewed)
     if dry_run:
         return
-    _ask(yes, sum(plan.planned for _, plan in seen.begun))
-    with writing(False, out) as (mailer, tx):
-        done = corrections.kill(mailer, tx, slug, actor(by))
-    deliver([one for one, _ in done.begun], out, progress)
+    _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
+    with open_for_writing(False, out) as (mailer, tx):
+        correction = corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+    deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 
-def _reach(made: Correction) -> list[int]:
-    return [plan.planned for _, plan in made.begun]
+def _list_reach(correction: CorrectionResult) -> list[int]:
+    return [plan.planned for _, plan in correction.begun]
 
 
-def _tell(out: Output, made: Correction) -> None:
-    for one in made.stopped:
-        out.note(f"edition {one.id} ({one.role}) is {one.state}: {one.reason}")
-    for one, plan in made.begun:
-        out.note(f"edition {one.id} ({_named(one)}) to {contacts(plan)}")
-    for one in made.wait:
-        out.note(f"edition {one.id} ({one.role}) goes with the new text when its embargo ends")
-    for warning in made.warnings:
-        out.note(f"note: {warning}")
-    if not made.warnings:
-        out.note("checks: nothing found")
+def _print_preview(out: Output, correction: CorrectionResult) -> None:
+    for edition in correction.stopped:
+        out.print_note(
+            f"edition {edition.id} ({edition.role}) is {edition.state}: {edition.reason}"
+        )
+    for edition, plan in correction.begun:
+        out.print_note(
+            f"edition {edition.id} ({_describe_role(edition)}) to {describe_reach(plan)}"
+        )
+    for edition in correction.wait:
+        out.print_note(
+            f"edition {edition.id} ({edition.role}) goes with the new text when its embargo ends"
+        )
+    for warning in correction.warnings:
+        out.print_note(f"note: {warning}")
+    if not correction.warnings:
+        out.print_note("checks: nothing found")
 
 
-def _named(one: Edition) -> str:
-    if one.role in TO_WHO_HAS_IT:
-        return str(one.role)
-    return f"{one.role}, the new version as their first"
+def _describe_role(edition: Edition) -> str:
+    if edition.role in PRIOR_RECIPIENT_ROLES:
+        return str(edition.role)
+    return f"{edition.role}, the new version as their first"
 
 
-def _ask(yes: bool, count: int) -> None:
-    if yes:
+def _confirm_sending(is_confirmed: bool, count: int) -> None:
+    if is_confirmed:
         return
     if not sys.stdin.isatty():
         raise UsageError(

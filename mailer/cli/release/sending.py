@@ -8,24 +8,32 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer.app import Mailer, press
-from mailer.app.press import Course
+from mailer.app.press import ReleaseEditions
 from mailer.articles import Article
 from mailer.audience.lists import get_list
-from mailer.cli.options import By, DryRunOption, JsonOption, actor, writing
-from mailer.cli.output import Output, moment
-from mailer.cli.release.common import Yes, app, contacts, content, heading, queued, take_in
-from mailer.cli.sending import Show, deliver
+from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
+from mailer.cli.output import Output, format_moment
+from mailer.cli.release.common import (
+    Yes,
+    app,
+    describe_reach,
+    find_queued_articles,
+    format_heading,
+    import_story,
+    list_fingerprints,
+)
+from mailer.cli.sending import ProgressStyle, deliver_editions
 from mailer.editions import Edition, EditionState
 from mailer.errors import Refused, UsageError
 from mailer.store import Transaction
 
 
 @app.command("send")
-def send(
+def send_release(
     paths: Annotated[
         list[Path], typer.Argument(help="The release, a file for each language; or its slug.")
     ],
-    to: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
+    list_slug: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
     segment: Annotated[str, typer.Option(help="Only these of the list.")] = "",
     language: Annotated[str, typer.Option(help="For those whose own there is none in.")] = "",
     create_topics: Annotated[
@@ -33,8 +41,9 @@ def send(
     ] = False,
     yes: Yes = False,
     progress: Annotated[
-        Show, typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none.")
-    ] = Show.BAR,
+        ProgressStyle,
+        typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
+    ] = ProgressStyle.BAR,
     by: By = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -46,105 +55,145 @@ def send(
     the checks found, and the times; then it asks. It passes newsletters that are being sent.
 
     Example: [bold]mailer release send open-day.md --to press --dry-run[/]"""
-    out = Output(json or progress is Show.LINES)
+    out = Output(json or progress is ProgressStyle.LINES)
 
-    def go(mailer: Mailer, tx: Transaction) -> tuple[Course, list[Article]]:
-        taken = take_in(mailer, tx, paths, actor(by), create_topics=create_topics)
-        to_list = get_list(tx.lists, to)
-        course = press.prepare(
-            mailer, tx, taken[0].slug, to_list, segment=segment, language=language, actor=actor(by)
+    def prepare_release(mailer: Mailer, tx: Transaction) -> tuple[ReleaseEditions, list[Article]]:
+        story_articles = import_story(
+            mailer, tx, paths, resolve_actor(by), create_topics=create_topics
         )
-        return press.let_go(mailer, tx, course, actor(by)), taken
+        mailing_list = get_list(tx.lists, list_slug)
+        release_plan = press.prepare_release(
+            mailer,
+            tx,
+            story_articles[0].slug,
+            mailing_list,
+            segment=segment,
+            language=language,
+            actor=resolve_actor(by),
+        )
+        return press.begin_release(mailer, tx, release_plan, resolve_actor(by)), story_articles
 
     # Looked at first, and undone: nobody else waits to write while somebody reads.
-    with writing(True, out if dry_run else None) as (mailer, tx):
-        seen = go(mailer, tx)
-        ahead = [
-            one for one in tx.editions.recent([EditionState.SENDING], 1000)
-            if one.id not in {one.id for one in _editions(seen[0])}
+    with open_for_writing(True, out if dry_run else None) as (mailer, tx):
+        previewed = prepare_release(mailer, tx)
+        running_editions = [
+            edition for edition in tx.editions.list_recent_editions([EditionState.SENDING], 1000)
+            if edition.id not in {edition.id for edition in _list_editions(previewed[0])}
         ]  # fmt: skip
-        _tell(mailer, out, seen[0], queued(tx, seen[1][0].slug), to, ahead)
+        _print_preview(
+            mailer,
+            out,
+            previewed[0],
+            find_queued_articles(tx, previewed[1][0].slug),
+            list_slug,
+            running_editions,
+        )
     if dry_run:
         if json:
-            out.json(_figures(*seen))
+            out.print_json(_to_json(*previewed))
         return
     if not yes:
-        _ask(seen[0])
-    with writing(False, out) as (mailer, tx):
-        course, taken = go(mailer, tx)
-        if content(seen[1]) != content(taken) or _reach(seen[0]) != _reach(course):
+        _confirm_sending(previewed[0])
+    with open_for_writing(False, out) as (mailer, tx):
+        release_plan, story_articles = prepare_release(mailer, tx)
+        if list_fingerprints(previewed[1]) != list_fingerprints(story_articles) or _list_reach(
+            previewed[0]
+        ) != _list_reach(release_plan):
             raise Refused(
                 "it is not what it was a moment ago: its text, or who gets it, has changed",
                 hint="look at it once more",
             )
-        begun = [one for one in _editions(course) if one.state is EditionState.SENDING]
-    if course.embargo is not None:
-        number = course.release.id
-        out.note(f"edition {number} goes when the embargo ends, while `mailer worker` runs")
-    deliver(begun, out, progress)
+        started_editions = [
+            edition
+            for edition in _list_editions(release_plan)
+            if edition.state is EditionState.SENDING
+        ]
+    if release_plan.embargo is not None:
+        edition_id = release_plan.release.id
+        out.print_note(
+            f"edition {edition_id} goes when the embargo ends, while `mailer worker` runs"
+        )
+    deliver_editions(started_editions, out, progress)
 
 
-def _reach(course: Course) -> list[object]:
-    ends = course.embargo.ends if course.embargo else None
-    return [ends, *(course.reaches[one.id].planned for one in _editions(course))]
+def _list_reach(release_plan: ReleaseEditions) -> list[object]:
+    ends = release_plan.embargo.ends_at if release_plan.embargo else None
+    return [
+        ends,
+        *(release_plan.reaches[edition.id].planned for edition in _list_editions(release_plan)),
+    ]
 
 
-def _editions(course: Course) -> list[Edition]:
-    return [one for one in (course.advance, course.release) if one is not None]
+def _list_editions(release_plan: ReleaseEditions) -> list[Edition]:
+    return [
+        edition for edition in (release_plan.advance, release_plan.release) if edition is not None
+    ]
 
 
-def _ask(course: Course) -> None:
-    first = course.advance or course.release
-    now = course.reaches[first.id].planned
+def _confirm_sending(release_plan: ReleaseEditions) -> None:
+    first_edition = release_plan.advance or release_plan.release
+    recipient_count = release_plan.reaches[first_edition.id].planned
     if not sys.stdin.isatty():
         raise UsageError(
             "nobody is there to say yes", hint="look at it with --dry-run, then give --yes"
         )
-    if not typer.confirm(f"Send to {now} now?", err=True):
+    if not typer.confirm(f"Send to {recipient_count} now?", err=True):
         raise typer.Abort
 
 
 # ---- telling ----------------------------------------------------------------------------------
 
 
-def _tell(
+def _print_preview(
     mailer: Mailer,
     out: Output,
-    course: Course,
-    story: list[Article],
-    to: str,
-    ahead: list[Edition],
+    release_plan: ReleaseEditions,
+    story_articles: list[Article],
+    list_slug: str,
+    running_editions: list[Edition],
 ) -> None:
-    out.note(f"{heading(story, course.release.name)} to the list {to!r}")
-    if course.embargo is not None:
-        out.note("embargoed until")
-        ends = course.embargo.ends
-        for place, zone in mailer.settings.press.times.items():
-            shown = ends.astimezone(ZoneInfo(zone))
-            out.note(f"  {shown:%A %d %B %Y, %H:%M} {place}")
-    if course.advance is not None:
-        plan = course.reaches[course.advance.id]
-        out.note(f"advance copy, edition {course.advance.id}, now: {contacts(plan)}")
-    plan = course.reaches[course.release.id]
-    when = course.release.appointment
-    at = "now" if when is None else f"{moment(when.moment)}, when the embargo ends"
-    out.note(f"release, edition {course.release.id}, {at}: {contacts(plan)}")
-    for warning in course.warnings:
-        out.note(f"note: {warning}")
-    if not course.warnings:
-        out.note("checks: nothing found")
-    if ahead:
-        names = ", ".join(f"{one.id} ({one.name}, {one.priority})" for one in ahead)
-        out.note(f"being sent already: {names}; a release is urgent, and passes what is not")
+    out.print_note(
+        f"{format_heading(story_articles, release_plan.release.name)} to the list {list_slug!r}"
+    )
+    if release_plan.embargo is not None:
+        out.print_note("embargoed until")
+        ends = release_plan.embargo.ends_at
+        for city, zone in mailer.settings.press.times.items():
+            local_end = ends.astimezone(ZoneInfo(zone))
+            out.print_note(f"  {local_end:%A %d %B %Y, %H:%M} {city}")
+    if release_plan.advance is not None:
+        plan = release_plan.reaches[release_plan.advance.id]
+        out.print_note(
+            f"advance copy, edition {release_plan.advance.id}, now: {describe_reach(plan)}"
+        )
+    plan = release_plan.reaches[release_plan.release.id]
+    appointment = release_plan.release.appointment
+    time_text = (
+        "now"
+        if appointment is None
+        else f"{format_moment(appointment.moment)}, when the embargo ends"
+    )
+    out.print_note(
+        f"release, edition {release_plan.release.id}, {time_text}: {describe_reach(plan)}"
+    )
+    for warning in release_plan.warnings:
+        out.print_note(f"note: {warning}")
+    if not release_plan.warnings:
+        out.print_note("checks: nothing found")
+    if running_editions:
+        names = ", ".join(
+            f"{edition.id} ({edition.name}, {edition.priority})" for edition in running_editions
+        )
+        out.print_note(f"being sent already: {names}; a release is urgent, and passes what is not")
 
 
-def _figures(course: Course, taken: list[Article]) -> dict[str, Any]:
+def _to_json(release_plan: ReleaseEditions, story_articles: list[Article]) -> dict[str, Any]:
     return {
-        "slug": taken[0].slug,
-        "languages": [one.language for one in taken],
-        "embargo": course.embargo,
-        "advance": course.advance,
-        "release": course.release,
-        "reaches": {str(number): plan for number, plan in course.reaches.items()},
-        "warnings": course.warnings,
+        "slug": story_articles[0].slug,
+        "languages": [article.language for article in story_articles],
+        "embargo": release_plan.embargo,
+        "advance": release_plan.advance,
+        "release": release_plan.release,
+        "reaches": {str(edition_id): plan for edition_id, plan in release_plan.reaches.items()},
+        "warnings": release_plan.warnings,
     }

@@ -6,42 +6,53 @@ import typer
 
 from mailer import articles, editions
 from mailer.audience.contacts import FollowUp
-from mailer.cli.options import JsonOption, reading
-from mailer.cli.output import Output, moment
+from mailer.cli.options import JsonOption, open_for_reading
+from mailer.cli.output import Output, format_moment
 from mailer.cli.release.common import app
-from mailer.editions import OPEN, Edition
+from mailer.editions import OPEN_STATES, Edition
 from mailer.errors import NotFound
-from mailer.outbox import DeliveryState, Report
+from mailer.outbox import DeliveryReport, DeliveryState
 
 Slug = Annotated[str, typer.Argument(help="The story's slug.")]
 
 
 @app.command("show")
-def show(slug: Slug, json: JsonOption = False) -> None:
+def show_release(slug: Slug, json: JsonOption = False) -> None:
     """Show a release: its embargo, its editions, and how many have it.
 
     Example: [bold]mailer release show open-day[/]"""
-    with reading() as (mailer, tx):
-        story = tx.articles.matching(articles.Query(slugs=(slug,)))
+    with open_for_reading() as (mailer, tx):
+        story = tx.articles.find_articles(articles.ArticleQuery(slugs=(slug,)))
         if not story:
             raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
-        embargo = tx.embargoes.find(slug)
-        course = tx.editions.of_release(slug)
-        reports = [tx.outbox.report(editions.get(tx.editions, one.id)) for one in course]
+        embargo = tx.embargoes.find_embargo(slug)
+        release_editions = tx.editions.list_release_editions(slug)
+        reports = [
+            tx.outbox.build_report(editions.get_edition(tx.editions, edition.id))
+            for edition in release_editions
+        ]
         out = Output(json)
         if json:
-            out.json({"articles": story, "embargo": embargo, "reports": reports})
+            out.print_json({"articles": story, "embargo": embargo, "reports": reports})
             return
-        for one in story:
-            out.text(f"{one.title} ({one.language}, {one.state}, revision {one.revision})")
+        for article in story:
+            out.print_text(
+                f"{article.title} ({article.language}, {article.state}, revision {article.revision})"
+            )
         if embargo:
-            word = "embargoed until" if embargo.holds(mailer.clock()) else "was embargoed until"
-            lifted = f", lifted {moment(embargo.lifted_at)}" if embargo.lifted_at else ""
-            out.text(f"{word} {embargo.terms}, {moment(embargo.until)}{lifted}")
-        if killed := tx.kills.find(slug):
-            second = f"confirmed by {killed.confirmed_by}" if killed.confirmed_by else "unconfirmed"
-            out.text(f"to be killed, says {killed.asked_by} ({killed.reason}); {second}")
-        out.table(
+            word = "embargoed until" if embargo.is_active(mailer.clock()) else "was embargoed until"
+            lifted = f", lifted {format_moment(embargo.lifted_at)}" if embargo.lifted_at else ""
+            out.print_text(f"{word} {embargo.terms}, {format_moment(embargo.until)}{lifted}")
+        if kill_request := tx.kills.find_kill(slug):
+            confirmation = (
+                f"confirmed by {kill_request.confirmed_by}"
+                if kill_request.confirmed_by
+                else "unconfirmed"
+            )
+            out.print_text(
+                f"to be killed, says {kill_request.asked_by} ({kill_request.reason}); {confirmation}"
+            )
+        out.print_table(
             reports,
             {
                 "edition": "right", "is": "", "state": "", "when": "", "list": "",
@@ -49,57 +60,61 @@ def show(slug: Slug, json: JsonOption = False) -> None:
             },
             [
                 (
-                    str(one.edition.id),
-                    one.edition.role,
-                    one.edition.state,
-                    _when(one.edition),
-                    one.edition.list,
-                    *_sent(one),
+                    str(report.edition.id),
+                    report.edition.role,
+                    report.edition.state,
+                    _format_start(report.edition),
+                    report.edition.list,
+                    *_count_sent(report),
                 )
-                for one in reports
+                for report in reports
             ],
             empty=f"not sent yet: mailer release send {slug} --to LIST",
         )  # fmt: skip
 
 
-def _when(one: Edition) -> str:
+def _format_start(edition: Edition) -> str:
     """When it began; or is to, by the worker."""
-    if one.planned_at or not one.appointment:
-        return moment(one.planned_at) if one.planned_at else "-"
-    return f"at {moment(one.appointment.moment)}" if one.state in OPEN else "-"
+    if edition.planned_at or not edition.appointment:
+        return format_moment(edition.planned_at) if edition.planned_at else "-"
+    return (
+        f"at {format_moment(edition.appointment.moment)}" if edition.state in OPEN_STATES else "-"
+    )
 
 
-def _sent(one: Report) -> tuple[str | int, str | int]:
+def _count_sent(report: DeliveryReport) -> tuple[str | int, str | int]:
     """How many have it, of how many: nobody knows of how many before it begins."""
-    if one.edition.planned_at is None:
+    if report.edition.planned_at is None:
         return "-", "-"
-    return one.states.get(DeliveryState.SENT, 0), one.total
+    return report.states.get(DeliveryState.SENT, 0), report.total
 
 
 @app.command("follow-up")
-def follow_up(slug: Slug, json: JsonOption = False) -> None:
+def list_follow_ups(slug: Slug, json: JsonOption = False) -> None:
     """List whom to ask what they make of a release: who has got it, without those who don't want
     to be asked.
 
     Example: [bold]mailer release follow-up open-day[/]"""
-    with reading() as (_, tx):
+    with open_for_reading() as (_, tx):
         if not tx.embargoes.has_story(slug):
             raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
-        found = [
-            one for one in tx.contacts.who_got(slug) if one.standing.follow_up is FollowUp.WELCOME
+        contacts_to_ask = [
+            contact
+            for contact in tx.contacts.list_release_recipients(slug)
+            if contact.profile.follow_up is FollowUp.WELCOME
         ]
-        Output(json).table(
-            found,
+        Output(json).print_table(
+            contacts_to_ask,
             {"outlet": "", "name": "", "address": "", "beats": "", "country": ""},
             [
                 (
-                    one.standing.outlet,
-                    one.subscriber.person.name,
-                    one.subscriber.address,
-                    one.standing.beats,
-                    one.subscriber.person.country,
+                    contact.profile.outlet,
+                    contact.subscriber.person.name,
+                    contact.subscriber.address,
+                    contact.profile.beats,
+                    contact.subscriber.person.country,
                 )
-                for one in found
+                for contact in contacts_to_ask
             ],
             empty="nobody to ask",
         )

@@ -13,20 +13,20 @@ app = typer.Typer(no_args_is_help=True, help="Subscribers, and their membership 
 Address = Annotated[str, typer.Argument(help="Their mail address.")]
 
 
-def print_memberships(out: Output, found: Sequence[Membership]) -> None:
+def print_memberships(out: Output, memberships: Sequence[Membership]) -> None:
     """Someone's lists, for people to read."""
-    out.table(
-        found,
+    out.print_table(
+        memberships,
         {
             "list": "", "state": "", "topics": "", "language": "", "frequency": "",
             "paused until": "", "joined": "", "left": "",
         },
         [
             (
-                one.list, one.state, one.topics or "all", one.language, one.frequency,
-                one.paused_until, one.joined_at, one.left_at,
+                membership.list, membership.state, membership.topics or "all", membership.language, membership.frequency,
+                membership.paused_until, membership.joined_at, membership.left_at,
             )
-            for one in found
+            for membership in memberships
         ],
         empty="on no list",
     )  # fmt: skip

@@ -5,18 +5,18 @@ from typing import Annotated, Any
 import typer
 
 from mailer.audience import choices, lists, subscribers
-from mailer.audience.consent import Basis, Evidence, check_basis
-from mailer.audience.subscribers import STAFF, Person
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
+from mailer.audience.consent import Evidence, LawfulBasis, check_basis
+from mailer.audience.subscribers import STAFF_SOURCE, Person
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.errors import UsageError
 
 
 @app.command("add")
-def add(
+def add_subscriber(
     address: Address,
-    to: Annotated[str, typer.Option("--list", help="The list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list to put them on.")],
     name: Annotated[str, typer.Option()] = "",
     topic: Annotated[list[str] | None, typer.Option(help="Repeatable; none means all.")] = None,
     language: Annotated[str, typer.Option(help="What they read.")] = "",
@@ -24,7 +24,9 @@ def add(
     time_zone: Annotated[str, typer.Option(help="Such as Europe/London.")] = "",
     tag: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
     source: Annotated[str, typer.Option(help="Where they agreed, for the log.")] = "",
-    basis: Annotated[str, typer.Option(help=f"Lawful basis: {', '.join(Basis)}.")] = "consent",
+    basis: Annotated[
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
+    ] = "consent",
     rejoin: Annotated[bool, typer.Option("--rejoin", help="They left, and asked back.")] = False,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -33,42 +35,50 @@ def add(
 
     Example: [bold]mailer subscriber add ana@example.org --list news --topic health[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        list_ = lists.get_list(tx.lists, to)
-        chosen = lists.get_topics(tx.lists, topic or [])
-        person, membership = subscribers.subscribe(
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        mailing_list = lists.get_list(tx.lists, list_slug)
+        chosen_topics = lists.get_topics(tx.lists, topic or [])
+        subscriber, membership = subscribers.subscribe_person(
             tx.subscribers,
             Person(address, name, language, country, time_zone, tuple(tag or ())),
-            list_,
-            chosen,
+            mailing_list,
+            chosen_topics,
             mailer.clock(),
-            evidence=Evidence(source=source or STAFF, basis=check_basis(basis)),
+            evidence=Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis)),
             rejoin=rejoin,
         )
         topics = ", ".join(membership.topics) or "all topics"
-        said = f"{person.address} is on {list_.slug!r} ({membership.state}) with {topics}"
-        out.record({"subscriber": person, "membership": membership}, said)
+        message = (
+            f"{subscriber.address} is on {mailing_list.slug!r} ({membership.state}) with {topics}"
+        )
+        out.print_record({"subscriber": subscriber, "membership": membership}, message)
 
 
 @app.command("show")
-def show(address: Address, json: JsonOption = False) -> None:
+def show_subscriber(address: Address, json: JsonOption = False) -> None:
     """Show what is known of somebody. Example: [bold]mailer subscriber show ana@example.org[/]"""
-    with reading() as (_, tx):
-        person = subscribers.get(tx.subscribers, address)
-        found = tx.subscribers.memberships(person)
-        why = tx.subscribers.suppression_reason(person.address)
+    with open_for_reading() as (_, tx):
+        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        memberships = tx.subscribers.list_memberships(subscriber)
+        suppression_reason = tx.subscribers.find_suppression_reason(subscriber.address)
         out = Output(json)
         if json:
-            out.json({"subscriber": person, "memberships": found, "suppressed": why})
+            out.print_json(
+                {
+                    "subscriber": subscriber,
+                    "memberships": memberships,
+                    "suppressed": suppression_reason,
+                }
+            )
             return
-        out.record(person.person)
-        print_memberships(out, found)
-        if why:
-            out.note(f"must not be mailed: {why}")
+        out.print_record(subscriber.person)
+        print_memberships(out, memberships)
+        if suppression_reason:
+            out.print_note(f"must not be mailed: {suppression_reason}")
 
 
 @app.command("edit")
-def edit(
+def edit_subscriber(
     address: Address,
     new_address: Annotated[str | None, typer.Option("--address", help="Their new one.")] = None,
     name: Annotated[str | None, typer.Option()] = None,
@@ -83,48 +93,54 @@ def edit(
 
     Example: [bold]mailer subscriber edit ana@example.org --language es[/]"""
     out = Output(json)
-    given = {
+    options = {
         "address": new_address, "name": name, "language": language, "country": country,
         "time_zone": time_zone, "tags": tuple(tag) if tag is not None else None,
     }  # fmt: skip
-    changes = {key: value for key, value in given.items() if value is not None}
+    changes = {key: value for key, value in options.items() if value is not None}
     if not changes:
         raise UsageError("nothing to change was given", hint="see `mailer subscriber edit --help`")
-    with writing(dry_run, out) as (mailer, tx):
-        known = subscribers.get(tx.subscribers, address)
-        moved = new_address is not None and new_address.strip() != known.address
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        has_moved = new_address is not None and new_address.strip() != current_subscriber.address
         if new_address is not None:
             del changes["address"]
             now = mailer.clock()
-            known = choices.change_address(tx.subscribers, known, new_address, now)
-        person, changed = subscribers.edit(tx.subscribers, known.address, changes)
-        changed = changed or moved
-        out.record(person, f"{person.address}: {'changed' if changed else 'unchanged'}")
+            current_subscriber = choices.change_address(
+                tx.subscribers, current_subscriber, new_address, now
+            )
+        subscriber, changed = subscribers.edit_subscriber(
+            tx.subscribers, current_subscriber.address, changes
+        )
+        changed = changed or has_moved
+        out.print_record(
+            subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"
+        )
 
 
 @app.command("list")
-def list_(
-    of: Annotated[str, typer.Option("--list", help="Only this list's.")] = "",
+def list_subscribers(
+    list_slug: Annotated[str, typer.Option("--list", help="Only this list's.")] = "",
     limit: Annotated[int, typer.Option(min=1)] = 50,
     json: JsonOption = False,
 ) -> None:
     """List subscribers, the earliest first. Example: [bold]mailer subscriber list --list news[/]"""
-    with reading() as (_, tx):
-        wanted = lists.get_list(tx.lists, of) if of else None
-        found = []
-        for pair in tx.subscribers.each(wanted):
-            found.append({"subscriber": pair[0], "membership": pair[1]})
-            if len(found) == limit:
+    with open_for_reading() as (_, tx):
+        mailing_list = lists.get_list(tx.lists, list_slug) if list_slug else None
+        records = []
+        for pair in tx.subscribers.iterate_subscribers(mailing_list):
+            records.append({"subscriber": pair[0], "membership": pair[1]})
+            if len(records) == limit:
                 break
-        Output(json).table(
-            found,
+        Output(json).print_table(
+            records,
             {"address": "", "name": "", "language": "", "country": "", "state": "", "topics": ""},
-            [_row(one["subscriber"], one["membership"]) for one in found],
+            [_format_row(record["subscriber"], record["membership"]) for record in records],
             empty="no subscriber yet: mailer subscriber import FILE --list news",
         )
 
 
-def _row(subscriber: Any, membership: Any) -> tuple[Any, ...]:
+def _format_row(subscriber: Any, membership: Any) -> tuple[Any, ...]:
     person = subscriber.person
     state = membership.state if membership else ""
     topics = (membership.topics or "all") if membership else ""

@@ -8,115 +8,127 @@ import typer
 
 from mailer.audience import addresses, choices, consent, erasure, subscribers
 from mailer.audience.confirmations import Confirmation, ConfirmationState
-from mailer.audience.consent import Entry, Wording
+from mailer.audience.consent import ConsentEntry, Wording
 from mailer.audience.subscribers import Membership
-from mailer.cli.bulk import write_whole
-from mailer.cli.options import DryRunOption, JsonOption, reading, writing
-from mailer.cli.output import Output, errors, plain
+from mailer.cli.bulk import write_file_atomically
+from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.subscriber.common import Address, app, print_memberships
 
-_OPEN = (ConfirmationState.ASKED, ConfirmationState.MAILED)
+_OPEN_STATES = (ConfirmationState.ASKED, ConfirmationState.MAILED)
 
 
 @app.command("history")
-def history(address: Address, json: JsonOption = False) -> None:
+def show_history(address: Address, json: JsonOption = False) -> None:
     """Show the log of consent of an address: who agreed to what, when, where, on which basis.
 
     After an erasure too: what it has left is found by the address's hash.
 
     Example: [bold]mailer subscriber history ana@example.org[/]"""
     out = Output(json)
-    with reading() as (_, tx):
-        normal = addresses.normalise(address)
-        entries = consent.history(tx.subscribers, normal)
-        waiting = [one for one in tx.confirmations.of_address(normal) if one.state in _OPEN]
-        person = tx.subscribers.find_subscriber(normal)
-        found = tx.subscribers.memberships(person) if person else ()
-        why = tx.subscribers.suppression_reason(normal)
+    with open_for_reading() as (_, tx):
+        normal_address = addresses.normalise_address(address)
+        entries = consent.list_consent_entries(tx.subscribers, normal_address)
+        open_confirmations = [
+            entry
+            for entry in tx.confirmations.list_for_address(normal_address)
+            if entry.state in _OPEN_STATES
+        ]
+        subscriber = tx.subscribers.find_subscriber(normal_address)
+        memberships = tx.subscribers.list_memberships(subscriber) if subscriber else ()
+        suppression_reason = tx.subscribers.find_suppression_reason(normal_address)
     if json:
-        out.json(
+        out.print_json(
             {
-                "address": normal,
-                "entries": [_entry(one) for one in entries],
-                "waiting": waiting,
-                "memberships": found,
-                "suppressed": why,
+                "address": normal_address,
+                "entries": [_format_entry(entry) for entry in entries],
+                "waiting": open_confirmations,
+                "memberships": memberships,
+                "suppressed": suppression_reason,
             }
         )
         return
-    out.table(
+    out.print_table(
         entries,
         {"when": "", "act": "", "list": "", "source": "", "basis": "", "wording": "", "detail": ""},
         [
             (
-                one.at,
-                one.act,
-                one.list,
-                one.source,
-                one.basis or "",
-                _version(one.wording),
-                one.detail,
+                entry.at,
+                entry.act,
+                entry.list,
+                entry.source,
+                entry.basis or "",
+                _shorten_hash(entry.wording),
+                entry.detail,
             )
-            for one in entries
+            for entry in entries
         ],
-        empty=f"the log of consent holds nothing of {normal}",
+        empty=f"the log of consent holds nothing of {normal_address}",
     )
-    for shown in dict.fromkeys(one.wording for one in entries if one.wording):
-        out.record(shown, f"\nwording {_version(shown)} ({shown.language}): {shown.text}")
-    for asked in waiting:
-        out.record(asked, _waiting(asked))
-    if person:
-        print_memberships(out, found)
-    if why:
-        out.note(f"must not be mailed: {why}")
+    for wording in dict.fromkeys(entry.wording for entry in entries if entry.wording):
+        out.print_record(
+            wording, f"\nwording {_shorten_hash(wording)} ({wording.language}): {wording.text}"
+        )
+    for confirmation in open_confirmations:
+        out.print_record(confirmation, _describe_pending(confirmation))
+    if subscriber:
+        print_memberships(out, memberships)
+    if suppression_reason:
+        out.print_note(f"must not be mailed: {suppression_reason}")
 
 
-def _entry(one: Entry) -> dict[str, Any]:
-    shown = one.wording
+def _format_entry(entry: ConsentEntry) -> dict[str, Any]:
+    wording = entry.wording
     return {
-        "at": one.at,
-        "act": one.act,
-        "list": one.list,
-        "address": one.address,
-        "source": one.source,
-        "basis": one.basis,
-        "wording": {"version": _version(shown), "language": shown.language, "text": shown.text}
-        if shown
+        "at": entry.at,
+        "act": entry.act,
+        "list": entry.list,
+        "address": entry.address,
+        "source": entry.source,
+        "basis": entry.basis,
+        "wording": {
+            "version": _shorten_hash(wording),
+            "language": wording.language,
+            "text": wording.text,
+        }
+        if wording
         else None,
-        "detail": one.detail,
+        "detail": entry.detail,
     }
 
 
-def _version(shown: Wording | None) -> str:
+def _shorten_hash(wording: Wording | None) -> str:
     """As much of a wording's hash as tells it from others."""
-    return shown.key[:12] if shown else ""
+    return wording.key[:12] if wording else ""
 
 
-def _waiting(asked: Confirmation) -> str:
-    what = ", ".join(asked.wishes.lists) or "a new address"
-    return f"not answered yet: {what}, asked {asked.asked_at:%Y-%m-%d %H:%M} UTC ({asked.source})"
+def _describe_pending(confirmation: Confirmation) -> str:
+    list_names = ", ".join(confirmation.wishes.lists) or "a new address"
+    return f"not answered yet: {list_names}, asked {confirmation.asked_at:%Y-%m-%d %H:%M} UTC ({confirmation.source})"
 
 
 @app.command("data")
-def data(
+def export_data(
     address: Address,
     file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
 ) -> None:
     """Write down all that is stored about somebody, as JSON: the answer to a request for access.
 
     Example: [bold]mailer subscriber data ana@example.org ana.json[/]"""
-    with reading() as (_, tx):
-        held = erasure.everything(tx.subscribers, subscribers.get(tx.subscribers, address))
-    text = json_.dumps(plain(held), ensure_ascii=False, indent=2) + "\n"
+    with open_for_reading() as (_, tx):
+        stored_data = erasure.collect_personal_data(
+            tx.subscribers, subscribers.get_subscriber(tx.subscribers, address)
+        )
+    text = json_.dumps(to_plain_data(stored_data), ensure_ascii=False, indent=2) + "\n"
     if file is None:
-        Output().text(text)
+        Output().print_text(text)
         return
-    write_whole(file, lambda out: out.write(text))
-    errors.print(f"written to {file}")
+    write_file_atomically(file, lambda out: out.write(text))
+    error_console.print(f"written to {file}")
 
 
 @app.command("erase")
-def erase(
+def erase_subscriber(
     address: Address,
     may_return: Annotated[
         bool, typer.Option("--may-return", help="Keep no hash that stops a new sign-up.")
@@ -130,15 +142,17 @@ def erase(
 
     Example: [bold]mailer subscriber erase ana@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
+    with open_for_writing(dry_run, out) as (mailer, tx):
         now = mailer.clock()
-        known = erasure.erase(tx.subscribers, address, now, may_return=may_return)
-        said = "all that was stored of it is erased" if known else "no subscriber had it"
-        out.record({"known": known}, said if may_return else f"{said}; it must not be mailed")
+        was_known = erasure.erase_person(tx.subscribers, address, now, may_return=may_return)
+        message = "all that was stored of it is erased" if was_known else "no subscriber had it"
+        out.print_record(
+            {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
+        )
 
 
 @app.command("merge")
-def merge(
+def merge_subscribers(
     gone: Annotated[str, typer.Argument(help="The address that is no longer used.")],
     kept: Annotated[str, typer.Argument(help="The address that stays.")],
     json: JsonOption = False,
@@ -150,36 +164,67 @@ def merge(
 
     Example: [bold]mailer subscriber merge ana@old.example ana@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        people = tx.subscribers
-        first, second = subscribers.get(people, gone), subscribers.get(people, kept)
-        theirs = {one.list: one for one in people.memberships(first)}
-        own = {one.list: one for one in people.memberships(second)}
-        why = people.suppression_reason(first.address)
-        person = choices.merge_people(people, first, second, mailer.clock())
-        became = {one.list: one for one in people.memberships(person)}
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        subscriber_store = tx.subscribers
+        gone_subscriber, remaining_subscriber = (
+            subscribers.get_subscriber(subscriber_store, gone),
+            subscribers.get_subscriber(subscriber_store, kept),
+        )
+        gone_memberships = {
+            membership.list: membership
+            for membership in subscriber_store.list_memberships(gone_subscriber)
+        }
+        own_memberships = {
+            membership.list: membership
+            for membership in subscriber_store.list_memberships(remaining_subscriber)
+        }
+        suppression_reason = subscriber_store.find_suppression_reason(gone_subscriber.address)
+        merged_subscriber = choices.merge_subscribers(
+            subscriber_store, gone_subscriber, remaining_subscriber, mailer.clock()
+        )
+        merged_memberships = {
+            membership.list: membership
+            for membership in subscriber_store.list_memberships(merged_subscriber)
+        }
         lists = [
-            {"list": slug, "gone": theirs.get(slug), "kept": own.get(slug), "became": one}
-            for slug, one in became.items()
+            {
+                "list": slug,
+                "gone": gone_memberships.get(slug),
+                "kept": own_memberships.get(slug),
+                "became": membership,
+            }
+            for slug, membership in merged_memberships.items()
         ]
         if json:
-            out.json({"subscriber": person, "gone": first.address, "lists": lists})
+            out.print_json(
+                {"subscriber": merged_subscriber, "gone": gone_subscriber.address, "lists": lists}
+            )
             return
-        out.record(person, f"{first.address} is {person.address} from now on")
-        out.table(
+        out.print_record(
+            merged_subscriber,
+            f"{gone_subscriber.address} is {merged_subscriber.address} from now on",
+        )
+        out.print_table(
             lists,
-            {"list": "", first.address: "", person.address: "", "became": ""},
+            {"list": "", gone_subscriber.address: "", merged_subscriber.address: "", "became": ""},
             [
-                (slug, _standing(theirs.get(slug)), _standing(own.get(slug)), _standing(one))
-                for slug, one in became.items()
+                (
+                    slug,
+                    _describe_membership(gone_memberships.get(slug)),
+                    _describe_membership(own_memberships.get(slug)),
+                    _describe_membership(membership),
+                )
+                for slug, membership in merged_memberships.items()
             ],
             empty="on no list",
         )
-        if why:
-            out.note(f"{first.address} still must not be mailed: {why}")
+        if suppression_reason:
+            out.print_note(
+                f"{gone_subscriber.address} still must not be mailed: {suppression_reason}"
+            )
 
 
-def _standing(one: Membership | None) -> str:
-    if one is None:
+def _describe_membership(membership: Membership | None) -> str:
+    if membership is None:
         return "not on it"
-    return f"{one.state}, {', '.join(one.topics) or 'all topics'}, {one.frequency}"
+    return f"{membership.state}, {', '.join(membership.topics) or 'all topics'}, {membership.frequency}"

@@ -7,33 +7,33 @@ import typer
 
 from mailer.app import open_mailer
 from mailer.audience import bulk, lists, segments
-from mailer.audience.bulk import BulkChange, BulkOutcome, BulkResult, Member
+from mailer.audience.bulk import BulkChange, BulkMember, BulkOutcome, BulkResult
 from mailer.audience.lists import Frequency
 from mailer.audience.segments import All, Filter
-from mailer.audience.subscribers import STAFF, MembershipState, spell
-from mailer.cli.bulk import bar
-from mailer.cli.options import JsonOption, settings
+from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, describe_membership
+from mailer.cli.bulk import open_progress_bar
+from mailer.cli.options import JsonOption, load_settings
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import app
 from mailer.errors import UsageError
 from mailer.store import Transaction
 
-BATCH = 2000
-SAMPLE = 10
+BATCH_SIZE = 2000
+SAMPLE_SIZE = 10
 
-Many = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
+RepeatableOption = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
 
 
 @app.command("change")
-def change(
-    of: Annotated[str, typer.Option("--list", help="The list whose members are meant.")],
+def change_members(
+    list_slug: Annotated[str, typer.Option("--list", help="The list whose members are meant.")],
     segment: Annotated[str, typer.Option(help="Only those in this segment.")] = "",
     where: Annotated[str, typer.Option(help="Only those in this filter.")] = "",
-    add_topic: Many = None,
-    remove_topic: Many = None,
+    add_topic: RepeatableOption = None,
+    remove_topic: RepeatableOption = None,
     all_topics: Annotated[bool, typer.Option("--all-topics", help="They follow all.")] = False,
-    add_tag: Many = None,
-    remove_tag: Many = None,
+    add_tag: RepeatableOption = None,
+    remove_tag: RepeatableOption = None,
     language: Annotated[
         str | None, typer.Option(help="What they read on this list; empty: their own.")
     ] = None,
@@ -41,7 +41,7 @@ def change(
     unsubscribe: Annotated[
         bool, typer.Option("--unsubscribe", help="Take them off the list.")
     ] = False,
-    source: Annotated[str, typer.Option(help="For the log of consent: why.")] = STAFF,
+    source: Annotated[str, typer.Option(help="For the log of consent: why.")] = STAFF_SOURCE,
     json: JsonOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would become of whom, and write nothing.")
@@ -61,13 +61,13 @@ def change(
     sample: list[BulkResult] = []
     skipped: list[BulkResult] = []
     with ExitStack() as stack:
-        mailer = stack.enter_context(open_mailer(settings()))
+        mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
-            list_ = lists.get_list(tx.lists, of)
-            tree = _tree(tx, segment, where)
-            wanted = bulk.check(
+            mailing_list = lists.get_list(tx.lists, list_slug)
+            member_filter = _choose_filter(tx, segment, where)
+            bulk_change = bulk.check_change(
                 BulkChange(
-                    topics=frozenset(one.slug for one in tx.lists.topics()),
+                    topics=frozenset(topic.slug for topic in tx.lists.list_topics()),
                     add_topics=frozenset(add_topic or ()),
                     remove_topics=frozenset(remove_topic or ()),
                     all_topics=all_topics,
@@ -78,67 +78,83 @@ def change(
                     unsubscribe=unsubscribe,
                 ),
                 tx.lists,
-                list_,
+                mailing_list,
             )
-            total = tx.segments.count_members(list_, tree)
-        shown = stack.enter_context(bar(total, "changing"))
-        now, last = mailer.clock(), 0
+            total = tx.segments.count_members(mailing_list, member_filter)
+        progress_bar = stack.enter_context(open_progress_bar(total, "changing"))
+        now, last_id = mailer.clock(), 0
         while True:
             with mailer.store.read() as tx:
-                page = tx.bulk.ids(list_, tree, last)
-            for start in range(0, len(page), BATCH):
-                ids = page[start : start + BATCH]
+                page = tx.bulk.list_member_ids(mailing_list, member_filter, last_id)
+            for start in range(0, len(page), BATCH_SIZE):
+                member_ids = page[start : start + BATCH_SIZE]
                 with mailer.store.read() if dry_run else mailer.store.begin() as tx:
-                    for one in bulk.carry_out(
-                        tx.bulk, list_, ids, wanted, now, source=source, write=not dry_run
+                    for bulk_result in bulk.change_members(
+                        tx.bulk,
+                        mailing_list,
+                        member_ids,
+                        bulk_change,
+                        now,
+                        source=source,
+                        write=not dry_run,
                     ):
-                        counts[one.outcome] += 1
-                        kept = skipped if one.outcome is BulkOutcome.SKIPPED else sample
-                        if one.outcome is not BulkOutcome.UNCHANGED and len(kept) < SAMPLE:
-                            kept.append(one)
-                done = sum(counts.values())
-                shown.show(done, f"{done:,} members")
+                        counts[bulk_result.outcome] += 1
+                        results = skipped if bulk_result.outcome is BulkOutcome.SKIPPED else sample
+                        if (
+                            bulk_result.outcome is not BulkOutcome.UNCHANGED
+                            and len(results) < SAMPLE_SIZE
+                        ):
+                            results.append(bulk_result)
+                done_count = sum(counts.values())
+                progress_bar.update_progress(done_count, f"{done_count:,} members")
             if not page:
                 break
-            last = page[-1]
-    _tell(out, list_.slug, counts, sample, skipped, dry_run=dry_run)
+            last_id = page[-1]
+    _print_summary(out, mailing_list.slug, counts, sample, skipped, dry_run=dry_run)
 
 
-def _tree(tx: Transaction, segment: str, where: str) -> Filter:
+def _choose_filter(tx: Transaction, segment: str, where: str) -> Filter:
     if where:
-        return segments.known_filter(tx.segments, where)
-    return segments.get(tx.segments, segment).filter if segment else All(())
+        return segments.check_filter(tx.segments, where)
+    return segments.get_segment(tx.segments, segment).filter if segment else All(())
 
 
-def _tell(
+def _print_summary(
     out: Output,
-    of: str,
+    list_slug: str,
     counts: dict[BulkOutcome, int],
     sample: list[BulkResult],
     skipped: list[BulkResult],
     *,
     dry_run: bool,
 ) -> None:
-    data: dict[str, Any] = {"list": of}
+    data: dict[str, Any] = {"list": list_slug}
     data |= {outcome.value: count for outcome, count in counts.items()}
     data["sample"] = [
-        {"address": one.before.address, "before": _spelt(one.before), "after": _spelt(one.after)}
-        for one in sample
+        {
+            "address": bulk_result.before.address,
+            "before": _describe_member(bulk_result.before),
+            "after": _describe_member(bulk_result.after),
+        }
+        for bulk_result in sample
     ]
     data["skipped_sample"] = [
-        {"address": one.before.address, "reason": one.reason} for one in skipped
+        {"address": bulk_result.before.address, "reason": bulk_result.reason}
+        for bulk_result in skipped
     ]
-    out.record(data, ", ".join(f"{outcome} {count}" for outcome, count in counts.items()))
-    for one in sample:
-        out.note(f"{one.before.address}: {_spelt(one.before)} -> {_spelt(one.after)}")
-    for one in skipped:
-        out.note(f"{one.before.address}: skipped: {one.reason}")
+    out.print_record(data, ", ".join(f"{outcome} {count}" for outcome, count in counts.items()))
+    for bulk_result in sample:
+        out.print_note(
+            f"{bulk_result.before.address}: {_describe_member(bulk_result.before)} -> {_describe_member(bulk_result.after)}"
+        )
+    for bulk_result in skipped:
+        out.print_note(f"{bulk_result.before.address}: skipped: {bulk_result.reason}")
     if dry_run:
-        out.note("dry run: nothing was written")
+        out.print_note("dry run: nothing was written")
 
 
-def _spelt(member: Member) -> str:
+def _describe_member(member: BulkMember) -> str:
     if member.membership.state is MembershipState.UNSUBSCRIBED:
         return "unsubscribed"
-    said = spell(member.membership)
-    return f"{said}; tags: {', '.join(member.tags)}" if member.tags else said
+    choices = describe_membership(member.membership)
+    return f"{choices}; tags: {', '.join(member.tags)}" if member.tags else choices

@@ -11,22 +11,22 @@ import typer
 from mailer.audience import addresses, by_mail, choices, lists, subscribers
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import MembershipState, Subscriber
-from mailer.cli.options import DryRunOption, JsonOption, writing
-from mailer.cli.output import Output, moment
+from mailer.cli.options import DryRunOption, JsonOption, open_for_writing
+from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.common import Address, app
 from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
 
-MOST_OF_A_MAIL = 1 << 20
+MAX_MESSAGE_BYTES = 1 << 20
 """Bytes of a message that are looked at: its subject is among the first."""
 
 OneList = Annotated[str, typer.Option("--list", help="Only this list; else all of theirs.")]
 
 
 @app.command("unsubscribe")
-def unsubscribe(
+def unsubscribe_member(
     address: Address,
-    from_: Annotated[str, typer.Option("--list", help="The list that they leave.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list that they leave.")],
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -34,15 +34,17 @@ def unsubscribe(
 
     Example: [bold]mailer subscriber unsubscribe ana@example.org --list news[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        person = subscribers.get(tx.subscribers, address)
-        list_ = lists.get_list(tx.lists, from_)
-        left = subscribers.unsubscribe(tx.subscribers, person, list_, mailer.clock())
-        out.record(left, f"{person.address} is off {list_.slug!r}")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        mailing_list = lists.get_list(tx.lists, list_slug)
+        membership = subscribers.unsubscribe_person(
+            tx.subscribers, subscriber, mailing_list, mailer.clock()
+        )
+        out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
 
 
 @app.command("unsubscribe-mail")
-def unsubscribe_mail(
+def unsubscribe_by_mail(
     file: Annotated[Path | None, typer.Argument(help="The message; else stdin.")] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
@@ -54,29 +56,31 @@ def unsubscribe_mail(
 
     Example: [bold]mailer subscriber unsubscribe-mail message.eml[/]"""
     out = Output(json)
-    message = _message(file)
-    with writing(dry_run, out) as (mailer, tx):
-        person, list_, before = by_mail.leave(
+    message = _read_message(file)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        subscriber, mailing_list, was_unsubscribed = by_mail.unsubscribe_by_mail(
             tx.subscribers, tx.lists, mailer.store.key, message, mailer.clock()
         )
-        who = addresses.masked(person.address) if person else ""
-        slug = list_.slug if list_ else ""
-        said = f"{who} is off {slug!r}" + (" already" if before else "")
-        if not who or not slug:
-            said = "there is no longer such a subscriber" if slug else "there is no such list"
-        out.record({"address": who, "list": slug, "before": before}, said)
+        masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
+        slug = mailing_list.slug if mailing_list else ""
+        summary = f"{masked_address} is off {slug!r}" + (" already" if was_unsubscribed else "")
+        if not masked_address or not slug:
+            summary = "there is no longer such a subscriber" if slug else "there is no such list"
+        out.print_record(
+            {"address": masked_address, "list": slug, "before": was_unsubscribed}, summary
+        )
 
 
-def _message(file: Path | None) -> bytes:
+def _read_message(file: Path | None) -> bytes:
     """The beginning of a message. What a mail server pipes is read to its end: it would take the
     rest for an error."""
     try:
         if file is not None:
             with file.open("rb") as raw:
-                return raw.read(MOST_OF_A_MAIL)
+                return raw.read(MAX_MESSAGE_BYTES)
         piped: IO[bytes] = sys.stdin.buffer
-        message = piped.read(MOST_OF_A_MAIL)
-        while piped.read(MOST_OF_A_MAIL):
+        message = piped.read(MAX_MESSAGE_BYTES)
+        while piped.read(MAX_MESSAGE_BYTES):
             pass
         return message
     except OSError as error:
@@ -86,10 +90,10 @@ def _message(file: Path | None) -> bytes:
 
 
 @app.command("pause")
-def pause(
+def pause_memberships(
     address: Address,
     weeks: Annotated[int, typer.Option(min=1, max=52, help="For how long.")],
-    of: OneList = "",
+    list_slug: OneList = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
@@ -97,39 +101,51 @@ def pause(
 
     Example: [bold]mailer subscriber pause ana@example.org --weeks 4[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        person = subscribers.get(tx.subscribers, address)
-        some = _active(tx, person, of)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        paused_lists = _find_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
-        until = choices.pause(tx.subscribers, person, some, timedelta(weeks=weeks), now)
-        slugs = [one.slug for one in some]
-        said = f"{person.address} gets nothing of {', '.join(slugs)} until {moment(until)}"
-        out.record({"lists": slugs, "paused_until": until}, said)
+        until = choices.pause_memberships(
+            tx.subscribers, subscriber, paused_lists, timedelta(weeks=weeks), now
+        )
+        slugs = [mailing_list.slug for mailing_list in paused_lists]
+        message = (
+            f"{subscriber.address} gets nothing of {', '.join(slugs)} until {format_moment(until)}"
+        )
+        out.print_record({"lists": slugs, "paused_until": until}, message)
 
 
 @app.command("resume")
-def resume(
-    address: Address, of: OneList = "", json: JsonOption = False, dry_run: DryRunOption = False
+def resume_memberships(
+    address: Address,
+    list_slug: OneList = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """End a pause at once. Example: [bold]mailer subscriber resume ana@example.org[/]"""
     out = Output(json)
-    with writing(dry_run, out) as (mailer, tx):
-        person = subscribers.get(tx.subscribers, address)
-        some = _active(tx, person, of)
-        choices.pause(tx.subscribers, person, some, None, mailer.clock())
-        slugs = [one.slug for one in some]
-        out.record({"lists": slugs}, f"{person.address} gets {', '.join(slugs)} again")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        resumed_lists = _find_active_lists(tx, subscriber, list_slug)
+        choices.pause_memberships(tx.subscribers, subscriber, resumed_lists, None, mailer.clock())
+        slugs = [mailing_list.slug for mailing_list in resumed_lists]
+        out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")
 
 
-def _active(tx: Transaction, person: Subscriber, of: str) -> Sequence[MailingList]:
+def _find_active_lists(
+    tx: Transaction, subscriber: Subscriber, list_slug: str
+) -> Sequence[MailingList]:
     """The lists that somebody is on, or the one of them that is named. Raises NotFound for none."""
-    if of:
-        lists.get_list(tx.lists, of)
-    found = [
-        tx.subscribers.list_named(one.list)
-        for one in tx.subscribers.memberships(person)
-        if one.state is MembershipState.ACTIVE and (not of or one.list == of)
+    if list_slug:
+        lists.get_list(tx.lists, list_slug)
+    active_lists = [
+        tx.subscribers.get_list(membership.list)
+        for membership in tx.subscribers.list_memberships(subscriber)
+        if membership.state is MembershipState.ACTIVE
+        and (not list_slug or membership.list == list_slug)
     ]
-    if not found:
-        raise NotFound(f"{person.address} is not on {f'the list {of!r}' if of else 'any list'}")
-    return found
+    if not active_lists:
+        raise NotFound(
+            f"{subscriber.address} is not on {f'the list {list_slug!r}' if list_slug else 'any list'}"
+        )
+    return active_lists

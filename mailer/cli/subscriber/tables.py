@@ -9,34 +9,48 @@ import typer
 
 from mailer.app import open_mailer
 from mailer.audience import lists
-from mailer.audience.consent import Basis, check_basis
-from mailer.audience.rows import Column, RowState
-from mailer.cli.bulk import Tally, bar, size_of, transactions, write_whole
-from mailer.cli.options import DryRunOption, JsonOption, pairs, reading, settings
-from mailer.cli.output import Output, errors
+from mailer.audience.consent import LawfulBasis, check_basis
+from mailer.audience.rows import ImportColumn, RowState
+from mailer.cli.bulk import (
+    RowTally,
+    get_file_size,
+    open_progress_bar,
+    open_transactions,
+    write_file_atomically,
+)
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    load_settings,
+    open_for_reading,
+    parse_pairs,
+)
+from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.common import app
 from mailer.errors import UsageError
 from mailer.intake import table
-from mailer.intake.exports import Origin, export
+from mailer.intake.exports import ExportOrigin, create_export_opener
 
 
 @app.command("import")
-def import_(
+def import_subscribers(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
-    to: Annotated[str, typer.Option("--list", help="The list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list to put them on.")],
     source: Annotated[
         str, typer.Option(help="Where these people agreed, or how you know them. Required.")
     ] = "",
-    basis: Annotated[str, typer.Option(help=f"Lawful basis: {', '.join(Basis)}. Required.")] = "",
+    basis: Annotated[
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}. Required.")
+    ] = "",
     from_: Annotated[
-        Origin | None, typer.Option("--from", help="The program that has written the file.")
+        ExportOrigin | None, typer.Option("--from", help="The program that has written the file.")
     ] = None,
     state: Annotated[
         RowState | None, typer.Option(help="How those stand of whom the file doesn't say it.")
     ] = None,
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", help=f"HEADER=COLUMN, where COLUMN is {', '.join(Column)}."),
+        typer.Option("--map", help=f"HEADER=COLUMN, where COLUMN is {', '.join(ImportColumn)}."),
     ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Write what became of each line to this CSV file.")
@@ -63,52 +77,54 @@ def import_(
         raise UsageError(
             "an import must name its lawful basis",
             where="--basis",
-            hint=f"one of {', '.join(Basis)} (GDPR Article 6(1)(a) to (f))",
+            hint=f"one of {', '.join(LawfulBasis)} (GDPR Article 6(1)(a) to (f))",
         )
-    lawful = check_basis(basis)
+    lawful_basis = check_basis(basis)
     out = Output(json)
     with ExitStack() as stack:
-        with reading() as (_, tx):
-            list_ = lists.get_list(tx.lists, to)
-            topics = frozenset(topic.slug for topic in tx.lists.topics())
-        columns = pairs(mapping, "--map")
-        tally = Tally(stack, report)
-        shown = stack.enter_context(bar(size_of(file), "importing"))
-        mailer = stack.enter_context(open_mailer(settings()))
-        begin = stack.enter_context(transactions(mailer, out, dry_run=dry_run))
-        opens = (
-            export(from_, columns, topics, state)
+        with open_for_reading() as (_, tx):
+            mailing_list = lists.get_list(tx.lists, list_slug)
+            topics = frozenset(topic.slug for topic in tx.lists.list_topics())
+        columns = parse_pairs(mapping, "--map")
+        tally = RowTally(stack, report)
+        progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
+        mailer = stack.enter_context(open_mailer(load_settings()))
+        begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
+        open_table = (
+            create_export_opener(from_, columns, topics, state)
             if from_
-            else table.plain(columns, topics, state or RowState.ACTIVE)
+            else table.create_csv_opener(columns, topics, state or RowState.ACTIVE)
         )
-        for batch in table.read_file(file, opens):
-            with begin() as tx:
-                results = tx.rows.bring_in(
-                    batch.rows, list_, source.strip(), mailer.clock(), lawful
+        for batch in table.read_file(file, open_table):
+            with begin_transaction() as tx:
+                results = tx.import_rows.import_people(
+                    batch.rows, mailing_list, source.strip(), mailer.clock(), lawful_basis
                 )
-            tally.add([*batch.refused, *results], batch.passed_over)
-            shown.show(batch.bytes_read, f"{tally.rows:,} rows")
-    if from_ is Origin.LISTMONK and state is None:
-        out.note(
+            tally.add_results([*batch.refused, *results], batch.passed_over)
+            progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")
+    if from_ is ExportOrigin.LISTMONK and state is None:
+        out.print_note(
             "listmonk doesn't say here who left this list: export those too, and import them with "
             "--state unsubscribed"
         )
-    tally.tell(out, file, dry_run=dry_run)
+    tally.print_summary(out, file, dry_run=dry_run)
 
 
 @app.command("export")
-def export_(
+def export_subscribers(
     file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
-    of: Annotated[str, typer.Option("--list", help="Only this list's, with their topics.")] = "",
+    list_slug: Annotated[
+        str, typer.Option("--list", help="Only this list's, with their topics.")
+    ] = "",
 ) -> None:
     """Export people as CSV that `import` reads back: of a list also who left it, and when.
 
     Example: [bold]mailer subscriber export news.csv --list news[/]"""
-    with reading() as (_, tx):
-        wanted = lists.get_list(tx.lists, of) if of else None
-        people = tx.subscribers.each(wanted)
+    with open_for_reading() as (_, tx):
+        mailing_list = lists.get_list(tx.lists, list_slug) if list_slug else None
+        subscribers = tx.subscribers.iterate_subscribers(mailing_list)
         if file is None:
-            table.write(people, sys.stdout)
+            table.write_subscribers(subscribers, sys.stdout)
             return
-        count = write_whole(file, lambda out: table.write(people, out))
-        errors.print(f"{count} written to {file}")
+        count = write_file_atomically(file, lambda out: table.write_subscribers(subscribers, out))
+        error_console.print(f"{count} written to {file}")

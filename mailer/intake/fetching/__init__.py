@@ -10,8 +10,15 @@ bodies.py     a body within its size, however it is packed
 chain.py      the verb: along redirects to the content
 """
 
-from mailer.intake.fetching.chain import Fetched, Limits, fetch, user_agent
+from mailer.intake.fetching.chain import FetchLimits, FetchResult, build_user_agent, fetch_url
 from mailer.intake.fetching.fields import Validators
-from mailer.intake.fetching.guard import Guard
+from mailer.intake.fetching.guard import FetchGuard
 
-__all__ = ["Fetched", "Guard", "Limits", "Validators", "fetch", "user_agent"]
+__all__ = [
+    "FetchGuard",
+    "FetchLimits",
+    "FetchResult",
+    "Validators",
+    "build_user_agent",
+    "fetch_url",
+]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from mailer.errors import FetchError
 
-MOST_PIECES = 20_000
+MAX_PIECES = 20_000
 """Pieces that a body may come in. Each costs 16 µs whatever it holds; real servers send
 kilobytes in one."""
 
@@ -19,50 +19,56 @@ _PACKED = {"gzip", "x-gzip"}
 _PLAIN = {"", "identity"}
 
 
-def read_body(pieces: Iterable[bytes], coding: str, size: int) -> bytes:
+def read_body(pieces: Iterable[bytes], coding: str, max_size: int) -> bytes:
     """The body that `pieces` are, unpacked by `coding` (RFC 9110 §8.4.1): of at most `size` bytes.
 
     Raises FetchError as soon as it is too large, for a coding that was not asked for, and where a
     packed body ends early or goes on after its end. `pieces` are read no further than that."""
     if coding not in _PACKED | _PLAIN:
-        raise FetchError(f"it came packed as {coding[:40]!r}, for which nobody asked", lasting=True)
+        raise FetchError(
+            f"it came packed as {coding[:40]!r}, for which nobody asked", is_permanent=True
+        )
     body = bytearray()
-    counted = _counted(pieces)
-    for piece in _unpacked(counted, size) if coding in _PACKED else counted:
+    counted_pieces = _limit_pieces(pieces)
+    for piece in (
+        _decompress_pieces(counted_pieces, max_size) if coding in _PACKED else counted_pieces
+    ):
         body += piece
-        if len(body) > size:
-            raise too_large(size)
+        if len(body) > max_size:
+            raise create_size_error(max_size)
     return bytes(body)
 
 
-def too_large(size: int) -> FetchError:
+def create_size_error(max_size: int) -> FetchError:
     return FetchError(
-        f"it is larger than {size:,} bytes", hint="give a smaller page, feed or file", lasting=True
+        f"it is larger than {max_size:,} bytes",
+        hint="give a smaller page, feed or file",
+        is_permanent=True,
     )
 
 
-def _counted(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _limit_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for number, piece in enumerate(pieces):
-        if number >= MOST_PIECES:
-            raise FetchError("it comes in too many small pieces", lasting=True)
+        if number >= MAX_PIECES:
+            raise FetchError("it comes in too many small pieces", is_permanent=True)
         yield piece
 
 
-def _unpacked(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    unpacker = zlib.decompressobj(_GZIP)
-    left = size
+def _decompress_pieces(pieces: Iterable[bytes], max_size: int) -> Iterator[bytes]:
+    decompressor = zlib.decompressobj(_GZIP)
+    remaining = max_size
     for piece in pieces:
-        if unpacker.eof:
+        if decompressor.eof:
             raise FetchError("its packed content goes on after its end")
         try:
-            made = unpacker.decompress(piece, left + 1)
+            unpacked = decompressor.decompress(piece, remaining + 1)
         except zlib.error as error:
             raise FetchError("its packed content can't be unpacked") from error
-        left -= len(made)
-        if left < 0:
-            raise too_large(size)
-        if unpacker.unused_data:
+        remaining -= len(unpacked)
+        if remaining < 0:
+            raise create_size_error(max_size)
+        if decompressor.unused_data:
             raise FetchError("its packed content goes on after its end")
-        yield made
-    if not unpacker.eof:
+        yield unpacked
+    if not decompressor.eof:
         raise FetchError("its packed content ends early", hint="try again later")

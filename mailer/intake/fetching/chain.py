@@ -13,20 +13,20 @@ import httpcore
 
 from mailer import __version__
 from mailer.errors import FetchError
-from mailer.intake.fetching.addresses import WebAddress, join, parse, shortened
-from mailer.intake.fetching.bodies import read_body, too_large
+from mailer.intake.fetching.addresses import WebAddress, join_location, parse_address, shorten_url
+from mailer.intake.fetching.bodies import create_size_error, read_body
 from mailer.intake.fetching.deadline import Deadline
-from mailer.intake.fetching.fields import Fields, Validators
-from mailer.intake.fetching.guard import PUBLIC, Guard, Road
+from mailer.intake.fetching.fields import ResponseFields, Validators
+from mailer.intake.fetching.guard import PUBLIC_GUARD, FetchGuard, GuardedBackend
 
-_FOR_GOOD = {301, 308}
-_REDIRECTS = _FOR_GOOD | {302, 303, 307}
-_LATER = {408, 421, 425, 429}
+_PERMANENT_REDIRECTS = {301, 308}
+_REDIRECTS = _PERMANENT_REDIRECTS | {302, 303, 307}
+_TEMPORARY_REFUSALS = {408, 421, 425, 429}
 """Refusals (4xx) that say of themselves that they pass."""
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FetchLimits:
     """`size`: bytes of the content, unpacked. `seconds`: from the first look-up to the last byte.
     `redirects`: how many are followed."""
 
@@ -36,7 +36,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchResult:
     """`url` is where the redirects ended. `status` 200: here is the content; 304: what you hold is
     still the same. `charset` is one that Python can decode by, or "". `validators` go with the next
     question. `permanent_url`: where to ask from now on, when redirects said that it has moved for
@@ -51,22 +51,22 @@ class Fetched:
     permanent_url: str
 
 
-def user_agent(website: str = "") -> str:
+def build_user_agent(website: str = "") -> str:
     """How we name ourselves (RFC 9110 §10.1.5), with the site of the office that asks."""
     if website.isascii() and website.isprintable() and " " not in website and website:
         return f"mailer/{__version__} (+{website})"
     return f"mailer/{__version__}"
 
 
-def fetch(
+def fetch_url(
     url: str,
     *,
-    limits: Limits = Limits(),
-    held: Validators | None = None,
+    limits: FetchLimits = FetchLimits(),
+    previous_validators: Validators | None = None,
     accept: str = "",
     agent: str = "",
-    guard: Guard = PUBLIC,
-) -> Fetched:
+    guard: FetchGuard = PUBLIC_GUARD,
+) -> FetchResult:
     """What is at `url`, asked for once and politely.
 
     `held` are the validators of what was fetched before; when nothing changed, the answer is a 304
@@ -74,34 +74,47 @@ def fetch(
     and never from https to http: from there on anybody on the way could say where it leads.
 
     Raises FetchError for all that can go wrong with an address, its site and the road there."""
-    start = parse(url)
-    road = Road(guard, Deadline(limits.seconds))
+    first_address = parse_address(url)
+    backend = GuardedBackend(guard, Deadline(limits.seconds))
     fields = {
-        "User-Agent": agent or user_agent(),
+        "User-Agent": agent or build_user_agent(),
         "Accept": accept or "*/*",
         "Accept-Encoding": "gzip",
         "Connection": "close",
     }
     # sent along all redirects, as feed readers do: where one leads can change from day to day
-    fields |= held.conditions() if held else {}
-    address, seen, moved, permanent = start, {start}, True, ""
+    fields |= previous_validators.to_request_fields() if previous_validators else {}
+    address, seen_addresses, is_permanent, permanent_url = first_address, {first_address}, True, ""
     while True:
-        where = shortened(str(start))
-        if address != start:
-            where += f", which leads to {shortened(str(address))}"
-        with _placed(where), _answer(address, fields, road) as (status, got, response):
+        where = shorten_url(str(first_address))
+        if address != first_address:
+            where += f", which leads to {shorten_url(str(address))}"
+        with (
+            _add_error_location(where),
+            _open_response(address, fields, backend) as (status, response_fields, response),
+        ):
             if status not in _REDIRECTS:
-                road.allow(limits.size)
-                return _fetched(address, status, got, response, limits.size, held, permanent)
-            following = _next(address, got, seen, limits.redirects)
-        moved = moved and status in _FOR_GOOD
-        permanent = str(following) if moved else permanent
-        address = following
-        seen.add(address)
+                backend.allow_body(limits.size)
+                return _read_result(
+                    address,
+                    status,
+                    response_fields,
+                    response,
+                    limits.size,
+                    previous_validators,
+                    permanent_url,
+                )
+            next_address = _follow_redirect(
+                address, response_fields, seen_addresses, limits.redirects
+            )
+        is_permanent = is_permanent and status in _PERMANENT_REDIRECTS
+        permanent_url = str(next_address) if is_permanent else permanent_url
+        address = next_address
+        seen_addresses.add(address)
 
 
 @contextmanager
-def _placed(where: str) -> Iterator[None]:
+def _add_error_location(where: str) -> Iterator[None]:
     try:
         yield
     except FetchError as error:
@@ -110,25 +123,28 @@ def _placed(where: str) -> Iterator[None]:
 
 
 @contextmanager
-def _answer(
-    address: WebAddress, fields: dict[str, str], road: Road
-) -> Iterator[tuple[int, Fields, httpcore.Response]]:
+def _open_response(
+    address: WebAddress, fields: dict[str, str], backend: GuardedBackend
+) -> Iterator[tuple[int, ResponseFields, httpcore.Response]]:
     """One request, and the answer's beginning; its body can be read inside."""
-    sent: list[tuple[bytes | str, bytes | str]] = [("Host", address.authority), *fields.items()]
-    tls = road.guard.context() if address.scheme == "https" else None
+    request_fields: list[tuple[bytes | str, bytes | str]] = [
+        ("Host", address.authority),
+        *fields.items(),
+    ]
+    tls = backend.guard.get_tls_context() if address.scheme == "https" else None
     target = httpcore.URL(
         scheme=address.scheme, host=address.host, port=address.port, target=address.target
     )
     try:
         with (
             httpcore.ConnectionPool(
-                ssl_context=tls, network_backend=road, max_connections=1
+                ssl_context=tls, network_backend=backend, max_connections=1
             ) as pool,
-            pool.stream("GET", target, headers=sent) as response,
+            pool.stream("GET", target, headers=request_fields) as response,
         ):
-            yield response.status, Fields(response.headers), response
+            yield response.status, ResponseFields(response.headers), response
     except httpcore.TimeoutException as error:
-        raise road.deadline.passed() from error
+        raise backend.deadline.create_timeout_error() from error
     except httpcore.ProtocolError as error:
         raise FetchError(
             f"its site doesn't keep to HTTP ({error})", hint="try again later, or tell its site"
@@ -137,55 +153,62 @@ def _answer(
         raise FetchError("the connection was cut", hint="try again later") from error
 
 
-def _next(address: WebAddress, fields: Fields, seen: set[WebAddress], most: int) -> WebAddress:
-    places = set(fields.all("location"))
-    if len(places) != 1:
-        raise FetchError("it sends us on without saying where", lasting=True)
-    following = join(address, places.pop())
-    if following in seen:
-        raise FetchError("it sends us round in a circle", lasting=True)
-    if len(seen) > most:
+def _follow_redirect(
+    address: WebAddress, fields: ResponseFields, seen_addresses: set[WebAddress], max_redirects: int
+) -> WebAddress:
+    locations = set(fields.get_values("location"))
+    if len(locations) != 1:
+        raise FetchError("it sends us on without saying where", is_permanent=True)
+    next_address = join_location(address, locations.pop())
+    if next_address in seen_addresses:
+        raise FetchError("it sends us round in a circle", is_permanent=True)
+    if len(seen_addresses) > max_redirects:
         raise FetchError(
-            f"it sends us on more than {most} times", hint="give the last address", lasting=True
+            f"it sends us on more than {max_redirects} times",
+            hint="give the last address",
+            is_permanent=True,
         )
-    if (address.scheme, following.scheme) == ("https", "http"):
+    if (address.scheme, next_address.scheme) == ("https", "http"):
         raise FetchError(
-            f"it sends us on from https to http, to {following}",
+            f"it sends us on from https to http, to {next_address}",
             hint="give that address if you trust it",
-            lasting=True,
+            is_permanent=True,
         )
-    return following
+    return next_address
 
 
-def _fetched(
+def _read_result(
     address: WebAddress,
     status: int,
-    fields: Fields,
+    fields: ResponseFields,
     response: httpcore.Response,
     size: int,
-    held: Validators | None,
-    permanent: str,
-) -> Fetched:
-    media_type, charset = fields.media_type()
-    validators = fields.validators()
+    previous_validators: Validators | None,
+    permanent_url: str,
+) -> FetchResult:
+    media_type, charset = fields.get_media_type()
+    validators = fields.get_validators()
     content = b""
-    if status == 304 and held is not None:
+    if status == 304 and previous_validators is not None:
         validators = Validators(
-            validators.etag or held.etag, validators.last_modified or held.last_modified
+            validators.etag or previous_validators.etag,
+            validators.last_modified or previous_validators.last_modified,
         )
     elif status == 200:
-        if (fields.length() or 0) > size:
-            raise too_large(size)
-        coding = fields.one("content-encoding").strip().lower()
+        if (fields.get_content_length() or 0) > size:
+            raise create_size_error(size)
+        coding = fields.get_value("content-encoding").strip().lower()
         content = read_body(response.iter_stream(), coding, size)
     else:
-        raise _refusal(status, fields)
-    return Fetched(str(address), status, content, media_type, charset, validators, permanent)
+        raise _create_status_error(status, fields)
+    return FetchResult(
+        str(address), status, content, media_type, charset, validators, permanent_url
+    )
 
 
-def _refusal(status: int, fields: Fields) -> FetchError:
-    lasting = 400 <= status < 500 and status not in _LATER
-    said = {
+def _create_status_error(status: int, fields: ResponseFields) -> FetchError:
+    lasting = 400 <= status < 500 and status not in _TEMPORARY_REFUSALS
+    message = {
         401: "it asks for a password (401)",
         403: "it doesn't let us in (403)",
         404: "there is no such page (404)",
@@ -193,9 +216,9 @@ def _refusal(status: int, fields: Fields) -> FetchError:
         429: "it was asked too often (429)",
     }.get(status, f"it answers with {status} and no content")
     return FetchError(
-        said,
+        message,
         hint="check the address" if lasting else "try again later",
-        lasting=lasting,
-        retry_after=fields.retry_after(),
+        is_permanent=lasting,
+        retry_after=fields.get_retry_after(),
         status=status,
     )

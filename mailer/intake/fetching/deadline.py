@@ -12,14 +12,14 @@ class Deadline:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def left(self) -> float:
+    def get_remaining_seconds(self) -> float:
         """Seconds until then, more than 0. Raises FetchError when it has passed."""
-        left = self._end - time.monotonic()
-        if left <= 0:
-            raise self.passed()
-        return left
+        remaining = self._end - time.monotonic()
+        if remaining <= 0:
+            raise self.create_timeout_error()
+        return remaining
 
-    def passed(self) -> FetchError:
+    def create_timeout_error(self) -> FetchError:
         return FetchError(
             f"it took longer than {self.seconds:g} seconds",
             hint="try again later, or tell its site",

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from email.message import Message
 from email.utils import parsedate_to_datetime
 
-from mailer.intake.charsets import charset
+from mailer.intake.charsets import normalise_charset
 
 LONGEST_WAIT = 86_400.0
 """Seconds for which a server is left alone at most, whatever it asks."""
 
-_VALIDATOR = re.compile(r"[\x20-\x7e]{0,500}")
+_VALIDATOR_PATTERN = re.compile(r"[\x20-\x7e]{0,500}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,75 +22,82 @@ class Validators:
     etag: str = ""
     last_modified: str = ""
 
-    def conditions(self) -> dict[str, str]:
+    def to_request_fields(self) -> dict[str, str]:
         """The fields that ask (RFC 9110 §13.1). One that was changed on its way to something that
         no field may hold is left out: at worst the content comes again."""
-        asked = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in asked.items() if value and _sound(value)}
+        request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {
+            name: value
+            for name, value in request_fields.items()
+            if value and _is_valid_validator(value)
+        }
 
 
-class Fields:
+class ResponseFields:
     """The fields of one answer, their names in any case."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._values: dict[str, list[str]] = {}
         for name, value in raw:
-            self._values.setdefault(name.decode("latin-1").lower(), []).append(_text(value))
+            self._values.setdefault(name.decode("latin-1").lower(), []).append(_decode_value(value))
 
-    def all(self, name: str) -> list[str]:
+    def get_values(self, name: str) -> list[str]:
         return self._values.get(name, [])
 
-    def one(self, name: str) -> str:
+    def get_value(self, name: str) -> str:
         """Its value; several are joined as a list is (RFC 9110 §5.3)."""
-        return ", ".join(self.all(name))
+        return ", ".join(self.get_values(name))
 
-    def length(self) -> int | None:
+    def get_content_length(self) -> int | None:
         """What Content-Length says (RFC 9110 §8.6)."""
-        value = self.one("content-length")
+        value = self.get_value("content-length")
         return int(value) if re.fullmatch("[0-9]{1,20}", value) else None
 
-    def media_type(self) -> tuple[str, str]:
+    def get_media_type(self) -> tuple[str, str]:
         """Media type in lower case, and the charset where it names one that is believed. "" for
         each that is not there."""
-        value = self.one("content-type")
+        value = self.get_value("content-type")
         if not re.match(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(?:;|$)", value, re.ASCII):
             return "", ""
         message = Message()
         message["Content-Type"] = value[:500]
         try:
-            return message.get_content_type(), charset(message.get_content_charset(""))
+            return message.get_content_type(), normalise_charset(message.get_content_charset(""))
         except (LookupError, ValueError):
             return message.get_content_type(), ""
 
-    def validators(self) -> Validators:
-        etag, modified = self.one("etag"), self.one("last-modified")
-        return Validators(etag if _sound(etag) else "", modified if _sound(modified) else "")
+    def get_validators(self) -> Validators:
+        etag, modified = self.get_value("etag"), self.get_value("last-modified")
+        return Validators(
+            etag if _is_valid_validator(etag) else "",
+            modified if _is_valid_validator(modified) else "",
+        )
 
-    def retry_after(self) -> float | None:
+    def get_retry_after(self) -> float | None:
         """Seconds that the server wants to be left alone for (RFC 9110 §10.2.3), a day at most.
         A date is held against the server's own clock, where it tells the time."""
-        value = self.one("retry-after").strip()
+        value = self.get_value("retry-after").strip()
         if re.fullmatch("[0-9]+", value):
             return min(float(value[:9]), LONGEST_WAIT)
-        until = _date(value)
+        until = _parse_date(value)
         if until is None:
             return None
-        now = _date(self.one("date")) or datetime.now(UTC)
+        now = _parse_date(self.get_value("date")) or datetime.now(UTC)
         return min(max((until - now).total_seconds(), 0.0), LONGEST_WAIT)
 
 
-def _text(value: bytes) -> str:
+def _decode_value(value: bytes) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
 
 
-def _sound(value: str) -> bool:
-    return _VALIDATOR.fullmatch(value) is not None
+def _is_valid_validator(value: str) -> bool:
+    return _VALIDATOR_PATTERN.fullmatch(value) is not None
 
 
-def _date(value: str) -> datetime | None:
+def _parse_date(value: str) -> datetime | None:
     """A date as HTTP writes it (RFC 9110 §5.6.7)."""
     try:
         moment = parsedate_to_datetime(value[:60])

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_network
 
 IPAddress = IPv4Address | IPv6Address
 
-INNER = tuple(
+SPECIAL_BLOCKS = tuple(
     ip_network(block)
     for block in (
         "0.0.0.0/8",  # this network (RFC 791)
@@ -56,4 +56,4 @@ def is_public(address: IPAddress) -> bool:
             return False
         if (int(address) >> 32) & 0xFFFFFFFF in _ISATAP:
             return False
-    return address.is_global and not any(address in block for block in INNER)
+    return address.is_global and not any(address in block for block in SPECIAL_BLOCKS)

@@ -12,12 +12,12 @@ element.py   blocks -> HTML, for what Markdown has no words for
 from dataclasses import dataclass
 
 from mailer.errors import InputError
-from mailer.intake.dropped import Dropped, Report
+from mailer.intake.dropped import Omission, OmissionReport
 from mailer.intake.markup import to_html
-from mailer.intake.tidy.markdown import write
-from mailer.intake.tidy.shape import Block, blocks, words
-from mailer.intake.tidy.sweep import Sweep, count_elements, first_heading, under_headline
-from mailer.intake.tidy.tree import read
+from mailer.intake.tidy.markdown import write_markdown
+from mailer.intake.tidy.shape import Block, build_blocks, extract_text
+from mailer.intake.tidy.sweep import TreeCleaner, count_elements, find_first_heading, lower_headings
+from mailer.intake.tidy.tree import parse_html
 
 LONGEST_HTML = 5_000_000
 """Characters that HTML may have: pasted from Word it has ten times those of its text."""
@@ -26,19 +26,21 @@ LONGEST_TEXT = 300_000
 MOST_BLOCKS = 5_000
 """Paragraphs, items, cells and so on that an article may have."""
 
-__all__ = ["Tidied", "meaning", "plain", "tidy", "title_in"]
+__all__ = ["NormalisedHtml", "find_title", "normalise_html", "parse_blocks", "to_plain_text"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tidied:
+class NormalisedHtml:
     """`html` is the sanitised rendering of `markdown`, always."""
 
     markdown: str
     html: str
-    dropped: tuple[Dropped, ...]
+    dropped: tuple[Omission, ...]
 
 
-def tidy(html: str, *, base: str = "", language: str = "", title: str = "") -> Tidied:
+def normalise_html(
+    html: str, *, base: str = "", language: str = "", title: str = ""
+) -> NormalisedHtml:
     """The text of a page or fragment. Relative addresses are taken to stand under `base`; without
     one their links leave their text, and are reported. A first heading that says the `title` again
     goes.
@@ -47,22 +49,25 @@ def tidy(html: str, *, base: str = "", language: str = "", title: str = "") -> T
     Text that is no HTML is taken as one paragraph. Raises InputError for what is longer than any
     article."""
     if len(html) > LONGEST_HTML:
-        raise _too_long()
-    report = Report()
+        raise _create_length_error()
+    report = OmissionReport()
     count_elements(html, report)
-    swept = Sweep(report, base, language).clean(read(html))
-    found = blocks(under_headline(swept, title))
-    if sum(map(_count, found)) > MOST_BLOCKS or len(words(found)) > LONGEST_TEXT:
-        raise _too_long()
-    markdown = write(found)
-    return Tidied(markdown, to_html(markdown), report.all())
+    cleaned = TreeCleaner(report, base, language).clean_tree(parse_html(html))
+    content_blocks = build_blocks(lower_headings(cleaned, title))
+    if (
+        sum(map(_count_blocks, content_blocks)) > MOST_BLOCKS
+        or len(extract_text(content_blocks)) > LONGEST_TEXT
+    ):
+        raise _create_length_error()
+    markdown = write_markdown(content_blocks)
+    return NormalisedHtml(markdown, to_html(markdown), report.list_omissions())
 
 
-def _count(block: Block) -> int:
-    return 1 + sum(map(_count, block.blocks))
+def _count_blocks(block: Block) -> int:
+    return 1 + sum(map(_count_blocks, block.blocks))
 
 
-def _too_long() -> InputError:
+def _create_length_error() -> InputError:
     return InputError(
         f"it is longer than {LONGEST_TEXT:,} characters or {MOST_BLOCKS:,} paragraphs",
         where="body",
@@ -70,17 +75,17 @@ def _too_long() -> InputError:
     )
 
 
-def meaning(html: str) -> tuple[Block, ...]:
+def parse_blocks(html: str) -> tuple[Block, ...]:
     """What HTML says, in a form that is equal for all HTML that says the same."""
-    return blocks(read(html))
+    return build_blocks(parse_html(html))
 
 
-def plain(html: str) -> str:
+def to_plain_text(html: str) -> str:
     """The text alone, as one line."""
-    return words(blocks(read(html)))
+    return extract_text(build_blocks(parse_html(html)))
 
 
-def title_in(html: str) -> str:
+def find_title(html: str) -> str:
     """The title that a text gives itself, in its first heading; empty where it gives none."""
-    node = first_heading(Sweep(Report(), "", "").clean(read(html)))
-    return " ".join(node.text().split()) if node else ""
+    node = find_first_heading(TreeCleaner(OmissionReport(), "", "").clean_tree(parse_html(html)))
+    return " ".join(node.get_text().split()) if node else ""

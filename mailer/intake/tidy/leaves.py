@@ -12,7 +12,7 @@ from itertools import groupby
 Attributes = tuple[tuple[str, str], ...]
 
 # Not the joiners U+200C and U+200D, which Persian and emoji need, nor the marks of direction.
-_LITTER = re.compile(
+_INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u200b\u2060\ufeff\ufffe\uffff]+"
 )
 _SPACES = re.compile(r"(\s+)")
@@ -38,112 +38,117 @@ class Leaf:
     attributes: Attributes = ()
 
 
-def without_litter(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """`text` without soft hyphens, spaces of no width and control characters."""
-    return _LITTER.sub("", text)
+    return _INVISIBLE.sub("", text)
 
 
-def paragraphs(run: Iterable[Leaf]) -> Iterator[tuple[Leaf, ...]]:
+def split_paragraphs(run: Iterable[Leaf]) -> Iterator[tuple[Leaf, ...]]:
     """The run's paragraphs, each with its text in canonical form: two line breaks or more part
     them, as people do who don't know of paragraphs."""
-    found: list[Leaf] = []
-    for broken, part in groupby(_spaced(run), lambda leaf: leaf.kind == "br"):
+    paragraph: list[Leaf] = []
+    for is_break, part in groupby(_normalise_spaces(run), lambda leaf: leaf.kind == "br"):
         leaves = list(part)
-        if broken and len(leaves) == 1:
-            found += leaves
+        if is_break and len(leaves) == 1:
+            paragraph += leaves
             continue
-        if broken:
-            yield from _whole(found)
-            found = []
+        if is_break:
+            yield from _trim_breaks(paragraph)
+            paragraph = []
         else:
-            found += leaves
-    yield from _whole(found)
+            paragraph += leaves
+    yield from _trim_breaks(paragraph)
 
 
-def _whole(leaves: list[Leaf]) -> Iterator[tuple[Leaf, ...]]:
+def _trim_breaks(leaves: list[Leaf]) -> Iterator[tuple[Leaf, ...]]:
     while leaves and leaves[-1].kind == "br":
         leaves.pop()
     while leaves and leaves[0].kind == "br":
         del leaves[0]
     if leaves:
-        yield tuple(_merged(leaves))
+        yield tuple(_merge_leaves(leaves))
 
 
-def _spaced(run: Iterable[Leaf]) -> list[Leaf]:
+def _normalise_spaces(run: Iterable[Leaf]) -> list[Leaf]:
     """One no-break space alone stays what it is: French needs it before a colon."""
-    found: list[Leaf] = []
+    normalised: list[Leaf] = []
     space = ""
 
-    def part(marks: frozenset[Mark]) -> None:
-        if space and found and found[-1].kind != "br":
-            found.append(Leaf("text", space, found[-1].marks & marks))
+    def add_space(marks: frozenset[Mark]) -> None:
+        if space and normalised and normalised[-1].kind != "br":
+            normalised.append(Leaf("text", space, normalised[-1].marks & marks))
 
-    for leaf in map(_settled, run):
+    for leaf in map(_drop_link_underline, run):
         if leaf.kind != "text":
             if leaf.kind != "br":
-                part(leaf.marks)
-            found.append(leaf)
+                add_space(leaf.marks)
+            normalised.append(leaf)
             space = ""
             continue
-        said = ""
-        for one in _SPACES.split(without_litter(leaf.text)):
-            if one.isspace():
-                space = " " if space or len(one) > 1 or one.isascii() else one
-            elif one.strip(_JOINERS):
-                if not said:
-                    part(leaf.marks)
-                said += space + one if said else one
+        text = ""
+        for word in _SPACES.split(strip_invisible(leaf.text)):
+            if word.isspace():
+                space = " " if space or len(word) > 1 or word.isascii() else word
+            elif word.strip(_JOINERS):
+                if not text:
+                    add_space(leaf.marks)
+                text += space + word if text else word
                 space = ""
-        if said:
-            found.append(Leaf("text", said, leaf.marks))
-    return found
+        if text:
+            normalised.append(Leaf("text", text, leaf.marks))
+    return normalised
 
 
-def _settled(leaf: Leaf) -> Leaf:
+def _drop_link_underline(leaf: Leaf) -> Leaf:
     """A link is underlined anyway."""
     if any(mark.tag == "a" for mark in leaf.marks):
-        return replace(leaf, marks=frozenset(one for one in leaf.marks if one.tag != "u"))
+        return replace(
+            leaf, marks=frozenset(other_mark for other_mark in leaf.marks if other_mark.tag != "u")
+        )
     return leaf
 
 
-def _merged(leaves: list[Leaf]) -> Iterator[Leaf]:
+def _merge_leaves(leaves: list[Leaf]) -> Iterator[Leaf]:
     """Stretches with the same marks as one; line breaks with the marks of both sides."""
-    settled = [
-        replace(leaf, marks=leaves[at - 1].marks & leaves[at + 1].marks)
+    settled_leaves = [
+        replace(leaf, marks=leaves[index - 1].marks & leaves[index + 1].marks)
         if leaf.kind == "br"
         else leaf
-        for at, leaf in enumerate(leaves)
+        for index, leaf in enumerate(leaves)
     ]
-    for (kind, marks), group in groupby(settled, lambda leaf: (leaf.kind, leaf.marks)):
+    for (kind, marks), group in groupby(settled_leaves, lambda leaf: (leaf.kind, leaf.marks)):
         if kind in {"text", "code"}:
             yield Leaf(kind, "".join(leaf.text for leaf in group), marks)
         else:
             yield from group
 
 
-_ORDER = ("a", "strong", "em", "s", "u", "small", "q", "cite", "abbr", "sub", "sup")
+_MARK_ORDER = ("a", "strong", "em", "s", "u", "small", "q", "cite", "abbr", "sub", "sup")
 
 
-def nested(
+def group_by_mark(
     leaves: tuple[Leaf, ...], within: frozenset[Mark]
 ) -> Iterator[tuple[Mark | None, tuple[Leaf, ...]]]:
     """The leaves in parts: those that the same mark holds together, beside the marks `within` which
     they stand, with that mark; others alone. Of several marks the one that reaches farthest is
     the outer one."""
-    at = 0
-    while at < len(leaves):
-        inner = leaves[at].marks - within
-        if not inner:
-            yield None, (leaves[at],)
-            at += 1
+    index = 0
+    while index < len(leaves):
+        inner_marks = leaves[index].marks - within
+        if not inner_marks:
+            yield None, (leaves[index],)
+            index += 1
             continue
-        ends = {mark: _reach(leaves, at, mark) for mark in inner}
-        mark = min(inner, key=lambda one: (-ends[one], _ORDER.index(one.tag), one))
-        yield mark, leaves[at : ends[mark]]
-        at = ends[mark]
+        ends = {mark: _find_mark_end(leaves, index, mark) for mark in inner_marks}
+        mark = min(
+            inner_marks,
+            key=lambda candidate: (-ends[candidate], _MARK_ORDER.index(candidate.tag), candidate),
+        )
+        yield mark, leaves[index : ends[mark]]
+        index = ends[mark]
 
 
-def _reach(leaves: tuple[Leaf, ...], at: int, mark: Mark) -> int:
+def _find_mark_end(leaves: tuple[Leaf, ...], start: int, mark: Mark) -> int:
     return next(
-        (end for end in range(at, len(leaves)) if mark not in leaves[end].marks), len(leaves)
+        (end for end in range(start, len(leaves)) if mark not in leaves[end].marks), len(leaves)
     )

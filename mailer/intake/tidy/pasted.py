@@ -15,12 +15,12 @@ _BULLET = re.compile(
     r"\s*(?:[·•▪■●○◦‣§–\uf000-\uf0ff-]|o(?=\s)|\(?(?:\d+|[A-Za-z]{1,4})[.)](?=\s))\s*"
 )
 _NUMBER = re.compile(r"\s*\(?(?:(\d+)|[A-Za-z]{1,4})[.)]")
-_STYLED = frozenset({"a", "b", "del", "em", "font", "i", "s", "span", "strong", "u"})
+_STYLED_ELEMENTS = frozenset({"a", "b", "del", "em", "font", "i", "s", "span", "strong", "u"})
 
 
-def emphases(node: Node) -> tuple[str, list[str]]:
+def resolve_emphases(node: Node) -> tuple[str, list[str]]:
     """The element that an inline element amounts to by its style, and those to put into it."""
-    if node.tag not in _STYLED or not (style := node.style()):
+    if node.tag not in _STYLED_ELEMENTS or not (style := node.get_style()):
         return node.tag, []
     tag, inside = node.tag, []
     weight = style.get("font-weight", "")
@@ -42,30 +42,32 @@ def emphases(node: Node) -> tuple[str, list[str]]:
     return tag, inside
 
 
-def lists(children: list["Node | str"]) -> list["Node | str"]:
+def build_lists(children: list["Node | str"]) -> list["Node | str"]:
     """The children of an element with Word's paragraphs of lists made lists."""
-    found: list[Node | str] = []
+    result: list[Node | str] = []
     open_lists: list[tuple[int, Node]] = []
     for child in children:
-        if isinstance(child, Node) and (level := _level(child)):
-            _append(found, open_lists, level, child)
+        if isinstance(child, Node) and (level := _get_list_level(child)):
+            _append_item(result, open_lists, level, child)
         elif isinstance(child, Node) or child.strip() or not open_lists:
             open_lists.clear()
-            found.append(child)
-    return found
+            result.append(child)
+    return result
 
 
-def _level(node: Node) -> int:
+def _get_list_level(node: Node) -> int:
     if node.tag != "p":
         return 0
-    if level := _LEVEL.search(node.style().get("mso-list", "")):
+    if level := _LEVEL.search(node.get_style().get("mso-list", "")):
         return int(level[1])
-    named = node.attributes.get("class", "").startswith(("MsoListParagraph", "MsoListBullet"))
-    return 1 if named and _BULLET.match(node.text()) else 0
+    is_list_class = node.attributes.get("class", "").startswith(
+        ("MsoListParagraph", "MsoListBullet")
+    )
+    return 1 if is_list_class and _BULLET.match(node.get_text()) else 0
 
 
-def _append(
-    found: list[Node | str], open_lists: list[tuple[int, Node]], level: int, paragraph: Node
+def _append_item(
+    result: list[Node | str], open_lists: list[tuple[int, Node]], level: int, paragraph: Node
 ) -> None:
     sign = _take_sign(paragraph)
     number = _NUMBER.match(sign)
@@ -75,35 +77,35 @@ def _append(
     if open_lists and open_lists[-1][0] == level and open_lists[-1][1].tag != tag:
         open_lists.pop()
     if not open_lists or open_lists[-1][0] < level:
-        made = Node(tag, {"start": number[1]} if number and number[1] else {})
+        new_list = Node(tag, {"start": number[1]} if number and number[1] else {})
         if open_lists:
             item = open_lists[-1][1].children[-1]
             assert isinstance(item, Node)
-            item.children.append(made)
+            item.children.append(new_list)
         else:
-            found.append(made)
-        open_lists.append((level, made))
+            result.append(new_list)
+        open_lists.append((level, new_list))
     open_lists[-1][1].children.append(Node("li", {}, paragraph.children))
 
 
 def _take_sign(paragraph: Node) -> str:
     """The bullet or number before a paragraph's text, which is taken off."""
-    for parent, child in _walk(paragraph):
-        if child.style().get("mso-list") == "ignore":
+    for parent, child in _walk_descendants(paragraph):
+        if child.get_style().get("mso-list") == "ignore":
             parent.children.remove(child)
-            return child.text()
-    holder: Node = paragraph
-    while holder.children and isinstance(holder.children[0], Node):
-        holder = holder.children[0]
-    first = holder.children[0] if holder.children else ""
+            return child.get_text()
+    innermost: Node = paragraph
+    while innermost.children and isinstance(innermost.children[0], Node):
+        innermost = innermost.children[0]
+    first = innermost.children[0] if innermost.children else ""
     if isinstance(first, str) and (sign := _BULLET.match(first)):
-        holder.children[0] = first[sign.end() :]
+        innermost.children[0] = first[sign.end() :]
         return sign[0]
     return ""
 
 
-def _walk(node: Node) -> Iterator[tuple[Node, Node]]:
+def _walk_descendants(node: Node) -> Iterator[tuple[Node, Node]]:
     for child in node.children:
         if isinstance(child, Node):
             yield node, child
-            yield from _walk(child)
+            yield from _walk_descendants(child)

@@ -27,7 +27,7 @@ _INLINE = frozenset({
     "ins", "kbd", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "tt", "u",
 })  # fmt: skip
 
-GONE = frozenset({
+OMITTED_ELEMENTS = frozenset({
     "applet", "audio", "button", "canvas", "embed", "frame", "frameset", "head", "iframe", "math",
     "noembed", "noframes", "noscript", "object", "plaintext", "script", "select", "style", "svg",
     "template", "textarea", "title", "video", "xml", "xmp",
@@ -58,20 +58,22 @@ class Node:
     attributes: dict[str, str] = field(default_factory=dict)
     children: list["Node | str"] = field(default_factory=list)
 
-    def text(self) -> str:
-        return "".join(child if isinstance(child, str) else child.text() for child in self.children)
+    def get_text(self) -> str:
+        return "".join(
+            child if isinstance(child, str) else child.get_text() for child in self.children
+        )
 
-    def style(self) -> dict[str, str]:
+    def get_style(self) -> dict[str, str]:
         """Its own CSS, in small letters."""
         pairs = (part.partition(":") for part in self.attributes.get("style", "").split(";"))
         return {name.strip().lower(): value.strip().lower() for name, _, value in pairs if value}
 
 
 @lru_cache(maxsize=1)
-def _browser() -> nh3.Cleaner:
+def _create_cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=set(BLOCKS | _INLINE),
-        clean_content_tags=set(GONE),
+        clean_content_tags=set(OMITTED_ELEMENTS),
         attributes=_ATTRIBUTES,
         url_schemes={"https", "http", "mailto", "data", "cid"},
         link_rel=None,
@@ -80,34 +82,34 @@ def _browser() -> nh3.Cleaner:
     )
 
 
-class _Reader(HTMLParser):
+class _TreeBuilder(HTMLParser):
     _EMPTY = frozenset({"br", "hr", "img"})
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
         self.root = Node("body")
-        self._open = [self.root]
+        self._open_nodes = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         node = Node(tag, {name: value or "" for name, value in attrs})
-        if len(self._open) > DEEPEST and tag not in self._EMPTY:
-            node = self._open[-1]
+        if len(self._open_nodes) > DEEPEST and tag not in self._EMPTY:
+            node = self._open_nodes[-1]
         else:
-            self._open[-1].children.append(node)
+            self._open_nodes[-1].children.append(node)
         if tag not in self._EMPTY:
-            self._open.append(node)
+            self._open_nodes.append(node)
 
     def handle_endtag(self, tag: str) -> None:
-        if len(self._open) > 1 and tag not in self._EMPTY:
-            self._open.pop()
+        if len(self._open_nodes) > 1 and tag not in self._EMPTY:
+            self._open_nodes.pop()
 
     def handle_data(self, data: str) -> None:
-        self._open[-1].children.append(data)
+        self._open_nodes[-1].children.append(data)
 
 
-def read(html: str) -> Node:
+def parse_html(html: str) -> Node:
     """The tree of a page's body or of a fragment. Never fails."""
-    reader = _Reader()
-    reader.feed(_browser().clean(html.encode("utf-8", "replace").decode()))
-    reader.close()
-    return reader.root
+    builder = _TreeBuilder()
+    builder.feed(_create_cleaner().clean(html.encode("utf-8", "replace").decode()))
+    builder.close()
+    return builder.root

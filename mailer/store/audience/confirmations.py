@@ -25,137 +25,162 @@ from mailer.audience.confirmations import (
     Confirmation,
     ConfirmationKind,
     ConfirmationState,
-    Wishes,
+    SignUpWishes,
 )
 from mailer.audience.consent import Wording
-from mailer.store.audience.consents import wording_id
-from mailer.store.ids import new_id
-from mailer.store.schema import allowance, confirmation, wording
-from mailer.store.upsert import upsert
-from mailer.tokens import address_key
+from mailer.store import schema
+from mailer.store.audience.consents import find_or_create_wording
+from mailer.store.ids import get_inserted_id
+from mailer.store.upsert import build_upsert
+from mailer.tokens import hash_address
 
 _SELECT = select(
-    confirmation, wording.c.text, wording.c.language.label("wording_language")
-).outerjoin(wording, wording.c.id == confirmation.c.wording_id)
-_ADD = insert(confirmation)
+    schema.confirmation, schema.wording.c.text, schema.wording.c.language.label("wording_language")
+).outerjoin(schema.wording, schema.wording.c.id == schema.confirmation.c.wording_id)
+_ADD = insert(schema.confirmation)
 _OPEN = (ConfirmationState.ASKED.value, ConfirmationState.MAILED.value)
 
 
-class Confirmations:
+class SqlConfirmationStore:
     """Implements ``audience.confirmations.ConfirmationStore``."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def add_confirmation(self, new: Confirmation) -> Confirmation:
-        made = self._db.execute(_ADD, self._columns(new))
-        return replace(new, id=new_id(made))
+    def add_confirmation(self, confirmation: Confirmation) -> Confirmation:
+        result = self._db.execute(_ADD, self._build_columns(confirmation))
+        return replace(confirmation, id=get_inserted_id(result))
 
-    def find_confirmation(self, number: int) -> Confirmation | None:
-        row = self._db.execute(self._locked(confirmation.c.id == number)).one_or_none()
-        return _record(row) if row else None
+    def find_confirmation(self, confirmation_id: int) -> Confirmation | None:
+        row = self._db.execute(
+            self._select_locked(schema.confirmation.c.id == confirmation_id)
+        ).one_or_none()
+        return _build_confirmation(row) if row else None
 
-    def _locked(self, *which: ColumnElement[bool]) -> Select[Any]:
+    def _select_locked(self, *conditions: ColumnElement[bool]) -> Select[Any]:
         """In a transaction that writes nobody else moves what is found meanwhile: who asks again
         would else put back to its old state what the worker has answered."""
-        wanted = _SELECT.where(*which)
+        statement = _SELECT.where(*conditions)
         reading = self._db.get_execution_options().get("reading", False)
         if self._db.dialect.name == "postgresql" and not reading:
-            return wanted.with_for_update(of=confirmation)
-        return wanted
+            return statement.with_for_update(of=schema.confirmation)
+        return statement
 
-    def replace_wishes(self, new: Confirmation) -> None:
+    def replace_wishes(self, confirmation: Confirmation) -> None:
         """Put what `new` asks for in the place of the newest of its kind that the owner of its
         address has not answered; nothing where there is none. One statement: what its owner or the
         worker does meanwhile is not undone."""
-        key = address_key(self._key, new.address)
-        newest = (
-            select(confirmation.c.id)
+        key = hash_address(self._key, confirmation.address)
+        newest_id = (
+            select(schema.confirmation.c.id)
             .where(
-                confirmation.c.address_key == key,
-                confirmation.c.kind == new.kind.value,
-                confirmation.c.state.in_(_OPEN),
+                schema.confirmation.c.address_key == key,
+                schema.confirmation.c.kind == confirmation.kind.value,
+                schema.confirmation.c.state.in_(_OPEN),
             )
-            .order_by(confirmation.c.id.desc())
+            .order_by(schema.confirmation.c.id.desc())
             .limit(1)
         )
         self._db.execute(
-            update(confirmation)
+            update(schema.confirmation)
             .where(
-                confirmation.c.id == newest.scalar_subquery(),
-                confirmation.c.subscriber_id == new.subscriber_id,
-                confirmation.c.state.in_(_OPEN),  # again: PostgreSQL may have waited for the row
+                schema.confirmation.c.id == newest_id.scalar_subquery(),
+                schema.confirmation.c.subscriber_id == confirmation.subscriber_id,
+                schema.confirmation.c.state.in_(
+                    _OPEN
+                ),  # again: PostgreSQL may have waited for the row
             )
-            .values(wishes=new.wishes.plain(), language=new.language, source=new.source)
+            .values(
+                wishes=confirmation.wishes.to_plain(),
+                language=confirmation.language,
+                source=confirmation.source,
+            )
         )
 
-    def change_confirmation(self, changed: Confirmation) -> Confirmation:
+    def update_confirmation(self, confirmation: Confirmation) -> Confirmation:
         self._db.execute(
-            update(confirmation)
-            .where(confirmation.c.id == changed.id)
-            .values(**self._columns(changed))
+            update(schema.confirmation)
+            .where(schema.confirmation.c.id == confirmation.id)
+            .values(**self._build_columns(confirmation))
         )
-        return self._again(changed.id)
+        return self._reload_confirmation(confirmation.id)
 
-    def in_state(self, states: Sequence[ConfirmationState], limit: int) -> list[Confirmation]:
+    def list_in_state(self, states: Sequence[ConfirmationState], limit: int) -> list[Confirmation]:
         """The oldest of those in these states."""
         rows = self._db.execute(
-            _SELECT.where(confirmation.c.state.in_([one.value for one in states]))
-            .order_by(confirmation.c.id)
+            _SELECT.where(schema.confirmation.c.state.in_([one.value for one in states]))
+            .order_by(schema.confirmation.c.id)
             .limit(limit)
         )
-        return [_record(row) for row in rows]
+        return [_build_confirmation(row) for row in rows]
 
-    def of_address(self, address: str) -> list[Confirmation]:
-        key = address_key(self._key, address)
+    def list_for_address(self, address: str) -> list[Confirmation]:
+        key = hash_address(self._key, address)
         rows = self._db.execute(
-            _SELECT.where(confirmation.c.address_key == key).order_by(confirmation.c.id)
+            _SELECT.where(schema.confirmation.c.address_key == key).order_by(
+                schema.confirmation.c.id
+            )
         )
-        return [_record(row) for row in rows]
+        return [_build_confirmation(row) for row in rows]
 
-    def of_person(self, number: int, address: str) -> list[Confirmation]:
+    def list_for_subscriber(self, subscriber_id: int, address: str) -> list[Confirmation]:
         """Those of an address, and new addresses that this subscriber has asked for."""
-        key = address_key(self._key, address)
+        key = hash_address(self._key, address)
         rows = self._db.execute(
             _SELECT.where(
-                or_(confirmation.c.address_key == key, confirmation.c.subscriber_id == number)
-            ).order_by(confirmation.c.id)
+                or_(
+                    schema.confirmation.c.address_key == key,
+                    schema.confirmation.c.subscriber_id == subscriber_id,
+                )
+            ).order_by(schema.confirmation.c.id)
         )
-        return [_record(row) for row in rows]
+        return [_build_confirmation(row) for row in rows]
 
-    def any_before(self, moment: datetime) -> bool:
+    def has_confirmations_before(self, moment: datetime) -> bool:
         """Whether any was asked for before a moment."""
-        old = select(confirmation.c.id).where(confirmation.c.asked_at < moment).limit(1)
-        return self._db.scalar(old) is not None
+        statement = (
+            select(schema.confirmation.c.id).where(schema.confirmation.c.asked_at < moment).limit(1)
+        )
+        return self._db.scalar(statement) is not None
 
-    def drop_before(self, moment: datetime, limit: int) -> int:
+    def delete_confirmations_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` that were asked for before a moment; how many."""
-        old = select(confirmation.c.id).where(confirmation.c.asked_at < moment).limit(limit)
-        return self._db.execute(delete(confirmation).where(confirmation.c.id.in_(old))).rowcount
+        old_ids = (
+            select(schema.confirmation.c.id)
+            .where(schema.confirmation.c.asked_at < moment)
+            .limit(limit)
+        )
+        return self._db.execute(
+            delete(schema.confirmation).where(schema.confirmation.c.id.in_(old_ids))
+        ).rowcount
 
-    def _columns(self, one: Confirmation) -> dict[str, Any]:
+    def _build_columns(self, confirmation: Confirmation) -> dict[str, Any]:
         return {
-            "kind": one.kind.value,
-            "state": one.state.value,
-            "address": one.address,
-            "address_key": address_key(self._key, one.address),
-            "subscriber_id": one.subscriber_id,
-            "language": one.language,
-            "wishes": one.wishes.plain(),
-            "wording_id": wording_id(self._db, one.wording, one.asked_at) if one.wording else None,
-            "source": one.source,
-            "asked_at": one.asked_at,
-            "answered_at": one.answered_at,
+            "kind": confirmation.kind.value,
+            "state": confirmation.state.value,
+            "address": confirmation.address,
+            "address_key": hash_address(self._key, confirmation.address),
+            "subscriber_id": confirmation.subscriber_id,
+            "language": confirmation.language,
+            "wishes": confirmation.wishes.to_plain(),
+            "wording_id": find_or_create_wording(
+                self._db, confirmation.wording, confirmation.asked_at
+            )
+            if confirmation.wording
+            else None,
+            "source": confirmation.source,
+            "asked_at": confirmation.asked_at,
+            "answered_at": confirmation.answered_at,
         }
 
-    def _again(self, number: int) -> Confirmation:
-        found = self.find_confirmation(number)
-        assert found is not None
-        return found
+    def _reload_confirmation(self, confirmation_id: int) -> Confirmation:
+        confirmation = self.find_confirmation(confirmation_id)
+        assert confirmation is not None
+        return confirmation
 
 
-def _record(row: Row[Any]) -> Confirmation:
+def _build_confirmation(row: Row[Any]) -> Confirmation:
     return Confirmation(
         id=row.id,
         kind=ConfirmationKind(row.kind),
@@ -163,7 +188,7 @@ def _record(row: Row[Any]) -> Confirmation:
         address=row.address,
         subscriber_id=row.subscriber_id,
         language=row.language,
-        wishes=Wishes.from_plain(row.wishes),
+        wishes=SignUpWishes.from_plain(row.wishes),
         wording=Wording(row.wording_language, row.text) if row.text is not None else None,
         source=row.source,
         asked_at=row.asked_at,
@@ -172,43 +197,57 @@ def _record(row: Row[Any]) -> Confirmation:
 
 
 @lru_cache
-def _count(dialect: str) -> Executable:
-    now = bindparam("now", type_=allowance.c.since.type)
-    row = upsert(dialect, allowance).values(key=bindparam("name"), since=now, used=1)
-    over = allowance.c.since <= bindparam("begins", type_=allowance.c.since.type)
-    return row.on_conflict_do_update(
+def _build_count_statement(dialect: str) -> Executable:
+    now = bindparam("now", type_=schema.allowance.c.since.type)
+    statement = build_upsert(dialect, schema.allowance).values(
+        key=bindparam("name"), since=now, used=1
+    )
+    is_window_over = schema.allowance.c.since <= bindparam(
+        "begins", type_=schema.allowance.c.since.type
+    )
+    return statement.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "used": case((over, 1), else_=allowance.c.used + 1),
-            "since": case((over, now), else_=allowance.c.since),
+            "used": case((is_window_over, 1), else_=schema.allowance.c.used + 1),
+            "since": case((is_window_over, now), else_=schema.allowance.c.since),
         },
-    ).returning(allowance.c.used)
+    ).returning(schema.allowance.c.used)
 
 
-class Allowances:
+class SqlAllowanceStore:
     """Implements ``audience.limits.AllowanceStore``."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def _name(self, what: str, by: str) -> str:
-        return f"{what}:{address_key(self._key, f'{what} {by}')}"
+    def _build_key(self, action: str, subject: str) -> str:
+        return f"{action}:{hash_address(self._key, f'{action} {subject}')}"
 
-    def use(self, what: str, by: str, window: timedelta, now: datetime) -> int:
+    def use_allowance(self, action: str, subject: str, window: timedelta, now: datetime) -> int:
         """Count once more, in one statement; how often it was in this window."""
-        values = {"name": self._name(what, by), "now": now, "begins": now - window}
-        return int(self._db.execute(_count(self._db.dialect.name), values).scalar_one())
+        values = {"name": self._build_key(action, subject), "now": now, "begins": now - window}
+        return int(
+            self._db.execute(_build_count_statement(self._db.dialect.name), values).scalar_one()
+        )
 
-    def forget(self, what: str, by: str) -> None:
-        self._db.execute(delete(allowance).where(allowance.c.key == self._name(what, by)))
+    def forget_allowance(self, action: str, subject: str) -> None:
+        self._db.execute(
+            delete(schema.allowance).where(
+                schema.allowance.c.key == self._build_key(action, subject)
+            )
+        )
 
-    def any_before(self, moment: datetime) -> bool:
+    def has_windows_before(self, moment: datetime) -> bool:
         """Whether any window began before a moment."""
-        old = select(allowance.c.key).where(allowance.c.since < moment).limit(1)
-        return self._db.scalar(old) is not None
+        statement = select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(1)
+        return self._db.scalar(statement) is not None
 
-    def drop_before(self, moment: datetime, limit: int) -> int:
+    def delete_windows_before(self, moment: datetime, limit: int) -> int:
         """Delete up to `limit` whose window began before a moment; how many."""
-        old = select(allowance.c.key).where(allowance.c.since < moment).limit(limit)
-        return self._db.execute(delete(allowance).where(allowance.c.key.in_(old))).rowcount
+        old_keys = (
+            select(schema.allowance.c.key).where(schema.allowance.c.since < moment).limit(limit)
+        )
+        return self._db.execute(
+            delete(schema.allowance).where(schema.allowance.c.key.in_(old_keys))
+        ).rowcount

@@ -5,76 +5,81 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, or_, select
 
-from mailer.audience.consent import Act, Basis, Entry, Wording
-from mailer.store.prepared import Inserted, moment
-from mailer.store.schema import consent, subscriber, subscriber_alias, wording
-from mailer.store.upsert import upsert
-from mailer.tokens import address_key
+from mailer.audience.consent import ConsentAction, ConsentEntry, LawfulBasis, Wording
+from mailer.store import schema
+from mailer.store.prepared import PreparedInsert, encode_moment
+from mailer.store.upsert import build_upsert
+from mailer.tokens import hash_address
 
 # An import logs a line for each of its rows.
-_LOG = Inserted(
-    consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
+_LOG = PreparedInsert(
+    schema.consent, "at", "act", "list", "subscriber_id", "address_key", "address", "source", "basis",
     "wording_id", "detail",
 )  # fmt: skip
 
-_WORDING = select(wording.c.id).where(wording.c.key == bindparam("shown"))
+_WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
 
 
-class Consents:
+class SqlConsentStore:
     """Implements ``audience.consent.ConsentStore``. Entries are only added: triggers see to it."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def log(self, entries: Sequence[Entry]) -> None:
-        shown = {one.wording for one in entries if one.wording}
-        ids = {one: wording_id(self._db, one, entries[0].at) for one in shown}
-        moments = {at: moment(self._db, at) for at in {one.at for one in entries}}
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
+        wordings = {entry.wording for entry in entries if entry.wording}
+        wording_ids = {
+            shown_wording: find_or_create_wording(self._db, shown_wording, entries[0].at)
+            for shown_wording in wordings
+        }
+        encoded_moments = {
+            at: encode_moment(self._db, at) for at in {entry.at for entry in entries}
+        }
         rows = [
             (
-                moments[one.at],
-                one.act.value,
-                one.list,
-                one.subscriber_id,
-                address_key(self._key, one.address),
-                one.address,
-                one.source,
-                one.basis.value if one.basis else "",
-                ids[one.wording] if one.wording else None,
-                one.detail,
+                encoded_moments[entry.at],
+                entry.act.value,
+                entry.list,
+                entry.subscriber_id,
+                hash_address(self._key, entry.address),
+                entry.address,
+                entry.source,
+                entry.basis.value if entry.basis else "",
+                wording_ids[entry.wording] if entry.wording else None,
+                entry.detail,
             )
-            for one in entries
+            for entry in entries
         ]
         _LOG.run(self._db, rows)
 
-    def history(self, address: str) -> list[Entry]:
+    def list_consent_entries(self, address: str) -> list[ConsentEntry]:
         """Entries of this address, and of whoever has it now under their former ones."""
-        key = address_key(self._key, address)
-        owner = select(subscriber.c.id).where(subscriber.c.address == address)
-        merged = select(subscriber_alias.c.old_id).where(
-            subscriber_alias.c.subscriber_id.in_(owner)
+        key = hash_address(self._key, address)
+        owner_id = select(schema.subscriber.c.id).where(schema.subscriber.c.address == address)
+        merged_ids = select(schema.subscriber_alias.c.old_id).where(
+            schema.subscriber_alias.c.subscriber_id.in_(owner_id)
         )
         rows = self._db.execute(
-            select(consent, wording.c.language, wording.c.text)
-            .outerjoin(wording, wording.c.id == consent.c.wording_id)
+            select(schema.consent, schema.wording.c.language, schema.wording.c.text)
+            .outerjoin(schema.wording, schema.wording.c.id == schema.consent.c.wording_id)
             .where(
                 or_(
-                    consent.c.address_key == key,
-                    consent.c.subscriber_id.in_(owner.union_all(merged)),
+                    schema.consent.c.address_key == key,
+                    schema.consent.c.subscriber_id.in_(owner_id.union_all(merged_ids)),
                 )
             )
-            .order_by(consent.c.id)
+            .order_by(schema.consent.c.id)
         )
         return [
-            Entry(
+            ConsentEntry(
                 at=row.at,
-                act=Act(row.act),
+                act=ConsentAction(row.act),
                 subscriber_id=row.subscriber_id,
                 address=row.address or "",
                 source=row.source,
                 list=row.list,
-                basis=Basis(row.basis) if row.basis else None,
+                basis=LawfulBasis(row.basis) if row.basis else None,
                 wording=Wording(row.language, row.text) if row.text is not None else None,
                 detail=row.detail,
             )
@@ -82,16 +87,18 @@ class Consents:
         ]
 
 
-def wording_id(db: Connection, shown: Wording, now: datetime) -> int:
+def find_or_create_wording(db: Connection, wording: Wording, now: datetime) -> int:
     """The number of a wording, which is kept when it is used for the first time."""
-    key = {"shown": shown.key}
-    found = db.scalar(_WORDING, key)
-    if found is None:
+    parameters = {"shown": wording.key}
+    record_id = db.scalar(_WORDING, parameters)
+    if record_id is None:
         db.execute(
-            upsert(db.dialect.name, wording)
-            .values(key=shown.key, language=shown.language, text=shown.text, first_used_at=now)
+            build_upsert(db.dialect.name, schema.wording)
+            .values(
+                key=wording.key, language=wording.language, text=wording.text, first_used_at=now
+            )
             .on_conflict_do_nothing()
         )
-        found = db.scalar(_WORDING, key)
-    assert found is not None
-    return int(found)
+        record_id = db.scalar(_WORDING, parameters)
+    assert record_id is not None
+    return int(record_id)

@@ -6,133 +6,136 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
-from mailer.audience.contacts import Contact, FollowUp, Query, Standing, Trust
+from mailer.audience.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.audience.subscribers import MembershipState, Subscriber
-from mailer.editions import Role
+from mailer.editions import EditionRole
 from mailer.outbox import DeliveryState
-from mailer.store.audience.subscribers import Subscribers
-from mailer.store.schema import (
-    contact,
-    contact_beat,
-    delivery,
-    edition,
-    edition_story,
-    in_state,
-    mailing_list,
-    membership,
-    subscriber,
-)
-from mailer.store.upsert import upsert
+from mailer.store import schema
+from mailer.store.audience.subscribers import SqlSubscriberStore
+from mailer.store.upsert import build_upsert
 
 _SELECT = (
-    select(contact, subscriber.c.address)
-    .join(subscriber, subscriber.c.id == contact.c.subscriber_id)
-    .order_by(contact.c.outlet_key, subscriber.c.address)
+    select(schema.contact, schema.subscriber.c.address)
+    .join(schema.subscriber, schema.subscriber.c.id == schema.contact.c.subscriber_id)
+    .order_by(schema.contact.c.outlet_key, schema.subscriber.c.address)
 )
 
 
-class Contacts:
+class SqlContactStore:
     """Implements ``audience.contacts.ContactStore``."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def find(self, known: Subscriber) -> Contact | None:
+    def find_contact(self, subscriber: Subscriber) -> Contact | None:
         row = self._db.execute(
-            select(contact).where(contact.c.subscriber_id == known.id)
+            select(schema.contact).where(schema.contact.c.subscriber_id == subscriber.id)
         ).one_or_none()
         if row is None:
             return None
-        return Contact(known, _standing(row, self._beats([known.id])), row.updated_at)
+        return Contact(
+            subscriber, _build_profile(row, self._fetch_beats([subscriber.id])), row.updated_at
+        )
 
-    def who_got(self, slug: str) -> list[Contact]:
+    def list_release_recipients(self, slug: str) -> list[Contact]:
         """Contacts to whom an edition of a story's release was sent."""
-        got = (
-            select(delivery.c.subscriber_id)
-            .join(edition, edition.c.id == delivery.c.edition_id)
-            .join(edition_story, edition_story.c.edition_id == edition.c.id)
+        recipient_ids = (
+            select(schema.delivery.c.subscriber_id)
+            .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
             .where(
-                edition_story.c.slug == slug,
-                edition.c.role != Role.PLAIN.value,
-                in_state(DeliveryState.SENT.value),
+                schema.edition_story.c.slug == slug,
+                schema.edition.c.role != EditionRole.PLAIN.value,
+                schema.is_in_state(DeliveryState.SENT.value),
             )
         )
-        return self._found(_SELECT.where(contact.c.subscriber_id.in_(got)))
+        return self._fetch_contacts(
+            _SELECT.where(schema.contact.c.subscriber_id.in_(recipient_ids))
+        )
 
-    def matching(self, query: Query) -> list[Contact]:
+    def find_contacts(self, query: ContactQuery) -> list[Contact]:
         """By outlet, then by address."""
-        wanted = _SELECT
+        statement = _SELECT
         if query.list:
-            wanted = (
-                wanted.join(membership, membership.c.subscriber_id == contact.c.subscriber_id)
-                .join(mailing_list, mailing_list.c.id == membership.c.list_id)
+            statement = (
+                statement.join(
+                    schema.membership,
+                    schema.membership.c.subscriber_id == schema.contact.c.subscriber_id,
+                )
+                .join(schema.mailing_list, schema.mailing_list.c.id == schema.membership.c.list_id)
                 .where(
-                    mailing_list.c.slug == query.list,
-                    membership.c.state == MembershipState.ACTIVE.value,
+                    schema.mailing_list.c.slug == query.list,
+                    schema.membership.c.state == MembershipState.ACTIVE.value,
                 )
             )
         if query.outlet:
-            wanted = wanted.where(contact.c.outlet_key == query.outlet.casefold())
+            statement = statement.where(schema.contact.c.outlet_key == query.outlet.casefold())
         if query.beat:
-            writes = select(contact_beat.c.subscriber_id).where(contact_beat.c.beat == query.beat)
-            wanted = wanted.where(contact.c.subscriber_id.in_(writes))
+            beat_writer_ids = select(schema.contact_beat.c.subscriber_id).where(
+                schema.contact_beat.c.beat == query.beat
+            )
+            statement = statement.where(schema.contact.c.subscriber_id.in_(beat_writer_ids))
         if query.trust:
-            wanted = wanted.where(contact.c.trust == query.trust.value)
-        return self._found(wanted)
+            statement = statement.where(schema.contact.c.trust == query.trust.value)
+        return self._fetch_contacts(statement)
 
-    def _found(self, wanted: Select[Any]) -> list[Contact]:
-        rows = self._db.execute(wanted).all()
-        beats = self._beats([row.subscriber_id for row in rows])
-        people = Subscribers(self._db, self._key)
-        found = []
+    def _fetch_contacts(self, statement: Select[Any]) -> list[Contact]:
+        rows = self._db.execute(statement).all()
+        beats = self._fetch_beats([row.subscriber_id for row in rows])
+        subscriber_store = SqlSubscriberStore(self._db, self._key)
+        contacts = []
         for row in rows:
-            known = people.find_subscriber(row.address)
-            assert known is not None
-            found.append(Contact(known, _standing(row, beats), row.updated_at))
-        return found
+            subscriber = subscriber_store.find_subscriber(row.address)
+            assert subscriber is not None
+            contacts.append(Contact(subscriber, _build_profile(row, beats), row.updated_at))
+        return contacts
 
-    def _beats(self, numbers: Sequence[int]) -> dict[int, list[str]]:
-        found: dict[int, list[str]] = {}
-        for start in range(0, len(numbers), 500):
-            some = numbers[start : start + 500]
-            for owner, beat in self._db.execute(
-                select(contact_beat.c.subscriber_id, contact_beat.c.beat)
-                .where(contact_beat.c.subscriber_id.in_(some))
-                .order_by(contact_beat.c.beat)
+    def _fetch_beats(self, subscriber_ids: Sequence[int]) -> dict[int, list[str]]:
+        beats: dict[int, list[str]] = {}
+        for start in range(0, len(subscriber_ids), 500):
+            batch = subscriber_ids[start : start + 500]
+            for subscriber_id, beat in self._db.execute(
+                select(schema.contact_beat.c.subscriber_id, schema.contact_beat.c.beat)
+                .where(schema.contact_beat.c.subscriber_id.in_(batch))
+                .order_by(schema.contact_beat.c.beat)
             ):
-                found.setdefault(owner, []).append(beat)
-        return found
+                beats.setdefault(subscriber_id, []).append(beat)
+        return beats
 
-    def keep(self, known: Subscriber, standing: Standing, now: datetime) -> Contact:
+    def save_contact(
+        self, subscriber: Subscriber, profile: ContactProfile, now: datetime
+    ) -> Contact:
         values = {
-            "outlet": standing.outlet,
-            "outlet_key": standing.outlet.casefold(),
-            "trust": standing.trust.value,
-            "follow_up": standing.follow_up.value,
-            "note": standing.note,
+            "outlet": profile.outlet,
+            "outlet_key": profile.outlet.casefold(),
+            "trust": profile.trust.value,
+            "follow_up": profile.follow_up.value,
+            "note": profile.note,
             "updated_at": now,
         }
         self._db.execute(
-            upsert(self._db.dialect.name, contact)
-            .values(subscriber_id=known.id, **values)
+            build_upsert(self._db.dialect.name, schema.contact)
+            .values(subscriber_id=subscriber.id, **values)
             .on_conflict_do_update(index_elements=["subscriber_id"], set_=values)
         )
-        self._db.execute(delete(contact_beat).where(contact_beat.c.subscriber_id == known.id))
-        if standing.beats:
+        self._db.execute(
+            delete(schema.contact_beat).where(schema.contact_beat.c.subscriber_id == subscriber.id)
+        )
+        if profile.beats:
             self._db.execute(
-                insert(contact_beat),
-                [{"subscriber_id": known.id, "beat": beat} for beat in standing.beats],
+                insert(schema.contact_beat),
+                [{"subscriber_id": subscriber.id, "beat": beat} for beat in profile.beats],
             )
-        return Contact(known, standing, now)
+        return Contact(subscriber, profile, now)
 
-    def remove(self, known: Subscriber) -> None:
-        for table in (contact_beat, contact):
-            self._db.execute(delete(table).where(table.c.subscriber_id == known.id))
+    def remove_contact(self, subscriber: Subscriber) -> None:
+        for table in (schema.contact_beat, schema.contact):
+            self._db.execute(delete(table).where(table.c.subscriber_id == subscriber.id))
 
 
-def _standing(row: Row[Any], beats: dict[int, list[str]]) -> Standing:
-    return Standing(
+def _build_profile(row: Row[Any], beats: dict[int, list[str]]) -> ContactProfile:
+    return ContactProfile(
         outlet=row.outlet,
         beats=tuple(beats.get(row.subscriber_id, ())),
         trust=Trust(row.trust),

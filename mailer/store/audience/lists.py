@@ -8,97 +8,93 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 
 from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.audience.subscribers import MembershipState
-from mailer.store.ids import new_id
-from mailer.store.schema import (
-    article_topic,
-    consent,
-    digest,
-    digest_topic,
-    edition,
-    mailing_list,
-    membership,
-    topic,
-    topic_name,
-    topic_set_topic,
-)
+from mailer.store import schema
+from mailer.store.ids import get_inserted_id
 
 # Made once: see subscribers.py.
-_TOPICS = select(topic).order_by(topic.c.slug)
-_NAMES = select(topic_name)
-_LISTS = select(mailing_list).order_by(mailing_list.c.slug)
-_SERVED = (
-    select(digest.c.list_id, digest.c.frequency)
-    .where(digest.c.frequency != Frequency.EVERY.value)
+_TOPICS = select(schema.topic).order_by(schema.topic.c.slug)
+_NAMES = select(schema.topic_name)
+_LISTS = select(schema.mailing_list).order_by(schema.mailing_list.c.slug)
+_SERVED_FREQUENCIES = (
+    select(schema.digest.c.list_id, schema.digest.c.frequency)
+    .where(schema.digest.c.frequency != Frequency.EVERY.value)
     .distinct()
 )
 
 
-class Lists:
+class SqlListStore:
     """Implements ``audience.lists.ListStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def topics(self) -> list[Topic]:
+    def list_topics(self) -> list[Topic]:
         names: dict[int, dict[str, str]] = {}
         for row in self._db.execute(_NAMES):
             names.setdefault(row.topic_id, {})[row.language] = row.name
         return [Topic(row.id, row.slug, names.get(row.id, {})) for row in self._db.execute(_TOPICS)]
 
     def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
-        made = self._db.execute(insert(topic).values(slug=slug, created_at=now))
-        return self.name_topic(Topic(new_id(made), slug, {}), names)
+        result = self._db.execute(insert(schema.topic).values(slug=slug, created_at=now))
+        return self.set_topic_names(Topic(get_inserted_id(result), slug, {}), names)
 
-    def name_topic(self, topic_: Topic, names: Mapping[str, str]) -> Topic:
-        self._db.execute(delete(topic_name).where(topic_name.c.topic_id == topic_.id))
+    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic:
+        self._db.execute(delete(schema.topic_name).where(schema.topic_name.c.topic_id == topic.id))
         self._db.execute(
-            insert(topic_name),
-            [{"topic_id": topic_.id, "language": tag, "name": name} for tag, name in names.items()],
+            insert(schema.topic_name),
+            [{"topic_id": topic.id, "language": tag, "name": name} for tag, name in names.items()],
         )
-        return Topic(topic_.id, topic_.slug, dict(names))
+        return Topic(topic.id, topic.slug, dict(names))
 
-    def remove_topic(self, topic_: Topic) -> None:
-        self._db.execute(delete(topic).where(topic.c.id == topic_.id))
+    def remove_topic(self, topic: Topic) -> None:
+        self._db.execute(delete(schema.topic).where(schema.topic.c.id == topic.id))
 
-    def topic_uses(self, topic_: Topic) -> Mapping[str, int]:
+    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
         """How many of what hold the topic. Combinations that nobody has any longer don't count;
         they are dropped here."""
-        unused = ~topic_set_topic.c.topic_set_id.in_(
-            select(membership.c.topic_set_id).where(membership.c.topic_set_id.is_not(None))
+        in_unused_set = ~schema.topic_set_topic.c.topic_set_id.in_(
+            select(schema.membership.c.topic_set_id).where(
+                schema.membership.c.topic_set_id.is_not(None)
+            )
         )
         self._db.execute(
-            delete(topic_set_topic).where(topic_set_topic.c.topic_id == topic_.id, unused)
+            delete(schema.topic_set_topic).where(
+                schema.topic_set_topic.c.topic_id == topic.id, in_unused_set
+            )
         )
 
-        def count(table: Any) -> int:
-            wanted = select(func.count()).select_from(table).where(table.c.topic_id == topic_.id)
-            return int(self._db.scalar(wanted) or 0)
+        def count_uses(table: Any) -> int:
+            statement = select(func.count()).select_from(table).where(table.c.topic_id == topic.id)
+            return int(self._db.scalar(statement) or 0)
 
         return {
-            "articles": count(article_topic),
-            "digests": count(digest_topic),
-            "combinations that subscribers chose": count(topic_set_topic),
+            "articles": count_uses(schema.article_topic),
+            "digests": count_uses(schema.digest_topic),
+            "combinations that subscribers chose": count_uses(schema.topic_set_topic),
         }
 
-    def lists(self, *, counted: bool = False) -> list[MailingList]:
+    def list_mailing_lists(self, *, counted: bool = False) -> list[MailingList]:
         """All lists; `counted` with their active members: counting a million takes a moment."""
-        members: dict[int, int] = {}
+        member_counts: dict[int, int] = {}
         if counted:
-            active = (
-                select(membership.c.list_id, func.count())
-                .where(membership.c.state == MembershipState.ACTIVE.value)
-                .group_by(membership.c.list_id)
+            statement = (
+                select(schema.membership.c.list_id, func.count())
+                .where(schema.membership.c.state == MembershipState.ACTIVE.value)
+                .group_by(schema.membership.c.list_id)
             )
-            members = dict(self._db.execute(active).all())
+            member_counts = dict(self._db.execute(statement).all())
         served: dict[int, set[str]] = {}
-        for of, frequency in self._db.execute(_SERVED):
-            served.setdefault(of, set()).add(frequency)
+        for list_id, frequency in self._db.execute(_SERVED_FREQUENCIES):
+            served.setdefault(list_id, set()).add(frequency)
         rows = self._db.execute(_LISTS)
-        return [_list(row, members.get(row.id, 0), served.get(row.id, set())) for row in rows]
+        return [
+            _build_list(row, member_counts.get(row.id, 0), served.get(row.id, set()))
+            for row in rows
+        ]
 
-    def named(self, slug: str) -> MailingList:
+    def get_list(self, slug: str) -> MailingList:
         """A list that is there, its members not counted."""
-        return next(one for one in self.lists() if one.slug == slug)
+        return next(one for one in self.list_mailing_lists() if one.slug == slug)
 
     def add_list(
         self,
@@ -112,8 +108,8 @@ class Lists:
         *,
         welcome: bool = False,
     ) -> MailingList:
-        made = self._db.execute(
-            insert(mailing_list).values(
+        result = self._db.execute(
+            insert(schema.mailing_list).values(
                 slug=slug,
                 name=name,
                 description=description,
@@ -125,7 +121,7 @@ class Lists:
             )
         )
         return MailingList(
-            new_id(made),
+            get_inserted_id(result),
             slug,
             name,
             description,
@@ -136,40 +132,48 @@ class Lists:
             welcome=welcome,
         )
 
-    def edit_list(self, changed: MailingList) -> MailingList:
+    def edit_list(self, mailing_list: MailingList) -> MailingList:
         self._db.execute(
-            update(mailing_list)
-            .where(mailing_list.c.id == changed.id)
+            update(schema.mailing_list)
+            .where(schema.mailing_list.c.id == mailing_list.id)
             .values(
-                name=changed.name,
-                description=changed.description,
-                language=changed.language,
-                visibility=changed.visibility.value,
-                time_zone=changed.time_zone,
-                welcome=changed.welcome,
+                name=mailing_list.name,
+                description=mailing_list.description,
+                language=mailing_list.language,
+                visibility=mailing_list.visibility.value,
+                time_zone=mailing_list.time_zone,
+                welcome=mailing_list.welcome,
             )
         )
-        return changed
+        return mailing_list
 
-    def list_uses(self, known: MailingList) -> Mapping[str, int]:
+    def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         """How many of what hang on the list. Who has left it counts: they must stay off it; and so
         does the log of those who were erased: another list of that name is not what they saw."""
 
-        def count(table: Any, here: ColumnElement[bool]) -> int:
-            return int(self._db.scalar(select(func.count()).select_from(table).where(here)) or 0)
+        def count_uses(table: Any, condition: ColumnElement[bool]) -> int:
+            return int(
+                self._db.scalar(select(func.count()).select_from(table).where(condition)) or 0
+            )
 
         return {
-            "people who are or were on it": count(membership, membership.c.list_id == known.id),
-            "digests": count(digest, digest.c.list_id == known.id),
-            "editions": count(edition, edition.c.list_id == known.id),
-            "lines in the log of consent": count(consent, consent.c.list == known.slug),
+            "people who are or were on it": count_uses(
+                schema.membership, schema.membership.c.list_id == mailing_list.id
+            ),
+            "digests": count_uses(schema.digest, schema.digest.c.list_id == mailing_list.id),
+            "editions": count_uses(schema.edition, schema.edition.c.list_id == mailing_list.id),
+            "lines in the log of consent": count_uses(
+                schema.consent, schema.consent.c.list == mailing_list.slug
+            ),
         }
 
-    def remove_list(self, known: MailingList) -> None:
-        self._db.execute(delete(mailing_list).where(mailing_list.c.id == known.id))
+    def remove_list(self, mailing_list: MailingList) -> None:
+        self._db.execute(
+            delete(schema.mailing_list).where(schema.mailing_list.c.id == mailing_list.id)
+        )
 
 
-def _list(row: Row[Any], members: int, served: set[str]) -> MailingList:
+def _build_list(row: Row[Any], members: int, served: set[str]) -> MailingList:
     return MailingList(
         row.id,
         row.slug,

@@ -7,27 +7,29 @@ from sqlalchemy import ColumnElement, Row
 
 from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import Membership, MembershipState
-from mailer.store.audience.topic_sets import TopicSets
-from mailer.store.schema import membership
+from mailer.store import schema
+from mailer.store.audience.topic_sets import SqlTopicSetStore
 
-SELECTED: tuple[ColumnElement[Any], ...] = (
-    membership.c.state,
-    membership.c.topic_set_id,
-    membership.c.language.label("chosen_language"),
-    membership.c.joined_at,
-    membership.c.left_at,
-    membership.c.frequency,
-    membership.c.paused_until,
+MEMBERSHIP_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    schema.membership.c.state,
+    schema.membership.c.topic_set_id,
+    schema.membership.c.language.label("chosen_language"),
+    schema.membership.c.joined_at,
+    schema.membership.c.left_at,
+    schema.membership.c.frequency,
+    schema.membership.c.paused_until,
 )
-"""What :func:`record` needs of a row, under names that a subscriber's columns leave free."""
+"""What :func:`build_membership` needs of a row, under names that a subscriber's columns leave free."""
 
 
-def record(row: Row[Any], mailing_list: str, topics: Mapping[int, tuple[str, ...]]) -> Membership:
+def build_membership(
+    row: Row[Any], list_slug: str, topics_by_set: Mapping[int, tuple[str, ...]]
+) -> Membership:
     """`topics` are those of combinations, by their numbers."""
     return Membership(
-        list=mailing_list,
+        list=list_slug,
         state=MembershipState(row.state),
-        topics=topics.get(row.topic_set_id, ()),
+        topics=topics_by_set.get(row.topic_set_id, ()),
         language=row.chosen_language,
         joined_at=row.joined_at,
         left_at=row.left_at,
@@ -36,14 +38,16 @@ def record(row: Row[Any], mailing_list: str, topics: Mapping[int, tuple[str, ...
     )
 
 
-def columns(wanted: Membership, sets: TopicSets) -> dict[str, Any]:
+def build_membership_columns(
+    membership: Membership, topic_sets: SqlTopicSetStore
+) -> dict[str, Any]:
     """A membership's fields for the table."""
     return {
-        "state": wanted.state.value,
-        "topic_set_id": sets.id_of(wanted.topics),
-        "language": wanted.language,
-        "joined_at": wanted.joined_at,
-        "left_at": wanted.left_at,
-        "frequency": wanted.frequency.value,
-        "paused_until": wanted.paused_until,
+        "state": membership.state.value,
+        "topic_set_id": topic_sets.find_or_create_id(membership.topics),
+        "language": membership.language,
+        "joined_at": membership.joined_at,
+        "left_at": membership.left_at,
+        "frequency": membership.frequency.value,
+        "paused_until": membership.paused_until,
     }

@@ -23,170 +23,181 @@ from mailer.audience.segments import (
     All,
     Among,
     AnyOf,
-    Field,
     Filter,
+    FilterField,
     Joined,
-    Member,
+    ListMember,
     Not,
     Segment,
     from_plain,
     to_plain,
 )
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import OPEN
-from mailer.store.audience.topic_sets import TopicSets
-from mailer.store.ids import new_id
-from mailer.store.schema import (
-    contact,
-    contact_beat,
-    database_now,
-    digest,
-    edition,
-    mailing_list,
-    membership,
-    segment,
-    subscriber,
-    subscriber_tag,
-    topic,
-    topic_set_topic,
-)
+from mailer.editions import OPEN_STATES
+from mailer.store import schema
+from mailer.store.audience.topic_sets import SqlTopicSetStore
+from mailer.store.ids import get_inserted_id
 
 mailed_language = func.coalesce(
-    func.nullif(membership.c.language, ""),
-    func.nullif(subscriber.c.language, ""),
-    mailing_list.c.language,
+    func.nullif(schema.membership.c.language, ""),
+    func.nullif(schema.subscriber.c.language, ""),
+    schema.mailing_list.c.language,
 )
 """What a member reads: chosen on the list, else their own, else the list's."""
 
-paused = and_(
-    membership.c.paused_until.is_not(None),
+is_paused = and_(
+    schema.membership.c.paused_until.is_not(None),
     # A subquery, so that SQLite works it out once a statement.
-    membership.c.paused_until > select(database_now()).scalar_subquery(),
+    schema.membership.c.paused_until > select(schema.database_now()).scalar_subquery(),
 )
 """Whether a member has asked for nothing to be sent for now."""
 
-members = membership.join(subscriber, subscriber.c.id == membership.c.subscriber_id).join(
-    mailing_list, mailing_list.c.id == membership.c.list_id
-)
+members = schema.membership.join(
+    schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id
+).join(schema.mailing_list, schema.mailing_list.c.id == schema.membership.c.list_id)
 
 
-def condition(tree: Filter) -> ColumnElement[bool]:
+def build_condition(tree: Filter) -> ColumnElement[bool]:
     """The tree over :data:`members`."""
     match tree:
-        case Among(Field.TOPIC, values):
-            chose = select(topic_set_topic.c.topic_set_id).join(
-                topic, topic.c.id == topic_set_topic.c.topic_id
+        case Among(FilterField.TOPIC, values):
+            topic_set_ids = select(schema.topic_set_topic.c.topic_set_id).join(
+                schema.topic, schema.topic.c.id == schema.topic_set_topic.c.topic_id
             )
             return or_(
-                membership.c.topic_set_id.is_(None),
-                membership.c.topic_set_id.in_(chose.where(topic.c.slug.in_(values))),
+                schema.membership.c.topic_set_id.is_(None),
+                schema.membership.c.topic_set_id.in_(
+                    topic_set_ids.where(schema.topic.c.slug.in_(values))
+                ),
             )
-        case Among(Field.LANGUAGE, values):
+        case Among(FilterField.LANGUAGE, values):
             return mailed_language.in_(values)
-        case Among(Field.COUNTRY, values):
-            return subscriber.c.country.in_(values)
-        case Among(Field.TAG, values):
-            tagged = select(subscriber_tag.c.subscriber_id).where(subscriber_tag.c.tag.in_(values))
-            return subscriber.c.id.in_(tagged)
-        case Among(Field.FREQUENCY, values):
-            return membership.c.frequency.in_(values)
-        case Among(Field.BEAT, values):
-            wrote = select(contact_beat.c.subscriber_id).where(contact_beat.c.beat.in_(values))
-            return subscriber.c.id.in_(wrote)
-        case Among(Field.OUTLET | Field.TRUST | Field.FOLLOW_UP as field, values):
-            known = select(contact.c.subscriber_id).where(_OF_CONTACT[field].in_(values))
-            return subscriber.c.id.in_(known)
+        case Among(FilterField.COUNTRY, values):
+            return schema.subscriber.c.country.in_(values)
+        case Among(FilterField.TAG, values):
+            tagged_ids = select(schema.subscriber_tag.c.subscriber_id).where(
+                schema.subscriber_tag.c.tag.in_(values)
+            )
+            return schema.subscriber.c.id.in_(tagged_ids)
+        case Among(FilterField.FREQUENCY, values):
+            return schema.membership.c.frequency.in_(values)
+        case Among(FilterField.BEAT, values):
+            beat_writer_ids = select(schema.contact_beat.c.subscriber_id).where(
+                schema.contact_beat.c.beat.in_(values)
+            )
+            return schema.subscriber.c.id.in_(beat_writer_ids)
+        case Among(FilterField.OUTLET | FilterField.TRUST | FilterField.FOLLOW_UP as field, values):
+            contact_ids = select(schema.contact.c.subscriber_id).where(
+                _CONTACT_COLUMNS[field].in_(values)
+            )
+            return schema.subscriber.c.id.in_(contact_ids)
         case Joined(before, day):
             midnight = datetime.combine(day, time(), UTC)
             if before:
-                return membership.c.joined_at < midnight
-            return membership.c.joined_at >= midnight
+                return schema.membership.c.joined_at < midnight
+            return schema.membership.c.joined_at >= midnight
         case Not(term):
-            return not_(condition(term))
+            return not_(build_condition(term))
         case All(terms):
-            return and_(true(), *map(condition, terms))
+            return and_(true(), *map(build_condition, terms))
         case AnyOf(terms):
-            return or_(*map(condition, terms))
+            return or_(*map(build_condition, terms))
         case _:
             raise TypeError(tree)
 
 
-_OF_CONTACT = {
-    Field.OUTLET: contact.c.outlet_key,
-    Field.TRUST: contact.c.trust,
-    Field.FOLLOW_UP: contact.c.follow_up,
+_CONTACT_COLUMNS = {
+    FilterField.OUTLET: schema.contact.c.outlet_key,
+    FilterField.TRUST: schema.contact.c.trust,
+    FilterField.FOLLOW_UP: schema.contact.c.follow_up,
 }
 
 
-class Segments:
+class SqlSegmentStore:
     """Implements ``audience.segments.SegmentStore``."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def segments(self) -> list[Segment]:
-        rows = self._db.execute(select(segment).order_by(segment.c.slug))
+    def list_segments(self) -> list[Segment]:
+        rows = self._db.execute(select(schema.segment).order_by(schema.segment.c.slug))
         return [
             Segment(row.id, row.slug, row.name, from_plain(row.tree), row.created_at)
             for row in rows
         ]
 
     def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment:
-        plain = to_plain(tree)
-        known = self._db.execute(select(segment).where(segment.c.slug == slug)).one_or_none()
-        if known:
+        plain_tree = to_plain(tree)
+        existing_row = self._db.execute(
+            select(schema.segment).where(schema.segment.c.slug == slug)
+        ).one_or_none()
+        if existing_row:
             self._db.execute(
-                update(segment).where(segment.c.id == known.id).values(name=name, tree=plain)
+                update(schema.segment)
+                .where(schema.segment.c.id == existing_row.id)
+                .values(name=name, tree=plain_tree)
             )
-            return Segment(known.id, slug, name, tree, known.created_at)
-        made = self._db.execute(
-            insert(segment).values(slug=slug, name=name, tree=plain, created_at=now)
+            return Segment(existing_row.id, slug, name, tree, existing_row.created_at)
+        result = self._db.execute(
+            insert(schema.segment).values(slug=slug, name=name, tree=plain_tree, created_at=now)
         )
-        return Segment(new_id(made), slug, name, tree, now)
+        return Segment(get_inserted_id(result), slug, name, tree, now)
 
-    def remove_segment(self, known: Segment) -> None:
-        self._db.execute(delete(segment).where(segment.c.id == known.id))
+    def remove_segment(self, segment: Segment) -> None:
+        self._db.execute(delete(schema.segment).where(schema.segment.c.id == segment.id))
 
-    def segment_uses(self, known: Segment) -> Mapping[str, int]:
+    def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
         """Digests and editions that name it: a sent edition's report still says to whom it went."""
 
-        def count(table: Table, *more: ColumnElement[bool]) -> int:
-            wanted = select(func.count()).select_from(table)
-            return int(self._db.scalar(wanted.where(table.c.segment_id == known.id, *more)) or 0)
+        def count_uses(table: Table, *conditions: ColumnElement[bool]) -> int:
+            statement = select(func.count()).select_from(table)
+            return int(
+                self._db.scalar(statement.where(table.c.segment_id == segment.id, *conditions)) or 0
+            )
 
-        open_states = [state.value for state in OPEN]
+        open_states = [state.value for state in OPEN_STATES]
         return {
-            "digests": count(digest),
-            "open editions": count(edition, edition.c.state.in_(open_states)),
-            "earlier editions": count(edition, edition.c.state.not_in(open_states)),
+            "digests": count_uses(schema.digest),
+            "open editions": count_uses(schema.edition, schema.edition.c.state.in_(open_states)),
+            "earlier editions": count_uses(
+                schema.edition, schema.edition.c.state.not_in(open_states)
+            ),
         }
 
-    def topic_slugs(self) -> frozenset[str]:
-        return frozenset(self._db.scalars(select(topic.c.slug)))
+    def list_topic_slugs(self) -> frozenset[str]:
+        return frozenset(self._db.scalars(select(schema.topic.c.slug)))
 
-    def count_members(self, mailing_list_: MailingList, tree: Filter) -> int:
-        wanted = select(func.count()).select_from(members).where(*active(mailing_list_, tree))
-        return int(self._db.scalar(wanted) or 0)
+    def count_members(self, mailing_list: MailingList, tree: Filter) -> int:
+        statement = (
+            select(func.count())
+            .select_from(members)
+            .where(*build_member_conditions(mailing_list, tree))
+        )
+        return int(self._db.scalar(statement) or 0)
 
-    def sample_members(self, mailing_list_: MailingList, tree: Filter, limit: int) -> list[Member]:
+    def sample_members(
+        self, mailing_list: MailingList, tree: Filter, limit: int
+    ) -> list[ListMember]:
         """Some of them, at random."""
         rows = self._db.execute(
             select(
-                subscriber.c.address,
-                subscriber.c.name,
-                subscriber.c.country,
+                schema.subscriber.c.address,
+                schema.subscriber.c.name,
+                schema.subscriber.c.country,
                 mailed_language.label("language"),
-                membership.c.topic_set_id,
-                membership.c.joined_at,
+                schema.membership.c.topic_set_id,
+                schema.membership.c.joined_at,
             )
             .select_from(members)
-            .where(*active(mailing_list_, tree))
+            .where(*build_member_conditions(mailing_list, tree))
             .order_by(func.random())
             .limit(limit)
         ).all()
-        topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
+        topics = SqlTopicSetStore(self._db).find_slugs(
+            row.topic_set_id for row in rows if row.topic_set_id
+        )
         return [
-            Member(
+            ListMember(
                 address=row.address,
                 name=row.name,
                 language=row.language,
@@ -198,10 +209,12 @@ class Segments:
         ]
 
 
-def active(mailing_list_: MailingList, tree: Filter) -> tuple[ColumnElement[bool], ...]:
+def build_member_conditions(
+    mailing_list: MailingList, tree: Filter
+) -> tuple[ColumnElement[bool], ...]:
     """A list's active members in a filter, over :data:`members`."""
     return (
-        membership.c.list_id == mailing_list_.id,
-        membership.c.state == MembershipState.ACTIVE.value,
-        condition(tree),
+        schema.membership.c.list_id == mailing_list.id,
+        schema.membership.c.state == MembershipState.ACTIVE.value,
+        build_condition(tree),
     )

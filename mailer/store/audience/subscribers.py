@@ -8,215 +8,237 @@ from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, upd
 
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import Membership, Person, Subscriber
+from mailer.store import schema
 from mailer.store.audience import memberships
-from mailer.store.audience.lists import Lists
-from mailer.store.audience.records import Records
-from mailer.store.audience.topic_sets import TopicSets
-from mailer.store.ids import new_id
-from mailer.store.schema import (
-    confirmation,
-    contact,
-    contact_beat,
-    mailing_list,
-    membership,
-    subscriber,
-    subscriber_alias,
-    subscriber_tag,
-    suppression,
-)
-from mailer.tokens import address_key
+from mailer.store.audience.lists import SqlListStore
+from mailer.store.audience.records import SqlPersonalDataStore
+from mailer.store.audience.topic_sets import SqlTopicSetStore
+from mailer.store.ids import get_inserted_id
+from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000
 
 # Statements that each public page runs are made once: SQLAlchemy takes two thirds of such a
 # statement's time to put it together.
-_BY_ID = select(subscriber).where(subscriber.c.id == bindparam("number"))
-_BY_ADDRESS = select(subscriber).where(subscriber.c.address == bindparam("of_address"))
-_MERGED = select(subscriber).where(
-    subscriber.c.id
-    == select(subscriber_alias.c.subscriber_id)
-    .where(subscriber_alias.c.old_id == bindparam("number"))
+_BY_ID = select(schema.subscriber).where(schema.subscriber.c.id == bindparam("number"))
+_BY_ADDRESS = select(schema.subscriber).where(
+    schema.subscriber.c.address == bindparam("of_address")
+)
+_BY_MERGED_ID = select(schema.subscriber).where(
+    schema.subscriber.c.id
+    == select(schema.subscriber_alias.c.subscriber_id)
+    .where(schema.subscriber_alias.c.old_id == bindparam("number"))
     .scalar_subquery()
 )
 # In a transaction that may write, nobody else moves, merges or takes out whom it has found until it
 # ends (SQLite has one writer at a time). Rows that refer to them may be made.
-_LOCKED = {one: one.with_for_update(key_share=True) for one in (_BY_ID, _BY_ADDRESS, _MERGED)}
+_LOCKED_STATEMENTS = {
+    one: one.with_for_update(key_share=True) for one in (_BY_ID, _BY_ADDRESS, _BY_MERGED_ID)
+}
 _TAGS = (
-    select(subscriber_tag.c.subscriber_id, subscriber_tag.c.tag)
-    .where(subscriber_tag.c.subscriber_id.in_(bindparam("owners", expanding=True)))
-    .order_by(subscriber_tag.c.tag)
+    select(schema.subscriber_tag.c.subscriber_id, schema.subscriber_tag.c.tag)
+    .where(schema.subscriber_tag.c.subscriber_id.in_(bindparam("owners", expanding=True)))
+    .order_by(schema.subscriber_tag.c.tag)
 )
-_EDIT = update(subscriber).where(subscriber.c.id == bindparam("number"))
+_EDIT = update(schema.subscriber).where(schema.subscriber.c.id == bindparam("number"))
 _MEMBERSHIPS = (
-    select(mailing_list.c.slug, *memberships.SELECTED)
-    .join(membership, mailing_list.c.id == membership.c.list_id)
-    .where(membership.c.subscriber_id == bindparam("number"))
-    .order_by(membership.c.list_id)  # as the gate locks them
+    select(schema.mailing_list.c.slug, *memberships.MEMBERSHIP_COLUMNS)
+    .join(schema.membership, schema.mailing_list.c.id == schema.membership.c.list_id)
+    .where(schema.membership.c.subscriber_id == bindparam("number"))
+    .order_by(schema.membership.c.list_id)  # as the gate locks them
 )
-_LOCKED_MEMBERSHIPS = _MEMBERSHIPS.with_for_update(of=membership)
-_SET_MEMBERSHIP = update(membership).where(
-    membership.c.list_id == bindparam("of_list"), membership.c.subscriber_id == bindparam("number")
+_LOCKED_MEMBERSHIPS = _MEMBERSHIPS.with_for_update(of=schema.membership)
+_SET_MEMBERSHIP = update(schema.membership).where(
+    schema.membership.c.list_id == bindparam("of_list"),
+    schema.membership.c.subscriber_id == bindparam("number"),
 )
 
 
-class Subscribers(Records):
+class SqlSubscriberStore(SqlPersonalDataStore):
     """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
-        return self._one(_BY_ADDRESS, {"of_address": address})
+        return self._fetch_subscriber(_BY_ADDRESS, {"of_address": address})
 
-    def by_id(self, number: int) -> Subscriber | None:
+    def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
         """The subscriber of this number, or whom that one was merged into."""
-        wanted = {"number": number}
-        return self._one(_BY_ID, wanted) or self._one(_MERGED, wanted)
+        parameters = {"number": subscriber_id}
+        return self._fetch_subscriber(_BY_ID, parameters) or self._fetch_subscriber(
+            _BY_MERGED_ID, parameters
+        )
 
-    def _one(self, which: Select[Any], wanted: dict[str, Any]) -> Subscriber | None:
-        statement = which if self._reads else _LOCKED[which]
-        row = self._db.execute(statement, wanted).one_or_none()
-        return _record(row, self._tags([row.id]).get(row.id, ())) if row else None
+    def _fetch_subscriber(
+        self, base_statement: Select[Any], parameters: dict[str, Any]
+    ) -> Subscriber | None:
+        statement = base_statement if self._is_reading else _LOCKED_STATEMENTS[base_statement]
+        row = self._db.execute(statement, parameters).one_or_none()
+        return _build_subscriber(row, self._fetch_tags([row.id]).get(row.id, ())) if row else None
 
     @property
-    def _reads(self) -> bool:
+    def _is_reading(self) -> bool:
         return bool(self._db.get_execution_options().get("reading", False))
 
-    def alias(self, old: int, kept: Subscriber) -> None:
+    def add_alias(self, old_id: int, survivor: Subscriber) -> None:
         """Links that carry the old number, those that led to it, and what its owner has asked for
         lead to `kept`."""
         self._db.execute(
-            update(confirmation)
-            .where(confirmation.c.subscriber_id == old)
-            .values(subscriber_id=kept.id)
+            update(schema.confirmation)
+            .where(schema.confirmation.c.subscriber_id == old_id)
+            .values(subscriber_id=survivor.id)
         )
         self._db.execute(
-            update(subscriber_alias)
-            .where(subscriber_alias.c.subscriber_id == old)
-            .values(subscriber_id=kept.id)
+            update(schema.subscriber_alias)
+            .where(schema.subscriber_alias.c.subscriber_id == old_id)
+            .values(subscriber_id=survivor.id)
         )
-        self._db.execute(insert(subscriber_alias).values(old_id=old, subscriber_id=kept.id))
+        self._db.execute(
+            insert(schema.subscriber_alias).values(old_id=old_id, subscriber_id=survivor.id)
+        )
         # Nor is it forgotten for whom they write, where only that is known.
-        has = select(contact.c.subscriber_id).where(contact.c.subscriber_id == kept.id)
-        if self._db.scalar(has) is None:
-            for table in (contact, contact_beat):
+        own_contact = select(schema.contact.c.subscriber_id).where(
+            schema.contact.c.subscriber_id == survivor.id
+        )
+        if self._db.scalar(own_contact) is None:
+            for table in (schema.contact, schema.contact_beat):
                 self._db.execute(
-                    update(table).where(table.c.subscriber_id == old).values(subscriber_id=kept.id)
+                    update(table)
+                    .where(table.c.subscriber_id == old_id)
+                    .values(subscriber_id=survivor.id)
                 )
 
-    def list_named(self, slug: str) -> MailingList:
-        return Lists(self._db).named(slug)
+    def get_list(self, slug: str) -> MailingList:
+        return SqlListStore(self._db).get_list(slug)
 
-    def _tags(self, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-        found: dict[int, list[str]] = {}
-        for start in range(0, len(ids), 500):
-            some = list(ids[start : start + 500])
-            for owner, tag in self._db.execute(_TAGS, {"owners": some}):
-                found.setdefault(owner, []).append(tag)
-        return {owner: tuple(tags) for owner, tags in found.items()}
+    def _fetch_tags(self, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        tags_by_subscriber: dict[int, list[str]] = {}
+        for start in range(0, len(subscriber_ids), 500):
+            batch = list(subscriber_ids[start : start + 500])
+            for subscriber_id, tag in self._db.execute(_TAGS, {"owners": batch}):
+                tags_by_subscriber.setdefault(subscriber_id, []).append(tag)
+        return {subscriber_id: tuple(tags) for subscriber_id, tags in tags_by_subscriber.items()}
 
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber:
-        made = self._db.execute(
-            insert(subscriber).values(
-                source=source, created_at=now, **person_columns(person, self._key)
+        result = self._db.execute(
+            insert(schema.subscriber).values(
+                source=source, created_at=now, **build_person_columns(person, self._key)
             )
         )
-        number = new_id(made)
-        self._set_tags(number, person)
-        return Subscriber(number, person, source, now)
+        subscriber_id = get_inserted_id(result)
+        self._set_tags(subscriber_id, person)
+        return Subscriber(subscriber_id, person, source, now)
 
-    def edit_subscriber(self, known: Subscriber, person: Person) -> Subscriber:
-        if person == known.person:
-            return known
-        self._db.execute(_EDIT, {"number": known.id, **person_columns(person, self._key)})
-        if person.tags != known.person.tags:
+    def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber:
+        if person == subscriber.person:
+            return subscriber
+        self._db.execute(
+            _EDIT, {"number": subscriber.id, **build_person_columns(person, self._key)}
+        )
+        if person.tags != subscriber.person.tags:
             self._db.execute(
-                delete(subscriber_tag).where(subscriber_tag.c.subscriber_id == known.id)
+                delete(schema.subscriber_tag).where(
+                    schema.subscriber_tag.c.subscriber_id == subscriber.id
+                )
             )
-            self._set_tags(known.id, person)
-        return Subscriber(known.id, person, known.source, known.created_at)
+            self._set_tags(subscriber.id, person)
+        return Subscriber(subscriber.id, person, subscriber.source, subscriber.created_at)
 
-    def _set_tags(self, number: int, person: Person) -> None:
+    def _set_tags(self, subscriber_id: int, person: Person) -> None:
         if person.tags:
             self._db.execute(
-                insert(subscriber_tag),
-                [{"subscriber_id": number, "tag": tag} for tag in person.tags],
+                insert(schema.subscriber_tag),
+                [{"subscriber_id": subscriber_id, "tag": tag} for tag in person.tags],
             )
 
-    def remove_subscriber(self, known: Subscriber) -> None:
-        for table in (subscriber_tag, membership, confirmation, subscriber_alias):
-            self._db.execute(delete(table).where(table.c.subscriber_id == known.id))
-        self._db.execute(delete(subscriber).where(subscriber.c.id == known.id))
+    def remove_subscriber(self, subscriber: Subscriber) -> None:
+        for table in (
+            schema.subscriber_tag,
+            schema.membership,
+            schema.confirmation,
+            schema.subscriber_alias,
+        ):
+            self._db.execute(delete(table).where(table.c.subscriber_id == subscriber.id))
+        self._db.execute(delete(schema.subscriber).where(schema.subscriber.c.id == subscriber.id))
 
-    def memberships(self, known: Subscriber) -> Sequence[Membership]:
+    def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
         """A transaction that may write keeps them as they are until it ends: whoever leaves in the
         meantime waits, and is not put back on the list by what was read before."""
-        wanted = _MEMBERSHIPS if self._reads else _LOCKED_MEMBERSHIPS
-        found = self._db.execute(wanted, {"number": known.id})
-        rows = sorted(found, key=lambda row: str(row.slug))
-        topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
-        return [memberships.record(row, row.slug, topics) for row in rows]
+        statement = _MEMBERSHIPS if self._is_reading else _LOCKED_MEMBERSHIPS
+        result = self._db.execute(statement, {"number": subscriber.id})
+        rows = sorted(result, key=lambda row: str(row.slug))
+        topics = SqlTopicSetStore(self._db).find_slugs(
+            row.topic_set_id for row in rows if row.topic_set_id
+        )
+        return [memberships.build_membership(row, row.slug, topics) for row in rows]
 
     def set_membership(
-        self, known: Subscriber, mailing_list_: MailingList, wanted: Membership
+        self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
     ) -> None:
-        values = memberships.columns(wanted, TopicSets(self._db))
-        which = {"of_list": mailing_list_.id, "number": known.id}
-        done = self._db.execute(_SET_MEMBERSHIP, {**which, **values})
-        if not done.rowcount:
+        values = memberships.build_membership_columns(membership, SqlTopicSetStore(self._db))
+        key_parameters = {"of_list": mailing_list.id, "number": subscriber.id}
+        result = self._db.execute(_SET_MEMBERSHIP, {**key_parameters, **values})
+        if not result.rowcount:
             self._db.execute(
-                insert(membership).values(
-                    list_id=mailing_list_.id, subscriber_id=known.id, **values
+                insert(schema.membership).values(
+                    list_id=mailing_list.id, subscriber_id=subscriber.id, **values
                 )
             )
 
-    def suppression_reason(self, address: str) -> str | None:
+    def find_suppression_reason(self, address: str) -> str | None:
         return self._db.scalar(
-            select(suppression.c.reason).where(
-                suppression.c.address_key == address_key(self._key, address)
+            select(schema.suppression.c.reason).where(
+                schema.suppression.c.address_key == hash_address(self._key, address)
             )
         )
 
-    def each(
-        self, mailing_list_: MailingList | None = None
+    def iterate_subscribers(
+        self, mailing_list: MailingList | None = None
     ) -> Iterator[tuple[Subscriber, Membership | None]]:
         """Everyone, or everyone on a list with their membership there, by id, read in batches:
         memory does not grow with the audience."""
-        last = 0
+        last_id = 0
         while True:
-            batch, last = self._batch(mailing_list_, last)
+            batch, last_id = self._fetch_batch(mailing_list, last_id)
             yield from batch
             if not batch:
                 return
 
-    def _batch(
-        self, mailing_list_: MailingList | None, last: int
+    def _fetch_batch(
+        self, mailing_list: MailingList | None, last_id: int
     ) -> tuple[list[tuple[Subscriber, Membership | None]], int]:
-        wanted = select(subscriber).where(subscriber.c.id > last).order_by(subscriber.c.id)
-        if mailing_list_ is not None:
-            wanted = wanted.join(
-                membership,
+        statement = (
+            select(schema.subscriber)
+            .where(schema.subscriber.c.id > last_id)
+            .order_by(schema.subscriber.c.id)
+        )
+        if mailing_list is not None:
+            statement = statement.join(
+                schema.membership,
                 and_(
-                    membership.c.subscriber_id == subscriber.c.id,
-                    membership.c.list_id == mailing_list_.id,
+                    schema.membership.c.subscriber_id == schema.subscriber.c.id,
+                    schema.membership.c.list_id == mailing_list.id,
                 ),
-            ).add_columns(*memberships.SELECTED)
-        rows = self._db.execute(wanted.limit(EXPORT_BATCH)).all()
+            ).add_columns(*memberships.MEMBERSHIP_COLUMNS)
+        rows = self._db.execute(statement.limit(EXPORT_BATCH)).all()
         if not rows:
-            return [], last
-        tags = self._tags([row.id for row in rows])
-        people = [_record(row, tags.get(row.id, ())) for row in rows]
-        if mailing_list_ is None:
+            return [], last_id
+        tags = self._fetch_tags([row.id for row in rows])
+        people = [_build_subscriber(row, tags.get(row.id, ())) for row in rows]
+        if mailing_list is None:
             return [(person, None) for person in people], rows[-1].id
-        topics = TopicSets(self._db).slugs(row.topic_set_id for row in rows if row.topic_set_id)
+        topics = SqlTopicSetStore(self._db).find_slugs(
+            row.topic_set_id for row in rows if row.topic_set_id
+        )
         return [
-            (person, memberships.record(row, mailing_list_.slug, topics))
+            (person, memberships.build_membership(row, mailing_list.slug, topics))
             for person, row in zip(people, rows, strict=True)
         ], rows[-1].id
 
 
-def person_columns(person: Person, key: bytes) -> dict[str, Any]:
+def build_person_columns(person: Person, key: bytes) -> dict[str, Any]:
     """A person's fields as the table has them."""
     return {
         "address": person.address,
-        "address_key": address_key(key, person.address),
+        "address_key": hash_address(key, person.address),
         "name": person.name,
         "language": person.language,
         "country": person.country,
@@ -224,7 +246,7 @@ def person_columns(person: Person, key: bytes) -> dict[str, Any]:
     }
 
 
-def _record(row: Row[Any], tags: tuple[str, ...]) -> Subscriber:
+def _build_subscriber(row: Row[Any], tags: tuple[str, ...]) -> Subscriber:
     return Subscriber(
         id=row.id,
         person=Person(row.address, row.name, row.language, row.country, row.time_zone, tags),

@@ -4,85 +4,91 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Row, delete, func, select
 
-from mailer.audience.suppressions import Reason, Suppression
-from mailer.store.audience.consents import Consents
-from mailer.store.schema import suppression
-from mailer.store.upsert import upsert
-from mailer.tokens import address_key
+from mailer.audience.suppressions import Suppression, SuppressionReason
+from mailer.store import schema
+from mailer.store.audience.consents import SqlConsentStore
+from mailer.store.upsert import build_upsert
+from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000
 
 
-class Suppressions(Consents):
+class SqlSuppressionStore(SqlConsentStore):
     """Implements ``audience.suppressions.SuppressionStore``."""
 
-    def suppressions(
-        self, reason: Reason | None = None, limit: int | None = None
+    def list_suppressions(
+        self, reason: SuppressionReason | None = None, limit: int | None = None
     ) -> list[Suppression]:
         """The newest first."""
-        wanted = select(suppression).order_by(
-            suppression.c.created_at.desc(), suppression.c.address_key
+        statement = select(schema.suppression).order_by(
+            schema.suppression.c.created_at.desc(), schema.suppression.c.address_key
         )
         if reason:
-            wanted = wanted.where(suppression.c.reason == reason.value)
-        return [_record(row) for row in self._db.execute(wanted.limit(limit))]
+            statement = statement.where(schema.suppression.c.reason == reason.value)
+        return [_build_suppression(row) for row in self._db.execute(statement.limit(limit))]
 
-    def count(self) -> dict[Reason, int]:
+    def count_by_reason(self) -> dict[SuppressionReason, int]:
         """How many there are, by their reason."""
         rows = self._db.execute(
-            select(suppression.c.reason, func.count()).group_by(suppression.c.reason)
+            select(schema.suppression.c.reason, func.count()).group_by(schema.suppression.c.reason)
         )
-        return {Reason(reason): number for reason, number in rows}
+        return {SuppressionReason(reason): number for reason, number in rows}
 
-    def each(self) -> Iterator[Suppression]:
+    def iterate_suppressions(self) -> Iterator[Suppression]:
         """All of them, read in batches: memory does not grow with them."""
-        last = ""
+        last_key = ""
         while True:
             rows = self._db.execute(
-                select(suppression)
-                .where(suppression.c.address_key > last)
-                .order_by(suppression.c.address_key)
+                select(schema.suppression)
+                .where(schema.suppression.c.address_key > last_key)
+                .order_by(schema.suppression.c.address_key)
                 .limit(EXPORT_BATCH)
             ).all()
-            yield from map(_record, rows)
+            yield from map(_build_suppression, rows)
             if not rows:
                 return
-            last = rows[-1].address_key
+            last_key = rows[-1].address_key
 
     def find_suppression(self, address: str) -> Suppression | None:
         row = self._db.execute(
-            select(suppression).where(suppression.c.address_key == address_key(self._key, address))
+            select(schema.suppression).where(
+                schema.suppression.c.address_key == hash_address(self._key, address)
+            )
         ).one_or_none()
-        return _record(row) if row else None
+        return _build_suppression(row) if row else None
 
-    def suppressed_of(self, addresses: Sequence[str]) -> frozenset[str]:
+    def find_suppressed_addresses(self, addresses: Sequence[str]) -> frozenset[str]:
         """Those of some addresses, a few thousand at most, that must not be mailed."""
-        keys = {address_key(self._key, address): address for address in addresses}
-        found = select(suppression.c.address_key).where(suppression.c.address_key.in_(keys))
-        return frozenset(keys[key] for key in self._db.scalars(found))
+        addresses_by_key = {hash_address(self._key, address): address for address in addresses}
+        statement = select(schema.suppression.c.address_key).where(
+            schema.suppression.c.address_key.in_(addresses_by_key)
+        )
+        return frozenset(addresses_by_key[key] for key in self._db.scalars(statement))
 
-    def suppress(self, made: Sequence[Suppression]) -> None:
-        if made:
+    def add_suppressions(self, suppressions: Sequence[Suppression]) -> None:
+        if suppressions:
             # Where somebody else has done so meanwhile, theirs stays.
             self._db.execute(
-                upsert(self._db.dialect.name, suppression).on_conflict_do_nothing(),
+                build_upsert(self._db.dialect.name, schema.suppression).on_conflict_do_nothing(),
                 [
                     {
-                        "address_key": address_key(self._key, one.address),
-                        "address": one.address,
-                        "reason": one.reason.value,
-                        "detail": one.detail,
-                        "created_at": one.created_at,
+                        "address_key": hash_address(self._key, entry.address),
+                        "address": entry.address,
+                        "reason": entry.reason.value,
+                        "detail": entry.detail,
+                        "created_at": entry.created_at,
                     }
-                    for one in made
+                    for entry in suppressions
                 ],
             )
 
-    def unsuppress(self, address: str) -> bool:
-        key = address_key(self._key, address)
-        done = self._db.execute(delete(suppression).where(suppression.c.address_key == key))
-        return bool(done.rowcount)
+    def remove_suppression(self, address: str) -> bool:
+        key = hash_address(self._key, address)
+        result = self._db.execute(
+            delete(schema.suppression).where(schema.suppression.c.address_key == key)
+        )
+        return bool(result.rowcount)
 
 
-def _record(row: Row[tuple[object, ...]]) -> Suppression:
-    return Suppression(row.address or "", Reason(row.reason), row.detail, row.created_at)
+def _build_suppression(row: Row[tuple[object, ...]]) -> Suppression:
+    return Suppression(row.address or "", SuppressionReason(row.reason), row.detail, row.created_at)

@@ -2,25 +2,27 @@
 
 from sqlalchemy import Connection, func, select
 
-from mailer.store.schema import mailing_list, subscriber
+from mailer.store import schema
 
 
-def time_zones(connection: Connection) -> list[str]:
+def list_subscriber_time_zones(connection: Connection) -> list[str]:
     """The zones that subscribers gave, each once. From one to the next along the index: as many
     steps as there are zones, not as there are subscribers."""
-    first = select(func.min(subscriber.c.time_zone).label("name")).cte("zones", recursive=True)
-    after = (
-        select(func.min(subscriber.c.time_zone))
-        .where(subscriber.c.time_zone > first.c.name)
-        .correlate(first)
+    first_zone = select(func.min(schema.subscriber.c.time_zone).label("name")).cte(
+        "zones", recursive=True
+    )
+    next_zone = (
+        select(func.min(schema.subscriber.c.time_zone))
+        .where(schema.subscriber.c.time_zone > first_zone.c.name)
+        .correlate(first_zone)
         .scalar_subquery()
     )
-    walk = first.union_all(select(after).where(first.c.name.is_not(None)))
-    found = connection.scalars(select(walk.c.name).where(walk.c.name.is_not(None)))
-    return [name for name in found if name]
+    zones = first_zone.union_all(select(next_zone).where(first_zone.c.name.is_not(None)))
+    names = connection.scalars(select(zones.c.name).where(zones.c.name.is_not(None)))
+    return [name for name in names if name]
 
 
-def list_time_zones(connection: Connection) -> list[str]:
+def list_mailing_list_time_zones(connection: Connection) -> list[str]:
     """The zones that lists have for members who gave none."""
-    found = connection.scalars(select(mailing_list.c.time_zone).distinct())
-    return [name for name in found if name]
+    names = connection.scalars(select(schema.mailing_list.c.time_zone).distinct())
+    return [name for name in names if name]

@@ -9,89 +9,95 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, bindparam, select
 
-from mailer.store.schema import topic, topic_set, topic_set_topic
-from mailer.store.upsert import upsert
+from mailer.store import schema
+from mailer.store.upsert import build_upsert
 
 _Key = TypeVar("_Key", int, str)
 
 # Made once: see subscribers.py.
-_TOPICS = select(topic.c.slug, topic.c.id)
-_BY_KEY = select(topic_set.c.key, topic_set.c.id).where(
-    topic_set.c.key.in_(bindparam("some", expanding=True))
+_TOPICS = select(schema.topic.c.slug, schema.topic.c.id)
+_BY_KEY = select(schema.topic_set.c.key, schema.topic_set.c.id).where(
+    schema.topic_set.c.key.in_(bindparam("some", expanding=True))
 )
-_HELD = select(topic_set_topic.c.topic_set_id, topic_set_topic.c.topic_id).where(
-    topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True))
+_TOPIC_IDS = select(schema.topic_set_topic.c.topic_set_id, schema.topic_set_topic.c.topic_id).where(
+    schema.topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True))
 )
 _SLUGS = (
-    select(topic_set_topic.c.topic_set_id, topic.c.slug)
-    .join(topic, topic.c.id == topic_set_topic.c.topic_id)
-    .where(topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True)))
-    .order_by(topic.c.slug)
+    select(schema.topic_set_topic.c.topic_set_id, schema.topic.c.slug)
+    .join(schema.topic, schema.topic.c.id == schema.topic_set_topic.c.topic_id)
+    .where(schema.topic_set_topic.c.topic_set_id.in_(bindparam("some", expanding=True)))
+    .order_by(schema.topic.c.slug)
 )
 
 
-class TopicSets:
+class SqlTopicSetStore:
     """Finds or makes combinations within one transaction, and remembers them for its length."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
-        self._ids: dict[str, int] | None = None
-        self._sets: dict[tuple[str, ...], int] = {}
+        self._topic_ids: dict[str, int] | None = None
+        self._ids_by_combination: dict[tuple[str, ...], int] = {}
 
-    def id_of(self, slugs: Iterable[str]) -> int | None:
+    def find_or_create_id(self, slugs: Iterable[str]) -> int | None:
         """The combination's id; None for no topic, which means all. The topics must exist."""
-        wanted = tuple(sorted(set(slugs)))
-        if not wanted:
+        sorted_slugs = tuple(sorted(set(slugs)))
+        if not sorted_slugs:
             return None
-        if wanted not in self._sets:
-            self._sets[wanted] = self._find_or_make(wanted)
-        return self._sets[wanted]
+        if sorted_slugs not in self._ids_by_combination:
+            self._ids_by_combination[sorted_slugs] = self._find_or_create(sorted_slugs)
+        return self._ids_by_combination[sorted_slugs]
 
-    def _find_or_make(self, slugs: tuple[str, ...]) -> int:
-        self.prepare([slugs])
-        return self._sets[slugs]
+    def _find_or_create(self, slugs: tuple[str, ...]) -> int:
+        self.prepare_ids([slugs])
+        return self._ids_by_combination[slugs]
 
-    def prepare(self, some: Iterable[Sequence[str]]) -> None:
-        """Find many combinations at once, or make them: :meth:`id_of` then asks nothing."""
-        wanted = {tuple(sorted({*one})) for one in some} - {()} - self._sets.keys()
-        if not wanted:
+    def prepare_ids(self, combinations: Iterable[Sequence[str]]) -> None:
+        """Find many combinations at once, or make them: :meth:`find_or_create_id` then asks nothing."""
+        new_combinations = (
+            {tuple(sorted({*one})) for one in combinations} - {()} - self._ids_by_combination.keys()
+        )
+        if not new_combinations:
             return
-        if self._ids is None:
-            self._ids = dict(self._db.execute(_TOPICS).all())
-        ids = {slugs: sorted(self._ids[slug] for slug in slugs) for slugs in wanted}
+        if self._topic_ids is None:
+            self._topic_ids = dict(self._db.execute(_TOPICS).all())
+        ids = {slugs: sorted(self._topic_ids[slug] for slug in slugs) for slugs in new_combinations}
         keys = {slugs: ",".join(map(str, numbers)) for slugs, numbers in ids.items()}
-        found: dict[str, int] = {}
-        held: dict[int, set[int]] = {}
-        for some_keys in _in_parts(sorted(keys.values())):
-            found |= dict(self._db.execute(_BY_KEY, {"some": some_keys}).all())
-        for some_sets in _in_parts(sorted(found.values())):
-            for set_id, topic_id in self._db.execute(_HELD, {"some": some_sets}):
-                held.setdefault(set_id, set()).add(topic_id)
-        for slugs in sorted(wanted):
-            number = found.get(keys[slugs])
-            if number is None:
-                number = self._make(keys[slugs])
-            if missing := [one for one in ids[slugs] if one not in held.get(number, ())]:
-                rows = [{"topic_set_id": number, "topic_id": one} for one in missing]
-                add = upsert(self._db.dialect.name, topic_set_topic).on_conflict_do_nothing()
-                self._db.execute(add, rows)
-            self._sets[slugs] = number
+        ids_by_key: dict[str, int] = {}
+        topics_by_set: dict[int, set[int]] = {}
+        for key_batch in _split_into_batches(sorted(keys.values())):
+            ids_by_key |= dict(self._db.execute(_BY_KEY, {"some": key_batch}).all())
+        for set_batch in _split_into_batches(sorted(ids_by_key.values())):
+            for set_id, topic_id in self._db.execute(_TOPIC_IDS, {"some": set_batch}):
+                topics_by_set.setdefault(set_id, set()).add(topic_id)
+        for slugs in sorted(new_combinations):
+            topic_set_id = ids_by_key.get(keys[slugs])
+            if topic_set_id is None:
+                topic_set_id = self._create_topic_set(keys[slugs])
+            if missing := [
+                one for one in ids[slugs] if one not in topics_by_set.get(topic_set_id, ())
+            ]:
+                rows = [{"topic_set_id": topic_set_id, "topic_id": one} for one in missing]
+                statement = build_upsert(
+                    self._db.dialect.name, schema.topic_set_topic
+                ).on_conflict_do_nothing()
+                self._db.execute(statement, rows)
+            self._ids_by_combination[slugs] = topic_set_id
 
-    def _make(self, key: str) -> int:
+    def _create_topic_set(self, key: str) -> int:
         """Another transaction may make the same one meanwhile: then it is that one."""
-        row = upsert(self._db.dialect.name, topic_set).on_conflict_do_nothing()
-        self._db.execute(row, {"key": key})
+        statement = build_upsert(self._db.dialect.name, schema.topic_set).on_conflict_do_nothing()
+        self._db.execute(statement, {"key": key})
         return int(self._db.execute(_BY_KEY, {"some": [key]}).one().id)
 
-    def slugs(self, set_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
+    def find_slugs(self, set_ids: Iterable[int]) -> dict[int, tuple[str, ...]]:
         """The topics of combinations, sorted."""
-        found: dict[int, list[str]] = {}
-        for some in _in_parts(sorted(set(set_ids))):
-            for set_id, slug in self._db.execute(_SLUGS, {"some": some}):
-                found.setdefault(set_id, []).append(slug)
-        return {set_id: tuple(slugs) for set_id, slugs in found.items()}
+        slugs_by_set: dict[int, list[str]] = {}
+        for batch in _split_into_batches(sorted(set(set_ids))):
+            for set_id, slug in self._db.execute(_SLUGS, {"some": batch}):
+                slugs_by_set.setdefault(set_id, []).append(slug)
+        return {set_id: tuple(slugs) for set_id, slugs in slugs_by_set.items()}
 
 
-def _in_parts(some: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
+def _split_into_batches(values: Sequence[_Key]) -> Iterator[Sequence[_Key]]:
     """As many at a time as a statement takes."""
-    return (some[start : start + 500] for start in range(0, len(some), 500))
+    return (values[position : position + 500] for position in range(0, len(values), 500))

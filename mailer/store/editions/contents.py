@@ -7,174 +7,179 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from mailer import embargoes
-from mailer.articles import ArticleState, Query, stories
+from mailer.articles import ArticleQuery, ArticleState, group_stories
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import All, Filter, from_plain
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import EDITED, Attachment, Body, Edition, Manuscript, Role
+from mailer.editions import EDITED_EVENT, Attachment, Edition, EditionBody, EditionRole, Manuscript
 from mailer.embargoes import Embargo
-from mailer.store.articles import Articles
-from mailer.store.audience.lists import Lists
+from mailer.store import schema
+from mailer.store.articles import SqlArticleStore
+from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.segments import mailed_language, members
-from mailer.store.embargoes import Embargoes
-from mailer.store.ids import id_of
-from mailer.store.press import Boilerplates
-from mailer.store.schema import (
-    article,
-    article_revision,
-    digest,
-    digest_story,
-    edition_body,
-    edition_event,
-    edition_story,
-    membership,
-    segment,
-)
+from mailer.store.embargoes import SqlEmbargoStore
+from mailer.store.ids import find_id
+from mailer.store.press import SqlBoilerplateStore
 
 
-class Contents:
+class SqlEditionContentStore:
     """The part of ``editions.EditionStore`` that asks for, and keeps, what editions hold."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def _set_stories(self, number: int, slugs: Sequence[str]) -> None:
-        self._db.execute(delete(edition_story).where(edition_story.c.edition_id == number))
+    def _set_stories(self, edition_id: int, slugs: Sequence[str]) -> None:
+        self._db.execute(
+            delete(schema.edition_story).where(schema.edition_story.c.edition_id == edition_id)
+        )
         if slugs:
             self._db.execute(
-                insert(edition_story),
+                insert(schema.edition_story),
                 [
-                    {"edition_id": number, "slug": slug, "position": position}
+                    {"edition_id": edition_id, "slug": slug, "position": position}
                     for position, slug in enumerate(slugs)
                 ],
             )
 
-    def manuscript(self, known: Edition) -> Manuscript:
+    def load_manuscript(self, edition: Edition) -> Manuscript:
         """All that composing needs; withdrawn articles are left out. A kill names what it takes
         back."""
-        wanted = ArticleState.KILLED if known.role is Role.KILL else ArticleState.QUEUED
-        queued = [
-            found
-            for found in Articles(self._db).matching(Query(slugs=known.stories))
-            if found.state is wanted
+        expected_state = (
+            ArticleState.KILLED if edition.role is EditionRole.KILL else ArticleState.QUEUED
+        )
+        articles = [
+            article
+            for article in SqlArticleStore(self._db).find_articles(
+                ArticleQuery(slugs=edition.stories)
+            )
+            if article.state is expected_state
         ]
-        by_slug = {story.slug: story for story in stories(queued)}
-        list_ = self.list_of(known)
+        by_slug = {story.slug: story for story in group_stories(articles)}
+        mailing_list = self.load_mailing_list(edition)
         languages = self._db.scalars(
             select(mailed_language)
             .select_from(members)
             .where(
-                membership.c.list_id == list_.id,
-                membership.c.state == MembershipState.ACTIVE.value,
+                schema.membership.c.list_id == mailing_list.id,
+                schema.membership.c.state == MembershipState.ACTIVE.value,
             )
             .distinct()
         ).all()
         return Manuscript(
-            edition=known,
-            stories=tuple(by_slug[slug] for slug in known.stories if slug in by_slug),
-            topics=tuple(Lists(self._db).topics()),
-            list=list_,
-            filter=self.filter_of(known),
-            languages=tuple(sorted({known.language, *languages})),
-            embargoes=self.embargoes_of(known),
-            boilerplates=tuple(Boilerplates(self._db).all()),
+            edition=edition,
+            stories=tuple(by_slug[slug] for slug in edition.stories if slug in by_slug),
+            topics=tuple(SqlListStore(self._db).list_topics()),
+            list=mailing_list,
+            filter=self.load_segment_filter(edition),
+            languages=tuple(sorted({edition.language, *languages})),
+            embargoes=self.find_embargoes(edition),
+            boilerplates=tuple(SqlBoilerplateStore(self._db).list_boilerplates()),
         )
 
-    def embargoes_of(self, known: Edition) -> dict[str, Embargo]:
+    def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:
         """The embargoes that hold its stories just now, by slug."""
-        kept = Embargoes(self._db)
-        held = embargoes.held(kept, kept.now())
-        return {slug: held[slug] for slug in known.stories if slug in held}
+        embargo_store = SqlEmbargoStore(self._db)
+        embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
+        return {
+            slug: embargoed_stories[slug] for slug in edition.stories if slug in embargoed_stories
+        }
 
-    def list_of(self, known: Edition) -> MailingList:
+    def load_mailing_list(self, edition: Edition) -> MailingList:
         """Its list, whose members are not counted."""
-        return Lists(self._db).named(known.list)
+        return SqlListStore(self._db).get_list(edition.list)
 
-    def filter_of(self, known: Edition) -> Filter:
+    def load_segment_filter(self, edition: Edition) -> Filter:
         """The edition's segment as a tree; everyone, when it has none."""
-        if not known.segment:
+        if not edition.segment:
             return All(())
-        tree = self._db.scalar(select(segment.c.tree).where(segment.c.slug == known.segment))
+        tree = self._db.scalar(
+            select(schema.segment.c.tree).where(schema.segment.c.slug == edition.segment)
+        )
         assert tree is not None
         return from_plain(tree)
 
-    def bodies(self, known: Edition) -> list[Body]:
+    def list_bodies(self, edition: Edition) -> list[EditionBody]:
         rows = self._db.execute(
-            select(edition_body)
-            .where(edition_body.c.edition_id == known.id)
-            .order_by(edition_body.c.language)
+            select(schema.edition_body)
+            .where(schema.edition_body.c.edition_id == edition.id)
+            .order_by(schema.edition_body.c.language)
         )
-        return [body_of(row) for row in rows]
+        return [build_body(row) for row in rows]
 
-    def story_bits(self, known: Edition) -> dict[str, int]:
+    def fetch_story_bits(self, edition: Edition) -> dict[str, int]:
         """Each composed story's bit in a delivery's mask, by slug."""
         rows = self._db.execute(
-            select(edition_story.c.slug, edition_story.c.bit).where(
-                edition_story.c.edition_id == known.id, edition_story.c.bit.is_not(None)
+            select(schema.edition_story.c.slug, schema.edition_story.c.bit).where(
+                schema.edition_story.c.edition_id == edition.id,
+                schema.edition_story.c.bit.is_not(None),
             )
         )
         return dict(rows.all())
 
-    def authors(self, known: Edition) -> frozenset[str]:
+    def find_authors(self, edition: Edition) -> frozenset[str]:
         """Who wrote or edited what it holds: the edition itself, or an article of its stories."""
-        edited = self._db.scalars(
-            select(edition_event.c.actor).where(
-                edition_event.c.edition_id == known.id, edition_event.c.what == EDITED
+        edition_editors = self._db.scalars(
+            select(schema.edition_event.c.actor).where(
+                schema.edition_event.c.edition_id == edition.id,
+                schema.edition_event.c.what == EDITED_EVENT,
             )
         )
-        wrote = self._db.scalars(
-            select(article_revision.c.author)
-            .join(article, article.c.id == article_revision.c.article_id)
-            .join(edition_story, edition_story.c.slug == article.c.slug)
+        article_authors = self._db.scalars(
+            select(schema.article_revision.c.author)
+            .join(schema.article, schema.article.c.id == schema.article_revision.c.article_id)
+            .join(schema.edition_story, schema.edition_story.c.slug == schema.article.c.slug)
             .where(
-                edition_story.c.edition_id == known.id,
-                article.c.state == ArticleState.QUEUED.value,
+                schema.edition_story.c.edition_id == edition.id,
+                schema.article.c.state == ArticleState.QUEUED.value,
             )
         )
-        return frozenset(name for name in (*edited, *wrote) if name)
+        return frozenset(name for name in (*edition_editors, *article_authors) if name)
 
-    def release_stories(self, known: Edition, slugs: Sequence[str]) -> None:
+    def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         """Strike stories from the ledger: the digest may run them in a later edition."""
         self._db.execute(
-            delete(digest_story).where(
-                digest_story.c.edition_id == known.id, digest_story.c.slug.in_(slugs)
+            delete(schema.digest_story).where(
+                schema.digest_story.c.edition_id == edition.id,
+                schema.digest_story.c.slug.in_(slugs),
             )
         )
 
-    def reserve_stories(self, known: Edition, slugs: Sequence[str]) -> None:
+    def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         """Write stories into the digest's ledger, but for those that it has run before: staff may
         run a story again on purpose."""
-        if not known.digest or not slugs:
+        if not edition.digest or not slugs:
             return
-        digest_id = id_of(self._db, digest, known.digest, "digest")
-        run = set(
+        digest_id = find_id(self._db, schema.digest, edition.digest, "digest")
+        run_slugs = set(
             self._db.scalars(
-                select(digest_story.c.slug).where(
-                    digest_story.c.digest_id == digest_id, digest_story.c.slug.in_(slugs)
+                select(schema.digest_story.c.slug).where(
+                    schema.digest_story.c.digest_id == digest_id,
+                    schema.digest_story.c.slug.in_(slugs),
                 )
             )
         )
         rows = [
-            {"digest_id": digest_id, "slug": slug, "edition_id": known.id}
+            {"digest_id": digest_id, "slug": slug, "edition_id": edition.id}
             for slug in slugs
-            if slug not in run
+            if slug not in run_slugs
         ]
         if rows:
-            self._db.execute(insert(digest_story), rows)
+            self._db.execute(insert(schema.digest_story), rows)
 
-    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]:
+    def find_queued_slugs(self, slugs: Sequence[str]) -> frozenset[str]:
         return frozenset(
             self._db.scalars(
-                select(article.c.slug).where(
-                    article.c.slug.in_(slugs), article.c.state == ArticleState.QUEUED.value
+                select(schema.article.c.slug).where(
+                    schema.article.c.slug.in_(slugs),
+                    schema.article.c.state == ArticleState.QUEUED.value,
                 )
             )
         )
 
 
-def body_of(row: Row[Any]) -> Body:
+def build_body(row: Row[Any]) -> EditionBody:
     """A row of ``edition_body``."""
-    return Body(
+    return EditionBody(
         language=row.language,
         subject=row.subject,
         text=row.text,

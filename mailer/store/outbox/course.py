@@ -4,135 +4,145 @@ from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
 from mailer.audience.contacts import Trust
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import TO_WHO_HAS_IT, Edition, EditionState, Role
-from mailer.outbox import UNDONE, DeliveryState, Exclusion
-from mailer.store.schema import (
-    contact,
-    delivery,
-    edition,
-    edition_event,
-    edition_story,
-    in_state,
-    membership,
-    subscriber,
-    subscriber_alias,
-    suppression,
-)
+from mailer.editions import PRIOR_RECIPIENT_ROLES, Edition, EditionRole, EditionState
+from mailer.outbox import UNFINISHED_STATES, DeliveryState, Exclusion
+from mailer.store import schema
 
-_GOING = (EditionState.SENDING.value, EditionState.PAUSED.value)
-_has_it = in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value)
+_BEGUN_STATES = (EditionState.SENDING.value, EditionState.PAUSED.value)
+_was_received = schema.is_in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value)
 """Deliveries that somebody has got, or may have got."""
-_reached = or_(
-    in_state(DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value, DeliveryState.ON_WIRE.value),
-    and_(in_state(*(state.value for state in UNDONE)), edition.c.state.in_(_GOING)),
+_is_or_will_be_received = or_(
+    schema.is_in_state(
+        DeliveryState.SENT.value, DeliveryState.IN_DOUBT.value, DeliveryState.ON_WIRE.value
+    ),
+    and_(
+        schema.is_in_state(*(state.value for state in UNFINISHED_STATES)),
+        schema.edition.c.state.in_(_BEGUN_STATES),
+    ),
 )
 """Deliveries that somebody has got, may have got, or will get."""
 
 
-_person = func.coalesce(
-    select(subscriber_alias.c.subscriber_id)
-    .where(subscriber_alias.c.old_id == delivery.c.subscriber_id)
+_current_subscriber_id = func.coalesce(
+    select(schema.subscriber_alias.c.subscriber_id)
+    .where(schema.subscriber_alias.c.old_id == schema.delivery.c.subscriber_id)
     .scalar_subquery(),
-    delivery.c.subscriber_id,
+    schema.delivery.c.subscriber_id,
 )
 """Whose a delivery is now: who was merged into somebody else has their number."""
 
 
-def _course(known: Edition, *which: ColumnElement[bool]) -> Select[tuple[int]]:
+def _select_release_recipients(
+    edition: Edition, *conditions: ColumnElement[bool]
+) -> Select[tuple[int]]:
     """Whom the other editions of this release went to."""
     return (
-        select(_person.label("subscriber_id"))
-        .join(edition, edition.c.id == delivery.c.edition_id)
-        .join(edition_story, edition_story.c.edition_id == edition.c.id)
+        select(_current_subscriber_id.label("subscriber_id"))
+        .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
+        .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
         .where(
-            edition_story.c.slug.in_(known.stories),
-            edition.c.role != Role.PLAIN.value,
-            edition.c.id != known.id,
-            *which,
+            schema.edition_story.c.slug.in_(edition.stories),
+            schema.edition.c.role != EditionRole.PLAIN.value,
+            schema.edition.c.id != edition.id,
+            *conditions,
         )
     )
 
 
-def who_has_it(known: Edition) -> Select[tuple[int]]:
+def select_past_recipients(edition: Edition) -> Select[tuple[int]]:
     """Who has got, or may have got, an earlier version of what this edition corrects or takes
     back: by an edition of the same list that was made before it, and began before it. A release
     that waited for its embargo was made before, and begins with the corrected version."""
-    return _course(
-        known,
-        _has_it,
-        edition.c.id < known.id,
-        edition.c.id.not_in(_begun_after(known)),
-        edition.c.list_id == _list_of(known.id),
+    return _select_release_recipients(
+        edition,
+        _was_received,
+        schema.edition.c.id < edition.id,
+        schema.edition.c.id.not_in(_select_editions_begun_after(edition)),
+        schema.edition.c.list_id == _select_list_id(edition.id),
     )
 
 
-def _begun_after(known: Edition) -> Select[tuple[int]]:
+def _select_editions_begun_after(edition: Edition) -> Select[tuple[int]]:
     """Editions of these stories that began after this one, which may not have begun. By the order
     of their events: clocks of two machines differ."""
-    first = func.min(edition_event.c.id)
-    began = edition_event.c.what == EditionState.SENDING.value
-    mine = select(first).where(edition_event.c.edition_id == known.id, began).scalar_subquery()
+    first_event_id = func.min(schema.edition_event.c.id)
+    began = schema.edition_event.c.what == EditionState.SENDING.value
+    own_first_event_id = (
+        select(first_event_id)
+        .where(schema.edition_event.c.edition_id == edition.id, began)
+        .scalar_subquery()
+    )
     return (
-        select(edition_event.c.edition_id)
-        .join(edition_story, edition_story.c.edition_id == edition_event.c.edition_id)
-        .where(edition_story.c.slug.in_(known.stories), began)
-        .group_by(edition_event.c.edition_id)
-        .having(first > mine)
+        select(schema.edition_event.c.edition_id)
+        .join(
+            schema.edition_story,
+            schema.edition_story.c.edition_id == schema.edition_event.c.edition_id,
+        )
+        .where(schema.edition_story.c.slug.in_(edition.stories), began)
+        .group_by(schema.edition_event.c.edition_id)
+        .having(first_event_id > own_first_event_id)
     )
 
 
-def _list_of(number: int) -> ColumnElement[int]:
-    mine = edition.alias("mine")
-    return select(mine.c.list_id).where(mine.c.id == number).scalar_subquery()
+def _select_list_id(edition_id: int) -> ColumnElement[int]:
+    own_edition = schema.edition.alias("mine")
+    return select(own_edition.c.list_id).where(own_edition.c.id == edition_id).scalar_subquery()
 
 
-def reached(known: Edition) -> Select[tuple[int]]:
+def select_reached_subscribers(edition: Edition) -> Select[tuple[int]]:
     """Who has got, or will get, this release by another of its editions."""
-    return _course(known, _reached)
+    return _select_release_recipients(edition, _is_or_will_be_received)
 
 
-def left_out(known: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
+def list_exclusions(edition: Edition) -> list[tuple[ColumnElement[bool], Exclusion]]:
     """Which members an edition leaves out for what it is in the course of a release, and why: the
     first that holds."""
-    member = membership.c.subscriber_id
-    if known.role is Role.PLAIN:
+    member = schema.membership.c.subscriber_id
+    if edition.role is EditionRole.PLAIN:
         return []
-    if known.role in TO_WHO_HAS_IT:
-        return [(member.not_in(who_has_it(known)), Exclusion.HAS_NOTHING)]
-    found: list[tuple[ColumnElement[bool], Exclusion]] = []
-    if known.role is Role.ADVANCE:
-        trusted = select(contact.c.subscriber_id).where(contact.c.trust == Trust.TRUSTED.value)
-        found.append((member.not_in(trusted), Exclusion.UNTRUSTED))
-    found.append((member.in_(reached(known)), Exclusion.HAS_IT))
-    return found
+    if edition.role in PRIOR_RECIPIENT_ROLES:
+        return [(member.not_in(select_past_recipients(edition)), Exclusion.HAS_NOTHING)]
+    exclusions: list[tuple[ColumnElement[bool], Exclusion]] = []
+    if edition.role is EditionRole.ADVANCE:
+        trusted = select(schema.contact.c.subscriber_id).where(
+            schema.contact.c.trust == Trust.TRUSTED.value
+        )
+        exclusions.append((member.not_in(trusted), Exclusion.UNTRUSTED))
+    exclusions.append((member.in_(select_reached_subscribers(edition)), Exclusion.HAS_IT))
+    return exclusions
 
 
-def late(known: Edition) -> Select[tuple[int]]:
+def select_late_recipients(edition: Edition) -> Select[tuple[int]]:
     """Whom an edition in the course of a release that has begun should reach, and has no delivery
     for. Of those who were to get another edition of a release that was stopped, and did not get it:
     nobody who came to the list since."""
-    has_row = select(_person).where(delivery.c.edition_id == known.id)
+    has_row = select(_current_subscriber_id).where(schema.delivery.c.edition_id == edition.id)
     may_be_mailed = (
-        select(membership.c.subscriber_id)
-        .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
+        select(schema.membership.c.subscriber_id)
+        .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
         .where(
-            membership.c.list_id == _list_of(known.id),
-            membership.c.state == MembershipState.ACTIVE.value,
-            membership.c.paused_until.is_(None),
-            subscriber.c.address_key.not_in(select(suppression.c.address_key)),
-            *(not_(which) for which, _ in left_out(known)),
+            schema.membership.c.list_id == _select_list_id(edition.id),
+            schema.membership.c.state == MembershipState.ACTIVE.value,
+            schema.membership.c.paused_until.is_(None),
+            schema.subscriber.c.address_key.not_in(select(schema.suppression.c.address_key)),
+            *(not_(which) for which, _ in list_exclusions(edition)),
         )
     )
-    if known.role in TO_WHO_HAS_IT:
-        found = who_has_it(known)
+    if edition.role in PRIOR_RECIPIENT_ROLES:
+        candidates = select_past_recipients(edition)
     else:
-        stopped = in_state(DeliveryState.CANCELLED.value)
-        found = _course(
-            known, stopped, edition.c.id < known.id, edition.c.list_id == _list_of(known.id)
+        stopped = schema.is_in_state(DeliveryState.CANCELLED.value)
+        candidates = _select_release_recipients(
+            edition,
+            stopped,
+            schema.edition.c.id < edition.id,
+            schema.edition.c.list_id == _select_list_id(edition.id),
         )
-        others = found.subquery("stopped")
-        found = select(others.c.subscriber_id).where(others.c.subscriber_id.not_in(reached(known)))
-    people = found.subquery("late")
-    return select(people.c.subscriber_id).where(
-        people.c.subscriber_id.not_in(has_row), people.c.subscriber_id.in_(may_be_mailed)
+        stopped_recipients = candidates.subquery("stopped")
+        candidates = select(stopped_recipients.c.subscriber_id).where(
+            stopped_recipients.c.subscriber_id.not_in(select_reached_subscribers(edition))
+        )
+    late_people = candidates.subquery("late")
+    return select(late_people.c.subscriber_id).where(
+        late_people.c.subscriber_id.not_in(has_row), late_people.c.subscriber_id.in_(may_be_mailed)
     )

@@ -15,27 +15,35 @@ from itertools import count
 
 from sqlalchemy import Connection, insert, select, update
 
-from mailer.editions import Archive, Body, Edition, EditionState, Kind, NewEdition, Priority
+from mailer.editions import (
+    ArchiveVisibility,
+    Edition,
+    EditionBody,
+    EditionKind,
+    EditionState,
+    NewEdition,
+    Priority,
+)
 from mailer.outbox import DeliveryState
-from mailer.store.editions import Editions
-from mailer.store.schema import database_now, delivery, edition
-from mailer.tokens import address_key
+from mailer.store import schema
+from mailer.store.editions import SqlEditionStore
+from mailer.tokens import hash_address
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ServiceEditionKey:
     """What all letters of a standing edition share. Letters with another `seed` stand in another:
     whatever must not change within one goes into it. `list` is a slug."""
 
-    kind: Kind
+    kind: EditionKind
     template: str
     list: str
     name: str
     seed: str
 
-    def uid(self, number: int) -> str:
+    def derive_uid(self, sequence_number: int) -> str:
         """That of the first edition, the second, and so on."""
-        return hashlib.sha256(f"{self.seed}\n{number}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.seed}\n{sequence_number}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +54,19 @@ class Addressee:
     name: str = ""
 
 
-class Letters:
+class SqlServiceMailStore:
     """Puts letters into the outbox."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def put(
-        self, standing: Standing, body: Body, to: Mapping[str, Addressee], now: datetime
+    def queue_service_mail(
+        self,
+        edition_key: ServiceEditionKey,
+        body: EditionBody,
+        addressees: Mapping[str, Addressee],
+        now: datetime,
     ) -> frozenset[str]:
         """Queue a letter to these addresses, due at once and before all else; to which of them.
 
@@ -62,79 +74,88 @@ class Letters:
         further one; since no transaction takes two of them, that is for the next call: it gives
         back fewer addresses than it was given, but never none."""
         while True:
-            number, fresh = self._room(standing, to)
-            known = self._opened(standing, body, number, now)
-            if known.state is not EditionState.CANCELLED:  # else it was, since it was looked at
+            sequence_number, new_addresses = self._find_room(edition_key, addressees)
+            edition = self._open_edition(edition_key, body, sequence_number, now)
+            if edition.state is not EditionState.CANCELLED:  # else it was, since it was looked at
                 break
-        if known.state is EditionState.SENT:
-            Editions(self._db).set_state(known, EditionState.SENDING, now)
+        if edition.state is EditionState.SENT:
+            SqlEditionStore(self._db).set_state(edition, EditionState.SENDING, now)
         self._db.execute(
-            insert(delivery).values(
-                edition_id=known.id,
+            insert(schema.delivery).values(
+                edition_id=edition.id,
                 language=body.language,
                 stories=body.stories,
                 state=DeliveryState.QUEUED.value,
-                next_attempt_at=database_now(),
-                updated_at=database_now(),
+                next_attempt_at=schema.database_now(),
+                updated_at=schema.database_now(),
             ),
             [
                 {
                     "address": address,
-                    "address_key": address_key(self._key, address),
-                    "subscriber_id": to[address].reference,
-                    "name": to[address].name,
+                    "address_key": hash_address(self._key, address),
+                    "subscriber_id": addressees[address].reference,
+                    "name": addressees[address].name,
                 }
-                for address in sorted(fresh)
+                for address in sorted(new_addresses)
             ],
         )
-        return frozenset(fresh)
+        return frozenset(new_addresses)
 
-    def _room(self, standing: Standing, to: Mapping[str, Addressee]) -> tuple[int, set[str]]:
+    def _find_room(
+        self, edition_key: ServiceEditionKey, addressees: Mapping[str, Addressee]
+    ) -> tuple[int, set[str]]:
         """The first edition that has room for some of these addresses, and for which. One that was
         cancelled has none."""
-        for number in count():
+        for sequence_number in count():
             row = self._db.execute(
-                select(edition.c.id, edition.c.state).where(edition.c.uid == standing.uid(number))
+                select(schema.edition.c.id, schema.edition.c.state).where(
+                    schema.edition.c.uid == edition_key.derive_uid(sequence_number)
+                )
             ).one_or_none()
             if row is None:
-                return number, set(to)
+                return sequence_number, set(addressees)
             if row.state == EditionState.CANCELLED.value:
                 continue
-            there = self._db.scalars(
-                select(delivery.c.address).where(
-                    delivery.c.edition_id == row.id, delivery.c.address.in_(list(to))
+            used_addresses = self._db.scalars(
+                select(schema.delivery.c.address).where(
+                    schema.delivery.c.edition_id == row.id,
+                    schema.delivery.c.address.in_(list(addressees)),
                 )
             )
-            if fresh := set(to) - set(there):
-                return number, fresh
+            if new_addresses := set(addressees) - set(used_addresses):
+                return sequence_number, new_addresses
         raise AssertionError("unreachable")
 
-    def _opened(self, standing: Standing, body: Body, number: int, now: datetime) -> Edition:
+    def _open_edition(
+        self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
+    ) -> Edition:
         """That edition, locked; begun now if there is none."""
-        editions = Editions(self._db)
-        uid = standing.uid(number)
-        there = self._db.scalar(select(edition.c.id).where(edition.c.uid == uid))
-        if there is not None:
-            found = editions.find(there)
-            assert found is not None
-            return found
-        made = editions.create(
+        editions = SqlEditionStore(self._db)
+        uid = edition_key.derive_uid(sequence_number)
+        edition_id = self._db.scalar(select(schema.edition.c.id).where(schema.edition.c.uid == uid))
+        if edition_id is not None:
+            edition = editions.find_edition(edition_id)
+            assert edition is not None
+            return edition
+        new_edition = editions.create_edition(
             NewEdition(
-                name=standing.name + (f" ({number + 1})" if number else ""),
-                list=standing.list,
-                template=standing.template,
+                name=edition_key.name + (f" ({sequence_number + 1})" if sequence_number else ""),
+                list=edition_key.list,
+                template=edition_key.template,
                 language=body.language,
                 priority=Priority.URGENT,
                 state=EditionState.SENDING,
-                kind=standing.kind,
-                archive=Archive.PRIVATE,
+                kind=edition_key.kind,
+                archive=ArchiveVisibility.PRIVATE,
             ),
             now,
         )
-        editions.freeze(made, [body], (), body.digest())
+        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(
-            update(edition).where(edition.c.id == made.id).values(planned_at=now, uid=uid)
+            update(schema.edition)
+            .where(schema.edition.c.id == new_edition.id)
+            .values(planned_at=now, uid=uid)
         )
-        found = editions.find(made.id)
-        assert found is not None
-        return found
+        edition = editions.find_edition(new_edition.id)
+        assert edition is not None
+        return edition

@@ -2,26 +2,26 @@
 
 from sqlalchemy import Connection
 
-from mailer.articles import Query
+from mailer.articles import ArticleQuery
 from mailer.editions import Edition
 from mailer.errors import ComposeError
-from mailer.store.articles import Articles
-from mailer.store.editions import Editions
+from mailer.store.articles import SqlArticleStore
+from mailer.store.editions import SqlEditionStore
 
 
-def story_masks(db: Connection, known: Edition) -> tuple[dict[str, int], int]:
+def build_story_masks(db: Connection, edition: Edition) -> tuple[dict[str, int], int]:
     """Bits by topic, and the bits of stories without a topic, which are for everyone."""
-    bits = Editions(db).story_bits(known)
+    bits = SqlEditionStore(db).fetch_story_bits(edition)
     if not bits:
-        raise ComposeError(f"edition {known.id} is not composed")
+        raise ComposeError(f"edition {edition.id} is not composed")
     topics: dict[str, set[str]] = {slug: set() for slug in bits}
-    for found in Articles(db).matching(Query(slugs=tuple(bits))):
-        topics[found.slug] |= set(found.topics)
+    for article in SqlArticleStore(db).find_articles(ArticleQuery(slugs=tuple(bits))):
+        topics[article.slug] |= set(article.topics)
     by_topic: dict[str, int] = {}
     everyone = 0
     for slug, about in topics.items():
-        for one in about:
-            by_topic[one] = by_topic.get(one, 0) | 1 << bits[slug]
+        for topic in about:
+            by_topic[topic] = by_topic.get(topic, 0) | 1 << bits[slug]
         if not about:
             everyone |= 1 << bits[slug]
     return by_topic, everyone

@@ -6,27 +6,41 @@ from datetime import datetime
 
 from sqlalchemy import Connection, insert, update
 
-from mailer.editions import Archive, Body, Edition, EditionState, Kind, NewEdition, Priority
+from mailer.editions import (
+    ArchiveVisibility,
+    Edition,
+    EditionBody,
+    EditionKind,
+    EditionState,
+    NewEdition,
+    Priority,
+)
 from mailer.outbox import DeliveryState
-from mailer.store.editions import Editions
-from mailer.store.schema import database_now, delivery, edition
-from mailer.tokens import address_key
+from mailer.store import schema
+from mailer.store.editions import SqlEditionStore
+from mailer.tokens import hash_address
 
 
-class Notices:
+class SqlNoticeStore:
     """Puts notices into the outbox."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def put(
-        self, body: Body, list_slug: str, to: Sequence[str], now: datetime, *, uid: str
+    def queue_notice(
+        self,
+        body: EditionBody,
+        list_slug: str,
+        addresses: Sequence[str],
+        now: datetime,
+        *,
+        uid: str,
     ) -> Edition:
         """Queue a notice to these addresses, due at once and before all else. It stands in the
         books of the list that it is about; whoever is not on it gets it all the same."""
-        editions = Editions(self._db)
-        made = editions.create(
+        editions = SqlEditionStore(self._db)
+        new_edition = editions.create_edition(
             NewEdition(
                 name=body.subject,
                 list=list_slug,
@@ -34,36 +48,38 @@ class Notices:
                 language=body.language,
                 priority=Priority.URGENT,
                 state=EditionState.SENDING,
-                kind=Kind.NOTICE,
-                archive=Archive.PRIVATE,
+                kind=EditionKind.NOTICE,
+                archive=ArchiveVisibility.PRIVATE,
             ),
             now,
         )
-        editions.freeze(made, [body], (), body.digest())
+        editions.freeze_edition(new_edition, [body], (), body.compute_hash())
         self._db.execute(
-            update(edition).where(edition.c.id == made.id).values(planned_at=now, uid=uid)
+            update(schema.edition)
+            .where(schema.edition.c.id == new_edition.id)
+            .values(planned_at=now, uid=uid)
         )
         self._db.execute(
-            insert(delivery).values(
-                edition_id=made.id,
+            insert(schema.delivery).values(
+                edition_id=new_edition.id,
                 subscriber_id=0,
                 name="",
                 language=body.language,
                 stories=body.stories,
                 state=DeliveryState.QUEUED.value,
-                next_attempt_at=database_now(),
-                updated_at=database_now(),
+                next_attempt_at=schema.database_now(),
+                updated_at=schema.database_now(),
             ),
             [
-                {"address": address, "address_key": address_key(self._key, address)}
-                for address in dict.fromkeys(to)
+                {"address": address, "address_key": hash_address(self._key, address)}
+                for address in dict.fromkeys(addresses)
             ],
         )
-        found = editions.find(made.id)
-        assert found is not None
-        return found
+        edition = editions.find_edition(new_edition.id)
+        assert edition is not None
+        return edition
 
 
-def new_uid() -> str:
+def generate_uid() -> str:
     """A notice's own, from which its body's marker is made."""
     return secrets.token_hex(8)

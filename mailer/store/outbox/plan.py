@@ -34,28 +34,15 @@ from sqlalchemy import (
 from mailer import languages
 from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import TO_WHO_HAS_IT, Edition, SendTime
-from mailer.outbox import DeliveryState, Exclusion, Plan
+from mailer.editions import PRIOR_RECIPIENT_ROLES, Edition, SendTimeBasis
+from mailer.outbox import DeliveryPlan, DeliveryState, Exclusion
 from mailer.schedules import walls
-from mailer.store.audience.segments import condition, mailed_language, members, paused
-from mailer.store.audience.time_zones import time_zones
-from mailer.store.editions import Editions
-from mailer.store.outbox.course import late, left_out
-from mailer.store.outbox.masks import story_masks
-from mailer.store.schema import (
-    database_now,
-    delivery,
-    edition,
-    edition_body,
-    exclusion,
-    mailing_list,
-    membership,
-    subscriber,
-    suppression,
-    topic,
-    topic_set,
-    topic_set_topic,
-)
+from mailer.store import schema
+from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
+from mailer.store.audience.time_zones import list_subscriber_time_zones
+from mailer.store.editions import SqlEditionStore
+from mailer.store.outbox.course import list_exclusions, select_late_recipients
+from mailer.store.outbox.masks import build_story_masks
 
 _temporary = MetaData()
 # Integer on SQLite makes the key the row's own number: no second search, in an index.
@@ -84,7 +71,7 @@ _zone_wait = Table(
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
-_stopped = Table(
+_suppressed = Table(
     "plan_stopped",
     _temporary,
     Column("subscriber_id", _Number, primary_key=True, autoincrement=False),
@@ -94,189 +81,205 @@ _stopped = Table(
 ALL_TOPICS = 0
 """Stands for the combination of somebody who chose no topics: ids of combinations start at 1."""
 
-_topics = func.coalesce(membership.c.topic_set_id, ALL_TOPICS)
+_topic_set_id = func.coalesce(schema.membership.c.topic_set_id, ALL_TOPICS)
 
 
 _audience = (
     members.join(_language_mask, _language_mask.c.language == mailed_language)
-    .join(_set_mask, _set_mask.c.topic_set_id == _topics)
-    .outerjoin(_stopped, _stopped.c.subscriber_id == membership.c.subscriber_id)
+    .join(_set_mask, _set_mask.c.topic_set_id == _topic_set_id)
+    .outerjoin(_suppressed, _suppressed.c.subscriber_id == schema.membership.c.subscriber_id)
 )
 _stories = _set_mask.c.stories.bitwise_and(_language_mask.c.stories)
-_may_be_mailed = and_(_stopped.c.subscriber_id.is_(None), not_(paused))
-_with_nothing = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
+_may_be_mailed = and_(_suppressed.c.subscriber_id.is_(None), not_(is_paused))
+_sets_without_story = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
 
 
-class Plans:
+class SqlPlanStore:
     """Freezes audiences."""
 
     def __init__(self, connection: Connection) -> None:
         self._db = connection
 
-    def plan(self, known: Edition, now: datetime) -> Plan:
+    def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
         """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
         count of those left out, by reason. The edition must be composed.
 
         By readers' time each row is due when clocks in that reader's zone show the edition's time.
         """
-        by_topic, everyone = story_masks(self._db, known)
-        tree = Editions(self._db).filter_of(known)
-        with _Temporary(self._db):
-            unserved = self._fill_masks(known, by_topic, everyone)
-            self._fill_stopped()
-            excluded = self._excluded(known, tree, unserved)
-            by_reader = self._fill_waits(known, now)
-            planned = self._freeze(known, tree, by_reader=by_reader)
+        by_topic, everyone = build_story_masks(self._db, edition)
+        segment_filter = SqlEditionStore(self._db).load_segment_filter(edition)
+        with _TemporaryTables(self._db):
+            unserved_sets = self._fill_masks(edition, by_topic, everyone)
+            self._fill_suppressed()
+            excluded = self._count_exclusions(edition, segment_filter, unserved_sets)
+            by_reader_time = self._fill_waits(edition, now)
+            planned = self._insert_deliveries(
+                edition, segment_filter, by_reader_time=by_reader_time
+            )
         if excluded:
             self._db.execute(
-                insert(exclusion),
+                insert(schema.exclusion),
                 [
-                    {"edition_id": known.id, "reason": reason.value, "members": members_}
+                    {"edition_id": edition.id, "reason": reason.value, "members": members_}
                     for reason, members_ in excluded.items()
                 ],
             )
-        self._db.execute(update(edition).where(edition.c.id == known.id).values(planned_at=now))
-        return Plan(planned, excluded)
+        self._db.execute(
+            update(schema.edition).where(schema.edition.c.id == edition.id).values(planned_at=now)
+        )
+        return DeliveryPlan(planned, excluded)
 
-    def extend(self, known: Edition) -> int:
+    def extend_plan(self, edition: Edition) -> int:
         """Add to an edition that has begun whom it must reach by now and did not: who turns out to
         have got what it corrects or takes back; or, of a release, who was to get another edition
         of it, and didn't. How many: nearly always none."""
-        if not self.is_late(known):
+        if not self.has_late_recipients(edition):
             return 0
-        by_topic, everyone = story_masks(self._db, known)
-        tree = Editions(self._db).filter_of(known)
-        with _Temporary(self._db):
-            self._fill_masks(known, by_topic, everyone)
-            self._fill_stopped()
-            only = membership.c.subscriber_id.in_(late(known))
-            return self._freeze(known, tree, only, by_reader=False)
+        by_topic, everyone = build_story_masks(self._db, edition)
+        segment_filter = SqlEditionStore(self._db).load_segment_filter(edition)
+        with _TemporaryTables(self._db):
+            self._fill_masks(edition, by_topic, everyone)
+            self._fill_suppressed()
+            is_late_recipient = schema.membership.c.subscriber_id.in_(
+                select_late_recipients(edition)
+            )
+            return self._insert_deliveries(
+                edition, segment_filter, is_late_recipient, by_reader_time=False
+            )
 
-    def is_late(self, known: Edition) -> bool:
-        """Whether :meth:`extend` may find somebody."""
-        return bool(self._db.scalar(select(late(known).exists())))
+    def has_late_recipients(self, edition: Edition) -> bool:
+        """Whether :meth:`extend_plan` may find somebody."""
+        return bool(self._db.scalar(select(select_late_recipients(edition).exists())))
 
-    def _fill_masks(self, known: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
+    def _fill_masks(self, edition: Edition, by_topic: Mapping[str, int], everyone: int) -> set[int]:
         """What each combination of topics lets through, and each language's body. Returns the
         combinations that leave nothing of some body."""
-        sets = dict.fromkeys(self._db.scalars(select(topic_set.c.id)), 0)
+        masks_by_set = dict.fromkeys(self._db.scalars(select(schema.topic_set.c.id)), 0)
         for set_id, slug in self._db.execute(
-            select(topic_set_topic.c.topic_set_id, topic.c.slug).join(
-                topic, topic.c.id == topic_set_topic.c.topic_id
+            select(schema.topic_set_topic.c.topic_set_id, schema.topic.c.slug).join(
+                schema.topic, schema.topic.c.id == schema.topic_set_topic.c.topic_id
             )
         ):
-            sets[set_id] |= everyone | by_topic.get(slug, 0)
-        sets[ALL_TOPICS] = -1
-        if known.role in TO_WHO_HAS_IT:
-            sets = dict.fromkeys(sets, -1)  # whatever they follow by now
+            masks_by_set[set_id] |= everyone | by_topic.get(slug, 0)
+        masks_by_set[ALL_TOPICS] = -1
+        if edition.role in PRIOR_RECIPIENT_ROLES:
+            masks_by_set = dict.fromkeys(masks_by_set, -1)  # whatever they follow by now
         self._db.execute(
             insert(_set_mask),
-            [{"topic_set_id": one, "stories": mask} for one, mask in sets.items()],
+            [{"topic_set_id": one, "stories": mask} for one, mask in masks_by_set.items()],
         )
         bodies = dict(
             self._db.execute(
-                select(edition_body.c.language, edition_body.c.stories).where(
-                    edition_body.c.edition_id == known.id
+                select(schema.edition_body.c.language, schema.edition_body.c.stories).where(
+                    schema.edition_body.c.edition_id == edition.id
                 )
             ).all()
         )
-        wanted = self._db.scalars(
+        member_languages = self._db.scalars(
             select(mailed_language)
             .select_from(members)
-            .where(mailing_list.c.slug == known.list)
+            .where(schema.mailing_list.c.slug == edition.list)
             .distinct()
         ).all()
         rows = []
-        for tag in wanted:
-            body = languages.choose(tag, sorted(bodies), known.language)
+        for tag in member_languages:
+            body = languages.choose_language(tag, sorted(bodies), edition.language)
             rows.append({"language": tag, "body": body, "stories": bodies[body]})
         if rows:
             self._db.execute(insert(_language_mask), rows)
-        served = {row["stories"] for row in rows}
-        return {one for one, mask in sets.items() if not all(mask & body for body in served)}
+        body_masks = {row["stories"] for row in rows}
+        return {
+            one for one, mask in masks_by_set.items() if not all(mask & body for body in body_masks)
+        }
 
-    def _fill_stopped(self) -> None:
-        keys = select(suppression.c.address_key)
+    def _fill_suppressed(self) -> None:
+        keys = select(schema.suppression.c.address_key)
         self._db.execute(
-            insert(_stopped).from_select(
+            insert(_suppressed).from_select(
                 ["subscriber_id"],
                 # IN, not a join: SQLite then looks up the few that are suppressed, where it would
                 # ask for each subscriber.
-                select(subscriber.c.id).where(subscriber.c.address_key.in_(keys)),
+                select(schema.subscriber.c.id).where(schema.subscriber.c.address_key.in_(keys)),
             )
         )
 
-    def _fill_waits(self, known: Edition, now: datetime) -> bool:
+    def _fill_waits(self, edition: Edition, now: datetime) -> bool:
         """How long the readers of each zone wait, where the edition goes by their time."""
-        when = known.appointment
-        if when is None or when.send_time is not SendTime.READER:
+        appointment = edition.appointment
+        if appointment is None or appointment.send_time is not SendTimeBasis.READER:
             return False
-        of_list = self._db.scalar(
-            select(mailing_list.c.time_zone).where(mailing_list.c.slug == known.list)
+        list_time_zone = self._db.scalar(
+            select(schema.mailing_list.c.time_zone).where(
+                schema.mailing_list.c.slug == edition.list
+            )
         )
         rows = []
-        for name in {"", *time_zones(self._db)}:
-            moment = walls.in_zone(when.wall, name or of_list or "", when.zone)
-            seconds = max((moment - now).total_seconds(), 0.0)
-            rows.append({"time_zone": name, "seconds": seconds})
+        for time_zone in {"", *list_subscriber_time_zones(self._db)}:
+            due_at = walls.to_utc_in_zone(
+                appointment.wall, time_zone or list_time_zone or "", appointment.zone
+            )
+            seconds = max((due_at - now).total_seconds(), 0.0)
+            rows.append({"time_zone": time_zone, "seconds": seconds})
         self._db.execute(insert(_zone_wait), rows)
         return True
 
-    def _excluded(self, known: Edition, tree: Filter, unserved: set[int]) -> dict[Exclusion, int]:
+    def _count_exclusions(
+        self, edition: Edition, segment_filter: Filter, unserved_sets: set[int]
+    ) -> dict[Exclusion, int]:
         """How many members are left out, by the first reason that holds.
 
         Each reason is counted where it shows: to ask all members for all of them took as long as
         half of the plan. Only a segment is asked of everybody."""
-        on_list = mailing_list.c.slug == known.list
-        is_active = membership.c.state == MembershipState.ACTIVE.value
-        wants_it = _wants(known)
-        how_many = func.count().label("members")
-        first = case(
+        on_list = schema.mailing_list.c.slug == edition.list
+        is_active = schema.membership.c.state == MembershipState.ACTIVE.value
+        wants_it = _matches_frequency(edition)
+        member_count = func.count().label("members")
+        first_reason = case(
             # The words of these two states are those of their reasons.
-            (not_(is_active), membership.c.state),
+            (not_(is_active), schema.membership.c.state),
             (not_(wants_it), Exclusion.FREQUENCY.value),
             else_=Exclusion.PAUSED.value,
         ).label("reason")
         unasked = (
-            select(first, how_many)
-            .select_from(membership.join(mailing_list))
-            .where(on_list, or_(not_(is_active), not_(wants_it), paused))
-            .group_by(first)
+            select(first_reason, member_count)
+            .select_from(schema.membership.join(schema.mailing_list))
+            .where(on_list, or_(not_(is_active), not_(wants_it), is_paused))
+            .group_by(first_reason)
         )
         suppressed = (
-            select(literal(Exclusion.SUPPRESSED.value), how_many)
-            .select_from(membership.join(mailing_list))
+            select(literal(Exclusion.SUPPRESSED.value), member_count)
+            .select_from(schema.membership.join(schema.mailing_list))
             .where(
                 on_list,
                 is_active,
                 wants_it,
-                not_(paused),
-                membership.c.subscriber_id.in_(select(_stopped.c.subscriber_id)),
+                not_(is_paused),
+                schema.membership.c.subscriber_id.in_(select(_suppressed.c.subscriber_id)),
             )
         )
         counted = [unasked, suppressed]
-        of_role = left_out(known)
-        if known.segment or unserved or of_role:
-            in_segment = condition(tree)
+        role_exclusions = list_exclusions(edition)
+        if edition.segment or unserved_sets or role_exclusions:
+            in_segment = build_condition(segment_filter)
             reason = case(
-                *((which, why.value) for which, why in of_role),
+                *((which, why.value) for which, why in role_exclusions),
                 (not_(in_segment), Exclusion.SEGMENT.value),
                 else_=Exclusion.NO_STORY.value,
             ).label("reason")
             unfit = (
-                select(reason, how_many)
+                select(reason, member_count)
                 .select_from(_audience)
                 .where(
                     on_list,
                     is_active,
                     wants_it,
                     _may_be_mailed,
-                    or_(not_(in_segment), _stories == 0, *(which for which, _ in of_role)),
+                    or_(not_(in_segment), _stories == 0, *(which for which, _ in role_exclusions)),
                 )
                 .group_by(reason)
             )
-            if not known.segment and not of_role and ALL_TOPICS not in unserved:
-                unfit = unfit.where(membership.c.topic_set_id.in_(_with_nothing))
+            if not edition.segment and not role_exclusions and ALL_TOPICS not in unserved_sets:
+                unfit = unfit.where(schema.membership.c.topic_set_id.in_(_sets_without_story))
             counted.append(unfit)
         return {
             Exclusion(reason): count
@@ -284,28 +287,30 @@ class Plans:
             if count
         }
 
-    def _freeze(
+    def _insert_deliveries(
         self,
-        known: Edition,
-        tree: Filter,
-        *which: ColumnElement[bool],
-        by_reader: bool,
+        edition: Edition,
+        segment_filter: Filter,
+        *conditions: ColumnElement[bool],
+        by_reader_time: bool,
     ) -> int:
         # As subqueries they are worked out once, not for each row, and all rows are due at once.
-        now = select(database_now()).scalar_subquery()
+        now = select(schema.database_now()).scalar_subquery()
         due: ColumnElement[datetime] = now
         audience = _audience
-        if by_reader:
+        if by_reader_time:
             # From the database's clock on: no moment of ours is held against it.
-            due = database_now(_zone_wait.c.seconds)
-            audience = audience.join(_zone_wait, _zone_wait.c.time_zone == subscriber.c.time_zone)
-        chosen = (
+            due = schema.database_now(_zone_wait.c.seconds)
+            audience = audience.join(
+                _zone_wait, _zone_wait.c.time_zone == schema.subscriber.c.time_zone
+            )
+        recipients = (
             select(
-                literal(known.id),
-                subscriber.c.address,
-                subscriber.c.address_key,
-                subscriber.c.id,
-                subscriber.c.name,
+                literal(edition.id),
+                schema.subscriber.c.address,
+                schema.subscriber.c.address_key,
+                schema.subscriber.c.id,
+                schema.subscriber.c.name,
                 _language_mask.c.body,
                 _stories,
                 literal(DeliveryState.QUEUED.value),
@@ -314,16 +319,16 @@ class Plans:
             )
             .select_from(audience)
             .where(
-                mailing_list.c.slug == known.list,
-                membership.c.state == MembershipState.ACTIVE.value,
-                _wants(known),
-                *which,
+                schema.mailing_list.c.slug == edition.list,
+                schema.membership.c.state == MembershipState.ACTIVE.value,
+                _matches_frequency(edition),
+                *conditions,
                 _may_be_mailed,
-                condition(tree),
+                build_condition(segment_filter),
                 _stories != 0,
-                *(not_(which) for which, _ in left_out(known)),
+                *(not_(condition) for condition, _ in list_exclusions(edition)),
             )
-            .order_by(subscriber.c.address)
+            .order_by(schema.subscriber.c.address)
         )
         columns = (
             "edition_id",
@@ -337,22 +342,22 @@ class Plans:
             "next_attempt_at",
             "updated_at",
         )
-        made = self._db.execute(
-            insert(delivery).from_select(columns, chosen),
+        result = self._db.execute(
+            insert(schema.delivery).from_select(columns, recipients),
             # Without it SQLAlchemy 2.1 gives -1 for an INSERT on PostgreSQL.
             execution_options={"preserve_rowcount": True},
         )
-        return made.rowcount
+        return result.rowcount
 
 
-def _wants(known: Edition) -> ColumnElement[bool]:
+def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
     """Whether a member hears of an edition as often as it comes."""
-    if known.role in TO_WHO_HAS_IT:
+    if edition.role in PRIOR_RECIPIENT_ROLES:
         return true()
-    return membership.c.frequency == known.frequency.value
+    return schema.membership.c.frequency == edition.frequency.value
 
 
-class _Temporary:
+class _TemporaryTables:
     """The two tables that a plan joins people to, for its length."""
 
     def __init__(self, connection: Connection) -> None:
@@ -361,6 +366,6 @@ class _Temporary:
     def __enter__(self) -> None:
         _temporary.create_all(self._db, checkfirst=False)
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
+    def __exit__(self, error_type: type[BaseException] | None, *_: object) -> None:
+        if error_type is None:
             _temporary.drop_all(self._db, checkfirst=False)

@@ -1,7 +1,7 @@
 """Claim, gate, settle, take over: the moves of a delivery, as ``outbox.TRANSITIONS`` has them.
 
 The ledger puts several of these into one transaction, always in this order: the sender's beat
-(``senders.py``), :meth:`Queue.states`, settlements, the gate, claims.
+(``senders.py``), :meth:`SqlQueueStore.lock_edition_states`, settlements, the gate, claims.
 
 `states` keeps the editions' rows from being changed, and the gate keeps those of the members and
 the list of suppressions, until the commit. On PostgreSQL a statement sees what was committed when
@@ -25,177 +25,207 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.editions import Edition, EditionState, InDoubt
+from mailer.editions import Edition, EditionState, InDoubtPolicy
 from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.store import schema
 from mailer.store.outbox import statements
-from mailer.store.outbox.holds import Holds
+from mailer.store.outbox.holds import SqlGateBlockStore
 from mailer.store.outbox.statements import (
-    back_to_queue,
     claimed,
-    free,
-    held,
+    in_flight,
+    may_be_delivered,
     queued,
-    wanted,
+    released_values,
+    requeued_values,
 )
-from mailer.store.prepared import numbers, table
-from mailer.store.schema import (
-    database_now,
-    delivery,
-    edition,
-    edition_event,
-    in_state,
-)
+from mailer.store.prepared import encode_numbers, encode_rows
 
 
-class Queue(Holds):
+class SqlQueueStore(SqlGateBlockStore):
     """What the ledger does with editions' deliveries."""
 
     # ---- a turn ---------------------------------------------------------------------------------
 
-    def states(self, known: Sequence[int]) -> dict[int, EditionState]:
+    def lock_edition_states(self, edition_ids: Sequence[int]) -> dict[int, EditionState]:
         """The editions' states, which nobody can change before this transaction has ended."""
         if self._db.dialect.name == "postgresql":
             # Nothing can lock a suppression that isn't there yet, but for the whole table.
             self._db.execute(text("LOCK TABLE suppression IN SHARE MODE"))
-        rows = statements.STATES.rows(self._db, {"ids": numbers(self._db, known)})
+        rows = statements.STATES.fetch_rows(
+            self._db, {"ids": encode_numbers(self._db, edition_ids)}
+        )
         return {number: EditionState(state) for number, state in rows}
 
-    def claim(self, of: int, by: int, limit: int) -> list[Claim]:
+    def claim_deliveries(self, edition_id: int, worker_id: int, limit: int) -> list[Claim]:
         """Take up to `limit` due deliveries of an edition, the longest due first. Each counts as
         an attempt from now on."""
         if self._db.dialect.name == "postgresql":
-            rows = statements.CLAIM.rows(self._db, {"of": of, "by": by, "most": limit})
+            rows = statements.CLAIM.fetch_rows(
+                self._db, {"of": edition_id, "by": worker_id, "most": limit}
+            )
             return sorted(map(Claim._make, rows))
-        ((ids,),) = statements.DUE.rows(self._db, {"of": of, "most": limit})
+        ((ids,),) = statements.DUE.fetch_rows(self._db, {"of": edition_id, "most": limit})
         if ids == "[]":
             return []
-        statements.TAKE.run(self._db, {"ids": ids, "by": by})
-        ((taken,),) = statements.TAKEN.rows(self._db, {"ids": ids})
-        return sorted(map(Claim._make, json.loads(taken)))
+        statements.CLAIM_DUE.run(self._db, {"ids": ids, "by": worker_id})
+        ((claimed_json,),) = statements.CLAIMED.fetch_rows(self._db, {"ids": ids})
+        return sorted(map(Claim._make, json.loads(claimed_json)))
 
-    def gate(self, by: int, ids: Sequence[int]) -> set[int]:
+    def gate_deliveries(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
         """Let messages out, just before they go: those of `ids` that may. What is not among them
-        was never sent; :meth:`turn_away` says what becomes of it.
+        was never sent; :meth:`settle_refused_deliveries` says what becomes of it.
 
         One statement asks for the sender, the edition's state, the membership and the suppression,
         so that nothing that is committed before can be overtaken."""
-        if not ids:
+        if not delivery_ids:
             return set()
-        asked = numbers(self._db, ids)
+        encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
-            return self.look_again(by, ids)
-        statements.OPEN.run(self._db, {"ids": asked, "by": by})
-        ((passed,),) = statements.PASSED.rows(self._db, {"ids": asked, "by": by})
-        return set(json.loads(passed))
+            return self.check_gate_again(worker_id, delivery_ids)
+        statements.OPEN_GATE.run(self._db, {"ids": encoded_ids, "by": worker_id})
+        ((passed_json,),) = statements.PASSED.fetch_rows(
+            self._db, {"ids": encoded_ids, "by": worker_id}
+        )
+        return set(json.loads(passed_json))
 
-    def look_again(self, by: int, ids: Sequence[int]) -> set[int]:
-        """As :meth:`gate`, also for what has passed it already: those of `ids` that still may."""
-        asked = numbers(self._db, ids)
+    def check_gate_again(self, worker_id: int, delivery_ids: Sequence[int]) -> set[int]:
+        """As :meth:`gate_deliveries`, also for what has passed it already: those of `ids` that still may."""
+        encoded_ids = encode_numbers(self._db, delivery_ids)
         if self._db.dialect.name == "postgresql":
-            statements.KEEP_MEMBERS.rows(self._db, {"ids": asked})
-        return {number for (number,) in statements.GATE.rows(self._db, {"ids": asked, "by": by})}
+            statements.LOCK_MEMBERS.fetch_rows(self._db, {"ids": encoded_ids})
+        return {
+            number
+            for (number,) in statements.GATE.fetch_rows(
+                self._db, {"ids": encoded_ids, "by": worker_id}
+            )
+        }
 
-    def turn_away(self, by: int, ids: Sequence[int], states: Mapping[int, EditionState]) -> int:
+    def settle_refused_deliveries(
+        self, worker_id: int, delivery_ids: Sequence[int], states: Mapping[int, EditionState]
+    ) -> int:
         """Settle what the gate refused, and was not sent; how many of them won't be. Of a paused
         edition they go back to the queue, of a cancelled one they are cancelled; else the address
         is suppressed or off the list."""
-        here = and_(delivery.c.id.in_(ids), delivery.c.sender_id == by, held)
-        gone = self._db.execute(
-            update(delivery)
-            .where(here, delivery.c.edition_id.in_(_those(states, EditionState.CANCELLED)))
-            .values({**back_to_queue, "state": DeliveryState.CANCELLED.value})
-        ).rowcount
-        gone += self._db.execute(
-            update(delivery)
+        claimed_by_worker = and_(
+            schema.delivery.c.id.in_(delivery_ids),
+            schema.delivery.c.sender_id == worker_id,
+            in_flight,
+        )
+        settled_count = self._db.execute(
+            update(schema.delivery)
             .where(
-                here,
-                delivery.c.edition_id.in_(_those(states, EditionState.SENDING)),
-                not_(wanted),
+                claimed_by_worker,
+                schema.delivery.c.edition_id.in_(_filter_by_state(states, EditionState.CANCELLED)),
             )
-            .values({**back_to_queue, "state": DeliveryState.SUPPRESSED.value})
+            .values({**requeued_values, "state": DeliveryState.CANCELLED.value})
         ).rowcount
-        self._db.execute(update(delivery).where(here).values(back_to_queue))
-        return gone
+        settled_count += self._db.execute(
+            update(schema.delivery)
+            .where(
+                claimed_by_worker,
+                schema.delivery.c.edition_id.in_(_filter_by_state(states, EditionState.SENDING)),
+                not_(may_be_delivered),
+            )
+            .values({**requeued_values, "state": DeliveryState.SUPPRESSED.value})
+        ).rowcount
+        self._db.execute(update(schema.delivery).where(claimed_by_worker).values(requeued_values))
+        return settled_count
 
-    def settle(self, settlements: Sequence[Settlement]) -> None:
+    def settle_deliveries(self, settlements: Sequence[Settlement]) -> None:
         """Write down what became of messages. Of a sender that lost the row meanwhile only news of
         an acceptance counts, whatever the row has become."""
         accepted: list[tuple[int, str]] = []
         others: list[tuple[int, int, str, str, int, float]] = []
-        for number, sender, state, reply, delay, spend in settlements:
+        for delivery_id, worker_id, state, reply, delay, spend in settlements:
             if state is DeliveryState.SENT:
-                accepted.append((number, reply))
+                accepted.append((delivery_id, reply))
             else:
-                others.append((number, sender, state.value, reply, 0 if spend else 1, delay))
+                others.append(
+                    (delivery_id, worker_id, state.value, reply, 0 if spend else 1, delay)
+                )
         if accepted:
-            statements.ACCEPTED.run(self._db, {"news": table(accepted)})
+            statements.ACCEPTED.run(self._db, {"news": encode_rows(accepted)})
         if others:
-            statements.SETTLED.run(self._db, {"news": table(others)})
+            statements.SETTLED.run(self._db, {"news": encode_rows(others)})
 
     # ---- back to the queue ----------------------------------------------------------------------
 
-    def give_back(self, of: int, by: int, keep: Sequence[int] = ()) -> int:
+    def return_claims(self, edition_id: int, worker_id: int, keep_ids: Sequence[int] = ()) -> int:
         """Return what a sender claimed of an edition and did not let out, but for `keep`. Nobody's
         attempt is spent."""
-        mine = and_(delivery.c.edition_id == of, delivery.c.sender_id == by, claimed)
-        which = and_(mine, delivery.c.id.not_in(keep)) if keep else mine
-        return self._db.execute(update(delivery).where(which).values(back_to_queue)).rowcount
+        claimed_by_worker = and_(
+            schema.delivery.c.edition_id == edition_id,
+            schema.delivery.c.sender_id == worker_id,
+            claimed,
+        )
+        condition = (
+            and_(claimed_by_worker, schema.delivery.c.id.not_in(keep_ids))
+            if keep_ids
+            else claimed_by_worker
+        )
+        return self._db.execute(
+            update(schema.delivery).where(condition).values(requeued_values)
+        ).rowcount
 
-    def put_off(self, by: int, ids: Sequence[tuple[int, float]]) -> None:
+    def postpone_deliveries(self, worker_id: int, delays: Sequence[tuple[int, float]]) -> None:
         """Return claimed rows until that many seconds from now."""
-        if ids:
-            statements.PUT_OFF.run(self._db, {"news": table(ids), "by": by})
+        if delays:
+            statements.PUT_OFF.run(self._db, {"news": encode_rows(delays), "by": worker_id})
 
-    def requeue(
-        self, of: int, states: Sequence[DeliveryState], ids: Sequence[int] | None = None
+    def return_to_queue(
+        self,
+        edition_id: int,
+        states: Sequence[DeliveryState],
+        delivery_ids: Sequence[int] | None = None,
     ) -> int:
         """Queue an edition's deliveries in these states again (those of `ids`, when given); how
         many. What had failed has its attempt back."""
-        spent = [state for state in states if state is not DeliveryState.FAILED]
+        spent_states = [state for state in states if state is not DeliveryState.FAILED]
         total = 0
-        for some, attempt in (
-            (spent, delivery.c.attempt),
-            ([one for one in states if one not in spent], delivery.c.attempt - 1),
+        for group_states, attempt in (
+            (spent_states, schema.delivery.c.attempt),
+            ([one for one in states if one not in spent_states], schema.delivery.c.attempt - 1),
         ):
-            if not some:
+            if not group_states:
                 continue
-            which = update(delivery).where(
-                delivery.c.edition_id == of, in_state(*(state.value for state in some))
+            statement = update(schema.delivery).where(
+                schema.delivery.c.edition_id == edition_id,
+                schema.is_in_state(*(state.value for state in group_states)),
             )
-            if ids is not None:
-                which = which.where(delivery.c.id.in_(ids))
+            if delivery_ids is not None:
+                statement = statement.where(schema.delivery.c.id.in_(delivery_ids))
             total += self._db.execute(
-                which.values(
-                    **free,
+                statement.values(
+                    **released_values,
                     state=DeliveryState.QUEUED.value,
                     attempt=attempt,
-                    next_attempt_at=database_now(),
+                    next_attempt_at=schema.database_now(),
                 )
             ).rowcount
         return total
 
-    def make_due(self, known: Edition) -> int:
+    def make_deliveries_due(self, edition: Edition) -> int:
         """Let deferred deliveries be tried at once, as whoever sends by hand expects."""
-        done = self._db.execute(
-            update(delivery)
+        result = self._db.execute(
+            update(schema.delivery)
             .where(
-                delivery.c.edition_id == known.id,
+                schema.delivery.c.edition_id == edition.id,
                 queued,
-                delivery.c.next_attempt_at > database_now(),
+                schema.delivery.c.next_attempt_at > schema.database_now(),
             )
-            .values(next_attempt_at=database_now())
+            .values(next_attempt_at=schema.database_now())
         )
-        return done.rowcount
+        return result.rowcount
 
-    def apply_in_doubt_rule(self, known: Edition, now: datetime) -> int:
+    def apply_in_doubt_rule(self, edition: Edition, now: datetime) -> int:
         """Queue rows in doubt again, where the edition's rule is to resend; how many."""
-        if known.in_doubt is not InDoubt.RESEND:
+        if edition.in_doubt is not InDoubtPolicy.RESEND:
             return 0
-        count = self.requeue(known.id, [DeliveryState.IN_DOUBT])
+        count = self.return_to_queue(edition.id, [DeliveryState.IN_DOUBT])
         if count:
             self._db.execute(
-                insert(edition_event).values(
-                    edition_id=known.id,
+                insert(schema.edition_event).values(
+                    edition_id=edition.id,
                     at=now,
                     what="in doubt",
                     actor="",
@@ -204,97 +234,112 @@ class Queue(Holds):
             )
         return count
 
-    def assume_sent(self, known: Edition, reply: str) -> int:
+    def mark_in_doubt_sent(self, edition: Edition, reply: str) -> int:
         """Take what is in doubt for accepted; how many."""
-        done = self._db.execute(
-            update(delivery)
-            .where(delivery.c.edition_id == known.id, in_state(DeliveryState.IN_DOUBT.value))
-            .values(**free, state=DeliveryState.SENT.value, reply=reply)
+        result = self._db.execute(
+            update(schema.delivery)
+            .where(
+                schema.delivery.c.edition_id == edition.id,
+                schema.is_in_state(DeliveryState.IN_DOUBT.value),
+            )
+            .values(**released_values, state=DeliveryState.SENT.value, reply=reply)
         )
-        return done.rowcount
+        return result.rowcount
 
-    def cancel_waiting(self, of: int) -> int:
+    def cancel_unsent_deliveries(self, edition_id: int) -> int:
         """Cancel what has not passed the gate, whoever has claimed it."""
         total = 0
         for states, attempt in (
-            ([DeliveryState.QUEUED], delivery.c.attempt),
-            ([DeliveryState.CLAIMED], delivery.c.attempt - 1),
+            ([DeliveryState.QUEUED], schema.delivery.c.attempt),
+            ([DeliveryState.CLAIMED], schema.delivery.c.attempt - 1),
         ):
             total += self._db.execute(
-                update(delivery)
-                .where(delivery.c.edition_id == of, in_state(*(state.value for state in states)))
-                .values(**free, state=DeliveryState.CANCELLED.value, attempt=attempt)
+                update(schema.delivery)
+                .where(
+                    schema.delivery.c.edition_id == edition_id,
+                    schema.is_in_state(*(state.value for state in states)),
+                )
+                .values(**released_values, state=DeliveryState.CANCELLED.value, attempt=attempt)
             ).rowcount
         return total
 
     # ---- is there more to do? -------------------------------------------------------------------
 
-    def ready(self) -> bool:
+    def has_work(self) -> bool:
         """Whether a run would have something to do: of an edition that is being sent a delivery is
         due, or held by somebody who may be dead, or none is left to wait for. Rows in doubt count
         where the rule is to resend them."""
-        going = select(edition.c.id, edition.c.in_doubt).where(
-            edition.c.state == EditionState.SENDING.value
+        sending_editions = select(schema.edition.c.id, schema.edition.c.in_doubt).where(
+            schema.edition.c.state == EditionState.SENDING.value
         )
-        for number, rule in self._db.execute(going).all():
-            mine = delivery.c.edition_id == number
+        for edition_id, in_doubt_rule in self._db.execute(sending_editions).all():
+            in_edition = schema.delivery.c.edition_id == edition_id
 
-            def some(*which: ColumnElement[bool], mine: ColumnElement[bool] = mine) -> bool:
-                found = select(literal(1)).where(mine, *which).limit(1)
-                return self._db.scalar(found) is not None
+            def has_delivery(
+                *conditions: ColumnElement[bool], in_edition: ColumnElement[bool] = in_edition
+            ) -> bool:
+                statement = select(literal(1)).where(in_edition, *conditions).limit(1)
+                return self._db.scalar(statement) is not None
 
-            due = delivery.c.next_attempt_at <= database_now()
-            if some(queued, due) or some(held) or not some(queued):
+            is_due = schema.delivery.c.next_attempt_at <= schema.database_now()
+            if has_delivery(queued, is_due) or has_delivery(in_flight) or not has_delivery(queued):
                 return True
-            doubted = in_state(DeliveryState.IN_DOUBT.value)
-            if rule == InDoubt.RESEND.value and some(doubted):
+            is_in_doubt = schema.is_in_state(DeliveryState.IN_DOUBT.value)
+            if in_doubt_rule == InDoubtPolicy.RESEND.value and has_delivery(is_in_doubt):
                 return True
         return False
 
-    def next_due(self, of: int) -> datetime | None:
+    def find_next_due(self, edition_id: int) -> datetime | None:
         """When the next queued delivery of an edition is due, by the database's clock."""
-        found = select(func.min(delivery.c.next_attempt_at)).where(
-            delivery.c.edition_id == of, queued
+        statement = select(func.min(schema.delivery.c.next_attempt_at)).where(
+            schema.delivery.c.edition_id == edition_id, queued
         )
-        due: datetime | None = self._db.scalar(found)
-        return due
+        due_at: datetime | None = self._db.scalar(statement)
+        return due_at
 
-    def waiting(self, of: int) -> int:
+    def count_due_deliveries(self, edition_id: int) -> int:
         """How many deliveries are due."""
-        wanted = (
+        statement = (
             select(func.count())
-            .select_from(delivery)
+            .select_from(schema.delivery)
             .where(
-                delivery.c.edition_id == of,
+                schema.delivery.c.edition_id == edition_id,
                 queued,
-                delivery.c.next_attempt_at <= database_now(),
+                schema.delivery.c.next_attempt_at <= schema.database_now(),
             )
         )
-        return int(self._db.scalar(wanted) or 0)
+        return int(self._db.scalar(statement) or 0)
 
-    def held_by_others(self, known: Sequence[int], by: int) -> bool:
+    def is_claimed_by_others(self, edition_ids: Sequence[int], worker_id: int) -> bool:
         """Whether another sender holds deliveries of these editions."""
-        found = self._db.scalar(
+        match = self._db.scalar(
             select(literal(1))
-            .where(delivery.c.edition_id.in_(known), held, delivery.c.sender_id != by)
+            .where(
+                schema.delivery.c.edition_id.in_(edition_ids),
+                in_flight,
+                schema.delivery.c.sender_id != worker_id,
+            )
             .limit(1)
         )
-        return found is not None
+        return match is not None
 
-    def undone(self, known: Edition) -> bool:
+    def has_unfinished_deliveries(self, edition: Edition) -> bool:
         """Whether the edition still waits for deliveries: for rows in doubt too, where the rule is
         to resend them."""
-        waited_for = [queued, held]
-        if known.in_doubt is InDoubt.RESEND:
-            waited_for.append(in_state(DeliveryState.IN_DOUBT.value))
-        return any(self._any(known, which) for which in waited_for)
+        conditions = [queued, in_flight]
+        if edition.in_doubt is InDoubtPolicy.RESEND:
+            conditions.append(schema.is_in_state(DeliveryState.IN_DOUBT.value))
+        return any(self._has_delivery(edition, which) for which in conditions)
 
-    def _any(self, known: Edition, which: ColumnElement[bool]) -> bool:
-        wanted = select(func.count()).select_from(
-            select(literal(1)).where(delivery.c.edition_id == known.id, which).limit(1).subquery()
+    def _has_delivery(self, edition: Edition, condition: ColumnElement[bool]) -> bool:
+        statement = select(func.count()).select_from(
+            select(literal(1))
+            .where(schema.delivery.c.edition_id == edition.id, condition)
+            .limit(1)
+            .subquery()
         )
-        return bool(self._db.scalar(wanted))
+        return bool(self._db.scalar(statement))
 
 
-def _those(states: Mapping[int, EditionState], wanted: EditionState) -> list[int]:
-    return [number for number, state in states.items() if state is wanted]
+def _filter_by_state(states: Mapping[int, EditionState], state: EditionState) -> list[int]:
+    return [edition_id for edition_id, edition_state in states.items() if edition_state is state]

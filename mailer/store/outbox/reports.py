@@ -10,168 +10,180 @@ from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import Edition
 from mailer.errors import ComposeError
-from mailer.outbox import Delivery, DeliveryState, Exclusion, Report, Standing
-from mailer.store.audience.segments import condition, mailed_language, members, paused
-from mailer.store.editions import Editions
-from mailer.store.outbox.course import left_out
-from mailer.store.outbox.masks import story_masks
-from mailer.store.schema import (
-    delivery,
-    exclusion,
-    in_state,
-    mailing_list,
-    membership,
-    subscriber,
-    suppression,
-    topic,
-    topic_set_topic,
-)
-from mailer.tokens import address_key
+from mailer.outbox import Delivery, DeliveryReport, DeliveryState, Exclusion, RecipientStatus
+from mailer.store import schema
+from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
+from mailer.store.editions import SqlEditionStore
+from mailer.store.outbox.course import list_exclusions
+from mailer.store.outbox.masks import build_story_masks
+from mailer.tokens import hash_address
 
 
-class Outbox:
+class SqlOutboxStore:
     """Implements ``outbox.OutboxStore``."""
 
     def __init__(self, connection: Connection, key: bytes) -> None:
         self._db = connection
         self._key = key
 
-    def report(self, known: Edition) -> Report:
+    def build_report(self, edition: Edition) -> DeliveryReport:
         """How the edition stands."""
 
-        def counted(column: Column[Any], *where: ColumnElement[bool]) -> dict[str, int]:
+        def count_by_column(
+            column: Column[Any], *conditions: ColumnElement[bool]
+        ) -> dict[str, int]:
             rows = self._db.execute(
                 select(column, func.count())
-                .where(delivery.c.edition_id == known.id, *where)
+                .where(schema.delivery.c.edition_id == edition.id, *conditions)
                 .group_by(column)
                 .order_by(func.count().desc())
             )
             return dict(rows.all())
 
-        states = counted(delivery.c.state)
+        states = count_by_column(schema.delivery.c.state)
         excluded = self._db.execute(
-            select(exclusion.c.reason, exclusion.c.members).where(
-                exclusion.c.edition_id == known.id
+            select(schema.exclusion.c.reason, schema.exclusion.c.members).where(
+                schema.exclusion.c.edition_id == edition.id
             )
         )
-        return Report(
-            edition=known,
+        return DeliveryReport(
+            edition=edition,
             states={state: states.get(state.value, 0) for state in DeliveryState},
             excluded={Exclusion(reason): count for reason, count in excluded},
-            by_language=counted(delivery.c.language),
-            refusals=counted(
-                delivery.c.reply,
-                delivery.c.reply != "",
-                delivery.c.state != DeliveryState.SENT.value,
+            by_language=count_by_column(schema.delivery.c.language),
+            refusals=count_by_column(
+                schema.delivery.c.reply,
+                schema.delivery.c.reply != "",
+                schema.delivery.c.state != DeliveryState.SENT.value,
             ),
         )
 
-    def deliveries(
-        self, known: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
+    def list_deliveries(
+        self, edition: Edition | None, states: Sequence[DeliveryState] = (), limit: int = 100
     ) -> list[Delivery]:
         """Deliveries of an edition (None: of all), in these states (none given: in any)."""
-        return self._after(0, known, states, limit)
+        return self._fetch_deliveries_after(0, edition, states, limit)
 
-    def each(self, known: Edition, states: Sequence[DeliveryState] = ()) -> Iterator[Delivery]:
+    def iterate_deliveries(
+        self, edition: Edition, states: Sequence[DeliveryState] = ()
+    ) -> Iterator[Delivery]:
         """All of an edition's in these states (none given: in any), read in batches: memory does
         not grow with them."""
-        last = 0
-        while batch := self._after(last, known, states, 1000):
+        last_id = 0
+        while batch := self._fetch_deliveries_after(last_id, edition, states, 1000):
             yield from batch
-            last = batch[-1].id
+            last_id = batch[-1].id
 
-    def _after(
-        self, last: int, known: Edition | None, states: Sequence[DeliveryState], limit: int
+    def _fetch_deliveries_after(
+        self, last_id: int, edition: Edition | None, states: Sequence[DeliveryState], limit: int
     ) -> list[Delivery]:
-        wanted = select(delivery).where(delivery.c.id > last)
-        if known is not None:
-            wanted = wanted.where(delivery.c.edition_id == known.id)
+        statement = select(schema.delivery).where(schema.delivery.c.id > last_id)
+        if edition is not None:
+            statement = statement.where(schema.delivery.c.edition_id == edition.id)
         if states:
-            wanted = wanted.where(in_state(*(state.value for state in states)))
-        rows = self._db.execute(wanted.order_by(delivery.c.id).limit(limit))
-        return [delivery_record(row) for row in rows]
+            statement = statement.where(schema.is_in_state(*(state.value for state in states)))
+        rows = self._db.execute(statement.order_by(schema.delivery.c.id).limit(limit))
+        return [build_delivery(row) for row in rows]
 
-    def on_wire(self, known: Edition | None) -> dict[int, int]:
+    def count_on_wire(self, edition: Edition | None) -> dict[int, int]:
         """How many messages each sender has on the wire, of an edition (None: of all)."""
-        wanted = select(delivery.c.sender_id, func.count()).where(
-            in_state(DeliveryState.ON_WIRE.value)
+        statement = select(schema.delivery.c.sender_id, func.count()).where(
+            schema.is_in_state(DeliveryState.ON_WIRE.value)
         )
-        if known is not None:
-            wanted = wanted.where(delivery.c.edition_id == known.id)
-        return dict(self._db.execute(wanted.group_by(delivery.c.sender_id)).all())
+        if edition is not None:
+            statement = statement.where(schema.delivery.c.edition_id == edition.id)
+        return dict(self._db.execute(statement.group_by(schema.delivery.c.sender_id)).all())
 
-    def list_number(self, known: Edition) -> int:
+    def find_list_id(self, edition: Edition) -> int:
         """The number of the edition's list, as signed links carry it."""
-        found = self._db.scalar(select(mailing_list.c.id).where(mailing_list.c.slug == known.list))
-        assert found is not None
-        return int(found)
+        list_id = self._db.scalar(
+            select(schema.mailing_list.c.id).where(schema.mailing_list.c.slug == edition.list)
+        )
+        assert list_id is not None
+        return int(list_id)
 
-    def standing(self, known: Edition, address: str) -> Standing:
+    def get_recipient_status(self, edition: Edition, address: str) -> RecipientStatus:
         """What is known of an address, to explain the edition by."""
         row = self._db.execute(
-            select(delivery).where(delivery.c.edition_id == known.id, delivery.c.address == address)
+            select(schema.delivery).where(
+                schema.delivery.c.edition_id == edition.id, schema.delivery.c.address == address
+            )
         ).one_or_none()
-        person = self._db.execute(
-            select(subscriber.c.id, suppression.c.reason, suppression.c.created_at)
-            .outerjoin(suppression, suppression.c.address_key == subscriber.c.address_key)
-            .where(subscriber.c.address_key == address_key(self._key, address))
+        person_row = self._db.execute(
+            select(
+                schema.subscriber.c.id, schema.suppression.c.reason, schema.suppression.c.created_at
+            )
+            .outerjoin(
+                schema.suppression,
+                schema.suppression.c.address_key == schema.subscriber.c.address_key,
+            )
+            .where(schema.subscriber.c.address_key == hash_address(self._key, address))
         ).one_or_none()
         if row is not None:
-            found = delivery_record(row)
-            titles = self._titles(known, found.stories, found.language)
-            return Standing(delivery=found, story_titles=titles)
-        if person is None:
-            return Standing()
-        joined = self._db.execute(
-            select(membership, mailed_language.label("mailed"))
+            recipient_delivery = build_delivery(row)
+            titles = self._list_story_titles(
+                edition, recipient_delivery.stories, recipient_delivery.language
+            )
+            return RecipientStatus(delivery=recipient_delivery, story_titles=titles)
+        if person_row is None:
+            return RecipientStatus()
+        membership_row = self._db.execute(
+            select(schema.membership, mailed_language.label("mailed"))
             .select_from(members)
-            .where(mailing_list.c.slug == known.list, membership.c.subscriber_id == person.id)
+            .where(
+                schema.mailing_list.c.slug == edition.list,
+                schema.membership.c.subscriber_id == person_row.id,
+            )
         ).one_or_none()
-        if joined is None:
-            return Standing(subscriber_id=person.id)
-        tree = Editions(self._db).filter_of(known)
+        if membership_row is None:
+            return RecipientStatus(subscriber_id=person_row.id)
+        tree = SqlEditionStore(self._db).load_segment_filter(edition)
         in_segment = self._db.scalar(
             select(func.count())
             .select_from(members)
             .where(
-                mailing_list.c.slug == known.list,
-                membership.c.subscriber_id == person.id,
-                condition(tree),
+                schema.mailing_list.c.slug == edition.list,
+                schema.membership.c.subscriber_id == person_row.id,
+                build_condition(tree),
             )
         )
-        stories = self._stories_for(known, joined.topic_set_id, joined.mailed)
-        bodies = [body.language for body in Editions(self._db).bodies(known)]
-        return Standing(
-            subscriber_id=person.id,
-            membership=MembershipState(joined.state),
-            joined_at=joined.joined_at,
-            left_at=joined.left_at,
-            suppressed=person.reason,
-            suppressed_at=person.created_at,
-            frequency=Frequency(joined.frequency),
+        stories = self._compute_story_mask(
+            edition, membership_row.topic_set_id, membership_row.mailed
+        )
+        bodies = [body.language for body in SqlEditionStore(self._db).list_bodies(edition)]
+        return RecipientStatus(
+            subscriber_id=person_row.id,
+            membership=MembershipState(membership_row.state),
+            joined_at=membership_row.joined_at,
+            left_at=membership_row.left_at,
+            suppressed=person_row.reason,
+            suppressed_at=person_row.created_at,
+            frequency=Frequency(membership_row.frequency),
             paused_until=self._db.scalar(
-                select(membership.c.paused_until)
-                .join(mailing_list, mailing_list.c.id == membership.c.list_id)
+                select(schema.membership.c.paused_until)
+                .join(schema.mailing_list, schema.mailing_list.c.id == schema.membership.c.list_id)
                 .where(
-                    mailing_list.c.slug == known.list,
-                    membership.c.subscriber_id == person.id,
-                    paused,
+                    schema.mailing_list.c.slug == edition.list,
+                    schema.membership.c.subscriber_id == person_row.id,
+                    is_paused,
                 )
             ),
             in_segment=bool(in_segment),
             stories=stories,
-            language=languages.choose(joined.mailed, bodies, known.language) if bodies else "",
-            story_titles=self._titles(known, stories, joined.mailed),
-            left_out=next(
+            language=languages.choose_language(membership_row.mailed, bodies, edition.language)
+            if bodies
+            else "",
+            story_titles=self._list_story_titles(edition, stories, membership_row.mailed),
+            exclusion=next(
                 (
                     why
-                    for which, why in left_out(known)
+                    for which, why in list_exclusions(edition)
                     if self._db.scalar(
                         select(func.count())
                         .select_from(members)
                         .where(
-                            mailing_list.c.slug == known.list,
-                            membership.c.subscriber_id == person.id,
+                            schema.mailing_list.c.slug == edition.list,
+                            schema.membership.c.subscriber_id == person_row.id,
                             which,
                         )
                     )
@@ -180,37 +192,39 @@ class Outbox:
             ),
         )
 
-    def _stories_for(self, known: Edition, topic_set_id: int | None, language: str) -> int:
+    def _compute_story_mask(self, edition: Edition, topic_set_id: int | None, language: str) -> int:
         """The bits that a membership's topics and language let through, of a composed edition."""
         try:
-            by_topic, mask = story_masks(self._db, known)
+            by_topic, mask = build_story_masks(self._db, edition)
         except ComposeError:
             return -1
-        bodies = {body.language: body.stories for body in Editions(self._db).bodies(known)}
-        there = bodies.get(languages.choose(language, sorted(bodies), known.language), 0)
+        bodies = {body.language: body.stories for body in SqlEditionStore(self._db).list_bodies(edition)}
+        body_mask = bodies.get(
+            languages.choose_language(language, sorted(bodies), edition.language), 0
+        )
         if topic_set_id is None:
-            return int(there)
+            return int(body_mask)
         for slug in self._db.scalars(
-            select(topic.c.slug)
-            .join(topic_set_topic, topic_set_topic.c.topic_id == topic.c.id)
-            .where(topic_set_topic.c.topic_set_id == topic_set_id)
+            select(schema.topic.c.slug)
+            .join(schema.topic_set_topic, schema.topic_set_topic.c.topic_id == schema.topic.c.id)
+            .where(schema.topic_set_topic.c.topic_set_id == topic_set_id)
         ):
             mask |= by_topic.get(slug, 0)
-        return int(mask & there)
+        return int(mask & body_mask)
 
-    def _titles(self, known: Edition, mask: int, language: str) -> tuple[str, ...]:
-        manuscript = Editions(self._db).manuscript(known)
-        bits = Editions(self._db).story_bits(known)
+    def _list_story_titles(self, edition: Edition, mask: int, language: str) -> tuple[str, ...]:
+        manuscript = SqlEditionStore(self._db).load_manuscript(edition)
+        bits = SqlEditionStore(self._db).fetch_story_bits(edition)
         titles = []
         for story in sorted(manuscript.stories, key=lambda story: bits.get(story.slug, 0)):
             bit = bits.get(story.slug)
-            article = story.in_language(language, known.language)
+            article = story.find_translation(language, edition.language)
             if article and bit is not None and mask >> bit & 1:
                 titles.append(article.title)
         return tuple(titles)
 
 
-def delivery_record(row: Row[Any]) -> Delivery:
+def build_delivery(row: Row[Any]) -> Delivery:
     """The record of a row."""
     return Delivery(
         id=row.id,

@@ -23,194 +23,212 @@ from sqlalchemy import (
 )
 
 from mailer.audience.subscribers import MembershipState
-from mailer.editions import TO_ANYONE, EditionState
-from mailer.embargoes import RULES_MAY_MOVE
-from mailer.outbox import HELD, Claim, DeliveryState
-from mailer.store.prepared import Prepared, among, fields
-from mailer.store.schema import (
-    ERASED,
-    database_now,
-    delivery,
-    edition,
-    embargo,
-    in_state,
-    kill,
-    membership,
-    subscriber,
-    suppression,
-)
+from mailer.editions import KINDS_TO_ANYONE, EditionState
+from mailer.embargoes import MAX_RULE_SHIFT
+from mailer.outbox import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.store import schema
+from mailer.store.prepared import PreparedStatement, among, build_json_columns
 
 # Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
 # where it has no statistics, half a second each time.
-_list = (
-    select(edition.c.list_id)
-    .where(edition.c.id == delivery.c.edition_id)
-    .correlate(delivery)
+_list_id = (
+    select(schema.edition.c.list_id)
+    .where(schema.edition.c.id == schema.delivery.c.edition_id)
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
-_state = (
-    select(edition.c.state)
-    .where(edition.c.id == delivery.c.edition_id)
-    .correlate(delivery)
+_edition_state = (
+    select(schema.edition.c.state)
+    .where(schema.edition.c.id == schema.delivery.c.edition_id)
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
 # A subquery, so that SQLite works it out once a statement and not once a row.
-_now = select(database_now()).scalar_subquery()
+_now = select(schema.database_now()).scalar_subquery()
 _membership = (
-    select(case((func.coalesce(membership.c.paused_until <= _now, True), membership.c.state)))
-    .where(membership.c.list_id == _list, membership.c.subscriber_id == delivery.c.subscriber_id)
-    .correlate(delivery)
+    select(
+        case(
+            (
+                func.coalesce(schema.membership.c.paused_until <= _now, True),
+                schema.membership.c.state,
+            )
+        )
+    )
+    .where(
+        schema.membership.c.list_id == _list_id,
+        schema.membership.c.subscriber_id == schema.delivery.c.subscriber_id,
+    )
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
 _address = (
-    select(subscriber.c.address_key)
-    .where(subscriber.c.id == delivery.c.subscriber_id)
-    .correlate(delivery)
+    select(schema.subscriber.c.address_key)
+    .where(schema.subscriber.c.id == schema.delivery.c.subscriber_id)
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
 _suppression = (
-    select(suppression.c.address_key)
-    .where(suppression.c.address_key == delivery.c.address_key)
-    .correlate(delivery)
+    select(schema.suppression.c.address_key)
+    .where(schema.suppression.c.address_key == schema.delivery.c.address_key)
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
-_TO_ANYONE = [literal_column(f"'{kind.value}'", String(10)) for kind in TO_ANYONE]
-_kind = (
-    select(edition.c.kind)
-    .where(edition.c.id == delivery.c.edition_id)
-    .correlate(delivery)
+_TO_ANYONE = [literal_column(f"'{kind.value}'", String(10)) for kind in KINDS_TO_ANYONE]
+_edition_kind = (
+    select(schema.edition.c.kind)
+    .where(schema.edition.c.id == schema.delivery.c.edition_id)
+    .correlate(schema.delivery)
     .scalar_subquery()
 )
-wanted = and_(
+may_be_delivered = and_(
     or_(
         and_(
             func.coalesce(_membership, "") == MembershipState.ACTIVE.value,
-            func.coalesce(_address, "") == delivery.c.address_key,  # they may have changed it since
+            func.coalesce(_address, "")
+            == schema.delivery.c.address_key,  # they may have changed it since
         ),
-        _kind.in_(_TO_ANYONE),
+        _edition_kind.in_(_TO_ANYONE),
     ),
     _suppression.is_(None),
-    delivery.c.address.not_like(f"{ERASED}%"),  # nor is what was taken out long ago tried again
+    schema.delivery.c.address.not_like(
+        f"{schema.ERASED}%"
+    ),  # nor is what was taken out long ago tried again
 )
 
-queued = in_state(DeliveryState.QUEUED.value)
-claimed = in_state(DeliveryState.CLAIMED.value)
-on_wire = in_state(DeliveryState.ON_WIRE.value)
-held = in_state(*(state.value for state in HELD))
+queued = schema.is_in_state(DeliveryState.QUEUED.value)
+claimed = schema.is_in_state(DeliveryState.CLAIMED.value)
+on_wire = schema.is_in_state(DeliveryState.ON_WIRE.value)
+in_flight = schema.is_in_state(*(state.value for state in IN_FLIGHT_STATES))
 
-free: dict[str, Any] = {"sender_id": None, "updated_at": _now}
-back_to_queue: dict[str, Any] = {
-    **free,
+released_values: dict[str, Any] = {"sender_id": None, "updated_at": _now}
+requeued_values: dict[str, Any] = {
+    **released_values,
     "state": DeliveryState.QUEUED.value,
-    "attempt": delivery.c.attempt - 1,
+    "attempt": schema.delivery.c.attempt - 1,
 }
 
-_by = bindparam("by", type_=BigInteger)
+_worker_id = bindparam("by", type_=BigInteger)
 
-_of = bindparam("of", type_=BigInteger)
-_due = (
-    select(delivery.c.id)
-    .where(delivery.c.edition_id == _of, queued, delivery.c.next_attempt_at <= database_now())
-    .order_by(delivery.c.next_attempt_at, delivery.c.id)
+_edition_id = bindparam("of", type_=BigInteger)
+_due_deliveries = (
+    select(schema.delivery.c.id)
+    .where(
+        schema.delivery.c.edition_id == _edition_id,
+        queued,
+        schema.delivery.c.next_attempt_at <= schema.database_now(),
+    )
+    .order_by(schema.delivery.c.next_attempt_at, schema.delivery.c.id)
     .limit(bindparam("most", type_=Integer))
     .with_for_update(skip_locked=True)
 )
-_take = update(delivery).values(
+_claim_update = update(schema.delivery).values(
     state=DeliveryState.CLAIMED.value,
-    attempt=delivery.c.attempt + 1,
-    sender_id=_by,
+    attempt=schema.delivery.c.attempt + 1,
+    sender_id=_worker_id,
 )
-_what = [delivery.c[name] for name in Claim._fields]
+_claim_columns = [schema.delivery.c[name] for name in Claim._fields]
 
 # PostgreSQL. As a CTE it runs once: it may run a subquery of IN once a row, and each time it skips
 # what it has locked before, so that a claim takes more than its limit.
-_cte = _due.cte("due")
-CLAIM = Prepared(_take.where(delivery.c.id.in_(select(_cte.c.id)), queued).returning(*_what))
+_due_cte = _due_deliveries.cte("due")
+CLAIM = PreparedStatement(
+    _claim_update.where(schema.delivery.c.id.in_(select(_due_cte.c.id)), queued).returning(
+        *_claim_columns
+    )
+)
 
 # SQLite, where nobody else writes meanwhile: three statements of one row each. Its driver lets go
 # of the interpreter for each row that it fetches.
-_listed = _due.subquery("due")
-DUE = Prepared(select(func.json_group_array(_listed.c.id)))
-TAKE = Prepared(_take.where(among(delivery.c.id, "ids")))
-TAKEN = Prepared(
-    select(func.json_group_array(func.json_array(*_what))).where(among(delivery.c.id, "ids"))
+_due_subquery = _due_deliveries.subquery("due")
+DUE = PreparedStatement(select(func.json_group_array(_due_subquery.c.id)))
+CLAIM_DUE = PreparedStatement(_claim_update.where(among(schema.delivery.c.id, "ids")))
+CLAIMED = PreparedStatement(
+    select(func.json_group_array(func.json_array(*_claim_columns))).where(
+        among(schema.delivery.c.id, "ids")
+    )
 )
 
-_let_out = (
-    update(delivery)
+_gate_update = (
+    update(schema.delivery)
     .where(
-        among(delivery.c.id, "ids"),
-        delivery.c.sender_id == _by,
-        _state == EditionState.SENDING.value,
-        wanted,
+        among(schema.delivery.c.id, "ids"),
+        schema.delivery.c.sender_id == _worker_id,
+        _edition_state == EditionState.SENDING.value,
+        may_be_delivered,
     )
     .values(state=DeliveryState.ON_WIRE.value)
 )
-GATE = Prepared(_let_out.where(held).returning(delivery.c.id))
+GATE = PreparedStatement(_gate_update.where(in_flight).returning(schema.delivery.c.id))
 
 # SQLite, for what is claimed and has not passed yet: two steps, however many there are.
-OPEN = Prepared(_let_out.where(claimed))
-PASSED = Prepared(
-    select(func.json_group_array(delivery.c.id)).where(
-        among(delivery.c.id, "ids"), delivery.c.sender_id == _by, on_wire
+OPEN_GATE = PreparedStatement(_gate_update.where(claimed))
+PASSED = PreparedStatement(
+    select(func.json_group_array(schema.delivery.c.id)).where(
+        among(schema.delivery.c.id, "ids"), schema.delivery.c.sender_id == _worker_id, on_wire
     )
 )
 
-KEEP_MEMBERS = Prepared(
+LOCK_MEMBERS = PreparedStatement(
     select(literal(1))
-    .select_from(delivery)
-    .join(edition, edition.c.id == delivery.c.edition_id)
+    .select_from(schema.delivery)
+    .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
     .join(
-        membership,
+        schema.membership,
         and_(
-            membership.c.list_id == edition.c.list_id,
-            membership.c.subscriber_id == delivery.c.subscriber_id,
+            schema.membership.c.list_id == schema.edition.c.list_id,
+            schema.membership.c.subscriber_id == schema.delivery.c.subscriber_id,
         ),
     )
-    .join(subscriber, subscriber.c.id == membership.c.subscriber_id)
+    .join(schema.subscriber, schema.subscriber.c.id == schema.membership.c.subscriber_id)
     # Of a service mail `subscriber_id` may be the number of something else.
-    .where(among(delivery.c.id, "ids"), edition.c.kind.not_in(_TO_ANYONE))
-    .order_by(membership.c.subscriber_id, membership.c.list_id)
-    .with_for_update(read=True, of=(membership, subscriber))
+    .where(among(schema.delivery.c.id, "ids"), schema.edition.c.kind.not_in(_TO_ANYONE))
+    .order_by(schema.membership.c.subscriber_id, schema.membership.c.list_id)
+    .with_for_update(read=True, of=(schema.membership, schema.subscriber))
 )
-STATES = Prepared(
-    select(edition.c.id, edition.c.state)
-    .where(among(edition.c.id, "ids"))
-    .order_by(edition.c.id)
+STATES = PreparedStatement(
+    select(schema.edition.c.id, schema.edition.c.state)
+    .where(among(schema.edition.c.id, "ids"))
+    .order_by(schema.edition.c.id)
     .with_for_update(read=True)
 )
-EMBARGOES = Prepared(
+ANY_EMBARGO = PreparedStatement(
     select(literal(1)).where(
-        select(embargo.c.slug)
-        .where(embargo.c.until > database_now(-RULES_MAY_MOVE.total_seconds()))
+        select(schema.embargo.c.slug)
+        .where(schema.embargo.c.until > schema.database_now(-MAX_RULE_SHIFT.total_seconds()))
         .exists()
     )
 )
 """Whether there may be an embargo at all."""
-KILLS = Prepared(select(literal(1)).where(select(kill.c.slug).exists()))
-_number, _said = fields("news", BigInteger(), Text())
-ACCEPTED = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _number, delivery.c.state != DeliveryState.SENT.value)
-    .values(**free, state=DeliveryState.SENT.value, reply=_said)
+ANY_KILL = PreparedStatement(select(literal(1)).where(select(schema.kill.c.slug).exists()))
+_delivery_id, _reply = build_json_columns("news", BigInteger(), Text())
+ACCEPTED = PreparedStatement(
+    update(schema.delivery)
+    .where(
+        schema.delivery.c.id == _delivery_id, schema.delivery.c.state != DeliveryState.SENT.value
+    )
+    .values(**released_values, state=DeliveryState.SENT.value, reply=_reply)
 )
-_number, _sender, _to, _said, _unspent, _delay = fields(
+_delivery_id, _settling_worker_id, _new_state, _reply, _unspent, _delay = build_json_columns(
     "news", BigInteger(), BigInteger(), String(12), Text(), Integer(), Float()
 )
-SETTLED = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _number, delivery.c.sender_id == _sender, on_wire)
+SETTLED = PreparedStatement(
+    update(schema.delivery)
+    .where(
+        schema.delivery.c.id == _delivery_id,
+        schema.delivery.c.sender_id == _settling_worker_id,
+        on_wire,
+    )
     .values(
-        **free,
-        state=_to,
-        reply=_said,
-        attempt=delivery.c.attempt - _unspent,
-        next_attempt_at=database_now(_delay),
+        **released_values,
+        state=_new_state,
+        reply=_reply,
+        attempt=schema.delivery.c.attempt - _unspent,
+        next_attempt_at=schema.database_now(_delay),
     )
 )
-_number, _delay = fields("news", BigInteger(), Float())
-PUT_OFF = Prepared(
-    update(delivery)
-    .where(delivery.c.id == _number, delivery.c.sender_id == _by, claimed)
-    .values({**back_to_queue, "next_attempt_at": database_now(_delay)})
+_delivery_id, _delay = build_json_columns("news", BigInteger(), Float())
+PUT_OFF = PreparedStatement(
+    update(schema.delivery)
+    .where(schema.delivery.c.id == _delivery_id, schema.delivery.c.sender_id == _worker_id, claimed)
+    .values({**requeued_values, "next_attempt_at": schema.database_now(_delay)})
 )

@@ -42,7 +42,7 @@ from mailer.store.schema.editions import (
     exclusion,
 )
 from mailer.store.schema.embargoes import embargo, embargo_event
-from mailer.store.schema.outbox import ERASED, delivery, in_state, sender
+from mailer.store.schema.outbox import ERASED, delivery, is_in_state, sender
 from mailer.store.schema.press import boilerplate, contact, contact_beat, file, kill
 from mailer.store.schema.sources import source, source_item
 
@@ -78,7 +78,7 @@ __all__ = [
     "embargo_event",
     "exclusion",
     "file",
-    "in_state",
+    "is_in_state",
     "kill",
     "lease",
     "mailing_list",

@@ -11,66 +11,72 @@ from sqlalchemy import (
     false,
 )
 
-from mailer.store.schema.base import Utc, identity, metadata, required, to
+from mailer.store.schema.base import (
+    Utc,
+    build_id_column,
+    build_reference_column,
+    build_required_column,
+    metadata,
+)
 
 topic = Table(
     "topic",
     metadata,
-    identity(),
-    required("slug", String(60), unique=True),
-    required("created_at", Utc),
+    build_id_column(),
+    build_required_column("slug", String(60), unique=True),
+    build_required_column("created_at", Utc),
 )
 
 topic_name = Table(
     "topic_name",
     metadata,
-    to("topic", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("topic", primary_key=True, on_delete="CASCADE"),
     Column("language", String(35), primary_key=True),
-    required("name", Text),
+    build_required_column("name", Text),
 )
 
 topic_set = Table(
     "topic_set",
     metadata,
-    identity(),
-    required("key", Text, unique=True),
+    build_id_column(),
+    build_required_column("key", Text, unique=True),
     comment="a combination of topics that somebody chose; key: their ids, ascending",
 )
 
 topic_set_topic = Table(
     "topic_set_topic",
     metadata,
-    to("topic_set", primary_key=True, on_delete="CASCADE"),
-    to("topic", primary_key=True),
+    build_reference_column("topic_set", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("topic", primary_key=True),
 )
 
 mailing_list = Table(
     "mailing_list",
     metadata,
-    identity(),
-    required("slug", String(60), unique=True),
-    required("name", Text),
-    required("description", Text, server_default=""),
-    required("language", String(35)),
-    required("visibility", String(20)),
-    required("time_zone", String(64), server_default=""),
-    required("welcome", Boolean, server_default=false()),
-    required("created_at", Utc),
+    build_id_column(),
+    build_required_column("slug", String(60), unique=True),
+    build_required_column("name", Text),
+    build_required_column("description", Text, server_default=""),
+    build_required_column("language", String(35)),
+    build_required_column("visibility", String(20)),
+    build_required_column("time_zone", String(64), server_default=""),
+    build_required_column("welcome", Boolean, server_default=false()),
+    build_required_column("created_at", Utc),
     comment="time_zone: of members who gave none; empty: the office's",
 )
 
 subscriber = Table(
     "subscriber",
     metadata,
-    identity(),
-    required("address", Text, unique=True),
-    required("address_key", String(32), index=True),
-    required("name", Text, server_default=""),
-    required("language", String(35), server_default=""),
-    required("country", String(2), server_default=""),
-    required("time_zone", String(64), server_default="", index=True),
-    required("source", Text, server_default=""),
-    required("created_at", Utc),
+    build_id_column(),
+    build_required_column("address", Text, unique=True),
+    build_required_column("address_key", String(32), index=True),
+    build_required_column("name", Text, server_default=""),
+    build_required_column("language", String(35), server_default=""),
+    build_required_column("country", String(2), server_default=""),
+    build_required_column("time_zone", String(64), server_default="", index=True),
+    build_required_column("source", Text, server_default=""),
+    build_required_column("created_at", Utc),
     sqlite_autoincrement=True,
     comment="ids are never used again: links in old mails carry them",
 )
@@ -78,21 +84,21 @@ subscriber = Table(
 subscriber_tag = Table(
     "subscriber_tag",
     metadata,
-    to("subscriber", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("subscriber", primary_key=True, on_delete="CASCADE"),
     Column("tag", String(100), primary_key=True, index=True),
 )
 
 membership = Table(
     "membership",
     metadata,
-    to("mailing_list", "list_id", primary_key=True),
-    to("subscriber", primary_key=True, on_delete="CASCADE", index=True),
-    required("state", String(20)),
-    to("topic_set", nullable=True, index=True),
-    required("language", String(35), server_default=""),
-    required("frequency", String(10), server_default="every"),
+    build_reference_column("mailing_list", "list_id", primary_key=True),
+    build_reference_column("subscriber", primary_key=True, on_delete="CASCADE", index=True),
+    build_required_column("state", String(20)),
+    build_reference_column("topic_set", nullable=True, index=True),
+    build_required_column("language", String(35), server_default=""),
+    build_required_column("frequency", String(10), server_default="every"),
     Column("paused_until", Utc),
-    required("joined_at", Utc),
+    build_required_column("joined_at", Utc),
     Column("left_at", Utc),
     comment="topic_set_id null: all topics",
 )
@@ -104,18 +110,18 @@ suppression = Table(
     metadata,
     Column("address_key", String(32), primary_key=True),
     Column("address", Text),
-    required("reason", String(20)),
-    required("detail", Text, server_default=""),
-    required("created_at", Utc),
+    build_required_column("reason", String(20)),
+    build_required_column("detail", Text, server_default=""),
+    build_required_column("created_at", Utc),
     comment="address is null when only its keyed hash was kept",
 )
 
 segment = Table(
     "segment",
     metadata,
-    identity(),
-    required("slug", String(60), unique=True),
-    required("name", Text),
-    required("tree", JSON),
-    required("created_at", Utc),
+    build_id_column(),
+    build_required_column("slug", String(60), unique=True),
+    build_required_column("name", Text),
+    build_required_column("tree", JSON),
+    build_required_column("created_at", Utc),
 )

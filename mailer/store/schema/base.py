@@ -52,16 +52,14 @@ class database_now(FunctionElement[datetime]):  # noqa: N801  (reads as SQL does
 
 
 @compiles(database_now, "sqlite")
-def _sqlite_now(element: database_now, compiler: Any, **how: Any) -> str:
-    seconds = compiler.process(element.clauses, **how)
+def _compile_now_sqlite(element: database_now, compiler: Any, **options: Any) -> str:
+    seconds = compiler.process(element.clauses, **options)
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds} || ' seconds')"
 
 
 @compiles(database_now, "postgresql")
-def _postgresql_now(element: database_now, compiler: Any, **how: Any) -> str:
-    return (
-        f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **how)}))"
-    )
+def _compile_now_postgresql(element: database_now, compiler: Any, **options: Any) -> str:
+    return f"(clock_timestamp() + make_interval(secs => {compiler.process(element.clauses, **options)}))"
 
 
 metadata = MetaData(
@@ -76,18 +74,18 @@ metadata = MetaData(
 Id = BigInteger().with_variant(Integer, "sqlite")
 
 
-def identity() -> Column[int]:
+def build_id_column() -> Column[int]:
     return Column("id", Id, primary_key=True)
 
 
-def to(table: str, name: str = "", **how: Any) -> Column[int]:
-    key = how.pop("key", "id")
-    delete = how.pop("on_delete", None)
-    how.setdefault("nullable", False)
-    reference = ForeignKey(f"{table}.{key}", ondelete=delete)
-    return Column(name or f"{table}_id", Id, reference, **how)
+def build_reference_column(table: str, name: str = "", **options: Any) -> Column[int]:
+    key = options.pop("key", "id")
+    on_delete = options.pop("on_delete", None)
+    options.setdefault("nullable", False)
+    foreign_key = ForeignKey(f"{table}.{key}", ondelete=on_delete)
+    return Column(name or f"{table}_id", Id, foreign_key, **options)
 
 
-required: Callable[..., Column[Any]] = lambda name, kind, **how: Column(  # noqa: E731
+build_required_column: Callable[..., Column[Any]] = lambda name, kind, **how: Column(  # noqa: E731
     name, kind, nullable=False, **how
 )

@@ -6,33 +6,39 @@ its address to an erasure, and only such a one can be deleted, when its time of 
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table, Text
 
-from mailer.store.schema.base import Utc, identity, metadata, required, to
+from mailer.store.schema.base import (
+    Utc,
+    build_id_column,
+    build_reference_column,
+    build_required_column,
+    metadata,
+)
 
 wording = Table(
     "wording",
     metadata,
-    identity(),
-    required("key", String(64), unique=True),
-    required("language", String(35)),
-    required("text", Text),
-    required("first_used_at", Utc),
+    build_id_column(),
+    build_required_column("key", String(64), unique=True),
+    build_required_column("language", String(35)),
+    build_required_column("text", Text),
+    build_required_column("first_used_at", Utc),
     comment="what people were shown when they agreed; key: SHA-256 of language and text",
 )
 
 consent = Table(
     "consent",
     metadata,
-    identity(),
-    required("at", Utc),
-    required("act", String(20)),
-    required("list", String(60), server_default=""),
-    required("subscriber_id", BigInteger, index=True),
-    required("address_key", String(32), index=True),
+    build_id_column(),
+    build_required_column("at", Utc),
+    build_required_column("act", String(20)),
+    build_required_column("list", String(60), server_default=""),
+    build_required_column("subscriber_id", BigInteger, index=True),
+    build_required_column("address_key", String(32), index=True),
     Column("address", Text),
-    required("source", Text),
-    required("basis", String(24), server_default=""),
-    to("wording", nullable=True),
-    required("detail", Text, server_default=""),
+    build_required_column("source", Text),
+    build_required_column("basis", String(24), server_default=""),
+    build_reference_column("wording", nullable=True),
+    build_required_column("detail", Text, server_default=""),
     sqlite_autoincrement=True,
     comment="append-only; address is null once it was erased",
 )
@@ -42,17 +48,17 @@ Index("ix_consent_erased", consent.c.at, sqlite_where=_nobody, postgresql_where=
 confirmation = Table(
     "confirmation",
     metadata,
-    identity(),
-    required("kind", String(12)),
-    required("state", String(12), index=True),
-    required("address", Text),
-    required("address_key", String(32), index=True),
-    required("subscriber_id", BigInteger),
-    required("language", String(35)),
-    required("wishes", JSON),
-    to("wording", nullable=True),
-    required("source", Text),
-    required("asked_at", Utc, index=True),
+    build_id_column(),
+    build_required_column("kind", String(12)),
+    build_required_column("state", String(12), index=True),
+    build_required_column("address", Text),
+    build_required_column("address_key", String(32), index=True),
+    build_required_column("subscriber_id", BigInteger),
+    build_required_column("language", String(35)),
+    build_required_column("wishes", JSON),
+    build_reference_column("wording", nullable=True),
+    build_required_column("source", Text),
+    build_required_column("asked_at", Utc, index=True),
     Column("answered_at", Utc),
     sqlite_autoincrement=True,
     comment="sign-ups and new addresses, until their owner has answered a mail; ids stand in links",
@@ -62,8 +68,8 @@ allowance = Table(
     "allowance",
     metadata,
     Column("key", String(80), primary_key=True),
-    required("since", Utc, index=True),
-    required("used", Integer),
+    build_required_column("since", Utc, index=True),
+    build_required_column("used", Integer),
     comment="how often something was done in a window; key: what, and a keyed hash of by whom",
 )
 
@@ -71,7 +77,7 @@ subscriber_alias = Table(
     "subscriber_alias",
     metadata,
     Column("old_id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    to("subscriber", index=True, on_delete="CASCADE"),
+    build_reference_column("subscriber", index=True, on_delete="CASCADE"),
     comment="who was merged into whom: links in old mails carry the old number",
 )
 

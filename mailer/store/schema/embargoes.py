@@ -2,29 +2,29 @@
 
 from sqlalchemy import Column, String, Table, Text
 
-from mailer.store.schema.base import Utc, identity, metadata, required
+from mailer.store.schema.base import Utc, build_id_column, build_required_column, metadata
 
 embargo = Table(
     "embargo",
     metadata,
     Column("slug", String(80), primary_key=True),
-    required("wall", String(16)),
-    required("zone", String(64)),
-    required("until", Utc, index=True),
+    build_required_column("wall", String(16)),
+    build_required_column("zone", String(64)),
+    build_required_column("until", Utc, index=True),
     Column("lifted_at", Utc),
-    required("set_at", Utc),
-    required("set_by", Text),
-    required("reason", Text),
+    build_required_column("set_at", Utc),
+    build_required_column("set_by", Text),
+    build_required_column("reason", Text),
     comment="wall, zone: when until is, by the clock; until: when it ends or was lifted",
 )
 
 embargo_event = Table(
     "embargo_event",
     metadata,
-    identity(),
-    required("slug", String(80), index=True),
-    required("at", Utc),
-    required("what", String(20)),
-    required("who", Text),
-    required("detail", Text),
+    build_id_column(),
+    build_required_column("slug", String(80), index=True),
+    build_required_column("at", Utc),
+    build_required_column("what", String(20)),
+    build_required_column("who", Text),
+    build_required_column("detail", Text),
 )

@@ -2,25 +2,25 @@
 
 from sqlalchemy import JSON, Column, Integer, LargeBinary, String, Table, Text
 
-from mailer.store.schema.base import Utc, metadata, required, to
+from mailer.store.schema.base import Utc, build_reference_column, build_required_column, metadata
 
 contact = Table(
     "contact",
     metadata,
-    to("subscriber", primary_key=True, on_delete="CASCADE"),
-    required("outlet", Text),
-    required("outlet_key", Text, index=True),
-    required("trust", String(10)),
-    required("follow_up", String(10)),
-    required("note", Text),
-    required("updated_at", Utc),
+    build_reference_column("subscriber", primary_key=True, on_delete="CASCADE"),
+    build_required_column("outlet", Text),
+    build_required_column("outlet_key", Text, index=True),
+    build_required_column("trust", String(10)),
+    build_required_column("follow_up", String(10)),
+    build_required_column("note", Text),
+    build_required_column("updated_at", Utc),
     comment="outlet_key: as outlets are compared, in small letters",
 )
 
 contact_beat = Table(
     "contact_beat",
     metadata,
-    to("subscriber", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("subscriber", primary_key=True, on_delete="CASCADE"),
     Column("beat", String(60), primary_key=True, index=True),
 )
 
@@ -29,20 +29,20 @@ boilerplate = Table(
     metadata,
     Column("organisation", String(60), primary_key=True),
     Column("language", String(35), primary_key=True),
-    required("name", Text),
-    required("text", Text),
-    required("html", Text),
-    required("updated_at", Utc),
+    build_required_column("name", Text),
+    build_required_column("text", Text),
+    build_required_column("html", Text),
+    build_required_column("updated_at", Utc),
 )
 
 file = Table(
     "file",
     metadata,
     Column("sha256", String(64), primary_key=True),
-    required("media_type", String(100)),
-    required("size", Integer),
-    required("content", LargeBinary),
-    required("created_at", Utc),
+    build_required_column("media_type", String(100)),
+    build_required_column("size", Integer),
+    build_required_column("content", LargeBinary),
+    build_required_column("created_at", Utc),
     comment="never changed: what releases carry is named by its hash",
 )
 
@@ -50,10 +50,10 @@ kill = Table(
     "kill",
     metadata,
     Column("slug", String(80), primary_key=True),
-    required("why", JSON),
-    required("asked_by", Text),
-    required("asked_at", Utc),
-    required("confirmed_by", Text),
+    build_required_column("why", JSON),
+    build_required_column("asked_by", Text),
+    build_required_column("asked_at", Utc),
+    build_required_column("confirmed_by", Text),
     Column("confirmed_at", Utc),
     comment="releases that one person wants taken back, and another has to confirm",
 )

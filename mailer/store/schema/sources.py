@@ -2,39 +2,45 @@
 
 from sqlalchemy import JSON, Column, Integer, String, Table, Text
 
-from mailer.store.schema.base import Utc, identity, metadata, required, to
+from mailer.store.schema.base import (
+    Utc,
+    build_id_column,
+    build_reference_column,
+    build_required_column,
+    metadata,
+)
 
 source = Table(
     "source",
     metadata,
-    identity(),
-    required("name", String(60), unique=True),
-    required("kind", String(12)),
-    required("place", Text),
-    required("every_minutes", Integer),
-    required("arrival", String(10)),
-    required("article_kind", String(20)),
-    required("language", String(35)),
-    required("topics", JSON),
-    required("state", String(10)),
-    required("etag", Text),
-    required("last_modified", Text),
-    required("failures", Integer),
-    required("said", Text),
-    required("next_at", Utc),
+    build_id_column(),
+    build_required_column("name", String(60), unique=True),
+    build_required_column("kind", String(12)),
+    build_required_column("place", Text),
+    build_required_column("every_minutes", Integer),
+    build_required_column("arrival", String(10)),
+    build_required_column("article_kind", String(20)),
+    build_required_column("language", String(35)),
+    build_required_column("topics", JSON),
+    build_required_column("state", String(10)),
+    build_required_column("etag", Text),
+    build_required_column("last_modified", Text),
+    build_required_column("failures", Integer),
+    build_required_column("said", Text),
+    build_required_column("next_at", Utc),
     Column("looked_at", Utc),
-    required("created_at", Utc),
+    build_required_column("created_at", Utc),
     comment="place: an address or a folder; said: what came of the last look",
 )
 
 source_item = Table(
     "source_item",
     metadata,
-    to("source", primary_key=True, on_delete="CASCADE"),
+    build_reference_column("source", primary_key=True, on_delete="CASCADE"),
     Column("key", String(64), primary_key=True),
-    required("fingerprint", String(64)),
-    required("slug", String(80)),
-    required("language", String(35)),
-    required("seen_at", Utc),
+    build_required_column("fingerprint", String(64)),
+    build_required_column("slug", String(80)),
+    build_required_column("language", String(35)),
+    build_required_column("seen_at", Utc),
     comment="key: the SHA-256 of what names the entry in its source",
 )

@@ -26,6 +26,6 @@ provider's one-click POST (RFC 8058).
     health.py       whether it works
 """
 
-from mailer.web.public.app import create_public, serve_public
+from mailer.web.public.app import create_public_app, serve_public_pages
 
-__all__ = ["create_public", "serve_public"]
+__all__ = ["create_public_app", "serve_public_pages"]

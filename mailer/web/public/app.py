@@ -17,129 +17,137 @@ from starlette.exceptions import HTTPException
 from mailer.app import Mailer
 from mailer.errors import ConfigError
 from mailer.log import Log
-from mailer.web.listening import listen
+from mailer.web.listening import open_listening_socket
 from mailer.web.public import archive, confirm, health, leave, preferences, press, signup
-from mailer.web.public.guard import Guard
-from mailer.web.public.site import Site, house_style, prepare
+from mailer.web.public.guard import PublicPagesMiddleware
+from mailer.web.public.site import PublicSite, build_house_style, compile_templates
 
 STATIC = {
     "public.css": "text/css; charset=utf-8",
     "public.svg": "image/svg+xml",
     "chevron.svg": "image/svg+xml",
 }
-KEEP_ALIVE = 75
+KEEP_ALIVE_SECONDS = 75
 """Seconds that a connection stays open between requests: longer than proxies keep theirs (60 by
 default in nginx), or one would now and then send a request into a connection that is closing."""
-MOST_AT_ONCE = 1000
+MAX_CONNECTIONS = 1000
 """Connections; above it the answer is 503."""
-SWITCH = 0.0005
+SWITCH_INTERVAL = 0.0005
 """Seconds that a thread has the interpreter while others want it. Every statement lets go of it: at
 Python's 5 ms a transaction of ten of them would hold its lock for 50 ms beside a busy page."""
-KEPT = {"Cache-Control": "public, max-age=3600", "Cross-Origin-Resource-Policy": "cross-origin"}
+STATIC_HEADERS = {
+    "Cache-Control": "public, max-age=3600",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
 
 
-def create_public(mailer: Mailer, log: Log) -> FastAPI:
+def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     """The pages of the office. Each request opens its own transaction."""
 
     @asynccontextmanager
-    async def life(_: FastAPI) -> AsyncIterator[None]:
+    async def run_lifespan(_: FastAPI) -> AsyncIterator[None]:
         # As many as ask at once; more would only wait for each other, and for a connection.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = mailer.settings.web.threads
-        await anyio.to_thread.run_sync(prepare)
+        await anyio.to_thread.run_sync(compile_templates)
         yield
         site.writer.stop()
 
     app = FastAPI(
-        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life,
+        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=run_lifespan,
         redirect_slashes=False,  # it would lead to whatever host the request names
     )  # fmt: skip
-    site = Site(mailer, app, log)
-    _static(site)
-    rooms = (health, signup, confirm, leave, preferences, archive, press)
-    for room in rooms:
-        room.add(site)
-    app.add_exception_handler(HTTPException, _trouble(site))
-    app.add_exception_handler(ConfigError, _away(site))
-    app.add_exception_handler(RequestValidationError, _misread(site))
-    app.add_middleware(Guard, settings=mailer.settings, log=log, fault=_fault(site))
+    site = PublicSite(mailer, app, log)
+    _add_static_routes(site)
+    route_modules = (health, signup, confirm, leave, preferences, archive, press)
+    for route_module in route_modules:
+        route_module.add(site)
+    app.add_exception_handler(HTTPException, _make_http_error_handler(site))
+    app.add_exception_handler(ConfigError, _make_database_error_handler(site))
+    app.add_exception_handler(RequestValidationError, _make_validation_error_handler(site))
+    app.add_middleware(
+        PublicPagesMiddleware, settings=mailer.settings, log=log, fault=_make_fault_handler(site)
+    )
     return app
 
 
-def _static(site: Site) -> None:
+def _add_static_routes(site: PublicSite) -> None:
     folder = resources.files("mailer.web") / "static"
     files = {name: ((folder / name).read_bytes(), kind) for name, kind in STATIC.items()}
-    files["house.css"] = house_style(site.mailer).encode(), STATIC["public.css"]
+    files["house.css"] = build_house_style(site.mailer).encode(), STATIC["public.css"]
 
-    def static(request: Request, name: str) -> Response:
+    def show_static_file(request: Request, name: str) -> Response:
         if name not in files:
             raise HTTPException(404)
         content, kind = files[name]
-        return Response(content, media_type=kind, headers=KEPT)
+        return Response(content, media_type=kind, headers=STATIC_HEADERS)
 
-    site.get("/static/{name}", static)
+    site.add_get_route("/static/{name}", show_static_file)
 
 
-def _trouble(site: Site) -> Callable[[Request, Exception], Response]:
-    def trouble(request: Request, error: Exception) -> Response:
+def _make_http_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
+    def show_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return site.page(
+        return site.render_page(
             request, "trouble.html", status=error.status_code, headers=error.headers,
             code=error.status_code,
         )  # fmt: skip
 
-    return trouble
+    return show_http_error
 
 
-def _away(site: Site) -> Callable[[Request, Exception], Response]:
-    def away(request: Request, error: Exception) -> Response:
+def _make_database_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
+    def show_database_error(request: Request, error: Exception) -> Response:
         """The database can't be used just now."""
         site.log.error("no database", error=type(error).__name__)
-        return site.page(
+        return site.render_page(
             request, "trouble.html", status=503, code=503, headers={"Retry-After": "30"}
         )
 
-    return away
+    return show_database_error
 
 
-def _misread(site: Site) -> Callable[[Request, Exception], Response]:
-    def misread(request: Request, _: Exception) -> Response:
+def _make_validation_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
+    def show_validation_error(request: Request, _: Exception) -> Response:
         # FastAPI's own answer is JSON that repeats what was sent.
-        return site.page(request, "trouble.html", status=422, code=422)
+        return site.render_page(request, "trouble.html", status=422, code=422)
 
-    return misread
+    return show_validation_error
 
 
-def _fault(site: Site) -> Callable[[Request, Exception], Response]:
-    def fault(request: Request, error: Exception) -> Response:
+def _make_fault_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
+    def show_fault(request: Request, error: Exception) -> Response:
         # The trace without the message: that may hold what somebody typed.
         trace = "".join(traceback.format_tb(error.__traceback__))
         route = getattr(request.scope.get("route"), "path", "(none)")
         site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
         try:
-            return site.page(request, "trouble.html", status=500, code=500)
+            return site.render_page(request, "trouble.html", status=500, code=500)
         except Exception:  # what failed may be what pages are made with
             return PlainTextResponse("something went wrong here\n", 500)
 
-    return fault
+    return show_fault
 
 
-def serve_public(mailer: Mailer, host: str, port: int, log: Log) -> None:
+def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
     """Serve the pages until SIGINT or SIGTERM: requests that have begun are answered. Raises
     MailerError where it can't listen at `host`, `port`."""
     web = mailer.settings.web
-    sys.setswitchinterval(SWITCH)
-    with listen(host, port) as listening, contextlib.suppress(KeyboardInterrupt):
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    with (
+        open_listening_socket(host, port) as listening_socket,
+        contextlib.suppress(KeyboardInterrupt),
+    ):
         config = uvicorn.Config(
-            create_public(mailer, log),
+            create_public_app(mailer, log),
             log_config=None,
             access_log=False,
             server_header=False,
             ws="none",
             proxy_headers=bool(web.proxies),
             forwarded_allow_ips=list(web.proxies),
-            timeout_keep_alive=KEEP_ALIVE,
-            limit_concurrency=MOST_AT_ONCE,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=10,
         )
-        uvicorn.Server(config).run(sockets=[listening])
+        uvicorn.Server(config).run(sockets=[listening_socket])

@@ -13,28 +13,28 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer import archive, languages, message
-from mailer.archive import Entry
+from mailer.archive import ArchiveEntry
 from mailer.audience import links
 from mailer.audience.lists import MailingList
-from mailer.editions import Body
+from mailer.editions import EditionBody
 from mailer.errors import InputError, NotFound, TokenError
 from mailer.store import Transaction
 from mailer.web.public import feeds
-from mailer.web.public.feeds import Addresses
-from mailer.web.public.kept import Kept
-from mailer.web.public.site import Site, accepted
+from mailer.web.public.feeds import ArchiveAddresses
+from mailer.web.public.kept import ResponseCache
+from mailer.web.public.site import PublicSite, list_accepted_languages
 
-ON_A_PAGE = 20
+ENTRIES_PER_PAGE = 20
 """Editions on one page of a list, and in a feed."""
-LATEST = 3
+LATEST_COUNT = 3
 """Editions of each list on the archive's first page."""
-LAST_PAGE = 1000
-LONGEST_QUERY = 200
+MAX_PAGE_NUMBER = 1000
+MAX_QUERY_LENGTH = 200
 """Characters of a search that are looked at."""
-SITEMAP_MOST = 45_000
+MAX_SITEMAP_ENTRIES = 45_000
 """Editions in the sitemap, which may name 50,000 pages."""
 
-POLICY = (
+MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -42,184 +42,209 @@ POLICY = (
 programs need it; nothing in it is run, loaded but pictures, or sent anywhere."""
 
 
-def add(site: Site) -> None:
-    addresses = Addresses(site.settings.web.base_url)
+def add_routes(site: PublicSite) -> None:
+    addresses = ArchiveAddresses(site.settings.web.base_url)
 
     # ---- one edition ----------------------------------------------------------------------------
 
-    def view(request: Request, token: str) -> Response:
+    def show_mail(request: Request, token: str) -> Response:
         """A mail in the browser: with its reader's stories, and nothing else of theirs."""
         try:
-            link = links.view(site.mailer.store.key, token)
+            link = links.verify_view_link(site.mailer.store.key, token)
         except TokenError:
-            return site.refusal(request)
+            return site.refuse_link(request)
         with site.mailer.store.read() as tx:
-            body = tx.archive.body(link.edition_id, link.language)
+            body = tx.archive.find_body(link.edition_id, link.language)
             if body is None and tx.archive.was_taken_back(link.edition_id):
                 raise HTTPException(410)
         if body is None:
-            return site.refusal(request)
-        return _body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})
+            return site.refuse_link(request)
+        return render_body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})
 
-    def edition(request: Request, of: str, uid: str) -> Response:
+    def show_edition(request: Request, of: str, uid: str) -> Response:
         with site.mailer.store.read() as tx:
-            entry = tx.archive.entry(_list(tx, of).slug, uid) if _is_uid(uid) else None
+            entry = (
+                tx.archive.find_entry(_get_list(tx, of).slug, uid) if _is_valid_uid(uid) else None
+            )
             if entry is None:
                 raise HTTPException(404)
-            body = tx.archive.body(entry.edition_id, _reading(request, entry))
+            body = tx.archive.find_body(entry.edition_id, _choose_reading_language(request, entry))
         if body is None:
             raise HTTPException(404)
-        also = [f'<{addresses.of_entry(entry)}>; rel="canonical"']
-        also += [
-            f'<{addresses.of_entry(entry, tag)}>; rel="alternate"; hreflang="{tag}"'
+        link_values = [f'<{addresses.build_entry_url(entry)}>; rel="canonical"']
+        link_values += [
+            f'<{addresses.build_entry_url(entry, tag)}>; rel="alternate"; hreflang="{tag}"'
             for tag in entry.languages
         ]
-        return _body(request, body, body.stories, {"Link": ", ".join(also)})
+        return render_body(request, body, body.stories, {"Link": ", ".join(link_values)})
 
-    def _body(request: Request, body: Body, stories: int, headers: dict[str, str]) -> Response:
-        text = message.page(body, stories, site.settings.web.base_url)
-        headers |= {"Content-Security-Policy": POLICY, "Content-Language": body.language}
-        return unless_held(request, text.encode(), "text/html; charset=utf-8", headers)
+    def render_body(
+        request: Request, body: EditionBody, stories: int, headers: dict[str, str]
+    ) -> Response:
+        text = message.render_page(body, stories, site.settings.web.base_url)
+        headers |= {"Content-Security-Policy": MAIL_POLICY, "Content-Language": body.language}
+        return respond_unless_cached(request, text.encode(), "text/html; charset=utf-8", headers)
 
     # ---- lists of editions ----------------------------------------------------------------------
 
-    def everything(request: Request) -> Response:
+    def show_archive(request: Request) -> Response:
         with site.mailer.store.read() as tx:
-            shown = [
-                (one, archive.search(tx.archive, one, "", LATEST))
-                for one in archive.lists(tx.lists)
+            lists_with_entries = [
+                (mailing_list, archive.search_editions(tx.archive, mailing_list, "", LATEST_COUNT))
+                for mailing_list in archive.list_archived_lists(tx.lists)
             ]
-        return site.page(
+        return site.render_page(
             request,
             "archive.html",
-            lists=[(one, _lines(site, request, entries)) for one, entries in shown],
+            lists=[
+                (mailing_list, _describe_entries(site, request, entries))
+                for mailing_list, entries in lists_with_entries
+            ],
         )
 
-    def of_list(request: Request, of: str) -> Response:
-        query = request.query_params.get("q", "")[:LONGEST_QUERY].strip()
-        number = page_number(request.query_params.get("page", ""))
+    def show_list_archive(request: Request, of: str) -> Response:
+        query = request.query_params.get("q", "")[:MAX_QUERY_LENGTH].strip()
+        number = parse_page_number(request.query_params.get("page", ""))
         with site.mailer.store.read() as tx:
-            list_ = _list(tx, of)
-            first = (number - 1) * ON_A_PAGE
-            found = archive.search(tx.archive, list_, query, ON_A_PAGE + 1, first)
-        return site.page(
-            request, "archive-list.html", list=list_, query=query, number=number,
-            entries=_lines(site, request, found[:ON_A_PAGE]), older=len(found) > ON_A_PAGE,
+            mailing_list = _get_list(tx, of)
+            offset = (number - 1) * ENTRIES_PER_PAGE
+            entries = archive.search_editions(
+                tx.archive, mailing_list, query, ENTRIES_PER_PAGE + 1, offset
+            )
+        return site.render_page(
+            request, "archive-list.html", list=mailing_list, query=query, number=number,
+            entries=_describe_entries(site, request, entries[:ENTRIES_PER_PAGE]), older=len(entries) > ENTRIES_PER_PAGE,
         )  # fmt: skip
 
     # ---- for machines ---------------------------------------------------------------------------
 
-    def feed(request: Request, of: str, kind: str) -> Response:
-        language = site.language(request)
+    def render_feed(request: Request, list_slug: str, kind: str) -> Response:
+        language = site.choose_language(request)
         with site.mailer.store.read() as tx:
-            list_ = _list(tx, of)
-            entries = archive.search(tx.archive, list_, "", ON_A_PAGE)
-        given: dict[str, Any] = {
+            mailing_list = _get_list(tx, list_slug)
+            entries = archive.search_editions(tx.archive, mailing_list, "", ENTRIES_PER_PAGE)
+        feed_options: dict[str, Any] = {
             "language": language, "addresses": addresses,
-            "corrected": site.words(language).gettext("Corrected: %(what)s"),
+            "corrected": site.get_catalogue(language).gettext("Corrected: %(what)s"),
         }  # fmt: skip
         if kind == feeds.ATOM_TYPE:
             author = site.settings.organisation.name
-            text = feeds.atom(list_, entries, author=author, **given)
+            text = feeds.build_atom_feed(mailing_list, entries, author=author, **feed_options)
         else:
-            text = feeds.rss(list_, entries, **given)
+            text = feeds.build_rss_feed(mailing_list, entries, **feed_options)
         headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
-        return unless_held(request, text, f"{kind}; charset=utf-8", headers)
+        return respond_unless_cached(request, text, f"{kind}; charset=utf-8", headers)
 
-    def atom(request: Request, of: str) -> Response:
-        return feed(request, of, feeds.ATOM_TYPE)
+    def show_atom_feed(request: Request, of: str) -> Response:
+        return render_feed(request, of, feeds.ATOM_TYPE)
 
-    def rss(request: Request, of: str) -> Response:
-        return feed(request, of, feeds.RSS_TYPE)
+    def show_rss_feed(request: Request, of: str) -> Response:
+        return render_feed(request, of, feeds.RSS_TYPE)
 
-    def sitemap(request: Request) -> Response:
+    def show_sitemap(request: Request) -> Response:
         with site.mailer.store.read() as tx:
-            slugs = [one.slug for one in archive.lists(tx.lists)]
-            entries = tx.archive.everything(SITEMAP_MOST)
+            slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx.lists)]
+            entries = tx.archive.list_all_entries(MAX_SITEMAP_ENTRIES)
         paths = ["/", "/archive", "/press"]
         paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
-        text = feeds.sitemap(paths, entries, addresses)
-        return unless_held(request, text, "application/xml; charset=utf-8", {})
+        text = feeds.build_sitemap(paths, entries, addresses)
+        return respond_unless_cached(request, text, "application/xml; charset=utf-8", {})
 
-    def robots(request: Request) -> Response:
+    def show_robots(request: Request) -> Response:
         """What crawlers leave alone: pages that are somebody's own."""
         lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cepuv")]
         lines += ["", f"Sitemap: {addresses.site}/sitemap.xml", ""]
-        return unless_held(request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {})
+        return respond_unless_cached(
+            request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {}
+        )
 
-    kept = Kept()
-    for path, page in (
-        ("/v/{token}", view),
-        ("/archive", everything),
-        ("/archive/{of}", of_list),
-        ("/archive/{of}/atom.xml", atom),
-        ("/archive/{of}/rss.xml", rss),
-        ("/archive/{of}/{uid}", edition),
-        ("/sitemap.xml", sitemap),
-        ("/robots.txt", robots),
+    cache = ResponseCache()
+    for path, handler in (
+        ("/v/{token}", show_mail),
+        ("/archive", show_archive),
+        ("/archive/{of}", show_list_archive),
+        ("/archive/{of}/atom.xml", show_atom_feed),
+        ("/archive/{of}/rss.xml", show_rss_feed),
+        ("/archive/{of}/{uid}", show_edition),
+        ("/sitemap.xml", show_sitemap),
+        ("/robots.txt", show_robots),
     ):
-        site.get(path, kept.page(page))
+        site.add_get_route(path, cache.cache_page(handler))
 
 
-def _list(tx: Transaction, slug: str) -> MailingList:
+def _get_list(tx: Transaction, slug: str) -> MailingList:
     try:
         return archive.get_list(tx.lists, slug)
     except NotFound as error:
         raise HTTPException(404) from error
 
 
-def _is_uid(uid: str) -> bool:
+def _is_valid_uid(uid: str) -> bool:
     """Whether it may name an edition: a database may take no NUL."""
     return uid.isascii() and uid.isprintable()
 
 
-def page_number(written: str) -> int:
-    if written.isascii() and written.isdigit() and len(written) <= 4:
-        return min(max(int(written), 1), LAST_PAGE)
+def parse_page_number(raw_number: str) -> int:
+    if raw_number.isascii() and raw_number.isdigit() and len(raw_number) <= 4:
+        return min(max(int(raw_number), 1), MAX_PAGE_NUMBER)
     return 1
 
 
-def _reading(request: Request, entry: Entry) -> str:
+def _choose_reading_language(request: Request, entry: ArchiveEntry) -> str:
     """The language to read an edition in: what is asked for, what the browser likes best, or the
     edition's own. An edition may be in languages that our pages are not in."""
-    wanted = (request.query_params.get("lang", ""), *accepted(request))
-    for tag in wanted:
+    preferred_tags = (request.query_params.get("lang", ""), *list_accepted_languages(request))
+    for tag in preferred_tags:
         try:
-            found = languages.choose(languages.normalise(tag), entry.languages, "") if tag else ""
+            reading_language = (
+                languages.choose_language(languages.normalise_tag(tag), entry.languages, "")
+                if tag
+                else ""
+            )
         except InputError:
             continue
-        if found:
-            return found
-    return entry.version(entry.language).language
+        if reading_language:
+            return reading_language
+    return entry.choose_version(entry.language).language
 
 
-def _lines(site: Site, request: Request, entries: Sequence[Entry]) -> list[dict[str, Any]]:
+def _describe_entries(
+    site: PublicSite, request: Request, entries: Sequence[ArchiveEntry]
+) -> list[dict[str, Any]]:
     """Editions as the templates show them, each in the best language for the reader."""
-    made = []
-    for one in entries:
-        version = one.version(_reading(request, one))
-        made.append(
+    descriptions = []
+    for entry in entries:
+        version = entry.choose_version(_choose_reading_language(request, entry))
+        descriptions.append(
             {
-                "path": f"/archive/{one.list}/{one.uid}",
+                "path": f"/archive/{entry.list}/{entry.uid}",
                 "version": version,
-                "day": site.day(one.sent_at),
+                "day": site.to_office_date(entry.sent_at),
                 "corrections": [
-                    (site.day(each.at), each.slug, *languages.told(each.what, version.language))
-                    for each in one.corrections
+                    (
+                        site.to_office_date(correction.at),
+                        correction.slug,
+                        *languages.choose_text(correction.what, version.language),
+                    )
+                    for correction in entry.corrections
                 ],
-                "others": [tag for tag in one.languages if tag != version.language],
+                "others": [tag for tag in entry.languages if tag != version.language],
             }
         )
-    return made
+    return descriptions
 
 
-def unless_held(request: Request, content: bytes, kind: str, headers: dict[str, str]) -> Response:
+def respond_unless_cached(
+    request: Request, content: bytes, kind: str, headers: dict[str, str]
+) -> Response:
     """The content, or 304 for whoever holds it already (RFC 9110 §13.1.2)."""
-    mark = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
-    kept = {
-        "ETag": mark, "Cache-Control": "public, no-cache", "Vary": "Accept-Language",
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    cache_headers = {
+        "ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Language",
     }  # fmt: skip
-    held = request.headers.get("if-none-match", "")
-    if held.strip() == "*" or mark in (one.strip().removeprefix("W/") for one in held.split(",")):
-        return Response(status_code=304, headers=kept | headers)
-    return Response(content, headers=kept | headers | {"Content-Type": kind})
+    if_none_match = request.headers.get("if-none-match", "")
+    if if_none_match.strip() == "*" or etag in (
+        tag.strip().removeprefix("W/") for tag in if_none_match.split(",")
+    ):
+        return Response(status_code=304, headers=cache_headers | headers)
+    return Response(content, headers=cache_headers | headers | {"Content-Type": kind})

@@ -11,103 +11,132 @@ from fastapi import Request, Response
 
 from mailer.audience import addresses, confirmations, links
 from mailer.audience.confirmations import Confirmation, ConfirmationKind, ConfirmationState
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.lists import MailingList
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
-from mailer.web.public.forms import Form
-from mailer.web.public.site import Site
-from mailer.web.public.writer import Undo
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.site import PublicSite
+from mailer.web.public.writer import UndoWrite
 
 
-def add(site: Site) -> None:
-    def show(request: Request, token: str) -> Response:
+def add_routes(site: PublicSite) -> None:
+    def show_confirmation(request: Request, token: str) -> Response:
         with site.mailer.store.read() as tx:
-            asked = _find(site, tx, token)
-            return _page(site, tx, request, asked) if asked else site.refusal(request)
+            confirmation = _find_confirmation(site, tx, token)
+            return (
+                _render_page(site, tx, request, confirmation)
+                if confirmation
+                else site.refuse_link(request)
+            )
 
-    def answer(request: Request, form: Form, tx: Transaction, token: str) -> Response:
+    def submit_confirmation(
+        request: Request, form: SubmittedForm, tx: Transaction, token: str
+    ) -> Response:
         now = site.mailer.clock()
-        asked = _find(site, tx, token)
-        if asked is None:
-            return site.refusal(request)
-        if asked.kind is ConfirmationKind.SIGN_UP and form.get("seen") not in {"", _seen(asked)}:
+        confirmation = _find_confirmation(site, tx, token)
+        if confirmation is None:
+            return site.refuse_link(request)
+        if confirmation.kind is ConfirmationKind.SIGN_UP and form.get_value("seen") not in {
+            "",
+            _hash_shown_choices(confirmation),
+        }:
             # Somebody has typed the address once more, meanwhile: nobody agrees to what they
             # were not shown.
-            return _page(site, tx, request, asked, changed=True, status=409)
-        language = site.language(request, asked.language)
-        only = form.all("list") if "list" in form else None
-        if asked.kind is ConfirmationKind.SIGN_UP and only is None and "choice" in form:
-            return _page(site, tx, request, asked, nothing=True, status=422)
+            return _render_page(site, tx, request, confirmation, has_changed=True, status=409)
+        language = site.choose_language(request, confirmation.language)
+        chosen_lists = form.get_values("list") if "list" in form else None
+        if (
+            confirmation.kind is ConfirmationKind.SIGN_UP
+            and chosen_lists is None
+            and "choice" in form
+        ):
+            return _render_page(site, tx, request, confirmation, nothing_chosen=True, status=422)
         try:
-            done = confirmations.confirm(
+            confirmed = confirmations.apply_confirmation(
                 tx.confirmations,
                 tx.subscribers,
                 tx.lists,
                 tx.allowances,
                 site.mailer.sign_up_limits.per_address,
-                asked,
+                confirmation,
                 now,
-                wording=site.wording(language),
-                only=only,
+                wording=site.build_wording(language),
+                accepted_lists=chosen_lists,
             )
         except (Refused, InputError) as error:  # suppressed, or gone, since
-            raise Undo(lambda _: site.refusal(request)) from error
-        return _page(site, tx, request, done)
+            raise UndoWrite(lambda _: site.refuse_link(request)) from error
+        return _render_page(site, tx, request, confirmed)
 
-    site.get("/c/{token}", show)
-    site.post("/c/{token}", answer, ("list", "choice", "seen"))
+    site.add_get_route("/c/{token}", show_confirmation)
+    site.add_post_route("/c/{token}", submit_confirmation, ("list", "choice", "seen"))
 
 
-def _find(site: Site, tx: Transaction, token: str) -> Confirmation | None:
+def _find_confirmation(site: PublicSite, tx: Transaction, token: str) -> Confirmation | None:
     try:
-        number = links.confirmation(site.mailer.store.key, token)
+        confirmation_id = links.verify_confirmation_link(site.mailer.store.key, token)
     except TokenError:
         return None
-    return confirmations.find(tx.confirmations, number, site.mailer.clock(), site.mailer.links_last)
+    return confirmations.find_open_confirmation(
+        tx.confirmations, confirmation_id, site.mailer.clock(), site.mailer.link_lifetime
+    )
 
 
-def _page(
-    site: Site,
+def _render_page(
+    site: PublicSite,
     tx: Transaction,
     request: Request,
-    asked: Confirmation,
+    confirmation: Confirmation,
     *,
-    nothing: bool = False,
-    changed: bool = False,
+    nothing_chosen: bool = False,
+    has_changed: bool = False,
     status: int = 200,
 ) -> Response:
-    answered = asked.state is not ConfirmationState.MAILED
-    language = site.language(request, asked.language)
-    owner = tx.subscribers.find_subscriber(asked.address) if answered else None
+    is_answered = confirmation.state is not ConfirmationState.MAILED
+    language = site.choose_language(request, confirmation.language)
+    subscriber = tx.subscribers.find_subscriber(confirmation.address) if is_answered else None
     preferences = ""
-    if owner is not None:
+    if subscriber is not None:
         key = site.mailer.store.key
-        preferences = "/p/" + links.sign_member(key, Purpose.PREFERENCES, MemberLink(owner.id))
-    return site.page(
+        preferences = "/p/" + links.sign_member_link(
+            key, LinkPurpose.PREFERENCES, MemberLink(subscriber.id)
+        )
+    return site.render_page(
         request,
-        "confirm-address.html" if asked.kind is ConfirmationKind.NEW_ADDRESS else "confirm.html",
-        language=asked.language,
+        "confirm-address.html"
+        if confirmation.kind is ConfirmationKind.NEW_ADDRESS
+        else "confirm.html",
+        language=confirmation.language,
         status=status,
-        answered=answered,
-        nothing=nothing,
-        changed=changed,
-        seen=_seen(asked),
-        address=addresses.shown(asked.address),
-        lists=_lists(tx, asked),
-        topics=[one.name(language) for one in tx.lists.topics() if one.slug in asked.wishes.topics],
-        frequency=asked.wishes.frequency,
-        reading=asked.language,
-        wording=site.wording(language).text,
+        answered=is_answered,
+        nothing=nothing_chosen,
+        changed=has_changed,
+        seen=_hash_shown_choices(confirmation),
+        address=addresses.format_isolated_address(confirmation.address),
+        lists=_list_chosen_lists(tx, confirmation),
+        topics=[
+            topic.get_name(language)
+            for topic in tx.lists.list_topics()
+            if topic.slug in confirmation.wishes.topics
+        ],
+        frequency=confirmation.wishes.frequency,
+        reading=confirmation.language,
+        wording=site.build_wording(language).text,
         preferences=preferences,
     )
 
 
-def _lists(tx: Transaction, asked: Confirmation) -> Sequence[MailingList]:
-    return [one for one in tx.lists.lists() if one.slug in asked.wishes.lists]
+def _list_chosen_lists(tx: Transaction, confirmation: Confirmation) -> Sequence[MailingList]:
+    return [
+        mailing_list
+        for mailing_list in tx.lists.list_mailing_lists()
+        if mailing_list.slug in confirmation.wishes.lists
+    ]
 
 
-def _seen(asked: Confirmation) -> str:
+def _hash_shown_choices(confirmation: Confirmation) -> str:
     """What the page shows of a sign-up, in a few letters: the button's form has them."""
-    shown = json.dumps([asked.language, asked.wishes.plain()], sort_keys=True)
-    return sha256(shown.encode()).hexdigest()[:16]
+    shown_choices = json.dumps(
+        [confirmation.language, confirmation.wishes.to_plain()], sort_keys=True
+    )
+    return sha256(shown_choices.encode()).hexdigest()[:16]

@@ -3,25 +3,25 @@
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
-MOST_FIELDS = 500
+MAX_FIELDS = 500
 
 
-class Form:
+class SubmittedForm:
     """Fields by name, each with all its values. What can't be read is as if it weren't there."""
 
     def __init__(self, body: bytes) -> None:
         try:
             self._fields: Mapping[str, Sequence[str]] = parse_qs(
-                body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MOST_FIELDS
+                body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=MAX_FIELDS
             )
         except ValueError:  # too many fields
             self._fields = {}
 
-    def get(self, name: str) -> str:
+    def get_value(self, name: str) -> str:
         """The first value, without spaces around it; empty where there is none."""
         return next(iter(self._fields.get(name, ())), "").strip()
 
-    def all(self, name: str) -> tuple[str, ...]:
+    def get_values(self, name: str) -> tuple[str, ...]:
         """All values, each once, without empty ones."""
         return tuple(
             dict.fromkeys(one.strip() for one in self._fields.get(name, ()) if one.strip())

@@ -19,20 +19,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer.config import Settings
 from mailer.log import Log
 
-LONGEST_BODY = 65_536
+MAX_BODY_BYTES = 65_536
 """Bytes of a request's body."""
 
-PATIENCE = 20.0
+BODY_TIMEOUT = 20.0
 """Seconds within which a request's body has to come."""
 
-GONE = 499
+CLIENT_CLOSED_REQUEST = 499
 """What the log says where the client went before it was answered: nginx's number for it."""
 
-SLOW = 1.0
+SLOW_REQUEST_SECONDS = 1.0
 """Seconds from which a request is logged as slow."""
 
 
-def page_policy(settings: Settings, *, framed: bool = False) -> str:
+def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
     """The Content-Security-Policy of a page: nothing but our own style sheets, and the logo."""
     pictures = "'self'"
     if logo := urlsplit(settings.organisation.logo_url):
@@ -44,7 +44,7 @@ def page_policy(settings: Settings, *, framed: bool = False) -> str:
     )
 
 
-def client_of(request: Request) -> str:
+def identify_client(request: Request) -> str:
     """Whom to count a request to: an IPv4 address, or the network of an IPv6 address that one
     subscriber line is given (RFC 6177: /64 at least)."""
     host = request.client.host if request.client else ""
@@ -53,12 +53,12 @@ def client_of(request: Request) -> str:
     except ValueError:
         return host
     if isinstance(address, ipaddress.IPv6Address):
-        mapped = address.ipv4_mapped
-        return str(mapped or ipaddress.ip_network((int(address), 64), strict=False))
+        ipv4_address = address.ipv4_mapped
+        return str(ipv4_address or ipaddress.ip_network((int(address), 64), strict=False))
     return host
 
 
-class Guard:
+class PublicPagesMiddleware:
     """The outermost layer of the pages. `fault` makes the page for an error that nobody foresaw:
     answered here, as what stands around it, Starlette's own layer and the server, knows no headers
     of ours, and writes the error's message into its log: that may hold what somebody typed."""
@@ -72,18 +72,18 @@ class Guard:
     ) -> None:
         self.app = app
         self._log = log
-        self._fault = fault
-        self._policy = page_policy(settings)
+        self._make_fault_response = fault
+        self._policy = build_page_policy(settings)
         self._secure = settings.web.base_url.startswith("https://")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         status = 0
-        body = _Body(scope, receive)
+        body = _RequestBody(scope, receive)
 
-        async def guarded(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -91,15 +91,15 @@ class Guard:
             await send(message)
 
         try:
-            await self.app(scope, body.receive, guarded)
+            await self.app(scope, body.receive_message, send_with_headers)
         except ClientDisconnect:
-            status = status or GONE
+            status = status or CLIENT_CLOSED_REQUEST
         except Exception as error:
-            answer = self._fault(Request(scope), error)
+            response = self._make_fault_response(Request(scope), error)
             if not status:  # else it has begun, and the server cuts it off
-                await answer(scope, receive, guarded)
+                await response(scope, receive, send_with_headers)
         finally:
-            self._tell(scope, status or 500, time.perf_counter() - begun)
+            self._log_request(scope, status or 500, time.perf_counter() - started_at)
 
     def _add_headers(self, headers: MutableHeaders) -> None:
         headers.setdefault("Content-Security-Policy", self._policy)
@@ -113,10 +113,14 @@ class Guard:
         if self._secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
 
-    def _tell(self, scope: Scope, status: int, seconds: float) -> None:
+    def _log_request(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "(none)")
-        say = self._log.warning if status >= 500 or seconds >= SLOW else self._log.info
-        say(
+        log_event = (
+            self._log.warning
+            if status >= 500 or seconds >= SLOW_REQUEST_SECONDS
+            else self._log.info
+        )
+        log_event(
             "request",
             method=scope["method"] if scope["method"].isalpha() else "(odd)",
             route=route,
@@ -125,36 +129,40 @@ class Guard:
         )
 
 
-class _Body:
+class _RequestBody:
     """A request's body, as it comes. Raises HTTPException for one that is too long, or that takes
     too long: nothing of it is carried out."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
-        self._left = LONGEST_BODY
-        self._more = True
-        self._ends = time.monotonic() + PATIENCE
-        said = next((value for name, value in scope["headers"] if name == b"content-length"), b"")
-        self._too_long = said.isdigit() and (len(said) > 18 or int(said) > LONGEST_BODY)
+        self._bytes_left = MAX_BODY_BYTES
+        self._has_more = True
+        self._deadline = time.monotonic() + BODY_TIMEOUT
+        content_length = next(
+            (value for name, value in scope["headers"] if name == b"content-length"), b""
+        )
+        self._is_too_long = content_length.isdigit() and (
+            len(content_length) > 18 or int(content_length) > MAX_BODY_BYTES
+        )
 
-    async def receive(self) -> Message:
-        if not self._more:
+    async def receive_message(self) -> Message:
+        if not self._has_more:
             return await self._receive()
-        if self._too_long:
-            raise _too_long()
+        if self._is_too_long:
+            raise _build_too_long_error()
         try:
-            with anyio.fail_after(self._ends - time.monotonic()):
+            with anyio.fail_after(self._deadline - time.monotonic()):
                 message = await self._receive()
         except TimeoutError as error:
             raise HTTPException(408, headers={"Connection": "close"}) from error
         if message["type"] == "http.request":
-            self._left -= len(message.get("body", b""))
-            self._more = message.get("more_body", False)
-            if self._left < 0:
-                raise _too_long()
+            self._bytes_left -= len(message.get("body", b""))
+            self._has_more = message.get("more_body", False)
+            if self._bytes_left < 0:
+                raise _build_too_long_error()
         return message
 
 
-def _too_long() -> HTTPException:
+def _build_too_long_error() -> HTTPException:
     # What else comes is not read: the connection is of no more use.
     return HTTPException(413, headers={"Connection": "close"})

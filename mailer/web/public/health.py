@@ -4,17 +4,17 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from mailer.errors import ConfigError
-from mailer.web.public.site import Site
+from mailer.web.public.site import PublicSite
 
 
-def add(site: Site) -> None:
-    def healthz(request: Request) -> Response:
+def add_routes(site: PublicSite) -> None:
+    def show_health(request: Request) -> Response:
         """200 when the database answers, else 503."""
         try:
             with site.mailer.store.read() as tx:
-                tx.lists.topics()
+                tx.lists.list_topics()
         except ConfigError:
             return JSONResponse({"status": "the database can't be used"}, status_code=503)
         return JSONResponse({"status": "ok"})
 
-    site.get("/healthz", healthz)
+    site.add_get_route("/healthz", show_health)

@@ -16,34 +16,36 @@ from fastapi.concurrency import run_in_threadpool
 SECONDS = 1.0
 """For how long; so long may an edition that is taken out still be seen."""
 
-MOST = 128
+MAX_ANSWERS = 128
 """Answers that are kept."""
 
-MOST_BYTES = 32 * 1024 * 1024
+MAX_CACHED_BYTES = 32 * 1024 * 1024
 """Of all of them."""
 
-LONGEST_KEY = 1000
+MAX_KEY_LENGTH = 1000
 """Characters: what somebody asks for at greater length is made for them alone."""
 
-Key = tuple[str, ...]
+CacheKey = tuple[str, ...]
 
 
-class Kept:
+class ResponseCache:
     """For one event loop, which gives what is kept by itself; what is not is made in a thread, once
     for all who ask meanwhile."""
 
     def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
         self._stopwatch = stopwatch
-        self._answers: OrderedDict[Key, tuple[float, Response]] = OrderedDict()
+        self._responses: OrderedDict[CacheKey, tuple[float, Response]] = OrderedDict()
         self._bytes = 0
-        self._making: dict[Key, tuple[float, asyncio.Task[Response]]] = {}
+        self._tasks: dict[CacheKey, tuple[float, asyncio.Task[Response]]] = {}
 
-    def page(self, make: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
+    def cache_page(
+        self, make_response: Callable[..., Response]
+    ) -> Callable[..., Awaitable[Response]]:
         """The page that `make(request, **parts of the path)` answers, kept by all that it may
         depend on: path, query, and the languages and the version that the browser names."""
 
-        @wraps(make)
-        async def answer(request: Request, **parts: str) -> Response:
+        @wraps(make_response)
+        async def answer_from_cache(request: Request, **path_params: str) -> Response:
             # As they came: request.url is parsed, and leaves out a line feed.
             key = (
                 request.scope["path"],
@@ -51,42 +53,50 @@ class Kept:
                 request.headers.get("accept-language", ""),
                 request.headers.get("if-none-match", ""),
             )
-            if sum(map(len, key)) > LONGEST_KEY:
-                return await run_in_threadpool(make, request, **parts)
-            return await self.get(key, lambda: make(request, **parts))
+            if sum(map(len, key)) > MAX_KEY_LENGTH:
+                return await run_in_threadpool(make_response, request, **path_params)
+            return await self.get_response(key, lambda: make_response(request, **path_params))
 
-        return answer
+        return answer_from_cache
 
-    async def get(self, key: Key, make: Callable[[], Response]) -> Response:
+    async def get_response(self, key: CacheKey, make_response: Callable[[], Response]) -> Response:
         now = self._stopwatch()
-        ends, found = self._answers.get(key, (now, None))
-        if found is not None and now < ends:
-            return found
-        ends, task = self._making.get(key, (now, None))
-        if task is None or now >= ends:
-            ends = now + SECONDS
-            task = asyncio.create_task(run_in_threadpool(make))
-            self._making[key] = ends, task
-            task.add_done_callback(lambda made: self._keep(key, ends, made))
+        expires_at, cached_response = self._responses.get(key, (now, None))
+        if cached_response is not None and now < expires_at:
+            return cached_response
+        expires_at, task = self._tasks.get(key, (now, None))
+        if task is None or now >= expires_at:
+            expires_at = now + SECONDS
+            task = asyncio.create_task(run_in_threadpool(make_response))
+            self._tasks[key] = expires_at, task
+            task.add_done_callback(
+                lambda finished_task: self._store_response(key, expires_at, finished_task)
+            )
         return await asyncio.shield(task)  # who goes away takes it from nobody else
 
-    def _keep(self, key: Key, ends: float, made: asyncio.Task[Response]) -> None:
-        failed = made.cancelled() or made.exception()
-        if self._making.get(key, (0.0, None))[1] is not made:
+    def _store_response(
+        self, key: CacheKey, expires_at: float, finished_task: asyncio.Task[Response]
+    ) -> None:
+        has_failed = finished_task.cancelled() or finished_task.exception()
+        if self._tasks.get(key, (0.0, None))[1] is not finished_task:
             return  # one that was begun later has taken its place
-        del self._making[key]
-        if failed or made.result().status_code not in {200, 304}:
+        del self._tasks[key]
+        if has_failed or finished_task.result().status_code not in {200, 304}:
             return
-        self._drop(key)
-        self._answers[key] = ends, made.result()
-        self._bytes += len(made.result().body)
+        self._drop_response(key)
+        self._responses[key] = expires_at, finished_task.result()
+        self._bytes += len(finished_task.result().body)
         now = self._stopwatch()
-        while self._answers:
-            oldest, (ends, _) = next(iter(self._answers.items()))
-            if now < ends and len(self._answers) <= MOST and self._bytes <= MOST_BYTES:
+        while self._responses:
+            oldest_key, (expires_at, _) = next(iter(self._responses.items()))
+            if (
+                now < expires_at
+                and len(self._responses) <= MAX_ANSWERS
+                and self._bytes <= MAX_CACHED_BYTES
+            ):
                 return
-            self._drop(oldest)
+            self._drop_response(oldest_key)
 
-    def _drop(self, key: Key) -> None:
-        _, known = self._answers.pop(key, (0.0, None))
-        self._bytes -= len(known.body) if known else 0
+    def _drop_response(self, key: CacheKey) -> None:
+        _, cached_response = self._responses.pop(key, (0.0, None))
+        self._bytes -= len(cached_response.body) if cached_response else 0

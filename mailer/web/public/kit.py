@@ -6,94 +6,97 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 
 from mailer.config import Settings
-from mailer.press import Page, Sheet
+from mailer.press import PageTranslation, ReleasePage
 from mailer.render import plain, translations
-from mailer.web.public.newsjson import asset_url, page_url
+from mailer.web.public.newsjson import build_asset_url, build_page_url
 
-_TEXT = 72
+_TEXT_WIDTH = 72
 
 
-def kit(
-    sheet: Sheet,
+def build_kit(
+    release_pages: ReleasePage,
     settings: Settings,
-    content: Callable[[str], bytes | None],
+    read_content: Callable[[str], bytes | None],
     embargo: Sequence[str] = (),
 ) -> bytes:
     """Each language's text, the files, and a list of them with credits and terms. `content` gives a
     file by its hash. Lines of an `embargo` stand before each text: it goes with what is taken away.
     The same release gives the same bytes."""
-    out = io.BytesIO()
-    stamp = sheet.updated_at.astimezone(UTC).timetuple()[:6]
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+    buffer = io.BytesIO()
+    timestamp = release_pages.updated_at.astimezone(UTC).timetuple()[:6]
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
 
-        def add(name: str, data: bytes, *, packed: bool = True) -> None:
-            entry = zipfile.ZipInfo(f"{sheet.slug}/{name}", stamp)
+        def add_file(name: str, data: bytes, *, packed: bool = True) -> None:
+            entry = zipfile.ZipInfo(f"{release_pages.slug}/{name}", timestamp)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
             archive.writestr(entry, data)
 
-        for page in sheet.pages:
+        for page in release_pages.pages:
             text = "\n".join(embargo) + "\n\n" if embargo else ""
-            text += _release(sheet, page, settings)
-            add(f"release.{page.language}.txt", text.encode())
+            text += _render_release_text(release_pages, page, settings)
+            add_file(f"release.{page.language}.txt", text.encode())
         files = {
-            (one.file, one.name.casefold()): one
-            for page in sheet.pages
-            for one in page.assets
-            if one.file
+            (asset_entry.file, asset_entry.name.casefold()): asset_entry
+            for page in release_pages.pages
+            for asset_entry in page.assets
+            if asset_entry.file
         }
-        taken: set[str] = set()
+        used_names: set[str] = set()
         for (sha256, _), asset in files.items():
-            data = content(sha256)
+            data = read_content(sha256)
             name = asset.name
-            while name.casefold() in taken:  # two languages may have different files of a name
+            while name.casefold() in used_names:  # two languages may have different files of a name
                 name = f"{sha256[:8]}-{asset.name}"
-            taken.add(name.casefold())
+            used_names.add(name.casefold())
             if data is not None:
-                add(f"files/{name}", data, packed=asset.media_type.startswith("text/"))
-        add("files.txt", _list(sheet, settings).encode())
-    return out.getvalue()
+                add_file(f"files/{name}", data, packed=asset.media_type.startswith("text/"))
+        add_file("files.txt", _render_file_list(release_pages, settings).encode())
+    return buffer.getvalue()
 
 
-def _release(sheet: Sheet, page: Page, settings: Settings) -> str:
-    frame = translations.frame(page.language, settings.template_path) or "en"
-    say = translations.translations(frame, settings.template_path).gettext
-    head = [page.title, page.subhead, page.summary, page.byline]
-    parts = [plain.wrap(one, _TEXT) for one in head if one]
+def _render_release_text(
+    release_pages: ReleasePage, page: PageTranslation, settings: Settings
+) -> str:
+    frame = translations.choose_frame_language(page.language, settings.template_path) or "en"
+    translate = translations.load_translations(frame, settings.template_path).gettext
+    heading_texts = [page.title, page.subhead, page.summary, page.byline]
+    parts = [plain.wrap_text(paragraph, _TEXT_WIDTH) for paragraph in heading_texts if paragraph]
     dateline = f"{page.dateline} – " if page.dateline else ""
-    parts.append(dateline + plain.plain(page.html))
-    for one in page.quotes:
-        role = f", {one.role}" if one.role else ""
-        said = say("“%(text)s”") % {"text": one.text}
-        parts.append(f"{plain.wrap(said, _TEXT)}\n— {one.speaker}{role}")
-    parts.append(say("ENDS"))
+    parts.append(dateline + plain.to_plain_text(page.html))
+    for quote in page.quotes:
+        role = f", {quote.role}" if quote.role else ""
+        quotation = translate("“%(text)s”") % {"text": quote.text}
+        parts.append(f"{plain.wrap_text(quotation, _TEXT_WIDTH)}\n— {quote.speaker}{role}")
+    parts.append(translate("ENDS"))
     if page.notes:
-        parts.append(f"{say('Notes to editors')}\n{plain.plain(page.notes)}")
+        parts.append(f"{translate('Notes to editors')}\n{plain.to_plain_text(page.notes)}")
     parts += [
-        f"{say('About %(name)s') % {'name': one.name}}\n{plain.plain(one.html)}"
-        for one in page.about
+        f"{translate('About %(name)s') % {'name': partner.name}}\n{plain.to_plain_text(partner.html)}"
+        for partner in page.about
     ]
     parts += [
-        "\n".join(filter(None, (one.name, one.role, one.phone, one.email))) for one in page.contacts
+        "\n".join(filter(None, (contact.name, contact.role, contact.phone, contact.email)))
+        for contact in page.contacts
     ]
-    parts.append(page_url(settings, sheet.slug, page.language))
+    parts.append(build_page_url(settings, release_pages.slug, page.language))
     return "\n\n".join(parts) + "\n"
 
 
-def _list(sheet: Sheet, settings: Settings) -> str:
+def _render_file_list(release_pages: ReleasePage, settings: Settings) -> str:
     """What there is to use, whose it is, and what may be done with it."""
     lines: list[str] = []
-    for page in sheet.pages:
-        for one in page.assets:
+    for page in release_pages.pages:
+        for asset in page.assets:
             lines += filter(
                 None,
                 (
-                    f"{one.title} ({one.kind}, {page.language})",
-                    one.caption if one.caption != one.title else "",
-                    f"alt: {one.alt}" if one.alt else "",
-                    f"credit: {one.credit}" if one.credit else "",
-                    f"terms: {one.terms}" if one.terms else "",
-                    asset_url(settings, sheet.slug, one),
+                    f"{asset.title} ({asset.kind}, {page.language})",
+                    asset.caption if asset.caption != asset.title else "",
+                    f"alt: {asset.alt}" if asset.alt else "",
+                    f"credit: {asset.credit}" if asset.credit else "",
+                    f"terms: {asset.terms}" if asset.terms else "",
+                    build_asset_url(settings, release_pages.slug, asset),
                 ),
             )
             lines.append("")

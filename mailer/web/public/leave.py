@@ -10,118 +10,144 @@ from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
 from mailer.audience import addresses, choices, links, subscribers
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
-from mailer.web.public.forms import Form
-from mailer.web.public.site import Site
-from mailer.web.public.writer import Undo
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.site import PublicSite
+from mailer.web.public.writer import UndoWrite
 
-ONE_CLICK = "one-click unsubscribe"
-PAGE = "unsubscribe page"
-BY_PERSON = "person"
+ONE_CLICK_SOURCE = "one-click unsubscribe"
+PAGE_SOURCE = "unsubscribe page"
+BY_PERSON_FIELD = "person"
 """The field of our own form: who sends it wants a page."""
 
 
-class _Standing:
+class _UnsubscribeTarget:
     """Who a link names, the list, and how they stand there. Each may be missing."""
 
     def __init__(self, tx: Transaction, link: MemberLink) -> None:
-        self.person: Subscriber | None = tx.subscribers.by_id(link.subscriber_id)
-        self.list: MailingList | None = next(
-            (one for one in tx.lists.lists() if one.id == link.list_id), None
+        self.subscriber: Subscriber | None = tx.subscribers.find_subscriber_by_id(
+            link.subscriber_id
+        )
+        self.mailing_list: MailingList | None = next(
+            (
+                mailing_list
+                for mailing_list in tx.lists.list_mailing_lists()
+                if mailing_list.id == link.list_id
+            ),
+            None,
         )
         self.membership: Membership | None = None
-        if self.person and self.list:
-            self.membership = subscribers.membership_of(tx.subscribers, self.person, self.list.slug)
+        if self.subscriber and self.mailing_list:
+            self.membership = subscribers.find_membership(
+                tx.subscribers, self.subscriber, self.mailing_list.slug
+            )
 
     @property
-    def is_on_it(self) -> bool:
+    def is_member(self) -> bool:
         return (
             self.membership is not None
             and self.membership.state is not MembershipState.UNSUBSCRIBED
         )
 
 
-def add(site: Site) -> None:
-    def link_of(token: str) -> MemberLink | None:
+def add_routes(site: PublicSite) -> None:
+    def read_link(token: str) -> MemberLink | None:
         try:
-            return links.member(site.mailer.store.key, Purpose.UNSUBSCRIBE, token)
+            return links.verify_member_link(site.mailer.store.key, LinkPurpose.UNSUBSCRIBE, token)
         except TokenError:
             return None
 
-    def show(request: Request, token: str) -> Response:
-        link = link_of(token)
+    def show_unsubscribe(request: Request, token: str) -> Response:
+        link = read_link(token)
         if link is None:
-            return site.refusal(request)
+            return site.refuse_link(request)
         with site.mailer.store.read() as tx:
-            return page(request, token, _Standing(tx, link))
+            return render_page(request, token, _UnsubscribeTarget(tx, link))
 
-    def page(request: Request, token: str, now: _Standing, said: str = "") -> Response:
-        if now.list is None:
-            return site.refusal(request)
-        known = now.membership
-        return site.page(
+    def render_page(
+        request: Request, token: str, target: _UnsubscribeTarget, outcome: str = ""
+    ) -> Response:
+        if target.mailing_list is None:
+            return site.refuse_link(request)
+        membership = target.membership
+        return site.render_page(
             request,
             "unsubscribe.html",
-            language=(known.language if known else "")
-            or (now.person.person.language if now.person else ""),
+            language=(membership.language if membership else "")
+            or (target.subscriber.person.language if target.subscriber else ""),
             token=token,
-            list=now.list,
-            address=addresses.masked(now.person.address) if now.person else "",
-            member=now.is_on_it,
-            known=known is not None,
-            frequency=known.frequency if known else Frequency.EVERY,
-            fewer=_fewer(now.list, known.frequency if known else Frequency.EVERY),
-            said=said,
+            list=target.mailing_list,
+            address=addresses.mask_address(target.subscriber.address) if target.subscriber else "",
+            member=target.is_member,
+            known=membership is not None,
+            frequency=membership.frequency if membership else Frequency.EVERY,
+            fewer=_list_lower_frequencies(
+                target.mailing_list, membership.frequency if membership else Frequency.EVERY
+            ),
+            said=outcome,
         )
 
-    def leave(request: Request, body: bytes, tx: Transaction, token: str) -> Response:
-        by_person = BY_PERSON in Form(body)
-        link = link_of(token)
+    def unsubscribe_member(request: Request, body: bytes, tx: Transaction, token: str) -> Response:
+        is_by_person = BY_PERSON_FIELD in SubmittedForm(body)
+        link = read_link(token)
         if link is None:
-            return site.refusal(request)
-        found = _Standing(tx, link)
-        if found.person and found.list and found.is_on_it:
-            subscribers.unsubscribe(
+            return site.refuse_link(request)
+        target = _UnsubscribeTarget(tx, link)
+        if target.subscriber and target.mailing_list and target.is_member:
+            subscribers.unsubscribe_person(
                 tx.subscribers,
-                found.person,
-                found.list,
+                target.subscriber,
+                target.mailing_list,
                 site.mailer.clock(),
-                source=PAGE if by_person else ONE_CLICK,
+                source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
             )
-        if by_person:
-            return page(request, token, _Standing(tx, link))
+        if is_by_person:
+            return render_page(request, token, _UnsubscribeTarget(tx, link))
         return PlainTextResponse("unsubscribed\n")
 
-    async def leave_at_once(request: Request, token: str) -> Response:
+    async def submit_unsubscribe(request: Request, token: str) -> Response:
         # Read by hand: a body that no parser takes is no reason to go on mailing somebody.
-        return await site.write(leave, request, await request.body(), token=token)
+        return await site.write_and_answer(
+            unsubscribe_member, request, await request.body(), token=token
+        )
 
-    def undo(request: Request, form: Form, tx: Transaction, token: str) -> Response:
-        link = link_of(token)
+    def submit_resubscribe(
+        request: Request, form: SubmittedForm, tx: Transaction, token: str
+    ) -> Response:
+        link = read_link(token)
         if link is None:
-            return site.refusal(request)
-        wanted = form.get("frequency")
+            return site.refuse_link(request)
+        frequency = form.get_value("frequency")
         now = site.mailer.clock()
-        found = _Standing(tx, link)
-        if found.person is None or found.list is None or found.membership is None:
-            return site.refusal(request)
+        target = _UnsubscribeTarget(tx, link)
+        if target.subscriber is None or target.mailing_list is None or target.membership is None:
+            return site.refuse_link(request)
         try:
-            choices.come_back(tx.subscribers, found.person, found.list, now, source=PAGE)
-            if wanted in [*Frequency]:
-                changes = {"frequency": Frequency(wanted)}
-                choices.change(tx.subscribers, found.person, found.list, changes, now, source=PAGE)
+            choices.restore_membership(
+                tx.subscribers, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
+            )
+            if frequency in [*Frequency]:
+                changes = {"frequency": Frequency(frequency)}
+                choices.change_membership(
+                    tx.subscribers,
+                    target.subscriber,
+                    target.mailing_list,
+                    changes,
+                    now,
+                    source=PAGE_SOURCE,
+                )
         except (Refused, InputError) as error:
-            raise Undo(lambda _: site.refusal(request)) from error
-        return page(request, token, _Standing(tx, link), said="back")
+            raise UndoWrite(lambda _: site.refuse_link(request)) from error
+        return render_page(request, token, _UnsubscribeTarget(tx, link), outcome="back")
 
-    site.get("/u/{token}", show)
+    site.add_get_route("/u/{token}", show_unsubscribe)
     site.app.add_api_route(
         "/u/{token}",
-        leave_at_once,
+        submit_unsubscribe,
         methods=["POST"],
         response_model=None,
         openapi_extra={
@@ -138,10 +164,16 @@ def add(site: Site) -> None:
             }
         },
     )
-    site.post("/u/{token}/undo", undo, ("frequency",))
+    site.add_post_route("/u/{token}/undo", submit_resubscribe, ("frequency",))
 
 
-def _fewer(list_: MailingList, than: Frequency) -> list[Frequency]:
+def _list_lower_frequencies(
+    mailing_list: MailingList, current_frequency: Frequency
+) -> list[Frequency]:
     """How members of the list can get fewer mails."""
     order = [*Frequency]
-    return [one for one in list_.frequencies if order.index(one) > order.index(than)]
+    return [
+        frequency
+        for frequency in mailing_list.frequencies
+        if order.index(frequency) > order.index(current_frequency)
+    ]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 from mailer import languages
 from mailer.articles.release import Asset, AssetKind
 from mailer.config import Settings
-from mailer.press import Page, Sheet
+from mailer.press import PageTranslation, ReleasePage
 from mailer.render import plain
 
 NINJS = {
@@ -20,7 +20,7 @@ NINJS = {
     "version": "3.0",
     "schema": "https://www.iptc.org/std/ninjs/ninjs-schema_3.0.json",
 }
-_TYPES = {
+_NINJS_TYPES = {
     AssetKind.IMAGE: "picture",
     AssetKind.DOCUMENT: "text",
     AssetKind.AUDIO: "audio",
@@ -29,45 +29,49 @@ _TYPES = {
 """Of ninjs: IPTC's news item natures."""
 
 
-def page_path(slug: str, language: str = "") -> str:
+def build_page_path(slug: str, language: str = "") -> str:
     return f"/press/{quote(slug)}" + (f"?lang={quote(language)}" if language else "")
 
 
-def page_url(settings: Settings, slug: str, language: str = "") -> str:
-    return settings.web.base_url.rstrip("/") + page_path(slug, language)
+def build_page_url(settings: Settings, slug: str, language: str = "") -> str:
+    return settings.web.base_url.rstrip("/") + build_page_path(slug, language)
 
 
-def story_path(slug: str, language: str) -> str:
+def build_story_path(slug: str, language: str) -> str:
     """Of a story that is no release, and has no address elsewhere."""
     return f"/stories/{quote(slug)}/{quote(language)}"
 
 
-def story_url(settings: Settings, slug: str, language: str) -> str:
-    return settings.web.base_url.rstrip("/") + story_path(slug, language)
+def build_story_url(settings: Settings, slug: str, language: str) -> str:
+    return settings.web.base_url.rstrip("/") + build_story_path(slug, language)
 
 
-def asset_url(settings: Settings, slug: str, asset: Asset) -> str:
+def build_asset_url(settings: Settings, slug: str, asset: Asset) -> str:
     """Where an asset is: elsewhere, or with its release's page."""
     if asset.url:
         return asset.url
-    return f"{page_url(settings, slug)}/files/{asset.file[:16]}/{quote(asset.name)}"
+    return f"{build_page_url(settings, slug)}/files/{asset.file[:16]}/{quote(asset.name)}"
 
 
-def json_ld(sheet: Sheet, page: Page, settings: Settings, address: str = "") -> str:
+def build_json_ld(
+    release_pages: ReleasePage, page: PageTranslation, settings: Settings, address: str = ""
+) -> str:
     """A schema.org NewsArticle, safe to stand within a script element of a page: of its press page,
     or at `address`."""
-    ours = settings.organisation
-    publisher: dict[str, Any] = {"@type": "Organization", "name": ours.name}
-    if ours.website:
-        publisher["url"] = ours.website
-    if ours.logo_url:
-        publisher["logo"] = {"@type": "ImageObject", "url": ours.logo_url}
+    organisation = settings.organisation
+    publisher: dict[str, Any] = {"@type": "Organization", "name": organisation.name}
+    if organisation.website:
+        publisher["url"] = organisation.website
+    if organisation.logo_url:
+        publisher["logo"] = {"@type": "ImageObject", "url": organisation.logo_url}
     images = [page.image.url] if page.image else []
     images += [
-        asset_url(settings, sheet.slug, one) for one in page.assets if one.kind is AssetKind.IMAGE
+        build_asset_url(settings, release_pages.slug, asset)
+        for asset in page.assets
+        if asset.kind is AssetKind.IMAGE
     ]
-    address = address or page_url(settings, sheet.slug, page.language)
-    made = _without_empty(
+    address = address or build_page_url(settings, release_pages.slug, page.language)
+    news_article = _remove_empty(
         {
             "@context": "https://schema.org",
             "@type": "NewsArticle",
@@ -77,10 +81,10 @@ def json_ld(sheet: Sheet, page: Page, settings: Settings, address: str = "") -> 
             "alternativeHeadline": page.subhead,
             "description": page.summary,
             "inLanguage": page.language,
-            "datePublished": _moment(sheet.opened_at),
-            "dateModified": _moment(sheet.updated_at),
+            "datePublished": _format_moment(release_pages.opened_at),
+            "dateModified": _format_moment(release_pages.updated_at),
             "dateline": page.dateline,
-            "articleBody": plain.plain(page.html),
+            "articleBody": plain.to_plain_text(page.html),
             "articleSection": list(page.topics),
             "image": images,
             "author": {"@type": "Person", "name": page.byline} if page.byline else publisher,
@@ -88,38 +92,44 @@ def json_ld(sheet: Sheet, page: Page, settings: Settings, address: str = "") -> 
             "correction": [
                 {
                     "@type": "CorrectionComment",
-                    "text": languages.told(one.what, page.language)[0],
-                    "dateCreated": _moment(one.at),
+                    "text": languages.choose_text(correction.what, page.language)[0],
+                    "dateCreated": _format_moment(correction.at),
                 }
-                for one in sheet.corrections
+                for correction in release_pages.corrections
             ],
             "isAccessibleForFree": True,
         }
     )
     # "</script>" in a text would end the element, "<!--" change how the rest is read.
-    return json.dumps(made, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
+    return (
+        json.dumps(news_article, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
+    )
 
 
-def ninjs(
-    sheet: Sheet, page: Page, settings: Settings, *, embargoed: datetime | None = None
+def build_ninjs(
+    release_pages: ReleasePage,
+    page: PageTranslation,
+    settings: Settings,
+    *,
+    embargoed_until: datetime | None = None,
 ) -> dict[str, Any]:
     """A ninjs 3.0 object; with `embargoed` one that is withheld until then."""
-    text = plain.plain(page.html)
-    address = page_url(settings, sheet.slug, page.language)
-    return _without_empty(
+    text = plain.to_plain_text(page.html)
+    address = build_page_url(settings, release_pages.slug, page.language)
+    return _remove_empty(
         {
             "uri": address,
             "standard": NINJS,
             "type": "text",
             "representationType": "full",
-            "pubStatus": "withheld" if embargoed else "usable",
-            "embargoed": _moment(embargoed) if embargoed else "",
-            "firstCreated": _moment(sheet.opened_at),
-            "versionCreated": _moment(sheet.updated_at),
-            "contentCreated": _moment(page.published),
+            "pubStatus": "withheld" if embargoed_until else "usable",
+            "embargoed": _format_moment(embargoed_until) if embargoed_until else "",
+            "firstCreated": _format_moment(release_pages.opened_at),
+            "versionCreated": _format_moment(release_pages.updated_at),
+            "contentCreated": _format_moment(page.published),
             "language": page.language,
             "title": page.title,
-            "slugline": sheet.slug,
+            "slugline": release_pages.slug,
             "headlines": [
                 {"role": "main", "value": page.title},
                 *([{"role": "subhead", "value": page.subhead}] if page.subhead else []),
@@ -137,47 +147,50 @@ def ninjs(
             ],
             "by": page.byline,
             "located": page.dateline,
-            "version": str(len(sheet.corrections) + 1),
-            "edNote": "\n\n".join(_notes(sheet, page)),
+            "version": str(len(release_pages.corrections) + 1),
+            "edNote": "\n\n".join(_list_editor_notes(release_pages, page)),
             "copyrightHolder": settings.organisation.name,
             "subjects": [{"name": name, "rel": "about"} for name in page.topics],
             "people": [
                 {"name": name, "rel": "quoted"}
-                for name in dict.fromkeys(one.speaker for one in page.quotes)
+                for name in dict.fromkeys(quote.speaker for quote in page.quotes)
             ],
-            "organisations": [{"name": one.name, "rel": "about"} for one in page.about],
+            "organisations": [{"name": partner.name, "rel": "about"} for partner in page.about],
             "infoSources": [
                 {
-                    "name": one.name,
+                    "name": contact.name,
                     "contactInfo": [
                         {"type": kind, "role": "press", "value": value}
-                        for kind, value in (("phone", one.phone), ("email", one.email))
+                        for kind, value in (("phone", contact.phone), ("email", contact.email))
                         if value
                     ],
                 }
-                for one in page.contacts
+                for contact in page.contacts
             ],
             "associations": [
-                _association(sheet.slug, one, number, settings)
-                for number, one in enumerate(page.assets, 1)
+                _build_association(release_pages.slug, asset, number, settings)
+                for number, asset in enumerate(page.assets, 1)
             ],
         }
     )
 
 
-def _notes(sheet: Sheet, page: Page) -> Iterator[str]:
+def _list_editor_notes(release_pages: ReleasePage, page: PageTranslation) -> Iterator[str]:
     """What editors must know: what was corrected, the newest first, then their notes. ninjs 3.0
     has no field of its own for corrections."""
-    for one in reversed(sheet.corrections):
-        (what, _), (why, _) = (languages.told(said, page.language) for said in (one.what, one.why))
-        yield f"CORRECTION {_moment(one.at)}: {what} {why}"
+    for correction in reversed(release_pages.corrections):
+        (what_changed, _), (reason, _) = (
+            languages.choose_text(texts, page.language)
+            for texts in (correction.what, correction.why)
+        )
+        yield f"CORRECTION {_format_moment(correction.at)}: {what_changed} {reason}"
     if page.notes:
-        yield plain.plain(page.notes)
+        yield plain.to_plain_text(page.notes)
 
 
-def _association(slug: str, asset: Asset, number: int, settings: Settings) -> dict[str, Any]:
-    address = asset_url(settings, slug, asset)
-    rendition = _without_empty(
+def _build_association(slug: str, asset: Asset, number: int, settings: Settings) -> dict[str, Any]:
+    address = build_asset_url(settings, slug, asset)
+    rendition = _remove_empty(
         {
             "name": "main",
             "href": address,
@@ -186,14 +199,16 @@ def _association(slug: str, asset: Asset, number: int, settings: Settings) -> di
             "originalFilename": asset.name,
         }
     )
-    said = [("caption", asset.caption), ("alt", asset.alt)]
-    return _without_empty(
+    descriptions = [("caption", asset.caption), ("alt", asset.alt)]
+    return _remove_empty(
         {
             "name": f"{asset.kind} {number}",
             "uri": address,
-            "type": _TYPES[asset.kind],
+            "type": _NINJS_TYPES[asset.kind],
             "headlines": [{"role": "main", "value": asset.title}],
-            "descriptions": [{"role": role, "value": value} for role, value in said if value],
+            "descriptions": [
+                {"role": role, "value": value} for role, value in descriptions if value
+            ],
             "by": asset.credit,
             "usageTerms": asset.terms,
             "renditions": [rendition],
@@ -201,9 +216,9 @@ def _association(slug: str, asset: Asset, number: int, settings: Settings) -> di
     )
 
 
-def _without_empty(made: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in made.items() if value not in ("", [], 0, None)}
+def _remove_empty(fields: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in fields.items() if value not in ("", [], 0, None)}
 
 
-def _moment(moment: datetime) -> str:
+def _format_moment(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds")

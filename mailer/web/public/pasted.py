@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from mailer import languages
 from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.errors import InputError, Refused
-from mailer.web.public.signup import TRAP
-from mailer.web.public.site import LANGUAGES, environment
+from mailer.web.public.signup import TRAP_FIELD
+from mailer.web.public.site import LANGUAGES, get_environment
 
 
-def language_of(tag: str) -> str:
+def choose_page_language(tag: str) -> str:
     """The language of the pages for `tag`. Raises InputError where there is none."""
-    found = languages.choose(languages.normalise(tag), LANGUAGES, "")
-    if not found:
+    page_language = languages.choose_language(languages.normalise_tag(tag), LANGUAGES, "")
+    if not page_language:
         raise InputError(
             f"no page is in {tag}", where="--language", hint=f"use one of {', '.join(LANGUAGES)}"
         )
-    return found
+    return page_language
 
 
-def form(mailing_list: MailingList, topics: Sequence[Topic], language: str, base_url: str) -> str:
+def render_pasted_form(
+    mailing_list: MailingList, topics: Sequence[Topic], language: str, base_url: str
+) -> str:
     """The form for one list, in one of the pages' languages. Raises Refused for a list that nobody
     can join by themselves."""
     if mailing_list.visibility is not Visibility.PUBLIC:
@@ -30,16 +32,18 @@ def form(mailing_list: MailingList, topics: Sequence[Topic], language: str, base
             f"the list {mailing_list.slug!r} is {mailing_list.visibility}: nobody can sign up",
             hint=f"`mailer list edit {mailing_list.slug} --visibility public` opens it",
         )
-    named = sorted(((one.slug, one.name(language)) for one in topics), key=lambda one: one[1])
+    sorted_topics = sorted(
+        ((topic.slug, topic.get_name(language)) for topic in topics), key=lambda topic: topic[1]
+    )
     return (
-        environment(language)
+        get_environment(language)
         .get_template("pasted.html")
         .render(
             list=mailing_list,
-            topics=named,
+            topics=sorted_topics,
             action=f"{base_url.rstrip('/')}/subscribe",
             language=language,
-            dir=languages.direction(language),
-            trap=TRAP,
+            dir=languages.get_direction(language),
+            trap=TRAP_FIELD,
         )
     )

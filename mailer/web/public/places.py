@@ -13,7 +13,7 @@ from babel import Locale
 from babel.core import get_global
 
 from mailer import languages, zones
-from mailer.web.public.site import environment
+from mailer.web.public.site import get_environment
 
 AFRICA, AMERICAS, ANTARCTICA, ASIA, EUROPE, OCEANIA = "002", "019", "AQ", "142", "150", "009"
 
@@ -46,7 +46,7 @@ _ISLANDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TimeZoneCity:
     """`zone` is its IANA name."""
 
     zone: str
@@ -54,69 +54,78 @@ class Place:
 
 
 @lru_cache(maxsize=64)
-def continents(language: str) -> Sequence[tuple[str, Sequence[Place]]]:
+def list_continents(language: str) -> Sequence[tuple[str, Sequence[TimeZoneCity]]]:
     """All continents and their places, both in the order of the language's alphabet."""
-    locale = languages.locale(language)
-    by_continent: dict[str, list[Place]] = {}
-    for zone in zones.of_places():
+    locale = languages.get_locale(language)
+    by_continent: dict[str, list[TimeZoneCity]] = {}
+    for zone in zones.list_inhabited_zones():
         continent = _ISLANDS.get(zone) or _CONTINENTS[zone.partition("/")[0]]
-        by_continent.setdefault(continent, []).append(Place(zone, city(zone, language)))
-    named = [
-        (str(locale.territories[code]), tuple(sorted(found, key=lambda one: order(one.city))))
-        for code, found in by_continent.items()
+        by_continent.setdefault(continent, []).append(
+            TimeZoneCity(zone, get_city_name(zone, language))
+        )
+    named_continents = [
+        (
+            str(locale.territories[code]),
+            tuple(sorted(cities, key=lambda time_zone_city: build_sort_key(time_zone_city.city))),
+        )
+        for code, cities in by_continent.items()
     ]
-    return tuple(sorted(named, key=lambda one: order(one[0])))
+    return tuple(
+        sorted(named_continents, key=lambda named_continent: build_sort_key(named_continent[0]))
+    )
 
 
-def options(language: str, chosen: str) -> str:
+def render_options(language: str, chosen_zone: str) -> str:
     """The options of a form, as HTML, `chosen` selected if it is among them. They are made once a
     language: Jinja took 2 ms for the four hundred of them, on each page."""
-    text = _options(language)
-    if chosen not in zones.of_places():
+    text = _render_unselected_options(language)
+    if chosen_zone not in zones.list_inhabited_zones():
         return text
-    option = f'<option value="{chosen}"'
+    option = f'<option value="{chosen_zone}"'
     return text.replace(option, f"{option} selected", 1)
 
 
 @lru_cache(maxsize=64)
-def _options(language: str) -> str:
-    template = environment(language).get_template("zones.html")
-    return template.render(continents=continents(language))
+def _render_unselected_options(language: str) -> str:
+    template = get_environment(language).get_template("zones.html")
+    return template.render(continents=list_continents(language))
 
 
 @lru_cache(maxsize=4096)
-def city(zone: str, language: str) -> str:
+def get_city_name(zone: str, language: str) -> str:
     """``city("Europe/London", "fr") == "Londres"``. A zone that is no city's is named as it is:
     ``UTC``, ``Etc/GMT+5``."""
     if "/" not in zone or zone.startswith("Etc/"):
         return zone
-    locale = languages.locale(language)
-    for name in (zone, *_former_names().get(zone, ())):
-        if found := _cities(locale).get(name, {}).get("city"):
-            return str(found)
+    locale = languages.get_locale(language)
+    for name in (zone, *_map_former_names().get(zone, ())):
+        if city_name := _get_cities(locale).get(name, {}).get("city"):
+            return str(city_name)
     # For a city in English CLDR has a name only where the zone's is not it.
     return zone.rpartition("/")[2].replace("_", " ")
 
 
-def _cities(locale: Locale) -> Mapping[str, Mapping[str, str]]:
+def _get_cities(locale: Locale) -> Mapping[str, Mapping[str, str]]:
     return locale.time_zones
 
 
 @lru_cache(maxsize=1)
-def _former_names() -> Mapping[str, Sequence[str]]:
+def _map_former_names() -> Mapping[str, Sequence[str]]:
     """By zone. CLDR keeps a city under the name that its zone had first (``Africa/Asmera``), and
     Babel 2.18 looks only under the present one."""
-    found: dict[str, list[str]] = {}
+    former_by_zone: dict[str, list[str]] = {}
     for former, present in get_global("zone_aliases").items():
-        found.setdefault(present, []).append(former)
-    return found
+        former_by_zone.setdefault(present, []).append(former)
+    return former_by_zone
 
 
-def order(word: str) -> tuple[bytes, str]:
+def build_sort_key(word: str) -> tuple[bytes, str]:
     """Without accents, as dictionaries have it; but й comes after и, being a letter of its own. In
     GB 18030 the commoner Chinese characters stand by their reading in pinyin."""
-    plain = unicodedata.normalize("NFD", word.casefold()).replace("\u0306", "\uffff")
-    plain = "".join(one for one in plain if not unicodedata.combining(one))
-    if any("\u4e00" <= one <= "\u9fff" for one in plain):
-        return plain.encode("gb18030"), word
-    return plain.encode("utf-8"), word
+    unaccented = unicodedata.normalize("NFD", word.casefold()).replace("\u0306", "\uffff")
+    unaccented = "".join(
+        character for character in unaccented if not unicodedata.combining(character)
+    )
+    if any("\u4e00" <= character <= "\u9fff" for character in unaccented):
+        return unaccented.encode("gb18030"), word
+    return unaccented.encode("utf-8"), word

@@ -15,28 +15,28 @@ from fastapi import Request, Response
 
 from mailer import zones
 from mailer.audience import addresses, choices, confirmations, erasure, links, subscribers
-from mailer.audience.confirmations import new_address
-from mailer.audience.consent import Act, Basis, Evidence, Wording
-from mailer.audience.limits import use
-from mailer.audience.links import Purpose
+from mailer.audience.confirmations import build_address_change
+from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
+from mailer.audience.limits import use_allowance
+from mailer.audience.links import LinkPurpose
 from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public import places
-from mailer.web.public.forms import Form
-from mailer.web.public.guard import client_of
-from mailer.web.public.places import Place
-from mailer.web.public.site import LANGUAGES, Site
-from mailer.web.public.writer import Undo
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.guard import identify_client
+from mailer.web.public.places import TimeZoneCity
+from mailer.web.public.site import LANGUAGES, PublicSite
+from mailer.web.public.writer import UndoWrite
 
-PAGE = "preferences page"
-PAUSES = (1, 2, 4, 8, 12, 26)
+PREFERENCES_SOURCE = "preferences page"
+PAUSE_WEEKS = (1, 2, 4, 8, 12, 26)
 """Weeks that can be chosen."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
+class _ListChoice:
     """What the form shows of one list. `topics` is None for all."""
 
     ticked: bool
@@ -44,210 +44,271 @@ class _Choice:
     frequency: str
 
     @classmethod
-    def of(cls, known: Membership | None) -> "_Choice":
-        if known is None:
+    def from_membership(cls, membership: Membership | None) -> "_ListChoice":
+        if membership is None:
             return cls(False, None, Frequency.EVERY)
-        return cls(True, known.topics or None, known.frequency)
+        return cls(True, membership.topics or None, membership.frequency)
 
     @classmethod
-    def sent(cls, form: Form, list_: MailingList) -> "_Choice":
-        topics = form.all(f"topic {list_.slug}")
-        frequency = form.get(f"frequency {list_.slug}") or Frequency.EVERY
-        return cls(list_.slug in form.all("list"), topics, frequency)
+    def from_form(cls, form: SubmittedForm, mailing_list: MailingList) -> "_ListChoice":
+        topics = form.get_values(f"topic {mailing_list.slug}")
+        frequency = form.get_value(f"frequency {mailing_list.slug}") or Frequency.EVERY
+        return cls(mailing_list.slug in form.get_values("list"), topics, frequency)
 
 
-class _Reader:
+class _PreferencesReader:
     """Whose page it is, as they stand now."""
 
-    def __init__(self, tx: Transaction, person: Subscriber) -> None:
-        self.person = person
-        self.all_lists = tx.lists.lists()
-        self.memberships = {one.list: one for one in tx.subscribers.memberships(person)}
+    def __init__(self, tx: Transaction, subscriber: Subscriber) -> None:
+        self.subscriber = subscriber
+        self.all_lists = tx.lists.list_mailing_lists()
+        self.memberships = {
+            membership.list: membership
+            for membership in tx.subscribers.list_memberships(subscriber)
+        }
 
-    def active(self, list_: MailingList) -> Membership | None:
-        known = self.memberships.get(list_.slug)
-        return known if known and known.state is MembershipState.ACTIVE else None
+    def find_active_membership(self, mailing_list: MailingList) -> Membership | None:
+        membership = self.memberships.get(mailing_list.slug)
+        return membership if membership and membership.state is MembershipState.ACTIVE else None
 
     @property
-    def mine(self) -> list[MailingList]:
+    def active_lists(self) -> list[MailingList]:
         """The lists that they are on."""
-        return [one for one in self.all_lists if self.active(one)]
+        return [one for one in self.all_lists if self.find_active_membership(one)]
 
     @property
-    def lists(self) -> list[MailingList]:
+    def visible_lists(self) -> list[MailingList]:
         """Those that they are on, and those that anyone may join."""
         return [
-            one for one in self.all_lists if one.visibility is Visibility.PUBLIC or self.is_on(one)
+            mailing_list
+            for mailing_list in self.all_lists
+            if mailing_list.visibility is Visibility.PUBLIC or self.is_on_list(mailing_list)
         ]
 
-    def is_on(self, list_: MailingList) -> bool:
+    def is_on_list(self, mailing_list: MailingList) -> bool:
         """Also before they have confirmed."""
-        known = self.memberships.get(list_.slug)
-        return known is not None and known.state is not MembershipState.UNSUBSCRIBED
+        membership = self.memberships.get(mailing_list.slug)
+        return membership is not None and membership.state is not MembershipState.UNSUBSCRIBED
 
-    def paused_until(self, now: datetime) -> datetime | None:
+    def find_pause_end(self, now: datetime) -> datetime | None:
         """When the last of their pauses ends."""
-        ends = [
-            one.paused_until
-            for one in self.memberships.values()
-            if one.state is MembershipState.ACTIVE and one.paused_until and one.paused_until > now
+        pause_ends = [
+            membership.paused_until
+            for membership in self.memberships.values()
+            if membership.state is MembershipState.ACTIVE
+            and membership.paused_until
+            and membership.paused_until > now
         ]
-        return max(ends, default=None)
+        return max(pause_ends, default=None)
 
     @property
     def language(self) -> str:
-        own = [known.language for one in self.mine if (known := self.active(one))]
-        return next((tag for tag in own if tag), self.person.person.language)
+        own_tags = [
+            membership.language
+            for one in self.active_lists
+            if (membership := self.find_active_membership(one))
+        ]
+        return next((tag for tag in own_tags if tag), self.subscriber.person.language)
 
 
-def add(site: Site) -> None:
-    def find(tx: Transaction, token: str) -> _Reader | None:
+def add_routes(site: PublicSite) -> None:
+    def find_reader(tx: Transaction, token: str) -> _PreferencesReader | None:
         try:
-            link = links.member(site.mailer.store.key, Purpose.PREFERENCES, token)
+            link = links.verify_member_link(site.mailer.store.key, LinkPurpose.PREFERENCES, token)
         except TokenError:
             return None
-        person = tx.subscribers.by_id(link.subscriber_id)
-        return _Reader(tx, person) if person else None
+        subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
+        return _PreferencesReader(tx, subscriber) if subscriber else None
 
-    def page(
-        tx: Transaction, request: Request, token: str, reader: _Reader, template: str, **how: Any
+    def render_page(
+        tx: Transaction,
+        request: Request,
+        token: str,
+        reader: _PreferencesReader,
+        template: str,
+        **extra_context: Any,
     ) -> Response:
         now = site.mailer.clock()
         context: dict[str, Any] = {
             "token": token,
-            "address": addresses.shown(reader.person.address),
+            "address": addresses.format_isolated_address(reader.subscriber.address),
             "said": "",
             "wrong": "",
-            "paused_until": reader.paused_until(now),
-            "member": bool(reader.mine),
+            "paused_until": reader.find_pause_end(now),
+            "member": bool(reader.active_lists),
         }
-        return site.page(request, template, language=reader.language, **context | how)
+        return site.render_page(
+            request, template, language=reader.language, **context | extra_context
+        )
 
-    def shows(template: str, **more: Any) -> Callable[[Request, str], Response]:
-        def show(request: Request, token: str) -> Response:
+    def make_page_handler(
+        template: str, **extra_context: Any
+    ) -> Callable[[Request, str], Response]:
+        def show_page(request: Request, token: str) -> Response:
             with site.mailer.store.read() as tx:
-                reader = find(tx, token)
+                reader = find_reader(tx, token)
                 if reader is None:
-                    return site.refusal(request)
-                return page(tx, request, token, reader, template, **more)
+                    return site.refuse_link(request)
+                return render_page(tx, request, token, reader, template, **extra_context)
 
-        return show
+        return show_page
 
-    def centre(
+    def render_preferences(
         tx: Transaction,
         request: Request,
         token: str,
-        reader: _Reader,
-        form: Form | None = None,
-        **how: Any,
+        reader: _PreferencesReader,
+        form: SubmittedForm | None = None,
+        **extra_context: Any,
     ) -> Response:
-        topics = tx.lists.topics()
-        tag = site.language(request, reader.language)
-        zone = form.get("time_zone") if form else reader.person.person.time_zone
-        return page(
+        topics = tx.lists.list_topics()
+        tag = site.choose_language(request, reader.language)
+        zone = form.get_value("time_zone") if form else reader.subscriber.person.time_zone
+        return render_page(
             tx, request, token, reader, "preferences.html",
             lists=[
-                (one, _Choice.sent(form, one) if form else _Choice.of(reader.active(one)))
-                for one in reader.lists
+                (mailing_list, _ListChoice.from_form(form, mailing_list) if form else _ListChoice.from_membership(reader.find_active_membership(mailing_list)))
+                for mailing_list in reader.visible_lists
             ],
-            topics=sorted(((t.slug, t.name(tag)) for t in topics), key=lambda one: one[1]),
-            reading=form.get("language") if form else reader.language,
-            tags=_tags(reader),
-            zones=places.options(tag, zone),
-            own_zone=_own(zone, tag),
-            wording=site.wording(tag).text,
-            **how,
+            topics=sorted(((topic.slug, topic.get_name(tag)) for topic in topics), key=lambda topic_pair: topic_pair[1]),
+            reading=form.get_value("language") if form else reader.language,
+            tags=_list_language_tags(reader),
+            zones=places.render_options(tag, zone),
+            own_zone=_find_unlisted_zone(zone, tag),
+            wording=site.build_wording(tag).text,
+            **extra_context,
         )  # fmt: skip
 
-    def show_centre(request: Request, token: str) -> Response:
+    def show_preferences(request: Request, token: str) -> Response:
         with site.mailer.store.read() as tx:
-            reader = find(tx, token)
-            return centre(tx, request, token, reader) if reader else site.refusal(request)
+            reader = find_reader(tx, token)
+            return (
+                render_preferences(tx, request, token, reader)
+                if reader
+                else site.refuse_link(request)
+            )
 
-    def save(request: Request, form: Form, tx: Transaction, token: str) -> Response:
-        reader = find(tx, token)
+    def submit_preferences(
+        request: Request, form: SubmittedForm, tx: Transaction, token: str
+    ) -> Response:
+        reader = find_reader(tx, token)
         if reader is None:
-            return site.refusal(request)
-        language = site.language(request, form.get("language") or reader.language)
+            return site.refuse_link(request)
+        language = site.choose_language(request, form.get_value("language") or reader.language)
         try:
-            _save(tx, reader, form, site.mailer.clock(), site.wording(language))
+            _save_preferences(tx, reader, form, site.mailer.clock(), site.build_wording(language))
         except (InputError, Refused) as error:
-            wrong = error.where if error.where.startswith("topics ") else "refused"
-            again = partial(centre, request=request, token=token, reader=reader, form=form)
-            raise Undo(lambda tx: again(tx, wrong=wrong, status=422)) from error
-        reader = find(tx, token)
+            problem = error.where if error.where.startswith("topics ") else "refused"
+            render_again = partial(
+                render_preferences, request=request, token=token, reader=reader, form=form
+            )
+            raise UndoWrite(lambda tx: render_again(tx, wrong=problem, status=422)) from error
+        reader = find_reader(tx, token)
         assert reader is not None
-        return centre(tx, request, token, reader, said="saved")
+        return render_preferences(tx, request, token, reader, said="saved")
 
-    def changes(
+    def make_change_handler(
         template: str, change: Callable[..., Mapping[str, Any] | Response]
     ) -> Callable[..., Response]:
-        def answer(request: Request, form: Form, tx: Transaction, token: str) -> Response:
-            reader = find(tx, token)
+        def submit_change(
+            request: Request, form: SubmittedForm, tx: Transaction, token: str
+        ) -> Response:
+            reader = find_reader(tx, token)
             if reader is None:
-                return site.refusal(request)
-            how = change(tx, reader, form, site.mailer.clock(), request)
-            if isinstance(how, Response):
-                return how
-            return page(tx, request, token, find(tx, token) or reader, template, **how)
+                return site.refuse_link(request)
+            outcome = change(tx, reader, form, site.mailer.clock(), request)
+            if isinstance(outcome, Response):
+                return outcome
+            return render_page(
+                tx, request, token, find_reader(tx, token) or reader, template, **outcome
+            )
 
-        return answer
+        return submit_change
 
-    def pause(
-        tx: Transaction, reader: _Reader, form: Form, now: datetime, _: Request
+    def pause_mails(
+        tx: Transaction, reader: _PreferencesReader, form: SubmittedForm, now: datetime, _: Request
     ) -> Mapping[str, Any]:
-        weeks = form.get("weeks")
-        if weeks not in {"0", *map(str, PAUSES)}:
-            return {"wrong": "weeks", "status": 422, "pauses": PAUSES}
-        length = timedelta(weeks=int(weeks)) if weeks != "0" else None
-        choices.pause(tx.subscribers, reader.person, reader.mine, length, now, source=PAGE)
-        return {"said": "paused" if length else "resumed", "pauses": PAUSES}
+        weeks = form.get_value("weeks")
+        if weeks not in {"0", *map(str, PAUSE_WEEKS)}:
+            return {"wrong": "weeks", "status": 422, "pauses": PAUSE_WEEKS}
+        pause_length = timedelta(weeks=int(weeks)) if weeks != "0" else None
+        choices.pause_memberships(
+            tx.subscribers,
+            reader.subscriber,
+            reader.active_lists,
+            pause_length,
+            now,
+            source=PREFERENCES_SOURCE,
+        )
+        return {"said": "paused" if pause_length else "resumed", "pauses": PAUSE_WEEKS}
 
     def change_address(
-        tx: Transaction, reader: _Reader, form: Form, now: datetime, request: Request
+        tx: Transaction,
+        reader: _PreferencesReader,
+        form: SubmittedForm,
+        now: datetime,
+        request: Request,
     ) -> Mapping[str, Any] | Response:
-        wanted = form.get("email")
-        tag = site.language(request, reader.language)
+        new_email = form.get_value("email")
+        tag = site.choose_language(request, reader.language)
         limits = site.mailer.sign_up_limits
         # A link is no licence to have mails sent to others: it counts as a client, and so does
         # whoever uses it.
-        for one in (client_of(request), f"subscriber {reader.person.id}"):
-            if not use(tx.allowances, limits.per_client, one, now):
-                return site.too_many(request, tag)
+        for limit_key in (identify_client(request), f"subscriber {reader.subscriber.id}"):
+            if not use_allowance(tx.allowances, limits.per_client, limit_key, now):
+                return site.refuse_too_many(request, tag)
         try:
-            asked = new_address(tx.subscribers, reader.person.id, wanted, tag, PAGE)
+            address_change = build_address_change(
+                tx.subscribers, reader.subscriber.id, new_email, tag, PREFERENCES_SOURCE
+            )
         except InputError:
-            return {"wrong": "email", "status": 422, "email": wanted}
-        if not use(tx.allowances, limits.per_domain, addresses.domain_of(asked.address), now):
-            return site.too_many(request, tag)
-        confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
-        return {"said": "asked", "email": wanted}
+            return {"wrong": "email", "status": 422, "email": new_email}
+        if not use_allowance(
+            tx.allowances,
+            limits.per_domain,
+            addresses.extract_wire_domain(address_change.address),
+            now,
+        ):
+            return site.refuse_too_many(request, tag)
+        confirmations.request_confirmation(
+            tx.confirmations, tx.allowances, limits.per_address, address_change, now
+        )
+        return {"said": "asked", "email": new_email}
 
-    def leave_all(
-        tx: Transaction, reader: _Reader, form: Form, now: datetime, _: Request
+    def unsubscribe_all(
+        tx: Transaction, reader: _PreferencesReader, form: SubmittedForm, now: datetime, _: Request
     ) -> Mapping[str, Any]:
-        for one in reader.all_lists:
-            known = reader.memberships.get(one.slug)
-            if known and known.state is not MembershipState.UNSUBSCRIBED:
-                subscribers.unsubscribe(tx.subscribers, reader.person, one, now, source=PAGE)
+        for mailing_list in reader.all_lists:
+            membership = reader.memberships.get(mailing_list.slug)
+            if membership and membership.state is not MembershipState.UNSUBSCRIBED:
+                subscribers.unsubscribe_person(
+                    tx.subscribers, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                )
         return {"said": "left"}
 
-    def erase(request: Request, form: Form, tx: Transaction, token: str) -> Response:
-        reader = find(tx, token)
+    def submit_erasure(
+        request: Request, form: SubmittedForm, tx: Transaction, token: str
+    ) -> Response:
+        reader = find_reader(tx, token)
         if reader is None:
-            return site.refusal(request)
-        if form.get("sure") != "yes":
-            return page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
-        erasure.erase(tx.subscribers, reader.person.address, site.mailer.clock(), source=PAGE)
-        return site.page(request, "erased.html", language=reader.language)
+            return site.refuse_link(request)
+        if form.get_value("sure") != "yes":
+            return render_page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
+        erasure.erase_person(
+            tx.subscribers,
+            reader.subscriber.address,
+            site.mailer.clock(),
+            source=PREFERENCES_SOURCE,
+        )
+        return site.render_page(request, "erased.html", language=reader.language)
 
-    def copy(request: Request, token: str) -> Response:
+    def download_personal_data(request: Request, token: str) -> Response:
         with site.mailer.store.read() as tx:
-            reader = find(tx, token)
+            reader = find_reader(tx, token)
             if reader is None:
-                return site.refusal(request)
-            held = erasure.everything(tx.subscribers, reader.person)
-        text = json.dumps(held, ensure_ascii=False, indent=2, default=_plain)
+                return site.refuse_link(request)
+            personal_data = erasure.collect_personal_data(tx.subscribers, reader.subscriber)
+        text = json.dumps(personal_data, ensure_ascii=False, indent=2, default=_serialise_value)
         return Response(
             text,
             media_type="application/json",
@@ -255,65 +316,93 @@ def add(site: Site) -> None:
         )
 
     fields = ("language", "time_zone", "list", "topic LIST", "frequency LIST")
-    site.get("/p/{token}", show_centre)
-    site.post("/p/{token}", save, fields)
-    site.get("/p/{token}/pause", shows("pause.html", pauses=PAUSES))
-    site.post("/p/{token}/pause", changes("pause.html", pause), ("weeks",))
-    site.get("/p/{token}/address", shows("address.html", email=""))
-    site.post("/p/{token}/address", changes("address.html", change_address), ("email",))
-    site.get("/p/{token}/leave", shows("leave-all.html"))
-    site.post("/p/{token}/leave", changes("leave-all.html", leave_all))
-    site.get("/p/{token}/erase", shows("erase.html"))
-    site.post("/p/{token}/erase", erase, ("sure",))
-    site.get("/p/{token}/about-me.json", copy)
+    site.add_get_route("/p/{token}", show_preferences)
+    site.add_post_route("/p/{token}", submit_preferences, fields)
+    site.add_get_route("/p/{token}/pause", make_page_handler("pause.html", pauses=PAUSE_WEEKS))
+    site.add_post_route(
+        "/p/{token}/pause", make_change_handler("pause.html", pause_mails), ("weeks",)
+    )
+    site.add_get_route("/p/{token}/address", make_page_handler("address.html", email=""))
+    site.add_post_route(
+        "/p/{token}/address", make_change_handler("address.html", change_address), ("email",)
+    )
+    site.add_get_route("/p/{token}/leave", make_page_handler("leave-all.html"))
+    site.add_post_route("/p/{token}/leave", make_change_handler("leave-all.html", unsubscribe_all))
+    site.add_get_route("/p/{token}/erase", make_page_handler("erase.html"))
+    site.add_post_route("/p/{token}/erase", submit_erasure, ("sure",))
+    site.add_get_route("/p/{token}/about-me.json", download_personal_data)
 
 
-def _save(tx: Transaction, reader: _Reader, form: Form, now: datetime, agreed: Wording) -> None:
+def _save_preferences(
+    tx: Transaction,
+    reader: _PreferencesReader,
+    form: SubmittedForm,
+    now: datetime,
+    wording: Wording,
+) -> None:
     """Carry out what the form says. Raises InputError and Refused."""
-    person = reader.person.person
-    language = form.get("language") or person.language
-    changed = {"language": language, "time_zone": form.get("time_zone")}
-    subscribers.edit(tx.subscribers, person.address, changed)
-    kept = form.all("list")
-    for one in reader.lists:
-        membership = reader.active(one)
-        if one.slug not in kept:
+    person = reader.subscriber.person
+    language = form.get_value("language") or person.language
+    person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
+    subscribers.edit_subscriber(tx.subscribers, person.address, person_changes)
+    chosen_lists = form.get_values("list")
+    for mailing_list in reader.visible_lists:
+        membership = reader.find_active_membership(mailing_list)
+        if mailing_list.slug not in chosen_lists:
             if membership:
-                subscribers.unsubscribe(tx.subscribers, reader.person, one, now, source=PAGE)
+                subscribers.unsubscribe_person(
+                    tx.subscribers, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                )
             continue
-        wish: dict[str, Any] = {"topics": _topics(tx, form, one), "language": ""}
-        frequency = form.get(f"frequency {one.slug}")
-        if frequency in one.frequencies:
-            wish["frequency"] = Frequency(frequency)
+        membership_changes: dict[str, Any] = {
+            "topics": _read_chosen_topics(tx, form, mailing_list),
+            "language": "",
+        }
+        frequency = form.get_value(f"frequency {mailing_list.slug}")
+        if frequency in mailing_list.frequencies:
+            membership_changes["frequency"] = Frequency(frequency)
         if membership is None:
             # They have proved with their link that the address is theirs.
-            evidence = Evidence(Act.CONFIRMED, PAGE, Basis.CONSENT, agreed)
-            subscribers.subscribe(
-                tx.subscribers, person, one, (), now, evidence=evidence, rejoin=True
+            evidence = Evidence(
+                ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
             )
-        choices.change(tx.subscribers, reader.person, one, wish, now, source=PAGE)
+            subscribers.subscribe_person(
+                tx.subscribers, person, mailing_list, (), now, evidence=evidence, rejoin=True
+            )
+        choices.change_membership(
+            tx.subscribers,
+            reader.subscriber,
+            mailing_list,
+            membership_changes,
+            now,
+            source=PREFERENCES_SOURCE,
+        )
 
 
-def _topics(tx: Transaction, form: Form, list_: MailingList) -> tuple[str, ...]:
+def _read_chosen_topics(
+    tx: Transaction, form: SubmittedForm, mailing_list: MailingList
+) -> tuple[str, ...]:
     """The topics chosen on a list; none for all of them, also those that come later."""
-    there = [one.slug for one in tx.lists.topics()]
-    chosen = tuple(slug for slug in form.all(f"topic {list_.slug}") if slug in there)
-    if there and not chosen:
-        raise InputError("no topic was chosen", where=f"topics {list_.slug}")
-    return () if {*chosen} == {*there} else chosen
+    all_topics = [one.slug for one in tx.lists.list_topics()]
+    chosen = tuple(
+        slug for slug in form.get_values(f"topic {mailing_list.slug}") if slug in all_topics
+    )
+    if all_topics and not chosen:
+        raise InputError("no topic was chosen", where=f"topics {mailing_list.slug}")
+    return () if {*chosen} == {*all_topics} else chosen
 
 
-def _tags(reader: _Reader) -> list[str]:
+def _list_language_tags(reader: _PreferencesReader) -> list[str]:
     """The languages to choose from: those of the pages, and theirs."""
     return sorted({*LANGUAGES, *([reader.language] if reader.language else [])})
 
 
-def _own(zone: str, language: str) -> Place | None:
+def _find_unlisted_zone(zone: str, language: str) -> TimeZoneCity | None:
     """Their zone, where it is none of those that everybody can choose from."""
-    if zone not in zones.names() or zone in zones.of_places():
+    if zone not in zones.list_zone_names() or zone in zones.list_inhabited_zones():
         return None
-    return Place(zone, places.city(zone, language))
+    return TimeZoneCity(zone, places.get_city_name(zone, language))
 
 
-def _plain(value: Any) -> Any:
+def _serialise_value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -17,356 +17,423 @@ from mailer.app import leaving
 from mailer.articles.release import AssetKind
 from mailer.audience import links
 from mailer.audience.contacts import Trust
-from mailer.audience.links import MemberLink, Purpose
-from mailer.audience.subscribers import MembershipState, Subscriber, membership_of
+from mailer.audience.links import LinkPurpose, MemberLink
+from mailer.audience.subscribers import MembershipState, Subscriber, find_membership
 from mailer.editions import (
-    STATES_EMBARGO,
+    EMBARGO_STATING_ROLES,
     Edition,
+    EditionRole,
     EditionState,
-    Role,
-    may_leave_embargoed,
+    may_send_embargoed,
 )
-from mailer.embargoes import Embargo, Happening, What
+from mailer.embargoes import Embargo, EmbargoEvent, EmbargoEventType
 from mailer.errors import InputError, NotFound, TokenError
-from mailer.press import Page, Sheet
+from mailer.press import PageTranslation, ReleasePage
 from mailer.render import translations
-from mailer.render.releases import embargo_view
+from mailer.render.releases import build_embargo_view
 from mailer.store import Transaction
 from mailer.web.public import feeds, newsjson, stories
-from mailer.web.public.archive import page_number, unless_held
-from mailer.web.public.kept import Kept
-from mailer.web.public.kit import kit
-from mailer.web.public.site import LANGUAGES, Site, accepted
+from mailer.web.public.archive import parse_page_number, respond_unless_cached
+from mailer.web.public.kept import ResponseCache
+from mailer.web.public.kit import build_kit
+from mailer.web.public.site import LANGUAGES, PublicSite, list_accepted_languages
 
-ON_A_PAGE = 20
-LONGEST_AGENT = 200
+RELEASES_PER_PAGE = 20
+MAX_AGENT_LENGTH = 200
 """Characters of what a browser calls itself that the log of an embargo keeps."""
 
 
-def add(site: Site) -> None:
+def add_routes(site: PublicSite) -> None:
     settings = site.settings
 
     # ---- open pages -----------------------------------------------------------------------------
 
-    def everything(request: Request) -> Response:
-        number = page_number(request.query_params.get("page", ""))
+    def show_releases(request: Request) -> Response:
+        number = parse_page_number(request.query_params.get("page", ""))
         with site.mailer.store.read() as tx:
-            found = tx.sheets.newest(site.mailer.clock(), ON_A_PAGE + 1, (number - 1) * ON_A_PAGE)
-        return site.page(
-            request, "press.html", number=number, older=len(found) > ON_A_PAGE,
-            releases=[_line(site, request, one) for one in found[:ON_A_PAGE]],
+            releases = tx.release_pages.list_newest_pages(
+                site.mailer.clock(), RELEASES_PER_PAGE + 1, (number - 1) * RELEASES_PER_PAGE
+            )
+        return site.render_page(
+            request, "press.html", number=number, older=len(releases) > RELEASES_PER_PAGE,
+            releases=[_describe_release(site, request, release_pages) for release_pages in releases[:RELEASES_PER_PAGE]],
         )  # fmt: skip
 
-    def shown(request: Request, sheet: Sheet, language: str) -> Response:
-        page = sheet.page(language)
-        return site.page(
+    def render_release(request: Request, release_pages: ReleasePage, language: str) -> Response:
+        page = release_pages.choose_translation(language)
+        return site.render_page(
             request,
             "release.html",
-            **_context(site, request, sheet, page, f"/press/{sheet.slug}"),
-            json_ld=newsjson.json_ld(sheet, page, settings),
-            canonical=newsjson.page_url(settings, sheet.slug, page.language),
+            **_build_context(site, request, release_pages, page, f"/press/{release_pages.slug}"),
+            json_ld=newsjson.build_json_ld(release_pages, page, settings),
+            canonical=newsjson.build_page_url(settings, release_pages.slug, page.language),
             embargo=None,
         )
 
-    def release(request: Request, slug: str) -> Response:
+    def show_release(request: Request, slug: str) -> Response:
         try:
-            sheet = _sheet(site, slug)
+            release_pages = _get_release_pages(site, slug)
         except HTTPException:
             # Of one that was never sent as such, but with a newsletter.
-            story = _story(site, slug)
-            if story is None:
+            story_pages = _find_story_pages(site, slug)
+            if story_pages is None:
                 raise
-            return stories.shown(site, request, story, story.page(_reading(request, story)))
-        return shown(request, sheet, _reading(request, sheet))
+            return stories.render_story(
+                site,
+                request,
+                story_pages,
+                story_pages.choose_translation(_choose_reading_language(request, story_pages)),
+            )
+        return render_release(
+            request, release_pages, _choose_reading_language(request, release_pages)
+        )
 
-    def story(request: Request, slug: str, language: str) -> Response:
+    def show_story(request: Request, slug: str, language: str) -> Response:
         with site.mailer.store.read() as tx:
-            plain = slug.isascii() and slug.isprintable()
-            sheet = tx.sheets.sheet(slug, site.mailer.clock()) if plain else None
-        found = sheet or _story(site, slug)
-        if found is None or language not in found.languages:
+            is_plain_slug = slug.isascii() and slug.isprintable()
+            release_pages = (
+                tx.release_pages.find_page(slug, site.mailer.clock()) if is_plain_slug else None
+            )
+        story_pages = release_pages or _find_story_pages(site, slug)
+        if story_pages is None or language not in story_pages.languages:
             raise HTTPException(404)
-        if sheet is not None:
-            return shown(request, sheet, language)
-        return stories.shown(site, request, found, found.page(language))
+        if release_pages is not None:
+            return render_release(request, release_pages, language)
+        return stories.render_story(
+            site, request, story_pages, story_pages.choose_translation(language)
+        )
 
-    def as_ninjs(request: Request, slug: str) -> Response:
-        sheet = _sheet(site, slug)
-        page = sheet.page(_reading(request, sheet))
+    def show_ninjs(request: Request, slug: str) -> Response:
+        release_pages = _get_release_pages(site, slug)
+        page = release_pages.choose_translation(_choose_reading_language(request, release_pages))
         return JSONResponse(
-            newsjson.ninjs(sheet, page, settings),
+            newsjson.build_ninjs(release_pages, page, settings),
             headers={"Content-Language": page.language, "Cache-Control": "public, no-cache"},
         )
 
-    def whole(request: Request, slug: str) -> Response:
-        sheet = _sheet(site, slug)
+    def download_kit(request: Request, slug: str) -> Response:
+        release_pages = _get_release_pages(site, slug)
         with site.mailer.store.read() as tx:
-            return _kit(site, tx, sheet)
+            return _build_kit_response(site, tx, release_pages)
 
-    def file(request: Request, slug: str, digest: str, name: str) -> Response:
-        sheet = _sheet(site, slug)
+    def download_file(request: Request, slug: str, digest: str, name: str) -> Response:
+        release_pages = _get_release_pages(site, slug)
         with site.mailer.store.read() as tx:
-            return _file(tx, sheet, digest, name)
+            return _build_file_response(tx, release_pages, digest, name)
 
-    def atom(request: Request) -> Response:
-        language = site.language(request)
+    def show_atom_feed(request: Request) -> Response:
+        language = site.choose_language(request)
         with site.mailer.store.read() as tx:
-            found = tx.sheets.newest(site.mailer.clock(), ON_A_PAGE)
-        text = feeds.press_atom(
-            found,
+            releases = tx.release_pages.list_newest_pages(site.mailer.clock(), RELEASES_PER_PAGE)
+        text = feeds.build_press_atom_feed(
+            releases,
             language=language,
             settings=settings,
-            corrected=site.words(language).gettext("Corrected: %(what)s"),
+            corrected=site.get_catalogue(language).gettext("Corrected: %(what)s"),
         )
         headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
-        return unless_held(request, text, f"{feeds.ATOM_TYPE}; charset=utf-8", headers)
+        return respond_unless_cached(request, text, f"{feeds.ATOM_TYPE}; charset=utf-8", headers)
 
     # ---- a contact's own page -------------------------------------------------------------------
 
-    def advance(request: Request, token: str) -> Response:
+    def show_advance_copy(request: Request, token: str) -> Response:
         """The advance copy as a page."""
-        reader = _Reader(site, request, token, "the page")
-        if reader.sheet is None or reader.edition is None:
-            return reader.refusal(request)
-        page = reader.sheet.page(_reading(request, reader.sheet))
-        return site.page(
+        reader = _AdvanceReader(site, request, token, "the page")
+        if reader.release_pages is None or reader.edition is None:
+            return reader.refuse_request(request)
+        page = reader.release_pages.choose_translation(
+            _choose_reading_language(request, reader.release_pages)
+        )
+        return site.render_page(
             request,
             "release.html",
-            headers=_PRIVATE,
-            **_context(site, request, reader.sheet, page, f"/e/{token}"),
+            headers=_PRIVATE_HEADERS,
+            **_build_context(site, request, reader.release_pages, page, f"/e/{token}"),
             json_ld="",
             canonical="",
-            embargo=reader.embargo(site.language(request)),
+            embargo=reader.get_embargo_view(site.choose_language(request)),
         )
 
-    def advance_kit(request: Request, token: str) -> Response:
-        reader = _Reader(site, request, token, "the kit")
-        if reader.sheet is None:
-            return reader.refusal(request)
+    def download_advance_kit(request: Request, token: str) -> Response:
+        reader = _AdvanceReader(site, request, token, "the kit")
+        if reader.release_pages is None:
+            return reader.refuse_request(request)
         with site.mailer.store.read() as tx:
-            return _kit(site, tx, reader.sheet, _PRIVATE)
+            return _build_kit_response(site, tx, reader.release_pages, _PRIVATE_HEADERS)
 
-    def advance_file(request: Request, token: str, digest: str, name: str) -> Response:
+    def download_advance_file(request: Request, token: str, digest: str, name: str) -> Response:
         if not name.isprintable():
-            return site.refusal(request)
-        reader = _Reader(site, request, token, f"the file {name}"[:100])
-        if reader.sheet is None:
-            return reader.refusal(request)
+            return site.refuse_link(request)
+        reader = _AdvanceReader(site, request, token, f"the file {name}"[:100])
+        if reader.release_pages is None:
+            return reader.refuse_request(request)
         with site.mailer.store.read() as tx:
-            return _file(tx, reader.sheet, digest, name, _PRIVATE)
+            return _build_file_response(tx, reader.release_pages, digest, name, _PRIVATE_HEADERS)
 
-    kept = Kept()
-    for path, page in (
-        ("/press", everything),
-        ("/press/atom.xml", atom),
-        ("/press/{slug}", release),
-        ("/stories/{slug}/{language}", story),
-        ("/press/{slug}/ninjs.json", as_ninjs),
-        ("/press/{slug}/kit.zip", whole),
-        ("/press/{slug}/files/{digest}/{name}", file),
+    cache = ResponseCache()
+    for path, handler in (
+        ("/press", show_releases),
+        ("/press/atom.xml", show_atom_feed),
+        ("/press/{slug}", show_release),
+        ("/stories/{slug}/{language}", show_story),
+        ("/press/{slug}/ninjs.json", show_ninjs),
+        ("/press/{slug}/kit.zip", download_kit),
+        ("/press/{slug}/files/{digest}/{name}", download_file),
     ):
-        site.get(path, kept.page(page))
-    site.get("/e/{token}", advance)
-    site.get("/e/{token}/kit.zip", advance_kit)
-    site.get("/e/{token}/files/{digest}/{name}", advance_file)
+        site.add_get_route(path, cache.cache_page(handler))
+    site.add_get_route("/e/{token}", show_advance_copy)
+    site.add_get_route("/e/{token}/kit.zip", download_advance_kit)
+    site.add_get_route("/e/{token}/files/{digest}/{name}", download_advance_file)
 
 
-_PRIVATE = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
+_PRIVATE_HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow"}
 """Of what is one person's: nobody keeps it, and nobody finds it."""
 
 
-class _Reader:
+class _AdvanceReader:
     """Who asks for an advance copy. `sheet` is None for whoever may not have it: a link that is no
     good, somebody who has left or is not trusted any more, an edition that was stopped."""
 
-    def __init__(self, site: Site, request: Request, token: str, asked: str) -> None:
-        self.sheet: Sheet | None = None
+    def __init__(
+        self, site: PublicSite, request: Request, token: str, request_description: str
+    ) -> None:
+        self.release_pages: ReleasePage | None = None
         self.edition: Edition | None = None
-        self._taken_back = False
+        self._was_withdrawn = False
         self._site = site
         try:
-            link = links.member(site.mailer.store.key, Purpose.ADVANCE, token)
+            link = links.verify_member_link(site.mailer.store.key, LinkPurpose.ADVANCE, token)
         except TokenError:
             site.log.warning("refused", route="/e/{token}", why="a link that is no good")
             return
-        agent = "".join(one for one in request.headers.get("user-agent", "") if one.isprintable())
-        agent = agent[:LONGEST_AGENT].strip()
+        agent = "".join(
+            character
+            for character in request.headers.get("user-agent", "")
+            if character.isprintable()
+        )
+        agent = agent[:MAX_AGENT_LENGTH].strip()
         with site.mailer.store.begin() as tx:
-            self._look(tx, link, f"{asked}, with {agent or 'no name of a browser'}")
+            self._load_release(
+                tx, link, f"{request_description}, with {agent or 'no name of a browser'}"
+            )
 
-    def _look(self, tx: Transaction, link: MemberLink, asked: str) -> None:
-        edition = tx.editions.find(link.edition_id)
-        known = tx.subscribers.by_id(link.subscriber_id)
-        if edition is None or known is None or edition.role not in STATES_EMBARGO:
+    def _load_release(self, tx: Transaction, link: MemberLink, request_description: str) -> None:
+        edition = tx.editions.find_edition(link.edition_id)
+        subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
+        if edition is None or subscriber is None or edition.role not in EMBARGO_STATING_ROLES:
             return
         now = self._site.mailer.clock()
-        held = leaving.held(tx, edition, now)
+        active_embargoes = leaving.find_embargoed_stories(tx, edition, now)
         # Whoever has an earlier version is shown the newest: what it corrects is marked on it.
-        course = tx.editions.of_release(edition.stories[0], edition.list)
-        begun = [one for one in course if one.planned_at and one.state not in _STOPPED]
-        shown = [one for one in begun if one.role is not Role.KILL]
-        edition = shown[-1] if shown else edition
-        sheet = tx.sheets.of_edition(edition.id)
-        why = _why_not(tx, edition, known, held.values())
-        self._taken_back = why == _TAKEN_BACK
-        if sheet is not None and not why:
-            self.edition, self.sheet = edition, sheet
+        release_editions = tx.editions.list_release_editions(edition.stories[0], edition.list)
+        begun_editions = [
+            begun_edition
+            for begun_edition in release_editions
+            if begun_edition.planned_at and begun_edition.state not in _STOPPED_STATES
+        ]
+        visible_editions = [
+            begun_edition
+            for begun_edition in begun_editions
+            if begun_edition.role is not EditionRole.KILL
+        ]
+        edition = visible_editions[-1] if visible_editions else edition
+        release_pages = tx.release_pages.find_page_of_edition(edition.id)
+        refusal_reason = _explain_refusal(tx, edition, subscriber, active_embargoes.values())
+        self._was_withdrawn = refusal_reason == _WITHDRAWN_REASON
+        if release_pages is not None and not refusal_reason:
+            self.edition, self.release_pages = edition, release_pages
         for slug in edition.stories:
-            what, said = (What.REFUSED, f"{asked}: {why}") if why else (What.LOOKED, asked)
-            tx.embargoes.note(Happening(slug, now, what, known.address, said))
+            event_type, detail = (
+                (EmbargoEventType.REFUSED, f"{request_description}: {refusal_reason}")
+                if refusal_reason
+                else (EmbargoEventType.VIEWED, request_description)
+            )
+            tx.embargoes.record_event(
+                EmbargoEvent(slug, now, event_type, subscriber.address, detail)
+            )
 
-    def refusal(self, request: Request) -> Response:
+    def refuse_request(self, request: Request) -> Response:
         """What somebody is told who may not have it: if it was taken back, that it was."""
-        if self._taken_back:
+        if self._was_withdrawn:
             raise HTTPException(410)
-        return self._site.refusal(request)
+        return self._site.refuse_link(request)
 
-    def embargo(self, language: str) -> Any:
+    def get_embargo_view(self, language: str) -> Any:
         """Until when it is embargoed, as the page shows it; None where it is not any more."""
         assert self.edition is not None
         with self._site.mailer.store.read() as tx:
-            found = tx.embargoes.find(self.edition.stories[0])
-        if found is None or not found.holds(self._site.mailer.clock()):
+            embargo = tx.embargoes.find_embargo(self.edition.stories[0])
+        if embargo is None or not embargo.is_active(self._site.mailer.clock()):
             return None
-        gettext = _mail_words(self._site, language)
+        translate = _load_mail_gettext(self._site, language)
         places = self._site.settings.press.times
-        return embargo_view(found.terms, places, language, {one: gettext(one) for one in places})
+        return build_embargo_view(
+            embargo.terms, places, language, {place: translate(place) for place in places}
+        )
 
 
-_STOPPED = (EditionState.CANCELLED,)
-_TAKEN_BACK = "the release was taken back"
+_STOPPED_STATES = (EditionState.CANCELLED,)
+_WITHDRAWN_REASON = "the release was taken back"
 
 
-def _why_not(
-    tx: Transaction, edition: Edition, known: Subscriber, held: Collection[Embargo]
+def _explain_refusal(
+    tx: Transaction, edition: Edition, subscriber: Subscriber, active_embargoes: Collection[Embargo]
 ) -> str:
     """Why somebody may not see an advance copy; empty where they may."""
-    on_list = membership_of(tx.subscribers, known, edition.list)
-    if on_list is None or on_list.state is not MembershipState.ACTIVE:
+    membership = find_membership(tx.subscribers, subscriber, edition.list)
+    if membership is None or membership.state is not MembershipState.ACTIVE:
         return "they have left the list"
-    if not tx.editions.known_stories(edition.stories):
-        return _TAKEN_BACK
-    contact = tx.contacts.find(known)
-    if held and (contact is None or contact.standing.trust is not Trust.TRUSTED):
+    if not tx.editions.find_queued_slugs(edition.stories):
+        return _WITHDRAWN_REASON
+    contact = tx.contacts.find_contact(subscriber)
+    if active_embargoes and (contact is None or contact.profile.trust is not Trust.TRUSTED):
         return "they are not trusted with embargoes any more"
-    if held and not may_leave_embargoed(edition, held):
+    if active_embargoes and not may_send_embargoed(edition, active_embargoes):
         return "the embargo has moved since"
-    if edition.state in _STOPPED:
+    if edition.state in _STOPPED_STATES:
         return "it was stopped"
     if edition.planned_at is None:
         return "it has not begun"
     return ""
 
 
-def _story(site: Site, slug: str) -> Sheet | None:
+def _find_story_pages(site: PublicSite, slug: str) -> ReleasePage | None:
     """The pages of a story that was sent, but not as a release."""
     if not (slug.isascii() and slug.isprintable()):
         return None
     with site.mailer.store.read() as tx:
-        return stories.sheet_of(tx, slug)
+        return stories.find_story_pages(tx, slug)
 
 
-def _sheet(site: Site, slug: str) -> Sheet:
+def _get_release_pages(site: PublicSite, slug: str) -> ReleasePage:
     if not (slug.isascii() and slug.isprintable()):
         raise HTTPException(404)
     with site.mailer.store.read() as tx:
         try:
-            return press.get(tx.sheets, slug, site.mailer.clock())
+            return press.get_page(tx.release_pages, slug, site.mailer.clock())
         except NotFound as error:
-            raise HTTPException(410 if tx.sheets.was_open(slug) else 404) from error
+            raise HTTPException(410 if tx.release_pages.was_open(slug) else 404) from error
 
 
-def _context(site: Site, request: Request, sheet: Sheet, page: Page, here: str) -> dict[str, Any]:
+def _build_context(
+    site: PublicSite, request: Request, release_pages: ReleasePage, page: PageTranslation, here: str
+) -> dict[str, Any]:
     """What a release's page shows. `here` is its own address: the kit and files are below it."""
-    reading = site.language(request)
+    page_language = site.choose_language(request)
     return {
         "page": page,
-        "sheet": sheet,
+        "sheet": release_pages,
         "here": here,
-        "dir_of": languages.direction(page.language),
-        "others_in": [tag for tag in sheet.languages if tag != page.language],
-        "day": site.day(sheet.opened_at),
+        "dir_of": languages.get_direction(page.language),
+        "others_in": [tag for tag in release_pages.languages if tag != page.language],
+        "day": site.to_office_date(release_pages.opened_at),
         "corrections": [
             (
-                site.day(one.at),
-                languages.told(one.what, page.language),
-                languages.told(one.why, page.language),
+                site.to_office_date(correction.at),
+                languages.choose_text(correction.what, page.language),
+                languages.choose_text(correction.why, page.language),
             )
-            for one in reversed(sheet.corrections)
+            for correction in reversed(release_pages.corrections)
         ],
-        "quoted": _marks(site, page),
-        "kinds": {one.value: _mail_words(site, reading)(one.value) for one in AssetKind},
+        "quoted": _get_quote_pattern(site, page),
+        "kinds": {
+            asset_kind.value: _load_mail_gettext(site, page_language)(asset_kind.value)
+            for asset_kind in AssetKind
+        },
     }
 
 
-def _mail_words(site: Site, language: str) -> Callable[[str], str]:
+def _load_mail_gettext(site: PublicSite, language: str) -> Callable[[str], str]:
     """Words that mails have as well: kinds of assets, names of places."""
-    return translations.translations(language, site.settings.template_path).gettext
+    return translations.load_translations(language, site.settings.template_path).gettext
 
 
-def _marks(site: Site, page: Page) -> str:
+def _get_quote_pattern(site: PublicSite, page: PageTranslation) -> str:
     """How the release's language marks what somebody says, as far as we know."""
-    tag = languages.choose(page.language, LANGUAGES, "en")
-    return site.words(tag).gettext("“%(text)s”")
+    tag = languages.choose_language(page.language, LANGUAGES, "en")
+    return site.get_catalogue(tag).gettext("“%(text)s”")
 
 
-def _line(site: Site, request: Request, sheet: Sheet) -> dict[str, Any]:
-    page = sheet.page(_reading(request, sheet))
+def _describe_release(
+    site: PublicSite, request: Request, release_pages: ReleasePage
+) -> dict[str, Any]:
+    page = release_pages.choose_translation(_choose_reading_language(request, release_pages))
     return {
-        "path": f"/press/{sheet.slug}",
+        "path": f"/press/{release_pages.slug}",
         "page": page,
-        "day": site.day(sheet.opened_at),
-        "others": [tag for tag in sheet.languages if tag != page.language],
+        "day": site.to_office_date(release_pages.opened_at),
+        "others": [tag for tag in release_pages.languages if tag != page.language],
     }
 
 
-def _reading(request: Request, sheet: Sheet) -> str:
+def _choose_reading_language(request: Request, release_pages: ReleasePage) -> str:
     """The language to read a release in: what is asked for, what the browser likes best, or the
     release's own."""
-    for tag in (request.query_params.get("lang", "")[:36], *accepted(request)):
+    for tag in (request.query_params.get("lang", "")[:36], *list_accepted_languages(request)):
         try:
-            found = languages.choose(languages.normalise(tag), sheet.languages, "") if tag else ""
+            reading_language = (
+                languages.choose_language(languages.normalise_tag(tag), release_pages.languages, "")
+                if tag
+                else ""
+            )
         except InputError:
             continue
-        if found:
-            return found
-    return sheet.language
+        if reading_language:
+            return reading_language
+    return release_pages.language
 
 
-def _kit(
-    site: Site, tx: Transaction, sheet: Sheet, headers: dict[str, str] | None = None
+def _build_kit_response(
+    site: PublicSite,
+    tx: Transaction,
+    release_pages: ReleasePage,
+    headers: dict[str, str] | None = None,
 ) -> Response:
-    held = embargoes.held(tx.embargoes, site.mailer.clock()).get(sheet.slug)
-    embargo: list[str] = []
-    if held is not None:
-        shown = embargo_view(held.terms, site.settings.press.times, "en", {})
-        embargo = ["EMBARGOED UNTIL"]
-        embargo += [f"{one.moment:%A %d %B %Y, %H:%M} {one.place}" for one in shown.times]
-    made = kit(sheet, site.settings, tx.files.content, embargo)
+    embargo = embargoes.find_embargoed(tx.embargoes, site.mailer.clock()).get(release_pages.slug)
+    embargo_lines: list[str] = []
+    if embargo is not None:
+        embargo_times = build_embargo_view(embargo.terms, site.settings.press.times, "en", {})
+        embargo_lines = ["EMBARGOED UNTIL"]
+        embargo_lines += [
+            f"{time_view.moment:%A %d %B %Y, %H:%M} {time_view.place}"
+            for time_view in embargo_times.times
+        ]
+    kit_bytes = build_kit(release_pages, site.settings, tx.files.read_content, embargo_lines)
     return Response(
-        made,
+        kit_bytes,
         media_type="application/zip",
         headers={
-            "Content-Disposition": f'attachment; filename="{sheet.slug}.zip"',
+            "Content-Disposition": f'attachment; filename="{release_pages.slug}.zip"',
             "Cache-Control": "public, no-cache",
         }
         | (headers or {}),
     )
 
 
-def _file(
-    tx: Transaction, sheet: Sheet, sha256: str, name: str, headers: dict[str, str] | None = None
+def _build_file_response(
+    tx: Transaction,
+    release_pages: ReleasePage,
+    sha256: str,
+    name: str,
+    headers: dict[str, str] | None = None,
 ) -> Response:
     """A file of a release: saved, never shown, whatever it is."""
-    found = next((one for page in sheet.pages if (one := page.asset(sha256, name))), None)
-    content = tx.files.content(found.file) if found else None
-    if found is None or content is None:
+    asset = next(
+        (
+            matching_asset
+            for page in release_pages.pages
+            if (matching_asset := page.find_asset(sha256, name))
+        ),
+        None,
+    )
+    content = tx.files.read_content(asset.file) if asset else None
+    if asset is None or content is None:
         raise HTTPException(404)
     return Response(
         content,
-        media_type=found.media_type or "application/octet-stream",
+        media_type=asset.media_type or "application/octet-stream",
         headers={
-            "Content-Disposition": message.disposition(found.name),
+            "Content-Disposition": message.format_disposition(asset.name),
             "Cache-Control": "public, no-cache",
         }
         | (headers or {}),

@@ -9,135 +9,154 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer.audience import addresses, confirmations
-from mailer.audience.choices import frequencies
-from mailer.audience.confirmations import SIGN_UP_PAGE, Wishes
-from mailer.audience.limits import use
+from mailer.audience.choices import find_common_frequencies
+from mailer.audience.confirmations import SIGN_UP_PAGE, SignUpWishes
+from mailer.audience.limits import use_allowance
 from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
-from mailer.web.public.forms import Form
-from mailer.web.public.guard import client_of, page_policy
-from mailer.web.public.kept import Kept
-from mailer.web.public.site import LANGUAGES, Site
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.guard import build_page_policy, identify_client
+from mailer.web.public.kept import ResponseCache
+from mailer.web.public.site import LANGUAGES, PublicSite
 
-TRAP = "website"
+TRAP_FIELD = "website"
 """A field that people don't see: who fills it in is a program."""
 
-FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP)
+FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 
 
-class _Choices:
+class _SignUpChoices:
     """What can be signed up for, for one reader."""
 
     def __init__(self, tx: Transaction, language: str, only: str = "") -> None:
-        self.lists = [one for one in tx.lists.lists() if one.visibility is Visibility.PUBLIC]
-        self.topics: list[Topic] = tx.lists.topics()
-        if only and only not in {one.slug for one in self.lists}:
+        self.lists = [
+            mailing_list
+            for mailing_list in tx.lists.list_mailing_lists()
+            if mailing_list.visibility is Visibility.PUBLIC
+        ]
+        self.topics: list[Topic] = tx.lists.list_topics()
+        if only and only not in {public_list.slug for public_list in self.lists}:
             raise HTTPException(404)
         self.language = language
         self.only = only
 
     @property
-    def shown(self) -> list[MailingList]:
+    def offered_lists(self) -> list[MailingList]:
         return [one for one in self.lists if not self.only or one.slug == self.only]
 
-    def plain(self) -> dict[str, Any]:
+    def to_context(self) -> dict[str, Any]:
         """For the template."""
         return {
-            "lists": self.shown,
+            "lists": self.offered_lists,
             "topics": sorted(
-                ((one.slug, one.name(self.language)) for one in self.topics), key=lambda one: one[1]
+                ((topic.slug, topic.get_name(self.language)) for topic in self.topics),
+                key=lambda topic: topic[1],
             ),
-            "frequencies": frequencies(self.shown),
+            "frequencies": find_common_frequencies(self.offered_lists),
             "only": self.only,
             "tags": LANGUAGES,
         }
 
 
-def add(site: Site) -> None:
-    policy = {"Content-Security-Policy": page_policy(site.settings, framed=True)}
+def add_routes(site: PublicSite) -> None:
+    policy = {"Content-Security-Policy": build_page_policy(site.settings, framed=True)}
 
-    def home(request: Request) -> Response:
+    def show_home(request: Request) -> Response:
         with site.mailer.store.read() as tx:
-            lists = _Choices(tx, site.language(request)).lists
-        return site.page(request, "home.html", lists=lists)
+            lists = _SignUpChoices(tx, site.choose_language(request)).lists
+        return site.render_page(request, "home.html", lists=lists)
 
-    def show(request: Request, of: str = "") -> Response:
-        return form_page(request, of)
+    def show_form(request: Request, of: str = "") -> Response:
+        return render_form_page(request, of)
 
-    def show_framed(request: Request, of: str) -> Response:
-        return form_page(request, of, framed=True)
+    def show_framed_form(request: Request, of: str) -> Response:
+        return render_form_page(request, of, framed=True)
 
-    def form_page(request: Request, of: str, *, framed: bool = False) -> Response:
-        language = site.language(request)
+    def render_form_page(request: Request, list_slug: str, *, framed: bool = False) -> Response:
+        language = site.choose_language(request)
         with site.mailer.store.read() as tx:
-            choices = _Choices(tx, language, of)
-        chosen = {one.slug for one in choices.shown} if len(choices.shown) == 1 else set()
-        return _form(site, request, choices, chosen=chosen, framed=framed)
+            choices = _SignUpChoices(tx, language, list_slug)
+        chosen_slugs = (
+            {mailing_list.slug for mailing_list in choices.offered_lists}
+            if len(choices.offered_lists) == 1
+            else set()
+        )
+        return render_form(site, request, choices, chosen=chosen_slugs, framed=framed)
 
-    def take(request: Request, form: Form, tx: Transaction) -> Response:
-        language = site.language(request, form.get("language"))
+    def submit_sign_up(request: Request, form: SubmittedForm, tx: Transaction) -> Response:
+        language = site.choose_language(request, form.get_value("language"))
         now = site.mailer.clock()
         limits = site.mailer.sign_up_limits
-        if not use(tx.allowances, limits.per_client, client_of(request), now):
-            return site.too_many(request, language)
-        if form.get(TRAP):
-            return _sent(site, request, language, form)
-        wishes = Wishes(
-            lists=form.all("list"),
-            topics=form.all("topic"),
-            frequency=_frequency(form.get("frequency")),
+        if not use_allowance(tx.allowances, limits.per_client, identify_client(request), now):
+            return site.refuse_too_many(request, language)
+        if form.get_value(TRAP_FIELD):
+            return render_sent_page(site, request, language, form)
+        wishes = SignUpWishes(
+            lists=form.get_values("list"),
+            topics=form.get_values("topic"),
+            frequency=_parse_frequency(form.get_value("frequency")),
         )
         try:
-            address = addresses.normalise(form.get("email"))
-            if not use(tx.allowances, limits.per_domain, addresses.domain_of(address), now):
-                return site.too_many(request, language)
-            asked = confirmations.sign_up(tx.lists, address, wishes, language, source=SIGN_UP_PAGE)
+            address = addresses.normalise_address(form.get_value("email"))
+            if not use_allowance(
+                tx.allowances, limits.per_domain, addresses.extract_wire_domain(address), now
+            ):
+                return site.refuse_too_many(request, language)
+            sign_up_request = confirmations.build_sign_up(
+                tx.lists, address, wishes, language, source=SIGN_UP_PAGE
+            )
         except InputError as error:
-            wrong = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
-            return _form(
-                site, request, _sent_from(tx, language, form), status=422, wrong=wrong,
-                email=form.get("email"), chosen=form.all("list"), picked=form.all("topic"),
-                wanted=form.get("frequency"), language=language,
+            problem = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
+            return render_form(
+                site, request, find_offered_choices(tx, language, form), status=422, wrong=problem,
+                email=form.get_value("email"), chosen=form.get_values("list"), picked=form.get_values("topic"),
+                wanted=form.get_value("frequency"), language=language,
             )  # fmt: skip
-        confirmations.ask(tx.confirmations, tx.allowances, limits.per_address, asked, now)
-        return _sent(site, request, language, form)
+        confirmations.request_confirmation(
+            tx.confirmations, tx.allowances, limits.per_address, sign_up_request, now
+        )
+        return render_sent_page(site, request, language, form)
 
-    def _sent_from(tx: Transaction, language: str, form: Form) -> _Choices:
+    def find_offered_choices(tx: Transaction, language: str, form: SubmittedForm) -> _SignUpChoices:
         """What the page offered that the form was sent from: one list, or all."""
-        everything = _Choices(tx, language)
-        known = form.get("of") in {one.slug for one in everything.lists}
-        return _Choices(tx, language, form.get("of")) if known else everything
+        all_choices = _SignUpChoices(tx, language)
+        is_offered = form.get_value("of") in {
+            mailing_list.slug for mailing_list in all_choices.lists
+        }
+        return _SignUpChoices(tx, language, form.get_value("of")) if is_offered else all_choices
 
-    def _form(
-        site: Site,
+    def render_form(
+        site: PublicSite,
         request: Request,
-        choices: _Choices,
+        choices: _SignUpChoices,
         *,
         status: int = 200,
         framed: bool = False,
         language: str = "",
-        **given: Any,
+        **context: Any,
     ) -> Response:
         blank: dict[str, Any] = {"wrong": "", "email": "", "chosen": (), "picked": (), "wanted": ""}
-        return site.page(
+        return site.render_page(
             request, "subscribe.html", status=status, headers=policy if framed else {},
-            framed=framed, language=language, **choices.plain(), **blank | given,
+            framed=framed, language=language, **choices.to_context(), **blank | context,
         )  # fmt: skip
 
-    def _sent(site: Site, request: Request, language: str, form: Form) -> Response:
-        return site.page(
+    def render_sent_page(
+        site: PublicSite, request: Request, language: str, form: SubmittedForm
+    ) -> Response:
+        return site.render_page(
             request, "subscribe-sent.html", language=language,
-            email=form.get("email"), days=site.settings.retention.unconfirmed_days,
+            email=form.get_value("email"), days=site.settings.retention.unconfirmed_days,
         )  # fmt: skip
 
-    kept = Kept()
-    site.get("/", kept.page(home))
-    site.get("/subscribe", kept.page(show))
-    site.get("/subscribe/{of}", kept.page(show))
-    site.get("/embed/{of}", kept.page(show_framed))
-    site.post("/subscribe", take, FIELDS)
+    cache = ResponseCache()
+    site.add_get_route("/", cache.cache_page(show_home))
+    site.add_get_route("/subscribe", cache.cache_page(show_form))
+    site.add_get_route("/subscribe/{of}", cache.cache_page(show_form))
+    site.add_get_route("/embed/{of}", cache.cache_page(show_framed_form))
+    site.add_post_route("/subscribe", submit_sign_up, FIELDS)
 
 
-def _frequency(value: str) -> Frequency:
+def _parse_frequency(value: str) -> Frequency:
     return Frequency(value) if value in [*Frequency] else Frequency.EVERY

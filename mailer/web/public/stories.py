@@ -10,49 +10,57 @@ from typing import Any
 from fastapi import Request, Response
 
 from mailer import languages
-from mailer.articles import Article, ArticleState, Query
-from mailer.press import Page, Sheet, page_of
+from mailer.articles import Article, ArticleQuery, ArticleState
+from mailer.press import PageTranslation, ReleasePage, build_translation
 from mailer.store import Transaction
 from mailer.web.public import newsjson
-from mailer.web.public.site import Site
+from mailer.web.public.site import PublicSite
 
 
-def sheet_of(tx: Transaction, slug: str) -> Sheet | None:
+def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
     """A story's pages, in all its languages; None where nobody may read it here."""
-    opened = tx.archive.story(slug)
-    found = tx.articles.matching(Query(state=ArticleState.QUEUED, slugs=(slug,)))
-    if opened is None or not found:
+    opened_at = tx.archive.find_story_sent_at(slug)
+    story_articles = tx.articles.find_articles(
+        ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
+    )
+    if opened_at is None or not story_articles:
         return None
-    names = {one.slug: one for one in tx.lists.topics()}
-    return Sheet(
+    topics_by_slug = {topic.slug: topic for topic in tx.lists.list_topics()}
+    return ReleasePage(
         slug=slug,
         edition_id=0,
-        language=found[0].language,
-        opened_at=opened,
-        updated_at=max(opened, *(one.updated_at for one in found)),
-        pages=tuple(_page(one, names) for one in found),
+        language=story_articles[0].language,
+        opened_at=opened_at,
+        updated_at=max(opened_at, *(article.updated_at for article in story_articles)),
+        pages=tuple(_build_page(article, topics_by_slug) for article in story_articles),
     )
 
 
-def _page(article: Article, names: dict[str, Any]) -> Page:
-    topics = [names[one].name(article.language) for one in article.topics if one in names]
-    return page_of(article, topics=topics, contacts=(), about=())
+def _build_page(article: Article, topics_by_slug: dict[str, Any]) -> PageTranslation:
+    topics = [
+        topics_by_slug[topic_slug].name(article.language)
+        for topic_slug in article.topics
+        if topic_slug in topics_by_slug
+    ]
+    return build_translation(article, topics=topics, contacts=(), about=())
 
 
-def shown(site: Site, request: Request, sheet: Sheet, page: Page) -> Response:
+def render_story(
+    site: PublicSite, request: Request, story_pages: ReleasePage, page: PageTranslation
+) -> Response:
     """A story's page."""
-    address = newsjson.story_url(site.settings, sheet.slug, page.language)
-    return site.page(
+    address = newsjson.build_story_url(site.settings, story_pages.slug, page.language)
+    return site.render_page(
         request,
         "story.html",
         page=page,
-        dir_of=languages.direction(page.language),
+        dir_of=languages.get_direction(page.language),
         others_in={
-            tag: newsjson.story_path(sheet.slug, tag)
-            for tag in sheet.languages
+            tag: newsjson.build_story_path(story_pages.slug, tag)
+            for tag in story_pages.languages
             if tag != page.language
         },
-        day=site.day(sheet.opened_at),
+        day=site.to_office_date(story_pages.opened_at),
         canonical=page.canonical_url or address,
-        json_ld=newsjson.json_ld(sheet, page, site.settings, address),
+        json_ld=newsjson.build_json_ld(story_pages, page, site.settings, address),
     )

@@ -18,26 +18,31 @@ RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "bes
 CONTRAST = "color-contrast"
 
 
-def findings(frame: Frame, *, rule: str = "") -> list[str]:
+def find_violations(frame: Frame, *, rule: str = "") -> list[str]:
     """What is wrong, each with its rule, its element and what would mend it; `rule` asks for that
     one only. A frame within is a page of its own, and not looked into."""
-    wanted = {"type": "rule", "values": [rule]} if rule else {"type": "tag", "values": RULES}
+    run_only = {"type": "rule", "values": [rule]} if rule else {"type": "tag", "values": RULES}
     if not frame.evaluate("'axe' in window"):
         frame.evaluate(SCRIPT)
-    found: dict[str, Any] = frame.evaluate(
-        "wanted => axe.run({runOnly: wanted, resultTypes: ['violations'], iframes: false})", wanted
+    result: dict[str, Any] = frame.evaluate(
+        "wanted => axe.run({runOnly: wanted, resultTypes: ['violations'], iframes: false})",
+        run_only,
     )
-    assert found["passes"], f"axe-core looked at nothing on {frame.url}"
-    return [_told(one, node) for one in found["violations"] for node in one["nodes"]]
+    assert result["passes"], f"axe-core looked at nothing on {frame.url}"
+    return [
+        _format_violation(violation, node)
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
 
 
-def _told(rule: dict[str, Any], node: dict[str, Any]) -> str:
-    where = " ".join(_flat(node["target"]))
+def _format_violation(rule: dict[str, Any], node: dict[str, Any]) -> str:
+    where = " ".join(_flatten_target(node["target"]))
     return (
         f"{rule['id']} ({rule['help']}): {where}\n    {node['html']}\n    {node['failureSummary']}"
     )
 
 
-def _flat(target: Sequence[Any]) -> list[str]:
+def _flatten_target(target: Sequence[Any]) -> list[str]:
     """A selector, where an element in a shadow tree has a list of them."""
-    return [one if isinstance(one, str) else " ".join(one) for one in target]
+    return [selector if isinstance(selector, str) else " ".join(selector) for selector in target]

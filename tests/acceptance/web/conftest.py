@@ -8,16 +8,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.acceptance.web.office import Office, serving
-from tests.acceptance.web.reader import Kind, Reader, open_page
-from tests.conftest import office_settings
+from tests.acceptance.web.office import ServedOffice, serve_office
+from tests.acceptance.web.reader import BrowserReader, JourneyVariant, open_tab
+from tests.conftest import make_office_settings
 from tests.smtpd import Relay
 
-KINDS = (
-    Kind("en", "phone"),
-    Kind("fr", "desktop"),
-    Kind("ar", "phone"),
-    Kind("en", "desktop", scripts=False),
+JOURNEY_VARIANTS = (
+    JourneyVariant("en", "phone"),
+    JourneyVariant("fr", "desktop"),
+    JourneyVariant("ar", "phone"),
+    JourneyVariant("en", "desktop", scripts=False),
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
@@ -34,35 +34,45 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield running
-        running.close()
+        chromium = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(scope="package")
-def office(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Office]:
+def office(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path
+) -> Iterator[ServedOffice]:
     home = tmp_path_factory.mktemp("office")
     database = home / "subscribers.db"
     shutil.copy(sqlite_template, database)
-    with Relay() as relay, serving(office_settings(home), database, relay) as running:
-        yield running
+    with (
+        Relay() as relay,
+        serve_office(make_office_settings(home), database, relay) as served_office,
+    ):
+        yield served_office
 
 
 @pytest.fixture(scope="package")
-def tabs(browser: Browser) -> dict[Kind, Page]:
+def tabs(browser: Browser) -> dict[JourneyVariant, Page]:
     return {}
 
 
-@pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
+@pytest.fixture(params=JOURNEY_VARIANTS, ids=lambda kind: kind.name)
 def reader(
-    browser: Browser, office: Office, tabs: dict[Kind, Page], request: pytest.FixtureRequest
-) -> Iterator[Reader]:
+    browser: Browser,
+    office: ServedOffice,
+    tabs: dict[JourneyVariant, Page],
+    request: pytest.FixtureRequest,
+) -> Iterator[BrowserReader]:
     """Somebody new, in each language, and once without scripts."""
-    kind: Kind = request.param
-    if kind not in tabs:
-        tabs[kind] = open_page(browser, kind)
+    variant: JourneyVariant = request.param
+    if variant not in tabs:
+        tabs[variant] = open_tab(browser, variant)
     number = next(_numbers)
     # Sign-ups are counted by network.
-    found = Reader(office, kind, tabs[kind], f"reader{number}@example.org", f"192.0.2.{number}")
-    yield found
-    found.go()
+    new_reader = BrowserReader(
+        office, variant, tabs[variant], f"reader{number}@example.org", f"192.0.2.{number}"
+    )
+    yield new_reader
+    new_reader.leave_site()

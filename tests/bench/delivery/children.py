@@ -35,30 +35,30 @@ class Measured:
     peak: float
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+def build_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a child: this tree's mailer, no setting from outside, and compiled
     modules kept as those of an installed program are."""
-    ours = {
+    inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("MAILER_") and name != "PYTHONDONTWRITEBYTECODE"
     }
-    return ours | {"PYTHONPATH": str(ROOT)} | dict(more or {})
+    return inherited | {"PYTHONPATH": str(ROOT)} | dict(extra or {})
 
 
 @contextmanager
-def running(program: Sequence[str], **how: Any) -> Iterator[subprocess.Popen[str]]:
+def run_program(program: Sequence[str], **popen_options: Any) -> Iterator[subprocess.Popen[str]]:
     """A program that runs as long as the block does."""
     process = subprocess.Popen(
-        program, stdin=subprocess.DEVNULL, start_new_session=True, text=True, **how
+        program, stdin=subprocess.DEVNULL, start_new_session=True, text=True, **popen_options
     )
     try:
         yield process
     finally:
-        _end(process)
+        _end_program(process)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end_program(process: subprocess.Popen[str]) -> None:
     """Ask the group to go, and make it go when it doesn't, or when we are interrupted again."""
     if process.poll() is not None:
         return
@@ -73,7 +73,7 @@ def _end(process: subprocess.Popen[str]) -> None:
             raise
 
 
-def measured(
+def measure_program(
     program: Sequence[str],
     *,
     cwd: Path,
@@ -84,28 +84,28 @@ def measured(
     program said when it fails."""
     read, write = os.pipe()
     try:
-        with running(
+        with run_program(
             [sys.executable, "-I", "-S", str(PROBE), str(write), *program],
             cwd=cwd,
-            env=environment(env),
+            env=build_environment(env),
             pass_fds=(write,),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         ) as process:
             os.close(write)
             write = -1
-            out, err = _wait(process, tick)
-        said = json.loads(os.read(read, 65536) or "{}")
+            out, err = _wait_for_end(process, tick)
+        figures = json.loads(os.read(read, 65536) or "{}")
     finally:
         os.close(read)
         if write >= 0:
             os.close(write)
     if process.returncode:
         sys.exit(f"{' '.join(program)} ended with {process.returncode}:\n{out}{err}")
-    return Measured(out, err, said["wall"], said["cpu"], said["peak"])
+    return Measured(out, err, figures["wall"], figures["cpu"], figures["peak"])
 
 
-def _wait(process: subprocess.Popen[str], tick: Callable[[], None]) -> tuple[str, str]:
+def _wait_for_end(process: subprocess.Popen[str], tick: Callable[[], None]) -> tuple[str, str]:
     while True:
         try:
             return process.communicate(timeout=10)
@@ -113,21 +113,21 @@ def _wait(process: subprocess.Popen[str], tick: Callable[[], None]) -> tuple[str
             tick()
 
 
-def module(name: str, *words: object) -> list[str]:
+def build_module_command(name: str, *arguments: object) -> list[str]:
     """The words that run one of these modules as a program."""
-    return [sys.executable, "-m", f"tests.bench.delivery.{name}", *map(str, words)]
+    return [sys.executable, "-m", f"tests.bench.delivery.{name}", *map(str, arguments)]
 
 
-def free_port() -> int:
+def find_free_port() -> int:
     """A port of loopback that nobody listens on just now."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         return int(listener.getsockname()[1])
 
 
-def wait_for(port: int, process: subprocess.Popen[str]) -> None:
+def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
     """Wait until the program answers on `port`. Ends the bench when it doesn't."""
-    ends = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < ends:
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((LOOPBACK, port), 1) as link:
             if link.recv(1):
                 return

@@ -12,60 +12,67 @@ from typing import Any
 from sqlalchemy import insert
 
 from mailer.audience.lists import MailingList
-from mailer.audience.rows import Row
+from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import MembershipState, Person
-from mailer.demo.office import FIRST, LAST
+from mailer.demo.office import FIRST_NAMES, LAST_NAMES
 from mailer.store import Transaction
-from mailer.store.audience.subscribers import person_columns
-from mailer.store.audience.topic_sets import TopicSets
+from mailer.store.audience.subscribers import build_person_columns
+from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.schema import membership, subscriber
 from tests.bench.delivery.stories import TOPICS
 
 SOURCE = "bench"
 BATCH = 20_000
 
-_NAMES = [(first, last) for tag in ("en", "fr", "es") for first in FIRST[tag] for last in LAST[tag]]
+_NAMES = [
+    (first, last)
+    for tag in ("en", "fr", "es")
+    for first in FIRST_NAMES[tag]
+    for last in LAST_NAMES[tag]
+]
 
 
-def rows(count: int) -> Iterator[Row]:
+def generate_rows(count: int) -> Iterator[ImportRow]:
     """The readers, as an import would read them."""
     for number in range(count):
         first, last = _NAMES[number % len(_NAMES)]
         initial = chr(65 + number // len(_NAMES) % 26)
         chance = number * 2654435761 >> 9
-        both = (TOPICS[chance % 12], TOPICS[chance // 12 % 12])
-        chosen = () if number % 100 == 99 else both[: 1 + (chance // 144 % 3 > 0)]
-        yield Row(
+        two_topics = (TOPICS[chance % 12], TOPICS[chance // 12 % 12])
+        chosen_topics = () if number % 100 == 99 else two_topics[: 1 + (chance // 144 % 3 > 0)]
+        yield ImportRow(
             number + 1,
             Person(f"reader{number:07}@example{number % 997}.org", f"{first} {initial}. {last}"),
-            chosen,
+            chosen_topics,
         )
 
 
-def move_in(tx: Transaction, mailing_list: MailingList, count: int, now: datetime) -> None:
+def insert_readers(tx: Transaction, mailing_list: MailingList, count: int, now: datetime) -> None:
     """Put `count` readers on a list of a database that has no subscriber yet. It asks nothing:
     an import would ask of each whether it is known, and whether it may be mailed."""
-    sets = TopicSets(tx.connection)
+    sets = SqlTopicSetStore(tx.connection)
     people: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []
-    for row in rows(count):
-        columns = person_columns(row.person, tx.key)
+    for row in generate_rows(count):
+        columns = build_person_columns(row.person, tx.key)
         people.append({"id": row.line, **columns, "source": SOURCE, "created_at": now})
         members.append(
             {
                 "list_id": mailing_list.id,
                 "subscriber_id": row.line,
                 "state": MembershipState.ACTIVE.value,
-                "topic_set_id": sets.id_of(row.topics or ()),
+                "topic_set_id": sets.find_or_create_id(row.topics or ()),
                 "joined_at": now,
             }
         )
         if len(people) == BATCH:
-            _write(tx, people, members)
-    _write(tx, people, members)
+            _insert_batch(tx, people, members)
+    _insert_batch(tx, people, members)
 
 
-def _write(tx: Transaction, people: list[dict[str, Any]], members: list[dict[str, Any]]) -> None:
+def _insert_batch(
+    tx: Transaction, people: list[dict[str, Any]], members: list[dict[str, Any]]
+) -> None:
     if people:
         tx.connection.execute(insert(subscriber), people)
         tx.connection.execute(insert(membership), members)

@@ -12,7 +12,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.bench.delivery.children import LOOPBACK, environment, module, running
+from tests.bench.delivery.children import (
+    LOOPBACK,
+    build_environment,
+    build_module_command,
+    run_program,
+)
 
 _END = b""
 """On its way like any other bytes: the sender has closed the link."""
@@ -26,12 +31,12 @@ class _Side(asyncio.Protocol):
         self._seconds = seconds
         self._other = other
         self._loop = asyncio.get_running_loop()
-        self._on_its_way: deque[tuple[float, bytes]] = deque()
+        self._pending: deque[tuple[float, bytes]] = deque()
 
     def data_received(self, data: bytes) -> None:
-        self._on_its_way.append((self._loop.time() + self._seconds, data))
-        if len(self._on_its_way) == 1:
-            self._loop.call_at(self._on_its_way[0][0], self._pass_on)
+        self._pending.append((self._loop.time() + self._seconds, data))
+        if len(self._pending) == 1:
+            self._loop.call_at(self._pending[0][0], self._forward_due)
 
     def eof_received(self) -> bool:
         self.data_received(_END)
@@ -40,13 +45,13 @@ class _Side(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         self.data_received(_END)
 
-    def _pass_on(self) -> None:
-        while self._on_its_way:
-            due, data = self._on_its_way[0]
+    def _forward_due(self) -> None:
+        while self._pending:
+            due, data = self._pending[0]
             if due > self._loop.time():
-                self._loop.call_at(due, self._pass_on)
+                self._loop.call_at(due, self._forward_due)
                 return
-            self._on_its_way.popleft()
+            self._pending.popleft()
             if self._other is None or self._other.is_closing():
                 continue
             if data:
@@ -66,20 +71,20 @@ class _Near(_Side):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         transport.pause_reading()
-        self._connecting = self._loop.create_task(self._connect(transport))
+        self._connecting = self._loop.create_task(self._connect_onward(transport))
 
-    async def _connect(self, here: asyncio.Transport) -> None:
+    async def _connect_onward(self, transport: asyncio.Transport) -> None:
         try:
             self._other, _ = await self._loop.create_connection(
-                lambda: _Side(self._seconds, here), LOOPBACK, self._port
+                lambda: _Side(self._seconds, transport), LOOPBACK, self._port
             )
         except OSError:
-            here.abort()
+            transport.abort()
             return
-        here.resume_reading()
+        transport.resume_reading()
 
 
-async def _serve(port: int, seconds: float) -> None:
+async def _serve_delayed(port: int, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: _Near(seconds, port), LOOPBACK, 0, backlog=256)
     print(server.sockets[0].getsockname()[1], flush=True)
@@ -87,10 +92,12 @@ async def _serve(port: int, seconds: float) -> None:
 
 
 @contextmanager
-def delayed(port: int, each_way: float) -> Iterator[int]:
+def open_delay_proxy(port: int, each_way: float) -> Iterator[int]:
     """A port that leads to `port`, `each_way` seconds away."""
-    with running(
-        module("delay", port, each_way), env=environment(), stdout=subprocess.PIPE
+    with run_program(
+        build_module_command("delay", port, each_way),
+        env=build_environment(),
+        stdout=subprocess.PIPE,
     ) as process:
         assert process.stdout is not None
         with process.stdout:
@@ -101,4 +108,4 @@ def delayed(port: int, each_way: float) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(int(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_serve_delayed(int(sys.argv[1]), float(sys.argv[2])))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class BenchRun:
     """One run of a sender. `seconds` and `phase_cpu` are those of its sending phase, `wall` and
     `cpu` those of the whole program; `peak` is its largest resident memory in MB."""
 
@@ -36,29 +36,29 @@ class Run:
     def cpu_us(self) -> float:
         return self.cpu / self.messages * 1e6
 
-    def check(self, counted: int, who: str) -> None:
+    def check_count(self, counted: int, sender_name: str) -> None:
         """Ends the bench unless the sink counted as many messages as were sent."""
         if counted != self.messages:
-            sys.exit(f"{who} sent {self.messages} messages and the sink counted {counted}")
+            sys.exit(f"{sender_name} sent {self.messages} messages and the sink counted {counted}")
 
 
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+def measure_ratio(our_values: Sequence[float], their_values: Sequence[float]) -> float:
     """The median of the ratios of pairs."""
-    return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+    return statistics.median(a / b for a, b in zip(our_values, their_values, strict=True))
 
 
-def line(name: str, values: Sequence[float], unit: str = "/s", digits: int = 0) -> str:
+def format_line(name: str, values: Sequence[float], unit: str = "/s", digits: int = 0) -> str:
     """A median, with the least and the largest beside it."""
     low, middle, high = min(values), statistics.median(values), max(values)
     spread = f"({low:,.{digits}f} to {high:,.{digits}f})" if len(values) > 1 else ""
     return f"  {name:<44} {middle:>10,.{digits}f} {unit:<4} {spread}".rstrip()
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table in Markdown, its columns aligned for those who read it as it is."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
 
-    def drawn(cells: Sequence[str]) -> str:
+    def format_row(cells: Sequence[str]) -> str:
         first, *others = zip(cells, widths, strict=True)
         padded = [f"{first[0]:<{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]
         return f"| {' | '.join(padded)} |"
@@ -66,7 +66,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = "|".join(
         "-" * (width + 2) if at == 0 else "-" * (width + 1) + ":" for at, width in enumerate(widths)
     )
-    return "\n".join([drawn(head), f"|{rule}|", *map(drawn, rows)])
+    return "\n".join([format_row(head), f"|{rule}|", *map(format_row, rows)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Goal:
     """What was measured, beside what was aimed at. `floor` is what it must at least be; both are
     upper bounds where `at_most`."""
 
-    what: str
+    description: str
     measured: float
     goal: float
     floor: float
@@ -94,5 +94,5 @@ class Goal:
         least = f", at least {self.floor:g}" if self.floor != self.goal else ""
         return f"{sign} {self.goal:g}{self.unit}{least}"
 
-    def row(self) -> tuple[str, str, str, str]:
-        return self.what, f"{self.measured:.2f}{self.unit}", self.aim, self.verdict
+    def to_row(self) -> tuple[str, str, str, str]:
+        return self.description, f"{self.measured:.2f}{self.unit}", self.aim, self.verdict

@@ -15,16 +15,16 @@ from pathlib import Path
 
 from mailer import articles, config, digests, editions
 from mailer.app import open_mailer
-from mailer.articles import Content, Image, Kind
+from mailer.articles import ArticleKind, Content, Image
 from mailer.audience import lists
-from mailer.digests import Order
+from mailer.digests import DigestSettings
 from mailer.editions import Edition
 from mailer.intake.markup import to_html
 from mailer.message import Recipient
 from mailer.outbox import Delivery
 from mailer.store import Transaction
 from tests.bench.delivery import crowd
-from tests.bench.delivery.children import measured
+from tests.bench.delivery.children import measure_program
 from tests.bench.delivery.stories import STORIES, TOPICS
 
 NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
@@ -48,7 +48,7 @@ class Office:
     smallest: int = 0
     largest: int = 0
 
-    def copy(self) -> Path:
+    def copy_database(self) -> Path:
         """A fresh copy of the database, on disk before anything is timed."""
         file = self.folder / "run.db"
         for old in self.folder.glob("run.db*"):
@@ -58,34 +58,36 @@ class Office:
         return file
 
 
-def settings(
+def load_settings(
     folder: Path, database: Path, environ: Mapping[str, str] = SETTINGS
 ) -> config.Settings:
-    return config.load(folder / config.CONFIG_FILE, f"sqlite:///{database}", environ=environ)
+    return config.load_settings(
+        folder / config.CONFIG_FILE, f"sqlite:///{database}", environ=environ
+    )
 
 
-def build(folder: Path, readers: int, *, planned: bool = True) -> Office:
+def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
     """An office in `folder` whose edition is approved and, if `planned`, begun."""
     folder.mkdir()
-    measured([sys.executable, "-m", "mailer", "init"], cwd=folder, env=SETTINGS)
+    measure_program([sys.executable, "-m", "mailer", "init"], cwd=folder, env=SETTINGS)
     database = folder / "subscribers.db"
     office = Office(folder, database, readers)
-    with open_mailer(settings(folder, database)) as mailer:
+    with open_mailer(load_settings(folder, database)) as mailer:
         with mailer.store.begin() as tx:
-            _furnish(tx, readers)
+            _add_content(tx, readers)
         with mailer.store.begin() as tx:
-            edition, _ = digests.assemble(tx.digests, "weekly", NOW + timedelta(days=1))
-            mailer.approve(tx, edition, "bench")
+            edition, _ = digests.assemble_edition(tx.digests, "weekly", NOW + timedelta(days=1))
+            mailer.approve_edition(tx, edition, "bench")
         if planned:
             with mailer.store.begin() as tx:
-                edition, plan = mailer.start(tx, edition_of(tx))
+                edition, plan = mailer.start_edition(tx, load_edition(tx))
             if plan is None or plan.planned != readers:
                 sys.exit(f"the office has {readers} readers and its plan is {plan}")
             with mailer.store.read() as tx:
-                stencils = mailer.stencils(tx, edition)
+                stencils = mailer.build_message_templates(tx, edition)
                 sizes = [
-                    len(stencils[one.language].message(recipient(one), NOW))
-                    for one in tx.outbox.deliveries(edition, limit=_SAMPLE)
+                    len(stencils[delivery.language].build_message(to_recipient(delivery), NOW))
+                    for delivery in tx.outbox.list_deliveries(edition, limit=_SAMPLE)
                 ]
             mean = round(sum(sizes) / len(sizes))
             office = Office(folder, database, readers, mean, min(sizes), max(sizes))
@@ -94,7 +96,7 @@ def build(folder: Path, readers: int, *, planned: bool = True) -> Office:
     return office
 
 
-def _furnish(tx: Transaction, readers: int) -> None:
+def _add_content(tx: Transaction, readers: int) -> None:
     for slug in TOPICS:
         lists.add_topic(tx.lists, slug, {"en": slug.capitalize()}, NOW)
     news = lists.add_list(tx.lists, "news", "News from the office", NOW)
@@ -104,7 +106,7 @@ def _furnish(tx: Transaction, readers: int) -> None:
         content = Content(
             slug=slug,
             language="en",
-            kind=Kind.NEWS,
+            kind=ArticleKind.NEWS,
             title=title,
             published=NOW - timedelta(hours=number),
             body=body,
@@ -114,25 +116,25 @@ def _furnish(tx: Transaction, readers: int) -> None:
             image=Image(picture, f"A picture that goes with the story on {slug}"),
             canonical_url=f"https://www.example.org/stories/{slug}",
         )
-        articles.add(tx.articles, content, NOW)
-    digests.add(tx.digests, Order(slug="weekly", name="The week", list="news"), NOW)
-    crowd.move_in(tx, news, readers, NOW)
+        articles.add_article(tx.articles, content, NOW)
+    digests.add_digest(tx.digests, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
+    crowd.insert_readers(tx, news, readers, NOW)
 
 
-def edition_of(tx: Transaction) -> Edition:
-    return editions.get(tx.editions, EDITION)
+def load_edition(tx: Transaction) -> Edition:
+    return editions.get_edition(tx.editions, EDITION)
 
 
-def recipient(delivery: Delivery) -> Recipient:
+def to_recipient(delivery: Delivery) -> Recipient:
     return Recipient(
         delivery.id, delivery.subscriber_id, delivery.address, delivery.name, delivery.stories
     )
 
 
-def states(database: Path) -> dict[str, int]:
+def count_states(database: Path) -> dict[str, int]:
     """How many deliveries of a database stand in each state."""
     with sqlite3.connect(database) as connection:
-        counted = "SELECT state, count(*) FROM delivery GROUP BY state"
-        found = dict(connection.execute(counted).fetchall())
+        query = "SELECT state, count(*) FROM delivery GROUP BY state"
+        counts = dict(connection.execute(query).fetchall())
     connection.close()
-    return found
+    return counts

@@ -15,7 +15,7 @@ from pathlib import Path
 from mailer.app import open_mailer
 from tests.bench.delivery import office as offices
 from tests.bench.delivery import plain, prebuilt, sender, source
-from tests.bench.delivery.figures import Goal, Run, line, ratio, table
+from tests.bench.delivery.figures import BenchRun, Goal, format_line, format_table, measure_ratio
 from tests.bench.delivery.office import Office
 
 EACH_WAY = 0.025
@@ -38,15 +38,15 @@ class Scale:
     plan_n: int = 1_000_000
 
     @classmethod
-    def of(cls, environ: Mapping[str, str]) -> "Scale":
+    def from_environ(cls, environ: Mapping[str, str]) -> "Scale":
         """Ends the bench when one is no whole number from 1 on."""
-        given: dict[str, int] = {}
+        values: dict[str, int] = {}
         for name in cls.__dataclass_fields__:
             if text := environ.get(name.upper(), ""):
                 if not text.isascii() or not text.isdigit() or int(text) < 1:
                     sys.exit(f"{name.upper()} is {text!r}: give a whole number from 1 on")
-                given[name] = int(text)
-        return cls(**given)
+                values[name] = int(text)
+        return cls(**values)
 
 
 class Bench:
@@ -57,217 +57,256 @@ class Bench:
         self.goals: list[Goal] = []
         self._folder = folder
         self._offices: dict[int, Office] = {}
-        self._runs: dict[str, list[Run]] = {}
+        self._runs: dict[str, list[BenchRun]] = {}
 
     @property
     def parts(self) -> dict[str, Callable[[], None]]:
         """By name, in the order in which they are run."""
         return {
-            "throughput": self.throughput,
-            "plain": self.plain,
-            "cpu": self.cpu,
-            "latency": self.latency,
-            "memory": self.memory,
-            "plan": self.plan,
-            "sweep": self.sweep,
+            "throughput": self.measure_throughput,
+            "plain": self.measure_plain,
+            "cpu": self.measure_cpu,
+            "latency": self.measure_latency,
+            "memory": self.measure_memory,
+            "plan": self.measure_plan,
+            "sweep": self.measure_sweep,
         }
 
     # ---- what several parts need ----------------------------------------------------------------
 
-    def _office(self, readers: int) -> Office:
+    def _get_office(self, readers: int) -> Office:
         """A planned office with so many readers."""
         if readers not in self._offices:
-            _tell(f"building an office with {readers:,} readers")
-            self._offices[readers] = offices.build(self._folder / f"office-{readers}", readers)
+            _print_note(f"building an office with {readers:,} readers")
+            self._offices[readers] = offices.build_office(
+                self._folder / f"office-{readers}", readers
+            )
         return self._offices[readers]
 
-    def _ours(self, office: Office, each_way: float = 0.0) -> Run:
-        ours = self.scale
-        return sender.send(
-            office, connections=ours.connections, window=ours.window, each_way=each_way
+    def _send_ours(self, office: Office, each_way: float = 0.0) -> BenchRun:
+        scale = self.scale
+        return sender.send_edition(
+            office, connections=scale.connections, window=scale.window, each_way=each_way
         )
 
-    def _against_source(self) -> tuple[list[Run], list[Run], list[Run]]:
+    def _compare_with_source(self) -> tuple[list[BenchRun], list[BenchRun], list[BenchRun]]:
         """Ours, smtp-source with its links kept, and as it comes: in turns, once for all parts."""
         names = ("ours", "kept", "source")
         if "source" not in self._runs:
-            office = self._office(self.scale.n)
-            how = {
+            office = self._get_office(self.scale.n)
+            source_options = {
                 "sessions": self.scale.connections, "size": office.size, "count": self.scale.n,
             }  # fmt: skip
-            found: dict[str, list[Run]] = {name: [] for name in names}
-            for at in range(self.scale.runs):
-                _tell(f"throughput, round {at + 1} of {self.scale.runs}")
-                found["ours"].append(self._ours(office))
-                found["kept"].append(source.run(office.folder, **how, keep=True))
-                found["source"].append(source.run(office.folder, **how, keep=False))
-            self._runs |= found
+            runs_by_name: dict[str, list[BenchRun]] = {name: [] for name in names}
+            for round_number in range(self.scale.runs):
+                _print_note(f"throughput, round {round_number + 1} of {self.scale.runs}")
+                runs_by_name["ours"].append(self._send_ours(office))
+                runs_by_name["kept"].append(
+                    source.run_smtp_source(office.folder, **source_options, reuse_links=True)
+                )
+                runs_by_name["source"].append(
+                    source.run_smtp_source(office.folder, **source_options, reuse_links=False)
+                )
+            self._runs |= runs_by_name
         return self._runs["ours"], self._runs["kept"], self._runs["source"]
 
-    def _against_plain(self) -> tuple[list[Run], list[Run], int]:
+    def _compare_with_plain(self) -> tuple[list[BenchRun], list[BenchRun], int]:
         """Ours and the plain way in turns, and the size of the plain way's messages."""
         if "plain" not in self._runs:
-            office = self._office(self.scale.n)
-            ours: list[Run] = []
-            plains: list[Run] = []
-            for at in range(self.scale.runs):
-                _tell(f"plain, round {at + 1} of {self.scale.runs}")
-                ours.append(self._ours(office))
-                run, self._plain_size = plain.run(office, min(self.scale.plain_n, self.scale.n))
-                plains.append(run)
-            self._runs |= {"plain": plains, "ours beside plain": ours}
+            office = self._get_office(self.scale.n)
+            our_runs: list[BenchRun] = []
+            plain_runs: list[BenchRun] = []
+            for round_number in range(self.scale.runs):
+                _print_note(f"plain, round {round_number + 1} of {self.scale.runs}")
+                our_runs.append(self._send_ours(office))
+                run, self._plain_size = plain.run_plain(
+                    office, min(self.scale.plain_n, self.scale.n)
+                )
+                plain_runs.append(run)
+            self._runs |= {"plain": plain_runs, "ours beside plain": our_runs}
         return self._runs["ours beside plain"], self._runs["plain"], self._plain_size
 
     # ---- the parts ------------------------------------------------------------------------------
 
-    def throughput(self) -> None:
-        ours, kept, fresh = self._against_source()
-        office, scale = self._office(self.scale.n), self.scale
-        _title(
+    def measure_throughput(self) -> None:
+        our_runs, reused_link_runs, new_link_runs = self._compare_with_source()
+        office, scale = self._get_office(self.scale.n), self.scale
+        _print_title(
             f"Throughput: {scale.n:,} messages of {office.size:,} bytes ({office.smallest:,} to "
             f"{office.largest:,}), {scale.connections} connections, window {scale.window}"
         )
-        ours_rate = [run.rate for run in ours]
-        whole_rate = [run.whole_rate for run in ours]
-        kept_rate = [run.rate for run in kept]
-        fresh_rate = [run.rate for run in fresh]
-        print(line("mailer send, sending phase", ours_rate))
-        print(line("mailer send, the whole command", whole_rate))
-        print(line("smtp-source -d (a link for many messages)", kept_rate))
-        print(line("smtp-source (a link a message)", fresh_rate))
-        for name, theirs in (("smtp-source -d", kept_rate), ("smtp-source", fresh_rate)):
-            print(line(f"ratio to {name}, sending phase", _pairs(ours_rate, theirs), "", 2))
-            print(line(f"ratio to {name}, whole command", _pairs(whole_rate, theirs), "", 2))
-            what = f"messages/s, ours to {name}"
-            self.goals.append(Goal(what, ratio(ours_rate, theirs), 1.0, 0.7))
+        our_rates = [run.rate for run in our_runs]
+        whole_rates = [run.whole_rate for run in our_runs]
+        reused_link_rates = [run.rate for run in reused_link_runs]
+        new_link_rates = [run.rate for run in new_link_runs]
+        print(format_line("mailer send, sending phase", our_rates))
+        print(format_line("mailer send, the whole command", whole_rates))
+        print(format_line("smtp-source -d (a link for many messages)", reused_link_rates))
+        print(format_line("smtp-source (a link a message)", new_link_rates))
+        for name, their_rates in (
+            ("smtp-source -d", reused_link_rates),
+            ("smtp-source", new_link_rates),
+        ):
+            print(
+                format_line(
+                    f"ratio to {name}, sending phase", _divide_pairs(our_rates, their_rates), "", 2
+                )
+            )
+            print(
+                format_line(
+                    f"ratio to {name}, whole command",
+                    _divide_pairs(whole_rates, their_rates),
+                    "",
+                    2,
+                )
+            )
+            description = f"messages/s, ours to {name}"
+            self.goals.append(Goal(description, measure_ratio(our_rates, their_rates), 1.0, 0.7))
 
-    def plain(self) -> None:
-        ours, plains, size = self._against_plain()
-        _title(
-            f"The plain way: {plains[0].messages:,} messages of {size:,} bytes, rendered, built "
+    def measure_plain(self) -> None:
+        our_runs, plain_runs, size = self._compare_with_plain()
+        _print_title(
+            f"The plain way: {plain_runs[0].messages:,} messages of {size:,} bytes, rendered, built "
             "and sent one by one over one connection"
         )
-        ours_rate, plain_rate = [run.rate for run in ours], [run.rate for run in plains]
-        print(line("mailer send, sending phase", ours_rate))
-        print(line("plain, sending phase", plain_rate))
-        print(line("ratio", _pairs(ours_rate, plain_rate), "", 1))
+        our_rates, plain_rates = [run.rate for run in our_runs], [run.rate for run in plain_runs]
+        print(format_line("mailer send, sending phase", our_rates))
+        print(format_line("plain, sending phase", plain_rates))
+        print(format_line("ratio", _divide_pairs(our_rates, plain_rates), "", 1))
         print("  (the plain way inlines no CSS and writes nothing down)")
         self.goals.append(
-            Goal("messages/s, ours to the plain way", ratio(ours_rate, plain_rate), 20, 12)
+            Goal("messages/s, ours to the plain way", measure_ratio(our_rates, plain_rates), 20, 12)
         )
 
-    def cpu(self) -> None:
-        ours, kept, fresh = self._against_source()
-        _, plains, _ = self._against_plain()
-        _title("CPU of the sender, user and system, in microseconds a message")
-        for name, runs in (("mailer send", ours), ("plain", plains)):
-            print(line(f"{name}, sending phase", [run.phase_cpu_us for run in runs], "µs"))
-            print(line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
-        for name, runs in (("smtp-source -d", kept), ("smtp-source", fresh)):
-            print(line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
+    def measure_cpu(self) -> None:
+        our_runs, reused_link_runs, new_link_runs = self._compare_with_source()
+        _, plain_runs, _ = self._compare_with_plain()
+        _print_title("CPU of the sender, user and system, in microseconds a message")
+        for name, runs in (("mailer send", our_runs), ("plain", plain_runs)):
+            print(format_line(f"{name}, sending phase", [run.phase_cpu_us for run in runs], "µs"))
+            print(format_line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
+        for name, runs in (("smtp-source -d", reused_link_runs), ("smtp-source", new_link_runs)):
+            print(format_line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
         print(
-            f"  (a program's start is spread over {ours[0].messages:,} messages, of the plain way "
-            f"over {plains[0].messages:,})"
+            f"  (a program's start is spread over {our_runs[0].messages:,} messages, of the plain way "
+            f"over {plain_runs[0].messages:,})"
         )
 
-    def latency(self) -> None:
+    def measure_latency(self) -> None:
         scale = self.scale
-        office = self._office(scale.latency_n)
-        few = max(scale.latency_n // 4, 1)
-        ours: list[Run] = []
-        theirs: list[Run] = []
-        for at in range(scale.runs):
-            _tell(f"latency, round {at + 1} of {scale.runs}")
-            ours.append(self._ours(office, EACH_WAY))
-            theirs.append(
-                prebuilt.run(office, count=few, connections=scale.connections, each_way=EACH_WAY)
+        office = self._get_office(scale.latency_n)
+        smtplib_count = max(scale.latency_n // 4, 1)
+        our_runs: list[BenchRun] = []
+        their_runs: list[BenchRun] = []
+        for round_number in range(scale.runs):
+            _print_note(f"latency, round {round_number + 1} of {scale.runs}")
+            our_runs.append(self._send_ours(office, EACH_WAY))
+            their_runs.append(
+                prebuilt.run_prebuilt(
+                    office, count=smtplib_count, connections=scale.connections, each_way=EACH_WAY
+                )
             )
-        _title(
+        _print_title(
             f"A relay {EACH_WAY * 2000:.0f} ms away: {scale.connections} connections each, "
-            f"{scale.latency_n:,} messages of ours, {few:,} of plain smtplib, connecting included"
+            f"{scale.latency_n:,} messages of ours, {smtplib_count:,} of plain smtplib, connecting included"
         )
-        ours_rate, their_rate = [run.rate for run in ours], [run.rate for run in theirs]
-        print(line("mailer send, sending phase", ours_rate))
-        print(line("smtplib, messages made before", their_rate))
-        print(line("ratio", _pairs(ours_rate, their_rate), "", 2))
+        our_rates, their_rates = [run.rate for run in our_runs], [run.rate for run in their_runs]
+        print(format_line("mailer send, sending phase", our_rates))
+        print(format_line("smtplib, messages made before", their_rates))
+        print(format_line("ratio", _divide_pairs(our_rates, their_rates), "", 2))
         self.goals.append(
-            Goal("messages/s at 50 ms, ours to smtplib", ratio(ours_rate, their_rate), 4, 4)
+            Goal(
+                "messages/s at 50 ms, ours to smtplib", measure_ratio(our_rates, their_rates), 4, 4
+            )
         )
 
-    def memory(self) -> None:
+    def measure_memory(self) -> None:
         """Once: plan and delivery in one command, as an office runs it."""
         peaks: list[float] = []
         counts = (max(self.scale.memory_n // 25, 1), self.scale.memory_n)
-        _title("Peak memory of `mailer send`, plan and delivery in one process, once each")
+        _print_title("Peak memory of `mailer send`, plan and delivery in one process, once each")
         for count in counts:
-            _tell(f"memory: building an office with {count:,} readers")
-            office = offices.build(self._folder / f"unplanned-{count}", count, planned=False)
-            run = sender.send(
+            _print_note(f"memory: building an office with {count:,} readers")
+            office = offices.build_office(self._folder / f"unplanned-{count}", count, planned=False)
+            run = sender.send_edition(
                 office,
                 connections=self.scale.connections,
                 window=self.scale.window,
-                tick=partial(_tell_progress, count),
+                tick=partial(_print_progress, count),
             )
             peaks.append(run.peak)
-            print(line(f"{count:,} recipients", [run.peak], "MB", 1), flush=True)
-        grown = peaks[1] / peaks[0]
-        print(line("ratio", [grown], "", 3))
-        what = f"memory, {counts[1]:,} to {counts[0]:,} recipients"
-        self.goals.append(Goal(what, grown, 1.1, 1.1, at_most=True))
+            print(format_line(f"{count:,} recipients", [run.peak], "MB", 1), flush=True)
+        growth = peaks[1] / peaks[0]
+        print(format_line("ratio", [growth], "", 3))
+        description = f"memory, {counts[1]:,} to {counts[0]:,} recipients"
+        self.goals.append(Goal(description, growth, 1.1, 1.1, at_most=True))
 
-    def plan(self) -> None:
+    def measure_plan(self) -> None:
         scale = self.scale
-        _tell(f"plan: writing {scale.plan_n:,} subscribers")
-        office = offices.build(self._folder / "plan", scale.plan_n, planned=False)
+        _print_note(f"plan: writing {scale.plan_n:,} subscribers")
+        office = offices.build_office(self._folder / "plan", scale.plan_n, planned=False)
         seconds: list[float] = []
-        for at in range(scale.runs):
-            _tell(f"plan, round {at + 1} of {scale.runs}")
-            with open_mailer(offices.settings(office.folder, office.copy())) as mailer:
+        for round_number in range(scale.runs):
+            _print_note(f"plan, round {round_number + 1} of {scale.runs}")
+            with open_mailer(
+                offices.load_settings(office.folder, office.copy_database())
+            ) as mailer:
                 start = time.perf_counter()
                 with mailer.store.begin() as tx:
-                    _, plan = mailer.start(tx, offices.edition_of(tx))
+                    _, plan = mailer.start_edition(tx, offices.load_edition(tx))
                 seconds.append(time.perf_counter() - start)
             if plan is None or plan.planned != scale.plan_n:
                 sys.exit(f"{scale.plan_n} readers were to be planned: {plan}")
-        _title(f"The plan of an edition for {scale.plan_n:,} recipients on SQLite, commit included")
-        print(line("approval checked, audience frozen", seconds, "s", 2))
-        what = f"plan of {scale.plan_n:,} recipients"
-        self.goals.append(Goal(what, statistics.median(seconds), 8, 8, " s", at_most=True))
+        _print_title(
+            f"The plan of an edition for {scale.plan_n:,} recipients on SQLite, commit included"
+        )
+        print(format_line("approval checked, audience frozen", seconds, "s", 2))
+        description = f"plan of {scale.plan_n:,} recipients"
+        self.goals.append(Goal(description, statistics.median(seconds), 8, 8, " s", at_most=True))
 
-    def sweep(self) -> None:
-        office, scale = self._office(self.scale.n), self.scale
+    def measure_sweep(self) -> None:
+        office, scale = self._get_office(self.scale.n), self.scale
         rates: dict[tuple[int, int], list[float]] = {}
-        for at in range(scale.runs):
+        for round_number in range(scale.runs):
             for connections in SWEPT_CONNECTIONS:
-                _tell(f"sweep, round {at + 1} of {scale.runs}, {connections} connections")
+                _print_note(
+                    f"sweep, round {round_number + 1} of {scale.runs}, {connections} connections"
+                )
                 for window in SWEPT_WINDOWS:
-                    run = sender.send(office, connections=connections, window=window)
+                    run = sender.send_edition(office, connections=connections, window=window)
                     rates.setdefault((connections, window), []).append(run.rate)
-                run = source.run(
-                    office.folder, sessions=connections, size=office.size, count=scale.n, keep=True
+                run = source.run_smtp_source(
+                    office.folder,
+                    sessions=connections,
+                    size=office.size,
+                    count=scale.n,
+                    reuse_links=True,
                 )
                 rates.setdefault((connections, 0), []).append(run.rate)
-        _title(f"Messages/s, sending phase, {scale.n:,} messages, medians of {scale.runs}")
+        _print_title(f"Messages/s, sending phase, {scale.n:,} messages, medians of {scale.runs}")
         head = ["connections", *(f"window {one}" for one in SWEPT_WINDOWS), "smtp-source -d"]
         rows = [
             [str(connections)]
-            + [f"{statistics.median(rates[connections, of]):,.0f}" for of in (*SWEPT_WINDOWS, 0)]
+            + [
+                f"{statistics.median(rates[connections, swept_window]):,.0f}"
+                for swept_window in (*SWEPT_WINDOWS, 0)
+            ]
             for connections in SWEPT_CONNECTIONS
         ]
-        print(table(head, rows))
+        print(format_table(head, rows))
 
 
-def _pairs(ours: list[float], theirs: list[float]) -> list[float]:
-    return [a / b for a, b in zip(ours, theirs, strict=True)]
+def _divide_pairs(our_values: list[float], their_values: list[float]) -> list[float]:
+    return [a / b for a, b in zip(our_values, their_values, strict=True)]
 
 
-def _title(text: str) -> None:
+def _print_title(text: str) -> None:
     print(f"\n{text}", flush=True)
 
 
-def _tell_progress(of: int, sent: int) -> None:
-    _tell(f"memory: {sent:,} of {of:,} sent")
+def _print_progress(total: int, sent: int) -> None:
+    _print_note(f"memory: {sent:,} of {total:,} sent")
 
 
-def _tell(text: str) -> None:
+def _print_note(text: str) -> None:
     print(f"… {text}", file=sys.stderr, flush=True)

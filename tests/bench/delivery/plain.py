@@ -27,28 +27,36 @@ from markupsafe import Markup
 from mailer.app import open_mailer
 from mailer.config import Settings
 from mailer.editions import Manuscript
-from mailer.message import CONTENTS_FROM, Letterhead, Recipient
+from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
 from mailer.render import translations, views
-from mailer.render.environment import environment
-from tests.bench.delivery.children import LOOPBACK, measured, module
-from tests.bench.delivery.figures import Run
-from tests.bench.delivery.office import NOW, Office, edition_of, recipient, settings
-from tests.bench.delivery.sink import sink
+from mailer.render.environment import get_environment
+from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
+from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.office import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.sink import run_sink
 
 FOLDER = "email/digest"
 LANGUAGE = "en"
 
 
-def run(office: Office, count: int) -> tuple[Run, int]:
+def run_plain(office: Office, count: int) -> tuple[BenchRun, int]:
     """Send to the first `count` readers; and the mean size of its messages."""
-    with sink(office.folder) as server:
-        done = measured(
-            module("plain", office.folder, office.database, server.port, count), cwd=office.folder
+    with run_sink(office.folder) as server:
+        measured_run = measure_program(
+            build_module_command("plain", office.folder, office.database, server.port, count),
+            cwd=office.folder,
         )
-        said = json.loads(done.out)
-        run = Run(count, said["seconds"], said["cpu"], done.wall, done.cpu, done.peak)
-        run.check(server.messages, "the plain way")
-    return run, said["size"]
+        figures = json.loads(measured_run.out)
+        bench_run = BenchRun(
+            count,
+            figures["seconds"],
+            figures["cpu"],
+            measured_run.wall,
+            measured_run.cpu,
+            measured_run.peak,
+        )
+        bench_run.check_count(server.messages, "the plain way")
+    return bench_run, figures["size"]
 
 
 # ---- the program --------------------------------------------------------------------------------
@@ -71,7 +79,7 @@ class _When:
         return caller() if bits & (self._bits ^ self._first) else ""
 
     def contents(self, bits: int, caller: Callable[[], str]) -> str:
-        return caller() if self._bits.bit_count() >= CONTENTS_FROM else ""
+        return caller() if self._bits.bit_count() >= MIN_STORIES_FOR_CONTENTS else ""
 
     def mail(self, caller: Callable[[], str]) -> str:
         return caller()
@@ -80,31 +88,37 @@ class _When:
         return ""
 
 
-class _Weighing(smtplib.SMTP):
+class _CountingSMTP(smtplib.SMTP):
     """Knows how many bytes of messages it has sent."""
 
-    weight = 0
+    bytes_sent = 0
 
     def data(self, msg: Any) -> tuple[int, bytes]:
-        self.weight += len(msg)
+        self.bytes_sent += len(msg)
         return super().data(msg)
 
 
-class Plain:
+class PlainSender:
     """Renders and builds. Everything that readers share is worked out once, here."""
 
     def __init__(
-        self, ours: Settings, manuscript: Manuscript, order: Mapping[str, int], sheet: Letterhead
+        self,
+        settings: Settings,
+        manuscript: Manuscript,
+        story_bits: Mapping[str, int],
+        headers: MessageProfile,
     ) -> None:
-        self._ours, self._sheet = ours, sheet
-        env = _environment(ours.template_path)
+        self._settings, self._headers = settings, headers
+        env = _build_environment(settings.template_path)
         self._subject = env.get_template(f"{FOLDER}/subject.txt")
         self._text = env.get_template(f"{FOLDER}/body.txt")
         self._html = env.get_template(f"{FOLDER}/body.html")
-        self._stories = [dict(one) for one in _stories(ours, manuscript, order)]
-        zone = ZoneInfo(ours.defaults.time_zone)
+        self._stories = [
+            dict(story) for story in _describe_stories(settings, manuscript, story_bits)
+        ]
+        zone = ZoneInfo(settings.defaults.time_zone)
         self._shared: dict[str, Any] = {
-            "organisation": views.organisation(ours),
+            "organisation": views.build_organisation_view(settings),
             "edition": SimpleNamespace(
                 name=manuscript.edition.name,
                 date=manuscript.edition.created_at.astimezone(zone).date(),
@@ -116,30 +130,33 @@ class Plain:
             ),
         }
 
-    def message(self, reader: Recipient) -> EmailMessage:
-        got = [one for one in self._stories if one["bits"] & reader.stories]
-        stories = [SimpleNamespace(number=at, **one) for at, one in enumerate(got, 1)]
-        unsubscribe = self._sheet.unsubscribe_url(reader)
+    def build_message(self, reader: Recipient) -> EmailMessage:
+        chosen_stories = [story for story in self._stories if story["bits"] & reader.stories]
+        stories = [
+            SimpleNamespace(number=number, **story)
+            for number, story in enumerate(chosen_stories, 1)
+        ]
+        unsubscribe = self._headers.create_unsubscribe_url(reader)
         context = self._shared | {
             "stories": stories,
-            "sections": list(_sections(stories)),
+            "sections": list(_group_sections(stories)),
             "recipient": SimpleNamespace(name=reader.name, address=reader.address),
             "links": SimpleNamespace(
                 unsubscribe=unsubscribe,
-                preferences=self._sheet.preferences_url(reader),
-                view=self._sheet.view_url(reader.stories, LANGUAGE),
+                preferences=self._headers.create_preferences_url(reader),
+                view=self._headers.create_view_url(reader.stories, LANGUAGE),
             ),
             "when": _When(reader.stories),
             "lead_title": stories[0].title,
         }
         message = EmailMessage()
-        sender, mailing_list = self._ours.sender, self._sheet.list_slug
+        sender, mailing_list = self._settings.sender, self._headers.list_slug
         message["From"] = Address(sender.name, addr_spec=sender.address)
         message["Reply-To"] = sender.reply_to
         message["To"] = Address(reader.name, addr_spec=reader.address)
         message["Subject"] = self._subject.render(context).strip()
         message["Date"] = format_datetime(NOW)
-        message["Message-ID"] = f"<{self._sheet.edition.uid}.{reader.delivery_id}@example.org>"
+        message["Message-ID"] = f"<{self._headers.edition.uid}.{reader.delivery_id}@example.org>"
         message["List-Id"] = f"<{mailing_list}.example.org>"
         message["List-Unsubscribe"] = f"<{unsubscribe}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -148,44 +165,44 @@ class Plain:
         return message
 
 
-def _environment(template_path: Sequence[Path]) -> jinja2.Environment:
+def _build_environment(template_path: Sequence[Path]) -> jinja2.Environment:
     """The mailer's filters and words without its sandbox, which costs time."""
-    ours = environment(LANGUAGE, template_path)
-    env = jinja2.Environment(
-        loader=ours.loader,
-        autoescape=ours.autoescape,  # noqa: S701  (a rule: by the template's name)
+    mailer_environment = get_environment(LANGUAGE, template_path)
+    plain_environment = jinja2.Environment(
+        loader=mailer_environment.loader,
+        autoescape=mailer_environment.autoescape,  # noqa: S701  (a rule: by the template's name)
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         auto_reload=False,
         extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
     )
-    env.filters.update(ours.filters)
-    env.install_gettext_translations(  # type: ignore[attr-defined]
-        translations.translations(LANGUAGE, tuple(template_path)), newstyle=True
+    plain_environment.filters.update(mailer_environment.filters)
+    plain_environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations.load_translations(LANGUAGE, tuple(template_path)), newstyle=True
     )
-    return env
+    return plain_environment
 
 
-def _stories(
-    ours: Settings, manuscript: Manuscript, order: Mapping[str, int]
+def _describe_stories(
+    settings: Settings, manuscript: Manuscript, story_bits: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
     """What a template sees of each story, but its number."""
     topics = {topic.slug: topic for topic in manuscript.topics}
-    for story in sorted(manuscript.stories, key=lambda story: order[story.slug]):
+    for story in sorted(manuscript.stories, key=lambda story: story_bits[story.slug]):
         article = story.articles[0]
         topic = story.topics[0]
         yield {
-            "bits": 1 << order[story.slug],
+            "bits": 1 << story_bits[story.slug],
             "slug": article.slug,
             "title": article.title,
             "summary": article.summary,
-            "teaser": views.teaser(article),
+            "teaser": views.build_teaser(article),
             "html": Markup(article.html),  # noqa: S704  (sanitised when it came in)
-            "url": views.own_page(ours, article),
+            "url": views.build_story_url(settings, article),
             "kind": article.kind.value,
             "kind_name": views.KIND_NAMES[article.kind],
-            "topic": topics[topic].name(LANGUAGE),
+            "topic": topics[topic].get_name(LANGUAGE),
             "topic_slug": topic,
             "language": article.language,
             "dir": "ltr",
@@ -197,31 +214,37 @@ def _stories(
         }
 
 
-def _sections(stories: Sequence[SimpleNamespace]) -> Iterator[SimpleNamespace]:
-    found: dict[str, list[SimpleNamespace]] = {}
+def _group_sections(stories: Sequence[SimpleNamespace]) -> Iterator[SimpleNamespace]:
+    stories_by_topic: dict[str, list[SimpleNamespace]] = {}
     for story in stories[1:]:
-        found.setdefault(story.topic_slug, []).append(story)
-    for slug, group in found.items():
-        bits = sum(story.bits for story in group)
-        yield SimpleNamespace(name=group[0].topic, slug=slug, bits=bits, stories=group)
+        stories_by_topic.setdefault(story.topic_slug, []).append(story)
+    for slug, topic_stories in stories_by_topic.items():
+        bits = sum(story.bits for story in topic_stories)
+        yield SimpleNamespace(
+            name=topic_stories[0].topic, slug=slug, bits=bits, stories=topic_stories
+        )
 
 
 def main(home: Path, database: Path, port: int, count: int) -> None:
-    ours = settings(home, database)
-    with open_mailer(ours) as mailer, mailer.store.read() as tx:
-        edition = edition_of(tx)
-        sheet = mailer.letterhead(edition, tx.editions.list_of(edition))
-        order = tx.editions.story_bits(edition)
-        plain = Plain(ours, tx.editions.manuscript(edition), order, sheet)
-        readers = [recipient(one) for one in tx.outbox.deliveries(edition, limit=count)]
-    plain.message(readers[0])  # the templates are compiled
+    bench_settings = load_settings(home, database)
+    with open_mailer(bench_settings) as mailer, mailer.store.read() as tx:
+        edition = load_edition(tx)
+        headers = mailer.build_sender_profile(edition, tx.editions.load_mailing_list(edition))
+        story_bits = tx.editions.fetch_story_bits(edition)
+        plain_sender = PlainSender(
+            bench_settings, tx.editions.load_manuscript(edition), story_bits, headers
+        )
+        readers = [
+            to_recipient(delivery) for delivery in tx.outbox.list_deliveries(edition, limit=count)
+        ]
+    plain_sender.build_message(readers[0])  # the templates are compiled
     start, cpu = time.perf_counter(), time.process_time()
-    smtp = _Weighing(LOOPBACK, port)
+    smtp = _CountingSMTP(LOOPBACK, port)
     for reader in readers:
-        smtp.send_message(plain.message(reader))
+        smtp.send_message(plain_sender.build_message(reader))
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     smtp.quit()
-    print(json.dumps({"seconds": seconds, "cpu": cpu, "size": round(smtp.weight / count)}))
+    print(json.dumps({"seconds": seconds, "cpu": cpu, "size": round(smtp.bytes_sent / count)}))
 
 
 if __name__ == "__main__":

@@ -15,50 +15,64 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailer.app import open_mailer
-from tests.bench.delivery.children import LOOPBACK, measured, module
-from tests.bench.delivery.delay import delayed
-from tests.bench.delivery.figures import Run
-from tests.bench.delivery.office import NOW, Office, edition_of, recipient, settings
-from tests.bench.delivery.sink import sink
+from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
+from tests.bench.delivery.delay import open_delay_proxy
+from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.office import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.sink import run_sink
 
 
-def run(office: Office, *, count: int, connections: int, each_way: float) -> Run:
-    with sink(office.folder) as server, delayed(server.port, each_way) as port:
-        done = measured(
-            module("prebuilt", office.folder, office.database, port, count, connections),
+def run_prebuilt(office: Office, *, count: int, connections: int, each_way: float) -> BenchRun:
+    with run_sink(office.folder) as server, open_delay_proxy(server.port, each_way) as port:
+        measured_run = measure_program(
+            build_module_command(
+                "prebuilt", office.folder, office.database, port, count, connections
+            ),
             cwd=office.folder,
         )
-        said = json.loads(done.out)
-        run = Run(count, said["seconds"], said["cpu"], done.wall, done.cpu, done.peak)
-        run.check(server.messages, "plain smtplib")
-        return run
+        figures = json.loads(measured_run.out)
+        bench_run = BenchRun(
+            count,
+            figures["seconds"],
+            figures["cpu"],
+            measured_run.wall,
+            measured_run.cpu,
+            measured_run.peak,
+        )
+        bench_run.check_count(server.messages, "plain smtplib")
+        return bench_run
 
 
 # ---- the program --------------------------------------------------------------------------------
 
 
-def _carry(port: int, sender: str, mails: Sequence[tuple[str, bytes]]) -> None:
+def _send_mails(port: int, envelope_sender: str, mails: Sequence[tuple[str, bytes]]) -> None:
     smtp = smtplib.SMTP(LOOPBACK, port)
     smtp.ehlo()
     for address, message in mails:
-        for code, said in (smtp.mail(sender), smtp.rcpt(address), smtp.data(message)):
+        for code, reply in (smtp.mail(envelope_sender), smtp.rcpt(address), smtp.data(message)):
             if code != 250:
-                raise smtplib.SMTPResponseException(code, said)
+                raise smtplib.SMTPResponseException(code, reply)
     smtp.quit()
 
 
 def main(home: Path, database: Path, port: int, count: int, connections: int) -> None:
-    with open_mailer(settings(home, database)) as mailer, mailer.store.read() as tx:
-        edition = edition_of(tx)
-        stencils = mailer.stencils(tx, edition)
+    with open_mailer(load_settings(home, database)) as mailer, mailer.store.read() as tx:
+        edition = load_edition(tx)
+        stencils = mailer.build_message_templates(tx, edition)
         mails = [
-            (one.address, stencils[one.language].message(recipient(one), NOW))
-            for one in tx.outbox.deliveries(edition, limit=count)
+            (
+                delivery.address,
+                stencils[delivery.language].build_message(to_recipient(delivery), NOW),
+            )
+            for delivery in tx.outbox.list_deliveries(edition, limit=count)
         ]
-        sender = mailer.settings.sender.bounce_address
+        envelope_sender = mailer.settings.sender.envelope_sender
     threads = [
-        threading.Thread(target=_carry, args=(port, sender, mails[at::connections]))
-        for at in range(connections)
+        threading.Thread(
+            target=_send_mails, args=(port, envelope_sender, mails[offset::connections])
+        )
+        for offset in range(connections)
     ]
     start, cpu = time.perf_counter(), time.process_time()
     for thread in threads:

@@ -22,8 +22,8 @@ def main() -> int:
     process = subprocess.Popen(program)
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
-    said = {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1024}
-    os.write(descriptor, json.dumps(said).encode())
+    figures = {"wall": wall, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1024}
+    os.write(descriptor, json.dumps(figures).encode())
     return max(os.waitstatus_to_exitcode(status), -1) % 256
 
 

@@ -6,48 +6,59 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench.delivery import office as offices
-from tests.bench.delivery.children import LOOPBACK, measured, module
-from tests.bench.delivery.delay import delayed
-from tests.bench.delivery.figures import Run
+from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
+from tests.bench.delivery.delay import open_delay_proxy
+from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.office import EDITION, SETTINGS, Office
-from tests.bench.delivery.sink import sink
+from tests.bench.delivery.sink import run_sink
 
 
-def send(
+def send_edition(
     office: Office,
     *,
     connections: int,
     window: int,
     each_way: float = 0.0,
     tick: Callable[[int], None] = lambda _: None,
-) -> Run:
+) -> BenchRun:
     """Send the office's edition from a copy of its database to a sink of its own, `each_way`
     seconds away. `tick` is told every ten seconds how many the sink has."""
-    database = office.copy()
+    database = office.copy_database()
     note = office.folder / "note.json"
     with ExitStack() as stack:
-        server = stack.enter_context(sink(office.folder))
+        server = stack.enter_context(run_sink(office.folder))
         port = server.port
         if each_way:
-            port = stack.enter_context(delayed(port, each_way))
-        done = measured(
-            module("timed", note, "send", EDITION, "--json"),
+            port = stack.enter_context(open_delay_proxy(port, each_way))
+        measured_run = measure_program(
+            build_module_command("timed", note, "send", EDITION, "--json"),
             cwd=office.folder,
             env=SETTINGS
-            | relay(port, connections, window)
-            | {"MAILER_DATABASE_URL": url(database)},
+            | build_relay_settings(port, connections, window)
+            | {"MAILER_DATABASE_URL": format_database_url(database)},
             tick=lambda: tick(server.messages),
         )
-        counted = server.messages
+        counted_messages = server.messages
     phase = json.loads(note.read_text())
-    run = Run(office.readers, phase["seconds"], phase["cpu"], done.wall, done.cpu, done.peak)
-    run.check(counted, "mailer send")
-    run.check(json.loads(done.out)["run"]["sent"], "mailer send, by its own report,")
-    run.check(offices.states(database).get("sent", 0), "mailer send, by its database,")
-    return run
+    bench_run = BenchRun(
+        office.readers,
+        phase["seconds"],
+        phase["cpu"],
+        measured_run.wall,
+        measured_run.cpu,
+        measured_run.peak,
+    )
+    bench_run.check_count(counted_messages, "mailer send")
+    bench_run.check_count(
+        json.loads(measured_run.out)["run"]["sent"], "mailer send, by its own report,"
+    )
+    bench_run.check_count(
+        offices.count_states(database).get("sent", 0), "mailer send, by its database,"
+    )
+    return bench_run
 
 
-def relay(port: int, connections: int, window: int) -> dict[str, str]:
+def build_relay_settings(port: int, connections: int, window: int) -> dict[str, str]:
     return {
         "MAILER_RELAY_HOST": LOOPBACK,
         "MAILER_RELAY_PORT": str(port),
@@ -57,5 +68,5 @@ def relay(port: int, connections: int, window: int) -> dict[str, str]:
     }
 
 
-def url(database: Path) -> str:
+def format_database_url(database: Path) -> str:
     return f"sqlite:///{database}"

@@ -8,13 +8,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.delivery.children import LOOPBACK, environment, free_port, running, wait_for
+from tests.bench.delivery.children import (
+    LOOPBACK,
+    build_environment,
+    find_free_port,
+    run_program,
+    wait_for_port,
+)
 
 _BACKLOG = "256"
 _MOST_CONNECTIONS = "512"
 
 
-def found(name: str) -> str | None:
+def find_program(name: str) -> str | None:
     """Where a program of Postfix's is: Debian keeps them off the path of ordinary users."""
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
@@ -34,22 +40,22 @@ class Sink:
 
 
 @contextmanager
-def sink(folder: Path) -> Iterator[Sink]:
+def run_sink(folder: Path) -> Iterator[Sink]:
     """A sink that has counted nothing yet. It offers PIPELINING, as it does when left alone."""
-    program = found("smtp-sink")
+    program = find_program("smtp-sink")
     assert program is not None
-    port = free_port()
+    port = find_free_port()
     # Started by root it wants to be told whom to become.
-    whom = ["-u", "nobody"] if os.geteuid() == 0 else []
+    user_options = ["-u", "nobody"] if os.geteuid() == 0 else []
     counters = folder / "sink.txt"
     with (
         counters.open("wb") as out,
-        running(
-            [program, "-c", *whom, "-m", _MOST_CONNECTIONS, f"{LOOPBACK}:{port}", _BACKLOG],
+        run_program(
+            [program, "-c", *user_options, "-m", _MOST_CONNECTIONS, f"{LOOPBACK}:{port}", _BACKLOG],
             cwd=folder,
-            env=environment(),
+            env=build_environment(),
             stdout=out,
         ) as process,
     ):
-        wait_for(port, process)
+        wait_for_port(port, process)
         yield Sink(port, counters)

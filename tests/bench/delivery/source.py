@@ -6,19 +6,19 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tests.bench.delivery.children import LOOPBACK, measured
-from tests.bench.delivery.figures import Run
-from tests.bench.delivery.sink import found, sink
+from tests.bench.delivery.children import LOOPBACK, measure_program
+from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.sink import find_program, run_sink
 
-_ASKED = 1000
+_REQUESTED_SIZE = 1000
 
 
 @cache
-def heading() -> int:
+def measure_header_size() -> int:
     """How many bytes it writes besides those that it is asked for: its header fields."""
-    weighed: list[int] = []
+    sizes: list[int] = []
 
-    def weigh(listener: socket.socket) -> None:
+    def measure_message(listener: socket.socket) -> None:
         link, _ = listener.accept()
         with suppress(ConnectionError), link, link.makefile("rwb") as file:
             file.write(b"220 scales\r\n")
@@ -29,37 +29,50 @@ def heading() -> int:
                     size += len(line)
                     continue
                 if in_message:
-                    weighed.append(size)
+                    sizes.append(size)
                 in_message = line.upper().startswith(b"DATA")
                 file.write(b"354 go on\r\n" if in_message else b"250 ok\r\n")
                 file.flush()
 
     with socket.create_server((LOOPBACK, 0)) as listener:
-        scales = threading.Thread(target=weigh, args=(listener,), daemon=True)
-        scales.start()
+        server_thread = threading.Thread(target=measure_message, args=(listener,), daemon=True)
+        server_thread.start()
         port = listener.getsockname()[1]
-        _send(Path(), port, sessions=1, size=_ASKED, count=1, keep=True)
-        scales.join()
-    return weighed[0] - _ASKED
+        _run_program(Path(), port, sessions=1, size=_REQUESTED_SIZE, count=1, reuse_links=True)
+        server_thread.join()
+    return sizes[0] - _REQUESTED_SIZE
 
 
-def run(folder: Path, *, sessions: int, size: int, count: int, keep: bool) -> Run:
+def run_smtp_source(
+    folder: Path, *, sessions: int, size: int, count: int, reuse_links: bool
+) -> BenchRun:
     """`count` messages of `size` bytes in all, header fields among them, to a sink of its own.
 
     As it comes it opens a link for each message; with `keep` (``-d``) it uses each for many."""
-    with sink(folder) as server:
-        run = _send(
-            folder, server.port, sessions=sessions, size=size - heading(), count=count,
-            keep=keep,
+    with run_sink(folder) as server:
+        bench_run = _run_program(
+            folder, server.port, sessions=sessions, size=size - measure_header_size(), count=count,
+            reuse_links=reuse_links,
         )  # fmt: skip
-        run.check(server.messages, "smtp-source")
-        return run
+        bench_run.check_count(server.messages, "smtp-source")
+        return bench_run
 
 
-def _send(folder: Path, port: int, *, sessions: int, size: int, count: int, keep: bool) -> Run:
-    program = found("smtp-source")
+def _run_program(
+    folder: Path, port: int, *, sessions: int, size: int, count: int, reuse_links: bool
+) -> BenchRun:
+    program = find_program("smtp-source")
     assert program is not None
-    kept = ["-d"] if keep else []
-    words = ["-s", str(sessions), "-l", str(size), "-m", str(count)]
-    done = measured([program, *kept, *words, f"{LOOPBACK}:{port}"], cwd=folder)
-    return Run(count, done.wall, done.cpu, done.wall, done.cpu, done.peak)
+    link_options = ["-d"] if reuse_links else []
+    size_options = ["-s", str(sessions), "-l", str(size), "-m", str(count)]
+    measured_run = measure_program(
+        [program, *link_options, *size_options, f"{LOOPBACK}:{port}"], cwd=folder
+    )
+    return BenchRun(
+        count,
+        measured_run.wall,
+        measured_run.cpu,
+        measured_run.wall,
+        measured_run.cpu,
+        measured_run.peak,
+    )

@@ -51,13 +51,13 @@ copied, given back and shown from autumn on, with the story that belongs to it.
 """
 
 
-def _read(paragraph: str) -> tuple[str, str, str]:
+def _parse_story(paragraph: str) -> tuple[str, str, str]:
     heading, _, summary = paragraph.partition("\n")
     topic, _, title = heading.partition(": ")
     return topic, title, " ".join(summary.split())
 
 
-STORIES = [_read(paragraph) for paragraph in _TEXT.split("\n\n")]
+STORIES = [_parse_story(paragraph) for paragraph in _TEXT.split("\n\n")]
 """Topic, title and summary of each."""
 
 TOPICS = tuple(topic for topic, _, _ in STORIES)

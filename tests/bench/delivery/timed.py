@@ -16,17 +16,17 @@ from mailer.app import Mailer
 
 def main() -> None:
     note = Path(sys.argv.pop(1))
-    deliver = Mailer.deliver
+    deliver = Mailer.deliver_editions
 
-    def timed(*words: Any, **named: Any) -> Any:
+    def deliver_timed(*arguments: Any, **keyword_arguments: Any) -> Any:
         start, cpu = time.perf_counter(), time.process_time()
         try:
-            return deliver(*words, **named)
+            return deliver(*arguments, **keyword_arguments)
         finally:
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
             note.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
 
-    Mailer.deliver = timed  # type: ignore[method-assign]
+    Mailer.deliver_editions = deliver_timed  # type: ignore[method-assign]
     sys.argv[0] = "mailer"
     cli.main()
 

@@ -13,7 +13,7 @@ from tests.bench.delivery.children import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BenchRequest:
     """`kind` is what it counts under."""
 
     kind: str
@@ -22,7 +22,7 @@ class Request:
     body: bytes = b""
     content_type: str = "application/x-www-form-urlencoded"
 
-    def raw(self) -> bytes:
+    def to_bytes(self) -> bytes:
         head = f"{self.method} {self.path} HTTP/1.1\r\nHost: {LOOPBACK}\r\n"
         if self.method == "POST":
             head += f"Content-Type: {self.content_type}\r\nContent-Length: {len(self.body)}\r\n"
@@ -30,13 +30,13 @@ class Request:
 
 
 @dataclass(slots=True)
-class Tally:
+class AnswerTally:
     """Seconds of each answer by kind, and what was not answered with 200."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
 
-    def add(self, kind: str, status: int | str, seconds: float) -> None:
+    def add_answer(self, kind: str, status: int | str, seconds: float) -> None:
         if status == 200:
             self.seconds.setdefault(kind, []).append(seconds)
         else:
@@ -44,20 +44,20 @@ class Tally:
             self.errors[key] = self.errors.get(key, 0) + 1
 
 
-class Client:
+class BenchClient:
     """Requests to one port of loopback."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
-    async def ask(self, request: Request) -> int:
+    async def send_request(self, request: BenchRequest) -> int:
         """The status of the answer."""
         if self._free:
             reader, writer = self._free.pop()
         else:
             reader, writer = await asyncio.open_connection(LOOPBACK, self._port)
-        writer.write(request.raw())
+        writer.write(request.to_bytes())
         head = await reader.readuntil(b"\r\n\r\n")
         length = 0
         for line in head.split(b"\r\n"):
@@ -73,32 +73,34 @@ class Client:
             writer.close()
 
 
-async def one_by_one(port: int, requests: Sequence[Request]) -> Tally:
+async def request_one_by_one(port: int, requests: Sequence[BenchRequest]) -> AnswerTally:
     """Each after the one before: how long an answer takes by itself."""
-    client, tally = Client(port), Tally()
+    client, tally = BenchClient(port), AnswerTally()
     for request in requests:
-        begun = time.perf_counter()
-        status = await client.ask(request)
-        tally.add(request.kind, status, time.perf_counter() - begun)
+        started_at = time.perf_counter()
+        status = await client.send_request(request)
+        tally.add_answer(request.kind, status, time.perf_counter() - started_at)
     client.close()
     return tally
 
 
-async def at_rate(port: int, requests: Sequence[Request], rate: float, patience: float) -> Tally:
+async def request_at_rate(
+    port: int, requests: Sequence[BenchRequest], rate: float, patience: float
+) -> AnswerTally:
     """`rate` a second, whatever the answers take, from when each was due: a server that falls
     behind can't hide it. What takes longer than `patience` seconds is an error."""
-    client, tally = Client(port), Tally()
+    client, tally = BenchClient(port), AnswerTally()
     start = time.perf_counter()
 
-    async def send(number: int, request: Request) -> None:
+    async def send_when_due(number: int, request: BenchRequest) -> None:
         due = start + number / rate
         await asyncio.sleep(max(due - time.perf_counter(), 0))
         try:
-            status: int | str = await asyncio.wait_for(client.ask(request), patience)
+            status: int | str = await asyncio.wait_for(client.send_request(request), patience)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             status = type(error).__name__
-        tally.add(request.kind, status, time.perf_counter() - due)
+        tally.add_answer(request.kind, status, time.perf_counter() - due)
 
-    await asyncio.gather(*(send(number, one) for number, one in enumerate(requests)))
+    await asyncio.gather(*(send_when_due(number, one) for number, one in enumerate(requests)))
     client.close()
     return tally

@@ -6,13 +6,13 @@ from urllib.parse import urlencode
 
 from mailer import tokens
 from mailer.audience import links
-from mailer.audience.links import MemberLink, Purpose
-from tests.bench.web.client import Request
+from mailer.audience.links import LinkPurpose, MemberLink
+from tests.bench.web.client import BenchRequest
 
 TOPIC = "health"
 
 
-class Pages:
+class PageRequests:
     """Requests by kind, for the reader of a number; `key` signs links, `readers` have the numbers
     from 1 on."""
 
@@ -23,54 +23,60 @@ class Pages:
         self._issue = issue
         self._chance = random.Random(1812)
 
-    def _token(self, purpose: Purpose) -> str:
+    def _sign_token(self, purpose: LinkPurpose) -> str:
         number = self._chance.randint(1, self._readers)
-        return links.sign_member(self._key, purpose, MemberLink(number, 1, 1))
+        return links.sign_member_link(self._key, purpose, MemberLink(number, 1, 1))
 
     @property
-    def kinds(self) -> dict[str, Callable[[], Request]]:
+    def kinds(self) -> dict[str, Callable[[], BenchRequest]]:
         return {
-            "sign-up page": lambda: Request("sign-up page", "GET", "/subscribe"),
-            "sign-up": self._sign_up,
-            "preferences page": lambda: self._of("preferences page", "GET", "p", "preferences"),
-            "preferences": self._save,
-            "unsubscribe page": lambda: self._of("unsubscribe page", "GET", "u", "unsubscribe"),
-            "one-click": self._one_click,
-            "about me": self._about_me,
-            "archive": lambda: Request("archive", "GET", "/archive/news"),
-            "search": lambda: Request("search", "GET", f"/archive/news?q={self._topic}"),
-            "mail in browser": self._view,
-            "issue": lambda: Request("issue", "GET", f"/archive/news/{self._issue}"),
-            "feed": lambda: Request("feed", "GET", "/archive/news/atom.xml"),
-            "healthz": lambda: Request("healthz", "GET", "/healthz"),
+            "sign-up page": lambda: BenchRequest("sign-up page", "GET", "/subscribe"),
+            "sign-up": self._request_sign_up,
+            "preferences page": lambda: self._request_page(
+                "preferences page", "GET", "p", "preferences"
+            ),
+            "preferences": self._request_save,
+            "unsubscribe page": lambda: self._request_page(
+                "unsubscribe page", "GET", "u", "unsubscribe"
+            ),
+            "one-click": self._request_one_click,
+            "about me": self._request_about_me,
+            "archive": lambda: BenchRequest("archive", "GET", "/archive/news"),
+            "search": lambda: BenchRequest("search", "GET", f"/archive/news?q={self._topic}"),
+            "mail in browser": self._request_view,
+            "issue": lambda: BenchRequest("issue", "GET", f"/archive/news/{self._issue}"),
+            "feed": lambda: BenchRequest("feed", "GET", "/archive/news/atom.xml"),
+            "healthz": lambda: BenchRequest("healthz", "GET", "/healthz"),
         }
 
-    def _of(self, kind: str, method: str, page: str, purpose: str) -> Request:
-        return Request(kind, method, f"/{page}/{self._token(Purpose(purpose))}")
+    def _request_page(self, kind: str, method: str, page: str, purpose: str) -> BenchRequest:
+        return BenchRequest(kind, method, f"/{page}/{self._sign_token(LinkPurpose(purpose))}")
 
-    def _view(self) -> Request:
-        token = tokens.sign(self._key, Purpose.VIEW, 1, "en", f"{self._chance.randint(1, 7):x}")
-        return Request("mail in browser", "GET", f"/v/{token}")
+    def _request_view(self) -> BenchRequest:
+        token = tokens.sign_token(
+            self._key, LinkPurpose.VIEW, 1, "en", f"{self._chance.randint(1, 7):x}"
+        )
+        return BenchRequest("mail in browser", "GET", f"/v/{token}")
 
-    def _sign_up(self) -> Request:
+    def _request_sign_up(self) -> BenchRequest:
         number = self._chance.randrange(10**9)
         body = urlencode({"email": f"new{number}@example{number % 991}.org", "list": "news"})
-        return Request("sign-up", "POST", "/subscribe", body.encode())
+        return BenchRequest("sign-up", "POST", "/subscribe", body.encode())
 
-    def _save(self) -> Request:
+    def _request_save(self) -> BenchRequest:
         body = [("list", "news"), ("topic news", self._topic), ("language", "fr")]
-        path = f"/p/{self._token(Purpose.PREFERENCES)}"
-        return Request("preferences", "POST", path, urlencode(body).encode())
+        path = f"/p/{self._sign_token(LinkPurpose.PREFERENCES)}"
+        return BenchRequest("preferences", "POST", path, urlencode(body).encode())
 
-    def _one_click(self) -> Request:
-        path = f"/u/{self._token(Purpose.UNSUBSCRIBE)}"
-        return Request("one-click", "POST", path, b"List-Unsubscribe=One-Click")
+    def _request_one_click(self) -> BenchRequest:
+        path = f"/u/{self._sign_token(LinkPurpose.UNSUBSCRIBE)}"
+        return BenchRequest("one-click", "POST", path, b"List-Unsubscribe=One-Click")
 
-    def _about_me(self) -> Request:
-        path = f"/p/{self._token(Purpose.PREFERENCES)}/about-me.json"
-        return Request("about me", "GET", path)
+    def _request_about_me(self) -> BenchRequest:
+        path = f"/p/{self._sign_token(LinkPurpose.PREFERENCES)}/about-me.json"
+        return BenchRequest("about me", "GET", path)
 
-    def mixed(self, count: int) -> Iterator[Request]:
+    def generate_mixed_traffic(self, count: int) -> Iterator[BenchRequest]:
         """Public traffic as a send brings it: mostly looking, some leaving, some signing up."""
         shares = {
             "mail in browser": 20, "issue": 5, "archive": 10, "search": 5, "feed": 5,

@@ -11,68 +11,73 @@ import secrets
 import sys
 from pathlib import Path
 
-from tests.crash.__main__ import _database, _folder, _say
+from tests.crash.__main__ import _open_database, _open_folder, _print_progress
 from tests.crash.calendar import pair, trial
-from tests.crash.calendar.pair import Pair
+from tests.crash.calendar.pair import PairTrial
 from tests.crash.calendar.sabotage import SABOTAGE
-from tests.crash.calendar.trial import Trial
+from tests.crash.calendar.trial import KillTrial
 
 
 def main() -> int:
-    given = _arguments()
-    _say(f"{given.database}, seed {given.seed}")
-    with _folder(given.keep) as folder, _database(given.database, folder) as url:
-        work = _pair if given.pair else _kills
-        faults = work(given, folder, url)
+    arguments = _parse_arguments()
+    _print_progress(f"{arguments.database}, seed {arguments.seed}")
+    with _open_folder(arguments.keep) as folder, _open_database(arguments.database, folder) as url:
+        run_trial = _run_pair if arguments.pair else _run_kills
+        faults = run_trial(arguments, folder, url)
     for fault in faults:
-        _say(fault)
+        _print_progress(fault)
     return 1 if faults else 0
 
 
-def _kills(given: argparse.Namespace, folder: Path, url: str) -> list[str]:
-    wanted = Trial(
-        kills=given.kills, digests=given.digests, seed=given.seed, sabotage=given.sabotage
+def _run_kills(arguments: argparse.Namespace, folder: Path, url: str) -> list[str]:
+    options = KillTrial(
+        kills=arguments.kills,
+        digests=arguments.digests,
+        seed=arguments.seed,
+        sabotage=arguments.sabotage,
     )
-    result = trial.run(wanted, folder, url, _say)
-    print(f"{given.database}: {result}")
-    met = ", ".join(f"{event} {count}" for event, count in sorted(result.met.items()))
+    result = trial.run(options, folder, url, _print_progress)
+    print(f"{arguments.database}: {result}")
+    event_counts = ", ".join(
+        f"{event} {count}" for event, count in sorted(result.last_events.items())
+    )
     print(
         f"duplicates at the server {result.verdict.messages.duplicates}, {result.busy} kills met "
         f"work, {result.with_doubts} left doubts, {result.torn} steps were torn, "
-        f"{result.seconds:.0f} seconds in all; last words before a kill: {met}"
+        f"{result.seconds:.0f} seconds in all; last words before a kill: {event_counts}"
     )
-    short = result.kills < wanted.kills and not result.faults
-    return [*result.faults, *([f"only {result.kills} kills were made"] if short else [])]
+    is_short = result.kills < options.kills and not result.faults
+    return [*result.faults, *([f"only {result.kills} kills were made"] if is_short else [])]
 
 
-def _pair(given: argparse.Namespace, folder: Path, url: str) -> list[str]:
-    wanted = Pair(
-        freeze=given.pair == "frozen",
-        digests=given.digests,
-        seed=given.seed,
-        sabotage=given.sabotage,
+def _run_pair(arguments: argparse.Namespace, folder: Path, url: str) -> list[str]:
+    options = PairTrial(
+        is_freezing=arguments.pair == "frozen",
+        digests=arguments.digests,
+        seed=arguments.seed,
+        sabotage=arguments.sabotage,
     )
-    result = pair.run(wanted, folder, url, _say)
-    print(f"{given.database}, seed {given.seed}: {result}")
+    result = pair.run(options, folder, url, _print_progress)
+    print(f"{arguments.database}, seed {arguments.seed}: {result}")
     return result.faults
 
 
-def _arguments() -> argparse.Namespace:
-    asked = argparse.ArgumentParser(
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
         prog="python -m tests.crash.calendar",
         description="Kill real workers again and again, and count every occurrence.",
     )
-    usual = Trial()
-    asked.add_argument("--kills", type=int, default=usual.kills)
-    asked.add_argument("--digests", type=int, default=usual.digests)
-    asked.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    asked.add_argument("--pair", choices=["both", "frozen"], help="two workers, and no kills")
-    asked.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
-    asked.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
-    asked.add_argument(
+    defaults = KillTrial()
+    parser.add_argument("--kills", type=int, default=defaults.kills)
+    parser.add_argument("--digests", type=int, default=defaults.digests)
+    parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
+    parser.add_argument("--pair", choices=["both", "frozen"], help="two workers, and no kills")
+    parser.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
+    parser.add_argument(
         "--keep", type=Path, metavar="FOLDER", help="leave record, log and SQLite database there"
     )
-    return asked.parse_args()
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.crash.scene import Moved, Scene
+from tests.crash.scene import MovedDelivery, TrialDatabase
 from tests.postgresql import run_sql
 
 ENDED = frozenset({"sent", "skipped", "expired", "held", "cancelled"})
@@ -34,11 +34,11 @@ class Edition(NamedTuple):
     digest: str
     kind: str
     state: str
-    told: str
+    last_notified_state: str
     wall: str
     zone: str
     name: str
-    asked: bool
+    is_review_requested: bool
 
 
 class Delivery(NamedTuple):
@@ -49,42 +49,48 @@ class Delivery(NamedTuple):
     attempt: int
 
 
-class Told(NamedTuple):
+class Notification(NamedTuple):
     edition: int
     kind: str
 
 
-class Run(NamedTuple):
+class StoryRun(NamedTuple):
     digest: str
     story: str
     edition: int
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class DatabaseContents:
     """`bodies` are the stories in each edition's frozen body; empty unless asked for."""
 
     occurrences: tuple[Occurrence, ...]
     editions: tuple[Edition, ...]
     deliveries: tuple[Delivery, ...]
-    told: tuple[Told, ...]
-    runs: tuple[Run, ...]
+    notifications: tuple[Notification, ...]
+    runs: tuple[StoryRun, ...]
     bodies: dict[int, frozenset[str]]
 
     @property
-    def moved(self) -> list[Moved]:
+    def taken_up(self) -> list[MovedDelivery]:
         """Deliveries that were taken up so far, for the witness."""
-        return [Moved(one.id, one.state, one.attempt) for one in self.deliveries
-                if one.state != "queued"]  # fmt: skip
+        return [MovedDelivery(delivery.id, delivery.state, delivery.attempt) for delivery in self.deliveries
+                if delivery.state != "queued"]  # fmt: skip
 
-    def undone(self, occurrences: int) -> int:
+    def count_undone(self, occurrence_count: int) -> int:
         """How much is still to be done, when there are to be so many occurrences."""
-        seen = sum(one.state != "planned" for one in self.occurrences)
-        open_ = sum(
-            one.state not in ENDED or (one.kind == "mailing" and one.told != one.state)
-            for one in self.editions
+        seen_count = sum(occurrence.state != "planned" for occurrence in self.occurrences)
+        open_count = sum(
+            edition.state not in ENDED
+            or (edition.kind == "mailing" and edition.last_notified_state != edition.state)
+            for edition in self.editions
         )
-        return occurrences - seen + open_ + sum(one.state not in OVER for one in self.deliveries)
+        return (
+            occurrence_count
+            - seen_count
+            + open_count
+            + sum(delivery.state not in OVER for delivery in self.deliveries)
+        )
 
 
 _OCCURRENCES = """
@@ -97,31 +103,31 @@ SELECT e.id, e.uid, coalesce(d.slug, ''), e.kind, e.state, e.told, e.wall, e.zon
 FROM edition e LEFT JOIN digest d ON d.id = e.digest_id ORDER BY e.id
 """
 _DELIVERIES = "SELECT id, edition_id, address, state, attempt FROM delivery ORDER BY id"
-_TOLD = "SELECT edition_id, detail FROM edition_event WHERE what = 'told' ORDER BY id"
+_NOTIFICATIONS = "SELECT edition_id, detail FROM edition_event WHERE what = 'told' ORDER BY id"
 _RUNS = """
 SELECT d.slug, s.slug, s.edition_id FROM digest_story s JOIN digest d ON d.id = s.digest_id
 """
 _BODIES = "SELECT edition_id, html FROM edition_body"
 
 
-class Bookkeeper(Scene):
+class DatabaseReader(TrialDatabase):
     """Looks into the database of a trial."""
 
-    def look(self, *, bodies: bool = False) -> Books:
+    def read_contents(self, *, bodies: bool = False) -> DatabaseContents:
         """What stands there while no worker runs."""
-        with self._connected() as connection:
-            return _read(connection, bodies)
+        with self._open_connection() as connection:
+            return _read_contents(connection, bodies)
 
-    def live(self) -> Books:
+    def read_live_contents(self) -> DatabaseContents:
         """What stands there while some do."""
         if self._url.get_backend_name() == "sqlite":
             with closing(sqlite3.connect(str(self._url.database), timeout=30)) as connection:
-                return _read(connection, False)
-        return self.look()
+                return _read_contents(connection, False)
+        return self.read_contents()
 
     @contextmanager
-    def _connected(self) -> Iterator[Any]:
-        with super()._connected() as connection:
+    def _open_connection(self) -> Iterator[Any]:
+        with super()._open_connection() as connection:
             if self._url.get_backend_name() == "postgresql":
                 import psycopg
 
@@ -129,29 +135,32 @@ class Bookkeeper(Scene):
             yield connection
 
 
-def _read(connection: Any, bodies: bool) -> Books:
+def _read_contents(connection: Any, bodies: bool) -> DatabaseContents:
     if isinstance(connection, sqlite3.Connection):
         connection.execute("BEGIN")  # so that all that follows is of one moment
 
-    def rows(query: str) -> list[Any]:
+    def fetch_rows(query: str) -> list[Any]:
         return list(connection.execute(query).fetchall())
 
     stories: dict[int, frozenset[str]] = {}
-    for edition, html in rows(_BODIES) if bodies else ():
+    for edition, html in fetch_rows(_BODIES) if bodies else ():
         stories[edition] = stories.get(edition, frozenset()) | set(_STORY.findall(html))
-    return Books(
-        occurrences=tuple(map(Occurrence._make, rows(_OCCURRENCES))),
-        editions=tuple(map(Edition._make, rows(_EDITIONS))),
-        deliveries=tuple(map(Delivery._make, rows(_DELIVERIES))),
-        told=tuple(Told(number, detail.partition(":")[0]) for number, detail in rows(_TOLD)),
-        runs=tuple(map(Run._make, rows(_RUNS))),
+    return DatabaseContents(
+        occurrences=tuple(map(Occurrence._make, fetch_rows(_OCCURRENCES))),
+        editions=tuple(map(Edition._make, fetch_rows(_EDITIONS))),
+        deliveries=tuple(map(Delivery._make, fetch_rows(_DELIVERIES))),
+        notifications=tuple(
+            Notification(edition_id, detail.partition(":")[0])
+            for edition_id, detail in fetch_rows(_NOTIFICATIONS)
+        ),
+        runs=tuple(map(StoryRun._make, fetch_rows(_RUNS))),
         bodies=stories,
     )
 
 
 # ---- doubts, as they come ---------------------------------------------------------------------
 
-_PEN = """
+_DOUBT_TRIGGER = """
 CREATE TABLE doubted (id BIGINT NOT NULL);
 CREATE FUNCTION keep_doubt() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO doubted VALUES (NEW.id); RETURN NULL; END $$;
@@ -161,13 +170,16 @@ EXECUTE FUNCTION keep_doubt()
 """
 
 
-def keep_doubts(url: str) -> None:
+def record_doubts(url: str) -> None:
     """Let PostgreSQL write down which deliveries were ever in doubt: while a worker lives on,
     nobody sees it by looking."""
-    run_sql(url, _PEN)
+    run_sql(url, _DOUBT_TRIGGER)
 
 
-def doubted(url: str, folder: Path) -> list[int]:
+def list_doubted(url: str, folder: Path) -> list[int]:
     """Deliveries that were in doubt, as often as they were."""
-    with Bookkeeper(url, folder)._connected() as connection:
-        return [number for (number,) in connection.execute("SELECT id FROM doubted").fetchall()]
+    with DatabaseReader(url, folder)._open_connection() as connection:
+        return [
+            delivery_id
+            for (delivery_id,) in connection.execute("SELECT id FROM doubted").fetchall()
+        ]

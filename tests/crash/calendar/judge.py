@@ -10,19 +10,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.crash.calendar import notices
-from tests.crash.calendar.books import Books, Edition
-from tests.crash.calendar.office import Due, Wishes
+from tests.crash.calendar.books import DatabaseContents, Edition
+from tests.crash.calendar.office import Expectations, ExpectedOccurrence
 from tests.crash.judge import Verdict as Messages
 from tests.crash.judge import Witness
-from tests.crash.judge import judge as judge_messages
-from tests.crash.recorder import Accepted
-from tests.crash.scene import Row
+from tests.crash.judge import judge_trial as judge_messages
+from tests.crash.recorder import AcceptedMessage
+from tests.crash.scene import FinalDelivery
 
 _ID = re.compile(r"<([0-9a-f]+)\.(\d+)@")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CalendarVerdict:
     """`twice` are occurrences of which more than one edition was made. `faults` are all that must
     not be, in words, `messages` what became of each."""
 
@@ -34,163 +34,198 @@ class Verdict:
     faults: tuple[str, ...]
 
 
-def judge(wishes: Wishes, books: Books, record: Sequence[Accepted], witness: Witness) -> Verdict:
-    messages = _messages(wishes, books, record, witness)
-    twice = [*_made_twice(books)]
+def judge_calendar(
+    expectations: Expectations,
+    contents: DatabaseContents,
+    record: Sequence[AcceptedMessage],
+    witness: Witness,
+) -> CalendarVerdict:
+    messages = _judge_mails(expectations, contents, record, witness)
+    made_twice = [*_check_made_twice(contents)]
     faults = [
-        *twice,
-        *_occurrences(wishes, books),
-        *_editions(wishes, books),
-        *_stories(wishes, books),
-        *_readers(wishes, books),
-        *notices.check(wishes, books),
+        *made_twice,
+        *_check_occurrences(expectations, contents),
+        *_check_editions(expectations, contents),
+        *_check_stories(expectations, contents),
+        *_check_readers(expectations, contents),
+        *notices.check_notices(expectations, contents),
         *messages.examples,
     ]
     if messages.duplicates > witness.in_doubt:
         faults.append(f"{messages.duplicates} duplicates, and only {witness.in_doubt} doubts")
-    if witness.fell:
-        faults.append(f"{len(witness.fell)} rows were sent, and later were not")
-    return Verdict(
-        occurrences=len(wishes.dues),
-        editions=sum(one.state == "sent" for one in _mailings(books)),
-        notices=sum(one.kind == "notice" for one in books.editions),
+    if witness.regressed_ids:
+        faults.append(f"{len(witness.regressed_ids)} rows were sent, and later were not")
+    return CalendarVerdict(
+        occurrences=len(expectations.occurrences),
+        editions=sum(edition.state == "sent" for edition in _list_mailings(contents)),
+        notices=sum(edition.kind == "notice" for edition in contents.editions),
         messages=messages,
-        twice=len(twice),
+        twice=len(made_twice),
         faults=tuple(faults),
     )
 
 
-def _mailings(books: Books) -> list[Edition]:
-    return [one for one in books.editions if one.kind == "mailing"]
+def _list_mailings(contents: DatabaseContents) -> list[Edition]:
+    return [edition for edition in contents.editions if edition.kind == "mailing"]
 
 
 # ---- occurrences and their editions -----------------------------------------------------------
 
 
-def _made_twice(books: Books) -> Iterator[str]:
-    made = Counter((one.digest, one.wall, one.zone) for one in _mailings(books))
-    for (digest, wall, _), count in made.items():
+def _check_made_twice(contents: DatabaseContents) -> Iterator[str]:
+    edition_counts = Counter(
+        (edition.digest, edition.wall, edition.zone) for edition in _list_mailings(contents)
+    )
+    for (digest, wall, _), count in edition_counts.items():
         if count > 1:
             yield f"of {digest} at {wall} {count} editions were made"
 
 
-def _occurrences(wishes: Wishes, books: Books) -> Iterator[str]:
-    rows = defaultdict(list)
-    for row in books.occurrences:
-        rows[row.digest, row.wall].append(row)
-    editions = {one.id: one for one in _mailings(books)}
-    for due in wishes.dues:
-        found = rows.pop((due.digest, due.wall), [])
-        if len(found) != 1:
-            yield f"{due.digest} at {due.wall} has {len(found)} rows"
+def _check_occurrences(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
+    rows_by_key = defaultdict(list)
+    for row in contents.occurrences:
+        rows_by_key[row.digest, row.wall].append(row)
+    editions = {mailing.id: mailing for mailing in _list_mailings(contents)}
+    for expected in expectations.occurrences:
+        matching_rows = rows_by_key.pop((expected.digest_slug, expected.rule_time), [])
+        if len(matching_rows) != 1:
+            yield f"{expected.digest_slug} at {expected.rule_time} has {len(matching_rows)} rows"
             continue
-        (row,) = found
-        if row.state != due.becomes or not row.reason.startswith(due.reason):
+        (row,) = matching_rows
+        if row.state != expected.expected_state or not row.reason.startswith(expected.reason):
             yield (
-                f"{due.digest} at {due.wall} is {row.state} ({row.reason}), "
-                f"not {due.becomes} ({due.reason})"
+                f"{expected.digest_slug} at {expected.rule_time} is {row.state} ({row.reason}), "
+                f"not {expected.expected_state} ({expected.reason})"
             )
         edition = editions.get(row.edition or 0)
-        if due.becomes == "made":
-            wanted = (due.digest, due.sent_at or due.wall, wishes.zone)
+        if expected.expected_state == "made":
+            expected_time = (
+                expected.digest_slug,
+                expected.sent_at or expected.rule_time,
+                expectations.zone,
+            )
             if edition is None:
-                yield f"{due.digest} at {due.wall} was made, and has no edition"
-            elif (edition.digest, edition.wall, edition.zone) != wanted:
-                yield f"edition {edition.id} of {due.digest} at {due.wall} is at {edition.wall}"
+                yield f"{expected.digest_slug} at {expected.rule_time} was made, and has no edition"
+            elif (edition.digest, edition.wall, edition.zone) != expected_time:
+                yield f"edition {edition.id} of {expected.digest_slug} at {expected.rule_time} is at {edition.wall}"
         elif row.edition is not None:
-            yield f"{due.digest} at {due.wall} is {row.state}, and has edition {row.edition}"
-    for digest, wall in rows:
+            yield f"{expected.digest_slug} at {expected.rule_time} is {row.state}, and has edition {row.edition}"
+    for digest, wall in rows_by_key:
         yield f"{digest} at {wall} was never planned"
-    owned = Counter(row.edition for row in books.occurrences)
-    for number in editions:
-        if owned[number] != 1:
-            yield f"edition {number} is of {owned[number]} occurrences"
+    owner_counts = Counter(row.edition for row in contents.occurrences)
+    for edition_id in editions:
+        if owner_counts[edition_id] != 1:
+            yield f"edition {edition_id} is of {owner_counts[edition_id]} occurrences"
 
 
-def _editions(wishes: Wishes, books: Books) -> Iterator[str]:
-    dues = {(due.digest, due.sent_at or due.wall): due for due in wishes.dues}
-    last: dict[str, int] = {}
-    for one in _mailings(books):
-        last[one.digest] = max(last.get(one.digest, 0), one.id)
-    for one in _mailings(books):
-        due = dues.get((one.digest, one.wall))
-        if due is not None and one.state not in _may_be(wishes, one, due, last[one.digest]):
-            yield f"edition {one.id} of {one.digest} at {one.wall} is {one.state}"
-        if one.asked != (one.digest in wishes.of_people) and one.state != "skipped":
-            yield f"edition {one.id} of {one.digest}: approval asked is {bool(one.asked)}"
+def _check_editions(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
+    expected_by_key = {
+        (expected.digest_slug, expected.sent_at or expected.rule_time): expected
+        for expected in expectations.occurrences
+    }
+    last_ids: dict[str, int] = {}
+    for edition in _list_mailings(contents):
+        last_ids[edition.digest] = max(last_ids.get(edition.digest, 0), edition.id)
+    for edition in _list_mailings(contents):
+        expected = expected_by_key.get((edition.digest, edition.wall))
+        if expected is not None and edition.state not in _find_allowed_states(
+            expectations, edition, expected, last_ids[edition.digest]
+        ):
+            yield f"edition {edition.id} of {edition.digest} at {edition.wall} is {edition.state}"
+        if (
+            edition.is_review_requested != (edition.digest in expectations.reviewed_digests)
+            and edition.state != "skipped"
+        ):
+            yield f"edition {edition.id} of {edition.digest}: approval asked is {bool(edition.is_review_requested)}"
 
 
-def _may_be(wishes: Wishes, edition: Edition, due: Due, last: int) -> set[str]:
-    if not due.stories:
+def _find_allowed_states(
+    expectations: Expectations, edition: Edition, expected: ExpectedOccurrence, last_id: int
+) -> set[str]:
+    if not expected.has_stories:
         return {"skipped"}
-    late = edition.digest in wishes.of_people and edition.id != last
-    return {"sent", "expired"} if late else {"sent"}
+    may_expire = edition.digest in expectations.reviewed_digests and edition.id != last_id
+    return {"sent", "expired"} if may_expire else {"sent"}
 
 
 # ---- stories and readers ----------------------------------------------------------------------
 
 
-def _stories(wishes: Wishes, books: Books) -> Iterator[str]:
+def _check_stories(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
     """Each story is in just one edition of its digest that was sent, by the frozen body."""
-    runs = {(run.digest, run.story): run.edition for run in books.runs}
-    sent = [one for one in _mailings(books) if one.state == "sent"]
-    holding: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for one in sent:
-        stories = books.bodies.get(one.id, frozenset())
+    runs = {(run.digest, run.story): run.edition for run in contents.runs}
+    sent = [edition for edition in _list_mailings(contents) if edition.state == "sent"]
+    editions_by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for edition in sent:
+        stories = contents.bodies.get(edition.id, frozenset())
         if not stories:
-            yield f"edition {one.id} was sent without stories"
+            yield f"edition {edition.id} was sent without stories"
         for story in stories:
-            holding[one.digest, story].append(one.id)
-    wanted = {(digest, story) for digest, some in wishes.stories.items() for story in some}
-    for digest, story in sorted(wanted | holding.keys()):
-        found = holding[digest, story]
-        if len(found) != 1 or (digest, story) not in wanted:
-            yield f"story {story} of {digest} was sent in editions {found}"
-        elif runs.get((digest, story)) != found[0]:
+            editions_by_key[edition.digest, story].append(edition.id)
+    expected_keys = {
+        (digest, story)
+        for digest, story_slugs in expectations.stories.items()
+        for story in story_slugs
+    }
+    for digest, story in sorted(expected_keys | editions_by_key.keys()):
+        edition_ids = editions_by_key[digest, story]
+        if len(edition_ids) != 1 or (digest, story) not in expected_keys:
+            yield f"story {story} of {digest} was sent in editions {edition_ids}"
+        elif runs.get((digest, story)) != edition_ids[0]:
             run = runs.get((digest, story))
-            yield f"story {story} of {digest} was sent in {found[0]}, and its row says {run}"
+            yield f"story {story} of {digest} was sent in {edition_ids[0]}, and its row says {run}"
 
 
-def _readers(wishes: Wishes, books: Books) -> Iterator[str]:
+def _check_readers(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
     """Each edition that was sent has a row for every reader; no other has any."""
     rows: dict[int, list[str]] = defaultdict(list)
-    for row in books.deliveries:
+    for row in contents.deliveries:
         rows[row.edition].append(row.address)
         if row.state != "sent":
             yield f"delivery {row.id} of edition {row.edition} to {row.address} is {row.state}"
-    for one in _mailings(books):
-        wanted = sorted(wishes.readers) if one.state == "sent" else []
-        if sorted(rows[one.id]) != wanted:
-            yield f"edition {one.id}, {one.state}, has rows for {sorted(rows[one.id])}"
+    for edition in _list_mailings(contents):
+        expected_addresses = sorted(expectations.readers) if edition.state == "sent" else []
+        if sorted(rows[edition.id]) != expected_addresses:
+            yield f"edition {edition.id}, {edition.state}, has rows for {sorted(rows[edition.id])}"
 
 
 # ---- messages ---------------------------------------------------------------------------------
 
 
-def _messages(
-    wishes: Wishes, books: Books, record: Sequence[Accepted], witness: Witness
+def _judge_mails(
+    expectations: Expectations,
+    contents: DatabaseContents,
+    record: Sequence[AcceptedMessage],
+    witness: Witness,
 ) -> Messages:
-    editions = {one.id: one for one in books.editions}
-    rows = {row.id: row for row in books.deliveries}
-    name: Callable[[int, str], str] = "edition {} to {}".format
-    known: list[Accepted] = []
-    for one in record:
-        found = _ID.match(one.message_id)
-        row = rows.get(int(found[2])) if found else None
+    editions = {mailing.id: mailing for mailing in contents.editions}
+    rows = {row.id: row for row in contents.deliveries}
+    format_recipient: Callable[[int, str], str] = "edition {} to {}".format
+    accepted_mails: list[AcceptedMessage] = []
+    for accepted in record:
+        match = _ID.match(accepted.message_id)
+        row = rows.get(int(match[2])) if match else None
         edition = editions.get(row.edition) if row else None
-        same = found and edition and edition.uid == found[1]
-        recipient = name(row.edition, one.recipient) if row and same else one.recipient
-        known.append(Accepted(one.at, recipient, one.message_id))
-    wanted = [
-        name(one.id, reader)
-        for one in _mailings(books)
-        if one.state == "sent"
-        for reader in wishes.readers
+        is_same_edition = match and edition and edition.uid == match[1]
+        recipient = (
+            format_recipient(row.edition, accepted.recipient)
+            if row and is_same_edition
+            else accepted.recipient
+        )
+        accepted_mails.append(AcceptedMessage(accepted.accepted_at, recipient, accepted.message_id))
+    expected_recipients = [
+        format_recipient(mailing.id, reader)
+        for mailing in _list_mailings(contents)
+        if mailing.state == "sent"
+        for reader in expectations.readers
     ]
-    wanted += [
-        name(row.edition, row.address)
-        for row in books.deliveries
+    expected_recipients += [
+        format_recipient(row.edition, row.address)
+        for row in contents.deliveries
         if editions[row.edition].kind == "notice"
     ]
-    states = [Row(row.id, name(row.edition, row.address), row.state) for row in books.deliveries]
-    return judge_messages(wanted, states, known, witness)
+    states = [
+        FinalDelivery(row.id, format_recipient(row.edition, row.address), row.state)
+        for row in contents.deliveries
+    ]
+    return judge_messages(expected_recipients, states, accepted_mails, witness)

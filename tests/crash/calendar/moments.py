@@ -13,15 +13,15 @@ BUSY = 2.5
 """Seconds after its first line in which a worker has something to do, mostly."""
 
 MESSAGE = "message"
-SAID = ("occurrence", "assembled", "ready", "started", "told", "delivered")
+LOGGED_EVENTS = ("occurrence", "assembled", "ready", "started", "told", "delivered")
 """What it says on its way."""
 
 PAUSE, SOON = 0.03, 0.005
-_TORN = (*SAID, "lease taken", MESSAGE, MESSAGE)
+_TORN_EVENTS = (*LOGGED_EVENTS, "lease taken", MESSAGE, MESSAGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class KillMoment:
     """Kill `seconds` after the worker's start (`event` empty), or `pause` seconds after it has said
     `event` (or the relay has taken a message) so many `times`; when it doesn't, `seconds` after its
     first line."""
@@ -37,13 +37,13 @@ class Moment:
         return f"{self.seconds:.2f} s after the start"
 
 
-def choose(dice: random.Random, start: float, busy: float = BUSY) -> Moment:
+def choose_moment(dice: random.Random, start: float, busy: float = BUSY) -> KillMoment:
     """The next moment; `start`: the seconds that a worker took here until its first line."""
-    kind = dice.random()
-    if kind < 0.5:
-        event = dice.choice(_TORN)
+    draw = dice.random()
+    if draw < 0.5:
+        event = dice.choice(_TORN_EVENTS)
         times = 1 if event == "lease taken" else dice.randint(1, 4)
-        return Moment(event, times, dice.uniform(0, PAUSE), dice.uniform(busy, 2 * busy))
-    if kind < 0.85:
-        return Moment("", 0, 0.0, start + dice.uniform(0, busy))
-    return Moment("", 0, 0.0, dice.uniform(0, start + busy))
+        return KillMoment(event, times, dice.uniform(0, PAUSE), dice.uniform(busy, 2 * busy))
+    if draw < 0.85:
+        return KillMoment("", 0, 0.0, start + dice.uniform(0, busy))
+    return KillMoment("", 0, 0.0, dice.uniform(0, start + busy))

@@ -4,10 +4,10 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tests.crash.calendar.books import Books, Edition
-from tests.crash.calendar.office import APPROVER, WATCHER, Wishes
+from tests.crash.calendar.books import DatabaseContents, Edition
+from tests.crash.calendar.office import APPROVER, WATCHER, Expectations
 
-_LEADS = {
+_KIND_BY_SUBJECT = {
     "Approve ": "review",
     "Still to approve": "reminder",
     "Approved": "approved",
@@ -18,7 +18,7 @@ _LEADS = {
 }
 """What the subject of a notice begins with."""
 
-_TO = {
+_RECIPIENTS = {
     "review": {APPROVER},
     "reminder": {APPROVER},
     "approved": {APPROVER, WATCHER},
@@ -29,53 +29,61 @@ _TO = {
 _DIGEST = re.compile(r"Digest (d\d+)")
 
 
-def kind(subject: str) -> tuple[str, str]:
+def classify_notice(subject: str) -> tuple[str, str]:
     """Of what kind a notice is, and of which digest it tells."""
-    digest = _DIGEST.search(subject)
-    found = [word for lead, word in _LEADS.items() if subject.startswith(lead)]
-    return (found[0] if found else f"unknown ({subject})"), digest[1] if digest else ""
+    match = _DIGEST.search(subject)
+    kinds = [kind for prefix, kind in _KIND_BY_SUBJECT.items() if subject.startswith(prefix)]
+    return (kinds[0] if kinds else f"unknown ({subject})"), match[1] if match else ""
 
 
-def check(wishes: Wishes, books: Books) -> Iterator[str]:
+def check_notices(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
     """Each that is missing, or told twice."""
-    digests = {one.id: one.digest for one in books.editions}
-    told: dict[int, Counter[str]] = defaultdict(Counter)
-    for event in books.told:
-        told[event.edition][event.kind] += 1
-    for edition in books.editions:
+    digest_by_edition = {mailing.id: mailing.digest for mailing in contents.editions}
+    notified_counts: dict[int, Counter[str]] = defaultdict(Counter)
+    for event in contents.notifications:
+        notified_counts[event.edition][event.kind] += 1
+    for edition in contents.editions:
         if edition.kind == "mailing":
-            yield from _of_edition(edition, told[edition.id])
-    wanted = Counter((event.kind, digests[event.edition]) for event in books.told)
-    wanted += Counter((due.notice, due.digest) for due in wishes.dues if due.notice)
-    notices = [one for one in books.editions if one.kind == "notice"]
-    found = Counter(kind(one.name) for one in notices)
-    for (what, digest), count in (wanted | found).items():
-        if found[what, digest] != wanted[what, digest]:
+            yield from _check_edition_notices(edition, notified_counts[edition.id])
+    expected_counts = Counter(
+        (event.kind, digest_by_edition[event.edition]) for event in contents.notifications
+    )
+    expected_counts += Counter(
+        (expected.notice, expected.digest_slug)
+        for expected in expectations.occurrences
+        if expected.notice
+    )
+    notices = [notice for notice in contents.editions if notice.kind == "notice"]
+    made_counts = Counter(classify_notice(notice.name) for notice in notices)
+    for (kind, digest), count in (expected_counts | made_counts).items():
+        if made_counts[kind, digest] != expected_counts[kind, digest]:
             yield (
-                f"notices {what!r} of {digest}: {found[what, digest]} were made, "
-                f"and {wanted[what, digest]} should be, not {count}"
+                f"notices {kind!r} of {digest}: {made_counts[kind, digest]} were made, "
+                f"and {expected_counts[kind, digest]} should be, not {count}"
             )
-    yield from _addressed(notices, books)
+    yield from _check_addressees(notices, contents)
 
 
-def _of_edition(edition: Edition, told: Counter[str]) -> Iterator[str]:
-    at_least_once = {edition.state} if edition.state in {"sent", "skipped", "expired"} else set()
-    if edition.asked and edition.state == "sent":  # staff approve only what they were told of
-        at_least_once.add("review")
-    for what in at_least_once - told.keys():
-        yield f"edition {edition.id} is {edition.state}, and nobody was told: {what}"
-    for what, count in told.items():
+def _check_edition_notices(edition: Edition, notified_counts: Counter[str]) -> Iterator[str]:
+    required_kinds = {edition.state} if edition.state in {"sent", "skipped", "expired"} else set()
+    if (
+        edition.is_review_requested and edition.state == "sent"
+    ):  # staff approve only what they were told of
+        required_kinds.add("review")
+    for kind in required_kinds - notified_counts.keys():
+        yield f"edition {edition.id} is {edition.state}, and nobody was told: {kind}"
+    for kind, count in notified_counts.items():
         if count > 1:
-            yield f"edition {edition.id}: staff were told {count} times: {what}"
+            yield f"edition {edition.id}: staff were told {count} times: {kind}"
 
 
-def _addressed(notices: list[Edition], books: Books) -> Iterator[str]:
-    to: dict[int, list[str]] = defaultdict(list)
-    for one in books.deliveries:
-        to[one.edition].append(one.address)
+def _check_addressees(notices: list[Edition], contents: DatabaseContents) -> Iterator[str]:
+    addresses_by_edition: dict[int, list[str]] = defaultdict(list)
+    for delivery in contents.deliveries:
+        addresses_by_edition[delivery.edition].append(delivery.address)
     for notice in notices:
-        what, _ = kind(notice.name)
-        if sorted(to[notice.id]) != sorted(_TO.get(what, {WATCHER})):
-            yield f"notice {notice.id} ({notice.name}) went to {to[notice.id]}"
+        kind, _ = classify_notice(notice.name)
+        if sorted(addresses_by_edition[notice.id]) != sorted(_RECIPIENTS.get(kind, {WATCHER})):
+            yield f"notice {notice.id} ({notice.name}) went to {addresses_by_edition[notice.id]}"
         if notice.state != "sent":
             yield f"notice {notice.id} ({notice.name}) is {notice.state}"

@@ -13,15 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.crash.calendar import books, moments, workers
-from tests.crash.calendar.books import Bookkeeper
-from tests.crash.calendar.judge import Verdict, judge
+from tests.crash.calendar.books import DatabaseReader
+from tests.crash.calendar.judge import CalendarVerdict, judge_calendar
 from tests.crash.calendar.moments import BUSY
-from tests.crash.calendar.office import Office
-from tests.crash.calendar.staff import Staff
-from tests.crash.calendar.trial import LEASE, LINGER, PATIENCE, finish
-from tests.crash.calendar.workers import FIRST, Worker
+from tests.crash.calendar.office import TrialOffice
+from tests.crash.calendar.staff import StaffSimulation
+from tests.crash.calendar.trial import LEASE, LINGER, PATIENCE, wait_until_done
+from tests.crash.calendar.workers import FIRST, WorkerProcess
 from tests.crash.judge import Witness
-from tests.crash.recorder import Accepted, Recorder, read_record, recording
+from tests.crash.recorder import AcceptedMessage, Recorder, read_record, run_recorder
 
 ROUNDS = 30
 """How often staff make more work until the one that was frozen has delivered some of it."""
@@ -32,10 +32,10 @@ of a transaction."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class PairTrial:
     """What to try."""
 
-    freeze: bool = False
+    is_freezing: bool = False
     digests: int = 12
     seed: int = 0
     sabotage: str = ""
@@ -43,11 +43,11 @@ class Pair:
 
 
 @dataclass(slots=True)
-class Result:
+class PairResult:
     """How it ended. `caught` is the last that the frozen one had said."""
 
-    verdict: Verdict | None = None
-    caught: str = ""
+    verdict: CalendarVerdict | None = None
+    last_event: str = ""
     frozen_for: float = 0.0
     delivered: list[int] = field(default_factory=list)
     duplicates: int = 0
@@ -55,157 +55,165 @@ class Result:
     faults: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        found = self.verdict
-        counted = (
-            f"occurrences {found.occurrences}, made twice {found.twice}, editions "
-            f"{found.editions}, notices {found.notices}, lost {found.messages.lost}, "
-            if found
+        verdict = self.verdict
+        counts_text = (
+            f"occurrences {verdict.occurrences}, made twice {verdict.twice}, editions "
+            f"{verdict.editions}, notices {verdict.notices}, lost {verdict.messages.lost}, "
+            if verdict
             else ""
         )
-        frozen = f"frozen {self.frozen_for:.1f} s after {self.caught!r}, " if self.caught else ""
+        frozen_text = (
+            f"frozen {self.frozen_for:.1f} s after {self.last_event!r}, " if self.last_event else ""
+        )
         return (
-            f"{frozen}{counted}delivered by each {self.delivered}, duplicates {self.duplicates} "
+            f"{frozen_text}{counts_text}delivered by each {self.delivered}, duplicates {self.duplicates} "
             f"(doubts {self.doubts}), faults {len(self.faults)}"
         )
 
 
 def run(
-    pair: Pair, folder: Path, database_url: str, say: Callable[[str], None] = lambda _: None
-) -> Result:
+    pair: PairTrial, folder: Path, database_url: str, say: Callable[[str], None] = lambda _: None
+) -> PairResult:
     """Let two workers run in `folder` on an empty database: on PostgreSQL, where one is frozen."""
     dice = random.Random(pair.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with recording(folder / "record", LINGER) as recorder:
-        office = Office(folder, database_url, recorder.port, pair.digests, dice, LEASE)
-        if pair.freeze:
-            books.keep_doubts(database_url)
-        staff = Staff(office, random.Random(pair.seed + 1))
-        staff.thorough = True
-        run_of = _Run(pair, office, staff, recorder, dice, say)
-        with staff.employed(), ExitStack() as stack:
-            run_of.workers = [
-                stack.enter_context(workers.running(office, pair.sabotage)) for _ in range(2)
+    with run_recorder(folder / "record", LINGER) as recorder:
+        office = TrialOffice(folder, database_url, recorder.port, pair.digests, dice, LEASE)
+        if pair.is_freezing:
+            books.record_doubts(database_url)
+        staff = StaffSimulation(office, random.Random(pair.seed + 1))
+        staff.approves_all = True
+        pair_run = _PairRun(pair, office, staff, recorder, dice, say)
+        with staff.run_thread(), ExitStack() as stack:
+            pair_run.workers = [
+                stack.enter_context(workers.run_worker(office, pair.sabotage)) for _ in range(2)
             ]
-            if pair.freeze:
-                run_of.freeze_one()
+            if pair.is_freezing:
+                pair_run.freeze_ticking_worker()
             else:
-                run_of.let_both_work()
-            run_of.end()
+                pair_run.run_both_workers()
+            pair_run.finish_workers()
         recorder.wait_until_quiet()
-    result = run_of.result
+    result = pair_run.result
     record = read_record(folder / "record")
-    doubts = books.doubted(database_url, folder) if pair.freeze else []
-    kept = Bookkeeper(database_url, folder).look(bodies=True)
-    result.verdict = judge(office.wishes, kept, record, _witness(doubts, record))
+    doubts = books.list_doubted(database_url, folder) if pair.is_freezing else []
+    contents = DatabaseReader(database_url, folder).read_contents(bodies=True)
+    result.verdict = judge_calendar(
+        office.expectations, contents, record, _build_witness(doubts, record)
+    )
     result.doubts, result.duplicates = len(doubts), result.verdict.messages.duplicates
     result.faults += (*staff.faults, *result.verdict.faults)
     return result
 
 
-def _witness(doubts: list[int], record: list[Accepted]) -> Witness:
+def _build_witness(doubts: list[int], record: list[AcceptedMessage]) -> Witness:
     """Of a delivery that was in doubt any message may be a second one: the one that was under way
     when its sender was frozen comes when it goes on, after that of the one that took over."""
     witness = Witness(in_doubt=len(doubts))
-    for number in doubts:
-        witness.doubts[number] = [one.at for one in record if f".{number}@" in one.message_id]
+    for delivery_id in doubts:
+        witness.doubts_at[delivery_id] = [
+            accepted.accepted_at for accepted in record if f".{delivery_id}@" in accepted.message_id
+        ]
     return witness
 
 
 @dataclass(slots=True)
-class _Run:
-    pair: Pair
-    office: Office
-    staff: Staff
+class _PairRun:
+    pair: PairTrial
+    office: TrialOffice
+    staff: StaffSimulation
     recorder: Recorder
     dice: random.Random
     say: Callable[[str], None]
-    workers: list[Worker] = field(default_factory=list)
-    result: Result = field(default_factory=Result)
+    workers: list[WorkerProcess] = field(default_factory=list)
+    result: PairResult = field(default_factory=PairResult)
 
-    def let_both_work(self) -> None:
+    def run_both_workers(self) -> None:
         for worker in self.workers:
-            if worker.wait_for(FIRST, PATIENCE) is None:
-                self._fault("a worker did not start")
+            if worker.wait_for_event(FIRST, PATIENCE) is None:
+                self._report_fault("a worker did not start")
         for _ in range(3):
-            self.staff.work(4, 1.0)
+            self.staff.start_work(4, 1.0)
             time.sleep(1.0)
 
-    def freeze_one(self) -> None:
+    def freeze_ticking_worker(self) -> None:
         """Freeze the one that ticks at a random moment, see the other take over and do all that is
         due, and let the first go on."""
-        first, second = self._who_ticks()
-        self.staff.work(4, 1.0)
+        first, second = self._find_ticking_worker()
+        self.staff.start_work(4, 1.0)
         self._await_moment(first)
-        first.freeze()
-        since = time.monotonic()
-        self.result.caught = first.lines[-1].event
-        taken = len(second.times("lease taken"))
-        if second.wait_for("lease taken", LEASE + PATIENCE, times=taken + 1) is None:
-            self._fault("the other worker did not take the lease over")
+        first.freeze_process()
+        frozen_at = time.monotonic()
+        self.result.last_event = first.lines[-1].event
+        lease_count = len(second.list_times("lease taken"))
+        if second.wait_for_event("lease taken", LEASE + PATIENCE, times=lease_count + 1) is None:
+            self._report_fault("the other worker did not take the lease over")
             return
-        took = time.monotonic() - since
-        self.staff.work(4, 0.5)
+        takeover_seconds = time.monotonic() - frozen_at
+        self.staff.start_work(4, 0.5)
         time.sleep(0.6 + self.dice.uniform(0, 1))
-        self._finish("the other worker left something undone", second)
-        self.staff.work(6, 1.0)
+        self._await_completion("the other worker left something undone", second)
+        self.staff.start_work(6, 1.0)
         time.sleep(self.dice.uniform(0, 1))
-        first.thaw()
-        self.result.frozen_for = time.monotonic() - since
+        first.resume_process()
+        self.result.frozen_for = time.monotonic() - frozen_at
         self.say(
-            f"frozen after {self.result.caught!r}, lease taken over after {took:.1f} s, "
+            f"frozen after {self.result.last_event!r}, lease taken over after {takeover_seconds:.1f} s, "
             f"frozen for {self.result.frozen_for:.1f} s"
         )
-        if first.wait_for("lease lost", PATIENCE) is None:
-            self._fault(f"the frozen worker did not lose the lease: {first.lines[-3:]}")
-        self._see_it_deliver(first)
+        if first.wait_for_event("lease lost", PATIENCE) is None:
+            self._report_fault(f"the frozen worker did not lose the lease: {first.lines[-3:]}")
+        self._await_delivery(first)
 
-    def _who_ticks(self) -> tuple[Worker, Worker]:
+    def _find_ticking_worker(self) -> tuple[WorkerProcess, WorkerProcess]:
         a, b = self.workers
-        while not (a.times("lease taken") or b.times("lease taken")):
+        while not (a.list_times("lease taken") or b.list_times("lease taken")):
             time.sleep(0.001)
-        return (a, b) if a.times("lease taken") else (b, a)
+        return (a, b) if a.list_times("lease taken") else (b, a)
 
-    def _await_moment(self, worker: Worker) -> None:
+    def _await_moment(self, worker: WorkerProcess) -> None:
         """At any time while it is busy, or just after it has said something, or the relay has
         taken a message."""
-        event = self.dice.choice([*moments.SAID, *["", moments.MESSAGE] * 3])
+        event = self.dice.choice([*moments.LOGGED_EVENTS, *["", moments.MESSAGE] * 3])
         if event == moments.MESSAGE:
-            wanted = self.recorder.count() + self.dice.randint(1, 5)
-            ends = time.monotonic() + 2 * BUSY
-            while self.recorder.count() < wanted and time.monotonic() < ends:
+            message_count = self.recorder.count_messages() + self.dice.randint(1, 5)
+            deadline = time.monotonic() + 2 * BUSY
+            while self.recorder.count_messages() < message_count and time.monotonic() < deadline:
                 time.sleep(0.0005)
         elif event:
-            times = len(worker.times(event)) + self.dice.randint(1, 3)
-            worker.wait_for(event, BUSY, times=times)
+            times = len(worker.list_times(event)) + self.dice.randint(1, 3)
+            worker.wait_for_event(event, BUSY, times=times)
         time.sleep(self.dice.uniform(0, 0.01 if event else BUSY))
 
-    def _see_it_deliver(self, worker: Worker) -> None:
+    def _await_delivery(self, worker: WorkerProcess) -> None:
         """It doesn't tick any more, and goes on delivering what the other one begins."""
-        lost = worker.times("lease lost")[-1:] or [0.0]
+        lost_at = worker.list_times("lease lost")[-1:] or [0.0]
         for _ in range(ROUNDS):
-            if any(at > lost[0] for at in worker.times("delivered")) or worker.ended:
+            if any(at > lost_at[0] for at in worker.list_times("delivered")) or worker.ended:
                 return
-            self.staff.work(4, 0.3)
+            self.staff.start_work(4, 0.3)
             time.sleep(0.7)
-        self._fault("the worker that was frozen delivers nothing any more")
+        self._report_fault("the worker that was frozen delivers nothing any more")
 
-    def end(self) -> None:
+    def finish_workers(self) -> None:
         """When all is done, end both as a supervisor does."""
-        self._finish("the workers left something undone", *self.workers)
-        self.staff.rest()
+        self._await_completion("the workers left something undone", *self.workers)
+        self.staff.stop_work()
         for number, worker in enumerate(self.workers):
             if (code := worker.stop()) != 0:
-                self._fault(f"worker {number} ended with code {code}: {worker.lines[-3:]}")
-            self.result.faults += worker.complaints(*(EXPECTED if self.pair.freeze else ()))
-            delivered = [one for one in worker.lines if one.event == "delivered"]
-            self.result.delivered.append(sum(int(one.fields["sent"]) for one in delivered))
+                self._report_fault(f"worker {number} ended with code {code}: {worker.lines[-3:]}")
+            self.result.faults += worker.list_complaints(
+                *(EXPECTED if self.pair.is_freezing else ())
+            )
+            delivered_lines = [line for line in worker.lines if line.event == "delivered"]
+            self.result.delivered.append(sum(int(line.fields["sent"]) for line in delivered_lines))
 
-    def _finish(self, fault: str, *running: Worker) -> None:
+    def _await_completion(self, fault: str, *running: WorkerProcess) -> None:
         self.staff.reach = timedelta()
-        keeper = Bookkeeper(self.office.url, self.office.folder)
-        if not finish(keeper, self.office, list(running), self.pair.patience):
-            self._fault(fault)
+        reader = DatabaseReader(self.office.url, self.office.folder)
+        if not wait_until_done(reader, self.office, list(running), self.pair.patience):
+            self._report_fault(fault)
 
-    def _fault(self, text: str) -> None:
+    def _report_fault(self, text: str) -> None:
         self.result.faults.append(text)
         self.say(text)

@@ -19,66 +19,72 @@ from unittest import mock
 from sqlalchemy import select
 
 from mailer.cli import main as mailer
-from mailer.store.editions import Editions
-from mailer.store.ids import id_of
-from mailer.store.leases import Leases
-from mailer.store.schedules import Schedules
+from mailer.store.editions import SqlEditionStore
+from mailer.store.ids import find_id
+from mailer.store.leases import SqlLeaseStore
+from mailer.store.schedules import SqlScheduleStore
 from mailer.store.schema import digest, occurrence
 
 GAP = 0.25
 """Seconds between a row that is committed too early and its edition: most kills are to meet it."""
 
-_take = Schedules.take
+_claim_occurrence = SqlScheduleStore.claim_occurrence
 
 
-def _take_and_commit(schedules: Schedules, *given: Any, **named: Any) -> int | None:
-    number = _take(schedules, *given, **named)
+def _claim_and_commit(schedules: SqlScheduleStore, *args: Any, **kwargs: Any) -> int | None:
+    occurrence_id = _claim_occurrence(schedules, *args, **kwargs)
     db = schedules._db
     db.exec_driver_sql("COMMIT")
     if db.dialect.name == "sqlite":
         db.exec_driver_sql("BEGIN IMMEDIATE")
     time.sleep(GAP)
-    return number
+    return occurrence_id
 
 
-def _take_always(schedules: Schedules, slug: str, named: Any, *given: Any, **more: Any) -> int:
-    number = _take(schedules, slug, named, *given, **more)
-    if number is None:
-        number = schedules._db.scalar(
+def _claim_always(
+    schedules: SqlScheduleStore, slug: str, rule_time: Any, *args: Any, **kwargs: Any
+) -> int:
+    occurrence_id = _claim_occurrence(schedules, slug, rule_time, *args, **kwargs)
+    if occurrence_id is None:
+        occurrence_id = schedules._db.scalar(
             select(occurrence.c.id).where(
-                occurrence.c.digest_id == id_of(schedules._db, digest, slug, "digest"),
-                occurrence.c.wall == f"{named:%Y-%m-%dT%H:%M}",
+                occurrence.c.digest_id == find_id(schedules._db, digest, slug, "digest"),
+                occurrence.c.wall == f"{rule_time:%Y-%m-%dT%H:%M}",
             )
         )
-    assert number is not None
-    return number
+    assert occurrence_id is not None
+    return occurrence_id
 
 
-def _everybody(*_: Any, **__: Any) -> bool:
+def _return_true(*_: Any, **__: Any) -> bool:
     return True
 
 
-def _first(*_: Any, **__: Any) -> int:
+def _return_one(*_: Any, **__: Any) -> int:
     return 1
 
 
-def _nothing(*_: Any, **__: Any) -> None:
+def _return_none(*_: Any, **__: Any) -> None:
     return None
 
 
-_NO_LEASE = [(Leases, "take", _first), (Leases, "beat", _everybody)]
+_NO_LEASE = [(SqlLeaseStore, "take_lease", _return_one), (SqlLeaseStore, "update_heartbeat", _return_true)]
 
 SABOTAGE: Mapping[str, list[tuple[type, str, Any]]] = {
-    "split": [(Schedules, "take", _take_and_commit)],
-    "no-lease": [*_NO_LEASE, (Leases, "find", _nothing)],
-    "take-always": [*_NO_LEASE, (Leases, "find", _nothing), (Schedules, "take", _take_always)],
-    "untold": [(Editions, "told", _nothing)],
+    "split": [(SqlScheduleStore, "claim_occurrence", _claim_and_commit)],
+    "no-lease": [*_NO_LEASE, (SqlLeaseStore, "find_lease", _return_none)],
+    "take-always": [
+        *_NO_LEASE,
+        (SqlLeaseStore, "find_lease", _return_none),
+        (SqlScheduleStore, "claim_occurrence", _claim_always),
+    ],
+    "untold": [(SqlEditionStore, "mark_state_notified", _return_none)],
 }
 
 
 def main() -> None:
-    for owner, name, broken in SABOTAGE[sys.argv[1]]:
-        mock.patch.object(owner, name, broken).start()
+    for owner, name, replacement in SABOTAGE[sys.argv[1]]:
+        mock.patch.object(owner, name, replacement).start()
     sys.argv = ["mailer", *sys.argv[2:]]
     mailer()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any
 
-from tests.crash.calendar.office import Office
+from tests.crash.calendar.office import TrialOffice
 
 FIRST = "worker started"
 END = 30.0
@@ -21,7 +21,7 @@ END = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """`at` is in seconds of the monotonic clock."""
 
     at: float
@@ -30,13 +30,13 @@ class Line:
     fields: Mapping[str, Any]
 
 
-class Worker:
+class WorkerProcess:
     """A running worker. `lines` grows while it runs."""
 
-    def __init__(self, office: Office, sabotage: str = "") -> None:
+    def __init__(self, office: TrialOffice, sabotage: str = "") -> None:
         module = ["tests.crash.calendar.sabotage", sabotage] if sabotage else ["mailer"]
-        self.started = time.monotonic()
-        self.lines: list[Line] = []
+        self.started_at = time.monotonic()
+        self.lines: list[LogLine] = []
         self._log = (office.folder / "worker.log").open("ab")
         self._process = subprocess.Popen(
             [sys.executable, "-m", *module, "--config", str(office.config), "worker"],
@@ -48,52 +48,56 @@ class Worker:
             start_new_session=True,
         )
         self.pid = self._process.pid
-        self._said = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
+        self._line_added = threading.Condition()
+        self._reader = threading.Thread(target=self._read_lines)
         self._reader.start()
 
-    def _read(self) -> None:
+    def _read_lines(self) -> None:
         assert self._process.stderr is not None
-        with self._process.stderr as said:
-            for text in said:
-                with self._said:
-                    self.lines.append(_line(text))
-                    self._said.notify_all()
-                self._log.write(text)
+        with self._process.stderr as stream:
+            for line in stream:
+                with self._line_added:
+                    self.lines.append(_parse_line(line))
+                    self._line_added.notify_all()
+                self._log.write(line)
                 self._log.flush()
 
     # ---- what it says ---------------------------------------------------------------------------
 
-    def times(self, event: str) -> list[float]:
+    def list_times(self, event: str) -> list[float]:
         """When it said so, each time."""
-        return [one.at for one in list(self.lines) if one.event == event]
+        return [line.at for line in list(self.lines) if line.event == event]
 
-    def wait_for(self, event: str, seconds: float, *, times: int = 1) -> float | None:
+    def wait_for_event(self, event: str, seconds: float, *, times: int = 1) -> float | None:
         """When it has said so that often; None when it has not in time, or has ended."""
 
-        def said() -> bool:
-            return len(self.times(event)) >= times
+        def has_occurred() -> bool:
+            return len(self.list_times(event)) >= times
 
-        self.wait_until(said, seconds)
-        found = self.times(event)
-        return found[times - 1] if len(found) >= times else None
+        self.wait_until_true(has_occurred, seconds)
+        moments = self.list_times(event)
+        return moments[times - 1] if len(moments) >= times else None
 
-    def wait_until(self, what: Callable[[], bool], seconds: float) -> bool:
+    def wait_until_true(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until `what` holds after one of its lines; whether it does."""
-        ends = time.monotonic() + seconds
-        with self._said:
-            while not what() and time.monotonic() < ends and not self.ended:
-                self._said.wait(min(0.05, max(ends - time.monotonic(), 0.001)))
-            return what()
+        deadline = time.monotonic() + seconds
+        with self._line_added:
+            while not condition() and time.monotonic() < deadline and not self.ended:
+                self._line_added.wait(min(0.05, max(deadline - time.monotonic(), 0.001)))
+            return condition()
 
-    def complaints(self, *expected: str) -> list[str]:
+    def list_complaints(self, *expected: str) -> list[str]:
         """What it warned of, or died of, but for lines that hold one of these words."""
-        said = [
-            f"a worker said {one.event!r}: {dict(one.fields)}"
-            for one in list(self.lines)
-            if one.level != "info"
+        complaints = [
+            f"a worker said {line.event!r}: {dict(line.fields)}"
+            for line in list(self.lines)
+            if line.level != "info"
         ]
-        return [one for one in said if not any(words in one for words in expected)]
+        return [
+            complaint
+            for complaint in complaints
+            if not any(expected_text in complaint for expected_text in expected)
+        ]
 
     # ---- what is done to it ---------------------------------------------------------------------
 
@@ -101,20 +105,20 @@ class Worker:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def kill(self) -> int:
+    def kill_group(self) -> int:
         """SIGKILL to it and all that it may have started; its exit code."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, SIGKILL)
-        return self._over(END)
+        return self._wait_for_exit(END)
 
-    def freeze(self) -> None:
+    def freeze_process(self) -> None:
         """Stop it where it stands, and wait until it does."""
         os.kill(self.pid, SIGSTOP)
         stat = Path(f"/proc/{self.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":
             time.sleep(0.001)
 
-    def thaw(self) -> None:
+    def resume_process(self) -> None:
         os.kill(self.pid, SIGCONT)
 
     def stop(self) -> int | None:
@@ -122,11 +126,11 @@ class Worker:
         if not self.ended:
             self._process.send_signal(SIGTERM)
         try:
-            return self._over(END)
+            return self._wait_for_exit(END)
         except subprocess.TimeoutExpired:
             return None
 
-    def _over(self, seconds: float) -> int:
+    def _wait_for_exit(self, seconds: float) -> int:
         code = self._process.wait(seconds)
         self._reader.join()
         self._log.close()
@@ -134,22 +138,22 @@ class Worker:
 
 
 @contextmanager
-def running(office: Office, sabotage: str = "") -> Iterator[Worker]:
+def run_worker(office: TrialOffice, sabotage: str = "") -> Iterator[WorkerProcess]:
     """A worker that is dead at the end, whatever happens."""
-    worker = Worker(office, sabotage)
+    worker = WorkerProcess(office, sabotage)
     try:
         yield worker
     finally:
-        worker.kill()
+        worker.kill_group()
 
 
-def _line(text: bytes) -> Line:
+def _parse_line(text: bytes) -> LogLine:
     at = time.monotonic()
     if not text.endswith(b"\n"):
-        return Line(at, "cut short", "info", {})  # it was killed in the midst of it
+        return LogLine(at, "cut short", "info", {})  # it was killed in the midst of it
     try:
-        found = json.loads(text)
-        event, level = str(found.pop("event")), str(found.pop("level"))
+        fields = json.loads(text)
+        event, level = str(fields.pop("event")), str(fields.pop("level"))
     except (ValueError, KeyError, AttributeError):
-        return Line(at, text.decode("utf-8", "replace").rstrip(), "none", {})
-    return Line(at, event, level, found)
+        return LogLine(at, text.decode("utf-8", "replace").rstrip(), "none", {})
+    return LogLine(at, event, level, fields)

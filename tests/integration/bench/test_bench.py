@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.delivery.sink import found
+from tests.bench.delivery.sink import find_program
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(
-    not (found("smtp-sink") and found("smtp-source")),
+    not (find_program("smtp-sink") and find_program("smtp-source")),
     reason="needs Postfix's smtp-sink and smtp-source",
 )
 def test_the_parts_run_and_every_message_is_counted() -> None:

@@ -19,15 +19,17 @@ def _left(file: Path, *, imported: bool) -> list[list[tuple[Any, ...]]]:
     """What stands in the tables after the crowd has come in one way or the other."""
     store = Store(f"sqlite:///{file}", bytes(range(32)))
     try:
-        store.upgrade()
+        store.upgrade_schema()
         with store.begin() as tx:
             for slug in TOPICS:
                 lists.add_topic(tx.lists, slug, {"en": slug}, NOW)
             news = lists.add_list(tx.lists, "news", "News", NOW)
             if imported:
-                tx.rows.bring_in(list(crowd.rows(COUNT)), news, crowd.SOURCE, NOW)
+                tx.import_rows.import_people(
+                    list(crowd.generate_rows(COUNT)), news, crowd.SOURCE, NOW
+                )
             else:
-                crowd.move_in(tx, news, COUNT, NOW)
+                crowd.insert_readers(tx, news, COUNT, NOW)
             chosen = [column for column in membership.c if column.name != "topic_set_id"]
             members = select(*chosen, topic_set.c.key).outerjoin(topic_set)  # ids may differ
             return [

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.bench.delivery.children import LOOPBACK
-from tests.bench.delivery.delay import delayed
+from tests.bench.delivery.delay import open_delay_proxy
 
 EACH_WAY = 0.025
 PATIENCE = 10.0
@@ -30,7 +30,7 @@ def far() -> Iterator[socket.socket]:
     with socket.create_server((LOOPBACK, 0)) as listener:
         echo = threading.Thread(target=_echo, args=(listener,))
         echo.start()
-        with delayed(listener.getsockname()[1], EACH_WAY) as port:
+        with open_delay_proxy(listener.getsockname()[1], EACH_WAY) as port:
             with socket.create_connection((LOOPBACK, port), PATIENCE) as link:
                 yield link
             echo.join(PATIENCE)

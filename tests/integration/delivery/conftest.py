@@ -11,5 +11,5 @@ from tests.smtpd import Relay
 def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
     with Relay() as running:
         if request.param != "pipelining":
-            running.leave_out("PIPELINING")
+            running.remove_extension("PIPELINING")
         yield running

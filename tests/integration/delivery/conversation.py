@@ -4,10 +4,10 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
 
 from mailer.config import Relay
-from mailer.delivery.loop import Loop
+from mailer.delivery.loop import EventLoop
 from mailer.delivery.replies import Reply
-from mailer.delivery.smtp import Connection, Credentials, Mail, mail
-from tests.loops import run
+from mailer.delivery.smtp import OutgoingMail, RelayConnection, RelayCredentials, prepare_mail
+from tests.loops import run_coroutine
 
 Result = TypeVar("Result")
 
@@ -15,35 +15,37 @@ Result = TypeVar("Result")
 class Conversation:
     """An open connection; closed at the end of its ``with`` block."""
 
-    def __init__(self, settings: Relay, credentials: Credentials | None = None) -> None:
-        self._connection = Connection.open(settings, credentials)
+    def __init__(self, settings: Relay, credentials: RelayCredentials | None = None) -> None:
+        self._connection = RelayConnection.connect_to(settings, credentials)
 
     @property
-    def pipelining(self) -> bool:
-        return self._connection.pipelining
+    def supports_pipelining(self) -> bool:
+        return self._connection.supports_pipelining
 
-    def deliver(
+    def deliver_mail(
         self,
-        mail: Mail,
-        may_go: Callable[[], bool] = lambda: True,
-        following: Callable[[], Mail | None] = lambda: None,
+        mail: OutgoingMail,
+        may_send: Callable[[], bool] = lambda: True,
+        get_following: Callable[[], OutgoingMail | None] = lambda: None,
     ) -> Reply:
-        async def asked() -> bool:
-            return may_go()
+        async def ask_permission() -> bool:
+            return may_send()
 
-        return self._run(self._connection.deliver(mail, asked, following))
+        return self._run_coroutine(
+            self._connection.deliver_mail(mail, ask_permission, get_following)
+        )
 
-    def send(self, sender: str, recipient: str, message: bytes) -> Reply:
+    def send_message(self, envelope_sender: str, recipient: str, message: bytes) -> Reply:
         """One message by itself, whatever its lines begin and end with."""
-        return self.deliver(mail(sender, recipient, message))
+        return self.deliver_mail(prepare_mail(envelope_sender, recipient, message))
 
     def close(self) -> None:
-        self._run(self._connection.close())
+        self._run_coroutine(self._connection.close())
 
-    def _run(self, steps: Coroutine[Any, Any, Result]) -> Result:
-        loop = Loop()
-        self._connection.move_to(loop)
-        return run(steps, loop)
+    def _run_coroutine(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        loop = EventLoop()
+        self._connection.move_to_loop(loop)
+        return run_coroutine(coroutine, loop)
 
     def __enter__(self) -> Self:
         return self

@@ -28,34 +28,36 @@ STEPS = {
     Phase.QUIT: Step.QUIT,
 }
 
-SUCCESS = smtpd._SUCCESS
+SUCCESS_REPLIES = smtpd._SUCCESS
 """What the relay says where no script does."""
 
 
 class _Conversation(smtpd._Conversation):
     """To which HELO is as good as EHLO."""
 
-    relay: "Server"
+    relay: "FaultyRelay"
 
-    def say(self, reply: str) -> None:
-        super().say(reply)
-        self.relay.has_said(reply)
+    def send_reply(self, reply: str) -> None:
+        super().send_reply(reply)
+        self.relay.on_reply(reply)
 
-    def command(self, line: str) -> None:
+    def run_command(self, line: str) -> None:
         if line[:4].upper() == "HELO":
             self.relay.commands.append(line)
-            self.do(self.relay.action(Step.EHLO, self.envelope) or "250 relay.example.net")
+            self.send_response(
+                self.relay.find_response(Step.EHLO, self.envelope) or "250 relay.example.net"
+            )
         else:
-            super().command(line)
+            super().run_command(line)
 
 
-class Server(Relay):
+class FaultyRelay(Relay):
     """As :class:`Relay`, but that a script for EHLO is one for HELO too, and that `has_said` is
     called with each reply once it is on its way."""
 
-    has_said: Callable[[str], object] = staticmethod(lambda _: None)
+    on_reply: Callable[[str], object] = staticmethod(lambda _: None)
 
-    def _serve(self, connection: socket.socket, number: int) -> None:
+    def _serve_connection(self, connection: socket.socket, number: int) -> None:
         try:
             _Conversation(self, connection, number).run()
         except (OSError, smtpd._HangUp):

@@ -14,20 +14,22 @@ from typing import Self
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER for a close that throws away what is on its way, and tells the other side so."""
 
-_WHOLE = re.compile(rb"RCPT TO:<([^>]*)>\r\nDATA\r\n.*?\r\n\.\r\n", re.DOTALL | re.IGNORECASE)
+_COMPLETE_MESSAGE = re.compile(
+    rb"RCPT TO:<([^>]*)>\r\nDATA\r\n.*?\r\n\.\r\n", re.DOTALL | re.IGNORECASE
+)
 
 
 @dataclass
-class Link:
+class ProxiedConnection:
     """One connection through the proxy. `sent` is all that the client had written when it ended:
     part of it may have come as far as the proxy, and never to the relay."""
 
-    sent: bytes = b""
-    cut: bool = False
+    client_bytes: bytes = b""
+    was_cut: bool = False
 
-    def dots(self) -> list[str]:
+    def list_completed_recipients(self) -> list[str]:
         """The recipients of the messages that the client had written to the end."""
-        return [found.decode() for found in _WHOLE.findall(self.sent)]
+        return [address.decode() for address in _COMPLETE_MESSAGE.findall(self.client_bytes)]
 
 
 class Proxy:
@@ -39,14 +41,14 @@ class Proxy:
     over and is listened to until it goes, so that nothing it writes is unseen."""
 
     def __init__(self, port: int, cuts: Iterator[int | None], *, replies: bool = False) -> None:
-        self._to = port
+        self._relay_port = port
         self._cuts = cuts
         self._replies = replies
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[threading.Thread] = []
         self.port: int = self._listener.getsockname()[1]
-        self.links: list[Link] = []
-        self._start(self._accept)
+        self.connections: list[ProxiedConnection] = []
+        self._start_thread(self._accept_connections)
 
     def __enter__(self) -> Self:
         return self
@@ -63,55 +65,57 @@ class Proxy:
             thread.join(10)
         self._listener.close()
 
-    def _start(self, what: object, *given: object) -> None:
-        assert callable(what)
-        thread = threading.Thread(target=what, args=given, daemon=True)
+    def _start_thread(self, target: object, *arguments: object) -> None:
+        assert callable(target)
+        thread = threading.Thread(target=target, args=arguments, daemon=True)
         self._threads.append(thread)
         thread.start()
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                self._start(self._link, client, next(self._cuts, None))
+                self._start_thread(self._relay_connection, client, next(self._cuts, None))
 
-    def _link(self, client: socket.socket, left: int | None) -> None:
-        link = Link()
-        self.links.append(link)
+    def _relay_connection(self, client: socket.socket, remaining: int | None) -> None:
+        connection = ProxiedConnection()
+        self.connections.append(connection)
         with (
             client,
-            socket.create_connection(("127.0.0.1", self._to)) as relay,
+            socket.create_connection(("127.0.0.1", self._relay_port)) as relay,
             selectors.DefaultSelector() as ready,
         ):
-            for one, other in ((client, relay), (relay, client)):
-                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                ready.register(one, selectors.EVENT_READ, other)
-            counted = relay if self._replies else client
+            for source_socket, target_socket in ((client, relay), (relay, client)):
+                source_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                ready.register(source_socket, selectors.EVENT_READ, target_socket)
+            counted_socket = relay if self._replies else client
             with suppress(OSError):
                 while True:
                     for key, _ in ready.select():
-                        source, to = key.fileobj, key.data
+                        source, target = key.fileobj, key.data
                         assert isinstance(source, socket.socket)
-                        got = source.recv(1 << 16)
-                        if not got:
+                        received = source.recv(1 << 16)
+                        if not received:
                             return
                         if source is client:
-                            link.sent += got
-                        if source is counted and left is not None:
-                            if len(got) >= left:
-                                to.sendall(got[:left])
-                                self._cut(link, client, relay)
+                            connection.client_bytes += received
+                        if source is counted_socket and remaining is not None:
+                            if len(received) >= remaining:
+                                target.sendall(received[:remaining])
+                                self._cut_connection(connection, client, relay)
                                 return
-                            left -= len(got)
-                        to.sendall(got)
+                            remaining -= len(received)
+                        target.sendall(received)
 
-    def _cut(self, link: Link, client: socket.socket, relay: socket.socket) -> None:
-        link.cut = True
+    def _cut_connection(
+        self, connection: ProxiedConnection, client: socket.socket, relay: socket.socket
+    ) -> None:
+        connection.was_cut = True
         relay.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         if not self._replies:  # it waits for a reply, and writes nothing
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return
         relay.close()
         client.shutdown(socket.SHUT_WR)
-        while got := client.recv(1 << 16):
-            link.sent += got
+        while received := client.recv(1 << 16):
+            connection.client_bytes += received

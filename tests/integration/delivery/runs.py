@@ -6,55 +6,57 @@ from typing import Any
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.editions import Edition, EditionState
-from mailer.outbox import DeliveryState, Report
+from mailer.outbox import DeliveryReport, DeliveryState
 from mailer.store import Store
 from tests.integration import office
-from tests.integration.office import deliveries
+from tests.integration.office import read_deliveries
 from tests.smtpd import Envelope, Relay, Step
 
 PATIENCE = 30.0
 """Seconds after which a run is taken to wait for ever."""
 
 
-def deliver(
+def deliver_edition(
     mailer: Mailer,
-    *several: Edition,
+    *run_editions: Edition,
     stop: threading.Event | None = None,
     follow: bool = False,
     at_once: bool = True,
-) -> tuple[Progress, Report]:
+) -> tuple[DeliveryProgress, DeliveryReport]:
     """A run; its figures, and the report of the first of the editions."""
-    progress, reports = deliver_all(mailer, *several, stop=stop, follow=follow, at_once=at_once)
+    progress, reports = deliver_editions(
+        mailer, *run_editions, stop=stop, follow=follow, at_once=at_once
+    )
     return progress, reports[0]
 
 
-def deliver_all(
+def deliver_editions(
     mailer: Mailer,
-    *several: Edition,
+    *run_editions: Edition,
     stop: threading.Event | None = None,
     follow: bool = False,
     at_once: bool = True,
-) -> tuple[Progress, list[Report]]:
+) -> tuple[DeliveryProgress, list[DeliveryReport]]:
     """A run, which also tries what was put off if `at_once`; its figures, and the reports of the
     editions, in the order of their numbers."""
     with mailer.store.read() as tx:
-        several = tuple(office.again(tx, edition) for edition in several)
-    stop, stuck = stop or threading.Event(), threading.Event()
+        run_editions = tuple(office.reload_edition(tx, edition) for edition in run_editions)
+    stop, timed_out = stop or threading.Event(), threading.Event()
 
-    def give_up() -> None:
-        stuck.set()
+    def stop_run() -> None:
+        timed_out.set()
         stop.set()
 
-    watchdog = threading.Timer(PATIENCE, give_up)
+    watchdog = threading.Timer(PATIENCE, stop_run)
     watchdog.start()
     try:
-        done = mailer.deliver(several, stop, follow=follow, at_once=at_once)
+        result = mailer.deliver_editions(run_editions, stop, follow_new=follow, at_once=at_once)
     finally:
         watchdog.cancel()
-    assert not stuck.is_set(), f"the run came to no end: {done[0]}"
-    return done
+    assert not timed_out.is_set(), f"the run came to no end: {result[0]}"
+    return result
 
 
 def with_relay(mailer: Mailer, **changes: Any) -> Mailer:
@@ -67,36 +69,36 @@ def with_settings(mailer: Mailer, **changes: Any) -> Mailer:
     return Mailer(mailer.settings.model_copy(update=changes), mailer.store, mailer.clock)
 
 
-def one_by_one(mailer: Mailer, window: int = 4) -> Mailer:
+def with_single_connection(mailer: Mailer, window: int = 4) -> Mailer:
     """The same office, with a single connection: messages go one after the other."""
     return with_relay(mailer, connections=1, window=window)
 
 
-def counted(report: Report) -> dict[str, int]:
+def count_states(report: DeliveryReport) -> dict[str, int]:
     return {state.value: count for state, count in report.states.items() if count}
 
 
-def edition_state(store: Store, edition: Edition) -> EditionState:
+def get_edition_state(store: Store, edition: Edition) -> EditionState:
     with store.read() as tx:
-        return office.again(tx, edition).state
+        return office.reload_edition(tx, edition).state
 
 
-def resume(mailer: Mailer, edition: Edition) -> None:
+def resume_edition(mailer: Mailer, edition: Edition) -> None:
     with mailer.store.begin() as tx:
-        editions.resume(tx.editions, office.again(tx, edition), mailer.clock())
+        editions.resume_edition(tx.editions, office.reload_edition(tx, edition), mailer.clock())
 
 
-def nobody_was_tried(store: Store, edition: Edition) -> bool:
+def has_no_attempts(store: Store, edition: Edition) -> bool:
     """All wait in the queue, and nobody's attempt was spent."""
-    rows = deliveries(store, edition).values()
+    rows = read_deliveries(store, edition).values()
     return {(row.state, row.attempt) for row in rows} == {(DeliveryState.QUEUED, 0)}
 
 
-def while_the_first_is_sent(relay: Relay, do: Callable[[], object]) -> None:
+def run_during_first_message(relay: Relay, action: Callable[[], object]) -> None:
     """Do this between the first message's final dot and its reply."""
 
-    def act(_: Envelope) -> str:
-        do()
+    def answer_message(_: Envelope) -> str:
+        action()
         return "250 2.0.0 queued"
 
-    relay.on(Step.DOT, act)
+    relay.answer_once(Step.DOT, answer_message)

@@ -24,19 +24,19 @@ ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
-class Done:
+class ProcessResult:
     """How a process ended."""
 
     code: int
-    said: str
+    output: str
 
 
-class Process:
+class MailerProcess:
     """A running `mailer`, with words for what can be done to it."""
 
-    def __init__(self, words: Sequence[str], env: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         self._running = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "mailer", *words],
+            [sys.executable, "-W", "error", "-m", "mailer", *arguments],
             cwd=ROOT,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -46,36 +46,36 @@ class Process:
         )
         self.pid = self._running.pid
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         self._running.send_signal(number)
 
-    def freeze(self) -> None:
+    def freeze_process(self) -> None:
         """Stop it where it stands, and wait until it does."""
-        self.signal(signal.SIGSTOP)
+        self.send_signal(signal.SIGSTOP)
         stat = Path(f"/proc/{self.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":
             time.sleep(0.001)
 
-    def thaw(self) -> None:
-        self.signal(signal.SIGCONT)
+    def resume_process(self) -> None:
+        self.send_signal(signal.SIGCONT)
 
-    def wait(self, seconds: float = 30) -> Done:
-        said, _ = self._running.communicate(timeout=seconds)
-        return Done(self._running.returncode, said)
+    def wait(self, seconds: float = 30) -> ProcessResult:
+        output, _ = self._running.communicate(timeout=seconds)
+        return ProcessResult(self._running.returncode, output)
 
     @property
-    def ended(self) -> bool:
+    def has_ended(self) -> bool:
         return self._running.poll() is not None
 
-    def end(self) -> None:
+    def end_process(self) -> None:
         """Whatever it does, and however it is."""
-        if not self.ended:
+        if not self.has_ended:
             self._running.kill()
         with contextlib.suppress(ValueError):  # it was waited for
             self._running.communicate(timeout=10)
 
 
-class Senders:
+class MailerProcesses:
     """Starts processes for one office's database and relay. `settings` are the environment's names
     without ``MAILER_``."""
 
@@ -91,64 +91,64 @@ class Senders:
             "MAILER_RELAY_PORT": str(relay.port),
             "MAILER_RELAY_TLS": "none",
         }
-        self._processes: list[Process] = []
+        self._processes: list[MailerProcess] = []
 
-    def run(self, *words: str, **settings: object) -> Process:
+    def start_process(self, *arguments: str, **settings: object) -> MailerProcess:
         """Start a `mailer` with these words."""
-        ours = {f"MAILER_{name}": str(value) for name, value in settings.items()}
-        process = Process(words, self._env | ours)
+        environment = {f"MAILER_{name}": str(value) for name, value in settings.items()}
+        process = MailerProcess(arguments, self._env | environment)
         self._processes.append(process)
         return process
 
-    def send(self, edition: Edition, **settings: object) -> Process:
-        return self.run("send", str(edition.id), "--progress", "none", **settings)
+    def send_edition(self, edition: Edition, **settings: object) -> MailerProcess:
+        return self.start_process("send", str(edition.id), "--progress", "none", **settings)
 
-    def end(self) -> None:
+    def end_processes(self) -> None:
         for process in self._processes:
-            process.end()
+            process.end_process()
 
 
 # ---- the diary --------------------------------------------------------------------------------
 
-_KEEP = """
+_CREATE_TABLE = """
 CREATE TABLE diary (id {serial}, address TEXT NOT NULL, became TEXT NOT NULL)
 """
-_SQLITE_PEN = """
+_SQLITE_TRIGGER = """
 CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery WHEN OLD.state <> NEW.state
 BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); END
 """
-_POSTGRESQL_PEN = """
+_POSTGRESQL_TRIGGER = """
 CREATE FUNCTION keep_diary() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); RETURN NULL; END $$;
 CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery
 FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION keep_diary()
 """
-_TEAR_UP = "DROP TABLE diary; DROP FUNCTION keep_diary CASCADE"
+_DROP_TABLE = "DROP TABLE diary; DROP FUNCTION keep_diary CASCADE"
 
 
-class Diary:
+class StateLog:
     """Each change of a delivery's state, kept by a trigger of the database."""
 
     def __init__(self, store: Store, url: str) -> None:
         self._store = store
         self._url = url
         if url.startswith("sqlite"):
-            run_sql(url, _KEEP.format(serial="INTEGER PRIMARY KEY"), _SQLITE_PEN)
+            run_sql(url, _CREATE_TABLE.format(serial="INTEGER PRIMARY KEY"), _SQLITE_TRIGGER)
         else:
-            run_sql(url, _KEEP.format(serial="SERIAL PRIMARY KEY"), _POSTGRESQL_PEN)
+            run_sql(url, _CREATE_TABLE.format(serial="SERIAL PRIMARY KEY"), _POSTGRESQL_TRIGGER)
 
-    def became(self, state: str) -> set[str]:
+    def find_addresses(self, state: str) -> set[str]:
         """Whose deliveries were ever in this state."""
         with self._store.read() as tx:
-            found = tx.connection.execute(
+            addresses = tx.connection.execute(
                 text("SELECT address FROM diary WHERE became = :state"), {"state": state}
             )
-            return set(found.scalars())
+            return set(addresses.scalars())
 
     @property
-    def doubted(self) -> set[str]:
-        return self.became("in_doubt")
+    def in_doubt_addresses(self) -> set[str]:
+        return self.find_addresses("in_doubt")
 
     def close(self) -> None:
         if not self._url.startswith("sqlite"):
-            run_sql(self._url, _TEAR_UP)
+            run_sql(self._url, _DROP_TABLE)

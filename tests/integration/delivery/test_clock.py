@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from mailer.app import Mailer, utc_now
+from mailer.app import Mailer, get_utc_now
 from mailer.editions import Edition
 from mailer.outbox import DeliveryState
 from mailer.store import Store
 from tests.conftest import KEY
-from tests.integration.delivery.faults import SUCCESS
-from tests.integration.delivery.senders import Diary
-from tests.integration.office import addresses, begun, states
+from tests.integration.delivery.faults import SUCCESS_REPLIES
+from tests.integration.delivery.senders import StateLog
+from tests.integration.office import begin_edition, make_addresses, read_delivery_states
 from tests.postgresql import run_sql
 from tests.smtpd import Envelope, Relay, Step
 
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
 _S = DeliveryState
 HOUR = 3600
-READERS = addresses(700)
+READERS = make_addresses(700)
 """More than two senders have claimed when the clock jumps."""
 
 
@@ -98,7 +98,10 @@ def two(mailer: Mailer, database_url: str, clock: Clock) -> Iterator[tuple[Maile
 
 def both(two: tuple[Mailer, Mailer], edition: Edition) -> None:
     with ThreadPoolExecutor() as pool:
-        runs = [pool.submit(one.deliver, [edition], threading.Event(), at_once=True) for one in two]
+        runs = [
+            pool.submit(one.deliver_editions, [edition], threading.Event(), at_once=True)
+            for one in two
+        ]
     for run in runs:
         run.result()
 
@@ -110,9 +113,9 @@ def after(count: int, do: Callable[[], object], relay: Relay) -> None:
     def act(_: Envelope) -> str:
         if next(left, None) == count - 1:
             do()
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
-    relay.always(Step.DOT, act)
+    relay.answer_always(Step.DOT, act)
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forward", "back"])
@@ -122,18 +125,18 @@ def test_the_databases_clock_jumps(
     clock: Clock,
     relay: Relay,
     mailer: Mailer,
-    diary: Diary,
+    diary: StateLog,
 ) -> None:
     """When it goes back, what was due and is not yet claimed is not due any more: that is for the
     next run."""
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     after(60, lambda: clock.jump(seconds), relay)
     both(two, edition)
-    assert set(states(mailer.store, edition).values()) <= {_S.SENT, _S.QUEUED}
+    assert set(read_delivery_states(mailer.store, edition).values()) <= {_S.SENT, _S.QUEUED}
     both(two, edition)
     assert sorted(relay.accepted) == READERS, "each once"
-    assert set(states(mailer.store, edition).values()) == {_S.SENT}
-    assert diary.doubted == set()
+    assert set(read_delivery_states(mailer.store, edition).values()) == {_S.SENT}
+    assert diary.in_doubt_addresses == set()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
@@ -143,12 +146,12 @@ def test_two_machines_whose_clocks_differ(
     two: tuple[Mailer, Mailer],
     relay: Relay,
     mailer: Mailer,
-    diary: Diary,
+    diary: StateLog,
 ) -> None:
     for one, off in zip(two, hours, strict=True):
-        one.clock = lambda off=off: utc_now() + timedelta(hours=off)  # type: ignore[misc]
-    edition = begun(mailer, *READERS)
+        one.clock = lambda off=off: get_utc_now() + timedelta(hours=off)  # type: ignore[misc]
+    edition = begin_edition(mailer, *READERS)
     both(two, edition)
     assert sorted(relay.accepted) == READERS, "each once, in one go"
-    assert set(states(mailer.store, edition).values()) == {_S.SENT}
-    assert diary.doubted == set()
+    assert set(read_delivery_states(mailer.store, edition).values()) == {_S.SENT}
+    assert diary.in_doubt_addresses == set()

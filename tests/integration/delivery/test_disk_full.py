@@ -14,17 +14,17 @@ from pathlib import Path
 import pytest
 
 from mailer.app import Mailer
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
-from tests.integration.delivery.faults import SUCCESS
-from tests.integration.delivery.senders import Diary, Senders
-from tests.integration.office import addresses, begun, states
+from tests.integration.delivery.faults import SUCCESS_REPLIES
+from tests.integration.delivery.senders import MailerProcesses, StateLog
+from tests.integration.office import begin_edition, make_addresses, read_delivery_states
 from tests.smtpd import Envelope, Relay, Step
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
-READERS = addresses(600)
+READERS = make_addresses(600)
 WHEN = 150
 """Messages that the relay has taken when the disk fills up."""
 
@@ -93,9 +93,9 @@ def once(relay: Relay, do: Callable[[], object]) -> None:
     def act(_: Envelope) -> str:
         if next(left, None) == WHEN:
             do()
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
-    relay.always(Step.DOT, act)
+    relay.answer_always(Step.DOT, act)
 
 
 def later(do: Callable[[], object]) -> threading.Timer:
@@ -104,7 +104,9 @@ def later(do: Callable[[], object]) -> threading.Timer:
     return timer
 
 
-def test_a_run_outlives_a_full_disk(disk: Disk, mailer: Mailer, relay: Relay, diary: Diary) -> None:
+def test_a_run_outlives_a_full_disk(
+    disk: Disk, mailer: Mailer, relay: Relay, diary: StateLog
+) -> None:
     timers: list[threading.Timer] = []
     waited_for: set[str] = set()
 
@@ -112,44 +114,44 @@ def test_a_run_outlives_a_full_disk(disk: Disk, mailer: Mailer, relay: Relay, di
         disk.fill()
         timers.append(later(disk.free))
 
-    def watch(progress: Progress) -> None:
+    def watch(progress: DeliveryProgress) -> None:
         waited_for.add(progress.waiting)
 
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     once(relay, fill)
-    _, (report,) = mailer.deliver([edition], threading.Event(), watch)
+    _, (report,) = mailer.deliver_editions([edition], threading.Event(), watch)
     for timer in timers:
         timer.join()
     assert any("full" in why for why in waited_for), "it was full, and that was told"
     assert sorted(relay.accepted) == READERS, "each once"
     assert report.edition.state is EditionState.SENT
-    assert diary.doubted == set()
+    assert diary.in_doubt_addresses == set()
 
 
 def test_a_run_outlives_a_file_that_may_not_grow(
-    mailer: Mailer, relay: Relay, senders: Senders, diary: Diary
+    mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
 ) -> None:
     """As a quota has it, or a limit set from outside."""
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     hit = threading.Event()
     once(relay, hit.set)
-    sender = senders.send(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
+    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
     assert hit.wait(30)
     before = resource.prlimit(sender.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(sender.pid, resource.RLIMIT_FSIZE, (1, before[1]))
     time.sleep(HOW_LONG)
     resource.prlimit(sender.pid, resource.RLIMIT_FSIZE, before)
     done = sender.wait()
-    assert "the database can't be used" in done.said
-    assert done.code == 0, done.said
+    assert "the database can't be used" in done.output
+    assert done.code == 0, done.output
     assert sorted(relay.accepted) == READERS, "each once"
-    assert diary.doubted == set()
+    assert diary.in_doubt_addresses == set()
 
 
 def test_a_sender_is_killed_while_the_disk_is_full(
-    disk: Disk, mailer: Mailer, relay: Relay, senders: Senders, diary: Diary
+    disk: Disk, mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
 ) -> None:
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     full = threading.Event()
 
     def fill() -> None:
@@ -157,16 +159,16 @@ def test_a_sender_is_killed_while_the_disk_is_full(
         full.set()
 
     once(relay, fill)
-    sender = senders.send(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
+    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
     assert full.wait(30)
     time.sleep(1)
-    sender.signal(signal.SIGKILL)
+    sender.send_signal(signal.SIGKILL)
     sender.wait()
     disk.free()
 
-    mailer.deliver([edition], threading.Event())
+    mailer.deliver_editions([edition], threading.Event())
     accepted = Counter(relay.accepted)
     assert sorted(accepted) == READERS, "nobody is lost"
-    assert {one for one in accepted if accepted[one] > 1} <= diary.doubted
-    assert 0 < len(diary.doubted) <= CONNECTIONS * WINDOW
-    assert set(states(mailer.store, edition).values()) == {DeliveryState.SENT}
+    assert {one for one in accepted if accepted[one] > 1} <= diary.in_doubt_addresses
+    assert 0 < len(diary.in_doubt_addresses) <= CONNECTIONS * WINDOW
+    assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.SENT}

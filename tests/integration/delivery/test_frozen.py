@@ -18,9 +18,9 @@ from mailer.app import Mailer
 from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryState
 from mailer.store import Store
-from tests.integration.delivery.faults import SUCCESS, Server
-from tests.integration.delivery.senders import Diary, Process, Senders
-from tests.integration.office import addresses, begun, states
+from tests.integration.delivery.faults import SUCCESS_REPLIES, FaultyRelay
+from tests.integration.delivery.senders import MailerProcess, MailerProcesses, StateLog
+from tests.integration.office import begin_edition, make_addresses, read_delivery_states
 from tests.smtpd import Envelope, Step
 
 LEASE = 1
@@ -37,17 +37,17 @@ class Ice:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.sender: Process | None = None
+        self.sender: MailerProcess | None = None
         self.frozen = threading.Event()
 
     def freeze(self) -> None:
         """Not in a transaction: what holds a lock holds up everybody, dead or alive."""
         assert self.sender is not None
-        self.sender.freeze()
+        self.sender.freeze_process()
         while not self._is_free():
-            self.sender.thaw()
+            self.sender.resume_process()
             time.sleep(0.01)
-            self.sender.freeze()
+            self.sender.freeze_process()
         self.frozen.set()
 
     def _is_free(self) -> bool:
@@ -73,7 +73,7 @@ class Ice:
 
         def act(_: Envelope) -> str:
             self.freeze()
-            return SUCCESS[step]
+            return SUCCESS_REPLIES[step]
 
         return act
 
@@ -81,7 +81,9 @@ class Ice:
 class Trial:
     """Two senders of one edition: a process that freezes on its way, and this one."""
 
-    def __init__(self, mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> None:
+    def __init__(
+        self, mailer: Mailer, relay: FaultyRelay, senders: MailerProcesses, diary: StateLog
+    ) -> None:
         ours = mailer.settings
         lease = ours.delivery.model_copy(update={"lease": float(LEASE)})
         relay_settings = ours.relay.model_copy(update={"connections": 1})
@@ -91,14 +93,14 @@ class Trial:
         self.ice = Ice(mailer.store)
         self.known_and_sent: list[str] = []
         self.sent_by_nobody: list[str] = []
-        relay.always(Step.BODY, self.look)
+        relay.answer_always(Step.BODY, self.look)
 
     def look(self, envelope: Envelope) -> str:
         """With the first line of a message: does the database know that it isn't needed?"""
         with self.mailer.store.read() as tx:
             known = text("SELECT state FROM delivery WHERE address = :address")
             state = tx.connection.execute(known, {"address": envelope.recipient}).scalar_one()
-            anybody = tx.senders.senders()
+            anybody = tx.workers.list_workers()
         if state == DeliveryState.SENT:
             self.known_and_sent.append(envelope.recipient)
         if not anybody:
@@ -107,22 +109,22 @@ class Trial:
 
     def run(self, edition: Edition, stop: threading.Event | None = None) -> None:
         """With `stop`, which somebody sets, the second leaves the rest to the first."""
-        first = self.ice.sender = self.senders.send(
+        first = self.ice.sender = self.senders.send_edition(
             edition, DELIVERY_LEASE=LEASE, RELAY_CONNECTIONS=1, RELAY_WINDOW=WINDOW
         )
         assert self.ice.frozen.wait(30), "it never came to that step"
         since = time.monotonic()
-        _, (report,) = self.mailer.deliver([edition], stop or threading.Event())
+        _, (report,) = self.mailer.deliver_editions([edition], stop or threading.Event())
         assert stop or report.edition.state is EditionState.SENT, "the second has ended the work"
         time.sleep(max(since + 2.2 * LEASE - time.monotonic(), 0))
-        first.thaw()
+        first.resume_process()
         done = first.wait()
-        assert done.code == 0, done.said
+        assert done.code == 0, done.output
 
     def check(self, edition: Edition) -> None:
         accepted = Counter(self.relay.accepted)
-        found = states(self.mailer.store, edition)
-        doubted = self.diary.doubted
+        found = read_delivery_states(self.mailer.store, edition)
+        doubted = self.diary.in_doubt_addresses
         assert set(accepted) == set(found), "nobody is lost"
         assert set(found.values()) == {DeliveryState.SENT}
         assert {one for one in accepted if accepted[one] > 1} <= doubted
@@ -132,13 +134,13 @@ class Trial:
 
 
 @pytest.fixture
-def relay() -> Iterator[Server]:
-    with Server() as running:
+def relay() -> Iterator[FaultyRelay]:
+    with FaultyRelay() as running:
         yield running
 
 
 @pytest.fixture
-def trial(mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> Trial:
+def trial(mailer: Mailer, relay: FaultyRelay, senders: MailerProcesses, diary: StateLog) -> Trial:
     return Trial(mailer, relay, senders, diary)
 
 
@@ -157,10 +159,10 @@ def trial(mailer: Mailer, relay: Server, senders: Senders, diary: Diary) -> Tria
 )
 def test_before_a_reply(trial: Trial, step: Step, pipelining: bool) -> None:
     if not pipelining:
-        trial.relay.leave_out("PIPELINING")
-    edition = begun(trial.mailer, *addresses(14))
-    success = SUCCESS[step]
-    trial.relay.on(step, success, success, trial.ice.at(step))
+        trial.relay.remove_extension("PIPELINING")
+    edition = begin_edition(trial.mailer, *make_addresses(14))
+    success = SUCCESS_REPLIES[step]
+    trial.relay.answer_once(step, success, success, trial.ice.at(step))
     trial.run(edition)
     trial.check(edition)
 
@@ -168,9 +170,11 @@ def test_before_a_reply(trial: Trial, step: Step, pipelining: bool) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_right_after_the_reply_to_a_message(trial: Trial) -> None:
-    edition = begun(trial.mailer, *addresses(14))
-    trial.relay.on(Step.DOT, SUCCESS[Step.DOT], SUCCESS[Step.DOT], THE_THIRD)
-    trial.relay.has_said = lambda reply: trial.ice.freeze() if reply == THE_THIRD else None
+    edition = begin_edition(trial.mailer, *make_addresses(14))
+    trial.relay.answer_once(
+        Step.DOT, SUCCESS_REPLIES[Step.DOT], SUCCESS_REPLIES[Step.DOT], THE_THIRD
+    )
+    trial.relay.on_reply = lambda reply: trial.ice.freeze() if reply == THE_THIRD else None
     trial.run(edition)
     trial.check(edition)
 
@@ -179,7 +183,7 @@ def test_right_after_the_reply_to_a_message(trial: Trial) -> None:
 def test_in_the_middle_of_a_message(trial: Trial) -> None:
     """Its end is still to be written, and will be when the sender goes on: nothing can stop it, but
     its row was in doubt meanwhile."""
-    edition = begun(trial.mailer, *addresses(3))
+    edition = begin_edition(trial.mailer, *make_addresses(3))
     with trial.mailer.store.begin() as tx:
         more = {"more": "This goes on and on.\n" * (HUGE // 21)}
         tx.connection.execute(text("UPDATE edition_body SET text = text || :more"), more)
@@ -190,7 +194,7 @@ def test_in_the_middle_of_a_message(trial: Trial) -> None:
         trial.ice.freeze()
         return ""
 
-    trial.relay.on(Step.BODY, "", freeze)
+    trial.relay.answer_once(Step.BODY, "", freeze)
     trial.run(edition)
     trial.check(edition)
     assert Counter(trial.relay.accepted)[cut_short[0]] == 2
@@ -200,15 +204,15 @@ def test_in_the_middle_of_a_message(trial: Trial) -> None:
 @pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_is_left_it_sends_under_a_new_name(trial: Trial) -> None:
     """Under its old one nobody would see it die again."""
-    edition = begun(trial.mailer, *addresses(60))
+    edition = begin_edition(trial.mailer, *make_addresses(60))
     stop = threading.Event()
 
     def leave(_: Envelope) -> str:
         stop.set()
         time.sleep(0.5)  # until that was seen
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
-    success = SUCCESS[Step.DOT]
-    trial.relay.on(Step.DOT, success, success, trial.ice.at(Step.DOT), leave)
+    success = SUCCESS_REPLIES[Step.DOT]
+    trial.relay.answer_once(Step.DOT, success, success, trial.ice.at(Step.DOT), leave)
     trial.run(edition, stop)
     trial.check(edition)

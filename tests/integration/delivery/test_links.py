@@ -15,18 +15,23 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import mail
+from mailer.delivery.smtp import prepare_mail
 from mailer.errors import RelayError
-from mailer.message import Stencil
+from mailer.message import MessageTemplate
 from mailer.outbox import DeliveryState
 from tests.integration.delivery.conversation import Conversation
 from tests.integration.delivery.proxy import Proxy
-from tests.integration.delivery.runs import deliver, with_relay
-from tests.integration.delivery.senders import Senders
-from tests.integration.office import addresses, begun, deliveries, states
+from tests.integration.delivery.runs import deliver_edition, with_relay
+from tests.integration.delivery.senders import MailerProcesses
+from tests.integration.office import (
+    begin_edition,
+    make_addresses,
+    read_deliveries,
+    read_delivery_states,
+)
 from tests.smtpd import Envelope, Relay, Step
 
-READERS = addresses(40)
+READERS = make_addresses(40)
 BIG = b"Subject: big\r\n\r\n" + (b"y" * 70 + b"\r\n") * 130_000
 """More than the system keeps on its way."""
 _S = DeliveryState
@@ -55,7 +60,7 @@ def test_over_tls_too_a_message_of_which_the_dot_has_not_gone_is_lost_and_not_in
                 host="127.0.0.1", port=proxy.port, tls=Tls.STARTTLS, timeout=5, ca_file=tls
             )
             with Conversation(settings) as connection:
-                reply = connection.deliver(mail("a@example.org", "b@example.org", BIG))
+                reply = connection.deliver_mail(prepare_mail("a@example.org", "b@example.org", BIG))
             assert reply.verdict is verdict
             if cut:
                 assert "at message" in reply.text
@@ -70,8 +75,8 @@ def test_a_link_that_is_killed_lets_nothing_out_in_the_clear(
     )
     monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: pytest.fail("in the clear"))
     with Conversation(settings) as connection:
-        connection._connection.kill()
-        reply = connection.deliver(mail("a@example.org", "b@example.org", BIG))
+        connection._connection.kill_connection()
+        reply = connection.deliver_mail(prepare_mail("a@example.org", "b@example.org", BIG))
         assert reply.verdict is Verdict.LOST
 
 
@@ -80,17 +85,17 @@ def test_a_message_that_can_not_be_made_harms_no_other(
     mailer: Mailer, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = READERS[20]
-    pieces = Stencil.pieces
+    pieces = MessageTemplate.build_pieces
 
-    def fussy(self: Stencil, recipient: object, now: object) -> list[bytes]:
+    def fussy(self: MessageTemplate, recipient: object, now: object) -> list[bytes]:
         if recipient.address == bad:  # type: ignore[attr-defined]
             raise ValueError("its domain can't be encoded")
         return pieces(self, recipient, now)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Stencil, "pieces", fussy)
-    edition = begun(mailer, *READERS)
-    deliver(with_relay(mailer, connections=2, window=5), edition)
-    found = deliveries(mailer.store, edition)
+    monkeypatch.setattr(MessageTemplate, "build_pieces", fussy)
+    edition = begin_edition(mailer, *READERS)
+    deliver_edition(with_relay(mailer, connections=2, window=5), edition)
+    found = read_deliveries(mailer.store, edition)
     assert found[bad].state is _S.FAILED
     assert "no message can be made" in found[bad].reply
     assert {one.state for address, one in found.items() if address != bad} == {_S.SENT}
@@ -104,15 +109,19 @@ def test_no_more_is_let_out_than_a_connection_may_carry(mailer: Mailer, relay: R
 
     def look(_: Envelope) -> str:
         nonlocal most
-        held = [one for one in states(mailer.store, edition).values() if one is _S.ON_WIRE]
+        held = [
+            one for one in read_delivery_states(mailer.store, edition).values() if one is _S.ON_WIRE
+        ]
         most = max(most, len(held))
         return "250 2.0.0 queued"
 
-    edition = begun(mailer, *READERS)
-    relay.always(Step.DOT, look)
-    relay.on(Step.RCPT, "550 5.1.1 no such user", to=READERS[3])
+    edition = begin_edition(mailer, *READERS)
+    relay.answer_always(Step.DOT, look)
+    relay.answer_once(Step.RCPT, "550 5.1.1 no such user", to=READERS[3])
     began = time.monotonic()
-    progress, _ = deliver(with_relay(mailer, connections=2, window=10, per_connection=2), edition)
+    progress, _ = deliver_edition(
+        with_relay(mailer, connections=2, window=10, per_connection=2), edition
+    )
     assert (progress.sent, progress.failed) == (39, 1)
     assert most <= 4, "two connections of two messages each"
     assert relay.connections >= 20
@@ -159,19 +168,19 @@ def test_a_relay_that_drips_its_greeting_is_given_up_in_time() -> None:
 
 
 def test_who_stops_need_not_wait_for_a_relay_that_never_greets(
-    mailer: Mailer, relay: Relay, senders: Senders
+    mailer: Mailer, relay: Relay, senders: MailerProcesses
 ) -> None:
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     with hanging(b"", 1) as (port, called):
-        sender = senders.send(edition, RELAY_PORT=port, RELAY_TIMEOUT=60)
+        sender = senders.send_edition(edition, RELAY_PORT=port, RELAY_TIMEOUT=60)
         assert called.wait(30)
         time.sleep(0.2)
         asked = time.monotonic()
-        sender.signal(signal.SIGTERM)
+        sender.send_signal(signal.SIGTERM)
         done = sender.wait()
         assert time.monotonic() - asked < 3
     assert done.code == 4
-    assert {one.state for one in deliveries(mailer.store, edition).values()} == {_S.QUEUED}
+    assert {one.state for one in read_deliveries(mailer.store, edition).values()} == {_S.QUEUED}
     assert relay.accepted == []
 
 
@@ -181,12 +190,12 @@ def test_a_connection_that_the_relay_has_closed_meanwhile_costs_no_message_its_t
 ) -> None:
     """At four messages a second each of eight connections waits for two seconds: this relay waits
     for half of one."""
-    edition = begun(mailer, *READERS[:8])
+    edition = begin_edition(mailer, *READERS[:8])
     with Impatient(relay.port) as port:
-        progress, report = deliver(
+        progress, report = deliver_edition(
             with_relay(mailer, port=port, connections=8, window=1, rate=4.0), edition
         )
-    said = {one.reply for one in deliveries(mailer.store, edition).values()}
+    said = {one.reply for one in read_deliveries(mailer.store, edition).values()}
     assert progress.sent == 8, said
     assert report.edition.state.value == "sent"
     assert sorted(relay.accepted) == READERS[:8]

@@ -14,25 +14,25 @@ from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
 from tests.integration import office
 from tests.integration.delivery.runs import (
-    deliver,
-    deliver_all,
-    one_by_one,
-    while_the_first_is_sent,
+    deliver_edition,
+    deliver_editions,
+    run_during_first_message,
     with_relay,
     with_settings,
+    with_single_connection,
 )
-from tests.integration.office import addresses, begun, states
+from tests.integration.office import begin_edition, make_addresses, read_delivery_states
 from tests.smtpd import CLOSE, Envelope, Relay, Step
 
-MANY = addresses(60)
+MANY = make_addresses(60)
 
 
 def also_begun(mailer: Mailer, slug: str, priority: Priority = Priority.NORMAL) -> Edition:
     """One more edition to the same readers."""
     with mailer.store.begin() as tx:
-        office.story(tx, slug)
-        made = office.edition(tx, slug, name=slug.capitalize(), priority=priority)
-        started, _ = mailer.start(tx, office.approved_by_hand(mailer, tx, made))
+        office.add_story(tx, slug)
+        made = office.create_edition(tx, slug, name=slug.capitalize(), priority=priority)
+        started, _ = mailer.start_edition(tx, office.approve_without_composing(mailer, tx, made))
     return started
 
 
@@ -49,9 +49,9 @@ def editions_in_order(relay: Relay) -> list[str]:
 
 
 def test_an_urgent_edition_does_not_wait_for_another_to_end(mailer: Mailer, relay: Relay) -> None:
-    newsletter = begun(mailer, *MANY)
+    newsletter = begin_edition(mailer, *MANY)
     release = also_begun(mailer, "release", Priority.URGENT)
-    _, reports = deliver_all(one_by_one(mailer), newsletter, release)
+    _, reports = deliver_editions(with_single_connection(mailer), newsletter, release)
     assert [one.edition.state for one in reports] == [EditionState.SENT] * 2
     order = editions_in_order(relay)
     assert Counter(order) == {newsletter.uid: 60, release.uid: 60}
@@ -61,23 +61,23 @@ def test_an_urgent_edition_does_not_wait_for_another_to_end(mailer: Mailer, rela
 
 
 def test_a_run_carries_what_it_was_given_and_no_more(mailer: Mailer, relay: Relay) -> None:
-    first = begun(mailer, *MANY)
+    first = begin_edition(mailer, *MANY)
     other = also_begun(mailer, "other")
-    deliver(mailer, first)
+    deliver_edition(mailer, first)
     assert set(editions_in_order(relay)) == {first.uid}
-    assert set(states(mailer.store, other).values()) == {DeliveryState.QUEUED}
+    assert set(read_delivery_states(mailer.store, other).values()) == {DeliveryState.QUEUED}
 
 
 def test_a_run_that_follows_takes_in_what_begins_meanwhile(mailer: Mailer, relay: Relay) -> None:
-    first = begun(mailer, *MANY)
+    first = begin_edition(mailer, *MANY)
     later: list[Edition] = []
 
     def begin() -> None:
         later.append(also_begun(mailer, "later"))
         time.sleep(1.2)
 
-    while_the_first_is_sent(relay, begin)
-    _, reports = deliver_all(mailer, first, follow=True)
+    run_during_first_message(relay, begin)
+    _, reports = deliver_editions(mailer, first, follow=True)
     assert [one.edition.id for one in reports] == [first.id, later[0].id]
     assert [one.edition.state for one in reports] == [EditionState.SENT] * 2
     assert len(relay.accepted) == 120
@@ -86,7 +86,7 @@ def test_a_run_that_follows_takes_in_what_begins_meanwhile(mailer: Mailer, relay
 def test_an_edition_that_is_done_counts_as_sent_while_others_go_on(
     mailer: Mailer, relay: Relay
 ) -> None:
-    release = begun(mailer, *MANY)
+    release = begin_edition(mailer, *MANY)
     newsletter = also_begun(mailer, "newsletter")
     with mailer.store.begin() as tx:
         tx.connection.execute(
@@ -102,11 +102,11 @@ def test_an_edition_that_is_done_counts_as_sent_while_others_go_on(
             time.sleep(0.5)
         if len(relay.received) == 119:
             with mailer.store.read() as tx:
-                found.append(office.again(tx, release).state)
+                found.append(office.reload_edition(tx, release).state)
         return "250 2.0.0 queued"
 
-    relay.always(Step.DOT, look)
-    deliver_all(one_by_one(mailer), release, newsletter)
+    relay.answer_always(Step.DOT, look)
+    deliver_editions(with_single_connection(mailer), release, newsletter)
     assert found == [EditionState.SENT]
 
 
@@ -128,9 +128,9 @@ def two_relays(mailer: Mailer, second: Relay, **changes: object) -> Mailer:
 
 
 def test_two_relays_share(mailer: Mailer, relay: Relay, second: Relay) -> None:
-    many = addresses(400)
-    edition = begun(mailer, *many)
-    _, report = deliver(two_relays(mailer, second), edition)
+    many = make_addresses(400)
+    edition = begin_edition(mailer, *many)
+    _, report = deliver_edition(two_relays(mailer, second), edition)
     assert sorted(relay.accepted + second.accepted) == many
     assert relay.accepted
     assert second.accepted
@@ -140,9 +140,9 @@ def test_two_relays_share(mailer: Mailer, relay: Relay, second: Relay) -> None:
 def test_when_one_relay_is_down_the_other_carries_all(
     mailer: Mailer, relay: Relay, second: Relay
 ) -> None:
-    second.always(Step.CONNECT, CLOSE)
-    edition = begun(mailer, *MANY)
-    _, report = deliver(two_relays(mailer, second), edition)
+    second.answer_always(Step.CONNECT, CLOSE)
+    edition = begin_edition(mailer, *MANY)
+    _, report = deliver_edition(two_relays(mailer, second), edition)
     assert sorted(relay.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
@@ -150,26 +150,26 @@ def test_when_one_relay_is_down_the_other_carries_all(
 def test_when_one_relay_refuses_us_the_other_carries_all(
     mailer: Mailer, relay: Relay, second: Relay
 ) -> None:
-    second.always(Step.MAIL, "550 5.7.1 not your address")
-    edition = begun(mailer, *MANY)
-    _, report = deliver(two_relays(mailer, second), edition)
+    second.answer_always(Step.MAIL, "550 5.7.1 not your address")
+    edition = begin_edition(mailer, *MANY)
+    _, report = deliver_edition(two_relays(mailer, second), edition)
     assert sorted(relay.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
 
 def test_when_all_relays_are_down_the_run_ends(mailer: Mailer, second: Relay) -> None:
-    second.always(Step.CONNECT, CLOSE)
-    edition = begun(mailer, *MANY)
+    second.answer_always(Step.CONNECT, CLOSE)
+    edition = begin_edition(mailer, *MANY)
     with pytest.raises(RelayError):
-        deliver(two_relays(with_relay(mailer, port=1), second), edition)
-    assert set(states(mailer.store, edition).values()) == {DeliveryState.QUEUED}
+        deliver_edition(two_relays(with_relay(mailer, port=1), second), edition)
+    assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.QUEUED}
 
 
 def test_a_relay_stands_by_while_the_first_works(
     mailer: Mailer, relay: Relay, second: Relay
 ) -> None:
-    edition = begun(mailer, *MANY)
-    deliver(two_relays(mailer, second, weight=0), edition)
+    edition = begin_edition(mailer, *MANY)
+    deliver_edition(two_relays(mailer, second, weight=0), edition)
     assert sorted(relay.accepted) == MANY
     assert second.connections == 0
 
@@ -177,17 +177,17 @@ def test_a_relay_stands_by_while_the_first_works(
 def test_a_relay_that_stands_by_takes_over_when_the_first_fails(
     mailer: Mailer, relay: Relay, second: Relay
 ) -> None:
-    relay.always(Step.CONNECT, CLOSE)
-    edition = begun(mailer, *MANY)
-    _, report = deliver(two_relays(mailer, second, weight=0), edition)
+    relay.answer_always(Step.CONNECT, CLOSE)
+    edition = begin_edition(mailer, *MANY)
+    _, report = deliver_edition(two_relays(mailer, second, weight=0), edition)
     assert sorted(second.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
 
 def test_a_relays_rate_is_kept_over_all_its_connections(mailer: Mailer, relay: Relay) -> None:
-    edition = begun(mailer, *addresses(12))
+    edition = begin_edition(mailer, *make_addresses(12))
     began = time.monotonic()
-    deliver(with_relay(mailer, rate=10), edition)
+    deliver_edition(with_relay(mailer, rate=10), edition)
     assert len(relay.accepted) == 12
     assert time.monotonic() - began >= 1
 
@@ -200,9 +200,9 @@ def spared(mailer: Mailer, **limits: float) -> Mailer:
 
 
 def test_a_domains_rate_is_kept_and_all_get_it(mailer: Mailer, relay: Relay) -> None:
-    edition = begun(mailer, *addresses(12), "bo@example.net")
+    edition = begin_edition(mailer, *make_addresses(12), "bo@example.net")
     began = time.monotonic()
-    _, report = deliver(spared(mailer, rate=10), edition)
+    _, report = deliver_edition(spared(mailer, rate=10), edition)
     assert time.monotonic() - began >= 1
     assert len(relay.accepted) == 13
     assert "bo@example.net" in relay.accepted[:4], "others go by"
@@ -212,9 +212,9 @@ def test_a_domains_rate_is_kept_and_all_get_it(mailer: Mailer, relay: Relay) -> 
 def test_more_of_a_domain_than_wait_here_go_back_until_their_turn(
     mailer: Mailer, relay: Relay
 ) -> None:
-    many = addresses(260)
-    edition = begun(mailer, *many)
-    _, report = deliver(spared(mailer, rate=150), edition)
+    many = make_addresses(260)
+    edition = begin_edition(mailer, *many)
+    _, report = deliver_edition(spared(mailer, rate=150), edition)
     assert sorted(relay.accepted) == many
     assert report.edition.state is EditionState.SENT
 
@@ -232,9 +232,9 @@ def test_a_domain_is_carried_for_by_as_many_connections_as_it_may(
         busy.discard(envelope.recipient)
         return "250 2.0.0 queued"
 
-    relay.always(Step.DOT, look)
-    edition = begun(mailer, *MANY)
-    deliver(spared(mailer, connections=2), edition)
+    relay.answer_always(Step.DOT, look)
+    edition = begin_edition(mailer, *MANY)
+    deliver_edition(spared(mailer, connections=2), edition)
     assert sorted(relay.accepted) == MANY
     assert max(at_once) <= 2
 
@@ -243,9 +243,9 @@ def test_a_domain_is_carried_for_by_as_many_connections_as_it_may(
 def test_a_domain_at_its_limit_finds_a_new_connection_when_the_last_has_ended(
     mailer: Mailer, relay: Relay, per_connection: int
 ) -> None:
-    few = addresses(12)
-    edition = begun(mailer, *few)
-    ours = with_relay(one_by_one(mailer, window=1), per_connection=per_connection)
-    _, report = deliver(spared(ours, rate=30), edition)
+    few = make_addresses(12)
+    edition = begin_edition(mailer, *few)
+    ours = with_relay(with_single_connection(mailer, window=1), per_connection=per_connection)
+    _, report = deliver_edition(spared(ours, rate=30), edition)
     assert relay.accepted == few
     assert report.edition.state is EditionState.SENT

@@ -23,8 +23,8 @@ from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
 from mailer.store import Store
-from tests.integration.delivery.faults import FAULTS, STEPS, Server
-from tests.integration.office import addresses, again, begun, deliveries
+from tests.integration.delivery.faults import FAULTS, STEPS, FaultyRelay
+from tests.integration.office import begin_edition, make_addresses, read_deliveries, reload_edition
 from tests.smtpd import Step
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
@@ -200,48 +200,48 @@ def backend() -> str:
 
 
 @pytest.fixture
-def faulty(certificate: tuple[Path, Path]) -> Iterator[Server]:
+def faulty(certificate: tuple[Path, Path]) -> Iterator[FaultyRelay]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    with Server(tls=context) as running:
+    with FaultyRelay(tls=context) as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(relays, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(roster, "STEP_ASIDE", 0.2)
-    monkeypatch.setattr(ledger, "RECHECK", 0.2)
+    monkeypatch.setattr(roster, "STUCK_DELAY", 0.2)
+    monkeypatch.setattr(ledger, "RECHECK_INTERVAL", 0.2)
 
 
 @pytest.fixture
 def run(
-    office: Settings, store: Store, faulty: Server, certificate: tuple[Path, Path]
+    office: Settings, store: Store, faulty: FaultyRelay, certificate: tuple[Path, Path]
 ) -> Callable[[Line], Line]:
     """What a run leaves when a relay has the fault of a line, in the words of the line."""
 
     def run(line: Line) -> Line:
         mailer = Mailer(settings_for(office, faulty, line, certificate[0]), store)
-        edition = begun(mailer, ANA, BO, CY)
+        edition = begin_edition(mailer, ANA, BO, CY)
         stop = threading.Event()
         watchdog = threading.Timer(ENDLESS, stop.set)
         watchdog.start()
         error = "-"
         try:
-            mailer.deliver([edition], stop)
+            mailer.deliver_editions([edition], stop)
         except RelayError as caught:
-            error = "mend" if caught.lasting else "again"
+            error = "mend" if caught.is_permanent else "again"
         watchdog.cancel()
-        found = deliveries(store, edition)
+        found = read_deliveries(store, edition)
         bo, ana, cy = (f"{found[one].state} {found[one].attempt}" for one in (BO, ANA, CY))
         with store.read() as tx:
-            state = str(again(tx, edition).state)
+            state = str(reload_edition(tx, edition).state)
         return (*line[:2], bo, ana, cy, state, "endless" if stop.is_set() else error)
 
     return run
 
 
-def settings_for(office: Settings, relay: Server, line: Line, ca_file: Path) -> Settings:
+def settings_for(office: Settings, relay: FaultyRelay, line: Line, ca_file: Path) -> Settings:
     """The office's, with a relay that asks for what the phase needs: TLS, or a password too."""
     phase, fault, *_ = line
     patience = 0.3 if fault == "silence" else 5.0
@@ -254,7 +254,7 @@ def settings_for(office: Settings, relay: Server, line: Line, ca_file: Path) -> 
     if phase in {Phase.EHLO, Phase.STARTTLS, Phase.AUTH}:
         ours |= {"tls": Tls.STARTTLS, "ca_file": ca_file}
     if phase is Phase.AUTH:
-        relay.offer("AUTH PLAIN")
+        relay.offer_extensions("AUTH PLAIN")
         ours |= {"user": "office", "password": SecretStr("hush")}
     return office.model_copy(update={"relay": office.relay.model_copy(update=ours)})
 
@@ -266,26 +266,26 @@ def met_by(phase: Phase) -> str:
 
 @pytest.mark.parametrize(("line", "pipelining"), cases(ONCE, True, False))
 def test_a_fault_that_is_met_once(
-    line: Line, pipelining: bool, faulty: Server, run: Callable[[Line], Line]
+    line: Line, pipelining: bool, faulty: FaultyRelay, run: Callable[[Line], Line]
 ) -> None:
     phase, fault, *_ = line
     if not pipelining:
-        faulty.leave_out("PIPELINING")
+        faulty.remove_extension("PIPELINING")
     if phase is Phase.MAIL:
-        faulty.on(Step.MAIL, "250 2.1.0 ok")  # Ana's
-    faulty.on(STEPS[phase], FAULTS[fault], to=met_by(phase))
+        faulty.answer_once(Step.MAIL, "250 2.1.0 ok")  # Ana's
+    faulty.answer_once(STEPS[phase], FAULTS[fault], to=met_by(phase))
     assert run(line) == line
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize(("line", "pipelining"), cases(ALWAYS, True))
 def test_a_fault_that_is_met_always(
-    line: Line, pipelining: bool, faulty: Server, run: Callable[[Line], Line]
+    line: Line, pipelining: bool, faulty: FaultyRelay, run: Callable[[Line], Line]
 ) -> None:
     phase, fault, *_ = line
     if not pipelining:
-        faulty.leave_out("PIPELINING")
-    faulty.always(STEPS[phase], FAULTS[fault], to=met_by(phase))
+        faulty.remove_extension("PIPELINING")
+    faulty.answer_always(STEPS[phase], FAULTS[fault], to=met_by(phase))
     assert run(line) == line
 
 
@@ -298,18 +298,18 @@ def test_a_fault_that_is_met_always(
     ],
 )
 def test_a_relay_that_tells_nobody_what_it_took_is_left_alone(
-    fault: str, faulty: Server, office: Settings, store: Store
+    fault: str, faulty: FaultyRelay, office: Settings, store: Store
 ) -> None:
     """After a few in doubt, not after all of them."""
-    faulty.always(Step.DOT, FAULTS[fault])
+    faulty.answer_always(Step.DOT, FAULTS[fault])
     line: Line = (Phase.DOT, fault, "", "", "", "", "")
     mailer = Mailer(settings_for(office, faulty, line, Path()), store)
-    edition = begun(mailer, *addresses(12))
+    edition = begin_edition(mailer, *make_addresses(12))
     with pytest.raises(RelayError, match="after each message") as caught:
-        mailer.deliver([edition], threading.Event())
-    assert caught.value.lasting
-    found = [one.state for one in deliveries(store, edition).values()]
-    assert found.count(DeliveryState.IN_DOUBT) == relays.DOUBTS
+        mailer.deliver_editions([edition], threading.Event())
+    assert caught.value.is_permanent
+    found = [one.state for one in read_deliveries(store, edition).values()]
+    assert found.count(DeliveryState.IN_DOUBT) == relays.MAX_DOUBTS
 
 
 # ---- against the table in replies.py ----------------------------------------------------------

@@ -7,13 +7,13 @@ import pytest
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import Mail, mail
+from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from tests.integration.delivery.conversation import Conversation
-from tests.smtpd import CLOSE, SILENCE, Envelope, Relay, Said, Step, reply_then_close
+from tests.smtpd import CLOSE, SILENCE, Envelope, Relay, Response, Step, reply_then_close
 
 SENDER = "news@example.org"
 ANA, BO, CY = (
-    mail(SENDER, f"{name}@example.org", f"Subject: {name}\r\n\r\nHello.\r\n".encode())
+    prepare_mail(SENDER, f"{name}@example.org", f"Subject: {name}\r\n\r\nHello.\r\n".encode())
     for name in ("ana", "bo", "cy")
 )
 
@@ -29,7 +29,7 @@ def opened(relay: Relay, timeout: float = 5) -> Conversation:
     )
 
 
-def then(following: Mail) -> Callable[[], Mail]:
+def then(following: OutgoingMail) -> Callable[[], OutgoingMail]:
     return lambda: following
 
 
@@ -40,23 +40,25 @@ def verbs(relay: Relay) -> list[str]:
 def test_the_next_envelope_may_go_behind_the_final_dot(relay: Relay) -> None:
     with opened(relay) as connection:
         for one, next_ in ((ANA, BO), (BO, CY)):
-            assert connection.deliver(one, following=then(next_)).verdict is Verdict.ACCEPTED
-        assert connection.deliver(CY).verdict is Verdict.ACCEPTED
+            assert (
+                connection.deliver_mail(one, get_following=then(next_)).verdict is Verdict.ACCEPTED
+            )
+        assert connection.deliver_mail(CY).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA.recipient, BO.recipient, CY.recipient]
     assert verbs(relay) == ["EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT"]
 
 
 def test_only_where_it_is_offered_is_a_second_message_announced(relay: Relay) -> None:
-    asked: list[Mail] = []
+    asked: list[OutgoingMail] = []
 
-    def following() -> Mail:
+    def following() -> OutgoingMail:
         asked.append(BO)
         return BO
 
     with opened(relay) as connection:
-        connection.deliver(ANA, following=following)
-        assert bool(asked) == connection.pipelining == ("PIPELINING" in relay.offers)
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+        connection.deliver_mail(ANA, get_following=following)
+        assert bool(asked) == connection.supports_pipelining == ("PIPELINING" in relay.offers)
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -75,13 +77,13 @@ def test_one_that_is_refused_costs_the_others_nothing(
 ) -> None:
     """Also by a relay that takes DATA though it has refused the recipient."""
     relay.lax = lax
-    relay.on(step, how, to=BO.recipient)
+    relay.answer_once(step, how, to=BO.recipient)
     with opened(relay) as connection:
-        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
-        reply = connection.deliver(BO, following=then(CY))
-        assert (reply.verdict, reply.close) == (verdict, False)
+        assert connection.deliver_mail(ANA, get_following=then(BO)).verdict is Verdict.ACCEPTED
+        reply = connection.deliver_mail(BO, get_following=then(CY))
+        assert (reply.verdict, reply.needs_close) == (verdict, False)
         assert f"{reply.code} {reply.text}" == how
-        assert connection.deliver(CY).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(CY).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA.recipient, CY.recipient]
     assert relay.connections == 1
 
@@ -89,11 +91,11 @@ def test_one_that_is_refused_costs_the_others_nothing(
 @pytest.mark.parametrize("lax", [False, True], ids=["strict", "lax"])
 def test_a_refused_sender_leaves_the_connection_in_order(relay: Relay, lax: bool) -> None:
     relay.lax = lax
-    relay.on(Step.MAIL, "550 5.7.1 not your address")
+    relay.answer_once(Step.MAIL, "550 5.7.1 not your address")
     with opened(relay) as connection:
-        reply = connection.deliver(ANA)
-        assert (reply.verdict, reply.close) == (Verdict.RELAY, False)
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+        reply = connection.deliver_mail(ANA)
+        assert (reply.verdict, reply.needs_close) == (Verdict.RELAY, False)
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
     assert relay.accepted == [BO.recipient]
 
 
@@ -108,29 +110,29 @@ def test_a_refused_sender_leaves_the_connection_in_order(relay: Relay, lax: bool
     ],
 )
 def test_one_that_ends_the_connection_leaves_no_doubt_about_the_one_before(
-    relay: Relay, how: Said, verdict: Verdict
+    relay: Relay, how: Response, verdict: Verdict
 ) -> None:
-    relay.on(Step.RCPT, how, to=BO.recipient)
+    relay.answer_once(Step.RCPT, how, to=BO.recipient)
     with opened(relay, timeout=0.5) as connection:
-        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
-        assert connection.deliver(BO).verdict is verdict
+        assert connection.deliver_mail(ANA, get_following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(BO).verdict is verdict
     assert relay.accepted == [ANA.recipient]
 
 
 def test_a_link_lost_after_the_dot_says_nothing_of_the_next(relay: Relay) -> None:
-    relay.on(Step.DOT, CLOSE, to=ANA.recipient)
+    relay.answer_once(Step.DOT, CLOSE, to=ANA.recipient)
     with opened(relay) as connection:
-        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.IN_DOUBT
-        assert connection.deliver(BO).verdict is Verdict.LOST
+        assert connection.deliver_mail(ANA, get_following=then(BO)).verdict is Verdict.IN_DOUBT
+        assert connection.deliver_mail(BO).verdict is Verdict.LOST
     assert relay.accepted == []
 
 
 def test_what_may_not_go_is_withheld_and_the_relay_gets_nothing(relay: Relay) -> None:
     with opened(relay) as connection:
-        connection.deliver(ANA, following=then(BO))
-        reply = connection.deliver(BO, may_go=lambda: False)
+        connection.deliver_mail(ANA, get_following=then(BO))
+        reply = connection.deliver_mail(BO, may_send=lambda: False)
         assert reply.verdict is Verdict.WITHHELD
-        assert connection.deliver(CY).verdict is Verdict.LOST, "the relay waits for the other"
+        assert connection.deliver_mail(CY).verdict is Verdict.LOST, "the relay waits for the other"
     assert [one.recipient for one in relay.received] == [ANA.recipient]
 
 
@@ -142,7 +144,7 @@ def test_what_may_go_is_asked_when_the_relay_waits_for_the_message(relay: Relay)
             met.append(step)
             return reply
 
-        relay.on(step, act)
+        relay.answer_once(step, act)
 
     met_at(Step.DATA, "354 go on")
     met_at(Step.DOT, "250 2.0.0 queued")
@@ -152,21 +154,21 @@ def test_what_may_go_is_asked_when_the_relay_waits_for_the_message(relay: Relay)
         return True
 
     with opened(relay) as connection:
-        connection.deliver(ANA, may_go=may_go)
+        connection.deliver_mail(ANA, may_send=may_go)
     assert met == [Step.DATA, "asked", Step.DOT]
 
 
 def test_one_that_was_announced_goes_next_or_nothing_does(relay: Relay) -> None:
     with opened(relay) as connection:
-        connection.deliver(ANA, following=then(BO))
-        verdict = connection.deliver(CY).verdict
-        assert verdict is (Verdict.LOST if connection.pipelining else Verdict.ACCEPTED)
+        connection.deliver_mail(ANA, get_following=then(BO))
+        verdict = connection.deliver_mail(CY).verdict
+        assert verdict is (Verdict.LOST if connection.supports_pipelining else Verdict.ACCEPTED)
     assert BO.recipient not in relay.accepted
 
 
 def test_a_connection_that_ends_after_an_announcement_sends_nothing_more(relay: Relay) -> None:
     with opened(relay) as connection:
-        connection.deliver(ANA, following=then(BO))
+        connection.deliver_mail(ANA, get_following=then(BO))
     assert [one.recipient for one in relay.received] == [ANA.recipient]
 
 
@@ -174,38 +176,40 @@ def test_a_connection_that_ends_after_an_announcement_sends_nothing_more(relay: 
 def test_a_message_arrives_in_however_many_pieces_it_comes(relay: Relay, number: int) -> None:
     pieces = [b"line %d\r\n" % one for one in range(number)]
     whole = b"".join(pieces)
-    one = Mail(SENDER, ANA.recipient, pieces, len(whole), True)
+    one = OutgoingMail(SENDER, ANA.recipient, pieces, len(whole), True)
     with opened(relay) as connection:
-        assert connection.deliver(one, following=then(BO)).verdict is Verdict.ACCEPTED
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
-    assert relay.message_for(ANA.recipient).data == whole
+        assert connection.deliver_mail(one, get_following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
+    assert relay.find_message(ANA.recipient).data == whole
 
 
 def test_a_large_message_arrives_whole(relay: Relay) -> None:
     whole = b"x" * 76 + b"\r\n"
-    one = mail(SENDER, ANA.recipient, whole * 60_000)
+    one = prepare_mail(SENDER, ANA.recipient, whole * 60_000)
     with opened(relay) as connection:
-        assert connection.deliver(one, following=then(BO)).verdict is Verdict.ACCEPTED
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
-    assert relay.message_for(ANA.recipient).data == whole * 60_000
+        assert connection.deliver_mail(one, get_following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
+    assert relay.find_message(ANA.recipient).data == whole * 60_000
 
 
 def test_what_is_larger_than_the_relay_takes_is_not_sent(relay: Relay) -> None:
-    relay.leave_out("SIZE")
-    relay.offer("SIZE 1000")
+    relay.remove_extension("SIZE")
+    relay.offer_extensions("SIZE 1000")
     with opened(relay) as connection:
-        reply = connection.deliver(mail(SENDER, ANA.recipient, b"x" * 990 + b"\r\n" + b"y" * 100))
+        reply = connection.deliver_mail(
+            prepare_mail(SENDER, ANA.recipient, b"x" * 990 + b"\r\n" + b"y" * 100)
+        )
         assert reply.verdict is Verdict.RELAY
-        assert reply.lasting
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+        assert reply.is_lasting
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
     assert relay.accepted == [BO.recipient]
 
 
 @pytest.mark.parametrize("reply", ["250-2.1.0 well\r\n250 ok", "251 2.1.5 will forward", "250"])
 def test_a_relay_may_say_yes_in_its_own_way(relay: Relay, reply: str) -> None:
-    relay.always(Step.RCPT, reply)
-    relay.always(Step.DATA, "354-go\r\n354 on")
+    relay.answer_always(Step.RCPT, reply)
+    relay.answer_always(Step.DATA, "354-go\r\n354 on")
     with opened(relay) as connection:
-        assert connection.deliver(ANA, following=then(BO)).verdict is Verdict.ACCEPTED
-        assert connection.deliver(BO).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(ANA, get_following=then(BO)).verdict is Verdict.ACCEPTED
+        assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA.recipient, BO.recipient]

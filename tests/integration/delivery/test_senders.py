@@ -8,69 +8,74 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.config import DeliverySection
-from mailer.delivery.outcomes import Progress
+from mailer.delivery.outcomes import DeliveryProgress
 from mailer.editions import EditionState, Priority
 from mailer.outbox import DeliveryState
 from tests.integration import office
-from tests.integration.delivery.runs import deliver, deliver_all, one_by_one, with_settings
-from tests.integration.office import addresses, begun, deliveries
+from tests.integration.delivery.runs import (
+    deliver_edition,
+    deliver_editions,
+    with_settings,
+    with_single_connection,
+)
+from tests.integration.office import begin_edition, make_addresses, read_deliveries
 from tests.smtpd import Envelope, Relay, Step
 
-READERS = addresses(7)
-MANY = addresses(60)
+READERS = make_addresses(7)
+MANY = make_addresses(60)
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 @linux_only
 def test_what_a_dead_sender_held(mailer: Mailer, relay: Relay) -> None:
     """It died with rows claimed, and with one on the wire."""
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        dead = office.dead_sender(tx)
-        claimed = tx.queue.claim(edition.id, dead, 3)
-        tx.queue.gate(dead, [claimed[0].id])
-    _, report = deliver(mailer, edition)
+        dead = office.register_dead_worker(tx)
+        claimed = tx.queue.claim_deliveries(edition.id, dead, 3)
+        tx.queue.gate_deliveries(dead, [claimed[0].id])
+    _, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
-    attempts = {one.address: one.attempt for one in deliveries(mailer.store, edition).values()}
+    attempts = {one.address: one.attempt for one in read_deliveries(mailer.store, edition).values()}
     assert attempts.pop(claimed[0].address) == 2
     assert set(attempts.values()) == {1}
     with mailer.store.read() as tx:
-        assert any(event.what == "in doubt" for event in tx.editions.events(edition))
-        assert tx.senders.senders() == []
+        assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
+        assert tx.workers.list_workers() == []
 
 
 def test_a_sender_elsewhere_whose_beat_stands_still_is_taken_over(
     mailer: Mailer, relay: Relay
 ) -> None:
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        elsewhere = office.sender(tx)
-        tx.queue.claim(edition.id, elsewhere, 3)
-    told: list[Progress] = []
+        elsewhere = office.register_worker(tx)
+        tx.queue.claim_deliveries(edition.id, elsewhere, 3)
+    told: list[DeliveryProgress] = []
     hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
     began = time.monotonic()
-    hasty.deliver([edition], threading.Event(), told.append)
+    hasty.deliver_editions([edition], threading.Event(), told.append)
     assert sorted(relay.accepted) == READERS
     assert time.monotonic() - began >= 1, "not before its lease has ended"
     assert any("another sender" in one.waiting for one in told)
 
 
 def test_a_sender_elsewhere_that_lives_is_waited_for(mailer: Mailer, relay: Relay) -> None:
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        elsewhere = office.sender(tx)
-        theirs = [claim.address for claim in tx.queue.claim(edition.id, elsewhere, 3)]
+        elsewhere = office.register_worker(tx)
+        theirs = [claim.address for claim in tx.queue.claim_deliveries(edition.id, elsewhere, 3)]
     over = threading.Event()
 
     def beat() -> None:
         ends = time.monotonic() + 2.5
         while time.monotonic() < ends:
             with mailer.store.begin() as tx:
-                assert tx.senders.beat(elsewhere)
+                assert tx.workers.update_heartbeat(elsewhere)
             time.sleep(0.2)
         with mailer.store.begin() as tx:
-            tx.senders.sign_off(elsewhere)
+            tx.workers.remove_worker(elsewhere)
         over.set()
 
     hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
@@ -81,8 +86,8 @@ def test_a_sender_elsewhere_that_lives_is_waited_for(mailer: Mailer, relay: Rela
         assert over.is_set() or envelope.recipient not in theirs
         return "250 2.0.0 queued"
 
-    relay.always(Step.DOT, not_theirs)
-    _, report = deliver(hasty, edition)
+    relay.answer_always(Step.DOT, not_theirs)
+    _, report = deliver_edition(hasty, edition)
     other.join()
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
@@ -90,26 +95,26 @@ def test_a_sender_elsewhere_that_lives_is_waited_for(mailer: Mailer, relay: Rela
 
 def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay: Relay) -> None:
     """What it held is another's; it brings the news of what was accepted, and goes on."""
-    edition = begun(mailer, *MANY)
+    edition = begin_edition(mailer, *MANY)
 
     def take_over(_: Envelope) -> str:
         taken = None
         while taken is None:  # it may beat between the look and the take-over
             with mailer.store.begin() as tx:
-                (running,) = tx.senders.senders()
-                taken = tx.senders.take_over(running)
+                (running,) = tx.workers.list_workers()
+                taken = tx.workers.reclaim_deliveries(running)
         # The news of those three may not have been written down yet: it will be, and wins.
         assert len(MANY) - 3 <= sum(taken) <= len(MANY)
         return "250 2.0.0 queued"
 
     for reader in MANY[:3]:
-        relay.on(Step.DOT, "250 2.0.0 queued", to=reader)
-    relay.on(Step.DOT, take_over, to=MANY[3])
-    _, report = deliver(one_by_one(mailer, window=3), edition)
+        relay.answer_once(Step.DOT, "250 2.0.0 queued", to=reader)
+    relay.answer_once(Step.DOT, take_over, to=MANY[3])
+    _, report = deliver_edition(with_single_connection(mailer, window=3), edition)
     if report.edition.state is not EditionState.SENT:
-        _, report = deliver(mailer, edition)
+        _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
-    rows = deliveries(mailer.store, edition)
+    rows = read_deliveries(mailer.store, edition)
     assert {one.state for one in rows.values()} == {DeliveryState.SENT}
     assert sorted(set(relay.accepted)) == MANY
     assert len(relay.accepted) == len(MANY), "what was not sent was known not to be"
@@ -120,13 +125,13 @@ def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
     mailer: Mailer, relay: Relay
 ) -> None:
     """Else it holds one that a gate elsewhere wants, and wants one that this gate holds."""
-    one = begun(mailer, *READERS)
+    one = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        office.story(tx, "roads")
-        two, _ = mailer.start(
+        office.add_story(tx, "roads")
+        two, _ = mailer.start_edition(
             tx,
-            office.approved_by_hand(
-                mailer, tx, office.edition(tx, "roads", priority=Priority.URGENT)
+            office.approve_without_composing(
+                mailer, tx, office.create_edition(tx, "roads", priority=Priority.URGENT)
             ),
         )
     raised: list[Exception] = []
@@ -135,15 +140,15 @@ def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
 
     def run() -> None:
         try:
-            deliver_all(mailer, two, one, stop=stop)
+            deliver_editions(mailer, two, one, stop=stop)
         except Exception as error:
             raised.append(error)
 
     other = threading.Thread(target=run)
     with mailer.store.begin() as tx:
-        tx.queue.states([one.id])
+        tx.queue.lock_edition_states([one.id])
         other.start()
         time.sleep(1.5)  # it ends now, and waits; PostgreSQL looks for deadlocks after a second
-        assert set(tx.queue.states([one.id, two.id])) == {one.id, two.id}
+        assert set(tx.queue.lock_edition_states([one.id, two.id])) == {one.id, two.id}
     other.join(30)
     assert raised == []

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 import pytest
 
 from mailer.app import Mailer
-from mailer.audience.rows import Row
+from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import Person
 from mailer.config import Relay as RelaySettings
 from mailer.config import Throttle
@@ -18,9 +18,9 @@ from mailer.delivery import relays
 from mailer.editions import Edition, EditionState, Priority
 from mailer.outbox import DeliveryState
 from tests.integration import office
-from tests.integration.delivery.faults import SUCCESS
-from tests.integration.office import addresses, begun, deliveries
-from tests.smtpd import CLOSE, Envelope, Relay, Said, Step
+from tests.integration.delivery.faults import SUCCESS_REPLIES
+from tests.integration.office import begin_edition, make_addresses, read_deliveries
+from tests.smtpd import CLOSE, Envelope, Relay, Response, Step
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
@@ -44,7 +44,7 @@ class Log(list[Taken]):
         self._when: dict[int, Callable[[], object]] = {}
 
     def keep(self, relay: Relay, name: str, *, thinks: float = 0.0) -> None:
-        def act(envelope: Envelope) -> Said:
+        def act(envelope: Envelope) -> Response:
             if thinks:
                 time.sleep(thinks)
             with self._lock:
@@ -52,9 +52,9 @@ class Log(list[Taken]):
                 do = self._when.pop(len(self), None)
             if do:
                 do()
-            return SUCCESS[Step.DOT]
+            return SUCCESS_REPLIES[Step.DOT]
 
-        relay.always(Step.DOT, act)
+        relay.answer_always(Step.DOT, act)
 
     def when(self, count: int, do: Callable[[], object]) -> None:
         self._when[count] = do
@@ -95,7 +95,7 @@ def with_relays(mailer: Mailer, second: Relay | None = None, **changes: object) 
 
 
 def attempts(mailer: Mailer, edition: Edition) -> set[tuple[DeliveryState, int]]:
-    return {(one.state, one.attempt) for one in deliveries(mailer.store, edition).values()}
+    return {(one.state, one.attempt) for one in read_deliveries(mailer.store, edition).values()}
 
 
 ONCE = {(DeliveryState.SENT, 1)}
@@ -106,51 +106,51 @@ ONCE = {(DeliveryState.SENT, 1)}
 def urgent(mailer: Mailer, readers: list[str]) -> Edition:
     """An urgent edition to another list, approved and not begun."""
     with mailer.store.begin() as tx:
-        rows = [Row(line, Person(reader)) for line, reader in enumerate(readers)]
-        tx.rows.bring_in(rows, office.mailing_list(tx, "press"), "test", office.NOW)
-        made = office.edition(tx, "boats", to="press", priority=Priority.URGENT)
-        return office.approved_by_hand(mailer, tx, made)
+        rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
+        tx.import_rows.import_people(rows, office.add_mailing_list(tx, "press"), "test", office.NOW)
+        made = office.create_edition(tx, "boats", list_slug="press", priority=Priority.URGENT)
+        return office.approve_without_composing(mailer, tx, made)
 
 
 def test_an_urgent_edition_to_few_passes_one_to_many(
     mailer: Mailer, relay: Relay, log: Log
 ) -> None:
-    many = begun(mailer, *addresses(3000))
+    many = begin_edition(mailer, *make_addresses(3000))
     press = [f"desk{number}@paper.example" for number in range(50)]
     few = urgent(mailer, press)
 
     def start() -> None:
         with mailer.store.begin() as tx:
-            mailer.start(tx, few)
+            mailer.start_edition(tx, few)
 
     log.keep(relay, "relay", thinks=0.004)  # else it would be over before anybody looks
     log.when(200, start)
-    with_relays(mailer, window=2).deliver([many], threading.Event(), follow=True)
+    with_relays(mailer, window=2).deliver_editions([many], threading.Event(), follow_new=True)
     places = [place for place, one in enumerate(log) if one.domain == "paper.example"]
     assert len(places) == 50
     assert places[-1] - places[0] < 80, "few others go between them"
     assert log[places[0]].at - log[200].at < 1.5, "they begin within the second"
-    assert Counter(one.recipient for one in log) == Counter([*addresses(3000), *press])
+    assert Counter(one.recipient for one in log) == Counter([*make_addresses(3000), *press])
     with mailer.store.read() as tx:
-        assert office.again(tx, many).state is EditionState.SENT
-        assert office.again(tx, few).state is EditionState.SENT
+        assert office.reload_edition(tx, many).state is EditionState.SENT
+        assert office.reload_edition(tx, few).state is EditionState.SENT
 
 
 # ---- relays -----------------------------------------------------------------------------------
 
 
 def closes(relay: Relay) -> None:
-    relay.always(Step.CONNECT, CLOSE)
-    relay.always(Step.MAIL, CLOSE)
+    relay.answer_always(Step.CONNECT, CLOSE)
+    relay.answer_always(Step.MAIL, CLOSE)
 
 
 def test_when_a_relay_closes_the_other_delivers_everything(
     mailer: Mailer, relay: Relay, second: Relay, log: Log
 ) -> None:
-    edition = begun(mailer, *addresses(1000))
+    edition = begin_edition(mailer, *make_addresses(1000))
     log.when(300, lambda: closes(relay))
     both = with_relays(mailer, second, connections=4)
-    _, (report,) = both.deliver([edition], threading.Event())
+    _, (report,) = both.deliver_editions([edition], threading.Event())
     assert report.edition.state is EditionState.SENT
     assert len(log) == 1000
     assert log.of("relay"), "both had worked"
@@ -166,18 +166,18 @@ def test_a_relay_stands_by_until_the_first_rests(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(relays, "LONGEST_PAUSE", 0.5)
-    edition = begun(mailer, *addresses(1500))
+    edition = begin_edition(mailer, *make_addresses(1500))
     for one, name in ((relay, "relay"), (second, "second")):
         log.keep(one, name, thinks=0.004)  # else it would be over before anybody looks
     log.when(200, lambda: closes(relay))
 
     def comes_back() -> None:
-        relay.forget()
+        relay.reset_script()
         log.keep(relay, "relay", thinks=0.004)
 
     log.when(400, comes_back)
     both = with_relays(mailer, second, connections=2, second_weight=0)
-    both.deliver([edition], threading.Event())
+    both.deliver_editions([edition], threading.Event())
     spare = log.of("second")
     back = next(one.at for one in log.of("relay") if one.at > spare[0].at)
     late = [one for one in spare if one.at > back + 0.5]
@@ -188,9 +188,9 @@ def test_a_relay_stands_by_until_the_first_rests(
 
 
 def test_relays_keep_to_their_weights(mailer: Mailer, second: Relay, log: Log) -> None:
-    edition = begun(mailer, *addresses(3500))
+    edition = begin_edition(mailer, *make_addresses(3500))
     both = with_relays(mailer, second, connections=4, weight=3, second_weight=1)
-    both.deliver([edition], threading.Event())
+    both.deliver_editions([edition], threading.Event())
     assert len(log) == 3500
     by = Counter(one.relay for one in log[1000:])
     assert by["relay"] / by["second"] == pytest.approx(3, rel=0.1)
@@ -235,9 +235,9 @@ class Stalls:
 
 
 def test_a_relay_is_spared_more_than_its_rate(mailer: Mailer, log: Log) -> None:
-    edition = begun(mailer, *addresses(200))
+    edition = begin_edition(mailer, *make_addresses(200))
     with Stalls() as stalls:
-        with_relays(mailer, rate=50).deliver([edition], threading.Event())
+        with_relays(mailer, rate=50).deliver_editions([edition], threading.Event())
     moments = [one.at for one in log]
     assert most_within(1, moments) <= 50 * (1 + stalls.seconds) + 2
     assert moments[-1] - moments[0] < 200 / 50 * 1.2, "and is given no less"
@@ -250,9 +250,9 @@ def throttled(mailer: Mailer, **limits: float) -> Mailer:
 
 def test_a_domain_is_spared_more_than_its_rate(mailer: Mailer, log: Log) -> None:
     slow = [f"reader{number}@spared.example" for number in range(90)]
-    edition = begun(mailer, *slow, *addresses(600))
+    edition = begin_edition(mailer, *slow, *make_addresses(600))
     with Stalls() as stalls:
-        throttled(mailer, rate=30).deliver([edition], threading.Event())
+        throttled(mailer, rate=30).deliver_editions([edition], threading.Event())
     moments = [one.at for one in log if one.domain == "spared.example"]
     others = [one.at for one in log if one.domain != "spared.example"]
     assert len(moments) == 90
@@ -264,7 +264,7 @@ def test_a_domain_is_spared_more_than_its_rate(mailer: Mailer, log: Log) -> None
 
 def test_a_domain_has_no_more_connections_than_it_bears(mailer: Mailer, relay: Relay) -> None:
     slow = [f"reader{number}@spared.example" for number in range(100)]
-    edition = begun(mailer, *slow, *addresses(400))
+    edition = begin_edition(mailer, *slow, *make_addresses(400))
     here: Counter[str] = Counter()
     most: dict[str, int] = defaultdict(int)
     lock = threading.Lock()
@@ -277,10 +277,10 @@ def test_a_domain_has_no_more_connections_than_it_bears(mailer: Mailer, relay: R
         time.sleep(0.01)
         with lock:
             here[domain] -= 1
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
-    relay.always(Step.DOT, act)
-    throttled(mailer, connections=2).deliver([edition], threading.Event())
+    relay.answer_always(Step.DOT, act)
+    throttled(mailer, connections=2).deliver_editions([edition], threading.Event())
     assert len(relay.accepted) == 500
     assert most["spared.example"] <= 2
     assert most["example.org"] > 3

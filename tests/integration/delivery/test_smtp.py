@@ -12,15 +12,15 @@ from mailer.app import Mailer
 from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
-from mailer.delivery.smtp import Credentials
+from mailer.delivery.smtp import RelayCredentials
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.store import Store
 from tests.integration import office
 from tests.integration.delivery.conversation import Conversation
-from tests.integration.delivery.runs import deliver, with_relay
-from tests.integration.office import begun
-from tests.smtpd import CLOSE, SILENCE, Relay, Said, Step, reply_then_close
+from tests.integration.delivery.runs import deliver_edition, with_relay
+from tests.integration.office import begin_edition
+from tests.smtpd import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
 SENDER, ANA = "news@example.org", "ana@example.org"
@@ -47,7 +47,7 @@ def settings_for(relay: Relay, tls: Tls = Tls.NONE, timeout: float = 5) -> Relay
 )
 def test_dots_are_stuffed(relay: Relay, message: bytes) -> None:
     with Conversation(settings_for(relay)) as connection:
-        assert connection.send(SENDER, ANA, message).verdict is Verdict.ACCEPTED
+        assert connection.send_message(SENDER, ANA, message).verdict is Verdict.ACCEPTED
     (got,) = relay.received
     assert got.data == message + (b"" if message.endswith(b"\r\n") else b"\r\n")
     lines = got.wire.split(b"\r\n")
@@ -57,7 +57,7 @@ def test_dots_are_stuffed(relay: Relay, message: bytes) -> None:
 def test_one_connection_carries_many_and_says_goodbye(relay: Relay) -> None:
     with Conversation(settings_for(relay)) as connection:
         for _ in range(3):
-            assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+            assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
     assert relay.connections == 1
     assert [one.split(" ")[0].upper() for one in relay.commands] == [
         "EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT",
@@ -65,11 +65,13 @@ def test_one_connection_carries_many_and_says_goodbye(relay: Relay) -> None:
 
 
 def test_a_refused_recipient_is_followed_by_a_clean_start(relay: Relay) -> None:
-    relay.on(Step.RCPT, "550 5.1.1 no such user")
+    relay.answer_once(Step.RCPT, "550 5.1.1 no such user")
     with Conversation(settings_for(relay)) as connection:
-        reply = connection.send(SENDER, ANA, MESSAGE)
+        reply = connection.send_message(SENDER, ANA, MESSAGE)
         assert (reply.verdict, reply.code) == (Verdict.REFUSED, 550)
-        assert connection.send(SENDER, "bo@example.org", MESSAGE).verdict is Verdict.ACCEPTED
+        assert (
+            connection.send_message(SENDER, "bo@example.org", MESSAGE).verdict is Verdict.ACCEPTED
+        )
     assert "RSET" in [one.upper() for one in relay.commands]
     assert relay.accepted == ["bo@example.org"]
 
@@ -94,19 +96,19 @@ def test_a_refused_recipient_is_followed_by_a_clean_start(relay: Relay) -> None:
     ],
 )
 def test_what_an_end_of_the_conversation_means(
-    relay: Relay, step: Step, how: Said, verdict: Verdict
+    relay: Relay, step: Step, how: Response, verdict: Verdict
 ) -> None:
-    relay.on(step, how)
+    relay.answer_once(step, how)
     with Conversation(settings_for(relay, timeout=0.5)) as connection:
-        reply = connection.send(SENDER, ANA, MESSAGE)
+        reply = connection.send_message(SENDER, ANA, MESSAGE)
     assert reply.verdict is verdict
 
 
 def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
-    relay.offer("SMTPUTF8")
+    relay.offer_extensions("SMTPUTF8")
     with Conversation(settings_for(relay)) as connection:
         for address in ("ana@example.org", "ana@bücher.example", "añá@bücher.example", ANA):
-            assert connection.send(SENDER, address, MESSAGE).verdict is Verdict.ACCEPTED
+            assert connection.send_message(SENDER, address, MESSAGE).verdict is Verdict.ACCEPTED
     assert [(one.recipient, "SMTPUTF8" in one.mail) for one in relay.received] == [
         ("ana@example.org", False),
         ("ana@xn--bcher-kva.example", False),
@@ -118,8 +120,10 @@ def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
 
 def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> None:
     with Conversation(settings_for(relay)) as connection:
-        assert connection.send(SENDER, "añá@example.org", MESSAGE).verdict is Verdict.REFUSED
-        assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+        assert (
+            connection.send_message(SENDER, "añá@example.org", MESSAGE).verdict is Verdict.REFUSED
+        )
+        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(
@@ -132,30 +136,32 @@ def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> 
         (Step.CONNECT, SILENCE, False),
     ],
 )
-def test_a_relay_that_cannot_be_used(relay: Relay, step: Step, how: Said, lasting: bool) -> None:
-    relay.always(step, how)
+def test_a_relay_that_cannot_be_used(
+    relay: Relay, step: Step, how: Response, lasting: bool
+) -> None:
+    relay.answer_always(step, how)
     with pytest.raises(RelayError, match=rf"relay 127\.0\.0\.1:{relay.port}") as caught:
         Conversation(settings_for(relay, timeout=0.5))
-    assert caught.value.lasting is lasting
+    assert caught.value.is_permanent is lasting
 
 
 def test_a_password_is_not_sent_where_none_is_asked_for(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer AUTH") as caught:
-        Conversation(settings_for(relay), Credentials("office", "hush"))
-    assert caught.value.lasting
+        Conversation(settings_for(relay), RelayCredentials("office", "hush"))
+    assert caught.value.is_permanent
     assert not any("AUTH" in one.upper() for one in relay.commands)
 
 
 def test_a_password_is_accepted(relay: Relay) -> None:
-    relay.offer("AUTH PLAIN LOGIN")
-    with Conversation(settings_for(relay), Credentials("office", "hush")) as connection:
-        assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+    relay.offer_extensions("AUTH PLAIN LOGIN")
+    with Conversation(settings_for(relay), RelayCredentials("office", "hush")) as connection:
+        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
 
 def test_a_relay_without_starttls_gets_nothing(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer STARTTLS") as caught:
         Conversation(settings_for(relay, Tls.STARTTLS))
-    assert caught.value.lasting
+    assert caught.value.is_permanent
     assert not any(one.upper().startswith(("MAIL", "AUTH")) for one in relay.commands)
 
 
@@ -167,7 +173,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     relay.tls = context
     with pytest.raises(RelayError, match="certificate is not valid") as caught:
         Conversation(settings_for(relay, Tls.STARTTLS))
-    assert caught.value.lasting
+    assert caught.value.is_permanent
     assert not any(one.upper().startswith("MAIL") for one in relay.commands)
 
 
@@ -179,7 +185,7 @@ def test_a_certificate_that_somebody_vouches_for_is_taken(
     context.load_cert_chain(*certificate)
     relay.tls = context
     with Conversation(settings_for(relay, Tls.STARTTLS)) as connection:
-        assert connection.send(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA]
 
 
@@ -189,11 +195,11 @@ def test_a_certificate_refused_pauses_the_edition(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
-    edition = begun(mailer, ANA)
+    edition = begin_edition(mailer, ANA)
     with pytest.raises(RelayError, match="certificate"):
-        deliver(with_relay(mailer, tls=Tls.STARTTLS), edition)
+        deliver_edition(with_relay(mailer, tls=Tls.STARTTLS), edition)
     with store.read() as tx:
-        assert office.again(tx, edition).state is EditionState.PAUSED
+        assert office.reload_edition(tx, edition).state is EditionState.PAUSED
 
 
 def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(
@@ -205,8 +211,10 @@ def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(
     relay.tls = context
     (mailer.settings.home / "config").mkdir()
     shutil.copy(certificate[0], mailer.settings.home / "config/relay-ca.pem")
-    edition = begun(mailer, ANA)
-    deliver(with_relay(mailer, tls=Tls.STARTTLS, ca_file=Path("config/relay-ca.pem")), edition)
+    edition = begin_edition(mailer, ANA)
+    deliver_edition(
+        with_relay(mailer, tls=Tls.STARTTLS, ca_file=Path("config/relay-ca.pem")), edition
+    )
     assert relay.accepted == [ANA]
 
 
@@ -220,16 +228,16 @@ def test_an_authoritys_file_that_is_of_no_use_is_named(
     settings = settings_for(relay, Tls.STARTTLS).model_copy(update={"ca_file": file})
     with pytest.raises(RelayError, match=r"ca\.pem can't be read") as caught:
         Conversation(settings)
-    assert caught.value.lasting
+    assert caught.value.is_permanent
 
 
 def test_what_arrives_is_the_message_that_was_previewed(mailer: Mailer, relay: Relay) -> None:
     """Every byte but for the date: the text has a line that begins with a dot."""
-    edition = begun(mailer, ANA, template="press-release")
-    deliver(mailer, edition)
+    edition = begin_edition(mailer, ANA, template="press-release")
+    deliver_edition(mailer, edition)
     with mailer.store.read() as tx:
-        previewed = mailer.preview(tx, edition, address=ANA).message
-    got = relay.message_for(ANA).data
+        previewed = mailer.preview_edition(tx, edition, address=ANA).message
+    got = relay.find_message(ANA).data
 
     def without_date(message: bytes) -> list[bytes]:
         return [line for line in message.split(b"\r\n") if not line.startswith(b"Date:")]
@@ -237,7 +245,7 @@ def test_what_arrives_is_the_message_that_was_previewed(mailer: Mailer, relay: R
     assert without_date(got) == without_date(previewed)
     parsed = message_from_bytes(got, policy=policy.default)
     assert isinstance(parsed, EmailMessage)
-    assert b"\r\n=2EAnd" in relay.message_for(ANA).wire, "no line begins with a dot"
+    assert b"\r\n=2EAnd" in relay.find_message(ANA).wire, "no line begins with a dot"
     text = parsed.get_body(("plain",))
     assert text is not None
     lines = text.get_content().splitlines()

@@ -10,16 +10,21 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.outbox import DeliveryState
-from tests.integration.delivery.faults import SUCCESS
-from tests.integration.delivery.senders import Diary, Senders
-from tests.integration.office import addresses, begun, deliveries, states
-from tests.smtpd import SILENCE, Action, Envelope, Relay, Said, Step
+from tests.integration.delivery.faults import SUCCESS_REPLIES
+from tests.integration.delivery.senders import MailerProcesses, StateLog
+from tests.integration.office import (
+    begin_edition,
+    make_addresses,
+    read_deliveries,
+    read_delivery_states,
+)
+from tests.smtpd import SILENCE, Action, Envelope, Relay, Response, Step
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
 _S = DeliveryState
 CONNECTIONS, WINDOW = 4, 5
-READERS = addresses(300)
+READERS = make_addresses(300)
 SLOW = 2.0
 """Seconds for which the relay thinks about a message."""
 
@@ -29,78 +34,78 @@ def backend() -> str:
     return "sqlite"
 
 
-def from_the(count: int, then: Callable[[], Said], relay: Relay) -> threading.Event:
+def from_the(count: int, then: Callable[[], Response], relay: Relay) -> threading.Event:
     """What the relay does with a message, after so many others; the event says that it came to
     that."""
     begins = threading.Event()
     left = iter(range(count))
 
-    def act(_: Envelope) -> Said:
+    def act(_: Envelope) -> Response:
         if next(left, None) is None:
             begins.set()
             return then()
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
-    relay.always(Step.DOT, act)
+    relay.answer_always(Step.DOT, act)
     return begins
 
 
 def think() -> str:
     time.sleep(SLOW)
-    return SUCCESS[Step.DOT]
+    return SUCCESS_REPLIES[Step.DOT]
 
 
 def test_sigterm_finishes_what_is_on_the_wire(
-    mailer: Mailer, relay: Relay, senders: Senders, diary: Diary
+    mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
 ) -> None:
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     slow = from_the(40, think, relay)
-    sender = senders.send(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
+    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
     assert slow.wait(30)
     asked = time.monotonic()
-    sender.signal(signal.SIGTERM)
+    sender.send_signal(signal.SIGTERM)
     done = sender.wait()
     assert time.monotonic() - asked < SLOW + 10
-    assert done.code == 4, done.said
-    found = deliveries(mailer.store, edition)
+    assert done.code == 4, done.output
+    found = read_deliveries(mailer.store, edition)
     sent = [address for address, one in found.items() if one.state is _S.SENT]
     assert sorted(relay.accepted) == sorted(sent), "each once, and each known"
-    assert diary.doubted == set()
+    assert diary.in_doubt_addresses == set()
     assert {(one.state, one.attempt) for one in found.values()} == {(_S.SENT, 1), (_S.QUEUED, 0)}
 
-    relay.forget()
-    mailer.deliver([edition], threading.Event())
+    relay.reset_script()
+    mailer.deliver_editions([edition], threading.Event())
     assert sorted(relay.accepted) == READERS
 
 
 def test_a_second_sigterm_stops_at_once(
-    mailer: Mailer, relay: Relay, senders: Senders, diary: Diary
+    mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
 ) -> None:
     """Though the relay would take its time."""
-    edition = begun(mailer, *READERS)
+    edition = begin_edition(mailer, *READERS)
     silent = from_the(40, lambda: SILENCE, relay)
-    sender = senders.send(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
+    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
     assert silent.wait(30)
-    sender.signal(signal.SIGTERM)
+    sender.send_signal(signal.SIGTERM)
     time.sleep(1)
-    assert not sender.ended, "it waits for the relay"
+    assert not sender.has_ended, "it waits for the relay"
     asked = time.monotonic()
-    sender.signal(signal.SIGTERM)
+    sender.send_signal(signal.SIGTERM)
     done = sender.wait()
     assert time.monotonic() - asked < 4, "mostly the end of the process"
-    assert done.code == 130, done.said
-    found = deliveries(mailer.store, edition)
+    assert done.code == 130, done.output
+    found = read_deliveries(mailer.store, edition)
     in_doubt = [one for one in found.values() if one.state is _S.IN_DOUBT]
     assert 0 < len(in_doubt) <= CONNECTIONS * WINDOW
     assert {(one.state, one.attempt) for one in found.values()} == {
         (_S.SENT, 1), (_S.QUEUED, 0), (_S.IN_DOUBT, 1),
     }  # fmt: skip
 
-    relay.forget()
-    mailer.deliver([edition], threading.Event())
+    relay.reset_script()
+    mailer.deliver_editions([edition], threading.Event())
     accepted = Counter(relay.accepted)
     assert sorted(accepted) == READERS
-    assert {one for one in accepted if accepted[one] > 1} <= diary.doubted
+    assert {one for one in accepted if accepted[one] > 1} <= diary.in_doubt_addresses
 
 
 # ---- from another process ---------------------------------------------------------------------
@@ -115,14 +120,14 @@ def bodies(relay: Relay) -> list[float]:
         begun_at.append(time.monotonic())
         return ""
 
-    relay.always(Step.BODY, note)
+    relay.answer_always(Step.BODY, note)
     return begun_at
 
 
 def answers_after(seconds: float) -> Action:
     def act(_: Envelope) -> str:
         time.sleep(seconds)
-        return SUCCESS[Step.DOT]
+        return SUCCESS_REPLIES[Step.DOT]
 
     return act
 
@@ -139,22 +144,24 @@ def test_once_it_is_answered_nothing_more_passes_the_gate(
     late: float,
     mailer: Mailer,
     relay: Relay,
-    senders: Senders,
+    senders: MailerProcesses,
     bodies: list[float],
 ) -> None:
     """What has passed it may still go: for a moment, or, where the relay is so slow that what is
     in hand grows old, until it is looked at again after five seconds."""
-    edition = begun(mailer, *addresses(2500))
-    relay.always(Step.DOT, answers_after(thinks))
-    sender = senders.send(edition, RELAY_CONNECTIONS=connections)
+    edition = begin_edition(mailer, *make_addresses(2500))
+    relay.answer_always(Step.DOT, answers_after(thinks))
+    sender = senders.send_edition(edition, RELAY_CONNECTIONS=connections)
     while len(bodies) < connections:
         time.sleep(0.01)
-    done = senders.run("edition", word, str(edition.id), "--reason", "a wrong picture").wait()
+    done = senders.start_process(
+        "edition", word, str(edition.id), "--reason", "a wrong picture"
+    ).wait()
     answered = time.monotonic()
-    assert done.code == 0, done.said
+    assert done.code == 0, done.output
     assert sender.wait().code == 5
     assert [one - answered for one in bodies if one - answered > late] == []
-    found = states(mailer.store, edition)
+    found = read_delivery_states(mailer.store, edition)
     assert set(found.values()) == {_S.SENT, _S.QUEUED if word == "pause" else _S.CANCELLED}
     sent = [address for address, state in found.items() if state is _S.SENT]
     assert sorted(relay.accepted) == sorted(sent)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.demo.catcher import LARGEST, LONGEST_NAME, Catcher, file_name
+from mailer.demo.catcher import MAX_MESSAGE_BYTES, MAX_NAME_BYTES, Catcher, make_file_name
 from mailer.errors import MailerError
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
@@ -111,22 +111,22 @@ def test_hostile_addresses_stay_in_the_folder(catcher: Catcher, address: str) ->
 
 @given(st.text(max_size=400))
 def test_a_file_name_is_one_safe_component(address: str) -> None:
-    name = file_name(address)
+    name = make_file_name(address)
     assert name not in {"", ".", ".."}
     assert not name.startswith(".")
     assert not set(name) & set('/\\\0:*?"<>|\n\r')
-    assert len(name.encode()) <= LONGEST_NAME
+    assert len(name.encode()) <= MAX_NAME_BYTES
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_different_addresses_have_different_names(one: str, other: str) -> None:
-    assert (file_name(one) == file_name(other)) == (one == other)
+    assert (make_file_name(one) == make_file_name(other)) == (one == other)
 
 
 def test_announces_what_it_can(catcher: Catcher) -> None:
     with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo("client.example.org")
-        assert smtp.esmtp_features["size"] == str(LARGEST)
+        assert smtp.esmtp_features["size"] == str(MAX_MESSAGE_BYTES)
         assert smtp.has_extn("8bitmime")
         assert smtp.has_extn("smtputf8")
 

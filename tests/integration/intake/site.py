@@ -20,7 +20,7 @@ from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
-from mailer.intake.fetching import Guard
+from mailer.intake.fetching import FetchGuard
 from mailer.intake.fetching.guard import PORTS
 from mailer.intake.fetching.public import is_public
 
@@ -29,7 +29,7 @@ NAME = "news.example.org"
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request: its path, its fields with names in lower case, and the name that TLS asked for."""
 
     path: str
@@ -38,33 +38,33 @@ class Asked:
 
 
 Part = bytes | float | Iterable[bytes]
-Answer = Callable[[Asked], Iterable[Part]]
+Answer = Callable[[ReceivedRequest], Iterable[Part]]
 
 
-def answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
+def build_answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
     """A whole answer. Content-Length is added where no field says how long it is."""
-    named = " ".join(fields).lower()
-    if "content-length:" not in named and "transfer-encoding:" not in named:
+    field_text = " ".join(fields).lower()
+    if "content-length:" not in field_text and "transfer-encoding:" not in field_text:
         fields = (*fields, f"Content-Length: {len(body)}")
     return "\r\n".join([f"HTTP/1.1 {status}", *fields, "", ""]).encode() + body
 
 
-def redirect(to: str, status: str = "302 Found") -> bytes:
-    return answer(b"", f"Location: {to}", status=status)
+def build_redirect(location: str, status: str = "302 Found") -> bytes:
+    return build_answer(b"", f"Location: {location}", status=status)
 
 
-def chunked(body: Iterable[bytes]) -> Iterator[bytes]:
+def encode_chunked(body: Iterable[bytes]) -> Iterator[bytes]:
     for piece in body:
         yield f"{len(piece):x}\r\n".encode() + piece + b"\r\n"
     yield b"0\r\n\r\n"
 
 
 @dataclass
-class Site:
+class LoopbackSite:
     """The server. `tls` makes it speak HTTPS."""
 
     tls: ssl.SSLContext | None = None
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
@@ -75,30 +75,32 @@ class Site:
         self._closing = threading.Event()
         self._names: dict[int, str] = {}
         if self.tls is not None:
-            self.tls.sni_callback = self._named
-        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+            self.tls.sni_callback = self._record_server_name
+        self._acceptor = threading.Thread(target=self._accept_connections, daemon=True)
         self._acceptor.start()
 
-    def _named(self, connection: ssl.SSLObject, name: str | None, context: object) -> None:
-        self._name = name or ""
+    def _record_server_name(
+        self, connection: ssl.SSLObject, name: str | None, context: object
+    ) -> None:
+        self._server_name = name or ""
 
-    def on(self, path: str, *parts: Part) -> None:
+    def answer_with(self, path: str, *parts: Part) -> None:
         """What is said to a request for `path`."""
-        self._answers[path] = lambda asked: parts
+        self._answers[path] = lambda request: parts
 
-    def when(self, path: str, answers: Answer) -> None:
-        """As :meth:`on`, by what was asked."""
+    def answer_by(self, path: str, answers: Answer) -> None:
+        """As :meth:`answer_with`, by what was asked."""
         self._answers[path] = answers
 
-    def url(self, path: str = "/", name: str = NAME) -> str:
+    def build_url(self, path: str = "/", name: str = NAME) -> str:
         return f"{'https' if self.tls else 'http'}://{name}:{self.port}{path}"
 
-    def guard(self, *answers: str, tls: ssl.SSLContext | None = None) -> Guard:
+    def create_guard(self, *answers: str, tls: ssl.SSLContext | None = None) -> FetchGuard:
         """A guard that lets nobody anywhere but to the public internet and to this site. Every
         name leads here, or to `answers`."""
-        own = ip_address(HOST)
-        return Guard(
-            public=lambda address: address == own or is_public(address),
+        own_address = ip_address(HOST)
+        return FetchGuard(
+            is_allowed=lambda address: address == own_address or is_public(address),
             look_up=lambda name, port: answers or (HOST,),
             ports=(*PORTS, self.port),
             tls=tls,
@@ -122,27 +124,33 @@ class Site:
             thread.join(5)
             assert not thread.is_alive()
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         while True:
             connection, _ = self._listener.accept()
             if self._closing.is_set():
                 connection.close()
                 return
             self.connections += 1
-            thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+            thread = threading.Thread(
+                target=self._serve_connection, args=(connection,), daemon=True
+            )
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, plain: socket.socket) -> None:
+    def _serve_connection(self, plain_socket: socket.socket) -> None:
         with suppress(OSError):
-            plain.settimeout(10)
-            with plain:
-                self._name = ""
-                connection = self.tls.wrap_socket(plain, server_side=True) if self.tls else plain
+            plain_socket.settimeout(10)
+            with plain_socket:
+                self._server_name = ""
+                connection = (
+                    self.tls.wrap_socket(plain_socket, server_side=True)
+                    if self.tls
+                    else plain_socket
+                )
                 with connection:
-                    self._speak(connection)
+                    self._answer_request(connection)
 
-    def _speak(self, connection: socket.socket) -> None:
+    def _answer_request(self, connection: socket.socket) -> None:
         head = b""
         while b"\r\n\r\n" not in head:
             received = connection.recv(65536)
@@ -157,9 +165,9 @@ class Site:
             name.lower(): value
             for name, value in re.findall(r"(?m)^([\w-]+): (.*?)\r?$", "\n".join(lines[1:]))
         }
-        asked = Asked(path, fields, self._name)
-        self.asked.append(asked)
-        for part in self._answers[path](asked):
+        request = ReceivedRequest(path, fields, self._server_name)
+        self.requests.append(request)
+        for part in self._answers[path](request):
             if isinstance(part, bytes):
                 connection.sendall(part)
             elif isinstance(part, float):

@@ -9,18 +9,18 @@ from typing import Any
 
 from mailer import digests, editions, embargoes, tokens
 from mailer.app import Mailer, press
-from mailer.articles import Kind
+from mailer.articles import ArticleKind
 from mailer.articles.release import Asset, AssetKind, Quote, Release
 from mailer.audience import contacts, lists
-from mailer.audience.contacts import FollowUp, Standing, Trust
-from mailer.audience.links import MemberLink, Purpose, sign_member
+from mailer.audience.contacts import ContactProfile, FollowUp, Trust
+from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.audience.lists import Visibility
-from mailer.editions import Edition, EditionState, NewEdition, Role
-from mailer.embargoes import Embargo, Terms
+from mailer.editions import Edition, EditionRole, EditionState, NewEdition
+from mailer.embargoes import Embargo, EmbargoTerms
 from mailer.errors import Embargoed
 from mailer.store import Transaction
 from tests.integration import office
-from tests.integration.web.public.asgi import Pages
+from tests.integration.web.public.asgi import AsgiClient
 from tests.smtpd import Relay
 
 SLUG = "lanterns"
@@ -31,38 +31,38 @@ TRUSTED, UNTRUSTED, READER = "ana@example.org", "ben@example.org", "reader@examp
 MINUTE = timedelta(minutes=1)
 
 
-def now() -> datetime:
+def get_current_minute() -> datetime:
     """Real time, to the minute: an embargo's end is one, and the gate goes by the database."""
     return datetime.now(UTC).replace(second=0, microsecond=0)
 
 
-def terms(when: datetime, zone: str = "UTC") -> Terms:
-    return Terms(when.replace(tzinfo=None), zone)
+def make_terms(moment: datetime, zone: str = "UTC") -> EmbargoTerms:
+    return EmbargoTerms(moment.replace(tzinfo=None), zone)
 
 
-def contact(tx: Transaction, address: str, trust: Trust, to: str = "press") -> None:
-    person = office.person(tx, address, to=to)
-    contacts.save(
-        tx.contacts, person, Standing("The Example", ("migration",), trust, FollowUp.WELCOME),
+def add_contact(tx: Transaction, address: str, trust: Trust, list_slug: str = "press") -> None:
+    subscriber = office.add_subscriber(tx, address, list_slug=list_slug)
+    contacts.save_contact(
+        tx.contacts, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME),
         office.NOW,
     )  # fmt: skip
 
 
-def furnish(tx: Transaction) -> None:
+def create_office(tx: Transaction) -> None:
     """Lists, people and the story, which is not embargoed yet."""
-    office.topics(tx)
-    office.mailing_list(tx, "news")
+    office.add_topics(tx)
+    office.add_mailing_list(tx, "news")
     lists.add_list(tx.lists, "press", "Press", office.NOW, visibility=Visibility.PRIVATE)
-    office.person(tx, READER)
-    contact(tx, TRUSTED, Trust.TRUSTED)
-    contact(tx, UNTRUSTED, Trust.UNTRUSTED)
-    tx.files.keep(FILE, "text/csv", b"a,b\n1,2\n", office.NOW)
-    office.story(
+    office.add_subscriber(tx, READER)
+    add_contact(tx, TRUSTED, Trust.TRUSTED)
+    add_contact(tx, UNTRUSTED, Trust.UNTRUSTED)
+    tx.files.save_file(FILE, "text/csv", b"a,b\n1,2\n", office.NOW)
+    office.add_story(
         tx,
         SLUG,
         title=f"{WORD} on the water",
         summary=f"{WORD} for everyone.",
-        kind=Kind.PRESS_RELEASE,
+        kind=ArticleKind.PRESS_RELEASE,
         canonical_url="",
         release=Release(
             quotes=(Quote("We lit them.", "Mara Vell"),),
@@ -76,156 +76,171 @@ def furnish(tx: Transaction) -> None:
     )  # fmt: skip
 
 
-def sent_digest(mailer: Mailer, tx: Transaction) -> Edition:
+def create_sent_digest(mailer: Mailer, tx: Transaction) -> Edition:
     """A digest with the story that was sent to a public list some time ago."""
-    made = editions.create(
+    edition = editions.create_edition(
         tx.editions, NewEdition("The week", "news", stories=(SLUG,)), mailer.clock()
     )
-    made = mailer.approve(tx, made, "Amina")
-    made, _ = mailer.start(tx, made)
-    tx.queue.cancel_waiting(made.id)
-    return tx.editions.set_state(made, EditionState.SENT, mailer.clock())
+    edition = mailer.approve_edition(tx, edition, "Amina")
+    edition, _ = mailer.start_edition(tx, edition)
+    tx.queue.cancel_unsent_deliveries(edition.id)
+    return tx.editions.set_state(edition, EditionState.SENT, mailer.clock())
 
 
-def advance_of(mailer: Mailer, tx: Transaction) -> Edition:
-    return next(one for one in tx.editions.of_release(SLUG, "press") if one.role is Role.ADVANCE)
+def find_advance_edition(mailer: Mailer, tx: Transaction) -> Edition:
+    return next(
+        edition
+        for edition in tx.editions.list_release_editions(SLUG, "press")
+        if edition.role is EditionRole.ADVANCE
+    )
 
 
 @dataclass
-class Desk:
+class PressScenario:
     """What a test turns and reads. `digest` and `release` are begun, the release's mails wait."""
 
     mailer: Mailer
     relay: Relay
-    pages: Pages
+    pages: AsgiClient
     digest: Edition
     release: Edition
 
-    def embargo(self, when: Terms, until: datetime | None = None) -> None:
+    def save_embargo(self, terms: EmbargoTerms, until: datetime | None = None) -> None:
         """Write an embargo down as it is, also one that has ended."""
         with self.mailer.store.begin() as tx:
-            tx.embargoes.keep(Embargo(SLUG, when, until or when.moment, office.NOW))
+            tx.embargoes.save_embargo(Embargo(SLUG, terms, until or terms.moment, office.NOW))
 
-    def put(self, when: Terms) -> None:
+    def set_embargo(self, terms: EmbargoTerms) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.put(tx.embargoes, SLUG, when, self.mailer.clock(), by="Amina")
+            embargoes.set_embargo(tx.embargoes, SLUG, terms, self.mailer.clock(), by="Amina")
 
-    def lift(self) -> None:
+    def lift_embargo(self) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.lift(tx.embargoes, SLUG, self.mailer.clock(), by="Amina")
+            embargoes.lift_embargo(tx.embargoes, SLUG, self.mailer.clock(), by="Amina")
 
-    def deliver(self) -> None:
-        self.mailer.deliver([], threading.Event(), follow=True)
+    def deliver_mails(self) -> None:
+        self.mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
 # ---- exits: whether the story leaves ----------------------------------------------------------
 
-Exit = Callable[[Desk], bool]
+Exit = Callable[[PressScenario], bool]
 
 
-def _page(path: str, *, word: str = WORD) -> Exit:
-    def leaves(desk: Desk) -> bool:
-        answer = desk.pages.get(path.format(digest=desk.digest, slug=SLUG))
+def _make_page_exit(path: str, *, word: str = WORD) -> Exit:
+    def can_leave(desk: PressScenario) -> bool:
+        answer = desk.pages.get_page(path.format(digest=desk.digest, slug=SLUG))
         assert answer.status in {200, 404}
         return answer.status == 200 and word.encode() in answer.body
 
-    return leaves
+    return can_leave
 
 
-def _view(desk: Desk) -> bool:
-    token = tokens.sign(desk.mailer.store.key, Purpose.VIEW, desk.digest.id, "en", "1")
-    answer = desk.pages.get(f"/v/{token}")
+def _can_view_mail(desk: PressScenario) -> bool:
+    token = tokens.sign_token(desk.mailer.store.key, LinkPurpose.VIEW, desk.digest.id, "en", "1")
+    answer = desk.pages.get_page(f"/v/{token}")
     assert answer.status in {200, 404}
     return answer.status == 200
 
 
-def _private(desk: Desk) -> bool:
+def _can_read_private_page(desk: PressScenario) -> bool:
     """The page of an advance copy, for somebody who is on the list and not trusted."""
     with desk.mailer.store.read() as tx:
-        known = tx.subscribers.find_subscriber(UNTRUSTED)
-        list_ = lists.get_list(tx.lists, "press")
-        copies = [one for one in tx.editions.of_release(SLUG) if one.role is Role.ADVANCE]
-    assert known is not None
-    link = MemberLink(known.id, list_.id, copies[0].id if copies else desk.release.id)
-    answer = desk.pages.get("/e/" + sign_member(desk.mailer.store.key, Purpose.ADVANCE, link))
+        subscriber = tx.subscribers.find_subscriber(UNTRUSTED)
+        mailing_list = lists.get_list(tx.lists, "press")
+        copies = [
+            edition
+            for edition in tx.editions.list_release_editions(SLUG)
+            if edition.role is EditionRole.ADVANCE
+        ]
+    assert subscriber is not None
+    link = MemberLink(subscriber.id, mailing_list.id, copies[0].id if copies else desk.release.id)
+    answer = desk.pages.get_page(
+        "/e/" + sign_member_link(desk.mailer.store.key, LinkPurpose.ADVANCE, link)
+    )
     assert answer.status in {200, 404}
     return answer.status == 200
 
 
-def _choose(desk: Desk) -> bool:
+def _can_digest_choose(desk: PressScenario) -> bool:
     with desk.mailer.store.read() as tx:
-        known = digests.get(tx.digests, "weekly")
-        held = tx.digests.held(desk.mailer.clock())
-        choice = digests.choose(
-            known.order, tx.digests.candidates(known), desk.mailer.clock(), held
+        digest = digests.get_digest(tx.digests, "weekly")
+        embargoed = tx.digests.find_embargoed_slugs(desk.mailer.clock())
+        choice = digests.choose_stories(
+            digest.settings,
+            tx.digests.list_candidate_stories(digest),
+            desk.mailer.clock(),
+            embargoed,
         )
         return SLUG in [story.slug for story in choice.stories]
 
 
-def _begin(desk: Desk) -> bool:
+def _can_edition_begin(desk: PressScenario) -> bool:
     """Whether an approved edition with the story may begin."""
 
-    class _Undo(Exception):
+    class _DiscardEdition(Exception):
         pass
 
     began = False
     try:
         with desk.mailer.store.begin() as tx:
-            made = editions.create(
+            edition = editions.create_edition(
                 tx.editions, NewEdition("Another", "news", stories=(SLUG,)), desk.mailer.clock()
             )
-            made = mailer_approve(desk.mailer, tx, made)
+            edition = approve_edition(desk.mailer, tx, edition)
             try:
-                desk.mailer.start(tx, made)
+                desk.mailer.start_edition(tx, edition)
                 began = True
             except Embargoed:
                 began = False
-            raise _Undo
-    except _Undo:
+            raise _DiscardEdition
+    except _DiscardEdition:
         return began
 
 
-def mailer_approve(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
-    return mailer.approve(tx, made, "Amina")
+def approve_edition(mailer: Mailer, tx: Transaction, edition: Edition) -> Edition:
+    return mailer.approve_edition(tx, edition, "Amina")
 
 
-def _gate(desk: Desk) -> bool:
+def _can_pass_gate(desk: PressScenario) -> bool:
     """Whether the release that has begun is let out. It is asked last: then it is out."""
-    desk.deliver()
+    desk.deliver_mails()
     return bool(desk.relay.accepted)
 
 
 EXITS: dict[str, Exit] = {
-    "a digest chooses it": _choose,
-    "an edition begins": _begin,
-    "the archive": _page("/archive"),
-    "the list's archive": _page("/archive/news"),
-    "the archive's search": _page("/archive/news?q=lanterns", word="on the water"),
-    "the mail as a page": _page("/archive/news/{digest.uid}"),
-    "the archive's Atom feed": _page("/archive/news/atom.xml"),
-    "the archive's RSS feed": _page("/archive/news/rss.xml"),
-    "the sitemap": lambda desk: _page("/sitemap.xml", word=desk.digest.uid)(desk),
-    "the view in a browser": _view,
-    "the story's page": _page("/stories/{slug}/en"),
-    "the press page": _page("/press/{slug}"),
-    "the list of press pages": _page("/press"),
-    "the press feed": _page("/press/atom.xml"),
-    "ninjs": _page("/press/{slug}/ninjs.json"),
-    "the kit": _page("/press/{slug}/kit.zip", word=SLUG),
-    "a file": _page(f"/press/{{slug}}/files/{FILE[:16]}/figures.csv", word="a,b"),
-    "the gate": _gate,
+    "a digest chooses it": _can_digest_choose,
+    "an edition begins": _can_edition_begin,
+    "the archive": _make_page_exit("/archive"),
+    "the list's archive": _make_page_exit("/archive/news"),
+    "the archive's search": _make_page_exit("/archive/news?q=lanterns", word="on the water"),
+    "the mail as a page": _make_page_exit("/archive/news/{digest.uid}"),
+    "the archive's Atom feed": _make_page_exit("/archive/news/atom.xml"),
+    "the archive's RSS feed": _make_page_exit("/archive/news/rss.xml"),
+    "the sitemap": lambda desk: _make_page_exit("/sitemap.xml", word=desk.digest.uid)(desk),
+    "the view in a browser": _can_view_mail,
+    "the story's page": _make_page_exit("/stories/{slug}/en"),
+    "the press page": _make_page_exit("/press/{slug}"),
+    "the list of press pages": _make_page_exit("/press"),
+    "the press feed": _make_page_exit("/press/atom.xml"),
+    "ninjs": _make_page_exit("/press/{slug}/ninjs.json"),
+    "the kit": _make_page_exit("/press/{slug}/kit.zip", word=SLUG),
+    "a file": _make_page_exit(f"/press/{{slug}}/files/{FILE[:16]}/figures.csv", word="a,b"),
+    "the gate": _can_pass_gate,
 }
 """Each says whether the story leaves by it."""
 
-NEVER: dict[str, Exit] = {"the page of an advance copy, to the untrusted": _private}
+NEVER: dict[str, Exit] = {"the page of an advance copy, to the untrusted": _can_read_private_page}
 
 
-def open_exits(desk: Desk, *names: str) -> list[str]:
+def list_open_exits(desk: PressScenario, *names: str) -> list[str]:
     """Those by which the story leaves now."""
     return [name for name, leaves in EXITS.items() if (not names or name in names) and leaves(desk)]
 
 
 def begin_release(mailer: Mailer, tx: Transaction, **fields: Any) -> Edition:
     """The release, begun: nothing of it is sent yet."""
-    course = press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"), **fields)
-    return press.let_go(mailer, tx, course, "Amina").release
+    release_editions = press.prepare_release(
+        mailer, tx, SLUG, lists.get_list(tx.lists, "press"), **fields
+    )
+    return press.begin_release(mailer, tx, release_editions, "Amina").release

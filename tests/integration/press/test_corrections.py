@@ -8,33 +8,40 @@ from sqlalchemy import update
 
 from mailer import articles, editions, embargoes, tokens
 from mailer.app import Mailer, corrections, leaving, press
-from mailer.app.corrections import Correction
-from mailer.articles import ArticleState, Kind, Query
+from mailer.app.corrections import CorrectionResult
+from mailer.articles import ArticleKind, ArticleQuery, ArticleState
 from mailer.audience import choices, lists
 from mailer.audience.contacts import Trust
-from mailer.audience.links import MemberLink, Purpose, sign_member
-from mailer.editions import Change, Edition, EditionState, InDoubt, NewEdition, Role
-from mailer.embargoes import What
+from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
+from mailer.editions import (
+    ChangeNote,
+    Edition,
+    EditionRole,
+    EditionState,
+    InDoubtPolicy,
+    NewEdition,
+)
+from mailer.embargoes import EmbargoEventType
 from mailer.errors import Refused
 from mailer.outbox import DeliveryState, Settlement
 from mailer.store.schema import edition as edition_table
 from tests.integration import office
-from tests.integration.delivery.runs import one_by_one, while_the_first_is_sent
-from tests.integration.office import deliveries, states
+from tests.integration.delivery.runs import run_during_first_message, with_single_connection
+from tests.integration.office import read_deliveries, read_delivery_states
 from tests.integration.press.desk import (
     MINUTE,
     SLUG,
     TRUSTED,
-    Desk,
+    PressScenario,
+    add_contact,
     begin_release,
-    contact,
-    furnish,
-    now,
-    terms,
+    create_office,
+    get_current_minute,
+    make_terms,
 )
 from tests.smtpd import CLOSE, Relay, Step
 
-CHANGE = Change({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
+CHANGE = ChangeNote({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
 WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
 CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
 
@@ -43,20 +50,20 @@ CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
 def release(mailer: Mailer) -> Edition:
     """A release to twelve more contacts, begun."""
     with mailer.store.begin() as tx:
-        furnish(tx)
+        create_office(tx)
         for address in CONTACTS:
-            contact(tx, address, Trust.UNTRUSTED)
+            add_contact(tx, address, Trust.UNTRUSTED)
         return begin_release(mailer, tx)
 
 
 def deliver(mailer: Mailer) -> None:
-    mailer.deliver([], threading.Event(), follow=True)
+    mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
-def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> Correction:
+def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        articles.edit(tx.articles, SLUG, "en", {"title": title}, mailer.clock())
-        return corrections.correct(mailer, tx, SLUG, CHANGE, "Amina")
+        articles.edit_article(tx.articles, SLUG, "en", {"title": title}, mailer.clock())
+        return corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
 
 
 def got(relay: Relay, word: str) -> list[str]:
@@ -73,11 +80,11 @@ def test_those_who_got_it_get_the_correction_and_the_rest_the_new_version(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     """The first send is stopped after some of them, in the middle of a message."""
-    made: list[Correction] = []
-    while_the_first_is_sent(relay, lambda: made.append(correct(mailer)))
-    deliver(one_by_one(mailer))
+    made: list[CorrectionResult] = []
+    run_during_first_message(relay, lambda: made.append(correct(mailer)))
+    deliver(with_single_connection(mailer))
     with mailer.store.read() as tx:
-        assert office.again(tx, release).state is EditionState.CANCELLED
+        assert office.reload_edition(tx, release).state is EditionState.CANCELLED
     deliver(mailer)
     old = got(relay, "Press release: Lanterns on")
     assert 0 < len(old) < len(everybody())
@@ -86,7 +93,7 @@ def test_those_who_got_it_get_the_correction_and_the_rest_the_new_version(
     assert sorted([*old, *new]) == everybody()
     (stopped,) = made[0].stopped
     assert stopped.id == release.id
-    assert [one.role for one, _ in made[0].begun] == [Role.CORRECTION, Role.RELEASE]
+    assert [one.role for one, _ in made[0].begun] == [EditionRole.CORRECTION, EditionRole.RELEASE]
 
 
 def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_corrected(
@@ -94,14 +101,16 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
 ) -> None:
     def pause() -> None:
         with mailer.store.begin() as tx:
-            editions.pause(tx.editions, office.again(tx, release), mailer.clock(), reason="look")
+            editions.pause_edition(
+                tx.editions, office.reload_edition(tx, release), mailer.clock(), reason="look"
+            )
 
-    while_the_first_is_sent(relay, pause)
-    deliver(one_by_one(mailer))
+    run_during_first_message(relay, pause)
+    deliver(with_single_connection(mailer))
     before = len(relay.accepted)
     assert 0 < before < len(everybody())
     with mailer.store.begin() as tx:
-        editions.resume(tx.editions, office.again(tx, release), mailer.clock())
+        editions.resume_edition(tx.editions, office.reload_edition(tx, release), mailer.clock())
     deliver(mailer)
     correct(mailer)
     deliver(mailer)
@@ -114,39 +123,43 @@ def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_i
     """Of a message on the wire nobody knows whether it got there. When it turns out that it did,
     the correction goes there too; when it did not, the new version."""
     with mailer.store.begin() as tx:
-        sleeper = office.sender(tx)
-        first, second, *_ = tx.queue.claim(release.id, sleeper, 3)
-        assert tx.queue.gate(sleeper, [first.id, second.id]) == {first.id, second.id}
+        sleeper = office.register_worker(tx)
+        first, second, *_ = tx.queue.claim_deliveries(release.id, sleeper, 3)
+        assert tx.queue.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
     made = correct(mailer)
     plans = {one.role: plan for one, plan in made.begun}
-    assert plans[Role.CORRECTION].planned == 0
-    assert plans[Role.RELEASE].planned == len(everybody()) - 2
+    assert plans[EditionRole.CORRECTION].planned == 0
+    assert plans[EditionRole.RELEASE].planned == len(everybody()) - 2
     correction, rest = (one for one, _ in made.begun)
     with mailer.store.begin() as tx:
-        tx.queue.settle(
+        tx.queue.settle_deliveries(
             [
                 Settlement(first.id, sleeper, DeliveryState.SENT, "250 ok"),
                 Settlement(second.id, sleeper, DeliveryState.QUEUED, "450 later", 60.0),
             ]
         )
-        tx.queue.cancel_waiting(release.id)
+        tx.queue.cancel_unsent_deliveries(release.id)
     deliver(mailer)
-    assert states(mailer.store, correction) == {first.address: DeliveryState.SENT}
-    reached = states(mailer.store, rest)
+    assert read_delivery_states(mailer.store, correction) == {first.address: DeliveryState.SENT}
+    reached = read_delivery_states(mailer.store, rest)
     assert second.address in reached
     assert first.address not in reached
     assert set(reached.values()) == {DeliveryState.SENT}
     deliver(mailer)
-    assert len(deliveries(mailer.store, correction)) == 1
+    assert len(read_deliveries(mailer.store, correction)) == 1
 
 
 def test_in_doubt_counts_as_having_got_it(mailer: Mailer, relay: Relay, release: Edition) -> None:
-    relay.on(Step.DOT, CLOSE)
+    relay.answer_once(Step.DOT, CLOSE)
     with mailer.store.begin() as tx:
         hold = update(edition_table).where(edition_table.c.id == release.id)
-        tx.connection.execute(hold.values(in_doubt=InDoubt.HOLD.value))
-    deliver(one_by_one(mailer))
-    doubted = [a for a, s in states(mailer.store, release).items() if s is DeliveryState.IN_DOUBT]
+        tx.connection.execute(hold.values(in_doubt=InDoubtPolicy.KEEP_IN_DOUBT.value))
+    deliver(with_single_connection(mailer))
+    doubted = [
+        a
+        for a, s in read_delivery_states(mailer.store, release).items()
+        if s is DeliveryState.IN_DOUBT
+    ]
     assert len(doubted) == 1
     correct(mailer)
     deliver(mailer)
@@ -169,8 +182,8 @@ def test_whoever_has_left_is_not_written_to_again(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        office.leave(tx, CONTACTS[0], to="press")
-        office.suppress(tx, CONTACTS[1])
+        office.unsubscribe_address(tx, CONTACTS[0], list_slug="press")
+        office.suppress_address(tx, CONTACTS[1])
     correct(mailer)
     deliver(mailer)
     assert got(relay, "CORRECTION") == [
@@ -182,23 +195,25 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
     mailer: Mailer, release: Edition
 ) -> None:
     with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
-        corrections.correct(mailer, tx, SLUG, CHANGE, "Amina")
+        corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
     with mailer.store.begin() as tx:
-        office.story(tx, "boats", kind=articles.Kind.PRESS_RELEASE)
+        office.add_story(tx, "boats", kind=articles.ArticleKind.PRESS_RELEASE)
         with pytest.raises(Refused, match="no release of boats has been sent"):
-            corrections.correct(mailer, tx, "boats", CHANGE, "Amina")
+            corrections.correct_release(mailer, tx, "boats", CHANGE, "Amina")
 
 
 def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
-        articles.edit(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        articles.edit_article(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         with pytest.raises(Refused, match="release correct"):
-            press.prepare(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+            press.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
 
 
-def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(desk: Desk) -> None:
+def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
+    desk: PressScenario,
+) -> None:
     correct(desk.mailer)
-    page = desk.pages.get(f"/press/{SLUG}").text
+    page = desk.pages.get_page(f"/press/{SLUG}").text
     assert "Lanterns, corrected" in page
     assert WHAT in page
     assert WHY in page
@@ -208,22 +223,29 @@ def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(desk: De
         "/archive/news/rss.xml",
         "/press/atom.xml",
     ):
-        assert WHAT in desk.pages.get(path).text, path
+        assert WHAT in desk.pages.get_page(path).text, path
 
 
 def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Relay) -> None:
     with mailer.store.begin() as tx:
-        furnish(tx)
-        office.story(
-            tx, SLUG, language="fr", title="Lanternes", kind=Kind.PRESS_RELEASE, canonical_url=""
+        create_office(tx)
+        office.add_story(
+            tx,
+            SLUG,
+            language="fr",
+            title="Lanternes",
+            kind=ArticleKind.PRESS_RELEASE,
+            canonical_url="",
         )
-        office.person(tx, "chloe@example.org", to="press", language="fr")
+        office.add_subscriber(tx, "chloe@example.org", list_slug="press", language="fr")
         begin_release(mailer, tx)
     deliver(mailer)
     with mailer.store.begin() as tx:
-        articles.edit(tx.articles, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock())
-        change = Change({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
-        made = corrections.correct(mailer, tx, SLUG, change, "Amina")
+        articles.edit_article(
+            tx.articles, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
+        )
+        change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
+        made = corrections.correct_release(mailer, tx, SLUG, change, "Amina")
     assert made.warnings == (
         'readers of fr read --why in en: add --why fr="…"',
         f"{SLUG} in fr has no quotes",
@@ -231,7 +253,7 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
     )
     deliver(mailer)
     english, french = (
-        relay.mails(one)[-1].as_string() for one in ("ana@example.org", "chloe@example.org")
+        relay.list_mails(one)[-1].as_string() for one in ("ana@example.org", "chloe@example.org")
     )
     assert "Ten towns." in english
     assert "Dix villes." in french
@@ -243,12 +265,12 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
 
 def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
     with mailer.store.begin() as tx:
-        return corrections.ask_kill(mailer, tx, SLUG, {"": "It is not true."}, by)[0]
+        return corrections.request_kill(mailer, tx, SLUG, {"": "It is not true."}, by)[0]
 
 
-def confirm(mailer: Mailer, by: str = "Bela") -> Correction:
+def confirm(mailer: Mailer, by: str = "Bela") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        return corrections.kill(mailer, tx, SLUG, by)
+        return corrections.confirm_kill(mailer, tx, SLUG, by)
 
 
 def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
@@ -256,7 +278,7 @@ def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
         confirm(mailer)
     (paused,) = ask(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="is to be killed, says Amina"):
-        leaving.check_not_killed(tx, editions.get(tx.editions, paused.id))
+        leaving.check_not_killed(tx, editions.get_edition(tx.editions, paused.id))
     assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
     with pytest.raises(Refused, match="takes two people"):
         confirm(mailer, "  amina ")
@@ -272,7 +294,7 @@ def test_one_who_asked_for_it_may_think_better_of_it(
     deliver(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
-        (again,) = corrections.take_back_kill(mailer, tx, SLUG, "Amina")
+        (again,) = corrections.withdraw_kill(mailer, tx, SLUG, "Amina")
     assert again.state is EditionState.SENDING
     deliver(mailer)
     assert sorted(relay.accepted) == everybody()
@@ -281,96 +303,100 @@ def test_one_who_asked_for_it_may_think_better_of_it(
 def test_a_kill_stops_what_waits_and_tells_whoever_has_it(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
-    while_the_first_is_sent(relay, lambda: bool(ask(mailer)))
-    deliver(one_by_one(mailer))
+    run_during_first_message(relay, lambda: bool(ask(mailer)))
+    deliver(with_single_connection(mailer))
     confirm(mailer)
     deliver(mailer)
     old = got(relay, "Press release")
     assert 0 < len(old) < len(everybody())
     assert got(relay, "DO NOT USE") == old
     with mailer.store.read() as tx:
-        assert office.again(tx, release).state is EditionState.CANCELLED
-        (article,) = tx.articles.matching(Query(slugs=(SLUG,)))
+        assert office.reload_edition(tx, release).state is EditionState.CANCELLED
+        (article,) = tx.articles.find_articles(ArticleQuery(slugs=(SLUG,)))
     assert article.state is ArticleState.KILLED
 
 
-def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: Desk) -> None:
+def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScenario) -> None:
     mailer = desk.mailer
     with mailer.store.begin() as tx:
-        office.story(tx, "boats")
-        approved = editions.create(
+        office.add_story(tx, "boats")
+        approved = editions.create_edition(
             tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        approved = mailer.approve(tx, approved, "Amina")
-        running = editions.create(
+        approved = mailer.approve_edition(tx, approved, "Amina")
+        running = editions.create_edition(
             tx.editions, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        running, _ = mailer.start(tx, mailer.approve(tx, running, "Amina"))
+        running, _ = mailer.start_edition(tx, mailer.approve_edition(tx, running, "Amina"))
     ask(mailer)
     confirm(mailer)
     with mailer.store.begin() as tx:
-        approved, running = office.again(tx, approved), office.again(tx, running)
+        approved, running = office.reload_edition(tx, approved), office.reload_edition(tx, running)
         assert approved.state is EditionState.DRAFT
         assert approved.approval is None
         assert running.state is EditionState.PAUSED
-        fresh, _ = mailer.composed(tx, approved)
-        assert "Lanterns" not in tx.editions.bodies(fresh)[0].html
+        fresh, _ = mailer.compose_edition(tx, approved)
+        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
         with pytest.raises(Refused, match="never comes back"):
-            articles.restore(tx.articles, SLUG, None, mailer.clock())
+            articles.restore_articles(tx.articles, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="never comes back"):
-            office.story(tx, SLUG)
-    gone = desk.pages.get(f"/press/{SLUG}")
+            office.add_story(tx, SLUG)
+    gone = desk.pages.get_page(f"/press/{SLUG}")
     assert gone.status == 410
     assert "Lanterns" not in gone.text
     for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
-        assert "Lanterns" not in desk.pages.get(path).text, path
-    assert desk.pages.get(f"/archive/news/{desk.digest.uid}").status == 404
-    token = tokens.sign(mailer.store.key, Purpose.VIEW, desk.digest.id, "en", "1")
-    assert desk.pages.get(f"/v/{token}").status == 410
+        assert "Lanterns" not in desk.pages.get_page(path).text, path
+    assert desk.pages.get_page(f"/archive/news/{desk.digest.uid}").status == 404
+    token = tokens.sign_token(mailer.store.key, LinkPurpose.VIEW, desk.digest.id, "en", "1")
+    assert desk.pages.get_page(f"/v/{token}").status == 410
 
 
 def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_else(
-    desk: Desk,
+    desk: PressScenario,
 ) -> None:
     mailer = desk.mailer
     with mailer.store.begin() as tx:
-        office.story(tx, "second", kind=Kind.PRESS_RELEASE, canonical_url="")
-        embargoes.put(tx.embargoes, "second", terms(now() + 60 * MINUTE), mailer.clock())
-        course = press.prepare(mailer, tx, "second", lists.get_list(tx.lists, "press"))
-        made = press.let_go(mailer, tx, course, "Amina")
+        office.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, canonical_url="")
+        embargoes.set_embargo(
+            tx.embargoes, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
+        )
+        course = press.prepare_release(mailer, tx, "second", lists.get_list(tx.lists, "press"))
+        made = press.begin_release(mailer, tx, course, "Amina")
         assert made.advance
         known = tx.subscribers.find_subscriber(TRUSTED)
         assert known
         link = MemberLink(known.id, lists.get_list(tx.lists, "press").id, made.advance.id)
-    desk.deliver()
-    own = "/e/" + sign_member(mailer.store.key, Purpose.ADVANCE, link)
-    passed_on = "/v/" + tokens.sign(mailer.store.key, Purpose.VIEW, made.advance.id, "en", "1")
-    assert (desk.pages.get(own).status, desk.pages.get(passed_on).status) == (200, 404)
+    desk.deliver_mails()
+    own = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
+    passed_on = "/v/" + tokens.sign_token(
+        mailer.store.key, LinkPurpose.VIEW, made.advance.id, "en", "1"
+    )
+    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (200, 404)
     with mailer.store.begin() as tx:
-        corrections.ask_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
+        corrections.request_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
     with mailer.store.begin() as tx:
-        corrections.kill(mailer, tx, "second", "Bela")
-    assert (desk.pages.get(own).status, desk.pages.get(passed_on).status) == (410, 404)
-    assert desk.pages.get("/press/second").status == 404
+        corrections.confirm_kill(mailer, tx, "second", "Bela")
+    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
+    assert desk.pages.get_page("/press/second").status == 404
     with mailer.store.read() as tx:
-        told = [(one.what, one.who) for one in tx.embargoes.happenings("second")]
-    assert (What.TO_KILL, "Amina") in told
-    assert (What.KILLED, "Bela") in told
+        told = [(one.what, one.who) for one in tx.embargoes.list_events("second")]
+    assert (EmbargoEventType.KILL_REQUESTED, "Amina") in told
+    assert (EmbargoEventType.KILLED, "Bela") in told
 
 
 def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
-        furnish(tx)
-        office.story(tx, "boats")
-        made = editions.create(
+        create_office(tx)
+        office.add_story(tx, "boats")
+        made = editions.create_edition(
             tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
-        made = mailer.approve(tx, made, "Amina")
-        articles.withdraw(tx.articles, SLUG, None, mailer.clock())
-        made = office.again(tx, made)
+        made = mailer.approve_edition(tx, made, "Amina")
+        articles.withdraw_articles(tx.articles, SLUG, None, mailer.clock())
+        made = office.reload_edition(tx, made)
         assert (made.state, made.approval) == (EditionState.DRAFT, None)
-        fresh, _ = mailer.composed(tx, made)
-        assert "Lanterns" not in tx.editions.bodies(fresh)[0].html
+        fresh, _ = mailer.compose_edition(tx, made)
+        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
 
 
 def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
@@ -381,7 +407,7 @@ def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
         gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
         assert gone is not None
         assert kept is not None
-        choices.merge_people(tx.subscribers, gone, kept, mailer.clock())
+        choices.merge_subscribers(tx.subscribers, gone, kept, mailer.clock())
     correct(mailer)
     deliver(mailer)
     deliver(mailer)

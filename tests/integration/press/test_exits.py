@@ -9,57 +9,66 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailer import embargoes
-from mailer.embargoes import What
+from mailer.embargoes import EmbargoEventType
 from mailer.schedules import walls
-from tests.integration.press.desk import EXITS, MINUTE, NEVER, SLUG, Desk, now, open_exits, terms
+from tests.integration.press.desk import (
+    EXITS,
+    MINUTE,
+    NEVER,
+    SLUG,
+    PressScenario,
+    get_current_minute,
+    list_open_exits,
+    make_terms,
+)
 
 HOUR = timedelta(hours=1)
-Turn = Callable[[Desk], None]
+Turn = Callable[[PressScenario], None]
 
 
-def _before(desk: Desk) -> None:
-    desk.put(terms(now() + 2 * HOUR))
+def _before(desk: PressScenario) -> None:
+    desk.set_embargo(make_terms(get_current_minute() + 2 * HOUR))
 
 
-def _earlier(desk: Desk) -> None:
-    desk.put(terms(now() + 5 * HOUR))
-    desk.put(terms(now() + 2 * MINUTE))
+def _earlier(desk: PressScenario) -> None:
+    desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
+    desk.set_embargo(make_terms(get_current_minute() + 2 * MINUTE))
 
 
-def _later(desk: Desk) -> None:
-    desk.put(terms(now() + 2 * MINUTE))
-    desk.put(terms(now() + 5 * HOUR))
+def _later(desk: PressScenario) -> None:
+    desk.set_embargo(make_terms(get_current_minute() + 2 * MINUTE))
+    desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
 
 
-def _other_zone(desk: Desk) -> None:
+def _other_zone(desk: PressScenario) -> None:
     """The same time on the clock, further west: it ends later."""
     here = (datetime.now(UTC) + 2 * HOUR).replace(tzinfo=None, second=0, microsecond=0)
-    desk.put(embargoes.Terms(here, "Etc/UTC"))
-    desk.put(embargoes.Terms(here, "America/New_York"))
+    desk.set_embargo(embargoes.EmbargoTerms(here, "Etc/UTC"))
+    desk.set_embargo(embargoes.EmbargoTerms(here, "America/New_York"))
 
 
-def _rules_moved_later(desk: Desk) -> None:
+def _rules_moved_later(desk: PressScenario) -> None:
     """By the rules of yesterday it has ended; by those of today it has not yet."""
-    desk.embargo(terms(now() + HOUR), until=now() - HOUR)
+    desk.save_embargo(make_terms(get_current_minute() + HOUR), until=get_current_minute() - HOUR)
 
 
-def _rules_moved_earlier(desk: Desk) -> None:
+def _rules_moved_earlier(desk: PressScenario) -> None:
     """By the rules of today it has ended, and nobody has written that down yet."""
-    desk.embargo(terms(now() - HOUR), until=now() + HOUR)
+    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=get_current_minute() + HOUR)
 
 
-def _after(desk: Desk) -> None:
-    desk.embargo(terms(now() - HOUR))
+def _after(desk: PressScenario) -> None:
+    desk.save_embargo(make_terms(get_current_minute() - HOUR))
 
 
-def _lifted(desk: Desk) -> None:
-    desk.put(terms(now() + 5 * HOUR))
-    desk.lift()
+def _lifted(desk: PressScenario) -> None:
+    desk.set_embargo(make_terms(get_current_minute() + 5 * HOUR))
+    desk.lift_embargo()
 
 
-def _kept_by_the_clock(desk: Desk) -> None:
+def _kept_by_the_clock(desk: PressScenario) -> None:
     """The worker has written down that it has ended by the rules of today... that it ends."""
-    desk.embargo(terms(now() - HOUR), until=now() - HOUR)
+    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=get_current_minute() - HOUR)
 
 
 HELD: dict[str, Turn] = {
@@ -79,25 +88,25 @@ FREE: dict[str, Turn] = {
 
 
 @pytest.mark.parametrize("turn", HELD.values(), ids=HELD)
-def test_nothing_leaves_by_any_exit_while_it_is_held(desk: Desk, turn: Turn) -> None:
+def test_nothing_leaves_by_any_exit_while_it_is_held(desk: PressScenario, turn: Turn) -> None:
     turn(desk)
-    assert open_exits(desk) == []
+    assert list_open_exits(desk) == []
     for leaves in NEVER.values():
         assert not leaves(desk)
     assert desk.relay.received == []
 
 
 @pytest.mark.parametrize("turn", FREE.values(), ids=FREE)
-def test_everything_is_open_when_it_is_not(desk: Desk, turn: Turn) -> None:
+def test_everything_is_open_when_it_is_not(desk: PressScenario, turn: Turn) -> None:
     turn(desk)
-    assert open_exits(desk) == list(EXITS)
+    assert list_open_exits(desk) == list(EXITS)
 
 
-def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: Desk) -> None:
+def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: PressScenario) -> None:
     """Each exit is asked again and again. What was answered before the end told nothing; what was
     asked after it told all."""
     ends = datetime.now(UTC) + timedelta(seconds=1.5)
-    desk.embargo(terms(now() - HOUR), until=ends)
+    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
     names = [name for name in EXITS if name != "the gate"]
     early, late = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
     while datetime.now(UTC) < ends + timedelta(seconds=0.3):
@@ -114,41 +123,43 @@ def test_at_the_moment_that_it_ends_every_exit_opens_and_none_before(desk: Desk)
         late[name] += EXITS[name](desk)
     assert all(early.values()), early
     assert all(late.values()), late
-    desk.deliver()
+    desk.deliver_mails()
     assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
 
 
-def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: Desk) -> None:
+def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: PressScenario) -> None:
     ends = datetime.now(UTC) + timedelta(seconds=1.5)
-    desk.embargo(terms(now() - HOUR), until=ends)
-    desk.deliver()
+    desk.save_embargo(make_terms(get_current_minute() - HOUR), until=ends)
+    desk.deliver_mails()
     assert desk.relay.received == []
     assert datetime.now(UTC) < ends, "the run did not wait for it"
     with desk.mailer.store.read() as tx:
-        assert not tx.queue.ready()
+        assert not tx.queue.has_work()
     time.sleep(max((ends - datetime.now(UTC)).total_seconds(), 0) + 0.05)
     with desk.mailer.store.read() as tx:
-        assert tx.queue.ready()
-    desk.deliver()
+        assert tx.queue.has_work()
+    desk.deliver_mails()
     assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
 
 
-def test_what_was_refused_is_written_down(desk: Desk) -> None:
+def test_what_was_refused_is_written_down(desk: PressScenario) -> None:
     _before(desk)
-    desk.deliver()
+    desk.deliver_mails()
     with desk.mailer.store.read() as tx:
-        found = tx.embargoes.happenings(SLUG)
-    assert [one.what for one in found] == [What.SET, What.REFUSED]
+        found = tx.embargoes.list_events(SLUG)
+    assert [one.what for one in found] == [EmbargoEventType.SET, EmbargoEventType.REFUSED]
     assert found[-1].detail == f"gate: 2 messages of edition {desk.release.id} wait until it ends"
 
 
-def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: Desk) -> None:
+def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: PressScenario) -> None:
     twice = datetime(2027, 10, 31, 1, 30)  # noqa: DTZ001  (a wall clock's)
     zone = ZoneInfo("Europe/London")
-    first = walls.moment(twice, zone)
-    assert embargoes.Terms(twice, "Europe/London").moment == first + HOUR
-    desk.put(embargoes.Terms(twice, "Europe/London"))
+    first = walls.to_utc(twice, zone)
+    assert embargoes.EmbargoTerms(twice, "Europe/London").moment == first + HOUR
+    desk.set_embargo(embargoes.EmbargoTerms(twice, "Europe/London"))
     with desk.mailer.store.read() as tx:
-        assert SLUG in embargoes.held(tx.embargoes, first)
-        assert SLUG in embargoes.held(tx.embargoes, first + HOUR - timedelta(microseconds=1))
-        assert SLUG not in embargoes.held(tx.embargoes, first + HOUR)
+        assert SLUG in embargoes.find_embargoed(tx.embargoes, first)
+        assert SLUG in embargoes.find_embargoed(
+            tx.embargoes, first + HOUR - timedelta(microseconds=1)
+        )
+        assert SLUG not in embargoes.find_embargoed(tx.embargoes, first + HOUR)

@@ -13,10 +13,10 @@ from mailer import embargoes
 from mailer.app import Mailer, corrections
 from mailer.audience import lists
 from mailer.editions import Edition
-from mailer.errors import Conflict, MailerError, Refused
+from mailer.errors import ConcurrencyError, MailerError, Refused
 from mailer.store import Transaction
 from mailer.store.schema import topic
-from tests.integration.press.desk import SLUG, furnish, now, terms
+from tests.integration.press.desk import SLUG, create_office, get_current_minute, make_terms
 from tests.integration.press.test_corrections import ask, confirm
 
 HOUR = timedelta(hours=1)
@@ -46,38 +46,44 @@ def beside(
 
 def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
-        furnish(tx)
-        embargoes.put(tx.embargoes, SLUG, terms(now() + HOUR), mailer.clock())
+        create_office(tx)
+        embargoes.set_embargo(
+            tx.embargoes, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
+        )
 
     def move() -> None:
         with mailer.store.begin() as tx:
-            embargoes.put(tx.embargoes, SLUG, terms(now() + 2 * HOUR), mailer.clock())
+            embargoes.set_embargo(
+                tx.embargoes, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
+            )
 
     error = beside(
-        mailer, lambda tx: embargoes.lift(tx.embargoes, SLUG, mailer.clock(), by="Amina"), move
+        mailer,
+        lambda tx: embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock(), by="Amina"),
+        move,
     )
     assert isinstance(error, Refused)
     with mailer.store.read() as tx:
-        assert not embargoes.held(tx.embargoes, mailer.clock())
+        assert not embargoes.find_embargoed(tx.embargoes, mailer.clock())
 
 
 def test_a_kill_that_is_being_taken_back_is_not_confirmed(mailer: Mailer, release: Edition) -> None:
     ask(mailer)
     error = beside(
         mailer,
-        lambda tx: corrections.take_back_kill(mailer, tx, SLUG, "Amina"),
+        lambda tx: corrections.withdraw_kill(mailer, tx, SLUG, "Amina"),
         lambda: confirm(mailer),
     )
     assert isinstance(error, Refused)
     with mailer.store.read() as tx:
-        assert tx.kills.find(SLUG) is None
+        assert tx.kills.find_kill(SLUG) is None
 
 
 def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
     ask(mailer)
     error = beside(
         mailer,
-        lambda tx: corrections.kill(mailer, tx, SLUG, "Bela"),
+        lambda tx: corrections.confirm_kill(mailer, tx, SLUG, "Bela"),
         lambda: confirm(mailer, "Chidi"),
     )
     assert isinstance(error, Refused)
@@ -86,14 +92,14 @@ def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
     """SQLite has nobody second: who comes later waits, and sees what the first has done."""
-    row: dict[str, Any] = {"slug": "water", "created_at": now()}
+    row: dict[str, Any] = {"slug": "water", "created_at": get_current_minute()}
 
     def add() -> None:
         with mailer.store.begin() as tx:
             tx.connection.execute(insert(topic).values(**row))
 
     error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
-    assert isinstance(error, Conflict)
+    assert isinstance(error, ConcurrencyError)
     assert "somebody else was changing the same" in str(error)
     assert "try again" in str(error)
 
@@ -103,7 +109,7 @@ def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer
     with mailer.store.begin() as tx:
         for slug in ("air", "water"):
             lists.add_topic(tx.lists, slug, {}, mailer.clock())
-    errors: list[Conflict] = []
+    errors: list[ConcurrencyError] = []
     meet = threading.Barrier(2)
 
     def lock(*slugs: str) -> None:
@@ -114,7 +120,7 @@ def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer
                     tx.connection.execute(wanted, {"slug": slug})
                     if number == 0:
                         meet.wait(10)
-        except Conflict as error:
+        except ConcurrencyError as error:
             errors.append(error)
 
     both = [

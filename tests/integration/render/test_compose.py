@@ -14,11 +14,11 @@ from lxml import html as lxml_html
 
 from mailer import editions
 from mailer.app import Mailer, Preview
-from mailer.articles import Image, Kind
+from mailer.articles import ArticleKind, Image
 from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
 from mailer.store import Store, Transaction
-from tests.conftest import KEY, office_settings
+from tests.conftest import KEY, make_office_settings
 from tests.integration import office
 
 TEMPLATES = ("digest", "press-release")
@@ -41,7 +41,7 @@ class Composed:
 
     def read(self, address: str = "", language: str = "") -> Preview:
         with self.mailer.store.begin() as tx:
-            return self.mailer.preview(tx, self.edition, address=address, language=language)
+            return self.mailer.preview_edition(tx, self.edition, address=address, language=language)
 
 
 @pytest.fixture(scope="module", params=TEMPLATES)
@@ -51,7 +51,7 @@ def composed(
     file = tmp_path_factory.mktemp("composed") / "subscribers.db"
     shutil.copy(sqlite_template, file)
     store = Store(f"sqlite:///{file}", KEY)
-    mailer = Mailer(office_settings(file.parent), store)
+    mailer = Mailer(make_office_settings(file.parent), store)
     with store.begin() as tx:
         edition = compose(tx, mailer, request.param)
     yield Composed(mailer, edition)
@@ -60,15 +60,17 @@ def composed(
 
 def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
     """An edition of `count` stories in six languages, the last of them in English alone."""
-    office.topics(tx)
-    office.mailing_list(tx)
+    office.add_topics(tx)
+    office.add_mailing_list(tx)
     for language in UN_LANGUAGES:
-        office.person(tx, f"{language}@example.org", language=language, name=WORDS[language])
-    office.person(tx, "health@example.org", "health")
+        office.add_subscriber(
+            tx, f"{language}@example.org", language=language, name=WORDS[language]
+        )
+    office.add_subscriber(tx, "health@example.org", "health")
     slugs = [f"story-{number}" for number in range(count)]
     for number, slug in enumerate(slugs):
         for language in UN_LANGUAGES if number < count - 1 else ("en",):
-            office.story(
+            office.add_story(
                 tx,
                 slug,
                 office.TOPICS[number % 4],
@@ -76,15 +78,15 @@ def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> E
                 title=f"{WORDS[language]} {number} <&>",
                 body=f"{WORDS[language]}.\n\n- [a link](https://www.example.org/x?a=1&b=2)\n\n"
                 f"## {WORDS[language]}\n\n.A dot first",
-                kind=Kind.PRESS_RELEASE,
+                kind=ArticleKind.PRESS_RELEASE,
                 dateline="Geneva",
                 image=Image("https://www.example.org/boat.jpg", WORDS[language]),
             )
-    made = office.edition(tx, *slugs, template=template)
-    made = editions.edit(
+    made = office.create_edition(tx, *slugs, template=template)
+    made = editions.edit_edition(
         tx.editions, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )
-    return mailer.approve(tx, made, "Amina")
+    return mailer.approve_edition(tx, made, "Amina")
 
 
 def parsed(message: bytes) -> EmailMessage:
@@ -101,7 +103,7 @@ def part(message: EmailMessage, kind: str) -> str:
 
 def test_every_mail_is_in_order(composed: Composed) -> None:
     with composed.mailer.store.read() as tx:
-        bodies = {body.language: body for body in tx.editions.bodies(composed.edition)}
+        bodies = {body.language: body for body in tx.editions.list_bodies(composed.edition)}
     assert set(bodies) == set(UN_LANGUAGES)
     for language, body in bodies.items():
         read = composed.read(f"{language}@example.org")

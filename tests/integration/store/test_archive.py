@@ -9,127 +9,139 @@ from hypothesis import strategies as st
 
 from mailer import archive, editions, words
 from mailer.app import Mailer
-from mailer.archive import Entry
+from mailer.archive import ArchiveEntry
 from mailer.audience.lists import Visibility
-from mailer.editions import Archive, EditionState, Kind
+from mailer.editions import ArchiveVisibility, EditionKind, EditionState
 from mailer.store import Store, Transaction
 from tests.integration import office, shelf
 from tests.integration.office import DAY, NOW
-from tests.integration.shelf import body, issue
+from tests.integration.shelf import create_archived_edition, make_body
 
 LIMIT = 1000
 
 
-def names(found: list[Entry]) -> list[str]:
+def names(found: list[ArchiveEntry]) -> list[str]:
     return [one.name for one in found]
 
 
-def everything(tx: Transaction, slug: str = "news") -> list[Entry]:
-    return tx.archive.entries(slug, limit=LIMIT)
+def everything(tx: Transaction, slug: str = "news") -> list[ArchiveEntry]:
+    return tx.archive.find_entries(slug, limit=LIMIT)
 
 
 def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> None:
     with store.begin() as tx:
         made = []
         for visibility in Visibility:
-            shelf.list_(tx, visibility.value, visibility=visibility)
-        for kind, state, flag, visibility in product(Kind, EditionState, Archive, Visibility):
+            shelf.add_list(tx, visibility.value, visibility=visibility)
+        for kind, state, flag, visibility in product(
+            EditionKind, EditionState, ArchiveVisibility, Visibility
+        ):
             name = f"{kind} {state} {flag} {visibility}"
-            made.append(issue(tx, name, to=visibility.value, state=state, archive=flag, kind=kind))
-        right = {one.uid for one in made if archive.stands(one, tx.editions.list_of(one))}
+            made.append(
+                create_archived_edition(
+                    tx, name, list_slug=visibility.value, state=state, archive=flag, kind=kind
+                )
+            )
+        right = {one.uid for one in made if archive.is_in_archive(one, tx.editions.load_mailing_list(one))}
     assert len(right) == 2
     with store.read() as tx:
-        assert {one.uid for one in tx.archive.everything(LIMIT)} == right
+        assert {one.uid for one in tx.archive.list_all_entries(LIMIT)} == right
         for visibility in Visibility:
             slug = visibility.value
             here = {one.uid for one in made if one.list == slug}
             assert {one.uid for one in everything(tx, slug)} == right & here
-            found = tx.archive.entries(slug, ("boats",), limit=LIMIT)
+            found = tx.archive.find_entries(slug, ("boats",), limit=LIMIT)
             assert {one.uid for one in found} == right & here
             for one in made:
-                known = tx.archive.entry(slug, one.uid)
+                known = tx.archive.find_entry(slug, one.uid)
                 assert (known is not None) == (one.uid in right & here)
         for one in made:
             # A link that was sent in a mail works whatever becomes of the edition.
-            assert (tx.archive.body(one.id, "en") is not None) == (one.kind is Kind.MAILING)
+            assert (tx.archive.find_body(one.id, "en") is not None) == (
+                one.kind is EditionKind.MAILING
+            )
 
 
 def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> None:
     with store.begin() as tx:
-        shelf.list_(tx)
-        known = issue(tx)
-        shelf.hide(tx, "news")
+        shelf.add_list(tx)
+        known = create_archived_edition(tx)
+        shelf.hide_list(tx, "news")
         assert everything(tx) == []
-        assert tx.archive.everything(LIMIT) == []
-        assert tx.archive.entry("news", known.uid) is None
+        assert tx.archive.list_all_entries(LIMIT) == []
+        assert tx.archive.find_entry("news", known.uid) is None
 
 
 def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
     with store.begin() as tx:
-        shelf.list_(tx)
-        known = issue(tx)
-        hidden = editions.shelve(tx.editions, known, Archive.PRIVATE, NOW, actor="ana")
+        shelf.add_list(tx)
+        known = create_archived_edition(tx)
+        hidden = editions.set_archive_visibility(
+            tx.editions, known, ArchiveVisibility.PRIVATE, NOW, actor="ana"
+        )
         assert everything(tx) == []
-        assert tx.editions.bodies(hidden) == tx.editions.bodies(known)
-        shown = editions.shelve(tx.editions, hidden, Archive.PUBLIC, NOW, actor="ben")
+        assert tx.editions.list_bodies(hidden) == tx.editions.list_bodies(known)
+        shown = editions.set_archive_visibility(
+            tx.editions, hidden, ArchiveVisibility.PUBLIC, NOW, actor="ben"
+        )
         assert shown == known
         assert names(everything(tx)) == ["The week"]
-        noted = [(one.what, one.actor, one.detail) for one in tx.editions.events(known)]
+        noted = [(one.what, one.actor, one.detail) for one in tx.editions.list_events(known)]
         assert noted[-2:] == [("archive", "ana", "private"), ("archive", "ben", "public")]
 
 
 def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
-    started = office.begun(mailer, "ana@example.org", template="digest")
+    started = office.begin_edition(mailer, "ana@example.org", template="digest")
     with mailer.store.read() as tx:
         (entry,) = everything(tx)
         assert entry.edition_id == started.id
-        assert entry.sent_at == office.again(tx, started).planned_at
+        assert entry.sent_at == office.reload_edition(tx, started).planned_at
         (version,) = entry.versions
         assert version.subject == "Boats (en)"
         assert version.titles == ("Boats (en)",)
         assert version.summary == "Boats in short."
         for typed, there in (("BOATS short", True), ("ana", False), ("harbour", False)):
-            found = tx.archive.entries("news", words.wanted(typed, 8))
+            found = tx.archive.find_entries("news", words.split_query(typed, 8))
             assert bool(found) == there, typed
     with mailer.store.begin() as tx:
-        paused = editions.pause(tx.editions, started, NOW)
+        paused = editions.pause_edition(tx.editions, started, NOW)
         assert everything(tx) == []
-        editions.resume(tx.editions, paused, NOW)
+        editions.resume_edition(tx.editions, paused, NOW)
         assert len(everything(tx)) == 1
 
 
 def test_the_newest_comes_first_page_by_page(store: Store) -> None:
     with store.begin() as tx:
-        shelf.list_(tx)
-        shelf.list_(tx, "press")
+        shelf.add_list(tx)
+        shelf.add_list(tx, "press")
         for number in (3, 1, 4, 2, 5):
-            issue(tx, f"No {number}", sent_at=NOW + number * DAY)
-        issue(tx, "Twin", sent_at=NOW + 5 * DAY)
-        issue(tx, "Elsewhere", to="press")
+            create_archived_edition(tx, f"No {number}", sent_at=NOW + number * DAY)
+        create_archived_edition(tx, "Twin", sent_at=NOW + 5 * DAY)
+        create_archived_edition(tx, "Elsewhere", list_slug="press")
     with store.read() as tx:
         order = ["Twin", "No 5", "No 4", "No 3", "No 2", "No 1"]
         assert names(everything(tx)) == order
-        pages = [names(tx.archive.entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)]
+        pages = [names(tx.archive.find_entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)]
         assert pages == [order[:2], order[2:4], order[4:], []]
-        assert names(tx.archive.everything(3)) == order[:3]
-        assert tx.archive.everything(99)[-1].list == "press"
+        assert names(tx.archive.list_all_entries(3)) == order[:3]
+        assert tx.archive.list_all_entries(99)[-1].list == "press"
 
 
 def test_an_entry_has_all_its_languages(store: Store) -> None:
     some = tuple(
-        body(language=tag, subject=f"In {tag}", titles=(f"A {tag}", f"B {tag}"), summary=tag)
+        make_body(language=tag, subject=f"In {tag}", titles=(f"A {tag}", f"B {tag}"), summary=tag)
         for tag in ("ar", "en", "fr")
     )
     with store.begin() as tx:
-        shelf.list_(tx)
-        known = issue(tx, bodies=some)
-        entry = tx.archive.entry("news", known.uid)
+        shelf.add_list(tx)
+        known = create_archived_edition(tx, bodies=some)
+        entry = tx.archive.find_entry("news", known.uid)
         assert entry is not None
         assert entry.languages == ("ar", "en", "fr")
         assert [one.subject for one in entry.versions] == ["In ar", "In en", "In fr"]
-        assert entry.version("fr").titles == ("A fr", "B fr")
-        assert tx.archive.body(known.id, "fr") == some[2]
-        assert tx.archive.body(known.id, "es") is None
+        assert entry.choose_version("fr").titles == ("A fr", "B fr")
+        assert tx.archive.find_body(known.id, "fr") == some[2]
+        assert tx.archive.find_body(known.id, "es") is None
 
 
 # ---- search -----------------------------------------------------------------------------------
@@ -144,15 +156,15 @@ def searched(store: Store) -> Store:
         "Gang": ("zh", "船只在黎明时分抵达港口，国际移民日。"),
     }
     with store.begin() as tx:
-        shelf.list_(tx)
+        shelf.add_list(tx)
         for name, (language, text) in texts.items():
-            made = body(subject=name, language=language, text=text, html="<p>hidden</p>")
-            issue(tx, name, language=language, bodies=(made,))
+            made = make_body(subject=name, language=language, text=text, html="<p>hidden</p>")
+            create_archived_edition(tx, name, language=language, bodies=(made,))
         both = (
-            body(subject="Both", text="Roads"),
-            body(subject="Les deux", text="Routes", language="fr"),
+            make_body(subject="Both", text="Roads"),
+            make_body(subject="Les deux", text="Routes", language="fr"),
         )
-        issue(tx, "Both", bodies=both)
+        create_archived_edition(tx, "Both", bodies=both)
     return store
 
 
@@ -189,7 +201,7 @@ def test_a_search_finds_editions_that_hold_each_word(
 ) -> None:
     with searched.read() as tx:
         news = archive.get_list(tx.lists, "news")
-        assert names(list(archive.search(tx.archive, news, query, 9))) == found
+        assert names(list(archive.search_editions(tx.archive, news, query, 9))) == found
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
@@ -197,24 +209,24 @@ def test_a_search_finds_editions_that_hold_each_word(
 def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -> None:
     with searched.read() as tx:
         news = archive.get_list(tx.lists, "news")
-        everywhere = tx.archive.entries("news", limit=9)
-        wanted = words.wanted(query, archive.MOST_WORDS)
+        everywhere = tx.archive.find_entries("news", limit=9)
+        wanted = words.split_query(query, archive.MAX_SEARCH_WORDS)
         right = [
             one.name
             for one in everywhere
             if any(
-                all(word in archive.search_words(held) for word in wanted)
+                all(word in archive.build_search_text(held) for word in wanted)
                 for tag in one.languages
-                if (held := tx.archive.body(one.edition_id, tag))
+                if (held := tx.archive.find_body(one.edition_id, tag))
             )
         ]
-        assert names(list(archive.search(tx.archive, news, query, 9))) == right
+        assert names(list(archive.search_editions(tx.archive, news, query, 9))) == right
 
 
 def test_a_body_that_is_frozen_again_is_found_by_its_new_words(store: Store) -> None:
     with store.begin() as tx:
-        shelf.list_(tx)
-        known = issue(tx)
-        tx.editions.freeze(known, [replace(body(), text="Roads")], (), "1")
-        assert tx.archive.entries("news", ("boats",)) == []
-        assert len(tx.archive.entries("news", ("roads",))) == 1
+        shelf.add_list(tx)
+        known = create_archived_edition(tx)
+        tx.editions.freeze_edition(known, [replace(make_body(), text="Roads")], (), "1")
+        assert tx.archive.find_entries("news", ("boats",)) == []
+        assert len(tx.archive.find_entries("news", ("roads",))) == 1

@@ -7,7 +7,7 @@ import pytest
 from mailer import articles, editions
 from mailer.app import Mailer
 from mailer.audience import segments
-from mailer.editions import Edition, EditionState, InDoubt
+from mailer.editions import Edition, EditionState, InDoubtPolicy
 from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
 from mailer.store import Transaction
 from tests.integration import office
@@ -20,48 +20,48 @@ DRAFT, APPROVED = EditionState.DRAFT, EditionState.APPROVED
 def approved(mailer: Mailer) -> Edition:
     """An approved edition of two stories."""
     with mailer.store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
-        office.person(tx, "ana@example.org")
-        office.person(tx, "bo@example.org", language="fr")
-        office.story(tx, "boats", "health")
-        office.story(tx, "roads", "climate")
-        office.story(tx, "spare")
-        made = office.edition(tx, "boats", "roads")
-        return mailer.approve(tx, made, "Amina", comment="as agreed")
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
+        office.add_subscriber(tx, "ana@example.org")
+        office.add_subscriber(tx, "bo@example.org", language="fr")
+        office.add_story(tx, "boats", "health")
+        office.add_story(tx, "roads", "climate")
+        office.add_story(tx, "spare")
+        made = office.create_edition(tx, "boats", "roads")
+        return mailer.approve_edition(tx, made, "Amina", comment="as agreed")
 
 
 def _article(tx: Transaction, _: Edition) -> None:
-    office.story(tx, "boats", "health", body="Something else.")
+    office.add_story(tx, "boats", "health", body="Something else.")
 
 
 def _fields(tx: Transaction, _: Edition) -> None:
-    articles.edit(tx.articles, "boats", "en", {"topics": ("climate",)}, NOW)
+    articles.edit_article(tx.articles, "boats", "en", {"topics": ("climate",)}, NOW)
 
 
 def _withdraw(tx: Transaction, _: Edition) -> None:
-    articles.withdraw(tx.articles, "roads", None, NOW)
+    articles.withdraw_articles(tx.articles, "roads", None, NOW)
 
 
 def _translation(tx: Transaction, _: Edition) -> None:
-    office.story(tx, "boats", "health", language="fr")
+    office.add_story(tx, "boats", "health", language="fr")
 
 
 def _arrange(tx: Transaction, edition: Edition) -> None:
-    editions.arrange(tx.editions, edition, ["roads", "boats"], NOW)
+    editions.arrange_stories(tx.editions, edition, ["roads", "boats"], NOW)
 
 
 def _subject(tx: Transaction, edition: Edition) -> None:
-    editions.edit(tx.editions, edition, {"subject": "Another"}, NOW, "Amina")
+    editions.edit_edition(tx.editions, edition, {"subject": "Another"}, NOW, "Amina")
 
 
 def _segment(tx: Transaction, edition: Edition) -> None:
-    editions.edit(tx.editions, edition, {"segment": "gb"}, NOW)
+    editions.edit_edition(tx.editions, edition, {"segment": "gb"}, NOW)
 
 
 def _opening(tx: Transaction, edition: Edition) -> None:
-    editions.edit(tx.editions, edition, {"opening": {"en": "Dear all"}}, NOW)
+    editions.edit_edition(tx.editions, edition, {"opening": {"en": "Dear all"}}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -73,44 +73,44 @@ def test_any_change_voids_the_approval(
 ) -> None:
     with mailer.store.begin() as tx:
         change(tx, approved)
-        now = office.again(tx, approved)
+        now = office.reload_edition(tx, approved)
         assert (now.state, now.approval, now.content_hash) == (DRAFT, None, "")
-        assert tx.editions.bodies(now) == []
+        assert tx.editions.list_bodies(now) == []
         with pytest.raises(Refused, match="is a draft, not approved"):
-            mailer.start(tx, now)
-        again, _ = mailer.composed(tx, now)
+            mailer.start_edition(tx, now)
+        again, _ = mailer.compose_edition(tx, now)
         assert again.content_hash != approved.content_hash
-        last = tx.editions.events(now)[-1]
+        last = tx.editions.list_events(now)[-1]
         assert last.what == "draft"
         assert last.detail
 
 
 def test_what_is_the_same_voids_nothing(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        office.story(tx, "boats", "health")
-        office.story(tx, "spare", body="Something else.")
-        assert office.again(tx, approved) == approved
+        office.add_story(tx, "boats", "health")
+        office.add_story(tx, "spare", body="Something else.")
+        assert office.reload_edition(tx, approved) == approved
 
 
 def test_a_segment_changed_beneath_the_approval_is_found(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.edit(tx.editions, approved, {"segment": "gb"}, NOW)
-        made = mailer.approve(tx, made, "Amina")
-        segments.save(tx.segments, "gb", "Britain", "country = FR", NOW)
+        made = editions.edit_edition(tx.editions, approved, {"segment": "gb"}, NOW)
+        made = mailer.approve_edition(tx, made, "Amina")
+        segments.save_segment(tx.segments, "gb", "Britain", "country = FR", NOW)
         with pytest.raises(ApprovalVoid, match="was approved as"):
-            mailer.start(tx, made)
+            mailer.start_edition(tx, made)
 
 
 def test_composing_twice_gives_the_same_bytes(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        before = tx.editions.bodies(approved)
+        before = tx.editions.list_bodies(approved)
         made = tx.editions.set_state(approved, DRAFT, NOW)
-        again, composition = mailer.composed(tx, made)
+        again, composition = mailer.compose_edition(tx, made)
         assert composition is not None
-        assert tx.editions.bodies(again) == before
+        assert tx.editions.list_bodies(again) == before
         assert again.content_hash == approved.content_hash
-        assert tx.editions.story_bits(again) == {"boats": 0, "roads": 1}
-        unchanged, composition = mailer.composed(tx, again)
+        assert tx.editions.fetch_story_bits(again) == {"boats": 0, "roads": 1}
+        unchanged, composition = mailer.compose_edition(tx, again)
         assert unchanged == again
 
 
@@ -119,40 +119,40 @@ def test_an_approval_says_who_when_and_what(mailer: Mailer, approved: Edition) -
     assert (approved.approval.approver, approved.approval.comment) == ("Amina", "as agreed")
     assert approved.approval.content_hash == approved.content_hash
     with mailer.store.read() as tx:
-        assert [one.what for one in tx.editions.events(approved)] == ["draft", "approved"]
+        assert [one.what for one in tx.editions.list_events(approved)] == ["draft", "approved"]
 
 
 def test_what_the_approver_saw_must_be_what_is_approved(mailer: Mailer, approved: Edition) -> None:
     seen = approved.content_hash[:12]
     with mailer.store.begin() as tx:
         made = tx.editions.set_state(approved, DRAFT, NOW)
-        assert mailer.approve(tx, made, "Amina", seen=seen.upper()).state is APPROVED
-        office.story(tx, "boats", "health", body="Something else.")
+        assert mailer.approve_edition(tx, made, "Amina", seen_hash=seen.upper()).state is APPROVED
+        office.add_story(tx, "boats", "health", body="Something else.")
         with pytest.raises(ApprovalVoid, match=f"not {seen}"):
-            mailer.approve(tx, office.again(tx, approved), "Amina", seen=seen)
+            mailer.approve_edition(tx, office.reload_edition(tx, approved), "Amina", seen_hash=seen)
 
 
 def test_an_edition_starts_once(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        started, plan = mailer.start(tx, approved)
+        started, plan = mailer.start_edition(tx, approved)
         assert plan is not None
         assert (started.state, plan.planned) == (EditionState.SENDING, 2)
-        assert mailer.start(tx, started) == (started, None)
+        assert mailer.start_edition(tx, started) == (started, None)
         with pytest.raises(BadTransition):
-            editions.edit(tx.editions, started, {"subject": "Too late"}, NOW)
-        paused = editions.pause(tx.editions, started, NOW, reason="a mistake")
+            editions.edit_edition(tx.editions, started, {"subject": "Too late"}, NOW)
+        paused = editions.pause_edition(tx.editions, started, NOW, reason="a mistake")
         with pytest.raises(Refused, match="is paused \\(a mistake\\)"):
-            mailer.start(tx, paused)
+            mailer.start_edition(tx, paused)
 
 
 def test_a_running_edition_is_what_was_approved(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        started, _ = mailer.start(tx, approved)
-        bodies = tx.editions.bodies(started)
-        office.story(tx, "boats", "climate", body="Something else.")
-        articles.withdraw(tx.articles, "roads", None, NOW)
-        assert office.again(tx, started) == started
-        assert tx.editions.bodies(started) == bodies
+        started, _ = mailer.start_edition(tx, approved)
+        bodies = tx.editions.list_bodies(started)
+        office.add_story(tx, "boats", "climate", body="Something else.")
+        articles.withdraw_articles(tx.articles, "roads", None, NOW)
+        assert office.reload_edition(tx, started) == started
+        assert tx.editions.list_bodies(started) == bodies
 
 
 def test_all_fields_can_be_edited(mailer: Mailer, approved: Edition) -> None:
@@ -161,24 +161,24 @@ def test_all_fields_can_be_edited(mailer: Mailer, approved: Edition) -> None:
         "subject": "Hello",
         "opening": {"EN": "Dear all", "fr": ""},
         "segment": "gb",
-        "in_doubt": InDoubt.HOLD,
+        "in_doubt": InDoubtPolicy.KEEP_IN_DOUBT,
     }
     with mailer.store.begin() as tx:
-        made = editions.edit(tx.editions, approved, changes, NOW)
+        made = editions.edit_edition(tx.editions, approved, changes, NOW)
         assert (made.name, made.subject, made.opening) == ("The week", "Hello", {"en": "Dear all"})
-        assert (made.segment, made.in_doubt) == ("gb", InDoubt.HOLD)
-        cleared = editions.edit(tx.editions, made, {"segment": "", "opening": {}}, NOW)
+        assert (made.segment, made.in_doubt) == ("gb", InDoubtPolicy.KEEP_IN_DOUBT)
+        cleared = editions.edit_edition(tx.editions, made, {"segment": "", "opening": {}}, NOW)
         assert (cleared.segment, cleared.opening) == ("", {})
 
 
 def test_stories_are_arranged(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.arrange(tx.editions, approved, ["spare", "roads"], NOW)
+        made = editions.arrange_stories(tx.editions, approved, ["spare", "roads"], NOW)
         assert made.stories == ("spare", "roads")
-        assert editions.order_first(made, ["roads"]) == ("roads", "spare")
+        assert editions.move_stories_first(made, ["roads"]) == ("roads", "spare")
         for slugs, said in ((["none"], "no queued story"), (["roads"] * 2, "twice"), ([], "needs")):
             with pytest.raises(InputError, match=said):
-                editions.arrange(tx.editions, made, slugs, NOW)
+                editions.arrange_stories(tx.editions, made, slugs, NOW)
 
 
 def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
@@ -186,15 +186,15 @@ def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
 ) -> None:
     with mailer.store.begin() as tx:
         for slug in ("boats", "roads"):
-            articles.withdraw(tx.articles, slug, None, NOW)
+            articles.withdraw_articles(tx.articles, slug, None, NOW)
         with pytest.raises(ComposeError, match="has no story"):
-            mailer.approve(tx, office.again(tx, approved), "Amina")
+            mailer.approve_edition(tx, office.reload_edition(tx, approved), "Amina")
 
 
 def test_editions_are_listed_newest_first(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        second = office.edition(tx, "spare")
-        assert [one.id for one in tx.editions.recent()] == [second.id, approved.id]
-        assert tx.editions.recent([APPROVED]) == [approved]
+        second = office.create_edition(tx, "spare")
+        assert [one.id for one in tx.editions.list_recent_editions()] == [second.id, approved.id]
+        assert tx.editions.list_recent_editions([APPROVED]) == [approved]
         with pytest.raises(NotFound, match="there is no edition 999"):
-            editions.get(tx.editions, 999)
+            editions.get_edition(tx.editions, 999)

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.app import utc_now
+from mailer.app import get_utc_now
 from mailer.errors import ConfigError, InputError, SchemaError
 from mailer.store import Store, schema
 from tests.conftest import KEY
@@ -29,8 +29,8 @@ def opened(url: str) -> Store:
 def test_upgrading_nothing_gives_exactly_the_schema(empty_database: str) -> None:
     store = opened(empty_database)
     try:
-        assert store.revision() is None
-        assert store.upgrade() == (None, schema.REVISIONS[-1])
+        assert store.read_revision() is None
+        assert store.upgrade_schema() == (None, schema.REVISIONS[-1])
         store.check_schema()
         with store.read() as tx:
             context = MigrationContext.configure(
@@ -44,8 +44,8 @@ def test_upgrading_nothing_gives_exactly_the_schema(empty_database: str) -> None
 def test_upgrading_twice_changes_nothing(empty_database: str) -> None:
     store = opened(empty_database)
     try:
-        store.upgrade()
-        assert store.upgrade() == (schema.REVISIONS[-1], schema.REVISIONS[-1])
+        store.upgrade_schema()
+        assert store.upgrade_schema() == (schema.REVISIONS[-1], schema.REVISIONS[-1])
     finally:
         store.close()
 
@@ -63,8 +63,8 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(empty_database: str) -> Non
     store = opened(empty_database)
     try:
         with pytest.raises((ConfigError, SQLAlchemyError), match="already exists"):
-            store.upgrade()
-        assert store.revision() is None
+            store.upgrade_schema()
+        assert store.read_revision() is None
         with store.read() as tx:
             assert inspect(tx.connection).get_table_names() == ["delivery"]
     finally:
@@ -102,8 +102,8 @@ def test_a_newer_database_is_left_alone(database_url: str, found: str) -> None:
         with pytest.raises(SchemaError, match="install the newer mailer"):
             store.check_schema()
         with pytest.raises(SchemaError, match="install the newer mailer"):
-            store.upgrade()
-        assert store.revision() == found
+            store.upgrade_schema()
+        assert store.read_revision() == found
     finally:
         store.close()
 
@@ -136,24 +136,24 @@ def test_a_folder_that_is_not_there_is_an_error_of_configuration(tmp_path: Path)
 
 def slugs(store: Store) -> set[str]:
     with store.read() as tx:
-        return {topic.slug for topic in tx.lists.topics()}
+        return {topic.slug for topic in tx.lists.list_topics()}
 
 
 def test_a_transaction_is_committed_at_its_end(store: Store) -> None:
     with store.begin() as tx:
-        office.topics(tx, "health")
+        office.add_topics(tx, "health")
     assert slugs(store) == {"health"}
 
 
 def test_an_error_undoes_a_transaction(store: Store) -> None:
     with pytest.raises(InputError), store.begin() as tx:
-        office.topics(tx, "health", "no slug")
+        office.add_topics(tx, "health", "no slug")
     assert slugs(store) == set()
 
 
 def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
     with store.begin() as tx:
-        office.topics(tx, "health")
+        office.add_topics(tx, "health")
         tx.rollback()
     assert slugs(store) == set()
 
@@ -161,7 +161,7 @@ def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
 def test_a_second_writer_waits_for_the_first(store: Store) -> None:
     """Both change one row: neither fails, and the second sees what the first did."""
     with store.begin() as tx:
-        office.topics(tx, "health")
+        office.add_topics(tx, "health")
     holding, errors = threading.Event(), list[BaseException]()
 
     def count(wait: float) -> None:
@@ -184,19 +184,19 @@ def test_a_second_writer_waits_for_the_first(store: Store) -> None:
     assert not errors
     assert waited > 0.1
     with store.read() as tx:
-        assert tx.lists.topics()[0].names == {"en": "Health++"}
+        assert tx.lists.list_topics()[0].names == {"en": "Health++"}
 
 
 def test_a_reader_waits_for_no_writer(store: Store) -> None:
     with store.begin() as tx:
-        office.topics(tx, "health")
+        office.add_topics(tx, "health")
         assert slugs(store) == set(), "read beside the open transaction, before its commit"
     assert slugs(store) == {"health"}
 
 
 def test_moments_come_back_as_they_went(store: Store) -> None:
     with store.begin() as tx:
-        office.topics(tx, "health")
+        office.add_topics(tx, "health")
         (kept,) = tx.connection.execute(select(schema.topic)).all()
         assert kept.created_at == NOW
         assert kept.created_at.utcoffset() is not None
@@ -211,7 +211,7 @@ def test_the_databases_clock_is_ours_within_a_second(store: Store) -> None:
         now, later = tx.connection.execute(
             select(schema.database_now(), schema.database_now(90.5))
         ).one()
-    assert abs(now - utc_now()) < timedelta(seconds=1)
+    assert abs(now - get_utc_now()) < timedelta(seconds=1)
     assert abs(later - now - timedelta(seconds=90.5)) < timedelta(seconds=0.1)
 
 

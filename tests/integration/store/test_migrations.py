@@ -10,11 +10,11 @@ from alembic.config import Config
 from sqlalchemy import DateTime, MetaData, Table, insert
 
 from mailer.editions import EditionState, Priority
-from mailer.message import Slot, slot
-from mailer.outbox import HELD, Claim, DeliveryState
+from mailer.message import Slot, create_slot
+from mailer.outbox import IN_FLIGHT_STATES, Claim, DeliveryState
 from mailer.store import Store
 from mailer.store.schema import REVISIONS
-from mailer.words import wanted
+from mailer.words import split_query
 from tests.conftest import KEY
 from tests.integration import office
 from tests.integration.office import NOW
@@ -90,19 +90,19 @@ def test_what_was_being_sent_when_0001_ended_is_as_after_a_crash(old: Store) -> 
     states = {"later": "queued", "again": "claimed"}
     for number, (name, attempt) in enumerate(before.items()):
         state = states.get(name, name)
-        held = {"owner": "somebody", "lease_until": NOW} if state in HELD else {}
+        held = {"owner": "somebody", "lease_until": NOW} if state in IN_FLIGHT_STATES else {}
         rows.add(
             "delivery", edition_id=edition, address=f"{name}@example.org", address_key=name,
             subscriber_id=number, language="en", stories=1, state=state, attempt=attempt,
             reply="250 ok" if name == "sent" else "", **held,
         )  # fmt: skip
-    assert old.upgrade() == ("0001", REVISIONS[-1])
+    assert old.upgrade_schema() == ("0001", REVISIONS[-1])
     old.check_schema()
     with old.begin() as tx:
-        (known,) = tx.editions.recent([EditionState.SENDING], 9)
+        (known,) = tx.editions.list_recent_editions([EditionState.SENDING], 9)
         found = {
             one.address.partition("@")[0]: (one.state.value, one.attempt, one.reply)
-            for one in tx.outbox.deliveries(known)
+            for one in tx.outbox.list_deliveries(known)
         }
         assert found == {
             "queued": ("queued", 0, ""),
@@ -115,10 +115,10 @@ def test_what_was_being_sent_when_0001_ended_is_as_after_a_crash(old: Store) -> 
             "in_doubt": ("in_doubt", 1, ""),
         }
         # It goes on from there.
-        taken = tx.queue.claim(known.id, office.sender(tx), 9)
+        taken = tx.queue.claim_deliveries(known.id, office.register_worker(tx), 9)
         assert {claim.attempt for claim in taken} == {1, 3}
         assert all(isinstance(claim, Claim) for claim in taken)
-        assert tx.queue.requeue(known.id, [DeliveryState.IN_DOUBT]) == 2
+        assert tx.queue.return_to_queue(known.id, [DeliveryState.IN_DOUBT]) == 2
 
 
 def test_press_releases_of_0001_go_first(old: Store) -> None:
@@ -129,9 +129,12 @@ def test_press_releases_of_0001_go_first(old: Store) -> None:
             "edition", uid=str(number), name=template, list_id=list_, template=template,
             language="en", state="approved", in_doubt="resend",
         )  # fmt: skip
-    old.upgrade()
+    old.upgrade_schema()
     with old.read() as tx:
-        found = {one.name: one.priority for one in tx.editions.recent([EditionState.APPROVED], 9)}
+        found = {
+            one.name: one.priority
+            for one in tx.editions.list_recent_editions([EditionState.APPROVED], 9)
+        }
     assert found == {"digest": Priority.NORMAL, "press-release": Priority.URGENT}
 
 
@@ -149,9 +152,9 @@ def test_press_releases_that_are_out_can_be_corrected(old: Store) -> None:
         )  # fmt: skip
         for bit, slug in enumerate(("boats", "roads")[:stories]):
             rows.add("edition_story", edition_id=edition, slug=slug, position=bit, bit=bit)
-    old.upgrade()
+    old.upgrade_schema()
     with old.begin() as tx:
-        assert [one.name for one in tx.editions.of_release("boats")] == ["out"]
+        assert [one.name for one in tx.editions.list_release_editions("boats")] == ["out"]
 
 
 def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
@@ -165,7 +168,7 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
             "article", slug=slug, language=tag, state=state, kind="news", title=f"{slug} {tag}",
             summary=f"{slug} in short, {tag}",
         )  # fmt: skip
-    link = slot(office.MARKER, Slot.UNSUBSCRIBE)
+    link = create_slot(office.MARKER, Slot.UNSUBSCRIBE)
     for number in range(3):
         edition = rows.add(
             "edition", uid=f"5f1d2{number}", name=f"No {number}", list_id=list_, template="digest",
@@ -179,9 +182,9 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
                 text=f"{text}, no {number}\n{link}\n", html=f'<a href="{link}">Leave</a>',
                 marker=office.MARKER, stories=0b111 if tag == "en" else 0b011,
             )  # fmt: skip
-    old.upgrade()
+    old.upgrade_schema()
     with old.read() as tx:
-        found = tx.archive.entries("news")
+        found = tx.archive.find_entries("news")
         assert [one.name for one in found] == ["No 2", "No 1", "No 0"]
         english, french = found[0].versions
         assert (english.titles, english.summary) == (
@@ -189,5 +192,5 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
         )  # fmt: skip
         assert (french.titles, french.summary) == (("boats fr",), "boats in short, fr")
         for typed, names in (("boats 1", ["No 1"]), ("deja AUBE 2", ["No 2"]), ("leave", [])):
-            some = tx.archive.entries("news", wanted(typed, 8))
+            some = tx.archive.find_entries("news", split_query(typed, 8))
             assert [one.name for one in some] == names

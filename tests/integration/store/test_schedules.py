@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from mailer import digests
-from mailer.digests.calendar import Calendar
+from mailer.digests.calendar import DigestCalendar
 from mailer.errors import InputError, NotFound
 from mailer.schedules import records
 from mailer.schedules.free_days import Blackout, OnFreeDay
@@ -22,17 +22,17 @@ OBSERVANCES = {"migrants-day": Observance("migrants-day", "18 december", {"en": 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.mailing_list(tx)
-        office.digest(tx)
+        office.add_mailing_list(tx)
+        office.add_digest(tx)
     return store
 
 
-def calendar(tx: Transaction) -> Calendar:
-    return Calendar(
-        digests.get(tx.digests, "weekly"),
-        tuple(tx.schedules.schedules()),
-        tuple(tx.schedules.occurrences("weekly", 100)),
-        tuple(one.days for one in tx.schedules.blackouts()),
+def calendar(tx: Transaction) -> DigestCalendar:
+    return DigestCalendar(
+        digests.get_digest(tx.digests, "weekly"),
+        tuple(tx.schedules.list_schedules()),
+        tuple(tx.schedules.list_occurrences("weekly", 100)),
+        tuple(one.days for one in tx.schedules.list_blackouts()),
         OBSERVANCES,
     )
 
@@ -45,7 +45,7 @@ def wanted(
     place: str = "",
     cutoff: str = "1h",
 ) -> NewSchedule:
-    timing = records.timing(text, at, zone, NOW.date(), on_free_day)
+    timing = records.parse_timing(text, at, zone, NOW.date(), on_free_day)
     return NewSchedule("weekly", timing, records.parse_duration(cutoff, "--cutoff"), place)
 
 
@@ -61,15 +61,15 @@ def wanted(
 )
 def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
     with ready.begin() as tx:
-        made = records.schedule(tx.schedules, new, OBSERVANCES, NOW)
+        made = records.add_schedule(tx.schedules, new, OBSERVANCES, NOW)
     with ready.read() as tx:
-        assert tx.schedules.schedules() == [made]
-        assert made.new == new
+        assert tx.schedules.list_schedules() == [made]
+        assert made.settings == new
     with ready.begin() as tx:
-        tx.schedules.remove(records.get(tx.schedules, made.id))
-        assert tx.schedules.schedules() == []
+        tx.schedules.remove_schedule(records.get_schedule(tx.schedules, made.id))
+        assert tx.schedules.list_schedules() == []
         with pytest.raises(NotFound):
-            records.get(tx.schedules, made.id)
+            records.get_schedule(tx.schedules, made.id)
 
 
 @pytest.mark.parametrize(
@@ -85,25 +85,27 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
     with ready.begin() as tx:
         with pytest.raises(InputError, match=said):
-            records.schedule(tx.schedules, new, OBSERVANCES, NOW)
-        assert tx.schedules.schedules() == []
+            records.add_schedule(tx.schedules, new, OBSERVANCES, NOW)
+        assert tx.schedules.list_schedules() == []
 
 
 def test_the_same_twice_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        records.schedule(tx.schedules, wanted("daily"), OBSERVANCES, NOW)
+        records.add_schedule(tx.schedules, wanted("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
-            records.schedule(tx.schedules, wanted("every day"), OBSERVANCES, NOW)
+            records.add_schedule(tx.schedules, wanted("every day"), OBSERVANCES, NOW)
 
 
 def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
     with ready.begin() as tx:
         run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
         fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
-        first = records.schedule(tx.schedules, run_up, OBSERVANCES, NOW)
-        second = records.schedule(tx.schedules, fridays, OBSERVANCES, NOW)
-        records.black_out(tx.schedules, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
-        planned = calendar(tx).upcoming(NOW, 9)
+        first = records.add_schedule(tx.schedules, run_up, OBSERVANCES, NOW)
+        second = records.add_schedule(tx.schedules, fridays, OBSERVANCES, NOW)
+        records.add_blackout(
+            tx.schedules, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW
+        )
+        planned = calendar(tx).list_upcoming(NOW, 9)
     assert [
         (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
     ] == [
@@ -117,28 +119,28 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
         (second.id, 24, False),  # of the 25th, which is Christmas
         (second.id, 31, False),
     ]
-    assert planned[0].cutoff == datetime(2026, 12, 4, 7, tzinfo=UTC)
+    assert planned[0].cutoff_at == datetime(2026, 12, 4, 7, tzinfo=UTC)
 
 
 def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
     with ready.begin() as tx:
-        records.schedule(tx.schedules, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
-        other = records.schedule(tx.schedules, wanted("2026-12-25"), OBSERVANCES, NOW)
-        (one,) = calendar(tx).upcoming(NOW, 8)
+        records.add_schedule(tx.schedules, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
+        other = records.add_schedule(tx.schedules, wanted("2026-12-25"), OBSERVANCES, NOW)
+        (one,) = calendar(tx).list_upcoming(NOW, 8)
     assert (one.schedule, one.occurrence.skipped) == (other, False)
 
 
 def test_blackouts_are_added_and_lifted(ready: Store) -> None:
     with ready.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
-        kept = records.black_out(tx.schedules, days, NOW)
-        assert tx.schedules.blackouts() == [kept]
+        kept = records.add_blackout(tx.schedules, days, NOW)
+        assert tx.schedules.list_blackouts() == [kept]
         with pytest.raises(InputError, match="is before"):
-            records.black_out(tx.schedules, Blackout(days.last, days.first, ""), NOW)
-        assert records.lift(tx.schedules, kept.id) == kept
+            records.add_blackout(tx.schedules, Blackout(days.last, days.first, ""), NOW)
+        assert records.lift_blackout(tx.schedules, kept.id) == kept
         with pytest.raises(NotFound):
-            records.lift(tx.schedules, kept.id)
+            records.lift_blackout(tx.schedules, kept.id)
 
 
 @pytest.mark.parametrize(
@@ -162,4 +164,4 @@ def test_lengths_of_time(text: str, length: timedelta | None) -> None:
             records.parse_duration(text, "--cutoff")
     else:
         assert records.parse_duration(text, "--cutoff") == length
-        assert records.parse_duration(records.spell_duration(length), "") == length
+        assert records.parse_duration(records.format_duration(length), "") == length

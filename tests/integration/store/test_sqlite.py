@@ -66,7 +66,7 @@ def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
 def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
     """Links in old mails carry it."""
     with store.begin() as tx:
-        office.mailing_list(tx)
-        first = office.person(tx, "ana@example.org")
-        erasure.erase(tx.subscribers, "ana@example.org", NOW)
-        assert office.person(tx, "bo@example.org").id > first.id
+        office.add_mailing_list(tx)
+        first = office.add_subscriber(tx, "ana@example.org")
+        erasure.erase_person(tx.subscribers, "ana@example.org", NOW)
+        assert office.add_subscriber(tx, "bo@example.org").id > first.id

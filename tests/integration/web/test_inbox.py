@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 
 from mailer.errors import MailerError
 from mailer.web import caught
-from mailer.web.framed import frame
-from mailer.web.inbox import PER_PAGE, create_inbox, serve_inbox
+from mailer.web.framed import prepare_mail_frame
+from mailer.web.inbox import PER_PAGE, create_inbox_app, serve_inbox
 
 Get = Callable[..., httpx.Response]
 
@@ -80,7 +80,7 @@ def media(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def get(folder: Path, media: Path) -> Get:
-    return client(create_inbox(folder, media))
+    return client(create_inbox_app(folder, media))
 
 
 def client(app: FastAPI) -> Get:
@@ -106,7 +106,7 @@ def test_an_empty_folder_teaches_the_next_step(get: Get) -> None:
 
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
-    assert "make demo" in client(create_inbox(tmp_path / "none"))("/").text
+    assert "make demo" in client(create_inbox_app(tmp_path / "none"))("/").text
 
 
 def test_the_list_names_addresses_subject_date_and_language(folder: Path, get: Get) -> None:
@@ -161,20 +161,20 @@ def test_only_new_and_changed_files_are_read(folder: Path, monkeypatch: pytest.M
     for name in "abc":
         (folder / f"{name}.eml").write_bytes(eml(f"{name}@x.org"))
     read: list[str] = []
-    entry = caught._entry
+    entry = caught._read_entry
 
-    def counted(key: str, path: Path, stamp: tuple[int, int]) -> caught.Entry:
+    def counted(key: str, path: Path, stamp: tuple[int, int]) -> caught.CaughtMail:
         read.append(key)
         return entry(key, path, stamp)
 
-    monkeypatch.setattr(caught, "_entry", counted)
-    look = caught.Caught(folder)
-    look.entries()
+    monkeypatch.setattr(caught, "_read_entry", counted)
+    look = caught.MailFolder(folder)
+    look.scan_entries()
     assert sorted(read) == ["a", "b", "c"]
     (folder / "b.eml").write_bytes(eml("new@x.org"))
     os.utime(folder / "b.eml", (1, 1))
     (folder / "c.eml").unlink()
-    assert {one.recipient for one in look.entries().values()} == {"a@x.org", "new@x.org"}
+    assert {one.recipient for one in look.scan_entries().values()} == {"a@x.org", "new@x.org"}
     assert read[3:] == ["b"]
 
 
@@ -357,11 +357,11 @@ def test_reading_raises_nothing(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "noise.eml"
     path.write_bytes(name + noise + b"\r\n\r\n" + noise)
-    entry = caught._entry("noise", path, (0, 0))
-    letter = caught.read(entry)
-    frame(letter.html or "", frozenset())
+    entry = caught._read_entry("noise", path, (0, 0))
+    letter = caught.read_mail(entry)
+    prepare_mail_frame(letter.html or "", frozenset())
     assert entry.language_name is not None
-    assert caught.when(entry.date)
+    assert caught.format_mail_date(entry.date)
     for value in dict(letter.headers).values():
         value.encode()
 

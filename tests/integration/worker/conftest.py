@@ -12,15 +12,15 @@ import pytest
 
 from mailer import digests, editions
 from mailer.app import Mailer
-from mailer.config import DeliverySection, Notices, Settings
-from mailer.digests import Order, Policy
+from mailer.config import DeliverySection, NoticesSection, Settings
+from mailer.digests import DigestPolicy, DigestSettings
 from mailer.editions import Edition
-from mailer.log import logger
+from mailer.log import create_logger
 from mailer.schedules import records
 from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store
-from mailer.worker import Keeper
+from mailer.worker import Scheduler
 from tests.integration import office
 from tests.smtpd import Relay
 
@@ -31,91 +31,97 @@ START = datetime(2027, 3, 1, 6, tzinfo=UTC)
 
 
 @dataclass
-class Desk:
+class WorkerHarness:
     """What a test turns and reads."""
 
     mailer: Mailer
     relay: Relay
-    lines: io.StringIO = field(default_factory=io.StringIO)
+    log_stream: io.StringIO = field(default_factory=io.StringIO)
     now: datetime = START
     stopwatch: float = 1000.0
 
     def __post_init__(self) -> None:
         self.mailer.clock = lambda: self.now
-        self.keeper = self.another()
+        self.keeper = self.create_worker()
 
-    def another(self, name: str = "") -> Keeper:
-        return Keeper(self.mailer, logger(self.lines), name=name, stopwatch=lambda: self.stopwatch)
+    def create_worker(self, name: str = "") -> Scheduler:
+        return Scheduler(
+            self.mailer, create_logger(self.log_stream), name=name, stopwatch=lambda: self.stopwatch
+        )
 
-    def tick(self, at: datetime | None = None) -> None:
-        self.now = at or self.now
-        assert self.keeper.tick()
+    def run_tick(self, moment: datetime | None = None) -> None:
+        self.now = moment or self.now
+        assert self.keeper.run_tick()
 
-    def deliver(self) -> None:
-        self.mailer.deliver([], threading.Event(), follow=True)
+    def deliver_editions(self) -> None:
+        self.mailer.deliver_editions([], threading.Event(), follow_new=True)
 
-    def said(self, event: str) -> list[dict[str, Any]]:
+    def find_log_lines(self, event: str) -> list[dict[str, Any]]:
         """The log's lines of that event."""
-        found = [json.loads(line) for line in self.lines.getvalue().splitlines()]
-        return [one for one in found if one["event"] == event]
+        log_lines = [json.loads(line) for line in self.log_stream.getvalue().splitlines()]
+        return [log_line for log_line in log_lines if log_line["event"] == event]
 
-    def digest(self, slug: str = "weekly", **policy: Any) -> None:
+    def add_digest(self, slug: str = "weekly", **policy: Any) -> None:
         with self.mailer.store.begin() as tx:
-            digests.add(tx.digests, Order(slug, "The week", "news", policy=Policy(**policy)), START)
+            digests.add_digest(
+                tx.digests,
+                DigestSettings(slug, "The week", "news", policy=DigestPolicy(**policy)),
+                START,
+            )
 
-    def schedule(
-        self, rule: str, clock: str = "09:00", slug: str = "weekly", cutoff: str = "1h",
+    def add_schedule(
+        self, rule: str, time_text: str = "09:00", slug: str = "weekly", cutoff: str = "1h",
         zone: str = "UTC",
     ) -> None:  # fmt: skip
-        timing = records.timing(rule, clock, zone, self.now.date(), OnFreeDay.SKIP)
-        new = NewSchedule(slug, timing, records.parse_duration(cutoff, "cutoff"))
+        timing = records.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
+        schedule = NewSchedule(slug, timing, records.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:
-            records.schedule(tx.schedules, new, self.mailer.observances(), self.now)
+            records.add_schedule(tx.schedules, schedule, self.mailer.read_observances(), self.now)
 
-    def edition(self, number: int | None = None) -> Edition:
+    def get_edition(self, edition_id: int | None = None) -> Edition:
         """That edition; else the newest."""
         with self.mailer.store.read() as tx:
-            if number is not None:
-                return editions.get(tx.editions, number)
-            return tx.editions.recent([], 1)[0]
+            if edition_id is not None:
+                return editions.get_edition(tx.editions, edition_id)
+            return tx.editions.list_recent_editions([], 1)[0]
 
-    def approve(self, by: str = "Cleo") -> Edition:
+    def approve_edition(self, approver: str = "Cleo") -> Edition:
         with self.mailer.store.begin() as tx:
-            known = tx.editions.recent([], 1)[0]
-            return self.mailer.approve(tx, known, by)
+            edition = tx.editions.list_recent_editions([], 1)[0]
+            return self.mailer.approve_edition(tx, edition, approver)
 
-    def mails(self, to: str) -> list[EmailMessage]:
+    def list_mails(self, address: str) -> list[EmailMessage]:
         """What an address has got."""
-        return self.relay.mails(to)
+        return self.relay.list_mails(address)
 
-    def got(self) -> list[str]:
+    def list_readers_reached(self) -> list[str]:
         """Which readers have got a mail, each as often as they did."""
-        return sorted(one for one in self.relay.accepted if one in READERS)
+        return sorted(address for address in self.relay.accepted if address in READERS)
 
-    def subjects(self, to: str) -> list[str]:
-        return [str(mail["Subject"]) for mail in self.mails(to)]
+    def list_subjects(self, address: str) -> list[str]:
+        return [str(mail["Subject"]) for mail in self.list_mails(address)]
 
 
 @pytest.fixture
-def desk(office_with_notices: Settings, store: Store, relay: Relay) -> Desk:
+def desk(office_with_notices: Settings, store: Store, relay: Relay) -> WorkerHarness:
     """A list with two readers, a story, and nobody's digest yet."""
     settings = office_with_notices.model_copy(
         update={"relay": office_with_notices.relay.model_copy(update={"port": relay.port})}
     )
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        office.person(tx, "amal@example.org")
-        office.person(tx, "bela@example.org", "health")
-        office.story(tx, "boats", "health")
-    return Desk(Mailer(settings, store), relay)
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        office.add_subscriber(tx, "amal@example.org")
+        office.add_subscriber(tx, "bela@example.org", "health")
+        office.add_story(tx, "boats", "health")
+    return WorkerHarness(Mailer(settings, store), relay)
 
 
 @pytest.fixture
 def office_with_notices(office: Settings) -> Settings:
     return office.model_copy(
         update={
-            "notices": Notices(
+            "notices": NoticesSection(
                 approvers=("approver@example.org",), watchers=("watcher@example.org",)
             ),
             "delivery": DeliverySection(patience=0, lease=60),

@@ -9,18 +9,18 @@ import pytest
 
 from mailer import editions
 from mailer.audience import confirmations, links, subscribers
-from mailer.audience.confirmations import Confirmation, ConfirmationState, Wishes
+from mailer.audience.confirmations import Confirmation, ConfirmationState, SignUpWishes
 from mailer.audience.consent import Wording
-from mailer.audience.letters import Letter
+from mailer.audience.letters import ServiceMail
 from mailer.audience.lists import edit_list
 from mailer.config import Paths, Settings
-from mailer.editions import Edition, EditionState, Kind
-from mailer.render import compose_letter
+from mailer.editions import Edition, EditionKind, EditionState
+from mailer.render import compose_service_mail
 from mailer.store import Transaction
 from mailer.worker import answering
 from tests.integration import office
 from tests.integration.office import DAY, HOUR
-from tests.integration.worker.conftest import Desk
+from tests.integration.worker.conftest import WorkerHarness
 from tests.smtpd import Step
 
 NEW = "new@example.org"
@@ -28,42 +28,47 @@ S = ConfirmationState
 
 
 def ask(
-    desk: Desk, address: str = NEW, language: str = "en", lists: tuple[str, ...] = ("news",)
+    desk: WorkerHarness,
+    address: str = NEW,
+    language: str = "en",
+    lists: tuple[str, ...] = ("news",),
 ) -> Confirmation | None:
     with desk.mailer.store.begin() as tx:
-        asked = confirmations.sign_up(tx.lists, address, Wishes(lists), language, "page")
+        asked = confirmations.build_sign_up(
+            tx.lists, address, SignUpWishes(lists), language, "page"
+        )
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
-        return next(iter(reversed(tx.confirmations.of_address(address))), None)
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        return next(iter(reversed(tx.confirmations.list_for_address(address))), None)
 
 
-def confirm(desk: Desk, number: int, *only: str) -> None:
+def confirm(desk: WorkerHarness, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
         known = tx.confirmations.find_confirmation(number)
         assert known is not None
-        confirmations.confirm(
+        confirmations.apply_confirmation(
             tx.confirmations, tx.subscribers, tx.lists, tx.allowances,
             desk.mailer.sign_up_limits.per_address, known, desk.now,
-            wording=Wording("en", "I agree."), only=only or None,
+            wording=Wording("en", "I agree."), accepted_lists=only or None,
         )  # fmt: skip
 
 
-def state(desk: Desk, number: int) -> ConfirmationState | None:
+def state(desk: WorkerHarness, number: int) -> ConfirmationState | None:
     with desk.mailer.store.read() as tx:
         found = tx.confirmations.find_confirmation(number)
         return found.state if found else None
 
 
-def work(desk: Desk) -> None:
-    desk.tick()
-    desk.deliver()
+def work(desk: WorkerHarness) -> None:
+    desk.run_tick()
+    desk.deliver_editions()
 
 
-def standing(desk: Desk) -> list[Edition]:
+def standing(desk: WorkerHarness) -> list[Edition]:
     """Letters' editions, the oldest first."""
     with desk.mailer.store.read() as tx:
-        found = tx.editions.recent([], 100, notices=True)
-    return [one for one in reversed(found) if one.kind in editions.STANDING]
+        found = tx.editions.list_recent_editions([], 100, notices=True)
+    return [one for one in reversed(found) if one.kind in editions.PER_RECIPIENT_KINDS]
 
 
 def text(mail: EmailMessage) -> str:
@@ -72,23 +77,23 @@ def text(mail: EmailMessage) -> str:
     return str(part.get_content())
 
 
-def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: Desk) -> None:
+def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
-    (mail,) = desk.mails(NEW)
+    (mail,) = desk.list_mails(NEW)
     part = mail.get_body(("plain",))
     assert part is not None
     (token,) = {*re.findall(r"/c/(\S+)", part.get_content())}
-    assert links.confirmation(desk.mailer.store.key, token) == asked.id
+    assert links.verify_confirmation_link(desk.mailer.store.key, token) == asked.id
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["List-Unsubscribe"] is None
     assert state(desk, asked.id) is S.MAILED
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
 
 
-def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: Desk) -> None:
+def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
         edit_list(tx.lists, "news", {"welcome": True})
     asked = ask(desk)
@@ -96,108 +101,110 @@ def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: Desk
     work(desk)
     confirm(desk, asked.id)
     work(desk)
-    _, welcome = desk.mails(NEW)
+    _, welcome = desk.list_mails(NEW)
     assert "List-Unsubscribe=One-Click" in str(welcome["List-Unsubscribe-Post"])
     assert state(desk, asked.id) is S.DONE
     with desk.mailer.store.read() as tx:
-        known = subscribers.get(tx.subscribers, NEW)
-        assert [one.list for one in tx.subscribers.memberships(known)] == ["news"]
+        known = subscribers.get_subscriber(tx.subscribers, NEW)
+        assert [one.list for one in tx.subscribers.list_memberships(known)] == ["news"]
 
 
-def test_without_a_welcome_nothing_more_comes(desk: Desk) -> None:
+def test_without_a_welcome_nothing_more_comes(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
     confirm(desk, asked.id)
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
     assert state(desk, asked.id) is S.DONE
 
 
-def test_who_is_on_the_list_is_told_so(desk: Desk) -> None:
+def test_who_is_on_the_list_is_told_so(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        office.person(tx, NEW)
+        office.add_subscriber(tx, NEW)
     asked = ask(desk)
     assert asked is not None
     work(desk)
-    (mail,) = desk.mails(NEW)
+    (mail,) = desk.list_mails(NEW)
     assert "/p/" in str(mail)
     assert "/c/" not in str(mail)
     assert state(desk, asked.id) is S.DONE
 
 
-def test_a_suppressed_address_gets_nothing(desk: Desk) -> None:
+def test_a_suppressed_address_gets_nothing(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        office.suppress(tx, NEW)
+        office.suppress_address(tx, NEW)
     asked = ask(desk)
     assert asked is not None
     work(desk)
-    assert desk.mails(NEW) == []
+    assert desk.list_mails(NEW) == []
     assert state(desk, asked.id) is S.DONE
 
 
-def test_many_sign_ups_for_one_address_are_one_mail(desk: Desk) -> None:
+def test_many_sign_ups_for_one_address_are_one_mail(desk: WorkerHarness) -> None:
     for _ in range(20):
         ask(desk)
     work(desk)
     for _ in range(20):
         ask(desk)
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
 
 
-def test_the_next_day_it_can_be_asked_again(desk: Desk) -> None:
+def test_the_next_day_it_can_be_asked_again(desk: WorkerHarness) -> None:
     for later in (0, 1, 2):
         desk.now = desk.now + later * DAY
         ask(desk)
         work(desk)
-    assert len(desk.mails(NEW)) == 3
+    assert len(desk.list_mails(NEW)) == 3
 
 
-def test_a_letter_that_somebody_had_today_comes_from_a_further_edition(desk: Desk) -> None:
+def test_a_letter_that_somebody_had_today_comes_from_a_further_edition(desk: WorkerHarness) -> None:
     for _ in range(2):
         ask(desk)
         work(desk)
         desk.now += timedelta(hours=2)
-    assert len(desk.mails(NEW)) == 2
+    assert len(desk.list_mails(NEW)) == 2
 
 
-def test_everyone_gets_it_in_their_language_from_one_edition_each(desk: Desk) -> None:
+def test_everyone_gets_it_in_their_language_from_one_edition_each(desk: WorkerHarness) -> None:
     for number in range(6):
         ask(desk, f"reader{number}@example.net", ("fr", "ar")[number % 2])
     work(desk)
-    found = [desk.mails(f"reader{number}@example.net")[0] for number in range(6)]
+    found = [desk.list_mails(f"reader{number}@example.net")[0] for number in range(6)]
     assert [one["Content-Language"] for one in found] == ["fr", "ar"] * 3
 
 
-def test_what_dies_half_way_is_done_again_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_dies_half_way_is_done_again_once(
+    desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = ask(desk)
     assert asked is not None
-    real = confirmations.move
+    real = confirmations.move_confirmation
 
     def die(*_: object) -> None:
         raise RuntimeError("the power is cut")
 
-    monkeypatch.setattr(confirmations, "move", die)
-    desk.keeper.tick()
-    desk.deliver()
-    assert desk.mails(NEW) == []
-    monkeypatch.setattr(confirmations, "move", real)
+    monkeypatch.setattr(confirmations, "move_confirmation", die)
+    desk.keeper.run_tick()
+    desk.deliver_editions()
+    assert desk.list_mails(NEW) == []
+    monkeypatch.setattr(confirmations, "move_confirmation", real)
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
 
 
-def test_what_nobody_confirms_is_forgotten(desk: Desk) -> None:
+def test_what_nobody_confirms_is_forgotten(desk: WorkerHarness) -> None:
     asked = ask(desk)
     assert asked is not None
     work(desk)
-    desk.tick(desk.now + timedelta(days=6))
+    desk.run_tick(desk.now + timedelta(days=6))
     assert state(desk, asked.id) is S.MAILED
-    desk.tick(desk.now + timedelta(days=1, minutes=1))
+    desk.run_tick(desk.now + timedelta(days=1, minutes=1))
     assert state(desk, asked.id) is None
 
     def left(tx: Transaction) -> bool:
-        return tx.allowances.any_before(desk.now)
+        return tx.allowances.has_windows_before(desk.now)
 
     with desk.mailer.store.read() as tx:
         assert not left(tx)
@@ -206,133 +213,137 @@ def test_what_nobody_confirms_is_forgotten(desk: Desk) -> None:
 # ---- which letter -----------------------------------------------------------------------------
 
 
-def two_lists(desk: Desk, *welcoming: str) -> None:
+def two_lists(desk: WorkerHarness, *welcoming: str) -> None:
     with desk.mailer.store.begin() as tx:
-        office.mailing_list(tx, "press")
+        office.add_mailing_list(tx, "press")
         for slug in welcoming:
             edit_list(tx.lists, slug, {"welcome": True})
 
 
-def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(desk: Desk) -> None:
+def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(
+    desk: WorkerHarness,
+) -> None:
     two_lists(desk, "news", "press")
     with desk.mailer.store.begin() as tx:
-        office.person(tx, NEW, joined=desk.now - DAY)
+        office.add_subscriber(tx, NEW, joined=desk.now - DAY)
     asked = ask(desk, lists=("news", "press"))
     assert asked is not None
     work(desk)
     confirm(desk, asked.id)
     work(desk)
-    confirming, welcome = desk.mails(NEW)
+    confirming, welcome = desk.list_mails(NEW)
     assert str(confirming["Subject"]).endswith("News and Press")
     assert str(welcome["Subject"]).endswith(": Press")
 
 
-def test_lists_that_were_left_out_on_the_page_are_not_welcomed_to(desk: Desk) -> None:
+def test_lists_that_were_left_out_on_the_page_are_not_welcomed_to(desk: WorkerHarness) -> None:
     two_lists(desk, "news")
     asked = ask(desk, lists=("news", "press"))
     assert asked is not None
     work(desk)
     confirm(desk, asked.id, "press")
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
     assert state(desk, asked.id) is S.DONE
 
 
-def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(desk: Desk) -> None:
+def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(
+    desk: WorkerHarness,
+) -> None:
     two_lists(desk, "press")
     asked = ask(desk, lists=("news", "press"))
     assert asked is not None
     work(desk)
     confirm(desk, asked.id)
     work(desk)
-    welcome = desk.mails(NEW)[-1]
+    welcome = desk.list_mails(NEW)[-1]
     assert "* News" in text(welcome)
     assert "* Press" in text(welcome)
     token = str(welcome["List-Unsubscribe"]).strip("<>").rpartition("/u/")[2]
-    link = links.member(desk.mailer.store.key, links.Purpose.UNSUBSCRIBE, token)
+    link = links.verify_member_link(desk.mailer.store.key, links.LinkPurpose.UNSUBSCRIBE, token)
     with desk.mailer.store.read() as tx:
-        assert office.the_list(tx, "press").id == link.list_id
-        assert subscribers.get(tx.subscribers, NEW).id == link.subscriber_id
+        assert office.get_mailing_list(tx, "press").id == link.list_id
+        assert subscribers.get_subscriber(tx.subscribers, NEW).id == link.subscriber_id
 
 
-def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: Desk) -> None:
+def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: WorkerHarness) -> None:
     """Once an unsubscribe is answered, nothing more of the list passes the gate."""
     two_lists(desk, "news")
     asked = ask(desk)
     assert asked is not None
     work(desk)
     confirm(desk, asked.id)
-    desk.tick()
+    desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        office.leave(tx, NEW, now=desk.now)
-    desk.deliver()
-    assert len(desk.mails(NEW)) == 1
+        office.unsubscribe_address(tx, NEW, now=desk.now)
+    desk.deliver_editions()
+    assert len(desk.list_mails(NEW)) == 1
 
 
-def test_a_new_address_is_proved_by_a_mail_there(desk: Desk) -> None:
+def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        known = subscribers.get(tx.subscribers, "amal@example.org")
-        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "fr", "page")
+        known = subscribers.get_subscriber(tx.subscribers, "amal@example.org")
+        asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
-        (made,) = tx.confirmations.of_address(NEW)
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        (made,) = tx.confirmations.list_for_address(NEW)
     work(desk)
-    (mail,) = desk.mails(NEW)
+    (mail,) = desk.list_mails(NEW)
     assert mail["Content-Language"] == "fr"
     (token,) = {*re.findall(r"/c/(\S+)", text(mail))}
-    assert links.confirmation(desk.mailer.store.key, token) == made.id
+    assert links.verify_confirmation_link(desk.mailer.store.key, token) == made.id
     confirm(desk, made.id)
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
     assert state(desk, made.id) is S.DONE
     with desk.mailer.store.read() as tx:
-        assert subscribers.get(tx.subscribers, NEW).id == known.id
+        assert subscribers.get_subscriber(tx.subscribers, NEW).id == known.id
 
 
-def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: Desk) -> None:
+def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        known = subscribers.get(tx.subscribers, "amal@example.org")
-        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "fr", "page")
+        known = subscribers.get_subscriber(tx.subscribers, "amal@example.org")
+        asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
         tx.subscribers.remove_subscriber(known)
-        office.mailing_list(tx, "press")
+        office.add_mailing_list(tx, "press")
     other = ask(desk, "other@example.net", lists=("press",))
     assert other is not None
     with desk.mailer.store.begin() as tx:
-        tx.lists.remove_list(office.the_list(tx, "press"))
+        tx.lists.remove_list(office.get_mailing_list(tx, "press"))
     work(desk)
     assert desk.relay.accepted == []
     assert state(desk, other.id) is S.DONE
 
 
-def test_a_stranger_s_words_reach_nobody(desk: Desk) -> None:
+def test_a_stranger_s_words_reach_nobody(desk: WorkerHarness) -> None:
     """The name that somebody typed for an address is not in the mail that goes there."""
     said = "Win a prize at evil.example"
     with desk.mailer.store.begin() as tx:
-        wishes = Wishes(("news",), name=said)
-        asked = confirmations.sign_up(tx.lists, NEW, wishes, "en", "page")
+        wishes = SignUpWishes(("news",), name=said)
+        asked = confirmations.build_sign_up(tx.lists, NEW, wishes, "en", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.ask(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
     work(desk)
     (got,) = desk.relay.received
     assert b"evil" not in got.data
 
 
-def test_what_was_asked_for_too_long_ago_is_not_answered(desk: Desk) -> None:
+def test_what_was_asked_for_too_long_ago_is_not_answered(desk: WorkerHarness) -> None:
     """No worker ran, and the link would be worth nothing."""
     asked = ask(desk)
     assert asked is not None
-    work_later = desk.now + desk.mailer.links_last
-    desk.tick(work_later)
-    desk.deliver()
-    assert desk.mails(NEW) == []
+    work_later = desk.now + desk.mailer.link_lifetime
+    desk.run_tick(work_later)
+    desk.deliver_editions()
+    assert desk.list_mails(NEW) == []
 
 
 # ---- in one edition ---------------------------------------------------------------------------
 
 
-def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: Desk) -> None:
+def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: WorkerHarness) -> None:
     two_lists(desk)
     for number, lists in enumerate([("news",), ("news", "press"), ("press", "news"), ("news",)]):
         ask(desk, f"one{number}@example.net", lists=lists)
@@ -353,7 +364,9 @@ def test_an_edition_a_day_for_each_letter_language_and_set_of_lists(desk: Desk) 
     assert len(desk.relay.accepted) == 7
 
 
-def test_a_letter_that_is_worded_anew_stands_in_another_edition(desk: Desk, tmp_path: Path) -> None:
+def test_a_letter_that_is_worded_anew_stands_in_another_edition(
+    desk: WorkerHarness, tmp_path: Path
+) -> None:
     ask(desk, "a@example.net")
     work(desk)
     own = tmp_path / "own"
@@ -363,86 +376,90 @@ def test_a_letter_that_is_worded_anew_stands_in_another_edition(desk: Desk, tmp_
     desk.mailer.settings = ours
     ask(desk, "b@example.net")
     work(desk)
-    assert desk.subjects("b@example.net") == ["Is it you?"]
+    assert desk.list_subjects("b@example.net") == ["Is it you?"]
     assert len(standing(desk)) == 2
     web = ours.web.model_copy(update={"base_url": "https://other.example.org"})
     desk.mailer.settings = ours.model_copy(update={"web": web})
     ask(desk, "c@example.net")
     work(desk)
-    assert "https://other.example.org/c/" in text(desk.mails("c@example.net")[0])
+    assert "https://other.example.org/c/" in text(desk.list_mails("c@example.net")[0])
     assert len(standing(desk)) == 3
 
 
-def test_hundreds_are_answered_by_one_tick(desk: Desk) -> None:
+def test_hundreds_are_answered_by_one_tick(desk: WorkerHarness) -> None:
     everyone = [f"reader{number}@example.net" for number in range(250)]
     for address in everyone:
         ask(desk, address)
     work(desk)
     assert sorted(desk.relay.accepted) == sorted(everyone)
     (made,) = standing(desk)
-    assert made.kind is Kind.SERVICE
+    assert made.kind is EditionKind.SERVICE
 
 
 def test_what_can_not_be_composed_is_said_once_and_keeps_nothing_else_back(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(wanted: Letter, settings: Settings) -> editions.Body:
+    def fails(wanted: ServiceMail, settings: Settings) -> editions.EditionBody:
         if wanted.language == "fr":
             raise KeyError("num")
-        return compose_letter(wanted, settings)
+        return compose_service_mail(wanted, settings)
 
-    monkeypatch.setattr(answering, "compose_letter", fails)
+    monkeypatch.setattr(answering, "compose_service_mail", fails)
     asked = ask(desk, language="fr")
     assert asked is not None
     ask(desk, "other@example.net")
     for _ in range(3):
         work(desk)
     assert desk.relay.accepted == ["other@example.net"]
-    assert len(desk.said("step failed")) == 1
+    assert len(desk.find_log_lines("step failed")) == 1
     assert state(desk, asked.id) is S.ASKED
     monkeypatch.undo()
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
 
 
-def test_who_asks_again_while_it_is_answered_does_not_bring_a_second_mail(desk: Desk) -> None:
+def test_who_asks_again_while_it_is_answered_does_not_bring_a_second_mail(
+    desk: WorkerHarness,
+) -> None:
     """Their wishes are changed, the state that the worker gave it stays."""
     asked = ask(desk)
     assert asked is not None
-    desk.tick()
+    desk.run_tick()
     ask(desk, language="fr")
     assert state(desk, asked.id) is S.MAILED
     work(desk)
-    assert len(desk.mails(NEW)) == 1
+    assert len(desk.list_mails(NEW)) == 1
 
 
 # ---- when delivery has stopped ----------------------------------------------------------------
 
 
-def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(desk: Desk) -> None:
+def test_letters_that_delivery_has_paused_are_tried_again_by_themselves(
+    desk: WorkerHarness,
+) -> None:
     """Nobody sees their edition in a list, to let it go on."""
-    desk.relay.always(Step.DOT, "554 5.7.1 this relay knows you no more")
+    desk.relay.answer_always(Step.DOT, "554 5.7.1 this relay knows you no more")
     asked = [ask(desk, f"reader{number}@example.net") for number in range(6)]
     work(desk)
     (made,) = standing(desk)
     assert made.state is EditionState.PAUSED
-    desk.relay.forget()
-    desk.tick(desk.now + answering.REST - timedelta(minutes=1))
+    desk.relay.reset_script()
+    desk.run_tick(desk.now + answering.RESUME_DELAY - timedelta(minutes=1))
     assert standing(desk)[0].state is EditionState.PAUSED
-    desk.tick(desk.now + HOUR)
-    desk.deliver()
+    desk.run_tick(desk.now + HOUR)
+    desk.deliver_editions()
     assert standing(desk)[0].state is EditionState.SENT
     assert sorted(desk.relay.accepted) == [f"reader{number}@example.net" for number in range(6)]
     assert all(one and state(desk, one.id) is S.MAILED for one in asked)
-    assert len(desk.said("letters tried again")) == 1
+    assert len(desk.find_log_lines("letters tried again")) == 1
 
 
-def test_letters_that_a_person_has_paused_stay_so(desk: Desk) -> None:
+def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
     ask(desk)
-    desk.tick()
+    desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        made = editions.get(tx.editions, standing(desk)[0].id)
-        editions.pause(tx.editions, made, desk.now, actor="Ana")
-    desk.tick(desk.now + DAY)
-    desk.deliver()
-    assert desk.mails(NEW) == []
+        made = editions.get_edition(tx.editions, standing(desk)[0].id)
+        editions.pause_edition(tx.editions, made, desk.now, actor="Ana")
+    desk.run_tick(desk.now + DAY)
+    desk.deliver_editions()
+    assert desk.list_mails(NEW) == []

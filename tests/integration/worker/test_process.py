@@ -13,7 +13,7 @@ import pytest
 
 from mailer import config
 from mailer.store import Store
-from mailer.worker.systemd import Systemd
+from mailer.worker.systemd import SystemdNotifier
 from tests.conftest import KEY
 from tests.smtpd import Relay
 
@@ -37,9 +37,9 @@ tick = 0.1
 """
     )
     (tmp_path / "config/secret.key").write_text(KEY.hex())
-    settings = config.load(tmp_path / "config/mailer.toml", environ={})
+    settings = config.load_settings(tmp_path / "config/mailer.toml", environ={})
     store = Store(settings.database_url, KEY)
-    store.upgrade()
+    store.upgrade_schema()
     store.close()
     return tmp_path
 
@@ -111,9 +111,9 @@ def test_a_database_that_is_not_there_is_said_and_nothing_is_begun(tmp_path: Pat
 
 
 def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) -> None:
-    assert not Systemd({}).say("READY=1")
-    assert not Systemd({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).say("READY=1")
-    assert Systemd({}).watchdog == 0
+    assert not SystemdNotifier({}).send_state("READY=1")
+    assert not SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "nobody")}).send_state("READY=1")
+    assert SystemdNotifier({}).watchdog == 0
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_without_systemd_nothing_is_said_and_nothing_goes_wrong(tmp_path: Path) 
 def test_the_watchdog_s_time_is_ours_only_when_it_is_meant_for_us(
     variables: dict[str, str], seconds: float
 ) -> None:
-    assert Systemd(variables).watchdog == seconds
+    assert SystemdNotifier(variables).watchdog == seconds
 
 
 def test_an_abstract_socket_is_spoken_to(tmp_path: Path) -> None:
@@ -135,5 +135,5 @@ def test_an_abstract_socket_is_spoken_to(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listens:
         listens.bind(f"\0{name}")
         listens.settimeout(WAIT)
-        assert Systemd({"NOTIFY_SOCKET": f"@{name}"}).say("READY=1", "STATUS=well")
+        assert SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}).send_state("READY=1", "STATUS=well")
         assert listens.recv(100) == b"READY=1\nSTATUS=well"

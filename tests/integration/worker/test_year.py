@@ -11,53 +11,61 @@ import pytest
 
 from mailer import digests
 from mailer.app import Mailer
-from mailer.config import Notices, Settings
+from mailer.config import NoticesSection, Settings
 from mailer.digests import occurrences
 from mailer.editions import EditionState
-from mailer.log import logger
+from mailer.log import create_logger
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
-from mailer.worker import Keeper
-from tests.conftest import KEY, office_settings
+from mailer.worker import Scheduler
+from tests.conftest import KEY, make_office_settings
 from tests.integration.worker import year
-from tests.integration.worker.year import DAY, FIRST, LAST, LONDON, Office, Written, at
+from tests.integration.worker.year import (
+    DAY,
+    FIRST,
+    LAST,
+    LONDON,
+    OfficeSimulation,
+    WrittenArticle,
+    to_moment,
+)
 from tests.smtpd import Relay
 
 S = EditionState
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Office:
+def played(tmp_path_factory: pytest.TempPathFactory) -> OfficeSimulation:
     """The office at the end of its year."""
     home = tmp_path_factory.mktemp("year")
     store = Store(f"sqlite:///{home / 'subscribers.db'}", KEY)
-    store.upgrade()
+    store.upgrade_schema()
     with Relay() as relay:
-        office = _office(office_settings(home), store, relay)
+        office = _office(make_office_settings(home), store, relay)
         _script(office)
-        office.play()
+        office.run_year()
     return office
 
 
-def _office(settings: Settings, store: Store, relay: Relay) -> Office:
+def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
     settings = settings.model_copy(
         update={
             "relay": settings.relay.model_copy(update={"port": relay.port}),
-            "notices": Notices(
+            "notices": NoticesSection(
                 approvers=("approver@example.org",), watchers=("watcher@example.org",)
             ),
         }
     )
-    holder: list[Office] = []
+    holder: list[OfficeSimulation] = []
     mailer = Mailer(settings, store, lambda: holder[0].now)
-    keeper = Keeper(mailer, logger(io.StringIO()))
-    office = Office(mailer, relay, keeper, random.Random(2027))
+    keeper = Scheduler(mailer, create_logger(io.StringIO()))
+    office = OfficeSimulation(mailer, relay, keeper, random.Random(2027))
     holder.append(office)
-    year.move_in(mailer, office.now)
+    year.set_up_office(mailer, office.now)
     return office
 
 
-def _script(office: Office) -> None:
+def _script(office: OfficeSimulation) -> None:
     """What people write, correct and withdraw in the course of the year, at random."""
     chance = office.chance
     number = 0
@@ -70,53 +78,61 @@ def _script(office: Office) -> None:
         ):
             number += 1
             topic = chance.choice(("migrants-day", "news") if busy else year.TOPICS[:2])
-            moment = at(day, "00:00") + timedelta(minutes=chance.randrange(6 * 60, 20 * 60))
-            office.plan(moment, _writing(office, f"story-{number:03}", topic, chance.random()))
+            moment = to_moment(day, "00:00") + timedelta(minutes=chance.randrange(6 * 60, 20 * 60))
+            office.plan_action(
+                moment, _writing(office, f"story-{number:03}", topic, chance.random())
+            )
         day += DAY
     # Between the mail that asks for approval and the approver who comes late.
-    office.plan(at(year.LATE, "12:30"), lambda: _correct_the_latest(office))
-    held = at(year.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
-    office.plan(held, lambda: _send_what_is_held(office))
+    office.plan_action(to_moment(year.LATE, "12:30"), lambda: _correct_the_latest(office))
+    held = to_moment(year.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
+    office.plan_action(held, lambda: _send_what_is_held(office))
 
 
-def _writing(office: Office, slug: str, topic: str, fate: float) -> Callable[[], None]:
+def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Callable[[], None]:
     """Somebody writes a story, and may withdraw or correct it within four days."""
 
     def write() -> None:
-        written = office.write(slug, topic)
+        written = office.write_article(slug, topic)
         later = office.now + timedelta(minutes=office.chance.randrange(5, 4 * 24 * 60))
         if fate < 0.08:
-            office.plan(later, lambda: office.withdraw(written))
+            office.plan_action(later, lambda: office.withdraw_article(written))
         elif fate < 0.2:
-            office.plan(later, lambda: office.revise(written))
+            office.plan_action(later, lambda: office.revise_article(written))
 
     return write
 
 
-def _correct_the_latest(office: Office) -> None:
+def _correct_the_latest(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
-    before = [one for one in office.written
-              if one.arrived < at(year.LATE, "07:00") and one.withdrawn is None]  # fmt: skip
-    office.revise(before[-1])
+    before = [one for one in office.written_articles
+              if one.written_at < to_moment(year.LATE, "07:00") and one.withdrawn_at is None]  # fmt: skip
+    office.revise_article(before[-1])
 
 
-def _send_what_is_held(office: Office) -> None:
+def _send_what_is_held(office: OfficeSimulation) -> None:
     """A person takes what the worker has held for them."""
     with office.mailer.store.begin() as tx:
-        for kept in tx.schedules.held():
-            digest = digests.get(tx.digests, kept.digest)
-            planned = office.mailer.calendar(tx, digest).find(f"{kept.named:%Y-%m-%d}", office.now)
+        for kept in tx.schedules.list_occurrences_on_hold():
+            digest = digests.get_digest(tx.digests, kept.digest_slug)
+            planned = office.mailer.build_calendar(tx, digest).find_occurrence(
+                f"{kept.rule_time:%Y-%m-%d}", office.now
+            )
             occurrences.send_now(tx, planned, office.now, actor="Ana")
 
 
-def _ended(office: Office, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:
+def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceState, S | None, str]]:
     """What has become of each occurrence, by the date that its rule names."""
     with office.mailer.store.read() as tx:
         found = {}
-        for kept in tx.schedules.occurrences(slug, 1000):
-            edition = tx.editions.find(kept.edition) if kept.edition else None
+        for kept in tx.schedules.list_occurrences(slug, 1000):
+            edition = tx.editions.find_edition(kept.edition_id) if kept.edition_id else None
             reason = edition.reason if edition else kept.reason
-            found[f"{kept.named:%m-%d}"] = (kept.state, edition.state if edition else None, reason)
+            found[f"{kept.rule_time:%m-%d}"] = (
+                kept.state,
+                edition.state if edition else None,
+                reason,
+            )
         return found
 
 
@@ -125,66 +141,66 @@ def _ended(office: Office, slug: str) -> dict[str, tuple[OccurrenceState, S | No
 
 @pytest.mark.slow
 def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a_reason(
-    played: Office,
+    played: OfficeSimulation,
 ) -> None:
     for slug in year.RULES:
         named = _ended(played, slug)
-        expected = year.expected_days(slug)
+        expected = year.compute_expected_days(slug)
         moved = {day: day - DAY if slug == "bulletin" and day - DAY in year.HOLIDAYS else day
                  for day in expected}  # fmt: skip
         assert set(named) == {f"{day:%m-%d}" for day in moved.values()}
         for state, edition, reason in named.values():
-            assert state is not OccurrenceState.HELD
+            assert state is not OccurrenceState.ON_HOLD
             assert edition in {None, S.SENT, S.SKIPPED, S.EXPIRED}
             assert edition is S.SENT or reason, "each that was not sent says why"
 
 
 @pytest.mark.slow
 def test_each_story_ran_once_in_each_digest_that_it_is_for_and_none_that_was_withdrawn_before(
-    played: Office,
+    played: OfficeSimulation,
 ) -> None:
     runs = year.count_runs(played)
     assert max(runs.values()) == 1, "nobody got a story twice from a digest"
     sent = _cutoffs_of_what_was_sent(played)
     for slug, topics in year.OF_TOPICS.items():
         for reader, chosen in year.READERS.items():
-            for written in played.written:
+            for written in played.written_articles:
                 wanted = written.topic in (topics or year.TOPICS)
                 wanted = wanted and written.topic in (chosen or year.TOPICS)
                 got = runs[reader, slug, written.slug]
                 if not wanted or _withdrawn_before(written, sent[slug]):
                     assert got == 0, (slug, reader, written)
-                elif written.withdrawn is None and written.arrived < sent[slug][-1]:
+                elif written.withdrawn_at is None and written.written_at < sent[slug][-1]:
                     assert got == 1, (slug, reader, written)
 
 
-def _cutoffs_of_what_was_sent(office: Office) -> dict[str, list[datetime]]:
+def _cutoffs_of_what_was_sent(office: OfficeSimulation) -> dict[str, list[datetime]]:
     with office.mailer.store.read() as tx:
         found: dict[str, list[datetime]] = {}
-        for edition in reversed(tx.editions.recent([S.SENT], 10_000)):
+        for edition in reversed(tx.editions.list_recent_editions([S.SENT], 10_000)):
             found.setdefault(edition.digest, []).append(edition.created_at)
         return found
 
 
-def _withdrawn_before(written: Written, cutoffs: list[datetime]) -> bool:
+def _withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
     """Whether it was gone before the first edition after its arrival was assembled."""
-    first = next((one for one in cutoffs if one > written.arrived), None)
-    return written.withdrawn is not None and (first is None or written.withdrawn < first)
+    first = next((one for one in cutoffs if one > written.written_at), None)
+    return written.withdrawn_at is not None and (first is None or written.withdrawn_at < first)
 
 
 @pytest.mark.slow
-def test_no_mail_is_empty_and_none_comes_twice(played: Office) -> None:
+def test_no_mail_is_empty_and_none_comes_twice(played: OfficeSimulation) -> None:
     to_readers = [(reader, mail) for _, reader, mail in played.mails if reader in year.READERS]
     assert len(to_readers) > 150
-    assert len(played.written) > 200
-    assert all(year.slugs_in(mail) for _, mail in to_readers)
+    assert len(played.written_articles) > 200
+    assert all(year.find_slugs(mail) for _, mail in to_readers)
     ids = Counter(str(mail["Message-ID"]) for _, _, mail in played.mails)
     assert max(ids.values()) == 1
 
 
 @pytest.mark.slow
 def test_mails_leave_at_nine_in_london_summer_and_winter_but_for_known_reasons(
-    played: Office,
+    played: OfficeSimulation,
 ) -> None:
     early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in played.mails
              if reader in year.READERS}  # fmt: skip
@@ -199,7 +215,9 @@ def test_mails_leave_at_nine_in_london_summer_and_winter_but_for_known_reasons(
 
 
 @pytest.mark.slow
-def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(played: Office) -> None:
+def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(
+    played: OfficeSimulation,
+) -> None:
     told = Counter(
         str(mail["Subject"]).split(":")[0]
         for _, reader, mail in played.mails
@@ -221,7 +239,7 @@ def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(played: Offi
 
 @pytest.mark.slow
 def test_what_changed_after_it_was_approved_or_asked_for_is_asked_for_again(
-    played: Office,
+    played: OfficeSimulation,
 ) -> None:
     asked = [str(mail["Subject"]).split(":")[0] for _, reader, mail in played.mails
              if reader == "approver@example.org"]  # fmt: skip
@@ -230,15 +248,17 @@ def test_what_changed_after_it_was_approved_or_asked_for_is_asked_for_again(
         mail
         for _, reader, mail in played.mails
         if reader == "approver@example.org"
-        and "has changed since you were asked" in " ".join(year.text_of(mail).split())
+        and "has changed since you were asked" in " ".join(year.get_plain_text(mail).split())
     ]
     assert again, "asked for, then corrected"
 
 
 @pytest.mark.slow
-def test_who_has_to_approve_did_and_their_hash_is_that_of_what_was_sent(played: Office) -> None:
+def test_who_has_to_approve_did_and_their_hash_is_that_of_what_was_sent(
+    played: OfficeSimulation,
+) -> None:
     with played.mailer.store.read() as tx:
-        for edition in tx.editions.recent([S.SENT], 10_000):
+        for edition in tx.editions.list_recent_editions([S.SENT], 10_000):
             assert edition.approval is not None
             assert edition.approval.content_hash == edition.content_hash
             by_rule = edition.digest == "run-up"

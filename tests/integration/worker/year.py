@@ -21,14 +21,14 @@ from mailer import articles, digests, editions
 from mailer.app import Mailer
 from mailer.audience import lists, subscribers
 from mailer.audience.subscribers import Person
-from mailer.digests import ApprovalRule, Order, Policy, WhenLate
+from mailer.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenLate
 from mailer.editions import EditionState
 from mailer.errors import ApprovalVoid, BadTransition
 from mailer.schedules import records
 from mailer.schedules.free_days import OnFreeDay
 from mailer.schedules.records import NewSchedule
-from mailer.worker import Keeper
-from tests.integration.office import content
+from mailer.worker import Scheduler
+from tests.integration.office import make_content
 from tests.smtpd import Relay
 
 LONDON = ZoneInfo("Europe/London")
@@ -74,164 +74,171 @@ OF_TOPICS: dict[str, tuple[str, ...]] = {
 CUTOFF = timedelta(hours=2)
 
 
-def at(day: date, clock: str) -> datetime:
+def to_moment(day: date, time_text: str) -> datetime:
     """A time of day in London, as a moment in UTC."""
-    return datetime.combine(day, time.fromisoformat(clock), LONDON).astimezone(UTC)
+    return datetime.combine(day, time.fromisoformat(time_text), LONDON).astimezone(UTC)
 
 
 @dataclass(slots=True)
-class Written:
+class WrittenArticle:
     """An article's life, as those who wrote it know it."""
 
     slug: str
     topic: str
-    arrived: datetime
-    withdrawn: datetime | None = None
+    written_at: datetime
+    withdrawn_at: datetime | None = None
 
 
 @dataclass(slots=True)
-class Office:
+class OfficeSimulation:
     """The players. `now` is the only clock that anybody has."""
 
     mailer: Mailer
     relay: Relay
-    keeper: Keeper
+    keeper: Scheduler
     chance: random.Random
-    now: datetime = field(default_factory=lambda: at(FIRST, "00:00"))
-    written: list[Written] = field(default_factory=list)
+    now: datetime = field(default_factory=lambda: to_moment(FIRST, "00:00"))
+    written_articles: list[WrittenArticle] = field(default_factory=list)
     mails: list[tuple[datetime, str, EmailMessage]] = field(default_factory=list)
-    plans: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
-    _read: int = 0
-    _planned: int = 0
+    planned_actions: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
+    _read_count: int = 0
+    _planned_count: int = 0
 
     # ---- how time goes ------------------------------------------------------------------------
 
-    def plan(self, moment: datetime, do: Callable[[], None]) -> None:
-        self._planned += 1
-        self.plans.append((moment, self._planned, do))
+    def plan_action(self, moment: datetime, action: Callable[[], None]) -> None:
+        self._planned_count += 1
+        self.planned_actions.append((moment, self._planned_count, action))
 
-    def play(self) -> None:
+    def run_year(self) -> None:
         """The whole year: what people do, and the worker's ticks between."""
-        for moment in self._ticks():
-            while self.plans and min(self.plans)[0] <= moment:
-                first = min(self.plans)
-                self.plans.remove(first)
-                self.now = max(self.now, first[0])
-                first[2]()
+        for moment in self._draw_ticks():
+            while self.planned_actions and min(self.planned_actions)[0] <= moment:
+                next_action = min(self.planned_actions)
+                self.planned_actions.remove(next_action)
+                self.now = max(self.now, next_action[0])
+                next_action[2]()
                 self._tick_if_on_air()
             self.now = max(self.now, moment)
             self._tick_if_on_air()
 
     def _tick_if_on_air(self) -> None:
         if not OFF_AIR[0] <= self.now < OFF_AIR[1]:
-            self.tick()
+            self.run_tick()
 
-    def _ticks(self) -> list[datetime]:
+    def _draw_ticks(self) -> list[datetime]:
         """One each day at random, and more in the mornings on which something is due."""
-        found = []
+        moments = []
         day = FIRST
         while day <= LAST:
-            found.append(at(day, "00:00") + timedelta(minutes=self.chance.randrange(1440)))
+            moments.append(to_moment(day, "00:00") + timedelta(minutes=self.chance.randrange(1440)))
             run_up = day.month == 12 and 11 <= day.day <= 18
             if day.weekday() == 0 or run_up or day - DAY in HOLIDAYS:
-                found += [at(day, clock) for clock in ("07:01", "08:01", "08:31", "09:01", "12:01")]
+                moments += [
+                    to_moment(day, time_text)
+                    for time_text in ("07:01", "08:01", "08:31", "09:01", "12:01")
+                ]
             day += DAY
-        return sorted(found)
+        return sorted(moments)
 
-    def tick(self) -> None:
+    def run_tick(self) -> None:
         """What the worker does at a tick, and its delivery until nothing is due."""
-        assert self.keeper.tick()
+        assert self.keeper.run_tick()
         for _ in range(10):
             with self.mailer.store.read() as tx:
-                if not tx.queue.ready():
+                if not tx.queue.has_work():
                     break
-            self.mailer.deliver([], threading.Event(), follow=True)
-            self.keeper.tick()
-        self._take_mails()
+            self.mailer.deliver_editions([], threading.Event(), follow_new=True)
+            self.keeper.run_tick()
+        self._read_mails()
 
-    def _take_mails(self) -> None:
+    def _read_mails(self) -> None:
         """Read the mails that have come since."""
-        for one in self.relay.received[self._read :]:
-            self._read += 1
-            mail = email.message_from_bytes(one.data, policy=default)
+        for message in self.relay.received[self._read_count :]:
+            self._read_count += 1
+            mail = email.message_from_bytes(message.data, policy=default)
             assert isinstance(mail, EmailMessage)
-            self.mails.append((self.now, one.recipient, mail))
-            asked = re.search(r"mailer edition approve (\d+) --hash (\w+)", text_of(mail))
-            if one.recipient == "approver@example.org" and asked:
-                self._will_approve(int(asked[1]), asked[2])
+            self.mails.append((self.now, message.recipient, mail))
+            approval_command = re.search(
+                r"mailer edition approve (\d+) --hash (\w+)", get_plain_text(mail)
+            )
+            if message.recipient == "approver@example.org" and approval_command:
+                self._plan_approval(int(approval_command[1]), approval_command[2])
 
     # ---- what people do -----------------------------------------------------------------------
 
-    def _will_approve(self, number: int, seen: str) -> None:
+    def _plan_approval(self, edition_id: int, content_hash: str) -> None:
         today = self.now.astimezone(LONDON).date()
         with self.mailer.store.read() as tx:
-            digest = editions.get(tx.editions, number).digest
+            digest_slug = editions.get_edition(tx.editions, edition_id).digest
         # Not from `chance`: in which order mails arrive is the relay's affair.
-        when = self.now + timedelta(minutes=random.Random(seen).randint(2, 40))
+        moment = self.now + timedelta(minutes=random.Random(content_hash).randint(2, 40))
         if today == LATE:
-            when = at(today, "14:40")
-        if digest == "bulletin" and today == FORGOTTEN:
-            when = at(today + DAY, "10:00")
-        self.plan(when, lambda: self._approve(number, seen))
+            moment = to_moment(today, "14:40")
+        if digest_slug == "bulletin" and today == FORGOTTEN:
+            moment = to_moment(today + DAY, "10:00")
+        self.plan_action(moment, lambda: self._approve_edition(edition_id, content_hash))
 
-    def _approve(self, number: int, seen: str) -> None:
+    def _approve_edition(self, edition_id: int, content_hash: str) -> None:
         with self.mailer.store.begin() as tx:
-            edition = editions.get(tx.editions, number)
+            edition = editions.get_edition(tx.editions, edition_id)
             try:
-                edition = self.mailer.approve(tx, edition, "Cleo", seen=seen)
+                edition = self.mailer.approve_edition(tx, edition, "Cleo", seen_hash=content_hash)
             except (ApprovalVoid, BadTransition):
                 return  # it has changed, or the rest of the mails that asked for it
             if edition.state is EditionState.APPROVED:  # without a time: too late for the calendar
-                self.mailer.start(tx, edition)
+                self.mailer.start_edition(tx, edition)
 
-    def write(self, slug: str, topic: str) -> Written:
-        written = Written(slug, topic, self.now)
+    def write_article(self, slug: str, topic: str) -> WrittenArticle:
+        article = WrittenArticle(slug, topic, self.now)
         with self.mailer.store.begin() as tx:
-            new = content(slug, topic, title=f"Story {slug}", published=self.now)
-            articles.add(tx.articles, new, self.now, author="Ana")
-        self.written.append(written)
-        return written
+            content_record = make_content(slug, topic, title=f"Story {slug}", published=self.now)
+            articles.add_article(tx.articles, content_record, self.now, author="Ana")
+        self.written_articles.append(article)
+        return article
 
-    def withdraw(self, written: Written) -> None:
+    def withdraw_article(self, article: WrittenArticle) -> None:
         with self.mailer.store.begin() as tx:
-            articles.withdraw(tx.articles, written.slug, None, self.now)
-        written.withdrawn = self.now
+            articles.withdraw_articles(tx.articles, article.slug, None, self.now)
+        article.withdrawn_at = self.now
 
-    def revise(self, written: Written) -> None:
+    def revise_article(self, article: WrittenArticle) -> None:
         """A correction: whoever has approved it must look again."""
         with self.mailer.store.begin() as tx:
             changes = {"summary": f"Corrected at {self.now.isoformat()}."}
-            articles.edit(tx.articles, written.slug, "en", changes, self.now, author="Ana")
+            articles.edit_article(tx.articles, article.slug, "en", changes, self.now, author="Ana")
 
 
-def text_of(mail: EmailMessage) -> str:
+def get_plain_text(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part is not None
     return str(part.get_content())
 
 
-def slugs_in(mail: EmailMessage) -> list[str]:
+def find_slugs(mail: EmailMessage) -> list[str]:
     """The stories of a mail, by their addresses on the web."""
-    return sorted(set(re.findall(r"https://www\.example\.org/en/([a-z0-9-]+)", text_of(mail))))
+    return sorted(
+        set(re.findall(r"https://www\.example\.org/en/([a-z0-9-]+)", get_plain_text(mail)))
+    )
 
 
-def move_in(mailer: Mailer, now: datetime) -> None:
+def set_up_office(mailer: Mailer, now: datetime) -> None:
     """Topics, the list and its readers, the digests and their schedules."""
     with mailer.store.begin() as tx:
         topics = {slug: lists.add_topic(tx.lists, slug, {}, now) for slug in TOPICS}
         news = lists.add_list(tx.lists, "news", "News", now)
-        for address, chosen in READERS.items():
-            mine = [topics[slug] for slug in chosen]
-            subscribers.subscribe(tx.subscribers, Person(address), news, mine, now)
+        for address, topic_slugs in READERS.items():
+            chosen_topics = [topics[slug] for slug in topic_slugs]
+            subscribers.subscribe_person(tx.subscribers, Person(address), news, chosen_topics, now)
         for slug, rule in RULES.items():
             policy = {
-                "weekly": Policy(ApprovalRule.OTHER, reminders=(timedelta(minutes=30),)),
-                "bulletin": Policy(ApprovalRule.ANYONE, WhenLate.DRAFT),
-                "run-up": Policy(ApprovalRule.NONE),
+                "weekly": DigestPolicy(ApprovalRule.OTHER, reminders=(timedelta(minutes=30),)),
+                "bulletin": DigestPolicy(ApprovalRule.ANYONE, WhenLate.DRAFT),
+                "run-up": DigestPolicy(ApprovalRule.NONE),
             }[slug]
-            digests.add(
+            digests.add_digest(
                 tx.digests,
-                Order(
+                DigestSettings(
                     slug,
                     slug.capitalize(),
                     "news",
@@ -241,13 +248,13 @@ def move_in(mailer: Mailer, now: datetime) -> None:
                 ),
                 now,
             )
-            moves = OnFreeDay.AFTER if slug == "bulletin" else OnFreeDay.SKIP
-            timing = records.timing(rule, "09:00", "Europe/London", FIRST, moves)
-            new = NewSchedule(slug, timing, CUTOFF, place="GB-ENG")
-            records.schedule(tx.schedules, new, mailer.observances(), now)
+            on_free_day = OnFreeDay.AFTER if slug == "bulletin" else OnFreeDay.SKIP
+            timing = records.parse_timing(rule, "09:00", "Europe/London", FIRST, on_free_day)
+            schedule = NewSchedule(slug, timing, CUTOFF, region="GB-ENG")
+            records.add_schedule(tx.schedules, schedule, mailer.read_observances(), now)
 
 
-def expected_days(slug: str) -> list[date]:
+def compute_expected_days(slug: str) -> list[date]:
     """The dates on which a digest would be sent, worked out here and by nothing of the mailer's:
     of the bulletin's, the first Monday or, on a holiday, the next day."""
     days = [FIRST + n * DAY for n in range((LAST - FIRST).days + 1)]
@@ -256,18 +263,18 @@ def expected_days(slug: str) -> list[date]:
     if slug == "bulletin":
         mondays = [day for day in days if day.weekday() == 0 and day.day <= 7]
         return [day + DAY if day in HOLIDAYS else day for day in mondays]
-    the_day = date(2027, 12, 18)
-    before = [the_day - n * DAY for n in range(7, 0, -1)]
-    return [*[day for day in before if day.weekday() < 5], the_day]
+    observance_day = date(2027, 12, 18)
+    days_before = [observance_day - n * DAY for n in range(7, 0, -1)]
+    return [*[day for day in days_before if day.weekday() < 5], observance_day]
 
 
-def count_runs(office: Office) -> Counter[tuple[str, str, str]]:
+def count_runs(office: OfficeSimulation) -> Counter[tuple[str, str, str]]:
     """How many mails brought a story: by reader, digest and slug."""
-    names = {slug.capitalize(): slug for slug in RULES}
-    found: Counter[tuple[str, str, str]] = Counter()
+    slug_by_name = {slug.capitalize(): slug for slug in RULES}
+    counts: Counter[tuple[str, str, str]] = Counter()
     for _, reader, mail in office.mails:
         if reader in READERS:
             name = re.sub(r":.*", "", str(mail["Subject"]))
-            for slug in slugs_in(mail):
-                found[reader, names.get(name, name), slug] += 1
-    return found
+            for slug in find_slugs(mail):
+                counts[reader, slug_by_name.get(name, name), slug] += 1
+    return counts

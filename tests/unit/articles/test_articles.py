@@ -14,17 +14,17 @@ from mailer.articles import (
     SLUG,
     SLUG_LENGTH,
     Article,
+    ArticleKind,
+    ArticleOutcome,
+    ArticleQuery,
     ArticleState,
     Content,
     Image,
-    Kind,
-    Outcome,
-    Query,
     Story,
 )
 from mailer.articles.release import Release
 from mailer.errors import InputError, NotFound
-from tests.unit.samples import DAY, NOW, article, content
+from tests.unit.samples import DAY, NOW, make_article, make_content
 
 LATER = NOW + DAY
 
@@ -37,17 +37,17 @@ class Shelf:
         self.notes: list[str] = []
         self.voided: list[tuple[str, str]] = []
 
-    def find(self, slug: str, language: str) -> Article | None:
+    def find_article(self, slug: str, language: str) -> Article | None:
         return self.kept.get((slug, language))
 
-    def matching(self, query: Query) -> list[Article]:
+    def find_articles(self, query: ArticleQuery) -> list[Article]:
         return [one for one in self.kept.values() if one.slug in query.slugs]
 
     def _keep(self, one: Article) -> Article:
         self.kept[one.slug, one.language] = one
         return one
 
-    def add(
+    def add_article(
         self,
         content: Content,
         now: datetime,
@@ -56,9 +56,11 @@ class Shelf:
     ) -> Article:
         plain: dict[str, Any] = {f: getattr(content, f) for f in Content.__dataclass_fields__}
         number = len(self.kept) + 1
-        return self._keep(article(**plain, id=number, state=state, created_at=now, updated_at=now))
+        return self._keep(
+            make_article(**plain, id=number, state=state, created_at=now, updated_at=now)
+        )
 
-    def revise(
+    def revise_article(
         self, article: Article, content: Content, note: str, now: datetime, author: str = ""
     ) -> Article:
         self.notes.append(note)
@@ -69,10 +71,10 @@ class Shelf:
     def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article:
         return self._keep(replace(article, state=state, updated_at=now))
 
-    def unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
+    def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]:
         return [slug for slug in slugs if slug not in {"health", "diaspora"}]
 
-    def void_editions(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
+    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]:
         self.voided.append((slug, reason))
         return []
 
@@ -106,23 +108,23 @@ class Shelf:
 )
 def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str, what: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
-        articles.check(content(**fields))
+        articles.check_content(make_content(**fields))
     assert caught.value.where == where
 
 
 def test_a_language_that_can_not_be_is_refused() -> None:
     with pytest.raises(InputError, match="not a language tag"):
-        articles.check(content(language="english"))
+        articles.check_content(make_content(language="english"))
 
 
 def test_a_date_without_its_zone_is_a_bug_of_the_caller() -> None:
     with pytest.raises(ValueError, match="aware"):
-        articles.check(content(published=datetime(2026, 1, 1)))  # noqa: DTZ001
+        articles.check_content(make_content(published=datetime(2026, 1, 1)))  # noqa: DTZ001
 
 
 def test_fields_come_out_in_canonical_form() -> None:
-    checked = articles.check(
-        content(
+    checked = articles.check_content(
+        make_content(
             title=" Relief\n reaches ",
             language="EN-gb",
             topics=("health", "diaspora", "health"),
@@ -134,47 +136,50 @@ def test_fields_come_out_in_canonical_form() -> None:
     assert checked.language == "en-GB"
     assert checked.topics == ("health", "diaspora")
     assert (checked.byline, checked.dateline) == ("Ana Bo", "GENEVA")
-    assert articles.check(checked) == checked
+    assert articles.check_content(checked) == checked
 
 
 @given(st.text(max_size=300))
 def test_a_slug_made_from_a_title_is_a_slug_or_nothing(title: str) -> None:
-    slug = articles.slug_from(title)
+    slug = articles.make_slug(title)
     assert slug == "" or SLUG.fullmatch(slug)
     assert len(slug) <= SLUG_LENGTH
 
 
 def test_a_slug_is_made_of_whole_words() -> None:
-    assert articles.slug_from("It’s a boy: 3 kg!") == "its-a-boy-3-kg"
-    assert articles.slug_from("移民") == ""
-    assert articles.slug_from("word " * 40) == "-".join(["word"] * 16)
+    assert articles.make_slug("It’s a boy: 3 kg!") == "its-a-boy-3-kg"
+    assert articles.make_slug("移民") == ""
+    assert articles.make_slug("word " * 40) == "-".join(["word"] * 16)
 
 
 @given(st.sampled_from(list(Content.__dataclass_fields__)))
 def test_a_fingerprint_depends_on_every_field(name: str) -> None:
     other: dict[str, Any] = {
-        "kind": Kind.EVENT,
+        "kind": ArticleKind.EVENT,
         "published": LATER,
         "topics": ("health",),
         "image": Image("https://example.org/b.jpg", "A boat"),
         "lead": True,
         "release": Release(subhead="and more"),
     }
-    one = content()
-    assert replace(one, **{name: other.get(name, "other")}).fingerprint() != one.fingerprint()
-    assert replace(one).fingerprint() == one.fingerprint()
+    one = make_content()
+    assert (
+        replace(one, **{name: other.get(name, "other")}).compute_fingerprint()
+        != one.compute_fingerprint()
+    )
+    assert replace(one).compute_fingerprint() == one.compute_fingerprint()
 
 
 # ---- stories ----------------------------------------------------------------------------------
 
 
 def test_translations_are_one_story_with_the_topics_of_all() -> None:
-    found = articles.stories(
+    found = articles.group_stories(
         [
-            article("storm", topics=("health",), published=NOW),
-            article("vote"),
-            article("storm", language="fr", topics=("diaspora", "health"), published=LATER),
-            article("storm", language="ar", lead=True, published=NOW - DAY),
+            make_article("storm", topics=("health",), published=NOW),
+            make_article("vote"),
+            make_article("storm", language="fr", topics=("diaspora", "health"), published=LATER),
+            make_article("storm", language="ar", lead=True, published=NOW - DAY),
         ]
     )
     assert [story.slug for story in found] == ["storm", "vote"]
@@ -193,8 +198,8 @@ def test_translations_are_one_story_with_the_topics_of_all() -> None:
 def test_a_reader_gets_their_language_else_the_default_else_nothing(
     wanted: str, default: str, read: str | None
 ) -> None:
-    story = Story("storm", (article("storm"), article("storm", language="fr")))
-    found = story.in_language(wanted, default)
+    story = Story("storm", (make_article("storm"), make_article("storm", language="fr")))
+    found = story.find_translation(wanted, default)
     assert (found.language if found else None) == read
 
 
@@ -203,26 +208,26 @@ def test_a_reader_gets_their_language_else_the_default_else_nothing(
 
 def test_an_article_is_added_then_unchanged_then_revised() -> None:
     shelf = Shelf()
-    first, outcome = articles.add(shelf, content(), NOW)
-    assert outcome is Outcome.ADDED
-    assert articles.add(shelf, content(title=" Relief reaches  the coast"), LATER) == (
+    first, outcome = articles.add_article(shelf, make_content(), NOW)
+    assert outcome is ArticleOutcome.ADDED
+    assert articles.add_article(shelf, make_content(title=" Relief reaches  the coast"), LATER) == (
         first,
-        Outcome.UNCHANGED,
+        ArticleOutcome.UNCHANGED,
     )
-    revised, outcome = articles.add(shelf, content(body="Boats left."), LATER)
-    assert outcome is Outcome.REVISED
+    revised, outcome = articles.add_article(shelf, make_content(body="Boats left."), LATER)
+    assert outcome is ArticleOutcome.REVISED
     assert (revised.revision, revised.body) == (2, "Boats left.")
 
 
 def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
     shelf = Shelf()
-    articles.add(shelf, content(), NOW)
-    articles.add(shelf, content(), NOW)
-    articles.add(shelf, content(language="fr"), NOW)
-    articles.edit(shelf, "storm-relief", "EN", {"title": "New", "byline": "Ana"}, NOW)
-    articles.edit(shelf, "storm-relief", "en", {"title": "New"}, NOW)
-    articles.withdraw(shelf, "storm-relief", None, NOW)
-    articles.withdraw(shelf, "storm-relief", None, NOW)
+    articles.add_article(shelf, make_content(), NOW)
+    articles.add_article(shelf, make_content(), NOW)
+    articles.add_article(shelf, make_content(language="fr"), NOW)
+    articles.edit_article(shelf, "storm-relief", "EN", {"title": "New", "byline": "Ana"}, NOW)
+    articles.edit_article(shelf, "storm-relief", "en", {"title": "New"}, NOW)
+    articles.withdraw_articles(shelf, "storm-relief", None, NOW)
+    articles.withdraw_articles(shelf, "storm-relief", None, NOW)
     assert shelf.voided == [
         ("storm-relief", "en was added"),
         ("storm-relief", "fr was added"),
@@ -233,57 +238,57 @@ def test_what_changes_a_story_voids_the_editions_that_hold_it() -> None:
 
 def test_an_undated_file_brought_in_again_keeps_its_first_date() -> None:
     shelf = Shelf()
-    articles.add(shelf, content(published=NOW), NOW, dated=False)
-    again = content(published=LATER)
-    assert articles.add(shelf, again, LATER, dated=False)[1] is Outcome.UNCHANGED
-    revised, outcome = articles.add(shelf, again, LATER)
-    assert outcome is Outcome.REVISED
+    articles.add_article(shelf, make_content(published=NOW), NOW, dated=False)
+    again = make_content(published=LATER)
+    assert articles.add_article(shelf, again, LATER, dated=False)[1] is ArticleOutcome.UNCHANGED
+    revised, outcome = articles.add_article(shelf, again, LATER)
+    assert outcome is ArticleOutcome.REVISED
     assert revised.published == LATER
 
 
 def test_new_content_does_not_bring_a_withdrawn_article_back() -> None:
     shelf = Shelf()
-    articles.add(shelf, content(), NOW)
-    articles.withdraw(shelf, "storm-relief", "en", NOW)
-    revised, _ = articles.add(shelf, content(body="Boats left."), LATER)
+    articles.add_article(shelf, make_content(), NOW)
+    articles.withdraw_articles(shelf, "storm-relief", "en", NOW)
+    revised, _ = articles.add_article(shelf, make_content(body="Boats left."), LATER)
     assert revised.state is ArticleState.WITHDRAWN
-    (restored,) = articles.restore(shelf, "storm-relief", None, LATER)
+    (restored,) = articles.restore_articles(shelf, "storm-relief", None, LATER)
     assert restored.state is ArticleState.QUEUED
-    assert articles.restore(shelf, "storm-relief", None, LATER) == []
+    assert articles.restore_articles(shelf, "storm-relief", None, LATER) == []
 
 
 def test_one_translation_can_be_withdrawn_alone() -> None:
     shelf = Shelf()
-    articles.add(shelf, content(), NOW)
-    articles.add(shelf, content(language="fr"), NOW)
-    done = articles.withdraw(shelf, "storm-relief", "fr", NOW)
+    articles.add_article(shelf, make_content(), NOW)
+    articles.add_article(shelf, make_content(language="fr"), NOW)
+    done = articles.withdraw_articles(shelf, "storm-relief", "fr", NOW)
     assert [one.language for one in done] == ["fr"]
-    assert articles.get(shelf, "storm-relief", "en").state is ArticleState.QUEUED
+    assert articles.get_article(shelf, "storm-relief", "en").state is ArticleState.QUEUED
 
 
 def test_an_unknown_topic_is_refused_and_nothing_is_kept() -> None:
     shelf = Shelf()
     with pytest.raises(InputError, match=r"topics: there is no topic 'helth'; add it with"):
-        articles.add(shelf, content(topics=("health", "helth")), NOW)
+        articles.add_article(shelf, make_content(topics=("health", "helth")), NOW)
     assert shelf.kept == {}
 
 
 def test_a_bad_edit_changes_nothing() -> None:
     shelf = Shelf()
-    before, _ = articles.add(shelf, content(), NOW)
+    before, _ = articles.add_article(shelf, make_content(), NOW)
     with pytest.raises(InputError, match="no title"):
-        articles.edit(shelf, "storm-relief", "en", {"title": ""}, LATER)
-    assert articles.get(shelf, "storm-relief", "en") == before
+        articles.edit_article(shelf, "storm-relief", "en", {"title": ""}, LATER)
+    assert articles.get_article(shelf, "storm-relief", "en") == before
 
 
 def test_what_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no article storm in fr"):
-        articles.get(Shelf(), "storm", "fr")
+        articles.get_article(Shelf(), "storm", "fr")
     with pytest.raises(NotFound, match="there is no article storm; see `mailer article list`"):
-        articles.withdraw(Shelf(), "storm", None, NOW)
+        articles.withdraw_articles(Shelf(), "storm", None, NOW)
 
 
 def test_content_without_its_record_is_what_was_given() -> None:
-    assert article(title="A").content == content(title="A")
-    assert article().published.tzinfo is UTC
-    assert article().updated_at - article().published == timedelta(days=1)
+    assert make_article(title="A").content == make_content(title="A")
+    assert make_article().published.tzinfo is UTC
+    assert make_article().updated_at - make_article().published == timedelta(days=1)

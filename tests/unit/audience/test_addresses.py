@@ -9,27 +9,27 @@ from hypothesis import strategies as st
 
 from mailer.audience import addresses
 from mailer.errors import InputError
-from tests.unit.samples import texts
+from tests.unit.samples import generate_texts
 
 
 @given(st.emails())
 def test_an_address_is_settled_by_one_pass_and_goes_over_the_wire(address: str) -> None:
     try:
-        normal = addresses.normalise(address)
+        normal = addresses.normalise_address(address)
     except InputError:
         return  # a reserved domain
-    assert addresses.normalise(normal) == normal
-    assert addresses.normalise(f"  {normal}\n") == normal
-    local, _, domain = addresses.wire(normal).rpartition("@")
+    assert addresses.normalise_address(normal) == normal
+    assert addresses.normalise_address(f"  {normal}\n") == normal
+    local, _, domain = addresses.to_wire_form(normal).rpartition("@")
     assert local == address.rpartition("@")[0].lower()
     assert domain.isascii()
-    assert domain == addresses.domain_of(normal)
+    assert domain == addresses.extract_wire_domain(normal)
 
 
-@given(texts())
+@given(generate_texts())
 def test_any_text_is_an_address_of_one_line_or_refused(text: str) -> None:
     try:
-        normal = addresses.normalise(text)
+        normal = addresses.normalise_address(text)
     except InputError:
         return
     assert normal.isprintable()
@@ -61,9 +61,9 @@ def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: s
         wanted = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
         with pytest.raises(InputError, match=re.escape(str(error).rstrip("."))):
-            addresses.normalise(address)
+            addresses.normalise_address(address)
     else:
-        assert addresses.normalise(address) == wanted.normalized.lower()
+        assert addresses.normalise_address(address) == wanted.normalized.lower()
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_what_is_plain_is_taken_as_the_library_for_addresses_takes_it(address: s
     ],
 )
 def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wire: str) -> None:
-    assert addresses.normalise(written) == normal
-    assert addresses.wire(normal) == wire
+    assert addresses.normalise_address(written) == normal
+    assert addresses.to_wire_form(normal) == wire
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_case_and_the_domains_script_do_not_matter(written: str, normal: str, wi
 )  # fmt: skip
 def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as caught:
-        addresses.normalise(bad, "column 2")
+        addresses.normalise_address(bad, "column 2")
     assert caught.value.where == "column 2"
     assert caught.value.hint == "write it as name@example.org"
 
@@ -111,4 +111,4 @@ def test_what_is_no_address_is_refused_with_the_reason(bad: str) -> None:
     ],
 )
 def test_ways_of_writing_an_address_are_one_mailbox(address: str, mailbox: str) -> None:
-    assert addresses.mailbox(address) == mailbox
+    assert addresses.guess_mailbox(address) == mailbox

@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.arrivals import Decision, Known, decide
-from mailer.audience.consent import Act
+from mailer.audience.arrivals import ImportDecision, KnownPerson, decide_row
+from mailer.audience.consent import ConsentAction
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import Row, RowOutcome, RowState
+from mailer.audience.rows import ImportRow, RowOutcome, RowState
 from mailer.audience.subscribers import Membership, MembershipState, Person
-from mailer.audience.suppressions import Reason
-from tests.unit.samples import DAY, NOW, mailing_list
+from mailer.audience.suppressions import SuppressionReason
+from tests.unit.samples import DAY, NOW, make_mailing_list
 
-NEWS = mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY))
+NEWS = make_mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY))
 ANA = Person("ana@example.org", name="Ana", tags=("donor",))
 M, R, Out = MembershipState, RowState, RowOutcome
 
 
-def row(person: Person = ANA, **fields: Any) -> Row:
-    return Row(2, person, **fields)
+def row(person: Person = ANA, **fields: Any) -> ImportRow:
+    return ImportRow(2, person, **fields)
 
 
 def member(state: MembershipState = M.ACTIVE, **fields: Any) -> Membership:
@@ -32,29 +32,31 @@ def member(state: MembershipState = M.ACTIVE, **fields: Any) -> Membership:
 
 def known(
     membership: Membership | None = None, person: Person = ANA, *, undated: bool = False
-) -> Known:
-    return Known(7, person, membership, undated)
+) -> KnownPerson:
+    return KnownPerson(7, person, membership, undated)
 
 
-def decided(what: Row, there: Known | None = None, suppressed: str | None = None) -> Decision:
-    return decide(what, there, suppressed, NEWS, NOW)
+def decided(
+    what: ImportRow, there: KnownPerson | None = None, suppressed: str | None = None
+) -> ImportDecision:
+    return decide_row(what, there, suppressed, NEWS, NOW)
 
 
-def said(decision: Decision) -> tuple[RowOutcome, str]:
+def said(decision: ImportDecision) -> tuple[RowOutcome, str]:
     return decision.result.outcome, decision.result.reason
 
 
 rows = st.builds(
-    Row,
+    ImportRow,
     st.just(2),
     st.sampled_from([ANA, Person("ana@example.org"), replace(ANA, name="Ana B.", tags=("vip",))]),
     topics=st.sampled_from([None, ("climate",), ("health",)]),
-    joined=st.sampled_from([None, NOW - 20 * DAY]),
+    joined_at=st.sampled_from([None, NOW - 20 * DAY]),
     language=st.sampled_from(["", "ar"]),
     frequency=st.sampled_from([None, *Frequency]),
     paused_until=st.sampled_from([None, NOW - DAY, NOW + DAY]),
     state=st.sampled_from(RowState),
-    left=st.sampled_from([None, NOW - 15 * DAY, NOW - 2 * DAY]),
+    left_at=st.sampled_from([None, NOW - 15 * DAY, NOW - 2 * DAY]),
 )
 standing = st.sampled_from(
     [None, known(), known(member()), known(member(M.PENDING)), known(member(M.UNSUBSCRIBED))]
@@ -63,7 +65,7 @@ standing = st.sampled_from(
 
 @given(rows, standing, st.sampled_from([None, "complaint"]))
 def test_whatever_the_row_nobody_is_brought_back(
-    what: Row, there: Known | None, suppressed: str | None
+    what: ImportRow, there: KnownPerson | None, suppressed: str | None
 ) -> None:
     made = decided(what, there, suppressed)
     theirs = there.membership if there else None
@@ -80,7 +82,7 @@ def test_whatever_the_row_nobody_is_brought_back(
 
 
 @given(rows, standing)
-def test_the_same_row_again_changes_nothing(what: Row, there: Known | None) -> None:
+def test_the_same_row_again_changes_nothing(what: ImportRow, there: KnownPerson | None) -> None:
     made = decided(what, there)
     if made.suppression:
         assert said(decided(what, there, made.suppression.reason))[0] is Out.UNCHANGED
@@ -94,14 +96,14 @@ def test_the_same_row_again_changes_nothing(what: Row, there: Known | None) -> N
 
 
 def test_somebody_new_joins_with_what_their_row_tells() -> None:
-    what = row(topics=("health",), joined=NOW - 50 * DAY, language="ar",
+    what = row(topics=("health",), joined_at=NOW - 50 * DAY, language="ar",
                frequency=Frequency.WEEKLY, paused_until=NOW + DAY, evidence="a card")  # fmt: skip
     made = decided(what)
     assert made.person == ANA
     assert made.membership == Membership(
         "news", M.ACTIVE, ("health",), "ar", NOW - 50 * DAY, None, Frequency.WEEKLY, NOW + DAY
     )
-    assert (said(made), made.act) == ((Out.ADDED, ""), Act.IMPORTED)
+    assert (said(made), made.act) == ((Out.ADDED, ""), ConsentAction.IMPORTED)
     assert made.detail == (
         "topics: health; language: ar; frequency: weekly; since 2026-10-29; a card"
     )
@@ -109,12 +111,12 @@ def test_somebody_new_joins_with_what_their_row_tells() -> None:
 
 def test_a_known_member_keeps_what_the_row_does_not_say() -> None:
     made = decided(row(Person(ANA.address)), known(member()))
-    assert made == Decision(made.result)
+    assert made == ImportDecision(made.result)
     assert said(made) == (Out.UNCHANGED, "")
     made = decided(row(replace(ANA, tags=("vip",)), topics=("climate",)), known(member()))
     assert made.person == replace(ANA, tags=("donor", "vip"))
     assert made.membership == member(topics=("climate",))
-    assert (said(made)[0], made.act) == (Out.UPDATED, Act.CHANGED)
+    assert (said(made)[0], made.act) == (Out.UPDATED, ConsentAction.CHANGED)
 
 
 def test_how_often_the_list_does_not_serve_is_told_and_not_taken_over() -> None:
@@ -148,24 +150,27 @@ def test_a_pause_that_is_over_is_none() -> None:
     ],
 )
 def test_who_left_elsewhere_has_left_here_unless_they_joined_afterwards(
-    there: Known | None, left: Any, outcome: tuple[RowOutcome, str]
+    there: KnownPerson | None, left: Any, outcome: tuple[RowOutcome, str]
 ) -> None:
-    made = decided(row(state=R.UNSUBSCRIBED, left=left, evidence="too many"), there)
+    made = decided(row(state=R.UNSUBSCRIBED, left_at=left, evidence="too many"), there)
     assert said(made) == outcome
     if outcome[0] is Out.LEFT:
         assert made.membership
         assert (made.membership.state, made.membership.left_at) == (M.UNSUBSCRIBED, left or NOW)
         assert made.membership.joined_at <= (left or NOW)
-        assert made.act is Act.LEFT
+        assert made.act is ConsentAction.LEFT
         assert made.detail == ("on 2026-12-15; too many" if left else "too many")
         assert (made.person is None) == (there is not None)
 
 
 def test_a_suppressed_address_is_kept_as_one_and_nothing_else_of_its_person() -> None:
-    what = row(state=R.SUPPRESSED, reason=Reason.BOUNCE, evidence="550")
+    what = row(state=R.SUPPRESSED, reason=SuppressionReason.BOUNCE, evidence="550")
     made = decided(what)
     assert made.suppression
-    assert (made.suppression.address, made.suppression.reason) == (ANA.address, Reason.BOUNCE)
+    assert (made.suppression.address, made.suppression.reason) == (
+        ANA.address,
+        SuppressionReason.BOUNCE,
+    )
     assert (made.suppression.detail, made.suppression.created_at) == ("550", NOW)
     assert (made.person, made.membership) == (None, None)
     assert said(made) == (Out.SUPPRESSED, "bounce")
@@ -182,6 +187,6 @@ def test_a_suppressed_address_is_kept_as_one_and_nothing_else_of_its_person() ->
     ],
 )
 def test_who_is_skipped_is_told_with_the_reason(
-    what: Row, there: Known | None, suppressed: str | None, reason: str
+    what: ImportRow, there: KnownPerson | None, suppressed: str | None, reason: str
 ) -> None:
     assert said(decided(what, there, suppressed)) == (Out.SKIPPED, reason)

@@ -9,22 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import bulk
-from mailer.audience.bulk import BulkChange, BulkOutcome, Member, applied, carry_out
-from mailer.audience.consent import Act, Entry
+from mailer.audience.bulk import BulkChange, BulkMember, BulkOutcome, apply_change, change_members
+from mailer.audience.consent import ConsentAction, ConsentEntry
 from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.subscribers import Membership, MembershipState
 from mailer.errors import InputError, NotFound, UsageError
 from tests.unit.audience.test_lists import Register
-from tests.unit.samples import DAY, NOW, mailing_list, topic
+from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
 ALL = frozenset({"climate", "health", "work"})
-NEWS = mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY))
+NEWS = make_mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY))
 JOINED = Membership("news", MembershipState.ACTIVE, ("health",), "fr", NOW - DAY)
 
 
-def member(*topics: str, tags: tuple[str, ...] = (), number: int = 1, **fields: Any) -> Member:
+def member(*topics: str, tags: tuple[str, ...] = (), number: int = 1, **fields: Any) -> BulkMember:
     made = replace(JOINED, topics=topics, **fields)
-    return Member(number, f"r{number}@example.org", tags, made)
+    return BulkMember(number, f"r{number}@example.org", tags, made)
 
 
 def change(**fields: Any) -> BulkChange:
@@ -42,7 +42,7 @@ def test_topics_are_taken_away_then_added_and_all_is_never_come_upon_by_accident
     chosen: frozenset[str], add: frozenset[str], remove: frozenset[str]
 ) -> None:
     remove -= add
-    result = applied(BulkChange(ALL, add, remove), member(*sorted(chosen)), NOW)
+    result = apply_change(BulkChange(ALL, add, remove), member(*sorted(chosen)), NOW)
     follows = chosen or ALL
     wanted = (follows - remove) | add
     after = frozenset(result.after.membership.topics)
@@ -71,8 +71,8 @@ def test_the_same_change_again_changes_nothing(
     without: frozenset[str],
 ) -> None:
     wanted = BulkChange(ALL, add, remove - add, False, tags, without - tags, "ar")
-    once = applied(wanted, member(*sorted(chosen), tags=("b", "c")), NOW)
-    again = applied(wanted, once.after, NOW)
+    once = apply_change(wanted, member(*sorted(chosen), tags=("b", "c")), NOW)
+    again = apply_change(wanted, once.after, NOW)
     assert again.after == once.after
     assert again.outcome is not BulkOutcome.CHANGED
 
@@ -81,14 +81,14 @@ def test_each_field_is_changed_and_no_other() -> None:
     was = member("health", tags=("donor",))
     wanted = change(add_tags={"vip"}, remove_tags={"donor"}, language="ar",
                     frequency=Frequency.WEEKLY)  # fmt: skip
-    assert applied(wanted, was, NOW).after == member(
+    assert apply_change(wanted, was, NOW).after == member(
         "health", tags=("vip",), language="ar", frequency=Frequency.WEEKLY
     )
-    assert applied(change(language=""), was, NOW).after == replace(
+    assert apply_change(change(language=""), was, NOW).after == replace(
         was, membership=replace(was.membership, language="")
     )
-    assert applied(change(all_topics=True), was, NOW).after == member(tags=("donor",))
-    left = applied(change(unsubscribe=True), was, NOW).after.membership
+    assert apply_change(change(all_topics=True), was, NOW).after == member(tags=("donor",))
+    left = apply_change(change(unsubscribe=True), was, NOW).after.membership
     assert left == replace(was.membership, state=MembershipState.UNSUBSCRIBED, left_at=NOW)
 
 
@@ -97,8 +97,8 @@ def test_each_field_is_changed_and_no_other() -> None:
 
 def checked(**fields: Any) -> BulkChange:
     register = Register()
-    register.topics_kept = [topic(slug) for slug in sorted(ALL)]
-    return bulk.check(change(**fields), register, NEWS)
+    register.topics_kept = [make_topic(slug) for slug in sorted(ALL)]
+    return bulk.check_change(change(**fields), register, NEWS)
 
 
 def test_what_is_asked_for_is_put_in_canonical_form() -> None:
@@ -134,17 +134,21 @@ def test_what_can_not_be_is_refused(fields: Any, kind: type[Exception], says: st
 class Members:
     """A list's members in memory."""
 
-    def __init__(self, *members: Member) -> None:
+    def __init__(self, *members: BulkMember) -> None:
         self.kept = {one.id: one for one in members}
-        self.logged: list[Entry] = []
+        self.logged: list[ConsentEntry] = []
 
-    def members(self, mailing_list: MailingList, ids: Sequence[int]) -> list[Member]:
-        return [self.kept[number] for number in ids]
+    def list_members(
+        self, mailing_list: MailingList, subscriber_ids: Sequence[int]
+    ) -> list[BulkMember]:
+        return [self.kept[number] for number in subscriber_ids]
 
-    def write(self, mailing_list: MailingList, changed: Sequence[tuple[Member, Member]]) -> None:
-        self.kept |= {after.id: after for _, after in changed}
+    def save_members(
+        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
+    ) -> None:
+        self.kept |= {after.id: after for _, after in changes}
 
-    def log(self, entries: Sequence[Entry]) -> None:
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         self.logged += entries
 
 
@@ -157,8 +161,8 @@ def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
     ]
     wanted = change(remove_topics={"health"}, add_tags={"vip"})
     dry, wet = Members(*people), Members(*people)
-    told = carry_out(dry, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk", write=False)
-    done = carry_out(wet, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk")
+    told = change_members(dry, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk", write=False)
+    done = change_members(wet, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk")
     assert told == done
     assert dry.kept == {one.id: one for one in people}
     assert dry.logged == []
@@ -171,12 +175,12 @@ def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
         (4, "topics: climate, work; language: fr"),
     ], "a tag is no consent"
     assert {(one.act, one.source, one.list) for one in wet.logged} == {
-        (Act.CHANGED, "desk", "news")
+        (ConsentAction.CHANGED, "desk", "news")
     }
 
 
 def test_who_is_taken_off_is_logged_as_having_left() -> None:
     people = Members(member("health"))
-    carry_out(people, NEWS, [1], change(unsubscribe=True), NOW, source="list closes")
+    change_members(people, NEWS, [1], change(unsubscribe=True), NOW, source="list closes")
     (entry,) = people.logged
-    assert (entry.act, entry.source, entry.detail) == (Act.LEFT, "list closes", "")
+    assert (entry.act, entry.source, entry.detail) == (ConsentAction.LEFT, "list closes", "")

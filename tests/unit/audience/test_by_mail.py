@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import by_mail, links, subscribers
-from mailer.audience.by_mail import leave, mailto, token_of
-from mailer.audience.consent import Act
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.by_mail import build_mailto, extract_token, unsubscribe_by_mail
+from mailer.audience.consent import ConsentAction
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.subscribers import MembershipState
 from mailer.errors import InputError, TokenError
 from tests.unit.audience.test_lists import Register
@@ -22,8 +22,10 @@ from tests.unit.samples import DAY, NOW
 KEY = bytes(range(32))
 
 
-def token(subscriber: int = 1, purpose: Purpose = Purpose.UNSUBSCRIBE, of: int = NEWS.id) -> str:
-    return links.sign_member(KEY, purpose, MemberLink(subscriber, of, 7))
+def token(
+    subscriber: int = 1, purpose: LinkPurpose = LinkPurpose.UNSUBSCRIBE, of: int = NEWS.id
+) -> str:
+    return links.sign_member_link(KEY, purpose, MemberLink(subscriber, of, 7))
 
 
 def message(subject: str, body: str = "") -> bytes:
@@ -56,14 +58,16 @@ TOKEN = token()
     ],
 )
 def test_the_token_is_found_however_the_subject_is_written(subject: str) -> None:
-    assert token_of(message(subject)) == TOKEN
+    assert extract_token(message(subject)) == TOKEN
 
 
 def test_a_message_as_a_pipe_brings_it_is_read() -> None:
-    assert token_of(b"From ana@example.org  Fri Dec 18 2026\n" + message(f"unsubscribe {TOKEN}"))
-    assert token_of(message(f"unsubscribe {TOKEN}").replace(b"\r\n", b"\n")) == TOKEN
+    assert extract_token(
+        b"From ana@example.org  Fri Dec 18 2026\n" + message(f"unsubscribe {TOKEN}")
+    )
+    assert extract_token(message(f"unsubscribe {TOKEN}").replace(b"\r\n", b"\n")) == TOKEN
     bytes_of_latin_1 = message(f"R\xe9p: unsubscribe {TOKEN}").decode().encode("latin-1")
-    assert token_of(bytes_of_latin_1) == TOKEN
+    assert extract_token(bytes_of_latin_1) == TOKEN
 
 
 @pytest.mark.parametrize(
@@ -80,14 +84,14 @@ def test_a_message_as_a_pipe_brings_it_is_read() -> None:
 )
 def test_a_message_without_a_token_is_refused_and_its_body_is_not_searched(raw: bytes) -> None:
     with pytest.raises(InputError, match="Subject: it doesn't say who"):
-        token_of(raw)
+        extract_token(raw)
 
 
 @given(st.binary(max_size=60), st.text(max_size=60))
 def test_no_message_breaks_the_reader(raw: bytes, subject: str) -> None:
     for one in (raw, b"Subject: =?" + raw, message(subject.encode("utf-8", "replace").decode())):
         try:
-            token_of(one)
+            extract_token(one)
         except InputError:
             continue
 
@@ -95,32 +99,35 @@ def test_no_message_breaks_the_reader(raw: bytes, subject: str) -> None:
 # ---- leaving ----------------------------------------------------------------------------------
 
 
-def took_off(people: People, subject: str, now: datetime = NOW) -> by_mail.Left:
+def took_off(people: People, subject: str, now: datetime = NOW) -> by_mail.UnsubscribeResult:
     register = Register()
     register.lists_kept = [NEWS]
-    return leave(people, register, KEY, message(subject), now)
+    return unsubscribe_by_mail(people, register, KEY, message(subject), now)
 
 
 def test_who_asks_is_taken_off_once_and_the_log_says_by_which_way() -> None:
     people = People()
     ana, _ = join(people)
     left = took_off(people, f"Re: unsubscribe {token(ana.id)}")
-    assert (left.person, left.list, left.before) == (ana, NEWS, False)
-    kept = subscribers.membership_of(people, ana, "news")
+    assert (left.subscriber, left.mailing_list, left.already_unsubscribed) == (ana, NEWS, False)
+    kept = subscribers.find_membership(people, ana, "news")
     assert kept
     assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW)
-    assert (people.logged[-1].act, people.logged[-1].source) == (Act.LEFT, "unsubscribe mail")
+    assert (people.logged[-1].act, people.logged[-1].source) == (
+        ConsentAction.LEFT,
+        "unsubscribe mail",
+    )
     logged = len(people.logged)
-    assert took_off(people, f"unsubscribe {token(ana.id)}", NOW + DAY).before
+    assert took_off(people, f"unsubscribe {token(ana.id)}", NOW + DAY).already_unsubscribed
     assert len(people.logged) == logged
-    assert subscribers.membership_of(people, ana, "news") == kept
+    assert subscribers.find_membership(people, ana, "news") == kept
 
 
 def test_who_was_merged_into_another_is_taken_off_by_an_old_mail() -> None:
     people = People()
     ana, _ = join(people)
-    people.alias(99, ana)
-    assert took_off(people, f"unsubscribe {token(99)}").person == ana
+    people.add_alias(99, ana)
+    assert took_off(people, f"unsubscribe {token(99)}").subscriber == ana
 
 
 def test_who_or_what_is_no_longer_there_is_left_already() -> None:
@@ -128,16 +135,16 @@ def test_who_or_what_is_no_longer_there_is_left_already() -> None:
     ana, _ = join(people)
     assert took_off(people, f"unsubscribe {token(42)}") == (None, NEWS, True)
     assert took_off(people, f"unsubscribe {token(ana.id, of=9)}") == (ana, None, True)
-    assert subscribers.membership_of(people, ana, "news") is not None
+    assert subscribers.find_membership(people, ana, "news") is not None
 
 
 @pytest.mark.parametrize(
     "made",
     [
-        token(purpose=Purpose.PREFERENCES),
+        token(purpose=LinkPurpose.PREFERENCES),
         TOKEN[:-1],
         TOKEN.replace("1.", "2.", 1),
-        links.sign_member(bytes(32), Purpose.UNSUBSCRIBE, MemberLink(1, 3, 7)),
+        links.sign_member_link(bytes(32), LinkPurpose.UNSUBSCRIBE, MemberLink(1, 3, 7)),
     ],
 )
 def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
@@ -145,7 +152,7 @@ def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
     join(people)
     with pytest.raises(TokenError):
         took_off(people, f"unsubscribe {made}")
-    kept = subscribers.membership_of(people, people.kept[1], "news")
+    kept = subscribers.find_membership(people, people.kept[1], "news")
     assert kept
     assert kept.state is MembershipState.ACTIVE
     assert ANA.address == people.kept[1].address
@@ -164,15 +171,15 @@ def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
     ],
 )  # fmt: skip
 def test_the_uri_is_percent_encoded(address: str, uri: str) -> None:
-    assert mailto(address) == uri
+    assert build_mailto(address) == uri
 
 
 @given(st.emails())
 def test_what_a_mail_program_writes_back_is_understood(address: str) -> None:
-    uri = urlsplit(mailto(address) + TOKEN)
+    uri = urlsplit(build_mailto(address) + TOKEN)
     assert unquote(uri.path).lower() == address.lower()
-    assert not set(mailto(address)) & set(' <>,"()')
+    assert not set(build_mailto(address)) & set(' <>,"()')
     answer = EmailMessage()
     answer["To"] = "leave@example.org"
     answer["Subject"] = parse_qs(uri.query)["subject"][0]
-    assert token_of(answer.as_bytes()) == TOKEN
+    assert extract_token(answer.as_bytes()) == TOKEN

@@ -12,7 +12,7 @@ from mailer.audience import lists
 from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
-from tests.unit.samples import NOW, texts, topic
+from tests.unit.samples import NOW, generate_texts, make_topic
 
 
 class Register:
@@ -23,14 +23,14 @@ class Register:
         self.topics_kept: list[Topic] = []
         self.lists_kept: list[MailingList] = []
 
-    def topics(self) -> list[Topic]:
+    def list_topics(self) -> list[Topic]:
         return self.topics_kept
 
     def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
         self.topics_kept.append(Topic(len(self.topics_kept) + 1, slug, names))
         return self.topics_kept[-1]
 
-    def name_topic(self, topic: Topic, names: Mapping[str, str]) -> Topic:
+    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic:
         named = replace(topic, names=names)
         self.topics_kept[self.topics_kept.index(topic)] = named
         return named
@@ -38,10 +38,10 @@ class Register:
     def remove_topic(self, topic: Topic) -> None:
         self.topics_kept.remove(topic)
 
-    def topic_uses(self, topic: Topic) -> Mapping[str, int]:
+    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]:
         return self.uses
 
-    def lists(self) -> list[MailingList]:
+    def list_mailing_lists(self) -> list[MailingList]:
         return self.lists_kept
 
     def add_list(
@@ -70,18 +70,18 @@ class Register:
         self.lists_kept.append(made)
         return made
 
-    def edit_list(self, changed: MailingList) -> MailingList:
-        self.lists_kept = [changed]
-        return changed
+    def edit_list(self, mailing_list: MailingList) -> MailingList:
+        self.lists_kept = [mailing_list]
+        return mailing_list
 
-    def list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
+    def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]:
         return self.uses
 
     def remove_list(self, mailing_list: MailingList) -> None:
         self.lists_kept.remove(mailing_list)
 
 
-@given(st.one_of(texts(3), st.text("ab1-\n", max_size=70)))
+@given(st.one_of(generate_texts(3), st.text("ab1-\n", max_size=70)))
 def test_what_names_a_record_can_stand_in_a_list_id(slug: str) -> None:
     try:
         lists.check_slug(slug, "list")
@@ -101,7 +101,7 @@ def test_other_names_are_refused(slug: str) -> None:
         lists.check_slug(slug, "list")
 
 
-@given(texts())
+@given(generate_texts())
 def test_a_line_is_one_line_or_refused(value: str) -> None:
     try:
         line = lists.check_line(value, "name", required=False)
@@ -118,12 +118,12 @@ def test_a_line_is_one_line_or_refused(value: str) -> None:
     [("fr", "Santé"), ("fr-CA", "Santé"), ("en", "Health"), ("ru", "Health")],
 )
 def test_a_topic_has_a_name_for_every_reader(language: str, name: str) -> None:
-    assert topic("health", fr="Santé", en="Health").name(language) == name
+    assert make_topic("health", fr="Santé", en="Health").get_name(language) == name
 
 
 def test_a_topic_without_english_uses_what_it_has_and_at_last_its_slug() -> None:
-    assert topic("health", fr="Santé").name("ru") == "Santé"
-    assert topic("climate-change").name("ru") == "climate change"
+    assert make_topic("health", fr="Santé").get_name("ru") == "Santé"
+    assert make_topic("climate-change").get_name("ru") == "climate change"
 
 
 def test_a_topic_is_added_named_and_found() -> None:
@@ -144,17 +144,17 @@ def test_a_topic_in_use_stays() -> None:
         lists.remove_topic(register, "health")
     register.uses = {}
     lists.remove_topic(register, "health")
-    assert register.topics() == []
+    assert register.list_topics() == []
 
 
 def test_a_topics_name_is_taken_away_but_not_its_last() -> None:
     register = Register()
     lists.add_topic(register, "health", {"en": "Health", "fr": "Santé"}, NOW)
-    assert lists.unname_topic(register, "health", "EN").names == {"fr": "Santé"}
+    assert lists.remove_topic_name(register, "health", "EN").names == {"fr": "Santé"}
     with pytest.raises(NotFound, match="has no name in en; it has fr"):
-        lists.unname_topic(register, "health", "en")
+        lists.remove_topic_name(register, "health", "en")
     with pytest.raises(InputError, match="it is the only name of the topic 'health'"):
-        lists.unname_topic(register, "health", "fr")
+        lists.remove_topic_name(register, "health", "fr")
 
 
 def test_a_list_that_something_hangs_on_stays() -> None:
@@ -164,7 +164,7 @@ def test_a_list_that_something_hangs_on_stays() -> None:
         lists.remove_list(register, "news")
     register.uses = {}
     assert lists.remove_list(register, "news").slug == "news"
-    assert register.lists() == []
+    assert register.list_mailing_lists() == []
 
 
 def test_a_list_is_added_once_and_edited() -> None:

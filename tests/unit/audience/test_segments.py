@@ -15,26 +15,26 @@ from mailer.audience import segments
 from mailer.audience.contacts import FollowUp, Trust
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import (
-    DEPTH,
+    MAX_FILTER_DEPTH,
     All,
     Among,
     AnyOf,
-    Field,
     Filter,
+    FilterField,
     Joined,
-    Member,
+    ListMember,
     Not,
     Segment,
+    format_filter,
     from_plain,
-    parse,
-    text,
+    parse_filter,
     to_plain,
 )
 from mailer.errors import InputError, NotFound
 from tests.unit.samples import NOW
 
-GB = Among(Field.COUNTRY, ("GB",))
-HEALTH = Among(Field.TOPIC, ("health",))
+GB = Among(FilterField.COUNTRY, ("GB",))
+HEALTH = Among(FilterField.TOPIC, ("health",))
 
 words = st.one_of(
     st.sampled_from(["and", "OR", "not", "In", "joined", "before", "topic", "=", "!=", "(", ",",
@@ -45,21 +45,23 @@ words = st.one_of(
 folded = words.map(lambda word: " ".join(word.split()).casefold()).filter(bool)
 
 values = {
-    Field.TOPIC: words,
-    Field.TAG: words,
-    Field.OUTLET: folded,
-    Field.BEAT: folded,
-    Field.TRUST: st.sampled_from([*map(str, Trust)]),
-    Field.FOLLOW_UP: st.sampled_from([*map(str, FollowUp)]),
-    Field.LANGUAGE: st.sampled_from([*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]),
-    Field.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
-    Field.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
+    FilterField.TOPIC: words,
+    FilterField.TAG: words,
+    FilterField.OUTLET: folded,
+    FilterField.BEAT: folded,
+    FilterField.TRUST: st.sampled_from([*map(str, Trust)]),
+    FilterField.FOLLOW_UP: st.sampled_from([*map(str, FollowUp)]),
+    FilterField.LANGUAGE: st.sampled_from(
+        [*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]
+    ),
+    FilterField.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
+    FilterField.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
 }
 
 
 @st.composite
 def comparisons(draw: st.DrawFn) -> Among:
-    field = draw(st.sampled_from(Field))
+    field = draw(st.sampled_from(FilterField))
     found = draw(st.lists(values[field], min_size=1, max_size=4, unique=True))
     return Among(field, tuple(found))
 
@@ -82,7 +84,7 @@ def trees() -> st.SearchStrategy[Filter]:
 
 @given(trees())
 def test_what_is_written_is_what_is_read(tree: Filter) -> None:
-    assert parse(text(tree)) == tree
+    assert parse_filter(format_filter(tree)) == tree
 
 
 @given(trees())
@@ -93,11 +95,11 @@ def test_a_tree_survives_being_kept_as_json(tree: Filter) -> None:
 @given(st.text(max_size=60))
 def test_any_text_is_a_filter_or_refused_with_its_column(line: str) -> None:
     try:
-        tree = parse(line)
+        tree = parse_filter(line)
     except InputError as error:
         column = re.fullmatch(r"filter, column ([0-9]+)", error.where)
     else:
-        assert parse(text(tree)) == tree
+        assert parse_filter(format_filter(tree)) == tree
         return
     assert column
     assert 1 <= int(column[1]) <= len(line) + 1
@@ -113,10 +115,10 @@ pieces = st.lists(
 @given(pieces)
 def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
     try:
-        tree = parse(line)
+        tree = parse_filter(line)
     except InputError:
         return
-    assert parse(text(tree)) == tree
+    assert parse_filter(format_filter(tree)) == tree
 
 
 @pytest.mark.parametrize(
@@ -128,14 +130,14 @@ def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
         ("country = gb", GB),
         ('COUNTRY = "gb"', GB),
         ("country in (GB)", GB),
-        ("country in (gb, FR, GB)", Among(Field.COUNTRY, ("GB", "FR"))),
+        ("country in (gb, FR, GB)", Among(FilterField.COUNTRY, ("GB", "FR"))),
         ("country != GB", Not(GB)),
         ("country not in (GB)", Not(GB)),
         ("not country = GB", Not(GB)),
         ("NOT not country=GB", Not(Not(GB))),
-        ("language = PT-br", Among(Field.LANGUAGE, ("pt-BR",))),
-        ('tag = "two words"', Among(Field.TAG, ("two words",))),
-        ("tag = in", Among(Field.TAG, ("in",))),
+        ("language = PT-br", Among(FilterField.LANGUAGE, ("pt-BR",))),
+        ('tag = "two words"', Among(FilterField.TAG, ("two words",))),
+        ("tag = in", Among(FilterField.TAG, ("in",))),
         ("joined before 2026-01-01", Joined(True, date(2026, 1, 1))),
         ("joined AFTER 2026-01-01", Joined(False, date(2026, 1, 1))),
         ("country = GB and topic = health", All((GB, HEALTH))),
@@ -153,7 +155,7 @@ def test_words_in_any_order_are_a_filter_or_refused(line: str) -> None:
     ],
 )
 def test_a_line_reads_as_its_grammar_says(line: str, tree: Filter) -> None:
-    assert parse(line) == tree
+    assert parse_filter(line) == tree
 
 
 @pytest.mark.parametrize(
@@ -188,17 +190,19 @@ def test_a_line_reads_as_its_grammar_says(line: str, tree: Filter) -> None:
 )
 def test_an_error_names_the_column(line: str, column: int, what: str) -> None:
     with pytest.raises(InputError) as caught:
-        parse(line)
-    assert what in caught.value.what
+        parse_filter(line)
+    assert what in caught.value.message
     assert caught.value.where == f"filter, column {column}"
     assert caught.value.hint.startswith("write it as: ")
 
 
 def test_a_filter_may_nest_and_not_without_end() -> None:
-    assert parse("(" * DEPTH + "tag = a" + ")" * DEPTH) == Among(Field.TAG, ("a",))
+    assert parse_filter("(" * MAX_FILTER_DEPTH + "tag = a" + ")" * MAX_FILTER_DEPTH) == Among(
+        FilterField.TAG, ("a",)
+    )
     for deep in ("(" * 5000 + "tag = a", "not " * 5000 + "tag = a"):
         with pytest.raises(InputError, match="nests deeper than 50"):
-            parse(deep)
+            parse_filter(deep)
 
 
 def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
@@ -216,7 +220,7 @@ class Cabinet:
         self.kept: dict[str, Segment] = {}
         self.uses = uses
 
-    def segments(self) -> list[Segment]:
+    def list_segments(self) -> list[Segment]:
         return list(self.kept.values())
 
     def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment:
@@ -229,26 +233,28 @@ class Cabinet:
     def count_members(self, mailing_list: MailingList, tree: Filter) -> int:
         return 0
 
-    def sample_members(self, mailing_list: MailingList, tree: Filter, limit: int) -> list[Member]:
+    def sample_members(
+        self, mailing_list: MailingList, tree: Filter, limit: int
+    ) -> list[ListMember]:
         return []
 
-    def segment_uses(self, segment: Segment) -> Mapping[str, int]:
+    def count_segment_uses(self, segment: Segment) -> Mapping[str, int]:
         return self.uses
 
-    def topic_slugs(self) -> frozenset[str]:
+    def list_topic_slugs(self) -> frozenset[str]:
         return frozenset({"health", "diaspora"})
 
 
 def test_a_segment_is_saved_replaced_found_and_removed() -> None:
     cabinet = Cabinet(digests=0)
-    segments.save(cabinet, "britain", "In Britain", "country = GB", NOW)
-    assert segments.get(cabinet, "britain").filter == GB
-    segments.save(cabinet, "britain", " In  Britain ", "country != GB", NOW)
-    assert segments.get(cabinet, "britain").filter == Not(GB)
-    assert segments.get(cabinet, "britain").name == "In Britain"
-    segments.remove(cabinet, "britain")
+    segments.save_segment(cabinet, "britain", "In Britain", "country = GB", NOW)
+    assert segments.get_segment(cabinet, "britain").filter == GB
+    segments.save_segment(cabinet, "britain", " In  Britain ", "country != GB", NOW)
+    assert segments.get_segment(cabinet, "britain").filter == Not(GB)
+    assert segments.get_segment(cabinet, "britain").name == "In Britain"
+    segments.remove_segment(cabinet, "britain")
     with pytest.raises(NotFound, match="there is no segment 'britain'"):
-        segments.get(cabinet, "britain")
+        segments.get_segment(cabinet, "britain")
 
 
 @pytest.mark.parametrize(
@@ -265,20 +271,20 @@ def test_a_segment_is_saved_replaced_found_and_removed() -> None:
 def test_a_segment_that_can_not_be_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
     cabinet = Cabinet()
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
-        segments.save(cabinet, slug, name, line, NOW)
-    assert cabinet.segments() == []
+        segments.save_segment(cabinet, slug, name, line, NOW)
+    assert cabinet.list_segments() == []
 
 
 def test_a_segment_in_use_stays() -> None:
     cabinet = Cabinet(digests=2, editions=0)
-    segments.save(cabinet, "britain", "B", "country = GB", NOW)
+    segments.save_segment(cabinet, "britain", "B", "country = GB", NOW)
     with pytest.raises(InputError, match="the segment 'britain' is used by 2 digests"):
-        segments.remove(cabinet, "britain")
-    assert cabinet.segments()
+        segments.remove_segment(cabinet, "britain")
+    assert cabinet.list_segments()
 
 
 def test_fields_are_the_ones_that_the_docstring_names() -> None:
     assert segments.__doc__
-    places: Sequence[int] = [segments.__doc__.find(field) for field in Field]
+    places: Sequence[int] = [segments.__doc__.find(field) for field in FilterField]
     assert all(place > 0 for place in places)
     assert all(one != other for one, other in pairwise(places))

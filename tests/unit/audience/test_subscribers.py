@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import subscribers
-from mailer.audience.consent import Entry, Evidence
+from mailer.audience.consent import ConsentEntry, Evidence
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import (
     Membership,
@@ -18,13 +18,13 @@ from mailer.audience.subscribers import (
     Person,
     Subscriber,
     check_person,
-    merge,
+    merge_persons,
 )
 from mailer.errors import InputError, NotFound, Refused
-from tests.unit.samples import DAY, NOW, mailing_list, topic
+from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
 LATER = NOW + DAY
-NEWS = mailing_list("news")
+NEWS = make_mailing_list("news")
 ANA = Person("ana@example.org", name="Ana", language="fr", tags=("donor",))
 M = MembershipState
 
@@ -36,14 +36,14 @@ class People:
         self.kept: dict[int, Subscriber] = {}
         self.of: dict[tuple[int, str], Membership] = {}
         self.suppressed = suppressed
-        self.logged: list[Entry] = []
+        self.logged: list[ConsentEntry] = []
         self.aliases: dict[int, int] = {}
 
     def find_subscriber(self, address: str) -> Subscriber | None:
         return next((one for one in self.kept.values() if one.address == address), None)
 
-    def by_id(self, number: int) -> Subscriber | None:
-        return self.kept.get(self.aliases.get(number, number))
+    def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None:
+        return self.kept.get(self.aliases.get(subscriber_id, subscriber_id))
 
     def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber:
         made = Subscriber(len(self.kept) + 1, person, source, now)
@@ -57,7 +57,7 @@ class People:
     def remove_subscriber(self, subscriber: Subscriber) -> None:
         del self.kept[subscriber.id]
 
-    def memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
+    def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]:
         return [one for (number, _), one in self.of.items() if number == subscriber.id]
 
     def set_membership(
@@ -65,28 +65,28 @@ class People:
     ) -> None:
         self.of[subscriber.id, mailing_list.slug] = membership
 
-    def suppression_reason(self, address: str) -> str | None:
+    def find_suppression_reason(self, address: str) -> str | None:
         return self.suppressed.get(address.partition("@")[0])
 
-    def log(self, entries: Sequence[Entry]) -> None:
+    def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         self.logged += entries
 
-    def alias(self, old: int, subscriber: Subscriber) -> None:
-        self.aliases[old] = subscriber.id
+    def add_alias(self, old_id: int, subscriber: Subscriber) -> None:
+        self.aliases[old_id] = subscriber.id
 
-    def erase_address(self, address: str, of: Subscriber | None = None) -> None:
+    def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None:
         self.logged = [
             replace(one, address="")
-            if one.address == address and (of is None or one.subscriber_id == of.id)
+            if one.address == address and (subscriber is None or one.subscriber_id == subscriber.id)
             else one
             for one in self.logged
         ]
 
-    def addresses_of(self, subscriber: Subscriber) -> Sequence[str]:
+    def list_addresses(self, subscriber: Subscriber) -> Sequence[str]:
         return [subscriber.address]
 
-    def list_named(self, slug: str) -> MailingList:
-        return mailing_list(slug)
+    def get_list(self, slug: str) -> MailingList:
+        return make_mailing_list(slug)
 
     @property
     def acts(self) -> list[str]:
@@ -94,7 +94,7 @@ class People:
 
 
 def join(people: People, person: Person = ANA, **how: Any) -> tuple[Subscriber, Membership]:
-    return subscribers.subscribe(people, person, NEWS, (), how.pop("now", NOW), **how)
+    return subscribers.subscribe_person(people, person, NEWS, (), how.pop("now", NOW), **how)
 
 
 # ---- what may be known ------------------------------------------------------------------------
@@ -141,13 +141,13 @@ def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str) ->
 
 @given(people_like, people_like)
 def test_merging_loses_nothing_and_is_done_after_once(known: Person, new: Person) -> None:
-    merged = merge(known, new)
+    merged = merge_persons(known, new)
     assert merged.address == known.address
     for field in ("name", "language", "country", "time_zone"):
         expected = getattr(new, field) or getattr(known, field)
         assert getattr(merged, field) == expected
     assert set(merged.tags) == {*known.tags, *new.tags}
-    assert merge(merged, new) == merged
+    assert merge_persons(merged, new) == merged
 
 
 # ---- joining and leaving ----------------------------------------------------------------------
@@ -155,15 +155,15 @@ def test_merging_loses_nothing_and_is_done_after_once(known: Person, new: Person
 
 def test_somebody_new_is_kept_with_where_they_came_from() -> None:
     people = People()
-    health = (topic("health"), topic("diaspora"))
-    made, membership = subscribers.subscribe(
+    health = (make_topic("health"), make_topic("diaspora"))
+    made, membership = subscribers.subscribe_person(
         people, ANA, NEWS, health, NOW, language="FR", evidence=Evidence(source="form")
     )
     assert (made.person, made.source, made.created_at) == (ANA, "form", NOW)
     assert membership == Membership("news", M.ACTIVE, ("diaspora", "health"), "fr", NOW)
-    assert subscribers.get(people, " ana@EXAMPLE.org") == made
-    assert subscribers.membership_of(people, made, "news") == membership
-    assert subscribers.membership_of(people, made, "press") is None
+    assert subscribers.get_subscriber(people, " ana@EXAMPLE.org") == made
+    assert subscribers.find_membership(people, made, "news") == membership
+    assert subscribers.find_membership(people, made, "press") is None
 
 
 def test_joining_again_changes_topics_and_keeps_the_day_of_joining() -> None:
@@ -190,10 +190,10 @@ def test_who_is_pending_joins_when_they_confirm() -> None:
 def test_who_left_comes_back_only_when_they_asked() -> None:
     people = People()
     ana, _ = join(people)
-    subscribers.unsubscribe(people, ana, NEWS, NOW)
+    subscribers.unsubscribe_person(people, ana, NEWS, NOW)
     with pytest.raises(Refused, match=r"left the list 'news'; give --rejoin"):
         join(people, now=LATER)
-    left = subscribers.membership_of(people, ana, "news")
+    left = subscribers.find_membership(people, ana, "news")
     assert left
     assert left.state is M.UNSUBSCRIBED
     _, membership = join(people, now=LATER, rejoin=True)
@@ -210,16 +210,16 @@ def test_a_suppressed_address_is_not_even_kept() -> None:
 def test_leaving_twice_is_leaving_once() -> None:
     people = People()
     ana, _ = join(people)
-    left = subscribers.unsubscribe(people, ana, NEWS, NOW)
+    left = subscribers.unsubscribe_person(people, ana, NEWS, NOW)
     assert left.left_at == NOW
-    assert subscribers.unsubscribe(people, ana, NEWS, LATER) == left
+    assert subscribers.unsubscribe_person(people, ana, NEWS, LATER) == left
 
 
 def test_one_can_not_leave_a_list_that_one_is_not_on() -> None:
     people = People()
     ana, _ = join(people)
     with pytest.raises(NotFound, match="is not on the list 'press'"):
-        subscribers.unsubscribe(people, ana, mailing_list("press"), NOW)
+        subscribers.unsubscribe_person(people, ana, make_mailing_list("press"), NOW)
 
 
 # ---- editing and forgetting -------------------------------------------------------------------
@@ -228,8 +228,8 @@ def test_one_can_not_leave_a_list_that_one_is_not_on() -> None:
 def test_an_edit_says_whether_anything_changed() -> None:
     people = People()
     join(people)
-    assert subscribers.edit(people, ANA.address, {"name": "Ana"})[1] is False
-    changed, did = subscribers.edit(people, ANA.address, {"name": "Ana B."})
+    assert subscribers.edit_subscriber(people, ANA.address, {"name": "Ana"})[1] is False
+    changed, did = subscribers.edit_subscriber(people, ANA.address, {"name": "Ana B."})
     assert did
     assert changed.person.name == "Ana B."
 
@@ -237,6 +237,6 @@ def test_an_edit_says_whether_anything_changed() -> None:
 def test_who_is_unknown_is_not_found() -> None:
     people = People()
     with pytest.raises(NotFound, match=r"ana@example\.org is not a subscriber"):
-        subscribers.get(people, ANA.address)
+        subscribers.get_subscriber(people, ANA.address)
     with pytest.raises(InputError, match="is not a mail address"):
-        subscribers.get(people, "ana")
+        subscribers.get_subscriber(people, "ana")

@@ -8,8 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.config import Relay, Throttle
-from mailer.delivery.dispatch import LOOKAHEAD, PARKED, SLACK, STALLED, Dispatch, Pick, Seat
-from mailer.delivery.throttle import Throttles
+from mailer.delivery.dispatch import (
+    LOOKAHEAD,
+    MAX_PARKED,
+    SHARE_SLACK,
+    STALL_TIMEOUT,
+    ConnectionWindow,
+    DispatchScheduler,
+    PickedMessage,
+)
+from mailer.delivery.throttle import DomainThrottles
 from mailer.editions import Priority
 from mailer.outbox import Claim
 
@@ -24,21 +32,21 @@ def claims(edition: int, count: int, domain: str = "example.org", first: int = 0
     ]
 
 
-def dispatch(*relays: Relay, **throttles: Throttle) -> Dispatch:
+def dispatch(*relays: Relay, **throttles: Throttle) -> DispatchScheduler:
     """With `relays`, or one without limits; domains' dots are underscores."""
     limits = {domain.replace("_", "."): one for domain, one in throttles.items()}
-    return Dispatch(relays or (Relay(),), Throttles(limits))
+    return DispatchScheduler(relays or (Relay(),), DomainThrottles(limits))
 
 
-def seat(relay: str = "relay") -> Seat:
-    return Seat(relay, window=10)
+def seat(relay: str = "relay") -> ConnectionWindow:
+    return ConnectionWindow(relay, window=10)
 
 
-def editions_of(picks: Iterable[Pick]) -> Counter[int]:
+def editions_of(picks: Iterable[PickedMessage]) -> Counter[int]:
     return Counter(pick.claim.edition_id for pick in picks)
 
 
-def ids(picks: Iterable[Pick]) -> list[int]:
+def ids(picks: Iterable[PickedMessage]) -> list[int]:
     return [pick.claim.id for pick in picks]
 
 
@@ -53,9 +61,9 @@ def test_each_edition_has_its_share_of_the_messages_at_every_moment(
 ) -> None:
     ours = dispatch()
     for number, weight in enumerate(given_weights):
-        ours.add(number, weight)
-        ours.stock(number, claims(number, count))
-    got = editions_of(ours.pick(seat(), count, NOW))
+        ours.add_edition(number, weight)
+        ours.add_claims(number, claims(number, count))
+    got = editions_of(ours.pick_messages(seat(), count, NOW))
     for number, weight in enumerate(given_weights):
         share = count * weight / sum(given_weights)
         assert abs(got[number] - share) <= len(given_weights)
@@ -63,23 +71,23 @@ def test_each_edition_has_its_share_of_the_messages_at_every_moment(
 
 def test_a_newcomer_starts_level_with_those_that_have_gone_on_for_long() -> None:
     ours = dispatch()
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 2000))
-    ours.pick(seat(), 1000, NOW)
-    ours.add(2, 8)
-    ours.stock(2, claims(2, 2000))
-    got = editions_of(ours.pick(seat(), 100, NOW))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 2000))
+    ours.pick_messages(seat(), 1000, NOW)
+    ours.add_edition(2, 8)
+    ours.add_claims(2, claims(2, 2000))
+    got = editions_of(ours.pick_messages(seat(), 100, NOW))
     assert got == {1: 50, 2: 50}, "nothing is made up for"
 
 
 def test_a_press_release_is_out_long_before_a_newsletter_which_goes_on_meanwhile() -> None:
     ours = dispatch()
-    ours.add(1, Priority.NORMAL.weight)
-    ours.stock(1, claims(1, 2000))
-    ours.pick(seat(), 500, NOW)
-    ours.add(2, Priority.URGENT.weight)
-    ours.stock(2, claims(2, 200))
-    got = editions_of(ours.pick(seat(), 230, NOW))
+    ours.add_edition(1, Priority.NORMAL.weight)
+    ours.add_claims(1, claims(1, 2000))
+    ours.pick_messages(seat(), 500, NOW)
+    ours.add_edition(2, Priority.URGENT.weight)
+    ours.add_claims(2, claims(2, 200))
+    got = editions_of(ours.pick_messages(seat(), 230, NOW))
     assert got[2] == 200
     assert got[1] >= 20
 
@@ -90,11 +98,11 @@ def test_nothing_is_owed_to_an_edition_for_the_time_in_which_it_had_nothing(
 ) -> None:
     ours = dispatch()
     for number in (1, 2):
-        ours.add(number, 8)
-    ours.stock(1, claims(1, 1000))
-    ours.pick(seat(), alone, NOW)
-    ours.stock(2, claims(2, 1000))
-    got = editions_of(ours.pick(seat(), both, NOW))
+        ours.add_edition(number, 8)
+    ours.add_claims(1, claims(1, 1000))
+    ours.pick_messages(seat(), alone, NOW)
+    ours.add_claims(2, claims(2, 1000))
+    got = editions_of(ours.pick_messages(seat(), both, NOW))
     assert abs(got[1] - got[2]) <= 1
 
 
@@ -102,44 +110,44 @@ def test_what_a_limit_keeps_back_is_not_owed_to_an_edition_later() -> None:
     """Else it would have all of the limited domain to itself until it had caught up."""
     ours = dispatch(spared_example=Throttle(rate=10))
     for number in (1, 2):
-        ours.add(number, 8)
-    ours.stock(1, claims(1, 50, "spared.example"))
-    ours.stock(2, claims(2, 1000))
-    assert editions_of(ours.pick(seat(), 1000, NOW))[2] > 900, "it alone may go"
-    ours.stock(2, claims(2, 50, "spared.example", first=1000))
+        ours.add_edition(number, 8)
+    ours.add_claims(1, claims(1, 50, "spared.example"))
+    ours.add_claims(2, claims(2, 1000))
+    assert editions_of(ours.pick_messages(seat(), 1000, NOW))[2] > 900, "it alone may go"
+    ours.add_claims(2, claims(2, 50, "spared.example", first=1000))
     got = Counter[int]()
     for tenth in range(1, 21):
-        got += editions_of(ours.pick(seat(), 10, NOW + tenth / 10))
+        got += editions_of(ours.pick_messages(seat(), 10, NOW + tenth / 10))
     assert got[1] + got[2] >= 19
     assert abs(got[1] - got[2]) <= 3
 
 
 def test_an_edition_alone_is_picked_in_the_order_of_its_claims() -> None:
     ours = dispatch()
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5))
-    assert ids(ours.pick(seat(), 3, NOW)) == [100_000, 100_001, 100_002]
-    assert ids(ours.pick(seat(), 3, NOW)) == [100_003, 100_004]
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5))
+    assert ids(ours.pick_messages(seat(), 3, NOW)) == [100_000, 100_001, 100_002]
+    assert ids(ours.pick_messages(seat(), 3, NOW)) == [100_003, 100_004]
 
 
 def test_an_edition_that_is_dropped_is_picked_no_more() -> None:
     ours = dispatch()
     for number in (1, 2):
-        ours.add(number, 8)
-        ours.stock(number, claims(number, 10))
-    ours.drop(1)
-    assert editions_of(ours.pick(seat(), 20, NOW)) == {2: 10}
+        ours.add_edition(number, 8)
+        ours.add_claims(number, claims(number, 10))
+    ours.drop_edition(1)
+    assert editions_of(ours.pick_messages(seat(), 20, NOW)) == {2: 10}
 
 
 def test_what_is_no_longer_ours_is_forgotten() -> None:
     ours = dispatch(example_org=Throttle(rate=1))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 2 * PARKED))
-    ours.pick(seat(), 10, NOW)
-    ours.forget()
-    assert ours.known() == []
-    assert list(ours.put_off()) == []
-    assert (ours.stocked(1), ours.ready) == (0, 0)
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 2 * MAX_PARKED))
+    ours.pick_messages(seat(), 10, NOW)
+    ours.forget_claims()
+    assert ours.list_claim_ids() == []
+    assert list(ours.pop_postponed()) == []
+    assert (ours.count_claims(1), ours.ready_count) == (0, 0)
 
 
 # ---- between relays ---------------------------------------------------------------------------
@@ -155,71 +163,71 @@ def test_relays_keep_to_their_weights_whoever_asks(
 ) -> None:
     relays = [Relay(name=f"r{n}", weight=weight) for n, weight in enumerate(given_weights)]
     ours = dispatch(*relays)
-    ours.add(1, 8)
-    ours.stock(1, claims(1, len(order) * room))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, len(order) * room))
     for relay in relays:
-        ours.progressed(relay.name, NOW)
+        ours.note_progress(relay.name, NOW)
     got: Counter[str] = Counter()
     for asks in order:
         name = relays[asks % len(relays)].name
-        got[name] += len(ours.pick(seat(name), room, NOW))
+        got[name] += len(ours.pick_messages(seat(name), room, NOW))
     for one in relays:
         for other in relays:
             assert one.weight
             assert other.weight
             fair = got[other.name] * one.weight / other.weight
-            assert got[one.name] <= fair + SLACK + 1 + 1e-6
+            assert got[one.name] <= fair + SHARE_SLACK + 1 + 1e-6
 
 
 def test_a_relay_that_makes_no_progress_holds_nobody_up() -> None:
     ours = dispatch(Relay(name="good", weight=1), Relay(name="stalled", weight=1))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5000))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5000))
     for name in ("good", "stalled"):
-        ours.progressed(name, NOW)
-    assert len(ours.pick(seat("good"), 1000, NOW)) == SLACK + 1
-    assert ours.pick(seat("good"), 1000, NOW + 0.9 * STALLED) == []
-    assert ours.wake_at < NOW + 2 * STALLED, "it is to be asked again"
-    assert len(ours.pick(seat("good"), 1000, NOW + STALLED)) == 1000
+        ours.note_progress(name, NOW)
+    assert len(ours.pick_messages(seat("good"), 1000, NOW)) == SHARE_SLACK + 1
+    assert ours.pick_messages(seat("good"), 1000, NOW + 0.9 * STALL_TIMEOUT) == []
+    assert ours.wake_at < NOW + 2 * STALL_TIMEOUT, "it is to be asked again"
+    assert len(ours.pick_messages(seat("good"), 1000, NOW + STALL_TIMEOUT)) == 1000
 
 
 def test_a_relay_that_comes_back_does_not_take_what_it_missed() -> None:
     ours = dispatch(Relay(name="good", weight=1), Relay(name="back", weight=1))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 20_000))
-    ours.progressed("good", NOW)
-    ours.pick(seat("good"), 5000, NOW)
-    ours.progressed("back", NOW + 60)
-    ours.progressed("good", NOW + 60)
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 20_000))
+    ours.note_progress("good", NOW)
+    ours.pick_messages(seat("good"), 5000, NOW)
+    ours.note_progress("back", NOW + 60)
+    ours.note_progress("good", NOW + 60)
     got = Counter(back=0, good=0)
     for _ in range(1000):
         for name in got:
-            got[name] += len(ours.pick(seat(name), 1, NOW + 60))
-    assert got["good"] >= 1000 - 2 * SLACK
+            got[name] += len(ours.pick_messages(seat(name), 1, NOW + 60))
+    assert got["good"] >= 1000 - 2 * SHARE_SLACK
 
 
 def test_a_relay_without_a_weight_takes_what_it_can() -> None:
     ours = dispatch(
         Relay(name="free"), Relay(name="first", weight=1), Relay(name="spare", weight=0)
     )
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5000))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5000))
     for name in ("free", "first", "spare"):
-        ours.progressed(name, NOW)
-    assert len(ours.pick(seat("free"), 1000, NOW)) == 1000
-    assert len(ours.pick(seat("first"), 1000, NOW)) == 1000, "the only one with a share"
-    assert len(ours.pick(seat("spare"), 1000, NOW)) == 1000
+        ours.note_progress(name, NOW)
+    assert len(ours.pick_messages(seat("free"), 1000, NOW)) == 1000
+    assert len(ours.pick_messages(seat("first"), 1000, NOW)) == 1000, "the only one with a share"
+    assert len(ours.pick_messages(seat("spare"), 1000, NOW)) == 1000
 
 
 @given(st.floats(0.5, 200), st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_a_relays_rate_holds_over_all_its_connections(rate: float, pauses: list[float]) -> None:
     ours = dispatch(Relay(rate=rate))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5000))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5000))
     now, went = NOW, []
     for number, pause in enumerate(pauses):
         now += pause
-        for pick in ours.pick(seat(), 50, now):
+        for pick in ours.pick_messages(seat(), 50, now):
             assert pick.not_before <= now + LOOKAHEAD + 1e-9
             went.append(max(pick.not_before, now))
         assert number or went, "the first may go at once"
@@ -230,11 +238,11 @@ def test_a_relays_rate_holds_over_all_its_connections(rate: float, pauses: list[
 
 def test_a_message_that_only_a_rate_keeps_back_is_asked_for_in_time() -> None:
     ours = dispatch(Relay(rate=0.5))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 3))
-    assert len(ours.pick(seat(), 10, NOW)) == 2
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 3))
+    assert len(ours.pick_messages(seat(), 10, NOW)) == 2
     assert ours.wake_at == NOW + 2 - LOOKAHEAD
-    assert [pick.not_before for pick in ours.pick(seat(), 10, ours.wake_at)] == [NOW + 2]
+    assert [pick.not_before for pick in ours.pick_messages(seat(), 10, ours.wake_at)] == [NOW + 2]
 
 
 # ---- domains that are spared ------------------------------------------------------------------
@@ -242,50 +250,54 @@ def test_a_message_that_only_a_rate_keeps_back_is_asked_for_in_time() -> None:
 
 def test_a_domain_at_its_limit_waits_and_the_others_go_by() -> None:
     ours = dispatch(slow_example=Throttle(rate=1))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 50, "slow.example"))
-    ours.stock(1, claims(1, 50, "example.org", first=50))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 50, "slow.example"))
+    ours.add_claims(1, claims(1, 50, "example.org", first=50))
     here = seat()
-    domains = Counter(pick.claim.address.partition("@")[2] for pick in ours.pick(here, 100, NOW))
+    domains = Counter(
+        pick.claim.address.partition("@")[2] for pick in ours.pick_messages(here, 100, NOW)
+    )
     assert domains == {"slow.example": 2, "example.org": 50}
-    assert ours.stocked(1) == 48
+    assert ours.count_claims(1) == 48
     assert ours.wake_at == NOW + 1
-    assert len(ours.pick(here, 100, NOW + 1)) == 1
+    assert len(ours.pick_messages(here, 100, NOW + 1)) == 1
 
 
 def test_only_so_many_of_a_domain_wait_here_and_the_rest_goes_back_in_order() -> None:
     ours = dispatch(slow_example=Throttle(rate=2))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 300, "slow.example"))
-    assert len(ours.pick(seat(), 300, NOW)) == 2
-    assert ours.stocked(1) == PARKED
-    back = sorted(ours.put_off(), key=lambda one: one[1])
-    assert [claim.id for claim, _ in back] == [100_000 + n for n in range(2 + PARKED, 300)]
-    assert back[0][1] >= PARKED / 2, "when those that wait here have gone"
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 300, "slow.example"))
+    assert len(ours.pick_messages(seat(), 300, NOW)) == 2
+    assert ours.count_claims(1) == MAX_PARKED
+    back = sorted(ours.pop_postponed(), key=lambda one: one[1])
+    assert [claim.id for claim, _ in back] == [100_000 + n for n in range(2 + MAX_PARKED, 300)]
+    assert back[0][1] >= MAX_PARKED / 2, "when those that wait here have gone"
     delays = [delay for _, delay in back]
     assert len(set(delays)) == len(delays)
-    assert list(ours.put_off()) == []
+    assert list(ours.pop_postponed()) == []
 
 
 def test_a_domain_has_so_many_connections_until_what_they_carry_is_settled() -> None:
     ours = dispatch(slow_example=Throttle(connections=1))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5, "slow.example"))
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5, "slow.example"))
     one, other = seat(), seat()
-    (first,) = ours.pick(one, 1, NOW)
-    assert ours.pick(other, 5, NOW) == []
-    (second,) = ours.pick(one, 1, NOW)
-    ours.settled(one, first.claim)
-    assert ours.pick(other, 5, NOW) == [], "one is still out"
-    ours.settled(one, second.claim)
-    assert len(ours.pick(other, 1, NOW)) == 1
+    (first,) = ours.pick_messages(one, 1, NOW)
+    assert ours.pick_messages(other, 5, NOW) == []
+    (second,) = ours.pick_messages(one, 1, NOW)
+    ours.release_throttle(one, first.claim)
+    assert ours.pick_messages(other, 5, NOW) == [], "one is still out"
+    ours.release_throttle(one, second.claim)
+    assert len(ours.pick_messages(other, 1, NOW)) == 1
 
 
 def test_domains_are_told_apart_as_they_stand_on_the_wire() -> None:
-    ours = Dispatch((Relay(),), Throttles({"xn--bcher-kva.example": Throttle(rate=1)}))
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5, "bücher.example"))
-    assert len(ours.pick(seat(), 5, NOW)) == 2
+    ours = DispatchScheduler(
+        (Relay(),), DomainThrottles({"xn--bcher-kva.example": Throttle(rate=1)})
+    )
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5, "bücher.example"))
+    assert len(ours.pick_messages(seat(), 5, NOW)) == 2
 
 
 DOMAINS = ("fast.example", "slow.example", "narrow.example")
@@ -306,32 +318,32 @@ acts = st.lists(
 def test_no_claim_is_lost_or_given_twice(acts: list[tuple[str, int, str | float, int]]) -> None:
     relays = (Relay(name="one", weight=2, rate=40), Relay(name="two", weight=1))
     limits = {"slow.example": Throttle(rate=5), "narrow.example": Throttle(connections=1)}
-    ours = Dispatch(relays, Throttles(limits))
+    ours = DispatchScheduler(relays, DomainThrottles(limits))
     seats = [seat("one"), seat("one"), seat("two"), seat("two")]
     out: list[list[Claim]] = [[], [], [], []]
     now, stocked, picked, back = NOW, 0, list[int](), list[int]()
     for number in (1, 2, 3):
-        ours.add(number, 1 << number)
+        ours.add_edition(number, 1 << number)
     for act, which, more, count in acts:
         match act:
             case "stock":
-                ours.stock(which, claims(which, count, str(more), first=stocked))
+                ours.add_claims(which, claims(which, count, str(more), first=stocked))
                 stocked += count
             case "pick":
                 now += float(more)
-                for pick in ours.pick(seats[which], count, now):
+                for pick in ours.pick_messages(seats[which], count, now):
                     picked.append(pick.claim.id)
                     out[which].append(pick.claim)
             case "settle":
                 for claim in out[which][:count]:
-                    ours.settled(seats[which], claim)
+                    ours.release_throttle(seats[which], claim)
                 del out[which][:count]
             case _:
-                back += [claim.id for claim, delay in ours.put_off() if delay > 0]
-    back += [claim.id for claim, _ in ours.put_off()]
-    seen = [*picked, *back, *ours.known()]
+                back += [claim.id for claim, delay in ours.pop_postponed() if delay > 0]
+    back += [claim.id for claim, _ in ours.pop_postponed()]
+    seen = [*picked, *back, *ours.list_claim_ids()]
     assert len(seen) == len(set(seen)) == stocked
-    assert ours.ready <= sum(map(ours.stocked, (1, 2, 3))) == len(ours.known())
+    assert ours.ready_count <= sum(map(ours.count_claims, (1, 2, 3))) == len(ours.list_claim_ids())
     assert sum(bool(carried) for carried in map(_narrow, out)) <= 1
 
 
@@ -342,6 +354,6 @@ def _narrow(carried: list[Claim]) -> list[Claim]:
 @pytest.mark.parametrize("room", [0, -1])
 def test_a_connection_without_room_gets_nothing(room: int) -> None:
     ours = dispatch()
-    ours.add(1, 8)
-    ours.stock(1, claims(1, 5))
-    assert ours.pick(seat(), room, NOW) == []
+    ours.add_edition(1, 8)
+    ours.add_claims(1, claims(1, 5))
+    assert ours.pick_messages(seat(), room, NOW) == []

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.link import LONGEST_REPLY, Link
-from mailer.delivery.loop import Loop
-from tests.loops import run
+from mailer.delivery.link import MAX_REPLY_SIZE, SmtpSocket
+from mailer.delivery.loop import EventLoop
+from tests.loops import run_coroutine
 
 
 @dataclass
 class Wire:
     """A link, and the relay's end of it."""
 
-    link: Link
+    link: SmtpSocket
     relay: socket.socket
     on_a_loop: bool = False
 
@@ -29,16 +29,16 @@ class Wire:
         """The next reply, read in the one way or the other."""
         if not self.on_a_loop:
             return self.link.getreply()
-        loop = Loop()
-        self.link.move_to(loop)
-        return run(self.link.reply(within), loop)
+        loop = EventLoop()
+        self.link.move_to_loop(loop)
+        return run_coroutine(self.link.read_reply(within), loop)
 
 
 @contextlib.contextmanager
 def wire(timeout: float = 5.0, *, on_a_loop: bool = False) -> Iterator[Wire]:
     ours, theirs = socket.socketpair()
     ours.settimeout(timeout)
-    link = Link(timeout)
+    link = SmtpSocket(timeout)
     link.sock = ours
     try:
         yield Wire(link, theirs, on_a_loop)
@@ -78,7 +78,7 @@ def test_replies_are_read_as_they_were_written_however_they_come(
             piece, stream = stream[:cut], stream[cut:]
             ours.relay.sendall(piece)
         found = [ours.reply() for _ in said]
-        assert ours.link.ahead == b""
+        assert ours.link.read_ahead == b""
     assert found == [(code, "\n".join(lines).encode("latin-1")) for code, lines in said]
 
 
@@ -107,16 +107,16 @@ def test_a_relay_that_goes_on_and_on_is_not_listened_to_for_ever(on_a_loop: bool
         line = b"250-" + b"x" * 500 + b"\r\n"
         sent = 0
         with contextlib.suppress(BlockingIOError):
-            while sent < 3 * LONGEST_REPLY:
+            while sent < 3 * MAX_REPLY_SIZE:
                 sent += ours.relay.send(line)
-        if sent > LONGEST_REPLY + len(line):
+        if sent > MAX_REPLY_SIZE + len(line):
             assert ours.reply()[0] == -1
 
 
 @either_way
 def test_a_line_that_never_ends_is_given_up(on_a_loop: bool) -> None:
     with wire(on_a_loop=on_a_loop) as ours:
-        ours.link.ahead = b"x" * (LONGEST_REPLY + 1)
+        ours.link.read_ahead = b"x" * (MAX_REPLY_SIZE + 1)
         ours.relay.sendall(b"x")
         with pytest.raises(smtplib.SMTPServerDisconnected):
             ours.reply()
@@ -172,18 +172,18 @@ def test_what_a_relay_takes_in_parts_is_written_whole(pieces: int) -> None:
 
         reading = threading.Thread(target=read)
         reading.start()
-        loop = Loop()
-        ours.link.move_to(loop)
-        run(ours.link.write(data), loop)
+        loop = EventLoop()
+        ours.link.move_to_loop(loop)
+        run_coroutine(ours.link.write(data), loop)
         reading.join()
-        assert ours.link.unsent == 0
+        assert ours.link.unsent_size == 0
     assert bytes(got) == b"".join(data)
 
 
 def test_what_a_relay_never_takes_is_told_as_unsent() -> None:
     with wire(timeout=0.3, on_a_loop=True) as ours:
-        loop = Loop()
-        ours.link.move_to(loop)
+        loop = EventLoop()
+        ours.link.move_to_loop(loop)
         with pytest.raises(TimeoutError):
-            run(ours.link.write([b"x" * 30_000_000]), loop)
-        assert 0 < ours.link.unsent < 30_000_000
+            run_coroutine(ours.link.write([b"x" * 30_000_000]), loop)
+        assert 0 < ours.link.unsent_size < 30_000_000

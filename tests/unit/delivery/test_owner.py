@@ -5,25 +5,25 @@ import sys
 
 import pytest
 
-from mailer.delivery.owner import is_dead, new_owner
+from mailer.delivery.owner import create_worker_name, is_dead
 
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 def test_names_are_short_and_each_is_its_own() -> None:
-    names = {new_owner() for _ in range(100)}
+    names = {create_worker_name() for _ in range(100)}
     assert len(names) == 100
     assert all(len(name) <= 64 for name in names)
 
 
 def test_who_lives_is_not_dead() -> None:
-    assert not is_dead(new_owner())
+    assert not is_dead(create_worker_name())
 
 
 @linux_only
 def test_who_has_ended_is_dead() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "from mailer.delivery.owner import new_owner; print(new_owner())"],
+        [sys.executable, "-c", "from mailer.delivery.owner import create_worker_name; print(create_worker_name())"],
         check=True,
         capture_output=True,
         text=True,
@@ -33,7 +33,7 @@ def test_who_has_ended_is_dead() -> None:
 
 @linux_only
 def test_a_process_with_the_number_of_one_that_ended_is_not_taken_for_it() -> None:
-    place, pid, started, nonce = new_owner().split(":")
+    place, pid, started, nonce = create_worker_name().split(":")
     assert is_dead(f"{place}:{pid}:{int(started) - 1}:{nonce}")
 
 

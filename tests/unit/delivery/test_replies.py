@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.delivery.replies import WITHHELD, Phase, Verdict, judge, lost
+from mailer.delivery.replies import WITHHELD_REPLY, Phase, Verdict, create_lost_reply, judge_reply
 
 P, V = Phase, Verdict
 phases = st.sampled_from(Phase)
@@ -34,13 +34,13 @@ TABLE = {
 @pytest.mark.parametrize("phase", TABLE)
 def test_a_reply_is_judged_by_its_phase(phase: Phase) -> None:
     temporary, permanent, going_down, silence = TABLE[phase]
-    assert judge(phase, GOOD.get(phase, 250), "ok").verdict is V.ACCEPTED
+    assert judge_reply(phase, GOOD.get(phase, 250), "ok").verdict is V.ACCEPTED
     for code in (450, 451, 452, 454):
-        assert judge(phase, code, "later").verdict is temporary
+        assert judge_reply(phase, code, "later").verdict is temporary
     for code in (500, 502, 535, 550, 554):
-        assert judge(phase, code, "no").verdict is permanent
-    assert judge(phase, 421, "going down").verdict is going_down
-    assert lost(phase, "silence").verdict is silence
+        assert judge_reply(phase, code, "no").verdict is permanent
+    assert judge_reply(phase, 421, "going down").verdict is going_down
+    assert create_lost_reply(phase, "silence").verdict is silence
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_a_reply_is_judged_by_its_phase(phase: Phase) -> None:
     ],
 )
 def test_what_is_not_as_simple(phase: Phase, code: int, verdict: Verdict) -> None:
-    assert judge(phase, code, "text").verdict is verdict
+    assert judge_reply(phase, code, "text").verdict is verdict
 
 
 @given(phases, anything)
 def test_only_the_reply_to_the_final_dot_can_leave_doubt(phase: Phase, code: int) -> None:
-    reply = judge(phase, code, "text")
+    reply = judge_reply(phase, code, "text")
     assert (reply.verdict is V.IN_DOUBT) == (phase is P.DOT and code // 100 not in {2, 4, 5})
 
 
@@ -76,7 +76,7 @@ def test_only_the_reply_to_the_final_dot_can_leave_doubt(phase: Phase, code: int
 def test_after_the_dot_the_relay_is_never_said_to_have_got_nothing_without_its_word(
     code: int,
 ) -> None:
-    verdict = judge(P.DOT, code, "text").verdict
+    verdict = judge_reply(P.DOT, code, "text").verdict
     assert verdict not in {V.LOST, V.RELAY}
     assert (verdict is V.ACCEPTED) == (200 <= code < 300)
 
@@ -85,45 +85,45 @@ def test_after_the_dot_the_relay_is_never_said_to_have_got_nothing_without_its_w
 def test_only_a_5xx_to_recipient_or_message_fails_a_delivery_for_good(
     phase: Phase, code: int
 ) -> None:
-    if judge(phase, code, "text").verdict is V.REFUSED:
+    if judge_reply(phase, code, "text").verdict is V.REFUSED:
         assert phase in {P.RCPT, P.DATA, P.DOT}
         assert 500 <= code < 600
 
 
 @given(st.sampled_from([*OPENING, P.MAIL]), anything)
 def test_nobodys_attempt_is_spent_before_a_recipient_was_named(phase: Phase, code: int) -> None:
-    assert judge(phase, code, "text").verdict in {V.ACCEPTED, V.RELAY, V.LOST}
+    assert judge_reply(phase, code, "text").verdict in {V.ACCEPTED, V.RELAY, V.LOST}
 
 
 @given(st.sampled_from([*OPENING, P.MAIL]), anything)
 def test_only_a_5xx_to_us_is_the_same_until_somebody_mends_it(phase: Phase, code: int) -> None:
-    assert judge(phase, code, "text").lasting == (500 <= code < 600)
+    assert judge_reply(phase, code, "text").is_lasting == (500 <= code < 600)
 
 
 @given(st.sampled_from([P.RCPT, P.DATA, P.DOT]), anything)
 def test_what_a_relay_says_of_a_recipient_says_nothing_of_itself(phase: Phase, code: int) -> None:
-    assert not judge(phase, code, "text").lasting
+    assert not judge_reply(phase, code, "text").is_lasting
 
 
 @given(st.sampled_from(TRANSACTION), anything)
 def test_a_connection_is_used_again_unless_it_says_goodbye_or_gibberish(
     phase: Phase, code: int
 ) -> None:
-    reply = judge(phase, code, "text")
+    reply = judge_reply(phase, code, "text")
     gibberish = reply.verdict in {V.LOST, V.IN_DOUBT}
     tired = phase is P.MAIL and code // 100 == 4
-    assert reply.close == (code == 421 or gibberish or tired)
+    assert reply.needs_close == (code == 421 or gibberish or tired)
 
 
 @pytest.mark.parametrize("phase", Phase)
 def test_a_link_lost_is_in_doubt_only_after_the_message(phase: Phase) -> None:
-    reply = lost(phase, "silence")
+    reply = create_lost_reply(phase, "silence")
     before = {*ENVELOPE, P.MESSAGE}
     expected = V.IN_DOUBT if phase is P.DOT else V.LOST if phase in before else V.RELAY
     assert reply.verdict is expected
-    assert reply.close
+    assert reply.needs_close
     assert reply.code == 0
-    assert not reply.lasting
+    assert not reply.is_lasting
     assert "silence" in str(reply)
 
 
@@ -131,18 +131,21 @@ def test_a_link_lost_is_in_doubt_only_after_the_message(phase: Phase) -> None:
 def test_a_relay_has_answered_for_a_message_when_it_says_what_becomes_of_it(
     phase: Phase, code: int
 ) -> None:
-    reply = judge(phase, code, "text")
-    assert reply.answers == (reply.verdict in {V.ACCEPTED, V.DEFERRED, V.REFUSED})
-    assert not lost(phase, "silence").answers
-    assert not WITHHELD.answers
+    reply = judge_reply(phase, code, "text")
+    assert reply.is_answer == (reply.verdict in {V.ACCEPTED, V.DEFERRED, V.REFUSED})
+    assert not create_lost_reply(phase, "silence").is_answer
+    assert not WITHHELD_REPLY.is_answer
 
 
 def test_a_reply_is_said_with_its_phase() -> None:
-    assert str(judge(P.RCPT, 550, "no such user")) == "550 no such user (to RCPT)"
-    assert str(lost(P.DOT, "link lost")) == "link lost after the message, before its reply"
-    assert str(lost(P.MAIL, "link lost")) == "link lost (at MAIL)"
+    assert str(judge_reply(P.RCPT, 550, "no such user")) == "550 no such user (to RCPT)"
+    assert (
+        str(create_lost_reply(P.DOT, "link lost"))
+        == "link lost after the message, before its reply"
+    )
+    assert str(create_lost_reply(P.MAIL, "link lost")) == "link lost (at MAIL)"
 
 
 def test_what_we_kept_back_ourselves_says_nothing_of_the_relay() -> None:
-    assert WITHHELD.verdict is V.WITHHELD
-    assert (WITHHELD.code, WITHHELD.lasting, str(WITHHELD)) == (0, False, "")
+    assert WITHHELD_REPLY.verdict is V.WITHHELD
+    assert (WITHHELD_REPLY.code, WITHHELD_REPLY.is_lasting, str(WITHHELD_REPLY)) == (0, False, "")

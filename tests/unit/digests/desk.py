@@ -6,45 +6,45 @@ from datetime import datetime
 
 from mailer.articles import Story
 from mailer.audience.lists import Frequency
-from mailer.digests import Digest, Order
+from mailer.digests import Digest, DigestSettings
 from mailer.editions import Edition, NewEdition
-from tests.unit.samples import edition
+from tests.unit.samples import make_edition
 
-ORDER = Order(slug="weekly", name="The week", list="news")
+SETTINGS = DigestSettings(slug="weekly", name="The week", list="news")
 
 
-class Desk:
-    def __init__(self, *found: Story) -> None:
-        self.kept: list[Digest] = []
-        self.found = list(found)
-        self.choosers: dict[tuple[str, Frequency], int] = {}
+class FakeDigestStore:
+    def __init__(self, *stories: Story) -> None:
+        self.saved_digests: list[Digest] = []
+        self.stories = list(stories)
+        self.member_counts: dict[tuple[str, Frequency], int] = {}
         self.embargoes: dict[str, datetime] = {}
         self.reserved: list[tuple[int, tuple[str, ...]]] = []
 
-    def digests(self) -> list[Digest]:
-        return self.kept
+    def list_digests(self) -> list[Digest]:
+        return self.saved_digests
 
-    def add(self, order: Order, now: datetime) -> Digest:
-        self.kept.append(Digest(len(self.kept) + 1, order, now, now))
-        return self.kept[-1]
+    def add_digest(self, settings: DigestSettings, now: datetime) -> Digest:
+        self.saved_digests.append(Digest(len(self.saved_digests) + 1, settings, now, now))
+        return self.saved_digests[-1]
 
-    def edit(self, digest: Digest, order: Order, now: datetime) -> Digest:
-        changed = replace(digest, order=order, updated_at=now)
-        self.kept[self.kept.index(digest)] = changed
+    def update_digest(self, digest: Digest, settings: DigestSettings, now: datetime) -> Digest:
+        changed = replace(digest, settings=settings, updated_at=now)
+        self.saved_digests[self.saved_digests.index(digest)] = changed
         return changed
 
-    def chose(self, list_slug: str, frequency: Frequency) -> int:
-        return self.choosers.get((list_slug, frequency), 0)
+    def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int:
+        return self.member_counts.get((list_slug, frequency), 0)
 
-    def candidates(self, digest: Digest) -> list[Story]:
-        return self.found
+    def list_candidate_stories(self, digest: Digest) -> list[Story]:
+        return self.stories
 
-    def held(self, moment: datetime) -> frozenset[str]:
+    def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]:
         return frozenset(slug for slug, ends in self.embargoes.items() if moment < ends)
 
-    def reserve(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
+    def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None:
         self.reserved.append((edition.id, tuple(slugs)))
 
     def create_edition(self, new: NewEdition, now: datetime) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
-        return edition(**fields | {"opening": {}, "created_at": now})
+        return make_edition(**fields | {"opening": {}, "created_at": now})

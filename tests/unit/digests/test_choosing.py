@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mailer import digests
 from mailer.articles import ArticleState, Story
-from mailer.digests import Order, WhenEmpty
+from mailer.digests import DigestSettings, WhenEmpty
 from mailer.editions import EditionState
-from tests.unit.digests.desk import ORDER, Desk
-from tests.unit.samples import DAY, NOW, article, story
+from tests.unit.digests.desk import SETTINGS, FakeDigestStore
+from tests.unit.samples import DAY, NOW, make_article, make_story
 
 
 def slugs(found: Sequence[Story]) -> list[str]:
@@ -40,7 +40,7 @@ def candidates(draw: st.DrawFn) -> list[Story]:
             Story(
                 slug,
                 tuple(
-                    article(
+                    make_article(
                         slug,
                         language=language,
                         published=NOW + timedelta(hours=draw(st.integers(-4, 2))),
@@ -56,21 +56,23 @@ def candidates(draw: st.DrawFn) -> list[Story]:
 
 
 @st.composite
-def orders(draw: st.DrawFn) -> Order:
+def orders(draw: st.DrawFn) -> DigestSettings:
     most = draw(st.integers(1, 12))
     topics = tuple(draw(st.sets(st.sampled_from(TOPICS))))
-    return replace(ORDER, most=most, fewest=draw(st.integers(1, most)), topics=topics)
+    return replace(SETTINGS, most=most, fewest=draw(st.integers(1, most)), topics=topics)
 
 
 @given(orders(), candidates())
-def test_a_choice_is_all_that_is_due_cut_at_the_most(order: Order, found: list[Story]) -> None:
+def test_a_choice_is_all_that_is_due_cut_at_the_most(
+    order: DigestSettings, found: list[Story]
+) -> None:
     due = {
         one.slug
         for one in found
         if any(a.state is ArticleState.QUEUED and a.published <= NOW for a in one.articles)
         and (not order.topics or set(order.topics) & set(one.topics))
     }
-    choice = digests.choose(order, found, NOW)
+    choice = digests.choose_stories(order, found, NOW)
     chosen = choice.stories + choice.waiting
     assert set(slugs(chosen)) == due
     assert len(chosen) == len(due)
@@ -79,8 +81,8 @@ def test_a_choice_is_all_that_is_due_cut_at_the_most(order: Order, found: list[S
 
 
 @given(orders(), candidates())
-def test_leads_come_first_then_the_newest(order: Order, found: list[Story]) -> None:
-    choice = digests.choose(order, found, NOW)
+def test_leads_come_first_then_the_newest(order: DigestSettings, found: list[Story]) -> None:
+    choice = digests.choose_stories(order, found, NOW)
     chosen = choice.stories + choice.waiting
     keys = [(not one.lead, -one.published.timestamp(), one.slug) for one in chosen]
     assert keys == sorted(keys)
@@ -88,20 +90,20 @@ def test_leads_come_first_then_the_newest(order: Order, found: list[Story]) -> N
 
 @given(orders(), candidates(), st.randoms())
 def test_a_choice_depends_on_nothing_but_what_is_there(
-    order: Order, found: list[Story], random: Any
+    order: DigestSettings, found: list[Story], random: Any
 ) -> None:
     before = list(found)
-    choice = digests.choose(order, found, NOW)
+    choice = digests.choose_stories(order, found, NOW)
     assert found == before
     random.shuffle(found)
-    assert digests.choose(order, found, NOW) == choice
+    assert digests.choose_stories(order, found, NOW) == choice
 
 
 @given(orders(), candidates())
 def test_no_article_that_is_withdrawn_or_not_yet_published_comes_along(
-    order: Order, found: list[Story]
+    order: DigestSettings, found: list[Story]
 ) -> None:
-    for one in digests.choose(order, found, NOW).stories:
+    for one in digests.choose_stories(order, found, NOW).stories:
         assert one.articles
         for each in one.articles:
             assert each.state is ArticleState.QUEUED
@@ -109,18 +111,21 @@ def test_no_article_that_is_withdrawn_or_not_yet_published_comes_along(
 
 
 def test_a_story_of_tomorrow_waits_for_tomorrow() -> None:
-    found = [story("today", published=NOW), story("tomorrow", published=NOW + DAY)]
-    assert slugs(digests.choose(ORDER, found, NOW).stories) == ["today"]
-    assert slugs(digests.choose(ORDER, found, NOW + DAY).stories) == ["tomorrow", "today"]
+    found = [make_story("today", published=NOW), make_story("tomorrow", published=NOW + DAY)]
+    assert slugs(digests.choose_stories(SETTINGS, found, NOW).stories) == ["today"]
+    assert slugs(digests.choose_stories(SETTINGS, found, NOW + DAY).stories) == [
+        "tomorrow",
+        "today",
+    ]
 
 
 def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> None:
-    late = article("storm", language="fr", topics=("health",), published=NOW + DAY)
-    found = [Story("storm", (article("storm"), article("storm", language="es")))]
-    order = replace(ORDER, topics=("health",))
-    assert digests.choose(order, found, NOW).stories == ()
-    found = [Story("storm", (article("storm"), late))]
-    (chosen,) = digests.choose(order, found, NOW).stories
+    late = make_article("storm", language="fr", topics=("health",), published=NOW + DAY)
+    found = [Story("storm", (make_article("storm"), make_article("storm", language="es")))]
+    order = replace(SETTINGS, topics=("health",))
+    assert digests.choose_stories(order, found, NOW).stories == ()
+    found = [Story("storm", (make_article("storm"), late))]
+    (chosen,) = digests.choose_stories(order, found, NOW).stories
     assert chosen.languages == ("en",)
 
 
@@ -133,18 +138,24 @@ def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> N
     ],
 )
 def test_too_few_stories_are_said_in_words(there: int, said: str) -> None:
-    found = [story(f"s{number}") for number in range(there)]
-    assert digests.choose(replace(ORDER, fewest=3), found, NOW).too_few == said
+    found = [make_story(f"s{number}") for number in range(there)]
+    assert digests.choose_stories(replace(SETTINGS, fewest=3), found, NOW).too_few == said
 
 
 # ---- assembling -------------------------------------------------------------------------------
 
 
 def test_an_edition_is_made_as_ordered_and_reserves_its_stories() -> None:
-    desk = Desk(story("a", published=NOW - DAY), story("b", published=NOW), story("c", lead=True))
-    order = replace(ORDER, most=2, segment="donors", subject="Hi", language="fr", template="digest")
-    digests.add(desk, order, NOW)
-    made, choice = digests.assemble(desk, "weekly", NOW)
+    desk = FakeDigestStore(
+        make_story("a", published=NOW - DAY),
+        make_story("b", published=NOW),
+        make_story("c", lead=True),
+    )
+    order = replace(
+        SETTINGS, most=2, segment="donors", subject="Hi", language="fr", template="digest"
+    )
+    digests.add_digest(desk, order, NOW)
+    made, choice = digests.assemble_edition(desk, "weekly", NOW)
     assert made.state is EditionState.DRAFT
     assert made.stories == ("c", "b")
     assert slugs(choice.waiting) == ["a"]
@@ -155,14 +166,17 @@ def test_an_edition_is_made_as_ordered_and_reserves_its_stories() -> None:
 
 @pytest.mark.parametrize(
     ("rule", "state", "kept"),
-    [(WhenEmpty.SKIP, EditionState.SKIPPED, ()), (WhenEmpty.HOLD, EditionState.HELD, ("a",))],
+    [
+        (WhenEmpty.SKIP, EditionState.SKIPPED, ()),
+        (WhenEmpty.PUT_ON_HOLD, EditionState.ON_HOLD, ("a",)),
+    ],
 )
 def test_too_few_stories_are_skipped_or_held_with_the_reason(
     rule: WhenEmpty, state: EditionState, kept: tuple[str, ...]
 ) -> None:
-    desk = Desk(story("a"))
-    digests.add(desk, replace(ORDER, fewest=2, when_empty=rule), NOW)
-    made, _ = digests.assemble(desk, "weekly", NOW)
+    desk = FakeDigestStore(make_story("a"))
+    digests.add_digest(desk, replace(SETTINGS, fewest=2, when_empty=rule), NOW)
+    made, _ = digests.assemble_edition(desk, "weekly", NOW)
     assert (made.state, made.stories) == (state, kept)
     assert made.reason == "only 1 new, and this digest wants at least 2"
     assert desk.reserved == ([(made.id, kept)] if kept else [])

@@ -10,27 +10,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import digests
-from mailer.digests import ApprovalRule, Policy, WhenLate
-from mailer.digests.orders import LONGEST, MOST_REMINDERS
-from mailer.editions import SendTime
+from mailer.digests import ApprovalRule, DigestPolicy, WhenLate
+from mailer.digests.orders import MAX_DURATION, MAX_REMINDERS
+from mailer.editions import SendTimeBasis
 from mailer.errors import InputError, NotFound
-from tests.unit.digests.desk import ORDER, Desk
+from tests.unit.digests.desk import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
-def checked(**fields: Any) -> Policy:
-    return digests.check(replace(ORDER, policy=Policy(**fields))).policy
+def checked(**fields: Any) -> DigestPolicy:
+    return digests.check_settings(replace(SETTINGS, policy=DigestPolicy(**fields))).policy
 
 
 def test_what_nobody_has_said_anything_about_is_approved_by_anyone_and_sent_by_our_clock() -> None:
-    assert checked() == Policy()
-    assert Policy().approval is ApprovalRule.ANYONE
-    assert Policy().when_late is WhenLate.WAIT
-    assert Policy().send_time is SendTime.OFFICE
-    assert Policy().grace == 6 * HOUR
-    assert (Policy().reminders, Policy().approvers, Policy().watchers) == ((), (), ())
+    assert checked() == DigestPolicy()
+    assert DigestPolicy().approval is ApprovalRule.ANYONE
+    assert DigestPolicy().when_late is WhenLate.WAIT
+    assert DigestPolicy().send_time is SendTimeBasis.OFFICE
+    assert DigestPolicy().grace == 6 * HOUR
+    assert (DigestPolicy().reminders, DigestPolicy().approvers, DigestPolicy().watchers) == (
+        (),
+        (),
+        (),
+    )
 
 
 @pytest.mark.parametrize("who", ["approvers", "watchers"])
@@ -60,12 +64,12 @@ def test_reminders_are_each_once_the_longest_before_first() -> None:
     ("fields", "where", "said"),
     [
         ({"grace": -MINUTE}, "--grace", "not between 0m and 14d"),
-        ({"grace": LONGEST + MINUTE}, "--grace", "not between 0m and 14d"),
+        ({"grace": MAX_DURATION + MINUTE}, "--grace", "not between 0m and 14d"),
         ({"reminders": (timedelta(),)}, "--remind", "not between 1m and 14d"),
         ({"reminders": (HOUR, -HOUR)}, "--remind", "not between 1m and 14d"),
-        ({"reminders": (HOUR, LONGEST + MINUTE)}, "--remind", "not between 1m and 14d"),
+        ({"reminders": (HOUR, MAX_DURATION + MINUTE)}, "--remind", "not between 1m and 14d"),
         (
-            {"reminders": tuple(n * HOUR for n in range(1, MOST_REMINDERS + 2))},
+            {"reminders": tuple(n * HOUR for n in range(1, MAX_REMINDERS + 2))},
             "--remind",
             "more than 10 reminders",
         ),
@@ -81,30 +85,30 @@ def test_a_policy_that_can_not_be_names_the_option(
 
 def test_the_bounds_themselves_are_possible() -> None:
     assert checked(grace=timedelta()).grace == timedelta()
-    assert checked(grace=LONGEST).grace == LONGEST
-    most = tuple(n * HOUR for n in range(MOST_REMINDERS, 0, -1))
+    assert checked(grace=MAX_DURATION).grace == MAX_DURATION
+    most = tuple(n * HOUR for n in range(MAX_REMINDERS, 0, -1))
     assert checked(reminders=most).reminders == most
-    assert checked(reminders=(LONGEST, MINUTE)).reminders == (LONGEST, MINUTE)
+    assert checked(reminders=(MAX_DURATION, MINUTE)).reminders == (MAX_DURATION, MINUTE)
 
 
 lengths = st.integers(1, 14 * 24 * 60).map(lambda minutes: minutes * MINUTE)
 addresses = st.sampled_from(["amina@example.org", "Zoe@Example.ORG", "li@bücher.example"])
 policies = st.builds(
-    Policy,
+    DigestPolicy,
     approval=st.sampled_from(ApprovalRule),
     when_late=st.sampled_from(WhenLate),
-    send_time=st.sampled_from(SendTime),
+    send_time=st.sampled_from(SendTimeBasis),
     grace=st.one_of(st.just(timedelta()), lengths),
-    reminders=st.lists(lengths, max_size=MOST_REMINDERS).map(tuple),
+    reminders=st.lists(lengths, max_size=MAX_REMINDERS).map(tuple),
     approvers=st.lists(addresses, max_size=4).map(tuple),
     watchers=st.lists(addresses, max_size=4).map(tuple),
 )
 
 
 @given(policies)
-def test_what_is_in_canonical_form_stays_as_it_is(policy: Policy) -> None:
-    once = digests.check(replace(ORDER, policy=policy))
-    assert digests.check(once) == once
+def test_what_is_in_canonical_form_stays_as_it_is(policy: DigestPolicy) -> None:
+    once = digests.check_settings(replace(SETTINGS, policy=policy))
+    assert digests.check_settings(once) == once
     assert {*once.policy.reminders} == {*policy.reminders}
     same = ("approval", "when_late", "send_time", "grace")
     assert all(getattr(once.policy, name) == getattr(policy, name) for name in same)
@@ -114,34 +118,38 @@ def test_what_is_in_canonical_form_stays_as_it_is(policy: Policy) -> None:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    desk = Desk()
-    policy = Policy(reminders=(DAY,), approvers=("amina@example.org",), grace=HOUR)
-    digests.add(desk, replace(ORDER, policy=policy), NOW)
+def desk() -> FakeDigestStore:
+    desk = FakeDigestStore()
+    policy = DigestPolicy(reminders=(DAY,), approvers=("amina@example.org",), grace=HOUR)
+    digests.add_digest(desk, replace(SETTINGS, policy=policy), NOW)
     return desk
 
 
-def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: Desk) -> None:
-    policy = Policy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
-    made = digests.add(desk, replace(ORDER, slug="daily", policy=policy), NOW)
-    assert made.order.policy == Policy(reminders=(DAY, HOUR), watchers=("zoe@example.org",))
+def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: FakeDigestStore) -> None:
+    policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
+    made = digests.add_digest(desk, replace(SETTINGS, slug="daily", policy=policy), NOW)
+    assert made.settings.policy == DigestPolicy(
+        reminders=(DAY, HOUR), watchers=("zoe@example.org",)
+    )
 
 
-def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(desk: Desk) -> None:
+def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
+    desk: FakeDigestStore,
+) -> None:
     changes = {
         "most": 5,
         "approval": ApprovalRule.OTHER,
-        "send_time": SendTime.READER,
+        "send_time": SendTimeBasis.READER,
         "reminders": (HOUR, 4 * HOUR),
         "watchers": ("Zoe@EXAMPLE.org",),
     }
-    edited = digests.edit(desk, "weekly", changes, NOW + DAY)
-    assert edited.order == replace(
-        ORDER,
+    edited = digests.edit_digest(desk, "weekly", changes, NOW + DAY)
+    assert edited.settings == replace(
+        SETTINGS,
         most=5,
-        policy=Policy(
+        policy=DigestPolicy(
             approval=ApprovalRule.OTHER,
-            send_time=SendTime.READER,
+            send_time=SendTimeBasis.READER,
             grace=HOUR,
             reminders=(4 * HOUR, HOUR),
             approvers=("amina@example.org",),
@@ -149,25 +157,25 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(desk: D
         ),
     )
     assert edited.updated_at == NOW + DAY
-    assert digests.get(desk, "weekly") == edited
+    assert digests.get_digest(desk, "weekly") == edited
 
 
-def test_what_is_taken_away_is_gone(desk: Desk) -> None:
-    edited = digests.edit(desk, "weekly", {"reminders": (), "approvers": ()}, NOW + DAY)
-    assert edited.order.policy == Policy(grace=HOUR)
+def test_what_is_taken_away_is_gone(desk: FakeDigestStore) -> None:
+    edited = digests.edit_digest(desk, "weekly", {"reminders": (), "approvers": ()}, NOW + DAY)
+    assert edited.settings.policy == DigestPolicy(grace=HOUR)
 
 
-def test_an_edit_to_what_it_is_already_changes_nothing(desk: Desk) -> None:
-    known = digests.get(desk, "weekly")
+def test_an_edit_to_what_it_is_already_changes_nothing(desk: FakeDigestStore) -> None:
+    known = digests.get_digest(desk, "weekly")
     changes = {"reminders": (DAY, DAY), "approvers": ("amina@EXAMPLE.org",), "grace": HOUR}
-    assert digests.edit(desk, "weekly", changes, NOW + DAY) is known
+    assert digests.edit_digest(desk, "weekly", changes, NOW + DAY) is known
 
 
-def test_an_edit_that_can_not_be_leaves_the_digest_as_it_was(desk: Desk) -> None:
-    known = digests.get(desk, "weekly")
+def test_an_edit_that_can_not_be_leaves_the_digest_as_it_was(desk: FakeDigestStore) -> None:
+    known = digests.get_digest(desk, "weekly")
     for changes in ({"grace": -HOUR}, {"most": 9, "reminders": (timedelta(),)}):
         with pytest.raises(InputError):
-            digests.edit(desk, "weekly", changes, NOW + DAY)
+            digests.edit_digest(desk, "weekly", changes, NOW + DAY)
     with pytest.raises(NotFound):
-        digests.edit(desk, "daily", {"grace": HOUR}, NOW + DAY)
-    assert digests.get(desk, "weekly") is known
+        digests.edit_digest(desk, "daily", {"grace": HOUR}, NOW + DAY)
+    assert digests.get_digest(desk, "weekly") is known

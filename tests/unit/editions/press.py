@@ -9,53 +9,57 @@ from mailer import editions
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import All, Filter
 from mailer.editions import (
-    Appointment,
     Approval,
-    Archive,
-    Body,
+    ArchiveVisibility,
     Edition,
+    EditionBody,
+    EditionEvent,
     EditionState,
-    Event,
     Manuscript,
     NewEdition,
+    SendAppointment,
 )
-from tests.unit.samples import DAY, NOW, edition, mailing_list
+from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
 
 S = EditionState
 OVER = {S.SENT, S.CANCELLED, S.SKIPPED, S.EXPIRED}
 """What nobody waits for any more; what was sent can still be tried again."""
-BODY = Body("en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1)
+EDITION_BODY = EditionBody(
+    "en", "The week", "Hello\n", "<p>Hello</p>", "z0123456789abcde", stories=1
+)
 SENDER = "news@example.org"
 HASH = "0123456789abcdef" * 4
-WHEN = Appointment(NOW + DAY, (NOW + DAY).replace(tzinfo=None), "UTC")
+WHEN = SendAppointment(NOW + DAY, (NOW + DAY).replace(tzinfo=None), "UTC")
 
 
-class Press:
+class FakeEditionStore:
     """One edition, in memory; queued stories are a to f."""
 
-    def __init__(self, kept: Edition, *, tree: Filter | None = None) -> None:
-        self.kept = kept
-        self.tree = tree or All(())
-        self.frozen = [BODY]
+    def __init__(self, edition: Edition, *, tree: Filter | None = None) -> None:
+        self.saved_edition = edition
+        self.segment_filter = tree or All(())
+        self.frozen_bodies = [EDITION_BODY]
         self.released: list[str] = []
         self.reserved: list[str] = []
-        self.said: list[Event] = []
+        self.recorded_events: list[EditionEvent] = []
 
-    def find(self, edition_id: int) -> Edition | None:
-        return self.kept if self.kept.id == edition_id else None
+    def find_edition(self, edition_id: int) -> Edition | None:
+        return self.saved_edition if self.saved_edition.id == edition_id else None
 
-    def recent(
+    def list_recent_editions(
         self, states: Sequence[EditionState], limit: int, *, notices: bool = False
     ) -> list[Edition]:
-        return [self.kept] if self.kept.state in states else []
+        return [self.saved_edition] if self.saved_edition.state in states else []
 
-    def create(self, new: NewEdition, now: datetime) -> Edition:
+    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
         fields = {name: getattr(new, name) for name in NewEdition.__dataclass_fields__}
-        self.kept = edition(**fields | {"opening": new.opening or {}, "created_at": now})
-        return self.kept
+        self.saved_edition = make_edition(
+            **fields | {"opening": new.opening or {}, "created_at": now}
+        )
+        return self.saved_edition
 
-    def change(self, edition: Edition, changed: Edition) -> Edition:
-        self.kept = changed
+    def update_edition(self, edition: Edition, changed: Edition) -> Edition:
+        self.saved_edition = changed
         return changed
 
     def set_state(
@@ -67,64 +71,68 @@ class Press:
         reason: str = "",
         actor: str = "",
     ) -> Edition:
-        self.said.append(Event(now, state.value, actor, reason))
+        self.recorded_events.append(EditionEvent(now, state.value, actor, reason))
         approval = edition.approval if state is not S.DRAFT else None
-        self.kept = replace(edition, state=state, reason=reason, approval=approval)
-        return self.kept
+        self.saved_edition = replace(edition, state=state, reason=reason, approval=approval)
+        return self.saved_edition
 
-    def manuscript(self, edition: Edition) -> Manuscript:
-        return Manuscript(edition, (), (), mailing_list(), self.tree, ("en",))
+    def load_manuscript(self, edition: Edition) -> Manuscript:
+        return Manuscript(edition, (), (), make_mailing_list(), self.segment_filter, ("en",))
 
-    def list_of(self, edition: Edition) -> MailingList:
-        return mailing_list()
+    def load_mailing_list(self, edition: Edition) -> MailingList:
+        return make_mailing_list()
 
-    def filter_of(self, edition: Edition) -> Filter:
-        return self.tree
+    def load_segment_filter(self, edition: Edition) -> Filter:
+        return self.segment_filter
 
-    def hash_of(self, edition: Edition, bodies: Sequence[Body]) -> str:
-        return editions.content_hash(edition, mailing_list(), self.tree, SENDER, bodies)
+    def compute_hash(self, edition: Edition, bodies: Sequence[EditionBody]) -> str:
+        return editions.compute_content_hash(
+            edition, make_mailing_list(), self.segment_filter, SENDER, bodies
+        )
 
-    def bodies(self, edition: Edition) -> list[Body]:
-        return self.frozen
+    def list_bodies(self, edition: Edition) -> list[EditionBody]:
+        return self.frozen_bodies
 
-    def freeze(
+    def freeze_edition(
         self,
         edition: Edition,
-        bodies: Sequence[Body],
-        order: Sequence[str],
+        bodies: Sequence[EditionBody],
+        story_order: Sequence[str],
         content_hash: str,
         embargo_until: datetime | None = None,
     ) -> Edition:
-        self.frozen = list(bodies)
-        self.kept = replace(
+        self.frozen_bodies = list(bodies)
+        self.saved_edition = replace(
             edition,
-            stories=tuple(order),
+            stories=tuple(story_order),
             content_hash=content_hash,
             embargo_until=embargo_until,
         )
-        return self.kept
+        return self.saved_edition
 
-    def approve(self, edition: Edition, approval: Approval) -> Edition:
-        self.kept = replace(edition, approval=approval)
-        return self.kept
+    def save_approval(self, edition: Edition, approval: Approval) -> Edition:
+        self.saved_edition = replace(edition, approval=approval)
+        return self.saved_edition
 
-    def appoint(self, edition: Edition, appointment: Appointment | None) -> Edition:
-        self.kept = replace(edition, appointment=appointment)
-        return self.kept
+    def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition:
+        self.saved_edition = replace(edition, appointment=appointment)
+        return self.saved_edition
 
-    def shelve(self, edition: Edition, archive: Archive) -> Edition:
-        self.kept = replace(edition, archive=archive)
-        return self.kept
+    def set_archive_visibility(self, edition: Edition, visibility: ArchiveVisibility) -> Edition:
+        self.saved_edition = replace(edition, archive=visibility)
+        return self.saved_edition
 
-    def asked(self, edition: Edition, now: datetime) -> Edition:
-        self.kept = replace(edition, asked_at=now, reminded_at=now)
-        return self.kept
+    def record_review_request(self, edition: Edition, now: datetime) -> Edition:
+        self.saved_edition = replace(edition, asked_at=now, reminded_at=now)
+        return self.saved_edition
 
-    def reminded(self, edition: Edition, now: datetime) -> None:
-        self.kept = replace(edition, reminded_at=now)
+    def record_reminder(self, edition: Edition, now: datetime) -> None:
+        self.saved_edition = replace(edition, reminded_at=now)
 
-    def authors(self, edition: Edition) -> frozenset[str]:
-        return frozenset(one.actor for one in self.said if one.what == editions.EDITED)
+    def find_authors(self, edition: Edition) -> frozenset[str]:
+        return frozenset(
+            event.actor for event in self.recorded_events if event.what == editions.EDITED_EVENT
+        )
 
     def release_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         self.released += slugs
@@ -132,25 +140,25 @@ class Press:
     def reserve_stories(self, edition: Edition, slugs: Sequence[str]) -> None:
         self.reserved += slugs
 
-    def known_stories(self, slugs: Sequence[str]) -> frozenset[str]:
+    def find_queued_slugs(self, slugs: Sequence[str]) -> frozenset[str]:
         return frozenset(slug for slug in slugs if len(slug) == 1 or slug.startswith("s"))
 
-    def note(
-        self, edition: Edition, what: str, detail: str, now: datetime, actor: str = ""
+    def add_event(
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
     ) -> None:
-        self.said.append(Event(now, what, actor, detail))
+        self.recorded_events.append(EditionEvent(now, event_type, actor, detail))
 
-    def events(self, edition: Edition) -> list[Event]:
-        return self.said
+    def list_events(self, edition: Edition) -> list[EditionEvent]:
+        return self.recorded_events
 
 
-def frozen(**fields: Any) -> Press:
+def make_frozen_store(**fields: Any) -> FakeEditionStore:
     """A draft whose hash is that of what is frozen."""
-    press = Press(edition(**fields))
-    hashed = press.hash_of(press.kept, press.frozen)
-    press.kept = replace(press.kept, content_hash=hashed)
-    return press
+    store = FakeEditionStore(make_edition(**fields))
+    content_hash = store.compute_hash(store.saved_edition, store.frozen_bodies)
+    store.saved_edition = replace(store.saved_edition, content_hash=content_hash)
+    return store
 
 
-def new(**fields: Any) -> NewEdition:
+def make_new_edition(**fields: Any) -> NewEdition:
     return replace(NewEdition(name="Statement", list="press", stories=("a",)), **fields)

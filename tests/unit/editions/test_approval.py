@@ -6,100 +6,116 @@ from typing import Any
 import pytest
 
 from mailer import editions
-from mailer.audience.segments import parse
-from mailer.editions import Appointment, Approval
+from mailer.audience.segments import parse_filter
+from mailer.editions import Approval, SendAppointment
 from mailer.errors import ApprovalVoid, BadTransition, InputError, Refused
-from tests.unit.editions.press import BODY, HASH, SENDER, WHEN, Press, S, frozen
-from tests.unit.samples import NOW, edition
+from tests.unit.editions.press import (
+    EDITION_BODY,
+    HASH,
+    SENDER,
+    WHEN,
+    FakeEditionStore,
+    S,
+    make_frozen_store,
+)
+from tests.unit.samples import NOW, make_edition
 
 
 @pytest.mark.parametrize("seen", ["", HASH, HASH[:8], HASH[:12].upper()])
 def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
-    press = Press(edition(content_hash=HASH))
-    done = editions.approve(press, press.kept, " ana ", NOW, comment="fine", seen=seen)
+    press = FakeEditionStore(make_edition(content_hash=HASH))
+    done = editions.approve_edition(
+        press, press.saved_edition, " ana ", NOW, comment="fine", expected_hash=seen
+    )
     assert done.state is S.APPROVED
     assert done.approval == Approval("ana", NOW, HASH, "fine")
 
 
 @pytest.mark.parametrize("seen", ["f" * 64, HASH[:7], HASH[1:20], HASH + "0"])
 def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
-    press = Press(edition(content_hash=HASH))
+    press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(ApprovalVoid, match="edition 7 is now 0123456789ab, not"):
-        editions.approve(press, press.kept, "ana", NOW, seen=seen)
-    assert press.kept.state is S.DRAFT
+        editions.approve_edition(press, press.saved_edition, "ana", NOW, expected_hash=seen)
+    assert press.saved_edition.state is S.DRAFT
 
 
 @pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW])
 def test_what_is_approved_and_has_a_time_is_scheduled(state: S) -> None:
-    press = Press(edition(state=state, content_hash=HASH, appointment=WHEN))
-    assert editions.approve(press, press.kept, "ana", NOW).state is S.SCHEDULED
+    press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=WHEN))
+    assert editions.approve_edition(press, press.saved_edition, "ana", NOW).state is S.SCHEDULED
 
 
 @pytest.mark.parametrize("when", [None, WHEN])
 @pytest.mark.parametrize("state", sorted(set(S) - {S.DRAFT, S.IN_REVIEW}))
-def test_only_a_draft_or_what_is_in_review_is_approved(state: S, when: Appointment | None) -> None:
-    press = Press(edition(state=state, content_hash=HASH, appointment=when))
+def test_only_a_draft_or_what_is_in_review_is_approved(
+    state: S, when: SendAppointment | None
+) -> None:
+    press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=when))
     with pytest.raises(BadTransition):
-        editions.approve(press, press.kept, "ana", NOW)
-    assert press.kept.approval is None
+        editions.approve_edition(press, press.saved_edition, "ana", NOW)
+    assert press.saved_edition.approval is None
 
 
 def test_an_approval_has_a_name() -> None:
-    press = Press(edition(content_hash=HASH))
+    press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(InputError, match="approver: it is empty"):
-        editions.approve(press, press.kept, " ", NOW)
-    assert press.kept.state is S.DRAFT
+        editions.approve_edition(press, press.saved_edition, " ", NOW)
+    assert press.saved_edition.state is S.DRAFT
 
 
 def test_who_has_written_it_can_not_approve_it_where_another_person_must() -> None:
-    press = Press(edition(content_hash=HASH))
+    press = FakeEditionStore(make_edition(content_hash=HASH))
     for name in ("ana", " Ana ", "ANA"):
         with pytest.raises(Refused, match="has written or edited what edition 7 holds"):
-            editions.approve(press, press.kept, name, NOW, not_by=frozenset({"ben", "ana"}))
-    assert press.kept.approval is None
-    assert editions.approve(press, press.kept, "cleo", NOW, not_by=frozenset({"ana"})).approval
+            editions.approve_edition(
+                press, press.saved_edition, name, NOW, excluded_approvers=frozenset({"ben", "ana"})
+            )
+    assert press.saved_edition.approval is None
+    assert editions.approve_edition(
+        press, press.saved_edition, "cleo", NOW, excluded_approvers=frozenset({"ana"})
+    ).approval
 
 
 def test_an_approval_holds_while_nothing_changes() -> None:
-    press = frozen()
-    approved = editions.approve(press, press.kept, "ana", NOW)
+    press = make_frozen_store()
+    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
     editions.check_approval(press, approved, SENDER)
 
 
 @pytest.mark.parametrize("part", ["subject", "text", "html", "language", "marker", "stories"])
 def test_any_change_to_a_frozen_body_voids_the_approval(part: str) -> None:
-    press = frozen()
-    approved = editions.approve(press, press.kept, "ana", NOW)
+    press = make_frozen_store()
+    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
     other: Any = 3 if part == "stories" else "other"
-    press.frozen = [replace(BODY, **{part: other})]
+    press.frozen_bodies = [replace(EDITION_BODY, **{part: other})]
     with pytest.raises(ApprovalVoid, match="edition 7 was approved as"):
         editions.check_approval(press, approved, SENDER)
 
 
 def test_a_change_of_audience_or_sender_voids_the_approval() -> None:
-    press = frozen()
-    approved = editions.approve(press, press.kept, "ana", NOW)
+    press = make_frozen_store()
+    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
     with pytest.raises(ApprovalVoid):
         editions.check_approval(press, approved, "other@example.org")
-    press.tree = parse("country = GB")
+    press.segment_filter = parse_filter("country = GB")
     with pytest.raises(ApprovalVoid):
         editions.check_approval(press, approved, SENDER)
 
 
 def test_an_approval_does_not_pass_to_another_edition() -> None:
-    press = frozen()
-    other = replace(press.kept, uid="another")
-    assert press.hash_of(other, [BODY]) != press.kept.content_hash
+    press = make_frozen_store()
+    other = replace(press.saved_edition, uid="another")
+    assert press.compute_hash(other, [EDITION_BODY]) != press.saved_edition.content_hash
 
 
 def test_a_hash_does_not_depend_on_the_order_of_languages() -> None:
-    press = frozen()
-    french = replace(BODY, language="fr")
-    one = press.hash_of(press.kept, [BODY, french])
-    assert one == press.hash_of(press.kept, [french, BODY])
+    press = make_frozen_store()
+    french = replace(EDITION_BODY, language="fr")
+    one = press.compute_hash(press.saved_edition, [EDITION_BODY, french])
+    assert one == press.compute_hash(press.saved_edition, [french, EDITION_BODY])
 
 
 def test_what_was_never_approved_may_not_go() -> None:
-    press = frozen()
+    press = make_frozen_store()
     with pytest.raises(ApprovalVoid, match=r"is draft, not approved; approve it with"):
-        editions.check_approval(press, press.kept, SENDER)
+        editions.check_approval(press, press.saved_edition, SENDER)

@@ -3,28 +3,28 @@
 import pytest
 
 from mailer import editions
-from mailer.editions import OPEN, TRANSITIONS, Priority
+from mailer.editions import OPEN_STATES, TRANSITIONS, Priority
 from mailer.errors import BadTransition
 from tests.unit.editions.press import OVER, S
-from tests.unit.samples import edition
+from tests.unit.samples import make_edition
 
 WAYS = {
     (S.DRAFT, S.IN_REVIEW),
     (S.DRAFT, S.APPROVED),
     (S.DRAFT, S.SCHEDULED),
-    (S.DRAFT, S.HELD),
+    (S.DRAFT, S.ON_HOLD),
     (S.DRAFT, S.SKIPPED),
     (S.DRAFT, S.EXPIRED),
     (S.DRAFT, S.CANCELLED),
     (S.IN_REVIEW, S.DRAFT),
     (S.IN_REVIEW, S.APPROVED),
     (S.IN_REVIEW, S.SCHEDULED),
-    (S.IN_REVIEW, S.HELD),
+    (S.IN_REVIEW, S.ON_HOLD),
     (S.IN_REVIEW, S.EXPIRED),
     (S.IN_REVIEW, S.CANCELLED),
-    (S.HELD, S.DRAFT),
-    (S.HELD, S.EXPIRED),
-    (S.HELD, S.CANCELLED),
+    (S.ON_HOLD, S.DRAFT),
+    (S.ON_HOLD, S.EXPIRED),
+    (S.ON_HOLD, S.CANCELLED),
     (S.APPROVED, S.DRAFT),
     (S.APPROVED, S.SCHEDULED),
     (S.APPROVED, S.SENDING),
@@ -32,7 +32,7 @@ WAYS = {
     (S.SCHEDULED, S.DRAFT),
     (S.SCHEDULED, S.APPROVED),
     (S.SCHEDULED, S.SENDING),
-    (S.SCHEDULED, S.HELD),
+    (S.SCHEDULED, S.ON_HOLD),
     (S.SCHEDULED, S.CANCELLED),
     (S.SENDING, S.PAUSED),
     (S.SENDING, S.SENT),
@@ -47,10 +47,10 @@ WAYS = {
 @pytest.mark.parametrize("after", S)
 def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> None:
     if (before, after) in WAYS:
-        editions.check_transition(edition(state=before), after)
+        editions.check_transition(make_edition(state=before), after)
     else:
         with pytest.raises(BadTransition, match=f"is {before}, which can't become {after}"):
-            editions.check_transition(edition(state=before), after)
+            editions.check_transition(make_edition(state=before), after)
 
 
 def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
@@ -72,7 +72,7 @@ def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:
 
 def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
     for state in {S.SENDING, S.PAUSED, *OVER}:
-        assert not TRANSITIONS[state] & set(OPEN)
+        assert not TRANSITIONS[state] & set(OPEN_STATES)
 
 
 def test_the_more_urgent_an_edition_the_larger_its_share() -> None:

@@ -14,14 +14,14 @@ from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 
 from mailer.articles import Content
-from mailer.intake.tidy import meaning
+from mailer.intake.tidy import parse_blocks
 from mailer.intake.tidy.leaves import Leaf
 from mailer.intake.tidy.shape import Block
 
 BULLETS, NUMBERS = 90, 91
 
 
-def blank() -> Any:
+def create_blank_document() -> Any:
     """An empty Word file without the hundreds of tables' styles, which take a second to read."""
     document: Any = Document()
     styles = document.styles.element
@@ -31,82 +31,88 @@ def blank() -> Any:
     return document
 
 
-def word(content: Content) -> bytes:
+def build_docx(content: Content) -> bytes:
     """A .docx with the title in the style Title, the lists numbered by Word."""
-    writer = _Word()
-    writer.paragraph("Title", (Leaf("text", content.title),))
-    writer.blocks(meaning(content.html))
+    writer = _WordWriter()
+    writer.add_paragraph("Title", (Leaf("text", content.title),))
+    writer.add_blocks(parse_blocks(content.html))
     core = writer.document.core_properties
     core.title, core.author = "Not this title", content.byline
     core.created = core.modified = content.published.astimezone(UTC).replace(tzinfo=None)
-    return writer.bytes()
+    return writer.to_bytes()
 
 
 @dataclass(frozen=True)
-class _Place:
+class _ParagraphPlace:
     style: str = "Normal"
     list: int = 0
     level: int = -1
 
 
-class _Word:
+class _WordWriter:
     def __init__(self) -> None:
-        self.document = blank()
+        self.document = create_blank_document()
         numbering = self.document.part.numbering_part.element
-        for number, form, sign in ((BULLETS, "bullet", "•"), (NUMBERS, "decimal", "%1.")):
+        for number, number_format, sign in ((BULLETS, "bullet", "•"), (NUMBERS, "decimal", "%1.")):
             levels = "".join(
-                f'<w:lvl w:ilvl="{level}"><w:start w:val="1"/><w:numFmt w:val="{form}"/>'
+                f'<w:lvl w:ilvl="{level}"><w:start w:val="1"/><w:numFmt w:val="{number_format}"/>'
                 f'<w:lvlText w:val="{sign}"/></w:lvl>'
                 for level in range(9)
             )
-            made = (
+            abstract_numbering = (
                 f'<w:abstractNum {nsdecls("w")} w:abstractNumId="{number}">{levels}</w:abstractNum>'
             )
-            numbering.insert(0, parse_xml(made))
-            used = f'<w:abstractNumId w:val="{number}"/>'
-            numbering.append(parse_xml(f'<w:num {nsdecls("w")} w:numId="{number}">{used}</w:num>'))
+            numbering.insert(0, parse_xml(abstract_numbering))
+            numbering_reference = f'<w:abstractNumId w:val="{number}"/>'
+            numbering.append(
+                parse_xml(f'<w:num {nsdecls("w")} w:numId="{number}">{numbering_reference}</w:num>')
+            )
 
-    def bytes(self) -> bytes:
+    def to_bytes(self) -> bytes:
         out = BytesIO()
         self.document.save(out)
         return out.getvalue()
 
-    def blocks(self, blocks: Iterable[Block], place: _Place = _Place()) -> None:
+    def add_blocks(
+        self, blocks: Iterable[Block], place: _ParagraphPlace = _ParagraphPlace()
+    ) -> None:
         for block in blocks:
             if block.kind in {"ul", "ol"}:
-                inner = _Place(
+                inner = _ParagraphPlace(
                     "List Paragraph", BULLETS if block.kind == "ul" else NUMBERS, place.level + 1
                 )
                 for item in block.blocks:
-                    self.blocks(item.blocks, inner)
+                    self.add_blocks(item.blocks, inner)
             elif block.kind == "blockquote":
-                self.blocks(block.blocks, _Place("Quote"))
+                self.add_blocks(block.blocks, _ParagraphPlace("Quote"))
             elif block.kind == "table":
-                self._table(block)
+                self._add_table(block)
             elif block.kind == "p":
-                self.paragraph(place.style, block.leaves, place)
+                self.add_paragraph(place.style, block.leaves, place)
             else:
-                self.paragraph(f"Heading {int(block.kind[1])}", block.leaves)
+                self.add_paragraph(f"Heading {int(block.kind[1])}", block.leaves)
 
-    def paragraph(self, style: str, leaves: Iterable[Leaf], place: _Place = _Place()) -> Any:
+    def add_paragraph(
+        self, style: str, leaves: Iterable[Leaf], place: _ParagraphPlace = _ParagraphPlace()
+    ) -> Any:
         paragraph = self.document.add_paragraph(style=style)
         if place.list:
             properties = paragraph._p.get_or_add_pPr().get_or_add_numPr()
             properties.get_or_add_ilvl().val = place.level
             properties.get_or_add_numId().val = place.list
-        self._fill(paragraph, leaves)
+        self._fill_paragraph(paragraph, leaves)
         return paragraph
 
-    def _table(self, block: Block) -> None:
+    def _add_table(self, block: Block) -> None:
         table = self.document.add_table(len(block.blocks), len(block.blocks[0].blocks))
-        for row, made in zip(block.blocks, table.rows, strict=True):
+        for row, table_row in zip(block.blocks, table.rows, strict=True):
             if all(cell.kind == "th" for cell in row.blocks):
-                made._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {nsdecls('w')}/>"))
-            for cell, place in zip(row.blocks, made.cells, strict=True):
-                for inside in cell.blocks:
-                    self._fill(place.paragraphs[0], inside.leaves)
+                table_row._tr.get_or_add_trPr().append(parse_xml(f"<w:tblHeader {nsdecls('w')}/>"))
+            for cell, table_cell in zip(row.blocks, table_row.cells, strict=True):
+                for cell_block in cell.blocks:
+                    self._fill_paragraph(table_cell.paragraphs[0], cell_block.leaves)
 
-    def _fill(self, paragraph: Any, leaves: Iterable[Leaf]) -> None:
+    def _fill_paragraph(self, paragraph: Any, leaves: Iterable[Leaf]) -> None:
         for leaf in leaves:
             marks = {mark.tag: dict(mark.attributes) for mark in leaf.marks}
             run = paragraph.add_run("" if leaf.kind == "br" else leaf.text)
@@ -118,34 +124,34 @@ class _Word:
             run.font.subscript = "sub" in marks or None
             run.font.superscript = "sup" in marks or None
             if "a" in marks:
-                related = paragraph.part.relate_to(
+                relation_id = paragraph.part.relate_to(
                     marks["a"]["href"], RELATIONSHIP_TYPE.HYPERLINK, is_external=True
                 )
                 link = parse_xml(f"<w:hyperlink {nsdecls('w', 'r')}/>")
-                link.set(qn("r:id"), related)
+                link.set(qn("r:id"), relation_id)
                 link.append(run._r)
                 paragraph._p.append(link)
 
 
-def address(content: Content) -> str:
+def choose_address(content: Content) -> str:
     return content.canonical_url or f"https://example.org/stories/{content.slug}"
 
 
-def _each(element: str, topics: Iterable[str]) -> str:
+def _format_topics(element: str, topics: Iterable[str]) -> str:
     return "".join(element.format(topic) for topic in topics)
 
 
-def rss(contents: Iterable[Content]) -> bytes:
+def build_rss(contents: Iterable[Content]) -> bytes:
     """RSS 2.0 with the whole text in content:encoded."""
     items = "".join(
-        f"<item><title>{escape(one.title)}</title><link>{escape(address(one))}</link>"
-        f'<guid isPermaLink="false">{one.slug}.{one.language}</guid>'
-        f"<pubDate>{format_datetime(one.published.astimezone(UTC), usegmt=True)}</pubDate>"
-        f"<dc:language>{one.language}</dc:language><dc:creator>{escape(one.byline)}</dc:creator>"
-        f"<description>{escape(escape(one.summary, quote=False))}</description>"
-        f"{_each('<category>{}</category>', one.topics)}"
-        f"<content:encoded><![CDATA[{one.html}]]></content:encoded></item>"
-        for one in contents
+        f"<item><title>{escape(content.title)}</title><link>{escape(choose_address(content))}</link>"
+        f'<guid isPermaLink="false">{content.slug}.{content.language}</guid>'
+        f"<pubDate>{format_datetime(content.published.astimezone(UTC), usegmt=True)}</pubDate>"
+        f"<dc:language>{content.language}</dc:language><dc:creator>{escape(content.byline)}</dc:creator>"
+        f"<description>{escape(escape(content.summary, quote=False))}</description>"
+        f"{_format_topics('<category>{}</category>', content.topics)}"
+        f"<content:encoded><![CDATA[{content.html}]]></content:encoded></item>"
+        for content in contents
     )
     return (
         '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0"'
@@ -155,19 +161,19 @@ def rss(contents: Iterable[Content]) -> bytes:
     ).encode()
 
 
-def atom(contents: Iterable[Content]) -> bytes:
+def build_atom(contents: Iterable[Content]) -> bytes:
     """Atom 1.0 with the whole text as escaped HTML."""
     entries = "".join(
-        f'<entry xml:lang="{one.language}"><title>{escape(one.title)}</title>'
-        f"<id>tag:example.org,2026:{one.slug}.{one.language}</id>"
-        f'<link rel="alternate" href="{escape(address(one))}"/>'
-        f"<published>{one.published.isoformat()}</published>"
+        f'<entry xml:lang="{content.language}"><title>{escape(content.title)}</title>'
+        f"<id>tag:example.org,2026:{content.slug}.{content.language}</id>"
+        f'<link rel="alternate" href="{escape(choose_address(content))}"/>'
+        f"<published>{content.published.isoformat()}</published>"
         f"<updated>{datetime(2027, 1, 1, tzinfo=UTC).isoformat()}</updated>"
-        f"<author><name>{escape(one.byline)}</name><email>desk@example.org</email></author>"
-        f"<summary>{escape(one.summary)}</summary>"
-        f"{_each('<category term={!r}/>', one.topics)}"
-        f'<content type="html">{escape(one.html)}</content></entry>'
-        for one in contents
+        f"<author><name>{escape(content.byline)}</name><email>desk@example.org</email></author>"
+        f"<summary>{escape(content.summary)}</summary>"
+        f"{_format_topics('<category term={!r}/>', content.topics)}"
+        f'<content type="html">{escape(content.html)}</content></entry>'
+        for content in contents
     )
     return (
         '<?xml version="1.0" encoding="utf-8"?><feed xmlns="http://www.w3.org/2005/Atom">'

@@ -60,7 +60,7 @@ def test_what_stands_before_an_archive_is_no_reason(tmp_path: Path) -> None:
 def test_a_name_that_leads_out_is_refused(name: str) -> None:
     data = archive(**{"N" * len(name): b"held"})
     data = data.replace(b"N" * len(name), name.encode())
-    assert "leads out" in refused(data).what
+    assert "leads out" in refused(data).message
 
 
 def test_a_name_that_only_looks_like_it_passes() -> None:
@@ -69,7 +69,7 @@ def test_a_name_that_only_looks_like_it_passes() -> None:
 
 def test_two_files_of_one_name_are_refused() -> None:
     data = archive(**{"word/a.xml": b"one", "WORD/B.xml": b"two"}).replace(b"WORD/B", b"WORD/A")
-    assert "one name" in refused(data).what
+    assert "one name" in refused(data).message
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -77,7 +77,7 @@ def test_an_uncommon_packing_is_refused(method: int) -> None:
     made = BytesIO()
     with zipfile.ZipFile(made, "w", method) as writing:
         writing.writestr("a", b"held")
-    assert "uncommon" in refused(made.getvalue()).what
+    assert "uncommon" in refused(made.getvalue()).message
 
 
 def test_a_directory_that_lies_is_refused() -> None:
@@ -93,17 +93,19 @@ def test_a_directory_that_lies_is_refused() -> None:
 
 def test_an_archive_within_its_bounds_passes_and_one_beyond_does_not() -> None:
     check_zip(archive(**{str(n): b"" for n in range(MOST_ENTRIES)}), "")
-    assert "2,000 files" in refused(archive(**{str(n): b"" for n in range(MOST_ENTRIES + 1)})).what
+    assert (
+        "2,000 files" in refused(archive(**{str(n): b"" for n in range(MOST_ENTRIES + 1)})).message
+    )
     check_zip(archive(a=bytes(LARGEST - 1), b=b"1"), "")
-    assert "50 MB" in refused(archive(a=bytes(LARGEST - 1), b=b"12")).what
-    assert "50 MB" in refused(bytes(LARGEST + 1)).what
+    assert "50 MB" in refused(archive(a=bytes(LARGEST - 1), b=b"12")).message
+    assert "50 MB" in refused(bytes(LARGEST + 1)).message
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"PK", b"<html>", b"PK\x05\x06" + bytes(18)[:10], b"x" * 9999]
 )
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
-    assert "no zip archive" in refused(data).what
+    assert "no zip archive" in refused(data).message
 
 
 _GOOD = archive(**{"word/document.xml": b"<w:document/>" * 50, "b": b"held"})

@@ -13,8 +13,8 @@ from mailer.intake import calendars
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
 
-FILE = config.shipped("config") / "observances.toml"
-SHIPPED = observances.read(
+FILE = config.find_shipped_folder("config") / "observances.toml"
+SHIPPED = observances.parse_observances(
     {slug: (table, FILE) for slug, table in tomllib.loads(FILE.read_text("utf-8")).items()}
 )
 FEAST = Observance("a-feast", "easter + 1", {"en": "A feast"})
@@ -42,26 +42,32 @@ def dates(event: object, last: date) -> list[date]:
 
 
 def test_what_is_published_names_the_days_that_we_do() -> None:
-    made = Calendar.from_ical(calendars.publish(ALL, "fr", 2026, "example.org"))
+    made = Calendar.from_ical(calendars.export_calendar(ALL, "fr", 2026, "example.org"))
     events = {str(one["uid"]).partition("@")[0]: one for one in made.walk("VEVENT")}
     assert set(events) == {one.slug for one in ALL}
     for one in ALL:
         event = events[one.slug]
-        assert event["summary"] == one.name("fr")
-        wanted = [day for year in range(2026, 2041) if (day := one.date(year))]
+        assert event["summary"] == one.get_name("fr")
+        wanted = [day for year in range(2026, 2041) if (day := one.find_date(year))]
         assert dates(event, date(2040, 12, 31)) == wanted, one.slug
     assert b"DTSTART;VALUE=DATE:20261218" in made.to_ical()
 
 
 def test_published_and_read_again_it_is_the_same() -> None:
-    data = calendars.publish([*SHIPPED.values(), BOUND], "en", 2026, "example.org")
-    again = calendars.read(data, "en")
+    data = calendars.export_calendar([*SHIPPED.values(), BOUND], "en", 2026, "example.org")
+    again = calendars.read_calendar(data, "en")
     assert not again.left_out
     found = {one.slug: one for one in again.observances}
     for one in [*SHIPPED.values(), BOUND]:
         kept = found[one.slug]
-        assert (kept.rule, kept.name("en"), kept.source) == (one.rule, one.name("en"), one.source)
-        assert [kept.date(y) for y in range(2026, 2040)] == [one.date(y) for y in range(2026, 2040)]
+        assert (kept.rule, kept.get_name("en"), kept.source) == (
+            one.rule,
+            one.get_name("en"),
+            one.source,
+        )
+        assert [kept.find_date(y) for y in range(2026, 2040)] == [
+            one.find_date(y) for y in range(2026, 2040)
+        ]
 
 
 def event(*lines: str) -> str:
@@ -89,7 +95,7 @@ def test_a_calendar_from_elsewhere() -> None:
             "RRULE:FREQ=YEARLY;BYMONTH=6;BYDAY=FR",
         ),
     )
-    found = calendars.read(data, "fr")
+    found = calendars.read_calendar(data, "fr")
     assert [(one.slug, one.rule, one.since, one.until) for one in found.observances] == [
         ("jour-de-l-arbre", "21 march", 2027, 2027),
         ("open-day", "1 june", 2026, 0),
@@ -104,4 +110,4 @@ def test_a_calendar_from_elsewhere() -> None:
 @pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xfe", b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT"])
 def test_what_is_no_calendar(data: bytes) -> None:
     with pytest.raises(InputError, match="no iCalendar"):
-        calendars.read(data, "en")
+        calendars.read_calendar(data, "en")

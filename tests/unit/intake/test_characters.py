@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.intake.characters import decode
+from mailer.intake.characters import decode_text
 
 WORDS = "Café “Möwe” – 5 € à l’œil"
 
@@ -37,7 +37,7 @@ def xml(words: str, declared: str) -> str:
 )
 def test_an_encoding_may_be_wrong(declared: str, encoding: str, content_type: str) -> None:
     text = xml(WORDS, declared)
-    assert decode(text.encode(encoding), content_type)[0] == text
+    assert decode_text(text.encode(encoding), content_type)[0] == text
 
 
 @pytest.mark.parametrize(
@@ -55,29 +55,29 @@ def test_an_encoding_may_be_wrong(declared: str, encoding: str, content_type: st
 )
 def test_an_encoding_that_is_right_is_believed(encoding: str, words: str) -> None:
     text = xml(words, encoding)
-    assert decode(text.encode(encoding)) == (text, "")
+    assert decode_text(text.encode(encoding)) == (text, "")
     bare = xml(words, "")
-    assert decode(bare.encode(encoding), f"text/xml; charset={encoding}") == (bare, "")
+    assert decode_text(bare.encode(encoding), f"text/xml; charset={encoding}") == (bare, "")
     page = f'<html><head><meta charset="{encoding}"></head><p>{words}'
-    assert decode(page.encode(encoding)) == (page, "")
+    assert decode_text(page.encode(encoding)) == (page, "")
 
 
 def test_what_is_doubtful_is_said() -> None:
-    assert decode("é".encode("windows-1252")) == (
+    assert decode_text("é".encode("windows-1252")) == (
         "é",
         "its characters are not in the encoding that it names; some may be wrong",
     )
-    assert "there is not (no-such)" in decode(xml("é", "no-such").encode())[1]
+    assert "there is not (no-such)" in decode_text(xml("é", "no-such").encode())[1]
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "text/xml", "text/html; charset=x-none"]))
 def test_whatever_bytes_are_given_there_is_text(data: bytes, content_type: str) -> None:
-    text, _ = decode(data, content_type)
+    text, _ = decode_text(data, content_type)
     assert text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass") == text
 
 
 @given(st.text(max_size=100))
 def test_what_is_utf_8_stays_as_it_is(text: str) -> None:
-    assert decode(text.encode("utf-8", "ignore"), "text/plain; charset=iso-8859-1")[0] == (
+    assert decode_text(text.encode("utf-8", "ignore"), "text/plain; charset=iso-8859-1")[0] == (
         text.encode("utf-8", "ignore").decode("utf-8-sig")
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mailer.intake.charsets import charset
+from mailer.intake.charsets import normalise_charset
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from mailer.intake.charsets import charset
     ],
 )  # fmt: skip
 def test_charsets_in_which_ascii_is_ascii_are_believed(label: str, name: str) -> None:
-    assert charset(label) == name
+    assert normalise_charset(label) == name
 
 
 @pytest.mark.parametrize(
@@ -24,4 +24,4 @@ def test_charsets_in_which_ascii_is_ascii_are_believed(label: str, name: str) ->
      "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "a" * 500, "utf-8\0", "../a"],
 )  # fmt: skip
 def test_others_are_not(label: str) -> None:
-    assert charset(label) == ""
+    assert normalise_charset(label) == ""

@@ -8,31 +8,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.articles import SLUG, SUMMARY_LENGTH, TITLE_LENGTH, Image, Kind
+from mailer.articles import SLUG, SUMMARY_LENGTH, TITLE_LENGTH, ArticleKind, Image
 from mailer.errors import ConfigError, InputError
-from mailer.intake.drafts import Defaults, Draft, Said, apart, draft, one_line
-from mailer.intake.dropped import Report, cut
-from mailer.intake.extra import package
+from mailer.intake.drafts import (
+    Draft,
+    DraftDefaults,
+    SourceArticle,
+    build_draft,
+    separate_slugs,
+    to_one_line,
+)
+from mailer.intake.dropped import OmissionReport, shorten_text
+from mailer.intake.extra import import_package
 from tests.unit.samples import NOW
 
-DEFAULTS = Defaults(NOW, "en", Kind.STATEMENT, ("press",), known={"sea": "sea", "ports": "sea"})
-PLAIN = Said("x", title="Lanterns", body="<p>Text.</p>")
+DEFAULTS = DraftDefaults(
+    NOW, "en", ArticleKind.STATEMENT, ("press",), topics_by_category={"sea": "sea", "ports": "sea"}
+)
+PLAIN = SourceArticle("x", title="Lanterns", body="<p>Text.</p>")
 
 
 def made(**changes: object) -> Draft:
-    return draft(replace(PLAIN, **changes), DEFAULTS, Report())  # type: ignore[arg-type]
+    return build_draft(replace(PLAIN, **changes), DEFAULTS, OmissionReport())  # type: ignore[arg-type]
 
 
 def left_out(one: Draft) -> dict[str, str]:
-    return {dropped.what: dropped.example for dropped in one.dropped}
+    return {dropped.what: dropped.example for dropped in one.omissions}
 
 
 def test_defaults_hold_where_nothing_is_said() -> None:
     one = made()
-    assert (one.content.kind, one.content.language) == (Kind.STATEMENT, "en")
+    assert (one.content.kind, one.content.language) == (ArticleKind.STATEMENT, "en")
     assert (one.content.topics, one.content.published, one.dated) == (("press",), NOW, False)
-    assert (one.key, one.dropped, one.pictures) == ("", (), ())
-    assert one.fingerprint == one.content.fingerprint()
+    assert (one.key, one.omissions, one.pictures) == ("", (), ())
+    assert one.fingerprint == one.content.compute_fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -66,12 +75,12 @@ def test_stories_of_one_slug_are_kept_apart_the_first_unchanged() -> None:
     old = made(key="1", published=datetime(2026, 1, 1, tzinfo=UTC))
     new = made(key="2", published=datetime(2026, 2, 1, tzinfo=UTC))
     other = made(key="3", language="fr", published=datetime(2026, 3, 1, tzinfo=UTC))
-    assert [one.content.slug for one in apart([other, new, old])] == [
+    assert [one.content.slug for one in separate_slugs([other, new, old])] == [
         "lanterns",
         "lanterns-d4735e3a",
         "lanterns",
     ]
-    assert apart([old]) == (old,)
+    assert separate_slugs([old]) == (old,)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +100,7 @@ def test_stories_of_one_slug_are_kept_apart_the_first_unchanged() -> None:
     ],
 )
 def test_a_title_is_one_line_of_plain_text(written: str, shown: str) -> None:
-    assert one_line(written) == shown
+    assert to_one_line(written) == shown
 
 
 def test_what_is_too_long_is_cut_at_a_word() -> None:
@@ -101,8 +110,8 @@ def test_what_is_too_long_is_cut_at_a_word() -> None:
     assert one.content.summary.endswith("word…")
     assert len(one.content.summary) <= SUMMARY_LENGTH
     assert left_out(one)["end of a long title"]
-    assert cut("one two, three", 12) == "one two…"
-    assert cut("x" * 30, 10) == "x" * 9 + "…"
+    assert shorten_text("one two, three", 12) == "one two…"
+    assert shorten_text("x" * 30, 10) == "x" * 9 + "…"
 
 
 def test_a_summary_that_is_the_text_is_none() -> None:
@@ -135,7 +144,7 @@ def test_a_byline_is_names_alone(author: str, name: str) -> None:
 def test_categories_are_topics_where_they_are_known() -> None:
     one = made(categories=("Sea", "PORTS", "Other", "other  thing"))
     assert one.content.topics == ("press", "sea")
-    assert [(each.what, each.times) for each in one.dropped] == [("category", 2)]
+    assert [(each.what, each.times) for each in one.omissions] == [("category", 2)]
 
 
 def test_an_unknown_language_is_said_and_the_default_taken() -> None:
@@ -168,4 +177,4 @@ def test_without_text_there_is_no_draft() -> None:
 def test_a_package_that_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "feedparser", None)
     with pytest.raises(ConfigError, match=r"pip install 'mailer\[intake\]'"):
-        package("feedparser")
+        import_package("feedparser")

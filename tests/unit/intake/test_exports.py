@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from mailer.audience.rows import Row, RowOutcome, RowResult, RowState
+from mailer.audience.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import Person
-from mailer.audience.suppressions import Reason
+from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
 from mailer.intake import table
-from mailer.intake.exports import Origin, export
+from mailer.intake.exports import ExportOrigin, create_export_opener
 
 TOPICS = frozenset({"health", "work"})
 S = RowState
@@ -22,9 +22,11 @@ S = RowState
 class Read:
     """What a file gave."""
 
-    def __init__(self, file: Path, origin: Origin, state: RowState | None, **mapping: str) -> None:
-        found = list(table.read_file(file, export(origin, mapping, TOPICS, state), 2))
-        self.rows: list[Row] = [row for one in found for row in one.rows]
+    def __init__(
+        self, file: Path, origin: ExportOrigin, state: RowState | None, **mapping: str
+    ) -> None:
+        found = list(table.read_file(file, create_export_opener(origin, mapping, TOPICS, state), 2))
+        self.rows: list[ImportRow] = [row for one in found for row in one.rows]
         self.others: list[RowResult] = [one for batch in found for one in batch.refused]
         self.passed_over: dict[str, int] = {}
         for batch in found:
@@ -63,7 +65,7 @@ LISTMONK = ["uuid", "email", "name", "attributes", "status", "created_at", "upda
 
 def listmonk(folder: Path, *people: list[str], state: RowState | None = None, **how: str) -> Read:
     file = write(folder / "subscribers.csv", LISTMONK, *people)
-    return Read(file, Origin.LISTMONK, state, **how)
+    return Read(file, ExportOrigin.LISTMONK, state, **how)
 
 
 def one(email: str, status: str = "enabled", attributes: str = "{}", **fields: str) -> list[str]:
@@ -82,7 +84,7 @@ def test_listmonks_statuses_are_kept_apart(folder: Path) -> None:
     assert found.people[0] == Person("ana@example.org", "Ana Quay")
     assert found.states == [S.ACTIVE, S.SUPPRESSED]
     assert (found.rows[1].reason, found.rows[1].evidence) == (
-        Reason.MANUAL, "blocklisted in listmonk",
+        SuppressionReason.MANUAL, "blocklisted in listmonk",
     )  # fmt: skip
     assert found.said == [
         (3, RowOutcome.SKIPPED, "off@example.org", "disabled in listmonk"),
@@ -104,8 +106,8 @@ def test_listmonks_statuses_are_kept_apart(folder: Path) -> None:
 )
 def test_listmonks_moments_are_read(folder: Path, created: str, hour: int) -> None:
     (row,) = listmonk(folder, one("ana@example.org", created=created)).rows
-    assert row.joined
-    assert (row.joined.date().isoformat(), row.joined.hour) == ("2024-03-05", hour)
+    assert row.joined_at
+    assert (row.joined_at.date().isoformat(), row.joined_at.hour) == ("2024-03-05", hour)
 
 
 def test_listmonks_attributes_are_taken_over_where_they_are_understood(folder: Path) -> None:
@@ -139,7 +141,7 @@ def test_a_file_of_those_who_left_a_list_of_listmonks_is_said_to_be_one(folder: 
 def test_what_is_not_listmonks_is_told(folder: Path) -> None:
     file = write(folder / "x.csv", ["email", "name"], ["ana@example.org", "Ana"])
     with pytest.raises(InputError, match="line 1: it is not listmonk's: it has no column 'status'"):
-        Read(file, Origin.LISTMONK, None)
+        Read(file, ExportOrigin.LISTMONK, None)
 
 
 # ---- Mailchimp --------------------------------------------------------------------------------
@@ -162,7 +164,7 @@ def mailchimp(
     **mapping: str,
 ) -> Read:
     lines = [[one.get(head, "") for head in header] for one in people]
-    return Read(write(file, header, *lines), Origin.MAILCHIMP, state, **mapping)
+    return Read(write(file, header, *lines), ExportOrigin.MAILCHIMP, state, **mapping)
 
 
 ANA = {
@@ -183,11 +185,11 @@ def test_mailchimps_subscribers_come_with_names_tags_and_evidence(folder: Path) 
         Person("bo@example.org", tags=("a", "b")),
     ]  # fmt: skip
     first, second = found.rows
-    assert first.joined == datetime(2020, 2, 3, 4, 6, tzinfo=UTC)
+    assert first.joined_at == datetime(2020, 2, 3, 4, 6, tzinfo=UTC)
     assert first.evidence == (
         "opted in 2020-02-03 04:05:06 from 192.0.2.7; confirmed 2020-02-03 04:06:00 from 192.0.2.8"
     )
-    assert (second.joined, second.evidence) == (None, "")
+    assert (second.joined_at, second.evidence) == (None, "")
     assert found.states == [S.ACTIVE, S.ACTIVE]
     assert found.passed_over == {"Company": 0, "CC 'UK'": 1}
 
@@ -196,13 +198,13 @@ def test_who_left_or_bounced_at_mailchimp_is_remembered_as_that(folder: Path) ->
     left = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05", "UNSUB_REASON": "NORMAL"}
     found = mailchimp(folder / "unsubscribed_email_audience_export.csv", UNSUBSCRIBED, left, ANA)
     assert found.states == [S.UNSUBSCRIBED, S.UNSUBSCRIBED]
-    assert found.rows[0].left == datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert found.rows[0].left_at == datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert found.rows[0].evidence == "NORMAL"
-    assert found.rows[1].left is None
+    assert found.rows[1].left_at is None
     gone = ANA | {"CLEAN_TIME": "2023-01-02 03:04:05"}
     found = mailchimp(folder / "cleaned_email_audience_export.csv", CLEANED, gone, ANA)
     assert found.states == [S.SUPPRESSED, S.SUPPRESSED]
-    assert {row.reason for row in found.rows} == {Reason.BOUNCE}
+    assert {row.reason for row in found.rows} == {SuppressionReason.BOUNCE}
     assert [row.evidence for row in found.rows] == [
         "cleaned by Mailchimp 2023-01-02 03:04:05", "cleaned by Mailchimp",
     ]  # fmt: skip
@@ -252,7 +254,7 @@ def test_columns_in_another_language_are_named_by_hand(folder: Path) -> None:
 def mailman(folder: Path, text: str, state: RowState | None = None) -> Read:
     file = folder / "members.txt"
     file.write_text(text)
-    return Read(file, Origin.MAILMAN, state)
+    return Read(file, ExportOrigin.MAILMAN, state)
 
 
 def test_mailmans_lines_are_addresses_with_or_without_names(folder: Path) -> None:
@@ -286,7 +288,7 @@ def test_mailmans_table_says_whose_delivery_is_off(folder: Path) -> None:
     )
     assert found.people[0] == Person("anne@example.com", "Anne Quay")
     assert found.states == [S.ACTIVE, S.SUPPRESSED]
-    assert found.rows[1].reason is Reason.BOUNCE
+    assert found.rows[1].reason is SuppressionReason.BOUNCE
     assert [reason for *_, reason in found.said] == [
         "delivery is disabled in Mailman (by user)",
         "status: 'bymagic' is no delivery status of Mailman's",

@@ -9,17 +9,19 @@ import pytest
 from mailer.articles import Image
 from mailer.errors import InputError
 from mailer.intake import feeds
-from mailer.intake.drafts import Batch, Defaults, Draft
+from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 
 FOLDER = Path(__file__).parent / "feeds"
-DEFAULTS = Defaults(NOW, time_zone="Europe/London", known={"culture": "culture", "comida": "food"})
+DEFAULTS = DraftDefaults(
+    NOW, time_zone="Europe/London", topics_by_category={"culture": "culture", "comida": "food"}
+)
 FEED = "https://example.org/feeds/news.xml"
 
 
-def read(name: str, address: str = FEED) -> Batch:
-    return feeds.read((FOLDER / name).read_bytes(), DEFAULTS, address=address)
+def read(name: str, address: str = FEED) -> DraftBatch:
+    return feeds.read_feed((FOLDER / name).read_bytes(), DEFAULTS, address=address)
 
 
 def only(name: str) -> Draft:
@@ -28,12 +30,12 @@ def only(name: str) -> Draft:
     return batch.drafts[0]
 
 
-def titles(batch: Batch) -> list[str]:
+def titles(batch: DraftBatch) -> list[str]:
     return [one.content.title for one in batch.drafts]
 
 
 def left_out(one: Draft) -> dict[str, str]:
-    return {dropped.what: dropped.example for dropped in one.dropped}
+    return {dropped.what: dropped.example for dropped in one.omissions}
 
 
 def rss(inside: str) -> bytes:
@@ -255,7 +257,7 @@ def test_what_is_not_well_formed_is_read_and_said() -> None:
     assert titles(batch) == ["Bread & salt", "Second"]
     assert batch.drafts[0].content.body == "Unescaped **markup**"
     assert batch.drafts[0].content.canonical_url == "https://example.org/?a=1&b=2"
-    assert [problem.error.what for problem in batch.problems] == [
+    assert [problem.error.message for problem in batch.problems] == [
         "it is not well-formed XML (line 3: not well-formed (invalid token))"
     ]
 
@@ -263,7 +265,7 @@ def test_what_is_not_well_formed_is_read_and_said() -> None:
 def test_of_a_feed_that_breaks_off_the_whole_entries_are_taken() -> None:
     batch = read("truncated.xml")
     assert titles(batch) == ["Whole", "Whole too"]
-    assert [problem.error.what for problem in batch.problems] == ["it breaks off in the middle"]
+    assert [problem.error.message for problem in batch.problems] == ["it breaks off in the middle"]
 
 
 @pytest.mark.parametrize("name", ["atom-1.0-html.xml", "rss-1.0.xml", "rss-2.0-content.xml"])
@@ -272,20 +274,20 @@ def test_wherever_a_feed_breaks_off_nothing_halved_is_taken(name: str) -> None:
     whole = {one.content.body for one in read(name).drafts}
     for length in range(200, len(data), 29):
         with suppress(InputError):
-            found = feeds.read(data[:length], DEFAULTS)
+            found = feeds.read_feed(data[:length], DEFAULTS)
             assert {one.content.body for one in found.drafts} <= whole
 
 
 def test_an_encoding_that_is_wrong_is_said() -> None:
     data = rss("<item><title>“Café”</title><description>5 €</description></item>").decode()
-    batch = feeds.read(data.encode("windows-1252"), DEFAULTS, content_type="text/xml")
+    batch = feeds.read_feed(data.encode("windows-1252"), DEFAULTS, content_type="text/xml")
     assert (titles(batch), batch.drafts[0].content.body) == (["“Café”"], "5 €")
     assert "not in the encoding that it names" in str(batch.problems[0].error)
 
 
 def test_a_few_foreign_bytes_spoil_nothing_around_them() -> None:
     data = rss("<item><title>Élan – caf#</title><description>x</description></item>")
-    batch = feeds.read(data.replace(b"#", b"\xe9"), DEFAULTS)
+    batch = feeds.read_feed(data.replace(b"#", b"\xe9"), DEFAULTS)
     assert titles(batch) == ["Élan – café"]
     assert "some may be wrong" in str(batch.problems[0].error)
 
@@ -293,12 +295,12 @@ def test_a_few_foreign_bytes_spoil_nothing_around_them() -> None:
 def test_control_characters_go() -> None:
     title = "<title>a\x00b\x08c&#x1;&#8;d</title>"
     data = rss(f"<item>{title}<description>e\x1bf</description></item>")
-    (one,) = feeds.read(data, DEFAULTS).drafts
+    (one,) = feeds.read_feed(data, DEFAULTS).drafts
     assert (one.content.title, one.content.body) == ("abcd", "ef")
 
 
 def test_an_empty_feed_has_no_drafts() -> None:
-    assert read("empty.xml") == Batch((), ())
+    assert read("empty.xml") == DraftBatch((), ())
 
 
 @pytest.mark.parametrize(
@@ -316,8 +318,8 @@ def test_an_empty_feed_has_no_drafts() -> None:
 )
 def test_what_is_no_feed_is_refused_with_a_way_out(data: bytes, what: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        feeds.read(data, DEFAULTS, address="https://example.org/")
-    assert what in caught.value.what
+        feeds.read_feed(data, DEFAULTS, address="https://example.org/")
+    assert what in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.where == "https://example.org/"
 
@@ -327,9 +329,9 @@ def test_no_more_than_the_first_hundred_are_taken() -> None:
         f"<item><guid>{n}</guid><title>Note {n}</title><description>x</description></item>"
         for n in range(103)
     )
-    batch = feeds.read(rss(items), DEFAULTS)
+    batch = feeds.read_feed(rss(items), DEFAULTS)
     assert len(batch.drafts) == 100
-    assert "103 entries" in batch.problems[0].error.what
+    assert "103 entries" in batch.problems[0].error.message
 
 
 def test_entities_are_not_expanded_and_files_not_read(tmp_path: Path) -> None:
@@ -341,7 +343,7 @@ def test_entities_are_not_expanded_and_files_not_read(tmp_path: Path) -> None:
     )
     item = "<item><title>t &c; &f;</title><description>d &c; &f;</description></item>"
     data = rss(item).replace(b"<rss", doctype.encode() + b"<rss", 1)
-    (one,) = feeds.read(data, DEFAULTS).drafts
+    (one,) = feeds.read_feed(data, DEFAULTS).drafts
     assert len(one.content.body) < 100
     assert "hush" not in one.content.body + one.content.title
 
@@ -360,7 +362,7 @@ def test_whatever_a_feed_holds_what_comes_out_is_harmless(wrap: str) -> None:
             f"<item><guid>1</guid><title>{said}</title><link>{said}</link><author>{said}</author>"
             f"<category>{said}</category><description>words {said}</description></item>"
         )
-        for one in feeds.read(rss(item), DEFAULTS, address=FEED).drafts:
+        for one in feeds.read_feed(rss(item), DEFAULTS, address=FEED).drafts:
             assert_harmless(one.content.html)
             assert "<script" not in one.content.html.lower()
             assert one.content.title.isprintable()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.articles import Content, Image, Kind
+from mailer.articles import ArticleKind, Content, Image
 from mailer.errors import InputError
 from mailer.intake import files
 from tests.unit.samples import NOW
@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def one(path: Path, language: str = "en", time_zone: str = "Europe/London") -> Content:
-    (found,) = files.read_all([path], NOW, language=language, time_zone=time_zone)
+    (found,) = files.read_files([path], NOW, language=language, time_zone=time_zone)
     if found.error:
         raise found.error
     assert found.content
@@ -43,7 +43,7 @@ def front(**lines: str) -> str:
 def test_a_title_and_a_text_are_enough(folder: Path) -> None:
     content = read(folder, "---\ntitle: Relief reaches the coast\n---\n\nBoats *came* in.\n")
     assert content.slug == "relief-reaches-the-coast"
-    assert (content.language, content.kind, content.published) == ("en", Kind.NEWS, NOW)
+    assert (content.language, content.kind, content.published) == ("en", ArticleKind.NEWS, NOW)
     assert content.body == "Boats *came* in."
     assert content.html == "<p>Boats <em>came</em> in.</p>"
     assert (content.topics, content.image, content.lead) == ((), None, False)
@@ -77,7 +77,7 @@ Boats.
     assert content == Content(
         slug="relief",
         language="fr",
-        kind=Kind.PRESS_RELEASE,
+        kind=ArticleKind.PRESS_RELEASE,
         title="Relief: the coast",
         published=datetime(2026, 6, 30, 23, tzinfo=UTC),
         body="Boats.",
@@ -125,7 +125,7 @@ def test_a_date_is_the_time_zones_unless_it_says_otherwise(
         ("topics", "health, diaspora", "topics", ("health", "diaspora")),
         ("topics", "\n  - health", "topics", ("health",)),
         ("title", "2026", "title", "2026"),
-        ("kind", "op-ed", "kind", Kind.OP_ED),
+        ("kind", "op-ed", "kind", ArticleKind.OP_ED),
         ("lead", "no", "lead", False),
         ("byline", "", "byline", ""),
         ("slug", "", "slug", "relief"),
@@ -145,7 +145,7 @@ def test_a_line_of_hyphens_within_the_text_is_text(folder: Path) -> None:
 @given(st.text(max_size=200))
 def test_any_text_survives_as_the_body(text: str) -> None:
     body = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    values, got, lines = files._split(Path("news.md"), f"---\ntitle: x\n---\n{body}")
+    values, got, lines = files._split_front_matter(Path("news.md"), f"---\ntitle: x\n---\n{body}")
     assert values == {"title": "x"}
     assert got == body.strip("\n")
     assert lines["title"] == 2
@@ -233,7 +233,7 @@ def test_a_bad_file_is_refused_with_its_line(
 ) -> None:
     with pytest.raises(InputError) as caught:
         read(folder, text)
-    assert what in caught.value.what
+    assert what in caught.value.message
     assert caught.value.where == f"{folder}/news.md, line {line}"
     assert hint in caught.value.hint
 
@@ -279,38 +279,38 @@ def test_a_folder_gives_every_article_below_and_no_readme(folder: Path) -> None:
         file = folder / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(front(), "utf-8")
-    found = files.find([folder])
+    found = files.find_files([folder])
     assert [str(file.relative_to(folder)) for file in found] == ["a.markdown", "b.md", "sub/c.MD"]
-    assert files.find([folder / "b.md", folder]) == [found[1], found[0], found[2]]
+    assert files.find_files([folder / "b.md", folder]) == [found[1], found[0], found[2]]
 
 
 def test_a_file_that_is_named_is_taken_whatever_its_name(folder: Path) -> None:
     named = folder / "README.md"
     named.write_text(front(), "utf-8")
-    assert files.find([named]) == [named]
+    assert files.find_files([named]) == [named]
 
 
 def test_a_path_that_gives_nothing_is_an_error(folder: Path) -> None:
     with pytest.raises(InputError, match="this folder holds no Markdown file"):
-        files.find([folder])
+        files.find_files([folder])
     with pytest.raises(InputError, match=r"nothing\.md: there is no such file"):
-        files.find([folder / "nothing.md"])
+        files.find_files([folder / "nothing.md"])
 
 
 def test_a_key_is_found_again_by_its_line(folder: Path) -> None:
     file = folder / "news.md"
     file.write_text(front(byline="Ana", topics="health"), "utf-8")
-    (found,) = files.read_all([file], NOW, language="en", time_zone="UTC")
-    assert found.at("topics") == f"{file}, line 4"
-    assert found.at("body") == f"{file}, line 6"
-    assert found.at("summary") == f"{file}, line 1"
+    (found,) = files.read_files([file], NOW, language="en", time_zone="UTC")
+    assert found.locate_key("topics") == f"{file}, line 4"
+    assert found.locate_key("body") == f"{file}, line 6"
+    assert found.locate_key("summary") == f"{file}, line 1"
 
 
 def test_one_bad_file_keeps_no_other_out(folder: Path) -> None:
     (folder / "a.md").write_text("no front matter", "utf-8")
     (folder / "b.md").write_text(front(published="2026-01-01"), "utf-8")
     (folder / "c.md").write_text(front(), "utf-8")
-    bad, dated, undated = files.read_all([folder], NOW, language="en", time_zone="UTC")
+    bad, dated, undated = files.read_files([folder], NOW, language="en", time_zone="UTC")
     assert bad.content is None
     assert "a.md, line 1" in str(bad.error)
     assert dated.content

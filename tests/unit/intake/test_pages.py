@@ -7,12 +7,12 @@ import pytest
 from mailer.articles import Image
 from mailer.errors import InputError
 from mailer.intake import pages
-from mailer.intake.drafts import Defaults, Draft
+from mailer.intake.drafts import Draft, DraftDefaults
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 
 ADDRESS = "https://example.org/stories/lanterns?ref=home"
-DEFAULTS = Defaults(NOW, time_zone="Europe/London")
+DEFAULTS = DraftDefaults(NOW, time_zone="Europe/London")
 
 PAGE = """<!DOCTYPE html><html lang="en-GB"><head><meta charset="utf-8">
 <title>Lanterns on the water | Harbour Office</title>
@@ -41,7 +41,9 @@ aloud in <em>nine languages</em> on the steps of the customs house.</p>
 
 
 def read(page: str, content_type: str = "", encoding: str = "utf-8") -> Draft:
-    return pages.read(page.encode(encoding), DEFAULTS, address=ADDRESS, content_type=content_type)
+    return pages.read_page(
+        page.encode(encoding), DEFAULTS, address=ADDRESS, content_type=content_type
+    )
 
 
 def test_the_article_is_taken_with_its_structure() -> None:
@@ -68,7 +70,7 @@ def test_the_head_of_the_page_says_the_rest() -> None:
     assert content.published == datetime(2026, 11, 3, 8, 30, tzinfo=UTC)
     assert (content.byline, content.language) == ("Press desk", "en-GB")
     assert content.canonical_url == one.key == "https://example.org/stories/lanterns"
-    assert [dropped.what for dropped in one.dropped] == ["video frame"]
+    assert [dropped.what for dropped in one.omissions] == ["video frame"]
 
 
 def test_a_short_note_is_an_article() -> None:

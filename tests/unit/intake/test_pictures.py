@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mailer.errors import InputError
-from mailer.intake.pictures import LARGEST, MOST_PIXELS, Picture, picture_facts
+from mailer.intake.pictures import LARGEST, MOST_PIXELS, PictureFacts, inspect_picture
 from tests.conftest import ROOT
 
 TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "GIF": "image/gif", "WEBP": "image/webp"}
@@ -22,15 +22,17 @@ def drawn(kind: str, width: int, height: int, mode: str = "RGB", **options: obje
 
 def refused(data: bytes) -> str:
     with pytest.raises(InputError) as raised:
-        picture_facts(data, "boats.jpg")
+        inspect_picture(data, "boats.jpg")
     assert raised.value.where == "boats.jpg"
     assert raised.value.hint
-    return raised.value.what
+    return raised.value.message
 
 
 @given(st.sampled_from(sorted(TYPES)), st.integers(1, 300), st.integers(1, 300))
 def test_size_and_type_are_those_of_the_picture(kind: str, width: int, height: int) -> None:
-    assert picture_facts(drawn(kind, width, height), "") == Picture(TYPES[kind], width, height)
+    assert inspect_picture(drawn(kind, width, height), "") == PictureFacts(
+        TYPES[kind], width, height
+    )
 
 
 @pytest.mark.parametrize(
@@ -51,25 +53,27 @@ def test_size_and_type_are_those_of_the_picture(kind: str, width: int, height: i
 def test_every_kind_of_each_format_is_read(
     kind: str, mode: str, options: dict[str, object]
 ) -> None:
-    assert picture_facts(drawn(kind, 31, 17, mode, **options), "") == Picture(TYPES[kind], 31, 17)
+    assert inspect_picture(drawn(kind, 31, 17, mode, **options), "") == PictureFacts(
+        TYPES[kind], 31, 17
+    )
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG"])
 def test_one_that_moves_has_the_size_of_its_canvas(kind: str) -> None:
     more = [Image.new("RGB", (31, 17), n) for n in range(20)]
     data = drawn(kind, 31, 17, save_all=True, append_images=more)
-    assert picture_facts(data, "") == Picture(TYPES[kind], 31, 17)
+    assert inspect_picture(data, "") == PictureFacts(TYPES[kind], 31, 17)
 
 
 def test_the_largest_that_is_taken_has_50_megapixels() -> None:
-    facts = picture_facts(drawn("PNG", 10_000, MOST_PIXELS // 10_000, "1"), "")
+    facts = inspect_picture(drawn("PNG", 10_000, MOST_PIXELS // 10_000, "1"), "")
     assert facts.width * facts.height == MOST_PIXELS
     assert "50 megapixels (10000 × 5001)" in refused(drawn("PNG", 10_000, 5001, "1"))
 
 
 def test_a_file_over_20_mb_is_refused() -> None:
     whole = drawn("JPEG", 9, 9)
-    picture_facts(whole + bytes(LARGEST - len(whole)), "")
+    inspect_picture(whole + bytes(LARGEST - len(whole)), "")
     assert "20 MB" in refused(whole + bytes(LARGEST - len(whole) + 1))
 
 
@@ -96,7 +100,7 @@ def test_one_that_is_cut_off_before_its_size_is_refused(kind: str) -> None:
 
 def _taken(data: bytes) -> bool:
     try:
-        picture_facts(data, "")
+        inspect_picture(data, "")
     except InputError:
         return False
     return True
@@ -134,4 +138,4 @@ def test_noise_is_taken_or_refused_and_nothing_breaks(start: bytes, noise: bytes
 def test_the_demos_pictures_are_read() -> None:
     for path in (ROOT / "mailer/demo/media").iterdir():
         with Image.open(path) as image:
-            assert picture_facts(path.read_bytes(), "") == Picture("image/jpeg", *image.size)
+            assert inspect_picture(path.read_bytes(), "") == PictureFacts("image/jpeg", *image.size)

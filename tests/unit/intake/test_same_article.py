@@ -11,8 +11,8 @@ import pytest
 import mailer.demo
 from mailer.articles import Content
 from mailer.intake import feeds, files, word
-from mailer.intake.drafts import Defaults, Draft
-from mailer.intake.tidy import meaning
+from mailer.intake.drafts import Draft, DraftDefaults
+from mailer.intake.tidy import parse_blocks
 from tests.unit.intake import makers
 from tests.unit.samples import NOW
 
@@ -23,8 +23,8 @@ if named := os.environ.get("MAILER_CORPUS"):
 
 def contents() -> list[Content]:
     return [
-        files.read(path, NOW, language="en", time_zone="Europe/London")
-        for path in files.find(FOLDERS)
+        files.read_article(path, NOW, language="en", time_zone="Europe/London")
+        for path in files.find_files(FOLDERS)
     ]
 
 
@@ -32,37 +32,41 @@ ALL = contents()
 TOPICS = {topic: topic for one in ALL for topic in one.topics}
 
 
-def defaults(content: Content | None = None) -> Defaults:
+def defaults(content: Content | None = None) -> DraftDefaults:
     language = content.language if content else "en"
-    return Defaults(NOW, language=language, time_zone="Europe/London", known=TOPICS)
+    return DraftDefaults(
+        NOW, language=language, time_zone="Europe/London", topics_by_category=TOPICS
+    )
 
 
 def assert_same(draft: Draft, content: Content) -> None:
     got = draft.content
-    assert meaning(got.html) == meaning(content.html)
+    assert parse_blocks(got.html) == parse_blocks(content.html)
     assert (got.title, got.published, got.language) == (
         content.title,
         content.published,
         content.language,
     )
-    assert (got.byline, draft.dated, draft.dropped) == (content.byline, True, ())
+    assert (got.byline, draft.dated, draft.omissions) == (content.byline, True, ())
 
 
 @pytest.mark.parametrize("content", ALL, ids=lambda one: f"{one.slug}.{one.language}")
 def test_by_word_it_is_the_same(content: Content) -> None:
-    assert_same(word.read(makers.word(content), defaults(content), name="release.docx"), content)
+    assert_same(
+        word.read_docx(makers.build_docx(content), defaults(content), name="release.docx"), content
+    )
 
 
-@pytest.mark.parametrize("made", [makers.rss, makers.atom])
+@pytest.mark.parametrize("made", [makers.build_rss, makers.build_atom])
 def test_by_a_feed_it_is_the_same(made: object) -> None:
     assert callable(made)
-    batch = feeds.read(made(ALL), defaults(), address="https://example.org/feed")
+    batch = feeds.read_feed(made(ALL), defaults(), address="https://example.org/feed")
     assert (len(batch.drafts), batch.problems) == (len(ALL), ())
     for draft, content in zip(batch.drafts, ALL, strict=True):
         assert_same(draft, content)
         got = draft.content
         assert (got.summary, got.topics) == (content.summary, content.topics)
-        assert got.canonical_url == makers.address(content)
+        assert got.canonical_url == makers.choose_address(content)
 
 
 def test_the_samples_are_in_four_languages() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.rows import RowResult
-from mailer.audience.suppressions import Reason, Suppression
+from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
 from mailer.intake import suppressions
 from tests.unit.intake.test_table import awkward
@@ -20,14 +20,18 @@ Rows = list[tuple[int, Suppression]]
 
 def read(raw: str, size: int = 3) -> tuple[Rows, list[RowResult], dict[str, int]]:
     found = list(
-        suppressions._batches(Path("x.csv"), io.BytesIO(raw.encode()), Reason.BOUNCE, NOW, size)
+        suppressions._read_batches(
+            Path("x.csv"), io.BytesIO(raw.encode()), SuppressionReason.BOUNCE, NOW, size
+        )
     )
     passed_over = {name: count for batch in found for name, count in batch.passed_over.items()}
     rows = [one for batch in found for one in batch.rows]
     return rows, [one for batch in found for one in batch.refused], passed_over
 
 
-def blocked(address: str, reason: Reason = Reason.BOUNCE, detail: str = "") -> Suppression:
+def blocked(
+    address: str, reason: SuppressionReason = SuppressionReason.BOUNCE, detail: str = ""
+) -> Suppression:
     return Suppression(address, reason, detail, NOW)
 
 
@@ -47,7 +51,9 @@ def test_a_table_says_why_since_when_and_what_more() -> None:
         "ed@example.org;;a\x1bb;;\n"
     )
     since = datetime(2026, 1, 2, tzinfo=UTC)
-    complaint = Suppression("ana@example.org", Reason.COMPLAINT, "by phone; twice", since)
+    complaint = Suppression(
+        "ana@example.org", SuppressionReason.COMPLAINT, "by phone; twice", since
+    )
     assert rows == [(2, complaint), (4, blocked("bo@example.org"))]
     assert [(one.line, one.reason.partition(":")[0]) for one in refused] == [
         (5, "reason"), (6, "since"), (7, "detail"),
@@ -69,7 +75,7 @@ def test_a_header_that_can_not_be_used_is_named(raw: str, says: str) -> None:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="it can't be read"):
-        list(suppressions.batches(tmp_path / "x.csv", Reason.MANUAL, NOW))
+        list(suppressions.read_suppressions(tmp_path / "x.csv", SuppressionReason.MANUAL, NOW))
 
 
 made = st.builds(
@@ -84,8 +90,8 @@ made = st.builds(
 @given(st.lists(made, max_size=7), st.integers(0, 2))
 def test_what_goes_out_comes_in_again_but_for_hashes(some: list[Suppression], hashes: int) -> None:
     out = io.StringIO()
-    erased = [Suppression("", Reason.ERASED, "", NOW)] * hashes
-    assert suppressions.write([*erased, *some], out) == (len(some), hashes)
+    erased = [Suppression("", SuppressionReason.ERASED, "", NOW)] * hashes
+    assert suppressions.write_suppressions([*erased, *some], out) == (len(some), hashes)
     rows, refused, passed_over = read(out.getvalue())
     assert [one for _, one in rows] == some
     assert (refused, passed_over) == ([], {})

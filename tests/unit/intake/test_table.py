@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import Row, RowOutcome, RowResult, RowState
+from mailer.audience.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import (
     Membership,
     MembershipState,
@@ -27,9 +27,9 @@ TOPICS = frozenset({"health", "diaspora"})
 
 def bring_in(
     path: Path, raw: str | bytes, size: int = table.BATCH, **mapping: str
-) -> tuple[list[Row], list[RowResult]]:
+) -> tuple[list[ImportRow], list[RowResult]]:
     path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    found = list(table.batches(path, mapping, TOPICS, size))
+    found = list(table.read_csv_file(path, mapping, TOPICS, size))
     return [r for batch in found for r in batch.rows], [r for b in found for r in b.refused]
 
 
@@ -86,7 +86,7 @@ def test_columns_that_we_do_not_know_are_named_by_hand(path: Path) -> None:
 
 def test_columns_that_nothing_names_are_told(path: Path) -> None:
     path.write_text("email,Shoe size,name,,Room\nana@example.org,38,Ana,,7\n")
-    first, *_ = table.batches(path, {"Room": "ignored"}, TOPICS)
+    first, *_ = table.read_csv_file(path, {"Room": "ignored"}, TOPICS)
     assert first.passed_over == {"Shoe size": 0}
 
 
@@ -144,14 +144,14 @@ def test_a_file_that_can_not_be_used_is_named(path: Path, raw: bytes, says: str)
 
 def test_a_file_that_is_not_there_is_named(path: Path) -> None:
     with pytest.raises(InputError, match=r"people\.csv: it can't be read"):
-        list(table.batches(path, {}, TOPICS))
+        list(table.read_csv_file(path, {}, TOPICS))
 
 
 @given(st.integers(1, 7), st.integers(0, 15))
 def test_batches_hold_every_row_once(size: int, count: int) -> None:
     raw = "email\n" + "".join(f"p{n}@example.org\n" if n % 3 else f"bad{n}\n" for n in range(count))
-    opens = table.plain({}, TOPICS)
-    found = list(table._batches(Path("x.csv"), io.BytesIO(raw.encode()), opens, size))
+    opens = table.create_csv_opener({}, TOPICS)
+    found = list(table._read_batches(Path("x.csv"), io.BytesIO(raw.encode()), opens, size))
     lines = [sorted([r.line for r in b.rows] + [r.line for r in b.refused]) for b in found]
     assert [line for batch in lines for line in batch] == list(range(2, count + 2))
     assert all(len(batch.rows) + len(batch.refused) <= size for batch in found)
@@ -208,22 +208,22 @@ moments = st.datetimes(timezones=st.just(UTC))
 )
 def test_what_goes_out_comes_in_again(person: Person, membership: Membership) -> None:
     out = io.StringIO()
-    assert table.write([(Subscriber(1, person, "", NOW), membership)], out) == 1
+    assert table.write_subscribers([(Subscriber(1, person, "", NOW), membership)], out) == 1
     raw = io.BytesIO(out.getvalue().encode())
-    (batch,) = table._batches(Path("x.csv"), raw, table.plain({}, TOPICS), 10)
+    (batch,) = table._read_batches(Path("x.csv"), raw, table.create_csv_opener({}, TOPICS), 10)
     assert batch.refused == ()
     (row,) = batch.rows
     every = Frequency.EVERY
-    assert row == Row(
+    assert row == ImportRow(
         2,
         person,
         topics=membership.topics or None,
-        joined=membership.joined_at,
+        joined_at=membership.joined_at,
         language=membership.language,
         frequency=membership.frequency if membership.frequency is not every else None,
         paused_until=membership.paused_until,
         state=RowState(membership.state.value),
-        left=membership.left_at,
+        left_at=membership.left_at,
     )
     assert batch.passed_over == {}
 
@@ -231,7 +231,7 @@ def test_what_goes_out_comes_in_again(person: Person, membership: Membership) ->
 @given(people())
 def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
     out = io.StringIO()
-    table.write([(Subscriber(1, person, "", NOW), None)], out)
+    table.write_subscribers([(Subscriber(1, person, "", NOW), None)], out)
     header, cells = csv.reader(out.getvalue().splitlines())
     assert tuple(header) == table.EXPORT_HEADER
     assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
@@ -239,8 +239,8 @@ def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
 
 @given(awkward)
 def test_an_apostrophe_is_put_before_a_formula_and_taken_away_again(value: str) -> None:
-    assert sheets.unsafe(sheets.safe(value)) == value
-    assert not sheets.safe(value).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert sheets.unescape_formula(sheets.escape_formula(value)) == value
+    assert not sheets.escape_formula(value).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 def test_the_lists_own_language_goes_out_and_progress_is_told() -> None:
@@ -249,7 +249,7 @@ def test_the_lists_own_language_goes_out_and_progress_is_told() -> None:
     membership = Membership(
         "news", MembershipState.UNSUBSCRIBED, (), "ar", NOW, NOW, Frequency.WEEKLY
     )
-    assert table.write([(ana, membership)] * 2500, out, told.append) == 2500
+    assert table.write_subscribers([(ana, membership)] * 2500, out, told.append) == 2500
     assert told == [1000, 2000]
     line = out.getvalue().splitlines()[1]
     assert line.startswith("ana@example.org,,fr,")

@@ -9,17 +9,17 @@ from zipfile import ZipFile
 import pytest
 from docx.shared import Inches
 
-from mailer.articles import Kind
+from mailer.articles import ArticleKind
 from mailer.errors import InputError
 from mailer.intake import word
-from mailer.intake.carried import with_assets
-from mailer.intake.drafts import Defaults, Draft
+from mailer.intake.carried import convert_to_assets
+from mailer.intake.drafts import Draft, DraftDefaults
 from tests.unit.intake import makers
-from tests.unit.intake.makers import blank
+from tests.unit.intake.makers import create_blank_document
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
-from tests.unit.samples import NOW, content
+from tests.unit.samples import NOW, make_content
 
-DEFAULTS = Defaults(NOW, known={"harbours": "harbours"})
+DEFAULTS = DraftDefaults(NOW, topics_by_category={"harbours": "harbours"})
 PNG = bytes.fromhex(
     "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360f8"
     "cf00000003010100c9fe92ef0000000049454e44ae426082"
@@ -28,7 +28,7 @@ W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 
 def document(*paragraphs: tuple[str, str]) -> Any:
-    made = blank()
+    made = create_blank_document()
     for style, text in paragraphs:
         made.add_paragraph(text, style=style)
     return made
@@ -55,11 +55,11 @@ def body(xml: str) -> str:
 
 
 def read(raw: bytes) -> Draft:
-    return word.read(raw, DEFAULTS, name="release.docx")
+    return word.read_docx(raw, DEFAULTS, name="release.docx")
 
 
 def dropped(one: Draft) -> dict[str, str]:
-    return {each.what: each.example for each in one.dropped}
+    return {each.what: each.example for each in one.omissions}
 
 
 # ---- the title and the properties ---------------------------------------------------------------
@@ -147,17 +147,19 @@ def test_a_press_release_keeps_its_pictures_as_assets() -> None:
     for shape, alt in zip(made.inline_shapes, ("A quay at dusk", "The same", ""), strict=True):
         shape._inline.docPr.set("descr", alt)
     news = read(data(made))
-    assert with_assets(news) == (news, ())
-    one = word.read(data(made), replace(DEFAULTS, kind=Kind.PRESS_RELEASE), name="w.docx")
-    one, (file,) = with_assets(one)
+    assert convert_to_assets(news) == (news, ())
+    one = word.read_docx(
+        data(made), replace(DEFAULTS, kind=ArticleKind.PRESS_RELEASE), name="w.docx"
+    )
+    one, (file,) = convert_to_assets(one)
     assert (file.content, file.media_type) == (PNG, "image/png")
     assert one.content.release
     (asset,) = one.content.release.assets
     assert (asset.file, asset.alt, asset.size) == (file.sha256, "A quay at dusk", len(PNG))
     assert dropped(one) == {"embedded picture without alt text": "picture-3.png"}
     broken = replace(one, pictures=(replace(one.pictures[0], content=b"<svg onload='x'/>"),))
-    assert with_assets(broken)[1] == ()
-    assert "embedded picture of a kind that can't be shown" in dropped(with_assets(broken)[0])
+    assert convert_to_assets(broken)[1] == ()
+    assert "embedded picture of a kind that can't be shown" in dropped(convert_to_assets(broken)[0])
 
 
 def test_tracked_changes_are_as_if_accepted_and_deletions_said() -> None:
@@ -193,13 +195,13 @@ def test_footnotes_stand_below_a_line() -> None:
     raw = data(document(), **{"word/document.xml": text, "word/footnotes.xml": notes})
     one = read(raw)
     assert one.content.body == "Twelve towns<sup>[1]</sup>\n\n***\n\n1. Counted in May."
-    assert one.dropped[0].what == "nothing, but a title was missing: its first words stand for it"
-    assert len(one.dropped) == 1
+    assert one.omissions[0].what == "nothing, but a title was missing: its first words stand for it"
+    assert len(one.omissions) == 1
 
 
 def test_lists_within_lists() -> None:
-    one = content(html="<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", title="T")
-    assert read(makers.word(one)).content.body == "- a\n  1. b\n- c"
+    one = make_content(html="<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", title="T")
+    assert read(makers.build_docx(one)).content.body == "- a\n  1. b\n- c"
 
 
 # ---- what is no such file -----------------------------------------------------------------------
@@ -220,7 +222,7 @@ def test_lists_within_lists() -> None:
 def test_what_is_no_docx_is_refused_with_a_way_out(raw: bytes, what: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
         read(raw)
-    assert what in caught.value.what
+    assert what in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.where == "release.docx"
 
@@ -232,7 +234,7 @@ def test_other_archives_are_refused() -> None:
     with pytest.raises(InputError, match=r"OpenDocument.*save it as \.docx"):
         read(out.getvalue())
     with pytest.raises(InputError, match="no Word file"):
-        word.read(data_of_sheet(), DEFAULTS, name="a.xlsx")
+        word.read_docx(data_of_sheet(), DEFAULTS, name="a.xlsx")
 
 
 def data_of_sheet() -> bytes:

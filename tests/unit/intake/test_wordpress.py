@@ -9,12 +9,12 @@ import pytest
 from mailer.articles import Image
 from mailer.errors import InputError, Refused
 from mailer.intake import wordpress
-from mailer.intake.drafts import Batch, Defaults
+from mailer.intake.drafts import DraftBatch, DraftDefaults
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 
 ASKED = "https://example.org/wp-json/wp/v2/posts?_embed=1&per_page=20"
-DEFAULTS = Defaults(NOW, known={"harbours": "harbours"})
+DEFAULTS = DraftDefaults(NOW, topics_by_category={"harbours": "harbours"})
 
 POST: dict[str, Any] = {
     "id": 41,
@@ -53,8 +53,8 @@ POST: dict[str, Any] = {
 }
 
 
-def read(*posts: Any) -> Batch:
-    return wordpress.read(json.dumps(posts).encode(), DEFAULTS, address=ASKED)
+def read(*posts: Any) -> DraftBatch:
+    return wordpress.read_posts(json.dumps(posts).encode(), DEFAULTS, address=ASKED)
 
 
 def test_a_post_becomes_a_draft() -> None:
@@ -76,14 +76,14 @@ def test_a_post_becomes_a_draft() -> None:
     )
     assert content.canonical_url == "https://example.org/2026/11/lanterns/"
     assert (one.key, one.dated) == ("41", True)
-    assert {d.what: d.example for d in one.dropped} == {
+    assert {d.what: d.example for d in one.omissions} == {
         "shortcode": "[gallery ids=”3,4″]",
         "category": "Light & water",
     }
 
 
 def test_one_post_alone_is_taken_too() -> None:
-    assert len(wordpress.read(json.dumps(POST).encode(), DEFAULTS, address=ASKED).drafts) == 1
+    assert len(wordpress.read_posts(json.dumps(POST).encode(), DEFAULTS, address=ASKED).drafts) == 1
 
 
 def test_without_embedded_records_a_post_is_whole_enough() -> None:
@@ -111,7 +111,7 @@ def test_what_is_not_public_is_refused_and_keeps_no_other_out(
     assert [one.key for one in batch.drafts] == ["42"]
     (problem,) = batch.problems
     assert isinstance(problem.error, Refused)
-    assert what in problem.error.what
+    assert what in problem.error.message
     assert problem.key == "41"
 
 
@@ -156,8 +156,8 @@ def test_shortcodes_go_and_brackets_stay(shortcode: str, left: str) -> None:
 )
 def test_wordpresss_own_errors_say_what_to_do(answer: Any, what: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        wordpress.read(json.dumps(answer).encode(), DEFAULTS, address=ASKED)
-    assert what in caught.value.what
+        wordpress.read_posts(json.dumps(answer).encode(), DEFAULTS, address=ASKED)
+    assert what in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.where == ASKED
 
@@ -167,11 +167,11 @@ def test_wordpresss_own_errors_say_what_to_do(answer: Any, what: str, hint: str)
 )
 def test_what_is_no_json_is_refused(data: bytes) -> None:
     with pytest.raises(InputError, match=r"take its feed|no posts"):
-        wordpress.read(data, DEFAULTS, address=ASKED)
+        wordpress.read_posts(data, DEFAULTS, address=ASKED)
 
 
 def test_no_posts_are_no_drafts() -> None:
-    assert read() == Batch((), ())
+    assert read() == DraftBatch((), ())
 
 
 @pytest.mark.parametrize(
@@ -186,13 +186,13 @@ def test_no_posts_are_no_drafts() -> None:
     ],
 )
 def test_the_address_to_ask(site: str, asked: str) -> None:
-    assert wordpress.address(site) == asked
+    assert wordpress.build_posts_url(site) == asked
 
 
 def test_no_more_posts_are_asked_for_than_wordpress_gives() -> None:
-    assert wordpress.address("example.org", 5000).endswith("per_page=100")
+    assert wordpress.build_posts_url("example.org", 5000).endswith("per_page=100")
     with pytest.raises(InputError):
-        wordpress.address("ftp://example.org/")
+        wordpress.build_posts_url("ftp://example.org/")
 
 
 def test_whatever_a_post_holds_what_comes_out_is_harmless() -> None:

@@ -9,9 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import message
-from mailer.editions import Body
-from mailer.message import EITHER, Ask, Recipient, Slot, Stencil, header_text
-from tests.unit.message.letters import EVERYONE, MARKER, SHEET, body
+from mailer.editions import EditionBody
+from mailer.message import (
+    READING_PLACE_BITS,
+    MarkCondition,
+    MessageTemplate,
+    Recipient,
+    Slot,
+    clean_header_text,
+)
+from tests.unit.message.letters import MARKER, PROFILE, RECIPIENT, make_body
 
 SITE = "https://mail.example.org/"
 PERSONAL = [slot for slot in Slot if slot is not Slot.NUMBER]
@@ -33,31 +40,35 @@ recipients = st.builds(
 @st.composite
 def printed(draw: st.DrawFn) -> str:
     """A slot, within any marks there are, or within none, as older bodies have it."""
-    said = message.slot(MARKER, draw(st.sampled_from(PERSONAL)))
-    for ask in draw(st.lists(st.sampled_from(Ask), max_size=2)):
-        bits = EITHER if ask in {Ask.MAIL, Ask.WEB} else draw(st.integers(1, 2**62 - 1))
-        said = message.mark(MARKER, ask, bits) + said + message.end(MARKER)
+    said = message.create_slot(MARKER, draw(st.sampled_from(PERSONAL)))
+    for ask in draw(st.lists(st.sampled_from(MarkCondition), max_size=2)):
+        bits = (
+            READING_PLACE_BITS
+            if ask in {MarkCondition.MAIL, MarkCondition.WEB}
+            else draw(st.integers(1, 2**62 - 1))
+        )
+        said = message.create_mark(MARKER, ask, bits) + said + message.create_end_mark(MARKER)
     return draw(st.sampled_from([f'<a href="{said}">x</a>', f"<p>{said}</p>", f"\n{said}\n"]))
 
 
-def tokens_of(stencil: Stencil, to: Recipient) -> list[str]:
-    sheet = stencil.letterhead
+def tokens_of(stencil: MessageTemplate, to: Recipient) -> list[str]:
+    sheet = stencil.profile
     urls = [
-        sheet.unsubscribe_url(to),
-        sheet.preferences_url(to),
-        sheet.view_url(to.stories, stencil.body.language),
+        sheet.create_unsubscribe_url(to),
+        sheet.create_preferences_url(to),
+        sheet.create_view_url(to.stories, stencil.body.language),
     ]
     return [url.rpartition("/")[2] for url in urls]
 
 
 @given(recipients, st.lists(printed(), min_size=1, max_size=6).map("".join))
 def test_nothing_of_any_recipient_is_in_the_page(to: Recipient, said: str) -> None:
-    made = replace(body(said, said, said), stories=to.stories)
-    stencil = Stencil(made, SHEET)
+    made = replace(make_body(said, said, said), stories=to.stories)
+    stencil = MessageTemplate(made, PROFILE)
     for shown in (
-        message.page(made, to.stories, SHEET.base_url),
-        message.heading(made),
-        message.reading(made),
+        message.render_page(made, to.stories, PROFILE.base_url),
+        message.render_heading(made),
+        message.render_plain_text(made),
     ):
         assert to.name not in shown
         assert to.address not in shown
@@ -69,58 +80,68 @@ def test_nothing_of_any_recipient_is_in_the_page(to: Recipient, said: str) -> No
 
 
 def test_the_mail_of_the_same_body_has_all_of_it() -> None:
-    said = "".join(f"{message.slot(MARKER, slot)}\n" for slot in PERSONAL if slot != Slot.ACTION)
-    said = message.mark(MARKER, Ask.MAIL, EITHER) + said + message.end(MARKER)
-    stencil = Stencil(body(html=said), SHEET)
-    to = EVERYONE._replace(name="Ana Qz")
-    held = stencil.html(to)
+    said = "".join(
+        f"{message.create_slot(MARKER, slot)}\n" for slot in PERSONAL if slot != Slot.ACTION
+    )
+    said = (
+        message.create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
+        + said
+        + message.create_end_mark(MARKER)
+    )
+    stencil = MessageTemplate(make_body(html=said), PROFILE)
+    to = RECIPIENT._replace(name="Ana Qz")
+    held = stencil.render_html(to)
     assert all(token in held for token in tokens_of(stencil, to))
     assert "Ana Qz" in held
     assert to.address in held
-    assert message.page(stencil.body, 1, SITE) == ""
+    assert message.render_page(stencil.body, 1, SITE) == ""
 
 
-def old() -> Body:
+def old() -> EditionBody:
     """A body as it was frozen before there were parts for mails."""
     links = "".join(
-        f'<a href="{message.slot(MARKER, slot)}">{slot.name}</a>'
+        f'<a href="{message.create_slot(MARKER, slot)}">{slot.name}</a>'
         for slot in (Slot.PREFERENCES, Slot.UNSUBSCRIBE, Slot.VIEW)
     )
-    name = message.slot(MARKER, Slot.NAME, "friend & neighbour")
-    address = message.slot(MARKER, Slot.ADDRESS)
-    return body(
+    name = message.create_slot(MARKER, Slot.NAME, "friend & neighbour")
+    address = message.create_slot(MARKER, Slot.ADDRESS)
+    return make_body(
         subject=f"For {name}",
-        text=f"{name}, {address}\n{message.slot(MARKER, Slot.UNSUBSCRIBE)}",
+        text=f"{name}, {address}\n{message.create_slot(MARKER, Slot.UNSUBSCRIBE)}",
         html=f"<p>Dear {name}, you get this as {address}</p>{links}",
     )
 
 
 def test_older_bodies_get_something_neutral_for_what_is_personal() -> None:
-    assert message.page(old(), 1, SITE) == (
+    assert message.render_page(old(), 1, SITE) == (
         "<p>Dear friend &amp; neighbour, you get this as …</p>"
         '<a href="https://mail.example.org/subscribe">PREFERENCES</a>'
         '<a href="https://mail.example.org/subscribe">UNSUBSCRIBE</a>'
         '<a href="https://mail.example.org/archive">VIEW</a>'
     )
-    assert message.heading(old()) == "For friend & neighbour"
-    assert message.reading(old()) == "friend & neighbour, …\n"
+    assert message.render_heading(old()) == "For friend & neighbour"
+    assert message.render_plain_text(old()) == "friend & neighbour, …\n"
 
 
 @pytest.mark.parametrize("site", ["https://mail.example.org", "https://www.example.org/mail/"])
 def test_links_of_a_page_lead_to_pages_that_anybody_may_open(site: str) -> None:
-    found = re.findall('href="([^"]*)"', message.page(old(), 1, site))
+    found = re.findall('href="([^"]*)"', message.render_page(old(), 1, site))
     base = urlsplit(site).path.rstrip("/")
     assert {urlsplit(url).path for url in found} == {f"{base}/subscribe", f"{base}/archive"}
 
 
 def test_a_page_has_the_stories_that_it_is_asked_for() -> None:
     said = "".join(
-        message.mark(MARKER, Ask.ANY, 1 << bit) + f"<p>{bit}</p>" + message.end(MARKER)
+        message.create_mark(MARKER, MarkCondition.ANY, 1 << bit)
+        + f"<p>{bit}</p>"
+        + message.create_end_mark(MARKER)
         for bit in range(3)
     )
-    made = replace(body(html=said), stories=0b111)
-    assert message.page(made, 0b101, SITE) == "<p>0</p><p>2</p>"
+    made = replace(make_body(html=said), stories=0b111)
+    assert message.render_page(made, 0b101, SITE) == "<p>0</p><p>2</p>"
 
 
 def test_a_subject_stays_on_one_line() -> None:
-    assert message.heading(body(subject="One\r\nBcc: two")) == header_text("One Bcc: two")
+    assert message.render_heading(make_body(subject="One\r\nBcc: two")) == clean_header_text(
+        "One Bcc: two"
+    )

@@ -9,9 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer import message
-from mailer.editions import Body
-from mailer.message import Ask, Slot, Stencil, header_text
-from tests.unit.message.letters import EVERYONE, MARKER, SHEET, body, part, sent, sound
+from mailer.editions import EditionBody
+from mailer.message import MarkCondition, MessageTemplate, Slot, clean_header_text
+from tests.unit.message.letters import (
+    MARKER,
+    PROFILE,
+    RECIPIENT,
+    assert_well_formed,
+    build_message,
+    get_part,
+    make_body,
+)
 
 BITS = range(8)
 
@@ -20,7 +28,7 @@ BITS = range(8)
 class Part:
     """A part for some of the readers; `inside` are texts, numbers and further parts."""
 
-    ask: Ask
+    ask: MarkCondition
     stories: frozenset[int]
     inside: tuple["str | int | Part", ...]
 
@@ -35,9 +43,13 @@ def written(pieces: Sequence[Piece]) -> str:
         match piece:
             case Part(ask, stories, inside):
                 bits = sum(1 << bit for bit in stories)
-                out += message.mark(MARKER, ask, bits) + written(inside) + message.end(MARKER)
+                out += (
+                    message.create_mark(MARKER, ask, bits)
+                    + written(inside)
+                    + message.create_end_mark(MARKER)
+                )
             case int(bit):
-                out += message.slot(MARKER, Slot.NUMBER, str(bit))
+                out += message.create_slot(MARKER, Slot.NUMBER, str(bit))
             case str(text):
                 out += text
     return out
@@ -45,13 +57,13 @@ def written(pieces: Sequence[Piece]) -> str:
 
 def oracle(pieces: Sequence[Piece], mine: Sequence[int], *, web: bool = False) -> str:
     """What somebody who gets the stories `mine`, in order, should read."""
-    asked: dict[Ask, Sequence[int]] = {
-        Ask.MAIL: [] if web else [0],
-        Ask.WEB: [0] if web else [],
-        Ask.ANY: mine,
-        Ask.FIRST: mine[:1],
-        Ask.REST: mine[1:],
-        Ask.CONTENTS: mine if len(mine) > 5 else [],
+    asked: dict[MarkCondition, Sequence[int]] = {
+        MarkCondition.MAIL: [] if web else [0],
+        MarkCondition.WEB: [0] if web else [],
+        MarkCondition.ANY: mine,
+        MarkCondition.FIRST: mine[:1],
+        MarkCondition.REST: mine[1:],
+        MarkCondition.CONTENTS: mine if len(mine) > 5 else [],
     }
     out = ""
     for piece in pieces:
@@ -71,7 +83,7 @@ pieces = st.lists(
         plain_pieces,
         lambda inner: st.builds(
             Part,
-            st.sampled_from(Ask),
+            st.sampled_from(MarkCondition),
             st.frozensets(st.sampled_from(BITS), min_size=1),
             st.lists(inner, max_size=3).map(tuple),
         ),
@@ -87,12 +99,12 @@ def test_each_reader_gets_the_parts_for_their_stories(
     given_pieces: list[Piece], mine: list[int]
 ) -> None:
     said = written(given_pieces)
-    to = EVERYONE._replace(stories=sum(1 << bit for bit in mine))
-    raw, parsed = sent(body(said, said, said), to=to)
-    sound(raw, parsed)
+    to = RECIPIENT._replace(stories=sum(1 << bit for bit in mine))
+    raw, parsed = build_message(make_body(said, said, said), recipient=to)
+    assert_well_formed(raw, parsed)
     expected = oracle(given_pieces, mine)
-    assert part(parsed, "plain") == part(parsed, "html") == expected
-    assert parsed["Subject"] == header_text(expected)
+    assert get_part(parsed, "plain") == get_part(parsed, "html") == expected
+    assert parsed["Subject"] == clean_header_text(expected)
     assert MARKER.encode() not in raw.replace(b"=_" + MARKER.encode(), b"")
 
 
@@ -101,16 +113,21 @@ def test_a_page_has_the_parts_for_the_web_and_a_mail_those_for_mails(
     given_pieces: list[Piece], mine: list[int]
 ) -> None:
     said, bits = written(given_pieces), sum(1 << bit for bit in mine)
-    made = Body("en", said, said, said, MARKER, stories=bits)
-    assert message.page(made, bits, "") == message.reading(made)
-    assert message.page(made, bits, "") == oracle(given_pieces, mine, web=True)
-    assert message.heading(made) == header_text(oracle(given_pieces, mine, web=True))
-    assert message.visible(said, MARKER, bits) == oracle(given_pieces, mine)
+    made = EditionBody("en", said, said, said, MARKER, stories=bits)
+    assert message.render_page(made, bits, "") == message.render_plain_text(made)
+    assert message.render_page(made, bits, "") == oracle(given_pieces, mine, web=True)
+    assert message.render_heading(made) == clean_header_text(oracle(given_pieces, mine, web=True))
+    assert message.extract_visible_text(said, MARKER, bits) == oracle(given_pieces, mine)
 
 
 def test_the_sixty_second_story_is_a_story_like_any_other() -> None:
-    said = written([Part(Ask.ANY, frozenset({61}), ("last",)), 61])
-    assert Stencil(body(text=said), SHEET).text(EVERYONE._replace(stories=1 << 61)) == "last1"
+    said = written([Part(MarkCondition.ANY, frozenset({61}), ("last",)), 61])
+    assert (
+        MessageTemplate(make_body(text=said), PROFILE).render_text(
+            RECIPIENT._replace(stories=1 << 61)
+        )
+        == "last1"
+    )
 
 
 @given(pieces)
@@ -118,10 +135,10 @@ def test_marks_and_slots_are_counted(given_pieces: list[Piece]) -> None:
     said = written(given_pieces)
     comments = said.count("<!--")
     slots = len(re.findall(rf"(?<!<!--){MARKER}", said))
-    assert message.slots_and_marks(said, MARKER) == comments + slots
+    assert message.count_slots_and_marks(said, MARKER) == comments + slots
 
 
-SLOT = message.slot(MARKER, Slot.NAME, "colleague")
+SLOT = message.create_slot(MARKER, Slot.NAME, "colleague")
 
 
 @pytest.mark.parametrize(
@@ -136,27 +153,28 @@ SLOT = message.slot(MARKER, Slot.NAME, "colleague")
         SLOT[6:],
         SLOT.replace(MARKER, MARKER[:9] + "\n" + MARKER[9:]),
         SLOT.replace("n", "q"),
-        message.mark(MARKER, Ask.ANY, 1).replace("any", "all") + message.end(MARKER),
-        message.mark(MARKER, Ask.ANY, 1),
-        message.end(MARKER),
-        message.end(MARKER) + message.mark(MARKER, Ask.ANY, 1),
-        message.mark(MARKER, Ask.ANY, 1) + message.end(MARKER) * 2,
+        message.create_mark(MARKER, MarkCondition.ANY, 1).replace("any", "all")
+        + message.create_end_mark(MARKER),
+        message.create_mark(MARKER, MarkCondition.ANY, 1),
+        message.create_end_mark(MARKER),
+        message.create_end_mark(MARKER) + message.create_mark(MARKER, MarkCondition.ANY, 1),
+        message.create_mark(MARKER, MarkCondition.ANY, 1) + message.create_end_mark(MARKER) * 2,
     ],
 )
 def test_a_broken_slot_or_mark_is_detected(broken: str) -> None:
     with pytest.raises(ValueError, match=r"slot|mark|part"):
-        message.slots_and_marks(f"Dear {broken}, hello", MARKER)
+        message.count_slots_and_marks(f"Dear {broken}, hello", MARKER)
 
 
 def test_a_part_for_the_web_prints_no_slot_in_a_mail() -> None:
-    said = written([Part(Ask.WEB, frozenset({0}), (SLOT,))])
-    assert message.printed(said, MARKER, 1) == frozenset()
-    assert message.printed(said + SLOT, MARKER, 1) == {Slot.NAME}
+    said = written([Part(MarkCondition.WEB, frozenset({0}), (SLOT,))])
+    assert message.find_printed_slots(said, MARKER, 1) == frozenset()
+    assert message.find_printed_slots(said + SLOT, MARKER, 1) == {Slot.NAME}
 
 
-@given(st.text(), st.integers(0, 2**62 - 1), st.sampled_from(Slot), st.sampled_from(Ask))
+@given(st.text(), st.integers(0, 2**62 - 1), st.sampled_from(Slot), st.sampled_from(MarkCondition))
 def test_slots_and_marks_pass_html_and_urls_untouched(
-    default: str, bits: int, slot: Slot, ask: Ask
+    default: str, bits: int, slot: Slot, ask: MarkCondition
 ) -> None:
-    assert re.fullmatch("[0-9a-z]+", message.slot(MARKER, slot, default))
-    assert re.fullmatch(r"<!--[0-9a-z ]+-->", message.mark(MARKER, ask, bits))
+    assert re.fullmatch("[0-9a-z]+", message.create_slot(MARKER, slot, default))
+    assert re.fullmatch(r"<!--[0-9a-z ]+-->", message.create_mark(MARKER, ask, bits))

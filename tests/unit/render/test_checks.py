@@ -7,13 +7,13 @@ import pytest
 
 from mailer import message
 from mailer.config import Organisation, Settings
-from mailer.editions import Body
+from mailer.editions import EditionBody
 from mailer.errors import ComposeError
-from mailer.message import Ask, Slot
+from mailer.message import MarkCondition, Slot
 from mailer.render import checks
 
-MARKER = message.marker("0123456789abcdef" * 4)
-LINK = message.slot(MARKER, Slot.UNSUBSCRIBE)
+MARKER = message.create_marker("0123456789abcdef" * 4)
+LINK = message.create_slot(MARKER, Slot.UNSUBSCRIBE)
 
 
 def page(inside: str = "", attributes: str = 'lang="en" dir="ltr"') -> str:
@@ -21,7 +21,7 @@ def page(inside: str = "", attributes: str = 'lang="en" dir="ltr"') -> str:
     return f"<!DOCTYPE html>\n<html {attributes}><body>{inside}{link}</body></html>"
 
 
-GOOD = Body("en", "The week", f"Hello\n\n{LINK}\n", page(), MARKER, stories=1)
+GOOD = EditionBody("en", "The week", f"Hello\n\n{LINK}\n", page(), MARKER, stories=1)
 
 
 def settings(**organisation: Any) -> Settings:
@@ -30,7 +30,7 @@ def settings(**organisation: Any) -> Settings:
 
 
 def test_a_good_mail_passes_without_a_word() -> None:
-    assert checks.check(GOOD, "email/digest") == []
+    assert checks.check_reader_mail(GOOD, "email/digest") == []
     checks.check_organisation(settings())
 
 
@@ -46,11 +46,11 @@ def test_a_good_mail_passes_without_a_word() -> None:
         '<img src="https://example.org/b.jpg" alt="">',
         '<table role="presentation"><tr><td>x</td></tr></table>',
         '<table role="table"><tr><td>x</td></tr></table>',
-        message.mark(MARKER, Ask.ANY, 1) + "x" + message.end(MARKER),
+        message.create_mark(MARKER, MarkCondition.ANY, 1) + "x" + message.create_end_mark(MARKER),
     ],
 )
 def test_what_may_stand_in_a_mail(inside: str) -> None:
-    assert checks.check(replace(GOOD, html=page(inside)), "email/digest") == []
+    assert checks.check_reader_mail(replace(GOOD, html=page(inside)), "email/digest") == []
 
 
 @pytest.mark.parametrize(
@@ -71,42 +71,46 @@ def test_what_may_stand_in_a_mail(inside: str) -> None:
 )
 def test_what_may_not_stand_in_a_mail(inside: str, says: str) -> None:
     with pytest.raises(ComposeError) as caught:
-        checks.check(replace(GOOD, html=page(inside)), "email/digest")
-    assert says in caught.value.what
+        checks.check_reader_mail(replace(GOOD, html=page(inside)), "email/digest")
+    assert says in caught.value.message
     assert caught.value.where == "email/digest/body.html"
 
 
 @pytest.mark.parametrize("attributes", ["", 'lang="en"', 'dir="rtl"', 'lang="" dir=""'])
 def test_a_mail_says_its_language_and_direction(attributes: str) -> None:
     with pytest.raises(ComposeError, match="no lang or no dir"):
-        checks.check(replace(GOOD, html=page(attributes=attributes)), "email/digest")
+        checks.check_reader_mail(replace(GOOD, html=page(attributes=attributes)), "email/digest")
 
 
 @pytest.mark.parametrize("part", ["text", "html"])
 def test_both_parts_have_an_unsubscribe_link(part: str) -> None:
     body = replace(GOOD, **{part: getattr(GOOD, part).replace(LINK, "https://example.org/")})
     with pytest.raises(ComposeError, match=f"body.{part.replace('text', 'txt')}: it has no unsub"):
-        checks.check(body, "email/digest")
+        checks.check_reader_mail(body, "email/digest")
 
 
 @pytest.mark.parametrize("part", ["text", "html"])
 def test_a_link_that_only_the_web_has_is_none(part: str) -> None:
-    hidden = message.mark(MARKER, Ask.WEB, message.EITHER) + LINK + message.end(MARKER)
+    hidden = (
+        message.create_mark(MARKER, MarkCondition.WEB, message.READING_PLACE_BITS)
+        + LINK
+        + message.create_end_mark(MARKER)
+    )
     body = replace(GOOD, **{part: getattr(GOOD, part).replace(LINK, hidden)})
     with pytest.raises(ComposeError, match="it has no unsubscribe link"):
-        checks.check(body, "email/digest")
+        checks.check_reader_mail(body, "email/digest")
 
 
 def test_a_notice_needs_no_unsubscribe_link_but_all_else() -> None:
     told = replace(GOOD, text="Hello\n", html=page().replace(LINK, "https://example.org/"))
-    checks.check_form(told, "email/notice")
+    checks.check_mail_structure(told, "email/notice")
     for wrong, says in (
         (replace(told, subject=" "), "subject is empty"),
         (replace(told, text=LINK[:-1]), "broken"),
         (replace(told, html=page("<table></table>")), "no role"),
     ):
         with pytest.raises(ComposeError, match=says):
-            checks.check_form(wrong, "email/notice")
+            checks.check_mail_structure(wrong, "email/notice")
 
 
 @pytest.mark.parametrize(
@@ -116,18 +120,18 @@ def test_a_notice_needs_no_unsubscribe_link_but_all_else() -> None:
 def test_a_broken_slot_is_named_by_its_file(part: str, file: str, broken: str) -> None:
     body = replace(GOOD, **{part: getattr(GOOD, part) + broken})
     with pytest.raises(ComposeError, match=r"broken, so a personal field can't be") as caught:
-        checks.check(body, "email/digest")
+        checks.check_reader_mail(body, "email/digest")
     assert caught.value.where == f"email/digest/{file}"
 
 
 def test_a_mail_has_a_subject() -> None:
     with pytest.raises(ComposeError, match=r"subject\.txt: the subject is empty"):
-        checks.check(replace(GOOD, subject=" "), "email/digest")
+        checks.check_reader_mail(replace(GOOD, subject=" "), "email/digest")
 
 
 def test_a_mail_that_gmail_would_cut_off_is_warned_of() -> None:
-    long = replace(GOOD, html=page("x" * checks.CLIPPED_AT))
-    (warning,) = checks.check(long, "email/digest")
+    long = replace(GOOD, html=page("x" * checks.GMAIL_CLIP_BYTES))
+    (warning,) = checks.check_reader_mail(long, "email/digest")
     assert warning.startswith("email/digest (en): 100 KB of HTML; Gmail cuts off after 100 KB")
 
 

@@ -21,23 +21,23 @@ any_colour = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
     ],
 )
 def test_contrast_is_what_others_measure(one: str, other: str, ratio: float) -> None:
-    assert colours.contrast(one, other) == pytest.approx(ratio, abs=0.01)
+    assert colours.compute_contrast(one, other) == pytest.approx(ratio, abs=0.01)
 
 
 @given(any_colour, any_colour)
 def test_contrast_lies_between_1_and_21_and_has_no_direction(one: str, other: str) -> None:
-    assert 1 <= colours.contrast(one, other) <= 21.001
-    assert colours.contrast(one, other) == colours.contrast(other, one)
+    assert 1 <= colours.compute_contrast(one, other) <= 21.001
+    assert colours.compute_contrast(one, other) == colours.compute_contrast(other, one)
 
 
 @given(any_colour)
 def test_every_accent_has_a_tint_that_can_be_read_at_night(colour: str) -> None:
-    tint = colours.lightened(colour)
-    assert colours.contrast(tint, colours.NIGHT) >= colours.LEAST
-    assert colours.luminance(tint) >= colours.luminance(colour)
+    tint = colours.find_lighter_tint(colour)
+    assert colours.compute_contrast(tint, colours.DARK_BACKGROUND) >= colours.MIN_CONTRAST
+    assert colours.compute_luminance(tint) >= colours.compute_luminance(colour)
 
 
 @given(any_colour)
 def test_a_colour_that_can_be_read_stays_as_it_is(colour: str) -> None:
-    if colours.contrast(colour, colours.NIGHT) >= 4.5:
-        assert colours.lightened(colour, least=4.5) == colour
+    if colours.compute_contrast(colour, colours.DARK_BACKGROUND) >= 4.5:
+        assert colours.find_lighter_tint(colour, min_contrast=4.5) == colour

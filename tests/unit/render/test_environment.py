@@ -10,18 +10,24 @@ import pytest
 
 from mailer import config, message
 from mailer.errors import ComposeError
-from mailer.message import Ask, Slot
-from mailer.render.environment import Personal, When, environment, render, render_line
+from mailer.message import MarkCondition, Slot
+from mailer.render.environment import (
+    ConditionalParts,
+    PersonalField,
+    get_environment,
+    render_line,
+    render_template,
+)
 
-MARKER = message.marker("0123456789abcdef" * 4)
-NAME = message.slot(MARKER, Slot.NAME)
+MARKER = message.create_marker("0123456789abcdef" * 4)
+NAME = message.create_slot(MARKER, Slot.NAME)
 Write = Callable[[str], str]
 
 CONTEXT: dict[str, Any] = {
     "recipient": SimpleNamespace(
-        name=Personal(MARKER, Slot.NAME), address=Personal(MARKER, Slot.ADDRESS)
+        name=PersonalField(MARKER, Slot.NAME), address=PersonalField(MARKER, Slot.ADDRESS)
     ),
-    "when": When(MARKER),
+    "when": ConditionalParts(MARKER),
     "title": "Salt & <light>",
     "stories": (SimpleNamespace(title="A", bits=1), SimpleNamespace(title="B", bits=2)),
     "numbers": [1, 2, 3],
@@ -37,8 +43,8 @@ def folder(tmp_path: Path) -> Path:
 
 def rendered(folder: Path, source: str, name: str = "body.txt", language: str = "en") -> str:
     (folder / "email/card" / name).write_text(source, "utf-8")
-    path = (folder, config.shipped("templates"))
-    return render(environment(language, path), f"email/card/{name}", CONTEXT)
+    path = (folder, config.find_shipped_folder("templates"))
+    return render_template(get_environment(language, path), f"email/card/{name}", CONTEXT)
 
 
 def wrong(folder: Path, source: str, name: str = "body.txt") -> ComposeError:
@@ -69,7 +75,7 @@ def test_a_personal_field_prints_as_its_slot(folder: Path, source: str, name: st
 
 
 def test_a_personal_field_can_be_given_a_default(folder: Path) -> None:
-    expected = message.slot(MARKER, Slot.NAME, "dear colleague")
+    expected = message.create_slot(MARKER, Slot.NAME, "dear colleague")
     for filter_name in ("default", "d"):
         source = f"{{{{ recipient.name | {filter_name}('dear colleague') }}}}"
         assert rendered(folder, source) == expected
@@ -132,7 +138,7 @@ def test_a_personal_field_used_in_any_other_way_names_template_and_line(
 ) -> None:
     error = wrong(folder, f"first line\n\n{used}\n")
     assert error.where == "email/card/body.txt, line 3"
-    assert error.what
+    assert error.message
     assert error.hint
 
 
@@ -156,23 +162,25 @@ def test_a_filter_that_maims_a_slot_leaves_one_that_is_found_broken(
         assert NAME not in text
     else:
         with pytest.raises(ValueError, match="broken"):
-            message.slots_and_marks(text, MARKER)
+            message.count_slots_and_marks(text, MARKER)
 
 
 # ---- parts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ask", Ask)
+@pytest.mark.parametrize("ask", MarkCondition)
 @pytest.mark.parametrize("name", ["body.txt", "body.html"])
-def test_a_part_is_written_as_marks_around_its_text(folder: Path, ask: Ask, name: str) -> None:
-    place = ask in {Ask.MAIL, Ask.WEB}
-    bits = message.EITHER if place else 5
+def test_a_part_is_written_as_marks_around_its_text(
+    folder: Path, ask: MarkCondition, name: str
+) -> None:
+    place = ask in {MarkCondition.MAIL, MarkCondition.WEB}
+    bits = message.READING_PLACE_BITS if place else 5
     question = f"when.{ask.value}({'' if place else bits})"
     source = f"{{% call {question} %}}{{{{ title }}}}{{% endcall %}}"
     said = "Salt & <light>" if name == "body.txt" else "Salt &amp; &lt;light&gt;"
     text = rendered(folder, source, name)
-    assert text == message.mark(MARKER, ask, bits) + said + message.end(MARKER)
-    assert message.slots_and_marks(text, MARKER) == 2
+    assert text == message.create_mark(MARKER, ask, bits) + said + message.create_end_mark(MARKER)
+    assert message.count_slots_and_marks(text, MARKER) == 2
 
 
 # ---- the sandbox ------------------------------------------------------------------------------
@@ -240,7 +248,7 @@ def test_a_fault_is_named_by_template_and_line(
 ) -> None:
     error = wrong(folder, source)
     assert error.where == f"email/card/body.txt, line {line}"
-    assert says in error.what
+    assert says in error.message
     assert error.hint == "mend the template"
 
 
@@ -254,7 +262,7 @@ def test_a_fault_within_a_macro_or_the_layout_is_named_where_it_stands(folder: P
 
 def test_a_template_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(ComposeError, match=r"there is no template 'email/cards/body\.txt'"):
-        render(environment("en", (folder,)), "email/cards/body.txt", CONTEXT)
+        render_template(get_environment("en", (folder,)), "email/cards/body.txt", CONTEXT)
     assert "there is no template 'email/x.txt'" in str(wrong(folder, "{% include 'email/x.txt' %}"))
 
 
@@ -262,7 +270,7 @@ def test_what_is_no_fault_of_a_template_is_let_through(folder: Path) -> None:
     def broken() -> None:
         raise OSError("a bug")
 
-    env = environment("en", (folder,))
+    env = get_environment("en", (folder,))
     with pytest.raises(OSError, match="a bug"):
         render_line(env, "{{ f() }}", "the subject", {"f": broken})
 
@@ -271,7 +279,7 @@ def test_what_is_no_fault_of_a_template_is_let_through(folder: Path) -> None:
 
 
 def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
-    env = environment("en", (folder,))
+    env = get_environment("en", (folder,))
     assert render_line(env, "{{ title }}, {{ recipient.name }}", "the subject", CONTEXT) == (
         f"Salt & <light>, {NAME}"
     )
@@ -289,7 +297,7 @@ def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
 )
 def test_a_fault_in_a_subject_is_named_as_such(folder: Path, source: str, says: str) -> None:
     with pytest.raises(ComposeError) as caught:
-        render_line(environment("en", (folder,)), source, "the subject", CONTEXT)
+        render_line(get_environment("en", (folder,)), source, "the subject", CONTEXT)
     assert str(caught.value).startswith(says)
 
 
@@ -301,5 +309,5 @@ def test_dates_and_words_are_the_readers(folder: Path) -> None:
     assert rendered(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
     assert rendered(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
     moment = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
-    env = environment("en", (folder,))
+    env = get_environment("en", (folder,))
     assert "9:30" in render_line(env, "{{ moment | moment }}", "x", {"moment": moment})

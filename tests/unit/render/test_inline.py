@@ -6,15 +6,15 @@ from hypothesis import strategies as st
 
 from mailer import message
 from mailer.errors import ComposeError
-from mailer.message import Ask, Slot
-from mailer.render.inline import inline
+from mailer.message import MarkCondition, Slot
+from mailer.render.inline import inline_css
 
-MARKER = message.marker("0123456789abcdef" * 4)
+MARKER = message.create_marker("0123456789abcdef" * 4)
 
 
 def page(style: str, inside: str) -> str:
     head = f"<!DOCTYPE html>\n<html><head><style>{style}</style></head>"
-    return inline(f"{head}<body>{inside}</body></html>", "email/card/body.html")
+    return inline_css(f"{head}<body>{inside}</body></html>", "email/card/body.html")
 
 
 def test_rules_become_style_attributes_and_stay_for_clients_that_read_them() -> None:
@@ -37,15 +37,18 @@ def test_rules_for_phones_and_for_the_night_survive() -> None:
 
 
 def test_slots_marks_and_outlooks_comments_pass_untouched() -> None:
-    slot = message.slot(MARKER, Slot.UNSUBSCRIBE)
-    opened, closed = message.mark(MARKER, Ask.REST, 5), message.end(MARKER)
+    slot = message.create_slot(MARKER, Slot.UNSUBSCRIBE)
+    opened, closed = (
+        message.create_mark(MARKER, MarkCondition.REST, 5),
+        message.create_end_mark(MARKER),
+    )
     outlook = "<!--[if mso]><table><tr><td><![endif]-->"
     row = f'{opened}<tr><td><a href="{slot}">{slot}</a></td></tr>{closed}'
     html = page("td { color: red }", f"{outlook}<table>{row}{row}</table>")
     assert html.count(f'href="{slot}"') == html.count(f">{slot}<") == 2
     assert outlook in html
     assert html.count(opened) == html.count(closed) == 2
-    assert message.slots_and_marks(html, MARKER) == 8
+    assert message.count_slots_and_marks(html, MARKER) == 8
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cn")), max_size=30))
@@ -56,7 +59,7 @@ def test_prose_passes_untouched(text: str) -> None:
 
 def test_what_premailer_can_not_take_is_an_error_that_names_the_template() -> None:
     with pytest.raises(ComposeError, match="its CSS can't be inlined") as caught:
-        inline("", "email/card/body.html")
+        inline_css("", "email/card/body.html")
     assert caught.value.where == "email/card/body.html"
     assert "must not be nested" in caught.value.hint
 
@@ -66,7 +69,7 @@ def test_nothing_is_fetched() -> None:
     other = '<link rel="stylesheet" href="http://127.0.0.1:9/x.css">'
     for one in (link, other):
         try:
-            html = inline(f"<html><head>{one}</head><body><p>x</p></body></html>", "x")
+            html = inline_css(f"<html><head>{one}</head><body><p>x</p></body></html>", "x")
         except ComposeError:
             continue
         assert "root:" not in html

@@ -14,18 +14,30 @@ from lxml import html as lxml_html
 
 from mailer import config, languages, message
 from mailer.audience import links
-from mailer.audience.confirmations import Answer
-from mailer.audience.letters import Letter
+from mailer.audience.confirmations import ServiceMailKind
+from mailer.audience.letters import ServiceMail
 from mailer.audience.lists import MailingList, Visibility
-from mailer.config import Defaults, Organisation, Paths, Retention, Settings
-from mailer.editions import Body, Kind
+from mailer.config import DefaultsSection, Organisation, Paths, RetentionSection, Settings
+from mailer.editions import EditionBody, EditionKind
 from mailer.languages import UN_LANGUAGES
-from mailer.message import Letterhead, Slot, header_text
-from mailer.render.letters import NEEDED, compose_letter
-from tests.unit.message.letters import EVERYONE, KEY, SHEET, part, sent, sound
-from tests.unit.samples import NOW, texts
+from mailer.message import MessageProfile, Slot, clean_header_text
+from mailer.render.letters import REQUIRED_SLOTS, compose_service_mail
+from tests.unit.message.letters import (
+    KEY,
+    PROFILE,
+    RECIPIENT,
+    assert_well_formed,
+    build_message,
+    get_part,
+)
+from tests.unit.samples import NOW, generate_texts
 
-ANSWERS = (Answer.CONFIRM, Answer.KNOWN, Answer.NEW_ADDRESS, Answer.WELCOME)
+ANSWERS = (
+    ServiceMailKind.CONFIRM,
+    ServiceMailKind.ALREADY_SUBSCRIBED,
+    ServiceMailKind.NEW_ADDRESS,
+    ServiceMailKind.WELCOME,
+)
 HOSTILE = '<script>alert(1)</script>\r\nBcc: all@example.org\n\n{{ 7 * 7 }} "&amp;'
 
 
@@ -36,7 +48,8 @@ def office(language: str = "en", **organisation: Any) -> Settings:
         "website": "https://www.example.org/",
     }
     return Settings(
-        organisation=Organisation(**ours | organisation), defaults=Defaults(language=language)
+        organisation=Organisation(**ours | organisation),
+        defaults=DefaultsSection(language=language),
     )
 
 
@@ -49,25 +62,27 @@ PRESS = named("Press releases", "press")
 
 
 def letter(
-    answer: Answer = Answer.CONFIRM, language: str = "en", lists: Sequence[MailingList] = (NEWS,)
-) -> Letter:
-    about = () if answer is Answer.NEW_ADDRESS else tuple(lists)
-    return Letter(answer, language, about, "news")
+    answer: ServiceMailKind = ServiceMailKind.CONFIRM,
+    language: str = "en",
+    lists: Sequence[MailingList] = (NEWS,),
+) -> ServiceMail:
+    about = () if answer is ServiceMailKind.NEW_ADDRESS else tuple(lists)
+    return ServiceMail(answer, language, about, "news")
 
 
-def sheet(answer: Answer) -> Letterhead:
+def sheet(answer: ServiceMailKind) -> MessageProfile:
     """As the office makes it for this letter's edition."""
-    kind = Kind.WELCOME if answer is Answer.WELCOME else Kind.SERVICE
-    return replace(SHEET, list_slug="", edition=replace(SHEET.edition, kind=kind))
+    kind = EditionKind.WELCOME if answer is ServiceMailKind.WELCOME else EditionKind.SERVICE
+    return replace(PROFILE, list_slug="", edition=replace(PROFILE.edition, kind=kind))
 
 
-def read(body: Body) -> str:
+def read(body: EditionBody) -> str:
     """The text of the HTML part, on one line."""
     root = lxml_html.document_fromstring(body.html)
     return " ".join(root.find("body").text_content().split())
 
 
-def words(body: Body) -> str:
+def words(body: EditionBody) -> str:
     """The text part, on one line."""
     return " ".join(body.text.split())
 
@@ -77,27 +92,29 @@ def words(body: Body) -> str:
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_every_letter_is_composed_in_every_language(language: str, answer: Answer) -> None:
-    body = compose_letter(letter(answer, language, (NEWS, PRESS)), office())
+def test_every_letter_is_composed_in_every_language(language: str, answer: ServiceMailKind) -> None:
+    body = compose_service_mail(letter(answer, language, (NEWS, PRESS)), office())
     assert (body.language, body.stories) == (language, 1)
     root = lxml_html.document_fromstring(body.html)
-    assert (root.get("lang"), root.get("dir")) == (language, languages.direction(language))
+    assert (root.get("lang"), root.get("dir")) == (language, languages.get_direction(language))
     for one in (body.subject, body.text, body.html):
         assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", one)
-    for slot in (Slot.ADDRESS, *NEEDED[answer]):
+    for slot in (Slot.ADDRESS, *REQUIRED_SLOTS[answer]):
         for one in (body.text, body.html):
-            assert message.slot(body.marker, slot) in one
+            assert message.create_slot(body.marker, slot) in one
     for shown in (words(body), read(body)):
         assert "Example Office" in shown
-        assert (NEWS.name in shown and PRESS.name in shown) is (answer is not Answer.NEW_ADDRESS)
+        assert (NEWS.name in shown and PRESS.name in shown) is (
+            answer is not ServiceMailKind.NEW_ADDRESS
+        )
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("language", [tag for tag in UN_LANGUAGES if tag != "en"])
-def test_nothing_of_a_letter_is_left_in_english(language: str, answer: Answer) -> None:
+def test_nothing_of_a_letter_is_left_in_english(language: str, answer: ServiceMailKind) -> None:
     ours = office(name="—", postal_address="", website="")
-    english = compose_letter(letter(answer, "en", (named("·"),)), ours)
-    other = compose_letter(letter(answer, language, (named("·"),)), ours)
+    english = compose_service_mail(letter(answer, "en", (named("·"),)), ours)
+    other = compose_service_mail(letter(answer, language, (named("·"),)), ours)
     for line in filter(str.strip, english.text.splitlines()):
         if re.search(r"[a-z]{3}", line) and english.marker not in line:
             assert line not in other.text
@@ -105,18 +122,20 @@ def test_nothing_of_a_letter_is_left_in_english(language: str, answer: Answer) -
 
 @pytest.mark.parametrize("language", UN_LANGUAGES)
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_there_is_one_button_and_it_says_what_it_does(language: str, answer: Answer) -> None:
-    body = compose_letter(letter(answer, language), office())
+def test_there_is_one_button_and_it_says_what_it_does(
+    language: str, answer: ServiceMailKind
+) -> None:
+    body = compose_service_mail(letter(answer, language), office())
     root = lxml_html.document_fromstring(body.html)
     (button,) = root.xpath("//td[contains(concat(' ', @class, ' '), ' button ')]/a")
-    assert button.get("href") == message.slot(body.marker, NEEDED[answer][0])
+    assert button.get("href") == message.create_slot(body.marker, REQUIRED_SLOTS[answer][0])
     assert button.text_content().strip() in body.text
     assert len(root.xpath("//h1")) == 1
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_letter_fetches_nothing_and_counts_nobody(answer: Answer) -> None:
-    body = compose_letter(letter(answer), office())
+def test_a_letter_fetches_nothing_and_counts_nobody(answer: ServiceMailKind) -> None:
+    body = compose_service_mail(letter(answer), office())
     root = lxml_html.document_fromstring(body.html)
     assert not root.xpath("//img | //script | //link")
     assert "url(" not in body.html
@@ -126,10 +145,10 @@ def test_a_letter_fetches_nothing_and_counts_nobody(answer: Answer) -> None:
 
 def test_nothing_personal_can_be_left_by_a_letter_that_asks() -> None:
     """Whoever has not confirmed is on no list, and has no page."""
-    for answer in (Answer.CONFIRM, Answer.NEW_ADDRESS):
-        body = compose_letter(letter(answer), office())
+    for answer in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
+        body = compose_service_mail(letter(answer), office())
         for slot in (Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.VIEW, Slot.NAME):
-            assert message.slot(body.marker, slot) not in body.text + body.html
+            assert message.create_slot(body.marker, slot) not in body.text + body.html
 
 
 # ---- words ------------------------------------------------------------------------------------
@@ -137,8 +156,8 @@ def test_nothing_personal_can_be_left_by_a_letter_that_asks() -> None:
 
 def test_what_to_do_if_it_was_not_you_is_said_with_the_days_that_are_set() -> None:
     for days, said in ((1, "after 1 day."), (7, "after 7 days."), (30, "after 30 days.")):
-        ours = office().model_copy(update={"retention": Retention(unconfirmed_days=days)})
-        body = compose_letter(letter(), ours)
+        ours = office().model_copy(update={"retention": RetentionSection(unconfirmed_days=days)})
+        body = compose_service_mail(letter(), ours)
         for shown in (words(body), read(body)):
             assert f"If this was not you, do nothing: the sign-up is forgotten {said}" in shown
 
@@ -156,9 +175,9 @@ def test_what_to_do_if_it_was_not_you_is_said_with_the_days_that_are_set() -> No
     ],
 )
 def test_days_are_said_in_each_languages_plurals(language: str, days: int, said: str) -> None:
-    ours = office().model_copy(update={"retention": Retention(unconfirmed_days=days)})
-    for answer in (Answer.CONFIRM, Answer.NEW_ADDRESS):
-        body = compose_letter(letter(answer, language), ours)
+    ours = office().model_copy(update={"retention": RetentionSection(unconfirmed_days=days)})
+    for answer in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
+        body = compose_service_mail(letter(answer, language), ours)
         assert said in words(body)
         assert said in read(body)
 
@@ -175,7 +194,7 @@ def test_days_are_said_in_each_languages_plurals(language: str, days: int, said:
 def test_a_subject_names_the_lists_or_where_they_are_many_the_office(
     language: str, lists: tuple[MailingList, ...], subject: str
 ) -> None:
-    body = compose_letter(letter(Answer.CONFIRM, language, lists), office())
+    body = compose_service_mail(letter(ServiceMailKind.CONFIRM, language, lists), office())
     assert body.subject.startswith(subject)
 
 
@@ -192,7 +211,7 @@ def test_a_subject_names_the_lists_or_where_they_are_many_the_office(
 def test_a_letter_is_in_the_language_asked_for_else_in_the_offices(
     asked: str, ours: str, language: str
 ) -> None:
-    assert compose_letter(letter(language=asked), office(ours)).language == language
+    assert compose_service_mail(letter(language=asked), office(ours)).language == language
 
 
 # ---- on the wire ------------------------------------------------------------------------------
@@ -200,54 +219,62 @@ def test_a_letter_is_in_the_language_asked_for_else_in_the_offices(
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_a_letter_on_the_wire_says_that_nobody_typed_it(language: str, answer: Answer) -> None:
-    body = compose_letter(letter(answer, language), office())
-    raw, parsed = sent(body, EVERYONE, sheet(answer))
-    sound(raw, parsed)
+def test_a_letter_on_the_wire_says_that_nobody_typed_it(
+    language: str, answer: ServiceMailKind
+) -> None:
+    body = compose_service_mail(letter(answer, language), office())
+    raw, parsed = build_message(body, RECIPIENT, sheet(answer))
+    assert_well_formed(raw, parsed)
     head = raw.partition(b"\r\n\r\n")[0]
     assert b"\r\nAuto-Submitted: auto-generated\r\n" in head
     of_list = {name for name in parsed if name.startswith("List-") or name == "Precedence"}
-    expected = {"List-Unsubscribe", "List-Unsubscribe-Post"} if answer is Answer.WELCOME else set()
+    expected = (
+        {"List-Unsubscribe", "List-Unsubscribe-Post"}
+        if answer is ServiceMailKind.WELCOME
+        else set()
+    )
     assert of_list == expected
     assert parsed["Subject"] == body.subject
-    text = part(parsed, "plain")
-    assert body.marker not in text + part(parsed, "html")
-    assert EVERYONE.address in text
-    if Slot.ACTION in NEEDED[answer]:
+    text = get_part(parsed, "plain")
+    assert body.marker not in text + get_part(parsed, "html")
+    assert RECIPIENT.address in text
+    if Slot.ACTION in REQUIRED_SLOTS[answer]:
         (token,) = set(re.findall(r"https://mail\.example\.org/c/(\S+)", text))
-        assert links.confirmation(KEY, token) == EVERYONE.subscriber_id
+        assert links.verify_confirmation_link(KEY, token) == RECIPIENT.subscriber_id
 
 
 @settings(max_examples=25)
-@given(texts(6))
+@given(generate_texts(6))
 @example("\ud800")
 @example("\0\x1b")
 @example(HOSTILE)
-@example("<!--" + message.marker("0" * 64) + " any 1-->")
+@example("<!--" + message.create_marker("0" * 64) + " any 1-->")
 def test_whatever_a_list_is_called_arrives_and_adds_no_header(said: str) -> None:
-    assume(header_text(said))
-    body = compose_letter(letter(lists=(named(said, description=said),)), office())
-    raw, parsed = sent(body, sheet=sheet(Answer.CONFIRM))
-    sound(raw, parsed)
+    assume(clean_header_text(said))
+    body = compose_service_mail(letter(lists=(named(said, description=said),)), office())
+    raw, parsed = build_message(body, profile=sheet(ServiceMailKind.CONFIRM))
+    assert_well_formed(raw, parsed)
     assert "Bcc" not in parsed
-    assert parsed["Subject"] == f"Please confirm your subscription: {header_text(said)}"
+    assert parsed["Subject"] == f"Please confirm your subscription: {clean_header_text(said)}"
     root = lxml_html.document_fromstring(body.html)
     assert not root.xpath("//script")
-    assert root.xpath("string(//strong)") == header_text(said)
+    assert root.xpath("string(//strong)") == clean_header_text(said)
 
 
 # ---- when something is not in order -----------------------------------------------------------
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_letter_needs_no_postal_address_and_no_readable_accent(answer: Answer) -> None:
-    body = compose_letter(letter(answer), office(postal_address="", website="", accent="#ffee88"))
+def test_a_letter_needs_no_postal_address_and_no_readable_accent(answer: ServiceMailKind) -> None:
+    body = compose_service_mail(
+        letter(answer), office(postal_address="", website="", accent="#ffee88")
+    )
     assert "#ffee88" not in body.html
     assert Organisation().accent in body.html
 
 
 def own_templates(folder: Path) -> Settings:
-    shutil.copytree(config.shipped("templates"), folder / "own")
+    shutil.copytree(config.find_shipped_folder("templates"), folder / "own")
     return office().model_copy(update={"paths": Paths(templates=folder / "own")})
 
 
@@ -271,22 +298,25 @@ def test_where_the_offices_templates_are_broken_the_shipped_ones_serve(
     assert old in text
     broken.write_text(text.replace(old, new), "utf-8")
     wanted = letter(language="fr")
-    assert compose_letter(wanted, ours) == compose_letter(wanted, office())
+    assert compose_service_mail(wanted, ours) == compose_service_mail(wanted, office())
 
 
 def test_an_offices_own_words_are_used(tmp_path: Path) -> None:
     ours = own_templates(tmp_path)
     (tmp_path / "own/email/welcome/subject.txt").write_text("Hello from {{ organisation.name }}")
-    assert compose_letter(letter(Answer.WELCOME), ours).subject == "Hello from Example Office"
+    assert (
+        compose_service_mail(letter(ServiceMailKind.WELCOME), ours).subject
+        == "Hello from Example Office"
+    )
 
 
 def test_the_same_letter_gives_the_same_bytes_and_another_has_another_marker() -> None:
-    first = compose_letter(letter(), office())
-    assert compose_letter(letter(), office()) == first
+    first = compose_service_mail(letter(), office())
+    assert compose_service_mail(letter(), office()) == first
     others = [
-        compose_letter(letter(lists=(named("Other"),)), office()),
-        compose_letter(letter(Answer.KNOWN), office()),
-        compose_letter(letter(language="fr"), office()),
-        compose_letter(letter(), office(name="Another Office")),
+        compose_service_mail(letter(lists=(named("Other"),)), office()),
+        compose_service_mail(letter(ServiceMailKind.ALREADY_SUBSCRIBED), office()),
+        compose_service_mail(letter(language="fr"), office()),
+        compose_service_mail(letter(), office(name="Another Office")),
     ]
     assert len({first.marker, *(one.marker for one in others)}) == 5

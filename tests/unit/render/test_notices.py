@@ -13,14 +13,21 @@ from hypothesis import assume, example, given, settings
 from lxml import html as lxml_html
 
 from mailer import config, languages, message
-from mailer.config import Defaults, Organisation, Paths, Settings
-from mailer.editions import Body
+from mailer.config import DefaultsSection, Organisation, Paths, Settings
+from mailer.editions import EditionBody
 from mailer.languages import UN_LANGUAGES
-from mailer.message import header_text
-from mailer.notices import Notice, NoticeKind, commands
+from mailer.message import clean_header_text
+from mailer.notices import Notice, NoticeKind, suggest_commands
 from mailer.render.notices import compose_notice
-from tests.unit.message.letters import EVERYONE, SHEET, part, phrase_of, sent, sound
-from tests.unit.samples import texts
+from tests.unit.message.letters import (
+    PROFILE,
+    RECIPIENT,
+    assert_well_formed,
+    build_message,
+    decode_phrase,
+    get_part,
+)
+from tests.unit.samples import generate_texts
 
 AT = datetime(2026, 12, 17, 9, 0, tzinfo=UTC)
 UID = "5f1d2c"
@@ -35,7 +42,7 @@ def office(language: str = "en", zone: str = "Europe/London", **organisation: An
     }
     return Settings(
         organisation=Organisation(**ours | organisation),
-        defaults=Defaults(language=language, time_zone=zone),
+        defaults=DefaultsSection(language=language, time_zone=zone),
     )
 
 
@@ -56,11 +63,13 @@ def notice(kind: NoticeKind = NoticeKind.REVIEW, **fields: Any) -> Notice:
     return Notice(kind, **full | fields)
 
 
-def composed(language: str = "en", kind: NoticeKind = NoticeKind.REVIEW, **fields: Any) -> Body:
+def composed(
+    language: str = "en", kind: NoticeKind = NoticeKind.REVIEW, **fields: Any
+) -> EditionBody:
     return compose_notice(notice(kind, **fields), UID, office(language))
 
 
-def read(body: Body) -> str:
+def read(body: EditionBody) -> str:
     """The text of the HTML part, on one line."""
     root = lxml_html.document_fromstring(body.html)
     return " ".join(root.find("body").text_content().split())
@@ -77,12 +86,12 @@ def test_every_kind_is_composed_in_every_language(language: str, kind: NoticeKin
     assert (body.language, body.stories) == (language, 1)
     for one in (body.subject, body.text, body.html):
         assert "International Migrants Day" in one
-        assert message.slots_and_marks(one, body.marker) == 0
+        assert message.count_slots_and_marks(one, body.marker) == 0
         assert body.marker not in one
         assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", one)
     root = lxml_html.document_fromstring(body.html)
-    assert (root.get("lang"), root.get("dir")) == (language, languages.direction(language))
-    for _, command in commands(notice(kind, figures=figures)):
+    assert (root.get("lang"), root.get("dir")) == (language, languages.get_direction(language))
+    for _, command in suggest_commands(notice(kind, figures=figures)):
         assert f"\n    {command}\n" in body.text
         assert command in root.xpath("//code[ancestor::td[@dir='ltr']]/text()")
     for shown in (body.text, read(body)):
@@ -126,7 +135,7 @@ def test_an_office_without_a_frame_of_its_own_gets_the_nearest_or_english(langua
         (NoticeKind.SENT, {"figures": {"sent": 1210, "failed": 0}}, "Sent: The week (1,210)"),
         (NoticeKind.SENT, {"figures": {"sent": 0}, "readers": 0}, "Sent: The week"),
         (NoticeKind.PAUSED, {"figures": {"sent": 600}}, "Paused: The week (600 of 1,210)"),
-        (NoticeKind.HELD, {}, "Held: The week"),
+        (NoticeKind.ON_HOLD, {}, "Held: The week"),
     ],
 )
 def test_a_subject_leads_with_what_is_wanted(
@@ -179,14 +188,14 @@ def test_in_an_office_at_utc_a_moment_is_shown_once() -> None:
 # ---- what people wrote ------------------------------------------------------------------------
 
 
-def hostile(said: str) -> Body:
+def hostile(said: str) -> EditionBody:
     fields = {"name": said, "reason": said, "actor": said, "comment": said, "subject": said}
     return composed(kind=NoticeKind.SENT, stories=(said,), figures={said: 1}, **fields)
 
 
 def test_what_people_wrote_is_text_on_one_line() -> None:
     body = hostile(HOSTILE)
-    line = header_text(HOSTILE)
+    line = clean_header_text(HOSTILE)
     assert body.subject == f"Sent: {line}"
     assert "<script" not in body.html
     assert "49" not in body.text
@@ -198,36 +207,36 @@ def test_what_people_wrote_is_text_on_one_line() -> None:
 
 
 @settings(max_examples=25)
-@given(texts(6))
+@given(generate_texts(6))
 @example("\ud800")
 @example("\0\x1b")
-@example("<!--" + message.marker("0" * 64) + " any 1-->")
+@example("<!--" + message.create_marker("0" * 64) + " any 1-->")
 def test_whatever_people_wrote_arrives_and_adds_no_header(said: str) -> None:
-    assume(header_text(said))
+    assume(clean_header_text(said))
     body = hostile(said)
-    raw, parsed = sent(body, sheet=sheet())
-    sound(raw, parsed)
+    raw, parsed = build_message(body, profile=sheet())
+    assert_well_formed(raw, parsed)
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert raw.count(b"\r") == raw.count(b"\r\n")
-    assert parsed["Subject"] == f"Sent: {header_text(said)}"
+    assert parsed["Subject"] == f"Sent: {clean_header_text(said)}"
     assert "Bcc" not in parsed
-    assert phrase_of(raw, "From") == "Example Office"
-    assert message.slots_and_marks(body.html, body.marker) == 0
+    assert decode_phrase(raw, "From") == "Example Office"
+    assert message.count_slots_and_marks(body.html, body.marker) == 0
 
 
-def sheet() -> message.Letterhead:
-    return replace(SHEET, list_slug="", list_name="", list_number=0)
+def sheet() -> message.MessageProfile:
+    return replace(PROFILE, list_slug="", list_name="", list_id=0)
 
 
 @pytest.mark.parametrize("language", UN_LANGUAGES)
 def test_a_notice_on_the_wire_is_no_lists_mail(language: str) -> None:
     body = composed(language)
-    raw, parsed = sent(body, EVERYONE, sheet())
-    sound(raw, parsed)
+    raw, parsed = build_message(body, RECIPIENT, sheet())
+    assert_well_formed(raw, parsed)
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert parsed["Subject"] == body.subject
     assert not [name for name in parsed if name.startswith("List-") or name == "Precedence"]
-    assert part(parsed, "plain") == body.text
+    assert get_part(parsed, "plain") == body.text
 
 
 # ---- when settings are not in order -----------------------------------------------------------
@@ -246,7 +255,7 @@ def test_a_pale_accent_gives_way_to_the_default_one() -> None:
 
 
 def own_templates(folder: Path) -> Settings:
-    shutil.copytree(config.shipped("templates"), folder / "own")
+    shutil.copytree(config.find_shipped_folder("templates"), folder / "own")
     return office("fr").model_copy(update={"paths": Paths(templates=folder / "own")})
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from mailer.intake.markup import to_html
-from mailer.render.plain import WIDTH, first_paragraph, plain, wrap
+from mailer.render.plain import WIDTH, extract_first_paragraph, to_plain_text, wrap_text
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ from mailer.render.plain import WIDTH, first_paragraph, plain, wrap
     ],
 )
 def test_html_reads_as_text(html: str, text: str) -> None:
-    assert plain(html) == text
+    assert to_plain_text(html) == text
 
 
 words = st.text("abcdefghij", min_size=1, max_size=12)
@@ -75,7 +75,7 @@ def markdown(draw: st.DrawFn) -> str:
 @given(markdown())
 def test_no_word_and_no_link_is_lost(source: str) -> None:
     html = to_html(source)
-    text = plain(html)
+    text = to_plain_text(html)
     if not html:
         return
     root = lxml_html.fragment_fromstring(html, create_parent="div")
@@ -89,14 +89,14 @@ def test_no_word_and_no_link_is_lost(source: str) -> None:
 
 @given(markdown())
 def test_prose_fits_its_lines_and_no_word_is_cut(source: str) -> None:
-    for line in plain(to_html(source)).splitlines():
+    for line in to_plain_text(to_html(source)).splitlines():
         fits = len(line) <= WIDTH or " " not in line.lstrip(" >-0123456789.").strip()
         assert fits or "    " + line in source.splitlines(), line
 
 
 @given(st.text(max_size=300), st.integers(10, 80))
 def test_wrapping_keeps_words_whole_and_in_order(text: str, width: int) -> None:
-    wrapped = wrap(text, width)
+    wrapped = wrap_text(text, width)
     assert wrapped.split() == text.split()
     for line in wrapped.splitlines() if "\n" in wrapped else []:
         assert len(line) <= width or len(line.split()) == 1
@@ -104,7 +104,7 @@ def test_wrapping_keeps_words_whole_and_in_order(text: str, width: int) -> None:
 
 def test_an_address_is_never_broken() -> None:
     url = "https://example.org/" + "path-" * 40
-    assert url in plain(f'<p>See <a href="{url}">this</a></p>').splitlines()
+    assert url in to_plain_text(f'<p>See <a href="{url}">this</a></p>').splitlines()
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_an_address_is_never_broken() -> None:
     ],
 )
 def test_the_first_paragraph_is_the_first_with_words(html: str, text: str) -> None:
-    assert first_paragraph(html) == text
+    assert extract_first_paragraph(html) == text

@@ -14,11 +14,11 @@ from mailer import config, languages
 from mailer.articles.release import AssetKind
 from mailer.config.sections import Press
 from mailer.errors import ComposeError
-from mailer.notices import FIGURES, Notice, NoticeKind, commands
+from mailer.notices import FIGURE_WORDS, Notice, NoticeKind, suggest_commands
 from mailer.render import notices, translations
 from mailer.render.views import KIND_NAMES
 
-SHIPPED = (config.shipped("templates"),)
+SHIPPED = (config.find_shipped_folder("templates"),)
 
 
 def folder(root: Path, **files: str) -> Path:
@@ -32,12 +32,12 @@ PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "Ne
 
 
 def test_a_mail_can_be_framed_in_the_six_languages_of_the_united_nations() -> None:
-    assert translations.available(SHIPPED) == languages.UN_LANGUAGES
+    assert translations.list_languages(SHIPPED) == languages.UN_LANGUAGES
 
 
 @pytest.mark.parametrize("tag", [tag for tag in languages.UN_LANGUAGES if tag != "en"])
 def test_every_shipped_language_names_every_kind_of_article(tag: str) -> None:
-    words = translations.translations(tag, SHIPPED)
+    words = translations.load_translations(tag, SHIPPED)
     translated = {name: words.gettext(name) for name in KIND_NAMES.values()}
     same = {name for name, said in translated.items() if said == name}
     assert len(same) <= 1, f"{same} are not translated"
@@ -48,34 +48,37 @@ def test_every_shipped_language_names_every_kind_of_article(tag: str) -> None:
     [("fr", "fr"), ("fr-CA", "fr"), ("en-GB", "en"), ("zh-Hant", "zh"), ("pt", ""), ("de", "")],
 )
 def test_a_reader_gets_the_nearest_frame_or_none(tag: str, frame: str) -> None:
-    assert translations.frame(tag, SHIPPED) == frame
+    assert translations.choose_frame_language(tag, SHIPPED) == frame
 
 
 def test_english_is_the_source() -> None:
-    assert translations.translations("en", SHIPPED).gettext("In this edition") == "In this edition"
+    assert (
+        translations.load_translations("en", SHIPPED).gettext("In this edition")
+        == "In this edition"
+    )
 
 
 def test_the_organisations_words_come_before_ours(tmp_path: Path) -> None:
     own = folder(tmp_path, fr=PO.format("Nouvelles"), pt=PO.format("Notícias"))
     path = (own, *SHIPPED)
-    assert translations.translations("fr", path).gettext("News") == "Nouvelles"
-    assert translations.translations("ar", path).gettext("News") != "News"
-    assert translations.frame("pt-BR", path) == "pt"
+    assert translations.load_translations("fr", path).gettext("News") == "Nouvelles"
+    assert translations.load_translations("ar", path).gettext("News") != "News"
+    assert translations.choose_frame_language("pt-BR", path) == "pt"
 
 
 def test_a_file_that_was_changed_is_read_again(tmp_path: Path) -> None:
     own = folder(tmp_path, pt=PO.format("Notícias"))
-    assert translations.translations("pt", (own,)).gettext("News") == "Notícias"
+    assert translations.load_translations("pt", (own,)).gettext("News") == "Notícias"
     folder(tmp_path, pt=PO.format("Novidades"))
     os.utime(own / "email/locale/pt.po", ns=(1, 1))
-    assert translations.translations("pt", (own,)).gettext("News") == "Novidades"
+    assert translations.load_translations("pt", (own,)).gettext("News") == "Novidades"
 
 
 @pytest.mark.parametrize("text", ['msgid "News\n', "News = Nouvelles\n"])
 def test_a_file_that_is_not_in_order_is_named(tmp_path: Path, text: str) -> None:
     own = folder(tmp_path, pt=text)
     with pytest.raises(ComposeError, match=r"it is not a \.po file") as caught:
-        translations.translations("pt", (own,))
+        translations.load_translations("pt", (own,))
     assert caught.value.where == f"{own}/email/locale/pt.po"
 
 
@@ -97,13 +100,15 @@ def words() -> set[str | tuple[str, ...]]:
         with source.open("rb") as lines:
             found |= {said for _, said, _, _ in extract(method, lines)}
     found |= {one.value for one in AssetKind} | {*Press().times} - {"UTC"}
-    found |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURES}
-    found |= set(notices.SAID.values()) | {lead for pair in notices.LEADS.values() for lead in pair}
+    found |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURE_WORDS}
+    found |= set(notices.SENTENCES.values()) | {
+        lead for pair in notices.LEADS.values() for lead in pair
+    }
     for kind in NoticeKind:
         for edition in (0, 1):
-            figures = dict.fromkeys(FIGURES, 1)
+            figures = dict.fromkeys(FIGURE_WORDS, 1)
             told = Notice(kind, "x", digest="x", edition=edition, figures=figures)
-            found |= {what for what, _ in commands(told)}
+            found |= {what for what, _ in suggest_commands(told)}
     return found - {""}
 
 

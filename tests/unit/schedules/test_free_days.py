@@ -6,8 +6,8 @@ import pytest
 
 from mailer.errors import InputError
 from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
-from mailer.schedules.occurrences import Timing, occurrences
-from mailer.schedules.rules import Once, Recurring
+from mailer.schedules.occurrences import Timing, expand_occurrences
+from mailer.schedules.rules import RecurringRule, SingleDayRule
 
 BEFORE, AFTER, SKIP = OnFreeDay.BEFORE, OnFreeDay.AFTER, OnFreeDay.SKIP
 CHRISTMAS = date(2026, 12, 25)  # a Friday; the 26th is kept on Monday the 28th
@@ -27,23 +27,23 @@ CHRISTMAS = date(2026, 12, 25)  # a Friday; the 26th is kept on Monday the 28th
     ],
 )
 def test_public_holidays(place: str, day: date, on_free_day: OnFreeDay, goes: date | None) -> None:
-    assert FreeDays(place).moved(day, on_free_day) == goes
+    assert FreeDays(place).shift_date(day, on_free_day) == goes
 
 
 def test_a_weekend_is_the_countrys() -> None:
     there = FreeDays("EG", [Blackout(date(2027, 2, 11), date(2027, 2, 11), "moving house")])
     assert date(2027, 2, 11).strftime("%A") == "Thursday"
-    assert there.moved(date(2027, 2, 11), AFTER) == date(2027, 2, 14), "not Friday or Saturday"
+    assert there.shift_date(date(2027, 2, 11), AFTER) == date(2027, 2, 14), "not Friday or Saturday"
 
 
 def test_blackouts() -> None:
     free = FreeDays("", [Blackout(date(2026, 12, 21), date(2027, 1, 3), "the office is closed")])
-    assert free.why(date(2026, 12, 21)) == "the office is closed"
-    assert free.moved(date(2026, 12, 30), AFTER) == date(2027, 1, 4)
-    assert free.moved(date(2026, 12, 30), BEFORE) == date(2026, 12, 18)
-    assert free.moved(date(2026, 12, 30), SKIP) is None
+    assert free.find_reason(date(2026, 12, 21)) == "the office is closed"
+    assert free.shift_date(date(2026, 12, 30), AFTER) == date(2027, 1, 4)
+    assert free.shift_date(date(2026, 12, 30), BEFORE) == date(2026, 12, 18)
+    assert free.shift_date(date(2026, 12, 30), SKIP) is None
     for_ever = FreeDays("", [Blackout(date(2026, 1, 1), date(2030, 1, 1), "")])
-    assert for_ever.moved(date(2027, 6, 1), AFTER) is None
+    assert for_ever.shift_date(date(2027, 6, 1), AFTER) is None
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_a_place_without_known_holidays(place: str, hint: str) -> None:
 
 def test_what_is_moved_onto_a_day_that_has_its_own_is_skipped() -> None:
     weekdays = Timing(
-        Recurring("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", date(2026, 1, 1)),
+        RecurringRule("FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR", date(2026, 1, 1)),
         time(9), "Europe/London", AFTER,
     )  # fmt: skip
-    some = occurrences(
+    some = expand_occurrences(
         weekdays,
         datetime(2026, 12, 24, tzinfo=UTC),
         datetime(2026, 12, 30, 23, tzinfo=UTC),
@@ -74,8 +74,8 @@ def test_what_is_moved_onto_a_day_that_has_its_own_is_skipped() -> None:
 
 
 def test_what_is_skipped_is_told_with_its_reason() -> None:
-    once = Timing(Once(CHRISTMAS), time(9), "Europe/London", SKIP)
-    (one,) = occurrences(
+    once = Timing(SingleDayRule(CHRISTMAS), time(9), "Europe/London", SKIP)
+    (one,) = expand_occurrences(
         once,
         datetime(2026, 12, 1, tzinfo=UTC),
         datetime(2027, 1, 1, tzinfo=UTC),

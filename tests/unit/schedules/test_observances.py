@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from mailer import config, languages
 from mailer.errors import InputError
 from mailer.schedules import observances
-from mailer.schedules.observances import MONTHS, ORDINALS, WEEKDAYS, Observance, date_of
+from mailer.schedules.observances import MONTHS, ORDINALS, WEEKDAYS, Observance, find_date_by_rule
 
-FILE = config.shipped("config") / "observances.toml"
-SHIPPED = observances.read(
+FILE = config.find_shipped_folder("config") / "observances.toml"
+SHIPPED = observances.parse_observances(
     {slug: (table, FILE) for slug, table in tomllib.loads(FILE.read_text("utf-8")).items()}
 )
 NAMES = {"en": "A day"}
@@ -25,7 +25,7 @@ def test_there_are_many_each_named_in_six_languages_with_its_source() -> None:
         assert set(one.names) == {*languages.UN_LANGUAGES}, one.slug
         assert one.source, one.slug
         assert len({*one.names.values()}) == 6, one.slug
-        assert all(one.date(year) for year in range(2026, 2036)), one.slug
+        assert all(one.find_date(year) for year in range(2026, 2036)), one.slug
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_there_are_many_each_named_in_six_languages_with_its_source() -> None:
     ],
 )
 def test_dates_known_from_elsewhere(slug: str, year: int, day: date) -> None:
-    assert SHIPPED[slug].date(year) == day
+    assert SHIPPED[slug].find_date(year) == day
 
 
 @given(
@@ -61,18 +61,18 @@ def test_the_nth_weekday_counted_by_hand(which: str, weekday: str, month: str, y
     ]
     at = ORDINALS[which]
     wanted = those[-1] if at < 0 else those[at - 1] if at <= len(those) else None
-    assert date_of(f"{which} {weekday} of {month}", year) == wanted
+    assert find_date_by_rule(f"{which} {weekday} of {month}", year) == wanted
 
 
 def test_days_that_hang_on_easter() -> None:
-    assert date_of("easter", 2027) == date(2027, 3, 28)
-    assert date_of("easter - 2", 2026) == date(2026, 4, 3)
-    assert date_of("easter + 1", 2026) == date(2026, 4, 6)
+    assert find_date_by_rule("easter", 2027) == date(2027, 3, 28)
+    assert find_date_by_rule("easter - 2", 2026) == date(2026, 4, 3)
+    assert find_date_by_rule("easter + 1", 2026) == date(2026, 4, 6)
 
 
 def test_the_years_in_which_it_is_kept() -> None:
     one = Observance("a-day", "29 february", NAMES, since=2024, until=2032)
-    assert [one.date(year) is not None for year in (2020, 2024, 2026, 2028, 2032, 2036)] == [
+    assert [one.find_date(year) is not None for year in (2020, 2024, 2026, 2028, 2032, 2036)] == [
         False, True, False, True, True, False,
     ]  # fmt: skip
 
@@ -95,7 +95,7 @@ def test_the_years_in_which_it_is_kept() -> None:
 )
 def test_a_bad_table_is_named(table: object, said: str) -> None:
     with pytest.raises(InputError, match=said) as refused:
-        observances.read({"a-day": (table, "days.toml")})
+        observances.parse_observances({"a-day": (table, "days.toml")})
     assert refused.value.where == "days.toml, [a-day]"
 
 
@@ -107,6 +107,6 @@ def test_a_bad_table_is_named(table: object, said: str) -> None:
 )
 def test_a_table_is_read_back_as_it_was_written(names: dict[str, str], source: str) -> None:
     one = Observance("a-day", "18 december", {"en": "A day", **names}, source, 2000, 2040)
-    tables = tomllib.loads(observances.table(one))
-    (again,) = observances.read({slug: (t, "") for slug, t in tables.items()}).values()
+    tables = tomllib.loads(observances.to_toml(one))
+    (again,) = observances.parse_observances({slug: (t, "") for slug, t in tables.items()}).values()
     assert again == one

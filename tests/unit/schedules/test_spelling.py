@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import InputError
-from mailer.schedules.rules import Around, Once, Recurring, Rule, Run
-from mailer.schedules.spelling import parse, spell
+from mailer.schedules.rules import DayRange, ObservanceRule, RecurringRule, Rule, SingleDayRule
+from mailer.schedules.spelling import format_rule, parse_rule
 
 START = date(2026, 11, 24)
 
@@ -56,61 +56,71 @@ START = date(2026, 11, 24)
 def test_recurrences(text: str, rrule: str | None) -> None:
     if rrule is None:
         with pytest.raises(InputError) as refused:
-            parse(text, START)
+            parse_rule(text, START)
         assert refused.value.hint
     else:
-        assert parse(text, START) == Recurring(rrule, START)
+        assert parse_rule(text, START) == RecurringRule(rrule, START)
 
 
 @pytest.mark.parametrize(
     ("said", "runs"),
     [
-        ("on the day", [Run(0, 0)]),
-        ("each weekday from 7 days before, then on the day", [Run(-7, -1, True), Run(0, 0)]),
-        ("each weekday from 7 days before, then one on the day", [Run(-7, -1, True), Run(0, 0)]),
-        ("3 days before and 1 day after", [Run(-3, -3), Run(1, 1)]),
-        ("each day from 2 days before to 2 days after", [Run(-2, 2)]),
-        ("each weekday until 5 days after", [Run(1, 5, True)]),
+        ("on the day", [DayRange(0, 0)]),
+        (
+            "each weekday from 7 days before, then on the day",
+            [DayRange(-7, -1, True), DayRange(0, 0)],
+        ),
+        (
+            "each weekday from 7 days before, then one on the day",
+            [DayRange(-7, -1, True), DayRange(0, 0)],
+        ),
+        ("3 days before and 1 day after", [DayRange(-3, -3), DayRange(1, 1)]),
+        ("each day from 2 days before to 2 days after", [DayRange(-2, 2)]),
+        ("each weekday until 5 days after", [DayRange(1, 5, True)]),
         ("400 days before", None),
         ("each day from 2 days before to 5 days before", None),
         ("sometimes", None),
     ],
 )
-def test_days_around_an_observance(said: str, runs: list[Run] | None) -> None:
+def test_days_around_an_observance(said: str, runs: list[DayRange] | None) -> None:
     if runs is None:
         with pytest.raises(InputError):
-            parse(f"migrants-day: {said}", START)
+            parse_rule(f"migrants-day: {said}", START)
     else:
-        assert parse(f"migrants-day: {said}", START) == Around("migrants-day", tuple(runs))
+        assert parse_rule(f"migrants-day: {said}", START) == ObservanceRule(
+            "migrants-day", tuple(runs)
+        )
 
 
 def test_one_day() -> None:
-    assert parse("2027-12-18", START) == Once(date(2027, 12, 18))
+    assert parse_rule("2027-12-18", START) == SingleDayRule(date(2027, 12, 18))
     with pytest.raises(InputError, match="there is no 2027-02-30"):
-        parse("2027-02-30", START)
+        parse_rule("2027-02-30", START)
 
 
 runs = st.one_of(
-    st.integers(-366, 366).map(lambda day: Run(day, day)),
-    st.tuples(st.integers(-366, -2), st.booleans()).map(lambda one: Run(one[0], -1, one[1])),
-    st.tuples(st.integers(2, 366), st.booleans()).map(lambda one: Run(1, one[0], one[1])),
+    st.integers(-366, 366).map(lambda day: DayRange(day, day)),
+    st.tuples(st.integers(-366, -2), st.booleans()).map(lambda one: DayRange(one[0], -1, one[1])),
+    st.tuples(st.integers(2, 366), st.booleans()).map(lambda one: DayRange(1, one[0], one[1])),
     st.tuples(st.integers(-366, -2), st.integers(1, 366), st.booleans()).map(
-        lambda one: Run(one[0], one[1], one[2])
+        lambda one: DayRange(one[0], one[1], one[2])
     ),
 )
 weekdays = st.lists(
     st.sampled_from(["MO", "TU", "WE", "TH", "FR", "SA", "SU"]), min_size=1, unique=True
 )
 rules = st.one_of(
-    st.dates(date(2026, 1, 1), date(2100, 1, 1)).map(Once),
-    st.lists(runs, min_size=1, max_size=4).map(lambda some: Around("peace-day", tuple(some))),
-    weekdays.map(lambda days: Recurring(f"FREQ=WEEKLY;BYDAY={','.join(days)}", START)),
+    st.dates(date(2026, 1, 1), date(2100, 1, 1)).map(SingleDayRule),
+    st.lists(runs, min_size=1, max_size=4).map(
+        lambda some: ObservanceRule("peace-day", tuple(some))
+    ),
+    weekdays.map(lambda days: RecurringRule(f"FREQ=WEEKLY;BYDAY={','.join(days)}", START)),
 )
 
 
 @given(rules)
 def test_what_is_spelled_is_read_back(rule: Rule) -> None:
-    assert parse(spell(rule), START) == rule
+    assert parse_rule(format_rule(rule), START) == rule
 
 
 @pytest.mark.parametrize(
@@ -134,6 +144,6 @@ def test_what_is_spelled_is_read_back(rule: Rule) -> None:
     ],
 )
 def test_a_recurrence_is_spelled_as_one_would_say_it(rrule: str, said: str) -> None:
-    rule = Recurring(rrule, START)
-    assert spell(rule) == said
-    assert parse(said, START) == rule
+    rule = RecurringRule(rrule, START)
+    assert format_rule(rule) == said
+    assert parse_rule(said, START) == rule

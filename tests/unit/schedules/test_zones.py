@@ -19,8 +19,8 @@ import pytest
 
 from mailer import zones
 from mailer.schedules.free_days import FreeDays
-from mailer.schedules.occurrences import Timing, occurrences
-from mailer.schedules.rules import Recurring
+from mailer.schedules.occurrences import Timing, expand_occurrences
+from mailer.schedules.rules import RecurringRule
 
 FIRST, LAST = date(2026, 1, 1), date(2028, 12, 31)
 SPAN = (
@@ -40,7 +40,7 @@ def file_of(zone: str) -> Path:
 def different() -> list[str]:
     """One name for each set of rules: half of the names are second names."""
     by_rules: dict[bytes, list[str]] = defaultdict(list)
-    for zone in sorted(zones.names()):
+    for zone in sorted(zones.list_zone_names()):
         by_rules[file_of(zone).read_bytes()].append(zone)
     return sorted(min(some) for some in by_rules.values())
 
@@ -122,14 +122,14 @@ def test_one_occurrence_for_each_date_that_a_rule_names(some: list[str]) -> None
 def check(zone: str) -> None:
     for rrule, names in RULES.items():
         for at in (time(2, 30), time(0, 0)) if rrule != "FREQ=DAILY" else (time(2, 30),):
-            timing = Timing(Recurring(rrule, FIRST), at, zone)
-            found = occurrences(timing, *SPAN, {}, FreeDays())
+            timing = Timing(RecurringRule(rrule, FIRST), at, zone)
+            found = expand_occurrences(timing, *SPAN, {}, FreeDays())
             ours = [(one.day, one.moment) for one in found if FIRST <= one.day <= LAST]
             assert ours == list(moments(at, names)), (zone, rrule, at)
 
 
 def test_there_are_all_the_zones() -> None:
-    assert len(zones.names()) > 580
+    assert len(zones.list_zone_names()) > 580
     assert len(ZONES) > 250
     wanted = {"Europe/London", "Africa/Casablanca", "Pacific/Apia", "America/Nuuk", "UTC"}
-    assert wanted < zones.names()
+    assert wanted < zones.list_zone_names()

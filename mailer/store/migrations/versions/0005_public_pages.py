@@ -8,10 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from mailer.archive import search_words
+from mailer.archive import build_search_text
 from mailer.articles import ArticleState
-from mailer.editions import Body
-from mailer.languages import choose
+from mailer.editions import EditionBody
+from mailer.languages import choose_language
 from mailer.store.schema.consent import GUARDS
 
 revision = "0005"
@@ -184,11 +184,13 @@ def _fill_bodies(db: sa.Connection) -> None:
     for number, default in db.execute(sa.select(_EDITION.c.id, _EDITION.c.language)).all():
         stories = _stories(db, number)
         for row in db.execute(sa.select(_BODY).where(_BODY.c.edition_id == number)).all():
-            body = Body(row.language, row.subject, row.text, row.html, row.marker, row.stories)
+            body = EditionBody(
+                row.language, row.subject, row.text, row.html, row.marker, row.stories
+            )
             found: list[tuple[str, str]] = []
             for bit, said in stories:
                 tags = sorted(said)
-                tag = choose(row.language, tags, choose(default, tags, ""))
+                tag = choose_language(row.language, tags, choose_language(default, tags, ""))
                 if row.stories >> bit & 1 and tag in said:
                     found.append(said[tag])
             db.execute(
@@ -199,7 +201,7 @@ def _fill_bodies(db: sa.Connection) -> None:
                     summary=found[0][1] if found else "",
                 )
             )
-            words = search_words(body)
+            words = build_search_text(body)
             db.execute(
                 sa.insert(_WORDS).values(edition_id=number, language=row.language, words=words)
             )

@@ -3,38 +3,38 @@
 import tempfile
 from pathlib import Path
 
-from tests.integration.intake.bombs.files import FEEDS, PICTURES, TAKEN, XMLS, ZIPS
-from tests.integration.intake.bombs.runner import Outcome, Runner
-from tests.integration.intake.bombs.sites import SLOW, prepare
-from tests.integration.intake.site import HOST, Site
+from tests.integration.intake.bombs.files import ACCEPTED, FEEDS, PICTURES, XMLS, ZIPS
+from tests.integration.intake.bombs.runner import BombOutcome, BombRunner
+from tests.integration.intake.bombs.sites import SLOW, install_bombs
+from tests.integration.intake.site import HOST, LoopbackSite
 
-KINDS = {"zip": ZIPS, "xml": XMLS, "feed": FEEDS, "picture": PICTURES | TAKEN}
+KINDS = {"zip": ZIPS, "xml": XMLS, "feed": FEEDS, "picture": PICTURES | ACCEPTED}
 
 
-def show(kind: str, name: str, outcome: Outcome) -> None:
-    how = "refused" if outcome.refused else "taken"
+def print_outcome(kind: str, name: str, outcome: BombOutcome) -> None:
+    verdict = "refused" if outcome.refused else "taken"
     cost = f"{outcome.seconds:7.2f} s{outcome.peak:6.0f} MB"
-    print(f"{kind:8}{name:46}{cost}  {how}: {outcome.said[:70]}", flush=True)
+    print(f"{kind:8}{name:46}{cost}  {verdict}: {outcome.said[:70]}", flush=True)
 
 
 def main() -> None:
-    with Runner() as runner, tempfile.TemporaryDirectory() as folder, Site() as site:
-        show("", "nothing at all", runner.meet(kind="picture", path="/dev/null"))
-        for name, url in prepare(site).items():
+    with BombRunner() as runner, tempfile.TemporaryDirectory() as folder, LoopbackSite() as site:
+        print_outcome("", "nothing at all", runner.run_job(kind="picture", path="/dev/null"))
+        for name, url in install_bombs(site).items():
             seconds = 20.0 if name in SLOW else 10.0
-            outcome = runner.meet(
+            outcome = runner.run_job(
                 kind="fetch", url=url, host=HOST, port=site.port, seconds=seconds, hangs=False
             )
-            show("fetch", name, outcome)
-        outcome = runner.meet(
-            kind="fetch", url=site.url(), host=HOST, port=site.port, seconds=20.0, hangs=True
+            print_outcome("fetch", name, outcome)
+        outcome = runner.run_job(
+            kind="fetch", url=site.build_url(), host=HOST, port=site.port, seconds=20.0, hangs=True
         )
-        show("fetch", "a look-up that hangs", outcome)
+        print_outcome("fetch", "a look-up that hangs", outcome)
         for kind, bombs in KINDS.items():
             for name, make in bombs.items():
                 path = Path(folder, "bomb")
                 path.write_bytes(make())
-                show(kind, name, runner.meet(kind=kind, path=str(path)))
+                print_outcome(kind, name, runner.run_job(kind=kind, path=str(path)))
 
 
 main()

@@ -20,15 +20,15 @@ from typing import Any, Self
 
 from mailer.errors import MailerError
 from mailer.intake.archives import check_zip
-from mailer.intake.documents import check_xml, plain_xml
-from mailer.intake.fetching import Guard, Limits, fetch
-from mailer.intake.pictures import picture_facts
+from mailer.intake.documents import check_xml, normalise_xml
+from mailer.intake.fetching import FetchGuard, FetchLimits, fetch_url
+from mailer.intake.pictures import inspect_picture
 
 ROOM = 1 << 30
 
 
 @dataclass(frozen=True)
-class Outcome:
+class BombOutcome:
     """`refused`: with a MailerError, which `said` is; else `said` is what came of it. Seconds, and
     the peak of memory in MB, Python itself and our modules included."""
 
@@ -38,56 +38,56 @@ class Outcome:
     peak: float
 
 
-def _fetched(url: str, host: str, port: int, seconds: float, hangs: bool) -> object:
-    def look_up(name: str, asked: int) -> list[str]:
+def _fetch_url(url: str, host: str, port: int, seconds: float, hangs: bool) -> object:
+    def look_up(name: str, requested_port: int) -> list[str]:
         if hangs:
             time.sleep(30)
         return [host]
 
-    guard = Guard(lambda address: True, look_up, (port,))
-    return len(fetch(url, guard=guard, limits=Limits(seconds=seconds)).content)
+    guard = FetchGuard(lambda address: True, look_up, (port,))
+    return len(fetch_url(url, guard=guard, limits=FetchLimits(seconds=seconds)).content)
 
 
 _CHECKS: dict[str, Callable[[bytes, str], object]] = {
     "zip": check_zip,
     "xml": check_xml,
-    "feed": lambda data, where: len(plain_xml(data, where)),
-    "picture": picture_facts,
+    "feed": lambda data, where: len(normalise_xml(data, where)),
+    "picture": inspect_picture,
 }
 
 
-def _meet(job: dict[str, Any]) -> dict[str, Any]:
+def _run_job(job: dict[str, Any]) -> dict[str, Any]:
     kind = job.pop("kind")
     data = Path(job["path"]).read_bytes() if kind in _CHECKS else b""
     before = time.monotonic()
     try:
-        said = _fetched(**job) if kind == "fetch" else _CHECKS[kind](data, "bomb")
-        refused = False
+        message = _fetch_url(**job) if kind == "fetch" else _CHECKS[kind](data, "bomb")
+        is_refused = False
     except MailerError as error:
-        said, refused = error.what, True
+        message, is_refused = error.message, True
     except Exception as error:
-        said, refused = f"broke: {error!r}"[:200], False
-    return {"refused": refused, "said": str(said), "seconds": time.monotonic() - before}
+        message, is_refused = f"broke: {error!r}"[:200], False
+    return {"refused": is_refused, "said": str(message), "seconds": time.monotonic() - before}
 
 
-def main() -> None:
+def run_jobs() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (ROOM, ROOM))
     for line in sys.stdin:
         job = json.loads(line)
-        out, back = os.pipe()
+        read_end, write_end = os.pipe()
         child = os.fork()
         if child == 0:
-            os.write(back, json.dumps(_meet(job)).encode())
+            os.write(write_end, json.dumps(_run_job(job)).encode())
             os._exit(0)
-        os.close(back)
-        with os.fdopen(out) as reading:
-            said = reading.read()
-        _, _, used = os.wait4(child, 0)
-        outcome = json.loads(said or '{"refused": false, "said": "died", "seconds": 0}')
-        print(json.dumps(outcome | {"peak": used.ru_maxrss / 1024}), flush=True)
+        os.close(write_end)
+        with os.fdopen(read_end) as reading:
+            result = reading.read()
+        _, _, usage = os.wait4(child, 0)
+        outcome = json.loads(result or '{"refused": false, "said": "died", "seconds": 0}')
+        print(json.dumps(outcome | {"peak": usage.ru_maxrss / 1024}), flush=True)
 
 
-class Runner:
+class BombRunner:
     """The process, from outside."""
 
     def __enter__(self) -> Self:
@@ -99,12 +99,12 @@ class Runner:
         )
         return self
 
-    def meet(self, **job: object) -> Outcome:
+    def run_job(self, **job: object) -> BombOutcome:
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return Outcome(**json.loads(self._process.stdout.readline()))
+        return BombOutcome(**json.loads(self._process.stdout.readline()))
 
     def __exit__(
         self,
@@ -119,4 +119,4 @@ class Runner:
 
 
 if __name__ == "__main__":
-    main()
+    run_jobs()

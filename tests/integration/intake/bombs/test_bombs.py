@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.intake.bombs.files import FEEDS, PICTURES, TAKEN, XMLS, ZIPS
-from tests.integration.intake.bombs.runner import Outcome, Runner
-from tests.integration.intake.bombs.sites import LARGE, SLOW, prepare
-from tests.integration.intake.site import HOST, Site
+from tests.integration.intake.bombs.files import ACCEPTED, FEEDS, PICTURES, XMLS, ZIPS
+from tests.integration.intake.bombs.runner import BombOutcome, BombRunner
+from tests.integration.intake.bombs.sites import LARGE, SLOW, install_bombs
+from tests.integration.intake.site import HOST, LoopbackSite
 
 FILES = {
     (kind, name): make
@@ -19,36 +19,38 @@ FILES = {
 
 
 @pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    with Runner() as running:
+def runner() -> Iterator[BombRunner]:
+    with BombRunner() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    with Site() as running:
+def site() -> Iterator[LoopbackSite]:
+    with LoopbackSite() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def places(site: Site) -> dict[str, str]:
-    return prepare(site)
+def places(site: LoopbackSite) -> dict[str, str]:
+    return install_bombs(site)
 
 
-def meet(runner: Runner, site: Site, url: str, seconds: float, hangs: bool = False) -> Outcome:
-    return runner.meet(
+def meet(
+    runner: BombRunner, site: LoopbackSite, url: str, seconds: float, hangs: bool = False
+) -> BombOutcome:
+    return runner.run_job(
         kind="fetch", url=url, host=HOST, port=site.port, seconds=seconds, hangs=hangs
     )
 
 
-def within(outcome: Outcome, seconds: float) -> None:
+def within(outcome: BombOutcome, seconds: float) -> None:
     assert outcome.seconds < seconds, outcome
     assert outcome.peak < 256, outcome
 
 
 @pytest.mark.parametrize("name", LARGE)
 def test_an_answer_that_grows_is_refused(
-    runner: Runner, site: Site, places: dict[str, str], name: str
+    runner: BombRunner, site: LoopbackSite, places: dict[str, str], name: str
 ) -> None:
     outcome = meet(runner, site, places[name], 10)
     assert outcome.refused, outcome
@@ -58,7 +60,7 @@ def test_an_answer_that_grows_is_refused(
 
 @pytest.mark.parametrize("name", SLOW)
 def test_an_answer_that_takes_its_time_ends_by_the_deadline(
-    runner: Runner, site: Site, places: dict[str, str], name: str
+    runner: BombRunner, site: LoopbackSite, places: dict[str, str], name: str
 ) -> None:
     outcome = meet(runner, site, places[name], 0.4)
     assert outcome.refused
@@ -66,28 +68,30 @@ def test_an_answer_that_takes_its_time_ends_by_the_deadline(
     within(outcome, 2)
 
 
-def test_so_does_a_look_up_that_hangs(runner: Runner, site: Site) -> None:
-    outcome = meet(runner, site, site.url(), 0.4, hangs=True)
+def test_so_does_a_look_up_that_hangs(runner: BombRunner, site: LoopbackSite) -> None:
+    outcome = meet(runner, site, site.build_url(), 0.4, hangs=True)
     assert outcome.refused
     assert outcome.said == "it took longer than 0.4 seconds"
     within(outcome, 2)
 
 
 @pytest.mark.parametrize(("kind", "name"), FILES)
-def test_a_file_that_grows_is_refused(runner: Runner, tmp_path: Path, kind: str, name: str) -> None:
+def test_a_file_that_grows_is_refused(
+    runner: BombRunner, tmp_path: Path, kind: str, name: str
+) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(FILES[kind, name]())
-    outcome = runner.meet(kind=kind, path=str(path))
+    outcome = runner.run_job(kind=kind, path=str(path))
     assert outcome.refused, outcome
     within(outcome, 2)
 
 
-@pytest.mark.parametrize("name", TAKEN)
+@pytest.mark.parametrize("name", ACCEPTED)
 def test_a_picture_that_is_what_it_says_costs_nothing_to_ask(
-    runner: Runner, tmp_path: Path, name: str
+    runner: BombRunner, tmp_path: Path, name: str
 ) -> None:
     path = tmp_path / "picture"
-    path.write_bytes(TAKEN[name]())
-    outcome = runner.meet(kind="picture", path=str(path))
+    path.write_bytes(ACCEPTED[name]())
+    outcome = runner.run_job(kind="picture", path=str(path))
     assert "width=9, height=9" in outcome.said
     within(outcome, 2)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 MB = 1 << 20
 
 
-def packed(size: int) -> Iterator[bytes]:
+def compress_zeros(size: int) -> Iterator[bytes]:
     """A deflate stream of `size` zeros, in pieces of a MB each. After a full flush the packer
     forgets what was before, so that one piece can stand for all."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
@@ -16,7 +16,7 @@ def packed(size: int) -> Iterator[bytes]:
     yield b"\x03\x00"  # an empty last block
 
 
-def gzipped(size: int) -> Iterator[bytes]:
+def compress_zeros_as_gzip(size: int) -> Iterator[bytes]:
     yield b"\x1f\x8b\x08\x00" + bytes(5) + b"\xff"
-    yield from packed(size)
+    yield from compress_zeros(size)
     yield bytes(8)

@@ -8,36 +8,36 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.intake.site import Site
+from tests.integration.intake.site import LoopbackSite
 
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
 @dataclass(frozen=True)
-class Authority:
+class CertificateAuthority:
     """It signs certificates for the tests' sites."""
 
     folder: Path
 
     @classmethod
-    def made(cls, folder: Path) -> "Authority":
+    def create_in(cls, folder: Path) -> "CertificateAuthority":
         folder.mkdir()
-        _openssl(
+        _run_openssl(
             folder, "req", "-x509", *_CURVE, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2",
             "-subj", "/CN=Tests", "-addext", "basicConstraints=critical,CA:TRUE",
             "-addext", "keyUsage=critical,keyCertSign",
         )  # fmt: skip
         return cls(folder)
 
-    def server(self, name: str, *more: str) -> ssl.SSLContext:
+    def create_server_context(self, name: str, *more: str) -> ssl.SSLContext:
         """What a site for `name` speaks by; `more` are arguments to the signing."""
         stem = name.replace(":", "_")
         (self.folder / "names").write_text(f"subjectAltName={name}\n")
-        _openssl(
+        _run_openssl(
             self.folder, "req", *_CURVE, "-keyout", f"{stem}.key", "-out", f"{stem}.csr",
             "-subj", "/CN=site",
         )  # fmt: skip
-        _openssl(
+        _run_openssl(
             self.folder, "x509", "-req", "-in", f"{stem}.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-out", f"{stem}.pem", "-extfile", "names",
             *(more or ("-days", "2")),
@@ -46,21 +46,21 @@ class Authority:
         context.load_cert_chain(self.folder / f"{stem}.pem", self.folder / f"{stem}.key")
         return context
 
-    def trusted(self) -> ssl.SSLContext:
+    def create_client_context(self) -> ssl.SSLContext:
         """What trusts this authority and no other."""
         return ssl.create_default_context(cafile=self.folder / "ca.pem")
 
 
-def _openssl(folder: Path, *arguments: str) -> None:
+def _run_openssl(folder: Path, *arguments: str) -> None:
     subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority.made(tmp_path_factory.mktemp("tls") / "authority")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    return CertificateAuthority.create_in(tmp_path_factory.mktemp("tls") / "authority")
 
 
 @pytest.fixture
-def site() -> Iterator[Site]:
-    with Site() as running:
+def site() -> Iterator[LoopbackSite]:
+    with LoopbackSite() as running:
         yield running

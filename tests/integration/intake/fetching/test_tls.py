@@ -3,17 +3,21 @@
 import pytest
 
 from mailer.errors import FetchError
-from mailer.intake.fetching import fetch
-from tests.integration.intake.fetching.conftest import Authority
-from tests.integration.intake.site import HOST, NAME, Site, answer, redirect
+from mailer.intake.fetching import fetch_url
+from tests.integration.intake.fetching.conftest import CertificateAuthority
+from tests.integration.intake.site import HOST, NAME, LoopbackSite, build_answer, build_redirect
 
 
-def test_a_site_is_asked_for_by_its_name_and_believed_by_it(authority: Authority) -> None:
-    with Site(tls=authority.server(f"DNS:{NAME}")) as site:
-        site.on("/", answer(b"safe"))
-        found = fetch(site.url(), guard=site.guard(tls=authority.trusted()))
-    assert (found.content, found.url) == (b"safe", site.url())
-    (asked,) = site.asked
+def test_a_site_is_asked_for_by_its_name_and_believed_by_it(
+    authority: CertificateAuthority,
+) -> None:
+    with LoopbackSite(tls=authority.create_server_context(f"DNS:{NAME}")) as site:
+        site.answer_with("/", build_answer(b"safe"))
+        found = fetch_url(
+            site.build_url(), guard=site.create_guard(tls=authority.create_client_context())
+        )
+    assert (found.content, found.url) == (b"safe", site.build_url())
+    (asked,) = site.requests
     assert asked.server_name == NAME
     assert asked.fields["host"] == f"{NAME}:{site.port}"
 
@@ -27,43 +31,54 @@ def test_a_site_is_asked_for_by_its_name_and_believed_by_it(authority: Authority
     ],
 )
 def test_a_certificate_that_is_not_the_names_own_is_refused(
-    authority: Authority, holds: str, days: str, said: str
+    authority: CertificateAuthority, holds: str, days: str, said: str
 ) -> None:
-    with Site(tls=authority.server(holds, "-days", days)) as site:
-        site.on("/", answer(b"false"))
+    with LoopbackSite(tls=authority.create_server_context(holds, "-days", days)) as site:
+        site.answer_with("/", build_answer(b"false"))
         with pytest.raises(FetchError, match="no safe connection") as raised:
-            fetch(site.url(), guard=site.guard(tls=authority.trusted()))
-    assert said in raised.value.what
-    assert not raised.value.lasting
-    assert site.asked == []
+            fetch_url(
+                site.build_url(), guard=site.create_guard(tls=authority.create_client_context())
+            )
+    assert said in raised.value.message
+    assert not raised.value.is_permanent
+    assert site.requests == []
 
 
-def test_an_authority_that_this_machine_does_not_trust_is_refused(authority: Authority) -> None:
-    with Site(tls=authority.server(f"DNS:{NAME}")) as site:
-        site.on("/", answer(b"false"))
+def test_an_authority_that_this_machine_does_not_trust_is_refused(
+    authority: CertificateAuthority,
+) -> None:
+    with LoopbackSite(tls=authority.create_server_context(f"DNS:{NAME}")) as site:
+        site.answer_with("/", build_answer(b"false"))
         with pytest.raises(FetchError, match="no safe connection"):
-            fetch(site.url(), guard=site.guard())
-    assert site.asked == []
+            fetch_url(site.build_url(), guard=site.create_guard())
+    assert site.requests == []
 
 
-def test_a_literal_address_is_checked_as_an_address(authority: Authority) -> None:
-    with Site(tls=authority.server(f"IP:{HOST}")) as site:
-        site.on("/", answer(b"safe"))
-        found = fetch(site.url(name=HOST), guard=site.guard(tls=authority.trusted()))
+def test_a_literal_address_is_checked_as_an_address(authority: CertificateAuthority) -> None:
+    with LoopbackSite(tls=authority.create_server_context(f"IP:{HOST}")) as site:
+        site.answer_with("/", build_answer(b"safe"))
+        found = fetch_url(
+            site.build_url(name=HOST),
+            guard=site.create_guard(tls=authority.create_client_context()),
+        )
     assert found.content == b"safe"
 
 
-def test_a_site_that_speaks_no_tls_is_an_error(site: Site, authority: Authority) -> None:
-    url = site.url().replace("http:", "https:")
+def test_a_site_that_speaks_no_tls_is_an_error(
+    site: LoopbackSite, authority: CertificateAuthority
+) -> None:
+    url = site.build_url().replace("http:", "https:")
     with pytest.raises(FetchError, match="no safe connection"):
-        fetch(url, guard=site.guard(tls=authority.trusted()))
+        fetch_url(url, guard=site.create_guard(tls=authority.create_client_context()))
 
 
-def test_from_https_nothing_leads_back_to_http(authority: Authority, site: Site) -> None:
-    with Site(tls=authority.server(f"DNS:{NAME}")) as safe:
-        safe.on("/", redirect(site.url()))
-        guard = safe.guard(tls=authority.trusted())
+def test_from_https_nothing_leads_back_to_http(
+    authority: CertificateAuthority, site: LoopbackSite
+) -> None:
+    with LoopbackSite(tls=authority.create_server_context(f"DNS:{NAME}")) as safe:
+        safe.answer_with("/", build_redirect(site.build_url()))
+        guard = safe.create_guard(tls=authority.create_client_context())
         with pytest.raises(FetchError, match="from https to http") as raised:
-            fetch(safe.url(), guard=guard)
-    assert raised.value.lasting
-    assert site.asked == []
+            fetch_url(safe.build_url(), guard=guard)
+    assert raised.value.is_permanent
+    assert site.requests == []

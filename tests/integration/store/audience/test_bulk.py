@@ -6,9 +6,9 @@ import pytest
 
 from mailer.audience import bulk, segments, subscribers
 from mailer.audience.bulk import BulkChange, BulkOutcome
-from mailer.audience.consent import Act
+from mailer.audience.consent import ConsentAction
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import Row
+from mailer.audience.rows import ImportRow
 from mailer.audience.segments import All
 from mailer.audience.subscribers import Membership, MembershipState, Person
 from mailer.store import Store, Transaction
@@ -22,34 +22,36 @@ TOPICS = frozenset(office.TOPICS)
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        office.mailing_list(tx, "press")
-        office.digest(tx, frequency=Frequency.WEEKLY)
-        office.person(tx, "ana@example.org", "health", tags=("donor", "staff"), country="GB")
-        office.person(tx, "bo@example.org", country="GB", language="fr")
-        office.person(tx, "cy@example.org", "health", "climate", country="FR")
-        office.person(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
-        office.person(tx, "ed@example.org", "health", to="press")
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        office.add_mailing_list(tx, "press")
+        office.add_digest(tx, frequency=Frequency.WEEKLY)
+        office.add_subscriber(
+            tx, "ana@example.org", "health", tags=("donor", "staff"), country="GB"
+        )
+        office.add_subscriber(tx, "bo@example.org", country="GB", language="fr")
+        office.add_subscriber(tx, "cy@example.org", "health", "climate", country="FR")
+        office.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        office.add_subscriber(tx, "ed@example.org", "health", list_slug="press")
     return store
 
 
 def standing(tx: Transaction, address: str, of: str = "news") -> Membership:
-    known = subscribers.get(tx.subscribers, address)
-    found = subscribers.membership_of(tx.subscribers, known, of)
+    known = subscribers.get_subscriber(tx.subscribers, address)
+    found = subscribers.find_membership(tx.subscribers, known, of)
     assert found is not None
     return found
 
 
 def everyone(tx: Transaction, text: str = "") -> list[int]:
-    tree = segments.known_filter(tx.segments, text) if text else All(())
-    return list(tx.bulk.ids(office.the_list(tx), tree, 0))
+    tree = segments.check_filter(tx.segments, text) if text else All(())
+    return list(tx.bulk.list_member_ids(office.get_mailing_list(tx), tree, 0))
 
 
 def do(tx: Transaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
-    news = office.the_list(tx)
+    news = office.get_mailing_list(tx)
     ids = everyone(tx, text)
-    results = bulk.carry_out(tx.bulk, news, ids, wanted, NOW + DAY, source="desk")
+    results = bulk.change_members(tx.bulk, news, ids, wanted, NOW + DAY, source="desk")
     return [one.outcome for one in results]
 
 
@@ -75,11 +77,11 @@ def test_topics_tags_language_and_frequency_change_for_active_members_of_one_lis
         ]  # fmt: skip
         kept = standing(tx, "ana@example.org")
         assert (kept.language, kept.frequency, kept.joined_at) == ("ar", Frequency.WEEKLY, NOW)
-        ana = subscribers.get(tx.subscribers, "ana@example.org")
+        ana = subscribers.get_subscriber(tx.subscribers, "ana@example.org")
         assert ana.person.tags == ("staff", "vip")
         assert (standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")) == before
-        last = tx.subscribers.history("ana@example.org")[-1]
-    assert (last.act, last.source, last.at) == (Act.CHANGED, "desk", NOW + DAY)
+        last = tx.subscribers.list_consent_entries("ana@example.org")[-1]
+    assert (last.act, last.source, last.at) == (ConsentAction.CHANGED, "desk", NOW + DAY)
     assert last.detail == "topics: housing; language: ar; frequency: weekly"
 
 
@@ -105,10 +107,12 @@ def test_who_is_taken_off_has_left(ready: Store) -> None:
 def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stored, "PAGE", 7)
     with ready.begin() as tx:
-        rows = [Row(n, Person(f"r{n}@example.org")) for n in range(20)]
-        tx.rows.bring_in(rows, office.the_list(tx), "test", NOW)
+        rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
+        tx.import_rows.import_people(rows, office.get_mailing_list(tx), "test", NOW)
         found: list[int] = []
-        while page := tx.bulk.ids(office.the_list(tx), All(()), found[-1] if found else 0):
+        while page := tx.bulk.list_member_ids(
+            office.get_mailing_list(tx), All(()), found[-1] if found else 0
+        ):
             assert len(page) <= 7
             found += page
     assert found == sorted(set(found))
@@ -124,26 +128,26 @@ def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> N
     def leaves() -> None:
         held.wait(10)
         with ready.begin() as tx:
-            office.leave(tx, "ana@example.org", now=NOW + DAY)
+            office.unsubscribe_address(tx, "ana@example.org", now=NOW + DAY)
         done.set()
 
     leaving = threading.Thread(target=leaves)
     leaving.start()
     with ready.begin() as tx:
-        news = office.the_list(tx)
+        news = office.get_mailing_list(tx)
         ids = everyone(tx)
         if how == "change":
-            tx.bulk.members(news, ids)
+            tx.bulk.list_members(news, ids)
         else:
-            tx.rows._known(["ana@example.org"], news)
+            tx.import_rows._find_known_people(["ana@example.org"], news)
         held.set()
         assert not done.wait(0.3), "it waits"
         if how == "change":
             wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
-            bulk.carry_out(tx.bulk, news, ids, wanted, NOW, source="desk")
+            bulk.change_members(tx.bulk, news, ids, wanted, NOW, source="desk")
         else:
-            row = Row(2, Person("ana@example.org"), ("health", "housing"))
-            tx.rows.bring_in([row], news, "a file", NOW)
+            row = ImportRow(2, Person("ana@example.org"), ("health", "housing"))
+            tx.import_rows.import_people([row], news, "a file", NOW)
     leaving.join(10)
     with ready.read() as tx:
         kept = standing(tx, "ana@example.org")

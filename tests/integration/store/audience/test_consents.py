@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from mailer.audience import erasure, subscribers
-from mailer.audience.consent import Act, Evidence, Wording
+from mailer.audience.consent import ConsentAction, Evidence, Wording
 from mailer.store import Store
 from tests.integration import office
 from tests.integration.office import NOW
@@ -55,12 +55,12 @@ ONLY = {
 def logged(store: Store) -> Store:
     """A store whose log says that somebody has confirmed, and left."""
     with store.begin() as tx:
-        news = office.mailing_list(tx)
-        evidence = Evidence(Act.CONFIRMED, "sign-up page", None, WORDING)
-        ana, _ = subscribers.subscribe(
+        news = office.add_mailing_list(tx)
+        evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", None, WORDING)
+        ana, _ = subscribers.subscribe_person(
             tx.subscribers, subscribers.Person(ANA), news, (), NOW, evidence=evidence
         )
-        subscribers.unsubscribe(tx.subscribers, ana, news, NOW, source="unsubscribe page")
+        subscribers.unsubscribe_person(tx.subscribers, ana, news, NOW, source="unsubscribe page")
     return store
 
 
@@ -94,9 +94,13 @@ def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> No
 def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
     before = _log(logged)
     with logged.begin() as tx:
-        erasure.erase(tx.subscribers, ANA, NOW)
-        left = tx.subscribers.history(ANA)
-    assert [one.act for one in left] == [Act.CONFIRMED, Act.LEFT, Act.ERASED]
+        erasure.erase_person(tx.subscribers, ANA, NOW)
+        left = tx.subscribers.list_consent_entries(ANA)
+    assert [one.act for one in left] == [
+        ConsentAction.CONFIRMED,
+        ConsentAction.LEFT,
+        ConsentAction.ERASED,
+    ]
     assert left[0].wording == WORDING
     assert {one.address for one in left} == {""}
     after = _log(logged)
@@ -106,14 +110,14 @@ def test_an_erasure_leaves_what_was_agreed_and_a_hash(logged: Store) -> None:
 
 def test_what_was_erased_can_go_when_its_time_is_over(logged: Store) -> None:
     with logged.begin() as tx:
-        erasure.erase(tx.subscribers, ANA, NOW)
+        erasure.erase_person(tx.subscribers, ANA, NOW)
         assert tx.connection.execute(text("DELETE FROM consent")).rowcount == 3
     assert _log(logged) == []
 
 
 def test_what_was_erased_gets_no_address_again(logged: Store) -> None:
     with logged.begin() as tx:
-        erasure.erase(tx.subscribers, ANA, NOW)
+        erasure.erase_person(tx.subscribers, ANA, NOW)
     with (
         pytest.raises(DatabaseError, match="the log of consent is only added to"),
         logged.begin() as tx,

@@ -7,25 +7,25 @@ from sqlalchemy import MetaData, String, Text, select, update
 
 from mailer.app import Mailer
 from mailer.audience import choices, confirmations, consent, erasure, subscribers, suppressions
-from mailer.audience.confirmations import Wishes
-from mailer.audience.consent import Act
-from mailer.audience.limits import Limit
-from mailer.audience.suppressions import Reason
+from mailer.audience.confirmations import SignUpWishes
+from mailer.audience.consent import ConsentAction
+from mailer.audience.limits import RateLimit
+from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import Refused
 from mailer.store import Store, Transaction, schema
 from tests.integration import office
 from tests.integration.office import DAY, NOW
 
 ANA, NEW, OLD = "ana@example.org", "ana@example.net", "ana@old.example"
-LIMIT = Limit("mail", 0)
+LIMIT = RateLimit("mail", 0)
 
 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        office.mailing_list(tx, "press")
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        office.add_mailing_list(tx, "press")
     return store
 
 
@@ -43,62 +43,66 @@ def holding(tx: Transaction, word: str) -> list[str]:
 
 def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, "zoe@old.example", "health", name="Zoe")
-        office.person(tx, "zoe@example.net", to="press", name="Zoe Quay")
-        zoe = subscribers.get(tx.subscribers, "zoe@old.example")
+        office.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
+        office.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
+        zoe = subscribers.get_subscriber(tx.subscribers, "zoe@old.example")
         zoe = choices.change_address(tx.subscribers, zoe, "zoe@example.org", NOW)
-        other = subscribers.get(tx.subscribers, "zoe@example.net")
-        zoe = choices.merge_people(tx.subscribers, other, zoe, NOW + DAY)
-        asked = confirmations.new_address(tx.subscribers, zoe.id, "zoe@next.example", "en", "page")
-        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
-        suppressions.suppress(
-            tx.suppressions, "zoe@old.example", Reason.BOUNCE, "550 zoe@old.example", NOW
+        other = subscribers.get_subscriber(tx.subscribers, "zoe@example.net")
+        zoe = choices.merge_subscribers(tx.subscribers, other, zoe, NOW + DAY)
+        asked = confirmations.build_address_change(
+            tx.subscribers, zoe.id, "zoe@next.example", "en", "page"
+        )
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
+        suppressions.suppress_address(
+            tx.suppressions, "zoe@old.example", SuppressionReason.BOUNCE, "550 zoe@old.example", NOW
         )
         assert len(holding(tx, "zoe@")) > 8
-        assert erasure.erase(tx.subscribers, "zoe@example.org", NOW + DAY)
+        assert erasure.erase_person(tx.subscribers, "zoe@example.org", NOW + DAY)
         assert holding(tx, "zoe@") == []
         assert holding(tx, "Zoe") == []
         for one in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
-            assert tx.subscribers.suppression_reason(one) in {"erased", "bounce"}
+            assert tx.subscribers.find_suppression_reason(one) in {"erased", "bounce"}
             with pytest.raises(Refused, match="must not be mailed"):
-                office.person(tx, one)
-        acts = [one.act for one in consent.history(tx.subscribers, "zoe@example.org")]
-        assert acts == [Act.NEW_ADDRESS, Act.MERGED, Act.ERASED]
+                office.add_subscriber(tx, one)
+        acts = [one.act for one in consent.list_consent_entries(tx.subscribers, "zoe@example.org")]
+        assert acts == [ConsentAction.NEW_ADDRESS, ConsentAction.MERGED, ConsentAction.ERASED]
 
 
 def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA)
-        erasure.erase(tx.subscribers, ANA, NOW, may_return=True)
-        assert tx.subscribers.suppression_reason(ANA) is None
-        office.person(tx, ANA)
+        office.add_subscriber(tx, ANA)
+        erasure.erase_person(tx.subscribers, ANA, NOW, may_return=True)
+        assert tx.subscribers.find_suppression_reason(ANA) is None
+        office.add_subscriber(tx, ANA)
 
 
 def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> None:
     """Mail providers give addresses of people who have gone to others."""
     with ready.begin() as tx:
-        office.person(tx, OLD, "health")
-        first = subscribers.get(tx.subscribers, OLD)
+        office.add_subscriber(tx, OLD, "health")
+        first = subscribers.get_subscriber(tx.subscribers, OLD)
         choices.change_address(tx.subscribers, first, NEW, NOW)
-        second = office.person(tx, OLD, "climate")
-        erasure.erase(tx.subscribers, NEW, NOW + DAY)
-        assert tx.subscribers.suppression_reason(OLD) is None
-        assert subscribers.get(tx.subscribers, OLD) == second
-        logged = tx.subscribers.history(OLD)
+        second = office.add_subscriber(tx, OLD, "climate")
+        erasure.erase_person(tx.subscribers, NEW, NOW + DAY)
+        assert tx.subscribers.find_suppression_reason(OLD) is None
+        assert subscribers.get_subscriber(tx.subscribers, OLD) == second
+        logged = tx.subscribers.list_consent_entries(OLD)
         assert {one.address for one in logged if one.subscriber_id == second.id} == {OLD}
         assert {one.address for one in logged if one.subscriber_id == first.id} == {""}
 
 
 def test_all_that_is_stored_is_told(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", name="Ana", to="press")
-        known = subscribers.get(tx.subscribers, ANA)
-        asked = confirmations.new_address(tx.subscribers, known.id, NEW, "en", "page")
-        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
-        wishes = Wishes(("news",), ("climate",))
-        again = confirmations.sign_up(tx.lists, ANA, wishes, "en", "page")
-        confirmations.ask(tx.confirmations, tx.allowances, LIMIT, again, NOW + timedelta(hours=1))
-        held = erasure.everything(tx.subscribers, known)
+        office.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
+        known = subscribers.get_subscriber(tx.subscribers, ANA)
+        asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "en", "page")
+        confirmations.request_confirmation(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
+        wishes = SignUpWishes(("news",), ("climate",))
+        again = confirmations.build_sign_up(tx.lists, ANA, wishes, "en", "page")
+        confirmations.request_confirmation(
+            tx.confirmations, tx.allowances, LIMIT, again, NOW + timedelta(hours=1)
+        )
+        held = erasure.collect_personal_data(tx.subscribers, known)
     assert (held["address"], held["name"], held["suppressed"]) == (ANA, "Ana", None)
     assert [one["list"] for one in held["lists"]] == ["press"]
     assert [one["act"] for one in held["consent"]] == ["added"]
@@ -112,16 +116,16 @@ def test_all_that_is_stored_is_told(ready: Store) -> None:
 def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
     store: Store, mailer: Mailer
 ) -> None:
-    edition = office.begun(mailer, ANA, "bo@example.org")
+    edition = office.begin_edition(mailer, ANA, "bo@example.org")
     with store.begin() as tx:
-        ana = subscribers.get(tx.subscribers, ANA)
+        ana = subscribers.get_subscriber(tx.subscribers, ANA)
         choices.change_address(tx.subscribers, ana, NEW, NOW)
-        moved = subscribers.get(tx.subscribers, NEW)
-        assert [one.edition for one in tx.subscribers.mailed(moved)] == [edition.name]
-        another = office.person(tx, ANA)
-        assert tx.subscribers.mailed(another) == []
-        erasure.erase(tx.subscribers, NEW, NOW)
-    assert [one.partition(":")[0] for one in office.deliveries(store, edition)] == [
+        moved = subscribers.get_subscriber(tx.subscribers, NEW)
+        assert [one.edition for one in tx.subscribers.list_mailed_editions(moved)] == [edition.name]
+        another = office.add_subscriber(tx, ANA)
+        assert tx.subscribers.list_mailed_editions(another) == []
+        erasure.erase_person(tx.subscribers, NEW, NOW)
+    assert [one.partition(":")[0] for one in office.read_deliveries(store, edition)] == [
         "erased",
         "bo@example.org",
     ]
@@ -133,13 +137,13 @@ def test_a_reply_keeps_no_internationalised_address_in_either_spelling(
 ) -> None:
     """A relay repeats the domain in A-labels, as it was given."""
     zoe = "zoe@b\u00fccher.example"
-    edition = office.begun(mailer, zoe)
+    edition = office.begin_edition(mailer, zoe)
     with mailer.store.begin() as tx:
         said = f"250 2.1.5 <zoe@xn--bcher-kva.example> or {zoe}"
         tx.connection.execute(update(schema.delivery).values(reply=said))
         if by_retention:
-            assert tx.retention.clear(edition.id, "", 10, NOW)[0] == 1
+            assert tx.retention.clear_addresses(edition.id, "", 10, NOW)[0] == 1
         else:
-            assert erasure.erase(tx.subscribers, zoe, NOW)
+            assert erasure.erase_person(tx.subscribers, zoe, NOW)
         (reply,) = tx.connection.scalars(select(schema.delivery.c.reply))
     assert reply == "250 2.1.5 <(erased)> or (erased)"

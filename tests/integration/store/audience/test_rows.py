@@ -5,11 +5,19 @@ from datetime import datetime
 import pytest
 
 from mailer.audience import addresses, subscribers
-from mailer.audience.consent import Act, Basis
+from mailer.audience.consent import ConsentAction, LawfulBasis
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import Column, Row, RowOutcome, RowResult, RowState, read, taken
+from mailer.audience.rows import (
+    ImportColumn,
+    ImportRow,
+    RowOutcome,
+    RowResult,
+    RowState,
+    assign_fields,
+    parse_row,
+)
 from mailer.audience.subscribers import Membership, MembershipState, Person
-from mailer.audience.suppressions import Reason
+from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError, Refused
 from mailer.store import Store
 from tests.integration import office
@@ -21,8 +29,8 @@ ANA = "ana@example.org"
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
     return store
 
 
@@ -33,31 +41,33 @@ def row(
     joined: datetime | None = None,
     name: str = "",
     tags: tuple[str, ...] = (),
-) -> Row:
-    return Row(line, Person(address, name, tags=tags), topics or None, joined)
+) -> ImportRow:
+    return ImportRow(line, Person(address, name, tags=tags), topics or None, joined)
 
 
-def bring(store: Store, *rows: Row, to: str = "news") -> list[RowResult]:
+def bring(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
-        return tx.rows.bring_in(rows, office.the_list(tx, to), "a file", NOW, Basis.CONSENT)
+        return tx.import_rows.import_people(
+            rows, office.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
+        )
 
 
-def outcome(store: Store, one: Row) -> RowOutcome:
+def outcome(store: Store, one: ImportRow) -> RowOutcome:
     (result,) = bring(store, one)
     return result.outcome
 
 
 def membership(store: Store, address: str) -> Membership:
     with store.read() as tx:
-        known = subscribers.get(tx.subscribers, address)
-        found = subscribers.membership_of(tx.subscribers, known, "news")
+        known = subscribers.get_subscriber(tx.subscribers, address)
+        found = subscribers.find_membership(tx.subscribers, known, "news")
     assert found is not None
     return found
 
 
 def person(store: Store, address: str) -> Person:
     with store.read() as tx:
-        return subscribers.get(tx.subscribers, address).person
+        return subscribers.get_subscriber(tx.subscribers, address).person
 
 
 def test_a_new_person_is_added(ready: Store) -> None:
@@ -89,7 +99,7 @@ def test_topics_are_replaced_and_tags_added(ready: Store) -> None:
 
 def test_one_who_left_is_never_brought_back(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
+        office.add_subscriber(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
     before = person(ready, ANA)
     (result,) = bring(ready, row(ANA, "climate", name="Ana", tags=("donor",)))
     assert result == RowResult(2, RowOutcome.SKIPPED, ANA, "left the list on 2026-11-20")
@@ -99,16 +109,16 @@ def test_one_who_left_is_never_brought_back(ready: Store) -> None:
 
 def test_one_who_has_not_confirmed_stays_so(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, state=MembershipState.PENDING)
+        office.add_subscriber(tx, ANA, state=MembershipState.PENDING)
     assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
     assert membership(ready, ANA).state is MembershipState.PENDING
 
 
 def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, "bo@example.org")
-        office.suppress(tx, ANA)
-        office.suppress(tx, "bo@example.org")
+        office.add_subscriber(tx, "bo@example.org")
+        office.suppress_address(tx, ANA)
+        office.suppress_address(tx, "bo@example.org")
     results = bring(ready, row(ANA), row("bo@example.org", name="Bo"))
     assert {one.reason for one in results} == {"must not be mailed (manual)"}
     assert person(ready, "bo@example.org").name == ""
@@ -118,8 +128,8 @@ def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
 
 def test_somebody_of_another_list_joins_this_one(ready: Store) -> None:
     with ready.begin() as tx:
-        office.mailing_list(tx, "press")
-        office.person(tx, ANA, "health", to="press", name="Ana")
+        office.add_mailing_list(tx, "press")
+        office.add_subscriber(tx, ANA, "health", list_slug="press", name="Ana")
     assert outcome(ready, row(ANA, "climate")) is RowOutcome.UPDATED
     assert membership(ready, ANA).topics == ("climate",)
     assert person(ready, ANA).name == "Ana"
@@ -145,8 +155,8 @@ def test_the_same_address_twice_is_taken_twice(ready: Store) -> None:
 
 def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, "known@example.org")
-        office.person(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
+        office.add_subscriber(tx, "known@example.org")
+        office.add_subscriber(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
     rows = [row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))]
     assert [one.outcome for one in bring(ready, *rows)] == [
         RowOutcome.UNCHANGED,
@@ -156,24 +166,28 @@ def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
 
 
 def test_who_left_elsewhere_is_remembered_and_stays_away(ready: Store) -> None:
-    left = Row(2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left=NOW - DAY)
+    left = ImportRow(
+        2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY
+    )
     assert bring(ready, left)[0].outcome is RowOutcome.LEFT
     kept = membership(ready, ANA)
     assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW - DAY)
     assert bring(ready, row(ANA))[0].reason == "left the list on 2026-11-19"
     with ready.begin() as tx, pytest.raises(Refused, match="left the list"):
-        office.person(tx, ANA)
+        office.add_subscriber(tx, ANA)
 
 
 def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", joined=NOW - 9 * DAY)
-    left = Row(2, Person(ANA), state=RowState.UNSUBSCRIBED, left=NOW - DAY, evidence="too many")
+        office.add_subscriber(tx, ANA, "health", joined=NOW - 9 * DAY)
+    left = ImportRow(
+        2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY, evidence="too many"
+    )
     assert bring(ready, left)[0].outcome is RowOutcome.LEFT
     assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
     with ready.read() as tx:
-        last = tx.subscribers.history(ANA)[-1]
-    assert (last.act, last.source, last.basis) == (Act.LEFT, "a file", None)
+        last = tx.subscribers.list_consent_entries(ANA)[-1]
+    assert (last.act, last.source, last.basis) == (ConsentAction.LEFT, "a file", None)
     assert last.detail == "on 2026-11-19; too many"
 
 
@@ -183,22 +197,28 @@ def test_whoever_was_imported_leaves_by_a_later_file_unless_they_joined_since(
 ) -> None:
     """Of whom a file says no date, the time of the import says nothing."""
     bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
-    left = Row(2, Person(ANA), state=RowState.UNSUBSCRIBED, left=NOW - 9 * DAY)
+    left = ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - 9 * DAY)
     skipped = days == 1
     assert (bring(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
     assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
 
 
 def test_capitals_make_no_other_address(ready: Store) -> None:
-    person_ = addresses.normalise("ANA@Example.org")
+    person_ = addresses.normalise_address("ANA@Example.org")
     assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
 
 
 def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, "bo@example.org")
+        office.add_subscriber(tx, "bo@example.org")
     rows = [
-        Row(n, Person(a), state=RowState.SUPPRESSED, reason=Reason.BOUNCE, evidence="cleaned")
+        ImportRow(
+            n,
+            Person(a),
+            state=RowState.SUPPRESSED,
+            reason=SuppressionReason.BOUNCE,
+            evidence="cleaned",
+        )
         for n, a in enumerate((ANA, "bo@example.org"))
     ]
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.SUPPRESSED}
@@ -206,9 +226,9 @@ def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: 
     assert bring(ready, row(ANA))[0].reason == "must not be mailed (bounce)"
     with ready.read() as tx:
         assert tx.subscribers.find_subscriber(ANA) is None
-        (entry,) = tx.subscribers.history(ANA)
+        (entry,) = tx.subscribers.list_consent_entries(ANA)
     assert (entry.act, entry.source, entry.detail) == (
-        Act.SUPPRESSED, "a file", "bounce: cleaned",
+        ConsentAction.SUPPRESSED, "a file", "bounce: cleaned",
     )  # fmt: skip
 
 
@@ -218,19 +238,23 @@ def test_who_joins_is_logged_with_source_basis_and_what_they_get(ready: Store) -
         bring(ready, one)
     bring(ready, row(ANA, "climate"))
     with ready.read() as tx:
-        joined, changed = tx.subscribers.history(ANA)
-    assert (joined.act, joined.list, joined.source) == (Act.IMPORTED, "news", "a file")
-    assert joined.basis is Basis.CONSENT
+        joined, changed = tx.subscribers.list_consent_entries(ANA)
+    assert (joined.act, joined.list, joined.source) == (ConsentAction.IMPORTED, "news", "a file")
+    assert joined.basis is LawfulBasis.CONSENT
     assert joined.detail == "topics: health; since 2026-08-12"
-    assert (changed.act, changed.detail, changed.basis) == (Act.CHANGED, "topics: climate", None)
+    assert (changed.act, changed.detail, changed.basis) == (
+        ConsentAction.CHANGED,
+        "topics: climate",
+        None,
+    )
 
 
 def test_how_often_and_until_when_they_pause_come_too(ready: Store) -> None:
     with ready.begin() as tx:
-        office.digest(tx, frequency=Frequency.WEEKLY)
+        office.add_digest(tx, frequency=Frequency.WEEKLY)
     until = NOW + 20 * DAY
-    one = Row(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
-    monthly = Row(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
+    one = ImportRow(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
+    monthly = ImportRow(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
     added, noted = bring(ready, one, monthly)
     assert (added.reason, noted.reason) == ("", "no digest of the list is monthly")
     kept = membership(ready, ANA)
@@ -243,13 +267,13 @@ def test_a_thousand_rows_at_once(ready: Store) -> None:
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
     assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
     with ready.read() as tx:
-        (found,) = tx.lists.lists(counted=True)
+        (found,) = tx.lists.list_mailing_lists(counted=True)
     assert found.members == 1000
 
 
 def test_a_row_that_cannot_be_read_names_its_column() -> None:
-    columns = {0: Column.ADDRESS, 1: Column.TOPICS}
+    columns = {0: ImportColumn.ADDRESS, 1: ImportColumn.TOPICS}
     for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
         with pytest.raises(InputError) as caught:
-            read(2, taken(fields, columns), frozenset(office.TOPICS))
+            parse_row(2, assign_fields(fields, columns), frozenset(office.TOPICS))
         assert caught.value.where == where

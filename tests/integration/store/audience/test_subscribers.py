@@ -7,7 +7,7 @@ import pytest
 
 from mailer.audience import choices, erasure, subscribers
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import Row
+from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import NotFound, Refused
 from mailer.intake import table
@@ -22,16 +22,16 @@ ANA = "ana@example.org"
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        office.mailing_list(tx, "press")
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        office.add_mailing_list(tx, "press")
     return store
 
 
 def test_a_person_comes_back_as_they_went(ready: Store) -> None:
     person = Person(ANA, "Ana Ní Bhriain", "fr", "GB", "Europe/London", ("donor", "trustee"))
     with ready.begin() as tx:
-        made = office.person(
+        made = office.add_subscriber(
             tx,
             ANA,
             "health",
@@ -42,17 +42,19 @@ def test_a_person_comes_back_as_they_went(ready: Store) -> None:
             tags=("trustee", "donor", "donor"),
         )
     with ready.read() as tx:
-        kept = subscribers.get(tx.subscribers, ANA)
+        kept = subscribers.get_subscriber(tx.subscribers, ANA)
     assert kept == made
     assert kept.person == person
 
 
 def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", name="Ana", tags=("donor",))
-        office.person(tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",))
-        kept = subscribers.get(tx.subscribers, ANA)
-        (membership,) = tx.subscribers.memberships(kept)
+        office.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
+        office.add_subscriber(
+            tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",)
+        )
+        kept = subscribers.get_subscriber(tx.subscribers, ANA)
+        (membership,) = tx.subscribers.list_memberships(kept)
     assert kept.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
     assert membership.topics == ("climate", "housing")
     assert membership.joined_at == NOW
@@ -60,10 +62,12 @@ def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) 
 
 def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health")
-        office.person(tx, ANA, "climate", to="press")
-        office.leave(tx, ANA, to="press", now=NOW + HOUR)
-        news, press = tx.subscribers.memberships(subscribers.get(tx.subscribers, ANA))
+        office.add_subscriber(tx, ANA, "health")
+        office.add_subscriber(tx, ANA, "climate", list_slug="press")
+        office.unsubscribe_address(tx, ANA, list_slug="press", now=NOW + HOUR)
+        news, press = tx.subscribers.list_memberships(
+            subscribers.get_subscriber(tx.subscribers, ANA)
+        )
     assert (news.state, news.topics) == (MembershipState.ACTIVE, ("health",))
     assert (press.state, press.topics) == (MembershipState.UNSUBSCRIBED, ("climate",))
     assert press.left_at == NOW + HOUR
@@ -71,50 +75,52 @@ def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
 
 def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA)
-        office.leave(tx, ANA)
-        office.leave(tx, ANA, now=NOW + DAY)
-        ana = subscribers.get(tx.subscribers, ANA)
-        (left,) = tx.subscribers.memberships(ana)
+        office.add_subscriber(tx, ANA)
+        office.unsubscribe_address(tx, ANA)
+        office.unsubscribe_address(tx, ANA, now=NOW + DAY)
+        ana = subscribers.get_subscriber(tx.subscribers, ANA)
+        (left,) = tx.subscribers.list_memberships(ana)
         assert left.left_at == NOW, "leaving twice is leaving once"
         with pytest.raises(Refused, match="left the list 'news'"):
-            office.person(tx, ANA)
-        _, back = subscribers.subscribe(
-            tx.subscribers, Person(ANA), office.the_list(tx), (), NOW + DAY, rejoin=True
+            office.add_subscriber(tx, ANA)
+        _, back = subscribers.subscribe_person(
+            tx.subscribers, Person(ANA), office.get_mailing_list(tx), (), NOW + DAY, rejoin=True
         )
         assert (back.state, back.left_at) == (MembershipState.ACTIVE, None)
-        assert tx.subscribers.memberships(ana) == [back]
+        assert tx.subscribers.list_memberships(ana) == [back]
 
 
 def test_an_active_member_is_not_made_pending_again(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA)
-        ana = office.person(tx, ANA, state=MembershipState.PENDING)
-        (membership,) = tx.subscribers.memberships(ana)
+        office.add_subscriber(tx, ANA)
+        ana = office.add_subscriber(tx, ANA, state=MembershipState.PENDING)
+        (membership,) = tx.subscribers.list_memberships(ana)
     assert membership.state is MembershipState.ACTIVE
 
 
 def test_one_who_is_not_on_a_list_cannot_leave_it(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA)
+        office.add_subscriber(tx, ANA)
         with pytest.raises(NotFound, match="not on the list 'press'"):
-            office.leave(tx, ANA, to="press")
+            office.unsubscribe_address(tx, ANA, list_slug="press")
 
 
 def test_editing_a_person(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, name="Ana", tags=("donor",))
-        office.person(tx, "bo@example.org")
+        office.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
+        office.add_subscriber(tx, "bo@example.org")
         moved = choices.change_address(
-            tx.subscribers, subscribers.get(tx.subscribers, ANA), "ana@EXAMPLE.net", NOW
+            tx.subscribers, subscribers.get_subscriber(tx.subscribers, ANA), "ana@EXAMPLE.net", NOW
         )
-        edited, changed = subscribers.edit(tx.subscribers, moved.address, {"tags": ("vip",)})
+        edited, changed = subscribers.edit_subscriber(
+            tx.subscribers, moved.address, {"tags": ("vip",)}
+        )
         assert changed
-        assert subscribers.get(tx.subscribers, "ana@example.net") == edited
+        assert subscribers.get_subscriber(tx.subscribers, "ana@example.net") == edited
         assert edited.person.tags == ("vip",)
         with pytest.raises(NotFound):
-            subscribers.get(tx.subscribers, ANA)
-        assert subscribers.edit(tx.subscribers, "ana@example.net", {"name": "Ana"}) == (
+            subscribers.get_subscriber(tx.subscribers, ANA)
+        assert subscribers.edit_subscriber(tx.subscribers, "ana@example.net", {"name": "Ana"}) == (
             edited,
             False,
         )
@@ -122,25 +128,25 @@ def test_editing_a_person(ready: Store) -> None:
 
 def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", tags=("donor",))
-        erasure.erase(tx.subscribers, ANA, NOW, may_return=True)
-        assert list(tx.subscribers.each()) == []
+        office.add_subscriber(tx, ANA, "health", tags=("donor",))
+        erasure.erase_person(tx.subscribers, ANA, NOW, may_return=True)
+        assert list(tx.subscribers.iterate_subscribers()) == []
         with pytest.raises(NotFound):
-            subscribers.get(tx.subscribers, ANA)
+            subscribers.get_subscriber(tx.subscribers, ANA)
 
 
 def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
     count = EXPORT_BATCH + 3
     with ready.begin() as tx:
         people = [
-            Row(n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (office.TOPICS[n % 4],))
+            ImportRow(n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (office.TOPICS[n % 4],))
             for n in range(count)
         ]
-        tx.rows.bring_in(people, office.the_list(tx), "test", NOW)
-        office.person(tx, "alone@example.org", to="press")
+        tx.import_rows.import_people(people, office.get_mailing_list(tx), "test", NOW)
+        office.add_subscriber(tx, "alone@example.org", list_slug="press")
     with ready.read() as tx:
-        everyone = list(tx.subscribers.each())
-        readers = list(tx.subscribers.each(office.the_list(tx)))
+        everyone = list(tx.subscribers.iterate_subscribers())
+        readers = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
     assert len({one.address for one, _ in everyone}) == len(everyone) == count + 1
     assert all(membership is None for _, membership in everyone)
     assert len(readers) == count
@@ -153,33 +159,37 @@ def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
 
 def test_an_empty_list_has_nobody(ready: Store) -> None:
     with ready.read() as tx:
-        assert list(tx.subscribers.each(office.the_list(tx))) == []
+        assert list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx))) == []
 
 
 def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> None:
     with ready.begin() as tx:
-        office.person(tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB")
-        office.person(tx, "bo@bücher.example", name="船 𝒻", language="zh", tags=("a b", "c"))
-        office.person(tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY)
-        office.person(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
-        office.digest(tx, frequency=Frequency.WEEKLY)
-        news = office.the_list(tx)
-        cy = subscribers.get(tx.subscribers, "cy@example.org")
-        choices.change(
+        office.add_subscriber(
+            tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB"
+        )
+        office.add_subscriber(
+            tx, "bo@bücher.example", name="船 𝒻", language="zh", tags=("a b", "c")
+        )
+        office.add_subscriber(tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY)
+        office.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        office.add_digest(tx, frequency=Frequency.WEEKLY)
+        news = office.get_mailing_list(tx)
+        cy = subscribers.get_subscriber(tx.subscribers, "cy@example.org")
+        choices.change_membership(
             tx.subscribers, cy, news, {"frequency": Frequency.WEEKLY, "language": "ar"}, NOW
         )
-        choices.pause(tx.subscribers, cy, [news], 30 * DAY, NOW)
-        before = list(tx.subscribers.each(office.the_list(tx)))
+        choices.pause_memberships(tx.subscribers, cy, [news], 30 * DAY, NOW)
+        before = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
-            assert table.write(before, out) == 4
+            assert table.write_subscribers(before, out) == 4
         for one, _ in before:
-            erasure.erase(tx.subscribers, one.address, NOW, may_return=True)
-        (batch,) = table.batches(file, {}, frozenset(office.TOPICS))
+            erasure.erase_person(tx.subscribers, one.address, NOW, may_return=True)
+        (batch,) = table.read_csv_file(file, {}, frozenset(office.TOPICS))
         assert batch.refused == ()
-        results = tx.rows.bring_in(batch.rows, office.the_list(tx), "back", NOW)
+        results = tx.import_rows.import_people(batch.rows, office.get_mailing_list(tx), "back", NOW)
         assert [one.outcome.value for one in results] == ["added", "added", "added", "left"]
-        after = list(tx.subscribers.each(office.the_list(tx)))
+        after = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
     assert [(one.person, kept) for one, kept in after] == [
         (one.person, kept) for one, kept in before
     ]
@@ -188,24 +198,24 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
 def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
     """What was read before they left must not put them back."""
     with ready.begin() as tx:
-        office.person(tx, ANA, "health")
+        office.add_subscriber(tx, ANA, "health")
     held, done = threading.Event(), threading.Event()
 
     def leaves() -> None:
         held.wait(10)
         with ready.begin() as tx:
-            office.leave(tx, ANA, now=NOW + DAY)
+            office.unsubscribe_address(tx, ANA, now=NOW + DAY)
         done.set()
 
     leaving = threading.Thread(target=leaves)
     leaving.start()
     with ready.begin() as tx:
-        ana, news = subscribers.get(tx.subscribers, ANA), office.the_list(tx)
-        tx.subscribers.memberships(ana)
+        ana, news = subscribers.get_subscriber(tx.subscribers, ANA), office.get_mailing_list(tx)
+        tx.subscribers.list_memberships(ana)
         held.set()
         assert not done.wait(0.3), "it waits"
-        choices.change(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
+        choices.change_membership(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
     leaving.join(10)
     with ready.read() as tx:
-        (kept,) = tx.subscribers.memberships(ana)
+        (kept,) = tx.subscribers.list_memberships(ana)
     assert (kept.state, kept.topics) == (MembershipState.UNSUBSCRIBED, ("housing",))

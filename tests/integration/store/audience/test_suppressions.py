@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select, update
 
 from mailer.audience import arrivals, suppressions
-from mailer.audience.consent import Act
-from mailer.audience.suppressions import Reason, Suppression
+from mailer.audience.consent import ConsentAction
+from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import NotFound, Refused
 from mailer.store import Store, schema
 from tests.integration import office
@@ -14,63 +14,72 @@ from tests.integration.office import DAY, NOW
 
 def test_the_first_reason_stays(store: Store) -> None:
     with store.begin() as tx:
-        first, new = suppressions.suppress(
-            tx.suppressions, " ana@EXAMPLE.org", Reason.BOUNCE, "550 no such user", NOW
+        first, new = suppressions.suppress_address(
+            tx.suppressions, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
         )
         assert new
         assert first.address == "ana@example.org"
-        second, new = suppressions.suppress(
-            tx.suppressions, "ana@example.org", Reason.MANUAL, "", NOW + DAY
+        second, new = suppressions.suppress_address(
+            tx.suppressions, "ana@example.org", SuppressionReason.MANUAL, "", NOW + DAY
         )
         assert (second, new) == (first, False)
-        assert tx.suppressions.suppressions() == [first]
+        assert tx.suppressions.list_suppressions() == [first]
 
 
 def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
     with store.begin() as tx:
-        office.mailing_list(tx)
-        office.suppress(tx, "ana@example.org")
+        office.add_mailing_list(tx)
+        office.suppress_address(tx, "ana@example.org")
         with pytest.raises(Refused, match="must not be mailed"):
-            office.person(tx, "ana@example.org")
+            office.add_subscriber(tx, "ana@example.org")
         assert (
-            suppressions.release(tx.suppressions, "ana@example.org", office.NOW)
+            suppressions.lift_suppression(tx.suppressions, "ana@example.org", office.NOW)
             == "ana@example.org"
         )
-        office.person(tx, "ana@example.org")
+        office.add_subscriber(tx, "ana@example.org")
         with pytest.raises(NotFound, match="is not suppressed"):
-            suppressions.release(tx.suppressions, "ana@example.org", office.NOW)
+            suppressions.lift_suppression(tx.suppressions, "ana@example.org", office.NOW)
 
 
 def test_a_suppression_outlives_its_address(store: Store) -> None:
     """Only the keyed hash is left, and it is enough."""
     with store.begin() as tx:
-        office.suppress(tx, "ana@example.org")
+        office.suppress_address(tx, "ana@example.org")
         tx.connection.execute(update(schema.suppression).values(address=None))
-        assert tx.subscribers.suppression_reason("ana@example.org") == "manual"
-        (kept,) = tx.suppressions.suppressions()
+        assert tx.subscribers.find_suppression_reason("ana@example.org") == "manual"
+        (kept,) = tx.suppressions.list_suppressions()
         assert kept.address == ""
         (key,) = tx.connection.scalars(select(schema.suppression.c.address_key))
         assert "ana" not in key
 
 
 def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -> None:
-    some = [Suppression(f"r{n}@example.org", Reason.BOUNCE, "", NOW) for n in range(2500)]
+    some = [
+        Suppression(f"r{n}@example.org", SuppressionReason.BOUNCE, "", NOW) for n in range(2500)
+    ]
     with store.begin() as tx:
-        office.suppress(tx, "r7@example.org")
+        office.suppress_address(tx, "r7@example.org")
         rows = list(enumerate([*some[:10], some[3]]))
-        results = arrivals.suppress(tx.suppressions, rows, NOW, source="a file")
+        results = arrivals.suppress_rows(tx.suppressions, rows, NOW, source="a file")
         assert [one.outcome.value for one in results] == [
             "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
         ]
-        assert tx.subscribers.suppression_reason("r7@example.org") == "manual"
-        arrivals.suppress(tx.suppressions, list(enumerate(some[10:])), NOW + DAY, source="more")
+        assert tx.subscribers.find_suppression_reason("r7@example.org") == "manual"
+        arrivals.suppress_rows(
+            tx.suppressions, list(enumerate(some[10:])), NOW + DAY, source="more"
+        )
     with store.read() as tx:
-        assert tx.suppressions.count() == {Reason.BOUNCE: 2499, Reason.MANUAL: 1}
-        assert {one.address for one in tx.suppressions.each()} == {one.address for one in some}
-        (manual,) = tx.suppressions.suppressions(Reason.MANUAL)
+        assert tx.suppressions.count_by_reason() == {
+            SuppressionReason.BOUNCE: 2499,
+            SuppressionReason.MANUAL: 1,
+        }
+        assert {one.address for one in tx.suppressions.iterate_suppressions()} == {
+            one.address for one in some
+        }
+        (manual,) = tx.suppressions.list_suppressions(SuppressionReason.MANUAL)
         assert manual.address == "r7@example.org"
-        assert len(tx.suppressions.suppressions(Reason.BOUNCE, 5)) == 5
-        (entry,) = tx.subscribers.history("r9@example.org")
+        assert len(tx.suppressions.list_suppressions(SuppressionReason.BOUNCE, 5)) == 5
+        (entry,) = tx.subscribers.list_consent_entries("r9@example.org")
     assert (entry.act, entry.source, entry.detail, entry.at) == (
-        Act.SUPPRESSED, "a file", "bounce", NOW,
+        ConsentAction.SUPPRESSED, "a file", "bounce", NOW,
     )  # fmt: skip

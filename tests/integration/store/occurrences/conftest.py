@@ -4,14 +4,14 @@ import pytest
 
 from mailer.store import Store
 from tests.integration import office
-from tests.integration.store.occurrences.desk import schedule
+from tests.integration.store.occurrences.desk import add_schedule
 
 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.mailing_list(tx)
+        office.add_mailing_list(tx)
         for slug in ("weekly", "other"):
-            office.digest(tx, slug)
-            schedule(tx, slug)
+            office.add_digest(tx, slug)
+            add_schedule(tx, slug)
     return store

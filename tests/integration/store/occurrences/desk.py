@@ -8,128 +8,140 @@ from typing import Any, TypeVar
 
 from mailer import digests
 from mailer.digests import occurrences
-from mailer.digests.calendar import LOOK_BACK, Calendar, Do, Planned
-from mailer.editions import Edition, SendTime
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
+from mailer.editions import Edition, SendTimeBasis
 from mailer.schedules import records
 from mailer.schedules.free_days import OnFreeDay
-from mailer.schedules.records import KeptOccurrence, NewSchedule, OccurrenceState
+from mailer.schedules.records import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.store import Store, Transaction
 from tests.integration.office import NOW
 
 LONDON = "Europe/London"
 ROUNDS = 20
 PLANNED, SKIPPED = OccurrenceState.PLANNED, OccurrenceState.SKIPPED
-MADE, HELD = OccurrenceState.MADE, OccurrenceState.HELD
+MADE, ON_HOLD = OccurrenceState.MADE, OccurrenceState.ON_HOLD
 
 T = TypeVar("T")
 
 
-def wall(text: str) -> datetime:
+def parse_wall_time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-NAMED = wall("2026-11-24 09:00")
+RULE_TIME = parse_wall_time("2026-11-24 09:00")
 """A Tuesday, four days from now."""
 
 
-def schedule(tx: Transaction, slug: str = "weekly", zone: str = LONDON) -> None:
-    timing = records.timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
-    records.schedule(tx.schedules, NewSchedule(slug, timing), {}, NOW)
+def add_schedule(tx: Transaction, slug: str = "weekly", zone: str = LONDON) -> None:
+    timing = records.parse_timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
+    records.add_schedule(tx.schedules, NewSchedule(slug, timing), {}, NOW)
 
 
-def schedule_of(tx: Transaction, slug: str = "weekly") -> int:
-    return next(one.id for one in tx.schedules.schedules() if one.new.digest == slug)
+def find_schedule_id(tx: Transaction, slug: str = "weekly") -> int:
+    return next(
+        schedule.id
+        for schedule in tx.schedules.list_schedules()
+        if schedule.settings.digest_slug == slug
+    )
 
 
-def take(
+def claim_occurrence(
     tx: Transaction,
-    named: datetime = NAMED,
+    rule_time: datetime = RULE_TIME,
     state: OccurrenceState = MADE,
     *,
-    of: str = "weekly",
+    slug: str = "weekly",
     zone: str = LONDON,
     **fields: Any,
 ) -> int | None:
-    fields = {"schedule": schedule_of(tx, of)} | fields
-    return tx.schedules.take(of, named, zone, state, NOW, **fields)
+    fields = {"schedule": find_schedule_id(tx, slug)} | fields
+    return tx.schedules.claim_occurrence(slug, rule_time, zone, state, NOW, **fields)
 
 
-def decide(
+def save_decision(
     tx: Transaction,
     state: OccurrenceState = PLANNED,
-    named: datetime = NAMED,
+    rule_time: datetime = RULE_TIME,
     *,
-    seen: KeptOccurrence | None = None,
+    expected: SavedOccurrence | None = None,
     now: datetime = NOW,
     **fields: Any,
-) -> KeptOccurrence | None:
+) -> SavedOccurrence | None:
     fields = {
-        "schedule": schedule_of(tx),
+        "schedule": find_schedule_id(tx),
         "moved_to": None,
         "reason": "",
         "actor": "Amina",
     } | fields
-    return tx.schedules.decide("weekly", named, LONDON, state, now, seen=seen, **fields)
+    return tx.schedules.save_decision(
+        "weekly", rule_time, LONDON, state, now, expected=expected, **fields
+    )
 
 
-def row(tx: Transaction, named: datetime = NAMED) -> KeptOccurrence:
-    (found,) = [one for one in tx.schedules.occurrences("weekly") if one.named == named]
-    return found
+def get_occurrence(tx: Transaction, rule_time: datetime = RULE_TIME) -> SavedOccurrence:
+    (occurrence,) = [
+        one for one in tx.schedules.list_occurrences("weekly") if one.rule_time == rule_time
+    ]
+    return occurrence
 
 
-def race(store: Store, *acts: Callable[[Transaction], T]) -> list[T]:
+def run_concurrently(store: Store, *actions: Callable[[Transaction], T]) -> list[T]:
     """What transactions give that begin at once. On PostgreSQL all have begun and read before any
     writes; SQLite lets in one writer after the other, and so they start together."""
-    together = threading.Barrier(len(acts), timeout=10)
+    barrier = threading.Barrier(len(actions), timeout=10)
     on_sqlite = store.engine.dialect.name == "sqlite"
 
-    def run(act: Callable[[Transaction], T]) -> T:
+    def run(action: Callable[[Transaction], T]) -> T:
         if on_sqlite:
-            together.wait()
+            barrier.wait()
         with store.begin() as tx:
             if not on_sqlite:
-                tx.schedules.occurrences("weekly")
-                together.wait()
-            return act(tx)
+                tx.schedules.list_occurrences("weekly")
+                barrier.wait()
+            return action(tx)
 
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return [one.result() for one in [pool.submit(run, act) for act in acts]]
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [future.result() for future in [pool.submit(run, action) for action in actions]]
 
 
-def calendar(tx: Transaction) -> Calendar:
-    return Calendar(
-        digests.get(tx.digests, "weekly"),
-        tuple(one for one in tx.schedules.schedules() if one.new.digest == "weekly"),
-        tuple(tx.schedules.kept_since(NOW - LOOK_BACK).get("weekly", ())),
-        tuple(one.days for one in tx.schedules.blackouts()),
+def build_calendar(tx: Transaction) -> DigestCalendar:
+    return DigestCalendar(
+        digests.get_digest(tx.digests, "weekly"),
+        tuple(
+            schedule
+            for schedule in tx.schedules.list_schedules()
+            if schedule.settings.digest_slug == "weekly"
+        ),
+        tuple(tx.schedules.list_occurrences_since(NOW - LOOK_BACK).get("weekly", ())),
+        tuple(blackout.days for blackout in tx.schedules.list_blackouts()),
         {},
     )
 
 
-def planned(tx: Transaction, when: str = "2026-11-24") -> Planned:
-    return calendar(tx).find(when, NOW)
+def find_planned(tx: Transaction, text: str = "2026-11-24") -> PlannedOccurrence:
+    return build_calendar(tx).find_occurrence(text, NOW)
 
 
-def assembled(tx: Transaction) -> Edition:
+def assemble_edition(tx: Transaction) -> Edition:
     """Its edition, as the worker makes it at the cut-off."""
-    one = planned(tx)
-    number = take(tx)
-    assert number
-    when = occurrences.appointment(one, SendTime.OFFICE)
-    made, _ = digests.assemble(tx.digests, "weekly", NOW, when)
-    tx.schedules.attach(number, made.id)
-    return made
+    planned = find_planned(tx)
+    occurrence_id = claim_occurrence(tx)
+    assert occurrence_id
+    appointment = occurrences.build_appointment(planned, SendTimeBasis.OFFICE)
+    edition, _ = digests.assemble_edition(tx.digests, "weekly", NOW, appointment)
+    tx.schedules.attach_edition(occurrence_id, edition.id)
+    return edition
 
 
-def waiting(tx: Transaction) -> list[str]:
+def list_waiting_slugs(tx: Transaction) -> list[str]:
     """The stories that the digest's next edition would hold."""
-    known = digests.get(tx.digests, "weekly")
-    found = digests.choose(known.order, tx.digests.candidates(known), NOW)
-    return [story.slug for story in found.stories]
+    digest = digests.get_digest(tx.digests, "weekly")
+    choice = digests.choose_stories(digest.settings, tx.digests.list_candidate_stories(digest), NOW)
+    return [story.slug for story in choice.stories]
 
 
-def due(tx: Transaction, now: datetime) -> dict[str, Do]:
+def list_due_actions(tx: Transaction, now: datetime) -> dict[str, OccurrenceAction]:
     return {
-        f"{step.planned.occurrence.named:%d %b}": step.do
-        for step in calendar(tx).due(now, LOOK_BACK)
+        f"{step.planned.occurrence.rule_time:%d %b}": step.action
+        for step in build_calendar(tx).list_due_steps(now, LOOK_BACK)
     }

@@ -8,150 +8,154 @@ import pytest
 from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import occurrences
-from mailer.digests.calendar import Planned
-from mailer.editions import Appointment, Edition, EditionState
+from mailer.digests.calendar import PlannedOccurrence
+from mailer.editions import Edition, EditionState, SendAppointment
 from mailer.errors import Refused
-from mailer.schedules.records import KeptOccurrence
+from mailer.schedules.records import SavedOccurrence
 from mailer.store import Store, Transaction
 from tests.integration import office
 from tests.integration.office import DAY, HOUR, NOW
 from tests.integration.store.occurrences.desk import (
     LONDON,
     MADE,
-    NAMED,
     PLANNED,
+    RULE_TIME,
     SKIPPED,
-    assembled,
-    due,
-    planned,
-    row,
-    waiting,
-    wall,
+    assemble_edition,
+    find_planned,
+    get_occurrence,
+    list_due_actions,
+    list_waiting_slugs,
+    parse_wall_time,
 )
 
 
 def test_skipping_one_cancels_its_edition_and_frees_its_stories(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        made = assembled(tx)
-        assert waiting(tx) == []
-        kept = occurrences.skip(tx, planned(tx), NOW, reason="nobody is in", actor="Amina")
-        assert (kept.state, kept.edition) == (SKIPPED, made.id)
-        cancelled = office.again(tx, made)
+        office.add_story(tx, "boats")
+        made = assemble_edition(tx)
+        assert list_waiting_slugs(tx) == []
+        kept = occurrences.skip_occurrence(
+            tx, find_planned(tx), NOW, reason="nobody is in", actor="Amina"
+        )
+        assert (kept.state, kept.edition_id) == (SKIPPED, made.id)
+        cancelled = office.reload_edition(tx, made)
         assert (cancelled.state, cancelled.reason) == (EditionState.CANCELLED, "nobody is in")
-        assert waiting(tx) == ["boats"]
+        assert list_waiting_slugs(tx) == ["boats"]
 
 
 def test_one_that_was_skipped_with_its_edition_is_restored_and_gets_another(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        first = assembled(tx)
-        occurrences.skip(tx, planned(tx), NOW)
-        kept = occurrences.restore(tx, planned(tx), NOW)
+        office.add_story(tx, "boats")
+        first = assemble_edition(tx)
+        occurrences.skip_occurrence(tx, find_planned(tx), NOW)
+        kept = occurrences.restore_occurrence(tx, find_planned(tx), NOW)
         assert kept.state is PLANNED
-        second = assembled(tx)
-        assert (second.stories, row(tx).edition) == (("boats",), second.id)
-        assert office.again(tx, first).state is EditionState.CANCELLED
+        second = assemble_edition(tx)
+        assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
+        assert office.reload_edition(tx, first).state is EditionState.CANCELLED
 
 
 @pytest.mark.parametrize("approved", [True, False])
 def test_moving_one_moves_its_edition_and_leaves_its_approval(
     mailer: Mailer, ready: Store, approved: bool
 ) -> None:
-    to = wall("2026-11-25 16:30")
+    to = parse_wall_time("2026-11-25 16:30")
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        made = assembled(tx)
+        office.add_story(tx, "boats")
+        made = assemble_edition(tx)
         if approved:
-            made = office.approved_by_hand(mailer, tx, made)
-        kept = occurrences.move(tx, planned(tx), to, NOW, actor="Amina")
-        assert (kept.state, kept.moved_to, kept.edition) == (MADE, to, made.id)
-        moved = office.again(tx, made)
-        assert moved.appointment == Appointment(NOW + 5 * DAY + 7 * HOUR, to, LONDON)
+            made = office.approve_without_composing(mailer, tx, made)
+        kept = occurrences.move_occurrence(tx, find_planned(tx), to, NOW, actor="Amina")
+        assert (kept.state, kept.moved_to, kept.edition_id) == (MADE, to, made.id)
+        moved = office.reload_edition(tx, made)
+        assert moved.appointment == SendAppointment(NOW + 5 * DAY + 7 * HOUR, to, LONDON)
         assert moved.approval == made.approval
         assert moved.state is (EditionState.SCHEDULED if approved else EditionState.DRAFT)
         if approved:
-            editions.check_approval(tx.editions, moved, mailer.settings.letterhead)
-        assert tx.editions.events(moved)[-1].actor == "Amina"
-        assert waiting(tx) == []
-        assert "24 Nov" not in due(tx, NOW + 6 * DAY)
+            editions.check_approval(tx.editions, moved, mailer.settings.sender_details)
+        assert tx.editions.list_events(moved)[-1].actor == "Amina"
+        assert list_waiting_slugs(tx) == []
+        assert "24 Nov" not in list_due_actions(tx, NOW + 6 * DAY)
 
 
 def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
     mailer: Mailer, ready: Store
 ) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        made = office.approved_by_hand(mailer, tx, assembled(tx))
-        occurrences.send_now(tx, planned(tx), NOW)
-        moved = office.again(tx, made)
-        assert moved.appointment == Appointment(NOW, wall("2026-11-20 09:30"), LONDON)
+        office.add_story(tx, "boats")
+        made = office.approve_without_composing(mailer, tx, assemble_edition(tx))
+        occurrences.send_now(tx, find_planned(tx), NOW)
+        moved = office.reload_edition(tx, made)
+        assert moved.appointment == SendAppointment(
+            NOW, parse_wall_time("2026-11-20 09:30"), LONDON
+        )
         assert (moved.state, moved.approval) == (EditionState.SCHEDULED, made.approval)
-        assert due(tx, NOW) == {}
+        assert list_due_actions(tx, NOW) == {}
 
 
 def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        made = assembled(tx)
-        occurrences.move(tx, planned(tx), NAMED + DAY, NOW)
-        kept = occurrences.move(tx, planned(tx), NAMED, NOW)
+        office.add_story(tx, "boats")
+        made = assemble_edition(tx)
+        occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + DAY, NOW)
+        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME, NOW)
         assert (kept.state, kept.moved_to) == (MADE, None)
-        assert office.again(tx, made).appointment == made.appointment
+        assert office.reload_edition(tx, made).appointment == made.appointment
 
 
 def _cancelled(tx: Transaction, made: Edition) -> Edition:
-    return editions.cancel(tx.editions, made, NOW)
+    return editions.cancel_edition(tx.editions, made, NOW)
 
 
 def _skipped(tx: Transaction, made: Edition) -> Edition:
-    return editions.skip(tx.editions, made, NOW, reason="nothing left")
+    return editions.skip_edition(tx.editions, made, NOW, reason="nothing left")
 
 
 def _expired(tx: Transaction, made: Edition) -> Edition:
-    return editions.expire(tx.editions, made, NOW, reason="nobody approved it")
+    return editions.expire_edition(tx.editions, made, NOW, reason="nobody approved it")
 
 
 @pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
-@pytest.mark.parametrize("verb", [occurrences.restore, occurrences.send_now])
+@pytest.mark.parametrize("verb", [occurrences.restore_occurrence, occurrences.send_now])
 def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
     ready: Store,
     ended: Callable[[Transaction, Edition], Edition],
-    verb: Callable[[Transaction, Planned, datetime], KeptOccurrence],
+    verb: Callable[[Transaction, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        first = ended(tx, assembled(tx))
-        assert verb(tx, planned(tx), NOW).state is PLANNED
-        second = assembled(tx)
-        assert (second.stories, row(tx).edition) == (("boats",), second.id)
-        assert office.again(tx, first) == first
+        office.add_story(tx, "boats")
+        first = ended(tx, assemble_edition(tx))
+        assert verb(tx, find_planned(tx), NOW).state is PLANNED
+        second = assemble_edition(tx)
+        assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
+        assert office.reload_edition(tx, first) == first
 
 
 def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        first = _cancelled(tx, assembled(tx))
-        kept = occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
-        assert (kept.state, kept.moved_to) == (PLANNED, NAMED + HOUR)
-        assert occurrences.skip(tx, planned(tx), NOW + HOUR).state is SKIPPED
-        assert office.again(tx, first) == first
+        office.add_story(tx, "boats")
+        first = _cancelled(tx, assemble_edition(tx))
+        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
+        assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
+        assert occurrences.skip_occurrence(tx, find_planned(tx), NOW + HOUR).state is SKIPPED
+        assert office.reload_edition(tx, first) == first
 
 
 def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        held = editions.hold(tx.editions, assembled(tx), NOW, reason="a typo")
-        kept = occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
-        moved = office.again(tx, held)
+        office.add_story(tx, "boats")
+        held = editions.put_on_hold(tx.editions, assemble_edition(tx), NOW, reason="a typo")
+        kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
+        moved = office.reload_edition(tx, held)
         assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
         assert moved.appointment
-        assert moved.appointment.wall == NAMED + HOUR
+        assert moved.appointment.wall == RULE_TIME + HOUR
 
 
 def _sending(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
-    office.person(tx, "reader@example.org")
-    started, _ = mailer.start(tx, office.approved_by_hand(mailer, tx, made))
+    office.add_subscriber(tx, "reader@example.org")
+    started, _ = mailer.start_edition(tx, office.approve_without_composing(mailer, tx, made))
     return started
 
 
@@ -160,7 +164,7 @@ def _sent(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
 
 
 def _stopped(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
-    return editions.cancel(tx.editions, _sending(mailer, tx, made), NOW)
+    return editions.cancel_edition(tx.editions, _sending(mailer, tx, made), NOW)
 
 
 @pytest.mark.parametrize("over", [_sending, _stopped, _sent])
@@ -168,16 +172,16 @@ def test_one_whose_edition_has_begun_stays_as_it_is(
     mailer: Mailer, ready: Store, over: Callable[[Mailer, Transaction, Edition], Edition]
 ) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        ended = over(mailer, tx, assembled(tx))
-        before = row(tx), ended
+        office.add_story(tx, "boats")
+        ended = over(mailer, tx, assemble_edition(tx))
+        before = get_occurrence(tx), ended
         said = f"edition {ended.id} was made of it, and is {ended.state}"
         with pytest.raises(Refused, match=said):
-            occurrences.move(tx, planned(tx), NAMED + HOUR, NOW)
+            occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
         with pytest.raises(Refused, match=said):
-            occurrences.skip(tx, planned(tx), NOW)
+            occurrences.skip_occurrence(tx, find_planned(tx), NOW)
         with pytest.raises(Refused, match=said):
-            occurrences.send_now(tx, planned(tx), NOW)
+            occurrences.send_now(tx, find_planned(tx), NOW)
         with pytest.raises(Refused, match="is made"):
-            occurrences.restore(tx, planned(tx), NOW)
-        assert (row(tx), office.again(tx, ended)) == before
+            occurrences.restore_occurrence(tx, find_planned(tx), NOW)
+        assert (get_occurrence(tx), office.reload_edition(tx, ended)) == before

@@ -5,91 +5,91 @@ from functools import partial
 from mailer.store import Store, Transaction
 from mailer.store.leases import Lease
 from tests.integration.office import HOUR, NOW
-from tests.integration.store.occurrences.desk import ROUNDS, race
+from tests.integration.store.occurrences.desk import ROUNDS, run_concurrently
 
 
 def lease(tx: Transaction, holder: str, seen: Lease | None) -> int | None:
-    return tx.leases.take("tick", holder, seen, NOW)
+    return tx.leases.take_lease("tick", holder, seen, NOW)
 
 
 def beat(tx: Transaction, epoch: int) -> int:
-    return tx.leases.beat("tick", epoch, NOW)
+    return tx.leases.update_heartbeat("tick", epoch, NOW)
 
 
 def test_a_lease_that_nobody_has_is_taken_once(store: Store) -> None:
     with store.begin() as tx:
-        assert tx.leases.find("tick") is None
-        assert tx.leases.take("tick", "one", None, NOW) == 1
-        assert tx.leases.take("tick", "other", None, NOW) is None
-        assert tx.leases.find("tick") == Lease(1, "one", 0, NOW)
-        assert tx.leases.take("another", "other", None, NOW) == 1
+        assert tx.leases.find_lease("tick") is None
+        assert tx.leases.take_lease("tick", "one", None, NOW) == 1
+        assert tx.leases.take_lease("tick", "other", None, NOW) is None
+        assert tx.leases.find_lease("tick") == Lease(1, "one", 0, NOW)
+        assert tx.leases.take_lease("another", "other", None, NOW) == 1
 
 
 def test_a_beat_shows_that_its_holder_lives(store: Store) -> None:
     with store.begin() as tx:
-        tx.leases.take("tick", "one", None, NOW)
-        assert tx.leases.beat("tick", 1, NOW + HOUR)
-        assert tx.leases.beat("tick", 1, NOW + 2 * HOUR)
-        assert tx.leases.find("tick") == Lease(1, "one", 2, NOW + 2 * HOUR)
-        assert not tx.leases.beat("another", 1, NOW)
+        tx.leases.take_lease("tick", "one", None, NOW)
+        assert tx.leases.update_heartbeat("tick", 1, NOW + HOUR)
+        assert tx.leases.update_heartbeat("tick", 1, NOW + 2 * HOUR)
+        assert tx.leases.find_lease("tick") == Lease(1, "one", 2, NOW + 2 * HOUR)
+        assert not tx.leases.update_heartbeat("another", 1, NOW)
 
 
 def test_a_lease_is_taken_over_only_when_it_has_not_moved_since_it_was_seen(store: Store) -> None:
     with store.begin() as tx:
-        tx.leases.take("tick", "one", None, NOW)
-        seen = tx.leases.find("tick")
-        tx.leases.beat("tick", 1, NOW)
-        assert tx.leases.take("tick", "other", seen, NOW) is None
-        seen = tx.leases.find("tick")
-        assert tx.leases.take("tick", "other", seen, NOW + HOUR) == 2
-        assert tx.leases.find("tick") == Lease(2, "other", 0, NOW + HOUR)
-        assert tx.leases.take("tick", "third", seen, NOW) is None
+        tx.leases.take_lease("tick", "one", None, NOW)
+        seen = tx.leases.find_lease("tick")
+        tx.leases.update_heartbeat("tick", 1, NOW)
+        assert tx.leases.take_lease("tick", "other", seen, NOW) is None
+        seen = tx.leases.find_lease("tick")
+        assert tx.leases.take_lease("tick", "other", seen, NOW + HOUR) == 2
+        assert tx.leases.find_lease("tick") == Lease(2, "other", 0, NOW + HOUR)
+        assert tx.leases.take_lease("tick", "third", seen, NOW) is None
 
 
 def test_whoever_has_lost_the_lease_finds_so_at_its_next_beat(store: Store) -> None:
     with store.begin() as tx:
-        tx.leases.take("tick", "one", None, NOW)
-        tx.leases.take("tick", "other", tx.leases.find("tick"), NOW)
-        before = tx.leases.find("tick")
-        assert not tx.leases.beat("tick", 1, NOW + HOUR)
-        tx.leases.give_up("tick", 1)
-        assert tx.leases.find("tick") == before, "nor can it give up what is another's"
-        assert tx.leases.beat("tick", 2, NOW)
+        tx.leases.take_lease("tick", "one", None, NOW)
+        tx.leases.take_lease("tick", "other", tx.leases.find_lease("tick"), NOW)
+        before = tx.leases.find_lease("tick")
+        assert not tx.leases.update_heartbeat("tick", 1, NOW + HOUR)
+        tx.leases.release_lease("tick", 1)
+        assert tx.leases.find_lease("tick") == before, "nor can it give up what is another's"
+        assert tx.leases.update_heartbeat("tick", 2, NOW)
 
 
 def test_a_lease_that_is_given_up_has_no_holder_and_anyone_takes_it(store: Store) -> None:
     with store.begin() as tx:
-        tx.leases.take("tick", "one", None, NOW)
-        tx.leases.give_up("tick", 1)
-        found = tx.leases.find("tick")
+        tx.leases.take_lease("tick", "one", None, NOW)
+        tx.leases.release_lease("tick", 1)
+        found = tx.leases.find_lease("tick")
         assert found == Lease(1, "", 0, NOW)
-        assert not tx.leases.beat("tick", 1, NOW + HOUR), "nor has whoever gave it up"
-        assert tx.leases.find("tick") == found
-        assert tx.leases.take("tick", "other", found, NOW) == 2
+        assert not tx.leases.update_heartbeat("tick", 1, NOW + HOUR), "nor has whoever gave it up"
+        assert tx.leases.find_lease("tick") == found
+        assert tx.leases.take_lease("tick", "other", found, NOW) == 2
 
 
 def test_of_two_who_take_a_lease_at_once_exactly_one_does(store: Store) -> None:
     seen: Lease | None = None
     for number in range(1, ROUNDS + 1):
-        won = race(
+        won = run_concurrently(
             store,
             partial(lease, holder="one", seen=seen),
             partial(lease, holder="other", seen=seen),
         )
         assert sorted(won, key=str) == [number, None]
         with store.read() as tx:
-            seen = tx.leases.find("tick")
+            seen = tx.leases.find_lease("tick")
         assert seen == Lease(number, "one" if won[0] else "other", 0, NOW)
 
 
 def test_of_a_holder_that_beats_and_one_that_takes_over_exactly_one_goes_on(store: Store) -> None:
     with store.begin() as tx:
-        tx.leases.take("tick", "one", None, NOW)
+        tx.leases.take_lease("tick", "one", None, NOW)
     for _ in range(ROUNDS):
         with store.read() as tx:
-            seen = tx.leases.find("tick")
+            seen = tx.leases.find_lease("tick")
         assert seen is not None
-        beaten, taken = race(
+        beaten, taken = run_concurrently(
             store,
             partial(beat, epoch=seen.epoch),
             partial(lease, holder="other", seen=seen),

@@ -8,8 +8,8 @@ import pytest
 from mailer import digests
 from mailer.app import Mailer
 from mailer.digests import occurrences
-from mailer.digests.calendar import LOOK_BACK, Calendar, Do, Planned
-from mailer.editions import SendTime
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
+from mailer.editions import SendTimeBasis
 from mailer.errors import Refused
 from mailer.schedules import records
 from mailer.schedules.free_days import Blackout, OnFreeDay
@@ -19,12 +19,12 @@ from tests.integration import office
 from tests.integration.office import DAY, HOUR, NOW
 from tests.integration.store.occurrences.desk import (
     LONDON,
-    NAMED,
-    calendar,
-    planned,
-    schedule_of,
-    take,
-    wall,
+    RULE_TIME,
+    build_calendar,
+    claim_occurrence,
+    find_planned,
+    find_schedule_id,
+    parse_wall_time,
 )
 
 CLOSED = Blackout(date(2026, 11, 24), date(2026, 11, 24), "closed")
@@ -32,85 +32,95 @@ CLOSED = Blackout(date(2026, 11, 24), date(2026, 11, 24), "closed")
 
 def on_a_blackout(tx: Transaction, what: OnFreeDay) -> None:
     """The digest's schedule does this on free days, and Tuesday is one."""
-    tx.schedules.remove(records.get(tx.schedules, schedule_of(tx)))
-    timing = records.timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
-    records.schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
-    records.black_out(tx.schedules, CLOSED, NOW)
+    tx.schedules.remove_schedule(records.get_schedule(tx.schedules, find_schedule_id(tx)))
+    timing = records.parse_timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
+    records.add_schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
+    records.add_blackout(tx.schedules, CLOSED, NOW)
 
 
-def in_tokyo(tx: Transaction) -> Calendar:
-    return replace(calendar(tx), reader_zones=("Asia/Tokyo",))
+def in_tokyo(tx: Transaction) -> DigestCalendar:
+    return replace(build_calendar(tx), reader_zones=("Asia/Tokyo",))
 
 
 def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
     with ready.begin() as tx:
-        occurrences.send_now(tx, in_tokyo(tx).find("2026-11-24", NOW), NOW)
-        (step,) = in_tokyo(tx).due(NOW, LOOK_BACK)
-    assert step.do is Do.ASSEMBLE, step.reason
-    when = occurrences.appointment(step.planned, SendTime.READER)
-    assert (when.send_time, when.moment) == (SendTime.OFFICE, NOW)
+        occurrences.send_now(tx, in_tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
+        (step,) = in_tokyo(tx).list_due_steps(NOW, LOOK_BACK)
+    assert step.action is OccurrenceAction.ASSEMBLE, step.reason
+    when = occurrences.build_appointment(step.planned, SendTimeBasis.READER)
+    assert (when.send_time, when.moment) == (SendTimeBasis.OFFICE, NOW)
 
 
 def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: Store) -> None:
     now = NOW + timedelta(seconds=5)
     with ready.begin() as tx:
-        digests.edit(tx.digests, "weekly", {"grace": timedelta()}, NOW)
-        occurrences.send_now(tx, planned(tx), now)
-        (step,) = calendar(tx).due(now, LOOK_BACK)
-    assert step.do is Do.ASSEMBLE, step.reason
+        digests.edit_digest(tx.digests, "weekly", {"grace": timedelta()}, NOW)
+        occurrences.send_now(tx, find_planned(tx), now)
+        (step,) = build_calendar(tx).list_due_steps(now, LOOK_BACK)
+    assert step.action is OccurrenceAction.ASSEMBLE, step.reason
 
 
 def test_one_that_is_moved_to_its_own_time_on_a_free_day_is_sent_then(ready: Store) -> None:
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.SKIP)
-        assert planned(tx).occurrence.skipped
-        assert occurrences.move(tx, planned(tx), NAMED, NOW).moved_to == NAMED
-        one = planned(tx).occurrence
-    assert (one.skipped, one.wall) == (False, NAMED)
+        assert find_planned(tx).occurrence.skipped
+        assert (
+            occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME, NOW).moved_to == RULE_TIME
+        )
+        one = find_planned(tx).occurrence
+    assert (one.skipped, one.wall) == (False, RULE_TIME)
 
 
 def test_one_is_restored_as_long_as_the_time_that_it_goes_back_to_is_to_come(ready: Store) -> None:
     now = NOW + 4 * DAY + 3 * HOUR  # at noon on the free day, and it goes to the next
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.AFTER)
-        occurrences.skip(tx, calendar(tx).find("2026-11-24", now), now)
-        occurrences.restore(tx, calendar(tx).find("2026-11-24", now), now)
-        assert planned(tx).occurrence.wall == NAMED + DAY
+        occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
+        occurrences.restore_occurrence(
+            tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
+        )
+        assert find_planned(tx).occurrence.wall == RULE_TIME + DAY
 
 
 def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
     now = NOW + 3 * DAY + 22 * HOUR  # early on the free day, and it was for the day before
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
-        occurrences.skip(tx, calendar(tx).find("2026-11-24", now), now)
+        occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
         with pytest.raises(Refused, match="its own time, Mon 23 Nov 2026 09:00 Europe/London"):
-            occurrences.restore(tx, calendar(tx).find("2026-11-24", now), now)
+            occurrences.restore_occurrence(
+                tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
+            )
 
 
 def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(ready: Store) -> None:
     now = datetime(2027, 3, 20, 12, tzinfo=UTC)
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        one = in_tokyo(tx).find("2027-03-23", now)
-        number = take(tx, one.rule.named)
+        office.add_story(tx, "boats")
+        one = in_tokyo(tx).find_occurrence("2027-03-23", now)
+        number = claim_occurrence(tx, one.original.rule_time)
         assert number is not None
-        when = occurrences.appointment(one, SendTime.READER)
-        made, _ = digests.assemble(tx.digests, "weekly", now, when)
-        tx.schedules.attach(number, made.id)
-        moved_to = wall("2027-03-29 09:00")
-        occurrences.move(tx, in_tokyo(tx).find("2027-03-23", now), moved_to, now)
-        moved = office.again(tx, made).appointment
+        when = occurrences.build_appointment(one, SendTimeBasis.READER)
+        made, _ = digests.assemble_edition(tx.digests, "weekly", now, when)
+        tx.schedules.attach_edition(number, made.id)
+        moved_to = parse_wall_time("2027-03-29 09:00")
+        occurrences.move_occurrence(
+            tx, in_tokyo(tx).find_occurrence("2027-03-23", now), moved_to, now
+        )
+        moved = office.reload_edition(tx, made).appointment
     assert moved is not None
     assert moved.moment == datetime(2027, 3, 29, 0, tzinfo=UTC), "nine o'clock in Tokyo"
 
 
 def test_of_two_that_are_to_be_sent_at_the_same_time_one_is(ready: Store) -> None:
     with ready.begin() as tx:
-        occurrences.move(tx, planned(tx, "2026-12-01"), NAMED, NOW)
-        steps = calendar(tx).due(NOW + 4 * DAY - HOUR, LOOK_BACK)
-    sent: list[Planned] = [one.planned for one in steps if one.do is Do.ASSEMBLE]
-    assert [one.occurrence.wall for one in sent] == [NAMED]
-    (other,) = [one for one in steps if one.do is not Do.ASSEMBLE]
+        occurrences.move_occurrence(tx, find_planned(tx, "2026-12-01"), RULE_TIME, NOW)
+        steps = build_calendar(tx).list_due_steps(NOW + 4 * DAY - HOUR, LOOK_BACK)
+    sent: list[PlannedOccurrence] = [
+        one.planned for one in steps if one.action is OccurrenceAction.ASSEMBLE
+    ]
+    assert [one.occurrence.wall for one in sent] == [RULE_TIME]
+    (other,) = [one for one in steps if one.action is not OccurrenceAction.ASSEMBLE]
     assert other.reason == "another of this digest is sent then"
 
 
@@ -120,12 +130,12 @@ def test_what_a_long_blackout_has_moved_is_not_forgotten_before_its_time(
     now = datetime(2027, 3, 1, 8, tzinfo=UTC)
     mailer.clock = lambda: now
     with ready.begin() as tx:
-        for one in tx.schedules.schedules():
-            tx.schedules.remove(one)
-        timing = records.timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
-        records.schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
+        for one in tx.schedules.list_schedules():
+            tx.schedules.remove_schedule(one)
+        timing = records.parse_timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
+        records.add_schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
         long = Blackout(date(2026, 12, 21), date(2027, 1, 3), "closed")
-        records.black_out(tx.schedules, long, NOW)
-        take(tx, wall("2026-12-22 09:00"))
-        (found,) = mailer.calendars(tx)
-    assert found.due(now, LOOK_BACK) == []
+        records.add_blackout(tx.schedules, long, NOW)
+        claim_occurrence(tx, parse_wall_time("2026-12-22 09:00"))
+        (found,) = mailer.build_calendars(tx)
+    assert found.list_due_steps(now, LOOK_BACK) == []

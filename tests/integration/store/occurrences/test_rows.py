@@ -13,40 +13,44 @@ from mailer.store import Store, Transaction
 from tests.integration import office
 from tests.integration.office import DAY, HOUR, NOW
 from tests.integration.store.occurrences.desk import (
-    HELD,
     LONDON,
     MADE,
-    NAMED,
+    ON_HOLD,
     PLANNED,
     ROUNDS,
+    RULE_TIME,
     SKIPPED,
-    decide,
-    race,
-    row,
-    schedule_of,
-    take,
+    claim_occurrence,
+    find_schedule_id,
+    get_occurrence,
+    run_concurrently,
+    save_decision,
 )
 
 
 def test_an_occurrence_is_taken_once(ready: Store) -> None:
     with ready.begin() as tx:
-        number = take(tx, reason="")
+        number = claim_occurrence(tx, reason="")
         assert number is not None
-        assert [take(tx, state=state) for state in (MADE, SKIPPED, HELD)] == [None, None, None]
+        assert [claim_occurrence(tx, state=state) for state in (MADE, SKIPPED, ON_HOLD)] == [
+            None,
+            None,
+            None,
+        ]
     with ready.begin() as tx:
-        assert take(tx) is None
-        kept = row(tx)
-        assert (kept.id, kept.state, kept.schedule) == (number, MADE, schedule_of(tx))
-        assert (kept.moved_to, kept.edition, kept.reason, kept.actor) == (None, None, "", "")
+        assert claim_occurrence(tx) is None
+        kept = get_occurrence(tx)
+        assert (kept.id, kept.state, kept.schedule_id) == (number, MADE, find_schedule_id(tx))
+        assert (kept.moved_to, kept.edition_id, kept.reason, kept.actor) == (None, None, "", "")
 
 
 def test_another_digest_another_zone_and_another_time_are_others(ready: Store) -> None:
     with ready.begin() as tx:
         numbers = [
-            take(tx),
-            take(tx, of="other"),
-            take(tx, zone="Europe/Berlin"),
-            take(tx, NAMED + timedelta(minutes=1)),
+            claim_occurrence(tx),
+            claim_occurrence(tx, slug="other"),
+            claim_occurrence(tx, zone="Europe/Berlin"),
+            claim_occurrence(tx, RULE_TIME + timedelta(minutes=1)),
         ]
         assert None not in numbers
         assert len({*numbers}) == 4
@@ -54,178 +58,198 @@ def test_another_digest_another_zone_and_another_time_are_others(ready: Store) -
 
 def test_a_taking_that_is_undone_leaves_it_to_others(ready: Store) -> None:
     with ready.begin() as tx:
-        assert take(tx)
+        assert claim_occurrence(tx)
         tx.rollback()
     with ready.begin() as tx:
-        assert take(tx)
+        assert claim_occurrence(tx)
 
 
 def test_of_two_who_take_it_at_once_exactly_one_does(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = NAMED + number * DAY
-        won = race(ready, partial(take, named=named), partial(take, named=named))
+        named = RULE_TIME + number * DAY
+        won = run_concurrently(
+            ready,
+            partial(claim_occurrence, rule_time=named),
+            partial(claim_occurrence, rule_time=named),
+        )
         assert won.count(None) == 1
         with ready.read() as tx:
-            assert row(tx, named).id in won
+            assert get_occurrence(tx, named).id in won
 
 
 def test_of_two_who_take_a_planned_one_at_once_exactly_one_does(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = NAMED + number * DAY
+        named = RULE_TIME + number * DAY
         with ready.begin() as tx:
-            assert decide(tx, named=named, moved_to=named + HOUR)
-        won = race(
+            assert save_decision(tx, rule_time=named, moved_to=named + HOUR)
+        won = run_concurrently(
             ready,
-            partial(take, named=named, state=MADE),
-            partial(take, named=named, state=HELD, reason="it was missed"),
+            partial(claim_occurrence, rule_time=named, state=MADE),
+            partial(claim_occurrence, rule_time=named, state=ON_HOLD, reason="it was missed"),
         )
         assert won.count(None) == 1
         with ready.read() as tx:
-            kept = row(tx, named)
-            assert kept.state is (MADE if won[0] else HELD)
+            kept = get_occurrence(tx, named)
+            assert kept.state is (MADE if won[0] else ON_HOLD)
             assert kept.moved_to == named + HOUR
 
 
 def test_of_a_worker_and_of_staff_at_once_exactly_one_decides(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = NAMED + number * DAY
-        taken, skipped = race(
-            ready, partial(take, named=named), partial(decide, state=SKIPPED, named=named)
+        named = RULE_TIME + number * DAY
+        taken, skipped = run_concurrently(
+            ready,
+            partial(claim_occurrence, rule_time=named),
+            partial(save_decision, state=SKIPPED, rule_time=named),
         )
         assert (taken is None) is not (skipped is None)
         with ready.read() as tx:
-            assert row(tx, named).state is (MADE if taken else SKIPPED)
+            assert get_occurrence(tx, named).state is (MADE if taken else SKIPPED)
 
 
 def test_one_that_staff_have_moved_is_taken_as_they_have_left_it(ready: Store) -> None:
     with ready.begin() as tx:
-        planned = decide(tx, moved_to=NAMED - 2 * HOUR, reason="a summit")
+        planned = save_decision(tx, moved_to=RULE_TIME - 2 * HOUR, reason="a summit")
         assert planned
-        assert take(tx) == planned.id
-        kept = row(tx)
-        assert (kept.state, kept.moved_to) == (MADE, NAMED - 2 * HOUR)
+        assert claim_occurrence(tx) == planned.id
+        kept = get_occurrence(tx)
+        assert (kept.state, kept.moved_to) == (MADE, RULE_TIME - 2 * HOUR)
         assert (kept.reason, kept.actor) == ("a summit", "Amina")
-        assert take(tx) is None
+        assert claim_occurrence(tx) is None
 
 
 def test_why_the_worker_skips_or_holds_it_is_kept_instead(ready: Store) -> None:
     with ready.begin() as tx:
-        decide(tx, moved_to=NAMED - 2 * HOUR, reason="a summit")
-        assert take(tx, state=HELD, reason="it was missed by 9 h")
-        assert (row(tx).state, row(tx).reason) == (HELD, "it was missed by 9 h")
+        save_decision(tx, moved_to=RULE_TIME - 2 * HOUR, reason="a summit")
+        assert claim_occurrence(tx, state=ON_HOLD, reason="it was missed by 9 h")
+        assert (get_occurrence(tx).state, get_occurrence(tx).reason) == (
+            ON_HOLD,
+            "it was missed by 9 h",
+        )
 
 
 def test_an_edition_is_attached_to_it(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        made = office.edition(tx, "boats")
-        number = take(tx)
+        office.add_story(tx, "boats")
+        made = office.create_edition(tx, "boats")
+        number = claim_occurrence(tx)
         assert number
-        tx.schedules.attach(number, made.id)
-        assert row(tx).edition == made.id
+        tx.schedules.attach_edition(number, made.id)
+        assert get_occurrence(tx).edition_id == made.id
 
 
 def test_what_staff_decide_is_kept_with_its_reason_and_who_it_was(ready: Store) -> None:
     with ready.begin() as tx:
-        kept = decide(tx, moved_to=NAMED + HOUR, reason="a summit")
-        assert kept == row(tx)
-        assert (kept.named, kept.zone, kept.state) == (NAMED, LONDON, PLANNED)
-        assert (kept.moved_to, kept.reason, kept.actor) == (NAMED + HOUR, "a summit", "Amina")
-        again = decide(tx, SKIPPED, seen=kept, reason="no summit", actor="Zoe")
-        assert again == row(tx)
+        kept = save_decision(tx, moved_to=RULE_TIME + HOUR, reason="a summit")
+        assert kept == get_occurrence(tx)
+        assert (kept.rule_time, kept.zone, kept.state) == (RULE_TIME, LONDON, PLANNED)
+        assert (kept.moved_to, kept.reason, kept.actor) == (RULE_TIME + HOUR, "a summit", "Amina")
+        again = save_decision(tx, SKIPPED, expected=kept, reason="no summit", actor="Zoe")
+        assert again == get_occurrence(tx)
         assert (again.id, again.state, again.moved_to) == (kept.id, SKIPPED, None)
         assert (again.reason, again.actor) == ("no summit", "Zoe")
 
 
-@pytest.mark.parametrize("seen", [None, PLANNED, HELD, MADE])
+@pytest.mark.parametrize("seen", [None, PLANNED, ON_HOLD, MADE])
 def test_what_has_changed_meanwhile_is_not_overwritten(
     ready: Store, seen: OccurrenceState | None
 ) -> None:
     with ready.begin() as tx:
-        take(tx, state=SKIPPED, reason="Christmas Day")
-        before = row(tx)
+        claim_occurrence(tx, state=SKIPPED, reason="Christmas Day")
+        before = get_occurrence(tx)
         known = replace(before, state=seen) if seen else None
-        assert decide(tx, seen=known, moved_to=NAMED + HOUR, reason="a summit") is None
-        assert row(tx) == before
+        assert (
+            save_decision(tx, expected=known, moved_to=RULE_TIME + HOUR, reason="a summit") is None
+        )
+        assert get_occurrence(tx) == before
 
 
 def test_what_somebody_else_has_decided_since_is_not_overwritten_though_it_looks_alike(
     ready: Store,
 ) -> None:
     with ready.begin() as tx:
-        seen = decide(tx, moved_to=NAMED + HOUR)
-        later = decide(tx, moved_to=NAMED + 2 * HOUR, seen=seen, now=NOW + HOUR)
+        seen = save_decision(tx, moved_to=RULE_TIME + HOUR)
+        later = save_decision(tx, moved_to=RULE_TIME + 2 * HOUR, expected=seen, now=NOW + HOUR)
         assert later is not None
-        assert decide(tx, SKIPPED, seen=seen, now=NOW + 2 * HOUR) is None
-        assert row(tx) == later
+        assert save_decision(tx, SKIPPED, expected=seen, now=NOW + 2 * HOUR) is None
+        assert get_occurrence(tx) == later
 
 
 def test_of_two_who_decide_at_once_about_what_nobody_has_touched_one_is_told(
     ready: Store,
 ) -> None:
     for number in range(ROUNDS):
-        named = NAMED + number * DAY
-        one, other = race(
+        named = RULE_TIME + number * DAY
+        one, other = run_concurrently(
             ready,
-            partial(decide, state=SKIPPED, named=named, actor="Amina"),
-            partial(decide, state=PLANNED, named=named, moved_to=named + HOUR, actor="Zoe"),
+            partial(save_decision, state=SKIPPED, rule_time=named, actor="Amina"),
+            partial(
+                save_decision, state=PLANNED, rule_time=named, moved_to=named + HOUR, actor="Zoe"
+            ),
         )
         assert (one is None) is not (other is None)
         with ready.read() as tx:
-            assert row(tx, named) == (one or other)
+            assert get_occurrence(tx, named) == (one or other)
 
 
 def test_of_two_who_decide_at_once_about_what_is_moved_already_one_is_told(ready: Store) -> None:
     for number in range(ROUNDS):
-        named = NAMED + number * DAY
+        named = RULE_TIME + number * DAY
         with ready.begin() as tx:
-            seen = decide(tx, named=named, moved_to=named + HOUR)
-        again = partial(decide, named=named, seen=seen, now=NOW + HOUR)
-        one, other = race(
+            seen = save_decision(tx, rule_time=named, moved_to=named + HOUR)
+        again = partial(save_decision, rule_time=named, expected=seen, now=NOW + HOUR)
+        one, other = run_concurrently(
             ready,
             partial(again, moved_to=named + 2 * HOUR, actor="Amina"),
             partial(again, moved_to=named + 3 * HOUR, actor="Zoe"),
         )
         assert (one is None) is not (other is None)
         with ready.read() as tx:
-            assert row(tx, named) == (one or other)
+            assert get_occurrence(tx, named) == (one or other)
 
 
 def test_what_is_old_is_left_out_but_not_what_was_moved_and_is_to_come(ready: Store) -> None:
     with ready.begin() as tx:
-        for days, state in ((-90, MADE), (-80, SKIPPED), (-70, HELD), (-1, MADE), (3, SKIPPED)):
-            take(tx, NAMED + days * DAY, state)
-        decide(tx, named=NAMED - 100 * DAY, moved_to=NAMED + 5 * DAY)
-        take(tx, of="other")
-        found = tx.schedules.kept_since(NOW - LOOK_BACK)
-    assert {slug: [(one.named - NAMED).days for one in some] for slug, some in found.items()} == {
+        for days, state in ((-90, MADE), (-80, SKIPPED), (-70, ON_HOLD), (-1, MADE), (3, SKIPPED)):
+            claim_occurrence(tx, RULE_TIME + days * DAY, state)
+        save_decision(tx, rule_time=RULE_TIME - 100 * DAY, moved_to=RULE_TIME + 5 * DAY)
+        claim_occurrence(tx, slug="other")
+        found = tx.schedules.list_occurrences_since(NOW - LOOK_BACK)
+    assert {
+        slug: [(one.rule_time - RULE_TIME).days for one in some] for slug, some in found.items()
+    } == {
         "weekly": [-1, 3, -100],
         "other": [0],
     }
     with ready.read() as tx:
-        assert tx.schedules.kept_since(NOW + 30 * DAY).keys() == {"weekly"}, "the moved one"
+        assert tx.schedules.list_occurrences_since(NOW + 30 * DAY).keys() == {"weekly"}, (
+            "the moved one"
+        )
 
 
 def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
     def held(tx: Transaction) -> list[tuple[str, int]]:
-        return [(one.digest, (one.named - NAMED).days) for one in tx.schedules.held()]
+        return [
+            (one.digest_slug, (one.rule_time - RULE_TIME).days)
+            for one in tx.schedules.list_occurrences_on_hold()
+        ]
 
     with ready.begin() as tx:
         assert held(tx) == []
-        take(tx, NAMED + 2 * DAY, HELD)
-        take(tx, NAMED, HELD)
-        take(tx, NAMED + DAY, HELD, of="other")
-        take(tx, NAMED - DAY, MADE)
-        take(tx, NAMED + 3 * DAY, SKIPPED)
+        claim_occurrence(tx, RULE_TIME + 2 * DAY, ON_HOLD)
+        claim_occurrence(tx, RULE_TIME, ON_HOLD)
+        claim_occurrence(tx, RULE_TIME + DAY, ON_HOLD, slug="other")
+        claim_occurrence(tx, RULE_TIME - DAY, MADE)
+        claim_occurrence(tx, RULE_TIME + 3 * DAY, SKIPPED)
         assert held(tx) == [("weekly", 0), ("other", 1), ("weekly", 2)]
-        take(tx, NAMED + DAY, MADE)
+        claim_occurrence(tx, RULE_TIME + DAY, MADE)
         assert held(tx) == [("other", 1), ("weekly", 2)]
-        take(tx, NAMED + 4 * DAY, MADE)
+        claim_occurrence(tx, RULE_TIME + 4 * DAY, MADE)
         assert held(tx) == [("other", 1)]
 
 
 def test_what_was_decided_outlives_its_schedule(ready: Store) -> None:
     with ready.begin() as tx:
-        take(tx, state=HELD)
-        tx.schedules.remove(records.get(tx.schedules, schedule_of(tx)))
-        assert (row(tx).state, row(tx).schedule) == (HELD, None)
+        claim_occurrence(tx, state=ON_HOLD)
+        tx.schedules.remove_schedule(records.get_schedule(tx.schedules, find_schedule_id(tx)))
+        assert (get_occurrence(tx).state, get_occurrence(tx).schedule_id) == (ON_HOLD, None)

@@ -6,24 +6,24 @@ from mailer.app import Mailer
 from mailer.editions import Edition
 from mailer.store import Store
 from tests.integration import office
-from tests.integration.office import begun
+from tests.integration.office import begin_edition
 from tests.integration.store.outbox.moves import READERS
 
 
 @pytest.fixture
 def edition(mailer: Mailer) -> Edition:
-    return begun(mailer, *READERS)
+    return begin_edition(mailer, *READERS)
 
 
 @pytest.fixture
 def one(store: Store) -> int:
     """A sender."""
     with store.begin() as tx:
-        return office.sender(tx, "one")
+        return office.register_worker(tx, "one")
 
 
 @pytest.fixture
 def two(store: Store) -> int:
     """Another sender."""
     with store.begin() as tx:
-        return office.sender(tx, "two")
+        return office.register_worker(tx, "two")

@@ -5,44 +5,48 @@ from collections.abc import Sequence
 from mailer.editions import Edition
 from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store import Store
-from tests.integration.office import addresses, deliveries
+from tests.integration.office import make_addresses, read_deliveries
 
-READERS = addresses(5)
+READERS = make_addresses(5)
 
 
-def claimed(store: Store, edition: Edition, by: int, limit: int = 9) -> list[Claim]:
+def claim_deliveries(store: Store, edition: Edition, worker_id: int, limit: int = 9) -> list[Claim]:
     with store.begin() as tx:
-        return tx.queue.claim(edition.id, by, limit)
+        return tx.queue.claim_deliveries(edition.id, worker_id, limit)
 
 
-def gated(store: Store, by: int, some: Sequence[Claim]) -> set[int]:
+def gate_deliveries(store: Store, worker_id: int, claims: Sequence[Claim]) -> set[int]:
     with store.begin() as tx:
-        return tx.queue.gate(by, [claim.id for claim in some])
+        return tx.queue.gate_deliveries(worker_id, [claim.id for claim in claims])
 
 
-def looked_at_again(store: Store, by: int, some: Sequence[Claim]) -> set[int]:
+def check_gate_again(store: Store, worker_id: int, claims: Sequence[Claim]) -> set[int]:
     with store.begin() as tx:
-        return tx.queue.look_again(by, [claim.id for claim in some])
+        return tx.queue.check_gate_again(worker_id, [claim.id for claim in claims])
 
 
-def let_out(store: Store, edition: Edition, by: int, limit: int = 9) -> list[Claim]:
+def claim_and_gate(store: Store, edition: Edition, worker_id: int, limit: int = 9) -> list[Claim]:
     """Claimed, and past the gate."""
-    some = claimed(store, edition, by, limit)
-    assert gated(store, by, some) == {claim.id for claim in some}
-    return some
+    claims = claim_deliveries(store, edition, worker_id, limit)
+    assert gate_deliveries(store, worker_id, claims) == {claim.id for claim in claims}
+    return claims
 
 
-def turned_away(store: Store, by: int, some: Sequence[Claim]) -> int:
+def settle_refused_deliveries(store: Store, worker_id: int, claims: Sequence[Claim]) -> int:
     with store.begin() as tx:
-        found = tx.queue.states(sorted({claim.edition_id for claim in some}))
-        return tx.queue.turn_away(by, [claim.id for claim in some], found)
+        edition_states = tx.queue.lock_edition_states(
+            sorted({claim.edition_id for claim in claims})
+        )
+        return tx.queue.settle_refused_deliveries(
+            worker_id, [claim.id for claim in claims], edition_states
+        )
 
 
-def settled(store: Store, *some: Settlement) -> None:
+def settle_deliveries(store: Store, *settlements: Settlement) -> None:
     with store.begin() as tx:
-        tx.queue.settle(some)
+        tx.queue.settle_deliveries(settlements)
 
 
-def all_are(store: Store, edition: Edition, state: DeliveryState, attempt: int) -> bool:
-    found = deliveries(store, edition).values()
-    return {(row.state, row.attempt) for row in found} == {(state, attempt)}
+def are_all_in_state(store: Store, edition: Edition, state: DeliveryState, attempt: int) -> bool:
+    rows = read_deliveries(store, edition).values()
+    return {(row.state, row.attempt) for row in rows} == {(state, attempt)}

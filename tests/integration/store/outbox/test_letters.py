@@ -9,41 +9,50 @@ import pytest
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.editions import Archive, Body, Edition, EditionState, Kind, Priority
+from mailer.editions import (
+    ArchiveVisibility,
+    Edition,
+    EditionBody,
+    EditionKind,
+    EditionState,
+    Priority,
+)
 from mailer.outbox import DeliveryState, Settlement
 from mailer.store import Store, Transaction
-from mailer.store.outbox.letters import Addressee, Standing
+from mailer.store.outbox.letters import Addressee, ServiceEditionKey
 from tests.integration import office
 from tests.integration.office import HOUR, NOW
-from tests.integration.store.outbox.moves import claimed, gated, looked_at_again
+from tests.integration.store.outbox.moves import check_gate_again, claim_deliveries, gate_deliveries
 from tests.smtpd import Envelope, Relay, Step
 
-BODY = Body("en", "Please confirm", "Confirm.\n", "<p>Confirm.</p>", "z12345678", stories=1)
-CONFIRM = Standing(Kind.SERVICE, "confirm", "news", "confirm · News", "seed")
-WELCOME = Standing(Kind.WELCOME, "welcome", "news", "welcome · News", "another seed")
+BODY = EditionBody("en", "Please confirm", "Confirm.\n", "<p>Confirm.</p>", "z12345678", stories=1)
+CONFIRM = ServiceEditionKey(EditionKind.SERVICE, "confirm", "news", "confirm · News", "seed")
+WELCOME = ServiceEditionKey(
+    EditionKind.WELCOME, "welcome", "news", "welcome · News", "another seed"
+)
 S = EditionState
 
 
 @pytest.fixture
 def ready(mailer: Mailer) -> Mailer:
     with mailer.store.begin() as tx:
-        office.mailing_list(tx)
+        office.add_mailing_list(tx)
     return mailer
 
 
-def put(tx: Transaction, *to: str, standing: Standing = CONFIRM) -> frozenset[str]:
+def put(tx: Transaction, *to: str, standing: ServiceEditionKey = CONFIRM) -> frozenset[str]:
     people = {address: Addressee(number) for number, address in enumerate(to, 7)}
-    return tx.letters.put(standing, BODY, people, NOW)
+    return tx.service_mails.queue_service_mail(standing, BODY, people, NOW)
 
 
 def all_editions(store: Store) -> list[Edition]:
     """The oldest first."""
     with store.read() as tx:
-        return tx.editions.recent([], 100, notices=True)[::-1]
+        return tx.editions.list_recent_editions([], 100, notices=True)[::-1]
 
 
 def deliver(mailer: Mailer) -> None:
-    mailer.deliver([], threading.Event(), follow=True)
+    mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
 def queued_under_sent(store: Store) -> list[str]:
@@ -52,7 +61,7 @@ def queued_under_sent(store: Store) -> list[str]:
         one.address
         for edition in all_editions(store)
         if edition.state is S.SENT
-        for one in office.deliveries(store, edition).values()
+        for one in office.read_deliveries(store, edition).values()
         if one.state is DeliveryState.QUEUED
     ]
 
@@ -64,8 +73,16 @@ def test_a_letter_goes_out_at_once_to_whoever_is_on_no_list(ready: Mailer, relay
     with ready.store.begin() as tx:
         assert put(tx, "a@example.net", "b@example.net") == {"a@example.net", "b@example.net"}
     (made,) = all_editions(ready.store)
-    assert (made.kind, made.state, made.priority) == (Kind.SERVICE, S.SENDING, Priority.URGENT)
-    assert (made.archive, made.list, made.template) == (Archive.PRIVATE, "news", "confirm")
+    assert (made.kind, made.state, made.priority) == (
+        EditionKind.SERVICE,
+        S.SENDING,
+        Priority.URGENT,
+    )
+    assert (made.archive, made.list, made.template) == (
+        ArchiveVisibility.PRIVATE,
+        "news",
+        "confirm",
+    )
     deliver(ready)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]
     assert [one.state for one in all_editions(ready.store)] == [S.SENT]
@@ -124,7 +141,7 @@ def test_what_is_undone_leaves_nothing(ready: Mailer, relay: Relay) -> None:
         tx.rollback()
     (made,) = all_editions(ready.store)
     assert made.state is S.SENT
-    assert list(office.deliveries(ready.store, made)) == ["a@example.net"]
+    assert list(office.read_deliveries(ready.store, made)) == ["a@example.net"]
     deliver(ready)
     assert relay.accepted == ["a@example.net"]
 
@@ -134,7 +151,7 @@ def test_one_that_was_cancelled_takes_no_more(ready: Mailer, relay: Relay) -> No
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        ready.cancel(tx, editions.get(tx.editions, made.id), reason="", actor="Ana")
+        ready.cancel_edition(tx, editions.get_edition(tx.editions, made.id), reason="", actor="Ana")
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     assert [one.state for one in all_editions(ready.store)] == [S.CANCELLED, S.SENDING]
@@ -147,8 +164,8 @@ def test_staff_s_lists_of_editions_do_not_show_it(ready: Mailer) -> None:
         put(tx, "a@example.net")
         put(tx, "a@example.net", standing=WELCOME)
     with ready.store.read() as tx:
-        assert tx.editions.recent() == []
-        assert tx.editions.untold(9) == []
+        assert tx.editions.list_recent_editions() == []
+        assert tx.editions.find_unnotified_editions(9) == []
 
 
 # ---- the gate ---------------------------------------------------------------------------------
@@ -157,25 +174,27 @@ def test_staff_s_lists_of_editions_do_not_show_it(ready: Mailer) -> None:
 def test_an_address_that_is_suppressed_is_spared(ready: Mailer, relay: Relay) -> None:
     with ready.store.begin() as tx:
         put(tx, "a@example.net", "b@example.net")
-        office.suppress(tx, "b@example.net")
+        office.suppress_address(tx, "b@example.net")
     deliver(ready)
     assert relay.accepted == ["a@example.net"]
     (made,) = all_editions(ready.store)
-    assert office.states(ready.store, made)["b@example.net"] is DeliveryState.SUPPRESSED
+    assert (
+        office.read_delivery_states(ready.store, made)["b@example.net"] is DeliveryState.SUPPRESSED
+    )
 
 
 def test_it_is_spared_too_when_it_is_suppressed_after_the_claim(ready: Mailer, one: int) -> None:
     with ready.store.begin() as tx:
         put(tx, "a@example.net", "b@example.net")
     (made,) = all_editions(ready.store)
-    some = claimed(ready.store, made, one)
+    some = claim_deliveries(ready.store, made, one)
     with ready.store.begin() as tx:
-        office.suppress(tx, "b@example.net")
+        office.suppress_address(tx, "b@example.net")
     of = {claim.id: claim.address for claim in some}
-    assert {of[number] for number in gated(ready.store, one, some)} == {"a@example.net"}
+    assert {of[number] for number in gate_deliveries(ready.store, one, some)} == {"a@example.net"}
     with ready.store.begin() as tx:
-        office.suppress(tx, "a@example.net")
-    assert looked_at_again(ready.store, one, some) == set()
+        office.suppress_address(tx, "a@example.net")
+    assert check_gate_again(ready.store, one, some) == set()
 
 
 def test_the_number_in_a_letter_is_not_taken_for_a_members(
@@ -183,22 +202,26 @@ def test_the_number_in_a_letter_is_not_taken_for_a_members(
 ) -> None:
     """A confirmation may have the number of a member who has left, or has another address."""
     with ready.store.begin() as tx:
-        leaver = office.person(tx, "leaver@example.org")
-        office.leave(tx, "leaver@example.org")
-        tx.letters.put(CONFIRM, BODY, {"a@example.net": Addressee(leaver.id)}, NOW)
+        leaver = office.add_subscriber(tx, "leaver@example.org")
+        office.unsubscribe_address(tx, "leaver@example.org")
+        tx.service_mails.queue_service_mail(
+            CONFIRM, BODY, {"a@example.net": Addressee(leaver.id)}, NOW
+        )
     deliver(ready)
     assert relay.accepted == ["a@example.net"]
     with ready.store.read() as tx:
-        assert tx.subscribers.mailed(leaver) == []
+        assert tx.subscribers.list_mailed_editions(leaver) == []
 
 
 def test_a_welcome_goes_to_members_only(ready: Mailer, relay: Relay) -> None:
     with ready.store.begin() as tx:
-        stays = office.person(tx, "stays@example.org")
-        leaves = office.person(tx, "leaves@example.org")
+        stays = office.add_subscriber(tx, "stays@example.org")
+        leaves = office.add_subscriber(tx, "leaves@example.org")
         to = {one.address: Addressee(one.id) for one in (stays, leaves)}
-        tx.letters.put(WELCOME, BODY, to | {"stranger@example.org": Addressee(99)}, NOW)
-        office.leave(tx, "leaves@example.org")
+        tx.service_mails.queue_service_mail(
+            WELCOME, BODY, to | {"stranger@example.org": Addressee(99)}, NOW
+        )
+        office.unsubscribe_address(tx, "leaves@example.org")
     deliver(ready)
     assert relay.accepted == ["stays@example.org"]
 
@@ -210,7 +233,7 @@ def test_what_was_taken_out_of_a_delivery_is_not_written_to(ready: Mailer, relay
     deliver(ready)
     assert relay.accepted == []
     (made,) = all_editions(ready.store)
-    assert [*office.states(ready.store, made).values()] == [DeliveryState.SUPPRESSED]
+    assert [*office.read_delivery_states(ready.store, made).values()] == [DeliveryState.SUPPRESSED]
 
 
 # ---- beside a courier -------------------------------------------------------------------------
@@ -227,10 +250,10 @@ def test_a_courier_that_runs_already_takes_a_letter_up_within_two_seconds(
             time.sleep(0.05)
         return "250 2.0.0 queued"
 
-    relay.always(Step.DOT, slowly)
+    relay.answer_always(Step.DOT, slowly)
     with ready.store.begin() as tx:
-        put(tx, *office.addresses(900), standing=replace(CONFIRM, seed="long"))
-    run = threading.Thread(target=lambda: ready.deliver([], stop, follow=True))
+        put(tx, *office.make_addresses(900), standing=replace(CONFIRM, seed="long"))
+    run = threading.Thread(target=lambda: ready.deliver_editions([], stop, follow_new=True))
     run.start()
     waits: list[float] = []
     try:
@@ -292,16 +315,16 @@ def test_marking_as_sent_and_adding_wait_for_each_other(ready: Mailer) -> None:
     store = ready.store
     with store.begin() as tx:
         put(tx, "a@example.net")
-        made = tx.editions.recent([], 1, notices=True)[0]
-        tx.queue.assume_sent(made, "")
+        made = tx.editions.list_recent_editions([], 1, notices=True)[0]
+        tx.queue.mark_in_doubt_sent(made, "")
     for number in range(20):
         inside, go = threading.Event(), threading.Event()
 
         def mark(inside: threading.Event = inside, go: threading.Event = go) -> None:
             """As the ledger does when it finds nothing left."""
             with store.begin() as tx:
-                known = editions.get(tx.editions, made.id)
-                if known.state is S.SENDING and not tx.queue.undone(known):
+                known = editions.get_edition(tx.editions, made.id)
+                if known.state is S.SENDING and not tx.queue.has_unfinished_deliveries(known):
                     inside.set()
                     go.wait(0.3)
                     tx.editions.set_state(known, S.SENT, NOW)
@@ -325,7 +348,7 @@ def test_marking_as_sent_and_adding_wait_for_each_other(ready: Mailer) -> None:
         adding.join()
         assert queued_under_sent(store) == [], number
         _send_all(store, made)
-    assert len(office.deliveries(store, made)) == 21
+    assert len(office.read_deliveries(store, made)) == 21
 
 
 def _add(store: Store, number: int, held: threading.Event | None) -> None:
@@ -339,11 +362,13 @@ def _add(store: Store, number: int, held: threading.Event | None) -> None:
 def _send_all(store: Store, made: Edition) -> None:
     """What is queued has been sent; the edition does not know it yet."""
     with store.begin() as tx:
-        by = office.sender(tx)
-    some = claimed(store, made, by)
-    gated(store, by, some)
+        by = office.register_worker(tx)
+    some = claim_deliveries(store, made, by)
+    gate_deliveries(store, by, some)
     with store.begin() as tx:
-        tx.queue.settle([Settlement(one.id, by, DeliveryState.SENT, "250 ok") for one in some])
+        tx.queue.settle_deliveries(
+            [Settlement(one.id, by, DeliveryState.SENT, "250 ok") for one in some]
+        )
 
 
 def test_letters_wait_with_an_edition_that_a_person_has_paused(ready: Mailer, relay: Relay) -> None:
@@ -351,12 +376,14 @@ def test_letters_wait_with_an_edition_that_a_person_has_paused(ready: Mailer, re
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        editions.pause(tx.editions, editions.get(tx.editions, made.id), NOW + HOUR, actor="Ana")
+        editions.pause_edition(
+            tx.editions, editions.get_edition(tx.editions, made.id), NOW + HOUR, actor="Ana"
+        )
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     deliver(ready)
     assert relay.accepted == []
     with ready.store.begin() as tx:
-        editions.resume(tx.editions, editions.get(tx.editions, made.id), NOW + HOUR)
+        editions.resume_edition(tx.editions, editions.get_edition(tx.editions, made.id), NOW + HOUR)
     deliver(ready)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]

@@ -6,25 +6,27 @@ import pytest
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.editions import Body, EditionState, Kind, Priority
+from mailer.editions import EditionBody, EditionKind, EditionState, Priority
 from mailer.outbox import DeliveryState
 from tests.integration import office
 from tests.integration.office import NOW
 from tests.smtpd import Relay
 
-BODY = Body("en", "Sent: The week", "It was sent.\n", "<p>It was sent.</p>", "z12345678", stories=1)
+BODY = EditionBody(
+    "en", "Sent: The week", "It was sent.\n", "<p>It was sent.</p>", "z12345678", stories=1
+)
 TO = ("editor@example.org", "press@example.org", "editor@example.org")
 
 
 @pytest.fixture
 def number(mailer: Mailer) -> int:
     with mailer.store.begin() as tx:
-        office.mailing_list(tx)
-        return tx.notices.put(BODY, "news", TO, NOW, uid="abcdef0123456789").id
+        office.add_mailing_list(tx)
+        return tx.notices.queue_notice(BODY, "news", TO, NOW, uid="abcdef0123456789").id
 
 
 def deliver(mailer: Mailer) -> None:
-    mailer.deliver([], threading.Event(), follow=True)
+    mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
 def test_each_address_gets_it_once_though_none_is_on_the_list(
@@ -33,18 +35,18 @@ def test_each_address_gets_it_once_though_none_is_on_the_list(
     deliver(mailer)
     assert sorted(relay.accepted) == ["editor@example.org", "press@example.org"]
     with mailer.store.read() as tx:
-        found = editions.get(tx.editions, number)
-    assert (found.state, found.kind) == (EditionState.SENT, Kind.NOTICE)
+        found = editions.get_edition(tx.editions, number)
+    assert (found.state, found.kind) == (EditionState.SENT, EditionKind.NOTICE)
     assert found.priority is Priority.URGENT
 
 
 def test_an_address_that_is_suppressed_is_spared(mailer: Mailer, relay: Relay, number: int) -> None:
     with mailer.store.begin() as tx:
-        office.suppress(tx, "press@example.org")
+        office.suppress_address(tx, "press@example.org")
     deliver(mailer)
     assert relay.accepted == ["editor@example.org"]
     with mailer.store.read() as tx:
-        rows = tx.outbox.deliveries(editions.get(tx.editions, number))
+        rows = tx.outbox.list_deliveries(editions.get_edition(tx.editions, number))
     states = {one.address: one.state for one in rows}
     assert states["press@example.org"] is DeliveryState.SUPPRESSED
 
@@ -53,12 +55,12 @@ def test_a_mailing_to_the_same_list_still_asks_for_membership(
     mailer: Mailer, relay: Relay, number: int
 ) -> None:
     with mailer.store.begin() as tx:
-        office.person(tx, "amal@example.org")
-        office.person(tx, "bela@example.org")
-        office.story(tx, "boats")
-        made = office.approved_by_hand(mailer, tx, office.edition(tx, "boats"))
-        mailer.start(tx, made)
-        office.leave(tx, "bela@example.org")
+        office.add_subscriber(tx, "amal@example.org")
+        office.add_subscriber(tx, "bela@example.org")
+        office.add_story(tx, "boats")
+        made = office.approve_without_composing(mailer, tx, office.create_edition(tx, "boats"))
+        mailer.start_edition(tx, made)
+        office.unsubscribe_address(tx, "bela@example.org")
     deliver(mailer)
     assert "amal@example.org" in relay.accepted
     assert "bela@example.org" not in relay.accepted
@@ -67,13 +69,15 @@ def test_a_mailing_to_the_same_list_still_asks_for_membership(
 
 def test_staff_s_lists_of_editions_do_not_show_it(mailer: Mailer, number: int) -> None:
     with mailer.store.read() as tx:
-        assert tx.editions.recent() == []
-        assert [one.id for one in tx.editions.recent(notices=True)] == [number]
-        assert tx.editions.untold(9) == [], "nobody is told that somebody was told"
+        assert tx.editions.list_recent_editions() == []
+        assert [one.id for one in tx.editions.list_recent_editions(notices=True)] == [number]
+        assert tx.editions.find_unnotified_editions(9) == [], (
+            "nobody is told that somebody was told"
+        )
 
 
 def test_a_notice_that_was_paused_waits(mailer: Mailer, relay: Relay, number: int) -> None:
     with mailer.store.begin() as tx:
-        editions.pause(tx.editions, editions.get(tx.editions, number), NOW)
+        editions.pause_edition(tx.editions, editions.get_edition(tx.editions, number), NOW)
     deliver(mailer)
     assert relay.accepted == []

@@ -15,9 +15,9 @@ from mailer.app import Mailer
 from mailer.audience import choices, segments, subscribers
 from mailer.audience.lists import Frequency, get_topics
 from mailer.audience.subscribers import MembershipState, Person
-from mailer.editions import Body
-from mailer.errors import ComposeError, Conflict
-from mailer.outbox import Exclusion, explain
+from mailer.editions import EditionBody
+from mailer.errors import ComposeError, ConcurrencyError
+from mailer.outbox import Exclusion, explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
 from tests.integration import office
@@ -117,12 +117,12 @@ def why_not(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclu
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx, language="fr")
-        office.mailing_list(tx, "press")
+        office.add_topics(tx)
+        office.add_mailing_list(tx, language="fr")
+        office.add_mailing_list(tx, "press")
         for slug in ("news", "press"):  # weekly mails can be chosen
-            office.digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
-        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
+            office.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
+        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
     return store
 
 
@@ -145,22 +145,24 @@ def test_everyone_gets_the_stories_that_they_chose(
             # The topics of a story are those of all its translations.
             shared = [*sorted(story.topics)]
             for number, language in enumerate(sorted(story.languages)):
-                office.story(tx, slug, *(shared if not number else shared[:1]), language=language)
-        edition = office.edition(
+                office.add_story(
+                    tx, slug, *(shared if not number else shared[:1]), language=language
+                )
+        edition = office.create_edition(
             tx, *slugs, segment="gb" if only else "", language=DEFAULT, frequency=frequency
         )
-        edition = tx.editions.freeze(
+        edition = tx.editions.freeze_edition(
             edition,
-            [Body(tag, "s", "t", "h", "z", mask) for tag, mask in bodies.items()],
+            [EditionBody(tag, "s", "t", "h", "z", mask) for tag, mask in bodies.items()],
             slugs,
             "0" * 64,
         )
         for number, reader in enumerate(audience):
             address = f"{number}@example.org"
-            person = subscribers.subscribe(
+            person = subscribers.subscribe_person(
                 tx.subscribers,
                 Person(address, language=reader.own_language, country=reader.country),
-                office.the_list(tx, "press" if reader.elsewhere else "news"),
+                office.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
                 get_topics(tx.lists, sorted(reader.topics)),
                 NOW,
                 language=reader.list_language,
@@ -171,11 +173,15 @@ def test_everyone_gets_the_stories_that_they_chose(
             )[0]
             if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
                 now, week = datetime.now(UTC), timedelta(weeks=1)
-                choices.pause(tx.subscribers, person, [office.the_list(tx)], week, now)
+                choices.pause_memberships(
+                    tx.subscribers, person, [office.get_mailing_list(tx)], week, now
+                )
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
-                subscribers.unsubscribe(tx.subscribers, person, office.the_list(tx), NOW)
+                subscribers.unsubscribe_person(
+                    tx.subscribers, person, office.get_mailing_list(tx), NOW
+                )
             if reader.suppressed:
-                office.suppress(tx, address)
+                office.suppress_address(tx, address)
             if reader.elsewhere:
                 continue
             mask = mask_for(reader, stories, bodies)
@@ -184,74 +190,83 @@ def test_everyone_gets_the_stories_that_they_chose(
             else:
                 rows[address] = (body_for(reader, bodies), mask)
         before = {
-            f"{number}@example.org": tx.outbox.standing(edition, f"{number}@example.org")
+            f"{number}@example.org": tx.outbox.get_recipient_status(
+                edition, f"{number}@example.org"
+            )
             for number in range(len(audience))
         }
-        plan = tx.plans.plan(edition, NOW)
-        made = tx.outbox.deliveries(edition)
+        plan = tx.plans.plan_deliveries(edition, NOW)
+        made = tx.outbox.list_deliveries(edition)
         assert {one.address: (one.language, one.stories) for one in made} == rows
         assert len(made) == len(rows) == plan.planned
         assert plan.excluded == excluded
-        report = tx.outbox.report(edition)
+        report = tx.outbox.build_report(edition)
         assert report.excluded == excluded
         assert report.total == len(rows)
         for address, (language, mask) in rows.items():
             assert (before[address].language, before[address].stories) == (language, mask)
-            assert len(tx.outbox.standing(edition, address).story_titles) == mask.bit_count()
+            assert (
+                len(tx.outbox.get_recipient_status(edition, address).story_titles)
+                == mask.bit_count()
+            )
         tx.rollback()
 
 
 def test_languages_are_chosen_as_readers_would() -> None:
     """What the oracle above takes for granted of tags."""
-    assert languages.choose("fr-CA", ["en", "fr"], "en") == "fr"
-    assert languages.choose("pt", ["en", "fr"], "en") == "en"
+    assert languages.choose_language("fr-CA", ["en", "fr"], "en") == "fr"
+    assert languages.choose_language("pt", ["en", "fr"], "en") == "en"
 
 
 def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
-    edition = office.begun(mailer, "ana@example.org")
+    edition = office.begin_edition(mailer, "ana@example.org")
     with mailer.store.read() as tx:
         row = dict(tx.connection.execute(select(delivery)).mappings().one())
     row["id"] = 99
     # PostgreSQL can't tell whether somebody else was first.
-    refusal = IntegrityError if mailer.store.engine.dialect.name == "sqlite" else Conflict
+    refusal = IntegrityError if mailer.store.engine.dialect.name == "sqlite" else ConcurrencyError
     with pytest.raises(refusal), mailer.store.begin() as tx:
         tx.connection.execute(insert(delivery).values(**row))
     with mailer.store.read() as tx:
         assert tx.connection.scalar(select(func.count()).select_from(delivery)) == 1
-        assert office.again(tx, edition).planned_at is not None
+        assert office.reload_edition(tx, edition).planned_at is not None
 
 
 def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        office.story(tx, "boats")
-        edition = office.edition(tx, "boats")
+        office.add_story(tx, "boats")
+        edition = office.create_edition(tx, "boats")
         with pytest.raises(ComposeError, match="is not composed"):
-            tx.plans.plan(edition, NOW)
+            tx.plans.plan_deliveries(edition, NOW)
 
 
 def test_two_plans_in_one_transaction(ready: Store) -> None:
     """The temporary tables of the first are gone."""
     with ready.begin() as tx:
-        office.person(tx, "ana@example.org", language="en")
+        office.add_subscriber(tx, "ana@example.org", language="en")
         for slug in ("boats", "roads"):
-            office.story(tx, slug)
-            made = office.edition(tx, slug)
-            made = tx.editions.freeze(made, [Body("en", "s", "t", "h", "z", 1)], [slug], "0" * 64)
-            assert tx.plans.plan(made, NOW).planned == 1
+            office.add_story(tx, slug)
+            made = office.create_edition(tx, slug)
+            made = tx.editions.freeze_edition(
+                made, [EditionBody("en", "s", "t", "h", "z", 1)], [slug], "0" * 64
+            )
+            assert tx.plans.plan_deliveries(made, NOW).planned == 1
 
 
 def test_sixty_two_stories_fit(ready: Store) -> None:
     slugs = [f"story-{number:02}" for number in range(62)]
     every = (1 << 62) - 1
     with ready.begin() as tx:
-        office.person(tx, "all@example.org", language="en")
-        office.person(tx, "last@example.org", "health", language="en")
+        office.add_subscriber(tx, "all@example.org", language="en")
+        office.add_subscriber(tx, "last@example.org", "health", language="en")
         for number, slug in enumerate(slugs):
-            office.story(tx, slug, "health" if number == 61 else "climate")
-        made = office.edition(tx, *slugs)
-        made = tx.editions.freeze(made, [Body("en", "s", "t", "h", "z", every)], slugs, "0" * 64)
-        assert tx.plans.plan(made, NOW).planned == 2
-        masks = {one.address: one.stories for one in tx.outbox.deliveries(made)}
+            office.add_story(tx, slug, "health" if number == 61 else "climate")
+        made = office.create_edition(tx, *slugs)
+        made = tx.editions.freeze_edition(
+            made, [EditionBody("en", "s", "t", "h", "z", every)], slugs, "0" * 64
+        )
+        assert tx.plans.plan_deliveries(made, NOW).planned == 2
+        masks = {one.address: one.stories for one in tx.outbox.list_deliveries(made)}
     assert masks == {"all@example.org": every, "last@example.org": 1 << 61}
 
 
@@ -273,30 +288,30 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
 )
 def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> None:
     with mailer.store.begin() as tx:
-        office.topics(tx)
-        office.mailing_list(tx)
-        office.mailing_list(tx, "press")
-        segments.save(tx.segments, "gb", "Britain", "country = GB", NOW)
-        office.person(tx, "ana@example.org", country="GB")
-        office.person(tx, "press@example.org", to="press")
-        office.person(tx, "pending@example.org", state=MembershipState.PENDING)
-        office.person(tx, "left@example.org", state=MembershipState.UNSUBSCRIBED)
-        office.person(tx, "stop@example.org", country="GB")
-        office.suppress(tx, "stop@example.org")
-        office.person(tx, "fr@example.org", country="FR")
-        office.person(tx, "climate@example.org", "climate", country="GB")
-        office.digest(tx, frequency=Frequency.WEEKLY)
-        weekly = office.person(tx, "weekly@example.org", country="GB")
+        office.add_topics(tx)
+        office.add_mailing_list(tx)
+        office.add_mailing_list(tx, "press")
+        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
+        office.add_subscriber(tx, "ana@example.org", country="GB")
+        office.add_subscriber(tx, "press@example.org", list_slug="press")
+        office.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
+        office.add_subscriber(tx, "left@example.org", state=MembershipState.UNSUBSCRIBED)
+        office.add_subscriber(tx, "stop@example.org", country="GB")
+        office.suppress_address(tx, "stop@example.org")
+        office.add_subscriber(tx, "fr@example.org", country="FR")
+        office.add_subscriber(tx, "climate@example.org", "climate", country="GB")
+        office.add_digest(tx, frequency=Frequency.WEEKLY)
+        weekly = office.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
-        choices.change(tx.subscribers, weekly, office.the_list(tx), changes, NOW)
-        paused = office.person(tx, "paused@example.org", country="GB")
+        choices.change_membership(tx.subscribers, weekly, office.get_mailing_list(tx), changes, NOW)
+        paused = office.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
-        choices.pause(tx.subscribers, paused, [office.the_list(tx)], week, now)
-        office.story(tx, "boats", "health")
-        made = mailer.approve(tx, office.edition(tx, "boats", segment="gb"), "Amina")
-        started, plan = mailer.start(tx, made)
-        office.person(tx, "late@example.org", country="GB", joined=mailer.clock())
+        choices.pause_memberships(tx.subscribers, paused, [office.get_mailing_list(tx)], week, now)
+        office.add_story(tx, "boats", "health")
+        made = mailer.approve_edition(tx, office.create_edition(tx, "boats", segment="gb"), "Amina")
+        started, plan = mailer.start_edition(tx, made)
+        office.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)
-        explained = explain(tx.outbox, started, address)
+        explained = explain_outcome(tx.outbox, started, address)
     assert said.replace("edition 1", f"edition {started.id}") in explained

@@ -23,17 +23,17 @@ from hypothesis.stateful import (
 from sqlalchemy import select, update
 
 from mailer import editions, outbox
-from mailer.app import utc_now
-from mailer.editions import Body, EditionState, InDoubt
-from mailer.outbox import HELD, DeliveryState, Sender, Settlement
+from mailer.app import get_utc_now
+from mailer.editions import EditionBody, EditionState, InDoubtPolicy
+from mailer.outbox import IN_FLIGHT_STATES, DeliveryState, DeliveryWorker, Settlement
 from mailer.store import Store, Transaction
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
-from tests.conftest import KEY, check_moves
+from tests.conftest import KEY, check_state_changes
 from tests.integration import office
-from tests.integration.office import DAY, NOW, addresses
+from tests.integration.office import DAY, NOW, make_addresses
 
-READERS = addresses(4)
+READERS = make_addresses(4)
 
 roles = st.sampled_from(["one", "two"])
 readers = st.sampled_from(READERS)
@@ -53,21 +53,21 @@ class Queue(RuleBasedStateMachine):
         super().__init__()
         self.store = type(self).make_store()
         with self.store.begin() as tx:
-            office.mailing_list(tx)
+            office.add_mailing_list(tx)
             for reader in READERS:
-                office.person(tx, reader)
-            office.story(tx, "boats")
-            made = office.edition(tx, "boats")
-            body = Body("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
-            made = tx.editions.freeze(made, [body], ["boats"], "0" * 64)
-            made = tx.editions.set_state(made, EditionState.APPROVED, utc_now())
-            assert tx.plans.plan(made, utc_now() - DAY).planned == len(READERS)
-            self.edition = tx.editions.set_state(made, EditionState.SENDING, utc_now())
-            self.ids = [one.id for one in tx.outbox.deliveries(self.edition)]
-            self.address = {one.id: one.address for one in tx.outbox.deliveries(self.edition)}
-            self.number = {role: office.sender(tx, role) for role in ("one", "two")}
+                office.add_subscriber(tx, reader)
+            office.add_story(tx, "boats")
+            made = office.create_edition(tx, "boats")
+            body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
+            made = tx.editions.freeze_edition(made, [body], ["boats"], "0" * 64)
+            made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now())
+            assert tx.plans.plan_deliveries(made, get_utc_now() - DAY).planned == len(READERS)
+            self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now())
+            self.ids = [one.id for one in tx.outbox.list_deliveries(self.edition)]
+            self.address = {one.id: one.address for one in tx.outbox.list_deliveries(self.edition)}
+            self.number = {role: office.register_worker(tx, role) for role in ("one", "two")}
         self.alive = set(self.number.values())
-        self.seen: list[Sender] = []
+        self.seen: list[DeliveryWorker] = []
         self.out: set[tuple[int, int]] = set()
         """What each sender ever let out, and has not withdrawn: of that it may bring news."""
         self.gone: set[str] = set()
@@ -83,7 +83,7 @@ class Queue(RuleBasedStateMachine):
 
     def beats(self, tx: Transaction, number: int) -> bool:
         """As each transaction of a sender begins."""
-        lives = tx.senders.beat(number)
+        lives = tx.workers.update_heartbeat(number)
         assert lives == (number in self.alive)
         return lives
 
@@ -94,7 +94,7 @@ class Queue(RuleBasedStateMachine):
         with self.store.begin() as tx:
             if self.beats(tx, self.number[role]):
                 return
-            number = office.sender(tx, role)
+            number = office.register_worker(tx, role)
         assert number > max(self.number.values())
         self.number[role] = number
         self.alive.add(number)
@@ -102,7 +102,7 @@ class Queue(RuleBasedStateMachine):
     @rule(role=roles)
     def sign_off(self, role: str) -> None:
         with self.store.begin() as tx:
-            tx.senders.sign_off(self.number[role])
+            tx.workers.remove_worker(self.number[role])
         self.alive.discard(self.number[role])
 
     @rule(role=roles)
@@ -113,7 +113,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def look_around(self) -> None:
         with self.store.read() as tx:
-            self.seen = tx.senders.senders()
+            self.seen = tx.workers.list_workers()
         assert {one.id for one in self.seen} == self.alive
 
     @precondition(lambda self: self.seen)
@@ -123,8 +123,8 @@ class Queue(RuleBasedStateMachine):
         dead = self.seen[which % len(self.seen)]
         before = self.rows()
         with self.store.begin() as tx:
-            moved = dead not in tx.senders.senders()
-            taken = tx.senders.take_over(dead)
+            moved = dead not in tx.workers.list_workers()
+            taken = tx.workers.reclaim_deliveries(dead)
         if moved:
             assert taken is None
             return
@@ -142,7 +142,7 @@ class Queue(RuleBasedStateMachine):
         number = self.number[role]
         with self.store.begin() as tx:
             if self.beats(tx, number):
-                assert len(tx.queue.claim(self.edition.id, number, limit)) <= limit
+                assert len(tx.queue.claim_deliveries(self.edition.id, number, limit)) <= limit
 
     @rule(role=roles, which=some)
     def gate(self, role: str, which: set[int]) -> None:
@@ -150,7 +150,7 @@ class Queue(RuleBasedStateMachine):
         number, before = self.number[role], self.rows()
         fresh = [one for one in self.chosen(which) if before[one].state != DeliveryState.ON_WIRE]
         with self.store.begin() as tx:
-            passed = tx.queue.gate(number, fresh)
+            passed = tx.queue.gate_deliveries(number, fresh)
         self.may_go(number, passed, before)
         assert all(before[one].state == DeliveryState.CLAIMED for one in passed)
 
@@ -158,14 +158,14 @@ class Queue(RuleBasedStateMachine):
     def look_again(self, role: str, which: set[int]) -> None:
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
-            passed = tx.queue.look_again(number, self.chosen(which))
+            passed = tx.queue.check_gate_again(number, self.chosen(which))
         self.may_go(number, passed, before)
 
     def may_go(self, number: int, passed: set[int], before: dict[int, Any]) -> None:
         """What passed was theirs, and to nobody who left, of an edition that is being sent."""
         after = self.rows()
         for one in passed:
-            assert before[one].state in HELD
+            assert before[one].state in IN_FLIGHT_STATES
             assert before[one].sender_id == after[one].sender_id == number
             assert after[one].state == DeliveryState.ON_WIRE
             assert self.address[one] not in self.gone
@@ -177,10 +177,10 @@ class Queue(RuleBasedStateMachine):
         """What the gate refused, the first time or the second."""
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
-            states = tx.queue.states([self.edition.id])
-            passed = tx.queue.look_again(number, self.chosen(which))
+            states = tx.queue.lock_edition_states([self.edition.id])
+            passed = tx.queue.check_gate_again(number, self.chosen(which))
             refused = [one for one in self.chosen(which) if one not in passed]
-            gone = tx.queue.turn_away(number, refused, states)
+            gone = tx.queue.settle_refused_deliveries(number, refused, states)
         self.may_go(number, passed, before)
         self.out -= {(number, one) for one in refused if before[one].sender_id == number}
         after = self.rows()
@@ -196,9 +196,9 @@ class Queue(RuleBasedStateMachine):
         number, before = self.number[role], self.rows()
         spend = spend or outcome is not DeliveryState.QUEUED
         with self.store.begin() as tx:
-            tx.queue.settle(
+            tx.queue.settle_deliveries(
                 [
-                    Settlement(one, number, outcome, f"{role} said", spend=spend)
+                    Settlement(one, number, outcome, f"{role} said", counts_as_attempt=spend)
                     for one in self.chosen(which)
                 ]
             )
@@ -218,7 +218,9 @@ class Queue(RuleBasedStateMachine):
         number, one = sorted(self.out)[which % len(self.out)]
         self.out.discard((number, one))
         with self.store.begin() as tx:
-            tx.queue.settle([Settlement(one, number, DeliveryState.SENT, f"250 to {number}")])
+            tx.queue.settle_deliveries(
+                [Settlement(one, number, DeliveryState.SENT, f"250 to {number}")]
+            )
         row = self.rows()[one]
         assert row.state == DeliveryState.SENT
         assert row.reply == self.accepted.setdefault(one, f"250 to {number}")
@@ -227,7 +229,7 @@ class Queue(RuleBasedStateMachine):
     def give_back(self, role: str) -> None:
         number = self.number[role]
         with self.store.begin() as tx:
-            tx.queue.give_back(self.edition.id, number)
+            tx.queue.return_claims(self.edition.id, number)
         held = [row.state for row in self.rows().values() if row.sender_id == number]
         assert DeliveryState.CLAIMED not in held
 
@@ -235,80 +237,80 @@ class Queue(RuleBasedStateMachine):
     def put_off(self, role: str, which: set[int], delay: float) -> None:
         number = self.number[role]
         with self.store.begin() as tx:
-            tx.queue.put_off(number, [(one, delay) for one in self.chosen(which)])
+            tx.queue.postpone_deliveries(number, [(one, delay) for one in self.chosen(which)])
 
     # ---- trying again ---------------------------------------------------------------------------
 
     @rule()
     def apply_the_rule(self) -> None:
         with self.store.begin() as tx:
-            queued = tx.queue.apply_in_doubt_rule(self.edition, utc_now())
-        assert not queued or self.edition.in_doubt is InDoubt.RESEND
+            queued = tx.queue.apply_in_doubt_rule(self.edition, get_utc_now())
+        assert not queued or self.edition.in_doubt is InDoubtPolicy.RESEND
 
-    @rule(rule_=st.sampled_from(InDoubt))
-    def change_the_rule(self, rule_: InDoubt) -> None:
+    @rule(rule_=st.sampled_from(InDoubtPolicy))
+    def change_the_rule(self, rule_: InDoubtPolicy) -> None:
         with self.store.begin() as tx:
             tx.connection.execute(update(edition_table).values(in_doubt=rule_.value))
-            self.edition = office.again(tx, self.edition)
+            self.edition = office.reload_edition(tx, self.edition)
 
     @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
-    @rule(verb=st.sampled_from([outbox.retry, outbox.resend]))
+    @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
     def try_again(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
             verb(tx, self.edition, NOW)
-            self.edition = office.again(tx, self.edition)
+            self.edition = office.reload_edition(tx, self.edition)
 
     @rule(which=some)
     def requeue_what_was_refused_alike(self, which: set[int]) -> None:
         with self.store.begin() as tx:
-            tx.queue.requeue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
+            tx.queue.return_to_queue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
 
     @rule()
     def make_due(self) -> None:
         with self.store.begin() as tx:
-            tx.queue.make_due(self.edition)
+            tx.queue.make_deliveries_due(self.edition)
 
     # ---- people and the edition -----------------------------------------------------------------
 
     @rule(reader=readers)
     def leave(self, reader: str) -> None:
         with self.store.begin() as tx:
-            office.leave(tx, reader)
+            office.unsubscribe_address(tx, reader)
         self.gone.add(reader)
 
     @rule(reader=readers)
     def suppress(self, reader: str) -> None:
         with self.store.begin() as tx:
-            office.suppress(tx, reader)
+            office.suppress_address(tx, reader)
         self.gone.add(reader)
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
     def pause(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.pause(tx.editions, self.edition, utc_now())
+            self.edition = editions.pause_edition(tx.editions, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.PAUSED)
     @rule()
     def resume(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.resume(tx.editions, self.edition, utc_now())
+            self.edition = editions.resume_edition(tx.editions, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
     def finish(self) -> None:
         with self.store.begin() as tx:
-            if tx.queue.undone(self.edition):
+            if tx.queue.has_unfinished_deliveries(self.edition):
                 return
-            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, utc_now())
+            self.edition = tx.editions.set_state(self.edition, EditionState.SENT, get_utc_now())
 
     @precondition(lambda self: len(self.accepted) > 2)
     @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
     @rule()
     def cancel(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.cancel(tx.editions, self.edition, utc_now())
-            tx.queue.cancel_waiting(self.edition.id)
+            self.edition = editions.cancel_edition(tx.editions, self.edition, get_utc_now())
+            tx.queue.cancel_unsent_deliveries(self.edition.id)
 
     # ---- what always holds ----------------------------------------------------------------------
 
@@ -326,13 +328,13 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def what_is_held_is_held_by_one_who_lives(self) -> None:
         for row in self.rows().values():
-            assert (row.state in HELD) == (row.sender_id is not None)
+            assert (row.state in IN_FLIGHT_STATES) == (row.sender_id is not None)
             assert row.sender_id is None or row.sender_id in self.alive
             assert row.attempt >= 0
 
     def teardown(self) -> None:
         try:
-            check_moves(self.store)
+            check_state_changes(self.store)
         finally:
             self.store.close()
 

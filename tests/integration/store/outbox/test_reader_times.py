@@ -9,7 +9,7 @@ from sqlalchemy import text
 from mailer import editions
 from mailer.app import Mailer
 from mailer.audience import lists
-from mailer.editions import Appointment, SendTime
+from mailer.editions import SendAppointment, SendTimeBasis
 from mailer.store import Store
 from tests.integration import office
 
@@ -20,16 +20,16 @@ ZONES = ["Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati", "Europe/Ber
 
 
 def due(
-    mailer: Mailer, send_time: SendTime, fallback: str = "Europe/London"
+    mailer: Mailer, send_time: SendTimeBasis, fallback: str = "Europe/London"
 ) -> dict[str, datetime]:
     """When each delivery of an edition for `WALL` is due, from the moment of its plan on."""
     mailer.clock = lambda: NOW
     with mailer.store.begin() as tx:
-        made = office.approved_by_hand(mailer, tx, office.edition(tx, "boats"))
-        when = Appointment(NOW, WALL, fallback, send_time)
-        made = editions.appoint(tx.editions, made, when, NOW)
-        mailer.start(tx, made)
-        rows = tx.outbox.deliveries(made)
+        made = office.approve_without_composing(mailer, tx, office.create_edition(tx, "boats"))
+        when = SendAppointment(NOW, WALL, fallback, send_time)
+        made = editions.set_send_time(tx.editions, made, when, NOW)
+        mailer.start_edition(tx, made)
+        rows = tx.outbox.list_deliveries(made)
     (planned,) = {one.updated_at for one in rows}
     minute = timedelta(minutes=1)
     return {
@@ -40,16 +40,18 @@ def due(
 @pytest.fixture
 def readers(mailer: Mailer) -> Mailer:
     with mailer.store.begin() as tx:
-        office.mailing_list(tx)
-        office.story(tx, "boats")
+        office.add_mailing_list(tx)
+        office.add_story(tx, "boats")
         for zone in ZONES:
-            office.person(tx, f"{zone.replace('/', '-').lower()}@example.org", time_zone=zone)
-        office.person(tx, "nowhere@example.org")
+            office.add_subscriber(
+                tx, f"{zone.replace('/', '-').lower()}@example.org", time_zone=zone
+            )
+        office.add_subscriber(tx, "nowhere@example.org")
     return mailer
 
 
 def test_each_is_due_when_clocks_there_show_the_time(readers: Mailer) -> None:
-    found = due(readers, SendTime.READER)
+    found = due(readers, SendTimeBasis.READER)
     for zone in ZONES:
         expected = WALL.replace(tzinfo=ZoneInfo(zone))
         assert found[f"{zone.replace('/', '-').lower()}@example.org"] == expected, zone
@@ -59,7 +61,7 @@ def test_each_is_due_when_clocks_there_show_the_time(readers: Mailer) -> None:
 def test_who_gave_no_zone_is_in_the_list_s(readers: Mailer) -> None:
     with readers.store.begin() as tx:
         lists.edit_list(tx.lists, "news", {"time_zone": "America/Lima"})
-    assert due(readers, SendTime.READER)["nowhere@example.org"] == WALL.replace(
+    assert due(readers, SendTimeBasis.READER)["nowhere@example.org"] == WALL.replace(
         tzinfo=ZoneInfo("America/Lima")
     )
 
@@ -69,7 +71,7 @@ def test_a_zone_that_is_no_more_counts_as_the_office_s(readers: Mailer) -> None:
         tx.connection.execute(
             text("UPDATE subscriber SET time_zone = 'Mars/Base' WHERE time_zone = 'UTC'")
         )
-    assert due(readers, SendTime.READER)["utc@example.org"] == WALL.replace(
+    assert due(readers, SendTimeBasis.READER)["utc@example.org"] == WALL.replace(
         tzinfo=ZoneInfo("Europe/London")
     )
 
@@ -78,25 +80,25 @@ def test_what_is_past_somewhere_is_due_at_once(readers: Mailer) -> None:
     readers.clock = lambda: NOW
     global_wall = datetime(2027, 3, 26, 14)  # noqa: DTZ001
     with readers.store.begin() as tx:
-        made = office.approved_by_hand(readers, tx, office.edition(tx, "boats"))
-        when = Appointment(NOW, global_wall, "UTC", SendTime.READER)
-        readers.start(tx, editions.appoint(tx.editions, made, when, NOW))
-        assert tx.queue.waiting(made.id) == 2, "Kathmandu and Kiritimati"
+        made = office.approve_without_composing(readers, tx, office.create_edition(tx, "boats"))
+        when = SendAppointment(NOW, global_wall, "UTC", SendTimeBasis.READER)
+        readers.start_edition(tx, editions.set_send_time(tx.editions, made, when, NOW))
+        assert tx.queue.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
 
 
 def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
-    assert set(due(readers, SendTime.OFFICE).values()) == {NOW}
+    assert set(due(readers, SendTimeBasis.OFFICE).values()) == {NOW}
 
 
 def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
-        office.mailing_list(tx, "press")
+        office.add_mailing_list(tx, "press")
         lists.edit_list(tx.lists, "press", {"time_zone": "Asia/Tokyo"})
-        office.person(tx, "other@example.org", to="press", time_zone="Europe/Berlin")
+        office.add_subscriber(tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin")
     with store.read() as tx:
-        assert tx.reader_zones == sorted([*ZONES, "Asia/Tokyo"])
+        assert tx.reader_time_zones == sorted([*ZONES, "Asia/Tokyo"])
 
 
 def test_where_nobody_gave_a_zone_there_is_none(store: Store) -> None:
     with store.read() as tx:
-        assert tx.reader_zones == []
+        assert tx.reader_time_zones == []

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import text
 
 from mailer import outbox
-from mailer.app import Mailer, utc_now
+from mailer.app import Mailer, get_utc_now
 from mailer.editions import Edition, EditionState
 from mailer.errors import Refused
 from mailer.outbox import DeliveryState, Settlement
 from mailer.store import Store
 from tests.integration import office
-from tests.integration.office import deliveries, states
-from tests.integration.store.outbox.moves import let_out, settled
+from tests.integration.office import read_deliveries, read_delivery_states
+from tests.integration.store.outbox.moves import claim_and_gate, settle_deliveries
 
 QUEUED, SENT, FAILED, IN_DOUBT = (
     DeliveryState.QUEUED,
@@ -27,9 +27,9 @@ QUEUED, SENT, FAILED, IN_DOUBT = (
 @pytest.fixture
 def doubted(store: Store, edition: Edition, one: int) -> str:
     """The address of one in doubt; two were sent, one has failed, one has expired."""
-    some = let_out(store, edition, one)
+    some = claim_and_gate(store, edition, one)
     outcomes = (IN_DOUBT, SENT, SENT, FAILED, DeliveryState.EXPIRED)
-    settled(
+    settle_deliveries(
         store,
         *[Settlement(c.id, one, to, f"it is {to}") for c, to in zip(some, outcomes, strict=True)],
     )
@@ -40,10 +40,10 @@ def test_by_the_rule_what_is_in_doubt_is_sent_again(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert tx.queue.undone(edition), "what is to be sent again isn't done"
-        assert tx.queue.apply_in_doubt_rule(edition, utc_now()) == 1
-        assert any(event.what == "in doubt" for event in tx.editions.events(edition))
-    kept = deliveries(store, edition)[doubted]
+        assert tx.queue.has_unfinished_deliveries(edition), "what is to be sent again isn't done"
+        assert tx.queue.apply_in_doubt_rule(edition, get_utc_now()) == 1
+        assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
+    kept = read_deliveries(store, edition)[doubted]
     assert (kept.state, kept.attempt) == (QUEUED, 1)
 
 
@@ -52,26 +52,26 @@ def test_by_the_other_rule_what_is_in_doubt_is_held(
 ) -> None:
     with store.begin() as tx:
         tx.connection.execute(text("UPDATE edition SET in_doubt = 'hold'"))
-        held = office.again(tx, edition)
-        assert tx.queue.apply_in_doubt_rule(held, utc_now()) == 0
-        assert not tx.queue.undone(held)
-    assert states(store, edition)[doubted] is IN_DOUBT
+        held = office.reload_edition(tx, edition)
+        assert tx.queue.apply_in_doubt_rule(held, get_utc_now()) == 0
+        assert not tx.queue.has_unfinished_deliveries(held)
+    assert read_delivery_states(store, edition)[doubted] is IN_DOUBT
 
 
 def test_what_has_failed_or_expired_is_tried_again_and_the_edition_goes_on(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        over = tx.editions.set_state(edition, EditionState.SENT, utc_now())
-        assert outbox.retry(tx, over, utc_now(), actor="Amina") == 2
-        going_on = office.again(tx, edition)
+        over = tx.editions.set_state(edition, EditionState.SENT, get_utc_now())
+        assert outbox.retry_failed_deliveries(tx, over, get_utc_now(), actor="Amina") == 2
+        going_on = office.reload_edition(tx, edition)
         assert (going_on.state, going_on.finished_at) == (EditionState.SENDING, None)
-        said = [event for event in tx.editions.events(edition) if event.what == "retry"]
+        said = [event for event in tx.editions.list_events(edition) if event.what == "retry"]
         assert [(event.actor, event.detail) for event in said] == [
             ("Amina", "2 failed and expired queued again")
         ]
-        assert outbox.retry(tx, going_on, utc_now()) == 0
-    found = states(store, edition)
+        assert outbox.retry_failed_deliveries(tx, going_on, get_utc_now()) == 0
+    found = read_delivery_states(store, edition)
     assert list(found.values()).count(QUEUED) == 2
     assert found[doubted] is IN_DOUBT
 
@@ -80,21 +80,24 @@ def test_what_is_in_doubt_is_sent_again_when_somebody_says_so(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.resend(tx, edition, utc_now(), actor="Amina") == 1
-    assert states(store, edition)[doubted] is QUEUED
+        assert outbox.send_in_doubt_again(tx, edition, get_utc_now(), actor="Amina") == 1
+    assert read_delivery_states(store, edition)[doubted] is QUEUED
 
 
 def test_what_is_in_doubt_is_taken_for_accepted_when_somebody_says_so(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert outbox.assume_sent(tx, edition, utc_now(), actor="Amina") == 1
-        assert office.again(tx, edition).state is EditionState.SENT, "nothing is left"
-    kept = deliveries(store, edition)[doubted]
+        assert outbox.resolve_in_doubt_as_sent(tx, edition, get_utc_now(), actor="Amina") == 1
+        assert office.reload_edition(tx, edition).state is EditionState.SENT, "nothing is left"
+    kept = read_deliveries(store, edition)[doubted]
     assert (kept.state, kept.reply) == (SENT, "assumed to be accepted, by Amina")
 
 
-@pytest.mark.parametrize("verb", [outbox.retry, outbox.resend, outbox.assume_sent])
+@pytest.mark.parametrize(
+    "verb",
+    [outbox.retry_failed_deliveries, outbox.send_in_doubt_again, outbox.resolve_in_doubt_as_sent],
+)
 def test_an_edition_that_was_cancelled_is_not_tried_again(
     mailer: Mailer,
     store: Store,
@@ -103,16 +106,19 @@ def test_an_edition_that_was_cancelled_is_not_tried_again(
     verb: Callable[..., int],
 ) -> None:
     with store.begin() as tx:
-        over = mailer.cancel(tx, edition, reason="", actor="Amina")
+        over = mailer.cancel_edition(tx, edition, reason="", actor="Amina")
         with pytest.raises(Refused, match="was cancelled"):
-            verb(tx, over, utc_now())
+            verb(tx, over, get_utc_now())
 
 
-@pytest.mark.parametrize("verb", [outbox.retry, outbox.resend, outbox.assume_sent])
+@pytest.mark.parametrize(
+    "verb",
+    [outbox.retry_failed_deliveries, outbox.send_in_doubt_again, outbox.resolve_in_doubt_as_sent],
+)
 def test_an_edition_that_has_not_begun_is_not_tried_again(
     store: Store, edition: Edition, verb: Callable[..., int]
 ) -> None:
     with store.begin() as tx:
-        office.story(tx, "roads")
+        office.add_story(tx, "roads")
         with pytest.raises(Refused, match="has not begun"):
-            verb(tx, office.edition(tx, "roads"), utc_now())
+            verb(tx, office.create_edition(tx, "roads"), get_utc_now())

@@ -1,7 +1,7 @@
 """Speaks to the pages as the server does, without a socket: what is sent is exactly what a test
 says, a thousand times a second and from several threads.
 
-Every answer is held to what all pages promise, whoever asks and whatever for: :func:`held_to_all`.
+Every answer is held to what all pages promise, whoever asks and whatever for: :func:`check_response`.
 """
 
 import math
@@ -15,18 +15,18 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from fastapi import FastAPI
 
-FORM = "application/x-www-form-urlencoded"
+FORM_TYPE = "application/x-www-form-urlencoded"
 Fields = Mapping[str, str | Sequence[str]] | Sequence[tuple[str, str]]
 Headers = Iterable[tuple[str, str | bytes]]
 
 
 @dataclass(frozen=True)
-class Answer:
+class AsgiResponse:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
 
-    def header(self, name: str) -> str:
+    def get_header(self, name: str) -> str:
         """All its values, joined by commas; empty where there is none."""
         return ", ".join(value for key, value in self.headers if key == name.lower())
 
@@ -35,29 +35,29 @@ class Answer:
         return self.body.decode()
 
 
-class Pages:
+class AsgiClient:
     """The pages, open to be asked. `asked` is what they must tell no log: the tokens in the paths
     and the longer words in the queries and forms that they were sent."""
 
     def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
         self.app = app
         self._portal = portal
-        self.asked: set[str] = set()
+        self.sent_secrets: set[str] = set()
 
-    def get(self, target: str, **how: Any) -> Answer:
-        return self.ask("GET", target, **how)
+    def get_page(self, target: str, **options: Any) -> AsgiResponse:
+        return self.send_request("GET", target, **options)
 
-    def head(self, target: str, **how: Any) -> Answer:
-        return self.ask("HEAD", target, **how)
+    def get_head(self, target: str, **options: Any) -> AsgiResponse:
+        return self.send_request("HEAD", target, **options)
 
-    def post(self, target: str, fields: Fields = (), **how: Any) -> Answer:
+    def send_form(self, target: str, fields: Fields = (), **options: Any) -> AsgiResponse:
         """A form, as a browser sends it."""
         pairs = fields.items() if isinstance(fields, Mapping) else fields
         body = urlencode(list(pairs), doseq=True).encode()
-        headers = [("Content-Type", FORM), *how.pop("headers", ())]
-        return self.ask("POST", target, body, headers=headers, **how)
+        headers = [("Content-Type", FORM_TYPE), *options.pop("headers", ())]
+        return self.send_request("POST", target, body, headers=headers, **options)
 
-    def ask(
+    def send_request(
         self,
         method: str,
         target: str,
@@ -67,13 +67,13 @@ class Pages:
         client: str = "192.0.2.7",
         version: str = "1.1",
         fails: bool = False,
-    ) -> Answer:
+    ) -> AsgiResponse:
         """One request. `target` is percent-encoded, or taken as Latin-1 byte by byte; a body in
         pieces comes as a chunked one does. `fails` where the answer is to be a 5xx."""
         chunks = [body] if isinstance(body, bytes) else list(body)
-        self._remember(target, b"".join(chunks))
+        self._record_secrets(target, b"".join(chunks))
         path, _, query = target.partition("?")
-        fields = [(name.lower().encode(), _bytes(value)) for name, value in headers]
+        fields = [(name.lower().encode(), _encode_latin1(value)) for name, value in headers]
         if not any(name == b"host" for name, _ in fields):
             fields.insert(0, (b"host", b"mail.example.org"))
         if isinstance(body, bytes) and (body or method == "POST"):
@@ -85,63 +85,66 @@ class Pages:
             "method": method,
             "scheme": "http",
             "path": unquote(path),
-            "raw_path": _bytes(path),
-            "query_string": _bytes(query),
+            "raw_path": _encode_latin1(path),
+            "query_string": _encode_latin1(query),
             "root_path": "",
             "headers": fields,
             "client": (client, 50_000),
             "server": ("127.0.0.1", 8000),
             "state": {},
         }
-        answer: Answer = self._portal.call(self._conversation, scope, chunks)
-        held_to_all(answer, method, fails=fails, is_mail=path.startswith(("/v/", "/archive/")))
-        return answer
+        response: AsgiResponse = self._portal.call(self._exchange_messages, scope, chunks)
+        check_response(response, method, fails=fails, is_mail=path.startswith(("/v/", "/archive/")))
+        return response
 
-    def _remember(self, target: str, body: bytes) -> None:
+    def _record_secrets(self, target: str, body: bytes) -> None:
         split = urlsplit(target)
         words = [*split.path.split("/")]
         for text in (split.query, body.decode("latin-1")):
             words += [value for _, value in parse_qsl(text)]
-        self.asked |= {word for word in words if len(word) >= 16 or "@" in word}
+        self.sent_secrets |= {word for word in words if len(word) >= 16 or "@" in word}
 
-    async def _conversation(self, scope: dict[str, Any], chunks: list[bytes]) -> Answer:
-        left = [
+    async def _exchange_messages(self, scope: dict[str, Any], chunks: list[bytes]) -> AsgiResponse:
+        pending_messages = [
             {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
             for number, chunk in enumerate(chunks, 1)
         ]
-        said: list[dict[str, Any]] = []
+        sent_messages: list[dict[str, Any]] = []
 
         async def receive() -> dict[str, Any]:
-            return left.pop(0) if left else {"type": "http.disconnect"}
+            return pending_messages.pop(0) if pending_messages else {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
-            said.append(message)
+            sent_messages.append(message)
 
         await self.app(scope, receive, send)
-        assert said, "nothing was answered"
-        head, *rest = said
+        assert sent_messages, "nothing was answered"
+        head, *body_messages = sent_messages
         assert head["type"] == "http.response.start"
-        assert {one["type"] for one in rest} == {"http.response.body"}
-        assert not rest[-1].get("more_body", False), "the answer has no end"
-        headers = tuple((k.decode("latin-1"), v.decode("latin-1")) for k, v in head["headers"])
-        body = b"".join(one.get("body", b"") for one in rest)
-        return Answer(head["status"], headers, body)
+        assert {body_message["type"] for body_message in body_messages} == {"http.response.body"}
+        assert not body_messages[-1].get("more_body", False), "the answer has no end"
+        headers = tuple(
+            (header_name.decode("latin-1"), header_value.decode("latin-1"))
+            for header_name, header_value in head["headers"]
+        )
+        body = b"".join(body_message.get("body", b"") for body_message in body_messages)
+        return AsgiResponse(head["status"], headers, body)
 
 
 @contextmanager
-def open_pages(app: FastAPI) -> Iterator[Pages]:
+def open_client(app: FastAPI) -> Iterator[AsgiClient]:
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(app.router.lifespan_context(app)),
     ):
-        yield Pages(app, portal)
+        yield AsgiClient(app, portal)
 
 
-def _bytes(value: str | bytes) -> bytes:
+def _encode_latin1(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode("latin-1")
 
 
-ALWAYS = {
+REQUIRED_HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
@@ -150,36 +153,36 @@ ALWAYS = {
 }
 """Headers of every answer, errors and files too."""
 
-NEVER = ("set-cookie", "location", "refresh", "access-control-allow-origin", "server")
+FORBIDDEN_HEADERS = ("set-cookie", "location", "refresh", "access-control-allow-origin", "server")
 
 
-MAIL = (
+MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
 """The policy of a mail's body as a page, whose style stands in its elements."""
 
 
-def held_to_all(
-    answer: Answer, method: str = "GET", *, fails: bool = False, is_mail: bool = False
+def check_response(
+    response: AsgiResponse, method: str = "GET", *, fails: bool = False, is_mail: bool = False
 ) -> None:
     """What every answer of the public pages keeps: no cookie, no redirect, no failure, the headers
     that protect its reader, and a length that is its body's. `is_mail`: it may be a mail's body."""
-    assert fails == (answer.status >= 500), answer
-    for name, value in ALWAYS.items():
-        assert answer.header(name) == value, (name, answer)
-    for name in NEVER:
-        assert not answer.header(name), (name, answer)
-    private = "public" not in answer.header("cache-control")
-    assert answer.header("cache-control") == "no-store" or not private, answer
-    if method != "HEAD" and answer.status != 304:
-        assert int(answer.header("content-length") or math.nan) == len(answer.body)
-    if answer.body and method != "HEAD":
-        assert answer.header("content-type"), answer
-    if answer.header("content-type").startswith("text/"):
-        assert answer.header("content-type").endswith("charset=utf-8"), answer
-    policy = answer.header("content-security-policy")
-    if is_mail and policy == MAIL:
+    assert fails == (response.status >= 500), response
+    for name, value in REQUIRED_HEADERS.items():
+        assert response.get_header(name) == value, (name, response)
+    for name in FORBIDDEN_HEADERS:
+        assert not response.get_header(name), (name, response)
+    is_private = "public" not in response.get_header("cache-control")
+    assert response.get_header("cache-control") == "no-store" or not is_private, response
+    if method != "HEAD" and response.status != 304:
+        assert int(response.get_header("content-length") or math.nan) == len(response.body)
+    if response.body and method != "HEAD":
+        assert response.get_header("content-type"), response
+    if response.get_header("content-type").startswith("text/"):
+        assert response.get_header("content-type").endswith("charset=utf-8"), response
+    policy = response.get_header("content-security-policy")
+    if is_mail and policy == MAIL_POLICY:
         return
     assert re.match(r"default-src 'none'; style-src 'self'; img-src [^;]*; form-action ", policy)
     assert "unsafe" not in policy

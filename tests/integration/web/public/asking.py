@@ -10,85 +10,89 @@ from fastapi.routing import APIRoute
 
 from mailer import embargoes
 from mailer.app import press
-from mailer.articles import Kind
+from mailer.articles import ArticleKind
 from mailer.audience import contacts, subscribers
-from mailer.audience.contacts import Standing, Trust
-from mailer.audience.links import MemberLink, Purpose, sign_member
-from mailer.embargoes import Terms
+from mailer.audience.contacts import ContactProfile, Trust
+from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
+from mailer.embargoes import EmbargoTerms
 from tests.integration import office, shelf
 from tests.integration.office import NOW
-from tests.integration.web.public.asgi import Pages
-from tests.integration.web.public.stage import ADDRESSES, Stage
+from tests.integration.web.public.asgi import AsgiClient
+from tests.integration.web.public.stage import ADDRESSES, SeededOffice
 
-KNOWN = ADDRESSES["known"]
+KNOWN_ADDRESS = ADDRESSES["known"]
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 """For what has nothing to do with the database."""
 
 
-def routes(pages: Pages) -> list[APIRoute]:
-    return [one for one in pages.app.routes if isinstance(one, APIRoute)]
+def list_routes(pages: AsgiClient) -> list[APIRoute]:
+    return [route for route in pages.app.routes if isinstance(route, APIRoute)]
 
 
-def description(pages: Pages) -> dict[str, Any]:
+def describe_routes(pages: AsgiClient) -> dict[str, Any]:
     """All routes as OpenAPI. A page answers GET and HEAD as one, which FastAPI warns of."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Duplicate Operation ID")
         return pages.app.openapi()
 
 
-def tokens(stage: Stage) -> dict[str, str]:
+def make_tokens(stage: SeededOffice) -> dict[str, str]:
     """A token for each page that works, by the page's letter."""
-    known = stage.known(KNOWN)
-    assert known is not None
+    subscriber = stage.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
     return {
-        "u": stage.unsubscribe(known)[3:],
-        "p": stage.preferences(known)[3:],
-        "c": stage.confirm(stage.asked("new@example.org"))[3:],
-        "e": advance(stage),
+        "u": stage.build_unsubscribe_path(subscriber)[3:],
+        "p": stage.build_preferences_path(subscriber)[3:],
+        "c": stage.build_confirm_path(stage.add_sign_up("new@example.org"))[3:],
+        "e": start_advance_copy(stage),
     }
 
 
-def advance(stage: Stage) -> str:
+def start_advance_copy(stage: SeededOffice) -> str:
     """The token of somebody's own page of an advance copy, as it stands in their mail."""
-    known = stage.known(KNOWN)
-    assert known is not None
+    subscriber = stage.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
     with stage.store.begin() as tx:
-        list_ = stage.press
-        subscribers.subscribe(tx.subscribers, known.person, list_, [], NOW, rejoin=True)
-        contacts.save(tx.contacts, known, Standing("The Example", trust=Trust.TRUSTED), NOW)
-        office.story(tx, "lanterns", kind=Kind.PRESS_RELEASE)
+        press_list = stage.press
+        subscribers.subscribe_person(
+            tx.subscribers, subscriber.person, press_list, [], NOW, rejoin=True
+        )
+        contacts.save_contact(
+            tx.contacts, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
+        )
+        office.add_story(tx, "lanterns", kind=ArticleKind.PRESS_RELEASE)
         # By the database's clock too, which doesn't stand still.
         until = (datetime.now(UTC) + 2 * office.HOUR).replace(second=0, microsecond=0, tzinfo=None)
-        if tx.embargoes.find("lanterns") is None:
-            embargoes.put(tx.embargoes, "lanterns", Terms(until, "UTC"), NOW)
-        course = press.prepare(stage.mailer, tx, "lanterns", list_)
-        course = press.let_go(stage.mailer, tx, course, "Amina")
-        assert course.advance is not None
-        link = MemberLink(known.id, list_.id, course.advance.id)
-    return sign_member(stage.store.key, Purpose.ADVANCE, link)
+        if tx.embargoes.find_embargo("lanterns") is None:
+            embargoes.set_embargo(tx.embargoes, "lanterns", EmbargoTerms(until, "UTC"), NOW)
+        release_plan = press.prepare_release(stage.mailer, tx, "lanterns", press_list)
+        release_plan = press.begin_release(stage.mailer, tx, release_plan, "Amina")
+        assert release_plan.advance is not None
+        link = MemberLink(subscriber.id, press_list.id, release_plan.advance.id)
+    return sign_member_link(stage.store.key, LinkPurpose.ADVANCE, link)
 
 
-def release(stage: Stage) -> str:
+def publish_release(stage: SeededOffice) -> str:
     """The slug of a release that anybody may read."""
     with stage.store.begin() as tx:
-        office.story(tx, "boats", kind=Kind.PRESS_RELEASE)
-        course = press.prepare(stage.mailer, tx, "boats", stage.press)
-        press.let_go(stage.mailer, tx, course, "Amina")
+        office.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
+        release_plan = press.prepare_release(stage.mailer, tx, "boats", stage.press)
+        press.begin_release(stage.mailer, tx, release_plan, "Amina")
     return "boats"
 
 
-def every_request(pages: Pages, stage: Stage) -> Iterator[tuple[str, str]]:
+def iterate_requests(pages: AsgiClient, stage: SeededOffice) -> Iterator[tuple[str, str]]:
     """A method and a target for each route, with links that work and links that don't."""
-    links = tokens(stage)
-    slug = release(stage)
+    tokens_by_page = make_tokens(stage)
+    slug = publish_release(stage)
     with stage.store.begin() as tx:
-        made = shelf.issue(tx)
-    for route in routes(pages):
+        edition = shelf.create_archived_edition(tx)
+    for route in list_routes(pages):
         for method in sorted(route.methods or ()):
-            for token in (links.get(route.path[1:2], "x"), "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"):
+            for token in (tokens_by_page.get(route.path[1:2], "x"), "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"):
                 target = route.path.replace("{token}", token).replace("{of}", "news")
-                target = target.replace("{uid}", made.uid).replace("{name}", "public.css")
+                target = target.replace("{uid}", edition.uid).replace("{name}", "public.css")
                 target = target.replace("{slug}", slug).replace("{digest}", "ab" * 8)
                 target = target.replace("{language}", "en")
                 assert "{" not in target, target

@@ -11,14 +11,14 @@ from io import StringIO
 import pytest
 
 from mailer.app import Mailer
-from mailer.log import logger
-from mailer.web.public import create_public, kept
+from mailer.log import create_logger
+from mailer.web.public import create_public_app, kept
 from tests.integration.office import NOW
-from tests.integration.web.public.asgi import Pages, open_pages
-from tests.integration.web.public.stage import ADDRESSES, Stage, furnish
+from tests.integration.web.public.asgi import AsgiClient, open_client
+from tests.integration.web.public.stage import ADDRESSES, SeededOffice, seed_office
 
 
-class Clock:
+class OfficeClock:
     """The office's clock, which stands still until somebody puts it forward."""
 
     def __init__(self) -> None:
@@ -29,13 +29,13 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> OfficeClock:
+    return OfficeClock()
 
 
 @pytest.fixture
-def stage(mailer: Mailer, clock: Callable[[], datetime]) -> Stage:
-    return furnish(Mailer(mailer.settings, mailer.store, clock))
+def stage(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
+    return seed_office(Mailer(mailer.settings, mailer.store, clock))
 
 
 @pytest.fixture
@@ -45,39 +45,39 @@ def log() -> StringIO:
 
 @pytest.fixture
 def pages(
-    stage: Stage,
+    stage: SeededOffice,
     log: StringIO,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Pages]:
+) -> Iterator[AsgiClient]:
     monkeypatch.setattr(kept, "SECONDS", 0.0)  # what a test has changed is seen at once
     with (
         caplog.at_level(logging.INFO),
-        open_pages(create_public(stage.mailer, logger(log))) as opened,
+        open_client(create_public_app(stage.mailer, create_logger(log))) as client,
     ):
-        yield opened
-    told = log.getvalue() + caplog.text
+        yield client
+    logged_text = log.getvalue() + caplog.text
     check_log(log.getvalue())
-    assert opened.asked | {*ADDRESSES.values()}
-    for word in opened.asked | {*ADDRESSES.values()}:
-        assert word not in told, f"{word!r} is in the log"
+    assert client.sent_secrets | {*ADDRESSES.values()}
+    for word in client.sent_secrets | {*ADDRESSES.values()}:
+        assert word not in logged_text, f"{word!r} is in the log"
 
 
-ROUTINE = {"timestamp", "level", "event", "method", "route", "status", "ms"}
+REQUEST_LOG_KEYS = {"timestamp", "level", "event", "method", "route", "status", "ms"}
 
 
-def check_log(told: str) -> None:
+def check_log(log_text: str) -> None:
     """Each line is JSON, and of a request it holds no more than these words and numbers."""
-    for line in told.splitlines():
+    for line in log_text.splitlines():
         entry = json.loads(line)
         if entry["event"] == "request":
-            assert {*entry} == ROUTINE, entry
+            assert {*entry} == REQUEST_LOG_KEYS, entry
             assert isinstance(entry["status"], int)
             assert entry["route"] == "(none)" or entry["route"].startswith("/")
 
 
 @pytest.fixture
-def unlimited(stage: Stage) -> None:
+def unlimited(stage: SeededOffice) -> None:
     """Without limits, which would soon be all that there is to be seen."""
     signup = stage.mailer.settings.signup.model_copy(update={"per_client": 0, "per_domain": 0})
     stage.mailer.settings = stage.mailer.settings.model_copy(update={"signup": signup})

@@ -11,9 +11,9 @@ from sqlalchemy import Engine, MetaData, select
 
 from mailer.app import Mailer
 from mailer.audience import choices, confirmations, erasure, links, lists, subscribers
-from mailer.audience.confirmations import ConfirmationState, Wishes
-from mailer.audience.limits import Limit
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.confirmations import ConfirmationState, SignUpWishes
+from mailer.audience.limits import RateLimit
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.subscribers import MembershipState, Subscriber
 from mailer.store import Store, Transaction
@@ -31,11 +31,11 @@ ADDRESSES = {
 }
 """Somebody for each way to stand to the office."""
 
-NO_LIMIT = Limit("test", 0)
+NO_LIMIT = RateLimit("test", 0)
 
 
 @dataclass(frozen=True)
-class Stage:
+class SeededOffice:
     """The office, once it is furnished."""
 
     mailer: Mailer
@@ -47,81 +47,91 @@ class Stage:
     def store(self) -> Store:
         return self.mailer.store
 
-    def person(self, address: str, *, to: str = "news", **fields: Any) -> Subscriber:
+    def add_person(self, address: str, *, list_slug: str = "news", **fields: Any) -> Subscriber:
         with self.store.begin() as tx:
-            return office.person(tx, address, to=to, **fields)
+            return office.add_subscriber(tx, address, list_slug=list_slug, **fields)
 
-    def known(self, address: str) -> Subscriber | None:
+    def find_subscriber(self, address: str) -> Subscriber | None:
         with self.store.read() as tx:
             return tx.subscribers.find_subscriber(address)
 
-    def state(self, address: str, on: str = "news") -> MembershipState | None:
+    def find_membership_state(
+        self, address: str, list_slug: str = "news"
+    ) -> MembershipState | None:
         with self.store.read() as tx:
-            person = tx.subscribers.find_subscriber(address)
-            found = person and subscribers.membership_of(tx.subscribers, person, on)
-            return found.state if found else None
+            subscriber = tx.subscribers.find_subscriber(address)
+            membership = subscriber and subscribers.find_membership(
+                tx.subscribers, subscriber, list_slug
+            )
+            return membership.state if membership else None
 
     # ---- links ----------------------------------------------------------------------------------
 
-    def unsubscribe(self, person: Subscriber, from_: MailingList | None = None) -> str:
-        link = MemberLink(person.id, (from_ or self.news).id)
-        return "/u/" + links.sign_member(self.store.key, Purpose.UNSUBSCRIBE, link)
+    def build_unsubscribe_path(
+        self, subscriber: Subscriber, mailing_list: MailingList | None = None
+    ) -> str:
+        link = MemberLink(subscriber.id, (mailing_list or self.news).id)
+        return "/u/" + links.sign_member_link(self.store.key, LinkPurpose.UNSUBSCRIBE, link)
 
-    def preferences(self, person: Subscriber) -> str:
-        link = MemberLink(person.id, self.news.id)
-        return "/p/" + links.sign_member(self.store.key, Purpose.PREFERENCES, link)
+    def build_preferences_path(self, subscriber: Subscriber) -> str:
+        link = MemberLink(subscriber.id, self.news.id)
+        return "/p/" + links.sign_member_link(self.store.key, LinkPurpose.PREFERENCES, link)
 
-    def confirm(self, number: int) -> str:
-        return "/c/" + links.sign_confirmation(self.store.key, number)
+    def build_confirm_path(self, confirmation_id: int) -> str:
+        return "/c/" + links.sign_confirmation_link(self.store.key, confirmation_id)
 
-    def asked(
+    def add_sign_up(
         self,
         address: str,
-        *on: str,
+        *list_slugs: str,
         now: datetime = NOW,
         state: ConfirmationState = ConfirmationState.MAILED,
         **wishes: Any,
     ) -> int:
         """The number of a sign-up that waits for its owner's answer."""
         with self.store.begin() as tx:
-            wanted = Wishes(lists=on or ("news",), **wishes)
-            new = confirmations.sign_up(tx.lists, address, wishes=wanted, language="en", source="x")
-            confirmations.ask(tx.confirmations, tx.allowances, NO_LIMIT, new, now)
-            made = tx.confirmations.of_address(new.address)[-1]
+            sign_up_wishes = SignUpWishes(lists=list_slugs or ("news",), **wishes)
+            sign_up = confirmations.build_sign_up(
+                tx.lists, address, wishes=sign_up_wishes, language="en", source="x"
+            )
+            confirmations.request_confirmation(
+                tx.confirmations, tx.allowances, NO_LIMIT, sign_up, now
+            )
+            confirmation = tx.confirmations.list_for_address(sign_up.address)[-1]
             if state is not ConfirmationState.ASKED:
-                confirmations.move(tx.confirmations, made, state, now)
-        return made.id
+                confirmations.move_confirmation(tx.confirmations, confirmation, state, now)
+        return confirmation.id
 
-    def waiting(self, address: str) -> list[confirmations.Confirmation]:
+    def list_confirmations(self, address: str) -> list[confirmations.Confirmation]:
         """What its owner is to be asked, or was."""
         with self.store.read() as tx:
-            return tx.confirmations.of_address(address)
+            return tx.confirmations.list_for_address(address)
 
 
-def furnish(mailer: Mailer) -> Stage:
+def seed_office(mailer: Mailer) -> SeededOffice:
     """Three lists, one of them private, topics, a weekly digest, and :data:`ADDRESSES`."""
     with mailer.store.begin() as tx:
-        office.topics(tx)
-        news = office.mailing_list(tx, "news")
-        press = office.mailing_list(tx, "press")
+        office.add_topics(tx)
+        news = office.add_mailing_list(tx, "news")
+        press = office.add_mailing_list(tx, "press")
         staff = lists.add_list(tx.lists, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
-        office.digest(tx, "the-week", frequency=Frequency.WEEKLY)
-        _people(tx)
-    stage = Stage(mailer, news, press, staff)
-    stage.asked(ADDRESSES["pending"])
-    return stage
+        office.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
+        _add_people(tx)
+    seeded_office = SeededOffice(mailer, news, press, staff)
+    seeded_office.add_sign_up(ADDRESSES["pending"])
+    return seeded_office
 
 
-def _people(tx: Transaction) -> None:
-    office.person(tx, ADDRESSES["known"], "health", name="Known Reader", country="GB")
-    office.person(tx, ADDRESSES["suppressed"])
-    office.suppress(tx, ADDRESSES["suppressed"])
-    office.person(tx, ADDRESSES["erased"])
-    erasure.erase(tx.subscribers, ADDRESSES["erased"], NOW)
-    office.person(tx, ADDRESSES["left"], state=MembershipState.UNSUBSCRIBED)
-    paused = office.person(tx, ADDRESSES["paused"])
-    news = office.the_list(tx)
-    choices.pause(tx.subscribers, paused, [news], timedelta(weeks=4), NOW)
+def _add_people(tx: Transaction) -> None:
+    office.add_subscriber(tx, ADDRESSES["known"], "health", name="Known Reader", country="GB")
+    office.add_subscriber(tx, ADDRESSES["suppressed"])
+    office.suppress_address(tx, ADDRESSES["suppressed"])
+    office.add_subscriber(tx, ADDRESSES["erased"])
+    erasure.erase_person(tx.subscribers, ADDRESSES["erased"], NOW)
+    office.add_subscriber(tx, ADDRESSES["left"], state=MembershipState.UNSUBSCRIBED)
+    paused_subscriber = office.add_subscriber(tx, ADDRESSES["paused"])
+    news = office.get_mailing_list(tx)
+    choices.pause_memberships(tx.subscribers, paused_subscriber, [news], timedelta(weeks=4), NOW)
 
 
 # ---- all that the database holds --------------------------------------------------------------
@@ -130,22 +140,24 @@ def _people(tx: Transaction) -> None:
 _tables: WeakKeyDictionary[Engine, MetaData] = WeakKeyDictionary()
 
 
-def dump(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+def dump_tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table of the database, ours or not."""
     with store.read() as tx:
         if store.engine not in _tables:
-            _tables[store.engine] = found = MetaData()
-            found.reflect(tx.connection)
-        tables = _tables[store.engine]
+            _tables[store.engine] = metadata = MetaData()
+            metadata.reflect(tx.connection)
+        reflected = _tables[store.engine]
         return {
             name: sorted((tuple(row) for row in tx.connection.execute(select(table))), key=repr)
-            for name, table in tables.tables.items()
+            for name, table in reflected.tables.items()
         }
 
 
-def found_in(held: Mapping[str, Sequence[tuple[Any, ...]]], *words: str) -> Iterator[str]:
+def find_words(
+    rows_by_table: Mapping[str, Sequence[tuple[Any, ...]]], *words: str
+) -> Iterator[str]:
     """Where any of these words stands, in whatever case."""
-    for table, rows in held.items():
+    for table, rows in rows_by_table.items():
         for row in rows:
             for value in row:
                 text = str(value).casefold()

@@ -8,13 +8,13 @@ import pytest
 from lxml import etree, html
 
 from mailer import editions, tokens
-from mailer.audience.links import Purpose
-from mailer.editions import Archive, Edition, EditionState
+from mailer.audience.links import LinkPurpose
+from mailer.editions import ArchiveVisibility, Edition, EditionState
 from mailer.web.public import kept
 from tests.integration import shelf
 from tests.integration.office import MARKER, NOW
-from tests.integration.web.public.asgi import Answer, Pages
-from tests.integration.web.public.stage import Stage
+from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
+from tests.integration.web.public.stage import SeededOffice
 
 S = EditionState
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -22,15 +22,15 @@ SITE = "https://mail.example.org"
 
 
 @pytest.fixture
-def week(stage: Stage) -> Edition:
+def week(stage: SeededOffice) -> Edition:
     """An edition in English and Arabic that was sent."""
     with stage.store.begin() as tx:
-        return shelf.issue(
+        return shelf.create_archived_edition(
             tx,
             "The week",
             bodies=(
-                shelf.body(subject="Boats & <bridges>", titles=("Boats", "Bridges")),
-                shelf.body(subject="قوارب وجسور", language="ar", text="وصلت القوارب."),
+                shelf.make_body(subject="Boats & <bridges>", titles=("Boats", "Bridges")),
+                shelf.make_body(subject="قوارب وجسور", language="ar", text="وصلت القوارب."),
             ),
         )
 
@@ -39,129 +39,131 @@ def path(edition: Edition) -> str:
     return f"/archive/{edition.list}/{edition.uid}"
 
 
-def view(stage: Stage, edition: Edition, language: str = "en", stories: int = 1) -> str:
+def view(stage: SeededOffice, edition: Edition, language: str = "en", stories: int = 1) -> str:
     """The link that a mail has."""
     fields = (edition.id, language, f"{stories:x}")
-    return "/v/" + tokens.sign(stage.store.key, Purpose.VIEW, *fields)
+    return "/v/" + tokens.sign_token(stage.store.key, LinkPurpose.VIEW, *fields)
 
 
-def everywhere(pages: Pages) -> str:
+def everywhere(pages: AsgiClient) -> str:
     """All that leads to editions."""
     targets = ("/archive", "/archive/news", "/archive/news/atom.xml", "/archive/news/rss.xml")
-    return "\n".join(pages.get(one).text for one in (*targets, "/sitemap.xml"))
+    return "\n".join(pages.get_page(one).text for one in (*targets, "/sitemap.xml"))
 
 
-def xml(answer: Answer) -> etree._Element:
+def xml(answer: AsgiResponse) -> etree._Element:
     return etree.fromstring(answer.body, etree.XMLParser(resolve_entities=False))
 
 
-def test_an_edition_is_found_in_lists_feeds_search_and_sitemap(pages: Pages, week: Edition) -> None:
+def test_an_edition_is_found_in_lists_feeds_search_and_sitemap(
+    pages: AsgiClient, week: Edition
+) -> None:
     for target in (
         "/archive", "/archive/news", "/archive/news?q=boats+DAWN",
         "/archive/news/atom.xml", "/archive/news/rss.xml", "/sitemap.xml",
     ):  # fmt: skip
-        assert path(week) in pages.get(target).text, target
-    assert path(week) not in pages.get("/archive/news?q=boats+giraffe").text
-    shown = pages.get(path(week))
-    assert (shown.status, shown.header("content-language")) == (200, "en")
+        assert path(week) in pages.get_page(target).text, target
+    assert path(week) not in pages.get_page("/archive/news?q=boats+giraffe").text
+    shown = pages.get_page(path(week))
+    assert (shown.status, shown.get_header("content-language")) == (200, "en")
     assert "Boats came in at dawn." in shown.text
 
 
 @pytest.mark.parametrize(
     ("state", "archive"),
-    [(one, Archive.PUBLIC) for one in S if one not in {S.SENDING, S.SENT}]
-    + [(S.SENT, Archive.PRIVATE), (S.SENDING, Archive.PRIVATE)],
+    [(one, ArchiveVisibility.PUBLIC) for one in S if one not in {S.SENDING, S.SENT}]
+    + [(S.SENT, ArchiveVisibility.PRIVATE), (S.SENDING, ArchiveVisibility.PRIVATE)],
 )
 def test_what_is_not_public_is_as_if_it_were_not_there(
-    pages: Pages, stage: Stage, state: EditionState, archive: Archive
+    pages: AsgiClient, stage: SeededOffice, state: EditionState, archive: ArchiveVisibility
 ) -> None:
     with stage.store.begin() as tx:
-        hidden = shelf.issue(tx, "Confidential", state=state, archive=archive)
+        hidden = shelf.create_archived_edition(tx, "Confidential", state=state, archive=archive)
     assert hidden.uid not in everywhere(pages)
     assert "Confidential" not in everywhere(pages)
-    assert "Confidential" not in pages.get("/archive/news?q=boats").text.partition("<main")[2]
-    nothing = pages.get(f"/archive/news/{'0' * 16}")
-    assert pages.get(path(hidden)).text == nothing.text
+    assert "Confidential" not in pages.get_page("/archive/news?q=boats").text.partition("<main")[2]
+    nothing = pages.get_page(f"/archive/news/{'0' * 16}")
+    assert pages.get_page(path(hidden)).text == nothing.text
     assert nothing.status == 404
 
 
-def test_a_private_list_has_no_archive(pages: Pages, stage: Stage) -> None:
+def test_a_private_list_has_no_archive(pages: AsgiClient, stage: SeededOffice) -> None:
     with stage.store.begin() as tx:
-        hidden = shelf.issue(tx, "Confidential", to="staff")
-    missing = pages.get("/archive/nothing")
+        hidden = shelf.create_archived_edition(tx, "Confidential", list_slug="staff")
+    missing = pages.get_page("/archive/nothing")
     for target in (
         "/archive/staff",
         path(hidden),
         *map("/archive/staff/{}.xml".format, ("atom", "rss")),
     ):
-        found = pages.get(target)
+        found = pages.get_page(target)
         assert (found.status, found.text) == (404, missing.text), target
     assert "Confidential" not in everywhere(pages)
     assert "staff" not in everywhere(pages)
-    assert pages.get(view(stage, hidden)).status == 200
+    assert pages.get_page(view(stage, hidden)).status == 200
 
 
 def test_an_answer_is_kept_for_a_moment(
-    pages: Pages, stage: Stage, week: Edition, monkeypatch: pytest.MonkeyPatch
+    pages: AsgiClient, stage: SeededOffice, week: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kept, "SECONDS", 60.0)
-    first = pages.get(path(week))
+    first = pages.get_page(path(week))
     with stage.store.begin() as tx:
-        editions.shelve(tx.editions, week, Archive.PRIVATE, NOW)
-    assert pages.get(path(week)) == first
-    assert pages.get(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
+        editions.set_archive_visibility(tx.editions, week, ArchiveVisibility.PRIVATE, NOW)
+    assert pages.get_page(path(week)) == first
+    assert pages.get_page(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
 
 
 def test_who_holds_a_page_of_an_edition_that_is_taken_out_is_told(
-    pages: Pages, stage: Stage, week: Edition
+    pages: AsgiClient, stage: SeededOffice, week: Edition
 ) -> None:
-    first = pages.get(path(week))
-    held = [("If-None-Match", first.header("etag"))]
-    assert "no-cache" in first.header("cache-control")
-    again = pages.get(path(week), headers=held)
+    first = pages.get_page(path(week))
+    held = [("If-None-Match", first.get_header("etag"))]
+    assert "no-cache" in first.get_header("cache-control")
+    again = pages.get_page(path(week), headers=held)
     assert (again.status, again.body) == (304, b"")
     with stage.store.begin() as tx:
-        editions.shelve(tx.editions, week, Archive.PRIVATE, NOW)
-    assert pages.get(path(week), headers=held).status == 404
+        editions.set_archive_visibility(tx.editions, week, ArchiveVisibility.PRIVATE, NOW)
+    assert pages.get_page(path(week), headers=held).status == 404
 
 
 def test_the_link_of_a_mail_shows_its_stories_and_nothing_of_its_reader(
-    pages: Pages, stage: Stage, week: Edition
+    pages: AsgiClient, stage: SeededOffice, week: Edition
 ) -> None:
-    person = stage.person("ana@example.org", name="Ana Lee")
-    shown = pages.get(view(stage, week))
+    person = stage.add_person("ana@example.org", name="Ana Lee")
+    shown = pages.get_page(view(stage, week))
     assert shown.status == 200
-    assert shown.header("x-robots-tag") == "noindex"
+    assert shown.get_header("x-robots-tag") == "noindex"
     assert "Anybody may read this." in shown.text
     assert person.address not in shown.text
     for mails_only in ("Leave", "To …", "/u/", "/p/", "/v/", MARKER):
         assert mails_only not in shown.text
-    assert pages.get(view(stage, week, "ar")).header("content-language") == "ar"
+    assert pages.get_page(view(stage, week, "ar")).get_header("content-language") == "ar"
 
 
 def test_links_of_mails_that_are_no_good_are_refused_alike(
-    pages: Pages, stage: Stage, week: Edition
+    pages: AsgiClient, stage: SeededOffice, week: Edition
 ) -> None:
     good = view(stage, week)
-    refused = pages.get("/v/x").text
-    member = tokens.sign(stage.store.key, Purpose.PREFERENCES, week.id, "en", "1")
+    refused = pages.get_page("/v/x").text
+    member = tokens.sign_token(stage.store.key, LinkPurpose.PREFERENCES, week.id, "en", "1")
     for bad in (good[:-1], good + "A", f"/v/{member}", view(stage, week, "fr"), "/v/" + "." * 40):
-        found = pages.get(bad)
+        found = pages.get_page(bad)
         assert (found.status, found.text) == (404, refused), bad
     with stage.store.begin() as tx:
-        letter = shelf.issue(tx, "Letter", kind=editions.Kind.SERVICE)
-    assert pages.get(view(stage, letter)).status == 404
+        letter = shelf.create_archived_edition(tx, "Letter", kind=editions.EditionKind.SERVICE)
+    assert pages.get_page(view(stage, letter)).status == 404
 
 
 def test_an_edition_is_read_in_the_language_that_is_asked_for_or_taken(
-    pages: Pages, week: Edition, monkeypatch: pytest.MonkeyPatch
+    pages: AsgiClient, week: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while answers to others are kept."""
     monkeypatch.setattr(kept, "SECONDS", 60.0)
 
     def language(query: str = "", takes: str = "") -> str:
         headers = [("Accept-Language", takes)] if takes else []
-        return pages.get(path(week) + query, headers=headers).header("content-language")
+        return pages.get_page(path(week) + query, headers=headers).get_header("content-language")
 
     assert language() == "en"
     assert language("?lang=ar") == "ar"
@@ -169,40 +171,42 @@ def test_an_edition_is_read_in_the_language_that_is_asked_for_or_taken(
     assert language("?lang=en", "ar") == "en"
     assert language("?lang=fr") == "en"
     assert language("?lang=%00") == "en"
-    also = pages.get(path(week)).header("link")
+    also = pages.get_page(path(week)).get_header("link")
     assert f'<{SITE}{path(week)}?lang=ar>; rel="alternate"; hreflang="ar"' in also
     assert f'<{SITE}{path(week)}>; rel="canonical"' in also
-    listed = pages.get("/archive/news?lang=ar").text
+    listed = pages.get_page("/archive/news?lang=ar").text
     assert 'lang="ar" dir="rtl"><a href="' + path(week) in listed
 
 
-def test_an_arabic_search_finds_it_in_the_arabic_version(pages: Pages, week: Edition) -> None:
+def test_an_arabic_search_finds_it_in_the_arabic_version(pages: AsgiClient, week: Edition) -> None:
     asked = "/archive/news?lang=ar&q=%D8%A7%D9%84%D9%82%D9%88%D8%A7%D8%B1%D8%A8"
-    assert path(week) in pages.get(asked).text
+    assert path(week) in pages.get_page(asked).text
 
 
-def test_the_newest_are_first_and_older_ones_on_further_pages(pages: Pages, stage: Stage) -> None:
+def test_the_newest_are_first_and_older_ones_on_further_pages(
+    pages: AsgiClient, stage: SeededOffice
+) -> None:
     with stage.store.begin() as tx:
         for number in range(45):
             at = NOW + timedelta(days=number)
-            shelf.issue(tx, f"Number {number:02}", sent_at=at)
+            shelf.create_archived_edition(tx, f"Number {number:02}", sent_at=at)
     seen: list[str] = []
     target, turned = "/archive/news?q=boats", 0
     while target:
-        page = html.fromstring(pages.get(target).text)
+        page = html.fromstring(pages.get_page(target).text)
         seen += [one.text_content() for one in page.cssselect("ul.entries > li > :first-child a")]
         target = next(iter(page.xpath("//a[@rel='next']/@href")), "")
         turned += 1
     assert (turned, seen) == (3, [f"Number {number:02}" for number in reversed(range(45))])
-    assert "no older editions" in pages.get("/archive/news?page=9").text
+    assert "no older editions" in pages.get_page("/archive/news?page=9").text
     for odd in ("0", "-1", "x", "99999", "²"):
-        assert pages.get(f"/archive/news?page={quote(odd)}").status == 200
-    assert len(xml(pages.get("/archive/news/atom.xml")).findall(f"{ATOM}entry")) == 20
+        assert pages.get_page(f"/archive/news?page={quote(odd)}").status == 200
+    assert len(xml(pages.get_page("/archive/news/atom.xml")).findall(f"{ATOM}entry")) == 20
 
 
-def test_an_atom_feed_has_what_rfc_4287_asks_for(pages: Pages, week: Edition) -> None:
-    answer = pages.get("/archive/news/atom.xml?lang=ar")
-    assert answer.header("content-type") == "application/atom+xml; charset=utf-8"
+def test_an_atom_feed_has_what_rfc_4287_asks_for(pages: AsgiClient, week: Edition) -> None:
+    answer = pages.get_page("/archive/news/atom.xml?lang=ar")
+    assert answer.get_header("content-type") == "application/atom+xml; charset=utf-8"
     feed = xml(answer)
     for name in ("id", "title", "updated", "author"):
         assert feed.find(ATOM + name) is not None, name
@@ -218,9 +222,9 @@ def test_an_atom_feed_has_what_rfc_4287_asks_for(pages: Pages, week: Edition) ->
     assert links_ == {("alternate", "ar"), ("related", "en")}
 
 
-def test_an_rss_feed_says_the_same(pages: Pages, week: Edition) -> None:
-    answer = pages.get("/archive/news/rss.xml")
-    assert answer.header("content-type") == "application/rss+xml; charset=utf-8"
+def test_an_rss_feed_says_the_same(pages: AsgiClient, week: Edition) -> None:
+    answer = pages.get_page("/archive/news/rss.xml")
+    assert answer.get_header("content-type") == "application/rss+xml; charset=utf-8"
     channel = xml(answer).find("channel")
     assert channel is not None
     item = channel.find("item")
@@ -231,15 +235,19 @@ def test_an_rss_feed_says_the_same(pages: Pages, week: Edition) -> None:
     assert re.fullmatch(r"Fri, 20 Nov 2026 09:30:00 .0000", item.findtext("pubDate") or "")
 
 
-def test_a_feed_has_characters_that_xml_has_room_for_only(pages: Pages, stage: Stage) -> None:
+def test_a_feed_has_characters_that_xml_has_room_for_only(
+    pages: AsgiClient, stage: SeededOffice
+) -> None:
     with stage.store.begin() as tx:
-        shelf.issue(tx, bodies=(shelf.body(summary="bell\x07 and \ufffe"),))
+        shelf.create_archived_edition(tx, bodies=(shelf.make_body(summary="bell\x07 and \ufffe"),))
     for kind in ("atom", "rss"):
-        assert "bell and" in "".join(xml(pages.get(f"/archive/news/{kind}.xml")).itertext())
+        assert "bell and" in "".join(xml(pages.get_page(f"/archive/news/{kind}.xml")).itertext())
 
 
-def test_the_sitemap_names_public_pages_in_their_languages(pages: Pages, week: Edition) -> None:
-    found = xml(pages.get("/sitemap.xml"))
+def test_the_sitemap_names_public_pages_in_their_languages(
+    pages: AsgiClient, week: Edition
+) -> None:
+    found = xml(pages.get_page("/sitemap.xml"))
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     named = [one.findtext(f"{space}loc") for one in found]
     assert named == [
@@ -253,15 +261,19 @@ def test_the_sitemap_names_public_pages_in_their_languages(pages: Pages, week: E
     assert also == ["ar", "en"]
 
 
-def test_crawlers_are_told_which_pages_are_somebodys_own(pages: Pages) -> None:
-    told = pages.get("/robots.txt").text
+def test_crawlers_are_told_which_pages_are_somebodys_own(pages: AsgiClient) -> None:
+    told = pages.get_page("/robots.txt").text
     assert told.splitlines()[1:6] == [f"Disallow: /{one}/" for one in "cepuv"]
     assert f"Sitemap: {SITE}/sitemap.xml" in told
 
 
-def test_what_people_wrote_or_look_for_is_never_live(pages: Pages, stage: Stage) -> None:
+def test_what_people_wrote_or_look_for_is_never_live(
+    pages: AsgiClient, stage: SeededOffice
+) -> None:
     words = '"><script>alert(1)</script>'
     with stage.store.begin() as tx:
-        shelf.issue(tx, bodies=(shelf.body(subject=words, titles=("a", words), summary=words),))
+        shelf.create_archived_edition(
+            tx, bodies=(shelf.make_body(subject=words, titles=("a", words), summary=words),)
+        )
     for target in ("/archive", "/archive/news", "/archive/news?q=%22%3E%3Cscript%3Ealert(1)"):
-        assert "<script" not in pages.get(target).text
+        assert "<script" not in pages.get_page(target).text

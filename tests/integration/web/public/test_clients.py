@@ -8,9 +8,9 @@ import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mailer.config import Web
-from tests.integration.web.public.asgi import Pages
+from tests.integration.web.public.asgi import AsgiClient
 from tests.integration.web.public.asking import on_sqlite
-from tests.integration.web.public.stage import Stage
+from tests.integration.web.public.stage import SeededOffice
 
 
 def client_seen(from_: str, forwarded: str | None, trusted: Sequence[str]) -> str:
@@ -50,12 +50,14 @@ def test_only_a_proxy_of_ours_is_believed_whom_it_speaks_for(
 
 
 @on_sqlite
-def test_who_claims_to_be_somebody_else_is_counted_all_the_same(pages: Pages, stage: Stage) -> None:
+def test_who_claims_to_be_somebody_else_is_counted_all_the_same(
+    pages: AsgiClient, stage: SeededOffice
+) -> None:
     """Not behind a proxy: a header changes nothing."""
     signup = stage.mailer.settings.signup.model_copy(update={"per_client": 20})
     stage.mailer.settings = stage.mailer.settings.model_copy(update={"signup": signup})
     answers = [
-        pages.post(
+        pages.send_form(
             "/subscribe",
             {"email": f"reader{number}@example.org", "list": "news"},
             headers=[

@@ -13,13 +13,13 @@ import pytest
 
 from mailer.audience import subscribers
 from mailer.editions import Edition
-from mailer.log import logger
-from mailer.worker import Keeper
+from mailer.log import create_logger
+from mailer.worker import Scheduler
 from tests.conftest import KEY
 from tests.integration import office
 from tests.integration.office import NOW
-from tests.integration.web.public.asgi import Pages
-from tests.integration.web.public.stage import Stage, dump, found_in
+from tests.integration.web.public.asgi import AsgiClient
+from tests.integration.web.public.stage import SeededOffice, dump_tables, find_words
 from tests.smtpd import Relay
 
 FIRST = "zenobia@first.example.org"
@@ -32,29 +32,31 @@ TRACES = ("zenobia", "quillfeather", "first.example.org", "second.example.org", 
 class Life:
     """What somebody may do before they are erased."""
 
-    def __init__(self, pages: Pages, stage: Stage, relay: Relay) -> None:
+    def __init__(self, pages: AsgiClient, stage: SeededOffice, relay: Relay) -> None:
         self.pages = pages
         self.stage = stage
         self.relay = relay
-        self.keeper = Keeper(stage.mailer, logger(StringIO()), stopwatch=lambda: 1000.0)
+        self.keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
 
     def work(self) -> None:
-        assert self.keeper.tick()
-        self.stage.mailer.deliver([], Event(), follow=True)
+        assert self.keeper.run_tick()
+        self.stage.mailer.deliver_editions([], Event(), follow_new=True)
 
     def ask(self, target: str, status: int = 200, **fields: str | list[str]) -> None:
-        assert self.pages.post(target, fields).status == status, target
+        assert self.pages.send_form(target, fields).status == status, target
 
     def confirm(self, address: str) -> None:
-        *_, asked = self.stage.waiting(address)
-        self.ask(self.stage.confirm(asked.id))
+        *_, asked = self.stage.list_confirmations(address)
+        self.ask(self.stage.build_confirm_path(asked.id))
 
     def edition(self) -> Edition:
         with self.stage.store.begin() as tx:
-            office.story(tx, "boats")
-            made = office.approved_by_hand(self.stage.mailer, tx, office.edition(tx, "boats"))
-            started, _ = self.stage.mailer.start(tx, made)
-        self.stage.mailer.deliver([started], Event())
+            office.add_story(tx, "boats")
+            made = office.approve_without_composing(
+                self.stage.mailer, tx, office.create_edition(tx, "boats")
+            )
+            started, _ = self.stage.mailer.start_edition(tx, made)
+        self.stage.mailer.deliver_editions([started], Event())
         return started
 
     def live(self) -> str:
@@ -64,10 +66,10 @@ class Life:
         self.confirm(FIRST)
         self.work()
         with self.stage.store.begin() as tx:
-            subscribers.edit(tx.subscribers, FIRST, {"name": NAME, "country": "GB"})
-        person = self.stage.known(FIRST)
+            subscribers.edit_subscriber(tx.subscribers, FIRST, {"name": NAME, "country": "GB"})
+        person = self.stage.find_subscriber(FIRST)
         assert person is not None
-        link = self.stage.preferences(person)
+        link = self.stage.build_preferences_path(person)
         self.edition()
         self.ask(f"{link}/address", email=NOW_AT)
         self.work()
@@ -75,34 +77,34 @@ class Life:
         self.work()
         self.ask(f"{link}/pause", weeks="4")
         self.ask(f"{link}/pause", weeks="0")
-        self.ask(self.stage.unsubscribe(person, self.stage.press))
-        self.ask(f"{self.stage.unsubscribe(person, self.stage.press)}/undo")
+        self.ask(self.stage.build_unsubscribe_path(person, self.stage.press))
+        self.ask(f"{self.stage.build_unsubscribe_path(person, self.stage.press)}/undo")
         # What is not answered yet: a sign-up by somebody else, and another move.
         self.ask("/subscribe", email=NOW_AT, list="press")
         self.ask(f"{link}/address", email=NEVER_MOVED_TO)
         self.work()
         assert {FIRST, NOW_AT, NEVER_MOVED_TO} <= {*self.relay.accepted}
-        held = dump(self.stage.store)
+        held = dump_tables(self.stage.store)
         for one in (FIRST, NOW_AT, NEVER_MOVED_TO, NAME):
-            assert any(found_in(held, one)), f"{one} is nowhere to be erased"
+            assert any(find_words(held, one)), f"{one} is nowhere to be erased"
         return link
 
 
 def by_the_page(life: Life, link: str, _: Callable[..., str]) -> None:
     life.ask(f"{link}/erase", status=422)
-    assert any(found_in(dump(life.stage.store), NOW_AT)), "it was not sure"
+    assert any(find_words(dump_tables(life.stage.store), NOW_AT)), "it was not sure"
     life.ask(f"{link}/erase", sure="yes")
 
 
 def by_command(life: Life, link: str, shell: Callable[..., str]) -> None:
     shell("subscriber", "erase", NOW_AT, "--dry-run")
-    assert any(found_in(dump(life.stage.store), NOW_AT)), "it was a dry run"
+    assert any(find_words(dump_tables(life.stage.store), NOW_AT)), "it was a dry run"
     told = shell("subscriber", "erase", NOW_AT)
     assert "erased" in told
 
 
 @pytest.fixture
-def life(pages: Pages, stage: Stage, relay: Relay) -> Life:
+def life(pages: AsgiClient, stage: SeededOffice, relay: Relay) -> Life:
     return Life(pages, stage, relay)
 
 
@@ -133,25 +135,25 @@ def test_nothing_of_somebody_is_left_after_their_erasure(
 ) -> None:
     link = life.live()
     erase(life, link, shell)
-    assert [*found_in(dump(life.stage.store), *TRACES)] == []
-    assert life.pages.get(link).status == 404
+    assert [*find_words(dump_tables(life.stage.store), *TRACES)] == []
+    assert life.pages.get_page(link).status == 404
 
 
 def test_nothing_comes_back_by_what_happens_afterwards(life: Life) -> None:
     """Old links, a new sign-up, an edition and the worker."""
     link = life.live()
-    person = life.stage.known(NOW_AT)
+    person = life.stage.find_subscriber(NOW_AT)
     assert person is not None
-    leave = life.stage.unsubscribe(person)
-    waiting = [one.id for one in life.stage.waiting(NOW_AT)]
+    leave = life.stage.build_unsubscribe_path(person)
+    waiting = [one.id for one in life.stage.list_confirmations(NOW_AT)]
     life.ask(f"{link}/erase", sure="yes")
     got = len(life.relay.accepted)
     life.ask(leave)
     for number in waiting:
-        life.ask(life.stage.confirm(number), status=404)
+        life.ask(life.stage.build_confirm_path(number), status=404)
     life.ask(f"{link}/address", status=404, email=FIRST)
     life.work()
-    assert [*found_in(dump(life.stage.store), *TRACES)] == []
+    assert [*find_words(dump_tables(life.stage.store), *TRACES)] == []
     assert len(life.relay.accepted) == got
 
 
@@ -163,17 +165,17 @@ def test_a_sign_up_of_who_was_erased_is_forgotten_and_brings_no_mail(life: Life)
     life.ask("/subscribe", email=NOW_AT, list="news")
     life.work()
     assert len(life.relay.accepted) == got
-    later = NOW + life.stage.mailer.links_last * 2
+    later = NOW + life.stage.mailer.link_lifetime * 2
     life.stage.mailer.clock = lambda: later
     life.work()
-    assert [*found_in(dump(life.stage.store), *TRACES)] == []
+    assert [*find_words(dump_tables(life.stage.store), *TRACES)] == []
 
 
 def test_an_address_that_is_another_person_s_now_stays_theirs(life: Life) -> None:
     link = life.live()
-    life.stage.person(FIRST, name="Heir")
+    life.stage.add_person(FIRST, name="Heir")
     life.ask(f"{link}/erase", sure="yes")
-    heir = life.stage.known(FIRST)
+    heir = life.stage.find_subscriber(FIRST)
     assert heir is not None
     assert heir.person.name == "Heir"
-    assert [*found_in(dump(life.stage.store), NOW_AT, NEVER_MOVED_TO, NAME)] == []
+    assert [*find_words(dump_tables(life.stage.store), NOW_AT, NEVER_MOVED_TO, NAME)] == []

@@ -9,24 +9,26 @@ from sqlalchemy import select
 
 from mailer.app import Mailer
 from mailer.audience import links, subscribers
-from mailer.audience.links import MemberLink, Purpose
+from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.editions import Edition
-from mailer.log import logger
+from mailer.log import create_logger
 from mailer.outbox import DeliveryState
 from mailer.store.schema import delivery
-from mailer.web.public import create_public
+from mailer.web.public import create_public_app
 from tests.integration import office
-from tests.integration.delivery.runs import deliver
-from tests.integration.office import begun, deliveries
-from tests.integration.web.public.asgi import open_pages
+from tests.integration.delivery.runs import deliver_edition
+from tests.integration.office import begin_edition, read_deliveries
+from tests.integration.web.public.asgi import open_client
 from tests.smtpd import Relay
 
 
 def one_click(mailer: Mailer, address: str) -> str:
     """The link that the mail of this address has."""
     with mailer.store.read() as tx:
-        link = MemberLink(subscribers.get(tx.subscribers, address).id, office.the_list(tx).id)
-    return "/u/" + links.sign_member(mailer.store.key, Purpose.UNSUBSCRIBE, link)
+        link = MemberLink(
+            subscribers.get_subscriber(tx.subscribers, address).id, office.get_mailing_list(tx).id
+        )
+    return "/u/" + links.sign_member_link(mailer.store.key, LinkPurpose.UNSUBSCRIBE, link)
 
 
 def state(mailer: Mailer, edition: Edition, address: str) -> DeliveryState:
@@ -43,17 +45,17 @@ def test_who_has_left_gets_no_message_that_had_not_passed_the_gate(
     mailer: Mailer, relay: Relay, leaving: int
 ) -> None:
     readers = [f"reader{number:05}@example.org" for number in range(40 * leaving)]
-    edition = begun(mailer, *readers)
+    edition = begin_edition(mailer, *readers)
     chosen = random.Random(8058).sample(readers, leaving)
     targets = {address: one_click(mailer, address) for address in chosen}
     waiting: set[str] = set()
-    run = threading.Thread(target=deliver, args=(mailer, edition))
+    run = threading.Thread(target=deliver_edition, args=(mailer, edition))
 
-    with open_pages(create_public(mailer, logger(StringIO()))) as pages:
+    with open_client(create_public_app(mailer, create_logger(StringIO()))) as pages:
         run.start()
         try:
             for address, target in targets.items():
-                assert pages.post(target, {"List-Unsubscribe": "One-Click"}).status == 200
+                assert pages.send_form(target, {"List-Unsubscribe": "One-Click"}).status == 200
                 # As it stands when they have their answer.
                 if state(mailer, edition, address) is DeliveryState.QUEUED:
                     waiting.add(address)
@@ -63,7 +65,7 @@ def test_who_has_left_gets_no_message_that_had_not_passed_the_gate(
     got = set(relay.accepted)
     assert waiting, "all had been sent before anybody left"
     assert not waiting & got
-    after = deliveries(mailer.store, edition)
+    after = read_deliveries(mailer.store, edition)
     assert {after[address].state for address in waiting} == {DeliveryState.SUPPRESSED}
     assert got >= {*readers} - {*chosen}
     assert len(relay.accepted) == len(got)

@@ -10,13 +10,13 @@ from threading import Event
 import pytest
 
 from mailer.app import Mailer
-from mailer.log import logger
-from mailer.web.public import create_public
-from mailer.worker import Keeper
+from mailer.log import create_logger
+from mailer.web.public import create_public_app
+from mailer.worker import Scheduler
 from tests.integration.office import HOUR
-from tests.integration.web.public.asgi import Pages, open_pages
-from tests.integration.web.public.conftest import Clock
-from tests.integration.web.public.stage import ADDRESSES, Stage, furnish
+from tests.integration.web.public.asgi import AsgiClient, open_client
+from tests.integration.web.public.conftest import OfficeClock
+from tests.integration.web.public.stage import ADDRESSES, SeededOffice, seed_office
 from tests.smtpd import Relay
 
 VICTIM = "victim@readers.example.org"
@@ -34,32 +34,32 @@ AT_ONCE = 8
 
 
 @pytest.fixture
-def stage(mailer: Mailer, clock: Callable[[], datetime]) -> Stage:
+def stage(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
     """Without a limit for a mail domain, which would make it too easy."""
     signup = mailer.settings.signup.model_copy(update={"per_domain": 0})
     settings = mailer.settings.model_copy(update={"signup": signup})
-    return furnish(Mailer(settings, mailer.store, clock))
+    return seed_office(Mailer(settings, mailer.store, clock))
 
 
 @pytest.fixture
-def pages(stage: Stage) -> Iterator[Pages]:
-    with open_pages(create_public(stage.mailer, logger(StringIO()))) as opened:
+def pages(stage: SeededOffice) -> Iterator[AsgiClient]:
+    with open_client(create_public_app(stage.mailer, create_logger(StringIO()))) as opened:
         yield opened
 
 
 @pytest.fixture
-def work(stage: Stage) -> Callable[[], None]:
+def work(stage: SeededOffice) -> Callable[[], None]:
     """What the worker does in a tick, and a run of all that is due."""
-    keeper = Keeper(stage.mailer, logger(StringIO()), stopwatch=lambda: 1000.0)
+    keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
 
     def work() -> None:
-        assert keeper.tick()
-        stage.mailer.deliver([], Event(), follow=True)
+        assert keeper.run_tick()
+        stage.mailer.deliver_editions([], Event(), follow_new=True)
 
     return work
 
 
-def attack(pages: Pages, count: int, clients: int, *, seed: int = 1) -> dict[int, int]:
+def attack(pages: AsgiClient, count: int, clients: int, *, seed: int = 1) -> dict[int, int]:
     """`count` sign-ups for one mailbox, several at a time; how many got which answer."""
     dice = random.Random(seed)
 
@@ -70,7 +70,7 @@ def attack(pages: Pages, count: int, clients: int, *, seed: int = 1) -> dict[int
             "list": dice.choice(LISTS),
             "language": dice.choice(("en", "fr", "")),
         }
-        return pages.post(
+        return pages.send_form(
             "/subscribe", fields, client=f"198.18.{client // 250}.{client % 250 + 1}"
         ).status
 
@@ -87,7 +87,12 @@ def to_victim(relay: Relay) -> list[str]:
     ("count", "clients"), [(500, 100), pytest.param(10_000, 1000, marks=pytest.mark.proof)]
 )
 def test_many_sign_ups_from_many_clients_are_one_mail(
-    pages: Pages, stage: Stage, relay: Relay, work: Callable[[], None], count: int, clients: int
+    pages: AsgiClient,
+    stage: SeededOffice,
+    relay: Relay,
+    work: Callable[[], None],
+    count: int,
+    clients: int,
 ) -> None:
     answers = attack(pages, count // 2, clients, seed=1)
     work()
@@ -97,16 +102,16 @@ def test_many_sign_ups_from_many_clients_are_one_mail(
     work()
     assert (answers, more) == ({200: count // 2}, {200: count - count // 2})
     assert len(to_victim(relay)) == 1
-    assert stage.known(VICTIM) is None
+    assert stage.find_subscriber(VICTIM) is None
 
 
 @pytest.mark.parametrize("standing", ["known", "left", "paused"])
 def test_it_is_one_mail_to_whoever_is_known_too(
-    pages: Pages, stage: Stage, relay: Relay, work: Callable[[], None], standing: str
+    pages: AsgiClient, stage: SeededOffice, relay: Relay, work: Callable[[], None], standing: str
 ) -> None:
     for number in range(60):
         fields = {"email": ADDRESSES[standing], "list": "news"}
-        assert pages.post("/subscribe", fields, client=f"198.18.0.{number}").status == 200
+        assert pages.send_form("/subscribe", fields, client=f"198.18.0.{number}").status == 200
         if number % 20 == 0:
             work()
     work()
@@ -114,21 +119,21 @@ def test_it_is_one_mail_to_whoever_is_known_too(
 
 
 def test_it_is_no_mail_to_whoever_must_not_be_mailed(
-    pages: Pages, stage: Stage, relay: Relay, work: Callable[[], None]
+    pages: AsgiClient, stage: SeededOffice, relay: Relay, work: Callable[[], None]
 ) -> None:
     for standing in ("suppressed", "erased"):
         for number in range(30):
             fields = {"email": ADDRESSES[standing], "list": "news"}
-            assert pages.post("/subscribe", fields, client=f"198.18.0.{number}").status == 200
+            assert pages.send_form("/subscribe", fields, client=f"198.18.0.{number}").status == 200
     work()
     assert relay.accepted == []
 
 
-def test_one_client_is_stopped_after_twenty(pages: Pages, clock: Clock) -> None:
+def test_one_client_is_stopped_after_twenty(pages: AsgiClient, clock: OfficeClock) -> None:
     """An IPv6 network is one client."""
     for host in ("198.18.0.1", "2001:db8:1:2::{:x}"):
         answers = [
-            pages.post(
+            pages.send_form(
                 "/subscribe",
                 {"email": f"reader{number}@example.org", "list": "news"},
                 client=host.format(number + 1),
@@ -136,13 +141,13 @@ def test_one_client_is_stopped_after_twenty(pages: Pages, clock: Clock) -> None:
             for number in range(25)
         ]
         assert [one.status for one in answers] == [200] * 20 + [429] * 5
-        assert answers[-1].header("retry-after") == "3600"
+        assert answers[-1].get_header("retry-after") == "3600"
     clock.now += HOUR
-    assert pages.post("/subscribe", {"email": VICTIM, "list": "news"}).status == 200
+    assert pages.send_form("/subscribe", {"email": VICTIM, "list": "news"}).status == 200
 
 
 def test_the_next_hour_it_is_a_second_mail_at_most(
-    pages: Pages, relay: Relay, work: Callable[[], None], clock: Clock
+    pages: AsgiClient, relay: Relay, work: Callable[[], None], clock: OfficeClock
 ) -> None:
     for _ in range(3):
         attack(pages, 40, 10)

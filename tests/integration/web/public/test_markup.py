@@ -12,12 +12,12 @@ from urllib.parse import quote, urlencode
 import pytest
 from lxml import html as lxml_html
 
-from mailer.log import logger
-from mailer.worker import Keeper
+from mailer.log import create_logger
+from mailer.worker import Scheduler
 from tests.integration import office
-from tests.integration.web.public.asgi import Answer, Pages
-from tests.integration.web.public.asking import on_sqlite, tokens
-from tests.integration.web.public.stage import Stage
+from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
+from tests.integration.web.public.asking import make_tokens, on_sqlite
+from tests.integration.web.public.stage import SeededOffice
 from tests.smtpd import Relay
 
 pytestmark = pytest.mark.usefixtures("unlimited")
@@ -73,7 +73,7 @@ OWN_VALUES = {("input", "value"), ("a", "href")}
 same page in other languages, which are held to begin with ``?`` or ``/``."""
 
 
-def skeleton(answer: Answer) -> Skeleton:
+def skeleton(answer: AsgiResponse) -> Skeleton:
     """All elements of a page with their attributes; what was typed is left out where it may
     stand. Fails for what is live: a script, a handler, a link that leaves."""
     tree = lxml_html.document_fromstring(answer.body)
@@ -100,9 +100,9 @@ def skeleton(answer: Answer) -> Skeleton:
     return tuple(found)
 
 
-def held(answer: Answer, plain: Answer) -> None:
+def held(answer: AsgiResponse, plain: AsgiResponse) -> None:
     """It is the page that a harmless word gives: the same elements, attributes and headers."""
-    if answer.header("content-type").startswith("text/html"):
+    if answer.get_header("content-type").startswith("text/html"):
         mine, other = skeleton(answer), skeleton(plain)
         typed = [tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in mine]
         same = [tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in other]
@@ -155,56 +155,58 @@ FIELDS: tuple[Field, ...] = (
 BASE = {"email": "reader@example.org", "list": "news"}
 
 
-def write(pages: Pages, links: dict[str, str], field: Field, word: str) -> Answer:
+def write(pages: AsgiClient, links: dict[str, str], field: Field, word: str) -> AsgiResponse:
     """Ask with `word` in that field."""
     method, path, name = field
     target = path.format(**links)
     if name == "path":
-        return pages.get(target.replace("(path)", quote(word, safe="")))
+        return pages.get_page(target.replace("(path)", quote(word, safe="")))
     if name.startswith("header:"):
         value = word.encode("utf-8", "surrogatepass").replace(b"\r", b"").replace(b"\n", b"")
         headers = [(name.partition(":")[2], value.replace(b"\0", b""))]
-        return pages.ask(method, target, headers=headers)
+        return pages.send_request(method, target, headers=headers)
     if method == "GET":
-        return pages.get(f"{target}?{urlencode({name: word})}")
+        return pages.get_page(f"{target}?{urlencode({name: word})}")
     fields = {**(BASE if path == "/subscribe" else {}), name: word}
-    return pages.post(target, fields)
+    return pages.send_form(target, fields)
 
 
-def links_of(stage: Stage) -> dict[str, str]:
-    return {letter: f"/{letter}/{token}" for letter, token in tokens(stage).items()}
+def links_of(stage: SeededOffice) -> dict[str, str]:
+    return {letter: f"/{letter}/{token}" for letter, token in make_tokens(stage).items()}
 
 
 @on_sqlite
 @pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.proof)])
 @pytest.mark.parametrize("at", range(0, len(FIELDS), 8))
-def test_no_markup_comes_back_alive(pages: Pages, stage: Stage, at: int, every: int) -> None:
+def test_no_markup_comes_back_alive(
+    pages: AsgiClient, stage: SeededOffice, at: int, every: int
+) -> None:
     links = links_of(stage)
     for number, field in enumerate(FIELDS[at : at + 8], at):
-        plain: dict[int, Answer] = {}
+        plain: dict[int, AsgiResponse] = {}
         for harmless in (WORD, f"{WORD}@example.org"):
             answer = write(pages, links, field, harmless)
             plain.setdefault(answer.status, answer)
         some = payloads()[number % every :: every]
         for word in some:
             answer = write(pages, links, field, word)
-            if answer.header("content-type").startswith("text/html"):
+            if answer.get_header("content-type").startswith("text/html"):
                 skeleton(answer)
             if answer.status in plain and plain[answer.status].text.count("<form") == (
                 answer.text.count("<form")
             ):
                 held(answer, plain[answer.status])
             assert "x-injected" not in {name for name, _ in answer.headers}
-    pages.asked = {one for one in pages.asked if WORD in one or "@" in one}
+    pages.sent_secrets = {one for one in pages.sent_secrets if WORD in one or "@" in one}
 
 
 @on_sqlite
-def test_what_is_shown_of_what_was_typed_is_text(pages: Pages) -> None:
+def test_what_is_shown_of_what_was_typed_is_text(pages: AsgiClient) -> None:
     """Or the tests above would have seen nothing."""
     for word in payloads():
-        text = pages.get(f"/archive/news?{urlencode({'q': word})}").text
+        text = pages.get_page(f"/archive/news?{urlencode({'q': word})}").text
         assert WORD in lxml_html.document_fromstring(text).text_content()
-    pages.asked.clear()
+    pages.sent_secrets.clear()
 
 
 def test_there_are_two_hundred_payloads() -> None:
@@ -220,7 +222,9 @@ def mails(relay: Relay) -> Iterator[EmailMessage]:
 
 @on_sqlite
 @pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.proof)])
-def test_no_markup_gets_into_a_mail(pages: Pages, stage: Stage, relay: Relay, every: int) -> None:
+def test_no_markup_gets_into_a_mail(
+    pages: AsgiClient, stage: SeededOffice, relay: Relay, every: int
+) -> None:
     """Of all that a stranger types nothing is in the letters that go out for it, but the address
     in their To."""
     some = payloads()[::every]
@@ -229,12 +233,12 @@ def test_no_markup_gets_into_a_mail(pages: Pages, stage: Stage, relay: Relay, ev
             "email": f"reader{number}@example.net", "list": "news", "topic": word, "name": word,
             "language": word, "frequency": word, "of": word,
         }  # fmt: skip
-        pages.post("/subscribe", fields)
-        pages.post("/subscribe", {**fields, "topic": "health"})
-        pages.post("/subscribe", {"email": word, "list": "news"})
-    keeper = Keeper(stage.mailer, logger(StringIO()), stopwatch=lambda: 1000.0)
-    assert keeper.tick()
-    stage.mailer.deliver([], Event(), follow=True)
+        pages.send_form("/subscribe", fields)
+        pages.send_form("/subscribe", {**fields, "topic": "health"})
+        pages.send_form("/subscribe", {"email": word, "list": "news"})
+    keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
+    assert keeper.run_tick()
+    stage.mailer.deliver_editions([], Event(), follow_new=True)
     sent = list(mails(relay))
     assert len(sent) >= len(some)
     for mail in sent:
@@ -246,18 +250,18 @@ def test_no_markup_gets_into_a_mail(pages: Pages, stage: Stage, relay: Relay, ev
 
 
 @on_sqlite
-def test_a_name_that_staff_typed_is_only_a_name_in_a_preview(stage: Stage) -> None:
+def test_a_name_that_staff_typed_is_only_a_name_in_a_preview(stage: SeededOffice) -> None:
     """Names come from imports too: of anybody's."""
     with stage.store.begin() as tx:
-        office.story(tx, "boats")
-        made = office.edition(tx, "boats", template="digest")
+        office.add_story(tx, "boats")
+        made = office.create_edition(tx, "boats", template="digest")
         plain = None
         for number, word in enumerate(payloads()[::10]):
             if any(ord(one) < 32 for one in word):
                 continue
             address = f"named{number}@example.org"
-            office.person(tx, address, name=word)
-            shown = stage.mailer.preview(tx, made, address=address)
+            office.add_subscriber(tx, address, name=word)
+            shown = stage.mailer.preview_edition(tx, made, address=address)
             tree = lxml_html.document_fromstring(shown.html)
             found = [(one.tag, sorted(one.attrib)) for one in tree.iter()]
             plain = plain or found

@@ -9,9 +9,9 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.integration.web.public.asgi import Pages
-from tests.integration.web.public.asking import description, on_sqlite, routes, tokens
-from tests.integration.web.public.stage import Stage, dump
+from tests.integration.web.public.asgi import AsgiClient
+from tests.integration.web.public.asking import describe_routes, list_routes, make_tokens, on_sqlite
+from tests.integration.web.public.stage import SeededOffice, dump_tables
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -36,11 +36,11 @@ def as_sent(case: schemathesis.Case[Any]) -> tuple[str, bytes, list[tuple[str, b
     )
 
 
-def nonsense(pages: Pages, stage: Stage, examples: int) -> None:
-    schema = schemathesis.openapi.from_dict(description(pages))
+def nonsense(pages: AsgiClient, stage: SeededOffice, examples: int) -> None:
+    schema = schemathesis.openapi.from_dict(describe_routes(pages))
     found: list[Any] = [one.ok() for one in schema.get_all_operations()]  # type: ignore[union-attr]
     cases = st.one_of([one.as_strategy() for one in found])
-    works = tokens(stage)
+    works = make_tokens(stage)
     covered: set[tuple[str, str]] = set()
 
     @settings(
@@ -54,7 +54,7 @@ def nonsense(pages: Pages, stage: Stage, examples: int) -> None:
             case.path_parameters["token"] = works[letter]
         target, body, headers = as_sent(case)
         try:
-            answer = pages.ask(case.method.upper(), target, body, headers=headers)
+            answer = pages.send_request(case.method.upper(), target, body, headers=headers)
         except UnicodeDecodeError:  # not what is asked about here
             return
         covered.add((case.method.upper(), case.path))
@@ -62,24 +62,26 @@ def nonsense(pages: Pages, stage: Stage, examples: int) -> None:
 
     each()
     if examples >= 1000:
-        assert {path for _, path in covered} == {*description(pages)["paths"]}
-    pages.asked.clear()  # random words may stand in any line
+        assert {path for _, path in covered} == {*describe_routes(pages)["paths"]}
+    pages.sent_secrets.clear()  # random words may stand in any line
 
 
 @pytest.mark.parametrize("examples", [60, pytest.param(5000, marks=pytest.mark.proof)])
-def test_no_nonsense_makes_a_page_fail(pages: Pages, stage: Stage, examples: int) -> None:
+def test_no_nonsense_makes_a_page_fail(
+    pages: AsgiClient, stage: SeededOffice, examples: int
+) -> None:
     """Whatever schemathesis makes of the description of all routes."""
     nonsense(pages, stage, examples)
 
 
 @on_sqlite
-def test_the_description_names_every_route(pages: Pages) -> None:
+def test_the_description_names_every_route(pages: AsgiClient) -> None:
     described = {
         (method.upper(), path)
-        for path, ways in description(pages)["paths"].items()
+        for path, ways in describe_routes(pages)["paths"].items()
         for method in ways
     }
-    assert described == {(way, one.path) for one in routes(pages) for way in one.methods or ()}
+    assert described == {(way, one.path) for one in list_routes(pages) for way in one.methods or ()}
 
 
 ODD_TARGETS = (
@@ -95,12 +97,14 @@ ODD_TARGETS = (
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "TRACE"])
-def test_no_odd_target_or_method_makes_a_page_fail(pages: Pages, stage: Stage, method: str) -> None:
-    before = dump(stage.store)
+def test_no_odd_target_or_method_makes_a_page_fail(
+    pages: AsgiClient, stage: SeededOffice, method: str
+) -> None:
+    before = dump_tables(stage.store)
     for target in ODD_TARGETS:
-        answer = pages.ask(method, target, b"\xff\x00=&%zz" if method == "POST" else b"")
+        answer = pages.send_request(method, target, b"\xff\x00=&%zz" if method == "POST" else b"")
         assert answer.status < 500, target
         assert "x-injected" not in {name for name, _ in answer.headers}
-    after = dump(stage.store)
+    after = dump_tables(stage.store)
     assert after == before or method == "POST"
-    pages.asked.clear()
+    pages.sent_secrets.clear()

@@ -10,9 +10,9 @@ from mailer.audience.lists import Visibility
 from mailer.audience.subscribers import MembershipState
 from tests.integration import office
 from tests.integration.office import NOW
-from tests.integration.web.public.asgi import FORM, Answer, Pages
+from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient, AsgiResponse
 from tests.integration.web.public.asking import on_sqlite
-from tests.integration.web.public.stage import ADDRESSES, Stage, dump
+from tests.integration.web.public.stage import ADDRESSES, SeededOffice, dump_tables
 
 KNOWN = ADDRESSES["known"]
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -33,24 +33,24 @@ def multipart(boundary: str, *, more: str = "", ends: str = "\r\n", close: str =
 
 
 URLENCODED = {
-    "as in the RFC": (FORM, ONE_CLICK),
-    "with a charset": (f"{FORM}; charset=UTF-8", ONE_CLICK),
-    "a quoted charset": (f'{FORM};charset="utf-8"', ONE_CLICK),
-    "a type in capitals": (FORM.upper(), ONE_CLICK),
-    "encoded": (FORM, b"List%2DUnsubscribe=One%2DClick"),
-    "in small letters": (FORM, b"list-unsubscribe=one-click"),
-    "more fields": (FORM, ONE_CLICK + b"&utm_source=mail&list=press&x"),
-    "fields before it": (FORM, b"csrf=&" + ONE_CLICK),
-    "a line end behind it": (FORM, ONE_CLICK + b"\r\n"),
+    "as in the RFC": (FORM_TYPE, ONE_CLICK),
+    "with a charset": (f"{FORM_TYPE}; charset=UTF-8", ONE_CLICK),
+    "a quoted charset": (f'{FORM_TYPE};charset="utf-8"', ONE_CLICK),
+    "a type in capitals": (FORM_TYPE.upper(), ONE_CLICK),
+    "encoded": (FORM_TYPE, b"List%2DUnsubscribe=One%2DClick"),
+    "in small letters": (FORM_TYPE, b"list-unsubscribe=one-click"),
+    "more fields": (FORM_TYPE, ONE_CLICK + b"&utm_source=mail&list=press&x"),
+    "fields before it": (FORM_TYPE, b"csrf=&" + ONE_CLICK),
+    "a line end behind it": (FORM_TYPE, ONE_CLICK + b"\r\n"),
     "no type": ("", ONE_CLICK),
     "a type of text": ("text/plain", ONE_CLICK),
-    "no body": (FORM, b""),
+    "no body": (FORM_TYPE, b""),
     "no body and no type": ("", b""),
     "JSON": ("application/json", b'{"List-Unsubscribe": "One-Click"}'),
     "no text at all": ("application/octet-stream", bytes(range(256))),
     "a type that is none": ("//;;==", ONE_CLICK),
-    "a thousand fields": (FORM, ONE_CLICK + b"&a=1" * 1000),
-    "another value": (FORM, b"List-Unsubscribe=One-Click-Confirmed"),
+    "a thousand fields": (FORM_TYPE, ONE_CLICK + b"&a=1" * 1000),
+    "another value": (FORM_TYPE, b"List-Unsubscribe=One-Click-Confirmed"),
 }
 MULTIPART = {
     "as in the RFC": (
@@ -85,7 +85,7 @@ FORMS = [
 ]
 
 
-def is_done(answer: Answer) -> None:
+def is_done(answer: AsgiResponse) -> None:
     """Answered as the RFC asks: 200, no redirect, nothing to follow."""
     assert (answer.status, answer.text) == (200, "unsubscribed\n")
 
@@ -93,155 +93,159 @@ def is_done(answer: Answer) -> None:
 @on_sqlite
 @pytest.mark.parametrize(("kind", "body"), FORMS)
 def test_every_form_is_honoured_and_can_be_repeated(
-    pages: Pages, stage: Stage, kind: str, body: bytes
+    pages: AsgiClient, stage: SeededOffice, kind: str, body: bytes
 ) -> None:
-    known = stage.known(KNOWN)
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     headers = [("Content-Type", kind)] if kind else []
-    is_done(pages.ask("POST", stage.unsubscribe(known), body, headers=headers))
-    assert stage.state(KNOWN) is LEFT
-    before = dump(stage.store)
-    is_done(pages.ask("POST", stage.unsubscribe(known), body, headers=headers))
-    assert dump(stage.store) == before
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), body, headers=headers))
+    assert stage.find_membership_state(KNOWN) is LEFT
+    before = dump_tables(stage.store)
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), body, headers=headers))
+    assert dump_tables(stage.store) == before
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        [("content-TYPE", FORM)],
-        [("User-Agent", ""), ("Content-Type", FORM)],
+        [("content-TYPE", FORM_TYPE)],
+        [("User-Agent", ""), ("Content-Type", FORM_TYPE)],
         [("User-Agent", "Mozilla/5.0 (compatible; Mail-Unsubscribe/1.0)"), ("Accept", "*/*")],
         [("User-Agent", b"\xff\xfe"), ("Accept-Language", b"\xff;q=x")],
-        [("Cookie", "session=somebody-else"), ("Content-Type", FORM)],
+        [("Cookie", "session=somebody-else"), ("Content-Type", FORM_TYPE)],
         [("Origin", "https://mail.example.net"), ("Sec-Fetch-Site", "cross-site")],
         [("Referer", "https://mail.example.net/inbox"), ("Authorization", "Basic eDp5")],
-        [("Host", "elsewhere.example.net"), ("Content-Type", FORM)],
+        [("Host", "elsewhere.example.net"), ("Content-Type", FORM_TYPE)],
         [("Accept", "application/json"), ("Accept-Encoding", "identity;q=0")],
-        [("Expect", "100-continue"), ("Content-Type", FORM)],
-        [("Content-Type", FORM), ("Content-Type", "text/plain")],
+        [("Expect", "100-continue"), ("Content-Type", FORM_TYPE)],
+        [("Content-Type", FORM_TYPE), ("Content-Type", "text/plain")],
     ],
 )
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 @on_sqlite
 def test_no_header_stands_in_its_way(
-    pages: Pages, stage: Stage, headers: Sequence[tuple[str, str | bytes]], version: str
+    pages: AsgiClient, stage: SeededOffice, headers: Sequence[tuple[str, str | bytes]], version: str
 ) -> None:
-    known = stage.known(KNOWN)
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     is_done(
-        pages.ask("POST", stage.unsubscribe(known), ONE_CLICK, headers=headers, version=version)
+        pages.send_request(
+            "POST", stage.build_unsubscribe_path(known), ONE_CLICK, headers=headers, version=version
+        )
     )
-    assert stage.state(KNOWN) is LEFT
+    assert stage.find_membership_state(KNOWN) is LEFT
 
 
-def test_a_body_in_pieces_is_one(pages: Pages, stage: Stage) -> None:
-    known = stage.known(KNOWN)
+def test_a_body_in_pieces_is_one(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     pieces = [ONE_CLICK[at : at + 1] for at in range(len(ONE_CLICK))]
-    is_done(pages.ask("POST", stage.unsubscribe(known), [*pieces, b""]))
-    assert stage.state(KNOWN) is LEFT
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), [*pieces, b""]))
+    assert stage.find_membership_state(KNOWN) is LEFT
 
 
-def test_only_the_list_that_the_link_names_is_left(pages: Pages, stage: Stage) -> None:
-    known = stage.person(KNOWN, to="press")
-    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
-    assert stage.state(KNOWN, "news") is LEFT
-    assert stage.state(KNOWN, "press") is MembershipState.ACTIVE
+def test_only_the_list_that_the_link_names_is_left(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.add_person(KNOWN, list_slug="press")
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
+    assert stage.find_membership_state(KNOWN, "news") is LEFT
+    assert stage.find_membership_state(KNOWN, "press") is MembershipState.ACTIVE
 
 
-def test_the_log_of_consent_says_how_they_left_once(pages: Pages, stage: Stage) -> None:
-    known = stage.known(KNOWN)
+def test_the_log_of_consent_says_how_they_left_once(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     for _ in range(3):
-        is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
+        is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
     with stage.store.read() as tx:
-        left = [one for one in tx.subscribers.history(KNOWN) if one.act == "left"]
+        left = [one for one in tx.subscribers.list_consent_entries(KNOWN) if one.act == "left"]
     assert [one.source for one in left] == ["one-click unsubscribe"]
 
 
 # ---- links of old mails -------------------------------------------------------------------------
 
 
-def test_it_works_from_before_their_address_changed(pages: Pages, stage: Stage) -> None:
-    known = stage.known(KNOWN)
+def test_it_works_from_before_their_address_changed(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
-    link = stage.unsubscribe(known)
+    link = stage.build_unsubscribe_path(known)
     with stage.store.begin() as tx:
         choices.change_address(tx.subscribers, known, "moved@readers.example.org", NOW)
-    is_done(pages.ask("POST", link, ONE_CLICK))
-    assert stage.state("moved@readers.example.org") is LEFT
+    is_done(pages.send_request("POST", link, ONE_CLICK))
+    assert stage.find_membership_state("moved@readers.example.org") is LEFT
 
 
-def test_it_works_from_before_two_became_one(pages: Pages, stage: Stage) -> None:
+def test_it_works_from_before_two_became_one(pages: AsgiClient, stage: SeededOffice) -> None:
     """Also where the one was merged again."""
-    known = stage.known(KNOWN)
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
-    second, third = stage.person("second@example.org"), stage.person("third@example.org")
+    second, third = stage.add_person("second@example.org"), stage.add_person("third@example.org")
     with stage.store.begin() as tx:
-        choices.merge_people(tx.subscribers, known, second, NOW)
-        choices.merge_people(tx.subscribers, second, third, NOW)
-    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
-    assert stage.state("third@example.org") is LEFT
+        choices.merge_subscribers(tx.subscribers, known, second, NOW)
+        choices.merge_subscribers(tx.subscribers, second, third, NOW)
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
+    assert stage.find_membership_state("third@example.org") is LEFT
 
 
-def test_it_is_answered_after_they_were_erased(pages: Pages, stage: Stage) -> None:
-    known = stage.known(KNOWN)
+def test_it_is_answered_after_they_were_erased(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     with stage.store.begin() as tx:
-        erasure.erase(tx.subscribers, KNOWN, NOW)
-    before = dump(stage.store)
-    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
-    assert dump(stage.store) == before
+        erasure.erase_person(tx.subscribers, KNOWN, NOW)
+    before = dump_tables(stage.store)
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
+    assert dump_tables(stage.store) == before
 
 
-def test_it_works_after_the_list_became_private(pages: Pages, stage: Stage) -> None:
-    known = stage.known(KNOWN)
+def test_it_works_after_the_list_became_private(pages: AsgiClient, stage: SeededOffice) -> None:
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
     with stage.store.begin() as tx:
         lists.edit_list(tx.lists, "news", {"visibility": Visibility.PRIVATE})
-    is_done(pages.ask("POST", stage.unsubscribe(known), ONE_CLICK))
-    assert stage.state(KNOWN) is LEFT
+    is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
+    assert stage.find_membership_state(KNOWN) is LEFT
 
 
 def test_it_works_for_whoever_is_paused_suppressed_or_not_confirmed(
-    pages: Pages, stage: Stage
+    pages: AsgiClient, stage: SeededOffice
 ) -> None:
-    stage.person("waits@example.org", state=MembershipState.PENDING)
+    stage.add_person("waits@example.org", state=MembershipState.PENDING)
     with stage.store.begin() as tx:
-        office.suppress(tx, "waits@example.org")
+        office.suppress_address(tx, "waits@example.org")
     for address in (ADDRESSES["paused"], ADDRESSES["suppressed"], "waits@example.org"):
-        person = stage.known(address)
+        person = stage.find_subscriber(address)
         assert person is not None
-        is_done(pages.ask("POST", stage.unsubscribe(person), ONE_CLICK))
-        assert stage.state(address) is LEFT
+        is_done(pages.send_request("POST", stage.build_unsubscribe_path(person), ONE_CLICK))
+        assert stage.find_membership_state(address) is LEFT
 
 
 @pytest.mark.parametrize("by_staff", [False, True])
 def test_whom_staff_took_off_a_private_list_stays_off_it(
-    pages: Pages, stage: Stage, by_staff: bool
+    pages: AsgiClient, stage: SeededOffice, by_staff: bool
 ) -> None:
-    person = stage.person("ana@example.org", to="staff")
-    link = stage.unsubscribe(person, stage.staff)
+    person = stage.add_person("ana@example.org", list_slug="staff")
+    link = stage.build_unsubscribe_path(person, stage.staff)
     if by_staff:
         with stage.store.begin() as tx:
-            subscribers.unsubscribe(tx.subscribers, person, stage.staff, NOW)
+            subscribers.unsubscribe_person(tx.subscribers, person, stage.staff, NOW)
     else:
-        is_done(pages.post(link, {}))
-    assert 'value="staff"' not in pages.get(stage.preferences(person)).text
-    pages.post(stage.preferences(person), {"list": "staff", "topic staff": "health"})
-    assert stage.state("ana@example.org", "staff") is LEFT
-    assert pages.post(f"{link}/undo", {}).status == (404 if by_staff else 200)
-    assert (stage.state("ana@example.org", "staff") is LEFT) == by_staff
+        is_done(pages.send_form(link, {}))
+    assert 'value="staff"' not in pages.get_page(stage.build_preferences_path(person)).text
+    pages.send_form(
+        stage.build_preferences_path(person), {"list": "staff", "topic staff": "health"}
+    )
+    assert stage.find_membership_state("ana@example.org", "staff") is LEFT
+    assert pages.send_form(f"{link}/undo", {}).status == (404 if by_staff else 200)
+    assert (stage.find_membership_state("ana@example.org", "staff") is LEFT) == by_staff
 
 
-def test_coming_back_is_a_thing_of_its_own(pages: Pages, stage: Stage) -> None:
+def test_coming_back_is_a_thing_of_its_own(pages: AsgiClient, stage: SeededOffice) -> None:
     """What a provider sends again after somebody has taken their leaving back takes them off
     again: nothing says that it is old."""
-    known = stage.known(KNOWN)
+    known = stage.find_subscriber(KNOWN)
     assert known is not None
-    link = stage.unsubscribe(known)
-    is_done(pages.ask("POST", link, ONE_CLICK))
-    assert pages.post(f"{link}/undo").status == 200
-    assert stage.state(KNOWN) is MembershipState.ACTIVE
-    is_done(pages.ask("POST", link, ONE_CLICK))
-    assert stage.state(KNOWN) is LEFT
+    link = stage.build_unsubscribe_path(known)
+    is_done(pages.send_request("POST", link, ONE_CLICK))
+    assert pages.send_form(f"{link}/undo").status == 200
+    assert stage.find_membership_state(KNOWN) is MembershipState.ACTIVE
+    is_done(pages.send_request("POST", link, ONE_CLICK))
+    assert stage.find_membership_state(KNOWN) is LEFT

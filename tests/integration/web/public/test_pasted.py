@@ -12,20 +12,20 @@ from mailer.audience import lists
 from mailer.audience.confirmations import ConfirmationState
 from mailer.audience.lists import Topic, Visibility
 from mailer.errors import InputError, Refused
-from mailer.log import logger
-from mailer.web.public import create_public, pasted
-from mailer.web.public.signup import FIELDS, TRAP
+from mailer.log import create_logger
+from mailer.web.public import create_public_app, pasted
+from mailer.web.public.signup import FIELDS, TRAP_FIELD
 from mailer.web.public.site import LANGUAGES
 from tests.integration import office
 from tests.integration.office import NOW
-from tests.integration.web.public.asgi import open_pages
-from tests.unit.samples import mailing_list
+from tests.integration.web.public.asgi import open_client
+from tests.unit.samples import make_mailing_list
 
 TOPICS = [
     Topic(1, "health", {"en": "Health", "fr": "Santé", "ar": "الصحة"}),
     Topic(2, "work", {"en": '<Work> & "wages"'}),
 ]
-NEWS = mailing_list("news", name='News & "more"')
+NEWS = make_mailing_list("news", name='News & "more"')
 SITE = "https://mail.example.org/"
 
 
@@ -68,7 +68,7 @@ class Form(HTMLParser):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_field_has_a_label_in_each_language(language: str) -> None:
-    text = pasted.form(NEWS, TOPICS, language, SITE)
+    text = pasted.render_pasted_form(NEWS, TOPICS, language, SITE)
     form = Form(text)
     assert form.attributes["action"] == "https://mail.example.org/subscribe"
     assert form.attributes["method"] == "post"
@@ -79,33 +79,33 @@ def test_every_field_has_a_label_in_each_language(language: str) -> None:
         ("email", "", "email"),
         *sorted(
             [("topic", "health", "checkbox"), ("topic", "work", "checkbox")],
-            key=lambda one: TOPICS[one[1] == "work"].name(language),
+            key=lambda one: TOPICS[one[1] == "work"].get_name(language),
         ),
-        (TRAP, "", "text"),
+        (TRAP_FIELD, "", "text"),
         ("list", "news", "hidden"),
         ("language", language, "hidden"),
     ]
     assert {name for name, _, _ in form.fields} <= {*FIELDS}
     assert form.labels == {*form.ids}
     assert len(form.ids) == len({*form.ids})
-    assert form.kept_away == {TRAP}
+    assert form.kept_away == {TRAP_FIELD}
     assert "script" not in form.tags
     assert "style" not in text
     assert "<Work>" not in text
 
 
 def test_the_nearest_language_is_taken_and_an_unknown_one_refused() -> None:
-    assert pasted.language_of("FR-ca") == "fr"
+    assert pasted.choose_page_language("FR-ca") == "fr"
     with pytest.raises(InputError, match="no page is in sw; use one of ar, "):
-        pasted.language_of("sw")
+        pasted.choose_page_language("sw")
     with pytest.raises(InputError, match="is not a language tag"):
-        pasted.language_of("klingon")
+        pasted.choose_page_language("klingon")
 
 
 def test_there_is_none_for_a_list_that_nobody_can_join() -> None:
-    closed = mailing_list("news", visibility=Visibility.PRIVATE)
+    closed = make_mailing_list("news", visibility=Visibility.PRIVATE)
     with pytest.raises(Refused, match="the list 'news' is private: nobody can sign up"):
-        pasted.form(closed, TOPICS, "en", SITE)
+        pasted.render_pasted_form(closed, TOPICS, "en", SITE)
 
 
 @pytest.fixture
@@ -113,17 +113,19 @@ def post(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
         lists.add_topic(tx.lists, "health", {}, NOW)
         lists.add_topic(tx.lists, "work", {}, NOW)
-        office.mailing_list(tx)
+        office.add_mailing_list(tx)
 
     def send(**over: str) -> int:
         with mailer.store.read() as tx:
-            text = pasted.form(office.the_list(tx), tx.lists.topics(), "fr", SITE)
+            text = pasted.render_pasted_form(
+                office.get_mailing_list(tx), tx.lists.list_topics(), "fr", SITE
+            )
         filled: dict[str, list[str]] = {}
         for name, value, kind in Form(text).fields:
             if kind != "checkbox" or value == "work":
                 filled.setdefault(name, []).append(over.get(name, value))
-        with open_pages(create_public(mailer, logger(StringIO()))) as pages:
-            return pages.post("/subscribe", filled).status
+        with open_client(create_public_app(mailer, create_logger(StringIO()))) as pages:
+            return pages.send_form("/subscribe", filled).status
 
     return send
 
@@ -132,6 +134,6 @@ def test_what_it_sends_is_taken(mailer: Mailer, post: Callable[..., int]) -> Non
     assert post(email="ana@example.org") == 200
     assert post(email="bo@example.org", website="https://buy.example") == 200
     with mailer.store.read() as tx:
-        (asked,) = tx.confirmations.in_state([ConfirmationState.ASKED], 10)
+        (asked,) = tx.confirmations.list_in_state([ConfirmationState.ASKED], 10)
     assert (asked.address, asked.language) == ("ana@example.org", "fr")
     assert (asked.wishes.lists, asked.wishes.topics) == (("news",), ("work",))

@@ -15,16 +15,16 @@ import pytest
 from lxml import html as lxml_html
 
 from mailer.audience import choices, confirmations, lists
-from mailer.audience.confirmations import Wishes
+from mailer.audience.confirmations import SignUpWishes
 from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
-from mailer.log import logger
-from mailer.worker import Keeper
+from mailer.log import create_logger
+from mailer.worker import Scheduler
 from tests.integration import office
 from tests.integration.office import DAY, NOW
-from tests.integration.web.public.asgi import Pages
-from tests.integration.web.public.conftest import Clock
-from tests.integration.web.public.stage import NO_LIMIT, Stage, dump
+from tests.integration.web.public.asgi import AsgiClient
+from tests.integration.web.public.conftest import OfficeClock
+from tests.integration.web.public.stage import NO_LIMIT, SeededOffice, dump_tables
 from tests.smtpd import Relay
 
 SITE = "https://mail.example.org/"
@@ -56,16 +56,16 @@ def links_of(mail: EmailMessage) -> set[str]:
 class Post:
     """What is mailed, and the worker that has it mailed."""
 
-    def __init__(self, stage: Stage, relay: Relay, pages: Pages) -> None:
+    def __init__(self, stage: SeededOffice, relay: Relay, pages: AsgiClient) -> None:
         self.languages: tuple[str, ...] = FEW
         self.stage = stage
         self.relay = relay
         self.pages = pages
-        self.keeper = Keeper(stage.mailer, logger(StringIO()), stopwatch=lambda: 1000.0)
+        self.keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
 
     def work(self) -> None:
-        assert self.keeper.tick()
-        self.stage.mailer.deliver([], Event(), follow=True)
+        assert self.keeper.run_tick()
+        self.stage.mailer.deliver_editions([], Event(), follow_new=True)
 
     def mails(self) -> list[EmailMessage]:
         return [message_from_bytes(one.data, policy=policy.default) for one in self.relay.received]
@@ -81,18 +81,18 @@ class Post:
             for number, slug in enumerate(slugs):
                 for language in self.languages:
                     topic = office.TOPICS[number % len(office.TOPICS)]
-                    office.story(tx, slug, topic, language=language)
+                    office.add_story(tx, slug, topic, language=language)
             for number in range(count):
-                office.person(
+                office.add_subscriber(
                     tx,
                     f"{template}{number}@readers.example.net",
                     *office.TOPICS[: number % (len(office.TOPICS) + 1)],
                     name=f"Reader {number}" if number % 2 else "",
                     language=self.languages[number % len(self.languages)],
                 )
-            made = office.edition(tx, *slugs, template=template)
-            started, _ = mailer.start(tx, mailer.approve(tx, made, "Amina"))
-        mailer.deliver([started], Event())
+            made = office.create_edition(tx, *slugs, template=template)
+            started, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
+        mailer.deliver_editions([started], Event())
         return started
 
     # ---- letters --------------------------------------------------------------------------------
@@ -105,50 +105,56 @@ class Post:
         self._ask("confirm", each, "news")
         self._ask("welcome", each, "press")
         for number in range(each):
-            self.stage.person(f"known{number}@readers.example.net")
+            self.stage.add_person(f"known{number}@readers.example.net")
         self._ask("known", each, "news")
         self._move(each)
         self.work()
         for mail in self.mails():
             if str(mail["To"]).startswith("welcome"):
                 (path,) = {urlsplit(one).path for one in links_of(mail) if "/c/" in one}
-                assert self.pages.post(path).status == 200
+                assert self.pages.send_form(path).status == 200
         self.work()
 
     def _ask(self, name: str, count: int, to: str) -> None:
         with self.stage.store.begin() as tx:
             for number in range(count):
-                asked = confirmations.sign_up(
+                asked = confirmations.build_sign_up(
                     tx.lists,
                     f"{name}{number}@readers.example.net",
-                    Wishes(lists=(to,)),
+                    SignUpWishes(lists=(to,)),
                     self.languages[number % len(self.languages)],
                     source="x",
                 )
-                confirmations.ask(tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW)
+                confirmations.request_confirmation(
+                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
+                )
 
     def _move(self, count: int) -> None:
         for number in range(count):
-            person = self.stage.person(f"moves{number}@readers.example.net")
+            person = self.stage.add_person(f"moves{number}@readers.example.net")
             new = f"moved{number}@readers.example.net"
             with self.stage.store.begin() as tx:
-                asked = confirmations.new_address(tx.subscribers, person.id, new, "en", "x")
-                confirmations.ask(tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW)
+                asked = confirmations.build_address_change(
+                    tx.subscribers, person.id, new, "en", "x"
+                )
+                confirmations.request_confirmation(
+                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
+                )
 
 
 @pytest.fixture
-def post(stage: Stage, relay: Relay, pages: Pages) -> Post:
+def post(stage: SeededOffice, relay: Relay, pages: AsgiClient) -> Post:
     return Post(stage, relay, pages)
 
 
-def open_all(pages: Pages, links: list[str]) -> Counter[str]:
+def open_all(pages: AsgiClient, links: list[str]) -> Counter[str]:
     """Open them; how many lead to which page. All must work."""
     opened: Counter[str] = Counter()
     for link in links:
         split = urlsplit(link)
         target = split.path + (f"?{split.query}" if split.query else "")
         for method in METHODS:
-            answer = pages.ask(method, target)
+            answer = pages.send_request(method, target)
             assert answer.status == 200, (method, link, answer)
         opened[split.path[1:].partition("/")[0]] += 1
     return opened
@@ -156,7 +162,7 @@ def open_all(pages: Pages, links: list[str]) -> Counter[str]:
 
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.proof)])
 def test_all_links_of_mails_are_opened_and_nothing_changes(
-    pages: Pages, stage: Stage, post: Post, count: int
+    pages: AsgiClient, stage: SeededOffice, post: Post, count: int
 ) -> None:
     templates = ["digest"]
     if count == 1000:
@@ -171,9 +177,9 @@ def test_all_links_of_mails_are_opened_and_nothing_changes(
     found = sorted({link for mail in mails for link in links_of(mail)})
     assert all(links_of(mail) for mail in mails)
 
-    before = dump(stage.store)
+    before = dump_tables(stage.store)
     opened = open_all(pages, found)
-    assert dump(stage.store) == before
+    assert dump_tables(stage.store) == before
     print(f"{len(mails)} mails, {len(found)} links: {dict(opened)}")
     assert opened["c"] >= 3 * (letters // len(LETTERS))
     assert min(opened["u"], opened["p"]) >= len(templates) * readers
@@ -181,18 +187,18 @@ def test_all_links_of_mails_are_opened_and_nothing_changes(
 
 
 def test_links_of_those_who_have_left_or_paused_change_nothing_either(
-    pages: Pages, stage: Stage, post: Post, clock: Clock
+    pages: AsgiClient, stage: SeededOffice, post: Post, clock: OfficeClock
 ) -> None:
     """A mail is scanned again, years later."""
     post.edition("digest", 6)
     found = sorted({link for mail in post.mails() for link in links_of(mail)})
     with stage.store.begin() as tx:
-        office.leave(tx, "digest0@readers.example.net")
+        office.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        choices.pause(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
-        office.suppress(tx, "digest2@readers.example.net")
+        choices.pause_memberships(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
+        office.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
-    before = dump(stage.store)
+    before = dump_tables(stage.store)
     open_all(pages, found)
-    assert dump(stage.store) == before
+    assert dump_tables(stage.store) == before

@@ -10,16 +10,16 @@ import pytest
 from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import Store, Transaction
-from mailer.web.public.writer import Undo, Writer
+from mailer.web.public.writer import PageWriter, UndoWrite
 from tests.integration.office import NOW
 
 
 def run(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
     """What each of the jobs gave or raised, all asked for at once."""
-    writer = Writer(store, threads=4)
+    writer = PageWriter(store, threads=4)
 
     async def ask() -> list[Any]:
-        asked = [asyncio.ensure_future(writer.write(one)) for one in jobs]
+        asked = [asyncio.ensure_future(writer.run_in_transaction(one)) for one in jobs]
         return await asyncio.gather(*asked, return_exceptions=True)
 
     try:
@@ -34,7 +34,7 @@ def add(slug: str) -> Callable[[Transaction], str]:
 
 def kept(store: Store) -> set[str]:
     with store.read() as tx:
-        return {one.slug for one in tx.lists.topics()}
+        return {one.slug for one in tx.lists.list_topics()}
 
 
 def test_all_are_answered_with_what_they_gave(store: Store) -> None:
@@ -57,7 +57,7 @@ def test_an_error_undoes_its_own_and_nothing_else(store: Store) -> None:
 def test_what_is_undone_can_still_be_answered(store: Store) -> None:
     def refuse(tx: Transaction) -> int:
         add("wrong")(tx)
-        raise Undo(lambda tx: len(tx.lists.topics()))
+        raise UndoWrite(lambda tx: len(tx.lists.list_topics()))
 
     assert run(store, [refuse]) == [0]
     assert kept(store) == set()
@@ -65,10 +65,10 @@ def test_what_is_undone_can_still_be_answered(store: Store) -> None:
 
 def test_nobody_is_answered_before_the_commit(store: Store) -> None:
     seen: list[set[str]] = []
-    writer = Writer(store, threads=4)
+    writer = PageWriter(store, threads=4)
 
     async def ask() -> None:
-        await writer.write(add("one"))
+        await writer.run_in_transaction(add("one"))
         seen.append(kept(store))
 
     asyncio.run(ask())

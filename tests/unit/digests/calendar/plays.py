@@ -9,32 +9,36 @@ from datetime import date, datetime, time, timedelta
 from hypothesis import strategies as st
 
 from mailer import zones
-from mailer.digests.calendar import Calendar, Do, Step
+from mailer.digests.calendar import CalendarStep, DigestCalendar, OccurrenceAction
 from mailer.schedules import rules, walls
 from mailer.schedules.free_days import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.records import KeptOccurrence, Schedule
+from mailer.schedules.records import SavedOccurrence, Schedule
 from tests.unit.digests.calendar.samples import (
     BERLIN,
     DAY,
-    HELD,
     HOUR,
     MADE,
     MINUTE,
+    ON_HOLD,
     PLANNED,
     SKIPPED,
-    due,
-    kept,
-    schedule,
-    utc,
+    list_due_steps,
+    make_saved_occurrence,
+    make_schedule,
+    parse_utc,
 )
 
-BECOMES = {Do.ASSEMBLE: MADE, Do.SKIP: SKIPPED, Do.HOLD: HELD}
+BECOMES = {
+    OccurrenceAction.ASSEMBLE: MADE,
+    OccurrenceAction.SKIP: SKIPPED,
+    OccurrenceAction.PUT_ON_HOLD: ON_HOLD,
+}
 
 BEGINS = [date(2027, 3, 14), date(2027, 10, 17), date(2011, 12, 15)]
 """Two weeks before the clocks of Europe change; before Samoa left out the 30th."""
 
-PLAYED = 40 * DAY
+SIMULATED_TIME = 40 * DAY
 DAYS = {
     "spring-day": Observance("spring-day", "28 march", {"en": "A day"}),
     "autumn-day": Observance("autumn-day", "31 october", {"en": "A day"}),
@@ -43,42 +47,48 @@ DAYS = {
 
 
 @dataclass
-class Play:
+class CalendarSimulation:
     """A calendar whose steps are taken: each becomes a row, as the store keeps it. What `staff`
     move is a row from the moment on at which they do so, unless the worker was first."""
 
-    calendar: Calendar
-    staff: Sequence[KeptOccurrence] = ()
-    taken: list[tuple[datetime, Step]] = field(default_factory=list)
+    calendar: DigestCalendar
+    staff: Sequence[SavedOccurrence] = ()
+    executed_steps: list[tuple[datetime, CalendarStep]] = field(default_factory=list)
 
-    def due(self, now: datetime) -> list[Step]:
+    def list_due_steps(self, now: datetime) -> list[CalendarStep]:
         """By the schedules that there are by then."""
-        some = tuple(one for one in self.calendar.schedules if one.created_at <= now)
-        return due(replace(self.calendar, schedules=some), now)
+        schedules = tuple(
+            schedule for schedule in self.calendar.schedules if schedule.created_at <= now
+        )
+        return list_due_steps(replace(self.calendar, schedules=schedules), now)
 
-    def tick(self, now: datetime) -> None:
-        moved = {(row.named, row.zone): row for row in self.staff if row.updated_at <= now}
-        rows = moved | {(row.named, row.zone): row for row in self.calendar.kept}
-        self.calendar = replace(self.calendar, kept=tuple(rows.values()))
-        steps = self.due(now)
-        if any(step.quiet for step in steps):
+    def run_tick(self, now: datetime) -> None:
+        moved_rows = {(row.rule_time, row.zone): row for row in self.staff if row.updated_at <= now}
+        rows = moved_rows | {
+            (row.rule_time, row.zone): row for row in self.calendar.saved_occurrences
+        }
+        self.calendar = replace(self.calendar, saved_occurrences=tuple(rows.values()))
+        steps = self.list_due_steps(now)
+        if any(step.is_quiet for step in steps):
             assert any(
-                step.do in {Do.ASSEMBLE, Do.HOLD} and step.planned.starts <= now for step in steps
+                step.action in {OccurrenceAction.ASSEMBLE, OccurrenceAction.PUT_ON_HOLD}
+                and step.planned.starts_at <= now
+                for step in steps
             ), "what is skipped for a later one leaves that one"
         for step in steps:
-            one = step.planned
-            row = rows.get(one.name) or kept(
-                one.occurrence.named.isoformat(),
+            planned = step.planned
+            row = rows.get(planned.key) or make_saved_occurrence(
+                planned.occurrence.rule_time.isoformat(),
                 PLANNED,
-                zone=one.occurrence.zone,
-                schedule=one.schedule.id,
+                zone=planned.occurrence.zone,
+                schedule_id=planned.schedule.id,
             )
             assert row.state is PLANNED, "what is decided is decided once"
-            rows[one.name] = replace(
-                row, state=BECOMES[step.do], reason=step.reason or row.reason, updated_at=now
+            rows[planned.key] = replace(
+                row, state=BECOMES[step.action], reason=step.reason or row.reason, updated_at=now
             )
-        self.calendar = replace(self.calendar, kept=tuple(rows.values()))
-        self.taken += [(now, step) for step in steps]
+        self.calendar = replace(self.calendar, saved_occurrences=tuple(rows.values()))
+        self.executed_steps += [(now, step) for step in steps]
 
 
 texts = st.sampled_from(
@@ -99,119 +109,143 @@ gaps = st.one_of(
 
 
 @st.composite
-def schedules(draw: st.DrawFn, begin: date, zone: str = "") -> list[Schedule]:
-    found = []
-    created = utc(f"{begin} 10:00")
+def draw_schedules(draw: st.DrawFn, begin: date, zone: str = "") -> list[Schedule]:
+    drawn = []
+    created_at = parse_utc(f"{begin} 10:00")
     for number in range(1, draw(st.integers(1, 3)) + 1):
-        once = begin + draw(st.integers(1, 38)) * DAY
-        found.append(
-            schedule(
-                draw(st.one_of(texts, st.just(once.isoformat()))),
+        single_day = begin + draw(st.integers(1, 38)) * DAY
+        drawn.append(
+            make_schedule(
+                draw(st.one_of(texts, st.just(single_day.isoformat()))),
                 draw(clock_times),
                 zone or draw(st.sampled_from([BERLIN, BERLIN, "Asia/Kathmandu", "Pacific/Apia"])),
-                number=number,
+                schedule_id=number,
                 cutoff=draw(cutoffs),
                 on_free_day=draw(st.sampled_from(OnFreeDay)),
-                made=created,
+                created_at=created_at,
                 start=begin,
             )
         )
-        created += draw(st.sampled_from([timedelta(), HOUR, 2 * DAY]))
-    return found
+        created_at += draw(st.sampled_from([timedelta(), HOUR, 2 * DAY]))
+    return drawn
 
 
 @st.composite
-def ticks(draw: st.DrawFn, begin: date) -> list[datetime]:
-    now, last = utc(f"{begin} 10:00"), utc(f"{begin} 10:00") + PLAYED
-    found = [now]
+def draw_ticks(draw: st.DrawFn, begin: date) -> list[datetime]:
+    now, last = parse_utc(f"{begin} 10:00"), parse_utc(f"{begin} 10:00") + SIMULATED_TIME
+    moments = [now]
     for gap in draw(st.lists(gaps, min_size=20, max_size=50)):
         now = min(now + gap, last)
-        found.append(now)
-    return [*found, last]
+        moments.append(now)
+    return [*moments, last]
 
 
-def names(known: Schedule, first: date, last: date) -> Counter[tuple[datetime, str]]:
-    timing = known.new.timing
-    days = rules.dates(timing.rule, first, last, DAYS)
+def count_occurrence_keys(
+    schedule: Schedule, first: date, last: date
+) -> Counter[tuple[datetime, str]]:
+    timing = schedule.settings.timing
+    days = rules.iterate_dates(timing.rule, first, last, DAYS)
     return Counter((datetime.combine(day, timing.at), timing.zone) for day in days)
 
 
-def blackouts(begin: date) -> st.SearchStrategy[list[Blackout]]:
+def build_blackouts(begin: date) -> st.SearchStrategy[list[Blackout]]:
     return st.lists(
         st.tuples(st.integers(0, 35), st.integers(0, 6)).map(
-            lambda one: Blackout(begin + one[0] * DAY, begin + (one[0] + one[1]) * DAY, "closed")
+            lambda drawn: Blackout(
+                begin + drawn[0] * DAY, begin + (drawn[0] + drawn[1]) * DAY, "closed"
+            )
         ),
         max_size=1,
     )
 
 
 @st.composite
-def moves(draw: st.DrawFn, some: Sequence[Schedule], begin: date) -> list[KeptOccurrence]:
+def draw_moves(
+    draw: st.DrawFn, schedules: Sequence[Schedule], begin: date
+) -> list[SavedOccurrence]:
     """What staff move, each at some moment: to that moment, or to a time that is to come, which may
     be another one's."""
-    last = begin + PLAYED - DAY
-    named = sorted({(name, known.id) for known in some for name in names(known, begin, last)})
-    if not named:
+    last = begin + SIMULATED_TIME - DAY
+    candidates = sorted(
+        {
+            (key, schedule.id)
+            for schedule in schedules
+            for key in count_occurrence_keys(schedule, begin, last)
+        }
+    )
+    if not candidates:
         return []
-    chosen = draw(st.lists(st.sampled_from(named), max_size=2, unique_by=lambda one: one[0]))
+    chosen = draw(
+        st.lists(st.sampled_from(candidates), max_size=2, unique_by=lambda candidate: candidate[0])
+    )
     return [
-        kept(
-            name.isoformat(),
+        make_saved_occurrence(
+            rule_time.isoformat(),
             PLANNED,
-            moved_to=draw(moved_to(at, zone, last)).isoformat(),
+            moved_to=draw(build_move_targets(moment, zone, last)).isoformat(),
             zone=zone,
-            schedule=number,
-            updated_at=at,
+            schedule_id=schedule_id,
+            updated_at=moment,
         )
-        for (name, zone), number in chosen
-        for at in [some[number - 1].created_at + draw(st.integers(0, 30 * 24 * 60)) * MINUTE]
+        for (rule_time, zone), schedule_id in chosen
+        for moment in [
+            schedules[schedule_id - 1].created_at + draw(st.integers(0, 30 * 24 * 60)) * MINUTE
+        ]
     ]
 
 
-def moved_to(at: datetime, zone: str, last: date) -> st.SearchStrategy[datetime]:
+def build_move_targets(moment: datetime, zone: str, last: date) -> st.SearchStrategy[datetime]:
     """A wall-clock time that is not past at that moment; most often one of the next days."""
-    tz = zones.zone(zone)
-    local = at.astimezone(tz).replace(second=0, microsecond=0, tzinfo=None)
-    days = st.one_of(st.integers(0, 2), st.integers(0, (last - local.date()).days))
+    tz = zones.get_zone(zone)
+    local_time = moment.astimezone(tz).replace(second=0, microsecond=0, tzinfo=None)
+    days = st.one_of(st.integers(0, 2), st.integers(0, (last - local_time.date()).days))
     clocks = st.one_of(st.just("12:17"), clock_times).map(time.fromisoformat)
-    later = st.builds(lambda n, clock: datetime.combine(local + n * DAY, clock), days, clocks)
-    to_come = later.filter(lambda wall: walls.moment(wall, tz) > at - MINUTE)
-    return st.one_of(st.just(local), to_come)
+    later_times = st.builds(
+        lambda n, clock: datetime.combine(local_time + n * DAY, clock), days, clocks
+    )
+    future_times = later_times.filter(lambda wall: walls.to_utc(wall, tz) > moment - MINUTE)
+    return st.one_of(st.just(local_time), future_times)
 
 
-def check(play: Play, moments: Sequence[datetime]) -> None:
+def check_simulation(simulation: CalendarSimulation, moments: Sequence[datetime]) -> None:
     """Each date that a rule names is decided once; nothing is sent twice, early or too late."""
     begin, end = moments[0].date(), moments[-1].date()
-    grace = play.calendar.digest.order.policy.grace
-    rows = Counter((row.named, row.zone) for row in play.calendar.kept)
+    grace = simulation.calendar.digest.settings.policy.grace
+    rows = Counter((row.rule_time, row.zone) for row in simulation.calendar.saved_occurrences)
     # Free days move a date by a fortnight at most, and then past a lost day.
-    margin = 16 * DAY if play.calendar.blackouts else 3 * DAY
-    ever: set[tuple[datetime, str]] = set()
-    for known in play.calendar.schedules:
-        for name in names(known, known.created_at.date() + margin, end - margin):
-            assert rows[name] == 1, (known, name)
-        ever |= names(known, begin - 20 * DAY, end + 20 * DAY).keys()
-    assert rows.keys() <= ever
+    margin = 16 * DAY if simulation.calendar.blackouts else 3 * DAY
+    possible_keys: set[tuple[datetime, str]] = set()
+    for schedule in simulation.calendar.schedules:
+        for key in count_occurrence_keys(
+            schedule, schedule.created_at.date() + margin, end - margin
+        ):
+            assert rows[key] == 1, (schedule, key)
+        possible_keys |= count_occurrence_keys(schedule, begin - 20 * DAY, end + 20 * DAY).keys()
+    assert rows.keys() <= possible_keys
     assert rows.total() == len(rows)
-    decided = Counter(step.planned.name for _, step in play.taken)
+    decided = Counter(step.planned.key for _, step in simulation.executed_steps)
     assert decided.total() == len(decided)
     sent = Counter(
         (step.planned.occurrence.wall, step.planned.occurrence.zone)
-        for _, step in play.taken
-        if step.do is Do.ASSEMBLE
+        for _, step in simulation.executed_steps
+        if step.action is OccurrenceAction.ASSEMBLE
     )
     assert sent.total() == len(sent)
-    for now, step in play.taken:
-        one, row = step.planned, step.planned.kept
-        assert now >= one.cutoff
-        if row and row.moved_to and one.occurrence.moment <= row.updated_at:
-            assert one.starts == one.occurrence.moment, "at once is at once for all readers"
-        late = now - max(one.occurrence.moment, row.updated_at if row else one.schedule.created_at)
-        if step.do is not Do.SKIP:
-            assert not one.occurrence.skipped
-            assert (late >= grace + MINUTE) is (step.do is Do.HOLD)
-    assert PLANNED not in {row.state for row in play.calendar.kept}
-    assert play.due(moments[-1]) == []
+    for now, step in simulation.executed_steps:
+        planned, row = step.planned, step.planned.saved
+        assert now >= planned.cutoff_at
+        if row and row.moved_to and planned.occurrence.moment <= row.updated_at:
+            assert planned.starts_at == planned.occurrence.moment, (
+                "at once is at once for all readers"
+            )
+        lateness = now - max(
+            planned.occurrence.moment, row.updated_at if row else planned.schedule.created_at
+        )
+        if step.action is not OccurrenceAction.SKIP:
+            assert not planned.occurrence.skipped
+            assert (lateness >= grace + MINUTE) is (step.action is OccurrenceAction.PUT_ON_HOLD)
+    assert PLANNED not in {row.state for row in simulation.calendar.saved_occurrences}
+    assert simulation.list_due_steps(moments[-1]) == []
 
 
 graces = st.sampled_from([timedelta(), HOUR, 6 * HOUR, 14 * DAY])

@@ -12,29 +12,33 @@ from tests.unit.digests.calendar.samples import (
     PLANNED,
     SKIPPED,
     TOKYO,
-    calendar,
-    kept,
-    schedule,
-    shown,
+    format_planned,
+    make_calendar,
+    make_saved_occurrence,
+    make_schedule,
 )
 
-TWICE = calendar(schedule("weekdays"), schedule("weekly on Friday", "17:30", number=2))
+TWICE = make_calendar(
+    make_schedule("weekdays"), make_schedule("weekly on Friday", "17:30", schedule_id=2)
+)
 
 
 def test_one_is_found_by_its_date() -> None:
-    assert shown([TWICE.find(" 2026-11-24 ", NOW)]) == ["24 Nov 09:00"]
-    assert shown([TWICE.find("2026-11-19", NOW)]) == ["19 Nov 09:00"], "it may be past"
+    assert format_planned([TWICE.find_occurrence(" 2026-11-24 ", NOW)]) == ["24 Nov 09:00"]
+    assert format_planned([TWICE.find_occurrence("2026-11-19", NOW)]) == ["19 Nov 09:00"], (
+        "it may be past"
+    )
 
 
 @pytest.mark.parametrize("when", ["2026-11-27 17:30", "2026-11-27T17:30", "2026-11-27  17:30"])
 def test_one_is_found_by_its_date_and_time(when: str) -> None:
-    assert shown([TWICE.find(when, NOW)]) == ["27 Nov 17:30"]
+    assert format_planned([TWICE.find_occurrence(when, NOW)]) == ["27 Nov 17:30"]
 
 
-IN_TWO_ZONES = calendar(
-    schedule("weekdays"),
-    schedule("weekly on Friday", "17:30", number=2),
-    schedule("weekly on Friday", zone=BERLIN, number=3),
+IN_TWO_ZONES = make_calendar(
+    make_schedule("weekdays"),
+    make_schedule("weekly on Friday", "17:30", schedule_id=2),
+    make_schedule("weekly on Friday", zone=BERLIN, schedule_id=3),
 )
 
 
@@ -48,13 +52,15 @@ IN_TWO_ZONES = calendar(
     ],
 )
 def test_one_is_found_by_its_zone_as_well(when: str, number: int) -> None:
-    assert IN_TWO_ZONES.find(when, NOW).schedule.id == number
+    assert IN_TWO_ZONES.find_occurrence(when, NOW).schedule.id == number
 
 
 @pytest.mark.parametrize("at", [" ", "T"])
 def test_one_in_a_zone_with_a_capital_t_is_found(at: str) -> None:
-    known = calendar(schedule("2026-11-27"), schedule("2026-11-27", zone=TOKYO, number=2))
-    assert known.find(f"2026-11-27{at}09:00 Asia/Tokyo", NOW).schedule.id == 2
+    known = make_calendar(
+        make_schedule("2026-11-27"), make_schedule("2026-11-27", zone=TOKYO, schedule_id=2)
+    )
+    assert known.find_occurrence(f"2026-11-27{at}09:00 Asia/Tokyo", NOW).schedule.id == 2
 
 
 @pytest.mark.parametrize(
@@ -73,11 +79,13 @@ def test_one_in_a_zone_with_a_capital_t_is_found(at: str) -> None:
 )
 def test_of_several_each_is_named_so_that_it_is_found(when: str, names: list[str]) -> None:
     with pytest.raises(InputError, match="there are several on 2026-11-27") as refused:
-        IN_TWO_ZONES.find(when, NOW)
+        IN_TWO_ZONES.find_occurrence(when, NOW)
     assert not isinstance(refused.value, NotFound)
     assert refused.value.hint == f"name one of {', '.join(repr(name) for name in names)}"
-    found = [IN_TWO_ZONES.find(name, NOW) for name in names]
-    assert [f"{one.rule.named:%Y-%m-%d %H:%M} {one.rule.zone}" for one in found] == names
+    found = [IN_TWO_ZONES.find_occurrence(name, NOW) for name in names]
+    assert [
+        f"{one.original.rule_time:%Y-%m-%d %H:%M} {one.original.zone}" for one in found
+    ] == names
 
 
 @pytest.mark.parametrize(
@@ -87,7 +95,7 @@ def test_of_several_each_is_named_so_that_it_is_found(when: str, names: list[str
 )  # fmt: skip
 def test_there_is_none_of_that_name(when: str) -> None:
     with pytest.raises(NotFound, match=f"no occurrence that is named {when}") as refused:
-        TWICE.find(when, NOW)
+        TWICE.find_occurrence(when, NOW)
     assert "schedule preview weekly" in refused.value.hint
 
 
@@ -99,24 +107,26 @@ def test_there_is_none_of_that_name(when: str) -> None:
 )  # fmt: skip
 def test_what_is_no_date_is_refused(when: str) -> None:
     with pytest.raises(InputError, match="is no date") as refused:
-        TWICE.find(when, NOW)
+        TWICE.find_occurrence(when, NOW)
     assert refused.value.where == "WHEN"
     assert not isinstance(refused.value, NotFound)
 
 
 def test_a_moved_one_is_found_by_the_name_that_its_rule_gives_it() -> None:
-    known = calendar(
-        schedule("weekly on Friday"),
-        schedule("2026-12-28", number=2, place="GB", on_free_day=AFTER),
-        rows=[kept("2026-12-18 09:00", PLANNED, moved_to="2026-12-16 15:00")],
+    known = make_calendar(
+        make_schedule("weekly on Friday"),
+        make_schedule("2026-12-28", schedule_id=2, region="GB", on_free_day=AFTER),
+        rows=[make_saved_occurrence("2026-12-18 09:00", PLANNED, moved_to="2026-12-16 15:00")],
     )
-    assert shown([known.find("2026-12-18", NOW)]) == ["16 Dec 15:00"]
-    assert shown([known.find("2026-12-18 09:00", NOW)]) == ["16 Dec 15:00"]
-    assert shown([known.find("2026-12-28", NOW)]) == ["29 Dec 09:00"]
+    assert format_planned([known.find_occurrence("2026-12-18", NOW)]) == ["16 Dec 15:00"]
+    assert format_planned([known.find_occurrence("2026-12-18 09:00", NOW)]) == ["16 Dec 15:00"]
+    assert format_planned([known.find_occurrence("2026-12-28", NOW)]) == ["29 Dec 09:00"]
     with pytest.raises(NotFound):
-        known.find("2026-12-16", NOW)
+        known.find_occurrence("2026-12-16", NOW)
 
 
 def test_one_that_is_skipped_is_found_and_can_so_be_restored() -> None:
-    row = kept("2026-11-24 09:00", SKIPPED, reason="by Amina")
-    assert shown([replace(TWICE, kept=(row,)).find("2026-11-24", NOW)]) == ["(24 Nov 09:00)"]
+    row = make_saved_occurrence("2026-11-24 09:00", SKIPPED, reason="by Amina")
+    assert format_planned(
+        [replace(TWICE, saved_occurrences=(row,)).find_occurrence("2026-11-24", NOW)]
+    ) == ["(24 Nov 09:00)"]

@@ -8,25 +8,25 @@ from hypothesis import strategies as st
 from tests.unit.digests.calendar.plays import (
     BEGINS,
     DAYS,
-    Play,
-    blackouts,
-    check,
+    CalendarSimulation,
+    build_blackouts,
+    check_simulation,
+    count_occurrence_keys,
+    draw_moves,
+    draw_schedules,
+    draw_ticks,
     graces,
-    moves,
-    names,
-    schedules,
-    ticks,
 )
 from tests.unit.digests.calendar.samples import (
     DAY,
-    HELD,
     KIRITIMATI,
     MADE,
     NEW_YORK,
+    ON_HOLD,
     SKIPPED,
-    calendar,
-    due,
-    kept,
+    list_due_steps,
+    make_calendar,
+    make_saved_occurrence,
 )
 
 
@@ -34,50 +34,53 @@ from tests.unit.digests.calendar.samples import (
 @settings(max_examples=60)
 def test_each_date_is_decided_once_whenever_the_worker_looks(data: st.DataObject) -> None:
     begin = data.draw(st.sampled_from(BEGINS))
-    some = data.draw(schedules(begin))
-    known = calendar(
+    some = data.draw(draw_schedules(begin))
+    known = make_calendar(
         *some,
-        blackouts=data.draw(blackouts(begin)),
+        blackouts=data.draw(build_blackouts(begin)),
         reader_zones=sorted(data.draw(st.sets(st.sampled_from([KIRITIMATI, NEW_YORK])))),
         observances=DAYS,
         grace=data.draw(graces),
     )
-    play, moments = Play(known, data.draw(moves(some, begin))), data.draw(ticks(begin))
+    play, moments = (
+        CalendarSimulation(known, data.draw(draw_moves(some, begin))),
+        data.draw(draw_ticks(begin)),
+    )
     for now in moments:
-        play.tick(now)
-    check(play, moments)
+        play.run_tick(now)
+    check_simulation(play, moments)
 
 
 @given(st.data())
 def test_what_is_due_hangs_on_nothing_but_what_is_there(data: st.DataObject) -> None:
     """The order in which rows, blackouts, schedules and zones are read is no matter."""
     begin = data.draw(st.sampled_from(BEGINS[:2]))
-    some = data.draw(schedules(begin))
-    now = data.draw(st.sampled_from(data.draw(ticks(begin))))
-    moved = [row for row in data.draw(moves(some, begin)) if row.updated_at <= now]
-    named = {name for one in some for name in names(one, begin, begin + 4 * DAY)}
+    some = data.draw(draw_schedules(begin))
+    now = data.draw(st.sampled_from(data.draw(draw_ticks(begin))))
+    moved = [row for row in data.draw(draw_moves(some, begin)) if row.updated_at <= now]
+    named = {name for one in some for name in count_occurrence_keys(one, begin, begin + 4 * DAY)}
     decided = [
-        kept(
+        make_saved_occurrence(
             name.isoformat(),
-            data.draw(st.sampled_from([MADE, SKIPPED, HELD])),
+            data.draw(st.sampled_from([MADE, SKIPPED, ON_HOLD])),
             zone=zone,
             updated_at=now,
         )
-        for name, zone in sorted(named - {(one.named, one.zone) for one in moved})
+        for name, zone in sorted(named - {(one.rule_time, one.zone) for one in moved})
     ]
-    known = calendar(
+    known = make_calendar(
         *some,
         rows=[*moved, *decided],
-        blackouts=data.draw(blackouts(begin)),
+        blackouts=data.draw(build_blackouts(begin)),
         reader_zones=[KIRITIMATI, NEW_YORK],
         observances=DAYS,
     )
-    steps = due(known, now)
-    assert due(known, now) == steps
+    steps = list_due_steps(known, now)
+    assert list_due_steps(known, now) == steps
     other = replace(
         known,
         schedules=tuple(data.draw(st.permutations(known.schedules))),
-        kept=tuple(data.draw(st.permutations(known.kept))),
+        saved_occurrences=tuple(data.draw(st.permutations(known.saved_occurrences))),
         blackouts=known.blackouts[::-1],
         reader_zones=known.reader_zones[::-1],
     )
@@ -85,4 +88,4 @@ def test_what_is_due_hangs_on_nothing_but_what_is_there(data: st.DataObject) -> 
         replace(step, planned=replace(step.planned, reader_zones=other.reader_zones))
         for step in steps
     ]
-    assert due(other, now) == same
+    assert list_due_steps(other, now) == same

@@ -67,7 +67,7 @@ NAMES = (
 )  # fmt: skip
 
 
-def carried() -> Iterator[str]:
+def list_embedded_ipv4() -> Iterator[str]:
     """IPv6 addresses with an IPv4 address inside."""
     for text in _TUNNELLED:
         v4 = int(IPv4Address(text))
@@ -84,16 +84,16 @@ def carried() -> Iterator[str]:
         yield str(IPv6Address((0x2A00_1450 << 96) | 0x0200_5EFE << 32 | v4))
 
 
-def spellings(text: str) -> Iterator[str]:
+def list_spellings(text: str) -> Iterator[str]:
     """One IPv4 address as inet_aton, browsers and people write it."""
     parts = [int(part) for part in text.split(".")]
     a, b, c, d = parts
-    whole = int(IPv4Address(text))
-    yield str(whole)
-    yield str(whole + (1 << 32))
-    yield f"0x{whole:x}"
-    yield f"0X{whole:08X}"
-    yield f"0{whole:o}"
+    number = int(IPv4Address(text))
+    yield str(number)
+    yield str(number + (1 << 32))
+    yield f"0x{number:x}"
+    yield f"0X{number:08X}"
+    yield f"0{number:o}"
     yield ".".join(f"0x{part:x}" for part in parts)
     yield ".".join(f"0x{part:02X}" for part in parts)
     yield ".".join(f"0{part:o}" for part in parts)
@@ -107,10 +107,18 @@ def spellings(text: str) -> Iterator[str]:
     yield text.replace(".", "。")
     yield text.replace(".", "．")
     yield text.replace(".", "%2e")
-    yield "".join(chr(ord(one) + 0xFEE0) if one.isdigit() else one for one in text)
-    yield "".join(chr(0x245F + int(one)) if one in "123456789" else one for one in text) + "\u00ad"
+    yield "".join(
+        chr(ord(character) + 0xFEE0) if character.isdigit() else character for character in text
+    )
+    yield (
+        "".join(
+            chr(0x245F + int(character)) if character in "123456789" else character
+            for character in text
+        )
+        + "\u00ad"
+    )
     yield text.translate({0x30 + n: 0x0660 + n for n in range(10)})
-    yield "".join(f"%{ord(one):02x}" for one in text)
+    yield "".join(f"%{ord(character):02x}" for character in text)
     yield f"{text}:80@{text}"
     yield f"example.org@{text}"
     yield f"example.org:x@{text}"
@@ -121,21 +129,23 @@ def spellings(text: str) -> Iterator[str]:
     yield f"[{text}]"
 
 
-def hosts() -> list[str]:
+def list_hosts() -> list[str]:
     """What stands between // and / in an address: each form once."""
-    literals = [*V4, *(f"[{one}]" for one in (*V6, *carried()))]
+    literals = [*V4, *(f"[{literal}]" for literal in (*V6, *list_embedded_ipv4()))]
     scoped = ["[fe80::1%eth0]", "[fe80::1%25eth0]", "[::1%lo]", "[fe80::1%1]", "[ff02::1%2]"]
-    spelled = [form for text in _SPELLED for form in spellings(text)]
-    upper = [f"[{one.upper()}]" for one in V6 if one.upper() != one]
-    whole = [f"[{IPv6Address(one).exploded}]" for one in ("::1", "fe80::1", "fd00::1", "::")]
+    spelled = [spelling for text in _SPELLED for spelling in list_spellings(text)]
+    upper = [f"[{literal.upper()}]" for literal in V6 if literal.upper() != literal]
+    exploded = [
+        f"[{IPv6Address(literal).exploded}]" for literal in ("::1", "fe80::1", "fd00::1", "::")
+    ]
     odd = ["127.1", "127.0.1", "0", "0x", "0x0", "00", "1", "127.0.0.1.0x7f", "::1", "[::1", "::1]"]
-    return list(dict.fromkeys([*literals, *scoped, *spelled, *upper, *whole, *odd, *NAMES]))
+    return list(dict.fromkeys([*literals, *scoped, *spelled, *upper, *exploded, *odd, *NAMES]))
 
 
-def answers() -> list[str]:
+def list_look_up_answers() -> list[str]:
     """What a look-up can say: each address once."""
     scoped = ["fe80::1%eth0", "fe80::1%2", "2a00:1450::1%eth0"]
-    return list(dict.fromkeys([*V4, *V6, *carried(), *scoped]))
+    return list(dict.fromkeys([*V4, *V6, *list_embedded_ipv4(), *scoped]))
 
 
 PUBLIC = (
@@ -151,5 +161,5 @@ PUBLIC = (
 
 if __name__ == "__main__":
     print(
-        f"{len(hosts())} hosts, {len(answers())} answers, {len(hosts()) + 2 * len(answers())} forms"
+        f"{len(list_hosts())} hosts, {len(list_look_up_answers())} answers, {len(list_hosts()) + 2 * len(list_look_up_answers())} forms"
     )

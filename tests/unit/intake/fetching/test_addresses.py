@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import FetchError
-from mailer.intake.fetching.addresses import LONGEST, WebAddress, join, parse
+from mailer.intake.fetching.addresses import LONGEST, WebAddress, join_location, parse_address
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,8 @@ from mailer.intake.fetching.addresses import LONGEST, WebAddress, join, parse
     ],
 )
 def test_an_address_is_written_in_one_way(written: str, taken: str) -> None:
-    assert str(parse(written)) == taken
-    assert str(parse(taken)) == taken
+    assert str(parse_address(written)) == taken
+    assert str(parse_address(taken)) == taken
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_an_address_is_written_in_one_way(written: str, taken: str) -> None:
 )  # fmt: skip
 def test_what_is_no_plain_web_address_is_refused(written: str) -> None:
     with pytest.raises(FetchError) as raised:
-        parse(written)
-    assert raised.value.lasting
-    assert raised.value.what
+        parse_address(written)
+    assert raised.value.is_permanent
+    assert raised.value.message
     assert raised.value.hint
     assert len(str(raised.value)) < 400
 
@@ -79,7 +79,7 @@ def test_what_is_no_plain_web_address_is_refused(written: str) -> None:
 )  # fmt: skip
 def test_a_password_is_refused_and_not_repeated(written: str) -> None:
     with pytest.raises(FetchError) as raised:
-        parse(written)
+        parse_address(written)
     assert "secret" not in str(raised.value)
     assert "ana" not in str(raised.value)
 
@@ -98,7 +98,7 @@ def test_a_password_is_refused_and_not_repeated(written: str) -> None:
     ],
 )
 def test_a_redirect_may_be_relative(location: str, leads_to: str) -> None:
-    assert str(join(parse("https://example.org/news/a"), location)) == leads_to
+    assert str(join_location(parse_address("https://example.org/news/a"), location)) == leads_to
 
 
 @pytest.mark.parametrize(
@@ -108,16 +108,16 @@ def test_a_redirect_may_be_relative(location: str, leads_to: str) -> None:
 )  # fmt: skip
 def test_a_redirect_is_held_to_the_same_rules(location: str) -> None:
     with pytest.raises(FetchError):
-        join(parse("https://example.org/news/a"), location)
+        join_location(parse_address("https://example.org/news/a"), location)
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "http://", "https://", "https://example.org"]))
 def test_anything_is_taken_or_refused_and_nothing_breaks(text: str, before: str) -> None:
     try:
-        address = parse(before + text)
+        address = parse_address(before + text)
     except FetchError:
         return
     assert isinstance(address, WebAddress)
     assert str(address).isascii()
     assert str(address).isprintable()
-    assert parse(str(address)) == address
+    assert parse_address(str(address)) == address

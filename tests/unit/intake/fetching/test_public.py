@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.intake.fetching.public import INNER, UNICAST, is_public
-from tests.unit.intake.fetching.forms import PUBLIC, answers
+from mailer.intake.fetching.public import SPECIAL_BLOCKS, UNICAST, is_public
+from tests.unit.intake.fetching.forms import PUBLIC, list_look_up_answers
 
 
 @pytest.mark.parametrize("text", PUBLIC)
@@ -15,12 +15,12 @@ def test_an_address_next_to_a_special_block_is_public(text: str) -> None:
     assert is_public(ip_address(text))
 
 
-@pytest.mark.parametrize("text", answers())
+@pytest.mark.parametrize("text", list_look_up_answers())
 def test_an_address_in_a_special_block_is_not(text: str) -> None:
     assert not is_public(ip_address(text))
 
 
-@pytest.mark.parametrize("block", INNER, ids=str)
+@pytest.mark.parametrize("block", SPECIAL_BLOCKS, ids=str)
 def test_no_end_of_a_special_block_is_public(block: object) -> None:
     assert not is_public(block[0])  # type: ignore[index]
     assert not is_public(block[-1])  # type: ignore[index]

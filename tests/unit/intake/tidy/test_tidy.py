@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import InputError
-from mailer.intake.dropped import Dropped
-from mailer.intake.markup import sanitise, to_html
-from mailer.intake.tidy import meaning, plain, tidy
+from mailer.intake.dropped import Omission
+from mailer.intake.markup import sanitise_html, to_html
+from mailer.intake.tidy import normalise_html, parse_blocks, to_plain_text
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless, fragments
 from tests.unit.intake.tidy.trees import SPECIALS, pages
 
@@ -19,11 +19,11 @@ trees = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def markdown(html: str, base: str = "", language: str = "en") -> str:
-    return tidy(html, base=base, language=language).markdown
+    return normalise_html(html, base=base, language=language).markdown
 
 
 def dropped(html: str) -> dict[str, int]:
-    return {one.what: one.times for one in tidy(html).dropped}
+    return {one.what: one.times for one in normalise_html(html).dropped}
 
 
 # ---- laws -------------------------------------------------------------------------------------
@@ -32,32 +32,32 @@ def dropped(html: str) -> dict[str, int]:
 @settings(trees, max_examples=50)
 @given(pages)
 def test_what_comes_out_means_what_went_in_and_stays_so(html: str) -> None:
-    once = tidy(html)
-    assert meaning(once.html) == meaning(html)
-    assert once.html == to_html(once.markdown) == sanitise(once.html)
+    once = normalise_html(html)
+    assert parse_blocks(once.html) == parse_blocks(html)
+    assert once.html == to_html(once.markdown) == sanitise_html(once.html)
     assert letters(once.html) == letters(html)
-    again = tidy(once.html)
+    again = normalise_html(once.html)
     assert (again.markdown, again.html) == (once.markdown, once.html)
 
 
 def letters(html: str) -> str:
     """What is left of HTML without elements: by no code of the room's own."""
-    spoken = re.sub(r"<img[^>]*>", "", sanitise(html))
+    spoken = re.sub(r"<img[^>]*>", "", sanitise_html(html))
     return re.sub(r"[\W_]+", "", unescape(re.sub("<[^>]*>", "", spoken)))
 
 
 @settings(trees, max_examples=80)
 @given(st.one_of(fragments, st.text(max_size=60)))
 def test_whatever_is_given_what_comes_out_is_on_the_list(html: str) -> None:
-    tidied = tidy(html, base="https://example.org/")
+    tidied = normalise_html(html, base="https://example.org/")
     assert_harmless(tidied.html)
-    assert meaning(tidied.html) == meaning(to_html(tidied.markdown))
+    assert parse_blocks(tidied.html) == parse_blocks(to_html(tidied.markdown))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_a_payload_comes_out_harmless(payload: str) -> None:
     for base in ("", "https://example.org/"):
-        html = tidy(payload, base=base).html
+        html = normalise_html(payload, base=base).html
         assert_harmless(html)
         assert "<!--" not in html
         assert "<script" not in html.lower()
@@ -79,7 +79,7 @@ def test_a_payload_comes_out_harmless(payload: str) -> None:
 )
 def test_what_markdown_would_take_for_its_own_is_text(wrap: str, frame: str) -> None:
     html = "".join(wrap.format(frame.format(escape(special))) for special in SPECIALS)
-    assert meaning(tidy(html).html) == meaning(html)
+    assert parse_blocks(normalise_html(html).html) == parse_blocks(html)
 
 
 @pytest.mark.parametrize("deep", [100, 2000])
@@ -88,7 +88,7 @@ def test_depth_breaks_nothing(deep: int) -> None:
         name = tag.split()[0]
         closing = "".join(f"</{one}>" for one in reversed(name.split("><")))
         html = f"<{tag}>" * deep + "word" + closing * deep
-        assert "word" in tidy(html).html
+        assert "word" in normalise_html(html).html
 
 
 # ---- the Markdown is for people ---------------------------------------------------------------
@@ -197,8 +197,8 @@ def test_what_goes_is_reported_and_the_text_stays(html: str, what: str) -> None:
 
 
 def test_the_report_counts_and_gives_the_first_example() -> None:
-    assert tidy("<a href=/one>x</a> <a href=/two>y</a>").dropped == (
-        Dropped("relative link", 2, "/one"),
+    assert normalise_html("<a href=/one>x</a> <a href=/two>y</a>").dropped == (
+        Omission("relative link", 2, "/one"),
     )
 
 
@@ -213,15 +213,17 @@ def test_an_emoji_that_was_made_a_picture_is_text_again() -> None:
 
 def test_a_heading_that_says_the_title_again_goes() -> None:
     html = "<div><h1>The  title</h1><h2>Part</h2><p>x</div>"
-    assert tidy(html, title="The title").markdown == "## Part\n\nx"
-    assert tidy("<p>x<h2>The title</h2>", title="The title").markdown == "x\n\n## The title"
+    assert normalise_html(html, title="The title").markdown == "## Part\n\nx"
+    assert (
+        normalise_html("<p>x<h2>The title</h2>", title="The title").markdown == "x\n\n## The title"
+    )
 
 
 def test_plain_text_has_no_mark() -> None:
-    assert plain("<p>a <b>b</b>&amp;<br>c</p><ul><li>d") == "a b& c d"
+    assert to_plain_text("<p>a <b>b</b>&amp;<br>c</p><ul><li>d") == "a b& c d"
 
 
 @pytest.mark.parametrize("html", ["<p>x" * 5001, "<p>" + "x" * 300_001, " " * 5_000_001])
 def test_what_is_longer_than_any_article_is_refused(html: str) -> None:
     with pytest.raises(InputError, match="it is longer than"):
-        tidy(html)
+        normalise_html(html)

@@ -33,20 +33,20 @@ addresses = st.sampled_from(
 titles = st.one_of(st.just(""), glued)
 
 
-def element(tag: str, inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return inside.map(lambda said: f"<{tag}>{said}</{tag}>")
+def wrap_element(tag: str, inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    return inside.map(lambda content: f"<{tag}>{content}</{tag}>")
 
 
-def _inline(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    several = st.lists(inside, max_size=4).map("".join)
+def _build_inline(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    joined = st.lists(inside, max_size=4).map("".join)
     return st.one_of(
         *(
-            element(tag, several)
+            wrap_element(tag, joined)
             for tag in ("b", "strong", "em", "i", "s", "del", "u", "sub", "sup", "span", "q")
         ),
         st.builds(
-            lambda href, title, said: f'<a href="{escape(href)}" title="{title}">{said}</a>',
-            addresses, titles, several,
+            lambda href, title, content: f'<a href="{escape(href)}" title="{title}">{content}</a>',
+            addresses, titles, joined,
         ),
     )  # fmt: skip
 
@@ -55,7 +55,7 @@ leaf = st.one_of(
     text,
     glued,
     st.just("<br>"),
-    element("code", glued),
+    wrap_element("code", glued),
     st.builds(
         lambda src, alt, title: f'<img src="{escape(src)}" alt="{alt}" title="{title}">',
         addresses.filter(lambda address: address.startswith("http")),
@@ -63,49 +63,49 @@ leaf = st.one_of(
         titles,
     ),
 )
-inline = st.lists(st.recursive(leaf, _inline, max_leaves=6), max_size=5).map("".join)
+inline = st.lists(st.recursive(leaf, _build_inline, max_leaves=6), max_size=5).map("".join)
 
 
-def _flow(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    several = st.lists(inside, max_size=3).map("".join)
-    items = st.lists(element("li", st.one_of(inline, several)), max_size=3).map("".join)
+def _build_flow(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    joined = st.lists(inside, max_size=3).map("".join)
+    items = st.lists(wrap_element("li", st.one_of(inline, joined)), max_size=3).map("".join)
     cells = st.lists(
         st.one_of(
-            element("td", inline),
-            element("th", inline),
-            element("td", several),
-            inline.map(lambda said: f"<td colspan=2>{said}</td>"),
+            wrap_element("td", inline),
+            wrap_element("th", inline),
+            wrap_element("td", joined),
+            inline.map(lambda content: f"<td colspan=2>{content}</td>"),
         ),
         min_size=1,
         max_size=3,
     ).map("".join)
-    head = st.lists(element("th", inline), min_size=2, max_size=2).map("".join)
-    body = st.lists(element("td", inline), min_size=2, max_size=2).map("".join)
+    head = st.lists(wrap_element("th", inline), min_size=2, max_size=2).map("".join)
+    body = st.lists(wrap_element("td", inline), min_size=2, max_size=2).map("".join)
     return st.one_of(
-        element("blockquote", several),
-        element("div", several),
-        element("ul", items),
-        element("ol", items),
+        wrap_element("blockquote", joined),
+        wrap_element("div", joined),
+        wrap_element("ul", items),
+        wrap_element("ol", items),
         st.builds(
-            lambda start, said: f'<ol start="{start}">{said}</ol>',
+            lambda start, content: f'<ol start="{start}">{content}</ol>',
             st.sampled_from([0, 1, 7, 10, 999999999, -3]),
             items,
         ),
-        element("table", st.lists(element("tr", cells), max_size=3).map("".join)),
+        wrap_element("table", st.lists(wrap_element("tr", cells), max_size=3).map("".join)),
         st.builds(
             lambda first, rest: f"<table><tr>{first}</tr>{rest}</table>",
             head,
-            st.lists(element("tr", body), max_size=3).map("".join),
+            st.lists(wrap_element("tr", body), max_size=3).map("".join),
         ),
     )
 
 
 block = st.one_of(
-    element("p", inline),
-    *(element(tag, inline) for tag in ("h2", "h3", "h4", "h6")),
+    wrap_element("p", inline),
+    *(wrap_element(tag, inline) for tag in ("h2", "h3", "h4", "h6")),
     st.just("<hr>"),
-    element("pre", glued),
+    wrap_element("pre", glued),
     st.builds(lambda said: f'<p dir="rtl" lang="ar">{said}</p>', inline),
     inline,
 )
-pages = st.lists(st.recursive(block, _flow, max_leaves=8), max_size=4).map("".join)
+pages = st.lists(st.recursive(block, _build_flow, max_leaves=8), max_size=4).map("".join)

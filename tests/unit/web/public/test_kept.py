@@ -7,7 +7,13 @@ from threading import Event
 import pytest
 from fastapi import Request, Response
 
-from mailer.web.public.kept import LONGEST_KEY, MOST, MOST_BYTES, SECONDS, Kept
+from mailer.web.public.kept import (
+    MAX_ANSWERS,
+    MAX_CACHED_BYTES,
+    MAX_KEY_LENGTH,
+    SECONDS,
+    ResponseCache,
+)
 
 
 class Stopwatch:
@@ -24,7 +30,7 @@ def say(text: str) -> Callable[[], Response]:
 
 def test_an_answer_is_made_once_a_second() -> None:
     stopwatch = Stopwatch()
-    kept = Kept(stopwatch)
+    kept = ResponseCache(stopwatch)
     made: list[int] = []
 
     def make() -> Response:
@@ -33,19 +39,19 @@ def test_an_answer_is_made_once_a_second() -> None:
         return Response(str(len(made)))
 
     async def ask() -> None:
-        first = await kept.get(("/a",), make)
+        first = await kept.get_response(("/a",), make)
         stopwatch.now += SECONDS / 2
-        assert await kept.get(("/a",), make) is first
-        assert await kept.get(("/b",), make) is not first
+        assert await kept.get_response(("/a",), make) is first
+        assert await kept.get_response(("/b",), make) is not first
         stopwatch.now += SECONDS / 4
-        assert (await kept.get(("/a",), make)).body == b"3"
+        assert (await kept.get_response(("/a",), make)).body == b"3"
 
     asyncio.run(ask())
 
 
 def test_all_who_ask_at_once_get_what_is_made_once() -> None:
     """Also where one of them goes away."""
-    kept = Kept(Stopwatch())
+    kept = ResponseCache(Stopwatch())
     made: list[int] = []
     ready = Event()
 
@@ -55,7 +61,7 @@ def test_all_who_ask_at_once_get_what_is_made_once() -> None:
         return Response(str(len(made)))
 
     async def ask() -> list[Response]:
-        asked = [asyncio.create_task(kept.get(("/a",), make)) for _ in range(10)]
+        asked = [asyncio.create_task(kept.get_response(("/a",), make)) for _ in range(10)]
         await asyncio.sleep(0)
         asked[0].cancel()
         await asyncio.sleep(0)
@@ -67,7 +73,7 @@ def test_all_who_ask_at_once_get_what_is_made_once() -> None:
 
 def test_who_asks_a_second_later_does_not_get_what_was_begun_before() -> None:
     stopwatch = Stopwatch()
-    kept = Kept(stopwatch)
+    kept = ResponseCache(stopwatch)
     late = Event()
 
     def slow() -> Response:
@@ -75,41 +81,43 @@ def test_who_asks_a_second_later_does_not_get_what_was_begun_before() -> None:
         return Response("old")
 
     async def ask() -> None:
-        first = asyncio.create_task(kept.get(("/a",), slow))
+        first = asyncio.create_task(kept.get_response(("/a",), slow))
         await asyncio.sleep(0)
         stopwatch.now += SECONDS
-        assert (await kept.get(("/a",), say("new"))).body == b"new"
+        assert (await kept.get_response(("/a",), say("new"))).body == b"new"
         late.set()
         assert (await first).body == b"old"
-        assert (await kept.get(("/a",), say("newer"))).body == b"new", "the old one is not kept"
+        assert (await kept.get_response(("/a",), say("newer"))).body == b"new", (
+            "the old one is not kept"
+        )
 
     asyncio.run(ask())
 
 
 def test_what_is_refused_or_fails_is_asked_again() -> None:
-    kept = Kept(Stopwatch())
+    kept = ResponseCache(Stopwatch())
 
     def fail() -> Response:
         raise OSError("no")
 
     async def ask() -> None:
-        refused = await kept.get(("/a",), lambda: Response(status_code=404))
+        refused = await kept.get_response(("/a",), lambda: Response(status_code=404))
         assert refused.status_code == 404
         with pytest.raises(OSError, match="no"):
-            await kept.get(("/a",), fail)
-        assert (await kept.get(("/a",), say("here"))).body == b"here"
+            await kept.get_response(("/a",), fail)
+        assert (await kept.get_response(("/a",), say("here"))).body == b"here"
 
     asyncio.run(ask())
 
 
 def test_only_so_many_are_kept() -> None:
-    kept = Kept(Stopwatch())
+    kept = ResponseCache(Stopwatch())
 
     async def ask() -> None:
-        for number in range(MOST + 1):
-            await kept.get((str(number),), say("old"))
-        assert (await kept.get(("0",), say("new"))).body == b"new"
-        assert (await kept.get((str(MOST),), say("new"))).body == b"old"
+        for number in range(MAX_ANSWERS + 1):
+            await kept.get_response((str(number),), say("old"))
+        assert (await kept.get_response(("0",), say("new"))).body == b"new"
+        assert (await kept.get_response((str(MAX_ANSWERS),), say("new"))).body == b"old"
 
     asyncio.run(ask())
 
@@ -123,7 +131,7 @@ def request(path: str, accepts: str = "") -> Request:
 
 def test_what_is_asked_for_in_other_characters_is_not_the_same() -> None:
     """A line feed is no part of ``request.url``, but of the path that a page is found by."""
-    page = Kept(Stopwatch()).page(lambda of: Response(of.scope["path"]))
+    page = ResponseCache(Stopwatch()).cache_page(lambda of: Response(of.scope["path"]))
 
     async def ask() -> None:
         asked = [page(request(path)) for path in ("/a", "/a\n", "/\ta")]
@@ -134,7 +142,7 @@ def test_what_is_asked_for_in_other_characters_is_not_the_same() -> None:
 
 def test_what_is_kept_is_bounded_whatever_strangers_send() -> None:
     stopwatch = Stopwatch()
-    kept = Kept(stopwatch)
+    kept = ResponseCache(stopwatch)
     made: list[str] = []
 
     def make(of: Request) -> Response:
@@ -143,15 +151,15 @@ def test_what_is_kept_is_bounded_whatever_strangers_send() -> None:
 
     async def ask() -> None:
         for _ in range(2):
-            await kept.page(make)(request("/a", "x" * LONGEST_KEY))
+            await kept.cache_page(make)(request("/a", "x" * MAX_KEY_LENGTH))
         assert len(made) == 2, "one that is too long is made anew"
-        big = "x" * (MOST_BYTES // 4)
+        big = "x" * (MAX_CACHED_BYTES // 4)
         for number in range(5):
-            await kept.get((str(number),), say(big))
-        assert (await kept.get(("1",), say("new"))).body != b"new"
-        assert (await kept.get(("0",), say("new"))).body == b"new", "it had to go"
+            await kept.get_response((str(number),), say(big))
+        assert (await kept.get_response(("1",), say("new"))).body != b"new"
+        assert (await kept.get_response(("0",), say("new"))).body == b"new", "it had to go"
         stopwatch.now += SECONDS
-        await kept.get(("9",), say("one"))
-        assert [*kept._answers] == [("9",)], "what has had its time is let go of"
+        await kept.get_response(("9",), say("one"))
+        assert [*kept._responses] == [("9",)], "what has had its time is let go of"
 
     asyncio.run(ask())

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from mailer import config, languages
-from mailer.web.public.site import LANGUAGES, catalogue, environment, own_name
+from mailer.web.public.site import LANGUAGES, get_environment, get_own_name, load_catalogue
 
 WEB = Path(str(resources.files("mailer.web")))
 TEMPLATES = WEB / "templates" / "public"
@@ -132,7 +132,7 @@ def test_each_language_has_all_its_plural_forms(tag: str) -> None:
     ],
 )
 def test_numbers_are_counted_as_each_language_counts(tag: str, number: int, said: str) -> None:
-    form = catalogue(tag).ngettext("%(num)s week", "%(num)s weeks", number)
+    form = load_catalogue(tag).ngettext("%(num)s week", "%(num)s weeks", number)
     assert form % {"num": number} == said
 
 
@@ -172,13 +172,13 @@ def test_what_is_read_out_for_a_link_begins_with_its_words(
     tag: str, link: str, spoken: str
 ) -> None:
     """WCAG 2.5.3: who speaks to their device says what they see."""
-    words = catalogue(tag)
+    words = load_catalogue(tag)
     assert words.gettext(spoken).startswith(words.gettext(link))
 
 
 @pytest.mark.parametrize("tag", TRANSLATED)
 def test_pages_call_things_by_the_names_that_mails_call_them_by(tag: str) -> None:
-    with (config.shipped("templates") / f"email/locale/{tag}.po").open("rb") as lines:
+    with (config.find_shipped_folder("templates") / f"email/locale/{tag}.po").open("rb") as lines:
         theirs = {one.id: one.string for one in read_po(lines) if one.id}
     both = {said: one.string for said, one in entries(tag).items() if said in theirs}
     assert {"Choose what you get", "Sign up", "Earlier editions"} <= {*both}
@@ -191,12 +191,12 @@ def test_pages_call_things_by_the_names_that_mails_call_them_by(tag: str) -> Non
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_every_template_can_be_read_in_every_language(tag: str) -> None:
     for one in TEMPLATES.rglob("*.*"):
-        environment(tag).get_template(str(one.relative_to(TEMPLATES)))
+        get_environment(tag).get_template(str(one.relative_to(TEMPLATES)))
 
 
 @pytest.mark.parametrize(
     ("tag", "name"), [("fr", "Français"), ("ru", "Русский"), ("ar", "العربية"), ("ka", "ქართული")]
 )
 def test_a_language_calls_itself_as_menus_spell_it(tag: str, name: str) -> None:
-    assert own_name(tag) == name
-    assert languages.name(tag, in_language=tag).casefold() == name.casefold()
+    assert get_own_name(tag) == name
+    assert languages.get_language_name(tag, in_language=tag).casefold() == name.casefold()
