@@ -21,7 +21,7 @@ from typing import Protocol
 
 from mailer import zones
 from mailer.errors import Embargoed, InputError, NotFound, Refused
-from mailer.schedules import walls
+from mailer.schedules import local_time
 
 MAX_EMBARGO = timedelta(days=366 * 2)
 """An embargo further away than this is most likely a slip of the pen."""
@@ -44,7 +44,7 @@ class EmbargoTerms:
     @property
     def moment(self) -> datetime:
         """When that is, as the rules of zones are now: the last such moment."""
-        return walls.to_utc_latest(self.wall, zones.get_zone(self.zone))
+        return local_time.to_utc_latest(self.wall, zones.get_zone(self.zone))
 
     def __str__(self) -> str:
         return f"{self.wall:%a %d %b %Y %H:%M} {self.zone}"

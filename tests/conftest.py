@@ -33,8 +33,8 @@ from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
 from mailer.schedules.records import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
+from tests.fake_relay import Relay
 from tests.postgresql import Postgresql, run_server, run_sql
-from tests.smtpd import Relay
 
 hypothesis.settings.register_profile("mailer", deadline=None, print_blob=True)
 hypothesis.settings.load_profile("mailer")

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from mailer import digests, editions, outbox, zones
-from mailer.app.follow_up import extend_releases, needs_follow_up
-from mailer.app.leaving import check_may_send
+from mailer.app.embargo_checks import check_may_send
+from mailer.app.release_follow_up import extend_releases, needs_follow_up
 from mailer.audience import addresses
-from mailer.audience.limits import SignUpLimits
 from mailer.audience.lists import MailingList
+from mailer.audience.signup.rate_limits import SignUpLimits
 from mailer.config import Settings
-from mailer.delivery.courier import DeliveryRun
+from mailer.delivery.ledger_transaction import ActiveEdition
 from mailer.delivery.options import DeliveryOptions
 from mailer.delivery.outcomes import DeliveryProgress
+from mailer.delivery.run import DeliveryRun
 from mailer.delivery.smtp import RelayCredentials
-from mailer.delivery.turn import ActiveEdition
 from mailer.digests import ApprovalRule, Digest, DigestPolicy
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.editions import (
@@ -33,7 +33,8 @@ from mailer.intake.markup import to_html
 from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
 from mailer.outbox import DeliveryPlan, DeliveryReport
 from mailer.render import Composition, compose_edition
-from mailer.schedules import observances, walls
+from mailer.schedules import local_time as local_time_module
+from mailer.schedules import observances
 from mailer.schedules.observances import Observance
 from mailer.schedules.records import Schedule
 from mailer.store import Store, Transaction
@@ -135,7 +136,7 @@ class Mailer:
     ) -> SendAppointment:
         """A time to be sent at, for an edition by itself. Raises InputError for one that is
         past."""
-        if walls.to_utc(local_time, zones.get_zone(zone, "--zone")) < self.clock():
+        if local_time_module.to_utc(local_time, zones.get_zone(zone, "--zone")) < self.clock():
             raise InputError(
                 f"{local_time:%Y-%m-%d %H:%M} in {zone} is past",
                 where="--at",
@@ -151,7 +152,9 @@ class Mailer:
         zone_names = tx.reader_time_zones if appointment.send_time is SendTimeBasis.READER else ()
         return replace(
             appointment,
-            moment=walls.find_earliest_moment(appointment.wall, appointment.zone, zone_names),
+            moment=local_time_module.find_earliest_moment(
+                appointment.wall, appointment.zone, zone_names
+            ),
         )
 
     def build_calendar(self, tx: Transaction, digest: Digest) -> DigestCalendar:

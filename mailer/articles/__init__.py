@@ -24,6 +24,15 @@ from mailer.articles.checks import (
     check_web_address,
     make_slug,
 )
+from mailer.articles.editing import (
+    add_article,
+    edit_article,
+    get_article,
+    group_stories,
+    queue_articles,
+    restore_articles,
+    withdraw_articles,
+)
 from mailer.articles.records import (
     Article,
     ArticleKind,
@@ -34,15 +43,6 @@ from mailer.articles.records import (
     Content,
     Image,
     Story,
-)
-from mailer.articles.verbs import (
-    add_article,
-    edit_article,
-    get_article,
-    group_stories,
-    queue_articles,
-    restore_articles,
-    withdraw_articles,
 )
 
 __all__ = [

@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from mailer import languages
-from mailer.articles import release
+from mailer.articles import press_release
 from mailer.articles.records import ArticleKind, Content
 from mailer.errors import InputError
 from mailer.lines import holds_control
@@ -90,7 +90,7 @@ def check_content(content: Content) -> Content:
             check_web_address(asset.url, "assets")
     return replace(
         content,
-        release=release.check_release(content.release) if content.release else None,
+        release=press_release.check_release(content.release) if content.release else None,
         title=title,
         summary=summary,
         language=languages.normalise_tag(content.language),

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer import languages
-from mailer.articles.release import Release
+from mailer.articles.press_release import Release
 
 
 class ArticleKind(StrEnum):

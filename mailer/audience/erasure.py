@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailer.audience import addresses
-from mailer.audience.confirmations import Confirmation
 from mailer.audience.consent import ConsentAction, ConsentEntry
+from mailer.audience.signup.confirmations import Confirmation
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     Subscriber,

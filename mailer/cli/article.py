@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer import articles
-from mailer.app import Mailer, press
+from mailer.app import Mailer, release_flow
 from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.cli.options import (
     By,
@@ -76,7 +76,7 @@ def add_articles(
             error: MailerError | None = source_file.error
             if source_file.content is not None:
                 try:
-                    article, outcome = press.import_file(
+                    article, outcome = release_flow.import_file(
                         mailer,
                         tx,
                         source_file,
@@ -117,12 +117,14 @@ def add_articles(
 def _add_word_file(
     mailer: Mailer, tx: Transaction, path: Path, kind: ArticleKind, author: str, out: Output
 ) -> dict[str, Any]:
-    from mailer.app import arrivals
-    from mailer.intake import gathering
+    from mailer.app import source_import
+    from mailer.intake import sources
 
-    draft = gathering.load_word_file(path, replace(arrivals.make_defaults(mailer, tx), kind=kind))
-    article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=author)
-    for omission in arrivals.describe_dropped(left_out):
+    draft = sources.load_word_file(
+        path, replace(source_import.make_defaults(mailer, tx), kind=kind)
+    )
+    article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
+    for omission in source_import.describe_dropped(left_out):
         out.print_note(f"{path}: {omission}")
     if article.state is ArticleState.DRAFT:
         out.print_note(f"{path}: look at it, then: mailer article queue {article.slug}")
@@ -152,16 +154,16 @@ def fetch_article(
 
     Example: [bold]mailer article fetch https://www.example.org/news/open-day[/]"""
     extra.import_package("httpcore")
-    from mailer.app import arrivals
-    from mailer.intake import gathering
+    from mailer.app import source_import
+    from mailer.intake import sources
     from mailer.intake.fetching import build_user_agent
 
     out = Output(json)
     with open_for_reading() as (mailer, tx):
-        defaults = arrivals.make_defaults(mailer, tx)
+        defaults = source_import.make_defaults(mailer, tx)
         agent = build_user_agent(mailer.settings.organisation.website)
     defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
-    draft = gathering.fetch_page(address, defaults, agent=agent)
+    draft = sources.fetch_page(address, defaults, agent=agent)
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
@@ -182,13 +184,13 @@ def paste_article(
 
     Example: [bold]mailer article paste copied.html[/], or [bold]xclip -o -t text/html | \
     mailer article paste[/]"""
-    from mailer.app import arrivals
+    from mailer.app import source_import
     from mailer.intake import word
 
     out = Output(json)
     text = _read_text(file) if file else sys.stdin.read()
     with open_for_reading() as (mailer, tx):
-        defaults = arrivals.make_defaults(mailer, tx)
+        defaults = source_import.make_defaults(mailer, tx)
     defaults = replace(
         defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
     )
@@ -198,13 +200,13 @@ def paste_article(
 
 
 def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
-    from mailer.app import arrivals
+    from mailer.app import source_import
 
     with open_for_writing(dry_run, out) as (mailer, tx):
-        article, outcome, left_out = arrivals.add_draft(mailer, tx, draft, author=author)
+        article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
         message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         out.print_record({"outcome": outcome, "article": article, "left_out": left_out}, message)
-        for omission in arrivals.describe_dropped(left_out):
+        for omission in source_import.describe_dropped(left_out):
             out.print_note(omission)
         if article.state is ArticleState.DRAFT:
             out.print_note(f"look at it, then: mailer article queue {article.slug}")

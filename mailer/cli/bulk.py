@@ -11,7 +11,7 @@ from typing import Any, TextIO
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mailer.app import Mailer
-from mailer.audience.rows import RowOutcome, RowResult
+from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.cli.output import Output, error_console
 from mailer.errors import InputError, PartlyDone
 from mailer.store import Transaction

@@ -10,8 +10,8 @@ from mailer.app import Mailer, open_mailer
 from mailer.audience import contacts, lists, subscribers
 from mailer.audience.consent import Evidence, LawfulBasis, check_basis
 from mailer.audience.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
+from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.audience.lists import MailingList, Visibility
-from mailer.audience.rows import RowOutcome, RowResult
 from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, Person
 from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
 from mailer.cli.options import (

@@ -18,8 +18,8 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
-from mailer.delivery.owner import is_dead
-from mailer.intake.sheets import escape_formula
+from mailer.delivery.process_identity import is_dead
+from mailer.intake.csv_reader import escape_formula
 from mailer.outbox import Delivery, DeliveryState
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")

@@ -12,8 +12,8 @@ from mailer.digests import ApprovalRule, DigestPolicy
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.editions import SendTimeBasis
 from mailer.errors import InputError
-from mailer.schedules import observances, records, spelling
-from mailer.schedules.free_days import Blackout, OnFreeDay
+from mailer.schedules import observances, records, rule_syntax
+from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.records import NewSchedule, OccurrenceState, Schedule
 
 app = typer.Typer(
@@ -107,7 +107,7 @@ def _describe_schedule(schedule: Schedule) -> str:
         if schedule.settings.region
         else "blackouts"
     )
-    return f"{spelling.format_rule(timing.rule)}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
+    return f"{rule_syntax.format_rule(timing.rule)}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
 
 
 def _to_json(schedule: Schedule) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def _to_json(schedule: Schedule) -> dict[str, Any]:
     return {
         "id": schedule.id,
         "digest": definition.digest_slug,
-        "rule": spelling.format_rule(definition.timing.rule),
+        "rule": rule_syntax.format_rule(definition.timing.rule),
         "at": f"{definition.timing.at:%H:%M}",
         "zone": definition.timing.zone,
         "on_free_day": definition.timing.on_free_day,

@@ -144,13 +144,13 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
 
     Example: [bold]mailer source poll our-site[/]"""
     extra.import_package("httpcore")
-    from mailer.app import arrivals
+    from mailer.app import source_import
 
     out = Output(json)
     with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
             source = sources.get_source(tx.sources, name)
-        poll_result = arrivals.import_source(mailer, source, save=not dry_run)
+        poll_result = source_import.import_source(mailer, source, save=not dry_run)
     if dry_run:
         out.print_note("dry run: nothing was written")
     if poll_result is None:
@@ -178,7 +178,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
         out.print_note(
             f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         )
-        for omission in arrivals.describe_dropped(omissions):
+        for omission in source_import.describe_dropped(omissions):
             out.print_note(f"  {omission}")
     for queued_article in poll_result.unchanged_queued:
         out.print_note(f"changed there, and kept as it is queued: {queued_article}")

@@ -13,14 +13,20 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from mailer import editions
-from mailer.delivery.dispatch import DispatchScheduler, PickedMessage
-from mailer.delivery.loop import EventLoop
+from mailer.delivery.active_editions import ActiveEditions
+from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
+from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.ledger_transaction import (
+    ActiveEdition,
+    ConnectionSlot,
+    LedgerBatch,
+    SendGrant,
+    write_batch,
+)
 from mailer.delivery.outcomes import GatedMessage
-from mailer.delivery.owner import create_worker_name
-from mailer.delivery.post import ConnectionDemand, Mailbox
-from mailer.delivery.roster import ActiveEditions
-from mailer.delivery.turn import ActiveEdition, ConnectionSlot, LedgerBatch, SendGrant, write_batch
-from mailer.delivery.watch import WorkerMonitor
+from mailer.delivery.process_identity import create_worker_name
+from mailer.delivery.takeover import WorkerMonitor
+from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.editions import Edition, EditionState
 from mailer.errors import ConfigError
 from mailer.outbox import OutboxDatabase, OutboxTransaction

@@ -163,7 +163,11 @@ def derive_settlement(
             )
         case _:
             return Settlement(
-                claim.id, message.worker_id, DeliveryState.QUEUED, reply_text, counts_as_attempt=False
+                claim.id,
+                message.worker_id,
+                DeliveryState.QUEUED,
+                reply_text,
+                counts_as_attempt=False,
             )
 
 

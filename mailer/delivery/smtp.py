@@ -18,8 +18,7 @@ from typing import NamedTuple
 
 from mailer.audience import addresses
 from mailer.config import Relay, Tls
-from mailer.delivery.link import CONNECTION_LOST, SmtpSocket
-from mailer.delivery.loop import EventLoop
+from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.replies import (
     WITHHELD_REPLY,
     Phase,
@@ -28,6 +27,7 @@ from mailer.delivery.replies import (
     create_lost_reply,
     judge_reply,
 )
+from mailer.delivery.smtp_socket import CONNECTION_LOST, SmtpSocket
 from mailer.errors import RelayError
 
 QUIT_TIMEOUT = 5.0

@@ -14,7 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from mailer import articles, config, digests, editions
-from mailer.app import Mailer, get_utc_now, open_mailer, press
+from mailer.app import Mailer, get_utc_now, open_mailer, release_flow
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
 from mailer.audience import lists, subscribers, suppressions
@@ -32,7 +32,7 @@ from mailer.intake import files
 from mailer.intake.markup import to_html
 from mailer.outbox import DeliveryReport, DeliveryState
 from mailer.schedules import observances, records
-from mailer.schedules.free_days import OnFreeDay
+from mailer.schedules.holidays import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 
@@ -258,7 +258,7 @@ def _prepare_release(mailer: Mailer, tx: Transaction) -> Edition:
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
         boilerplates.save_boilerplate(tx.boilerplates, boilerplate)
-    release_editions = press.prepare_release(
+    release_editions = release_flow.prepare_release(
         mailer, tx, "autumn-arrivals", lists.get_list(tx.lists, "press")
     )
     return mailer.approve_edition(tx, release_editions.release, "demo")
@@ -269,7 +269,8 @@ def _count_by_topic_and_language(tx: Transaction, edition: Edition) -> dict[str,
     current_edition = editions.get_edition(tx.editions, edition.id)
     bits = tx.editions.fetch_story_bits(current_edition)
     topics = {
-        story.slug: set(story.topics) for story in tx.editions.load_manuscript(current_edition).stories
+        story.slug: set(story.topics)
+        for story in tx.editions.load_manuscript(current_edition).stories
     }
     table: dict[str, dict[str, int]] = {slug: {} for slug in office.DIGEST_TOPICS}
     for delivery in tx.outbox.list_deliveries(current_edition, [DeliveryState.SENT], limit=100_000):

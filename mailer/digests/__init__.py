@@ -4,8 +4,7 @@ orders.py    what staff decide about a digest
 choosing.py  which stories its next edition holds
 """
 
-from mailer.digests.choosing import assemble_edition, choose_stories
-from mailer.digests.orders import (
+from mailer.digests.settings import (
     ApprovalRule,
     Digest,
     DigestPolicy,
@@ -19,6 +18,7 @@ from mailer.digests.orders import (
     edit_digest,
     get_digest,
 )
+from mailer.digests.story_choice import assemble_edition, choose_stories
 
 __all__ = [
     "ApprovalRule",

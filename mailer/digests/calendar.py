@@ -8,11 +8,11 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from mailer import zones
-from mailer.digests.orders import Digest
+from mailer.digests.settings import Digest
 from mailer.errors import InputError, NotFound
+from mailer.schedules import local_time
 from mailer.schedules import occurrences as expansion
-from mailer.schedules import walls
-from mailer.schedules.free_days import Blackout, FreeDays
+from mailer.schedules.holidays import Blackout, FreeDays
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence
 from mailer.schedules.records import (
@@ -258,7 +258,7 @@ class DigestCalendar:
         for saved in self.saved_occurrences:
             schedule = schedules_by_id.get(saved.schedule_id or 0)
             if schedule is not None and saved.moved_to is not None:
-                moment = walls.to_utc(saved.rule_time, zones.get_zone(saved.zone))
+                moment = local_time.to_utc(saved.rule_time, zones.get_zone(saved.zone))
                 yield (
                     schedule,
                     Occurrence(saved.rule_time, saved.rule_time, saved.zone, moment, skipped=True),
@@ -269,7 +269,7 @@ class DigestCalendar:
     ) -> PlannedOccurrence:
         occurrence = original
         if saved is not None and saved.moved_to is not None:
-            moment = walls.to_utc(saved.moved_to, zones.get_zone(saved.zone))
+            moment = local_time.to_utc(saved.moved_to, zones.get_zone(saved.zone))
             actor_text = f" by {saved.actor}" if saved.actor else ""
             reason_text = f": {saved.reason}" if saved.reason else ""
             note = f"moved from {saved.rule_time:%a %d %b %H:%M}{actor_text}{reason_text}"
@@ -287,7 +287,7 @@ class DigestCalendar:
             return planned
         return replace(
             planned,
-            starts_at=walls.find_earliest_moment(
+            starts_at=local_time.find_earliest_moment(
                 occurrence.wall, occurrence.zone, self.reader_zones
             ),
         )

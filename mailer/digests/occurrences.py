@@ -18,7 +18,7 @@ from mailer.editions import (
     SendTimeBasis,
 )
 from mailer.errors import InputError, Refused
-from mailer.schedules import walls
+from mailer.schedules import local_time
 from mailer.schedules.records import OccurrenceState, SavedOccurrence, ScheduleStore
 
 _MINUTE = timedelta(minutes=1)
@@ -56,7 +56,7 @@ def move_occurrence(
     """Let it be at another wall-clock time of its zone, to the minute. One that is skipped or held
     is to be sent again by that, also on a free day. Raises InputError for a time that is past."""
     zone = planned.original.zone
-    if walls.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:
+    if local_time.to_utc(wall_time, zones.get_zone(zone)) < now - _MINUTE:
         raise InputError(
             f"{wall_time:%Y-%m-%d %H:%M} in {zone} is past",
             where="--to",
@@ -74,7 +74,7 @@ def _apply_move(
     actor: str,
 ) -> SavedOccurrence:
     zone = planned.original.zone
-    moment = walls.to_utc(wall_time, zones.get_zone(zone))
+    moment = local_time.to_utc(wall_time, zones.get_zone(zone))
     edition = _find_open_edition(tx, planned)
     if edition is not None:
         if edition.state is EditionState.ON_HOLD:  # it was held for whoever decides this
@@ -83,7 +83,7 @@ def _apply_move(
         if moment <= now:
             appointment = SendAppointment(moment, wall_time, zone)
         else:
-            starts = walls.find_earliest_moment(wall_time, zone, planned.reader_zones)
+            starts = local_time.find_earliest_moment(wall_time, zone, planned.reader_zones)
             appointment = SendAppointment(starts, wall_time, zone, send_time)
         editions.set_send_time(tx.editions, edition, appointment, now, actor=actor)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED

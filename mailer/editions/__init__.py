@@ -17,7 +17,7 @@ from mailer.editions.approval import (
     may_send_embargoed,
     request_approval,
 )
-from mailer.editions.making import (
+from mailer.editions.editing import (
     EDITED_EVENT,
     arrange_stories,
     create_edition,
@@ -55,7 +55,7 @@ from mailer.editions.states import (
     Priority,
     SendTimeBasis,
 )
-from mailer.editions.steering import (
+from mailer.editions.transitions import (
     cancel_edition,
     check_transition,
     expire_edition,

@@ -14,7 +14,7 @@ from mailer.editions.states import (
     EditionRole,
     EditionState,
 )
-from mailer.editions.steering import check_transition
+from mailer.editions.transitions import check_transition
 from mailer.embargoes import Embargo
 from mailer.errors import ApprovalVoid, BadTransition, Refused
 from mailer.lines import fold_name

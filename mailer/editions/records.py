@@ -22,7 +22,7 @@ from mailer.editions.states import (
     SendTimeBasis,
 )
 from mailer.embargoes import Embargo
-from mailer.schedules import walls
+from mailer.schedules import local_time
 
 MAX_STORIES = 62
 """A delivery's stories are bits of one signed 64-bit integer."""
@@ -42,7 +42,7 @@ class SendAppointment:
     def own_moment(self) -> datetime:
         """When clocks in `zone` show `wall`: what is too late is counted from there, also where
         readers further east are sent it earlier."""
-        return max(self.moment, walls.to_utc(self.wall, zones.get_zone(self.zone)))
+        return max(self.moment, local_time.to_utc(self.wall, zones.get_zone(self.zone)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mailer.audience.contacts import ContactProfile, FollowUp, Trust, check_profile
-from mailer.audience.rows import (
+from mailer.audience.imports.rows import (
     ALIASES,
     ImportRow,
     RowOutcome,
@@ -19,7 +19,7 @@ from mailer.audience.rows import (
     split_values,
 )
 from mailer.errors import InputError
-from mailer.intake.sheets import CsvLine, open_for_reading, read_table, unescape_formula
+from mailer.intake.csv_reader import CsvLine, open_for_reading, read_table, unescape_formula
 
 COLUMNS: Mapping[str, str] = {
     "outlet": "outlet", "media": "outlet", "mediaoutlet": "outlet", "publication": "outlet",

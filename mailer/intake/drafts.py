@@ -28,8 +28,8 @@ from mailer.articles import (
     make_slug,
 )
 from mailer.errors import InputError, MailerError
-from mailer.intake.dropped import Omission, OmissionReport, shorten_text
-from mailer.intake.tidy import normalise_html, to_plain_text
+from mailer.intake.normalise import normalise_html, to_plain_text
+from mailer.intake.omissions import Omission, OmissionReport, shorten_text
 from mailer.lines import CONTROL_CHARACTERS
 
 FIRST_WORDS = 80

@@ -24,7 +24,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from mailer.audience.rows import (
+from mailer.audience.imports.rows import (
     ALIASES,
     ImportColumn,
     ImportRow,
@@ -39,7 +39,7 @@ from mailer.audience.rows import (
 from mailer.audience.subscribers import Person, check_person
 from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
-from mailer.intake.sheets import CsvLine, CsvTable, read_table, read_table_or_lines
+from mailer.intake.csv_reader import CsvLine, CsvTable, read_table, read_table_or_lines
 from mailer.intake.table import FileOpener, RowFormat
 
 

@@ -29,8 +29,8 @@ from mailer.intake.drafts import (
     separate_slugs,
     to_one_line,
 )
-from mailer.intake.dropped import OmissionReport
 from mailer.intake.extra import import_package
+from mailer.intake.omissions import OmissionReport
 
 MAX_ENTRIES = 100
 """Entries that are taken of one feed."""

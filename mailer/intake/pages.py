@@ -15,11 +15,11 @@ from mailer.articles import Image
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
 from mailer.intake.drafts import Draft, DraftDefaults, SourceArticle, build_draft
-from mailer.intake.dropped import OmissionReport
 from mailer.intake.extra import import_package
-from mailer.intake.tidy import to_plain_text
-from mailer.intake.tidy.element import render_start_tag
-from mailer.intake.tidy.sweep import count_elements, get_host
+from mailer.intake.normalise import to_plain_text
+from mailer.intake.normalise.clean import count_elements, get_host
+from mailer.intake.normalise.html import render_start_tag
+from mailer.intake.omissions import OmissionReport
 
 SHORTEST = 20
 """Characters that an article must have beside its links."""

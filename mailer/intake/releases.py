@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.articles import check_text
-from mailer.articles.release import (
-    Asset,
-    AssetKind,
-    Carriage,
-    PressContact,
-    Quote,
-    Release,
-)
+from mailer.articles.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markup import to_html

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from mailer.audience import addresses
+from mailer.audience.imports.rows import RowOutcome, RowResult, normalise_header
 from mailer.audience.lists import check_line
-from mailer.audience.rows import RowOutcome, RowResult, normalise_header
 from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
-from mailer.intake.sheets import (
+from mailer.intake.csv_reader import (
     CsvLine,
     escape_formula,
     open_for_reading,

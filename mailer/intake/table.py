@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol, TextIO
 
-from mailer.audience.lists import Frequency
-from mailer.audience.rows import (
+from mailer.audience.imports.rows import (
     ImportColumn,
     ImportRow,
     RowOutcome,
@@ -24,9 +23,10 @@ from mailer.audience.rows import (
     map_columns,
     parse_row,
 )
+from mailer.audience.lists import Frequency
 from mailer.audience.subscribers import Membership, Subscriber
 from mailer.errors import InputError
-from mailer.intake.sheets import (
+from mailer.intake.csv_reader import (
     CsvLine,
     CsvTable,
     escape_formula,

@@ -16,9 +16,9 @@ from lxml import etree
 
 from mailer.errors import InputError, MailerError
 from mailer.intake.drafts import Draft, DraftDefaults, EmbeddedPicture, SourceArticle, build_draft
-from mailer.intake.dropped import OmissionReport
 from mailer.intake.extra import import_package
-from mailer.intake.tidy import find_title, to_plain_text
+from mailer.intake.normalise import find_title, to_plain_text
+from mailer.intake.omissions import OmissionReport
 
 LARGEST = 200_000_000
 """Bytes that all parts of a file may have, unpacked."""

@@ -25,7 +25,7 @@ from mailer.intake.drafts import (
     separate_slugs,
     to_one_line,
 )
-from mailer.intake.dropped import OmissionReport
+from mailer.intake.omissions import OmissionReport
 
 MAX_POSTS = 100
 """Posts that WordPress gives at once."""

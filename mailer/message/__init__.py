@@ -36,6 +36,7 @@ from mailer.message.headers import (
     format_mailbox_header,
     format_unstructured_header,
 )
+from mailer.message.message_template import CACHED_MASKS, MessageProfile, MessageTemplate, Recipient
 from mailer.message.page import render_heading, render_page, render_plain_text
 from mailer.message.slots import (
     MIN_STORIES_FOR_CONTENTS,
@@ -50,7 +51,6 @@ from mailer.message.slots import (
     extract_visible_text,
     find_printed_slots,
 )
-from mailer.message.stencil import CACHED_MASKS, MessageProfile, MessageTemplate, Recipient
 
 __all__ = [
     "CACHED_MASKS",

@@ -30,7 +30,7 @@ is never sent again. So each state may become ``sent``.
     explaining.py  why somebody got nothing
 """
 
-from mailer.outbox.explaining import explain_outcome
+from mailer.outbox.explanation import explain_outcome
 from mailer.outbox.records import (
     EMBARGOED_REPLY,
     EXPIRE_AFTER,

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from mailer import languages, message, press
+from mailer import languages, message
 from mailer.articles import Article, Story
-from mailer.articles.release import Carriage
+from mailer.articles.press_release import Carriage
 from mailer.audience.lists import Topic
 from mailer.config import Settings
 from mailer.editions import (
@@ -28,7 +28,8 @@ from mailer.editions import (
     compute_content_hash,
 )
 from mailer.errors import ComposeError
-from mailer.render import checks, plain, translations, views
+from mailer.releases import pages
+from mailer.render import checks, text_part, translations, views
 from mailer.render.environment import (
     ConditionalParts,
     PersonalField,
@@ -189,7 +190,7 @@ def _compose_body(
             else "",
             why=languages.choose_text(edition.change.why, language)[0] if edition.change else "",
             opening=Markup(opening_html),  # noqa: S704  (sanitised by to_html)
-            opening_text=plain.to_plain_text(opening_html),
+            opening_text=text_part.to_plain_text(opening_html),
             opening_language=opening_language,
             opening_dir=languages.get_direction(opening_language),
         ),
@@ -226,7 +227,7 @@ def _compose_body(
         marker=marker,
         stories=sum(story.bits for story in stories),
         titles=tuple(story.title for story in stories),
-        summary=plain.extract_first_paragraph(opening_html) or stories[0].teaser,
+        summary=text_part.extract_first_paragraph(opening_html) or stories[0].teaser,
         attachments=tuple(_list_attachments(manuscript, chosen_stories)),
         page=None
         if edition.role in {EditionRole.PLAIN, EditionRole.KILL}
@@ -238,14 +239,14 @@ def _build_press_page(
     article: Article, story: views.StoryView, topics: Mapping[str, Topic]
 ) -> dict[str, Any]:
     """The press page of a release, in the language of its article."""
-    release_page = press.build_translation(
+    release_page = pages.build_translation(
         article,
         topics=[
             topics[slug].get_name(article.language) for slug in article.topics if slug in topics
         ],
         contacts=story.release.contacts,
         about=[
-            press.About(about_view.name, str(about_view.html), about_view.language)
+            pages.About(about_view.name, str(about_view.html), about_view.language)
             for about_view in story.release.about
         ],
     )

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from mailer import languages, message
 from mailer.errors import ComposeError
-from mailer.render import plain, translations
+from mailer.render import text_part, translations
 
 PERSONAL_FIELD = "personal field"
 
@@ -146,8 +146,8 @@ def _build_environment(
     env.filters["date"] = format_date_value
     env.filters["clock"] = lambda value: f"{value:%H:%M}"
     env.filters["moment"] = format_moment
-    env.filters["wrap"] = plain.wrap_text
-    env.filters["plain"] = plain.to_plain_text
+    env.filters["wrap"] = text_part.wrap_text
+    env.filters["plain"] = text_part.to_plain_text
     return env
 
 

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from mailer import languages
 from mailer.articles import Article, boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
-from mailer.articles.release import Asset, Carriage, PressContact, Quote, Release
+from mailer.articles.press_release import Asset, Carriage, PressContact, Quote, Release
 from mailer.config import Settings
 from mailer.embargoes import EmbargoTerms
 from mailer.errors import ComposeError

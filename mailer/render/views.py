@@ -36,7 +36,7 @@ from mailer.articles import Article, ArticleKind, Story
 from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.config import Settings
 from mailer.message import Slot
-from mailer.render import colours, plain
+from mailer.render import colours, text_part
 from mailer.render.environment import PersonalField
 from mailer.render.releases import EmbargoView, ReleaseView
 
@@ -171,7 +171,7 @@ def build_teaser(article: Article) -> str:
     """The summary, or else the beginning of the text, cut between words."""
     if article.summary:
         return article.summary
-    text = plain.extract_first_paragraph(article.html)
+    text = text_part.extract_first_paragraph(article.html)
     if len(text) <= TEASER_LENGTH:
         return text
     return text[:TEASER_LENGTH].rsplit(" ", 1)[0].rstrip(",;:–— ") + "…"

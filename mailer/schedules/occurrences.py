@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from mailer import zones
 from mailer.errors import InputError
-from mailer.schedules import walls
-from mailer.schedules.free_days import FreeDays, OnFreeDay
+from mailer.schedules import local_time
+from mailer.schedules.holidays import FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.rules import DAY, Rule, iterate_dates
 
@@ -105,11 +105,11 @@ def _iterate_occurrences(
         note = free_days.find_reason(day)
         skipped = target_day is None
         target_day = target_day or day
-        while not walls.is_valid_day(target_day, tz):
+        while not local_time.is_valid_day(target_day, tz):
             note = note or f"{timing.zone} had no such day"
             target_day += DAY
         wall_time = datetime.combine(target_day, timing.at)
-        moment = walls.to_utc(wall_time, tz)
+        moment = local_time.to_utc(wall_time, tz)
         if moment.astimezone(tz).replace(tzinfo=None) != wall_time:
             note = note or "clocks were put forward over this time"
         rule_time = datetime.combine(day, timing.at)

@@ -10,8 +10,8 @@ from typing import Protocol
 from mailer import zones
 from mailer.errors import InputError, NotFound
 from mailer.schedules import occurrences as expansion
-from mailer.schedules import spelling
-from mailer.schedules.free_days import Blackout, FreeDays, OnFreeDay
+from mailer.schedules import rule_syntax
+from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import ObservanceRule
@@ -153,7 +153,7 @@ def add_schedule(
     free_days = FreeDays(settings.region)
     if not expansion.find_upcoming(settings.timing, now, 1, observances, free_days):
         raise InputError(
-            f"{spelling.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no time from now on",
+            f"{rule_syntax.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no time from now on",
             hint="give a time that is to come, or see when the observance ends",
         )
     return store.add_schedule(settings, now)
@@ -197,7 +197,7 @@ def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFree
             f"{at!r} is no time of day", where="--at", hint="such as 09:00 or 17:30"
         ) from error
     zones.get_zone(zone)
-    return Timing(spelling.parse_rule(text, start), time_of_day, zone, on_free_day)
+    return Timing(rule_syntax.parse_rule(text, start), time_of_day, zone, on_free_day)
 
 
 def parse_duration(text: str, option: str) -> timedelta:

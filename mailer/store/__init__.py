@@ -25,14 +25,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
-from mailer.store.alone import lock_releases
 from mailer.store.archive import SqlArchiveStore
 from mailer.store.articles import SqlArticleStore
 from mailer.store.audience.bulk import SqlBulkStore
 from mailer.store.audience.confirmations import SqlAllowanceStore, SqlConfirmationStore
 from mailer.store.audience.contacts import SqlContactStore
+from mailer.store.audience.import_rows import SqlImportRowStore
 from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.rows import SqlImportRowStore
 from mailer.store.audience.segments import SqlSegmentStore
 from mailer.store.audience.subscribers import SqlSubscriberStore
 from mailer.store.audience.suppressions import SqlSuppressionStore
@@ -42,18 +41,19 @@ from mailer.store.audience.time_zones import (
 )
 from mailer.store.digests import SqlDigestStore
 from mailer.store.editions import SqlEditionStore
-from mailer.store.embargoes import SqlEmbargoStore
 from mailer.store.leases import SqlLeaseStore
-from mailer.store.outbox.letters import SqlServiceMailStore
+from mailer.store.locks import lock_releases
 from mailer.store.outbox.notices import SqlNoticeStore
 from mailer.store.outbox.plan import SqlPlanStore
 from mailer.store.outbox.queue import SqlQueueStore
 from mailer.store.outbox.reports import SqlOutboxStore
-from mailer.store.outbox.senders import SqlWorkerStore
-from mailer.store.press import SqlBoilerplateStore, SqlFileStore, SqlKillStore
+from mailer.store.outbox.service_mails import SqlServiceMailStore
+from mailer.store.outbox.workers import SqlWorkerStore
+from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.releases.files import SqlBoilerplateStore, SqlFileStore, SqlKillStore
+from mailer.store.releases.pages import SqlReleasePageStore
 from mailer.store.retention import SqlRetentionStore
 from mailer.store.schedules import SqlScheduleStore
-from mailer.store.sheets import SqlReleasePageStore
 from mailer.store.sources import SqlSourceStore
 
 __all__ = ["Store", "Transaction"]

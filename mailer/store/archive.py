@@ -12,7 +12,7 @@ from mailer.audience.lists import Visibility
 from mailer.editions import ArchiveVisibility, EditionBody, EditionKind, EditionRole
 from mailer.store import schema
 from mailer.store.editions.contents import build_body
-from mailer.store.embargoes import SqlEmbargoStore
+from mailer.store.releases.embargoes import SqlEmbargoStore
 
 _KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
 _IN_ARCHIVE = and_(

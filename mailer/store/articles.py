@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from mailer.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
-from mailer.articles.release import Asset, AssetKind, Carriage, PressContact, Quote, Release
+from mailer.articles.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.editions import REVERTIBLE_STATES
-from mailer.store import schema, void
-from mailer.store.ids import get_inserted_id
+from mailer.store import schema
+from mailer.store.editions import revert
+from mailer.store.slug_lookup import get_inserted_id
 
 
 class SqlArticleStore:
@@ -139,7 +140,7 @@ class SqlArticleStore:
             .with_for_update(of=schema.edition)
         ).all()
         for edition_id in edition_ids:
-            void.revert_to_draft(
+            revert.revert_to_draft(
                 self._db, edition_id, f"the story {slug} was changed: {reason}", now
             )
         return edition_ids

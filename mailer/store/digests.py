@@ -15,8 +15,8 @@ from mailer.editions import ArchiveVisibility, Edition, NewEdition, SendTimeBasi
 from mailer.store import schema
 from mailer.store.articles import SqlArticleStore
 from mailer.store.editions import SqlEditionStore
-from mailer.store.embargoes import SqlEmbargoStore
-from mailer.store.ids import find_id, get_inserted_id
+from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.slug_lookup import find_id, get_inserted_id
 
 
 class SqlDigestStore:

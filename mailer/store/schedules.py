@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
-from mailer.schedules import spelling
-from mailer.schedules.free_days import Blackout, OnFreeDay
+from mailer.schedules import rule_syntax
+from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.records import (
     NewSchedule,
@@ -17,7 +17,7 @@ from mailer.schedules.records import (
 )
 from mailer.schedules.rules import RecurringRule
 from mailer.store import schema
-from mailer.store.ids import find_id, get_inserted_id
+from mailer.store.slug_lookup import find_id, get_inserted_id
 from mailer.store.upsert import build_upsert
 
 
@@ -41,7 +41,7 @@ class SqlScheduleStore:
         result = self._db.execute(
             insert(schema.schedule).values(
                 digest_id=find_id(self._db, schema.digest, settings.digest_slug, "digest"),
-                rule=spelling.format_rule(timing.rule),
+                rule=rule_syntax.format_rule(timing.rule),
                 start=start.isoformat(),
                 at=f"{timing.at:%H:%M}",
                 zone=timing.zone,
@@ -255,7 +255,7 @@ class SqlScheduleStore:
 
 def _build_schedule(row: Row[Any]) -> Schedule:
     timing = Timing(
-        spelling.parse_rule(row.rule, date.fromisoformat(row.start)),
+        rule_syntax.parse_rule(row.rule, date.fromisoformat(row.start)),
         time.fromisoformat(row.at),
         row.zone,
         OnFreeDay(row.on_free_day),

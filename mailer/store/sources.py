@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from mailer.articles import ArticleKind
 from mailer.sources import OnImport, Source, SourceItem, SourceKind, SourceSettings, SourceState
 from mailer.store import schema
-from mailer.store.ids import get_inserted_id
+from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
 
 

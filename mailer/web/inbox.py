@@ -25,8 +25,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mailer import languages
 from mailer.errors import InputError
-from mailer.web import framed
-from mailer.web.caught import (
+from mailer.web import mail_frame
+from mailer.web.maildir import (
     CaughtMail,
     MailFolder,
     ParsedMail,
@@ -34,7 +34,7 @@ from mailer.web.caught import (
     read_mail,
     select_entries,
 )
-from mailer.web.listening import open_listening_socket
+from mailer.web.sockets import open_listening_socket
 
 PER_PAGE = 50
 
@@ -170,13 +170,15 @@ def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
         entries, entry = find_entry(key)
         parsed_mail = load_mail(entry)
         view = location.view or ("html" if parsed_mail.html is not None else "text")
-        framed_mail = framed.prepare_mail_frame(parsed_mail.html or "", framed.list_pictures(media))
+        framed_mail = mail_frame.prepare_mail_frame(
+            parsed_mail.html or "", mail_frame.list_pictures(media)
+        )
         return _render_page(
             "message.html",
             letter=parsed_mail,
             view=view,
             blocked=len(framed_mail.blocked_urls),
-            links=framed.extract_links(parsed_mail.html or ""),
+            links=mail_frame.extract_links(parsed_mail.html or ""),
             **_build_listing(entries, location, entry),
         )
 
@@ -185,8 +187,12 @@ def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
         parsed_mail = load_mail(find_entry(key)[1])
         if parsed_mail.html is None:
             raise HTTPException(404)
-        framed_mail = framed.prepare_mail_frame(parsed_mail.html, framed.list_pictures(media))
-        return HTMLResponse(framed_mail.html, headers={"Content-Security-Policy": framed.POLICY})
+        framed_mail = mail_frame.prepare_mail_frame(
+            parsed_mail.html, mail_frame.list_pictures(media)
+        )
+        return HTMLResponse(
+            framed_mail.html, headers={"Content-Security-Policy": mail_frame.POLICY}
+        )
 
     @add_get_route("/message/{key}/raw")
     def download_message(key: str) -> Response:
@@ -207,11 +213,11 @@ def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
 
     @add_get_route("/media/{name}")
     def show_picture(name: str) -> Response:
-        if media is None or name not in framed.list_pictures(media):
+        if media is None or name not in mail_frame.list_pictures(media):
             raise HTTPException(404)
         return FileResponse(
             media / name,
-            media_type=framed.PICTURES[Path(name).suffix.lower()],
+            media_type=mail_frame.PICTURES[Path(name).suffix.lower()],
             headers={"Content-Security-Policy": FILE_POLICY},
         )
 

@@ -14,7 +14,7 @@ Any number of workers may run. All deliver; one ticks, by a lease with an epoch.
 is made twice hangs on neither: the row that an occurrence becomes is unique.
 """
 
-from mailer.worker.keeper import Scheduler
 from mailer.worker.process import Worker
+from mailer.worker.scheduler import Scheduler
 
 __all__ = ["Scheduler", "Worker"]

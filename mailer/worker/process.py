@@ -12,8 +12,8 @@ from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
 from mailer.log import Log
 from mailer.render.checks import check_organisation
 from mailer.worker.clock import TickTimer
-from mailer.worker.gathering import SourcePoller
-from mailer.worker.keeper import Scheduler
+from mailer.worker.scheduler import Scheduler
+from mailer.worker.sources import SourcePoller
 from mailer.worker.systemd import SystemdNotifier
 
 POLL_INTERVAL = 0.5

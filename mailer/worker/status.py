@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailer.app import Mailer
-from mailer.delivery.owner import is_dead
+from mailer.delivery.process_identity import is_dead
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryReport, DeliveryState

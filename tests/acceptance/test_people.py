@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.audience import confirmations, links
-from mailer.audience.confirmations import Confirmation, ConfirmationState, SignUpWishes
+from mailer.audience import links
 from mailer.audience.consent import Wording
-from mailer.audience.limits import RateLimit
 from mailer.audience.links import LinkPurpose, MemberLink
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import Confirmation, ConfirmationState, SignUpWishes
+from mailer.audience.signup.rate_limits import RateLimit
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
 

@@ -9,10 +9,10 @@ import pytest
 
 from mailer import config
 from mailer.app import open_mailer
-from mailer.web.public import kit
+from mailer.web.public.releases import media_kit
 from tests.acceptance.conftest import Shell
 from tests.acceptance.test_sending import at
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
 
 ANA, BEN, CHLOE = "ana@example.org", "ben@example.org", "chloe@example.org"
 JOURNALISTS = f"""email,name,outlet,beats,country,language,trusted,do not follow up
@@ -202,7 +202,7 @@ def test_the_kit_has_two_files_that_are_the_same(office: Shell, relay: Relay) ->
     with open_mailer(settings) as mailer, mailer.store.read() as tx:
         sheet = tx.release_pages.find_page("open-day", mailer.clock())
         assert sheet
-        made = ZipFile(BytesIO(kit.build_kit(sheet, settings, tx.files.read_content)))
+        made = ZipFile(BytesIO(media_kit.build_kit(sheet, settings, tx.files.read_content)))
     kept = [name.casefold() for name in made.namelist() if "/files/" in name]
     assert sorted(kept) == [f"open-day/files/{name}.csv" for name in ("a", "b", "towns")]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.conftest import Shell, format_article
-from tests.smtpd import Relay, Step
+from tests.fake_relay import Relay, Step
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "=cy@example.org"
 

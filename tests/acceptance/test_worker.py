@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.conftest import Shell, format_article
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
 
 PATIENCE = 30.0
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"

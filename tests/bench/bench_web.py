@@ -24,11 +24,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mailer.app import open_mailer
-from tests.bench.delivery import office as offices
+from tests.bench.delivery import fixtures as offices
 from tests.bench.delivery import sender
 from tests.bench.delivery.children import build_environment, find_free_port, run_program
 from tests.bench.delivery.figures import format_table
-from tests.bench.delivery.office import EDITION, SETTINGS, Office
+from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
 from tests.bench.delivery.sink import Sink, find_program, run_sink
 from tests.bench.delivery.stories import TOPICS
 from tests.bench.web import client

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 
-from tests.crash import moments, office
+from tests.crash import fixtures, moments
 from tests.crash.judge import Snapshot, Witness, judge_trial
 from tests.crash.moments import KillMoment
 from tests.crash.recorder import Recorder, read_record, run_recorder
-from tests.crash.scene import TrialDatabase
+from tests.crash.simulation import TrialDatabase
 
 POLL = 0.001
 
@@ -90,10 +90,10 @@ def run_trial(
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record"
     with run_recorder(record, trial.max_linger) as recorder:
-        environment = office.build_environment(
+        environment = fixtures.build_environment(
             folder, database_url, recorder.port, trial.connections, trial.window
         )
-        office.create_database(folder, database_url, trial.recipients, environment)
+        fixtures.create_database(folder, database_url, trial.recipients, environment)
         scene = TrialDatabase(database_url, folder)
         trial_run = _TrialRun(trial, folder, environment, recorder, scene, report_progress)
         trial_run.kill_repeatedly()
@@ -101,7 +101,7 @@ def run_trial(
         recorder.wait_until_quiet()
     rows, edition_state = scene.read_final()
     verdict = judge_trial(
-        map(office.format_address, range(trial.recipients)),
+        map(fixtures.format_address, range(trial.recipients)),
         rows,
         read_record(record),
         trial_run.witness,
@@ -204,7 +204,7 @@ class _TrialRun:
         command = [sys.executable, "-m", "tests.crash.sender"]
         if self.trial.sabotage:
             command += ["--sabotage", self.trial.sabotage]
-        command += ["send", str(office.EDITION)]
+        command += ["send", str(fixtures.EDITION)]
         earlier_count = self.recorder.count_messages()
         with (
             (self.folder / "sender.log").open("ab") as log,

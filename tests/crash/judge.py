@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.crash.recorder import AcceptedMessage
-from tests.crash.scene import FinalDelivery, MovedDelivery
+from tests.crash.simulation import FinalDelivery, MovedDelivery
 
 FINAL_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
 DOUBTFUL_STATES = frozenset({"on_wire", "in_doubt"})

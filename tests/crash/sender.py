@@ -62,7 +62,10 @@ def _settle_nothing(_: SqlQueueStore, *arguments: Any) -> int:
 
 
 SABOTAGE: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "no-gate": {"gate_deliveries": _gate_without_writing, "settle_deliveries": _settle_without_gate},
+    "no-gate": {
+        "gate_deliveries": _gate_without_writing,
+        "settle_deliveries": _settle_without_gate,
+    },
     "settle-early": {"gate_deliveries": _gate_as_sent, "settle_deliveries": _settle_nothing},
 }
 

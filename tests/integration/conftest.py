@@ -6,7 +6,7 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.store import Store
-from tests.integration.delivery.senders import MailerProcesses, StateLog
+from tests.integration.delivery.worker_processes import MailerProcesses, StateLog
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ from tests.crash.calendar.books import (
     Occurrence,
     StoryRun,
 )
-from tests.crash.calendar.judge import judge_calendar
-from tests.crash.calendar.office import (
+from tests.crash.calendar.fixtures import (
     APPROVER,
     WATCHER,
     DigestTrait,
     Expectations,
     ExpectedOccurrence,
 )
+from tests.crash.calendar.judge import judge_calendar
 from tests.crash.calendar.pair import PairTrial
 from tests.crash.calendar.trial import KillTrial
 from tests.crash.judge import Witness

@@ -18,7 +18,7 @@ from mailer.message import (
     create_mark,
     create_slot,
 )
-from tests.unit.message.letters import MARKER, make_body
+from tests.unit.message.factories import MARKER, make_body
 from tests.unit.samples import NOW, make_edition, make_mailing_list
 
 

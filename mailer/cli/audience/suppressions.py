@@ -8,8 +8,9 @@ from typing import Annotated, TextIO
 import typer
 
 from mailer.app import open_mailer
-from mailer.audience import arrivals, suppressions
-from mailer.audience.rows import RowOutcome
+from mailer.audience import suppressions
+from mailer.audience.imports import decisions
+from mailer.audience.imports.rows import RowOutcome
 from mailer.audience.suppressions import SuppressionReason
 from mailer.cli.bulk import (
     RowTally,
@@ -135,7 +136,7 @@ def import_suppressions(
         import_source = source.strip() or f"import of {file.name}"
         for batch in files.read_suppressions(file, reason, mailer.clock()):
             with begin_transaction() as tx:
-                results = arrivals.suppress_rows(
+                results = decisions.suppress_rows(
                     tx.suppressions, batch.rows, mailer.clock(), source=import_source
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)

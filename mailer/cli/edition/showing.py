@@ -59,7 +59,14 @@ def show_edition(number: Number, json: JsonOption = False) -> None:
             out.print_json({"edition": edition, "events": events})
             return
         fields = to_plain_data(edition)
-        for hidden_field in ("kind", "last_notified_state", "last_notified_hash", "reminded_at", "asked_at", "appointment"):
+        for hidden_field in (
+            "kind",
+            "last_notified_state",
+            "last_notified_hash",
+            "reminded_at",
+            "asked_at",
+            "appointment",
+        ):
             del fields[hidden_field]
         if appointment := edition.appointment:
             clock_note = (

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mailer import editions, outbox
-from mailer.app import leaving
+from mailer.app import embargo_checks
 from mailer.audience.lists import check_line
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import (
@@ -163,7 +163,7 @@ def resume_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
-        leaving.check_not_killed(tx, current_edition)
+        embargo_checks.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
             tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
         )

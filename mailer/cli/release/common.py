@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import Mailer, press
+from mailer.app import Mailer, release_flow
 from mailer.articles import Article, ArticleQuery, ArticleState
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
@@ -45,7 +45,7 @@ def import_story(
         if source_file.error is not None:
             raise source_file.error
         try:
-            article, _ = press.import_file(
+            article, _ = release_flow.import_file(
                 mailer, tx, source_file, author=author, create_topics=create_topics
             )
         except InputError as error:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import Mailer, corrections
-from mailer.app.corrections import CorrectionResult
+from mailer.app import Mailer, release_corrections
+from mailer.app.release_corrections import CorrectionResult
 from mailer.articles import Article
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
@@ -64,7 +64,7 @@ def correct_release(
         mailer: Mailer, tx: Transaction
     ) -> tuple[list[Article], CorrectionResult]:
         story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
-        return story_articles, corrections.correct_release(
+        return story_articles, release_corrections.correct_release(
             mailer, tx, story_articles[0].slug, change, resolve_actor(by)
         )
 
@@ -127,7 +127,7 @@ def kill_release(
         with open_for_writing(dry_run, out) as (mailer, tx):
             if why:
                 reasons = parse_by_language(why, "--why")
-                changed_editions, warnings = corrections.request_kill(
+                changed_editions, warnings = release_corrections.request_kill(
                     mailer, tx, slug, reasons, resolve_actor(by)
                 )
                 message = (
@@ -135,7 +135,9 @@ def kill_release(
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
-                changed_editions = corrections.withdraw_kill(mailer, tx, slug, resolve_actor(by))
+                changed_editions = release_corrections.withdraw_kill(
+                    mailer, tx, slug, resolve_actor(by)
+                )
                 warnings = ()
                 message = f"{slug} is not to be killed"
             out.print_record({"slug": slug, "editions": changed_editions}, message)
@@ -148,7 +150,7 @@ def kill_release(
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         story = find_queued_articles(tx, slug)
         kill_request = tx.kills.find_kill(slug)
-        previewed = corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
         assert kill_request
         out.print_note(
             f"{format_heading(story)} is taken back: {kill_request.reason} ({kill_request.asked_by})"
@@ -160,7 +162,7 @@ def kill_release(
         return
     _confirm_sending(yes, sum(plan.planned for _, plan in previewed.begun))
     with open_for_writing(False, out) as (mailer, tx):
-        correction = corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
+        correction = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 

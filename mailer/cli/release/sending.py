@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer.app import Mailer, press
-from mailer.app.press import ReleaseEditions
+from mailer.app import Mailer, release_flow
+from mailer.app.release_flow import ReleaseEditions
 from mailer.articles import Article
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
@@ -62,7 +62,7 @@ def send_release(
             mailer, tx, paths, resolve_actor(by), create_topics=create_topics
         )
         mailing_list = get_list(tx.lists, list_slug)
-        release_plan = press.prepare_release(
+        release_plan = release_flow.prepare_release(
             mailer,
             tx,
             story_articles[0].slug,
@@ -71,7 +71,9 @@ def send_release(
             language=language,
             actor=resolve_actor(by),
         )
-        return press.begin_release(mailer, tx, release_plan, resolve_actor(by)), story_articles
+        return release_flow.begin_release(
+            mailer, tx, release_plan, resolve_actor(by)
+        ), story_articles
 
     # Looked at first, and undone: nobody else waits to write while somebody reads.
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.audience import choices, lists, subscribers
+from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import Evidence, LawfulBasis, check_basis
 from mailer.audience.subscribers import STAFF_SOURCE, Person
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
@@ -106,7 +106,7 @@ def edit_subscriber(
         if new_address is not None:
             del changes["address"]
             now = mailer.clock()
-            current_subscriber = choices.change_address(
+            current_subscriber = preferences.change_address(
                 tx.subscribers, current_subscriber, new_address, now
             )
         subscriber, changed = subscribers.edit_subscriber(

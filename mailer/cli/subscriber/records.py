@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.audience import addresses, choices, consent, erasure, subscribers
-from mailer.audience.confirmations import Confirmation, ConfirmationState
+from mailer.audience import addresses, consent, erasure, preferences, subscribers
 from mailer.audience.consent import ConsentEntry, Wording
+from mailer.audience.signup.confirmations import Confirmation, ConfirmationState
 from mailer.audience.subscribers import Membership
 from mailer.cli.bulk import write_file_atomically
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
@@ -179,7 +179,7 @@ def merge_subscribers(
             for membership in subscriber_store.list_memberships(remaining_subscriber)
         }
         suppression_reason = subscriber_store.find_suppression_reason(gone_subscriber.address)
-        merged_subscriber = choices.merge_subscribers(
+        merged_subscriber = preferences.merge_subscribers(
             subscriber_store, gone_subscriber, remaining_subscriber, mailer.clock()
         )
         merged_memberships = {

@@ -6,8 +6,9 @@ from typing import Annotated, Any
 import typer
 
 from mailer.app import open_mailer
-from mailer.audience import bulk, lists, segments
-from mailer.audience.bulk import BulkChange, BulkMember, BulkOutcome, BulkResult
+from mailer.audience import lists, segments
+from mailer.audience.imports import bulk
+from mailer.audience.imports.bulk import BulkChange, BulkMember, BulkOutcome, BulkResult
 from mailer.audience.lists import Frequency
 from mailer.audience.segments import All, Filter
 from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, describe_membership

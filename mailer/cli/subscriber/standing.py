@@ -8,7 +8,7 @@ from typing import IO, Annotated
 
 import typer
 
-from mailer.audience import addresses, by_mail, choices, lists, subscribers
+from mailer.audience import addresses, lists, preferences, subscribers, unsubscribe_mail
 from mailer.audience.lists import MailingList
 from mailer.audience.subscribers import MembershipState, Subscriber
 from mailer.cli.options import DryRunOption, JsonOption, open_for_writing
@@ -58,7 +58,7 @@ def unsubscribe_by_mail(
     out = Output(json)
     message = _read_message(file)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        subscriber, mailing_list, was_unsubscribed = by_mail.unsubscribe_by_mail(
+        subscriber, mailing_list, was_unsubscribed = unsubscribe_mail.unsubscribe_by_mail(
             tx.subscribers, tx.lists, mailer.store.key, message, mailer.clock()
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
@@ -105,7 +105,7 @@ def pause_memberships(
         subscriber = subscribers.get_subscriber(tx.subscribers, address)
         paused_lists = _find_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
-        until = choices.pause_memberships(
+        until = preferences.pause_memberships(
             tx.subscribers, subscriber, paused_lists, timedelta(weeks=weeks), now
         )
         slugs = [mailing_list.slug for mailing_list in paused_lists]
@@ -127,7 +127,9 @@ def resume_memberships(
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx.subscribers, address)
         resumed_lists = _find_active_lists(tx, subscriber, list_slug)
-        choices.pause_memberships(tx.subscribers, subscriber, resumed_lists, None, mailer.clock())
+        preferences.pause_memberships(
+            tx.subscribers, subscriber, resumed_lists, None, mailer.clock()
+        )
         slugs = [mailing_list.slug for mailing_list in resumed_lists]
         out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")
 

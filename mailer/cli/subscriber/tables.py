@@ -10,7 +10,7 @@ import typer
 from mailer.app import open_mailer
 from mailer.audience import lists
 from mailer.audience.consent import LawfulBasis, check_basis
-from mailer.audience.rows import ImportColumn, RowState
+from mailer.audience.imports.rows import ImportColumn, RowState
 from mailer.cli.bulk import (
     RowTally,
     get_file_size,

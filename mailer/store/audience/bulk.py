@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from mailer.audience.bulk import BulkMember
+from mailer.audience.imports.bulk import BulkMember
 from mailer.audience.lists import MailingList
 from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState

@@ -21,16 +21,16 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience.confirmations import (
+from mailer.audience.consent import Wording
+from mailer.audience.signup.confirmations import (
     Confirmation,
     ConfirmationKind,
     ConfirmationState,
     SignUpWishes,
 )
-from mailer.audience.consent import Wording
 from mailer.store import schema
 from mailer.store.audience.consents import find_or_create_wording
-from mailer.store.ids import get_inserted_id
+from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from mailer.audience.consent import ConsentAction, ConsentEntry, LawfulBasis, Wording
 from mailer.store import schema
-from mailer.store.prepared import PreparedInsert, encode_moment
+from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 

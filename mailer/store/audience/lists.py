@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, sel
 from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
 from mailer.audience.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.ids import get_inserted_id
+from mailer.store.slug_lookup import get_inserted_id
 
 # Made once: see subscribers.py.
 _TOPICS = select(schema.topic).order_by(schema.topic.c.slug)

@@ -18,8 +18,8 @@ from sqlalchemy import (
 )
 
 from mailer.audience import addresses
-from mailer.audience.confirmations import Confirmation, ServiceMailKind
 from mailer.audience.erasure import MailedEdition
+from mailer.audience.signup.confirmations import Confirmation, ServiceMailKind
 from mailer.audience.subscribers import Subscriber
 from mailer.audience.suppressions import SuppressionReason
 from mailer.editions import EditionKind

@@ -36,7 +36,7 @@ from mailer.audience.subscribers import MembershipState
 from mailer.editions import OPEN_STATES
 from mailer.store import schema
 from mailer.store.audience.topic_sets import SqlTopicSetStore
-from mailer.store.ids import get_inserted_id
+from mailer.store.slug_lookup import get_inserted_id
 
 mailed_language = func.coalesce(
     func.nullif(schema.membership.c.language, ""),

@@ -13,7 +13,7 @@ from mailer.store.audience import memberships
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.records import SqlPersonalDataStore
 from mailer.store.audience.topic_sets import SqlTopicSetStore
-from mailer.store.ids import get_inserted_id
+from mailer.store.slug_lookup import get_inserted_id
 from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000

@@ -17,9 +17,9 @@ from mailer.store import schema
 from mailer.store.articles import SqlArticleStore
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.segments import mailed_language, members
-from mailer.store.embargoes import SqlEmbargoStore
-from mailer.store.ids import find_id
-from mailer.store.press import SqlBoilerplateStore
+from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.releases.files import SqlBoilerplateStore
+from mailer.store.slug_lookup import find_id
 
 
 class SqlEditionContentStore:

@@ -36,13 +36,13 @@ from mailer.audience.segments import Filter
 from mailer.audience.subscribers import MembershipState
 from mailer.editions import PRIOR_RECIPIENT_ROLES, Edition, SendTimeBasis
 from mailer.outbox import DeliveryPlan, DeliveryState, Exclusion
-from mailer.schedules import walls
+from mailer.schedules import local_time
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.audience.time_zones import list_subscriber_time_zones
 from mailer.store.editions import SqlEditionStore
-from mailer.store.outbox.course import list_exclusions, select_late_recipients
-from mailer.store.outbox.masks import build_story_masks
+from mailer.store.outbox.story_masks import build_story_masks
+from mailer.store.releases.recipients import list_exclusions, select_late_recipients
 
 _temporary = MetaData()
 # Integer on SQLite makes the key the row's own number: no second search, in an index.
@@ -215,7 +215,7 @@ class SqlPlanStore:
         )
         rows = []
         for time_zone in {"", *list_subscriber_time_zones(self._db)}:
-            due_at = walls.to_utc_in_zone(
+            due_at = local_time.to_utc_in_zone(
                 appointment.wall, time_zone or list_time_zone or "", appointment.zone
             )
             seconds = max((due_at - now).total_seconds(), 0.0)

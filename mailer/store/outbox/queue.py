@@ -29,7 +29,7 @@ from mailer.editions import Edition, EditionState, InDoubtPolicy
 from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store import schema
 from mailer.store.outbox import statements
-from mailer.store.outbox.holds import SqlGateBlockStore
+from mailer.store.outbox.embargo_gate import SqlGateBlockStore
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
@@ -38,7 +38,7 @@ from mailer.store.outbox.statements import (
     released_values,
     requeued_values,
 )
-from mailer.store.prepared import encode_numbers, encode_rows
+from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
 class SqlQueueStore(SqlGateBlockStore):

@@ -14,8 +14,8 @@ from mailer.outbox import Delivery, DeliveryReport, DeliveryState, Exclusion, Re
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions import SqlEditionStore
-from mailer.store.outbox.course import list_exclusions
-from mailer.store.outbox.masks import build_story_masks
+from mailer.store.outbox.story_masks import build_story_masks
+from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address
 
 
@@ -198,7 +198,9 @@ class SqlOutboxStore:
             by_topic, mask = build_story_masks(self._db, edition)
         except ComposeError:
             return -1
-        bodies = {body.language: body.stories for body in SqlEditionStore(self._db).list_bodies(edition)}
+        bodies = {
+            body.language: body.stories for body in SqlEditionStore(self._db).list_bodies(edition)
+        }
         body_mask = bodies.get(
             languages.choose_language(language, sorted(bodies), edition.language), 0
         )

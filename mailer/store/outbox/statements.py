@@ -27,7 +27,7 @@ from mailer.editions import KINDS_TO_ANYONE, EditionState
 from mailer.embargoes import MAX_RULE_SHIFT
 from mailer.outbox import IN_FLIGHT_STATES, Claim, DeliveryState
 from mailer.store import schema
-from mailer.store.prepared import PreparedStatement, among, build_json_columns
+from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 
 # Scalar subqueries by primary key: of EXISTS with a join PostgreSQL makes a hash of the whole list
 # where it has no statistics, half a second each time.

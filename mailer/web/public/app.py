@@ -17,10 +17,11 @@ from starlette.exceptions import HTTPException
 from mailer.app import Mailer
 from mailer.errors import ConfigError
 from mailer.log import Log
-from mailer.web.listening import open_listening_socket
-from mailer.web.public import archive, confirm, health, leave, preferences, press, signup
-from mailer.web.public.guard import PublicPagesMiddleware
+from mailer.web.public import archive, confirm, health, preferences, signup, unsubscribe
+from mailer.web.public.middleware import PublicPagesMiddleware
+from mailer.web.public.releases import pages
 from mailer.web.public.site import PublicSite, build_house_style, compile_templates
+from mailer.web.sockets import open_listening_socket
 
 STATIC = {
     "public.css": "text/css; charset=utf-8",
@@ -59,7 +60,7 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     )  # fmt: skip
     site = PublicSite(mailer, app, log)
     _add_static_routes(site)
-    route_modules = (health, signup, confirm, leave, preferences, archive, press)
+    route_modules = (health, signup, confirm, unsubscribe, preferences, archive, pages)
     for route_module in route_modules:
         route_module.add(site)
     app.add_exception_handler(HTTPException, _make_http_error_handler(site))

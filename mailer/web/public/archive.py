@@ -21,7 +21,7 @@ from mailer.errors import InputError, NotFound, TokenError
 from mailer.store import Transaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses
-from mailer.web.public.kept import ResponseCache
+from mailer.web.public.response_cache import ResponseCache
 from mailer.web.public.site import PublicSite, list_accepted_languages
 
 ENTRIES_PER_PAGE = 20

@@ -9,10 +9,11 @@ from hashlib import sha256
 
 from fastapi import Request, Response
 
-from mailer.audience import addresses, confirmations, links
-from mailer.audience.confirmations import Confirmation, ConfirmationKind, ConfirmationState
+from mailer.audience import addresses, links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.lists import MailingList
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm

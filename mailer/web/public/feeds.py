@@ -16,8 +16,8 @@ from mailer import languages
 from mailer.archive import ArchivedVersion, ArchiveEntry
 from mailer.audience.lists import MailingList
 from mailer.config import Settings
-from mailer.press import ReleasePage
-from mailer.web.public.newsjson import build_page_url
+from mailer.releases.pages import ReleasePage
+from mailer.web.public.releases.structured_data import build_page_url
 
 ATOM = "http://www.w3.org/2005/Atom"
 SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"

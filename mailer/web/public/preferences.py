@@ -14,20 +14,21 @@ from typing import Any
 from fastapi import Request, Response
 
 from mailer import zones
-from mailer.audience import addresses, choices, confirmations, erasure, links, subscribers
-from mailer.audience.confirmations import build_address_change
+from mailer.audience import addresses, erasure, links, preferences, subscribers
 from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
-from mailer.audience.limits import use_allowance
 from mailer.audience.links import LinkPurpose
 from mailer.audience.lists import Frequency, MailingList, Visibility
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import build_address_change
+from mailer.audience.signup.rate_limits import use_allowance
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
-from mailer.web.public import places
+from mailer.web.public import time_zone_picker
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.guard import identify_client
-from mailer.web.public.places import TimeZoneCity
+from mailer.web.public.middleware import identify_client
 from mailer.web.public.site import LANGUAGES, PublicSite
+from mailer.web.public.time_zone_picker import TimeZoneCity
 from mailer.web.public.writer import UndoWrite
 
 PREFERENCES_SOURCE = "preferences page"
@@ -173,7 +174,7 @@ def add_routes(site: PublicSite) -> None:
             topics=sorted(((topic.slug, topic.get_name(tag)) for topic in topics), key=lambda topic_pair: topic_pair[1]),
             reading=form.get_value("language") if form else reader.language,
             tags=_list_language_tags(reader),
-            zones=places.render_options(tag, zone),
+            zones=time_zone_picker.render_options(tag, zone),
             own_zone=_find_unlisted_zone(zone, tag),
             wording=site.build_wording(tag).text,
             **extra_context,
@@ -232,7 +233,7 @@ def add_routes(site: PublicSite) -> None:
         if weeks not in {"0", *map(str, PAUSE_WEEKS)}:
             return {"wrong": "weeks", "status": 422, "pauses": PAUSE_WEEKS}
         pause_length = timedelta(weeks=int(weeks)) if weeks != "0" else None
-        choices.pause_memberships(
+        preferences.pause_memberships(
             tx.subscribers,
             reader.subscriber,
             reader.active_lists,
@@ -369,7 +370,7 @@ def _save_preferences(
             subscribers.subscribe_person(
                 tx.subscribers, person, mailing_list, (), now, evidence=evidence, rejoin=True
             )
-        choices.change_membership(
+        preferences.change_membership(
             tx.subscribers,
             reader.subscriber,
             mailing_list,
@@ -401,7 +402,7 @@ def _find_unlisted_zone(zone: str, language: str) -> TimeZoneCity | None:
     """Their zone, where it is none of those that everybody can choose from."""
     if zone not in zones.list_zone_names() or zone in zones.list_inhabited_zones():
         return None
-    return TimeZoneCity(zone, places.get_city_name(zone, language))
+    return TimeZoneCity(zone, time_zone_picker.get_city_name(zone, language))
 
 
 def _serialise_value(value: Any) -> Any:

@@ -8,16 +8,17 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 
-from mailer.audience import addresses, confirmations
-from mailer.audience.choices import find_common_frequencies
-from mailer.audience.confirmations import SIGN_UP_PAGE, SignUpWishes
-from mailer.audience.limits import use_allowance
+from mailer.audience import addresses
 from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
+from mailer.audience.preferences import find_common_frequencies
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import SIGN_UP_PAGE, SignUpWishes
+from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.guard import build_page_policy, identify_client
-from mailer.web.public.kept import ResponseCache
+from mailer.web.public.middleware import build_page_policy, identify_client
+from mailer.web.public.response_cache import ResponseCache
 from mailer.web.public.site import LANGUAGES, PublicSite
 
 TRAP_FIELD = "website"

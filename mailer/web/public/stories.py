@@ -11,9 +11,9 @@ from fastapi import Request, Response
 
 from mailer import languages
 from mailer.articles import Article, ArticleQuery, ArticleState
-from mailer.press import PageTranslation, ReleasePage, build_translation
+from mailer.releases.pages import PageTranslation, ReleasePage, build_translation
 from mailer.store import Transaction
-from mailer.web.public import newsjson
+from mailer.web.public.releases import structured_data
 from mailer.web.public.site import PublicSite
 
 
@@ -49,18 +49,18 @@ def render_story(
     site: PublicSite, request: Request, story_pages: ReleasePage, page: PageTranslation
 ) -> Response:
     """A story's page."""
-    address = newsjson.build_story_url(site.settings, story_pages.slug, page.language)
+    address = structured_data.build_story_url(site.settings, story_pages.slug, page.language)
     return site.render_page(
         request,
         "story.html",
         page=page,
         dir_of=languages.get_direction(page.language),
         others_in={
-            tag: newsjson.build_story_path(story_pages.slug, tag)
+            tag: structured_data.build_story_path(story_pages.slug, tag)
             for tag in story_pages.languages
             if tag != page.language
         },
         day=site.to_office_date(story_pages.opened_at),
         canonical=page.canonical_url or address,
-        json_ld=newsjson.build_json_ld(story_pages, page, site.settings, address),
+        json_ld=structured_data.build_json_ld(story_pages, page, site.settings, address),
     )

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.acceptance.web.office import ServedOffice, serve_office
-from tests.acceptance.web.reader import BrowserReader, JourneyVariant, open_tab
+from tests.acceptance.web.browser import BrowserReader, JourneyVariant, open_tab
+from tests.acceptance.web.fixtures import ServedOffice, serve_office
 from tests.conftest import make_office_settings
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
 
 JOURNEY_VARIANTS = (
     JourneyVariant("en", "phone"),

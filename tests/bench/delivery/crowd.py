@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import insert
 
+from mailer.audience.imports.rows import ImportRow
 from mailer.audience.lists import MailingList
-from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.demo.office import FIRST_NAMES, LAST_NAMES
 from mailer.store import Transaction

@@ -13,10 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from mailer.app import open_mailer
-from tests.bench.delivery import office as offices
+from tests.bench.delivery import fixtures as offices
 from tests.bench.delivery import plain, prebuilt, sender, source
 from tests.bench.delivery.figures import BenchRun, Goal, format_line, format_table, measure_ratio
-from tests.bench.delivery.office import Office
+from tests.bench.delivery.fixtures import Office
 
 EACH_WAY = 0.025
 SWEPT_CONNECTIONS = (4, 8, 16, 32)

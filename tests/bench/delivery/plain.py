@@ -32,7 +32,7 @@ from mailer.render import translations, views
 from mailer.render.environment import get_environment
 from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.figures import BenchRun
-from tests.bench.delivery.office import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
 from tests.bench.delivery.sink import run_sink
 
 FOLDER = "email/digest"

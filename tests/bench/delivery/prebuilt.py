@@ -18,7 +18,7 @@ from mailer.app import open_mailer
 from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
-from tests.bench.delivery.office import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
 from tests.bench.delivery.sink import run_sink
 
 

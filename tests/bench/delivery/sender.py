@@ -5,11 +5,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.bench.delivery import office as offices
+from tests.bench.delivery import fixtures as offices
 from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
-from tests.bench.delivery.office import EDITION, SETTINGS, Office
+from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
 from tests.bench.delivery.sink import run_sink
 
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from tests.crash.calendar import notices
 from tests.crash.calendar.books import DatabaseContents, Edition
-from tests.crash.calendar.office import Expectations, ExpectedOccurrence
+from tests.crash.calendar.fixtures import Expectations, ExpectedOccurrence
 from tests.crash.judge import Verdict as Messages
 from tests.crash.judge import Witness
 from tests.crash.judge import judge_trial as judge_messages
 from tests.crash.recorder import AcceptedMessage
-from tests.crash.scene import FinalDelivery
+from tests.crash.simulation import FinalDelivery
 
 _ID = re.compile(r"<([0-9a-f]+)\.(\d+)@")
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.crash.calendar.books import DatabaseContents, Edition
-from tests.crash.calendar.office import APPROVER, WATCHER, Expectations
+from tests.crash.calendar.fixtures import APPROVER, WATCHER, Expectations
 
 _KIND_BY_SUBJECT = {
     "Approve ": "review",

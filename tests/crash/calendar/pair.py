@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tests.crash.calendar import books, moments, workers
 from tests.crash.calendar.books import DatabaseReader
+from tests.crash.calendar.fixtures import TrialOffice
 from tests.crash.calendar.judge import CalendarVerdict, judge_calendar
 from tests.crash.calendar.moments import BUSY
-from tests.crash.calendar.office import TrialOffice
 from tests.crash.calendar.staff import StaffSimulation
 from tests.crash.calendar.trial import LEASE, LINGER, PATIENCE, wait_until_done
 from tests.crash.calendar.workers import FIRST, WorkerProcess

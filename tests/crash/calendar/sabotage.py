@@ -20,10 +20,10 @@ from sqlalchemy import select
 
 from mailer.cli import main as mailer
 from mailer.store.editions import SqlEditionStore
-from mailer.store.ids import find_id
 from mailer.store.leases import SqlLeaseStore
 from mailer.store.schedules import SqlScheduleStore
 from mailer.store.schema import digest, occurrence
+from mailer.store.slug_lookup import find_id
 
 GAP = 0.25
 """Seconds between a row that is committed too early and its edition: most kills are to meet it."""
@@ -68,7 +68,10 @@ def _return_none(*_: Any, **__: Any) -> None:
     return None
 
 
-_NO_LEASE = [(SqlLeaseStore, "take_lease", _return_one), (SqlLeaseStore, "update_heartbeat", _return_true)]
+_NO_LEASE = [
+    (SqlLeaseStore, "take_lease", _return_one),
+    (SqlLeaseStore, "update_heartbeat", _return_true),
+]
 
 SABOTAGE: Mapping[str, list[tuple[type, str, Any]]] = {
     "split": [(SqlScheduleStore, "claim_occurrence", _claim_and_commit)],

@@ -13,7 +13,7 @@ from mailer import editions
 from mailer.app import open_mailer
 from mailer.editions import EditionState
 from mailer.errors import BadTransition
-from tests.crash.calendar.office import PERSON, DigestTrait, TrialOffice
+from tests.crash.calendar.fixtures import PERSON, DigestTrait, TrialOffice
 
 STEP_SECONDS = 0.05
 """Seconds between two things that they do."""

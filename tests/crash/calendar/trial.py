@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tests.crash.calendar import moments, workers
 from tests.crash.calendar.books import DatabaseReader
+from tests.crash.calendar.fixtures import CONNECTIONS, WINDOW, TrialOffice
 from tests.crash.calendar.judge import CalendarVerdict, judge_calendar
 from tests.crash.calendar.moments import BUSY, KillMoment
-from tests.crash.calendar.office import CONNECTIONS, WINDOW, TrialOffice
 from tests.crash.calendar.staff import StaffSimulation
 from tests.crash.calendar.workers import FIRST, WorkerProcess
 from tests.crash.judge import Snapshot, Witness

@@ -13,7 +13,7 @@ from pathlib import Path
 from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any
 
-from tests.crash.calendar.office import TrialOffice
+from tests.crash.calendar.fixtures import TrialOffice
 
 FIRST = "worker started"
 END = 30.0

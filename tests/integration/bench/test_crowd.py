@@ -9,7 +9,7 @@ from mailer.audience import lists
 from mailer.store import Store
 from mailer.store.schema import membership, subscriber, topic_set
 from tests.bench.delivery import crowd
-from tests.bench.delivery.office import NOW
+from tests.bench.delivery.fixtures import NOW
 from tests.bench.delivery.stories import TOPICS
 
 COUNT = 250

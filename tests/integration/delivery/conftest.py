@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
 
 
 @pytest.fixture(params=["pipelining", "step by step"])

@@ -4,8 +4,8 @@ import socket
 from collections.abc import Callable
 
 from mailer.delivery.replies import Phase
-from tests import smtpd
-from tests.smtpd import CLOSE, SILENCE, Action, Relay, Step, reply_then_close
+from tests import fake_relay
+from tests.fake_relay import CLOSE, SILENCE, Action, Relay, Step, reply_then_close
 
 FAULTS: dict[str, Action] = {
     "4xx": "451 4.3.0 not now",
@@ -28,11 +28,11 @@ STEPS = {
     Phase.QUIT: Step.QUIT,
 }
 
-SUCCESS_REPLIES = smtpd._SUCCESS
+SUCCESS_REPLIES = fake_relay._SUCCESS
 """What the relay says where no script does."""
 
 
-class _Conversation(smtpd._Conversation):
+class _Conversation(fake_relay._Conversation):
     """To which HELO is as good as EHLO."""
 
     relay: "FaultyRelay"
@@ -60,7 +60,7 @@ class FaultyRelay(Relay):
     def _serve_connection(self, connection: socket.socket, number: int) -> None:
         try:
             _Conversation(self, connection, number).run()
-        except (OSError, smtpd._HangUp):
+        except (OSError, fake_relay._HangUp):
             pass
         except BaseException as error:
             self._errors.append(error)

@@ -16,11 +16,11 @@ from mailer.editions import Edition
 from mailer.outbox import DeliveryState
 from mailer.store import Store
 from tests.conftest import KEY
+from tests.fake_relay import Envelope, Relay, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES
-from tests.integration.delivery.senders import StateLog
-from tests.integration.office import begin_edition, make_addresses, read_delivery_states
+from tests.integration.delivery.worker_processes import StateLog
+from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 from tests.postgresql import run_sql
-from tests.smtpd import Envelope, Relay, Step
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 

@@ -17,10 +17,10 @@ from mailer.app import Mailer
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.editions import EditionState
 from mailer.outbox import DeliveryState
+from tests.fake_relay import Envelope, Relay, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES
-from tests.integration.delivery.senders import MailerProcesses, StateLog
-from tests.integration.office import begin_edition, make_addresses, read_delivery_states
-from tests.smtpd import Envelope, Relay, Step
+from tests.integration.delivery.worker_processes import MailerProcesses, StateLog
+from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 

@@ -18,10 +18,10 @@ from mailer.app import Mailer
 from mailer.editions import Edition, EditionState
 from mailer.outbox import DeliveryState
 from mailer.store import Store
+from tests.fake_relay import Envelope, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES, FaultyRelay
-from tests.integration.delivery.senders import MailerProcess, MailerProcesses, StateLog
-from tests.integration.office import begin_edition, make_addresses, read_delivery_states
-from tests.smtpd import Envelope, Step
+from tests.integration.delivery.worker_processes import MailerProcess, MailerProcesses, StateLog
+from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 
 LEASE = 1
 """Seconds: the shortest there can be."""

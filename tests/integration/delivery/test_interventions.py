@@ -12,8 +12,9 @@ from mailer.config import DeliverySection
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
-from tests.integration import office
-from tests.integration.delivery.runs import (
+from tests.fake_relay import Envelope, Relay, Step
+from tests.integration import factories
+from tests.integration.delivery.delivery_runs import (
     count_states,
     deliver_edition,
     resume_edition,
@@ -21,13 +22,12 @@ from tests.integration.delivery.runs import (
     with_settings,
     with_single_connection,
 )
-from tests.integration.office import (
+from tests.integration.factories import (
     begin_edition,
     make_addresses,
     read_deliveries,
     read_delivery_states,
 )
-from tests.smtpd import Envelope, Relay, Step
 
 READERS = make_addresses(7)
 MANY = make_addresses(800)
@@ -45,7 +45,7 @@ def test_a_pause_stops_at_the_gate(mailer: Mailer, relay: Relay, connections: in
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx.editions, office.reload_edition(tx, edition), mailer.clock(), reason="stop"
+                tx.editions, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
             )
         before.append(len(relay.received))
 
@@ -74,7 +74,7 @@ def test_a_cancellation_leaves_no_row_open(mailer: Mailer, relay: Relay, connect
     def cancel() -> None:
         with mailer.store.begin() as tx:
             mailer.cancel_edition(
-                tx, office.reload_edition(tx, edition), reason="wrong date", actor="Amina"
+                tx, factories.reload_edition(tx, edition), reason="wrong date", actor="Amina"
             )
 
     run_during_first_message(relay, cancel)
@@ -93,7 +93,9 @@ def test_what_is_deferred_after_a_cancellation_is_cancelled(
 
     def cancel(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(tx, office.reload_edition(tx, edition), reason="", actor="Amina")
+            mailer.cancel_edition(
+                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            )
         return "451 4.3.0 later"
 
     relay.answer_once(step, cancel)
@@ -107,7 +109,9 @@ def test_a_relay_lost_after_a_cancellation_leaves_no_row_open(mailer: Mailer, re
 
     def cancel(_: Envelope) -> str:
         with mailer.store.begin() as tx:
-            mailer.cancel_edition(tx, office.reload_edition(tx, edition), reason="", actor="Amina")
+            mailer.cancel_edition(
+                tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
+            )
         relay.answer_always(Step.CONNECT, "554 5.3.2 closed")
         return "421 4.3.2 going down"
 
@@ -133,8 +137,8 @@ def test_one_who_leaves_meanwhile_gets_nothing(mailer: Mailer, relay: Relay) -> 
                 if one.state is DeliveryState.CLAIMED
             ]
             gone.extend(waiting[-2:])
-            office.unsubscribe_address(tx, waiting[-1])
-            office.suppress_address(tx, waiting[-2])
+            factories.unsubscribe_address(tx, waiting[-1])
+            factories.suppress_address(tx, waiting[-2])
         return "250 2.0.0 queued"
 
     relay.answer_once(Step.DOT, leave)
@@ -155,7 +159,7 @@ def test_one_who_leaves_while_their_message_waits_for_the_wire_gets_nothing(
     def leave() -> None:
         time.sleep(1.2)  # well over a third of the lease
         with mailer.store.begin() as tx:
-            office.unsubscribe_address(tx, READERS[number])
+            factories.unsubscribe_address(tx, READERS[number])
 
     run_during_first_message(relay, leave)
     hasty = with_settings(

@@ -18,14 +18,19 @@ from pydantic import SecretStr
 
 from mailer.app import Mailer
 from mailer.config import Settings, Tls
-from mailer.delivery import ledger, relays, replies, roster
+from mailer.delivery import active_editions, ledger, relay_health, replies
 from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
 from mailer.store import Store
+from tests.fake_relay import Step
 from tests.integration.delivery.faults import FAULTS, STEPS, FaultyRelay
-from tests.integration.office import begin_edition, make_addresses, read_deliveries, reload_edition
-from tests.smtpd import Step
+from tests.integration.factories import (
+    begin_edition,
+    make_addresses,
+    read_deliveries,
+    reload_edition,
+)
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
 
@@ -209,8 +214,8 @@ def faulty(certificate: tuple[Path, Path]) -> Iterator[FaultyRelay]:
 
 @pytest.fixture(autouse=True)
 def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(relays, "FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(roster, "STUCK_DELAY", 0.2)
+    monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(active_editions, "STUCK_DELAY", 0.2)
     monkeypatch.setattr(ledger, "RECHECK_INTERVAL", 0.2)
 
 
@@ -309,7 +314,7 @@ def test_a_relay_that_tells_nobody_what_it_took_is_left_alone(
         mailer.deliver_editions([edition], threading.Event())
     assert caught.value.is_permanent
     found = [one.state for one in read_deliveries(store, edition).values()]
-    assert found.count(DeliveryState.IN_DOUBT) == relays.MAX_DOUBTS
+    assert found.count(DeliveryState.IN_DOUBT) == relay_health.MAX_DOUBTS
 
 
 # ---- against the table in replies.py ----------------------------------------------------------

@@ -8,8 +8,8 @@ from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
 from mailer.delivery.smtp import OutgoingMail, prepare_mail
-from tests.integration.delivery.conversation import Conversation
-from tests.smtpd import CLOSE, SILENCE, Envelope, Relay, Response, Step, reply_then_close
+from tests.fake_relay import CLOSE, SILENCE, Envelope, Relay, Response, Step, reply_then_close
+from tests.integration.delivery.smtp_dialogue import Conversation
 
 SENDER = "news@example.org"
 ANA, BO, CY = (

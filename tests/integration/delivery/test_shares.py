@@ -10,17 +10,17 @@ from typing import NamedTuple, Self
 import pytest
 
 from mailer.app import Mailer
-from mailer.audience.rows import ImportRow
+from mailer.audience.imports.rows import ImportRow
 from mailer.audience.subscribers import Person
 from mailer.config import Relay as RelaySettings
 from mailer.config import Throttle
-from mailer.delivery import relays
+from mailer.delivery import relay_health
 from mailer.editions import Edition, EditionState, Priority
 from mailer.outbox import DeliveryState
-from tests.integration import office
+from tests.fake_relay import CLOSE, Envelope, Relay, Response, Step
+from tests.integration import factories
 from tests.integration.delivery.faults import SUCCESS_REPLIES
-from tests.integration.office import begin_edition, make_addresses, read_deliveries
-from tests.smtpd import CLOSE, Envelope, Relay, Response, Step
+from tests.integration.factories import begin_edition, make_addresses, read_deliveries
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
@@ -107,9 +107,11 @@ def urgent(mailer: Mailer, readers: list[str]) -> Edition:
     """An urgent edition to another list, approved and not begun."""
     with mailer.store.begin() as tx:
         rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
-        tx.import_rows.import_people(rows, office.add_mailing_list(tx, "press"), "test", office.NOW)
-        made = office.create_edition(tx, "boats", list_slug="press", priority=Priority.URGENT)
-        return office.approve_without_composing(mailer, tx, made)
+        tx.import_rows.import_people(
+            rows, factories.add_mailing_list(tx, "press"), "test", factories.NOW
+        )
+        made = factories.create_edition(tx, "boats", list_slug="press", priority=Priority.URGENT)
+        return factories.approve_without_composing(mailer, tx, made)
 
 
 def test_an_urgent_edition_to_few_passes_one_to_many(
@@ -132,8 +134,8 @@ def test_an_urgent_edition_to_few_passes_one_to_many(
     assert log[places[0]].at - log[200].at < 1.5, "they begin within the second"
     assert Counter(one.recipient for one in log) == Counter([*make_addresses(3000), *press])
     with mailer.store.read() as tx:
-        assert office.reload_edition(tx, many).state is EditionState.SENT
-        assert office.reload_edition(tx, few).state is EditionState.SENT
+        assert factories.reload_edition(tx, many).state is EditionState.SENT
+        assert factories.reload_edition(tx, few).state is EditionState.SENT
 
 
 # ---- relays -----------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def test_a_relay_stands_by_until_the_first_rests(
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(relays, "LONGEST_PAUSE", 0.5)
+    monkeypatch.setattr(relay_health, "LONGEST_PAUSE", 0.5)
     edition = begin_edition(mailer, *make_addresses(1500))
     for one, name in ((relay, "relay"), (second, "second")):
         log.keep(one, name, thinks=0.004)  # else it would be over before anybody looks

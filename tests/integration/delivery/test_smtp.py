@@ -16,11 +16,11 @@ from mailer.delivery.smtp import RelayCredentials
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.delivery.conversation import Conversation
-from tests.integration.delivery.runs import deliver_edition, with_relay
-from tests.integration.office import begin_edition
-from tests.smtpd import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
+from tests.fake_relay import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
+from tests.integration import factories
+from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
+from tests.integration.delivery.smtp_dialogue import Conversation
+from tests.integration.factories import begin_edition
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
 SENDER, ANA = "news@example.org", "ana@example.org"
@@ -199,7 +199,7 @@ def test_a_certificate_refused_pauses_the_edition(
     with pytest.raises(RelayError, match="certificate"):
         deliver_edition(with_relay(mailer, tls=Tls.STARTTLS), edition)
     with store.read() as tx:
-        assert office.reload_edition(tx, edition).state is EditionState.PAUSED
+        assert factories.reload_edition(tx, edition).state is EditionState.PAUSED
 
 
 def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(

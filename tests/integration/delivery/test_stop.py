@@ -10,15 +10,15 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.outbox import DeliveryState
+from tests.fake_relay import SILENCE, Action, Envelope, Relay, Response, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES
-from tests.integration.delivery.senders import MailerProcesses, StateLog
-from tests.integration.office import (
+from tests.integration.delivery.worker_processes import MailerProcesses, StateLog
+from tests.integration.factories import (
     begin_edition,
     make_addresses,
     read_deliveries,
     read_delivery_states,
 )
-from tests.smtpd import SILENCE, Action, Envelope, Relay, Response, Step
 
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 

@@ -6,12 +6,13 @@ from pydantic import SecretStr
 
 from mailer.app import Mailer
 from mailer.delivery.outcomes import MAX_REPEATED_REFUSALS
-from mailer.delivery.relays import MAX_DOUBTS
+from mailer.delivery.relay_health import MAX_DOUBTS
 from mailer.editions import EditionState
 from mailer.errors import RelayError
 from mailer.outbox import DeliveryState
-from tests.integration import office
-from tests.integration.delivery.runs import (
+from tests.fake_relay import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
+from tests.integration import factories
+from tests.integration.delivery.delivery_runs import (
     count_states,
     deliver_edition,
     get_edition_state,
@@ -20,13 +21,12 @@ from tests.integration.delivery.runs import (
     with_relay,
     with_single_connection,
 )
-from tests.integration.office import (
+from tests.integration.factories import (
     begin_edition,
     make_addresses,
     read_deliveries,
     read_delivery_states,
 )
-from tests.smtpd import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
 
 READERS = make_addresses(7)
 ANA = READERS[0]
@@ -153,7 +153,7 @@ def test_a_refused_password_pauses_the_edition(mailer: Mailer, relay: Relay) -> 
         deliver_edition(asking, edition)
     assert caught.value.is_permanent
     with mailer.store.read() as tx:
-        paused = office.reload_edition(tx, edition)
+        paused = factories.reload_edition(tx, edition)
     assert paused.state is EditionState.PAUSED
     assert "535" in paused.reason
     assert has_no_attempts(mailer.store, edition)

@@ -19,7 +19,7 @@ from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
 from mailer.store import Store, Transaction
 from tests.conftest import KEY, make_office_settings
-from tests.integration import office
+from tests.integration import factories
 
 TEMPLATES = ("digest", "press-release")
 WORDS = {
@@ -60,20 +60,20 @@ def composed(
 
 def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
     """An edition of `count` stories in six languages, the last of them in English alone."""
-    office.add_topics(tx)
-    office.add_mailing_list(tx)
+    factories.add_topics(tx)
+    factories.add_mailing_list(tx)
     for language in UN_LANGUAGES:
-        office.add_subscriber(
+        factories.add_subscriber(
             tx, f"{language}@example.org", language=language, name=WORDS[language]
         )
-    office.add_subscriber(tx, "health@example.org", "health")
+    factories.add_subscriber(tx, "health@example.org", "health")
     slugs = [f"story-{number}" for number in range(count)]
     for number, slug in enumerate(slugs):
         for language in UN_LANGUAGES if number < count - 1 else ("en",):
-            office.add_story(
+            factories.add_story(
                 tx,
                 slug,
-                office.TOPICS[number % 4],
+                factories.TOPICS[number % 4],
                 language=language,
                 title=f"{WORDS[language]} {number} <&>",
                 body=f"{WORDS[language]}.\n\n- [a link](https://www.example.org/x?a=1&b=2)\n\n"
@@ -82,7 +82,7 @@ def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> E
                 dateline="Geneva",
                 image=Image("https://www.example.org/boat.jpg", WORDS[language]),
             )
-    made = office.create_edition(tx, *slugs, template=template)
+    made = factories.create_edition(tx, *slugs, template=template)
     made = editions.edit_edition(
         tx.editions, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )

@@ -13,9 +13,9 @@ from mailer.archive import ArchiveEntry
 from mailer.audience.lists import Visibility
 from mailer.editions import ArchiveVisibility, EditionKind, EditionState
 from mailer.store import Store, Transaction
-from tests.integration import office, shelf
-from tests.integration.office import DAY, NOW
-from tests.integration.shelf import create_archived_edition, make_body
+from tests.integration import archive_factories, factories
+from tests.integration.archive_factories import create_archived_edition, make_body
+from tests.integration.factories import DAY, NOW
 
 LIMIT = 1000
 
@@ -32,7 +32,7 @@ def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> N
     with store.begin() as tx:
         made = []
         for visibility in Visibility:
-            shelf.add_list(tx, visibility.value, visibility=visibility)
+            archive_factories.add_list(tx, visibility.value, visibility=visibility)
         for kind, state, flag, visibility in product(
             EditionKind, EditionState, ArchiveVisibility, Visibility
         ):
@@ -42,7 +42,11 @@ def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> N
                     tx, name, list_slug=visibility.value, state=state, archive=flag, kind=kind
                 )
             )
-        right = {one.uid for one in made if archive.is_in_archive(one, tx.editions.load_mailing_list(one))}
+        right = {
+            one.uid
+            for one in made
+            if archive.is_in_archive(one, tx.editions.load_mailing_list(one))
+        }
     assert len(right) == 2
     with store.read() as tx:
         assert {one.uid for one in tx.archive.list_all_entries(LIMIT)} == right
@@ -64,9 +68,9 @@ def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> N
 
 def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> None:
     with store.begin() as tx:
-        shelf.add_list(tx)
+        archive_factories.add_list(tx)
         known = create_archived_edition(tx)
-        shelf.hide_list(tx, "news")
+        archive_factories.hide_list(tx, "news")
         assert everything(tx) == []
         assert tx.archive.list_all_entries(LIMIT) == []
         assert tx.archive.find_entry("news", known.uid) is None
@@ -74,7 +78,7 @@ def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> No
 
 def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
     with store.begin() as tx:
-        shelf.add_list(tx)
+        archive_factories.add_list(tx)
         known = create_archived_edition(tx)
         hidden = editions.set_archive_visibility(
             tx.editions, known, ArchiveVisibility.PRIVATE, NOW, actor="ana"
@@ -91,11 +95,11 @@ def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
 
 
 def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
-    started = office.begin_edition(mailer, "ana@example.org", template="digest")
+    started = factories.begin_edition(mailer, "ana@example.org", template="digest")
     with mailer.store.read() as tx:
         (entry,) = everything(tx)
         assert entry.edition_id == started.id
-        assert entry.sent_at == office.reload_edition(tx, started).planned_at
+        assert entry.sent_at == factories.reload_edition(tx, started).planned_at
         (version,) = entry.versions
         assert version.subject == "Boats (en)"
         assert version.titles == ("Boats (en)",)
@@ -112,8 +116,8 @@ def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
 
 def test_the_newest_comes_first_page_by_page(store: Store) -> None:
     with store.begin() as tx:
-        shelf.add_list(tx)
-        shelf.add_list(tx, "press")
+        archive_factories.add_list(tx)
+        archive_factories.add_list(tx, "press")
         for number in (3, 1, 4, 2, 5):
             create_archived_edition(tx, f"No {number}", sent_at=NOW + number * DAY)
         create_archived_edition(tx, "Twin", sent_at=NOW + 5 * DAY)
@@ -133,7 +137,7 @@ def test_an_entry_has_all_its_languages(store: Store) -> None:
         for tag in ("ar", "en", "fr")
     )
     with store.begin() as tx:
-        shelf.add_list(tx)
+        archive_factories.add_list(tx)
         known = create_archived_edition(tx, bodies=some)
         entry = tx.archive.find_entry("news", known.uid)
         assert entry is not None
@@ -156,7 +160,7 @@ def searched(store: Store) -> Store:
         "Gang": ("zh", "船只在黎明时分抵达港口，国际移民日。"),
     }
     with store.begin() as tx:
-        shelf.add_list(tx)
+        archive_factories.add_list(tx)
         for name, (language, text) in texts.items():
             made = make_body(subject=name, language=language, text=text, html="<p>hidden</p>")
             create_archived_edition(tx, name, language=language, bodies=(made,))
@@ -225,7 +229,7 @@ def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -
 
 def test_a_body_that_is_frozen_again_is_found_by_its_new_words(store: Store) -> None:
     with store.begin() as tx:
-        shelf.add_list(tx)
+        archive_factories.add_list(tx)
         known = create_archived_edition(tx)
         tx.editions.freeze_edition(known, [replace(make_body(), text="Roads")], (), "1")
         assert tx.archive.find_entries("news", ("boats",)) == []

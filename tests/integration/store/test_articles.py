@@ -8,8 +8,8 @@ from mailer import articles
 from mailer.articles import ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.errors import InputError, NotFound
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW, make_content
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW, make_content
 
 
 def test_an_article_comes_back_as_it_went(store: Store) -> None:
@@ -25,7 +25,7 @@ def test_an_article_comes_back_as_it_went(store: Store) -> None:
         title="Boats — “all” of them, 船 and 𝒻 and \u202b too",
     )
     with store.begin() as tx:
-        office.add_topics(tx)
+        factories.add_topics(tx)
         made, outcome = articles.add_article(tx.articles, full, NOW)
     assert outcome is ArticleOutcome.ADDED
     with store.read() as tx:
@@ -38,8 +38,8 @@ def test_an_article_comes_back_as_it_went(store: Store) -> None:
 
 def test_the_same_content_changes_nothing(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        first = office.add_story(tx, "boats", "health")
+        factories.add_topics(tx)
+        first = factories.add_story(tx, "boats", "health")
         again, outcome = articles.add_article(
             tx.articles, make_content("boats", "health"), NOW + DAY
         )
@@ -50,7 +50,7 @@ def test_the_same_content_changes_nothing(store: Store) -> None:
 def test_a_moment_in_another_zone_is_the_same_moment(store: Store) -> None:
     there = timezone(timedelta(hours=5, minutes=30))
     with store.begin() as tx:
-        office.add_story(tx, "boats", published=NOW)
+        factories.add_story(tx, "boats", published=NOW)
         kept = articles.get_article(tx.articles, "boats", "en")
         assert kept.published.tzinfo is UTC
         _, outcome = articles.add_article(
@@ -61,8 +61,8 @@ def test_a_moment_in_another_zone_is_the_same_moment(store: Store) -> None:
 
 def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_story(tx, "boats", "health", "climate")
+        factories.add_topics(tx)
+        factories.add_story(tx, "boats", "health", "climate")
         changed = make_content("boats", "housing", body="Something else.")
         revised, outcome = articles.add_article(tx.articles, changed, NOW + HOUR)
     assert outcome is ArticleOutcome.REVISED
@@ -72,7 +72,7 @@ def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
 
 def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> None:
     with store.begin() as tx:
-        first = office.add_story(tx, "boats")
+        first = factories.add_story(tx, "boats")
         later = make_content("boats", body="Something else.", published=NOW + DAY)
         revised, _ = articles.add_article(tx.articles, later, NOW + DAY, dated=False)
     assert revised.published == first.published
@@ -80,9 +80,9 @@ def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> N
 
 def test_translations_share_a_slug(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_story(tx, "boats", "health")
-        office.add_story(tx, "boats", "migration", language="fr")
+        factories.add_topics(tx)
+        factories.add_story(tx, "boats", "health")
+        factories.add_story(tx, "boats", "migration", language="fr")
         (story,) = articles.group_stories(tx.articles.find_articles(ArticleQuery(slugs=("boats",))))
     assert story.languages == ("en", "fr")
     assert set(story.topics) == {"health", "migration"}
@@ -90,9 +90,9 @@ def test_translations_share_a_slug(store: Store) -> None:
 
 def test_an_unknown_topic_is_named(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
         with pytest.raises(InputError, match="there is no topic 'helth'"):
-            office.add_story(tx, "boats", "health", "helth")
+            factories.add_story(tx, "boats", "health", "helth")
         assert tx.articles.find_articles(ArticleQuery()) == []
 
 
@@ -103,8 +103,8 @@ def test_an_article_that_is_not_there_is_named(store: Store) -> None:
 
 def test_editing_changes_the_fields_named(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_story(tx, "boats", "health")
+        factories.add_topics(tx)
+        factories.add_story(tx, "boats", "health")
         edited, outcome = articles.edit_article(
             tx.articles, "boats", "EN", {"title": "  New   title ", "topics": ("climate",)}, NOW
         )
@@ -118,8 +118,8 @@ def test_editing_changes_the_fields_named(store: Store) -> None:
 
 def test_withdrawing_takes_a_story_or_one_of_its_translations(store: Store) -> None:
     with store.begin() as tx:
-        office.add_story(tx, "boats")
-        office.add_story(tx, "boats", language="fr")
+        factories.add_story(tx, "boats")
+        factories.add_story(tx, "boats", language="fr")
         (one,) = articles.withdraw_articles(tx.articles, "boats", "fr", NOW)
         assert (one.language, one.state) == ("fr", ArticleState.WITHDRAWN)
         (other,) = articles.withdraw_articles(tx.articles, "boats", None, NOW)
@@ -132,9 +132,11 @@ def test_withdrawing_takes_a_story_or_one_of_its_translations(store: Store) -> N
 
 def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
     with store.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         articles.withdraw_articles(tx.articles, "boats", "en", NOW)
-        assert office.add_story(tx, "boats", body="Something else.").state is ArticleState.WITHDRAWN
+        assert (
+            factories.add_story(tx, "boats", body="Something else.").state is ArticleState.WITHDRAWN
+        )
 
 
 @pytest.mark.parametrize(
@@ -154,11 +156,11 @@ def test_articles_are_listed_newest_first(
     store: Store, query: ArticleQuery, found: list[str]
 ) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_story(tx, "a", "health")
-        office.add_story(tx, "a", language="fr")
-        office.add_story(tx, "b", "climate", "health", published=NOW - 3 * DAY)
-        office.add_story(tx, "c", kind=ArticleKind.EVENT, published=NOW)
+        factories.add_topics(tx)
+        factories.add_story(tx, "a", "health")
+        factories.add_story(tx, "a", language="fr")
+        factories.add_story(tx, "b", "climate", "health", published=NOW - 3 * DAY)
+        factories.add_story(tx, "c", kind=ArticleKind.EVENT, published=NOW)
         articles.withdraw_articles(tx.articles, "b", None, NOW)
         assert [f"{one.slug}/{one.language}" for one in tx.articles.find_articles(query)] == found
 
@@ -166,18 +168,20 @@ def test_articles_are_listed_newest_first(
 def test_any_number_of_articles_keep_their_topics(store: Store) -> None:
     """More than one statement may ask for."""
     with store.begin() as tx:
-        office.add_topics(tx)
+        factories.add_topics(tx)
         for number in range(501):
-            tx.articles.add_article(make_content(f"story-{number}", office.TOPICS[number % 4]), NOW)
+            tx.articles.add_article(
+                make_content(f"story-{number}", factories.TOPICS[number % 4]), NOW
+            )
         found = tx.articles.find_articles(ArticleQuery())
         assert {one.slug: one.topics for one in found} == {
-            f"story-{number}": (office.TOPICS[number % 4],) for number in range(501)
+            f"story-{number}": (factories.TOPICS[number % 4],) for number in range(501)
         }
 
 
 def test_two_authors_of_one_story_are_one_after_the_other(store: Store) -> None:
     with store.begin() as tx:
-        first = office.add_story(tx, "boats")
+        first = factories.add_story(tx, "boats")
     with store.begin() as tx:
-        second = office.add_story(tx, "boats", body="Later.", published=datetime.now(UTC))
+        second = factories.add_story(tx, "boats", body="Later.", published=datetime.now(UTC))
     assert (first.id, second.revision) == (second.id, 2)

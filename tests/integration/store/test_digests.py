@@ -8,15 +8,15 @@ from mailer.digests import WhenEmpty
 from mailer.editions import EditionState
 from mailer.errors import InputError, NotFound
 from mailer.store import Store, Transaction
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW
 
 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
     return store
 
 
@@ -26,48 +26,48 @@ def assembled(tx: Transaction, slug: str = "weekly", after: int = 0) -> editions
 
 def test_nothing_runs_twice(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
         assert assembled(tx).stories == ("boats",)
         assert assembled(tx, after=7).state is EditionState.SKIPPED
-        office.add_story(tx, "roads")
+        factories.add_story(tx, "roads")
         assert assembled(tx, after=14).stories == ("roads",)
         assert digests.get_digest(tx.digests, "weekly").stories_run == 2
 
 
 def test_a_revised_story_has_still_run(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
         assembled(tx)
-        office.add_story(tx, "boats", body="Something else.")
-        office.add_story(tx, "boats", language="fr")
+        factories.add_story(tx, "boats", body="Something else.")
+        factories.add_story(tx, "boats", language="fr")
         assert assembled(tx).stories == ()
 
 
 def test_a_late_article_rolls_over(ready: Store) -> None:
     """Dated before the last edition, come in after it."""
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
         assembled(tx)
-        office.add_story(tx, "late", published=NOW - 30 * DAY)
+        factories.add_story(tx, "late", published=NOW - 30 * DAY)
         assert assembled(tx, after=7).stories == ("late",)
 
 
 def test_a_story_of_tomorrow_waits(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "tomorrow", published=NOW + DAY)
+        factories.add_digest(tx)
+        factories.add_story(tx, "tomorrow", published=NOW + DAY)
         assert assembled(tx).state is EditionState.SKIPPED
         assert assembled(tx, after=1).stories == ("tomorrow",)
 
 
 def test_what_is_too_much_waits_for_the_next(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx, most=2)
+        factories.add_digest(tx, most=2)
         for age, slug in enumerate(("new", "newer", "newest")[::-1]):
-            office.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
+            factories.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
         edition, choice = digests.assemble_edition(tx.digests, "weekly", NOW)
         assert edition.stories == ("newest", "newer")
         assert [story.slug for story in choice.waiting] == ["new"]
@@ -76,26 +76,26 @@ def test_what_is_too_much_waits_for_the_next(ready: Store) -> None:
 
 def test_leads_come_first(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "new", published=NOW - HOUR)
-        office.add_story(tx, "lead", published=NOW - DAY, lead=True)
+        factories.add_digest(tx)
+        factories.add_story(tx, "new", published=NOW - HOUR)
+        factories.add_story(tx, "lead", published=NOW - DAY, lead=True)
         assert assembled(tx).stories == ("lead", "new")
 
 
 def test_a_digest_of_topics_takes_its_own(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx, topics=("health", "housing"))
-        office.add_digest(tx, "all")
-        office.add_story(tx, "boats", "migration")
-        office.add_story(tx, "clinic", "climate", "health")
+        factories.add_digest(tx, topics=("health", "housing"))
+        factories.add_digest(tx, "all")
+        factories.add_story(tx, "boats", "migration")
+        factories.add_story(tx, "clinic", "climate", "health")
         assert assembled(tx).stories == ("clinic",)
         assert set(assembled(tx, "all").stories) == {"boats", "clinic"}, "what another ran is news"
 
 
 def test_a_cancelled_edition_that_was_not_sent_gives_its_stories_back(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
         first = assembled(tx)
         editions.cancel_edition(tx.editions, first, NOW)
         assert assembled(tx).stories == ("boats",)
@@ -103,22 +103,22 @@ def test_a_cancelled_edition_that_was_not_sent_gives_its_stories_back(ready: Sto
 
 def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx, fewest=2)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx, fewest=2)
+        factories.add_story(tx, "boats")
         skipped, choice = digests.assemble_edition(tx.digests, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
         assert skipped.reason == choice.too_few == "only 1 new, and this digest wants at least 2"
-        office.add_story(tx, "roads")
+        factories.add_story(tx, "roads")
         assert set(assembled(tx, after=7).stories) == {"boats", "roads"}
 
 
 def test_an_edition_that_is_held_keeps_its_stories(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx, fewest=2, when_empty=WhenEmpty.PUT_ON_HOLD)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx, fewest=2, when_empty=WhenEmpty.PUT_ON_HOLD)
+        factories.add_story(tx, "boats")
         held = assembled(tx)
         assert (held.state, held.stories) == (EditionState.ON_HOLD, ("boats",))
-        office.add_story(tx, "roads")
+        factories.add_story(tx, "roads")
         assert assembled(tx, after=7).stories == ("roads",)
         opened = editions.arrange_stories(tx.editions, held, ["boats"], NOW)
         assert opened.state is EditionState.DRAFT
@@ -126,8 +126,8 @@ def test_an_edition_that_is_held_keeps_its_stories(ready: Store) -> None:
 
 def test_a_withdrawn_story_is_not_chosen(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
         articles.withdraw_articles(tx.articles, "boats", None, NOW)
         assert assembled(tx).stories == ()
         articles.restore_articles(tx.articles, "boats", None, NOW)
@@ -136,10 +136,10 @@ def test_a_withdrawn_story_is_not_chosen(ready: Store) -> None:
 
 def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
-        office.add_story(tx, "roads")
-        office.add_story(tx, "extra", published=NOW + DAY)
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
+        factories.add_story(tx, "roads")
+        factories.add_story(tx, "extra", published=NOW + DAY)
         first = assembled(tx)
         editions.arrange_stories(tx.editions, first, ["extra", "boats"], NOW)
         assert assembled(tx, after=7).stories == ("roads",), "what staff added has run"
@@ -148,10 +148,10 @@ def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
 def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
     with ready.begin() as tx:
         segments.save_segment(tx.segments, "close", "Close by", "country = GB", NOW)
-        office.add_digest(
+        factories.add_digest(
             tx, segment="close", template="press-release", subject="Hello", language="fr"
         )
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         made = assembled(tx)
     assert (made.digest, made.list, made.segment) == ("weekly", "news", "close")
     assert (made.template, made.subject, made.language) == ("press-release", "Hello", "fr")
@@ -159,7 +159,7 @@ def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
 
 def test_a_digest_is_edited(ready: Store) -> None:
     with ready.begin() as tx:
-        made = office.add_digest(tx, topics=("health", "housing"))
+        made = factories.add_digest(tx, topics=("health", "housing"))
         edited = digests.edit_digest(
             tx.digests, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
         )
@@ -173,15 +173,15 @@ def test_a_digest_that_names_nothing_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
         for fields in ({"list": "none"}, {"segment": "none"}, {"topics": ("none",)}):
             with pytest.raises(NotFound, match="none"):
-                office.add_digest(tx, f"d-{next(iter(fields))}", **fields)
-        office.add_digest(tx)
+                factories.add_digest(tx, f"d-{next(iter(fields))}", **fields)
+        factories.add_digest(tx)
         with pytest.raises(InputError, match="there is a digest 'weekly' already"):
-            office.add_digest(tx)
+            factories.add_digest(tx)
 
 
 def test_any_number_of_stories_are_candidates(ready: Store) -> None:
     with ready.begin() as tx:
-        order = office.add_digest(tx)
+        order = factories.add_digest(tx)
         for number in range(501):
-            tx.articles.add_article(office.make_content(f"story-{number}"), NOW)
+            tx.articles.add_article(factories.make_content(f"story-{number}"), NOW)
         assert len(tx.digests.list_candidate_stories(order)) == 501

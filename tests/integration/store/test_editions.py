@@ -10,8 +10,8 @@ from mailer.audience import segments
 from mailer.editions import Edition, EditionState, InDoubtPolicy
 from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
 from mailer.store import Transaction
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 DRAFT, APPROVED = EditionState.DRAFT, EditionState.APPROVED
 
@@ -20,20 +20,20 @@ DRAFT, APPROVED = EditionState.DRAFT, EditionState.APPROVED
 def approved(mailer: Mailer) -> Edition:
     """An approved edition of two stories."""
     with mailer.store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
         segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
-        office.add_subscriber(tx, "ana@example.org")
-        office.add_subscriber(tx, "bo@example.org", language="fr")
-        office.add_story(tx, "boats", "health")
-        office.add_story(tx, "roads", "climate")
-        office.add_story(tx, "spare")
-        made = office.create_edition(tx, "boats", "roads")
+        factories.add_subscriber(tx, "ana@example.org")
+        factories.add_subscriber(tx, "bo@example.org", language="fr")
+        factories.add_story(tx, "boats", "health")
+        factories.add_story(tx, "roads", "climate")
+        factories.add_story(tx, "spare")
+        made = factories.create_edition(tx, "boats", "roads")
         return mailer.approve_edition(tx, made, "Amina", comment="as agreed")
 
 
 def _article(tx: Transaction, _: Edition) -> None:
-    office.add_story(tx, "boats", "health", body="Something else.")
+    factories.add_story(tx, "boats", "health", body="Something else.")
 
 
 def _fields(tx: Transaction, _: Edition) -> None:
@@ -45,7 +45,7 @@ def _withdraw(tx: Transaction, _: Edition) -> None:
 
 
 def _translation(tx: Transaction, _: Edition) -> None:
-    office.add_story(tx, "boats", "health", language="fr")
+    factories.add_story(tx, "boats", "health", language="fr")
 
 
 def _arrange(tx: Transaction, edition: Edition) -> None:
@@ -73,7 +73,7 @@ def test_any_change_voids_the_approval(
 ) -> None:
     with mailer.store.begin() as tx:
         change(tx, approved)
-        now = office.reload_edition(tx, approved)
+        now = factories.reload_edition(tx, approved)
         assert (now.state, now.approval, now.content_hash) == (DRAFT, None, "")
         assert tx.editions.list_bodies(now) == []
         with pytest.raises(Refused, match="is a draft, not approved"):
@@ -87,9 +87,9 @@ def test_any_change_voids_the_approval(
 
 def test_what_is_the_same_voids_nothing(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        office.add_story(tx, "boats", "health")
-        office.add_story(tx, "spare", body="Something else.")
-        assert office.reload_edition(tx, approved) == approved
+        factories.add_story(tx, "boats", "health")
+        factories.add_story(tx, "spare", body="Something else.")
+        assert factories.reload_edition(tx, approved) == approved
 
 
 def test_a_segment_changed_beneath_the_approval_is_found(mailer: Mailer, approved: Edition) -> None:
@@ -127,9 +127,11 @@ def test_what_the_approver_saw_must_be_what_is_approved(mailer: Mailer, approved
     with mailer.store.begin() as tx:
         made = tx.editions.set_state(approved, DRAFT, NOW)
         assert mailer.approve_edition(tx, made, "Amina", seen_hash=seen.upper()).state is APPROVED
-        office.add_story(tx, "boats", "health", body="Something else.")
+        factories.add_story(tx, "boats", "health", body="Something else.")
         with pytest.raises(ApprovalVoid, match=f"not {seen}"):
-            mailer.approve_edition(tx, office.reload_edition(tx, approved), "Amina", seen_hash=seen)
+            mailer.approve_edition(
+                tx, factories.reload_edition(tx, approved), "Amina", seen_hash=seen
+            )
 
 
 def test_an_edition_starts_once(mailer: Mailer, approved: Edition) -> None:
@@ -149,9 +151,9 @@ def test_a_running_edition_is_what_was_approved(mailer: Mailer, approved: Editio
     with mailer.store.begin() as tx:
         started, _ = mailer.start_edition(tx, approved)
         bodies = tx.editions.list_bodies(started)
-        office.add_story(tx, "boats", "climate", body="Something else.")
+        factories.add_story(tx, "boats", "climate", body="Something else.")
         articles.withdraw_articles(tx.articles, "roads", None, NOW)
-        assert office.reload_edition(tx, started) == started
+        assert factories.reload_edition(tx, started) == started
         assert tx.editions.list_bodies(started) == bodies
 
 
@@ -188,12 +190,12 @@ def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
         for slug in ("boats", "roads"):
             articles.withdraw_articles(tx.articles, slug, None, NOW)
         with pytest.raises(ComposeError, match="has no story"):
-            mailer.approve_edition(tx, office.reload_edition(tx, approved), "Amina")
+            mailer.approve_edition(tx, factories.reload_edition(tx, approved), "Amina")
 
 
 def test_editions_are_listed_newest_first(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        second = office.create_edition(tx, "spare")
+        second = factories.create_edition(tx, "spare")
         assert [one.id for one in tx.editions.list_recent_editions()] == [second.id, approved.id]
         assert tx.editions.list_recent_editions([APPROVED]) == [approved]
         with pytest.raises(NotFound, match="there is no edition 999"):

@@ -17,8 +17,8 @@ from mailer.app import get_utc_now
 from mailer.errors import ConfigError, InputError, SchemaError
 from mailer.store import Store, schema
 from tests.conftest import KEY
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 from tests.postgresql import run_sql
 
 
@@ -141,19 +141,19 @@ def slugs(store: Store) -> set[str]:
 
 def test_a_transaction_is_committed_at_its_end(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
     assert slugs(store) == {"health"}
 
 
 def test_an_error_undoes_a_transaction(store: Store) -> None:
     with pytest.raises(InputError), store.begin() as tx:
-        office.add_topics(tx, "health", "no slug")
+        factories.add_topics(tx, "health", "no slug")
     assert slugs(store) == set()
 
 
 def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
         tx.rollback()
     assert slugs(store) == set()
 
@@ -161,7 +161,7 @@ def test_a_dry_run_undoes_a_transaction(store: Store) -> None:
 def test_a_second_writer_waits_for_the_first(store: Store) -> None:
     """Both change one row: neither fails, and the second sees what the first did."""
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
     holding, errors = threading.Event(), list[BaseException]()
 
     def count(wait: float) -> None:
@@ -189,14 +189,14 @@ def test_a_second_writer_waits_for_the_first(store: Store) -> None:
 
 def test_a_reader_waits_for_no_writer(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
         assert slugs(store) == set(), "read beside the open transaction, before its commit"
     assert slugs(store) == {"health"}
 
 
 def test_moments_come_back_as_they_went(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx, "health")
+        factories.add_topics(tx, "health")
         (kept,) = tx.connection.execute(select(schema.topic)).all()
         assert kept.created_at == NOW
         assert kept.created_at.utcoffset() is not None

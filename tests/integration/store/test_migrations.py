@@ -16,8 +16,8 @@ from mailer.store import Store
 from mailer.store.schema import REVISIONS
 from mailer.words import split_query
 from tests.conftest import KEY
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_what_was_being_sent_when_0001_ended_is_as_after_a_crash(old: Store) -> 
             "in_doubt": ("in_doubt", 1, ""),
         }
         # It goes on from there.
-        taken = tx.queue.claim_deliveries(known.id, office.register_worker(tx), 9)
+        taken = tx.queue.claim_deliveries(known.id, factories.register_worker(tx), 9)
         assert {claim.attempt for claim in taken} == {1, 3}
         assert all(isinstance(claim, Claim) for claim in taken)
         assert tx.queue.return_to_queue(known.id, [DeliveryState.IN_DOUBT]) == 2
@@ -168,11 +168,11 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
             "article", slug=slug, language=tag, state=state, kind="news", title=f"{slug} {tag}",
             summary=f"{slug} in short, {tag}",
         )  # fmt: skip
-    link = create_slot(office.MARKER, Slot.UNSUBSCRIBE)
+    link = create_slot(factories.MARKER, Slot.UNSUBSCRIBE)
     for number in range(3):
         edition = rows.add(
             "edition", uid=f"5f1d2{number}", name=f"No {number}", list_id=list_, template="digest",
-            language="en", state="sent", in_doubt="resend", planned_at=NOW + number * office.DAY,
+            language="en", state="sent", in_doubt="resend", planned_at=NOW + number * factories.DAY,
         )  # fmt: skip
         for bit, slug in enumerate(("boats", "gone", "roads")):
             rows.add("edition_story", edition_id=edition, slug=slug, position=bit, bit=bit)
@@ -180,7 +180,7 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
             rows.add(
                 "edition_body", edition_id=edition, language=tag, subject=f"The week {tag}",
                 text=f"{text}, no {number}\n{link}\n", html=f'<a href="{link}">Leave</a>',
-                marker=office.MARKER, stories=0b111 if tag == "en" else 0b011,
+                marker=factories.MARKER, stories=0b111 if tag == "en" else 0b011,
             )  # fmt: skip
     old.upgrade_schema()
     with old.read() as tx:

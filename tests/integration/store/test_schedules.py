@@ -8,11 +8,11 @@ from mailer import digests
 from mailer.digests.calendar import DigestCalendar
 from mailer.errors import InputError, NotFound
 from mailer.schedules import records
-from mailer.schedules.free_days import Blackout, OnFreeDay
+from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
-from tests.integration import office
+from tests.integration import factories
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 LONDON = "Europe/London"
@@ -22,8 +22,8 @@ OBSERVANCES = {"migrants-day": Observance("migrants-day", "18 december", {"en": 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_mailing_list(tx)
-        office.add_digest(tx)
+        factories.add_mailing_list(tx)
+        factories.add_digest(tx)
     return store
 
 

@@ -10,8 +10,8 @@ from mailer.audience import erasure
 from mailer.errors import ConfigError
 from mailer.store import Store, engine, schema
 from tests.conftest import KEY
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_file_that_is_no_database_is_told_so(tmp_path: Path) -> None:
 def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
     """Links in old mails carry it."""
     with store.begin() as tx:
-        office.add_mailing_list(tx)
-        first = office.add_subscriber(tx, "ana@example.org")
+        factories.add_mailing_list(tx)
+        first = factories.add_subscriber(tx, "ana@example.org")
         erasure.erase_person(tx.subscribers, "ana@example.org", NOW)
-        assert office.add_subscriber(tx, "bo@example.org").id > first.id
+        assert factories.add_subscriber(tx, "bo@example.org").id > first.id

@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError
-from mailer.web import caught
-from mailer.web.framed import prepare_mail_frame
+from mailer.web import maildir
 from mailer.web.inbox import PER_PAGE, create_inbox_app, serve_inbox
+from mailer.web.mail_frame import prepare_mail_frame
 
 Get = Callable[..., httpx.Response]
 
@@ -161,14 +161,14 @@ def test_only_new_and_changed_files_are_read(folder: Path, monkeypatch: pytest.M
     for name in "abc":
         (folder / f"{name}.eml").write_bytes(eml(f"{name}@x.org"))
     read: list[str] = []
-    entry = caught._read_entry
+    entry = maildir._read_entry
 
-    def counted(key: str, path: Path, stamp: tuple[int, int]) -> caught.CaughtMail:
+    def counted(key: str, path: Path, stamp: tuple[int, int]) -> maildir.CaughtMail:
         read.append(key)
         return entry(key, path, stamp)
 
-    monkeypatch.setattr(caught, "_read_entry", counted)
-    look = caught.MailFolder(folder)
+    monkeypatch.setattr(maildir, "_read_entry", counted)
+    look = maildir.MailFolder(folder)
     look.scan_entries()
     assert sorted(read) == ["a", "b", "c"]
     (folder / "b.eml").write_bytes(eml("new@x.org"))
@@ -357,11 +357,11 @@ def test_reading_raises_nothing(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "noise.eml"
     path.write_bytes(name + noise + b"\r\n\r\n" + noise)
-    entry = caught._read_entry("noise", path, (0, 0))
-    letter = caught.read_mail(entry)
+    entry = maildir._read_entry("noise", path, (0, 0))
+    letter = maildir.read_mail(entry)
     prepare_mail_frame(letter.html or "", frozenset())
     assert entry.language_name is not None
-    assert caught.format_mail_date(entry.date)
+    assert maildir.format_mail_date(entry.date)
     for value in dict(letter.headers).values():
         value.encode()
 

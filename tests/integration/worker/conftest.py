@@ -17,12 +17,12 @@ from mailer.digests import DigestPolicy, DigestSettings
 from mailer.editions import Edition
 from mailer.log import create_logger
 from mailer.schedules import records
-from mailer.schedules.free_days import OnFreeDay
+from mailer.schedules.holidays import OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store
 from mailer.worker import Scheduler
-from tests.integration import office
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
+from tests.integration import factories
 
 READERS = ("amal@example.org", "bela@example.org")
 
@@ -109,11 +109,11 @@ def desk(office_with_notices: Settings, store: Store, relay: Relay) -> WorkerHar
         update={"relay": office_with_notices.relay.model_copy(update={"port": relay.port})}
     )
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_subscriber(tx, "amal@example.org")
-        office.add_subscriber(tx, "bela@example.org", "health")
-        office.add_story(tx, "boats", "health")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_subscriber(tx, "amal@example.org")
+        factories.add_subscriber(tx, "bela@example.org", "health")
+        factories.add_story(tx, "boats", "health")
     return WorkerHarness(Mailer(settings, store), relay)
 
 

@@ -15,7 +15,7 @@ from mailer import config
 from mailer.store import Store
 from mailer.worker.systemd import SystemdNotifier
 from tests.conftest import KEY
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
 
 WAIT = 20.0
 

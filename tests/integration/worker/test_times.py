@@ -7,7 +7,7 @@ import pytest
 from mailer.digests import ApprovalRule
 from mailer.editions import EditionState, SendTimeBasis
 from mailer.schedules.records import OccurrenceState
-from tests.integration import office
+from tests.integration import factories
 from tests.integration.worker.conftest import HOUR, READERS, WorkerHarness
 from tests.tz_database import replace_zone_rules
 
@@ -44,8 +44,8 @@ def test_a_zone_that_changes_its_rules_after_the_cut_off_still_sends_at_the_time
 
 def test_each_reader_s_mail_is_due_when_their_own_clock_shows_its_time(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        office.add_subscriber(tx, "tokyo@example.org", time_zone="Asia/Tokyo")
-        office.add_subscriber(tx, "lima@example.org", time_zone="America/Lima")
+        factories.add_subscriber(tx, "tokyo@example.org", time_zone="Asia/Tokyo")
+        factories.add_subscriber(tx, "lima@example.org", time_zone="America/Lima")
     desk.add_digest(approval=ApprovalRule.NONE, send_time=SendTimeBasis.READER)
     desk.add_schedule("2027-03-02")
     tokyo = NINE - 9 * HOUR

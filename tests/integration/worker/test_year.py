@@ -19,8 +19,9 @@ from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
 from mailer.worker import Scheduler
 from tests.conftest import KEY, make_office_settings
-from tests.integration.worker import year
-from tests.integration.worker.year import (
+from tests.fake_relay import Relay
+from tests.integration.worker import year_simulation
+from tests.integration.worker.year_simulation import (
     DAY,
     FIRST,
     LAST,
@@ -29,7 +30,6 @@ from tests.integration.worker.year import (
     WrittenArticle,
     to_moment,
 )
-from tests.smtpd import Relay
 
 S = EditionState
 
@@ -61,7 +61,7 @@ def _office(settings: Settings, store: Store, relay: Relay) -> OfficeSimulation:
     keeper = Scheduler(mailer, create_logger(io.StringIO()))
     office = OfficeSimulation(mailer, relay, keeper, random.Random(2027))
     holder.append(office)
-    year.set_up_office(mailer, office.now)
+    year_simulation.set_up_office(mailer, office.now)
     return office
 
 
@@ -72,20 +72,22 @@ def _script(office: OfficeSimulation) -> None:
     day = FIRST
     while day <= LAST:
         busy = day.month == 12 and day.day > 5
-        quiet = year.QUIET[0] <= day < year.QUIET[1]
+        quiet = year_simulation.QUIET[0] <= day < year_simulation.QUIET[1]
         for _ in range(
             0 if quiet else chance.choice((0, 0, 0, 1, 1, 2) if not busy else (1, 2, 3))
         ):
             number += 1
-            topic = chance.choice(("migrants-day", "news") if busy else year.TOPICS[:2])
+            topic = chance.choice(("migrants-day", "news") if busy else year_simulation.TOPICS[:2])
             moment = to_moment(day, "00:00") + timedelta(minutes=chance.randrange(6 * 60, 20 * 60))
             office.plan_action(
                 moment, _writing(office, f"story-{number:03}", topic, chance.random())
             )
         day += DAY
     # Between the mail that asks for approval and the approver who comes late.
-    office.plan_action(to_moment(year.LATE, "12:30"), lambda: _correct_the_latest(office))
-    held = to_moment(year.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
+    office.plan_action(
+        to_moment(year_simulation.LATE, "12:30"), lambda: _correct_the_latest(office)
+    )
+    held = to_moment(year_simulation.OFF_AIR[1].astimezone(LONDON).date(), "15:00")
     office.plan_action(held, lambda: _send_what_is_held(office))
 
 
@@ -106,7 +108,7 @@ def _writing(office: OfficeSimulation, slug: str, topic: str, fate: float) -> Ca
 def _correct_the_latest(office: OfficeSimulation) -> None:
     """Correct the last story that came before this morning's cut-off."""
     before = [one for one in office.written_articles
-              if one.written_at < to_moment(year.LATE, "07:00") and one.withdrawn_at is None]  # fmt: skip
+              if one.written_at < to_moment(year_simulation.LATE, "07:00") and one.withdrawn_at is None]  # fmt: skip
     office.revise_article(before[-1])
 
 
@@ -143,10 +145,10 @@ def _ended(office: OfficeSimulation, slug: str) -> dict[str, tuple[OccurrenceSta
 def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a_reason(
     played: OfficeSimulation,
 ) -> None:
-    for slug in year.RULES:
+    for slug in year_simulation.RULES:
         named = _ended(played, slug)
-        expected = year.compute_expected_days(slug)
-        moved = {day: day - DAY if slug == "bulletin" and day - DAY in year.HOLIDAYS else day
+        expected = year_simulation.compute_expected_days(slug)
+        moved = {day: day - DAY if slug == "bulletin" and day - DAY in year_simulation.HOLIDAYS else day
                  for day in expected}  # fmt: skip
         assert set(named) == {f"{day:%m-%d}" for day in moved.values()}
         for state, edition, reason in named.values():
@@ -159,14 +161,14 @@ def test_each_date_of_each_rule_has_one_occurrence_and_ends_with_an_edition_or_a
 def test_each_story_ran_once_in_each_digest_that_it_is_for_and_none_that_was_withdrawn_before(
     played: OfficeSimulation,
 ) -> None:
-    runs = year.count_runs(played)
+    runs = year_simulation.count_runs(played)
     assert max(runs.values()) == 1, "nobody got a story twice from a digest"
     sent = _cutoffs_of_what_was_sent(played)
-    for slug, topics in year.OF_TOPICS.items():
-        for reader, chosen in year.READERS.items():
+    for slug, topics in year_simulation.OF_TOPICS.items():
+        for reader, chosen in year_simulation.READERS.items():
             for written in played.written_articles:
-                wanted = written.topic in (topics or year.TOPICS)
-                wanted = wanted and written.topic in (chosen or year.TOPICS)
+                wanted = written.topic in (topics or year_simulation.TOPICS)
+                wanted = wanted and written.topic in (chosen or year_simulation.TOPICS)
                 got = runs[reader, slug, written.slug]
                 if not wanted or _withdrawn_before(written, sent[slug]):
                     assert got == 0, (slug, reader, written)
@@ -190,10 +192,12 @@ def _withdrawn_before(written: WrittenArticle, cutoffs: list[datetime]) -> bool:
 
 @pytest.mark.slow
 def test_no_mail_is_empty_and_none_comes_twice(played: OfficeSimulation) -> None:
-    to_readers = [(reader, mail) for _, reader, mail in played.mails if reader in year.READERS]
+    to_readers = [
+        (reader, mail) for _, reader, mail in played.mails if reader in year_simulation.READERS
+    ]
     assert len(to_readers) > 150
     assert len(played.written_articles) > 200
-    assert all(year.find_slugs(mail) for _, mail in to_readers)
+    assert all(year_simulation.find_slugs(mail) for _, mail in to_readers)
     ids = Counter(str(mail["Message-ID"]) for _, _, mail in played.mails)
     assert max(ids.values()) == 1
 
@@ -203,15 +207,19 @@ def test_mails_leave_at_nine_in_london_summer_and_winter_but_for_known_reasons(
     played: OfficeSimulation,
 ) -> None:
     early = {moment.astimezone(LONDON).time().hour for moment, reader, _ in played.mails
-             if reader in year.READERS}  # fmt: skip
+             if reader in year_simulation.READERS}  # fmt: skip
     assert min(early) == 9
     late = {
         moment.astimezone(LONDON).date()
         for moment, reader, _ in played.mails
-        if reader in year.READERS and moment.astimezone(LONDON).time().hour >= 10
+        if reader in year_simulation.READERS and moment.astimezone(LONDON).time().hour >= 10
     }
     # The approver who came late, the bulletin that nobody approved in time, the week off the air.
-    assert late == {year.LATE, year.FORGOTTEN + DAY, year.OFF_AIR[1].astimezone(LONDON).date()}
+    assert late == {
+        year_simulation.LATE,
+        year_simulation.FORGOTTEN + DAY,
+        year_simulation.OFF_AIR[1].astimezone(LONDON).date(),
+    }
 
 
 @pytest.mark.slow
@@ -226,13 +234,13 @@ def test_what_was_skipped_and_what_was_held_is_told_with_its_reason(
     weekly = _ended(played, "weekly")
     skipped = [one for one in weekly.values() if one[0] is OccurrenceState.SKIPPED]
     holidays = [one for one in skipped if "missed" not in one[2]]
-    assert len(holidays) == sum(day.weekday() == 0 for day in year.HOLIDAYS)
-    empty = [one for slug in year.RULES for one in _ended(played, slug).values()
+    assert len(holidays) == sum(day.weekday() == 0 for day in year_simulation.HOLIDAYS)
+    empty = [one for slug in year_simulation.RULES for one in _ended(played, slug).values()
              if one[1] is S.SKIPPED]  # fmt: skip
     assert empty, "the quiet weeks of August"
     assert told["Skipped"] == len(holidays) + len(empty)
     assert told["Held"] >= 1
-    sent = [one for slug in year.RULES for one in _ended(played, slug).values()
+    sent = [one for slug in year_simulation.RULES for one in _ended(played, slug).values()
             if one[1] is S.SENT]  # fmt: skip
     assert told["Sent"] == len(sent)
 
@@ -248,7 +256,8 @@ def test_what_changed_after_it_was_approved_or_asked_for_is_asked_for_again(
         mail
         for _, reader, mail in played.mails
         if reader == "approver@example.org"
-        and "has changed since you were asked" in " ".join(year.get_plain_text(mail).split())
+        and "has changed since you were asked"
+        in " ".join(year_simulation.get_plain_text(mail).split())
     ]
     assert again, "asked for, then corrected"
 

@@ -22,7 +22,7 @@ from mailer.articles import (
     Image,
     Story,
 )
-from mailer.articles.release import Release
+from mailer.articles.press_release import Release
 from mailer.errors import InputError, NotFound
 from tests.unit.samples import DAY, NOW, make_article, make_content
 

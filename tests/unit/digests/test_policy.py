@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from mailer import digests
 from mailer.digests import ApprovalRule, DigestPolicy, WhenLate
-from mailer.digests.orders import MAX_DURATION, MAX_REMINDERS
+from mailer.digests.settings import MAX_DURATION, MAX_REMINDERS
 from mailer.editions import SendTimeBasis
 from mailer.errors import InputError, NotFound
-from tests.unit.digests.desk import SETTINGS, FakeDigestStore
+from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)

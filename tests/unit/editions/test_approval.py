@@ -9,7 +9,7 @@ from mailer import editions
 from mailer.audience.segments import parse_filter
 from mailer.editions import Approval, SendAppointment
 from mailer.errors import ApprovalVoid, BadTransition, InputError, Refused
-from tests.unit.editions.press import (
+from tests.unit.editions.fakes import (
     EDITION_BODY,
     HASH,
     SENDER,

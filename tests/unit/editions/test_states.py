@@ -5,7 +5,7 @@ import pytest
 from mailer import editions
 from mailer.editions import OPEN_STATES, TRANSITIONS, Priority
 from mailer.errors import BadTransition
-from tests.unit.editions.press import OVER, S
+from tests.unit.editions.fakes import OVER, S
 from tests.unit.samples import make_edition
 
 WAYS = {

@@ -18,8 +18,8 @@ from mailer.intake.drafts import (
     separate_slugs,
     to_one_line,
 )
-from mailer.intake.dropped import OmissionReport, shorten_text
 from mailer.intake.extra import import_package
+from mailer.intake.omissions import OmissionReport, shorten_text
 from tests.unit.samples import NOW
 
 DEFAULTS = DraftDefaults(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mailer.audience.rows import ImportRow, RowOutcome, RowResult, RowState
+from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import Person
 from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError

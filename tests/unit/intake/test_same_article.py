@@ -12,8 +12,8 @@ import mailer.demo
 from mailer.articles import Content
 from mailer.intake import feeds, files, word
 from mailer.intake.drafts import Draft, DraftDefaults
-from mailer.intake.tidy import parse_blocks
-from tests.unit.intake import makers
+from mailer.intake.normalise import parse_blocks
+from tests.unit.intake import factories
 from tests.unit.samples import NOW
 
 FOLDERS = [Path(mailer.demo.__file__).parent / "articles"]
@@ -53,11 +53,12 @@ def assert_same(draft: Draft, content: Content) -> None:
 @pytest.mark.parametrize("content", ALL, ids=lambda one: f"{one.slug}.{one.language}")
 def test_by_word_it_is_the_same(content: Content) -> None:
     assert_same(
-        word.read_docx(makers.build_docx(content), defaults(content), name="release.docx"), content
+        word.read_docx(factories.build_docx(content), defaults(content), name="release.docx"),
+        content,
     )
 
 
-@pytest.mark.parametrize("made", [makers.build_rss, makers.build_atom])
+@pytest.mark.parametrize("made", [factories.build_rss, factories.build_atom])
 def test_by_a_feed_it_is_the_same(made: object) -> None:
     assert callable(made)
     batch = feeds.read_feed(made(ALL), defaults(), address="https://example.org/feed")
@@ -66,7 +67,7 @@ def test_by_a_feed_it_is_the_same(made: object) -> None:
         assert_same(draft, content)
         got = draft.content
         assert (got.summary, got.topics) == (content.summary, content.topics)
-        assert got.canonical_url == makers.choose_address(content)
+        assert got.canonical_url == factories.choose_address(content)
 
 
 def test_the_samples_are_in_four_languages() -> None:

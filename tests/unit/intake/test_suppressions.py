@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.rows import RowResult
+from mailer.audience.imports.rows import RowResult
 from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
 from mailer.intake import suppressions

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import (
     Membership,
     MembershipState,
@@ -19,7 +19,7 @@ from mailer.audience.subscribers import (
     check_person,
 )
 from mailer.errors import InputError
-from mailer.intake import sheets, table
+from mailer.intake import csv_reader, table
 from tests.unit.samples import NOW
 
 TOPICS = frozenset({"health", "diaspora"})
@@ -114,7 +114,7 @@ def test_a_bad_row_is_refused_with_its_line_and_reason_and_no_other(path: Path) 
 
 
 def test_what_is_not_csv_is_refused_by_its_line(path: Path) -> None:
-    raw = f"email\nana@example.org\n{'x' * (sheets.LONGEST_FIELD + 1)}\nbo@example.org\n"
+    raw = f"email\nana@example.org\n{'x' * (csv_reader.LONGEST_FIELD + 1)}\nbo@example.org\n"
     rows, refused = bring_in(path, raw)
     assert [(row.line, row.person.address) for row in rows] == [
         (2, "ana@example.org"),
@@ -239,8 +239,8 @@ def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
 
 @given(awkward)
 def test_an_apostrophe_is_put_before_a_formula_and_taken_away_again(value: str) -> None:
-    assert sheets.unescape_formula(sheets.escape_formula(value)) == value
-    assert not sheets.escape_formula(value).startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert csv_reader.unescape_formula(csv_reader.escape_formula(value)) == value
+    assert not csv_reader.escape_formula(value).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
 def test_the_lists_own_language_goes_out_and_progress_is_told() -> None:

@@ -12,10 +12,10 @@ from docx.shared import Inches
 from mailer.articles import ArticleKind
 from mailer.errors import InputError
 from mailer.intake import word
-from mailer.intake.carried import convert_to_assets
 from mailer.intake.drafts import Draft, DraftDefaults
-from tests.unit.intake import makers
-from tests.unit.intake.makers import create_blank_document
+from mailer.intake.embedded_images import convert_to_assets
+from tests.unit.intake import factories
+from tests.unit.intake.factories import create_blank_document
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW, make_content
 
@@ -201,7 +201,7 @@ def test_footnotes_stand_below_a_line() -> None:
 
 def test_lists_within_lists() -> None:
     one = make_content(html="<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", title="T")
-    assert read(makers.build_docx(one)).content.body == "- a\n  1. b\n- c"
+    assert read(factories.build_docx(one)).content.body == "- a\n  1. b\n- c"
 
 
 # ---- what is no such file -----------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import assume, example, given
 
 from mailer import message
 from mailer.message import Slot, clean_header_text, encode_quoted_printable
-from tests.unit.message.letters import (
+from tests.unit.message.factories import (
     MARKER,
     PROFILE,
     RECIPIENT,
@@ -96,7 +96,9 @@ def test_international_domains_go_out_as_a_labels() -> None:
 
 
 def test_an_international_local_part_is_the_only_thing_that_is_not_ascii() -> None:
-    raw, parsed = build_message(recipient=RECIPIENT._replace(address="josé@example.org", name="José"))
+    raw, parsed = build_message(
+        recipient=RECIPIENT._replace(address="josé@example.org", name="José")
+    )
     assert not raw.isascii()
     assert raw.replace("josé@".encode(), b"").isascii()
     assert b"--" in raw

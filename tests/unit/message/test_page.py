@@ -18,7 +18,7 @@ from mailer.message import (
     Slot,
     clean_header_text,
 )
-from tests.unit.message.letters import MARKER, PROFILE, RECIPIENT, make_body
+from tests.unit.message.factories import MARKER, PROFILE, RECIPIENT, make_body
 
 SITE = "https://mail.example.org/"
 PERSONAL = [slot for slot in Slot if slot is not Slot.NUMBER]

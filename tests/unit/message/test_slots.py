@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mailer import message
 from mailer.editions import EditionBody
 from mailer.message import MarkCondition, MessageTemplate, Slot, clean_header_text
-from tests.unit.message.letters import (
+from tests.unit.message.factories import (
     MARKER,
     PROFILE,
     RECIPIENT,

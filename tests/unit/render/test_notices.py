@@ -19,7 +19,7 @@ from mailer.languages import UN_LANGUAGES
 from mailer.message import clean_header_text
 from mailer.notices import Notice, NoticeKind, suggest_commands
 from mailer.render.notices import compose_notice
-from tests.unit.message.letters import (
+from tests.unit.message.factories import (
     PROFILE,
     RECIPIENT,
     assert_well_formed,

@@ -11,7 +11,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from mailer import config, languages
-from mailer.articles.release import AssetKind
+from mailer.articles.press_release import AssetKind
 from mailer.config.sections import Press
 from mailer.errors import ComposeError
 from mailer.notices import FIGURE_WORDS, Notice, NoticeKind, suggest_commands

@@ -18,7 +18,7 @@ from zoneinfo import TZPATH
 import pytest
 
 from mailer import zones
-from mailer.schedules.free_days import FreeDays
+from mailer.schedules.holidays import FreeDays
 from mailer.schedules.occurrences import Timing, expand_occurrences
 from mailer.schedules.rules import RecurringRule
 

@@ -17,7 +17,6 @@ from mailer.intake.fetching import (
     build_user_agent,
     fetch_url,
 )
-from tests.connects import watch_connections
 from tests.integration.intake.site import (
     HOST,
     NAME,
@@ -27,6 +26,7 @@ from tests.integration.intake.site import (
     build_redirect,
     encode_chunked,
 )
+from tests.loopback import watch_connections
 
 
 def got(site: LoopbackSite, path: str = "/", held: Validators | None = None) -> FetchResult:

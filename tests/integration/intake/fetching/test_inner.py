@@ -4,9 +4,9 @@ import pytest
 
 from mailer.errors import FetchError
 from mailer.intake.fetching import FetchGuard, fetch_url
-from tests.connects import watch_connections
 from tests.integration.intake.site import HOST, LoopbackSite, build_redirect
-from tests.unit.intake.fetching.forms import list_hosts, list_look_up_answers
+from tests.loopback import watch_connections
+from tests.unit.intake.fetching.address_forms import list_hosts, list_look_up_answers
 
 
 def test_no_redirect_leads_to_an_inner_address_in_any_form(

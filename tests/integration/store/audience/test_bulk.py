@@ -4,35 +4,36 @@ import threading
 
 import pytest
 
-from mailer.audience import bulk, segments, subscribers
-from mailer.audience.bulk import BulkChange, BulkOutcome
+from mailer.audience import segments, subscribers
 from mailer.audience.consent import ConsentAction
+from mailer.audience.imports import bulk
+from mailer.audience.imports.bulk import BulkChange, BulkOutcome
+from mailer.audience.imports.rows import ImportRow
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import ImportRow
 from mailer.audience.segments import All
 from mailer.audience.subscribers import Membership, MembershipState, Person
 from mailer.store import Store, Transaction
 from mailer.store.audience import bulk as stored
-from tests.integration import office
-from tests.integration.office import DAY, NOW
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
 
-TOPICS = frozenset(office.TOPICS)
+TOPICS = frozenset(factories.TOPICS)
 
 
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_mailing_list(tx, "press")
-        office.add_digest(tx, frequency=Frequency.WEEKLY)
-        office.add_subscriber(
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+        factories.add_subscriber(
             tx, "ana@example.org", "health", tags=("donor", "staff"), country="GB"
         )
-        office.add_subscriber(tx, "bo@example.org", country="GB", language="fr")
-        office.add_subscriber(tx, "cy@example.org", "health", "climate", country="FR")
-        office.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
-        office.add_subscriber(tx, "ed@example.org", "health", list_slug="press")
+        factories.add_subscriber(tx, "bo@example.org", country="GB", language="fr")
+        factories.add_subscriber(tx, "cy@example.org", "health", "climate", country="FR")
+        factories.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        factories.add_subscriber(tx, "ed@example.org", "health", list_slug="press")
     return store
 
 
@@ -45,11 +46,11 @@ def standing(tx: Transaction, address: str, of: str = "news") -> Membership:
 
 def everyone(tx: Transaction, text: str = "") -> list[int]:
     tree = segments.check_filter(tx.segments, text) if text else All(())
-    return list(tx.bulk.list_member_ids(office.get_mailing_list(tx), tree, 0))
+    return list(tx.bulk.list_member_ids(factories.get_mailing_list(tx), tree, 0))
 
 
 def do(tx: Transaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
-    news = office.get_mailing_list(tx)
+    news = factories.get_mailing_list(tx)
     ids = everyone(tx, text)
     results = bulk.change_members(tx.bulk, news, ids, wanted, NOW + DAY, source="desk")
     return [one.outcome for one in results]
@@ -108,10 +109,10 @@ def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(stored, "PAGE", 7)
     with ready.begin() as tx:
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
-        tx.import_rows.import_people(rows, office.get_mailing_list(tx), "test", NOW)
+        tx.import_rows.import_people(rows, factories.get_mailing_list(tx), "test", NOW)
         found: list[int] = []
         while page := tx.bulk.list_member_ids(
-            office.get_mailing_list(tx), All(()), found[-1] if found else 0
+            factories.get_mailing_list(tx), All(()), found[-1] if found else 0
         ):
             assert len(page) <= 7
             found += page
@@ -128,13 +129,13 @@ def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> N
     def leaves() -> None:
         held.wait(10)
         with ready.begin() as tx:
-            office.unsubscribe_address(tx, "ana@example.org", now=NOW + DAY)
+            factories.unsubscribe_address(tx, "ana@example.org", now=NOW + DAY)
         done.set()
 
     leaving = threading.Thread(target=leaves)
     leaving.start()
     with ready.begin() as tx:
-        news = office.get_mailing_list(tx)
+        news = factories.get_mailing_list(tx)
         ids = everyone(tx)
         if how == "change":
             tx.bulk.list_members(news, ids)

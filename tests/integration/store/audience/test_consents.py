@@ -8,8 +8,8 @@ from sqlalchemy.exc import DatabaseError
 from mailer.audience import erasure, subscribers
 from mailer.audience.consent import ConsentAction, Evidence, Wording
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 ANA = "ana@example.org"
 WORDING = Wording("en", "I agree that Example Office sends me mails.")
@@ -55,7 +55,7 @@ ONLY = {
 def logged(store: Store) -> Store:
     """A store whose log says that somebody has confirmed, and left."""
     with store.begin() as tx:
-        news = office.add_mailing_list(tx)
+        news = factories.add_mailing_list(tx)
         evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", None, WORDING)
         ana, _ = subscribers.subscribe_person(
             tx.subscribers, subscribers.Person(ANA), news, (), NOW, evidence=evidence

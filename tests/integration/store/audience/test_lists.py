@@ -6,8 +6,8 @@ from mailer.audience import erasure, lists, subscribers
 from mailer.audience.lists import Visibility
 from mailer.errors import InputError, NotFound
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 
 def test_a_topic_gathers_its_names(store: Store) -> None:
@@ -23,11 +23,11 @@ def test_a_topic_gathers_its_names(store: Store) -> None:
 
 def test_a_topic_that_is_used_stays(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_story(tx, "boats", "health")
-        office.add_subscriber(tx, "ana@example.org", "migration", "climate")
-        office.add_digest(tx, topics=("housing",))
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_story(tx, "boats", "health")
+        factories.add_subscriber(tx, "ana@example.org", "migration", "climate")
+        factories.add_digest(tx, topics=("housing",))
         for slug, user in (
             ("health", "1 articles"),
             ("migration", "1 combinations that subscribers chose"),
@@ -41,10 +41,10 @@ def test_a_topic_that_is_used_stays(store: Store) -> None:
 
 def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_subscriber(tx, "ana@example.org", "migration", "climate")
-        office.add_subscriber(tx, "ana@example.org", "climate")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_subscriber(tx, "ana@example.org", "migration", "climate")
+        factories.add_subscriber(tx, "ana@example.org", "climate")
         lists.remove_topic(tx.lists, "migration")
         assert {topic.slug for topic in tx.lists.list_topics()} == {"health", "climate", "housing"}
 
@@ -52,14 +52,14 @@ def test_a_topic_that_nobody_has_chosen_any_longer_can_go(store: Store) -> None:
 def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
     """SQLite may give a new topic the number of one that was removed."""
     with store.begin() as tx:
-        office.add_topics(tx, "health", "climate")
-        office.add_mailing_list(tx)
-        office.add_subscriber(tx, "ana@example.org", "health", "climate")
-        office.add_subscriber(tx, "ana@example.org", "health")
+        factories.add_topics(tx, "health", "climate")
+        factories.add_mailing_list(tx)
+        factories.add_subscriber(tx, "ana@example.org", "health", "climate")
+        factories.add_subscriber(tx, "ana@example.org", "health")
         lists.remove_topic(tx.lists, "climate")
-        office.add_topics(tx, "housing")
-        ana = office.add_subscriber(tx, "ana@example.org", "housing")
-        bo = office.add_subscriber(tx, "bo@example.org", "health", "housing")
+        factories.add_topics(tx, "housing")
+        ana = factories.add_subscriber(tx, "ana@example.org", "housing")
+        bo = factories.add_subscriber(tx, "bo@example.org", "health", "housing")
         (membership,) = tx.subscribers.list_memberships(ana)
         assert membership.topics == ("housing",)
         (membership,) = tx.subscribers.list_memberships(bo)
@@ -68,12 +68,14 @@ def test_a_number_used_again_brings_no_old_choice_back(store: Store) -> None:
 
 def test_a_list_counts_its_active_members(store: Store) -> None:
     with store.begin() as tx:
-        office.add_mailing_list(tx)
-        office.add_mailing_list(tx, "press")
-        office.add_subscriber(tx, "ana@example.org")
-        office.add_subscriber(tx, "ana@example.org", list_slug="press")
-        office.add_subscriber(tx, "bo@example.org", state=subscribers.MembershipState.PENDING)
-        office.add_subscriber(tx, "cy@example.org", state=subscribers.MembershipState.UNSUBSCRIBED)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
+        factories.add_subscriber(tx, "ana@example.org")
+        factories.add_subscriber(tx, "ana@example.org", list_slug="press")
+        factories.add_subscriber(tx, "bo@example.org", state=subscribers.MembershipState.PENDING)
+        factories.add_subscriber(
+            tx, "cy@example.org", state=subscribers.MembershipState.UNSUBSCRIBED
+        )
         assert {one.slug: one.members for one in tx.lists.list_mailing_lists(counted=True)} == {
             "news": 1,
             "press": 1,
@@ -82,27 +84,34 @@ def test_a_list_counts_its_active_members(store: Store) -> None:
 
 def test_a_list_is_edited(store: Store) -> None:
     with store.begin() as tx:
-        made = office.add_mailing_list(tx)
+        made = factories.add_mailing_list(tx)
         lists.edit_list(tx.lists, "news", {"name": " Our  news", "visibility": Visibility.PRIVATE})
-        kept = office.get_mailing_list(tx)
+        kept = factories.get_mailing_list(tx)
     assert (kept.id, kept.name, kept.visibility) == (made.id, "Our news", Visibility.PRIVATE)
 
 
 def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
     with store.begin() as tx:
-        office.add_mailing_list(tx)
+        factories.add_mailing_list(tx)
         lists.remove_list(tx.lists, "news")
-        office.add_mailing_list(tx)
-        office.add_subscriber(tx, "ana@example.org", state=subscribers.MembershipState.UNSUBSCRIBED)
-        office.add_digest(tx)
-        office.add_story(tx, "boats")
-        office.create_edition(tx, "boats")
-        uses = tx.lists.count_list_uses(office.get_mailing_list(tx))
+        factories.add_mailing_list(tx)
+        factories.add_subscriber(
+            tx, "ana@example.org", state=subscribers.MembershipState.UNSUBSCRIBED
+        )
+        factories.add_digest(tx)
+        factories.add_story(tx, "boats")
+        factories.create_edition(tx, "boats")
+        uses = tx.lists.count_list_uses(factories.get_mailing_list(tx))
         assert list(uses.values()) == [1, 1, 1, 2]
         with pytest.raises(InputError, match="who are or were on it: 1, digests: 1, editions: 1"):
             lists.remove_list(tx.lists, "news")
         erasure.erase_person(tx.subscribers, "ana@example.org", NOW)
-        assert list(tx.lists.count_list_uses(office.get_mailing_list(tx)).values()) == [0, 1, 1, 2]
+        assert list(tx.lists.count_list_uses(factories.get_mailing_list(tx)).values()) == [
+            0,
+            1,
+            1,
+            2,
+        ]
 
 
 def test_a_topic_loses_one_of_its_names(store: Store) -> None:
@@ -115,8 +124,8 @@ def test_a_topic_loses_one_of_its_names(store: Store) -> None:
 
 def test_a_list_has_its_name_alone(store: Store) -> None:
     with store.begin() as tx:
-        office.add_mailing_list(tx)
+        factories.add_mailing_list(tx)
         with pytest.raises(InputError, match="there is a list 'news' already"):
-            office.add_mailing_list(tx)
+            factories.add_mailing_list(tx)
         with pytest.raises(NotFound, match="no list 'press'"):
-            office.get_mailing_list(tx, "press")
+            factories.get_mailing_list(tx, "press")

@@ -6,15 +6,16 @@ import pytest
 from sqlalchemy import MetaData, String, Text, select, update
 
 from mailer.app import Mailer
-from mailer.audience import choices, confirmations, consent, erasure, subscribers, suppressions
-from mailer.audience.confirmations import SignUpWishes
+from mailer.audience import consent, erasure, preferences, subscribers, suppressions
 from mailer.audience.consent import ConsentAction
-from mailer.audience.limits import RateLimit
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import SignUpWishes
+from mailer.audience.signup.rate_limits import RateLimit
 from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import Refused
 from mailer.store import Store, Transaction, schema
-from tests.integration import office
-from tests.integration.office import DAY, NOW
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
 
 ANA, NEW, OLD = "ana@example.org", "ana@example.net", "ana@old.example"
 LIMIT = RateLimit("mail", 0)
@@ -23,9 +24,9 @@ LIMIT = RateLimit("mail", 0)
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_mailing_list(tx, "press")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
     return store
 
 
@@ -43,12 +44,12 @@ def holding(tx: Transaction, word: str) -> list[str]:
 
 def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
-        office.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
+        factories.add_subscriber(tx, "zoe@old.example", "health", name="Zoe")
+        factories.add_subscriber(tx, "zoe@example.net", list_slug="press", name="Zoe Quay")
         zoe = subscribers.get_subscriber(tx.subscribers, "zoe@old.example")
-        zoe = choices.change_address(tx.subscribers, zoe, "zoe@example.org", NOW)
+        zoe = preferences.change_address(tx.subscribers, zoe, "zoe@example.org", NOW)
         other = subscribers.get_subscriber(tx.subscribers, "zoe@example.net")
-        zoe = choices.merge_subscribers(tx.subscribers, other, zoe, NOW + DAY)
+        zoe = preferences.merge_subscribers(tx.subscribers, other, zoe, NOW + DAY)
         asked = confirmations.build_address_change(
             tx.subscribers, zoe.id, "zoe@next.example", "en", "page"
         )
@@ -63,26 +64,26 @@ def test_an_erasure_leaves_the_hash_of_each_address_and_nothing_else(ready: Stor
         for one in ("zoe@old.example", "zoe@example.net", "zoe@example.org"):
             assert tx.subscribers.find_suppression_reason(one) in {"erased", "bounce"}
             with pytest.raises(Refused, match="must not be mailed"):
-                office.add_subscriber(tx, one)
+                factories.add_subscriber(tx, one)
         acts = [one.act for one in consent.list_consent_entries(tx.subscribers, "zoe@example.org")]
         assert acts == [ConsentAction.NEW_ADDRESS, ConsentAction.MERGED, ConsentAction.ERASED]
 
 
 def test_who_may_return_leaves_no_hash_that_stops_them(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA)
+        factories.add_subscriber(tx, ANA)
         erasure.erase_person(tx.subscribers, ANA, NOW, may_return=True)
         assert tx.subscribers.find_suppression_reason(ANA) is None
-        office.add_subscriber(tx, ANA)
+        factories.add_subscriber(tx, ANA)
 
 
 def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> None:
     """Mail providers give addresses of people who have gone to others."""
     with ready.begin() as tx:
-        office.add_subscriber(tx, OLD, "health")
+        factories.add_subscriber(tx, OLD, "health")
         first = subscribers.get_subscriber(tx.subscribers, OLD)
-        choices.change_address(tx.subscribers, first, NEW, NOW)
-        second = office.add_subscriber(tx, OLD, "climate")
+        preferences.change_address(tx.subscribers, first, NEW, NOW)
+        second = factories.add_subscriber(tx, OLD, "climate")
         erasure.erase_person(tx.subscribers, NEW, NOW + DAY)
         assert tx.subscribers.find_suppression_reason(OLD) is None
         assert subscribers.get_subscriber(tx.subscribers, OLD) == second
@@ -93,7 +94,7 @@ def test_a_former_address_that_is_anothers_now_stays_theirs(ready: Store) -> Non
 
 def test_all_that_is_stored_is_told(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
+        factories.add_subscriber(tx, ANA, "health", name="Ana", list_slug="press")
         known = subscribers.get_subscriber(tx.subscribers, ANA)
         asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "en", "page")
         confirmations.request_confirmation(tx.confirmations, tx.allowances, LIMIT, asked, NOW)
@@ -116,16 +117,16 @@ def test_all_that_is_stored_is_told(ready: Store) -> None:
 def test_editions_to_each_address_that_somebody_had_are_told_and_nobody_elses(
     store: Store, mailer: Mailer
 ) -> None:
-    edition = office.begin_edition(mailer, ANA, "bo@example.org")
+    edition = factories.begin_edition(mailer, ANA, "bo@example.org")
     with store.begin() as tx:
         ana = subscribers.get_subscriber(tx.subscribers, ANA)
-        choices.change_address(tx.subscribers, ana, NEW, NOW)
+        preferences.change_address(tx.subscribers, ana, NEW, NOW)
         moved = subscribers.get_subscriber(tx.subscribers, NEW)
         assert [one.edition for one in tx.subscribers.list_mailed_editions(moved)] == [edition.name]
-        another = office.add_subscriber(tx, ANA)
+        another = factories.add_subscriber(tx, ANA)
         assert tx.subscribers.list_mailed_editions(another) == []
         erasure.erase_person(tx.subscribers, NEW, NOW)
-    assert [one.partition(":")[0] for one in office.read_deliveries(store, edition)] == [
+    assert [one.partition(":")[0] for one in factories.read_deliveries(store, edition)] == [
         "erased",
         "bo@example.org",
     ]
@@ -137,7 +138,7 @@ def test_a_reply_keeps_no_internationalised_address_in_either_spelling(
 ) -> None:
     """A relay repeats the domain in A-labels, as it was given."""
     zoe = "zoe@b\u00fccher.example"
-    edition = office.begin_edition(mailer, zoe)
+    edition = factories.begin_edition(mailer, zoe)
     with mailer.store.begin() as tx:
         said = f"250 2.1.5 <zoe@xn--bcher-kva.example> or {zoe}"
         tx.connection.execute(update(schema.delivery).values(reply=said))

@@ -13,8 +13,8 @@ from mailer.audience.segments import All, Among, AnyOf, Filter, FilterField, Joi
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import InputError, NotFound
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 COUNTRIES = ("GB", "FR", "")
 LANGUAGES = ("en", "fr", "ar", "")
@@ -70,7 +70,7 @@ moments = st.builds(
 )
 readers = st.builds(
     Reader,
-    topics=st.frozensets(st.sampled_from(office.TOPICS)),
+    topics=st.frozensets(st.sampled_from(factories.TOPICS)),
     own_language=st.sampled_from(LANGUAGES),
     list_language=st.sampled_from(LANGUAGES),
     country=st.sampled_from(COUNTRIES),
@@ -86,7 +86,7 @@ def among(field: FilterField, *values: str) -> st.SearchStrategy[Filter]:
 
 
 tests = (
-    among(FilterField.TOPIC, *office.TOPICS)
+    among(FilterField.TOPIC, *factories.TOPICS)
     | among(FilterField.LANGUAGE, "en", "fr", "ar", "es")
     | among(FilterField.COUNTRY, "GB", "FR", "US")
     | among(FilterField.TAG, *TAGS, "nobody")
@@ -106,9 +106,9 @@ trees: st.SearchStrategy[Filter] = st.recursive(
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx, language="es")
-        office.add_mailing_list(tx, "press")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx, language="es")
+        factories.add_mailing_list(tx, "press")
     return store
 
 
@@ -120,7 +120,7 @@ def test_sql_and_python_choose_the_same_members(
     ready: Store, audience: list[Reader], some: list[Filter]
 ) -> None:
     with ready.begin() as tx:
-        news = office.get_mailing_list(tx)
+        news = factories.get_mailing_list(tx)
         for number, reader in enumerate(audience):
             subscribers.subscribe_person(
                 tx.subscribers,
@@ -150,9 +150,9 @@ def test_sql_and_python_choose_the_same_members(
 
 def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, "ana@example.org", "health", name="Ana", country="GB")
-        office.add_subscriber(tx, "ana@example.org", "climate", list_slug="press")
-        (one,) = tx.segments.sample_members(office.get_mailing_list(tx), All(()), 5)
+        factories.add_subscriber(tx, "ana@example.org", "health", name="Ana", country="GB")
+        factories.add_subscriber(tx, "ana@example.org", "climate", list_slug="press")
+        (one,) = tx.segments.sample_members(factories.get_mailing_list(tx), All(()), 5)
     assert (one.name, one.language, one.country, one.topics) == ("Ana", "es", "GB", ("health",))
     assert one.joined_at == NOW
 
@@ -174,9 +174,9 @@ def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
 def test_a_segment_in_use_stays(ready: Store) -> None:
     with ready.begin() as tx:
         segments.save_segment(tx.segments, "close", "Close by", "country = GB", NOW)
-        office.add_digest(tx, segment="close")
-        office.add_story(tx, "boats")
-        office.create_edition(tx, "boats", segment="close")
+        factories.add_digest(tx, segment="close")
+        factories.add_story(tx, "boats")
+        factories.create_edition(tx, "boats", segment="close")
         with pytest.raises(InputError, match="1 digests, 1 open editions"):
             segments.remove_segment(tx.segments, "close")
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from mailer.audience import choices, erasure, subscribers
+from mailer.audience import erasure, preferences, subscribers
+from mailer.audience.imports.rows import ImportRow
 from mailer.audience.lists import Frequency
-from mailer.audience.rows import ImportRow
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import NotFound, Refused
 from mailer.intake import table
 from mailer.store import Store
 from mailer.store.audience.subscribers import EXPORT_BATCH
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW
 
 ANA = "ana@example.org"
 
@@ -22,16 +22,16 @@ ANA = "ana@example.org"
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_mailing_list(tx, "press")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
     return store
 
 
 def test_a_person_comes_back_as_they_went(ready: Store) -> None:
     person = Person(ANA, "Ana Ní Bhriain", "fr", "GB", "Europe/London", ("donor", "trustee"))
     with ready.begin() as tx:
-        made = office.add_subscriber(
+        made = factories.add_subscriber(
             tx,
             ANA,
             "health",
@@ -49,8 +49,8 @@ def test_a_person_comes_back_as_they_went(ready: Store) -> None:
 
 def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
-        office.add_subscriber(
+        factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
+        factories.add_subscriber(
             tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",)
         )
         kept = subscribers.get_subscriber(tx.subscribers, ANA)
@@ -62,9 +62,9 @@ def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) 
 
 def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, "health")
-        office.add_subscriber(tx, ANA, "climate", list_slug="press")
-        office.unsubscribe_address(tx, ANA, list_slug="press", now=NOW + HOUR)
+        factories.add_subscriber(tx, ANA, "health")
+        factories.add_subscriber(tx, ANA, "climate", list_slug="press")
+        factories.unsubscribe_address(tx, ANA, list_slug="press", now=NOW + HOUR)
         news, press = tx.subscribers.list_memberships(
             subscribers.get_subscriber(tx.subscribers, ANA)
         )
@@ -75,16 +75,16 @@ def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
 
 def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA)
-        office.unsubscribe_address(tx, ANA)
-        office.unsubscribe_address(tx, ANA, now=NOW + DAY)
+        factories.add_subscriber(tx, ANA)
+        factories.unsubscribe_address(tx, ANA)
+        factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
         ana = subscribers.get_subscriber(tx.subscribers, ANA)
         (left,) = tx.subscribers.list_memberships(ana)
         assert left.left_at == NOW, "leaving twice is leaving once"
         with pytest.raises(Refused, match="left the list 'news'"):
-            office.add_subscriber(tx, ANA)
+            factories.add_subscriber(tx, ANA)
         _, back = subscribers.subscribe_person(
-            tx.subscribers, Person(ANA), office.get_mailing_list(tx), (), NOW + DAY, rejoin=True
+            tx.subscribers, Person(ANA), factories.get_mailing_list(tx), (), NOW + DAY, rejoin=True
         )
         assert (back.state, back.left_at) == (MembershipState.ACTIVE, None)
         assert tx.subscribers.list_memberships(ana) == [back]
@@ -92,24 +92,24 @@ def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
 
 def test_an_active_member_is_not_made_pending_again(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA)
-        ana = office.add_subscriber(tx, ANA, state=MembershipState.PENDING)
+        factories.add_subscriber(tx, ANA)
+        ana = factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
         (membership,) = tx.subscribers.list_memberships(ana)
     assert membership.state is MembershipState.ACTIVE
 
 
 def test_one_who_is_not_on_a_list_cannot_leave_it(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA)
+        factories.add_subscriber(tx, ANA)
         with pytest.raises(NotFound, match="not on the list 'press'"):
-            office.unsubscribe_address(tx, ANA, list_slug="press")
+            factories.unsubscribe_address(tx, ANA, list_slug="press")
 
 
 def test_editing_a_person(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
-        office.add_subscriber(tx, "bo@example.org")
-        moved = choices.change_address(
+        factories.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
+        factories.add_subscriber(tx, "bo@example.org")
+        moved = preferences.change_address(
             tx.subscribers, subscribers.get_subscriber(tx.subscribers, ANA), "ana@EXAMPLE.net", NOW
         )
         edited, changed = subscribers.edit_subscriber(
@@ -128,7 +128,7 @@ def test_editing_a_person(ready: Store) -> None:
 
 def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, "health", tags=("donor",))
+        factories.add_subscriber(tx, ANA, "health", tags=("donor",))
         erasure.erase_person(tx.subscribers, ANA, NOW, may_return=True)
         assert list(tx.subscribers.iterate_subscribers()) == []
         with pytest.raises(NotFound):
@@ -139,14 +139,16 @@ def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
     count = EXPORT_BATCH + 3
     with ready.begin() as tx:
         people = [
-            ImportRow(n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (office.TOPICS[n % 4],))
+            ImportRow(
+                n, Person(f"r{n}@example.org", tags=(f"t{n % 3}",)), (factories.TOPICS[n % 4],)
+            )
             for n in range(count)
         ]
-        tx.import_rows.import_people(people, office.get_mailing_list(tx), "test", NOW)
-        office.add_subscriber(tx, "alone@example.org", list_slug="press")
+        tx.import_rows.import_people(people, factories.get_mailing_list(tx), "test", NOW)
+        factories.add_subscriber(tx, "alone@example.org", list_slug="press")
     with ready.read() as tx:
         everyone = list(tx.subscribers.iterate_subscribers())
-        readers = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
+        readers = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
     assert len({one.address for one, _ in everyone}) == len(everyone) == count + 1
     assert all(membership is None for _, membership in everyone)
     assert len(readers) == count
@@ -154,42 +156,46 @@ def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
         number = int(one.address[1:].partition("@")[0])
         assert one.person.tags == (f"t{number % 3}",)
         assert membership is not None
-        assert membership.topics == (office.TOPICS[number % 4],)
+        assert membership.topics == (factories.TOPICS[number % 4],)
 
 
 def test_an_empty_list_has_nobody(ready: Store) -> None:
     with ready.read() as tx:
-        assert list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx))) == []
+        assert list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx))) == []
 
 
 def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> None:
     with ready.begin() as tx:
-        office.add_subscriber(
+        factories.add_subscriber(
             tx, ANA, "health", "housing", name='Ana "the, 3rd" Ní Bhriain', country="GB"
         )
-        office.add_subscriber(
+        factories.add_subscriber(
             tx, "bo@bücher.example", name="船 𝒻", language="zh", tags=("a b", "c")
         )
-        office.add_subscriber(tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY)
-        office.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
-        office.add_digest(tx, frequency=Frequency.WEEKLY)
-        news = office.get_mailing_list(tx)
+        factories.add_subscriber(
+            tx, "cy@example.org", time_zone="Asia/Tokyo", joined=NOW - 400 * DAY
+        )
+        factories.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+        news = factories.get_mailing_list(tx)
         cy = subscribers.get_subscriber(tx.subscribers, "cy@example.org")
-        choices.change_membership(
+        preferences.change_membership(
             tx.subscribers, cy, news, {"frequency": Frequency.WEEKLY, "language": "ar"}, NOW
         )
-        choices.pause_memberships(tx.subscribers, cy, [news], 30 * DAY, NOW)
-        before = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
+        preferences.pause_memberships(tx.subscribers, cy, [news], 30 * DAY, NOW)
+        before = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
             assert table.write_subscribers(before, out) == 4
         for one, _ in before:
             erasure.erase_person(tx.subscribers, one.address, NOW, may_return=True)
-        (batch,) = table.read_csv_file(file, {}, frozenset(office.TOPICS))
+        (batch,) = table.read_csv_file(file, {}, frozenset(factories.TOPICS))
         assert batch.refused == ()
-        results = tx.import_rows.import_people(batch.rows, office.get_mailing_list(tx), "back", NOW)
+        results = tx.import_rows.import_people(
+            batch.rows, factories.get_mailing_list(tx), "back", NOW
+        )
         assert [one.outcome.value for one in results] == ["added", "added", "added", "left"]
-        after = list(tx.subscribers.iterate_subscribers(office.get_mailing_list(tx)))
+        after = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
     assert [(one.person, kept) for one, kept in after] == [
         (one.person, kept) for one, kept in before
     ]
@@ -198,23 +204,23 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
 def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
     """What was read before they left must not put them back."""
     with ready.begin() as tx:
-        office.add_subscriber(tx, ANA, "health")
+        factories.add_subscriber(tx, ANA, "health")
     held, done = threading.Event(), threading.Event()
 
     def leaves() -> None:
         held.wait(10)
         with ready.begin() as tx:
-            office.unsubscribe_address(tx, ANA, now=NOW + DAY)
+            factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
         done.set()
 
     leaving = threading.Thread(target=leaves)
     leaving.start()
     with ready.begin() as tx:
-        ana, news = subscribers.get_subscriber(tx.subscribers, ANA), office.get_mailing_list(tx)
+        ana, news = subscribers.get_subscriber(tx.subscribers, ANA), factories.get_mailing_list(tx)
         tx.subscribers.list_memberships(ana)
         held.set()
         assert not done.wait(0.3), "it waits"
-        choices.change_membership(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
+        preferences.change_membership(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
     leaving.join(10)
     with ready.read() as tx:
         (kept,) = tx.subscribers.list_memberships(ana)

@@ -3,13 +3,14 @@
 import pytest
 from sqlalchemy import select, update
 
-from mailer.audience import arrivals, suppressions
+from mailer.audience import suppressions
 from mailer.audience.consent import ConsentAction
+from mailer.audience.imports import decisions
 from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import NotFound, Refused
 from mailer.store import Store, schema
-from tests.integration import office
-from tests.integration.office import DAY, NOW
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
 
 
 def test_the_first_reason_stays(store: Store) -> None:
@@ -28,23 +29,23 @@ def test_the_first_reason_stays(store: Store) -> None:
 
 def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
     with store.begin() as tx:
-        office.add_mailing_list(tx)
-        office.suppress_address(tx, "ana@example.org")
+        factories.add_mailing_list(tx)
+        factories.suppress_address(tx, "ana@example.org")
         with pytest.raises(Refused, match="must not be mailed"):
-            office.add_subscriber(tx, "ana@example.org")
+            factories.add_subscriber(tx, "ana@example.org")
         assert (
-            suppressions.lift_suppression(tx.suppressions, "ana@example.org", office.NOW)
+            suppressions.lift_suppression(tx.suppressions, "ana@example.org", factories.NOW)
             == "ana@example.org"
         )
-        office.add_subscriber(tx, "ana@example.org")
+        factories.add_subscriber(tx, "ana@example.org")
         with pytest.raises(NotFound, match="is not suppressed"):
-            suppressions.lift_suppression(tx.suppressions, "ana@example.org", office.NOW)
+            suppressions.lift_suppression(tx.suppressions, "ana@example.org", factories.NOW)
 
 
 def test_a_suppression_outlives_its_address(store: Store) -> None:
     """Only the keyed hash is left, and it is enough."""
     with store.begin() as tx:
-        office.suppress_address(tx, "ana@example.org")
+        factories.suppress_address(tx, "ana@example.org")
         tx.connection.execute(update(schema.suppression).values(address=None))
         assert tx.subscribers.find_suppression_reason("ana@example.org") == "manual"
         (kept,) = tx.suppressions.list_suppressions()
@@ -58,14 +59,14 @@ def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -
         Suppression(f"r{n}@example.org", SuppressionReason.BOUNCE, "", NOW) for n in range(2500)
     ]
     with store.begin() as tx:
-        office.suppress_address(tx, "r7@example.org")
+        factories.suppress_address(tx, "r7@example.org")
         rows = list(enumerate([*some[:10], some[3]]))
-        results = arrivals.suppress_rows(tx.suppressions, rows, NOW, source="a file")
+        results = decisions.suppress_rows(tx.suppressions, rows, NOW, source="a file")
         assert [one.outcome.value for one in results] == [
             "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
         ]
         assert tx.subscribers.find_suppression_reason("r7@example.org") == "manual"
-        arrivals.suppress_rows(
+        decisions.suppress_rows(
             tx.suppressions, list(enumerate(some[10:])), NOW + DAY, source="more"
         )
     with store.read() as tx:

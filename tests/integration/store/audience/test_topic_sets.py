@@ -5,7 +5,7 @@ from sqlalchemy import func, select
 from mailer.store import Store
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.schema import topic_set
-from tests.integration import office
+from tests.integration import factories
 
 
 def test_no_topic_is_no_combination(store: Store) -> None:
@@ -15,7 +15,7 @@ def test_no_topic_is_no_combination(store: Store) -> None:
 
 def test_a_combination_is_one_whatever_its_order(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
+        factories.add_topics(tx)
         sets = SqlTopicSetStore(tx.connection)
         one = sets.find_or_create_id(("health", "climate"))
         assert one == sets.find_or_create_id(("climate", "health", "climate"))
@@ -30,9 +30,9 @@ def test_a_combination_is_one_whatever_its_order(store: Store) -> None:
 
 def test_many_people_share_their_combinations(store: Store) -> None:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
         for number in range(200):
-            chosen = [slug for bit, slug in enumerate(office.TOPICS) if number >> bit & 1]
-            office.add_subscriber(tx, f"reader{number}@example.org", *chosen)
+            chosen = [slug for bit, slug in enumerate(factories.TOPICS) if number >> bit & 1]
+            factories.add_subscriber(tx, f"reader{number}@example.org", *chosen)
         assert tx.connection.scalar(select(func.count()).select_from(topic_set)) == 15

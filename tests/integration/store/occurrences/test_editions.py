@@ -13,9 +13,9 @@ from mailer.editions import Edition, EditionState, SendAppointment
 from mailer.errors import Refused
 from mailer.schedules.records import SavedOccurrence
 from mailer.store import Store, Transaction
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW
-from tests.integration.store.occurrences.desk import (
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW
+from tests.integration.store.occurrences.factories import (
     LONDON,
     MADE,
     PLANNED,
@@ -32,28 +32,28 @@ from tests.integration.store.occurrences.desk import (
 
 def test_skipping_one_cancels_its_edition_and_frees_its_stories(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         made = assemble_edition(tx)
         assert list_waiting_slugs(tx) == []
         kept = occurrences.skip_occurrence(
             tx, find_planned(tx), NOW, reason="nobody is in", actor="Amina"
         )
         assert (kept.state, kept.edition_id) == (SKIPPED, made.id)
-        cancelled = office.reload_edition(tx, made)
+        cancelled = factories.reload_edition(tx, made)
         assert (cancelled.state, cancelled.reason) == (EditionState.CANCELLED, "nobody is in")
         assert list_waiting_slugs(tx) == ["boats"]
 
 
 def test_one_that_was_skipped_with_its_edition_is_restored_and_gets_another(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         first = assemble_edition(tx)
         occurrences.skip_occurrence(tx, find_planned(tx), NOW)
         kept = occurrences.restore_occurrence(tx, find_planned(tx), NOW)
         assert kept.state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
-        assert office.reload_edition(tx, first).state is EditionState.CANCELLED
+        assert factories.reload_edition(tx, first).state is EditionState.CANCELLED
 
 
 @pytest.mark.parametrize("approved", [True, False])
@@ -62,13 +62,13 @@ def test_moving_one_moves_its_edition_and_leaves_its_approval(
 ) -> None:
     to = parse_wall_time("2026-11-25 16:30")
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         made = assemble_edition(tx)
         if approved:
-            made = office.approve_without_composing(mailer, tx, made)
+            made = factories.approve_without_composing(mailer, tx, made)
         kept = occurrences.move_occurrence(tx, find_planned(tx), to, NOW, actor="Amina")
         assert (kept.state, kept.moved_to, kept.edition_id) == (MADE, to, made.id)
-        moved = office.reload_edition(tx, made)
+        moved = factories.reload_edition(tx, made)
         assert moved.appointment == SendAppointment(NOW + 5 * DAY + 7 * HOUR, to, LONDON)
         assert moved.approval == made.approval
         assert moved.state is (EditionState.SCHEDULED if approved else EditionState.DRAFT)
@@ -83,10 +83,10 @@ def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
     mailer: Mailer, ready: Store
 ) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
-        made = office.approve_without_composing(mailer, tx, assemble_edition(tx))
+        factories.add_story(tx, "boats")
+        made = factories.approve_without_composing(mailer, tx, assemble_edition(tx))
         occurrences.send_now(tx, find_planned(tx), NOW)
-        moved = office.reload_edition(tx, made)
+        moved = factories.reload_edition(tx, made)
         assert moved.appointment == SendAppointment(
             NOW, parse_wall_time("2026-11-20 09:30"), LONDON
         )
@@ -96,12 +96,12 @@ def test_what_was_made_already_is_sent_now_by_the_edition_that_there_is(
 
 def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         made = assemble_edition(tx)
         occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + DAY, NOW)
         kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME, NOW)
         assert (kept.state, kept.moved_to) == (MADE, None)
-        assert office.reload_edition(tx, made).appointment == made.appointment
+        assert factories.reload_edition(tx, made).appointment == made.appointment
 
 
 def _cancelled(tx: Transaction, made: Edition) -> Edition:
@@ -124,38 +124,38 @@ def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
     verb: Callable[[Transaction, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         first = ended(tx, assemble_edition(tx))
         assert verb(tx, find_planned(tx), NOW).state is PLANNED
         second = assemble_edition(tx)
         assert (second.stories, get_occurrence(tx).edition_id) == (("boats",), second.id)
-        assert office.reload_edition(tx, first) == first
+        assert factories.reload_edition(tx, first) == first
 
 
 def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         first = _cancelled(tx, assemble_edition(tx))
         kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
         assert (kept.state, kept.moved_to) == (PLANNED, RULE_TIME + HOUR)
         assert occurrences.skip_occurrence(tx, find_planned(tx), NOW + HOUR).state is SKIPPED
-        assert office.reload_edition(tx, first) == first
+        assert factories.reload_edition(tx, first) == first
 
 
 def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         held = editions.put_on_hold(tx.editions, assemble_edition(tx), NOW, reason="a typo")
         kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
-        moved = office.reload_edition(tx, held)
+        moved = factories.reload_edition(tx, held)
         assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
         assert moved.appointment
         assert moved.appointment.wall == RULE_TIME + HOUR
 
 
 def _sending(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
-    office.add_subscriber(tx, "reader@example.org")
-    started, _ = mailer.start_edition(tx, office.approve_without_composing(mailer, tx, made))
+    factories.add_subscriber(tx, "reader@example.org")
+    started, _ = mailer.start_edition(tx, factories.approve_without_composing(mailer, tx, made))
     return started
 
 
@@ -172,7 +172,7 @@ def test_one_whose_edition_has_begun_stays_as_it_is(
     mailer: Mailer, ready: Store, over: Callable[[Mailer, Transaction, Edition], Edition]
 ) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         ended = over(mailer, tx, assemble_edition(tx))
         before = get_occurrence(tx), ended
         said = f"edition {ended.id} was made of it, and is {ended.state}"
@@ -184,4 +184,4 @@ def test_one_whose_edition_has_begun_stays_as_it_is(
             occurrences.send_now(tx, find_planned(tx), NOW)
         with pytest.raises(Refused, match="is made"):
             occurrences.restore_occurrence(tx, find_planned(tx), NOW)
-        assert (get_occurrence(tx), office.reload_edition(tx, ended)) == before
+        assert (get_occurrence(tx), factories.reload_edition(tx, ended)) == before

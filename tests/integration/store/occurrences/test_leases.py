@@ -4,8 +4,8 @@ from functools import partial
 
 from mailer.store import Store, Transaction
 from mailer.store.leases import Lease
-from tests.integration.office import HOUR, NOW
-from tests.integration.store.occurrences.desk import ROUNDS, run_concurrently
+from tests.integration.factories import HOUR, NOW
+from tests.integration.store.occurrences.factories import ROUNDS, run_concurrently
 
 
 def lease(tx: Transaction, holder: str, seen: Lease | None) -> int | None:

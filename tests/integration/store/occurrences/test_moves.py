@@ -12,12 +12,12 @@ from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction,
 from mailer.editions import SendTimeBasis
 from mailer.errors import Refused
 from mailer.schedules import records
-from mailer.schedules.free_days import Blackout, OnFreeDay
+from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW
-from tests.integration.store.occurrences.desk import (
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW
+from tests.integration.store.occurrences.factories import (
     LONDON,
     RULE_TIME,
     build_calendar,
@@ -96,7 +96,7 @@ def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
 def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(ready: Store) -> None:
     now = datetime(2027, 3, 20, 12, tzinfo=UTC)
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         one = in_tokyo(tx).find_occurrence("2027-03-23", now)
         number = claim_occurrence(tx, one.original.rule_time)
         assert number is not None
@@ -107,7 +107,7 @@ def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(read
         occurrences.move_occurrence(
             tx, in_tokyo(tx).find_occurrence("2027-03-23", now), moved_to, now
         )
-        moved = office.reload_edition(tx, made).appointment
+        moved = factories.reload_edition(tx, made).appointment
     assert moved is not None
     assert moved.moment == datetime(2027, 3, 29, 0, tzinfo=UTC), "nine o'clock in Tokyo"
 

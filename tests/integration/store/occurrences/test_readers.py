@@ -14,10 +14,10 @@ from mailer.editions import Edition, EditionState, SendAppointment, SendTimeBasi
 from mailer.log import create_logger
 from mailer.schedules import records
 from mailer.store import Store, Transaction
-from mailer.worker import steps
-from tests.integration import office
-from tests.integration.office import NOW
-from tests.integration.store.occurrences.desk import (
+from mailer.worker import jobs
+from tests.integration import factories
+from tests.integration.factories import NOW
+from tests.integration.store.occurrences.factories import (
     ON_HOLD,
     add_schedule,
     build_calendar,
@@ -39,7 +39,7 @@ def tokyo(tx: Transaction) -> DigestCalendar:
 def made(ready: Store) -> Edition:
     """The edition of Tuesday, by readers' own time."""
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
+        factories.add_story(tx, "boats")
         when = occurrences.build_appointment(
             tokyo(tx).find_occurrence("2026-11-24", NOW), SendTimeBasis.READER
         )
@@ -53,27 +53,27 @@ def made(ready: Store) -> Edition:
 def moved_to_noon(tx: Transaction, made: Edition) -> SendAppointment | None:
     found = tokyo(tx).find_occurrence("2026-11-24", ELEVEN)
     occurrences.move_occurrence(tx, found, parse_wall_time("2026-11-23 12:00"), ELEVEN)
-    return office.reload_edition(tx, made).appointment
+    return factories.reload_edition(tx, made).appointment
 
 
 def test_an_approved_edition_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
     mailer.clock = lambda: ELEVEN + MINUTE
     with mailer.store.begin() as tx:
-        office.approve_without_composing(mailer, tx, made)
+        factories.approve_without_composing(mailer, tx, made)
         moved_to_noon(tx, made)
-        steps.start_edition(mailer, made.id, create_logger(io.StringIO()), tx)
-        assert office.reload_edition(tx, made).state is EditionState.SENDING
+        jobs.start_edition(mailer, made.id, create_logger(io.StringIO()), tx)
+        assert factories.reload_edition(tx, made).state is EditionState.SENDING
 
 
 def test_an_edition_in_review_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
     with mailer.store.begin() as tx:
         digests.edit_digest(tx.digests, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
         mailer.clock = lambda: NOW
-        steps.review_draft(mailer, made.id, create_logger(io.StringIO()), tx)
+        jobs.review_draft(mailer, made.id, create_logger(io.StringIO()), tx)
         moved_to_noon(tx, made)
         mailer.clock = lambda: ELEVEN + MINUTE
-        steps.check_review(mailer, made.id, create_logger(io.StringIO()), tx)
-        assert office.reload_edition(tx, made).state is EditionState.IN_REVIEW
+        jobs.check_review(mailer, made.id, create_logger(io.StringIO()), tx)
+        assert factories.reload_edition(tx, made).state is EditionState.IN_REVIEW
 
 
 def test_what_was_to_be_sent_now_and_is_moved_goes_by_readers_time_again(
@@ -82,7 +82,7 @@ def test_what_was_to_be_sent_now_and_is_moved_goes_by_readers_time_again(
     with ready.begin() as tx:
         occurrences.send_now(tx, tokyo(tx).find_occurrence("2026-11-24", NOW), NOW)
         moved_to_noon(tx, made)
-        when = office.reload_edition(tx, made).appointment
+        when = factories.reload_edition(tx, made).appointment
     assert when is not None
     assert when.send_time is SendTimeBasis.READER
 

@@ -10,9 +10,9 @@ from mailer.digests.calendar import LOOK_BACK
 from mailer.schedules import records
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Store, Transaction
-from tests.integration import office
-from tests.integration.office import DAY, HOUR, NOW
-from tests.integration.store.occurrences.desk import (
+from tests.integration import factories
+from tests.integration.factories import DAY, HOUR, NOW
+from tests.integration.store.occurrences.factories import (
     LONDON,
     MADE,
     ON_HOLD,
@@ -130,8 +130,8 @@ def test_why_the_worker_skips_or_holds_it_is_kept_instead(ready: Store) -> None:
 
 def test_an_edition_is_attached_to_it(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
-        made = office.create_edition(tx, "boats")
+        factories.add_story(tx, "boats")
+        made = factories.create_edition(tx, "boats")
         number = claim_occurrence(tx)
         assert number
         tx.schedules.attach_edition(number, made.id)

@@ -10,8 +10,8 @@ from mailer.errors import InputError, Refused
 from mailer.schedules import records
 from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
-from tests.integration.office import DAY, HOUR, NOW
-from tests.integration.store.occurrences.desk import (
+from tests.integration.factories import DAY, HOUR, NOW
+from tests.integration.store.occurrences.factories import (
     LONDON,
     MADE,
     ON_HOLD,

@@ -5,9 +5,9 @@ import pytest
 from mailer.app import Mailer
 from mailer.editions import Edition
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import begin_edition
-from tests.integration.store.outbox.moves import READERS
+from tests.integration import factories
+from tests.integration.factories import begin_edition
+from tests.integration.store.outbox.transitions import READERS
 
 
 @pytest.fixture
@@ -19,11 +19,11 @@ def edition(mailer: Mailer) -> Edition:
 def one(store: Store) -> int:
     """A sender."""
     with store.begin() as tx:
-        return office.register_worker(tx, "one")
+        return factories.register_worker(tx, "one")
 
 
 @pytest.fixture
 def two(store: Store) -> int:
     """Another sender."""
     with store.begin() as tx:
-        return office.register_worker(tx, "two")
+        return factories.register_worker(tx, "two")

@@ -8,9 +8,9 @@ from mailer import editions
 from mailer.app import Mailer
 from mailer.editions import EditionBody, EditionKind, EditionState, Priority
 from mailer.outbox import DeliveryState
-from tests.integration import office
-from tests.integration.office import NOW
-from tests.smtpd import Relay
+from tests.fake_relay import Relay
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 BODY = EditionBody(
     "en", "Sent: The week", "It was sent.\n", "<p>It was sent.</p>", "z12345678", stories=1
@@ -21,7 +21,7 @@ TO = ("editor@example.org", "press@example.org", "editor@example.org")
 @pytest.fixture
 def number(mailer: Mailer) -> int:
     with mailer.store.begin() as tx:
-        office.add_mailing_list(tx)
+        factories.add_mailing_list(tx)
         return tx.notices.queue_notice(BODY, "news", TO, NOW, uid="abcdef0123456789").id
 
 
@@ -42,7 +42,7 @@ def test_each_address_gets_it_once_though_none_is_on_the_list(
 
 def test_an_address_that_is_suppressed_is_spared(mailer: Mailer, relay: Relay, number: int) -> None:
     with mailer.store.begin() as tx:
-        office.suppress_address(tx, "press@example.org")
+        factories.suppress_address(tx, "press@example.org")
     deliver(mailer)
     assert relay.accepted == ["editor@example.org"]
     with mailer.store.read() as tx:
@@ -55,12 +55,14 @@ def test_a_mailing_to_the_same_list_still_asks_for_membership(
     mailer: Mailer, relay: Relay, number: int
 ) -> None:
     with mailer.store.begin() as tx:
-        office.add_subscriber(tx, "amal@example.org")
-        office.add_subscriber(tx, "bela@example.org")
-        office.add_story(tx, "boats")
-        made = office.approve_without_composing(mailer, tx, office.create_edition(tx, "boats"))
+        factories.add_subscriber(tx, "amal@example.org")
+        factories.add_subscriber(tx, "bela@example.org")
+        factories.add_story(tx, "boats")
+        made = factories.approve_without_composing(
+            mailer, tx, factories.create_edition(tx, "boats")
+        )
         mailer.start_edition(tx, made)
-        office.unsubscribe_address(tx, "bela@example.org")
+        factories.unsubscribe_address(tx, "bela@example.org")
     deliver(mailer)
     assert "amal@example.org" in relay.accepted
     assert "bela@example.org" not in relay.accepted

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from mailer import languages
 from mailer.app import Mailer
-from mailer.audience import choices, segments, subscribers
+from mailer.audience import preferences, segments, subscribers
 from mailer.audience.lists import Frequency, get_topics
 from mailer.audience.subscribers import MembershipState, Person
 from mailer.editions import EditionBody
@@ -20,8 +20,8 @@ from mailer.errors import ComposeError, ConcurrencyError
 from mailer.outbox import Exclusion, explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 
 DEFAULT = "en"
 
@@ -54,12 +54,12 @@ class Reader:
 told = st.builds(
     Told,
     languages=st.frozensets(st.sampled_from(["en", "fr", "ar"]), min_size=1),
-    topics=st.frozensets(st.sampled_from(office.TOPICS), max_size=2),
+    topics=st.frozensets(st.sampled_from(factories.TOPICS), max_size=2),
 )
 tags = st.sampled_from(["", "en", "fr", "ar", "en-GB", "fr-CA", "pt"])
 readers = st.builds(
     Reader,
-    topics=st.frozensets(st.sampled_from(office.TOPICS)),
+    topics=st.frozensets(st.sampled_from(factories.TOPICS)),
     own_language=tags,
     list_language=tags,
     country=st.sampled_from(["GB", "FR"]),
@@ -117,11 +117,11 @@ def why_not(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclu
 @pytest.fixture
 def ready(store: Store) -> Store:
     with store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx, language="fr")
-        office.add_mailing_list(tx, "press")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx, language="fr")
+        factories.add_mailing_list(tx, "press")
         for slug in ("news", "press"):  # weekly mails can be chosen
-            office.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
+            factories.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
         segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
     return store
 
@@ -145,10 +145,10 @@ def test_everyone_gets_the_stories_that_they_chose(
             # The topics of a story are those of all its translations.
             shared = [*sorted(story.topics)]
             for number, language in enumerate(sorted(story.languages)):
-                office.add_story(
+                factories.add_story(
                     tx, slug, *(shared if not number else shared[:1]), language=language
                 )
-        edition = office.create_edition(
+        edition = factories.create_edition(
             tx, *slugs, segment="gb" if only else "", language=DEFAULT, frequency=frequency
         )
         edition = tx.editions.freeze_edition(
@@ -162,7 +162,7 @@ def test_everyone_gets_the_stories_that_they_chose(
             person = subscribers.subscribe_person(
                 tx.subscribers,
                 Person(address, language=reader.own_language, country=reader.country),
-                office.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
+                factories.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
                 get_topics(tx.lists, sorted(reader.topics)),
                 NOW,
                 language=reader.list_language,
@@ -173,15 +173,15 @@ def test_everyone_gets_the_stories_that_they_chose(
             )[0]
             if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
                 now, week = datetime.now(UTC), timedelta(weeks=1)
-                choices.pause_memberships(
-                    tx.subscribers, person, [office.get_mailing_list(tx)], week, now
+                preferences.pause_memberships(
+                    tx.subscribers, person, [factories.get_mailing_list(tx)], week, now
                 )
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
                 subscribers.unsubscribe_person(
-                    tx.subscribers, person, office.get_mailing_list(tx), NOW
+                    tx.subscribers, person, factories.get_mailing_list(tx), NOW
                 )
             if reader.suppressed:
-                office.suppress_address(tx, address)
+                factories.suppress_address(tx, address)
             if reader.elsewhere:
                 continue
             mask = mask_for(reader, stories, bodies)
@@ -219,7 +219,7 @@ def test_languages_are_chosen_as_readers_would() -> None:
 
 
 def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
-    edition = office.begin_edition(mailer, "ana@example.org")
+    edition = factories.begin_edition(mailer, "ana@example.org")
     with mailer.store.read() as tx:
         row = dict(tx.connection.execute(select(delivery)).mappings().one())
     row["id"] = 99
@@ -229,13 +229,13 @@ def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
         tx.connection.execute(insert(delivery).values(**row))
     with mailer.store.read() as tx:
         assert tx.connection.scalar(select(func.count()).select_from(delivery)) == 1
-        assert office.reload_edition(tx, edition).planned_at is not None
+        assert factories.reload_edition(tx, edition).planned_at is not None
 
 
 def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        office.add_story(tx, "boats")
-        edition = office.create_edition(tx, "boats")
+        factories.add_story(tx, "boats")
+        edition = factories.create_edition(tx, "boats")
         with pytest.raises(ComposeError, match="is not composed"):
             tx.plans.plan_deliveries(edition, NOW)
 
@@ -243,10 +243,10 @@ def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
 def test_two_plans_in_one_transaction(ready: Store) -> None:
     """The temporary tables of the first are gone."""
     with ready.begin() as tx:
-        office.add_subscriber(tx, "ana@example.org", language="en")
+        factories.add_subscriber(tx, "ana@example.org", language="en")
         for slug in ("boats", "roads"):
-            office.add_story(tx, slug)
-            made = office.create_edition(tx, slug)
+            factories.add_story(tx, slug)
+            made = factories.create_edition(tx, slug)
             made = tx.editions.freeze_edition(
                 made, [EditionBody("en", "s", "t", "h", "z", 1)], [slug], "0" * 64
             )
@@ -257,11 +257,11 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
     slugs = [f"story-{number:02}" for number in range(62)]
     every = (1 << 62) - 1
     with ready.begin() as tx:
-        office.add_subscriber(tx, "all@example.org", language="en")
-        office.add_subscriber(tx, "last@example.org", "health", language="en")
+        factories.add_subscriber(tx, "all@example.org", language="en")
+        factories.add_subscriber(tx, "last@example.org", "health", language="en")
         for number, slug in enumerate(slugs):
-            office.add_story(tx, slug, "health" if number == 61 else "climate")
-        made = office.create_edition(tx, *slugs)
+            factories.add_story(tx, slug, "health" if number == 61 else "climate")
+        made = factories.create_edition(tx, *slugs)
         made = tx.editions.freeze_edition(
             made, [EditionBody("en", "s", "t", "h", "z", every)], slugs, "0" * 64
         )
@@ -288,29 +288,35 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
 )
 def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> None:
     with mailer.store.begin() as tx:
-        office.add_topics(tx)
-        office.add_mailing_list(tx)
-        office.add_mailing_list(tx, "press")
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
         segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
-        office.add_subscriber(tx, "ana@example.org", country="GB")
-        office.add_subscriber(tx, "press@example.org", list_slug="press")
-        office.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
-        office.add_subscriber(tx, "left@example.org", state=MembershipState.UNSUBSCRIBED)
-        office.add_subscriber(tx, "stop@example.org", country="GB")
-        office.suppress_address(tx, "stop@example.org")
-        office.add_subscriber(tx, "fr@example.org", country="FR")
-        office.add_subscriber(tx, "climate@example.org", "climate", country="GB")
-        office.add_digest(tx, frequency=Frequency.WEEKLY)
-        weekly = office.add_subscriber(tx, "weekly@example.org", country="GB")
+        factories.add_subscriber(tx, "ana@example.org", country="GB")
+        factories.add_subscriber(tx, "press@example.org", list_slug="press")
+        factories.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
+        factories.add_subscriber(tx, "left@example.org", state=MembershipState.UNSUBSCRIBED)
+        factories.add_subscriber(tx, "stop@example.org", country="GB")
+        factories.suppress_address(tx, "stop@example.org")
+        factories.add_subscriber(tx, "fr@example.org", country="FR")
+        factories.add_subscriber(tx, "climate@example.org", "climate", country="GB")
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+        weekly = factories.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
-        choices.change_membership(tx.subscribers, weekly, office.get_mailing_list(tx), changes, NOW)
-        paused = office.add_subscriber(tx, "paused@example.org", country="GB")
+        preferences.change_membership(
+            tx.subscribers, weekly, factories.get_mailing_list(tx), changes, NOW
+        )
+        paused = factories.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
-        choices.pause_memberships(tx.subscribers, paused, [office.get_mailing_list(tx)], week, now)
-        office.add_story(tx, "boats", "health")
-        made = mailer.approve_edition(tx, office.create_edition(tx, "boats", segment="gb"), "Amina")
+        preferences.pause_memberships(
+            tx.subscribers, paused, [factories.get_mailing_list(tx)], week, now
+        )
+        factories.add_story(tx, "boats", "health")
+        made = mailer.approve_edition(
+            tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"
+        )
         started, plan = mailer.start_edition(tx, made)
-        office.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
+        factories.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)
         explained = explain_outcome(tx.outbox, started, address)

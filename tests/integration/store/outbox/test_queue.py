@@ -9,19 +9,19 @@ from sqlalchemy.exc import OperationalError
 
 from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
-from mailer.audience import choices, subscribers
+from mailer.audience import preferences, subscribers
 from mailer.editions import Edition, EditionState
 from mailer.outbox import Claim, DeliveryState, Settlement
 from mailer.store import Store, Transaction
-from tests.integration import office
-from tests.integration.office import (
+from tests.integration import factories
+from tests.integration.factories import (
     DAY,
     begin_edition,
     make_addresses,
     read_deliveries,
     read_delivery_states,
 )
-from tests.integration.store.outbox.moves import (
+from tests.integration.store.outbox.transitions import (
     READERS,
     are_all_in_state,
     check_gate_again,
@@ -121,11 +121,11 @@ def test_a_second_look_lets_out_again_what_has_passed(
 
 
 def _suppress(tx: Transaction) -> None:
-    office.suppress_address(tx, READERS[0])
+    factories.suppress_address(tx, READERS[0])
 
 
 def _leave(tx: Transaction) -> None:
-    office.unsubscribe_address(tx, READERS[0])
+    factories.unsubscribe_address(tx, READERS[0])
 
 
 FIRST_AND_SECOND_LOOK = pytest.mark.parametrize(
@@ -140,7 +140,9 @@ Look = Callable[[Store, int, Sequence[Claim]], set[int]]
 def _pause(tx: Transaction) -> None:
     known = subscribers.get_subscriber(tx.subscribers, READERS[0])
     week, now = timedelta(weeks=1), datetime.now(UTC)
-    choices.pause_memberships(tx.subscribers, known, [office.get_mailing_list(tx)], week, now)
+    preferences.pause_memberships(
+        tx.subscribers, known, [factories.get_mailing_list(tx)], week, now
+    )
 
 
 @pytest.mark.parametrize("act", [_suppress, _leave, _pause])
@@ -167,9 +169,9 @@ def test_the_gate_is_shut_to_those_who_left(
 def test_one_who_left_another_list_still_gets_it(store: Store, edition: Edition, one: int) -> None:
     some = claim_deliveries(store, edition, one)
     with store.begin() as tx:
-        office.add_mailing_list(tx, "press")
-        office.add_subscriber(tx, READERS[0], list_slug="press")
-        office.unsubscribe_address(tx, READERS[0], list_slug="press")
+        factories.add_mailing_list(tx, "press")
+        factories.add_subscriber(tx, READERS[0], list_slug="press")
+        factories.unsubscribe_address(tx, READERS[0], list_slug="press")
     assert len(gate_deliveries(store, one, some)) == 5
 
 
@@ -205,7 +207,7 @@ def test_what_is_turned_away_for_no_reason_of_its_own_goes_back(
     """A pause that has ended between the gate and the refusal suppresses nobody."""
     some = claim_deliveries(store, edition, one)
     with store.begin() as tx:
-        office.suppress_address(tx, READERS[0])
+        factories.suppress_address(tx, READERS[0])
     assert settle_refused_deliveries(store, one, some) == 1
     found = read_delivery_states(store, edition)
     assert found.pop(READERS[0]) is SUPPRESSED
@@ -217,7 +219,7 @@ def test_nobody_is_turned_away_but_by_their_sender(
 ) -> None:
     some = claim_and_gate(store, edition, one)
     with store.begin() as tx:
-        office.suppress_address(tx, READERS[0])
+        factories.suppress_address(tx, READERS[0])
     assert settle_refused_deliveries(store, two, some) == 0
     assert are_all_in_state(store, edition, ON_WIRE, 1)
 
@@ -225,8 +227,8 @@ def test_nobody_is_turned_away_but_by_their_sender(
 @pytest.mark.parametrize(
     "act",
     [
-        lambda tx, edition: office.unsubscribe_address(tx, READERS[0]),
-        lambda tx, edition: office.suppress_address(tx, READERS[0]),
+        lambda tx, edition: factories.unsubscribe_address(tx, READERS[0]),
+        lambda tx, edition: factories.suppress_address(tx, READERS[0]),
         lambda tx, edition: editions.pause_edition(tx.editions, edition, get_utc_now()),
     ],
 )
@@ -276,7 +278,7 @@ def test_of_a_sender_that_lost_the_row_only_an_acceptance_counts(
     """It was slow, and was taken for dead."""
     (claim,) = claim_and_gate(store, edition, one, limit=1)
     with store.begin() as tx:
-        assert office.take_over_worker(tx, one) == (0, 1)
+        assert factories.take_over_worker(tx, one) == (0, 1)
     settle_deliveries(store, Settlement(claim.id, one, FAILED, "550 no"))
     assert read_delivery_states(store, edition)[claim.address] is IN_DOUBT
     with store.begin() as tx:
@@ -298,7 +300,7 @@ def test_late_news_of_an_acceptance_is_taken_in_every_state(
 ) -> None:
     (claim,) = claim_and_gate(store, edition, one, limit=1)
     with store.begin() as tx:
-        office.take_over_worker(tx, one)
+        factories.take_over_worker(tx, one)
         if became is not IN_DOUBT:
             outbox.send_in_doubt_again(tx, edition, get_utc_now())
     match became:
@@ -310,7 +312,7 @@ def test_late_news_of_an_acceptance_is_taken_in_every_state(
         case DeliveryState.SUPPRESSED:
             some = claim_deliveries(store, edition, two)
             with store.begin() as tx:
-                office.suppress_address(tx, claim.address)
+                factories.suppress_address(tx, claim.address)
             settle_refused_deliveries(store, two, some)
         case DeliveryState.ON_WIRE | DeliveryState.FAILED | DeliveryState.EXPIRED:
             claim_and_gate(store, edition, two)
@@ -362,7 +364,7 @@ def test_cancelling_takes_all_that_has_not_gone(
     some = claim_deliveries(store, edition, one, limit=3)
     gate_deliveries(store, one, some[:1])
     with store.begin() as tx:
-        mailer.cancel_edition(tx, office.reload_edition(tx, edition), reason="", actor="Amina")
+        mailer.cancel_edition(tx, factories.reload_edition(tx, edition), reason="", actor="Amina")
     found = read_deliveries(store, edition)
     assert found.pop(some[0].address).state is ON_WIRE
     assert {(row.state, row.attempt) for row in found.values()} == {(DeliveryState.CANCELLED, 0)}
@@ -392,8 +394,8 @@ def test_one_edition_is_nothing_to_another(
     mailer: Mailer, store: Store, edition: Edition, one: int, two: int
 ) -> None:
     with store.begin() as tx:
-        office.add_story(tx, "roads")
-        made = mailer.approve_edition(tx, office.create_edition(tx, "roads"), "Amina")
+        factories.add_story(tx, "roads")
+        made = mailer.approve_edition(tx, factories.create_edition(tx, "roads"), "Amina")
         other, _ = mailer.start_edition(tx, made)
     claim_deliveries(store, edition, one)
     with store.begin() as tx:

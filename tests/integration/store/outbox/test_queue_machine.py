@@ -30,8 +30,8 @@ from mailer.store import Store, Transaction
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
 from tests.conftest import KEY, check_state_changes
-from tests.integration import office
-from tests.integration.office import DAY, NOW, make_addresses
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW, make_addresses
 
 READERS = make_addresses(4)
 
@@ -53,11 +53,11 @@ class Queue(RuleBasedStateMachine):
         super().__init__()
         self.store = type(self).make_store()
         with self.store.begin() as tx:
-            office.add_mailing_list(tx)
+            factories.add_mailing_list(tx)
             for reader in READERS:
-                office.add_subscriber(tx, reader)
-            office.add_story(tx, "boats")
-            made = office.create_edition(tx, "boats")
+                factories.add_subscriber(tx, reader)
+            factories.add_story(tx, "boats")
+            made = factories.create_edition(tx, "boats")
             body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
             made = tx.editions.freeze_edition(made, [body], ["boats"], "0" * 64)
             made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now())
@@ -65,7 +65,7 @@ class Queue(RuleBasedStateMachine):
             self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now())
             self.ids = [one.id for one in tx.outbox.list_deliveries(self.edition)]
             self.address = {one.id: one.address for one in tx.outbox.list_deliveries(self.edition)}
-            self.number = {role: office.register_worker(tx, role) for role in ("one", "two")}
+            self.number = {role: factories.register_worker(tx, role) for role in ("one", "two")}
         self.alive = set(self.number.values())
         self.seen: list[DeliveryWorker] = []
         self.out: set[tuple[int, int]] = set()
@@ -94,7 +94,7 @@ class Queue(RuleBasedStateMachine):
         with self.store.begin() as tx:
             if self.beats(tx, self.number[role]):
                 return
-            number = office.register_worker(tx, role)
+            number = factories.register_worker(tx, role)
         assert number > max(self.number.values())
         self.number[role] = number
         self.alive.add(number)
@@ -251,14 +251,14 @@ class Queue(RuleBasedStateMachine):
     def change_the_rule(self, rule_: InDoubtPolicy) -> None:
         with self.store.begin() as tx:
             tx.connection.execute(update(edition_table).values(in_doubt=rule_.value))
-            self.edition = office.reload_edition(tx, self.edition)
+            self.edition = factories.reload_edition(tx, self.edition)
 
     @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
     @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
     def try_again(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
             verb(tx, self.edition, NOW)
-            self.edition = office.reload_edition(tx, self.edition)
+            self.edition = factories.reload_edition(tx, self.edition)
 
     @rule(which=some)
     def requeue_what_was_refused_alike(self, which: set[int]) -> None:
@@ -275,13 +275,13 @@ class Queue(RuleBasedStateMachine):
     @rule(reader=readers)
     def leave(self, reader: str) -> None:
         with self.store.begin() as tx:
-            office.unsubscribe_address(tx, reader)
+            factories.unsubscribe_address(tx, reader)
         self.gone.add(reader)
 
     @rule(reader=readers)
     def suppress(self, reader: str) -> None:
         with self.store.begin() as tx:
-            office.suppress_address(tx, reader)
+            factories.suppress_address(tx, reader)
         self.gone.add(reader)
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)

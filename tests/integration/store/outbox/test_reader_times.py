@@ -11,7 +11,7 @@ from mailer.app import Mailer
 from mailer.audience import lists
 from mailer.editions import SendAppointment, SendTimeBasis
 from mailer.store import Store
-from tests.integration import office
+from tests.integration import factories
 
 NOW = datetime(2027, 3, 26, 12, tzinfo=UTC)
 WALL = datetime(2027, 3, 28, 9)  # noqa: DTZ001  (summer time begins in Europe that night)
@@ -25,7 +25,9 @@ def due(
     """When each delivery of an edition for `WALL` is due, from the moment of its plan on."""
     mailer.clock = lambda: NOW
     with mailer.store.begin() as tx:
-        made = office.approve_without_composing(mailer, tx, office.create_edition(tx, "boats"))
+        made = factories.approve_without_composing(
+            mailer, tx, factories.create_edition(tx, "boats")
+        )
         when = SendAppointment(NOW, WALL, fallback, send_time)
         made = editions.set_send_time(tx.editions, made, when, NOW)
         mailer.start_edition(tx, made)
@@ -40,13 +42,13 @@ def due(
 @pytest.fixture
 def readers(mailer: Mailer) -> Mailer:
     with mailer.store.begin() as tx:
-        office.add_mailing_list(tx)
-        office.add_story(tx, "boats")
+        factories.add_mailing_list(tx)
+        factories.add_story(tx, "boats")
         for zone in ZONES:
-            office.add_subscriber(
+            factories.add_subscriber(
                 tx, f"{zone.replace('/', '-').lower()}@example.org", time_zone=zone
             )
-        office.add_subscriber(tx, "nowhere@example.org")
+        factories.add_subscriber(tx, "nowhere@example.org")
     return mailer
 
 
@@ -80,7 +82,9 @@ def test_what_is_past_somewhere_is_due_at_once(readers: Mailer) -> None:
     readers.clock = lambda: NOW
     global_wall = datetime(2027, 3, 26, 14)  # noqa: DTZ001
     with readers.store.begin() as tx:
-        made = office.approve_without_composing(readers, tx, office.create_edition(tx, "boats"))
+        made = factories.approve_without_composing(
+            readers, tx, factories.create_edition(tx, "boats")
+        )
         when = SendAppointment(NOW, global_wall, "UTC", SendTimeBasis.READER)
         readers.start_edition(tx, editions.set_send_time(tx.editions, made, when, NOW))
         assert tx.queue.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
@@ -92,9 +96,11 @@ def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
 
 def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
-        office.add_mailing_list(tx, "press")
+        factories.add_mailing_list(tx, "press")
         lists.edit_list(tx.lists, "press", {"time_zone": "Asia/Tokyo"})
-        office.add_subscriber(tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin")
+        factories.add_subscriber(
+            tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin"
+        )
     with store.read() as tx:
         assert tx.reader_time_zones == sorted([*ZONES, "Asia/Tokyo"])
 

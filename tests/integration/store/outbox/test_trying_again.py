@@ -12,9 +12,9 @@ from mailer.editions import Edition, EditionState
 from mailer.errors import Refused
 from mailer.outbox import DeliveryState, Settlement
 from mailer.store import Store
-from tests.integration import office
-from tests.integration.office import read_deliveries, read_delivery_states
-from tests.integration.store.outbox.moves import claim_and_gate, settle_deliveries
+from tests.integration import factories
+from tests.integration.factories import read_deliveries, read_delivery_states
+from tests.integration.store.outbox.transitions import claim_and_gate, settle_deliveries
 
 QUEUED, SENT, FAILED, IN_DOUBT = (
     DeliveryState.QUEUED,
@@ -52,7 +52,7 @@ def test_by_the_other_rule_what_is_in_doubt_is_held(
 ) -> None:
     with store.begin() as tx:
         tx.connection.execute(text("UPDATE edition SET in_doubt = 'hold'"))
-        held = office.reload_edition(tx, edition)
+        held = factories.reload_edition(tx, edition)
         assert tx.queue.apply_in_doubt_rule(held, get_utc_now()) == 0
         assert not tx.queue.has_unfinished_deliveries(held)
     assert read_delivery_states(store, edition)[doubted] is IN_DOUBT
@@ -64,7 +64,7 @@ def test_what_has_failed_or_expired_is_tried_again_and_the_edition_goes_on(
     with store.begin() as tx:
         over = tx.editions.set_state(edition, EditionState.SENT, get_utc_now())
         assert outbox.retry_failed_deliveries(tx, over, get_utc_now(), actor="Amina") == 2
-        going_on = office.reload_edition(tx, edition)
+        going_on = factories.reload_edition(tx, edition)
         assert (going_on.state, going_on.finished_at) == (EditionState.SENDING, None)
         said = [event for event in tx.editions.list_events(edition) if event.what == "retry"]
         assert [(event.actor, event.detail) for event in said] == [
@@ -89,7 +89,7 @@ def test_what_is_in_doubt_is_taken_for_accepted_when_somebody_says_so(
 ) -> None:
     with store.begin() as tx:
         assert outbox.resolve_in_doubt_as_sent(tx, edition, get_utc_now(), actor="Amina") == 1
-        assert office.reload_edition(tx, edition).state is EditionState.SENT, "nothing is left"
+        assert factories.reload_edition(tx, edition).state is EditionState.SENT, "nothing is left"
     kept = read_deliveries(store, edition)[doubted]
     assert (kept.state, kept.reply) == (SENT, "assumed to be accepted, by Amina")
 
@@ -119,6 +119,6 @@ def test_an_edition_that_has_not_begun_is_not_tried_again(
     store: Store, edition: Edition, verb: Callable[..., int]
 ) -> None:
     with store.begin() as tx:
-        office.add_story(tx, "roads")
+        factories.add_story(tx, "roads")
         with pytest.raises(Refused, match="has not begun"):
-            verb(tx, office.create_edition(tx, "roads"), get_utc_now())
+            verb(tx, factories.create_edition(tx, "roads"), get_utc_now())

@@ -12,10 +12,10 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.log import create_logger
-from mailer.web.public import create_public_app, kept
-from tests.integration.office import NOW
+from mailer.web.public import create_public_app, response_cache
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, open_client
-from tests.integration.web.public.stage import ADDRESSES, SeededOffice, seed_office
+from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, seed_office
 
 
 class OfficeClock:
@@ -50,7 +50,7 @@ def pages(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AsgiClient]:
-    monkeypatch.setattr(kept, "SECONDS", 0.0)  # what a test has changed is seen at once
+    monkeypatch.setattr(response_cache, "SECONDS", 0.0)  # what a test has changed is seen at once
     with (
         caplog.at_level(logging.INFO),
         open_client(create_public_app(stage.mailer, create_logger(log))) as client,

@@ -10,11 +10,11 @@ from lxml import etree, html
 from mailer import editions, tokens
 from mailer.audience.links import LinkPurpose
 from mailer.editions import ArchiveVisibility, Edition, EditionState
-from mailer.web.public import kept
-from tests.integration import shelf
-from tests.integration.office import MARKER, NOW
+from mailer.web.public import response_cache
+from tests.integration import archive_factories
+from tests.integration.factories import MARKER, NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
-from tests.integration.web.public.stage import SeededOffice
+from tests.integration.web.public.fixtures import SeededOffice
 
 S = EditionState
 ATOM = "{http://www.w3.org/2005/Atom}"
@@ -25,12 +25,16 @@ SITE = "https://mail.example.org"
 def week(stage: SeededOffice) -> Edition:
     """An edition in English and Arabic that was sent."""
     with stage.store.begin() as tx:
-        return shelf.create_archived_edition(
+        return archive_factories.create_archived_edition(
             tx,
             "The week",
             bodies=(
-                shelf.make_body(subject="Boats & <bridges>", titles=("Boats", "Bridges")),
-                shelf.make_body(subject="قوارب وجسور", language="ar", text="وصلت القوارب."),
+                archive_factories.make_body(
+                    subject="Boats & <bridges>", titles=("Boats", "Bridges")
+                ),
+                archive_factories.make_body(
+                    subject="قوارب وجسور", language="ar", text="وصلت القوارب."
+                ),
             ),
         )
 
@@ -78,7 +82,9 @@ def test_what_is_not_public_is_as_if_it_were_not_there(
     pages: AsgiClient, stage: SeededOffice, state: EditionState, archive: ArchiveVisibility
 ) -> None:
     with stage.store.begin() as tx:
-        hidden = shelf.create_archived_edition(tx, "Confidential", state=state, archive=archive)
+        hidden = archive_factories.create_archived_edition(
+            tx, "Confidential", state=state, archive=archive
+        )
     assert hidden.uid not in everywhere(pages)
     assert "Confidential" not in everywhere(pages)
     assert "Confidential" not in pages.get_page("/archive/news?q=boats").text.partition("<main")[2]
@@ -89,7 +95,7 @@ def test_what_is_not_public_is_as_if_it_were_not_there(
 
 def test_a_private_list_has_no_archive(pages: AsgiClient, stage: SeededOffice) -> None:
     with stage.store.begin() as tx:
-        hidden = shelf.create_archived_edition(tx, "Confidential", list_slug="staff")
+        hidden = archive_factories.create_archived_edition(tx, "Confidential", list_slug="staff")
     missing = pages.get_page("/archive/nothing")
     for target in (
         "/archive/staff",
@@ -106,7 +112,7 @@ def test_a_private_list_has_no_archive(pages: AsgiClient, stage: SeededOffice) -
 def test_an_answer_is_kept_for_a_moment(
     pages: AsgiClient, stage: SeededOffice, week: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "SECONDS", 60.0)
+    monkeypatch.setattr(response_cache, "SECONDS", 60.0)
     first = pages.get_page(path(week))
     with stage.store.begin() as tx:
         editions.set_archive_visibility(tx.editions, week, ArchiveVisibility.PRIVATE, NOW)
@@ -151,7 +157,9 @@ def test_links_of_mails_that_are_no_good_are_refused_alike(
         found = pages.get_page(bad)
         assert (found.status, found.text) == (404, refused), bad
     with stage.store.begin() as tx:
-        letter = shelf.create_archived_edition(tx, "Letter", kind=editions.EditionKind.SERVICE)
+        letter = archive_factories.create_archived_edition(
+            tx, "Letter", kind=editions.EditionKind.SERVICE
+        )
     assert pages.get_page(view(stage, letter)).status == 404
 
 
@@ -159,7 +167,7 @@ def test_an_edition_is_read_in_the_language_that_is_asked_for_or_taken(
     pages: AsgiClient, week: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while answers to others are kept."""
-    monkeypatch.setattr(kept, "SECONDS", 60.0)
+    monkeypatch.setattr(response_cache, "SECONDS", 60.0)
 
     def language(query: str = "", takes: str = "") -> str:
         headers = [("Accept-Language", takes)] if takes else []
@@ -189,7 +197,7 @@ def test_the_newest_are_first_and_older_ones_on_further_pages(
     with stage.store.begin() as tx:
         for number in range(45):
             at = NOW + timedelta(days=number)
-            shelf.create_archived_edition(tx, f"Number {number:02}", sent_at=at)
+            archive_factories.create_archived_edition(tx, f"Number {number:02}", sent_at=at)
     seen: list[str] = []
     target, turned = "/archive/news?q=boats", 0
     while target:
@@ -239,7 +247,9 @@ def test_a_feed_has_characters_that_xml_has_room_for_only(
     pages: AsgiClient, stage: SeededOffice
 ) -> None:
     with stage.store.begin() as tx:
-        shelf.create_archived_edition(tx, bodies=(shelf.make_body(summary="bell\x07 and \ufffe"),))
+        archive_factories.create_archived_edition(
+            tx, bodies=(archive_factories.make_body(summary="bell\x07 and \ufffe"),)
+        )
     for kind in ("atom", "rss"):
         assert "bell and" in "".join(xml(pages.get_page(f"/archive/news/{kind}.xml")).itertext())
 
@@ -272,8 +282,11 @@ def test_what_people_wrote_or_look_for_is_never_live(
 ) -> None:
     words = '"><script>alert(1)</script>'
     with stage.store.begin() as tx:
-        shelf.create_archived_edition(
-            tx, bodies=(shelf.make_body(subject=words, titles=("a", words), summary=words),)
+        archive_factories.create_archived_edition(
+            tx,
+            bodies=(
+                archive_factories.make_body(subject=words, titles=("a", words), summary=words),
+            ),
         )
     for target in ("/archive", "/archive/news", "/archive/news?q=%22%3E%3Cscript%3Ealert(1)"):
         assert "<script" not in pages.get_page(target).text

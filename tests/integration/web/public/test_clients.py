@@ -9,8 +9,8 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from mailer.config import Web
 from tests.integration.web.public.asgi import AsgiClient
-from tests.integration.web.public.asking import on_sqlite
-from tests.integration.web.public.stage import SeededOffice
+from tests.integration.web.public.fixtures import SeededOffice
+from tests.integration.web.public.requests import on_sqlite
 
 
 def client_seen(from_: str, forwarded: str | None, trusted: Sequence[str]) -> str:

@@ -14,10 +14,10 @@ from mailer.config import SignUp
 from mailer.languages import UN_LANGUAGES
 from mailer.log import create_logger
 from mailer.web.public import create_public_app
-from tests.integration.office import HOUR
+from tests.integration.factories import HOUR
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
 from tests.integration.web.public.conftest import OfficeClock
-from tests.integration.web.public.stage import ADDRESSES, SeededOffice, dump_tables, seed_office
+from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, dump_tables, seed_office
 
 TRIES = 1000
 CLOSE = 0.001

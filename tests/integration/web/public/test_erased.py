@@ -16,11 +16,11 @@ from mailer.editions import Edition
 from mailer.log import create_logger
 from mailer.worker import Scheduler
 from tests.conftest import KEY
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.fake_relay import Relay
+from tests.integration import factories
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
-from tests.integration.web.public.stage import SeededOffice, dump_tables, find_words
-from tests.smtpd import Relay
+from tests.integration.web.public.fixtures import SeededOffice, dump_tables, find_words
 
 FIRST = "zenobia@first.example.org"
 NOW_AT = "zenobia.q@second.example.org"
@@ -51,9 +51,9 @@ class Life:
 
     def edition(self) -> Edition:
         with self.stage.store.begin() as tx:
-            office.add_story(tx, "boats")
-            made = office.approve_without_composing(
-                self.stage.mailer, tx, office.create_edition(tx, "boats")
+            factories.add_story(tx, "boats")
+            made = factories.approve_without_composing(
+                self.stage.mailer, tx, factories.create_edition(tx, "boats")
             )
             started, _ = self.stage.mailer.start_edition(tx, made)
         self.stage.mailer.deliver_editions([started], Event())

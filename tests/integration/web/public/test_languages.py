@@ -8,14 +8,15 @@ from io import StringIO
 import pytest
 
 from mailer.app import Mailer
-from mailer.audience import choices, confirmations, consent
-from mailer.audience.confirmations import ConfirmationState
+from mailer.audience import consent, preferences
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.log import create_logger
 from mailer.web.public import create_public_app
 from mailer.web.public.site import LANGUAGES, get_own_name
-from tests.integration.office import NOW
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
-from tests.integration.web.public.stage import NO_LIMIT, SeededOffice
+from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
 from tests.unit.web.public.test_words import words
 
 FRAME = re.compile(r'<html lang="([^"]*)" dir="([^"]*)">')
@@ -74,7 +75,7 @@ def test_the_language_of_their_list_wins_over_their_own(
 ) -> None:
     reader = stage.add_person("reader@example.org", language="ar")
     with stage.store.begin() as tx:
-        choices.change_membership(tx.subscribers, reader, stage.news, {"language": "ru"}, NOW)
+        preferences.change_membership(tx.subscribers, reader, stage.news, {"language": "ru"}, NOW)
     assert tag_of(pages.get_page(stage.build_preferences_path(reader))) == "ru"
     assert tag_of(pages.get_page(stage.build_unsubscribe_path(reader))) == "ru"
 

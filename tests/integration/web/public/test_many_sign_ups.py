@@ -13,11 +13,11 @@ from mailer.app import Mailer
 from mailer.log import create_logger
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
-from tests.integration.office import HOUR
+from tests.fake_relay import Relay
+from tests.integration.factories import HOUR
 from tests.integration.web.public.asgi import AsgiClient, open_client
 from tests.integration.web.public.conftest import OfficeClock
-from tests.integration.web.public.stage import ADDRESSES, SeededOffice, seed_office
-from tests.smtpd import Relay
+from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, seed_office
 
 VICTIM = "victim@readers.example.org"
 SPELLINGS = (

@@ -14,11 +14,11 @@ from lxml import html as lxml_html
 
 from mailer.log import create_logger
 from mailer.worker import Scheduler
-from tests.integration import office
+from tests.fake_relay import Relay
+from tests.integration import factories
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
-from tests.integration.web.public.asking import make_tokens, on_sqlite
-from tests.integration.web.public.stage import SeededOffice
-from tests.smtpd import Relay
+from tests.integration.web.public.fixtures import SeededOffice
+from tests.integration.web.public.requests import make_tokens, on_sqlite
 
 pytestmark = pytest.mark.usefixtures("unlimited")
 
@@ -253,14 +253,14 @@ def test_no_markup_gets_into_a_mail(
 def test_a_name_that_staff_typed_is_only_a_name_in_a_preview(stage: SeededOffice) -> None:
     """Names come from imports too: of anybody's."""
     with stage.store.begin() as tx:
-        office.add_story(tx, "boats")
-        made = office.create_edition(tx, "boats", template="digest")
+        factories.add_story(tx, "boats")
+        made = factories.create_edition(tx, "boats", template="digest")
         plain = None
         for number, word in enumerate(payloads()[::10]):
             if any(ord(one) < 32 for one in word):
                 continue
             address = f"named{number}@example.org"
-            office.add_subscriber(tx, address, name=word)
+            factories.add_subscriber(tx, address, name=word)
             shown = stage.mailer.preview_edition(tx, made, address=address)
             tree = lxml_html.document_fromstring(shown.html)
             found = [(one.tag, sorted(one.attrib)) for one in tree.iter()]

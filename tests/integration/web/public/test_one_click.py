@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import pytest
 
-from mailer.audience import choices, erasure, lists, subscribers
+from mailer.audience import erasure, lists, preferences, subscribers
 from mailer.audience.lists import Visibility
 from mailer.audience.subscribers import MembershipState
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient, AsgiResponse
-from tests.integration.web.public.asking import on_sqlite
-from tests.integration.web.public.stage import ADDRESSES, SeededOffice, dump_tables
+from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, dump_tables
+from tests.integration.web.public.requests import on_sqlite
 
 KNOWN = ADDRESSES["known"]
 ONE_CLICK = b"List-Unsubscribe=One-Click"
@@ -169,7 +169,7 @@ def test_it_works_from_before_their_address_changed(pages: AsgiClient, stage: Se
     assert known is not None
     link = stage.build_unsubscribe_path(known)
     with stage.store.begin() as tx:
-        choices.change_address(tx.subscribers, known, "moved@readers.example.org", NOW)
+        preferences.change_address(tx.subscribers, known, "moved@readers.example.org", NOW)
     is_done(pages.send_request("POST", link, ONE_CLICK))
     assert stage.find_membership_state("moved@readers.example.org") is LEFT
 
@@ -180,8 +180,8 @@ def test_it_works_from_before_two_became_one(pages: AsgiClient, stage: SeededOff
     assert known is not None
     second, third = stage.add_person("second@example.org"), stage.add_person("third@example.org")
     with stage.store.begin() as tx:
-        choices.merge_subscribers(tx.subscribers, known, second, NOW)
-        choices.merge_subscribers(tx.subscribers, second, third, NOW)
+        preferences.merge_subscribers(tx.subscribers, known, second, NOW)
+        preferences.merge_subscribers(tx.subscribers, second, third, NOW)
     is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
     assert stage.find_membership_state("third@example.org") is LEFT
 
@@ -210,7 +210,7 @@ def test_it_works_for_whoever_is_paused_suppressed_or_not_confirmed(
 ) -> None:
     stage.add_person("waits@example.org", state=MembershipState.PENDING)
     with stage.store.begin() as tx:
-        office.suppress_address(tx, "waits@example.org")
+        factories.suppress_address(tx, "waits@example.org")
     for address in (ADDRESSES["paused"], ADDRESSES["suppressed"], "waits@example.org"):
         person = stage.find_subscriber(address)
         assert person is not None

@@ -9,15 +9,15 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.audience import lists
-from mailer.audience.confirmations import ConfirmationState
 from mailer.audience.lists import Topic, Visibility
+from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.errors import InputError, Refused
 from mailer.log import create_logger
 from mailer.web.public import create_public_app, pasted
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
 from mailer.web.public.site import LANGUAGES
-from tests.integration import office
-from tests.integration.office import NOW
+from tests.integration import factories
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import open_client
 from tests.unit.samples import make_mailing_list
 
@@ -113,12 +113,12 @@ def post(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
         lists.add_topic(tx.lists, "health", {}, NOW)
         lists.add_topic(tx.lists, "work", {}, NOW)
-        office.add_mailing_list(tx)
+        factories.add_mailing_list(tx)
 
     def send(**over: str) -> int:
         with mailer.store.read() as tx:
             text = pasted.render_pasted_form(
-                office.get_mailing_list(tx), tx.lists.list_topics(), "fr", SITE
+                factories.get_mailing_list(tx), tx.lists.list_topics(), "fr", SITE
             )
         filled: dict[str, list[str]] = {}
         for name, value, kind in Form(text).fields:

@@ -14,18 +14,19 @@ from urllib.parse import urlsplit
 import pytest
 from lxml import html as lxml_html
 
-from mailer.audience import choices, confirmations, lists
-from mailer.audience.confirmations import SignUpWishes
+from mailer.audience import lists, preferences
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import SignUpWishes
 from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
 from mailer.log import create_logger
 from mailer.worker import Scheduler
-from tests.integration import office
-from tests.integration.office import DAY, NOW
+from tests.fake_relay import Relay
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
 from tests.integration.web.public.asgi import AsgiClient
 from tests.integration.web.public.conftest import OfficeClock
-from tests.integration.web.public.stage import NO_LIMIT, SeededOffice, dump_tables
-from tests.smtpd import Relay
+from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice, dump_tables
 
 SITE = "https://mail.example.org/"
 LETTERS = ("confirm", "known", "welcome", "new-address")
@@ -80,17 +81,17 @@ class Post:
         with self.stage.store.begin() as tx:
             for number, slug in enumerate(slugs):
                 for language in self.languages:
-                    topic = office.TOPICS[number % len(office.TOPICS)]
-                    office.add_story(tx, slug, topic, language=language)
+                    topic = factories.TOPICS[number % len(factories.TOPICS)]
+                    factories.add_story(tx, slug, topic, language=language)
             for number in range(count):
-                office.add_subscriber(
+                factories.add_subscriber(
                     tx,
                     f"{template}{number}@readers.example.net",
-                    *office.TOPICS[: number % (len(office.TOPICS) + 1)],
+                    *factories.TOPICS[: number % (len(factories.TOPICS) + 1)],
                     name=f"Reader {number}" if number % 2 else "",
                     language=self.languages[number % len(self.languages)],
                 )
-            made = office.create_edition(tx, *slugs, template=template)
+            made = factories.create_edition(tx, *slugs, template=template)
             started, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
         mailer.deliver_editions([started], Event())
         return started
@@ -193,11 +194,11 @@ def test_links_of_those_who_have_left_or_paused_change_nothing_either(
     post.edition("digest", 6)
     found = sorted({link for mail in post.mails() for link in links_of(mail)})
     with stage.store.begin() as tx:
-        office.unsubscribe_address(tx, "digest0@readers.example.net")
+        factories.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        choices.pause_memberships(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
-        office.suppress_address(tx, "digest2@readers.example.net")
+        preferences.pause_memberships(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
+        factories.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
     before = dump_tables(stage.store)
     open_all(pages, found)

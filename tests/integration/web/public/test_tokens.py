@@ -13,14 +13,14 @@ from hypothesis import strategies as st
 
 from mailer import tokens
 from mailer.audience import erasure
-from mailer.audience.confirmations import ConfirmationState
 from mailer.audience.links import MAX_NUMBER, LinkPurpose
+from mailer.audience.signup.confirmations import ConfirmationState
 from tests.conftest import KEY
-from tests.integration.office import NOW
+from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
-from tests.integration.web.public.asking import on_sqlite, start_advance_copy
 from tests.integration.web.public.conftest import OfficeClock
-from tests.integration.web.public.stage import ADDRESSES, SeededOffice, dump_tables
+from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, dump_tables
+from tests.integration.web.public.requests import on_sqlite, start_advance_copy
 
 KNOWN = ADDRESSES["known"]
 PURPOSES = {"c": LinkPurpose.CONFIRM, "u": LinkPurpose.UNSUBSCRIBE, "p": LinkPurpose.PREFERENCES}

@@ -11,7 +11,7 @@ from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import Store, Transaction
 from mailer.web.public.writer import PageWriter, UndoWrite
-from tests.integration.office import NOW
+from tests.integration.factories import NOW
 
 
 def run(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]:

@@ -8,7 +8,7 @@ import pytest
 from mailer.digests.calendar import LOOK_BACK, OccurrenceAction
 from mailer.schedules import records
 from mailer.schedules.records import OccurrenceState
-from tests.unit.digests.calendar.samples import (
+from tests.unit.digests.calendar.strategies import (
     AFTER,
     BEFORE,
     DAY,

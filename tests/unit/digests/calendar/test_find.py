@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mailer.errors import InputError, NotFound
-from tests.unit.digests.calendar.samples import (
+from tests.unit.digests.calendar.strategies import (
     AFTER,
     BERLIN,
     NOW,

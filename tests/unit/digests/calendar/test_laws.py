@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.digests.calendar.plays import (
+from tests.unit.digests.calendar.simulation import (
     BEGINS,
     DAYS,
     CalendarSimulation,
@@ -17,7 +17,7 @@ from tests.unit.digests.calendar.plays import (
     draw_ticks,
     graces,
 )
-from tests.unit.digests.calendar.samples import (
+from tests.unit.digests.calendar.strategies import (
     DAY,
     KIRITIMATI,
     MADE,

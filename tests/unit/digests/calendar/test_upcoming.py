@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailer import zones
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.schedules.records import SavedOccurrence
-from tests.unit.digests.calendar.samples import (
+from tests.unit.digests.calendar.strategies import (
     BEFORE,
     BERLIN,
     DAY,

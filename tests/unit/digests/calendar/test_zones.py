@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from mailer.digests.calendar import OccurrenceAction
 from tests.tz_database import replace_zone_rules
-from tests.unit.digests.calendar.plays import (
+from tests.unit.digests.calendar.simulation import (
     BEGINS,
     DAYS,
     CalendarSimulation,
@@ -16,7 +16,7 @@ from tests.unit.digests.calendar.plays import (
     draw_ticks,
     graces,
 )
-from tests.unit.digests.calendar.samples import (
+from tests.unit.digests.calendar.strategies import (
     BERLIN,
     HOUR,
     KIRITIMATI,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.intake.fetching.public import SPECIAL_BLOCKS, UNICAST, is_public
-from tests.unit.intake.fetching.forms import PUBLIC, list_look_up_answers
+from tests.unit.intake.fetching.address_forms import PUBLIC, list_look_up_answers
 
 
 @pytest.mark.parametrize("text", PUBLIC)

@@ -1,0 +1,106 @@
+"""Letters: what an address is written because of a sign-up or a change of address.
+
+A letter is the same for everybody who gets it; the link in it and the address are each one's own.
+Which one an address gets is decided by the worker, when nobody waits for the answer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mailer.audience.lists import MailingList
+from mailer.audience.signup.confirmations import (
+    Confirmation,
+    ConfirmationState,
+    ServiceMailKind,
+    choose_service_mail_kind,
+)
+from mailer.audience.subscribers import MembershipState, SubscriberStore
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceMail:
+    """`lists` are those that it speaks of, by slug; `books` is the one that it stands in the books
+    of, and that its link for leaving leaves. `language` is the one that is asked for: a letter is
+    written in the nearest that there are words in."""
+
+    kind: ServiceMailKind
+    language: str = ""
+    lists: tuple[MailingList, ...] = ()
+    ledger_list: str = ""
+
+
+NO_SERVICE_MAIL = ServiceMail(ServiceMailKind.NOTHING)
+
+
+def choose_service_mail(
+    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+) -> ServiceMail:
+    """What the address gets now: an answer to what was asked for, or, once its owner has confirmed
+    it, a welcome. Lists that are gone meanwhile are left out."""
+    if confirmation.state is ConfirmationState.CONFIRMED:
+        return _choose_welcome_mail(subscriber_store, lists, confirmation)
+    if confirmation.state is not ConfirmationState.ASKED:
+        return NO_SERVICE_MAIL
+    kind = choose_service_mail_kind(subscriber_store, confirmation)
+    if kind is ServiceMailKind.NEW_ADDRESS and lists:
+        # It is about no list, and stands in the books of the eldest.
+        return ServiceMail(
+            kind,
+            confirmation.language,
+            (),
+            min(lists, key=lambda mailing_list: mailing_list.id).slug,
+        )
+    relevant_lists = _sort_by_slug(
+        mailing_list for mailing_list in lists if mailing_list.slug in confirmation.wishes.lists
+    )
+    if kind is ServiceMailKind.NOTHING or not relevant_lists:
+        return NO_SERVICE_MAIL
+    return ServiceMail(kind, confirmation.language, relevant_lists, relevant_lists[0].slug)
+
+
+def _choose_welcome_mail(
+    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+) -> ServiceMail:
+    """For those that they joined by this confirmation and are still on, where one of them welcomes
+    its members."""
+    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    if (
+        subscriber is None
+        or confirmation.answered_at is None
+        or subscriber_store.find_suppression_reason(confirmation.address)
+    ):
+        return NO_SERVICE_MAIL
+    joined_slugs = {
+        membership.list
+        for membership in subscriber_store.list_memberships(subscriber)
+        if membership.state is MembershipState.ACTIVE
+        and membership.joined_at >= confirmation.answered_at
+    }
+    relevant_lists = _sort_by_slug(
+        mailing_list
+        for mailing_list in lists
+        if mailing_list.slug in joined_slugs and mailing_list.slug in confirmation.wishes.lists
+    )
+    ledger_list = next(
+        (mailing_list.slug for mailing_list in relevant_lists if mailing_list.welcome), ""
+    )
+    return (
+        ServiceMail(ServiceMailKind.WELCOME, confirmation.language, relevant_lists, ledger_list)
+        if ledger_list
+        else NO_SERVICE_MAIL
+    )
+
+
+def _sort_by_slug(mailing_lists: Iterable[MailingList]) -> tuple[MailingList, ...]:
+    return tuple(sorted(mailing_lists, key=lambda mailing_list: mailing_list.slug))
+
+
+def find_link_number(
+    subscriber_store: SubscriberStore, confirmation: Confirmation, service_mail: ServiceMail
+) -> int:
+    """The number that the link in the mail carries: of what is to be confirmed, or of whom it is
+    written to."""
+    if service_mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}:
+        return confirmation.id
+    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    return subscriber.id if subscriber else 0

@@ -1,0 +1,145 @@
+"""The editions that are being delivered, and the accounts of what became of their messages."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from mailer.delivery.dispatch_scheduler import DispatchScheduler
+from mailer.delivery.ledger_transaction import ActiveEdition, ConnectionSlot
+from mailer.delivery.outcomes import (
+    STUCK_DELAY,
+    DeliveryProgress,
+    LostLinkTracker,
+    MessageOutcome,
+    derive_settlement,
+)
+from mailer.delivery.replies import Verdict
+from mailer.outbox import Claim, DeliveryState, Settlement
+
+
+class ActiveEditions:
+    """Kept by the ledger's thread; others may read.
+
+    `going` are the editions that are delivered; `stopped` those that somebody has paused or
+    cancelled: connections return what they hold of them."""
+
+    def __init__(self, scheduler: DispatchScheduler, clock: Callable[[], datetime]) -> None:
+        self._scheduler = scheduler
+        self._clock = clock
+        self._lost_links = LostLinkTracker()
+        self._answered_count = 0
+        self.delivering: dict[int, ActiveEdition] = {}
+        self.stopped: dict[int, ActiveEdition] = {}
+        self.progress = DeliveryProgress()
+
+    def find_active_edition(self, claim: Claim) -> ActiveEdition | None:
+        return self.delivering.get(claim.edition_id) or self.stopped.get(claim.edition_id)
+
+    def add_edition(self, active_edition: ActiveEdition) -> None:
+        edition = active_edition.edition
+        if (stopped_edition := self.stopped.pop(edition.id, None)) is not None:
+            active_edition.in_flight_count = stopped_edition.in_flight_count
+        self.delivering[edition.id] = active_edition
+        self._scheduler.add_edition(edition.id, edition.priority.weight)
+
+    def stop_edition(self, edition_id: int) -> None:
+        """Somebody has paused or cancelled the edition, or it was refused alike."""
+        active_edition = self.stopped[edition_id] = self.delivering.pop(edition_id)
+        self._scheduler.drop_edition(edition_id)
+        if active_edition.repeated_refusals.is_limit_reached:
+            self.progress.failed -= len(active_edition.repeated_refusals.delivery_ids)
+
+    def settle_outcomes(
+        self, unsettled: Sequence[tuple[ConnectionSlot, MessageOutcome]], now: float
+    ) -> tuple[list[Settlement], set[int]]:
+        """Settlements, and the stopped editions that some of them are of."""
+        moment = self._clock()
+        settlements: list[Settlement] = []
+        stopped_edition_ids: set[int] = set()
+        answering_relays: set[str] = set()
+        accepted_by_relay: Counter[str] = Counter(self.progress.relays)
+        accepted_count = 0
+        for slot, outcome in unsettled:
+            (claim, worker_id, *_), reply = outcome
+            self.remove_in_flight(slot, claim)
+            if reply.is_answer:
+                self._answered_count += 1
+                answering_relays.add(slot.relay)
+            active_edition = self.delivering.get(claim.edition_id)
+            if active_edition is None:
+                stopped_edition_ids.add(claim.edition_id)
+            if reply.verdict is Verdict.ACCEPTED and (
+                active_edition is None or not active_edition.repeated_refusals.delivery_ids
+            ):
+                accepted_count += 1  # as nearly always: the short way
+                accepted_by_relay[slot.relay] += 1
+                settlements.append(Settlement(claim.id, worker_id, DeliveryState.SENT, str(reply)))
+            else:
+                accepted_by_relay[slot.relay] += reply.verdict is Verdict.ACCEPTED
+                settlements.append(self._settle_outcome(outcome, moment, now))
+        for relay in answering_relays:
+            self._scheduler.note_progress(relay, now)
+        self.progress.relays = +accepted_by_relay
+        self.progress.sent += accepted_count
+        self.progress.left = max(self.progress.left - accepted_count, 0)
+        return settlements, stopped_edition_ids & self.stopped.keys()
+
+    def _settle_outcome(self, outcome: MessageOutcome, moment: datetime, now: float) -> Settlement:
+        """A settlement, and what follows from it for the run."""
+        claim, reply = outcome.message.claim, outcome.reply
+        active_edition = self.find_active_edition(claim)
+        is_stuck = reply.verdict is Verdict.LOST and self._lost_links.is_stuck(
+            claim, self._answered_count
+        )
+        is_poison = reply.verdict is Verdict.LOST and self._lost_links.is_poison(
+            claim, self._answered_count
+        )
+        planned_at = active_edition.edition.planned_at if active_edition else None
+        new_settlement = derive_settlement(outcome, moment, planned_at, is_poison=is_poison)
+        if is_stuck and not is_poison:
+            new_settlement = new_settlement._replace(retry_after=STUCK_DELAY)
+            if active_edition:
+                active_edition.waits_until = max(active_edition.waits_until, now + STUCK_DELAY)
+        if reply.verdict is Verdict.REFUSED and self._was_refused_repeatedly(claim):
+            new_settlement = new_settlement._replace(
+                state=DeliveryState.QUEUED, counts_as_attempt=False
+            )
+        self._count_settlement(new_settlement)
+        if active_edition:
+            active_edition.repeated_refusals.note_reply(claim, reply)
+            if new_settlement.state is DeliveryState.QUEUED and not new_settlement.retry_after:
+                active_edition.recheck_at = 0.0
+        return new_settlement
+
+    def _was_refused_repeatedly(self, claim: Claim) -> bool:
+        """Whether its edition was stopped since a relay refuses everyone: it speaks of us."""
+        stopped_edition = self.stopped.get(claim.edition_id)
+        return stopped_edition is not None and stopped_edition.repeated_refusals.is_limit_reached
+
+    def remove_in_flight(self, slot: ConnectionSlot, claim: Claim) -> None:
+        """It is out no more: settled, or it never went."""
+        slot.in_flight_count -= 1
+        if self._scheduler.has_throttles:
+            self._scheduler.release_throttle(slot, claim)
+        if (active_edition := self.find_active_edition(claim)) is not None:
+            active_edition.in_flight_count -= 1
+
+    def _count_settlement(self, settlement: Settlement) -> None:
+        progress = self.progress
+        match settlement.state:
+            case DeliveryState.SENT:
+                progress.sent += 1
+            case DeliveryState.FAILED:
+                progress.failed += 1
+            case DeliveryState.IN_DOUBT:
+                progress.in_doubt += 1
+            case _ if settlement.counts_as_attempt:
+                progress.deferred += 1
+            case _:
+                return
+        progress.left = max(progress.left - 1, 0)
+
+    def count_turned_away(self, count: int) -> None:
+        """The gate refused so many for good."""
+        self.progress.turned_away += count
+        self.progress.left = max(self.progress.left - count, 0)

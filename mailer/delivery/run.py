@@ -1,0 +1,155 @@
+"""A run: the ledger's thread, that of the connections' loop, and who watches over both.
+
+It ends when all that was due has been tried once, when every edition is paused or cancelled, when
+it is asked to stop, or when no relay can be used; in each case what was claimed and not sent is
+back in the queue.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from mailer.delivery.dispatch_scheduler import DispatchScheduler
+from mailer.delivery.event_loop import EventLoop
+from mailer.delivery.ledger import Ledger
+from mailer.delivery.ledger_transaction import ActiveEdition
+from mailer.delivery.options import DeliveryOptions
+from mailer.delivery.outcomes import DeliveryProgress, RateMeter
+from mailer.delivery.relay_health import RelayHealth
+from mailer.delivery.smtp_connection import ConnectionRunner
+from mailer.delivery.throttle import DomainThrottles
+from mailer.errors import RelayError
+from mailer.outbox import OutboxDatabase
+
+PROGRESS_INTERVAL = 0.1
+"""Seconds between two looks at how it goes."""
+
+ABORT_TIMEOUT = 5.0
+"""Seconds that connections have to end after they were killed."""
+
+
+class DeliveryRun:
+    """Carries editions' messages to relays, over many connections."""
+
+    def __init__(
+        self,
+        store: OutboxDatabase,
+        options: DeliveryOptions,
+        clock: Callable[[], datetime],
+        find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
+    ) -> None:
+        """`more`: see :class:`Ledger`."""
+        self._options = options
+        scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
+        self._ledger = Ledger(store, scheduler, clock, options.lease, find_new_editions)
+        self._stop_event = threading.Event()
+        self._started_at = time.monotonic()
+        self._rate_meter = RateMeter(self._started_at)
+        self._relay_healths = [RelayHealth(relay) for relay in options.relays]
+        self._loop = EventLoop()
+        self._connection_runners = [
+            ConnectionRunner(
+                self._loop, self._ledger, health, options, clock, self._stop_event, number
+            )
+            for health in self._relay_healths
+            for number in range(health.relay.connections)
+        ]
+
+    @property
+    def progress(self) -> DeliveryProgress:
+        """How it stands; a copy. For the thread that runs it."""
+        now = time.monotonic()
+        progress = self._ledger.active_editions.progress
+        return replace(
+            progress,
+            rate=self._rate_meter.measure_rate(now, progress.done),
+            seconds=now - self._started_at,
+            troubles={
+                health.relay.name: why for health in self._relay_healths if (why := health.trouble)
+            },
+        )
+
+    def run(
+        self,
+        stop: threading.Event,
+        on_progress: Callable[[DeliveryProgress], None] = lambda _: None,
+    ) -> DeliveryProgress:
+        """Send all that is due. Set `stop` to drain: what is on the wire is finished, the rest goes
+        back. An exception in `on_progress` or a signal's handler ends it at once.
+
+        Raises RelayError when no relay can be used: nothing is lost, and where waiting won't help
+        the editions are paused. Raises ConfigError when the database is gone for too long."""
+        ledger_thread = threading.Thread(target=self._ledger.run, name="ledger")
+        connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
+        ledger_thread.start()
+        connection_thread.start()
+        fatal_error: RelayError | None = None
+        try:
+            while not self._ledger.finished.wait(PROGRESS_INTERVAL):
+                on_progress(self.progress)
+                if stop.is_set() or fatal_error:
+                    self._drain_connections()
+                else:
+                    fatal_error = self._find_fatal_error()
+            on_progress(self.progress)
+        except BaseException:
+            self._abort_run(connection_thread)
+            raise
+        finally:
+            self._drain_connections()
+            ledger_thread.join()
+            connection_thread.join(ABORT_TIMEOUT)
+        if self._ledger.error:
+            raise self._ledger.error
+        if fatal_error:
+            raise fatal_error
+        return self.progress
+
+    def _run_connections(self) -> None:
+        """The thread of the connections."""
+        for runner in self._connection_runners:
+            self._loop.spawn_task(runner.run())
+        try:
+            self._loop.run()
+        except BaseException as error:
+            self._ledger.fail_run(error)
+            self._ledger.end_without_waiting()
+
+    def _drain_connections(self) -> None:
+        if not self._stop_event.is_set():
+            self._stop_event.set()
+            self._ledger.drain_connections()
+            self._loop.wake_all()
+
+    def _abort_run(self, connection_thread: threading.Thread) -> None:
+        """End at once: what is on the wire will be in doubt."""
+        self._drain_connections()
+        self._ledger.drain_connections(hurry=True)
+        deadline = time.monotonic() + ABORT_TIMEOUT
+        while connection_thread.is_alive() and time.monotonic() < deadline:
+            for runner in self._connection_runners:
+                runner.kill_connection()
+            connection_thread.join(0.02)
+        self._ledger.end_without_waiting()
+
+    def _find_fatal_error(self) -> RelayError | None:
+        """Why the run should end, when no relay can be used; a lasting reason pauses editions."""
+        primary_healths = [health for health in self._relay_healths if health.relay.weight != 0]
+        standby_healths = [health for health in self._relay_healths if health.relay.weight == 0]
+        primaries_down = all(health.is_down for health in primary_healths)
+        for standby_health in standby_healths:
+            if standby_health.is_standing_by is primaries_down:
+                standby_health.set_standby(not primaries_down)
+        if not all(health.is_hopeless(self._options.patience) for health in self._relay_healths):
+            return None
+        errors = [health.error for health in self._relay_healths if health.error]
+        if not errors:
+            return None
+        error = errors[0]
+        if all(relay_error.is_permanent for relay_error in errors):
+            self._ledger.pause_editions(
+                "; ".join(f"{relay_error.where}: {relay_error.message}" for relay_error in errors)
+            )
+        return error

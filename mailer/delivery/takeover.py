@@ -1,0 +1,66 @@
+"""Looking after other senders: what a dead one held is taken over.
+
+One that ran on this machine is known to be dead at once. Of any other its beat is watched, with
+this process's own stopwatch: when it has stood still for a lease, what it held is taken over. That
+no clock is compared with another is on purpose: leases that hang on a database's clock end too
+early when that clock is set forward, under a sender that lives.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Protocol
+
+from mailer.delivery.process_identity import is_dead
+from mailer.editions import Edition
+from mailer.outbox import DeliveryWorker, OutboxDatabase
+
+
+class HasEdition(Protocol):
+    @property
+    def edition(self) -> Edition: ...
+
+
+class WorkerMonitor:
+    """One sender's view of the others."""
+
+    def __init__(self, store: OutboxDatabase, lease: float, clock: Callable[[], datetime]) -> None:
+        self._store = store
+        self._lease = lease
+        self._clock = clock
+        self._last_heartbeats: dict[int, tuple[int, float]] = {}
+        self.worker_id = 0
+
+    def reclaim_from_dead_workers(
+        self, active_editions: Iterable[HasEdition], now: float, *, at_start: bool = False
+    ) -> tuple[int, int]:
+        """Take over what dead senders held, of all editions, and apply the rule for rows in doubt
+        to those of `entries`; `at_start` also when nobody died. How many went back to the queue,
+        and how many are in doubt."""
+        with self._store.read() as tx:
+            other_workers = [
+                worker for worker in tx.workers.list_workers() if worker.id != self.worker_id
+            ]
+        dead_workers = [
+            worker
+            for worker in other_workers
+            if is_dead(worker.name) or self._has_stalled(worker, now)
+        ]
+        requeued_count = in_doubt_count = 0
+        if dead_workers or at_start:
+            with self._store.begin() as tx:
+                for dead_worker in dead_workers:
+                    reclaimed = tx.workers.reclaim_deliveries(dead_worker) or (0, 0)
+                    requeued_count, in_doubt_count = (
+                        requeued_count + reclaimed[0],
+                        in_doubt_count + reclaimed[1],
+                    )
+                for active_edition in active_editions if in_doubt_count or at_start else ():
+                    tx.queue.apply_in_doubt_rule(active_edition.edition, self._clock())
+        return requeued_count, in_doubt_count
+
+    def _has_stalled(self, worker: DeliveryWorker, now: float) -> bool:
+        heartbeat, since = self._last_heartbeats.get(worker.id, (-1, now))
+        if heartbeat != worker.heartbeat:
+            self._last_heartbeats[worker.id] = (worker.heartbeat, now)
+            return False
+        return now - since >= self._lease

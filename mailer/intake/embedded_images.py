@@ -1,0 +1,55 @@
+"""Pictures that a draft's file carries in itself, kept with the draft: a press release has them as
+assets, which its press page and its kit give out. Other articles have no place for them, as a mail
+shows pictures by their web addresses: there they are reported as left out."""
+
+import hashlib
+from dataclasses import replace
+
+from mailer.articles import ArticleKind
+from mailer.articles.press_release import MAX_LINE_LENGTH, MAX_PARTS, Asset, AssetKind, Release
+from mailer.errors import InputError
+from mailer.intake.drafts import Draft, EmbeddedPicture
+from mailer.intake.omissions import OmissionReport, shorten_text
+from mailer.intake.pictures import inspect_picture
+from mailer.intake.releases import AssetFile
+
+EMBEDDED = "embedded picture"
+"""What a report calls them when they are left out."""
+
+
+def convert_to_assets(draft: Draft) -> tuple[Draft, tuple[AssetFile, ...]]:
+    """The draft with its pictures as assets, and their files. What has no alt text, or is no
+    picture that we know, is left out, and reported."""
+    if draft.content.kind is not ArticleKind.PRESS_RELEASE or not draft.pictures:
+        return draft, ()
+    report = OmissionReport()
+    report.add_omissions(picture for picture in draft.omissions if picture.what != EMBEDDED)
+    assets: dict[str, Asset] = {}
+    files: list[AssetFile] = []
+    for picture in draft.pictures:
+        if (problem := _find_problem(picture)) or len(assets) == MAX_PARTS:
+            report.add_omission(
+                f"{EMBEDDED} {problem or 'beyond the first ' + str(MAX_PARTS)}",
+                picture.alt or picture.name,
+            )
+            continue
+        sha256 = hashlib.sha256(picture.content).hexdigest()
+        if sha256 not in assets:
+            files.append(AssetFile(sha256, picture.media_type, picture.content))
+            assets[sha256] = Asset(
+                kind=AssetKind.IMAGE, title=shorten_text(picture.alt, MAX_LINE_LENGTH), file=sha256, name=picture.name,
+                media_type=picture.media_type, size=len(picture.content), alt=picture.alt,
+            )  # fmt: skip
+    release = replace(draft.content.release or Release(), assets=tuple(assets.values()))
+    content = replace(draft.content, release=release if assets else draft.content.release)
+    return replace(draft, content=content, omissions=report.list_omissions()), tuple(files)
+
+
+def _find_problem(picture: EmbeddedPicture) -> str:
+    if not picture.alt:
+        return "without alt text"
+    try:
+        facts = inspect_picture(picture.content, picture.name)
+    except InputError:
+        return "of a kind that can't be shown"
+    return "" if facts.media_type == picture.media_type else "of another kind than it says"

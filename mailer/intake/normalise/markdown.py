@@ -1,0 +1,254 @@
+"""Blocks -> Markdown that people can go on writing in, and that reads back as the same blocks.
+
+What Markdown has no words for (a subscript, a cell over two columns) stands as HTML. That holds by
+construction: each block is read back, and one that would come back as another is written as HTML.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from mailer.intake.markup import to_html
+from mailer.intake.normalise.blocks import Block, build_blocks
+from mailer.intake.normalise.html import render_block, render_start_tag
+from mailer.intake.normalise.inline import Leaf, Mark, group_by_mark
+from mailer.intake.normalise.tree import parse_html
+
+_MARK_SIGNS = {"strong": "**", "em": "*", "s": "~~"}
+_LISTS = ("ul", "ol")
+_LIST_SEPARATOR = "<!-- -->"
+"""Between two lists, which would else be one. It goes when Markdown becomes HTML."""
+
+
+class _Unwritable(Exception):
+    """Markdown has no words for this block."""
+
+
+def write_markdown(article_blocks: Iterable[Block]) -> str:
+    """The blocks as Markdown: ``blocks(read(to_html(write(found)))) == found``."""
+    article_blocks = tuple(article_blocks)
+    text = _join_blocks(article_blocks, [_write_block(block) for block in article_blocks])
+    if _read_back(text) != article_blocks:  # pragma: no cover - no such case is known
+        text = _join_blocks(article_blocks, [render_block(block) for block in article_blocks])
+    return text
+
+
+def _write_block(block: Block) -> str:
+    try:
+        text = _format_block(block)
+    except _Unwritable:
+        return render_block(block)
+    return text if _read_back(text) == (block,) else render_block(block)
+
+
+def _read_back(markdown: str) -> tuple[Block, ...]:
+    return build_blocks(parse_html(to_html(markdown)))
+
+
+def _join_blocks(joined_blocks: tuple[Block, ...], texts: list[str]) -> str:
+    parts: list[str] = []
+    last_kind = ""
+    for block, text in zip(joined_blocks, texts, strict=True):
+        if block.kind == last_kind and last_kind in _LISTS:
+            parts.append(_LIST_SEPARATOR)
+        parts.append(text)
+        last_kind = block.kind
+    return "\n\n".join(parts)
+
+
+def _format_block(block: Block) -> str:
+    if block.kind == "p":
+        return _escape_line_starts(_format_inline(block.leaves))
+    if block.kind in {"h2", "h3", "h4"}:
+        line = _format_inline(block.leaves, line_break="<br>")
+        # signs at the end would be taken for a heading's closing ones
+        line = re.sub(r"(?<![^ ])(?=#+$)", r"\\", line)
+        return f"{'#' * int(block.kind[1])} {line}"
+    if block.kind == "hr":
+        # not ---, which after "- " in a list would be the list's
+        return "***"
+    if block.kind == "pre":
+        fence = "`" * max(3, _find_longest_run("`", block.text) + 1)
+        return f"{fence}\n{block.text}\n{fence}"
+    if block.kind == "blockquote":
+        lines = _format_blocks(block.blocks).split("\n")
+        return "\n".join(f"> {line}" if line else ">" for line in lines)
+    if block.kind in _LISTS:
+        return _format_list(block)
+    return _format_table(block)
+
+
+def _format_blocks(nested_blocks: tuple[Block, ...]) -> str:
+    return _join_blocks(nested_blocks, [_format_block(block) for block in nested_blocks])
+
+
+def _find_longest_run(sign: str, text: str) -> int:
+    return max((len(run) for run in re.findall(f"{sign}+", text)), default=0)
+
+
+# ---- lists and tables --------------------------------------------------------------------------
+
+
+def _format_list(block: Block) -> str:
+    number = int(dict(block.attributes).get("start", "1"))
+    is_close = all(_is_close(item) for item in block.blocks)
+    items = []
+    for index, item in enumerate(block.blocks):
+        sign = f"{number + index}. " if block.kind == "ol" else "- "
+        inside = (
+            "\n".join(map(_format_block, item.blocks)) if is_close else _format_blocks(item.blocks)
+        )
+        lines = inside.split("\n")
+        indented = [" " * len(sign) + line if line else "" for line in lines[1:]]
+        items.append("\n".join([sign + lines[0], *indented]))
+    return ("\n" if is_close else "\n\n").join(items)
+
+
+def _is_close(item: Block) -> bool:
+    """Whether no empty line is needed in it: a line of text, and a list that can follow it."""
+    kinds = [nested_block.kind for nested_block in item.blocks]
+    return kinds in (["p"], ["p", "ul"]) or (kinds == ["p", "ol"] and not item.blocks[1].attributes)
+
+
+def _format_table(block: Block) -> str:
+    rows = [row.blocks for row in block.blocks]
+    head = rows[0]
+    if any(len(row) != len(head) for row in rows) or any(cell.kind != "th" for cell in head):
+        raise _Unwritable
+    lines = ["| " + " | ".join(map(_format_cell, row)) + " |" for row in rows]
+    return "\n".join([lines[0], "|" + " --- |" * len(head), *lines[1:]])
+
+
+def _format_cell(cell: Block) -> str:
+    if not cell.blocks:
+        return ""
+    if len(cell.blocks) > 1 or not cell.blocks[0].leaves:
+        raise _Unwritable
+    return _format_inline(cell.blocks[0].leaves, line_break="<br>").replace("|", "\\|")
+
+
+# ---- text -------------------------------------------------------------------------------------
+
+
+def _format_inline(
+    leaves: tuple[Leaf, ...], within: frozenset[Mark] = frozenset(), *, line_break: str = "\\\n"
+) -> str:
+    parts = list(group_by_mark(leaves, within))
+    text = ""
+    for index, (mark, part) in enumerate(parts):
+        following = parts[index + 1] if index + 1 < len(parts) else None
+        if mark:
+            inside = _format_inline(part, within | {mark}, line_break=line_break)
+            marked = _format_mark(mark, part, inside, text[-1:], _get_first_sign(following))
+            # "!" before a link would make a picture of it
+            text = text[:-1] + "\\!" if text[-1:] == "!" and marked[0] == "[" else text
+            text += marked
+        elif part[0].kind == "br":
+            text += line_break
+        else:
+            is_linked = any(outer_mark.tag == "a" for outer_mark in within)
+            text += _format_leaf(part[0], is_linked)
+    return text
+
+
+def _get_first_sign(part: tuple[Mark | None, tuple[Leaf, ...]] | None) -> str:
+    """The sign that a part begins with."""
+    if part is None:
+        return ""
+    mark, (first, *_) = part
+    if mark:
+        return "[" if mark.tag == "a" else _MARK_SIGNS.get(mark.tag, "<")[0]
+    return {"img": "!", "code": "`", "br": "\n"}.get(first.kind, first.text[:1])
+
+
+def _format_mark(mark: Mark, part: tuple[Leaf, ...], inside: str, before: str, behind: str) -> str:
+    if mark.tag == "a":
+        return _format_link(dict(mark.attributes), part, inside)
+    sign = _MARK_SIGNS.get(mark.tag, "")
+    if sign and not mark.attributes and _can_emphasise(sign, inside, before, behind):
+        return f"{sign}{inside}{sign}"
+    return f"{render_start_tag(mark.tag, mark.attributes)}{inside}</{mark.tag}>"
+
+
+def _can_emphasise(sign: str, inside: str, before: str, behind: str) -> bool:
+    """Whether `sign` opens and closes an emphasis there (CommonMark §6.2: left- and right-flanking
+    delimiter runs)."""
+    if sign[0] in (before, behind):
+        return False
+    can_open = not _is_punctuation(inside[0]) or _is_edge(before)
+    can_close = not _is_punctuation(inside[-1]) or _is_edge(behind)
+    return can_open and can_close
+
+
+def _is_punctuation(sign: str) -> bool:
+    return unicodedata.category(sign)[0] in "PS"
+
+
+def _is_edge(sign: str) -> bool:
+    return not sign or sign.isspace() or _is_punctuation(sign)
+
+
+def _format_link(attributes: dict[str, str], part: tuple[Leaf, ...], inside: str) -> str:
+    href, title = attributes["href"], attributes.get("title")
+    if not title and len(part) == 1 and part[0].kind == "text":
+        link_text = part[0].text
+        if href in {link_text, f"mailto:{link_text}"} and re.fullmatch(r"[^\s<>*_\\]+", link_text):
+            return f"<{link_text}>"
+    return f"[{inside}]({_format_target(href, title)})"
+
+
+def _format_target(address: str, title: str | None) -> str:
+    address = address.replace("&", "&amp;") if re.search(r"&#?\w+;", address) else address
+    if address.count("(") != address.count(")") or ")" in address.partition("(")[0]:
+        address = f"<{address}>"
+    return f'{address} "{_escape_title(title)}"' if title else address
+
+
+def _escape_title(title: str) -> str:
+    return re.sub(r'["\\]', r"\\\g<0>", re.sub(r"&(?=#?\w+;)", "&amp;", title))
+
+
+_SPECIAL = re.compile(
+    r"""
+      [\\`*~]                               # a code, an emphasis, a deletion
+    | (?<![^\W_])_ | _(?![^\W_])            # within a word it is a letter
+    | <(?=[A-Za-z/!?]|$)                    # an element, a link
+    | &(?=\#?\w+;)                          # an entity
+    | \[(?=[^\]]{0,500}\][(:])                  # a link, a definition
+    """,
+    re.VERBOSE,
+)
+
+
+def _format_leaf(leaf: Leaf, is_linked: bool) -> str:
+    if leaf.kind == "code":
+        fence = "`" * (_find_longest_run("`", leaf.text) + 1)
+        space = " " if "`" in (leaf.text[0], leaf.text[-1]) else ""
+        return f"{fence}{space}{leaf.text}{space}{fence}"
+    text = _SPECIAL.sub(r"\\\g<0>", leaf.text)
+    if is_linked or leaf.kind == "img":
+        text = re.sub(r"(?<!\\)[\[\]]", r"\\\g<0>", text)
+    if leaf.kind == "img":
+        attributes = dict(leaf.attributes)
+        return f"![{text}]({_format_target(attributes['src'], attributes.get('title'))})"
+    return text
+
+
+_LINE_STARTS = re.compile(
+    r"""
+      ^(?P<plain>[-+](?=\s|$) | \#{1,6}(?=\s|$) | > | =+\s*$ | [-:|](?=[-:|\s]*$) )
+    | ^(?P<number>\d{1,9})(?P<sign>[.)])(?=\s|$)
+    """,
+    re.VERBOSE,
+)
+
+
+def _escape_line_starts(text: str) -> str:
+    """The lines, none of which begins a list, a heading, a quotation, a rule or a table."""
+    return "\n".join(_LINE_STARTS.sub(_escape_start, line) for line in text.split("\n"))
+
+
+def _escape_start(match: re.Match[str]) -> str:
+    if match["number"]:
+        return f"{match['number']}\\{match['sign']}"
+    return f"\\{match['plain']}"

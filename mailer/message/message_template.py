@@ -1,0 +1,380 @@
+"""A body of an edition, cut and encoded once, and the messages made from it."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from mailer import tokens
+from mailer.audience import addresses, unsubscribe_mail
+from mailer.audience.links import LinkPurpose
+from mailer.editions import Edition, EditionBody, EditionKind
+from mailer.message.attachments import AttachedFile, encode_attachments
+from mailer.message.headers import (
+    clean_header_text,
+    encode_quoted_printable,
+    format_angled_header,
+    format_mailbox_header,
+    format_unstructured_header,
+)
+from mailer.message.slots import Piece, Slot, choose_pieces, split_body
+
+CACHED_MASKS = 512
+MAX_TOKEN_LENGTH = 3 * 20 + 22
+"""Three numbers of 64 bits, each with a dot, and the signature."""
+
+
+class Recipient(NamedTuple):
+    """Whom a message is for: a delivery row's personal fields. `stories` is the mask. Of a service
+    mail that asks for confirmation, `subscriber_id` is the number of what is to be confirmed."""
+
+    delivery_id: int
+    subscriber_id: int
+    address: str
+    name: str
+    stories: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageProfile:
+    """What all messages of an edition share: who sends, the list, where links lead.
+
+    Without a `list_slug` it is no list's: such a message says that nobody typed it
+    (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields, but for the way out of the
+    list that a welcome has.
+
+    `key` signs links, `list_number` is the list's record. Where somebody reads what is sent to
+    `unsubscribe_address`, a list's messages offer it too. Raises nothing: it is checked before."""
+
+    sender_name: str
+    sender_address: str
+    reply_to: str
+    list_slug: str
+    list_name: str
+    list_id: int
+    base_url: str
+    key: bytes
+    edition: Edition
+    unsubscribe_address: str = ""
+
+    def create_unsubscribe_url(self, recipient: Recipient) -> str:
+        return self._sign_url("u", "unsubscribe", self._format_token_fields(recipient))
+
+    def create_preferences_url(self, recipient: Recipient) -> str:
+        return self._sign_url("p", "preferences", self._format_token_fields(recipient))
+
+    def create_action_url(self, recipient: Recipient) -> str:
+        return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
+
+    def create_view_url(self, stories: int, language: str) -> str:
+        """Of an edition that anybody may be shown."""
+        return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
+
+    def create_private_url(self, recipient: Recipient) -> str:
+        """The page of an advance copy, which is its reader's alone."""
+        return self._sign_url("e", LinkPurpose.ADVANCE, self._format_token_fields(recipient))
+
+    @property
+    def is_private(self) -> bool:
+        """Whether its page is each reader's own: its story was embargoed when it was composed."""
+        return self.edition.embargo_until is not None
+
+    @property
+    def offers_one_click_unsubscribe(self) -> bool:
+        """Whether its messages name the link by which a mail provider takes a reader off the list
+        (RFC 8058)."""
+        return bool(self.list_slug) or self.edition.kind is EditionKind.WELCOME
+
+    def _format_token_fields(self, recipient: Recipient) -> str:
+        return f"{recipient.subscriber_id}.{self.list_id}.{self.edition.id}"
+
+    def _sign_url(self, page: str, purpose: str, body: str) -> str:
+        token = tokens.get_signer(self.key, purpose).sign_body(body)
+        return f"{self.base_url.rstrip('/')}/{page}/{token}"
+
+
+class _SlotPositions(NamedTuple):
+    """What is filled for each recipient, and at which places of a form."""
+
+    slot: Slot
+    argument: str
+    is_html: bool
+    positions: tuple[int, ...]
+
+
+class _MaskVariant(NamedTuple):
+    """A message for everybody with the same stories, from the Subject on: `pieces` in their order,
+    empty where `holes` are. `subject` is empty where it is personal."""
+
+    subject: bytes
+    pieces: list[bytes]
+    slot_positions: tuple[_SlotPositions, ...]
+
+
+class MessageTemplate:
+    """One body of an edition, cut and encoded once, for any number of messages.
+
+    Keeps the joined static parts of the last few hundred distinct masks: people who chose the same
+    topics share all but their slots. Safe to use from several threads."""
+
+    def __init__(
+        self, body: EditionBody, profile: MessageProfile, files: Sequence[AttachedFile] = ()
+    ) -> None:
+        self.body = body
+        self.profile = profile
+        self._text = tuple(split_body(body.text, body.marker))
+        self._html = tuple(split_body(body.html, body.marker))
+        self._subject = tuple(split_body(body.subject, body.marker))
+        self._boundary = b"=_" + body.marker.encode()
+        self._mixed_boundary = b"=_mixed_" + body.marker.encode()
+        self._files = encode_attachments(files, self._mixed_boundary)
+        self._domain = addresses.extract_wire_domain(profile.sender_address)
+        site = profile.base_url.rstrip("/")
+        self._unsubscribe_link = (
+            f"{site}/u/",
+            tokens.get_signer(profile.key, "unsubscribe").sign_body,
+        )
+        self._preferences_link = (
+            f"{site}/p/",
+            tokens.get_signer(profile.key, "preferences").sign_body,
+        )
+        self._action_link = (
+            f"{site}/c/",
+            tokens.get_signer(profile.key, LinkPurpose.CONFIRM).sign_body,
+        )
+        self._advance_link = (
+            f"{site}/e/",
+            tokens.get_signer(profile.key, LinkPurpose.ADVANCE).sign_body,
+        )
+        self._token_fields = f".{profile.list_id}.{profile.edition.id}"
+        self._from_fields = format_mailbox_header(
+            "From", profile.sender_name, profile.sender_address
+        )
+        if profile.reply_to:
+            self._from_fields += format_mailbox_header("Reply-To", "", profile.reply_to)
+        uid = profile.edition.uid.replace("%", "%%")
+        domain = self._domain.replace("%", "%%")
+        self._per_recipient_fields = f"Message-ID: <{uid}.%d@{domain}>\r\n"
+        self._per_recipient_fields += _build_unsubscribe_field(profile)
+        self._common_header = self._build_common_header()
+        self.get_variant = lru_cache(maxsize=CACHED_MASKS)(self._build_variant)
+
+    def _build_common_header(self) -> bytes:
+        lines = [
+            *self._build_kind_fields(),
+            f"Content-Language: {self.body.language}\r\n".encode("ascii"),
+            b"MIME-Version: 1.0\r\n",
+        ]
+        if self._files:
+            lines += [
+                _format_multipart_header(b"mixed", self._mixed_boundary),
+                b"\r\n--" + self._mixed_boundary + b"\r\n",
+            ]
+        lines.append(_format_multipart_header(b"alternative", self._boundary))
+        return b"".join(lines)
+
+    def _build_kind_fields(self) -> tuple[bytes, ...]:
+        profile = self.profile
+        # RFC 8058 §3.1 wants an https link: over http anybody on the way could read and use it.
+        one_click = _ONE_CLICK_FIELD if profile.base_url.startswith("https://") else b""
+        if not profile.list_slug:
+            return (
+                (_AUTO_SUBMITTED_FIELD, one_click)
+                if profile.offers_one_click_unsubscribe
+                else (_AUTO_SUBMITTED_FIELD,)
+            )
+        list_id_value = f"{profile.list_slug}.{self._domain}".encode()
+        return (
+            format_angled_header("List-Id", profile.list_name, list_id_value),
+            one_click,
+            b"Precedence: bulk\r\n",
+        )
+
+    def _build_variant(self, stories: int) -> _MaskVariant:
+        pieces: list[bytes] = []
+        positions_by_slot: dict[tuple[Slot, str, bool], list[int]] = {}
+        fixed_bytes = bytearray(self._common_header)
+
+        def add_part(subtype: bytes, body_pieces: tuple[Piece, ...], is_html: bool) -> None:
+            nonlocal fixed_bytes
+            fixed_bytes += b"\r\n--" + self._boundary + b"\r\nContent-Type: text/" + subtype
+            fixed_bytes += b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+            text = ""
+            for content, argument in choose_pieces(body_pieces, stories):
+                if (
+                    content is Slot.VIEW and not self.profile.is_private
+                ):  # the same for everybody with these stories
+                    url = self.profile.create_view_url(stories, self.body.language)
+                    text += html.escape(url) if is_html else url
+                elif isinstance(content, Slot):
+                    fixed_bytes += encode_quoted_printable(text)
+                    text = ""
+                    pieces.append(bytes(fixed_bytes))
+                    # a link is the same in both parts
+                    slot_key = content, argument, is_html and content not in _LINK_SLOTS
+                    positions_by_slot.setdefault(slot_key, []).append(len(pieces))
+                    pieces.append(b"")
+                    fixed_bytes = bytearray()
+                else:
+                    text += content
+            fixed_bytes += encode_quoted_printable(text)
+
+        add_part(b"plain", self._text, False)
+        add_part(b"html", self._html, True)
+        fixed_bytes += b"\r\n--" + self._boundary + b"--\r\n"
+        pieces.append(bytes(fixed_bytes))
+        if self._files:  # a piece of its own: all forms share it
+            pieces.append(self._files)
+        slot_positions = tuple(
+            _SlotPositions(*slot_key, tuple(positions))
+            for slot_key, positions in positions_by_slot.items()
+        )
+        return _MaskVariant(self._build_subject_field(stories), pieces, slot_positions)
+
+    def _build_subject_field(self, stories: int) -> bytes:
+        chosen_pieces = tuple(choose_pieces(self._subject, stories))
+        if any(isinstance(content, Slot) for content, _ in chosen_pieces):
+            return b""
+        return format_unstructured_header(
+            "Subject", "".join(str(content) for content, _ in chosen_pieces)
+        )
+
+    def _create_value_getter(self, recipient: Recipient) -> Callable[[Slot, str], str]:
+        profile = self.profile
+
+        def get_value(slot: Slot, argument: str) -> str:
+            match slot:
+                case Slot.NAME:
+                    return clean_header_text(recipient.name) or argument
+                case Slot.ADDRESS:
+                    return recipient.address
+                case Slot.UNSUBSCRIBE:
+                    return profile.create_unsubscribe_url(recipient)
+                case Slot.PREFERENCES:
+                    return profile.create_preferences_url(recipient)
+                case Slot.ACTION:
+                    return profile.create_action_url(recipient)
+                case Slot.VIEW if profile.is_private:
+                    return profile.create_private_url(recipient)
+                case Slot.VIEW:
+                    return profile.create_view_url(recipient.stories, self.body.language)
+            raise AssertionError(slot)
+
+        return get_value
+
+    def render_subject(self, recipient: Recipient) -> str:
+        """The subject as this person reads it."""
+        return clean_header_text(self._fill_slots(self._subject, recipient, escape=False))
+
+    def render_text(self, recipient: Recipient) -> str:
+        """The text part as this person reads it."""
+        return self._fill_slots(self._text, recipient, escape=False)
+
+    def render_html(self, recipient: Recipient) -> str:
+        """The HTML part as this person reads it."""
+        return self._fill_slots(self._html, recipient, escape=True)
+
+    def _fill_slots(
+        self, body_pieces: tuple[Piece, ...], recipient: Recipient, *, escape: bool
+    ) -> str:
+        get_value = self._create_value_getter(recipient)
+        parts: list[str] = []
+        for content, argument in choose_pieces(body_pieces, recipient.stories):
+            if isinstance(content, Slot):
+                filled = get_value(content, argument)
+                parts.append(html.escape(filled) if escape else filled)
+            else:
+                parts.append(content)
+        return "".join(parts)
+
+    def format_message_id(self, recipient: Recipient) -> str:
+        """The same for each attempt, so that a receiver can tell a message sent twice."""
+        uid = self.profile.edition.uid
+        return f"<{uid}.{recipient.delivery_id}@{self._domain}>"
+
+    def build_message(self, recipient: Recipient, now: datetime) -> bytes:
+        """The whole message: CRLF line ends, no line over 998 bytes and none that begins with a
+        dot, ASCII but for an internationalised local part."""
+        return b"".join(self.build_pieces(recipient, now))
+
+    def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
+        """The message in pieces, most of which it shares with others: not joined, it needs no room
+        of its own on its way."""
+        subject, pieces, slot_positions = self.get_variant(recipient.stories)
+        token_fields = f"{recipient.subscriber_id}{self._token_fields}"
+        site, sign_token = self._unsubscribe_link
+        token = sign_token(token_fields)
+        unsubscribe_url = site + token
+        message_pieces = pieces.copy()
+        for slot, argument, is_html, positions in slot_positions:
+            if slot is Slot.UNSUBSCRIBE:
+                filled = unsubscribe_url
+            elif slot is Slot.PREFERENCES:
+                site, sign_token = self._preferences_link
+                filled = site + sign_token(token_fields)
+            elif slot is Slot.VIEW:
+                site, sign_token = self._advance_link
+                filled = site + sign_token(token_fields)
+            elif slot is Slot.ACTION:
+                site, sign_token = self._action_link
+                filled = site + sign_token(str(recipient.subscriber_id))
+            else:
+                filled = recipient.address
+                if slot is Slot.NAME:
+                    filled = clean_header_text(recipient.name) or argument
+                if is_html:
+                    filled = html.escape(filled)
+            encoded = encode_quoted_printable(filled)
+            for position in positions:
+                message_pieces[position] = encoded
+        per_recipient_fields = self._per_recipient_fields % (
+            recipient.delivery_id,
+            unsubscribe_url,
+            token,
+        )
+        message_pieces[0] = b"".join(
+            (
+                self._from_fields,
+                format_mailbox_header("To", recipient.name, recipient.address),
+                subject or format_unstructured_header("Subject", self.render_subject(recipient)),
+                _format_date_field(int(now.timestamp())),
+                per_recipient_fields.encode(),
+                message_pieces[0],
+            )
+        )
+        return message_pieces
+
+
+def _build_unsubscribe_field(profile: MessageProfile) -> str:
+    """The field by which a list is left (RFC 2369 §3.2), to be filled with the link and its token:
+    the link first, as the leftmost is preferred (§2), then the address. On one line: a folded one
+    has hidden the link at Gmail. An address with which it would be longer than 998 characters
+    (RFC 5322 §2.1.1) is left out."""
+    # "%.0s" takes what is given and prints nothing of it: no message has to ask what it is.
+    if not profile.offers_one_click_unsubscribe:
+        return "%.0s%.0s"
+    if profile.unsubscribe_address:
+        mailto = unsubscribe_mail.build_mailto(profile.unsubscribe_address).replace("%", "%%")
+        field = f"List-Unsubscribe: <%s>, <{mailto}%s>\r\n"
+        token = "0" * MAX_TOKEN_LENGTH
+        if len(field % (f"{profile.base_url.rstrip('/')}/u/{token}", token)) <= 1000:
+            return field
+    return "List-Unsubscribe: <%s>\r\n%.0s"
+
+
+def _format_multipart_header(kind: bytes, boundary: bytes) -> bytes:
+    return b"Content-Type: multipart/" + kind + b';\r\n boundary="' + boundary + b'"\r\n'
+
+
+_AUTO_SUBMITTED_FIELD = b"Auto-Submitted: auto-generated\r\n"
+_ONE_CLICK_FIELD = b"List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+_LINK_SLOTS = frozenset({Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.ACTION, Slot.VIEW})
+
+
+@lru_cache(maxsize=8)
+def _format_date_field(second: int) -> bytes:
+    moment = datetime.fromtimestamp(second, UTC)
+    return f"Date: {format_datetime(moment)}\r\n".encode()

@@ -1,0 +1,188 @@
+"""A letter -> the frozen body of a service mail: please confirm, you are on the list already,
+please confirm your new address, welcome.
+
+Somebody waits for it, so it must not fail for a fault that has nothing to do with them: as with
+notices it needs no postal address, an accent too pale to be read gives way to the default one, and
+where the office's own templates are broken, or leave out the link that the mail is for, the shipped
+ones serve.
+
+Its templates are the folder that its answer names, on ``email/service.html``. They see
+``organisation``, of ``edition`` what the layout needs (name, language, dir), no ``stories``,
+``recipient.address``, ``links`` (action, preferences, unsubscribe), and ``service``: a
+:class:`ServiceView`.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from babel.lists import format_list
+
+from mailer import config, languages, message
+from mailer.audience.signup.confirmations import ServiceMailKind
+from mailer.audience.signup.service_mails import ServiceMail
+from mailer.config import Settings
+from mailer.editions import EditionBody
+from mailer.errors import ComposeError
+from mailer.message import Slot, clean_header_text
+from mailer.render import checks, translations
+from mailer.render.environment import PersonalField, get_environment, render_template
+from mailer.render.inline import inline_css
+from mailer.render.notices import TEMPLATE_FAULTS, FrameView, build_readable_organisation_view
+
+MAX_NAMES_LENGTH = 60
+"""Characters of lists' names in a subject, after which it names the office instead."""
+
+REQUIRED_SLOTS: dict[ServiceMailKind, tuple[Slot, ...]] = {
+    ServiceMailKind.CONFIRM: (Slot.ACTION,),
+    ServiceMailKind.NEW_ADDRESS: (Slot.ACTION,),
+    ServiceMailKind.ALREADY_SUBSCRIBED: (Slot.PREFERENCES,),
+    ServiceMailKind.WELCOME: (Slot.PREFERENCES, Slot.UNSUBSCRIBE),
+}
+"""What both parts of a mail must have, for it to be of use."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListView:
+    name: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceView:
+    """`name` is what a subject calls what it is about, `books` the list that the link for leaving
+    leaves. `days` is how long an answer is waited for."""
+
+    kind: str
+    name: str
+    lists: tuple[ListView, ...]
+    books: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddressView:
+    address: PersonalField
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLinksView:
+    action: PersonalField
+    preferences: PersonalField
+    unsubscribe: PersonalField
+
+
+def compose_service_mail(service_mail: ServiceMail, settings: Settings) -> EditionBody:
+    """The mail that says it, in the letter's language where there are words in it, else in the
+    office's. The same letter and settings give the same bytes. Raises ComposeError only where the
+    shipped templates can't compose it."""
+    try:
+        return _compose_from_templates(service_mail, settings, settings.template_path)
+    except TEMPLATE_FAULTS:
+        return _compose_from_templates(
+            service_mail, settings, (config.find_shipped_folder("templates"),)
+        )
+
+
+def _compose_from_templates(
+    service_mail: ServiceMail, settings: Settings, template_path: tuple[Path, ...]
+) -> EditionBody:
+    folder = f"email/{service_mail.kind}"
+    tags = (service_mail.language, settings.defaults.language)
+    frames = (translations.choose_frame_language(tag, template_path) for tag in tags if tag)
+    language = next(
+        (frame_language for frame_language in frames if frame_language), translations.SOURCE
+    )
+    env = get_environment(language, template_path)
+    view = _build_service_view(service_mail, language, settings)
+    marker = message.create_marker(_hash_service_mail(service_mail, language, settings))
+
+    def build_personal_field(slot: Slot) -> PersonalField:
+        return PersonalField(marker, slot)
+
+    context: dict[str, Any] = {
+        "organisation": build_readable_organisation_view(settings),
+        "stories": (),
+        "service": view,
+        "recipient": AddressView(build_personal_field(Slot.ADDRESS)),
+        "links": ServiceLinksView(
+            build_personal_field(Slot.ACTION),
+            build_personal_field(Slot.PREFERENCES),
+            build_personal_field(Slot.UNSUBSCRIBE),
+        ),
+    }
+    # The title of the page that the mail is, and what screen readers announce: its subject.
+    frame = FrameView("", language, languages.get_direction(language))
+    subject = clean_header_text(
+        render_template(env, f"{folder}/subject.txt", context | {"edition": frame})
+    )
+    context["edition"] = FrameView(subject, language, languages.get_direction(language))
+    body = EditionBody(
+        language=language,
+        subject=subject,
+        text=render_template(env, f"{folder}/body.txt", context).rstrip() + "\n",
+        html=inline_css(
+            render_template(env, f"{folder}/body.html", context), f"{folder}/body.html"
+        ),
+        marker=marker,
+        stories=1,
+    )
+    checks.check_mail_structure(body, folder)
+    _check_required_links(body, service_mail.kind, folder)
+    return body
+
+
+def _build_service_view(
+    service_mail: ServiceMail, language: str, settings: Settings
+) -> ServiceView:
+    names = [clean_header_text(mailing_list.name) for mailing_list in service_mail.lists]
+    name = str(format_list(names, locale=languages.get_locale(language)))
+    if not names or (len(names) > 1 and len(name) > MAX_NAMES_LENGTH):
+        name = settings.organisation.name
+    return ServiceView(
+        kind=service_mail.kind.value,
+        name=name,
+        lists=tuple(
+            ListView(
+                clean_header_text(mailing_list.name), clean_header_text(mailing_list.description)
+            )
+            for mailing_list in service_mail.lists
+        ),
+        books=next(
+            (
+                clean_header_text(mailing_list.name)
+                for mailing_list in service_mail.lists
+                if mailing_list.slug == service_mail.ledger_list
+            ),
+            "",
+        ),
+        days=settings.retention.unconfirmed_days,
+    )
+
+
+def _check_required_links(body: EditionBody, answer: ServiceMailKind, folder: str) -> None:
+    for slot in REQUIRED_SLOTS[answer]:
+        for name, part in (("body.txt", body.text), ("body.html", body.html)):
+            if message.create_slot(body.marker, slot) not in part:
+                raise ComposeError(
+                    f"it leaves out the link that it is for, links.{slot.name.lower()}",
+                    where=f"{folder}/{name}",
+                    hint="print it as it is",
+                )
+
+
+def _hash_service_mail(service_mail: ServiceMail, language: str, settings: Settings) -> str:
+    """A hash of what people wrote: a marker made from it can't stand in any of it."""
+    parts = [
+        service_mail.kind,
+        language,
+        service_mail.ledger_list,
+        [
+            (mailing_list.slug, mailing_list.name, mailing_list.description)
+            for mailing_list in service_mail.lists
+        ],
+        settings.organisation.model_dump(mode="json"),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

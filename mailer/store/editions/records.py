@@ -1,0 +1,423 @@
+"""Editions: their states, approvals, times and events."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
+
+from mailer.archive import build_search_text
+from mailer.audience.lists import Frequency
+from mailer.editions import (
+    Approval,
+    ArchiveVisibility,
+    ChangeNote,
+    Edition,
+    EditionBody,
+    EditionEvent,
+    EditionKind,
+    EditionRole,
+    EditionState,
+    InDoubtPolicy,
+    NewEdition,
+    Priority,
+    SendAppointment,
+    SendTimeBasis,
+)
+from mailer.store import schema
+from mailer.store.editions import revert
+from mailer.store.editions.contents import SqlEditionContentStore
+from mailer.store.slug_lookup import find_id, get_inserted_id
+
+_SELECT = (
+    select(
+        schema.edition,
+        schema.digest.c.slug.label("digest_slug"),
+        schema.mailing_list.c.slug.label("list_slug"),
+        schema.segment.c.slug.label("segment_slug"),
+    )
+    .join(schema.mailing_list, schema.mailing_list.c.id == schema.edition.c.list_id)
+    .outerjoin(schema.digest, schema.digest.c.id == schema.edition.c.digest_id)
+    .outerjoin(schema.segment, schema.segment.c.id == schema.edition.c.segment_id)
+)
+
+
+_ENDED = (EditionState.SENT, EditionState.CANCELLED)
+
+
+class SqlEditionStore(SqlEditionContentStore):
+    """Implements ``editions.EditionStore``."""
+
+    def find_edition(self, edition_id: int) -> Edition | None:
+        """The edition; in a transaction that writes nobody else moves it meanwhile. On PostgreSQL
+        two would else read the same state, and the second undo what the first made of it."""
+        statement = _SELECT.where(schema.edition.c.id == edition_id)
+        if self._locks_rows:
+            statement = statement.with_for_update(of=schema.edition)
+        row = self._db.execute(statement).one_or_none()
+        return self._build_edition(row) if row else None
+
+    @property
+    def _locks_rows(self) -> bool:
+        """Whether what is found is kept from being moved until the transaction ends."""
+        reading = self._db.get_execution_options().get("reading", False)
+        return self._db.dialect.name == "postgresql" and not reading
+
+    def list_recent_editions(
+        self, states: Sequence[EditionState] = (), limit: int = 50, *, notices: bool = False
+    ) -> list[Edition]:
+        """Newest first; with `notices` also those to staff."""
+        statement = _SELECT.order_by(schema.edition.c.id.desc()).limit(limit)
+        if not notices:
+            statement = statement.where(schema.edition.c.kind == EditionKind.MAILING.value)
+        if states:
+            statement = statement.where(
+                schema.edition.c.state.in_([state.value for state in states])
+            )
+        return [self._build_edition(row) for row in self._db.execute(statement).all()]
+
+    def _build_edition(self, row: Row[Any]) -> Edition:
+        slugs = self._db.scalars(
+            select(schema.edition_story.c.slug)
+            .where(schema.edition_story.c.edition_id == row.id)
+            .order_by(schema.edition_story.c.position)
+        )
+        approval_row = self._db.execute(
+            select(schema.approval)
+            .where(schema.approval.c.edition_id == row.id, schema.approval.c.voided_at.is_(None))
+            .order_by(schema.approval.c.id.desc())
+            .limit(1)
+        ).one_or_none()
+        return Edition(
+            id=row.id,
+            uid=row.uid,
+            name=row.name,
+            digest=row.digest_slug or "",
+            list=row.list_slug,
+            segment=row.segment_slug or "",
+            template=row.template,
+            subject=row.subject,
+            language=row.language,
+            opening=row.opening,
+            state=EditionState(row.state),
+            reason=row.reason,
+            in_doubt=InDoubtPolicy(row.in_doubt),
+            priority=Priority(row.priority),
+            stories=tuple(slugs),
+            content_hash=row.content_hash,
+            approval=Approval(
+                approval_row.approver,
+                approval_row.at,
+                approval_row.content_hash,
+                approval_row.comment,
+            )
+            if approval_row
+            else None,
+            created_at=row.created_at,
+            planned_at=row.planned_at,
+            finished_at=row.finished_at,
+            kind=EditionKind(row.kind),
+            appointment=SendAppointment(
+                row.send_at,
+                datetime.fromisoformat(row.wall),
+                row.zone,
+                SendTimeBasis(row.send_time),
+            )
+            if row.send_at
+            else None,
+            asked_at=row.asked_at,
+            reminded_at=row.reminded_at,
+            last_notified_state=row.told,
+            last_notified_hash=row.told_hash,
+            frequency=Frequency(row.frequency),
+            archive=ArchiveVisibility(row.archive),
+            role=EditionRole(row.role),
+            embargo_until=row.embargo_until,
+            change=ChangeNote(**row.change) if row.change else None,
+        )
+
+    def create_edition(self, new: NewEdition, now: datetime) -> Edition:
+        result = self._db.execute(
+            insert(schema.edition).values(
+                uid=secrets.token_hex(8),
+                name=new.name,
+                digest_id=find_id(self._db, schema.digest, new.digest, "digest")
+                if new.digest
+                else None,
+                list_id=find_id(self._db, schema.mailing_list, new.list, "list"),
+                segment_id=find_id(self._db, schema.segment, new.segment, "segment")
+                if new.segment
+                else None,
+                template=new.template,
+                subject=new.subject,
+                language=new.language,
+                opening=dict(new.opening or {}),
+                state=new.state.value,
+                reason=new.reason,
+                in_doubt=InDoubtPolicy.RESEND.value,
+                priority=new.priority.value,
+                frequency=new.frequency.value,
+                archive=new.archive.value,
+                role=new.role.value,
+                change=asdict(new.change) if new.change else None,
+                content_hash="",
+                kind=new.kind.value,
+                created_at=now,
+                **_build_send_time_columns(new.appointment),
+            )
+        )
+        edition_id = get_inserted_id(result)
+        self._set_stories(edition_id, new.stories)
+        self._insert_event(edition_id, new.state.value, new.reason, now, "")
+        return self._reload_edition(edition_id)
+
+    def update_edition(self, edition: Edition, changed: Edition) -> Edition:
+        """Write what staff may change; the frozen bodies are dropped, to be composed anew."""
+        self._db.execute(
+            update(schema.edition)
+            .where(schema.edition.c.id == edition.id)
+            .values(
+                name=changed.name,
+                subject=changed.subject,
+                opening=dict(changed.opening),
+                language=changed.language,
+                in_doubt=changed.in_doubt.value,
+                priority=changed.priority.value,
+                archive=changed.archive.value,
+                segment_id=find_id(self._db, schema.segment, changed.segment, "segment")
+                if changed.segment
+                else None,
+                content_hash="",
+            )
+        )
+        self._db.execute(
+            delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition.id)
+        )
+        if changed.stories != edition.stories:
+            self._set_stories(edition.id, changed.stories)
+        return self._reload_edition(edition.id)
+
+    def set_state(
+        self,
+        edition: Edition,
+        state: EditionState,
+        now: datetime,
+        *,
+        reason: str = "",
+        actor: str = "",
+    ) -> Edition:
+        if state is EditionState.DRAFT:
+            revert.revert_to_draft(self._db, edition.id, reason, now, actor)
+            return self._reload_edition(edition.id)
+        values: dict[str, Any] = {"state": state.value, "reason": reason}
+        if state is not EditionState.PAUSED:
+            values["finished_at"] = now if state in _ENDED else None
+        self._db.execute(
+            update(schema.edition).where(schema.edition.c.id == edition.id).values(**values)
+        )
+        self._insert_event(edition.id, state.value, reason, now, actor)
+        return self._reload_edition(edition.id)
+
+    def freeze_edition(
+        self,
+        edition: Edition,
+        bodies: Sequence[EditionBody],
+        story_order: Sequence[str],
+        content_hash: str,
+        embargo_until: datetime | None = None,
+    ) -> Edition:
+        """Keep the composed bodies, and give each story its bit by its place in `order`.
+        `embargo_until` is what they state."""
+        self._db.execute(
+            delete(schema.edition_body).where(schema.edition_body.c.edition_id == edition.id)
+        )
+        self._db.execute(
+            insert(schema.edition_body),
+            [
+                {
+                    "edition_id": edition.id,
+                    "language": body.language,
+                    "subject": body.subject,
+                    "text": body.text,
+                    "html": body.html,
+                    "marker": body.marker,
+                    "stories": body.stories,
+                    "page": body.page,
+                    "attachments": [asdict(one) for one in body.attachments],
+                    "titles": list(body.titles),
+                    "summary": body.summary,
+                }
+                for body in bodies
+            ],
+        )
+        self._db.execute(
+            insert(schema.edition_words),
+            [
+                {
+                    "edition_id": edition.id,
+                    "language": body.language,
+                    "words": build_search_text(body),
+                }
+                for body in bodies
+            ],
+        )
+        in_edition = schema.edition_story.c.edition_id == edition.id
+        self._db.execute(update(schema.edition_story).where(in_edition).values(bit=None))
+        for bit, slug in enumerate(story_order):
+            self._db.execute(
+                update(schema.edition_story)
+                .where(in_edition, schema.edition_story.c.slug == slug)
+                .values(bit=bit)
+            )
+        self._update_columns(edition, content_hash=content_hash, embargo_until=embargo_until)
+        return self._reload_edition(edition.id)
+
+    def save_approval(self, edition: Edition, approval: Approval) -> Edition:
+        self._db.execute(
+            insert(schema.approval).values(
+                edition_id=edition.id,
+                approver=approval.approver,
+                at=approval.at,
+                content_hash=approval.content_hash,
+                comment=approval.comment,
+            )
+        )
+        return self._reload_edition(edition.id)
+
+    def set_send_time(self, edition: Edition, appointment: SendAppointment | None) -> Edition:
+        """Set or take away the time at which it is to be sent."""
+        self._update_columns(edition, **_build_send_time_columns(appointment))
+        return self._reload_edition(edition.id)
+
+    def record_review_request(self, edition: Edition, now: datetime) -> Edition:
+        """It was put up for approval."""
+        self._update_columns(edition, asked_at=now, reminded_at=now)
+        return self._reload_edition(edition.id)
+
+    def record_reminder(self, edition: Edition, now: datetime) -> None:
+        """Its approvers were reminded."""
+        self._update_columns(edition, reminded_at=now)
+
+    def set_archive_visibility(self, edition: Edition, visibility: ArchiveVisibility) -> Edition:
+        """Whether it stands in the archive; its bodies stay as they are."""
+        self._update_columns(edition, archive=visibility.value)
+        return self._reload_edition(edition.id)
+
+    def mark_state_notified(self, edition: Edition) -> None:
+        """Staff have heard of the state and the content that it has."""
+        self._update_columns(edition, told=edition.state.value, told_hash=edition.content_hash)
+
+    def find_unnotified_editions(self, limit: int) -> list[Edition]:
+        """Mailings of whose state, or while in review of whose content, staff last heard something
+        else; the oldest first."""
+        content_changed = and_(
+            schema.edition.c.state == EditionState.IN_REVIEW.value,
+            schema.edition.c.told_hash != schema.edition.c.content_hash,
+        )
+        statement = _SELECT.where(
+            schema.edition.c.kind == EditionKind.MAILING.value,
+            or_(schema.edition.c.told != schema.edition.c.state, content_changed),
+        )
+        rows = self._db.execute(statement.order_by(schema.edition.c.id).limit(limit)).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_scheduled_editions(self, states: Sequence[EditionState]) -> list[Edition]:
+        """Editions in these states that have a time to be sent, the earliest first."""
+        statement = _SELECT.where(
+            schema.edition.c.state.in_([state.value for state in states]),
+            schema.edition.c.send_at.is_not(None),
+        )
+        rows = self._db.execute(
+            statement.order_by(schema.edition.c.send_at, schema.edition.c.id)
+        ).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_occurrence_editions(self, slug: str, states: Sequence[EditionState]) -> list[Edition]:
+        """A digest's editions in these states that occurrences were made into."""
+        statement = _SELECT.where(
+            schema.digest.c.slug == slug,
+            schema.edition.c.state.in_([state.value for state in states]),
+            schema.edition.c.id.in_(
+                select(schema.occurrence.c.edition_id).where(
+                    schema.occurrence.c.edition_id.is_not(None)
+                )
+            ),
+        )
+        rows = self._db.execute(statement.order_by(schema.edition.c.id)).all()
+        return [self._build_edition(row) for row in rows]
+
+    def list_release_editions(self, slug: str, list_slug: str = "") -> list[Edition]:
+        """The editions in the course of a story's release, to one list or all, the first made
+        first."""
+        edition_ids = select(schema.edition_story.c.edition_id).where(
+            schema.edition_story.c.slug == slug
+        )
+        statement = _SELECT.where(
+            schema.edition.c.id.in_(edition_ids),
+            schema.edition.c.role != EditionRole.PLAIN.value,
+        )
+        if list_slug:
+            statement = statement.where(schema.mailing_list.c.slug == list_slug)
+        statement = statement.order_by(schema.edition.c.id)
+        if self._locks_rows:
+            statement = statement.with_for_update(of=schema.edition)
+        return [self._build_edition(row) for row in self._db.execute(statement).all()]
+
+    def list_begun_releases(self, since: datetime) -> list[Edition]:
+        """Editions in the course of releases that have begun since, and were not stopped."""
+        begun_states = [EditionState.SENDING.value, EditionState.SENT.value]
+        statement = _SELECT.where(
+            schema.edition.c.role != EditionRole.PLAIN.value,
+            schema.edition.c.state.in_(begun_states),
+            schema.edition.c.planned_at > since,
+        )
+        return [
+            self._build_edition(row)
+            for row in self._db.execute(statement.order_by(schema.edition.c.id)).all()
+        ]
+
+    def _update_columns(self, edition: Edition, **values: Any) -> None:
+        self._db.execute(
+            update(schema.edition).where(schema.edition.c.id == edition.id).values(**values)
+        )
+
+    def list_events(self, edition: Edition) -> list[EditionEvent]:
+        rows = self._db.execute(
+            select(schema.edition_event)
+            .where(schema.edition_event.c.edition_id == edition.id)
+            .order_by(schema.edition_event.c.id)
+        )
+        return [EditionEvent(row.at, row.what, row.actor, row.detail) for row in rows]
+
+    def add_event(
+        self, edition: Edition, event_type: str, detail: str, now: datetime, actor: str = ""
+    ) -> None:
+        """Write into the edition's events what is no change of its state."""
+        self._insert_event(edition.id, event_type, detail, now, actor)
+
+    def _insert_event(
+        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
+    ) -> None:
+        self._db.execute(
+            insert(schema.edition_event).values(
+                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
+            )
+        )
+
+    def _reload_edition(self, edition_id: int) -> Edition:
+        edition = self.find_edition(edition_id)
+        assert edition is not None
+        return edition
+
+
+def _build_send_time_columns(appointment: SendAppointment | None) -> dict[str, Any]:
+    if appointment is None:
+        return {"send_at": None, "wall": "", "zone": "", "send_time": SendTimeBasis.OFFICE.value}
+    return {
+        "send_at": appointment.moment,
+        "wall": f"{appointment.wall:%Y-%m-%dT%H:%M}",
+        "zone": appointment.zone,
+        "send_time": appointment.send_time.value,
+    }

@@ -1,0 +1,191 @@
+"""What the gate keeps in whatever its edition's state: what is embargoed, and what was killed."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, and_, func, select, update
+
+from mailer import embargoes
+from mailer.audience.contacts import Trust
+from mailer.editions import EMBARGO_STATING_ROLES, PRIOR_RECIPIENT_ROLES, Edition, EditionRole
+from mailer.embargoes import EmbargoEvent, EmbargoEventType
+from mailer.outbox import (
+    EMBARGOED_REPLY,
+    KILLED_REPLY,
+    UNTRUSTED_REPLY,
+    DeliveryState,
+    EmbargoBlock,
+)
+from mailer.store import schema
+from mailer.store.outbox import statements
+from mailer.store.outbox.statements import in_flight, queued, requeued_values
+from mailer.store.releases.embargoes import SqlEmbargoStore
+
+
+class SqlGateBlockStore:
+    """The part of ``outbox.QueueStore`` that asks for holds, and keeps what they keep."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
+        """Which of these editions hold a story that is embargoed now, by the database's clock, and
+        until when. :meth:`states` keeps embargoes on them from being moved meanwhile."""
+        blocks = self._find_killed(edition_ids)
+        if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
+            return blocks
+        embargo_store = SqlEmbargoStore(self._db)
+        embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
+        if not embargoed_stories:
+            return blocks
+        for edition_id, role, stated_end, slug in self._db.execute(
+            select(
+                schema.edition.c.id,
+                schema.edition.c.role,
+                schema.edition.c.embargo_until,
+                schema.edition_story.c.slug,
+            )
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(
+                schema.edition.c.id.in_(edition_ids),
+                schema.edition_story.c.slug.in_(embargoed_stories),
+                schema.edition.c.role != EditionRole.KILL.value,
+            )
+        ):
+            ends = embargoed_stories[slug].ends_at
+            earlier_block = blocks.get(edition_id, EmbargoBlock(ends, True))
+            states_end = (
+                earlier_block.states_embargo
+                and EditionRole(role) in EMBARGO_STATING_ROLES
+                and stated_end == ends
+            )
+            keeps = role == EditionRole.CORRECTION.value
+            blocks[edition_id] = EmbargoBlock(
+                max(earlier_block.until, ends), states_end, earlier_block.reply, keeps
+            )
+        return blocks
+
+    def _find_killed(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
+        """Those that hold a story that was killed, or that somebody wants killed, but for the mails
+        that say so: nothing of them goes, and they are looked at again in a minute."""
+        if not statements.ANY_KILL.fetch_rows(self._db, {}):
+            return {}
+        rows = self._db.scalars(
+            select(schema.edition.c.id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .join(schema.kill, schema.kill.c.slug == schema.edition_story.c.slug)
+            .where(
+                schema.edition.c.id.in_(edition_ids),
+                schema.edition.c.role != EditionRole.KILL.value,
+            )
+            .distinct()
+        ).all()
+        if not rows:
+            return {}
+        retry_at = SqlEmbargoStore(self._db).read_clock() + timedelta(minutes=1)
+        return {edition_id: EmbargoBlock(retry_at, False, KILLED_REPLY) for edition_id in rows}
+
+    def explain_supersession(self, edition: Edition) -> str:
+        """Why what has failed of an edition is not to be sent again; empty where it may."""
+        has_same_story = schema.edition_story.c.slug.in_(edition.stories)
+        if edition.role is not EditionRole.KILL:
+            statement = (
+                select(schema.kill.c.slug).where(schema.kill.c.slug.in_(edition.stories)).limit(1)
+            )
+            if slug := self._db.scalar(statement):
+                return f"{slug} was killed, or is to be"
+        if edition.role is EditionRole.PLAIN:
+            return ""
+        later_edition_id = self._db.scalar(
+            select(func.max(schema.edition.c.id))
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(
+                has_same_story,
+                schema.edition.c.id > edition.id,
+                schema.edition.c.role.in_([role.value for role in PRIOR_RECIPIENT_ROLES]),
+                schema.edition.c.planned_at.is_not(None),
+            )
+        )
+        return (
+            f"it was corrected or taken back by edition {later_edition_id}"
+            if later_edition_id
+            else ""
+        )
+
+    def find_trusted_subscribers(self, subscriber_ids: Sequence[int]) -> set[int]:
+        """Those of them who are trusted with embargoes, which nobody can change before this
+        transaction has ended."""
+        statement = select(schema.contact.c.subscriber_id).where(
+            schema.contact.c.subscriber_id.in_(subscriber_ids),
+            schema.contact.c.trust == Trust.TRUSTED.value,
+        )
+        return set(self._db.scalars(statement.with_for_update(read=True)))
+
+    def defer_edition(
+        self, edition_id: int, worker_id: int, until: datetime, reply: str = EMBARGOED_REPLY
+    ) -> int:
+        """Let an edition wait until its embargo ends: what is due before, and what `by` has
+        claimed, is due again then. How many."""
+        claimed_by_worker = and_(
+            schema.delivery.c.edition_id == edition_id,
+            schema.delivery.c.sender_id == worker_id,
+            in_flight,
+        )
+        due_before_end = and_(
+            schema.delivery.c.edition_id == edition_id,
+            queued,
+            schema.delivery.c.next_attempt_at < until,
+        )
+        values = {"next_attempt_at": until, "reply": reply}
+        count = self._db.execute(
+            update(schema.delivery).where(claimed_by_worker).values({**requeued_values, **values})
+        ).rowcount
+        count += self._db.execute(
+            update(schema.delivery).where(due_before_end).values(values)
+        ).rowcount
+        if count and reply == EMBARGOED_REPLY:
+            embargo_store = SqlEmbargoStore(self._db)
+            now = embargo_store.read_clock()
+            detail = f"gate: {count} messages of edition {edition_id} wait until it ends"
+            story_slugs = select(schema.edition_story.c.slug).where(
+                schema.edition_story.c.edition_id == edition_id
+            )
+            for slug in embargoes.find_embargoed(embargo_store, now).keys() & {
+                *self._db.scalars(story_slugs)
+            }:
+                embargo_store.record_event(
+                    EmbargoEvent(slug, now, EmbargoEventType.REFUSED, "", detail)
+                )
+        return count
+
+    def defer_deliveries(
+        self, worker_id: int, delivery_ids: Sequence[int], until: datetime
+    ) -> None:
+        """Let messages to contacts who are not trusted with an embargo any more wait until it
+        ends: they have the version that is corrected."""
+        if delivery_ids:
+            claimed_by_worker = and_(
+                schema.delivery.c.id.in_(delivery_ids),
+                schema.delivery.c.sender_id == worker_id,
+                in_flight,
+            )
+            values = {**requeued_values, "next_attempt_at": until, "reply": EMBARGOED_REPLY}
+            self._db.execute(update(schema.delivery).where(claimed_by_worker).values(values))
+
+    def suppress_untrusted(self, worker_id: int, delivery_ids: Sequence[int]) -> int:
+        """Settle messages to contacts who are not trusted with the embargo any more."""
+        if not delivery_ids:
+            return 0
+        claimed_by_worker = and_(
+            schema.delivery.c.id.in_(delivery_ids),
+            schema.delivery.c.sender_id == worker_id,
+            in_flight,
+        )
+        values = {
+            **requeued_values,
+            "state": DeliveryState.SUPPRESSED.value,
+            "reply": UNTRUSTED_REPLY,
+        }
+        return self._db.execute(
+            update(schema.delivery).where(claimed_by_worker).values(values)
+        ).rowcount

@@ -1,0 +1,242 @@
+"""Embargoes and their log, and what a moved one does to editions."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, Row, func, insert, literal, select, update
+
+from mailer.editions import OPEN_STATES, EditionRole, EditionState
+from mailer.embargoes import Embargo, EmbargoEffect, EmbargoEvent, EmbargoEventType, EmbargoTerms
+from mailer.outbox import EMBARGOED_REPLY, DeliveryState
+from mailer.store import schema
+from mailer.store.editions import revert
+from mailer.store.locks import lock_releases
+from mailer.store.upsert import build_upsert
+
+_WALL_TIME_FORMAT = "%Y-%m-%dT%H:%M"
+
+
+class SqlEmbargoStore:
+    """Implements ``embargoes.EmbargoStore``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def read_clock(self) -> datetime:
+        """The database's clock: what leaves through it or a page goes by no process's own."""
+        moment: datetime | None = self._db.scalar(select(schema.database_now()))
+        assert moment is not None
+        return moment
+
+    def lock_releases(self) -> None:
+        lock_releases(self._db)
+
+    def find_embargo(self, slug: str) -> Embargo | None:
+        row = self._db.execute(
+            select(schema.embargo).where(schema.embargo.c.slug == slug)
+        ).one_or_none()
+        return _build_embargo(row) if row else None
+
+    def list_embargoes(self, since: datetime | None = None) -> list[Embargo]:
+        """The soonest to end first; with `since` only those that end later, as it is written."""
+        statement = select(schema.embargo).order_by(schema.embargo.c.until, schema.embargo.c.slug)
+        if since is not None:
+            statement = statement.where(schema.embargo.c.until > since)
+        return [_build_embargo(row) for row in self._db.execute(statement)]
+
+    def has_story(self, slug: str) -> bool:
+        return (
+            self._db.scalar(select(literal(1)).where(schema.article.c.slug == slug).limit(1))
+            is not None
+        )
+
+    def count_recipients(self, slug: str, ends: datetime) -> tuple[int, int]:
+        """How many people have a mail with the story that says nothing of an embargo, and how many
+        one that says another end than this."""
+        stated_end = schema.edition.c.embargo_until
+        bit = literal(1, BigInteger).op("<<")(schema.edition_story.c.bit)
+        base_count = (
+            select(func.count(schema.delivery.c.address_key.distinct()))
+            .join(schema.edition, schema.edition.c.id == schema.delivery.c.edition_id)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(
+                schema.edition_story.c.slug == slug,
+                schema.delivery.c.stories.op("&")(bit) != 0,
+                schema.edition.c.role != EditionRole.KILL.value,
+                schema.is_in_state(DeliveryState.SENT.value),
+            )
+        )
+        freely, otherwise = (
+            base_count.where(stated_end.is_(None)),
+            base_count.where(stated_end != ends),
+        )
+        return self._db.scalar(freely) or 0, self._db.scalar(otherwise) or 0
+
+    def save_embargo(self, embargo: Embargo) -> None:
+        values = {
+            "wall": f"{embargo.terms.wall:{_WALL_TIME_FORMAT}}",
+            "zone": embargo.terms.zone,
+            "until": embargo.until,
+            "lifted_at": embargo.lifted_at,
+            "set_at": embargo.set_at,
+            "set_by": embargo.set_by,
+            "reason": embargo.reason,
+        }
+        self._db.execute(
+            build_upsert(self._db.dialect.name, schema.embargo)
+            .values(slug=embargo.slug, **values)
+            .on_conflict_do_update(index_elements=["slug"], set_=values)
+        )
+
+    def record_event(self, event: EmbargoEvent) -> None:
+        self._db.execute(
+            insert(schema.embargo_event).values(
+                slug=event.slug,
+                at=event.at,
+                what=event.what.value,
+                who=event.who,
+                detail=event.detail,
+            )
+        )
+
+    def list_events(self, slug: str, limit: int = 1000) -> list[EmbargoEvent]:
+        """The newest `limit`, the oldest of them first."""
+        rows = self._db.execute(
+            select(schema.embargo_event)
+            .where(schema.embargo_event.c.slug == slug)
+            .order_by(schema.embargo_event.c.id.desc())
+            .limit(limit)
+        ).all()
+        return [
+            EmbargoEvent(row.slug, row.at, EmbargoEventType(row.what), row.who, row.detail)
+            for row in reversed(rows)
+        ]
+
+    def enforce_embargo(
+        self, previous: Embargo | None, embargo: Embargo, now: datetime, actor: str
+    ) -> EmbargoEffect:
+        """See that nothing goes by an embargo that is no more. Editions that state it are drafts
+        again, or are paused if they have begun; those that were to be sent when it ends are sent
+        when it ends now; and what waits at the gate is looked at again."""
+        # On PostgreSQL the gate has these rows locked until its transaction ends: it sees the new
+        # embargo, or this waits until what it has let out is written down.
+        rows = self._db.execute(
+            select(schema.edition)
+            .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+            .where(schema.edition_story.c.slug == embargo.slug)
+            .order_by(schema.edition.c.id)
+            .with_for_update(of=schema.edition)
+        ).all()
+        voided: list[int] = []
+        paused: list[int] = []
+        moved: list[int] = []
+        reason = (
+            f"the embargo on {embargo.slug} has {'been lifted' if embargo.lifted_at else 'moved'}"
+        )
+        for row in rows:
+            state = EditionState(row.state)
+            states_old_end = row.embargo_until is not None and row.embargo_until != embargo.ends_at
+            if state in {EditionState.SENDING, EditionState.PAUSED}:
+                if embargo.lifted_at and row.role == EditionRole.ADVANCE.value:
+                    # Whoever was still to get it gets the release.
+                    self._cancel_edition(row.id, reason, now, actor)
+                elif states_old_end and state is EditionState.SENDING and not embargo.lifted_at:
+                    self._pause_edition(row.id, reason, now, actor)
+                    paused.append(row.id)
+                else:
+                    self._make_waiting_due(row.id)
+            elif state in OPEN_STATES:
+                if states_old_end:
+                    revert.revert_to_draft(self._db, row.id, reason, now, actor)
+                    voided.append(row.id)
+                if previous and row.send_at and self._is_waiting_for(row, previous):
+                    self._move_send_time(row.id, embargo, now)
+                    moved.append(row.id)
+        return EmbargoEffect(tuple(voided), tuple(paused), tuple(moved))
+
+    def _is_waiting_for(self, row: Row[Any], embargo: Embargo) -> bool:
+        return bool(
+            row.wall == f"{embargo.terms.wall:{_WALL_TIME_FORMAT}}"
+            and row.zone == embargo.terms.zone
+        )
+
+    def _move_send_time(self, edition_id: int, embargo: Embargo, now: datetime) -> None:
+        """Give an edition that goes when the embargo ends its new time. The terms stay those of the
+        embargo also when it was lifted: its own moment is what counts then."""
+        statement = update(schema.edition).where(schema.edition.c.id == edition_id)
+        if embargo.lifted_at:
+            # By the clock in UTC, so that the worker finds nothing to put right; a minute's
+            # beginning that is not yet to come.
+            minute = embargo.lifted_at.replace(second=0, microsecond=0)
+            self._db.execute(
+                statement.values(send_at=minute, wall=f"{minute:{_WALL_TIME_FORMAT}}", zone="UTC")
+            )
+            detail = "now, as its embargo was lifted"
+        else:
+            self._db.execute(
+                statement.values(
+                    send_at=embargo.terms.moment,
+                    wall=f"{embargo.terms.wall:{_WALL_TIME_FORMAT}}",
+                    zone=embargo.terms.zone,
+                )
+            )
+            detail = f"{embargo.terms}, as its embargo has moved"
+        self._insert_edition_event(edition_id, "time", detail, now, "")
+
+    def _pause_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+        paused_state = EditionState.PAUSED.value
+        self._db.execute(
+            update(schema.edition)
+            .where(schema.edition.c.id == edition_id)
+            .values(state=paused_state, reason=reason)
+        )
+        self._insert_edition_event(edition_id, paused_state, reason, now, actor)
+
+    def _cancel_edition(self, edition_id: int, reason: str, now: datetime, actor: str) -> None:
+        cancelled_state = EditionState.CANCELLED.value
+        self._db.execute(
+            update(schema.edition)
+            .where(schema.edition.c.id == edition_id)
+            .values(state=cancelled_state, reason=reason, finished_at=now)
+        )
+        self._db.execute(
+            update(schema.delivery)
+            .where(schema.delivery.c.edition_id == edition_id, schema.is_in_state("queued"))
+            .values(state=DeliveryState.CANCELLED.value, updated_at=schema.database_now())
+        )
+        self._insert_edition_event(edition_id, cancelled_state, reason, now, actor)
+
+    def _make_waiting_due(self, edition_id: int) -> None:
+        """What the gate has put off until the embargo ends is due: the gate puts it off anew, or
+        lets it out."""
+        self._db.execute(
+            update(schema.delivery)
+            .where(
+                schema.delivery.c.edition_id == edition_id,
+                schema.is_in_state("queued"),
+                schema.delivery.c.reply == EMBARGOED_REPLY,
+                schema.delivery.c.next_attempt_at > schema.database_now(),
+            )
+            .values(next_attempt_at=schema.database_now())
+        )
+
+    def _insert_edition_event(
+        self, edition_id: int, event_type: str, detail: str, now: datetime, actor: str
+    ) -> None:
+        self._db.execute(
+            insert(schema.edition_event).values(
+                edition_id=edition_id, at=now, what=event_type, actor=actor, detail=detail
+            )
+        )
+
+
+def _build_embargo(row: Row[Any]) -> Embargo:
+    return Embargo(
+        slug=row.slug,
+        terms=EmbargoTerms(datetime.fromisoformat(row.wall), row.zone),
+        until=row.until,
+        set_at=row.set_at,
+        set_by=row.set_by,
+        reason=row.reason,
+        lifted_at=row.lifted_at,
+    )

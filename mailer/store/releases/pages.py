@@ -1,0 +1,167 @@
+"""Press pages: what of releases anybody may read."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+
+from mailer import embargoes
+from mailer.articles import ArticleState
+from mailer.editions import EditionRole, EditionState
+from mailer.releases.pages import ReleaseCorrection, ReleasePage, from_dict
+from mailer.store import schema
+from mailer.store.releases.embargoes import SqlEmbargoStore
+
+_BEGUN = (
+    EditionState.SENDING,
+    EditionState.SENT,
+    EditionState.PAUSED,
+    EditionState.CANCELLED,
+)
+_APPROVED = (EditionState.APPROVED, EditionState.SCHEDULED)
+
+
+class SqlReleasePageStore:
+    """Implements ``press.PressStore``. What is embargoed is by the database's clock, and by the
+    caller's."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+
+    def find_page(self, slug: str, now: datetime) -> ReleasePage | None:
+        """A release's newest version that anybody may read; None where there is none."""
+        return next(
+            iter(
+                self._fetch_pages(
+                    self._select_open_pages(now).where(schema.edition_story.c.slug == slug)
+                )
+            ),
+            None,
+        )
+
+    def list_newest_pages(self, now: datetime, limit: int, offset: int = 0) -> list[ReleasePage]:
+        """The newest version of each release, the last to open first."""
+        groups = self._group_by_story(self._select_open_pages(now))
+        return [self._build_page(group) for group in groups[offset : offset + limit]]
+
+    def find_page_of_edition(self, edition_id: int) -> ReleasePage | None:
+        """The sheet that an edition was approved with, embargoed or not: for whoever has shown that
+        they may see it."""
+        statement = _SELECT.where(schema.edition.c.id == edition_id)
+        return next(iter(self._fetch_pages(statement)), None)
+
+    def _select_open_pages(self, now: datetime) -> Select[Any]:
+        embargo_store = SqlEmbargoStore(self._db)
+        embargoed_stories = {
+            **embargoes.find_embargoed(embargo_store, now),
+            **embargoes.find_embargoed(embargo_store, embargo_store.read_clock()),
+        }
+        statement = _SELECT.where(_is_out(now), schema.edition_story.c.slug.in_(_QUEUED))
+        # One that is to be killed doesn't open while a second person is looked for.
+        killed_slugs = (
+            select(schema.kill.c.slug)
+            .join(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
+            .where(schema.kill.c.asked_at < schema.embargo.c.until)
+        )
+        statement = statement.where(schema.edition_story.c.slug.not_in(killed_slugs))
+        return (
+            statement.where(schema.edition_story.c.slug.not_in(embargoed_stories))
+            if embargoed_stories
+            else statement
+        )
+
+    def _fetch_pages(self, statement: Select[Any]) -> list[ReleasePage]:
+        return [self._build_page(group) for group in self._group_by_story(statement)]
+
+    def _group_by_story(self, statement: Select[Any]) -> list[list[Row[Any]]]:
+        """The editions of each release, the first made first; the last release to open first."""
+        by_slug: dict[str, list[Row[Any]]] = {}
+        for row in self._db.execute(statement.order_by(schema.edition.c.id)):
+            by_slug.setdefault(row.slug, []).append(row)
+        shown_groups = [group for group in by_slug.values() if any(map(_is_shown, group))]
+        return sorted(
+            shown_groups, key=lambda group: (_get_opened_at(group[0]), group[0].id), reverse=True
+        )
+
+    def _build_page(self, rows: Sequence[Row[Any]]) -> ReleasePage:
+        """The newest of a release's editions, which came out with the first."""
+        first_row, last_row = rows[0], next(row for row in reversed(rows) if _is_shown(row))
+        pages = self._db.execute(
+            select(schema.edition_body.c.page)
+            .where(
+                schema.edition_body.c.edition_id == last_row.id,
+                schema.edition_body.c.page.is_not(None),
+            )
+            .order_by(schema.edition_body.c.language)
+        ).scalars()
+        parsed_pages = [from_dict(plain) for plain in pages]
+        return ReleasePage(
+            slug=last_row.slug,
+            edition_id=last_row.id,
+            language=last_row.language,
+            opened_at=_get_opened_at(first_row),
+            updated_at=_get_opened_at(last_row),
+            pages=tuple({one.language: one for one in parsed_pages}.values()),
+            corrections=tuple(
+                ReleaseCorrection(_get_opened_at(row), row.change["what"], row.change["why"])
+                for row in rows
+                if row.role == EditionRole.CORRECTION.value and row.planned_at and row.change
+            ),
+        )
+
+    def was_open(self, slug: str) -> bool:
+        """Whether a release that was killed could be read by anybody before."""
+        row = self._db.execute(
+            select(schema.kill.c.confirmed_at, schema.embargo.c.until)
+            .outerjoin(schema.embargo, schema.embargo.c.slug == schema.kill.c.slug)
+            .where(schema.kill.c.slug == slug, schema.kill.c.confirmed_at.is_not(None))
+        ).one_or_none()
+        return row is not None and (row.until is None or row.until <= row.confirmed_at)
+
+
+_QUEUED = select(schema.article.c.slug).where(schema.article.c.state == ArticleState.QUEUED.value)
+_HAS_PAGE = select(schema.edition_body.c.edition_id).where(schema.edition_body.c.page.is_not(None))
+_SELECT = (
+    select(
+        schema.edition.c.id,
+        schema.edition.c.language,
+        schema.edition.c.planned_at,
+        schema.edition.c.send_at,
+        schema.edition.c.created_at,
+        schema.edition.c.state,
+        schema.edition.c.role,
+        schema.edition.c.change,
+        schema.edition_story.c.slug,
+        schema.embargo.c.until,
+    )
+    .join(schema.edition_story, schema.edition_story.c.edition_id == schema.edition.c.id)
+    .outerjoin(schema.embargo, schema.embargo.c.slug == schema.edition_story.c.slug)
+    .where(schema.edition.c.role != EditionRole.PLAIN.value, schema.edition.c.id.in_(_HAS_PAGE))
+)
+
+
+def _is_out(now: datetime) -> ColumnElement[bool]:
+    """Whether an edition has begun, or was approved and its time has come: a page doesn't wait for
+    the worker."""
+    return or_(
+        and_(
+            schema.edition.c.state.in_([state.value for state in _BEGUN]),
+            schema.edition.c.planned_at.is_not(None),
+        ),
+        and_(
+            schema.edition.c.state.in_([state.value for state in _APPROVED]),
+            schema.edition.c.send_at <= now,
+        ),
+    )
+
+
+def _is_shown(row: Row[Any]) -> bool:
+    """Whether an edition's page is shown: one that was stopped only tells when it began."""
+    return bool(row.state != EditionState.CANCELLED.value)
+
+
+def _get_opened_at(row: Row[Any]) -> datetime:
+    """When an edition's page could be read: it was sent, and free by then."""
+    published_at: datetime = row.planned_at or row.send_at or row.created_at
+    return max(published_at, row.until) if row.until else published_at

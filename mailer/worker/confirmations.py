@@ -1,0 +1,188 @@
+"""Answers to sign-ups and changes of address, and welcomes.
+
+A page only writes down what it was asked for. Which mail an address gets, if any, is decided here,
+where nobody can time it; the letter is queued and the confirmation goes on in one transaction, so
+whatever dies in between, each that was asked for is sent once.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from mailer import editions
+from mailer.app import Mailer
+from mailer.audience.lists import MailingList
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import Confirmation, ConfirmationState, ServiceMailKind
+from mailer.audience.signup.service_mails import (
+    NO_SERVICE_MAIL,
+    ServiceMail,
+    choose_service_mail,
+    find_link_number,
+)
+from mailer.editions import PER_RECIPIENT_KINDS, Edition, EditionBody, EditionKind, EditionState
+from mailer.log import Log
+from mailer.render import compose_service_mail
+from mailer.store import Transaction
+from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
+from mailer.worker.jobs import WORKER_ACTOR
+
+_S = ConfirmationState
+
+PENDING_STATES = (_S.ASKED, _S.CONFIRMED)
+"""States that the worker moves a confirmation on from."""
+
+MAX_CONFIRMATIONS = 500
+"""Confirmations looked at in a pass, the oldest first."""
+
+BATCH = 100
+"""Confirmations answered in a transaction, by the same letter."""
+
+RESUME_DELAY = timedelta(minutes=15)
+"""How long letters wait that delivery has stopped, as when the relay takes our password no more.
+Nobody sees their edition in a list, to let it go on by hand."""
+
+ConfirmationJob = Callable[[Transaction], None]
+
+
+def list_due_jobs(
+    mailer: Mailer, tx: Transaction, now: datetime, log: Log
+) -> Iterator[tuple[str, ConfirmationJob]]:
+    """What is to be answered, by letter, with the name of each step. A step takes one letter, and
+    so one standing edition: two transactions that lock several could wait for each other."""
+    lists = tx.lists.list_mailing_lists()
+    ids_by_mail: dict[ServiceMail, list[int]] = {}
+    for confirmation in tx.confirmations.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
+        mail = _choose_mail(mailer, tx, lists, confirmation, now)
+        ids_by_mail.setdefault(mail, []).append(confirmation.id)
+    for mail, confirmation_ids in ids_by_mail.items():
+        for start in range(0, len(confirmation_ids), BATCH):
+            batch_ids = confirmation_ids[start : start + BATCH]
+            yield (
+                f"answering {batch_ids[0]}",
+                partial(answer_confirmations, mailer, mail, batch_ids, log),
+            )
+    for edition in tx.editions.list_recent_editions(
+        [EditionState.PAUSED], MAX_CONFIRMATIONS, notices=True
+    ):
+        if edition.kind in PER_RECIPIENT_KINDS and _may_resume(tx, edition, now):
+            yield f"edition {edition.id}", partial(resume_paused_edition, mailer, edition.id, log)
+
+
+def _choose_mail(
+    mailer: Mailer,
+    tx: Transaction,
+    lists: Sequence[MailingList],
+    confirmation: Confirmation,
+    now: datetime,
+) -> ServiceMail:
+    """What it is answered with. One whose link would not work any more, since no worker has run for
+    so long, is not answered."""
+    if now - confirmation.asked_at >= mailer.link_lifetime:
+        return NO_SERVICE_MAIL
+    return choose_service_mail(tx.subscribers, lists, confirmation)
+
+
+def answer_confirmations(
+    mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: Transaction
+) -> None:
+    """Answer those of these confirmations that are still to be answered by this letter. Where an
+    address is written to twice, the second time is the next pass's."""
+    now = mailer.clock()
+    lists = tx.lists.list_mailing_lists()
+    by_address: dict[str, Confirmation] = {}
+    unanswered: list[Confirmation] = []
+    for confirmation_id in confirmation_ids:
+        confirmation = tx.confirmations.find_confirmation(confirmation_id)
+        if confirmation is None or confirmation.state not in PENDING_STATES:
+            continue
+        if _choose_mail(mailer, tx, lists, confirmation, now) != mail:
+            continue
+        if mail.kind is ServiceMailKind.NOTHING:
+            unanswered.append(confirmation)
+        else:
+            by_address.setdefault(confirmation.address, confirmation)
+    if by_address:
+        body = compose_service_mail(mail, mailer.settings)
+        addressees = {
+            confirmation.address: _build_addressee(tx, mail, confirmation)
+            for confirmation in by_address.values()
+        }
+        mailed_addresses = tx.service_mails.queue_service_mail(
+            _build_edition_key(mailer, mail, body, now), body, addressees, now
+        )
+        for address in mailed_addresses:
+            _advance_confirmation(tx, by_address[address], mail, now)
+        log_fields = {
+            "letter": mail.kind.value,
+            "language": body.language,
+            "count": len(mailed_addresses),
+        }
+        log.info("answered", lists=[mailing_list.slug for mailing_list in mail.lists], **log_fields)
+    for confirmation in unanswered:
+        _advance_confirmation(tx, confirmation, mail, now)
+
+
+def _advance_confirmation(
+    tx: Transaction, confirmation: Confirmation, mail: ServiceMail, now: datetime
+) -> None:
+    awaits_reply = mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}
+    confirmations.move_confirmation(
+        tx.confirmations, confirmation, _S.MAILED if awaits_reply else _S.DONE, now
+    )
+
+
+def _build_addressee(tx: Transaction, mail: ServiceMail, confirmation: Confirmation) -> Addressee:
+    """A stranger may have typed the name of one who has not confirmed: it is not written to."""
+    reference_id = find_link_number(tx.subscribers, confirmation, mail)
+    subscriber = (
+        tx.subscribers.find_subscriber_by_id(reference_id)
+        if mail.kind is ServiceMailKind.WELCOME
+        else None
+    )
+    return Addressee(reference_id, subscriber.person.name if subscriber else "")
+
+
+def _build_edition_key(
+    mailer: Mailer, mail: ServiceMail, body: EditionBody, now: datetime
+) -> ServiceEditionKey:
+    """The edition that this letter stands in: a new one each day (UTC), and whenever what is sent
+    has changed, in the body or in what the settings put around it."""
+    day = f"{now.astimezone(UTC):%Y-%m-%d}"
+    slugs = [mailing_list.slug for mailing_list in mail.lists]
+    seed_parts = [
+        mail.kind.value, mail.ledger_list, slugs, day, body.compute_hash(), mailer.settings.sender_details,
+    ]  # fmt: skip
+    list_names = ", ".join(mailing_list.name for mailing_list in mail.lists)
+    return ServiceEditionKey(
+        kind=EditionKind.WELCOME if mail.kind is ServiceMailKind.WELCOME else EditionKind.SERVICE,
+        template=mail.kind.value,
+        list=mail.ledger_list,
+        name=" · ".join(filter(None, (mail.kind.value, list_names, body.language, day))),
+        seed=hashlib.sha256(json.dumps(seed_parts).encode()).hexdigest(),
+    )
+
+
+# ---- what delivery has stopped ----------------------------------------------------------------
+
+
+def _may_resume(tx: Transaction, edition: Edition, now: datetime) -> bool:
+    """Whether delivery itself has paused it, and long enough ago. What a person pauses stays so."""
+    pause_events = [
+        event for event in tx.editions.list_events(edition) if event.what == EditionState.PAUSED
+    ]
+    return (
+        bool(pause_events)
+        and pause_events[-1].actor == "delivery"
+        and now - pause_events[-1].at >= RESUME_DELAY
+    )
+
+
+def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+    """Try again to send the letters of an edition that delivery has paused."""
+    edition = editions.get_edition(tx.editions, edition_id)
+    if edition.state is EditionState.PAUSED and _may_resume(tx, edition, mailer.clock()):
+        editions.resume_edition(tx.editions, edition, mailer.clock(), actor=WORKER_ACTOR)
+        log.info("letters tried again", edition=edition_id, why=edition.reason)

@@ -1,0 +1,270 @@
+"""What a tick does, and who may do it.
+
+A tick reads what is to be done, then does one step after the other, each in a transaction of its
+own that begins with the lease's beat. Whatever dies in between, the next tick finds what is left;
+a worker that has lost the lease, frozen for a while, finds so in its next transaction and stops.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from mailer import embargoes
+from mailer.app import Mailer
+from mailer.app.release_follow_up import needs_follow_up
+from mailer.delivery.process_identity import create_worker_name, is_dead
+from mailer.digests.calendar import LOOK_BACK, DigestCalendar
+from mailer.editions import Edition, EditionState, may_send_embargoed
+from mailer.embargoes import Embargo
+from mailer.errors import ConcurrencyError, ConfigError, MailerError
+from mailer.log import Log
+from mailer.store import Transaction
+from mailer.store.leases import TICK, Lease
+from mailer.worker import confirmations, jobs, notices
+from mailer.worker.retention import RetentionRounds
+
+_EditionJob = Callable[[Mailer, int, Log, Transaction], None]
+
+_EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
+    EditionState.DRAFT: jobs.review_draft,
+    EditionState.IN_REVIEW: jobs.check_review,
+    EditionState.SCHEDULED: jobs.start_edition,
+}
+"""What becomes of an edition that has a time, by its state."""
+
+_MINUTE = timedelta(minutes=1)
+_LOOK_BACK_MARGIN = timedelta(days=2)
+"""How far a tick looks back beyond the last one of the same worker."""
+
+
+class LeaseLost(Exception):
+    """Another worker ticks."""
+
+
+Agenda = list[tuple[str, Callable[[Transaction], None]]]
+"""What a tick has found to do, with its names. Each looks again at how things stand, and then
+acts."""
+
+
+class Scheduler:
+    """One worker's. Not for several threads at once. `stopwatch` is in seconds, from anywhere."""
+
+    def __init__(
+        self,
+        mailer: Mailer,
+        log: Log,
+        *,
+        name: str = "",
+        stopwatch: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._mailer = mailer
+        self._log = log
+        self._name = name or create_worker_name()
+        self._stopwatch = stopwatch
+        self._lease_seconds = mailer.settings.delivery.lease
+        self._lease_epoch: int | None = None
+        self._observed_lease: Lease | None = None
+        self._observed_at = 0.0
+        self._last_beat = 0.0
+        self._calendar_read_at: datetime | None = None
+        self._followed_up_at = datetime.min.replace(tzinfo=UTC)
+        self._last_errors: dict[str, str] = {}
+        self._conflicted: set[str] = set()  # steps that somebody else was in the way of, last time
+        self._retention = RetentionRounds(mailer, log)
+
+    @property
+    def has_lease(self) -> bool:
+        """Whether this worker has the lease, as far as it knows."""
+        return self._lease_epoch is not None
+
+    def run_tick(self) -> bool:
+        """Do what is due; whether this worker is the one that does. Raises ConfigError when the
+        database can't be used."""
+        if self._lease_epoch is None and not self._try_to_take_lease():
+            return False
+        try:
+            # What one step leads to, the next pass does: an edition that is assembled when it is to
+            # be sent already, and needs no approval, is begun by the same tick.
+            for _ in range(4):
+                if not self._run_pass():
+                    break
+            self._beat_if_idle()
+        except LeaseLost:
+            self._log.warning("lease lost", epoch=self._lease_epoch)
+            self._lease_epoch, self._observed_lease, self._calendar_read_at = None, None, None
+            return False
+        return True
+
+    def release_lease(self) -> None:
+        """Leave the lease to others, at once."""
+        if self._lease_epoch is not None:
+            with self._mailer.store.begin() as tx:
+                tx.leases.release_lease(TICK, self._lease_epoch)
+            self._lease_epoch = None
+
+    # ---- the lease ------------------------------------------------------------------------------
+
+    def _try_to_take_lease(self) -> bool:
+        now = self._stopwatch()
+        with self._mailer.store.read() as tx:
+            lease = tx.leases.find_lease(TICK)
+        if (
+            lease is None
+            or (self._observed_lease and self._observed_lease[:3] != lease[:3])
+            or self._observed_lease is None
+        ):
+            self._observed_lease, self._observed_at = lease, now
+        has_expired = now - self._observed_at >= self._lease_seconds
+        if lease is not None and lease.holder and not is_dead(lease.holder) and not has_expired:
+            return False
+        with self._mailer.store.begin() as tx:
+            self._lease_epoch = tx.leases.take_lease(TICK, self._name, lease, self._mailer.clock())
+        if self._lease_epoch is None:
+            return False
+        self._last_beat = now
+        last_beat = lease.heartbeat_at.isoformat() if lease else None
+        self._log.info("lease taken", epoch=self._lease_epoch, last_beat=last_beat)
+        return True
+
+    @contextmanager
+    def _begin_as_holder(self) -> Iterator[Transaction]:
+        """A transaction of the lease's holder. Raises LeaseLost."""
+        assert self._lease_epoch is not None
+        with self._mailer.store.begin() as tx:
+            if not tx.leases.update_heartbeat(TICK, self._lease_epoch, self._mailer.clock()):
+                raise LeaseLost
+            yield tx
+        self._last_beat = self._stopwatch()
+
+    def _beat_if_idle(self) -> None:
+        if self._stopwatch() - self._last_beat >= self._lease_seconds / 4:
+            with self._begin_as_holder():
+                pass
+
+    # ---- a pass ---------------------------------------------------------------------------------
+
+    def _run_pass(self) -> bool:
+        """Do all that is due now, once; whether anything was done."""
+        with self._mailer.store.read() as tx:
+            agenda = self._build_agenda(tx, self._mailer.clock())
+        has_worked = False
+        for job_name, run_job in agenda:
+            try:
+                with self._begin_as_holder() as tx:
+                    run_job(tx)
+                has_worked = True
+                self._last_errors.pop(job_name, None)
+                self._conflicted.discard(job_name)
+            except ConcurrencyError as error:
+                if job_name in self._conflicted:
+                    self._log_failure(job_name, error)
+                self._conflicted.add(job_name)
+            except (LeaseLost, ConfigError) as error:
+                if isinstance(error, LeaseLost) or not self._may_continue(job_name, error):
+                    raise
+            except MailerError as error:
+                self._log_failure(job_name, error)
+            except Exception as error:
+                self._log_failure(job_name, error, trace=True)
+        return has_worked
+
+    def _may_continue(self, job_name: str, error: ConfigError) -> bool:
+        """Whether it is a setting that is wrong, and not the database that is away."""
+        self._log_failure(job_name, error)
+        return error.where != self._mailer.store.display_url
+
+    def _log_failure(self, job_name: str, error: Exception, *, trace: bool = False) -> None:
+        """Say once what can't be done; it is tried again at each tick."""
+        message = f"{type(error).__name__}: {error}"
+        if self._last_errors.get(job_name) != message:
+            self._last_errors[job_name] = message
+            self._log.error(
+                "step failed", step=job_name, error=message, exc_info=error if trace else None
+            )
+
+    def _build_agenda(self, tx: Transaction, now: datetime) -> Agenda:
+        mailer, log = self._mailer, self._log
+        agenda: Agenda = []
+        # Since the last look, however long ago that was: a process may sleep as well as end.
+        look_back = (
+            LOOK_BACK
+            if self._calendar_read_at is None
+            else min(now - self._calendar_read_at + _LOOK_BACK_MARGIN, LOOK_BACK)
+        )
+        calendars: list[DigestCalendar] = []
+        with self._log_settings_errors("the calendar"):
+            calendars = mailer.build_calendars(tx)
+        for calendar in calendars:
+            with self._log_settings_errors(f"the calendar of {calendar.slug}"):
+                for step in calendar.list_due_steps(now, look_back):
+                    occurrence_name = (
+                        f"{calendar.slug} {step.planned.original.rule_time:%Y-%m-%dT%H:%M}"
+                    )
+                    agenda.append(
+                        (
+                            occurrence_name,
+                            partial(jobs.run_occurrence, mailer, calendar.digest, step, log),
+                        )
+                    )
+        self._calendar_read_at = None if self._last_errors or self._conflicted else now
+        for embargo in tx.embargoes.list_embargoes(now - embargoes.MAX_RULE_SHIFT):
+            if (
+                embargo.lifted_at is None
+                and embargo.terms.moment != embargo.until
+                and embargo.is_active(now)
+            ):
+                update_embargo = partial(jobs.update_embargo_end, mailer, embargo.slug, log)
+                agenda.append((f"the embargo on {embargo.slug}", update_embargo))
+        if now - self._followed_up_at >= _MINUTE and needs_follow_up(tx, now):
+            self._followed_up_at = now
+            agenda.append(("following up", partial(jobs.queue_follow_ups, mailer, log)))
+        embargoed_stories = embargoes.find_embargoed(tx.embargoes, now)
+        for edition in tx.editions.list_scheduled_editions(list(_EDITION_JOBS)):
+            with self._log_settings_errors(f"the time of edition {edition.id}"):
+                if (job := self._choose_job(tx, edition, now, embargoed_stories)) is not None:
+                    agenda.append((f"edition {edition.id}", partial(job, mailer, edition.id, log)))
+        for edition in tx.editions.find_unnotified_editions(100):
+            if notices.is_notice_due(edition, now):
+                notify = partial(notices.notify_staff, mailer, edition.id, log)
+                agenda.append((f"telling {edition.id}", notify))
+        return [
+            *confirmations.list_due_jobs(mailer, tx, now, log),
+            *agenda,
+            *self._retention.list_due_jobs(tx, now),
+        ]
+
+    def _choose_job(
+        self,
+        tx: Transaction,
+        edition: Edition,
+        now: datetime,
+        embargoed_stories: Mapping[str, Embargo],
+    ) -> _EditionJob | None:
+        """What is to be done with an edition that has a time, if it is to be done now. One with a
+        story that is embargoed waits until it is free."""
+        appointment = edition.appointment
+        assert appointment is not None
+        if self._mailer.refresh_appointment(tx, appointment) != appointment:
+            return jobs.update_send_time
+        if edition.state is EditionState.SCHEDULED and appointment.moment > now:
+            return None
+        if edition.state is EditionState.SCHEDULED:
+            embargoes_ahead = [
+                embargoed_stories[slug] for slug in edition.stories if slug in embargoed_stories
+            ]
+            if embargoes_ahead and not may_send_embargoed(edition, embargoes_ahead):
+                return None
+        if edition.state is EditionState.IN_REVIEW:
+            needs_action = jobs.needs_review_step(self._mailer, tx, edition, now)
+            return jobs.check_review if needs_action else None
+        return _EDITION_JOBS[edition.state]
+
+    @contextmanager
+    def _log_settings_errors(self, job_name: str) -> Iterator[None]:
+        try:
+            yield
+            self._last_errors.pop(job_name, None)
+        except MailerError as error:
+            self._log_failure(job_name, error)

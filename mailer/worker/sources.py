@@ -1,0 +1,90 @@
+"""Looking at sources when they are due, beside the tick: a site may take its time to answer, and
+the calendar doesn't wait for it. Only the worker that ticks looks.
+
+What reads and fetches is imported when there is something to look at: it comes with
+``mailer[intake]``, and a worker without sources needs none of it.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mailer import sources
+from mailer.app import Mailer
+from mailer.errors import ConfigError, MailerError
+from mailer.intake import extra
+from mailer.lines import replace_control
+from mailer.log import Log
+
+if TYPE_CHECKING:
+    from mailer.intake.fetching import FetchGuard
+
+
+class SourcePoller:
+    """`may_look` says whether this worker is the one that does. `guard` is for tests: by default
+    nothing that isn't public is fetched."""
+
+    def __init__(
+        self,
+        mailer: Mailer,
+        log: Log,
+        may_poll: Callable[[], bool],
+        guard: "FetchGuard | None" = None,
+    ) -> None:
+        self._mailer = mailer
+        self._log = log
+        self._may_poll = may_poll
+        self._guard = guard
+        self._last_error = ""
+
+    def run(self, stop: threading.Event) -> None:
+        """Look at what is due, again and again, until `stop` is set."""
+        while not stop.wait(self._mailer.settings.worker.tick):
+            if self._may_poll():
+                self.poll_due_sources(stop)
+
+    def poll_due_sources(self, stop: threading.Event) -> None:
+        """Look once at each source that is due."""
+        try:
+            with self._mailer.store.read() as tx:
+                due_sources = sources.list_due_sources(tx.sources, self._mailer.clock())
+            for source in due_sources:
+                if stop.is_set():
+                    return
+                extra.import_package("httpcore")
+                self._poll_source(source)
+            self._last_error = ""
+        except ConfigError as error:
+            if self._last_error != str(error):
+                self._last_error = str(error)
+                self._log.error("sources can't be looked at", error=str(error))
+        except Exception as error:
+            self._log.error("fault of ours", while_doing="looking at sources", exc_info=error)
+
+    def _poll_source(self, source: sources.Source) -> None:
+        from mailer.app import source_import
+        from mailer.intake.fetching.guard import PUBLIC_GUARD
+
+        try:
+            poll_result = source_import.import_source(
+                self._mailer, source, self._guard or PUBLIC_GUARD
+            )
+        except ConfigError:
+            raise
+        except MailerError as error:
+            message = replace_control(str(error))
+            self._log.warning("source", source=source.settings.name, error=message)
+            return
+        except Exception as error:  # kept with the source; those behind it are looked at
+            self._log.error("fault of ours", while_doing="looking at a source", exc_info=error)
+            return
+        if poll_result is None:
+            self._log.info("source", source=source.settings.name, said="unchanged")
+            return
+        self._log.info(
+            "source",
+            source=source.settings.name,
+            said=str(poll_result),
+            articles=[article.slug for _, article, _ in poll_result.imported],
+            problems=poll_result.problems,
+        )

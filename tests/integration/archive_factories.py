@@ -1,0 +1,114 @@
+"""Editions for the archive: in any state at once, with bodies made here, as sending so many of them
+would take its time."""
+
+from dataclasses import replace
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from sqlalchemy import update
+
+from mailer import editions
+from mailer.audience import lists
+from mailer.audience.lists import Visibility
+from mailer.editions import (
+    ArchiveVisibility,
+    Edition,
+    EditionBody,
+    EditionKind,
+    EditionState,
+    NewEdition,
+)
+from mailer.message import (
+    READING_PLACE_BITS,
+    MarkCondition,
+    Slot,
+    create_end_mark,
+    create_mark,
+    create_slot,
+)
+from mailer.store import Transaction
+from mailer.store.schema import edition as edition_table
+from tests.integration.factories import MARKER, NOW
+
+S = EditionState
+BEGUN = {S.SENDING, S.PAUSED, S.SENT, S.CANCELLED}
+"""States of an edition that may have been sent in part."""
+
+
+def add_list(tx: Transaction, slug: str = "news", **fields: Any) -> lists.MailingList:
+    name = fields.pop("name", slug.capitalize())
+    return lists.add_list(tx.lists, slug, name, NOW, **fields)
+
+
+def create_archived_edition(
+    tx: Transaction,
+    name: str = "The week",
+    *,
+    list_slug: str = "news",
+    state: EditionState = S.SENT,
+    archive: ArchiveVisibility = ArchiveVisibility.PUBLIC,
+    kind: EditionKind = EditionKind.MAILING,
+    sent_at: datetime = NOW,
+    language: str = "en",
+    bodies: tuple[EditionBody, ...] = (),
+) -> Edition:
+    """An edition as if it had been sent at `sent_at` (or not yet, by its state)."""
+    edition = tx.editions.create_edition(
+        NewEdition(
+            name=name, list=list_slug, state=state, archive=archive, kind=kind, language=language,
+            stories=(),
+        ),
+        sent_at,
+    )  # fmt: skip
+    edition = tx.editions.freeze_edition(
+        edition, bodies or (make_body(subject=name, language=language),), (), "0"
+    )
+    if state in BEGUN:
+        tx.connection.execute(
+            update(edition_table).where(edition_table.c.id == edition.id).values(planned_at=sent_at)
+        )
+    return editions.get_edition(tx.editions, edition.id)
+
+
+def make_body(
+    *,
+    subject: str = "The week",
+    language: str = "en",
+    text: str = "Boats came in at dawn.",
+    titles: tuple[str, ...] = ("Boats",),
+    summary: str = "What came in.",
+    html: str = "",
+    stories: int = 1,
+) -> EditionBody:
+    """A body with its parts for mails and for the web; `html` stands between them."""
+    direction = "rtl" if language == "ar" else "ltr"
+    mail_part = (
+        create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
+        + f'<p>To {create_slot(MARKER, Slot.ADDRESS)}</p><a href="{create_slot(MARKER, Slot.UNSUBSCRIBE)}">'
+        + f'Leave</a><a href="{create_slot(MARKER, Slot.VIEW)}">View</a>'
+        + create_end_mark(MARKER)
+    )
+    web_part = (
+        create_mark(MARKER, MarkCondition.WEB, READING_PLACE_BITS)
+        + "<p>Anybody may read this.</p>"
+        + create_end_mark(MARKER)
+    )
+    return EditionBody(
+        language=language,
+        subject=subject,
+        text=f"{text}\n",
+        html=f'<!DOCTYPE html>\n<html lang="{language}" dir="{direction}">\n<head>\n'
+        f"<title>{escape(subject)}</title>\n</head>\n<body>{html or escape(text)}{mail_part}{web_part}"
+        "</body>\n</html>",
+        marker=MARKER,
+        stories=stories,
+        titles=titles,
+        summary=summary,
+    )
+
+
+def hide_list(tx: Transaction, slug: str) -> None:
+    """Make a list private."""
+    mailing_list = lists.get_list(tx.lists, slug)
+    tx.lists.edit_list(replace(mailing_list, visibility=Visibility.PRIVATE))

@@ -1,0 +1,209 @@
+"""A small office to test with: topics, lists, people and stories, made by the verbs that staff
+use."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mailer import articles, digests, editions
+from mailer.app import Mailer
+from mailer.articles import Article, ArticleKind, Content
+from mailer.audience import lists, subscribers, suppressions
+from mailer.audience.imports.rows import ImportRow
+from mailer.audience.lists import MailingList
+from mailer.audience.subscribers import MembershipState, Person, Subscriber
+from mailer.audience.suppressions import SuppressionReason
+from mailer.delivery.process_identity import create_worker_name
+from mailer.digests import Digest, DigestSettings
+from mailer.editions import Edition, EditionBody, NewEdition
+from mailer.intake.markup import to_html
+from mailer.message import Slot, create_marker, create_slot
+from mailer.outbox import Delivery, DeliveryState
+from mailer.store import Store, Transaction
+
+NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+MARKER = create_marker("0123456789abcdef")
+
+TOPICS = ("health", "migration", "climate", "housing")
+
+
+def add_topics(tx: Transaction, *slugs: str) -> None:
+    for slug in slugs or TOPICS:
+        lists.add_topic(tx.lists, slug, {"en": slug.capitalize()}, NOW)
+
+
+def add_mailing_list(tx: Transaction, slug: str = "news", language: str = "en") -> MailingList:
+    return lists.add_list(tx.lists, slug, slug.capitalize(), NOW, language=language)
+
+
+def get_mailing_list(tx: Transaction, slug: str = "news") -> MailingList:
+    return lists.get_list(tx.lists, slug)
+
+
+def add_subscriber(
+    tx: Transaction,
+    address: str,
+    *topic_slugs: str,
+    list_slug: str = "news",
+    state: MembershipState = MembershipState.ACTIVE,
+    language: str = "",
+    joined: datetime = NOW,
+    **fields: Any,
+) -> Subscriber:
+    """Somebody on a list, with the topics chosen there. `language` is their own."""
+    subscriber, _ = subscribers.subscribe_person(
+        tx.subscribers,
+        Person(address, language=language, **fields),
+        get_mailing_list(tx, list_slug),
+        lists.get_topics(tx.lists, topic_slugs),
+        joined,
+        state=MembershipState.PENDING
+        if state is MembershipState.PENDING
+        else MembershipState.ACTIVE,
+    )
+    if state is MembershipState.UNSUBSCRIBED:
+        unsubscribe_address(tx, address, list_slug=list_slug)
+    return subscriber
+
+
+def unsubscribe_address(
+    tx: Transaction, address: str, list_slug: str = "news", now: datetime = NOW
+) -> None:
+    subscriber = subscribers.get_subscriber(tx.subscribers, address)
+    subscribers.unsubscribe_person(tx.subscribers, subscriber, get_mailing_list(tx, list_slug), now)
+
+
+def suppress_address(tx: Transaction, address: str) -> None:
+    suppressions.suppress_address(
+        tx.suppressions, address, SuppressionReason.MANUAL, "asked by phone", NOW
+    )
+
+
+def make_content(slug: str, *topic_slugs: str, language: str = "en", **fields: Any) -> Content:
+    title = slug.replace("-", " ").capitalize()
+    body = fields.pop("body", f"What {title} is about.\n\n.And a line that starts with a dot.")
+    default_fields: dict[str, Any] = {
+        "kind": ArticleKind.NEWS,
+        "title": f"{title} ({language})",
+        "published": NOW - DAY,
+        "summary": f"{title} in short.",
+        "canonical_url": f"https://www.example.org/{language}/{slug}",
+    }
+    return Content(
+        slug=slug,
+        language=language,
+        body=body,
+        html=to_html(body),
+        topics=topic_slugs,
+        **default_fields | fields,
+    )
+
+
+def add_story(
+    tx: Transaction, slug: str, *topic_slugs: str, language: str = "en", **fields: Any
+) -> Article:
+    return articles.add_article(
+        tx.articles, make_content(slug, *topic_slugs, language=language, **fields), NOW
+    )[0]
+
+
+def add_digest(tx: Transaction, slug: str = "weekly", **fields: Any) -> Digest:
+    fields = {"name": "The week", "list": "news"} | fields
+    return digests.add_digest(tx.digests, DigestSettings(slug=slug, **fields), NOW)
+
+
+def create_edition(tx: Transaction, *slugs: str, list_slug: str = "news", **fields: Any) -> Edition:
+    fields = {"name": "The week"} | fields
+    return editions.create_edition(
+        tx.editions, NewEdition(list=list_slug, stories=slugs, **fields), NOW
+    )
+
+
+def reload_edition(tx: Transaction, edition: Edition) -> Edition:
+    return editions.get_edition(tx.editions, edition.id)
+
+
+# ---- an edition on its way --------------------------------------------------------------------
+
+
+def make_addresses(count: int) -> list[str]:
+    return [f"reader{number:03}@example.org" for number in range(count)]
+
+
+def begin_edition(
+    mailer: Mailer, *readers: str, stories: tuple[str, ...] = ("boats",), template: str = ""
+) -> Edition:
+    """An edition that is approved and planned for these readers. Without a `template` its body is
+    made here, which is a hundred times faster than composing."""
+    with mailer.store.begin() as tx:
+        rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
+        tx.import_rows.import_people(rows, add_mailing_list(tx), "test", NOW)
+        for slug in stories:
+            add_story(tx, slug)
+        if template:
+            approved = mailer.approve_edition(
+                tx, create_edition(tx, *stories, template=template), "Amina"
+            )
+        else:
+            approved = approve_without_composing(mailer, tx, create_edition(tx, *stories))
+        started, plan = mailer.start_edition(tx, approved)
+    assert plan is not None
+    assert plan.planned == len(readers)
+    return started
+
+
+def approve_without_composing(mailer: Mailer, tx: Transaction, edition: Edition) -> Edition:
+    link = create_slot(MARKER, Slot.UNSUBSCRIBE)
+    body = EditionBody(
+        language="en",
+        subject="The week",
+        text=f"Hello {create_slot(MARKER, Slot.NAME)}\n\n{link}\n",
+        html=f'<p>Hello {create_slot(MARKER, Slot.NAME)}</p><a href="{link}">Leave</a>',
+        marker=MARKER,
+        stories=(1 << len(edition.stories)) - 1,
+    )
+    content_hash = editions.compute_content_hash(
+        edition,
+        tx.editions.load_mailing_list(edition),
+        tx.editions.load_segment_filter(edition),
+        mailer.settings.sender_details,
+        [body],
+    )
+    edition = tx.editions.freeze_edition(edition, [body], edition.stories, content_hash)
+    return editions.approve_edition(tx.editions, edition, "Amina", NOW)
+
+
+def read_deliveries(store: Store, edition: Edition) -> dict[str, Delivery]:
+    with store.read() as tx:
+        return {
+            delivery.address: delivery
+            for delivery in tx.outbox.list_deliveries(edition, limit=10_000)
+        }
+
+
+def read_delivery_states(store: Store, edition: Edition) -> dict[str, DeliveryState]:
+    return {
+        address: delivery.state for address, delivery in read_deliveries(store, edition).items()
+    }
+
+
+# ---- senders ----------------------------------------------------------------------------------
+
+
+def register_worker(tx: Transaction, name: str = "elsewhere") -> int:
+    """The number of a sender of whose process nothing is known: only its beat tells."""
+    return tx.workers.register_worker(name, NOW)
+
+
+def register_dead_worker(tx: Transaction) -> int:
+    """The number of a sender that has certainly ended: its process had this one's number, and
+    began before it."""
+    host, pid, started, nonce = create_worker_name().split(":")
+    return tx.workers.register_worker(f"{host}:{pid}:{int(started) - 1}:{nonce}", NOW)
+
+
+def take_over_worker(tx: Transaction, worker_id: int) -> tuple[int, int] | None:
+    """Take what a sender holds, as whoever has seen its beat stand still does."""
+    (worker,) = [candidate for candidate in tx.workers.list_workers() if candidate.id == worker_id]
+    return tx.workers.reclaim_deliveries(worker)

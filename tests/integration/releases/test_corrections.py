@@ -1,0 +1,422 @@
+"""A correction reaches exactly those who have got what it corrects, once; a kill so, and it takes
+two people."""
+
+import threading
+
+import pytest
+from sqlalchemy import update
+
+from mailer import articles, editions, embargoes, tokens
+from mailer.app import Mailer, embargo_checks, release_corrections, release_flow
+from mailer.app.release_corrections import CorrectionResult
+from mailer.articles import ArticleKind, ArticleQuery, ArticleState
+from mailer.audience import lists, preferences
+from mailer.audience.contacts import Trust
+from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
+from mailer.editions import (
+    ChangeNote,
+    Edition,
+    EditionRole,
+    EditionState,
+    InDoubtPolicy,
+    NewEdition,
+)
+from mailer.embargoes import EmbargoEventType
+from mailer.errors import Refused
+from mailer.outbox import DeliveryState, Settlement
+from mailer.store.schema import edition as edition_table
+from tests.fake_relay import CLOSE, Relay, Step
+from tests.integration import factories
+from tests.integration.delivery.delivery_runs import (
+    run_during_first_message,
+    with_single_connection,
+)
+from tests.integration.factories import read_deliveries, read_delivery_states
+from tests.integration.releases.factories import (
+    MINUTE,
+    SLUG,
+    TRUSTED,
+    PressScenario,
+    add_contact,
+    begin_release,
+    create_office,
+    get_current_minute,
+    make_terms,
+)
+
+CHANGE = ChangeNote({"": "Ten towns, not twelve."}, {"": "We had counted two twice."})
+WHAT, WHY = CHANGE.what[""], CHANGE.why[""]
+CONTACTS = [f"press{number:02}@example.org" for number in range(12)]
+
+
+@pytest.fixture
+def release(mailer: Mailer) -> Edition:
+    """A release to twelve more contacts, begun."""
+    with mailer.store.begin() as tx:
+        create_office(tx)
+        for address in CONTACTS:
+            add_contact(tx, address, Trust.UNTRUSTED)
+        return begin_release(mailer, tx)
+
+
+def deliver(mailer: Mailer) -> None:
+    mailer.deliver_editions([], threading.Event(), follow_new=True)
+
+
+def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
+    with mailer.store.begin() as tx:
+        articles.edit_article(tx.articles, SLUG, "en", {"title": title}, mailer.clock())
+        return release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+
+
+def got(relay: Relay, word: str) -> list[str]:
+    """Whom mails with this word in their subject were accepted for."""
+    found = [one for one in relay.received if one.accepted and word in str(one.message["Subject"])]
+    return sorted(one.recipient for one in found)
+
+
+def everybody() -> list[str]:
+    return sorted(["ana@example.org", "ben@example.org", *CONTACTS])
+
+
+def test_those_who_got_it_get_the_correction_and_the_rest_the_new_version(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    """The first send is stopped after some of them, in the middle of a message."""
+    made: list[CorrectionResult] = []
+    run_during_first_message(relay, lambda: made.append(correct(mailer)))
+    deliver(with_single_connection(mailer))
+    with mailer.store.read() as tx:
+        assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
+    deliver(mailer)
+    old = got(relay, "Press release: Lanterns on")
+    assert 0 < len(old) < len(everybody())
+    assert got(relay, "CORRECTION: Lanterns, corrected") == old
+    new = got(relay, "Press release: Lanterns, corrected")
+    assert sorted([*old, *new]) == everybody()
+    (stopped,) = made[0].stopped
+    assert stopped.id == release.id
+    assert [one.role for one, _ in made[0].begun] == [EditionRole.CORRECTION, EditionRole.RELEASE]
+
+
+def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_corrected(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    def pause() -> None:
+        with mailer.store.begin() as tx:
+            editions.pause_edition(
+                tx.editions, factories.reload_edition(tx, release), mailer.clock(), reason="look"
+            )
+
+    run_during_first_message(relay, pause)
+    deliver(with_single_connection(mailer))
+    before = len(relay.accepted)
+    assert 0 < before < len(everybody())
+    with mailer.store.begin() as tx:
+        editions.resume_edition(tx.editions, factories.reload_edition(tx, release), mailer.clock())
+    deliver(mailer)
+    correct(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == got(relay, "Press release") == everybody()
+
+
+def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_it(
+    mailer: Mailer, release: Edition
+) -> None:
+    """Of a message on the wire nobody knows whether it got there. When it turns out that it did,
+    the correction goes there too; when it did not, the new version."""
+    with mailer.store.begin() as tx:
+        sleeper = factories.register_worker(tx)
+        first, second, *_ = tx.queue.claim_deliveries(release.id, sleeper, 3)
+        assert tx.queue.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
+    made = correct(mailer)
+    plans = {one.role: plan for one, plan in made.begun}
+    assert plans[EditionRole.CORRECTION].planned == 0
+    assert plans[EditionRole.RELEASE].planned == len(everybody()) - 2
+    correction, rest = (one for one, _ in made.begun)
+    with mailer.store.begin() as tx:
+        tx.queue.settle_deliveries(
+            [
+                Settlement(first.id, sleeper, DeliveryState.SENT, "250 ok"),
+                Settlement(second.id, sleeper, DeliveryState.QUEUED, "450 later", 60.0),
+            ]
+        )
+        tx.queue.cancel_unsent_deliveries(release.id)
+    deliver(mailer)
+    assert read_delivery_states(mailer.store, correction) == {first.address: DeliveryState.SENT}
+    reached = read_delivery_states(mailer.store, rest)
+    assert second.address in reached
+    assert first.address not in reached
+    assert set(reached.values()) == {DeliveryState.SENT}
+    deliver(mailer)
+    assert len(read_deliveries(mailer.store, correction)) == 1
+
+
+def test_in_doubt_counts_as_having_got_it(mailer: Mailer, relay: Relay, release: Edition) -> None:
+    relay.answer_once(Step.DOT, CLOSE)
+    with mailer.store.begin() as tx:
+        hold = update(edition_table).where(edition_table.c.id == release.id)
+        tx.connection.execute(hold.values(in_doubt=InDoubtPolicy.KEEP_IN_DOUBT.value))
+    deliver(with_single_connection(mailer))
+    doubted = [
+        a
+        for a, s in read_delivery_states(mailer.store, release).items()
+        if s is DeliveryState.IN_DOUBT
+    ]
+    assert len(doubted) == 1
+    correct(mailer)
+    deliver(mailer)
+    assert doubted[0] in got(relay, "CORRECTION")
+
+
+def test_a_second_correction_reaches_whoever_has_any_version(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    correct(mailer)
+    deliver(mailer)
+    correct(mailer, "Lanterns, once more")
+    deliver(mailer)
+    assert got(relay, "CORRECTION: Lanterns, once more") == everybody()
+
+
+def test_whoever_has_left_is_not_written_to_again(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        factories.unsubscribe_address(tx, CONTACTS[0], list_slug="press")
+        factories.suppress_address(tx, CONTACTS[1])
+    correct(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == [
+        one for one in everybody() if one not in {CONTACTS[0], CONTACTS[1]}
+    ]
+
+
+def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
+    mailer: Mailer, release: Edition
+) -> None:
+    with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
+        release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
+    with mailer.store.begin() as tx:
+        factories.add_story(tx, "boats", kind=articles.ArticleKind.PRESS_RELEASE)
+        with pytest.raises(Refused, match="no release of boats has been sent"):
+            release_corrections.correct_release(mailer, tx, "boats", CHANGE, "Amina")
+
+
+def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
+    with mailer.store.begin() as tx:
+        articles.edit_article(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        with pytest.raises(Refused, match="release correct"):
+            release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+
+
+def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
+    desk: PressScenario,
+) -> None:
+    correct(desk.mailer)
+    page = desk.pages.get_page(f"/press/{SLUG}").text
+    assert "Lanterns, corrected" in page
+    assert WHAT in page
+    assert WHY in page
+    for path in (
+        "/archive/news",
+        "/archive/news/atom.xml",
+        "/archive/news/rss.xml",
+        "/press/atom.xml",
+    ):
+        assert WHAT in desk.pages.get_page(path).text, path
+
+
+def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Relay) -> None:
+    with mailer.store.begin() as tx:
+        create_office(tx)
+        factories.add_story(
+            tx,
+            SLUG,
+            language="fr",
+            title="Lanternes",
+            kind=ArticleKind.PRESS_RELEASE,
+            canonical_url="",
+        )
+        factories.add_subscriber(tx, "chloe@example.org", list_slug="press", language="fr")
+        begin_release(mailer, tx)
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        articles.edit_article(
+            tx.articles, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
+        )
+        change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
+        made = release_corrections.correct_release(mailer, tx, SLUG, change, "Amina")
+    assert made.warnings == (
+        'readers of fr read --why in en: add --why fr="…"',
+        f"{SLUG} in fr has no quotes",
+        f"{SLUG} in fr has no assets",
+    )
+    deliver(mailer)
+    english, french = (
+        relay.list_mails(one)[-1].as_string() for one in ("ana@example.org", "chloe@example.org")
+    )
+    assert "Ten towns." in english
+    assert "Dix villes." in french
+    assert "We miscounted." in french
+
+
+# ---- kills ------------------------------------------------------------------------------------
+
+
+def ask(mailer: Mailer, by: str = "Amina") -> tuple[Edition, ...]:
+    with mailer.store.begin() as tx:
+        return release_corrections.request_kill(mailer, tx, SLUG, {"": "It is not true."}, by)[0]
+
+
+def confirm(mailer: Mailer, by: str = "Bela") -> CorrectionResult:
+    with mailer.store.begin() as tx:
+        return release_corrections.confirm_kill(mailer, tx, SLUG, by)
+
+
+def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
+    with pytest.raises(Refused, match="nobody has asked for"):
+        confirm(mailer)
+    (paused,) = ask(mailer)
+    with mailer.store.begin() as tx, pytest.raises(Refused, match="is to be killed, says Amina"):
+        embargo_checks.check_not_killed(tx, editions.get_edition(tx.editions, paused.id))
+    assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
+    with pytest.raises(Refused, match="takes two people"):
+        confirm(mailer, "  amina ")
+    confirm(mailer)
+    with pytest.raises(Refused, match="was killed, as Amina and Bela"):
+        confirm(mailer, "Chidi")
+
+
+def test_one_who_asked_for_it_may_think_better_of_it(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    ask(mailer)
+    deliver(mailer)
+    assert relay.received == []
+    with mailer.store.begin() as tx:
+        (again,) = release_corrections.withdraw_kill(mailer, tx, SLUG, "Amina")
+    assert again.state is EditionState.SENDING
+    deliver(mailer)
+    assert sorted(relay.accepted) == everybody()
+
+
+def test_a_kill_stops_what_waits_and_tells_whoever_has_it(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    run_during_first_message(relay, lambda: bool(ask(mailer)))
+    deliver(with_single_connection(mailer))
+    confirm(mailer)
+    deliver(mailer)
+    old = got(relay, "Press release")
+    assert 0 < len(old) < len(everybody())
+    assert got(relay, "DO NOT USE") == old
+    with mailer.store.read() as tx:
+        assert factories.reload_edition(tx, release).state is EditionState.CANCELLED
+        (article,) = tx.articles.find_articles(ArticleQuery(slugs=(SLUG,)))
+    assert article.state is ArticleState.KILLED
+
+
+def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressScenario) -> None:
+    mailer = desk.mailer
+    with mailer.store.begin() as tx:
+        factories.add_story(tx, "boats")
+        approved = editions.create_edition(
+            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        approved = mailer.approve_edition(tx, approved, "Amina")
+        running = editions.create_edition(
+            tx.editions, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        running, _ = mailer.start_edition(tx, mailer.approve_edition(tx, running, "Amina"))
+    ask(mailer)
+    confirm(mailer)
+    with mailer.store.begin() as tx:
+        approved, running = (
+            factories.reload_edition(tx, approved),
+            factories.reload_edition(tx, running),
+        )
+        assert approved.state is EditionState.DRAFT
+        assert approved.approval is None
+        assert running.state is EditionState.PAUSED
+        fresh, _ = mailer.compose_edition(tx, approved)
+        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
+        with pytest.raises(Refused, match="never comes back"):
+            articles.restore_articles(tx.articles, SLUG, None, mailer.clock())
+        with pytest.raises(Refused, match="never comes back"):
+            factories.add_story(tx, SLUG)
+    gone = desk.pages.get_page(f"/press/{SLUG}")
+    assert gone.status == 410
+    assert "Lanterns" not in gone.text
+    for path in ("/press", "/press/atom.xml", "/archive/news", "/archive/news/atom.xml"):
+        assert "Lanterns" not in desk.pages.get_page(path).text, path
+    assert desk.pages.get_page(f"/archive/news/{desk.digest.uid}").status == 404
+    token = tokens.sign_token(mailer.store.key, LinkPurpose.VIEW, desk.digest.id, "en", "1")
+    assert desk.pages.get_page(f"/v/{token}").status == 410
+
+
+def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_else(
+    desk: PressScenario,
+) -> None:
+    mailer = desk.mailer
+    with mailer.store.begin() as tx:
+        factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, canonical_url="")
+        embargoes.set_embargo(
+            tx.embargoes, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
+        )
+        course = release_flow.prepare_release(
+            mailer, tx, "second", lists.get_list(tx.lists, "press")
+        )
+        made = release_flow.begin_release(mailer, tx, course, "Amina")
+        assert made.advance
+        known = tx.subscribers.find_subscriber(TRUSTED)
+        assert known
+        link = MemberLink(known.id, lists.get_list(tx.lists, "press").id, made.advance.id)
+    desk.deliver_mails()
+    own = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
+    passed_on = "/v/" + tokens.sign_token(
+        mailer.store.key, LinkPurpose.VIEW, made.advance.id, "en", "1"
+    )
+    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (200, 404)
+    with mailer.store.begin() as tx:
+        release_corrections.request_kill(mailer, tx, "second", {"": "It is not true."}, "Amina")
+    with mailer.store.begin() as tx:
+        release_corrections.confirm_kill(mailer, tx, "second", "Bela")
+    assert (desk.pages.get_page(own).status, desk.pages.get_page(passed_on).status) == (410, 404)
+    assert desk.pages.get_page("/press/second").status == 404
+    with mailer.store.read() as tx:
+        told = [(one.what, one.who) for one in tx.embargoes.list_events("second")]
+    assert (EmbargoEventType.KILL_REQUESTED, "Amina") in told
+    assert (EmbargoEventType.KILLED, "Bela") in told
+
+
+def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer) -> None:
+    with mailer.store.begin() as tx:
+        create_office(tx)
+        factories.add_story(tx, "boats")
+        made = editions.create_edition(
+            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+        )
+        made = mailer.approve_edition(tx, made, "Amina")
+        articles.withdraw_articles(tx.articles, SLUG, None, mailer.clock())
+        made = factories.reload_edition(tx, made)
+        assert (made.state, made.approval) == (EditionState.DRAFT, None)
+        fresh, _ = mailer.compose_edition(tx, made)
+        assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
+
+
+def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
+    mailer: Mailer, relay: Relay, release: Edition
+) -> None:
+    deliver(mailer)
+    with mailer.store.begin() as tx:
+        gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
+        assert gone is not None
+        assert kept is not None
+        preferences.merge_subscribers(tx.subscribers, gone, kept, mailer.clock())
+    correct(mailer)
+    deliver(mailer)
+    deliver(mailer)
+    assert got(relay, "CORRECTION") == [one for one in everybody() if one != CONTACTS[0]]

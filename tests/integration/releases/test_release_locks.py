@@ -1,0 +1,135 @@
+"""Two people at the same release at the same moment: one after the other, on PostgreSQL too."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, text
+
+from mailer import embargoes
+from mailer.app import Mailer, release_corrections
+from mailer.audience import lists
+from mailer.editions import Edition
+from mailer.errors import ConcurrencyError, MailerError, Refused
+from mailer.store import Transaction
+from mailer.store.schema import topic
+from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
+from tests.integration.releases.test_corrections import ask, confirm
+
+HOUR = timedelta(hours=1)
+
+
+def beside(
+    mailer: Mailer, first: Callable[[Transaction], object], second: Callable[[], object]
+) -> Exception | None:
+    """Do the second while the first is done and not yet committed; what it raised."""
+    raised: list[Exception] = []
+
+    def go() -> None:
+        try:
+            second()
+        except MailerError as error:
+            raised.append(error)
+
+    other = threading.Thread(target=go)
+    with mailer.store.begin() as tx:
+        first(tx)
+        other.start()
+        time.sleep(0.3)
+        assert other.is_alive()  # it waits
+    other.join(30)
+    return raised[0] if raised else None
+
+
+def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
+    with mailer.store.begin() as tx:
+        create_office(tx)
+        embargoes.set_embargo(
+            tx.embargoes, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
+        )
+
+    def move() -> None:
+        with mailer.store.begin() as tx:
+            embargoes.set_embargo(
+                tx.embargoes, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
+            )
+
+    error = beside(
+        mailer,
+        lambda tx: embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock(), by="Amina"),
+        move,
+    )
+    assert isinstance(error, Refused)
+    with mailer.store.read() as tx:
+        assert not embargoes.find_embargoed(tx.embargoes, mailer.clock())
+
+
+def test_a_kill_that_is_being_taken_back_is_not_confirmed(mailer: Mailer, release: Edition) -> None:
+    ask(mailer)
+    error = beside(
+        mailer,
+        lambda tx: release_corrections.withdraw_kill(mailer, tx, SLUG, "Amina"),
+        lambda: confirm(mailer),
+    )
+    assert isinstance(error, Refused)
+    with mailer.store.read() as tx:
+        assert tx.kills.find_kill(SLUG) is None
+
+
+def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
+    ask(mailer)
+    error = beside(
+        mailer,
+        lambda tx: release_corrections.confirm_kill(mailer, tx, SLUG, "Bela"),
+        lambda: confirm(mailer, "Chidi"),
+    )
+    assert isinstance(error, Refused)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
+    """SQLite has nobody second: who comes later waits, and sees what the first has done."""
+    row: dict[str, Any] = {"slug": "water", "created_at": get_current_minute()}
+
+    def add() -> None:
+        with mailer.store.begin() as tx:
+            tx.connection.execute(insert(topic).values(**row))
+
+    error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
+    assert isinstance(error, ConcurrencyError)
+    assert "somebody else was changing the same" in str(error)
+    assert "try again" in str(error)
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer) -> None:
+    with mailer.store.begin() as tx:
+        for slug in ("air", "water"):
+            lists.add_topic(tx.lists, slug, {}, mailer.clock())
+    errors: list[ConcurrencyError] = []
+    meet = threading.Barrier(2)
+
+    def lock(*slugs: str) -> None:
+        try:
+            with mailer.store.begin() as tx:
+                for number, slug in enumerate(slugs):
+                    wanted = text("SELECT 1 FROM topic WHERE slug = :slug FOR UPDATE")
+                    tx.connection.execute(wanted, {"slug": slug})
+                    if number == 0:
+                        meet.wait(10)
+        except ConcurrencyError as error:
+            errors.append(error)
+
+    both = [
+        threading.Thread(target=lock, args=some) for some in (("air", "water"), ("water", "air"))
+    ]
+    for one in both:
+        one.start()
+    for one in both:
+        one.join(30)
+    (error,) = errors
+    assert "deadlock" in str(error)
+    assert error.exit_code == 5

@@ -1,0 +1,71 @@
+"""Where "read more" leads when a story has no address elsewhere."""
+
+import json
+import re
+
+from mailer import articles, editions
+from mailer.app import Mailer
+from mailer.articles import ArticleKind
+from mailer.audience import lists
+from mailer.audience.lists import Visibility
+from mailer.editions import NewEdition
+from mailer.store import Transaction
+from tests.integration import factories
+from tests.integration.releases.factories import PressScenario
+from tests.integration.releases.test_corrections import ask
+
+
+def send(mailer: Mailer, tx: Transaction, slug: str, to: str = "news") -> str:
+    """The HTML of an edition with this story, which has begun."""
+    made = editions.create_edition(
+        tx.editions, NewEdition("Now", to, stories=(slug,)), mailer.clock()
+    )
+    made, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
+    return tx.editions.list_bodies(made)[0].html
+
+
+def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(tx, "wells", canonical_url="", title="Wells </script>")
+        factories.add_story(tx, "wells", language="fr", canonical_url="", title="Des puits")
+        assert desk.pages.get_page("/stories/wells/en").status == 404
+        link = re.search(r'href="http[^"]*(/stories/wells/en)"', send(desk.mailer, tx, "wells"))
+    assert link
+    page = desk.pages.get_page(link[1])
+    assert page.status == 200
+    assert "What Wells is about." in page.text
+    told = re.search(r'<script type="application/ld\+json">(.*?)</script>', page.text)
+    assert told
+    known = json.loads(told[1])
+    assert (known["@type"], known["headline"]) == ("NewsArticle", "Wells </script>")
+    assert known["url"].endswith("/stories/wells/en")
+    assert 'href="/stories/wells/fr"' in page.text
+    assert "Des puits" in desk.pages.get_page("/stories/wells/fr").text
+    for odd in ("/stories/wells/de", "/stories/none/en", "/stories/w%00ls/en", "/stories/wells/é"):
+        assert desk.pages.get_page(odd).status == 404
+    with desk.mailer.store.begin() as tx:
+        articles.withdraw_articles(tx.articles, "wells", None, desk.mailer.clock())
+    assert desk.pages.get_page(link[1]).status == 404
+
+
+def test_what_went_to_a_private_list_alone_is_not_shown(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        lists.add_list(tx.lists, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
+        factories.add_subscriber(tx, "eva@example.org", list_slug="staff")
+        factories.add_story(tx, "wells", canonical_url="")
+        send(desk.mailer, tx, "wells", "staff")
+    assert desk.pages.get_page("/stories/wells/en").status == 404
+
+
+def test_a_release_that_only_a_newsletter_had_is_shown_as_a_story(desk: PressScenario) -> None:
+    with desk.mailer.store.begin() as tx:
+        factories.add_story(tx, "wells", canonical_url="", kind=ArticleKind.PRESS_RELEASE)
+        assert "/press/wells?lang=en" in send(desk.mailer, tx, "wells")
+    for path in ("/press/wells?lang=en", "/stories/wells/en"):
+        assert "What Wells is about." in desk.pages.get_page(path).text
+
+
+def test_what_is_to_be_killed_has_no_page_of_a_story(desk: PressScenario) -> None:
+    ask(desk.mailer)
+    with desk.mailer.store.begin() as tx:
+        assert tx.archive.find_story_sent_at(desk.release.stories[0]) is None

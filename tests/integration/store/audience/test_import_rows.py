@@ -1,0 +1,279 @@
+"""Importing rows of people: nobody who left or must not be mailed is brought back."""
+
+from datetime import datetime
+
+import pytest
+
+from mailer.audience import addresses, subscribers
+from mailer.audience.consent import ConsentAction, LawfulBasis
+from mailer.audience.imports.rows import (
+    ImportColumn,
+    ImportRow,
+    RowOutcome,
+    RowResult,
+    RowState,
+    assign_fields,
+    parse_row,
+)
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import Membership, MembershipState, Person
+from mailer.audience.suppressions import SuppressionReason
+from mailer.errors import InputError, Refused
+from mailer.store import Store
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
+
+ANA = "ana@example.org"
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+    return store
+
+
+def row(
+    address: str,
+    *topics: str,
+    line: int = 2,
+    joined: datetime | None = None,
+    name: str = "",
+    tags: tuple[str, ...] = (),
+) -> ImportRow:
+    return ImportRow(line, Person(address, name, tags=tags), topics or None, joined)
+
+
+def bring(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
+    with store.begin() as tx:
+        return tx.import_rows.import_people(
+            rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
+        )
+
+
+def outcome(store: Store, one: ImportRow) -> RowOutcome:
+    (result,) = bring(store, one)
+    return result.outcome
+
+
+def membership(store: Store, address: str) -> Membership:
+    with store.read() as tx:
+        known = subscribers.get_subscriber(tx.subscribers, address)
+        found = subscribers.find_membership(tx.subscribers, known, "news")
+    assert found is not None
+    return found
+
+
+def person(store: Store, address: str) -> Person:
+    with store.read() as tx:
+        return subscribers.get_subscriber(tx.subscribers, address).person
+
+
+def test_a_new_person_is_added(ready: Store) -> None:
+    joined = NOW - 100 * DAY
+    one = row(ANA, "health", "climate", name="Ana", tags=("donor",), joined=joined)
+    assert bring(ready, one) == [RowResult(2, RowOutcome.ADDED, ANA)]
+    assert person(ready, ANA) == one.person
+    kept = membership(ready, ANA)
+    assert (kept.state, kept.joined_at) == (MembershipState.ACTIVE, joined)
+    assert kept.topics == ("climate", "health")
+
+
+def test_the_same_row_again_changes_nothing(ready: Store) -> None:
+    one = row(ANA, "health", name="Ana", tags=("donor",))
+    assert outcome(ready, one) is RowOutcome.ADDED
+    before = membership(ready, ANA)
+    assert outcome(ready, one) is RowOutcome.UNCHANGED
+    assert outcome(ready, row(ANA)) is RowOutcome.UNCHANGED, "what a row doesn't say stays"
+    assert membership(ready, ANA) == before
+
+
+def test_topics_are_replaced_and_tags_added(ready: Store) -> None:
+    bring(ready, row(ANA, "health", "climate", tags=("donor",)))
+    assert outcome(ready, row(ANA, "housing", tags=("vip",), name="Ana")) is RowOutcome.UPDATED
+    assert person(ready, ANA) == Person(ANA, "Ana", tags=("donor", "vip"))
+    assert membership(ready, ANA).topics == ("housing",)
+    assert membership(ready, ANA).joined_at == NOW
+
+
+def test_one_who_left_is_never_brought_back(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA, "health", state=MembershipState.UNSUBSCRIBED)
+    before = person(ready, ANA)
+    (result,) = bring(ready, row(ANA, "climate", name="Ana", tags=("donor",)))
+    assert result == RowResult(2, RowOutcome.SKIPPED, ANA, "left the list on 2026-11-20")
+    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    assert person(ready, ANA) == before
+
+
+def test_one_who_has_not_confirmed_stays_so(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA, state=MembershipState.PENDING)
+    assert bring(ready, row(ANA))[0].reason == "has not confirmed yet"
+    assert membership(ready, ANA).state is MembershipState.PENDING
+
+
+def test_an_address_that_must_not_be_mailed_is_skipped(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, "bo@example.org")
+        factories.suppress_address(tx, ANA)
+        factories.suppress_address(tx, "bo@example.org")
+    results = bring(ready, row(ANA), row("bo@example.org", name="Bo"))
+    assert {one.reason for one in results} == {"must not be mailed (manual)"}
+    assert person(ready, "bo@example.org").name == ""
+    with ready.read() as tx:
+        assert tx.subscribers.find_subscriber(ANA) is None
+
+
+def test_somebody_of_another_list_joins_this_one(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_mailing_list(tx, "press")
+        factories.add_subscriber(tx, ANA, "health", list_slug="press", name="Ana")
+    assert outcome(ready, row(ANA, "climate")) is RowOutcome.UPDATED
+    assert membership(ready, ANA).topics == ("climate",)
+    assert person(ready, ANA).name == "Ana"
+
+
+def test_the_same_address_twice_is_taken_twice(ready: Store) -> None:
+    results = bring(
+        ready,
+        row(ANA, "health", tags=("donor",), line=2),
+        row("bo@example.org", line=3),
+        row(ANA, "climate", tags=("vip",), line=4),
+        row("bo@example.org", line=5),
+    )
+    assert [(one.line, one.outcome) for one in results] == [
+        (2, RowOutcome.ADDED),
+        (3, RowOutcome.ADDED),
+        (4, RowOutcome.UPDATED),
+        (5, RowOutcome.UNCHANGED),
+    ]
+    assert membership(ready, ANA).topics == ("climate",)
+    assert person(ready, ANA).tags == ("donor", "vip")
+
+
+def test_a_batch_tells_of_each_row_in_order(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, "known@example.org")
+        factories.add_subscriber(tx, "gone@example.org", state=MembershipState.UNSUBSCRIBED)
+    rows = [row(a, line=n) for n, a in enumerate(("known@example.org", ANA, "gone@example.org"))]
+    assert [one.outcome for one in bring(ready, *rows)] == [
+        RowOutcome.UNCHANGED,
+        RowOutcome.ADDED,
+        RowOutcome.SKIPPED,
+    ]
+
+
+def test_who_left_elsewhere_is_remembered_and_stays_away(ready: Store) -> None:
+    left = ImportRow(
+        2, Person(ANA, "Ana"), ("health",), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY
+    )
+    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
+    kept = membership(ready, ANA)
+    assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW - DAY)
+    assert bring(ready, row(ANA))[0].reason == "left the list on 2026-11-19"
+    with ready.begin() as tx, pytest.raises(Refused, match="left the list"):
+        factories.add_subscriber(tx, ANA)
+
+
+def test_a_member_who_left_elsewhere_leaves_here_too(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA, "health", joined=NOW - 9 * DAY)
+    left = ImportRow(
+        2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - DAY, evidence="too many"
+    )
+    assert bring(ready, left)[0].outcome is RowOutcome.LEFT
+    assert membership(ready, ANA).state is MembershipState.UNSUBSCRIBED
+    with ready.read() as tx:
+        last = tx.subscribers.list_consent_entries(ANA)[-1]
+    assert (last.act, last.source, last.basis) == (ConsentAction.LEFT, "a file", None)
+    assert last.detail == "on 2026-11-19; too many"
+
+
+@pytest.mark.parametrize("days", [None, 1, 100])
+def test_whoever_was_imported_leaves_by_a_later_file_unless_they_joined_since(
+    ready: Store, days: int | None
+) -> None:
+    """Of whom a file says no date, the time of the import says nothing."""
+    bring(ready, row(ANA, joined=NOW - days * DAY if days else None))
+    left = ImportRow(2, Person(ANA), state=RowState.UNSUBSCRIBED, left_at=NOW - 9 * DAY)
+    skipped = days == 1
+    assert (bring(ready, left)[0].outcome is RowOutcome.SKIPPED) == skipped
+    assert (membership(ready, ANA).state is MembershipState.ACTIVE) == skipped
+
+
+def test_capitals_make_no_other_address(ready: Store) -> None:
+    person_ = addresses.normalise_address("ANA@Example.org")
+    assert bring(ready, row(ANA), row(person_))[1].outcome is RowOutcome.UNCHANGED
+
+
+def test_an_address_that_must_not_be_mailed_elsewhere_is_not_mailed_here(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, "bo@example.org")
+    rows = [
+        ImportRow(
+            n,
+            Person(a),
+            state=RowState.SUPPRESSED,
+            reason=SuppressionReason.BOUNCE,
+            evidence="cleaned",
+        )
+        for n, a in enumerate((ANA, "bo@example.org"))
+    ]
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.SUPPRESSED}
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
+    assert bring(ready, row(ANA))[0].reason == "must not be mailed (bounce)"
+    with ready.read() as tx:
+        assert tx.subscribers.find_subscriber(ANA) is None
+        (entry,) = tx.subscribers.list_consent_entries(ANA)
+    assert (entry.act, entry.source, entry.detail) == (
+        ConsentAction.SUPPRESSED, "a file", "bounce: cleaned",
+    )  # fmt: skip
+
+
+def test_who_joins_is_logged_with_source_basis_and_what_they_get(ready: Store) -> None:
+    one = row(ANA, "health", joined=NOW - 100 * DAY)
+    for _ in range(2):
+        bring(ready, one)
+    bring(ready, row(ANA, "climate"))
+    with ready.read() as tx:
+        joined, changed = tx.subscribers.list_consent_entries(ANA)
+    assert (joined.act, joined.list, joined.source) == (ConsentAction.IMPORTED, "news", "a file")
+    assert joined.basis is LawfulBasis.CONSENT
+    assert joined.detail == "topics: health; since 2026-08-12"
+    assert (changed.act, changed.detail, changed.basis) == (
+        ConsentAction.CHANGED,
+        "topics: climate",
+        None,
+    )
+
+
+def test_how_often_and_until_when_they_pause_come_too(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+    until = NOW + 20 * DAY
+    one = ImportRow(2, Person(ANA), language="fr", frequency=Frequency.WEEKLY, paused_until=until)
+    monthly = ImportRow(3, Person("bo@example.org"), frequency=Frequency.MONTHLY)
+    added, noted = bring(ready, one, monthly)
+    assert (added.reason, noted.reason) == ("", "no digest of the list is monthly")
+    kept = membership(ready, ANA)
+    assert (kept.language, kept.frequency, kept.paused_until) == ("fr", Frequency.WEEKLY, until)
+    assert membership(ready, "bo@example.org").frequency is Frequency.EVERY
+
+
+def test_a_thousand_rows_at_once(ready: Store) -> None:
+    rows = [row(f"r{n}@example.org", factories.TOPICS[n % 4], line=n) for n in range(1000)]
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.ADDED}
+    assert {one.outcome for one in bring(ready, *rows)} == {RowOutcome.UNCHANGED}
+    with ready.read() as tx:
+        (found,) = tx.lists.list_mailing_lists(counted=True)
+    assert found.members == 1000
+
+
+def test_a_row_that_cannot_be_read_names_its_column() -> None:
+    columns = {0: ImportColumn.ADDRESS, 1: ImportColumn.TOPICS}
+    for fields, where in ((["nobody", ""], "address"), ([ANA, "helth"], "topics")):
+        with pytest.raises(InputError) as caught:
+            parse_row(2, assign_fields(fields, columns), frozenset(factories.TOPICS))
+        assert caught.value.where == where

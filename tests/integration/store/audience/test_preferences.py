@@ -1,0 +1,225 @@
+"""What people choose, on a list, for a while and for good, as the database keeps it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mailer import digests
+from mailer.audience import consent, preferences, subscribers
+from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
+from mailer.errors import InputError, NotFound, Refused
+from mailer.store import Store, Transaction
+from tests.integration import factories
+from tests.integration.factories import DAY, NOW
+
+ANA, BO = "ana@example.org", "bo@example.org"
+M = MembershipState
+
+
+@pytest.fixture
+def ready(store: Store) -> Store:
+    with store.begin() as tx:
+        factories.add_topics(tx)
+        factories.add_mailing_list(tx)
+        factories.add_mailing_list(tx, "press")
+        factories.add_digest(tx, frequency=Frequency.WEEKLY)
+    return store
+
+
+def standing(tx: Transaction, address: str, slug: str = "news") -> Membership:
+    known = subscribers.get_subscriber(tx.subscribers, address)
+    found = subscribers.find_membership(tx.subscribers, known, slug)
+    assert found is not None
+    return found
+
+
+def acts(tx: Transaction, address: str) -> list[tuple[str, str]]:
+    return [
+        (one.act.value, one.list) for one in consent.list_consent_entries(tx.subscribers, address)
+    ]
+
+
+def change(tx: Transaction, changes: Mapping[str, Any], slug: str = "news") -> Membership:
+    known = subscribers.get_subscriber(tx.subscribers, ANA)
+    return preferences.change_membership(
+        tx.subscribers, known, factories.get_mailing_list(tx, slug), changes, NOW + DAY
+    )
+
+
+def test_a_change_is_kept_and_logged_once(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA)
+        wish = {"topics": ("housing", "health"), "language": "FR", "frequency": Frequency.WEEKLY}
+        for _ in range(2):
+            changed = change(tx, wish)
+        assert changed == standing(tx, ANA)
+        assert changed.topics == ("health", "housing")
+        assert (changed.language, changed.frequency) == ("fr", Frequency.WEEKLY)
+        assert acts(tx, ANA) == [("added", "news"), ("changed", "news")]
+        said = consent.list_consent_entries(tx.subscribers, ANA)[-1].detail
+    assert said == "topics: health, housing; language: fr; frequency: weekly"
+
+
+def test_only_what_a_digest_serves_can_be_chosen(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA)
+        factories.add_subscriber(tx, ANA, list_slug="press")
+        with pytest.raises(InputError, match="no digest of the list 'press' is weekly"):
+            change(tx, {"frequency": Frequency.WEEKLY}, "press")
+        with pytest.raises(InputError, match="is monthly"):
+            change(tx, {"frequency": Frequency.MONTHLY})
+
+
+def test_who_has_left_changes_nothing(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA, state=M.UNSUBSCRIBED)
+        with pytest.raises(NotFound, match="is not on the list 'news'"):
+            change(tx, {"topics": ()})
+
+
+def test_a_digest_goes_on_serving_those_who_chose_it(ready: Store) -> None:
+    with ready.begin() as tx:
+        factories.add_subscriber(tx, ANA)
+        change(tx, {"frequency": Frequency.WEEKLY})
+        every = {"frequency": Frequency.EVERY}
+        with pytest.raises(Refused, match="1 members of the list 'news' chose weekly mails"):
+            digests.edit_digest(tx.digests, "weekly", every, NOW)
+        with pytest.raises(Refused, match="chose weekly"):
+            digests.edit_digest(tx.digests, "weekly", {"list": "press"}, NOW)
+        factories.add_digest(tx, "other", frequency=Frequency.WEEKLY)
+        assert (
+            digests.edit_digest(tx.digests, "weekly", every, NOW).settings.frequency
+            is Frequency.EVERY
+        )
+        with pytest.raises(Refused, match="chose weekly"):
+            digests.edit_digest(tx.digests, "other", every, NOW)
+
+
+def test_a_pause_ends_by_itself_or_by_hand(ready: Store) -> None:
+    with ready.begin() as tx:
+        ana = factories.add_subscriber(tx, ANA)
+        factories.add_subscriber(tx, ANA, list_slug="press", state=M.UNSUBSCRIBED)
+        both = [factories.get_mailing_list(tx), factories.get_mailing_list(tx, "press")]
+        until = preferences.pause_memberships(tx.subscribers, ana, both, timedelta(weeks=4), NOW)
+        assert until == NOW + timedelta(weeks=4)
+        assert standing(tx, ANA).paused_until == until
+        assert standing(tx, ANA, "press").paused_until is None
+        assert preferences.pause_memberships(tx.subscribers, ana, both, None, NOW) is None
+        assert standing(tx, ANA).paused_until is None
+        assert acts(tx, ANA)[-2:] == [("paused", "news"), ("resumed", "news")]
+        for length in (timedelta(), timedelta(weeks=53), -timedelta(weeks=1)):
+            with pytest.raises(InputError, match="between a week and a year"):
+                preferences.pause_memberships(tx.subscribers, ana, both, length, NOW)
+
+
+def test_a_leaving_can_be_taken_back(ready: Store) -> None:
+    with ready.begin() as tx:
+        ana = factories.add_subscriber(tx, ANA, "health")
+        factories.unsubscribe_address(tx, ANA)
+        news = factories.get_mailing_list(tx)
+        for _ in range(2):
+            back = preferences.restore_membership(
+                tx.subscribers, ana, news, NOW + DAY, source="page"
+            )
+        assert back == standing(tx, ANA)
+        assert (back.state, back.topics, back.left_at) == (M.ACTIVE, ("health",), None)
+        assert acts(tx, ANA) == [("added", "news"), ("left", "news"), ("returned", "news")]
+        factories.unsubscribe_address(tx, ANA)
+        factories.suppress_address(tx, ANA)
+        with pytest.raises(Refused, match="must not be mailed"):
+            preferences.restore_membership(tx.subscribers, ana, news, NOW, source="page")
+
+
+def test_a_new_address_keeps_the_person_and_the_log_has_both(ready: Store) -> None:
+    with ready.begin() as tx:
+        ana = factories.add_subscriber(tx, ANA, "health", name="Ana")
+        moved = preferences.change_address(tx.subscribers, ana, "ana@EXAMPLE.net", NOW)
+        assert (moved.id, moved.address) == (ana.id, "ana@example.net")
+        assert tx.subscribers.list_addresses(moved) == ["ana@example.net", ANA]
+        assert [act for act, _ in acts(tx, "ana@example.net")] == [
+            "added", "new_address", "new_address",
+        ]  # fmt: skip
+        factories.suppress_address(tx, BO)
+        with pytest.raises(Refused, match="must not be mailed"):
+            preferences.change_address(tx.subscribers, moved, BO, NOW)
+
+
+def test_an_address_that_is_known_makes_one_person_of_two(ready: Store) -> None:
+    with ready.begin() as tx:
+        ana = factories.add_subscriber(tx, ANA, "health", name="Ana", tags=("donor",))
+        bo = factories.add_subscriber(tx, BO, "housing", country="GB", tags=("vip",))
+        factories.add_subscriber(tx, ANA, list_slug="press")
+        kept = preferences.change_address(tx.subscribers, ana, BO, NOW)
+        assert kept.id == bo.id
+        assert kept.person == Person(BO, "Ana", country="GB", tags=("donor", "vip"))
+        assert standing(tx, BO).topics == ("health", "housing")
+        assert standing(tx, BO, "press").state is M.ACTIVE
+        assert tx.subscribers.find_subscriber(ANA) is None
+        assert tx.subscribers.find_subscriber_by_id(ana.id) == kept, (
+            "old links lead to whoever they are now"
+        )
+        cy = factories.add_subscriber(tx, "cy@example.org")
+        last = preferences.merge_subscribers(tx.subscribers, kept, cy, NOW)
+        assert tx.subscribers.find_subscriber_by_id(ana.id) == last
+
+
+@pytest.mark.parametrize(
+    ("gone_left", "kept_left", "state"),
+    [
+        (None, None, M.ACTIVE),
+        (NOW + 3 * DAY, None, M.UNSUBSCRIBED),
+        (NOW + DAY, None, M.ACTIVE),
+        (None, NOW + DAY, M.ACTIVE),
+        (None, NOW + 3 * DAY, M.UNSUBSCRIBED),
+        (NOW + DAY, NOW + DAY, M.UNSUBSCRIBED),
+    ],
+)
+def test_what_happened_last_counts(
+    ready: Store, gone_left: Any, kept_left: Any, state: MembershipState
+) -> None:
+    """Who is still on the list joined two days after NOW, who left joined at NOW."""
+    with ready.begin() as tx:
+        people: list[Subscriber] = []
+        for address, left in ((ANA, gone_left), (BO, kept_left)):
+            joined = NOW if left else NOW + 2 * DAY
+            people.append(factories.add_subscriber(tx, address, joined=joined))
+            if left:
+                factories.unsubscribe_address(tx, address, now=left)
+        gone, kept = people
+        preferences.merge_subscribers(tx.subscribers, gone, kept, NOW + 9 * DAY)
+        assert standing(tx, BO).state is state
+
+
+def test_somebody_is_not_merged_with_themselves_or_into_a_suppressed_address(ready: Store) -> None:
+    with ready.begin() as tx:
+        ana, bo = factories.add_subscriber(tx, ANA), factories.add_subscriber(tx, BO)
+        with pytest.raises(InputError, match="the same person"):
+            preferences.merge_subscribers(tx.subscribers, ana, ana, NOW)
+        factories.suppress_address(tx, BO)
+        with pytest.raises(Refused, match="must not be mailed"):
+            preferences.merge_subscribers(tx.subscribers, ana, bo, NOW)
+
+
+def test_the_log_has_the_wording_and_keeps_each_once(ready: Store) -> None:
+    shown = Wording("fr", "Je suis d’accord.")
+    evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", LawfulBasis.CONSENT, shown)
+    with ready.begin() as tx:
+        for address in (ANA, BO):
+            subscribers.subscribe_person(
+                tx.subscribers,
+                Person(address),
+                factories.get_mailing_list(tx),
+                (),
+                NOW,
+                evidence=evidence,
+            )
+        (entry,) = consent.list_consent_entries(tx.subscribers, ANA)
+        assert (entry.act, entry.source, entry.basis) == (
+            ConsentAction.CONFIRMED, "sign-up page", LawfulBasis.CONSENT,
+        )  # fmt: skip
+        assert entry.wording == shown
+        assert len({one.wording for one in consent.list_consent_entries(tx.subscribers, BO)}) == 1

@@ -1,0 +1,169 @@
+"""What the public pages are asked about here: an office with lists, topics and people who stand in
+every way to them, and the links that they have in their mails."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Engine, MetaData, select
+
+from mailer.app import Mailer
+from mailer.audience import erasure, links, lists, preferences, subscribers
+from mailer.audience.links import LinkPurpose, MemberLink
+from mailer.audience.lists import Frequency, MailingList, Visibility
+from mailer.audience.signup import confirmations
+from mailer.audience.signup.confirmations import ConfirmationState, SignUpWishes
+from mailer.audience.signup.rate_limits import RateLimit
+from mailer.audience.subscribers import MembershipState, Subscriber
+from mailer.store import Store, Transaction
+from tests.integration import factories
+from tests.integration.factories import NOW
+
+ADDRESSES = {
+    "known": "known@readers.example.org",
+    "unknown": "nobody@readers.example.org",
+    "suppressed": "suppressed@readers.example.org",
+    "erased": "erased@readers.example.org",
+    "left": "left@readers.example.org",
+    "pending": "pending@readers.example.org",
+    "paused": "paused@readers.example.org",
+}
+"""Somebody for each way to stand to the office."""
+
+NO_LIMIT = RateLimit("test", 0)
+
+
+@dataclass(frozen=True)
+class SeededOffice:
+    """The office, once it is furnished."""
+
+    mailer: Mailer
+    news: MailingList
+    press: MailingList
+    staff: MailingList
+
+    @property
+    def store(self) -> Store:
+        return self.mailer.store
+
+    def add_person(self, address: str, *, list_slug: str = "news", **fields: Any) -> Subscriber:
+        with self.store.begin() as tx:
+            return factories.add_subscriber(tx, address, list_slug=list_slug, **fields)
+
+    def find_subscriber(self, address: str) -> Subscriber | None:
+        with self.store.read() as tx:
+            return tx.subscribers.find_subscriber(address)
+
+    def find_membership_state(
+        self, address: str, list_slug: str = "news"
+    ) -> MembershipState | None:
+        with self.store.read() as tx:
+            subscriber = tx.subscribers.find_subscriber(address)
+            membership = subscriber and subscribers.find_membership(
+                tx.subscribers, subscriber, list_slug
+            )
+            return membership.state if membership else None
+
+    # ---- links ----------------------------------------------------------------------------------
+
+    def build_unsubscribe_path(
+        self, subscriber: Subscriber, mailing_list: MailingList | None = None
+    ) -> str:
+        link = MemberLink(subscriber.id, (mailing_list or self.news).id)
+        return "/u/" + links.sign_member_link(self.store.key, LinkPurpose.UNSUBSCRIBE, link)
+
+    def build_preferences_path(self, subscriber: Subscriber) -> str:
+        link = MemberLink(subscriber.id, self.news.id)
+        return "/p/" + links.sign_member_link(self.store.key, LinkPurpose.PREFERENCES, link)
+
+    def build_confirm_path(self, confirmation_id: int) -> str:
+        return "/c/" + links.sign_confirmation_link(self.store.key, confirmation_id)
+
+    def add_sign_up(
+        self,
+        address: str,
+        *list_slugs: str,
+        now: datetime = NOW,
+        state: ConfirmationState = ConfirmationState.MAILED,
+        **wishes: Any,
+    ) -> int:
+        """The number of a sign-up that waits for its owner's answer."""
+        with self.store.begin() as tx:
+            sign_up_wishes = SignUpWishes(lists=list_slugs or ("news",), **wishes)
+            sign_up = confirmations.build_sign_up(
+                tx.lists, address, wishes=sign_up_wishes, language="en", source="x"
+            )
+            confirmations.request_confirmation(
+                tx.confirmations, tx.allowances, NO_LIMIT, sign_up, now
+            )
+            confirmation = tx.confirmations.list_for_address(sign_up.address)[-1]
+            if state is not ConfirmationState.ASKED:
+                confirmations.move_confirmation(tx.confirmations, confirmation, state, now)
+        return confirmation.id
+
+    def list_confirmations(self, address: str) -> list[confirmations.Confirmation]:
+        """What its owner is to be asked, or was."""
+        with self.store.read() as tx:
+            return tx.confirmations.list_for_address(address)
+
+
+def seed_office(mailer: Mailer) -> SeededOffice:
+    """Three lists, one of them private, topics, a weekly digest, and :data:`ADDRESSES`."""
+    with mailer.store.begin() as tx:
+        factories.add_topics(tx)
+        news = factories.add_mailing_list(tx, "news")
+        press = factories.add_mailing_list(tx, "press")
+        staff = lists.add_list(tx.lists, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
+        factories.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
+        _add_people(tx)
+    seeded_office = SeededOffice(mailer, news, press, staff)
+    seeded_office.add_sign_up(ADDRESSES["pending"])
+    return seeded_office
+
+
+def _add_people(tx: Transaction) -> None:
+    factories.add_subscriber(tx, ADDRESSES["known"], "health", name="Known Reader", country="GB")
+    factories.add_subscriber(tx, ADDRESSES["suppressed"])
+    factories.suppress_address(tx, ADDRESSES["suppressed"])
+    factories.add_subscriber(tx, ADDRESSES["erased"])
+    erasure.erase_person(tx.subscribers, ADDRESSES["erased"], NOW)
+    factories.add_subscriber(tx, ADDRESSES["left"], state=MembershipState.UNSUBSCRIBED)
+    paused_subscriber = factories.add_subscriber(tx, ADDRESSES["paused"])
+    news = factories.get_mailing_list(tx)
+    preferences.pause_memberships(
+        tx.subscribers, paused_subscriber, [news], timedelta(weeks=4), NOW
+    )
+
+
+# ---- all that the database holds --------------------------------------------------------------
+
+
+_tables: WeakKeyDictionary[Engine, MetaData] = WeakKeyDictionary()
+
+
+def dump_tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of every table of the database, ours or not."""
+    with store.read() as tx:
+        if store.engine not in _tables:
+            _tables[store.engine] = metadata = MetaData()
+            metadata.reflect(tx.connection)
+        reflected = _tables[store.engine]
+        return {
+            name: sorted((tuple(row) for row in tx.connection.execute(select(table))), key=repr)
+            for name, table in reflected.tables.items()
+        }
+
+
+def find_words(
+    rows_by_table: Mapping[str, Sequence[tuple[Any, ...]]], *words: str
+) -> Iterator[str]:
+    """Where any of these words stands, in whatever case."""
+    for table, rows in rows_by_table.items():
+        for row in rows:
+            for value in row:
+                text = str(value).casefold()
+                for word in words:
+                    if word.casefold() in text:
+                        yield f"{word} in {table}: {row}"

@@ -1,0 +1,163 @@
+"""A header is understood or refused, and a row says which column is wrong."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.audience.imports import rows
+from mailer.audience.imports.rows import ALIASES, ImportColumn, ImportRow, RowState
+from mailer.audience.lists import Frequency
+from mailer.audience.subscribers import Person
+from mailer.audience.suppressions import SuppressionReason
+from mailer.errors import InputError
+
+TOPICS = frozenset({"health", "diaspora"})
+THREE = [ImportColumn.ADDRESS, ImportColumn.TIME_ZONE, ImportColumn.COUNTRY]
+ALL = dict(enumerate(ImportColumn))
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "columns"),
+    [
+        (["email"], {}, {0: ImportColumn.ADDRESS}),
+        (["Full Name", "E-Mail Address"], {}, {0: ImportColumn.NAME, 1: ImportColumn.ADDRESS}),
+        (["shoe size", "e_mail"], {}, {1: ImportColumn.ADDRESS}),
+        (["email", "Time Zone", "country_code"], {}, dict(enumerate(THREE))),
+        (["Adresse", "Nom"], {"Adresse": "address", "Nom": "name"}, dict(enumerate(THREE[:1]))
+         | {1: ImportColumn.NAME}),
+        (["email", "work"], {"work": "address"}, {1: ImportColumn.ADDRESS}),
+        (["email", "State"], {}, {0: ImportColumn.ADDRESS, 1: ImportColumn.STATE}),
+        (["email", "State", "Left"], {"State": "ignored", "Left": "ignored"}, {0: ImportColumn.ADDRESS}),
+    ],
+)  # fmt: skip
+def test_a_header_is_understood(
+    header: list[str], mapping: dict[str, str], columns: dict[int, ImportColumn]
+) -> None:
+    assert rows.map_columns(header, mapping) == columns
+
+
+@pytest.mark.parametrize(
+    ("header", "mapping", "says"),
+    [
+        (["name"], {}, "line 1: no column holds addresses"),
+        ([], {}, "no column holds addresses"),
+        (["email", "mail"], {}, "line 1: two columns hold the address"),
+        (["email", "nom"], {"prenom": "name"}, "there is no column 'prenom'; the file has 'email'"),
+        (["email", "nom"], {"nom": "surname"}, "--map nom=surname: 'surname' is nothing"),
+        (["email", "a", "b"], {"a": "name", "b": "name"}, "two columns hold the name"),
+    ],
+)
+def test_a_header_that_can_not_be_used_is_refused(
+    header: list[str], mapping: dict[str, str], says: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        rows.map_columns(header, mapping)
+    assert says in str(caught.value)
+
+
+@given(st.lists(st.one_of(st.text('ab ,;|"', min_size=1), st.text(min_size=1)), max_size=4))
+def test_values_that_are_joined_are_split_again(values: list[str]) -> None:
+    values = [" ".join(value.split()) for value in values]
+    values = [value for value in values if value]
+    assert rows.split_values(rows.join_values(values)) == values
+
+
+@pytest.mark.parametrize(
+    ("field", "values"),
+    [
+        ('"VIP","Blog, old"', ["VIP", "Blog, old"]),
+        ('"say ""hi""" ; b', ['say "hi"', "b"]),
+        ('5" pipe;b', ['5" pipe', "b"]),
+        ('"open;b', ['"open', "b"]),
+        (" ; a ,, b|c ", ["a", "b", "c"]),
+        ("", []),
+    ],
+)
+def test_one_value_in_quotes_may_hold_what_stands_between_them(
+    field: str, values: list[str]
+) -> None:
+    assert rows.split_values(field) == values
+
+
+@given(st.sampled_from(sorted(ALIASES)), st.sampled_from(["{}", " {} ", "{}:", "-{}-"]))
+def test_spellings_differ_in_case_and_signs_only(alias: str, shape: str) -> None:
+    header = ["email", shape.format(alias).upper()]
+    if ALIASES[alias] is ImportColumn.ADDRESS:
+        header[0] = "nothing"
+    assert rows.map_columns(header, {})[1] is ALIASES[alias]
+
+
+def test_a_full_row_is_read() -> None:
+    fields = [" Ana@Example.ORG ", "Ana  Bo", "FR", "gb", "Europe/Paris", "health; diaspora|health",
+              "donor, vip", "2026-01-31", "AR", "Weekly", "2027-02-01", "unsubscribed",
+              "2026-03-01", "bounce", "a card\nat the fair"]  # fmt: skip
+    row = rows.parse_row(7, rows.assign_fields(fields, ALL), TOPICS)
+    assert row.line == 7
+    assert (row.person.address, row.person.name) == ("ana@example.org", "Ana Bo")
+    assert (row.person.language, row.person.country) == ("fr", "GB")
+    assert (row.person.time_zone, row.person.tags) == ("Europe/Paris", ("donor", "vip"))
+    assert row.topics == ("diaspora", "health")
+    assert row.joined_at == datetime(2026, 1, 31, tzinfo=UTC)
+    assert (row.language, row.frequency) == ("ar", Frequency.WEEKLY)
+    assert row.paused_until == datetime(2027, 2, 1, tzinfo=UTC)
+    assert (row.state, row.left_at) == (RowState.UNSUBSCRIBED, datetime(2026, 3, 1, tzinfo=UTC))
+    assert (row.reason, row.evidence) == (SuppressionReason.BOUNCE, "a card at the fair")
+
+
+def test_what_a_row_does_not_say_is_left_open() -> None:
+    row = rows.parse_row(2, rows.assign_fields(["ana@example.org"], ALL), TOPICS)
+    assert row == ImportRow(2, Person("ana@example.org"))
+    assert row.topics is None
+    unsaid = rows.parse_row(
+        2, {ImportColumn.ADDRESS: "a@b.org"}, TOPICS, default_state=RowState.UNSUBSCRIBED
+    )
+    assert unsaid.state is RowState.UNSUBSCRIBED
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "what"),
+    [
+        (ImportColumn.ADDRESS, "", "is not a mail address"),
+        (ImportColumn.ADDRESS, "ana", "is not a mail address"),
+        (ImportColumn.NAME, "a\x1bb", "control characters"),
+        (ImportColumn.NAME, "x" * 201, "longer than 200"),
+        (ImportColumn.LANGUAGE, "english", "is not a language tag"),
+        (ImportColumn.COUNTRY, "UK", "'UK' is not a country code"),
+        (ImportColumn.TIME_ZONE, "CET/Mars", "is not a time zone"),
+        (ImportColumn.TIME_ZONE, "../../etc/passwd", "is not a time zone"),
+        (ImportColumn.TOPICS, "health;helth", "there is no topic 'helth'"),
+        (ImportColumn.TAGS, "a\x00b", "control characters"),
+        (ImportColumn.JOINED, "31/01/2026", "is not a date"),
+        (ImportColumn.JOINED, "2026-02-30", "is not a date"),
+        (ImportColumn.LEFT, "yesterday", "'yesterday' is not a date"),
+        (ImportColumn.PAUSED_UNTIL, "soon", "is not a date"),
+        (
+            ImportColumn.STATE,
+            "CA",
+            "'CA' is none of active, unsubscribed, pending, suppressed; if the",
+        ),
+        (ImportColumn.FREQUENCY, "daily", "'daily' is none of every, weekly, monthly"),
+        (ImportColumn.REASON, "rude", "is none of manual, bounce, complaint, erased"),
+        (ImportColumn.LIST_LANGUAGE, "french", "is not a language tag"),
+        (ImportColumn.EVIDENCE, "a\x1bb", "control characters"),
+    ],
+)
+def test_a_bad_field_names_its_column(column: ImportColumn, value: str, what: str) -> None:
+    fields = ["ana@example.org"] + [""] * (len(ImportColumn) - 1)
+    fields[list(ImportColumn).index(column)] = value
+    with pytest.raises(InputError, match=what) as caught:
+        rows.parse_row(2, rows.assign_fields(fields, ALL), TOPICS)
+    assert caught.value.where == column.value
+
+
+@pytest.mark.parametrize(
+    ("written", "hour"),
+    [("2026-01-31T12:00", 12), ("2026-01-31T12:00+02:00", 10), ("2026-01-31 12:00:00Z", 12)],
+)
+def test_a_moment_is_taken_as_utc_unless_it_says_otherwise(written: str, hour: int) -> None:
+    row = rows.parse_row(
+        2, {ImportColumn.ADDRESS: "ana@example.org", ImportColumn.JOINED: written}, TOPICS
+    )
+    assert row.joined_at == datetime(2026, 1, 31, hour, tzinfo=UTC)

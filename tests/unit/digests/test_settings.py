@@ -1,0 +1,49 @@
+"""What staff decide about a digest is possible, and kept in one spelling."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer import digests
+from mailer.editions import MAX_STORIES
+from mailer.errors import InputError, NotFound
+from tests.unit.digests.factories import SETTINGS, FakeDigestStore
+from tests.unit.samples import DAY, NOW
+
+
+@given(st.integers(-1, 70), st.integers(-1, 70))
+def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: int) -> None:
+    order = replace(SETTINGS, fewest=fewest, most=most)
+    if 1 <= fewest <= most <= MAX_STORIES:
+        assert digests.check_settings(order) == order
+    else:
+        with pytest.raises(InputError, match="is not possible"):
+            digests.check_settings(order)
+
+
+@pytest.mark.parametrize(
+    ("fields", "where"),
+    [({"slug": "The week"}, "slug"), ({"name": " "}, "name"), ({"subject": "a\0b"}, "subject")],
+)
+def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
+    with pytest.raises(InputError) as caught:
+        digests.check_settings(replace(SETTINGS, **fields))
+    assert caught.value.where == where
+
+
+def test_a_digest_is_added_once_and_edited() -> None:
+    desk = FakeDigestStore()
+    added = digests.add_digest(
+        desk, replace(SETTINGS, language="EN-gb", topics=("a", "b", "a")), NOW
+    )
+    assert (added.settings.language, added.settings.topics) == ("en-GB", ("a", "b"))
+    with pytest.raises(InputError, match="there is a digest 'weekly' already"):
+        digests.add_digest(desk, SETTINGS, NOW)
+    assert digests.edit_digest(desk, "weekly", {}, NOW + DAY) is added
+    edited = digests.edit_digest(desk, "weekly", {"most": 5}, NOW + DAY)
+    assert (edited.settings.most, edited.updated_at) == (5, NOW + DAY)
+    with pytest.raises(NotFound, match="there is no digest 'daily'"):
+        digests.get_digest(desk, "daily")

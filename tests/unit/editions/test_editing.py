@@ -1,0 +1,132 @@
+"""Editions are made, arranged and edited while nobody has begun to send them."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer import editions
+from mailer.editions import MAX_STORIES, OPEN_STATES, EditionEvent, InDoubtPolicy, Priority
+from mailer.errors import BadTransition, InputError, NotFound
+from tests.unit.editions.fakes import FakeEditionStore, S, make_new_edition
+from tests.unit.samples import NOW, make_edition
+
+
+def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
+    made = editions.create_edition(
+        FakeEditionStore(make_edition()),
+        make_new_edition(name=" A  statement ", language="EN-gb"),
+        NOW,
+    )
+    assert (made.name, made.language, made.state) == ("A statement", "en-GB", S.DRAFT)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"stories": ()}, "an edition needs a story"),
+        ({"stories": ("a", "b", "a")}, "a story is named twice"),
+        ({"stories": tuple(f"s{n}" for n in range(63))}, "63 stories are more than 62"),
+        ({"stories": ("a", "unknown")}, "there is no queued story 'unknown'"),
+        ({"name": " "}, "name: it is empty"),
+        ({"name": "a\x1bb"}, "name: it holds control characters"),
+        ({"subject": "a\x1bb"}, "subject: it holds control characters"),
+        ({"language": "english"}, "not a language tag"),
+    ],
+)
+def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        editions.create_edition(FakeEditionStore(make_edition()), make_new_edition(**fields), NOW)
+
+
+def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
+    assert (1 << MAX_STORIES) - 1 < 2**63
+    slugs = tuple(f"s{number}" for number in range(MAX_STORIES))
+    assert (
+        editions.create_edition(
+            FakeEditionStore(make_edition()), make_new_edition(stories=slugs), NOW
+        ).stories
+        == slugs
+    )
+
+
+def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
+    press = FakeEditionStore(make_edition(stories=("a", "b", "c")))
+    arranged = editions.arrange_stories(press, press.saved_edition, ["c", "d", "a"], NOW)
+    assert arranged.stories == ("c", "d", "a")
+    assert (press.released, press.reserved) == (["b"], ["d"])
+
+
+@given(st.lists(st.sampled_from("abcdef"), unique=True, min_size=1), st.data())
+def test_named_stories_come_first_and_the_others_keep_their_order(
+    there: list[str], data: st.DataObject
+) -> None:
+    named = data.draw(st.permutations(there).flatmap(lambda p: st.just(p[: len(p) // 2])))
+    ordered = editions.move_stories_first(make_edition(stories=tuple(there)), named)
+    assert list(ordered[: len(named)]) == named
+    assert list(ordered[len(named) :]) == [slug for slug in there if slug not in named]
+
+
+def test_a_story_that_is_not_there_can_not_come_first() -> None:
+    with pytest.raises(InputError, match="edition 7 has no story 'z'; it has a, b"):
+        editions.move_stories_first(make_edition(stories=("a", "b")), ["z"])
+
+
+@pytest.mark.parametrize("state", OPEN_STATES)
+def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
+    press = FakeEditionStore(make_edition(state=state))
+    changes = {
+        "subject": " New  words ",
+        "in_doubt": InDoubtPolicy.KEEP_IN_DOUBT,
+        "opening": {"FR": "Salut"},
+    }
+    edited = editions.edit_edition(press, press.saved_edition, changes, NOW, actor="ana")
+    assert edited.state is S.DRAFT
+    assert (edited.subject, edited.in_doubt) == ("New words", InDoubtPolicy.KEEP_IN_DOUBT)
+    assert edited.opening == {"fr": "Salut"}
+    said = "in_doubt, opening, subject edited"
+    assert press.recorded_events[0] == EditionEvent(NOW, "edited", "ana", said)
+    assert press.recorded_events[1:] == (
+        [] if state is S.DRAFT else [EditionEvent(NOW, "draft", "ana", said)]
+    )
+
+
+@pytest.mark.parametrize("state", sorted(set(S) - set(OPEN_STATES)))
+def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
+    press = FakeEditionStore(make_edition(state=state))
+    with pytest.raises(BadTransition):
+        editions.edit_edition(press, press.saved_edition, {"name": "Other"}, NOW)
+    with pytest.raises(BadTransition):
+        editions.arrange_stories(press, press.saved_edition, ["a"], NOW)
+    assert press.saved_edition == make_edition(state=state)
+
+
+def test_an_opening_taken_away_is_gone() -> None:
+    press = FakeEditionStore(make_edition(opening={"en": "Hello"}))
+    assert (
+        editions.edit_edition(press, press.saved_edition, {"opening": {"en": ""}}, NOW).opening
+        == {}
+    )
+
+
+def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> None:
+    press = FakeEditionStore(make_edition())
+    made = editions.create_edition(press, make_new_edition(priority=Priority.URGENT), NOW)
+    assert made.priority is Priority.URGENT
+    edited = editions.edit_edition(press, made, {"priority": Priority.LOW}, NOW)
+    assert edited.priority is Priority.LOW
+
+
+def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
+    press = FakeEditionStore(make_edition())
+    made = editions.create_edition(press, make_new_edition(), NOW, actor="ana")
+    editions.edit_edition(press, made, {"name": "Other"}, NOW, actor="ben")
+    editions.arrange_stories(press, press.saved_edition, ["b"], NOW, actor="cleo")
+    assert press.find_authors(press.saved_edition) == {"ana", "ben", "cleo"}
+
+
+def test_an_edition_is_found_by_its_number() -> None:
+    assert editions.get_edition(FakeEditionStore(make_edition()), 7) == make_edition()
+    with pytest.raises(NotFound, match="there is no edition 8; see `mailer edition list`"):
+        editions.get_edition(FakeEditionStore(make_edition()), 8)
