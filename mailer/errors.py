@@ -1,49 +1,89 @@
 """The one tree of errors. Every message says what is wrong, where, and what to do.
 
     MailerError                 exit code 1: it failed
-    ├── InputError              1: a file, a row or a field that we can't take
+    ├── InputError              1: a file, a row or a field is invalid
     │   └── NotFound            1: no such article, list, edition …
-    ├── ComposeError            1: a template or its data can't become a mail
-    ├── UsageError              2: the words of the command don't fit together
-    ├── ConfigError             3: configuration, secret key or database is not in order
-    │   ├── SchemaError         3: the database is older or newer than this program
-    │   └── ConcurrencyError    5: somebody else was changing the same
-    ├── PartlyDone              4: some of it went in, the rest is named
+    ├── ComposeError            1: a template or its data cannot become a mail
+    ├── UsageError              2: the options of the command contradict each other
+    ├── ConfigError             3: configuration, secret key or database is invalid
+    │   └── SchemaError         3: the database is older or newer than this program
+    ├── PartlyDone              4: some of it was done, the message names the rest
     ├── Refused                 5: understood, and against a rule
-    │   ├── BadTransition       5: that state doesn't lead to this one
+    │   ├── BadTransition       5: that state does not lead to this one
     │   ├── ApprovalVoid        5: what was approved is not what would be sent
-    │   └── Embargoed           5: it may not leave yet
-    ├── TokenError              1: a link that we didn't sign, or that has expired
-    ├── FetchError              1: an address that can't be fetched, or must not be
-    └── RelayError              1: the relay can't be used at all (nobody's attempt is spent)
+    │   ├── Embargoed           5: an embargo forbids it until it ends
+    │   └── ConcurrencyError    5: another process changed the same record first
+    ├── TokenError              1: a link that this office did not sign, or that has expired
+    ├── FetchError              1: an address that cannot be fetched, or must not be
+    └── RelayError              1: the relay cannot be used at all (no recipient's attempt is spent)
 
-Errors of other libraries are wrapped at the border (``raise … from``); bugs are let through.
-The CLI turns a MailerError into one sentence on stderr and its exit code.
+An error carries facts, not commands: a `code` that programs can tell it by, the `field` and the
+`value` that are wrong, and `next_steps`, what can be done about it, as data. Each interface words
+them: the command line as a command (`mailer/cli/next_steps.py`), a page as a link, the API as a
+problem document.
+
+The border wraps errors of other libraries (``raise … from``); bugs are let through.
 """
 
-from collections.abc import Iterable
-from typing import ClassVar
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class NextStep:
+    """One thing that can be done about an error: an `action` by name, and its `facts`.
+
+    `NextStep("reopen_edition", edition=3)`. Every interface has words for every action; a test
+    holds the command line's words against the actions in the code."""
+
+    action: str
+    facts: Mapping[str, Any]
+
+    def __init__(self, action: str, /, **facts: Any) -> None:
+        object.__setattr__(self, "action", action)
+        object.__setattr__(self, "facts", MappingProxyType(facts))
 
 
 class MailerError(Exception):
-    """What is wrong (``what``), the place (``where``: file and line, field, record) and the way
-    out (``hint``)."""
+    """What is wrong (`message`), the place (`where`: a file and line, a record) and the way out
+    (`hint`, a sentence without commands; `next_steps`).
+
+    `field` is the field that is wrong, by its name in the record, and `value` what it held. `code`
+    is the class's name in snake case unless the error is given a narrower one."""
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, where: str = "", hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str = "",
+        hint: str = "",
+        code: str = "",
+        field: str = "",
+        value: Any = None,
+        next_steps: Iterable[NextStep] = (),
+    ) -> None:
         super().__init__(message, where, hint)
         self.message = message
         self.where = where
         self.hint = hint
+        self.code = code or re.sub(r"(?<!^)(?=[A-Z])", "_", type(self).__name__).lower()
+        self.field = field
+        self.value = value
+        self.next_steps = tuple(next_steps)
 
     def __str__(self) -> str:
-        head = f"{self.where}: {self.message}" if self.where else self.message
+        place = self.where or self.field.replace("_", " ")
+        head = f"{place}: {self.message}" if place else self.message
         return f"{head}; {self.hint}" if self.hint else head
 
 
 class InputError(MailerError):
-    """A file, a row or a field that we can't take."""
+    """A file, a row or a field that is invalid."""
 
 
 class NotFound(InputError):
@@ -51,30 +91,23 @@ class NotFound(InputError):
 
 
 class ComposeError(MailerError):
-    """A template or its data can't become a mail."""
+    """A template or its data cannot become a mail."""
 
 
 class UsageError(MailerError):
-    """The words of the command don't fit together."""
+    """The options of a command contradict each other."""
 
     exit_code = 2
 
 
 class ConfigError(MailerError):
-    """Configuration, secret key or database is not in order."""
+    """Configuration, secret key or database is invalid."""
 
     exit_code = 3
 
 
 class SchemaError(ConfigError):
     """The database's schema is older or newer than this program's."""
-
-
-class ConcurrencyError(ConfigError):
-    """Somebody else was changing the same, and was first: nothing of this is kept. What lives with
-    a database that is away lives with this too: it tries again."""
-
-    exit_code = 5
 
 
 class PartlyDone(MailerError):
@@ -90,7 +123,7 @@ class Refused(MailerError):
 
 
 class BadTransition(Refused):
-    """The state that it is in doesn't lead to the state asked for."""
+    """The record's state does not lead to the requested one."""
 
 
 class ApprovalVoid(Refused):
@@ -98,51 +131,53 @@ class ApprovalVoid(Refused):
 
 
 class Embargoed(Refused):
-    """A story that is embargoed may not leave by this way. `slugs` names such stories, `tried` what
-    was tried: each attempt is written down."""
+    """An embargo forbids it. `slugs` are the embargoed stories; `attempt` is what was tried, which
+    is recorded."""
 
-    def __init__(
-        self, message: str, slugs: Iterable[str], attempt: str, *, where: str = "", hint: str = ""
-    ) -> None:
-        super().__init__(message, where=where, hint=hint)
+    def __init__(self, message: str, slugs: Iterable[str], attempt: str, **details: Any) -> None:
+        super().__init__(message, **details)
         self.slugs = tuple(slugs)
         self.attempt = attempt
 
 
+class ConcurrencyError(Refused):
+    """Another process changed the same record first, so nothing of this transaction is saved.
+
+    Trying again may succeed."""
+
+
 class TokenError(MailerError):
-    """A link that we did not sign, signed for another purpose, or that has expired."""
+    """A link that this office did not sign, signed for another purpose, or that has expired."""
 
 
 class RelayError(MailerError):
-    """The relay can't be used at all: nobody's attempt is spent on it.
+    """The relay cannot be used at all: no recipient's attempt is spent on it.
 
-    `lasting`: waiting won't help (it refuses our password, our certificate, our sender)."""
+    `is_permanent`: waiting will not help (the relay refuses the password, the certificate or the
+    sender)."""
 
-    def __init__(
-        self, message: str, *, where: str = "", hint: str = "", is_permanent: bool = False
-    ) -> None:
-        super().__init__(message, where=where, hint=hint)
+    def __init__(self, message: str, *, is_permanent: bool = False, **details: Any) -> None:
+        super().__init__(message, **details)
         self.is_permanent = is_permanent
 
 
 class FetchError(MailerError):
-    """An address that can't be fetched, or must not be.
+    """An address that cannot be fetched, or must not be.
 
-    `lasting`: waiting won't help (a rule forbids it, there is no such page). `retry_after`: seconds
-    that the server asks us to leave it alone, where it says so. `status`: the HTTP status that it
-    answered with; 0 where none came or another thing was wrong."""
+    `is_permanent`: waiting will not help (a rule forbids it, or there is no such page).
+    `retry_after`: the seconds that the server asks us to wait, if it says so. `status`: the HTTP
+    status of the answer; 0 if none came or something else was wrong."""
 
     def __init__(
         self,
         message: str,
         *,
-        where: str = "",
-        hint: str = "",
         is_permanent: bool = False,
         retry_after: float | None = None,
         status: int = 0,
+        **details: Any,
     ) -> None:
-        super().__init__(message, where=where, hint=hint)
+        super().__init__(message, **details)
         self.is_permanent = is_permanent
         self.retry_after = retry_after
         self.status = status

@@ -10,7 +10,14 @@ from mailer import articles, sources
 from mailer.app.mailer import Mailer
 from mailer.app.release_flow import import_file
 from mailer.articles import SLUG_LENGTH, Article, ArticleOutcome, ArticleState, Content
-from mailer.errors import ConfigError, FetchError, InputError, MailerError, Refused
+from mailer.errors import (
+    ConcurrencyError,
+    ConfigError,
+    FetchError,
+    InputError,
+    MailerError,
+    Refused,
+)
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.embedded_images import convert_to_assets
 from mailer.intake.fetching import FetchGuard, Validators, build_user_agent
@@ -154,7 +161,7 @@ def import_entries(
                 _import_draft(mailer, tx, source, draft, result)
         except (InputError, Refused) as error:
             result.problems.append(f"{draft.origin}: {error}")
-        except ConfigError:
+        except (ConfigError, ConcurrencyError):
             raise
         except Exception as error:
             _record_fault(result, draft.origin, error)
@@ -171,7 +178,7 @@ def import_entries(
         try:
             with tx.open_savepoint():
                 _import_watched_file(mailer, tx, source, file, result)
-        except ConfigError:
+        except (ConfigError, ConcurrencyError):
             raise
         except Exception as error:
             _record_fault(result, str(file.path), error)

@@ -28,7 +28,7 @@ from mailer.delivery.process_identity import create_worker_name
 from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.editions import Edition, EditionState
-from mailer.errors import ConfigError
+from mailer.errors import ConcurrencyError, ConfigError
 from mailer.outbox import OutboxDatabase, OutboxTransaction
 
 MIN_CLAIM_SIZE = 250
@@ -164,7 +164,7 @@ class Ledger:
         """What can wait until the database is back."""
         try:
             yield
-        except ConfigError as error:
+        except (ConfigError, ConcurrencyError) as error:
             self.active_editions.progress.waiting = f"the database can't be used ({error.message})"
 
     def _register_worker(self) -> None:
@@ -290,7 +290,7 @@ class Ledger:
                         waiting_claim_ids=waiting_claim_ids,
                     )
                     break
-            except ConfigError as error:
+            except (ConfigError, ConcurrencyError) as error:
                 waiting_claim_ids = self._scheduler.list_claim_ids()
                 self.active_editions.progress.waiting = (
                     f"the database can't be used ({error.message})"
@@ -414,7 +414,7 @@ class Ledger:
                             self._mark_sent(tx, edition)
                 return
             except Exception as error:
-                if not isinstance(error, ConfigError) or time.monotonic() > deadline:
+                if not isinstance(error, (ConfigError, ConcurrencyError)) or time.monotonic() > deadline:
                     self.error = self.error or error
                     return
                 time.sleep(0.2)

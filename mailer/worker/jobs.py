@@ -10,7 +10,14 @@ from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.occurrences import build_appointment
 from mailer.editions import OPEN_STATES, UNAPPROVED_STATES, Edition, EditionState
-from mailer.errors import ApprovalVoid, ComposeError, ConfigError, Embargoed, Refused
+from mailer.errors import (
+    ApprovalVoid,
+    ComposeError,
+    ConcurrencyError,
+    ConfigError,
+    Embargoed,
+    Refused,
+)
 from mailer.log import Log
 from mailer.schedules.records import OccurrenceState, format_duration
 from mailer.store import Transaction
@@ -239,7 +246,7 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) ->
             edition, EditionState.DRAFT, now, reason=str(error.message), actor=WORKER_ACTOR
         )
         log.warning("approval void", edition=edition.id, why=error.message)
-    except (ConfigError, Embargoed):  # of the latter the next tick knows more
+    except (ConfigError, ConcurrencyError, Embargoed):  # of the latter the next tick knows more
         raise
     except Refused as error:
         editions.put_on_hold(tx.editions, edition, now, reason=str(error), actor=WORKER_ACTOR)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mailer.app import Mailer
 from mailer.delivery.outcomes import DeliveryProgress
-from mailer.errors import ComposeError, ConfigError, MailerError, RelayError
+from mailer.errors import ComposeError, ConcurrencyError, ConfigError, MailerError, RelayError
 from mailer.log import Log
 from mailer.render.checks import check_organisation
 from mailer.worker.clock import TickTimer
@@ -140,7 +140,7 @@ class Worker:
     def _run_guarded(self, action: str, function: Callable[[], object]) -> None:
         try:
             function()
-        except ConfigError as error:
+        except (ConfigError, ConcurrencyError) as error:
             self._log.error("database", while_doing=action, error=str(error))
         except Exception as error:
             self._log.error("fault of ours", while_doing=action, exc_info=error)

@@ -161,7 +161,7 @@ class Scheduler:
                 if job_name in self._conflicted:
                     self._log_failure(job_name, error)
                 self._conflicted.add(job_name)
-            except (LeaseLost, ConfigError) as error:
+            except (LeaseLost, ConfigError, ConcurrencyError) as error:
                 if isinstance(error, LeaseLost) or not self._may_continue(job_name, error):
                     raise
             except MailerError as error:
@@ -170,7 +170,7 @@ class Scheduler:
                 self._log_failure(job_name, error, trace=True)
         return has_worked
 
-    def _may_continue(self, job_name: str, error: ConfigError) -> bool:
+    def _may_continue(self, job_name: str, error: MailerError) -> bool:
         """Whether it is a setting that is wrong, and not the database that is away."""
         self._log_failure(job_name, error)
         return error.where != self._mailer.store.display_url

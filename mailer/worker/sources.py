@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mailer import sources
 from mailer.app import Mailer
-from mailer.errors import ConfigError, MailerError
+from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.intake import extra
 from mailer.lines import replace_control
 from mailer.log import Log
@@ -54,7 +54,7 @@ class SourcePoller:
                 extra.import_package("httpcore")
                 self._poll_source(source)
             self._last_error = ""
-        except ConfigError as error:
+        except (ConfigError, ConcurrencyError) as error:
             if self._last_error != str(error):
                 self._last_error = str(error)
                 self._log.error("sources can't be looked at", error=str(error))
@@ -69,7 +69,7 @@ class SourcePoller:
             poll_result = source_import.import_source(
                 self._mailer, source, self._guard or PUBLIC_GUARD
             )
-        except ConfigError:
+        except (ConfigError, ConcurrencyError):
             raise
         except MailerError as error:
             message = replace_control(str(error))

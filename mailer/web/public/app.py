@@ -15,7 +15,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from mailer.app import Mailer
-from mailer.errors import ConfigError
+from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
 from mailer.web.public import archive, confirm, health, preferences, signup, unsubscribe
 from mailer.web.public.middleware import PublicPagesMiddleware
@@ -62,9 +62,10 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
     _add_static_routes(site)
     route_modules = (health, signup, confirm, unsubscribe, preferences, archive, pages)
     for route_module in route_modules:
-        route_module.add(site)
+        route_module.add_routes(site)
     app.add_exception_handler(HTTPException, _make_http_error_handler(site))
     app.add_exception_handler(ConfigError, _make_database_error_handler(site))
+    app.add_exception_handler(ConcurrencyError, _make_database_error_handler(site))
     app.add_exception_handler(RequestValidationError, _make_validation_error_handler(site))
     app.add_middleware(
         PublicPagesMiddleware, settings=mailer.settings, log=log, fault=_make_fault_handler(site)

@@ -3,7 +3,7 @@
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from mailer.errors import ConfigError
+from mailer.errors import ConcurrencyError, ConfigError
 from mailer.web.public.site import PublicSite
 
 
@@ -13,7 +13,7 @@ def add_routes(site: PublicSite) -> None:
         try:
             with site.mailer.store.read() as tx:
                 tx.lists.list_topics()
-        except ConfigError:
+        except (ConfigError, ConcurrencyError):
             return JSONResponse({"status": "the database can't be used"}, status_code=503)
         return JSONResponse({"status": "ok"})
 

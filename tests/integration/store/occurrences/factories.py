@@ -54,7 +54,7 @@ def claim_occurrence(
     zone: str = LONDON,
     **fields: Any,
 ) -> int | None:
-    fields = {"schedule": find_schedule_id(tx, slug)} | fields
+    fields = {"schedule_id": find_schedule_id(tx, slug)} | fields
     return tx.schedules.claim_occurrence(slug, rule_time, zone, state, NOW, **fields)
 
 
@@ -68,7 +68,7 @@ def save_decision(
     **fields: Any,
 ) -> SavedOccurrence | None:
     fields = {
-        "schedule": find_schedule_id(tx),
+        "schedule_id": find_schedule_id(tx),
         "moved_to": None,
         "reason": "",
         "actor": "Amina",

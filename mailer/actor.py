@@ -1,0 +1,46 @@
+"""Who acts: every verb that writes takes an :class:`Actor`, and what it records names one."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mailer.lines import fold_name
+
+
+class ActorKind(StrEnum):
+    """Where an actor comes from: the local command line, the worker, or a subscriber's own link."""
+
+    LOCAL = "local"
+    WORKER = "worker"
+    SUBSCRIBER = "subscriber"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts. `id` identifies the actor within its kind and decides who is the same person;
+    `name` is for people to read and may change."""
+
+    kind: ActorKind
+    id: str
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The actor's kind and id in one string, as tables store it: ``local:amina``."""
+        return f"{self.kind}:{self.id}"
+
+    def is_same_person(self, key: str) -> bool:
+        """Check whether a stored key is this actor's."""
+        return self.key == key
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def create_local_actor(name: str) -> Actor:
+    """Create the actor of a local command. The command line knows people by name only: names that
+    differ in case, width or spaces identify the same person."""
+    return Actor(ActorKind.LOCAL, fold_name(name), name)
+
+
+WORKER = Actor(ActorKind.WORKER, "worker", "the worker")
+SUBSCRIBER = Actor(ActorKind.SUBSCRIBER, "subscriber", "the subscriber")
