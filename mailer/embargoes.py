@@ -13,15 +13,20 @@ What is done about an embargo, each attempt that was refused and each look at an
 are written down.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
 
 from mailer import zones
 from mailer.errors import Embargoed, InputError, NotFound, Refused
-from mailer.schedules import local_time
+from mailer.model.embargoes import (
+    Embargo,
+    EmbargoEffect,
+    EmbargoEvent,
+    EmbargoEventType,
+    EmbargoStore,
+    EmbargoTerms,
+)
 
 MAX_EMBARGO = timedelta(days=366 * 2)
 """An embargo further away than this is most likely a slip of the pen."""
@@ -32,99 +37,6 @@ such time."""
 
 MAX_RULE_SHIFT = timedelta(days=2)
 """How far new rules for a zone may move a time: Samoa skipped a day."""
-
-
-@dataclass(frozen=True, slots=True)
-class EmbargoTerms:
-    """What an embargo says: until clocks in `zone` show `wall` (naive, to the minute)."""
-
-    wall: datetime
-    zone: str
-
-    @property
-    def moment(self) -> datetime:
-        """When that is, as the rules of zones are now: the last such moment."""
-        return local_time.to_utc_latest(self.wall, zones.get_zone(self.zone))
-
-    def __str__(self) -> str:
-        return f"{self.wall:%a %d %b %Y %H:%M} {self.zone}"
-
-
-@dataclass(frozen=True, slots=True)
-class Embargo:
-    """A story's embargo. `until` is when it ends, as it was worked out when the terms were written
-    down; `lifted_at` when somebody ended it before its time."""
-
-    slug: str
-    terms: EmbargoTerms
-    until: datetime
-    set_at: datetime
-    set_by: str = ""
-    reason: str = ""
-    lifted_at: datetime | None = None
-
-    @property
-    def ends_at(self) -> datetime:
-        """When it ends. Where a zone's rules have changed since it was written down, the later of
-        both moments counts until the worker has written down the new one: never early."""
-        return self.lifted_at or max(self.until, self.terms.moment)
-
-    def is_active(self, now: datetime) -> bool:
-        """Whether the story must be kept in at `now`. At the very moment that it ends, it is
-        free."""
-        return now < self.ends_at
-
-
-class EmbargoEventType(StrEnum):
-    """What the log of an embargo tells of."""
-
-    SET = "set"
-    MOVED = "moved"
-    LIFTED = "lifted"
-    RECALCULATED = "kept by the clock"
-    REFUSED = "refused"
-    VIEWED = "looked at"
-    CORRECTED = "corrected"
-    KILL_REQUESTED = "to be killed"
-    KILL_WITHDRAWN = "not to be killed"
-    KILLED = "killed"
-
-
-@dataclass(frozen=True, slots=True)
-class EmbargoEvent:
-    """A line of the log: `who` did, or tried, `what`; `detail` says where or why."""
-
-    slug: str
-    at: datetime
-    what: EmbargoEventType
-    who: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
-class EmbargoEffect:
-    """What moving an embargo did, by numbers of editions: to `voided`, which are drafts again, as
-    they state the old one; to `paused`, some of which is out with the old one; and to `moved`,
-    which are sent when it ends."""
-
-    voided: tuple[int, ...] = ()
-    paused: tuple[int, ...] = ()
-    moved: tuple[int, ...] = ()
-
-
-class EmbargoStore(Protocol):
-    """What the verbs here need kept."""
-
-    def lock_releases(self) -> None: ...
-    def find_embargo(self, slug: str) -> Embargo | None: ...
-    def list_embargoes(self, since: datetime | None = None) -> Sequence[Embargo]: ...
-    def save_embargo(self, embargo: Embargo) -> None: ...
-    def record_event(self, event: EmbargoEvent) -> None: ...
-    def list_events(self, slug: str, limit: int) -> Sequence[EmbargoEvent]: ...
-    def enforce_embargo(
-        self, previous: Embargo | None, embargo: Embargo, now: datetime, by: str
-    ) -> EmbargoEffect: ...
-    def has_story(self, slug: str) -> bool: ...
 
 
 def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:

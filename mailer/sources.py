@@ -7,99 +7,19 @@ changed one revises the draft. What staff have queued is revised only by a sourc
 nothing from outside changes what was chosen.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
-from typing import Protocol
 
 from mailer import languages
-from mailer.articles import ArticleKind
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import replace_control
+from mailer.model.sources import Source, SourceSettings, SourceState, SourceStore
 
 MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(days=7)
-DEFAULT_INTERVAL = timedelta(minutes=30)
 MAX_BACK_OFF = timedelta(days=1)
 """How long a source that fails is left alone at most."""
-
-
-class SourceKind(StrEnum):
-    FEED = "feed"
-    WORDPRESS = "wordpress"
-    FOLDER = "folder"
-
-
-class SourceState(StrEnum):
-    """A source that is gone for good (410) is stopped; staff may let it go on."""
-
-    ACTIVE = "active"
-    STOPPED = "stopped"
-
-
-class OnImport(StrEnum):
-    """What becomes of what a source brings."""
-
-    DRAFT = "draft"
-    QUEUE = "queue"
-
-
-@dataclass(frozen=True, slots=True)
-class SourceSettings:
-    """What staff say of a source. `place` is an address, or a folder's path. `kind`, `language`
-    and `topics` are for what doesn't say; topics are slugs."""
-
-    name: str
-    kind: SourceKind
-    place: str
-    every: timedelta = DEFAULT_INTERVAL
-    arrival: OnImport = OnImport.DRAFT
-    article_kind: ArticleKind = ArticleKind.NEWS
-    language: str = ""
-    topics: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """`etag` and `last_modified` are what the server said of what it gave last (RFC 9110 §8.8).
-    `failures` counts those since the last success, `said` is what came of the last look."""
-
-    id: int
-    settings: SourceSettings
-    state: SourceState
-    etag: str
-    last_modified: str
-    failures: int
-    said: str
-    next_at: datetime
-    looked_at: datetime | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SourceItem:
-    """An entry that a source has brought: by its `key` there; `fingerprint` is that of what it
-    brought last."""
-
-    key: str
-    fingerprint: str
-    slug: str
-    language: str
-
-
-class SourceStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_sources(self) -> Sequence[Source]: ...
-    def find_current(self, source: Source) -> Source | None: ...
-    def add_source(self, settings: SourceSettings, now: datetime) -> Source: ...
-    def save_source(self, source: Source) -> None: ...
-    def remove_source(self, source: Source) -> None: ...
-    def find_item(self, source: Source, key: str) -> SourceItem | None: ...
-    def find_item_by_fingerprint(self, source: Source, fingerprint: str) -> SourceItem | None: ...
-    def save_item(self, source: Source, item: SourceItem, now: datetime) -> None: ...
 
 
 def add_source(store: SourceStore, settings: SourceSettings, now: datetime) -> Source:

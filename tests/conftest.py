@@ -16,7 +16,6 @@ import hypothesis
 import pytest
 from sqlalchemy import text
 
-from mailer import editions, outbox
 from mailer.app import Mailer
 from mailer.config import (
     DeliverySection,
@@ -29,9 +28,9 @@ from mailer.config import (
     Web,
 )
 from mailer.config import Relay as RelaySettings
-from mailer.editions import EditionState
-from mailer.outbox import DeliveryState
-from mailer.schedules.records import OCCURRENCE_TRANSITIONS, OccurrenceState
+from mailer.model.deliveries import TRANSITIONS, DeliveryState
+from mailer.model.edition_states import TRANSITIONS, EditionState
+from mailer.model.schedules import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
 from tests.fake_relay import Relay
 from tests.postgresql import Postgresql, run_server, run_sql
@@ -171,9 +170,9 @@ def list_state_changes(store: Store, table: str) -> list[tuple[str, str]]:
 def check_state_changes(store: Store) -> None:
     """Fails unless every change of state stands in the tables of transitions."""
     for was, became in list_state_changes(store, "delivery"):
-        assert DeliveryState(became) in outbox.TRANSITIONS[DeliveryState(was)], (was, became)
+        assert DeliveryState(became) in TRANSITIONS[DeliveryState(was)], (was, became)
     for was, became in list_state_changes(store, "edition"):
-        assert EditionState(became) in editions.TRANSITIONS[EditionState(was)], (was, became)
+        assert EditionState(became) in TRANSITIONS[EditionState(was)], (was, became)
     for was, became in list_state_changes(store, "occurrence"):
         next_states = OCCURRENCE_TRANSITIONS[OccurrenceState(was)]
         assert OccurrenceState(became) in next_states, (was, became)

@@ -4,9 +4,11 @@ so, and none was killed or is to be."""
 from datetime import datetime
 
 from mailer import embargoes
-from mailer.editions import Edition, EditionRole, may_send_embargoed
-from mailer.embargoes import Embargo
+from mailer.editions import may_send_embargoed
 from mailer.errors import Embargoed, Refused
+from mailer.model.edition_states import EditionRole
+from mailer.model.editions import Edition
+from mailer.model.embargoes import Embargo
 from mailer.store import Transaction
 
 

@@ -6,37 +6,30 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from mailer import digests, editions, outbox, zones
+from mailer import addresses, digests, editions, outbox, zones
 from mailer.app.embargo_checks import check_may_send
 from mailer.app.release_follow_up import extend_releases, needs_follow_up
-from mailer.audience import addresses
-from mailer.audience.lists import MailingList
-from mailer.audience.signup.rate_limits import SignUpLimits
 from mailer.config import Settings
 from mailer.delivery.ledger_transaction import ActiveEdition
 from mailer.delivery.options import DeliveryOptions
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.delivery.run import DeliveryRun
 from mailer.delivery.smtp import RelayCredentials
-from mailer.digests import ApprovalRule, Digest, DigestPolicy
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
-from mailer.editions import (
-    Edition,
-    EditionBody,
-    EditionKind,
-    EditionState,
-    SendAppointment,
-    SendTimeBasis,
-)
 from mailer.errors import ComposeError, InputError, Refused
 from mailer.intake.markup import to_html
 from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
-from mailer.outbox import DeliveryPlan, DeliveryReport
+from mailer.model.deliveries import DeliveryPlan, DeliveryReport
+from mailer.model.digests import ApprovalRule, Digest, DigestPolicy
+from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
+from mailer.model.editions import Edition, EditionBody, SendAppointment
+from mailer.model.lists import MailingList
+from mailer.model.schedules import Schedule
+from mailer.model.signup import SignUpLimits
 from mailer.render import Composition, compose_edition
 from mailer.schedules import local_time as local_time_module
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
-from mailer.schedules.records import Schedule
 from mailer.store import Store, Transaction
 
 MAX_ACTIVE_EDITIONS = 1000

@@ -9,24 +9,22 @@ from mailer import editions, embargoes, languages
 from mailer.app import embargo_checks
 from mailer.app.mailer import Mailer
 from mailer.app.release_flow import find_last_change
-from mailer.articles import Article, ArticleQuery, ArticleState
 from mailer.audience.lists import check_line
-from mailer.editions import (
+from mailer.errors import InputError, NotFound, Refused
+from mailer.lines import fold_name
+from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.deliveries import DeliveryPlan
+from mailer.model.edition_states import (
     OPEN_STATES,
     PRIOR_RECIPIENT_ROLES,
     ArchiveVisibility,
-    ChangeNote,
-    Edition,
     EditionRole,
     EditionState,
-    NewEdition,
     Priority,
 )
-from mailer.embargoes import EmbargoEventType
-from mailer.errors import InputError, NotFound, Refused
-from mailer.lines import fold_name
-from mailer.outbox import DeliveryPlan
-from mailer.releases.kill_records import Kill
+from mailer.model.editions import ChangeNote, Edition, NewEdition
+from mailer.model.embargoes import EmbargoEventType
+from mailer.model.releases import Kill
 from mailer.store import Transaction
 
 _BEGUN_STATES = (EditionState.SENDING, EditionState.PAUSED)

@@ -7,21 +7,15 @@ from datetime import datetime
 
 from mailer import articles, editions, embargoes
 from mailer.app.mailer import Mailer
-from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
-from mailer.audience.lists import MailingList, Visibility, add_topic
-from mailer.editions import (
-    OPEN_STATES,
-    ArchiveVisibility,
-    Edition,
-    EditionRole,
-    NewEdition,
-    Priority,
-    SendAppointment,
-)
-from mailer.embargoes import Embargo
+from mailer.audience.lists import add_topic
 from mailer.errors import InputError, Refused
 from mailer.intake.files import ArticleFile
-from mailer.outbox import DeliveryPlan
+from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
+from mailer.model.deliveries import DeliveryPlan
+from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, EditionRole, Priority
+from mailer.model.editions import Edition, NewEdition, SendAppointment
+from mailer.model.embargoes import Embargo
+from mailer.model.lists import MailingList, Visibility
 from mailer.store import Transaction
 
 

@@ -3,8 +3,9 @@
 from datetime import datetime, timedelta
 
 from mailer import editions
-from mailer.editions import Edition, EditionState
-from mailer.outbox import EXPIRE_AFTER
+from mailer.model.deliveries import EXPIRE_AFTER
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 
 FOLLOW_UP_PERIOD = EXPIRE_AFTER + timedelta(days=1)

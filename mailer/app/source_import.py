@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mailer import articles, sources
 from mailer.app.mailer import Mailer
 from mailer.app.release_flow import import_file
-from mailer.articles import SLUG_LENGTH, Article, ArticleOutcome, ArticleState, Content
+from mailer.articles import SLUG_LENGTH
 from mailer.errors import (
     ConcurrencyError,
     ConfigError,
@@ -25,7 +25,15 @@ from mailer.intake.fetching.guard import PUBLIC_GUARD
 from mailer.intake.files import ArticleFile
 from mailer.intake.omissions import Omission
 from mailer.intake.sources import SourceContent, read_source
-from mailer.sources import OnImport, Source, SourceItem
+from mailer.model.articles import (
+    Article,
+    ArticleKind,
+    ArticleOutcome,
+    ArticleQuery,
+    ArticleState,
+    Content,
+)
+from mailer.model.sources import OnImport, Source, SourceItem
 from mailer.store import Transaction
 
 _UNDATED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
@@ -71,7 +79,7 @@ def make_defaults(mailer: Mailer, tx: Transaction, source: Source | None = None)
     return DraftDefaults(
         now=mailer.clock(),
         language=(source_settings.language if source_settings else "") or default_settings.language,
-        kind=source_settings.article_kind if source_settings else articles.ArticleKind.NEWS,
+        kind=source_settings.article_kind if source_settings else ArticleKind.NEWS,
         topics=source_settings.topics if source_settings else (),
         time_zone=default_settings.time_zone,
         topics_by_category=topic_slugs,
@@ -251,7 +259,7 @@ def _compute_fingerprint(draft: Draft) -> str:
 def _find_free_slug(tx: Transaction, content: Content) -> str:
     """A slug that no other story has."""
     slug, number = content.slug, 1
-    while tx.articles.find_articles(articles.ArticleQuery(slugs=(slug,))):
+    while tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
         number += 1
         suffix = f"-{number}"
         slug = content.slug[: SLUG_LENGTH - len(suffix)].rstrip("-") + suffix
@@ -269,9 +277,7 @@ def _import_watched_file(
     existing = tx.articles.find_article(file.content.slug, file.content.language)
     queued_articles = [
         story_article
-        for story_article in tx.articles.find_articles(
-            articles.ArticleQuery(slugs=(file.content.slug,))
-        )
+        for story_article in tx.articles.find_articles(ArticleQuery(slugs=(file.content.slug,)))
         if story_article.state is ArticleState.QUEUED
     ]
     if file.embargo and queued_articles and not may_queue:

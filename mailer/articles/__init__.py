@@ -33,17 +33,6 @@ from mailer.articles.editing import (
     restore_articles,
     withdraw_articles,
 )
-from mailer.articles.records import (
-    Article,
-    ArticleKind,
-    ArticleOutcome,
-    ArticleQuery,
-    ArticleState,
-    ArticleStore,
-    Content,
-    Image,
-    Story,
-)
 
 __all__ = [
     "EARLIEST",
@@ -52,15 +41,6 @@ __all__ = [
     "SLUG_LENGTH",
     "SUMMARY_LENGTH",
     "TITLE_LENGTH",
-    "Article",
-    "ArticleKind",
-    "ArticleOutcome",
-    "ArticleQuery",
-    "ArticleState",
-    "ArticleStore",
-    "Content",
-    "Image",
-    "Story",
     "add_article",
     "check_content",
     "check_text",

@@ -3,39 +3,16 @@ once for each organisation and language. Our own organisation's slug is :data:`O
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
 
 from mailer import languages
 from mailer.articles.checks import check_text
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
+from mailer.model.articles import Boilerplate, BoilerplateStore
 
 OWN_ORGANISATION = "ours"
 LONGEST = 5000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class Boilerplate:
-    """`name` is the organisation's; empty of ours, whose name the settings have. `text` is
-    Markdown, `html` its sanitised rendering."""
-
-    organisation: str
-    language: str
-    name: str
-    text: str
-    html: str
-    updated_at: datetime
-
-
-class BoilerplateStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_boilerplates(self) -> Sequence[Boilerplate]: ...
-    def save_boilerplate(self, boilerplate: Boilerplate) -> None: ...
-    def remove_boilerplate(self, boilerplate: Boilerplate) -> None: ...
 
 
 def save_boilerplate(store: BoilerplateStore, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from mailer import languages
 from mailer.articles import press_release
-from mailer.articles.records import ArticleKind, Content
 from mailer.errors import InputError
 from mailer.lines import holds_control
+from mailer.model.articles import ArticleKind, Content
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 SLUG_LENGTH = 80

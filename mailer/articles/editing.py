@@ -7,7 +7,8 @@ from typing import Any
 
 from mailer import languages
 from mailer.articles.checks import check_content
-from mailer.articles.records import (
+from mailer.errors import InputError, NotFound, Refused
+from mailer.model.articles import (
     Article,
     ArticleOutcome,
     ArticleQuery,
@@ -16,7 +17,6 @@ from mailer.articles.records import (
     Content,
     Story,
 )
-from mailer.errors import InputError, NotFound, Refused
 
 
 def _check_not_killed(store: ArticleStore, slug: str) -> None:

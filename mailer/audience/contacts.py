@@ -5,73 +5,16 @@ time zone. Beside that stands for whom they write and about what, whether they m
 releases before their time, and whether they want to be asked afterwards if they got one.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import Protocol
 
 from mailer.audience.lists import check_line
-from mailer.audience.subscribers import Subscriber
 from mailer.errors import InputError, NotFound
+from mailer.model.contacts import Contact, ContactProfile, ContactStore
+from mailer.model.subscribers import Subscriber
 
 LONGEST_OUTLET = 200
 LONGEST_BEAT = 60
 MOST_BEATS = 30
-
-
-class Trust(StrEnum):
-    """Whether they get embargoed releases before their time."""
-
-    TRUSTED = "trusted"
-    UNTRUSTED = "untrusted"
-
-
-class FollowUp(StrEnum):
-    """Whether they want to be asked after a release."""
-
-    WELCOME = "welcome"
-    NEVER = "never"
-
-
-@dataclass(frozen=True, slots=True)
-class ContactProfile:
-    """What is known of somebody as a journalist. `beats` are what they write about, in small
-    letters."""
-
-    outlet: str = ""
-    beats: tuple[str, ...] = ()
-    trust: Trust = Trust.UNTRUSTED
-    follow_up: FollowUp = FollowUp.WELCOME
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    subscriber: Subscriber
-    profile: ContactProfile
-    updated_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ContactQuery:
-    """Which contacts to list: every field given must match."""
-
-    list: str = ""
-    outlet: str = ""
-    beat: str = ""
-    trust: Trust | None = None
-
-
-class ContactStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_contact(self, subscriber: Subscriber) -> Contact | None: ...
-    def find_contacts(self, query: ContactQuery) -> Sequence[Contact]: ...
-    def save_contact(
-        self, subscriber: Subscriber, profile: ContactProfile, now: datetime
-    ) -> Contact: ...
-    def remove_contact(self, subscriber: Subscriber) -> None: ...
 
 
 def check_profile(profile: ContactProfile) -> ContactProfile:

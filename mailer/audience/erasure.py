@@ -1,39 +1,13 @@
 """What is stored about a person: a copy of it, and its erasure (GDPR Articles 15, 17 and 20)."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
-from mailer.audience import addresses
-from mailer.audience.consent import ConsentAction, ConsentEntry
-from mailer.audience.signup.confirmations import Confirmation
-from mailer.audience.subscribers import (
-    STAFF_SOURCE,
-    Subscriber,
-    SubscriberStore,
-    log_consent_action,
-)
+from mailer import addresses
+from mailer.audience.subscribers import STAFF_SOURCE, log_consent_action
 from mailer.errors import NotFound
-
-
-@dataclass(frozen=True, slots=True)
-class MailedEdition:
-    """One edition that somebody got, or was to get. `state` is the delivery's."""
-
-    edition: str
-    state: str
-    at: datetime
-
-
-class PersonalDataStore(SubscriberStore, Protocol):
-    """What the verbs here need kept, beside the subscriber."""
-
-    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
-    def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]: ...
-    def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]: ...
-    def describe_contact(self, subscriber: Subscriber) -> dict[str, Any] | None: ...
-    def erase_address_requests(self, subscriber: Subscriber) -> None: ...
-    def suppress_address_hash(self, address: str, now: datetime) -> None: ...
+from mailer.model.subscribers import ConsentAction, PersonalDataStore, Subscriber, SubscriberStore
 
 
 def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> dict[str, Any]:

@@ -3,24 +3,26 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
-from mailer import languages
-from mailer.audience import addresses
-from mailer.audience.consent import ConsentAction, ConsentEntry
-from mailer.audience.lists import Frequency, MailingList, Visibility
+from mailer import addresses, languages
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
-    Membership,
-    MembershipState,
-    Subscriber,
-    SubscriberStore,
     describe_membership,
     find_membership,
     log_consent_action,
     merge_persons,
 )
 from mailer.errors import InputError, NotFound, Refused
+from mailer.model.lists import Frequency, MailingList, Visibility
+from mailer.model.subscribers import (
+    ConsentAction,
+    ConsentHistoryStore,
+    Membership,
+    MembershipState,
+    Subscriber,
+    SubscriberStore,
+)
 
 LONGEST_PAUSE = timedelta(weeks=52)
 
@@ -95,12 +97,6 @@ def pause_memberships(
             detail=detail,
         )
     return until
-
-
-class ConsentHistoryStore(SubscriberStore, Protocol):
-    """Subscribers, and the log of what they did."""
-
-    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
 
 
 def restore_membership(

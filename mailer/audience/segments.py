@@ -21,105 +21,26 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any
 
 from mailer import languages
-from mailer.audience.contacts import FollowUp, Trust
-from mailer.audience.lists import Frequency, MailingList, check_line, check_slug
+from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NotFound
-
-
-class FilterField(StrEnum):
-    TOPIC = "topic"
-    LANGUAGE = "language"
-    COUNTRY = "country"
-    TAG = "tag"
-    FREQUENCY = "frequency"
-    OUTLET = "outlet"
-    BEAT = "beat"
-    TRUST = "trust"
-    FOLLOW_UP = "follow_up"
-
-
-FIELD_WORDS: Mapping[FilterField, type[StrEnum]] = {
-    FilterField.FREQUENCY: Frequency,
-    FilterField.TRUST: Trust,
-    FilterField.FOLLOW_UP: FollowUp,
-}
-"""Fields that hold one of a few words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Among:
-    """The field has one of the values; with one value: equals it."""
-
-    field: FilterField
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Joined:
-    """Joined the list before the day, or (``after``) on the day or later. Days are UTC."""
-
-    before: bool
-    day: date
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    term: "Filter"
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """Every term holds; with no term: everyone."""
-
-    terms: tuple["Filter", ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AnyOf:
-    terms: tuple["Filter", ...]
-
-
-Filter: TypeAlias = Among | Joined | Not | All | AnyOf
+from mailer.model.segments import (
+    FIELD_WORDS,
+    All,
+    Among,
+    AnyOf,
+    Filter,
+    FilterField,
+    Joined,
+    Not,
+    Segment,
+    SegmentStore,
+)
 
 MAX_FILTER_DEPTH = 50
 """How deep a filter may nest."""
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    id: int
-    slug: str
-    name: str
-    filter: Filter
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ListMember:
-    """A list's active member, as a sample shows them; `language` is the one they are mailed in."""
-
-    address: str
-    name: str
-    language: str
-    country: str
-    topics: tuple[str, ...]
-    joined_at: datetime
-
-
-class SegmentStore(Protocol):
-    def list_segments(self) -> list[Segment]: ...
-    def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment: ...
-    def remove_segment(self, segment: Segment) -> None: ...
-    def count_members(self, mailing_list: MailingList, tree: Filter) -> int: ...
-    def sample_members(
-        self, mailing_list: MailingList, tree: Filter, limit: int
-    ) -> list[ListMember]: ...
-    def count_segment_uses(self, segment: Segment) -> Mapping[str, int]: ...
-    def list_topic_slugs(self) -> frozenset[str]: ...
 
 
 def save_segment(store: SegmentStore, slug: str, name: str, text: str, now: datetime) -> Segment:

@@ -5,90 +5,32 @@ A person is one address. What they get hangs on each membership: its state, the 
 the person back by accident.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
-from mailer import languages, zones
-from mailer.audience import addresses
-from mailer.audience.consent import ConsentAction, ConsentEntry, Evidence
-from mailer.audience.lists import Frequency, MailingList, Topic, check_line
+from mailer import addresses, languages, zones
+from mailer.audience.lists import check_line
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import holds_control
+from mailer.model.lists import Frequency, MailingList, Topic
+from mailer.model.subscribers import (
+    ConsentAction,
+    ConsentEntry,
+    Evidence,
+    Membership,
+    MembershipState,
+    Person,
+    Subscriber,
+    SubscriberStore,
+)
 
 LONGEST_NAME = 200
 LONGEST_TAG = 100
 STAFF_SOURCE = "command line"
 """The source of what staff did."""
 STAFF_EVIDENCE = Evidence(source=STAFF_SOURCE)
-
-
-class MembershipState(StrEnum):
-    PENDING = "pending"
-    ACTIVE = "active"
-    UNSUBSCRIBED = "unsubscribed"
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """What may be known of somebody. Empty means unknown. `address` is normalised, `country` is
-    ISO 3166-1 alpha-2, `time_zone` an IANA name."""
-
-    address: str
-    name: str = ""
-    language: str = ""
-    country: str = ""
-    time_zone: str = ""
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Subscriber:
-    id: int
-    person: Person
-    source: str
-    created_at: datetime
-
-    @property
-    def address(self) -> str:
-        return self.person.address
-
-
-@dataclass(frozen=True, slots=True)
-class Membership:
-    """`topics` are slugs; none means all. `language` is empty when the person's own serves. Until
-    `paused_until` nothing is sent to them."""
-
-    list: str
-    state: MembershipState
-    topics: tuple[str, ...]
-    language: str
-    joined_at: datetime
-    left_at: datetime | None = None
-    frequency: Frequency = Frequency.EVERY
-    paused_until: datetime | None = None
-
-
-class SubscriberStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_subscriber(self, address: str) -> Subscriber | None: ...
-    def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None: ...
-    def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber: ...
-    def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber: ...
-    def remove_subscriber(self, subscriber: Subscriber) -> None: ...
-    def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]: ...
-    def set_membership(
-        self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
-    ) -> None: ...
-    def find_suppression_reason(self, address: str) -> str | None: ...
-    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
-    def add_alias(self, old_id: int, subscriber: Subscriber) -> None: ...
-    def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None: ...
-    def list_addresses(self, subscriber: Subscriber) -> Sequence[str]: ...
-    def get_list(self, slug: str) -> MailingList: ...
 
 
 def check_person(person: Person) -> Person:

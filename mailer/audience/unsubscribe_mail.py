@@ -12,11 +12,12 @@ from email.parser import BytesHeaderParser
 from typing import NamedTuple
 from urllib.parse import quote
 
-from mailer.audience import addresses, links, subscribers
+from mailer import addresses
+from mailer.audience import links, subscribers
 from mailer.audience.links import LinkPurpose
-from mailer.audience.lists import ListStore, MailingList
-from mailer.audience.subscribers import MembershipState, Subscriber, SubscriberStore
 from mailer.errors import InputError
+from mailer.model.lists import ListStore, MailingList
+from mailer.model.subscribers import MembershipState, Subscriber, SubscriberStore
 
 UNSUBSCRIBE_MAIL = "unsubscribe mail"
 """The source of a leaving, for the log of consent."""

@@ -11,7 +11,6 @@ import typer
 
 from mailer import articles
 from mailer.app import Mailer, release_flow
-from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.cli.options import (
     By,
     DryRunOption,
@@ -24,6 +23,14 @@ from mailer.cli.output import Output
 from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
 from mailer.intake import extra, files
 from mailer.intake.markup import to_html
+from mailer.model.articles import (
+    Article,
+    ArticleKind,
+    ArticleOutcome,
+    ArticleQuery,
+    ArticleState,
+    Image,
+)
 from mailer.store import Transaction
 
 if TYPE_CHECKING:

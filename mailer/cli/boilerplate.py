@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from mailer.articles import boilerplates
-from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
+from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.errors import InputError
 from mailer.intake.markup import to_html
+from mailer.model.articles import Boilerplate
 
 app = typer.Typer(
     no_args_is_help=True, help="Boilerplate: what stands about us at the foot of a release."

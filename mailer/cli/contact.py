@@ -8,11 +8,9 @@ import typer
 
 from mailer.app import Mailer, open_mailer
 from mailer.audience import contacts, lists, subscribers
-from mailer.audience.consent import Evidence, LawfulBasis, check_basis
-from mailer.audience.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
+from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import RowOutcome, RowResult
-from mailer.audience.lists import MailingList, Visibility
-from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, Person
+from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
 from mailer.cli.options import (
     DryRunOption,
@@ -24,6 +22,9 @@ from mailer.cli.options import (
 from mailer.cli.output import Output
 from mailer.errors import InputError, Refused
 from mailer.intake.contacts import ContactRow, find_unknown_columns, read_contacts
+from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
+from mailer.model.lists import MailingList, Visibility
+from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState, Person
 from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Media contacts: who writes, for whom, about what.")

@@ -20,7 +20,7 @@ from mailer.cli.options import (
 from mailer.cli.output import Output, format_moment
 from mailer.delivery.process_identity import is_dead
 from mailer.intake.csv_reader import escape_formula
-from mailer.outbox import Delivery, DeliveryState
+from mailer.model.deliveries import Delivery, DeliveryState
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries: one edition to one address each.")
 in_doubt_app = typer.Typer(

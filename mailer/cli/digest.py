@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
-from mailer.audience.lists import Frequency
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output, to_plain_data
-from mailer.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
-from mailer.editions import ArchiveVisibility, SendTimeBasis
 from mailer.errors import UsageError
+from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
+from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
+from mailer.model.lists import Frequency
 from mailer.schedules import records
 
 app = typer.Typer(no_args_is_help=True, help="Digests: standing orders for editions.")

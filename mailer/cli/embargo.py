@@ -16,7 +16,7 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
-from mailer.embargoes import Embargo, EmbargoEffect
+from mailer.model.embargoes import Embargo, EmbargoEffect
 from mailer.store import Transaction
 
 DETAIL_LENGTH = 80

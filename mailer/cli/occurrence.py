@@ -19,8 +19,8 @@ from mailer.cli.options import (
 from mailer.cli.output import Output
 from mailer.cli.schedule import Digest, app
 from mailer.digests import occurrences
-from mailer.editions import EditionState
-from mailer.schedules.records import SavedOccurrence
+from mailer.model.edition_states import EditionState
+from mailer.model.schedules import SavedOccurrence
 from mailer.store import Transaction
 
 __all__ = ["app"]

@@ -8,13 +8,13 @@ import typer
 from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
-from mailer.digests import ApprovalRule, DigestPolicy
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
-from mailer.editions import SendTimeBasis
 from mailer.errors import InputError
+from mailer.model.digests import ApprovalRule, DigestPolicy
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.schedules import NewSchedule, OccurrenceState, Schedule
 from mailer.schedules import observances, records, rule_syntax
 from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.schedules.records import NewSchedule, OccurrenceState, Schedule
 
 app = typer.Typer(
     no_args_is_help=True,

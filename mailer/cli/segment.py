@@ -7,6 +7,7 @@ import typer
 from mailer.audience import lists, segments
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
+from mailer.model.segments import All, Segment
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -38,7 +39,7 @@ def save_segment(
         )
 
 
-def _to_json(segment: segments.Segment) -> dict[str, object]:
+def _to_json(segment: Segment) -> dict[str, object]:
     return {
         "slug": segment.slug,
         "name": segment.name,
@@ -80,7 +81,7 @@ def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -
         segment = segments.get_segment(tx.segments, slug)
         mailing_list = lists.get_list(tx.lists, list_slug)
         member_count = tx.segments.count_members(mailing_list, segment.filter)
-        total_count = tx.segments.count_members(mailing_list, segments.All(()))
+        total_count = tx.segments.count_members(mailing_list, All(()))
         data = {"segment": slug, "list": list_slug, "members": member_count, "of": total_count}
         Output(json).print_record(
             data, f"{member_count} of the {total_count} members of {list_slug!r}"

@@ -25,9 +25,10 @@ from mailer.cli.options import (
 from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.signals import stop_on_signal
 from mailer.delivery.outcomes import DeliveryProgress
-from mailer.editions import Edition, EditionState
 from mailer.errors import PartlyDone, Refused, RelayError, UsageError
-from mailer.outbox import DeliveryPlan, DeliveryReport, DeliveryState
+from mailer.model.deliveries import UNFINISHED_STATES, DeliveryPlan, DeliveryReport, DeliveryState
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 
 Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
@@ -286,7 +287,7 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
     def count_deliveries(*states: DeliveryState) -> int:
         return sum(report.states[state] for report in reports for state in states)
 
-    queued_count = count_deliveries(*outbox.UNFINISHED_STATES)
+    queued_count = count_deliveries(*UNFINISHED_STATES)
     failed_count, in_doubt_count = (
         count_deliveries(DeliveryState.FAILED),
         count_deliveries(DeliveryState.IN_DOUBT),

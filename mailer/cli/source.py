@@ -7,7 +7,7 @@ import typer
 
 from mailer import sources
 from mailer.app import open_mailer
-from mailer.articles import ArticleKind, check_web_address
+from mailer.articles import check_web_address
 from mailer.cli.options import (
     DryRunOption,
     JsonOption,
@@ -18,8 +18,9 @@ from mailer.cli.options import (
 from mailer.cli.output import Output, format_moment
 from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.intake import extra
+from mailer.model.articles import ArticleKind
+from mailer.model.sources import OnImport, SourceKind, SourceSettings
 from mailer.schedules.records import format_duration, parse_duration
-from mailer.sources import OnImport, SourceKind, SourceSettings
 
 app = typer.Typer(
     no_args_is_help=True,

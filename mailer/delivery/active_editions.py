@@ -14,7 +14,7 @@ from mailer.delivery.outcomes import (
     derive_settlement,
 )
 from mailer.delivery.replies import Verdict
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, Settlement
 
 
 class ActiveEditions:

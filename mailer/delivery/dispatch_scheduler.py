@@ -14,10 +14,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from mailer.audience import addresses
+from mailer import addresses
 from mailer.config import Relay
 from mailer.delivery.throttle import DomainThrottle, DomainThrottles, SendRateLimit
-from mailer.outbox import Claim
+from mailer.model.deliveries import Claim
 
 LOOKAHEAD = 0.25
 """Seconds before its slot in a relay's rate at which a message may pass the gate."""

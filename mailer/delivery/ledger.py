@@ -27,9 +27,10 @@ from mailer.delivery.outcomes import GatedMessage
 from mailer.delivery.process_identity import create_worker_name
 from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
-from mailer.editions import Edition, EditionState
 from mailer.errors import ConcurrencyError, ConfigError
-from mailer.outbox import OutboxDatabase, OutboxTransaction
+from mailer.model.deliveries import OutboxDatabase, OutboxTransaction
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 
 MIN_CLAIM_SIZE = 250
 """Deliveries claimed at once, at least."""
@@ -414,7 +415,10 @@ class Ledger:
                             self._mark_sent(tx, edition)
                 return
             except Exception as error:
-                if not isinstance(error, (ConfigError, ConcurrencyError)) or time.monotonic() > deadline:
+                if (
+                    not isinstance(error, (ConfigError, ConcurrencyError))
+                    or time.monotonic() > deadline
+                ):
                     self.error = self.error or error
                     return
                 time.sleep(0.2)

@@ -22,9 +22,10 @@ from mailer import editions
 from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
 from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
-from mailer.editions import Edition, EditionState
 from mailer.message import MessageTemplate
-from mailer.outbox import Claim, DeliveryState, OutboxTransaction, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, OutboxTransaction, Settlement
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 
 
 @dataclass(slots=True)

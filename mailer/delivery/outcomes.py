@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from mailer import outbox
 from mailer.delivery.replies import Reply, Verdict
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
 
 MAX_REPEATED_REFUSALS = 5
 """Refusals alike, on different recipients, that speak of us and not of them."""
@@ -176,7 +176,7 @@ def _derive_deferral(
 ) -> Settlement:
     """A temporary failure: when to try again, or that it has been tried for too long."""
     state = DeliveryState.QUEUED
-    if planned_at and now - planned_at > outbox.EXPIRE_AFTER:
+    if planned_at and now - planned_at > EXPIRE_AFTER:
         state = DeliveryState.EXPIRED
     delay = outbox.get_retry_delay(message.claim.attempt).total_seconds()
     return Settlement(message.claim.id, message.worker_id, state, reply_text, delay)

@@ -21,7 +21,7 @@ from mailer.delivery.relay_health import RelayHealth
 from mailer.delivery.smtp_connection import ConnectionRunner
 from mailer.delivery.throttle import DomainThrottles
 from mailer.errors import RelayError
-from mailer.outbox import OutboxDatabase
+from mailer.model.deliveries import OutboxDatabase
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two looks at how it goes."""

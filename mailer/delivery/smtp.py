@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from mailer.audience import addresses
+from mailer import addresses
 from mailer.config import Relay, Tls
 from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.replies import (

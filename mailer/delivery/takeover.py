@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Protocol
 
 from mailer.delivery.process_identity import is_dead
-from mailer.editions import Edition
-from mailer.outbox import DeliveryWorker, OutboxDatabase
+from mailer.model.deliveries import DeliveryWorker, OutboxDatabase
+from mailer.model.editions import Edition
 
 
 class HasEdition(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mailer.audience.subscribers import MembershipState, Person
+from mailer.model.subscribers import MembershipState, Person
 
 TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
 """The day on which the demo plays: a Monday, four days before International Migrants Day."""

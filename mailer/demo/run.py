@@ -16,24 +16,24 @@ from pathlib import Path
 from mailer import articles, config, digests, editions
 from mailer.app import Mailer, get_utc_now, open_mailer, release_flow
 from mailer.articles import boilerplates
-from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
+from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.audience import lists, subscribers, suppressions
-from mailer.audience.consent import Evidence, LawfulBasis
-from mailer.audience.subscribers import MembershipState
-from mailer.audience.suppressions import SuppressionReason
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
-from mailer.digests import DigestPolicy, DigestSettings
 from mailer.digests.calendar import PlannedOccurrence
-from mailer.editions import Edition
 from mailer.errors import MailerError
 from mailer.intake import files
 from mailer.intake.markup import to_html
-from mailer.outbox import DeliveryReport, DeliveryState
+from mailer.model.articles import ArticleQuery, Boilerplate
+from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.digests import DigestPolicy, DigestSettings
+from mailer.model.editions import Edition
+from mailer.model.schedules import NewSchedule
+from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState
+from mailer.model.suppressions import SuppressionReason
 from mailer.schedules import observances, records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 
 FOLDER = Path("var/demo")
@@ -214,7 +214,7 @@ def _fill_database(mailer: Mailer, tx: Transaction) -> None:
 
 
 def _summarise_database(tx: Transaction) -> str:
-    all_articles = tx.articles.find_articles(articles.ArticleQuery())
+    all_articles = tx.articles.find_articles(ArticleQuery())
     stories = {article.slug for article in all_articles}
     languages = {article.language for article in all_articles}
     members = sum(list_.members for list_ in tx.lists.list_mailing_lists(counted=True))

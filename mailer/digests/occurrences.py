@@ -4,33 +4,18 @@ An occurrence that an edition was made of takes that edition along.
 """
 
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from mailer import editions, zones
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import PlannedOccurrence
-from mailer.editions import (
-    OPEN_STATES,
-    Edition,
-    EditionState,
-    EditionStore,
-    SendAppointment,
-    SendTimeBasis,
-)
 from mailer.errors import InputError, Refused
+from mailer.model.digests import OccurrenceTransaction
+from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
+from mailer.model.editions import Edition, SendAppointment
+from mailer.model.schedules import OccurrenceState, SavedOccurrence
 from mailer.schedules import local_time
-from mailer.schedules.records import OccurrenceState, SavedOccurrence, ScheduleStore
 
 _MINUTE = timedelta(minutes=1)
-
-
-class OccurrenceTransaction(Protocol):
-    """What the verbs here see of an open transaction."""
-
-    @property
-    def schedules(self) -> ScheduleStore: ...
-    @property
-    def editions(self) -> EditionStore: ...
 
 
 def build_appointment(planned: PlannedOccurrence, send_time: SendTimeBasis) -> SendAppointment:

@@ -5,9 +5,11 @@ roll over to the next edition and nothing runs twice. Choosing is a pure functio
 from collections.abc import Container, Sequence
 from datetime import datetime
 
-from mailer.articles import ArticleState, Story
-from mailer.digests.settings import DigestSettings, DigestStore, StoryChoice, WhenEmpty, get_digest
-from mailer.editions import Edition, EditionState, NewEdition, SendAppointment
+from mailer.digests.settings import get_digest
+from mailer.model.articles import ArticleState, Story
+from mailer.model.digests import DigestSettings, DigestStore, StoryChoice, WhenEmpty
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition, NewEdition, SendAppointment
 
 
 def choose_stories(

@@ -5,19 +5,21 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from mailer.audience.lists import Frequency, MailingList, check_line
-from mailer.audience.segments import Filter, format_filter
-from mailer.editions.records import Approval, Edition, EditionBody, EditionStore
-from mailer.editions.states import (
+from mailer.audience.lists import check_line
+from mailer.audience.segments import format_filter
+from mailer.editions.transitions import check_transition
+from mailer.errors import ApprovalVoid, BadTransition, Refused
+from mailer.lines import fold_name
+from mailer.model.edition_states import (
     EMBARGO_STATING_ROLES,
     UNAPPROVED_STATES,
     EditionRole,
     EditionState,
 )
-from mailer.editions.transitions import check_transition
-from mailer.embargoes import Embargo
-from mailer.errors import ApprovalVoid, BadTransition, Refused
-from mailer.lines import fold_name
+from mailer.model.editions import Approval, Edition, EditionBody, EditionStore
+from mailer.model.embargoes import Embargo
+from mailer.model.lists import Frequency, MailingList
+from mailer.model.segments import Filter
 
 
 def compute_content_hash(

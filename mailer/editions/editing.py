@@ -7,10 +7,10 @@ from typing import Any
 
 from mailer import languages
 from mailer.audience.lists import check_line
-from mailer.editions.records import MAX_STORIES, Edition, EditionStore, NewEdition
-from mailer.editions.states import OPEN_STATES, EditionState
 from mailer.editions.transitions import check_transition
 from mailer.errors import InputError, NotFound
+from mailer.model.edition_states import OPEN_STATES, EditionState
+from mailer.model.editions import MAX_STORIES, Edition, EditionStore, NewEdition
 
 EDITED_EVENT = "edited"
 """The event that says who changed an edition."""

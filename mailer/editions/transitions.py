@@ -2,21 +2,21 @@
 
 from datetime import datetime
 
-from mailer.editions.records import Edition, EditionStore, SendAppointment
-from mailer.editions.states import (
+from mailer.errors import BadTransition, Refused
+from mailer.model.edition_states import (
     OPEN_STATES,
-    TRANSITIONS,
+    EDITION_TRANSITIONS,
     ArchiveVisibility,
     EditionKind,
     EditionState,
 )
-from mailer.errors import BadTransition, Refused
+from mailer.model.editions import Edition, EditionStore, SendAppointment
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
     """Raises BadTransition unless the table lets `edition` go to `state`."""
-    if state not in TRANSITIONS[edition.state]:
-        allowed_states = ", ".join(sorted(TRANSITIONS[edition.state])) or "nothing else"
+    if state not in EDITION_TRANSITIONS[edition.state]:
+        allowed_states = ", ".join(sorted(EDITION_TRANSITIONS[edition.state])) or "nothing else"
         hint = f"from there it can become {allowed_states}"
         if edition.state is EditionState.ON_HOLD:
             hint = f"bring it back with `mailer edition reopen {edition.id}`"

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mailer.audience.contacts import ContactProfile, FollowUp, Trust, check_profile
+from mailer.audience.contacts import check_profile
 from mailer.audience.imports.rows import (
     ALIASES,
     ImportRow,
@@ -20,6 +20,7 @@ from mailer.audience.imports.rows import (
 )
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine, open_for_reading, read_table, unescape_formula
+from mailer.model.contacts import ContactProfile, FollowUp, Trust
 
 COLUMNS: Mapping[str, str] = {
     "outlet": "outlet", "media": "outlet", "mediaoutlet": "outlet", "publication": "outlet",

@@ -20,9 +20,6 @@ from mailer.articles import (
     SLUG_LENGTH,
     SUMMARY_LENGTH,
     TITLE_LENGTH,
-    ArticleKind,
-    Content,
-    Image,
     check_content,
     check_web_address,
     make_slug,
@@ -31,6 +28,7 @@ from mailer.errors import InputError, MailerError
 from mailer.intake.normalise import normalise_html, to_plain_text
 from mailer.intake.omissions import Omission, OmissionReport, shorten_text
 from mailer.lines import CONTROL_CHARACTERS
+from mailer.model.articles import ArticleKind, Content, Image
 
 FIRST_WORDS = 80
 """Characters of the text that stand for a title where there is none."""

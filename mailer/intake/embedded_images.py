@@ -5,13 +5,14 @@ shows pictures by their web addresses: there they are reported as left out."""
 import hashlib
 from dataclasses import replace
 
-from mailer.articles import ArticleKind
-from mailer.articles.press_release import MAX_LINE_LENGTH, MAX_PARTS, Asset, AssetKind, Release
+from mailer.articles.press_release import MAX_LINE_LENGTH, MAX_PARTS
 from mailer.errors import InputError
 from mailer.intake.drafts import Draft, EmbeddedPicture
 from mailer.intake.omissions import OmissionReport, shorten_text
 from mailer.intake.pictures import inspect_picture
 from mailer.intake.releases import AssetFile
+from mailer.model.articles import ArticleKind
+from mailer.model.press_release import Asset, AssetKind, Release
 
 EMBEDDED = "embedded picture"
 """What a report calls them when they are left out."""

@@ -36,11 +36,12 @@ from mailer.audience.imports.rows import (
     parse_row,
     split_values,
 )
-from mailer.audience.subscribers import Person, check_person
-from mailer.audience.suppressions import SuppressionReason
+from mailer.audience.subscribers import check_person
 from mailer.errors import InputError
 from mailer.intake.csv_reader import CsvLine, CsvTable, read_table, read_table_or_lines
 from mailer.intake.table import FileOpener, RowFormat
+from mailer.model.subscribers import Person
+from mailer.model.suppressions import SuppressionReason
 
 
 class ExportOrigin(StrEnum):

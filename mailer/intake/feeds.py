@@ -16,7 +16,6 @@ from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from mailer.articles import Image
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
 from mailer.intake.drafts import (
@@ -31,6 +30,7 @@ from mailer.intake.drafts import (
 )
 from mailer.intake.extra import import_package
 from mailer.intake.omissions import OmissionReport
+from mailer.model.articles import Image
 
 MAX_ENTRIES = 100
 """Entries that are taken of one feed."""

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from mailer.articles import ArticleKind, Image
 from mailer.errors import InputError
+from mailer.model.articles import ArticleKind, Image
 
 
 def format_value(value: Any) -> str:

@@ -19,12 +19,14 @@ import yaml
 from frontmatter.default_handlers import YAMLHandler
 
 from mailer import languages
-from mailer.articles import ArticleKind, Content, check_content, make_slug
-from mailer.embargoes import EmbargoTerms, read_terms
+from mailer.articles import check_content, make_slug
+from mailer.embargoes import read_terms
 from mailer.errors import InputError, MailerError
 from mailer.intake import fields, releases
 from mailer.intake.markup import to_html
 from mailer.intake.releases import AssetFile
+from mailer.model.articles import ArticleKind, Content
+from mailer.model.embargoes import EmbargoTerms
 
 LARGEST = 2_000_000
 """Bytes that a file may have."""

@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
-from mailer.articles import Image
 from mailer.errors import InputError, MailerError
 from mailer.intake.characters import decode_text
 from mailer.intake.drafts import Draft, DraftDefaults, SourceArticle, build_draft
@@ -20,6 +19,7 @@ from mailer.intake.normalise import to_plain_text
 from mailer.intake.normalise.clean import count_elements, get_host
 from mailer.intake.normalise.html import render_start_tag
 from mailer.intake.omissions import OmissionReport
+from mailer.model.articles import Image
 
 SHORTEST = 20
 """Characters that an article must have beside its links."""

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from mailer.articles import check_text
-from mailer.articles.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.errors import InputError
 from mailer.intake import fields
 from mailer.intake.markup import to_html
 from mailer.lines import CONTROL_CHARACTERS, replace_control
+from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 

@@ -17,7 +17,7 @@ from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
 from mailer.intake.fetching import FetchGuard, Validators, fetch_url
 from mailer.intake.fetching.guard import PUBLIC_GUARD
 from mailer.intake.files import ArticleFile
-from mailer.sources import SourceKind, SourceSettings
+from mailer.model.sources import SourceKind, SourceSettings
 
 SETTLING_SECONDS = 2.0
 """Seconds after which a file in a watched folder counts as written."""

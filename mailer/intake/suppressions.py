@@ -11,10 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TextIO
 
-from mailer.audience import addresses
+from mailer import addresses
 from mailer.audience.imports.rows import RowOutcome, RowResult, normalise_header
 from mailer.audience.lists import check_line
-from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (
     CsvLine,
@@ -23,6 +22,7 @@ from mailer.intake.csv_reader import (
     read_table_or_lines,
     unescape_formula,
 )
+from mailer.model.suppressions import Suppression, SuppressionReason
 
 BATCH = 1000
 EXPORT_HEADER = ("address", "reason", "detail", "since")

@@ -23,8 +23,6 @@ from mailer.audience.imports.rows import (
     map_columns,
     parse_row,
 )
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Membership, Subscriber
 from mailer.errors import InputError
 from mailer.intake.csv_reader import (
     CsvLine,
@@ -34,6 +32,8 @@ from mailer.intake.csv_reader import (
     read_table,
     unescape_formula,
 )
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Membership, Subscriber
 
 BATCH = 1000
 

@@ -12,7 +12,7 @@ from html import escape, unescape
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from mailer.articles import Image, check_web_address
+from mailer.articles import check_web_address
 from mailer.errors import InputError, MailerError, Refused
 from mailer.intake.characters import decode_text
 from mailer.intake.drafts import (
@@ -26,6 +26,7 @@ from mailer.intake.drafts import (
     to_one_line,
 )
 from mailer.intake.omissions import OmissionReport
+from mailer.model.articles import Image
 
 MAX_POSTS = 100
 """Posts that WordPress gives at once."""

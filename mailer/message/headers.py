@@ -6,7 +6,7 @@ No value brings a control character into a header, ever.
 import binascii
 import re
 
-from mailer.audience import addresses
+from mailer import addresses
 
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _PLAIN_SEGMENT = re.compile(r"(?![.])[!-<>-~]{1,74}")

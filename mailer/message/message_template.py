@@ -8,10 +8,9 @@ from email.utils import format_datetime
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailer import tokens
-from mailer.audience import addresses, unsubscribe_mail
+from mailer import addresses, tokens
+from mailer.audience import unsubscribe_mail
 from mailer.audience.links import LinkPurpose
-from mailer.editions import Edition, EditionBody, EditionKind
 from mailer.message.attachments import AttachedFile, encode_attachments
 from mailer.message.headers import (
     clean_header_text,
@@ -21,6 +20,8 @@ from mailer.message.headers import (
     format_unstructured_header,
 )
 from mailer.message.slots import Piece, Slot, choose_pieces, split_body
+from mailer.model.edition_states import EditionKind
+from mailer.model.editions import Edition, EditionBody
 
 CACHED_MASKS = 512
 MAX_TOKEN_LENGTH = 3 * 20 + 22

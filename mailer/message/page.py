@@ -7,9 +7,9 @@ something neutral in their place.
 
 import html
 
-from mailer.editions import EditionBody
 from mailer.message.headers import clean_header_text
 from mailer.message.slots import Slot, choose_pieces, split_body
+from mailer.model.editions import EditionBody
 
 _AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
 _AS_PAGE = 'role="main" aria-label'

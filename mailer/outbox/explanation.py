@@ -2,10 +2,8 @@
 
 from datetime import datetime
 
-from mailer.audience import addresses
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition, EditionState
-from mailer.outbox.records import (
+from mailer import addresses
+from mailer.model.deliveries import (
     EMBARGOED_REPLY,
     KILLED_REPLY,
     UNFINISHED_STATES,
@@ -15,6 +13,9 @@ from mailer.outbox.records import (
     Exclusion,
     OutboxStore,
 )
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.subscribers import MembershipState
 
 
 def _format_moment(moment: datetime | None) -> str:

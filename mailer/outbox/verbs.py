@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from mailer.editions import Edition, EditionState
 from mailer.errors import Refused
-from mailer.outbox.records import RETRY_DELAYS, DeliveryState, OutboxTransaction
+from mailer.model.deliveries import RETRY_DELAYS, DeliveryState, OutboxTransaction
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 
 
 def retry_failed_deliveries(

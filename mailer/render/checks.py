@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from lxml import html as lxml_html
 
 from mailer.config import Settings
-from mailer.editions import EditionBody
 from mailer.errors import ComposeError
 from mailer.message import Slot, count_slots_and_marks, extract_visible_text, find_printed_slots
+from mailer.model.editions import EditionBody
 from mailer.render import colours
 
 GMAIL_CLIP_BYTES = 102_400

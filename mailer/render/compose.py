@@ -15,19 +15,15 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer import languages, message
-from mailer.articles import Article, Story
-from mailer.articles.press_release import Carriage
-from mailer.audience.lists import Topic
 from mailer.config import Settings
-from mailer.editions import (
-    EMBARGO_STATING_ROLES,
-    Attachment,
-    EditionBody,
-    EditionRole,
-    Manuscript,
-    compute_content_hash,
-)
+from mailer.editions import compute_content_hash
 from mailer.errors import ComposeError
+from mailer.model.articles import Article, Story
+from mailer.model.edition_states import EMBARGO_STATING_ROLES, EditionRole
+from mailer.model.editions import Attachment, EditionBody, Manuscript
+from mailer.model.lists import Topic
+from mailer.model.press_release import Carriage
+from mailer.model.releases import About
 from mailer.releases import pages
 from mailer.render import checks, text_part, translations, views
 from mailer.render.environment import (
@@ -246,7 +242,7 @@ def _build_press_page(
         ],
         contacts=story.release.contacts,
         about=[
-            pages.About(about_view.name, str(about_view.html), about_view.language)
+            About(about_view.name, str(about_view.html), about_view.language)
             for about_view in story.release.about
         ],
     )

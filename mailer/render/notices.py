@@ -23,9 +23,9 @@ from babel.numbers import format_decimal
 
 from mailer import config, languages, message
 from mailer.config import Organisation, Settings
-from mailer.editions import EditionBody
 from mailer.errors import ComposeError
 from mailer.message import clean_header_text
+from mailer.model.editions import EditionBody
 from mailer.notices import HASH_LENGTH, Notice, NoticeKind, suggest_commands
 from mailer.render import checks, colours, translations, views
 from mailer.render.environment import get_environment, render_template

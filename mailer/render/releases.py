@@ -11,12 +11,13 @@ from babel.dates import get_timezone_location
 from markupsafe import Markup
 
 from mailer import languages
-from mailer.articles import Article, boilerplates
-from mailer.articles.boilerplates import OWN_ORGANISATION, Boilerplate
-from mailer.articles.press_release import Asset, Carriage, PressContact, Quote, Release
+from mailer.articles import boilerplates
+from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.config import Settings
-from mailer.embargoes import EmbargoTerms
 from mailer.errors import ComposeError
+from mailer.model.articles import Article, Boilerplate
+from mailer.model.embargoes import EmbargoTerms
+from mailer.model.press_release import Asset, Carriage, PressContact, Quote, Release
 
 
 @dataclass(frozen=True, slots=True)

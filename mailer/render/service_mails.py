@@ -21,12 +21,12 @@ from typing import Any
 from babel.lists import format_list
 
 from mailer import config, languages, message
-from mailer.audience.signup.confirmations import ServiceMailKind
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Settings
-from mailer.editions import EditionBody
 from mailer.errors import ComposeError
 from mailer.message import Slot, clean_header_text
+from mailer.model.editions import EditionBody
+from mailer.model.signup import ServiceMailKind
 from mailer.render import checks, translations
 from mailer.render.environment import PersonalField, get_environment, render_template
 from mailer.render.inline import inline_css

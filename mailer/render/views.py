@@ -32,10 +32,10 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from mailer import languages
-from mailer.articles import Article, ArticleKind, Story
-from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.config import Settings
 from mailer.message import Slot
+from mailer.model.articles import Article, ArticleKind, Story
+from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.render import colours, text_part
 from mailer.render.environment import PersonalField
 from mailer.render.releases import EmbargoView, ReleaseView

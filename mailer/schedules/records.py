@@ -1,14 +1,12 @@
 """Schedules of digests and blackouts, the verbs on them, and what they need kept."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from enum import StrEnum
-from typing import Protocol
 
 from mailer import zones
 from mailer.errors import InputError, NotFound
+from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule, ScheduleStore
 from mailer.schedules import occurrences as expansion
 from mailer.schedules import rule_syntax
 from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
@@ -19,111 +17,6 @@ from mailer.schedules.rules import ObservanceRule
 MAX_CUTOFF = timedelta(days=14)
 
 _DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
-
-
-@dataclass(frozen=True, slots=True)
-class NewSchedule:
-    """What staff decide. `cutoff` before it is sent an occurrence's edition is assembled; `place`
-    is the country whose public holidays count, if any (``GB``, ``GB-SCT``)."""
-
-    digest_slug: str
-    timing: Timing
-    cutoff: timedelta = timedelta(hours=1)
-    region: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    id: int
-    settings: NewSchedule
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class SavedBlackout:
-    id: int
-    days: Blackout
-
-
-class OccurrenceState(StrEnum):
-    """What has become of an occurrence. ``planned``: staff have moved it, and it is to come."""
-
-    PLANNED = "planned"
-    SKIPPED = "skipped"
-    MADE = "made"
-    ON_HOLD = "held"
-
-
-OCCURRENCE_TRANSITIONS: Mapping[OccurrenceState, frozenset[OccurrenceState]] = {
-    OccurrenceState.PLANNED: frozenset(
-        {OccurrenceState.SKIPPED, OccurrenceState.MADE, OccurrenceState.ON_HOLD}
-    ),
-    OccurrenceState.SKIPPED: frozenset({OccurrenceState.PLANNED}),
-    OccurrenceState.ON_HOLD: frozenset({OccurrenceState.PLANNED, OccurrenceState.SKIPPED}),
-    OccurrenceState.MADE: frozenset({OccurrenceState.SKIPPED, OccurrenceState.PLANNED}),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SavedOccurrence:
-    """What is kept of an occurrence: staff have touched it, or its time has come.
-
-    `named` is the wall-clock time that the rule names, naive, and `zone` its zone: with the digest
-    they are its name. `moved_to` is the wall-clock time that staff chose instead. `edition` is what
-    was made of it."""
-
-    id: int
-    digest_slug: str
-    rule_time: datetime
-    zone: str
-    schedule_id: int | None
-    state: OccurrenceState
-    moved_to: datetime | None
-    edition_id: int | None
-    reason: str
-    actor: str
-    updated_at: datetime
-
-
-class ScheduleStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_schedules(self) -> list[Schedule]: ...
-    def add_schedule(self, settings: NewSchedule, now: datetime) -> Schedule: ...
-    def remove_schedule(self, schedule: Schedule) -> None: ...
-    def list_blackouts(self) -> list[SavedBlackout]: ...
-    def add_blackout(self, days: Blackout, now: datetime) -> SavedBlackout: ...
-    def remove_blackout(self, blackout: SavedBlackout) -> None: ...
-    def list_occurrences(self, digest_slug: str, limit: int) -> list[SavedOccurrence]: ...
-    def list_occurrences_since(
-        self, since: datetime
-    ) -> Mapping[str, Sequence[SavedOccurrence]]: ...
-    def claim_occurrence(
-        self,
-        digest_slug: str,
-        rule_time: datetime,
-        zone: str,
-        state: OccurrenceState,
-        now: datetime,
-        *,
-        schedule_id: int,
-        reason: str = "",
-    ) -> int | None: ...
-    def save_decision(
-        self,
-        digest_slug: str,
-        rule_time: datetime,
-        zone: str,
-        state: OccurrenceState,
-        now: datetime,
-        *,
-        expected: SavedOccurrence | None,
-        schedule_id: int,
-        moved_to: datetime | None,
-        reason: str,
-        actor: str,
-    ) -> SavedOccurrence | None: ...
-    def attach_edition(self, occurrence_id: int, edition_id: int) -> None: ...
 
 
 def add_schedule(

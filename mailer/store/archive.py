@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
 
 from mailer import embargoes, message
-from mailer.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
-from mailer.audience.lists import Visibility
-from mailer.editions import ArchiveVisibility, EditionBody, EditionKind, EditionRole
+from mailer.model.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionRole
+from mailer.model.editions import EditionBody
+from mailer.model.lists import Visibility
 from mailer.store import schema
 from mailer.store.editions.contents import build_body
 from mailer.store.releases.embargoes import SqlEmbargoStore

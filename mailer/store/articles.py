@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
-from mailer.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
-from mailer.articles.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
-from mailer.editions import REVERTIBLE_STATES
+from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
+from mailer.model.edition_states import REVERTIBLE_STATES
+from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.slug_lookup import get_inserted_id

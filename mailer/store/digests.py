@@ -7,11 +7,20 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
 from mailer import embargoes
-from mailer.articles import ArticleQuery, ArticleState, Story, group_stories
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
-from mailer.digests import ApprovalRule, Digest, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
-from mailer.editions import ArchiveVisibility, Edition, NewEdition, SendTimeBasis
+from mailer.articles import group_stories
+from mailer.model.articles import ArticleQuery, ArticleState, Story
+from mailer.model.digests import (
+    ApprovalRule,
+    Digest,
+    DigestPolicy,
+    DigestSettings,
+    WhenEmpty,
+    WhenLate,
+)
+from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
+from mailer.model.editions import Edition, NewEdition
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import SqlArticleStore
 from mailer.store.editions import SqlEditionStore

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
 
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import EditionKind, EditionState
+from mailer.model.edition_states import EditionKind, EditionState
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.records import erase_wire_address, erased_values
 

@@ -5,16 +5,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
-from mailer.schedules import rule_syntax
-from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.schedules.occurrences import Timing
-from mailer.schedules.records import (
+from mailer.model.schedules import (
     NewSchedule,
     OccurrenceState,
     SavedBlackout,
     SavedOccurrence,
     Schedule,
 )
+from mailer.schedules import rule_syntax
+from mailer.schedules.holidays import Blackout, OnFreeDay
+from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import RecurringRule
 from mailer.store import schema
 from mailer.store.slug_lookup import find_id, get_inserted_id

@@ -6,8 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from mailer.articles import ArticleKind
-from mailer.sources import OnImport, Source, SourceItem, SourceKind, SourceSettings, SourceState
+from mailer.model.articles import ArticleKind
+from mailer.model.sources import (
+    OnImport,
+    Source,
+    SourceItem,
+    SourceKind,
+    SourceSettings,
+    SourceState,
+)
 from mailer.store import schema
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert

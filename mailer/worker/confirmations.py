@@ -13,17 +13,18 @@ from functools import partial
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.audience.lists import MailingList
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.audience.signup.service_mails import (
     NO_SERVICE_MAIL,
     ServiceMail,
     choose_service_mail,
     find_link_number,
 )
-from mailer.editions import PER_RECIPIENT_KINDS, Edition, EditionBody, EditionKind, EditionState
 from mailer.log import Log
+from mailer.model.edition_states import PER_RECIPIENT_KINDS, EditionKind, EditionState
+from mailer.model.editions import Edition, EditionBody
+from mailer.model.lists import MailingList
+from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.render import compose_service_mail
 from mailer.store import Transaction
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey

@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 from mailer import digests, editions, embargoes
 from mailer.app import Mailer
 from mailer.app import release_follow_up as late
-from mailer.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
 from mailer.digests.occurrences import build_appointment
-from mailer.editions import OPEN_STATES, UNAPPROVED_STATES, Edition, EditionState
 from mailer.errors import (
     ApprovalVoid,
     ComposeError,
@@ -19,7 +17,11 @@ from mailer.errors import (
     Refused,
 )
 from mailer.log import Log
-from mailer.schedules.records import OccurrenceState, format_duration
+from mailer.model.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
+from mailer.model.edition_states import OPEN_STATES, UNAPPROVED_STATES, EditionState
+from mailer.model.editions import Edition
+from mailer.model.schedules import OccurrenceState
+from mailer.schedules.records import format_duration
 from mailer.store import Transaction
 from mailer.worker import notices
 

@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.digests import Digest, DigestPolicy
 from mailer.digests.calendar import CalendarStep, OccurrenceAction
-from mailer.editions import TRANSITIONS, Edition, EditionState
 from mailer.errors import ComposeError
 from mailer.log import Log
+from mailer.model.deliveries import DeliveryState
+from mailer.model.digests import Digest, DigestPolicy
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
+from mailer.model.editions import Edition
 from mailer.notices import Notice, NoticeKind
-from mailer.outbox import DeliveryState
 from mailer.render.notices import compose_notice
 from mailer.store import Transaction
 from mailer.store.outbox.notices import generate_uid
@@ -78,7 +79,7 @@ def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> 
 
 def _is_too_old(edition: Edition, now: datetime) -> bool:
     ended = edition.finished_at or edition.created_at
-    is_over = edition.state is _S.SENT or not TRANSITIONS[edition.state]
+    is_over = edition.state is _S.SENT or not EDITION_TRANSITIONS[edition.state]
     return is_over and not edition.last_notified_state and now - ended > NOTIFY_WITHIN
 
 

@@ -16,10 +16,12 @@ from mailer.app import Mailer
 from mailer.app.release_follow_up import needs_follow_up
 from mailer.delivery.process_identity import create_worker_name, is_dead
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
-from mailer.editions import Edition, EditionState, may_send_embargoed
-from mailer.embargoes import Embargo
+from mailer.editions import may_send_embargoed
 from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.log import Log
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.embargoes import Embargo
 from mailer.store import Transaction
 from mailer.store.leases import TICK, Lease
 from mailer.worker import confirmations, jobs, notices

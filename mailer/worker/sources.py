@@ -15,6 +15,7 @@ from mailer.errors import ConcurrencyError, ConfigError, MailerError
 from mailer.intake import extra
 from mailer.lines import replace_control
 from mailer.log import Log
+from mailer.model.sources import Source
 
 if TYPE_CHECKING:
     from mailer.intake.fetching import FetchGuard
@@ -61,7 +62,7 @@ class SourcePoller:
         except Exception as error:
             self._log.error("fault of ours", while_doing="looking at sources", exc_info=error)
 
-    def _poll_source(self, source: sources.Source) -> None:
+    def _poll_source(self, source: Source) -> None:
         from mailer.app import source_import
         from mailer.intake.fetching.guard import PUBLIC_GUARD
 

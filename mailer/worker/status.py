@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from mailer.app import Mailer
 from mailer.delivery.process_identity import is_dead
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
-from mailer.editions import Edition, EditionState
-from mailer.outbox import DeliveryReport, DeliveryState
-from mailer.schedules.records import SavedOccurrence
+from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.schedules import SavedOccurrence
 from mailer.store import Transaction
 from mailer.store.leases import TICK
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mailer.audience.subscribers import MembershipState
 from mailer.demo import office
 from mailer.demo.run import DemoResult, run_demo
+from mailer.model.subscribers import MembershipState
 
 HEADERS = (
     "From", "To", "Subject", "Date", "Message-ID", "List-Id", "List-Unsubscribe",

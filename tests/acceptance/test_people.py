@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mailer.audience import links
-from mailer.audience.consent import Wording
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import Confirmation, ConfirmationState, SignUpWishes
-from mailer.audience.signup.rate_limits import RateLimit
+from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
+from mailer.model.subscribers import Wording
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
 

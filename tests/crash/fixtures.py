@@ -8,7 +8,7 @@ from pathlib import Path
 from mailer import config
 from mailer.app import Mailer, open_mailer
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.subscribers import Person
+from mailer.model.subscribers import Person
 from mailer.store import Store
 from tests.integration import factories
 from tests.postgresql import run_sql

@@ -20,7 +20,7 @@ from unittest import mock
 from sqlalchemy import update
 
 from mailer.cli import main as mailer
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from mailer.store.outbox.queue import SqlQueueStore
 from mailer.store.schema import delivery
 

@@ -10,15 +10,6 @@ from sqlalchemy import update
 
 from mailer import editions
 from mailer.audience import lists
-from mailer.audience.lists import Visibility
-from mailer.editions import (
-    ArchiveVisibility,
-    Edition,
-    EditionBody,
-    EditionKind,
-    EditionState,
-    NewEdition,
-)
 from mailer.message import (
     READING_PLACE_BITS,
     MarkCondition,
@@ -27,6 +18,9 @@ from mailer.message import (
     create_mark,
     create_slot,
 )
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
+from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.lists import MailingList, Visibility
 from mailer.store import Transaction
 from mailer.store.schema import edition as edition_table
 from tests.integration.factories import MARKER, NOW
@@ -36,7 +30,7 @@ BEGUN = {S.SENDING, S.PAUSED, S.SENT, S.CANCELLED}
 """States of an edition that may have been sent in part."""
 
 
-def add_list(tx: Transaction, slug: str = "news", **fields: Any) -> lists.MailingList:
+def add_list(tx: Transaction, slug: str = "news", **fields: Any) -> MailingList:
     name = fields.pop("name", slug.capitalize())
     return lists.add_list(tx.lists, slug, name, NOW, **fields)
 

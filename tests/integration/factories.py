@@ -6,18 +6,18 @@ from typing import Any
 
 from mailer import articles, digests, editions
 from mailer.app import Mailer
-from mailer.articles import Article, ArticleKind, Content
 from mailer.audience import lists, subscribers, suppressions
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import MembershipState, Person, Subscriber
-from mailer.audience.suppressions import SuppressionReason
 from mailer.delivery.process_identity import create_worker_name
-from mailer.digests import Digest, DigestSettings
-from mailer.editions import Edition, EditionBody, NewEdition
 from mailer.intake.markup import to_html
 from mailer.message import Slot, create_marker, create_slot
-from mailer.outbox import Delivery, DeliveryState
+from mailer.model.articles import Article, ArticleKind, Content
+from mailer.model.deliveries import Delivery, DeliveryState
+from mailer.model.digests import Digest, DigestSettings
+from mailer.model.editions import Edition, EditionBody, NewEdition
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import MembershipState, Person, Subscriber
+from mailer.model.suppressions import SuppressionReason
 from mailer.store import Store, Transaction
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)

@@ -6,9 +6,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mailer.articles import Article, ArticleKind, ArticleState, Content, Story
-from mailer.audience.lists import MailingList, Topic, Visibility
-from mailer.editions import Edition, EditionState, InDoubtPolicy, Priority
+from mailer.model.articles import Article, ArticleKind, ArticleState, Content, Story
+from mailer.model.edition_states import EditionState, InDoubtPolicy, Priority
+from mailer.model.editions import Edition
+from mailer.model.lists import MailingList, Topic, Visibility
 
 NOW = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
 DAY = timedelta(days=1)

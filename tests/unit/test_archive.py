@@ -6,9 +6,6 @@ from typing import Any
 import pytest
 
 from mailer import archive
-from mailer.archive import ArchivedVersion, ArchiveEntry
-from mailer.audience.lists import MailingList, Visibility
-from mailer.editions import ArchiveVisibility, EditionKind, EditionState
 from mailer.errors import NotFound
 from mailer.message import (
     READING_PLACE_BITS,
@@ -18,6 +15,9 @@ from mailer.message import (
     create_mark,
     create_slot,
 )
+from mailer.model.archive import ArchivedVersion, ArchiveEntry
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
+from mailer.model.lists import MailingList, Visibility
 from tests.unit.message.factories import MARKER, make_body
 from tests.unit.samples import NOW, make_edition, make_mailing_list
 

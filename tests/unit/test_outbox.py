@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import outbox
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition, EditionState
 from mailer.errors import InputError
-from mailer.outbox import Delivery, DeliveryReport, DeliveryState, RecipientStatus
+from mailer.model.deliveries import (
+    EXPIRE_AFTER,
+    IN_FLIGHT_STATES,
+    DELIVERY_TRANSITIONS,
+    UNFINISHED_STATES,
+    Delivery,
+    DeliveryReport,
+    DeliveryState,
+    RecipientStatus,
+)
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.subscribers import MembershipState
 from tests.unit.samples import DAY, NOW, make_edition
 
 D = DeliveryState
@@ -44,44 +54,44 @@ def test_each_wait_is_at_least_as_long_as_the_one_before(attempt: int) -> None:
 
 
 def test_mail_is_given_up_after_four_to_five_days() -> None:
-    assert timedelta(days=4) <= outbox.EXPIRE_AFTER <= timedelta(days=5)
+    assert timedelta(days=4) <= EXPIRE_AFTER <= timedelta(days=5)
 
 
 # ---- states -----------------------------------------------------------------------------------
 
 
 def test_every_delivery_state_has_its_row_and_its_line_in_the_docstring() -> None:
-    assert set(outbox.TRANSITIONS) == set(D)
+    assert set(DELIVERY_TRANSITIONS) == set(D)
     assert outbox.__doc__
     for state in D:
         assert f"\n{state.value} " in outbox.__doc__
 
 
 def test_a_message_that_was_accepted_is_never_sent_again() -> None:
-    assert outbox.TRANSITIONS[D.SENT] == frozenset()
+    assert DELIVERY_TRANSITIONS[D.SENT] == frozenset()
 
 
 def test_late_news_that_a_message_was_accepted_is_taken_in_every_state() -> None:
     for state in set(D) - {D.SENT}:
-        assert D.SENT in outbox.TRANSITIONS[state]
+        assert D.SENT in DELIVERY_TRANSITIONS[state]
     for state in (D.SUPPRESSED, D.CANCELLED):
-        assert outbox.TRANSITIONS[state] == {D.SENT}, "nothing else moves it"
+        assert DELIVERY_TRANSITIONS[state] == {D.SENT}, "nothing else moves it"
 
 
 def test_only_what_was_tried_is_tried_again() -> None:
-    again = {state for state in D if D.QUEUED in outbox.TRANSITIONS[state]}
+    again = {state for state in D if D.QUEUED in DELIVERY_TRANSITIONS[state]}
     assert again == {D.CLAIMED, D.ON_WIRE, D.FAILED, D.EXPIRED, D.IN_DOUBT}
 
 
 def test_a_message_goes_out_through_the_gate_only() -> None:
-    assert [state for state in D if D.ON_WIRE in outbox.TRANSITIONS[state]] == [D.CLAIMED]
+    assert [state for state in D if D.ON_WIRE in DELIVERY_TRANSITIONS[state]] == [D.CLAIMED]
     for fruit in (D.FAILED, D.EXPIRED, D.IN_DOUBT):
-        assert [state for state in D if fruit in outbox.TRANSITIONS[state]] == [D.ON_WIRE]
+        assert [state for state in D if fruit in DELIVERY_TRANSITIONS[state]] == [D.ON_WIRE]
 
 
 def test_an_edition_waits_for_all_that_may_still_go_out() -> None:
-    assert set(outbox.UNFINISHED_STATES) == {D.QUEUED, D.CLAIMED, D.ON_WIRE}
-    assert set(outbox.IN_FLIGHT_STATES) < set(outbox.UNFINISHED_STATES)
+    assert set(UNFINISHED_STATES) == {D.QUEUED, D.CLAIMED, D.ON_WIRE}
+    assert set(IN_FLIGHT_STATES) < set(UNFINISHED_STATES)
 
 
 def test_a_report_adds_up() -> None:

@@ -5,69 +5,16 @@ consent says of each whom it concerned that it was staff.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from enum import StrEnum
-from typing import NamedTuple, Protocol
 
 from mailer import languages
-from mailer.audience.consent import ConsentAction, ConsentEntry
-from mailer.audience.lists import Frequency, ListStore, MailingList, check_line, get_topics
-from mailer.audience.subscribers import Membership, MembershipState, describe_membership
+from mailer.audience.lists import check_line, get_topics
+from mailer.audience.subscribers import describe_membership
 from mailer.errors import InputError, UsageError
-
-
-@dataclass(frozen=True, slots=True)
-class BulkChange:
-    """`topics` are those that there are. None: what is there stays; an empty `language`: their own
-    serves."""
-
-    topics: frozenset[str]
-    add_topics: frozenset[str] = frozenset()
-    remove_topics: frozenset[str] = frozenset()
-    all_topics: bool = False
-    add_tags: frozenset[str] = frozenset()
-    remove_tags: frozenset[str] = frozenset()
-    language: str | None = None
-    frequency: Frequency | None = None
-    unsubscribe: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class BulkMember:
-    """An active member of the list that is changed."""
-
-    id: int
-    address: str
-    tags: tuple[str, ...]
-    membership: Membership
-
-
-class BulkOutcome(StrEnum):
-    CHANGED = "changed"
-    UNCHANGED = "unchanged"
-    SKIPPED = "skipped"
-
-
-class BulkResult(NamedTuple):
-    """`reason` says why somebody was skipped."""
-
-    outcome: BulkOutcome
-    before: BulkMember
-    after: BulkMember
-    reason: str = ""
-
-
-class BulkStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_members(
-        self, mailing_list: MailingList, subscriber_ids: Sequence[int]
-    ) -> list[BulkMember]: ...
-    def save_members(
-        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
-    ) -> None: ...
-    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
+from mailer.model.lists import ListStore, MailingList
+from mailer.model.segments import BulkChange, BulkMember, BulkOutcome, BulkResult, BulkStore
+from mailer.model.subscribers import ConsentAction, ConsentEntry, MembershipState
 
 
 def check_change(change: BulkChange, lists: ListStore, mailing_list: MailingList) -> BulkChange:

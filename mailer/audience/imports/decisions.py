@@ -10,17 +10,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer.audience import suppressions
-from mailer.audience.consent import ConsentAction
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
-from mailer.audience.lists import Frequency, MailingList
-from mailer.audience.subscribers import (
-    Membership,
-    MembershipState,
-    Person,
-    describe_membership,
-    merge_persons,
-)
-from mailer.audience.suppressions import Suppression, SuppressionStore
+from mailer.audience.subscribers import describe_membership, merge_persons
+from mailer.model.lists import Frequency, MailingList
+from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
+from mailer.model.suppressions import Suppression, SuppressionStore
 
 
 @dataclass(frozen=True, slots=True)

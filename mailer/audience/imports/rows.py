@@ -12,10 +12,12 @@ from enum import StrEnum
 from typing import TypeVar
 
 from mailer import languages
-from mailer.audience.lists import Frequency, check_line
-from mailer.audience.subscribers import Person, check_person
-from mailer.audience.suppressions import SuppressionReason
+from mailer.audience.lists import check_line
+from mailer.audience.subscribers import check_person
 from mailer.errors import InputError
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Person
+from mailer.model.suppressions import SuppressionReason
 
 _Word = TypeVar("_Word", bound=StrEnum)
 

@@ -20,107 +20,41 @@ The page that takes a sign-up does the same work for every address, whether it i
 suppressed or has left: it can't tell a stranger who reads what.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from mailer import languages
-from mailer.audience import addresses, preferences, subscribers
-from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
-from mailer.audience.lists import Frequency, ListStore, Visibility, get_list
-from mailer.audience.signup.rate_limits import AllowanceStore, RateLimit, use_allowance
-from mailer.audience.subscribers import MembershipState, Person, SubscriberStore
+from mailer import addresses, languages
+from mailer.audience import preferences, subscribers
+from mailer.audience.lists import get_list
+from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import BadTransition, InputError, NotFound, Refused
 from mailer.lines import holds_control
+from mailer.model.lists import ListStore, Visibility
+from mailer.model.signup import (
+    NOT_YET,
+    CONFIRMATION_TRANSITIONS,
+    AllowanceStore,
+    Confirmation,
+    ConfirmationKind,
+    ConfirmationState,
+    ConfirmationStore,
+    RateLimit,
+    ServiceMailKind,
+    SignUpWishes,
+)
+from mailer.model.subscribers import (
+    ConsentAction,
+    Evidence,
+    LawfulBasis,
+    MembershipState,
+    Person,
+    SubscriberStore,
+    Wording,
+)
 
 SIGN_UP_PAGE = "sign-up page"
 MOST_LISTS = 50
-NOT_YET = datetime.min.replace(tzinfo=UTC)
-
-
-class ConfirmationKind(StrEnum):
-    SIGN_UP = "sign_up"
-    NEW_ADDRESS = "new_address"
-
-
-class ConfirmationState(StrEnum):
-    ASKED = "asked"
-    MAILED = "mailed"
-    CONFIRMED = "confirmed"
-    DONE = "done"
-
-
-_S = ConfirmationState
-TRANSITIONS: Mapping[ConfirmationState, frozenset[ConfirmationState]] = {
-    _S.ASKED: frozenset({_S.MAILED, _S.DONE}),
-    _S.MAILED: frozenset({_S.CONFIRMED}),
-    _S.CONFIRMED: frozenset({_S.DONE}),
-    _S.DONE: frozenset(),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SignUpWishes:
-    """What somebody signs up for. `lists` and `topics` are slugs; no topic means all."""
-
-    lists: tuple[str, ...] = ()
-    topics: tuple[str, ...] = ()
-    name: str = ""
-    frequency: Frequency = Frequency.EVERY
-
-    def to_plain(self) -> dict[str, Any]:
-        return {**asdict(self), "frequency": self.frequency.value}
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "SignUpWishes":
-        return cls(
-            tuple(plain["lists"]),
-            tuple(plain["topics"]),
-            plain["name"],
-            Frequency(plain["frequency"]),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """`subscriber_id` is whose address is to change, 0 for a sign-up. `language` is that of the
-    mails about it; of a sign-up also the one that its mails are to be in. `wording` is what its
-    owner was shown when they agreed."""
-
-    id: int
-    kind: ConfirmationKind
-    state: ConfirmationState
-    address: str
-    subscriber_id: int
-    language: str
-    wishes: SignUpWishes
-    wording: Wording | None
-    source: str
-    asked_at: datetime
-    answered_at: datetime | None = None
-
-
-class ServiceMailKind(StrEnum):
-    """What mail an address gets, by the folder of its template."""
-
-    CONFIRM = "confirm"
-    ALREADY_SUBSCRIBED = "known"
-    """They are on all of these lists: nothing is to be confirmed."""
-    NEW_ADDRESS = "new-address"
-    WELCOME = "welcome"
-    """They have confirmed, and a list that they joined welcomes its members."""
-    NOTHING = ""
-
-
-class ConfirmationStore(Protocol):
-    """What the verbs here need kept."""
-
-    def add_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
-    def find_confirmation(self, confirmation_id: int) -> Confirmation | None: ...
-    def replace_wishes(self, confirmation: Confirmation) -> None: ...
-    def update_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
 
 
 def request_confirmation(
@@ -244,7 +178,7 @@ def move_confirmation(
     store: ConfirmationStore, confirmation: Confirmation, state: ConfirmationState, now: datetime
 ) -> Confirmation:
     """Raises BadTransition."""
-    if state not in TRANSITIONS[confirmation.state]:
+    if state not in CONFIRMATION_TRANSITIONS[confirmation.state]:
         raise BadTransition(
             f"confirmation {confirmation.id} is {confirmation.state}, not to become {state}"
         )

@@ -7,14 +7,10 @@ Which one an address gets is decided by the worker, when nobody waits for the an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mailer.audience.lists import MailingList
-from mailer.audience.signup.confirmations import (
-    Confirmation,
-    ConfirmationState,
-    ServiceMailKind,
-    choose_service_mail_kind,
-)
-from mailer.audience.subscribers import MembershipState, SubscriberStore
+from mailer.audience.signup.confirmations import choose_service_mail_kind
+from mailer.model.lists import MailingList
+from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
+from mailer.model.subscribers import MembershipState, SubscriberStore
 
 
 @dataclass(frozen=True, slots=True)

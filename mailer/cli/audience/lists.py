@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from mailer.audience import lists as nouns
-from mailer.audience.lists import Visibility
 from mailer.cli.audience.common import Slug
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.errors import ConfigError, InputError
+from mailer.model.lists import Visibility
 
 app = typer.Typer(no_args_is_help=True, help="Mailing lists.")
 

@@ -11,7 +11,6 @@ from mailer.app import open_mailer
 from mailer.audience import suppressions
 from mailer.audience.imports import decisions
 from mailer.audience.imports.rows import RowOutcome
-from mailer.audience.suppressions import SuppressionReason
 from mailer.cli.bulk import (
     RowTally,
     get_file_size,
@@ -29,6 +28,7 @@ from mailer.cli.options import (
 from mailer.cli.output import Output, error_console
 from mailer.errors import UsageError
 from mailer.intake import suppressions as files
+from mailer.model.suppressions import SuppressionReason
 
 app = typer.Typer(no_args_is_help=True, help="Addresses that must not be mailed.")
 

@@ -2,11 +2,12 @@
 
 from mailer import archive, editions
 from mailer.app import Mailer
-from mailer.audience.lists import Visibility
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
-from mailer.editions import ArchiveVisibility, Edition, EditionState
+from mailer.model.edition_states import EDITION_TRANSITIONS, ArchiveVisibility, EditionState
+from mailer.model.editions import Edition
+from mailer.model.lists import Visibility
 from mailer.store import Transaction
 
 
@@ -60,6 +61,6 @@ def _describe_publication(mailer: Mailer, tx: Transaction, edition: Edition) -> 
         return f"{message}, but its list {edition.list} is not, and so has no archive"
     if edition.state is EditionState.PAUSED:
         return f"{message}, and will be in the archive when it goes on"
-    if editions.TRANSITIONS[edition.state]:
+    if EDITION_TRANSITIONS[edition.state]:
         return f"{message}, and will be in the archive when it is sent"
     return f"{message}, but it is {edition.state}, and so in no archive"

@@ -16,8 +16,9 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output
-from mailer.editions import ArchiveVisibility, InDoubtPolicy, NewEdition, Priority
 from mailer.errors import UsageError
+from mailer.model.edition_states import ArchiveVisibility, InDoubtPolicy, Priority
+from mailer.model.editions import Edition, NewEdition
 from mailer.store import Transaction
 
 
@@ -65,9 +66,7 @@ def create_edition(
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
 
 
-def _compose_edition(
-    mailer: Mailer, tx: Transaction, edition: editions.Edition, out: Output
-) -> editions.Edition:
+def _compose_edition(mailer: Mailer, tx: Transaction, edition: Edition, out: Output) -> Edition:
     edition, composition = mailer.compose_edition(tx, edition)
     for warning in composition.warnings if composition else ():
         out.print_note(f"note: {warning}")

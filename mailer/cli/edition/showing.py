@@ -11,9 +11,9 @@ from mailer.app import Preview
 from mailer.cli.edition.common import Number, app
 from mailer.cli.options import JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output, format_moment, to_plain_data
-from mailer.editions import OPEN_STATES, EditionState, SendTimeBasis
 from mailer.errors import InputError
-from mailer.outbox import DeliveryReport, DeliveryState
+from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 
 
 class PreviewFormat(StrEnum):

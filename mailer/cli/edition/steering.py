@@ -17,8 +17,8 @@ from mailer.cli.options import (
     resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
-from mailer.editions import SendTimeBasis
 from mailer.errors import UsageError
+from mailer.model.edition_states import SendTimeBasis
 
 
 @app.command("approve")

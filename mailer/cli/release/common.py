@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from mailer.app import Mailer, release_flow
-from mailer.articles import Article, ArticleQuery, ArticleState
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
-from mailer.outbox import DeliveryPlan
+from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.deliveries import DeliveryPlan
 from mailer.store import Transaction
 
 app = typer.Typer(no_args_is_help=True, help="Press releases: from a file to journalists.")

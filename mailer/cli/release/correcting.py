@@ -8,7 +8,6 @@ import typer
 
 from mailer.app import Mailer, release_corrections
 from mailer.app.release_corrections import CorrectionResult
-from mailer.articles import Article
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.release.common import (
@@ -23,8 +22,10 @@ from mailer.cli.release.common import (
     parse_by_language,
 )
 from mailer.cli.sending import ProgressStyle, deliver_editions
-from mailer.editions import PRIOR_RECIPIENT_ROLES, ChangeNote, Edition
 from mailer.errors import Refused, UsageError
+from mailer.model.articles import Article
+from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
+from mailer.model.editions import ChangeNote, Edition
 from mailer.store import Transaction
 
 ProgressOption = Annotated[

@@ -9,7 +9,6 @@ import typer
 
 from mailer.app import Mailer, release_flow
 from mailer.app.release_flow import ReleaseEditions
-from mailer.articles import Article
 from mailer.audience.lists import get_list
 from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
 from mailer.cli.output import Output, format_moment
@@ -23,8 +22,10 @@ from mailer.cli.release.common import (
     list_fingerprints,
 )
 from mailer.cli.sending import ProgressStyle, deliver_editions
-from mailer.editions import Edition, EditionState
 from mailer.errors import Refused, UsageError
+from mailer.model.articles import Article
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 
 

@@ -4,14 +4,16 @@ from typing import Annotated
 
 import typer
 
-from mailer import articles, editions
-from mailer.audience.contacts import FollowUp
+from mailer import editions
 from mailer.cli.options import JsonOption, open_for_reading
 from mailer.cli.output import Output, format_moment
 from mailer.cli.release.common import app
-from mailer.editions import OPEN_STATES, Edition
 from mailer.errors import NotFound
-from mailer.outbox import DeliveryReport, DeliveryState
+from mailer.model.articles import ArticleQuery
+from mailer.model.contacts import FollowUp
+from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.edition_states import OPEN_STATES
+from mailer.model.editions import Edition
 
 Slug = Annotated[str, typer.Argument(help="The story's slug.")]
 
@@ -22,7 +24,7 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
 
     Example: [bold]mailer release show open-day[/]"""
     with open_for_reading() as (mailer, tx):
-        story = tx.articles.find_articles(articles.ArticleQuery(slugs=(slug,)))
+        story = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         if not story:
             raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
         embargo = tx.embargoes.find_embargo(slug)

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mailer.audience.subscribers import Membership
 from mailer.cli.output import Output
+from mailer.model.subscribers import Membership
 
 app = typer.Typer(no_args_is_help=True, help="Subscribers, and their membership of lists.")
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 import typer
 
 from mailer.audience import lists, preferences, subscribers
-from mailer.audience.consent import Evidence, LawfulBasis, check_basis
-from mailer.audience.subscribers import STAFF_SOURCE, Person
+from mailer.audience.consent import check_basis
+from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.errors import UsageError
+from mailer.model.subscribers import Evidence, LawfulBasis, Person
 
 
 @app.command("add")

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from mailer.audience import addresses, consent, erasure, preferences, subscribers
-from mailer.audience.consent import ConsentEntry, Wording
-from mailer.audience.signup.confirmations import Confirmation, ConfirmationState
-from mailer.audience.subscribers import Membership
+from mailer import addresses
+from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.subscriber.common import Address, app, print_memberships
+from mailer.model.signup import Confirmation, ConfirmationState
+from mailer.model.subscribers import ConsentEntry, Membership, Wording
 
 _OPEN_STATES = (ConfirmationState.ASKED, ConfirmationState.MAILED)
 

@@ -8,15 +8,15 @@ import typer
 from mailer.app import open_mailer
 from mailer.audience import lists, segments
 from mailer.audience.imports import bulk
-from mailer.audience.imports.bulk import BulkChange, BulkMember, BulkOutcome, BulkResult
-from mailer.audience.lists import Frequency
-from mailer.audience.segments import All, Filter
-from mailer.audience.subscribers import STAFF_SOURCE, MembershipState, describe_membership
+from mailer.audience.subscribers import STAFF_SOURCE, describe_membership
 from mailer.cli.bulk import open_progress_bar
 from mailer.cli.options import JsonOption, load_settings
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import app
 from mailer.errors import UsageError
+from mailer.model.lists import Frequency
+from mailer.model.segments import All, BulkChange, BulkMember, BulkOutcome, BulkResult, Filter
+from mailer.model.subscribers import MembershipState
 from mailer.store import Transaction
 
 BATCH_SIZE = 2000

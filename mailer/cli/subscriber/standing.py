@@ -8,13 +8,14 @@ from typing import IO, Annotated
 
 import typer
 
-from mailer.audience import addresses, lists, preferences, subscribers, unsubscribe_mail
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import MembershipState, Subscriber
+from mailer import addresses
+from mailer.audience import lists, preferences, subscribers, unsubscribe_mail
 from mailer.cli.options import DryRunOption, JsonOption, open_for_writing
 from mailer.cli.output import Output, format_moment
 from mailer.cli.subscriber.common import Address, app
 from mailer.errors import InputError, NotFound
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import Transaction
 
 MAX_MESSAGE_BYTES = 1 << 20

@@ -9,7 +9,7 @@ import typer
 
 from mailer.app import open_mailer
 from mailer.audience import lists
-from mailer.audience.consent import LawfulBasis, check_basis
+from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import ImportColumn, RowState
 from mailer.cli.bulk import (
     RowTally,
@@ -30,6 +30,7 @@ from mailer.cli.subscriber.common import app
 from mailer.errors import UsageError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
+from mailer.model.subscribers import LawfulBasis
 
 
 @app.command("import")

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from mailer.audience.imports.bulk import BulkMember
-from mailer.audience.lists import MailingList
-from mailer.audience.segments import Filter
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import MailingList
+from mailer.model.segments import BulkMember, Filter
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import SqlConsentStore

@@ -21,13 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience.consent import Wording
-from mailer.audience.signup.confirmations import (
-    Confirmation,
-    ConfirmationKind,
-    ConfirmationState,
-    SignUpWishes,
-)
+from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState, SignUpWishes
+from mailer.model.subscribers import Wording
 from mailer.store import schema
 from mailer.store.audience.consents import find_or_create_wording
 from mailer.store.slug_lookup import get_inserted_id

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, or_, select
 
-from mailer.audience.consent import ConsentAction, ConsentEntry, LawfulBasis, Wording
+from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Wording
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.store.upsert import build_upsert

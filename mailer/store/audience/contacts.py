@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select
 
-from mailer.audience.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
-from mailer.audience.subscribers import MembershipState, Subscriber
-from mailer.editions import EditionRole
-from mailer.outbox import DeliveryState
+from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionRole
+from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import schema
 from mailer.store.audience.subscribers import SqlSubscriberStore
 from mailer.store.upsert import build_upsert

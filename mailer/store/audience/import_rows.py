@@ -11,11 +11,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
 from mailer.audience import suppressions
-from mailer.audience.consent import ConsentAction, ConsentEntry, LawfulBasis
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
 from mailer.audience.imports.rows import ImportRow, RowResult
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import Person
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Person
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import SqlConsentStore

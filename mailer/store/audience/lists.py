@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
 
-from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import Frequency, MailingList, Topic, Visibility
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.slug_lookup import get_inserted_id
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row
 
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Membership, MembershipState
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Membership, MembershipState
 from mailer.store import schema
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 

@@ -17,12 +17,11 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience import addresses
-from mailer.audience.erasure import MailedEdition
-from mailer.audience.signup.confirmations import Confirmation, ServiceMailKind
-from mailer.audience.subscribers import Subscriber
-from mailer.audience.suppressions import SuppressionReason
-from mailer.editions import EditionKind
+from mailer import addresses
+from mailer.model.edition_states import EditionKind
+from mailer.model.signup import Confirmation, ServiceMailKind
+from mailer.model.subscribers import MailedEdition, Subscriber
+from mailer.model.suppressions import SuppressionReason
 from mailer.store import schema
 from mailer.store.audience.confirmations import SqlConfirmationStore
 from mailer.store.audience.consents import SqlConsentStore

@@ -18,8 +18,10 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience.lists import MailingList
-from mailer.audience.segments import (
+from mailer.audience.segments import from_plain, to_plain
+from mailer.model.edition_states import OPEN_STATES
+from mailer.model.lists import MailingList
+from mailer.model.segments import (
     All,
     Among,
     AnyOf,
@@ -29,11 +31,8 @@ from mailer.audience.segments import (
     ListMember,
     Not,
     Segment,
-    from_plain,
-    to_plain,
 )
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import OPEN_STATES
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Row, Select, and_, bindparam, delete, insert, select, update
 
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import Membership, Person, Subscriber
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import Membership, Person, Subscriber
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.lists import SqlListStore

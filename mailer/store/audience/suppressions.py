@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Row, delete, func, select
 
-from mailer.audience.suppressions import Suppression, SuppressionReason
+from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import schema
 from mailer.store.audience.consents import SqlConsentStore
 from mailer.store.upsert import build_upsert

@@ -7,12 +7,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select
 
 from mailer import embargoes
-from mailer.articles import ArticleQuery, ArticleState, group_stories
-from mailer.audience.lists import MailingList
-from mailer.audience.segments import All, Filter, from_plain
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import EDITED_EVENT, Attachment, Edition, EditionBody, EditionRole, Manuscript
-from mailer.embargoes import Embargo
+from mailer.articles import group_stories
+from mailer.audience.segments import from_plain
+from mailer.editions import EDITED_EVENT
+from mailer.model.articles import ArticleQuery, ArticleState
+from mailer.model.edition_states import EditionRole
+from mailer.model.editions import Attachment, Edition, EditionBody, Manuscript
+from mailer.model.embargoes import Embargo
+from mailer.model.lists import MailingList
+from mailer.model.segments import All, Filter
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import SqlArticleStore
 from mailer.store.audience.lists import SqlListStore

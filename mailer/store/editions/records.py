@@ -9,23 +9,25 @@ from typing import Any
 from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
 from mailer.archive import build_search_text
-from mailer.audience.lists import Frequency
-from mailer.editions import (
-    Approval,
+from mailer.model.edition_states import (
     ArchiveVisibility,
-    ChangeNote,
-    Edition,
-    EditionBody,
-    EditionEvent,
     EditionKind,
     EditionRole,
     EditionState,
     InDoubtPolicy,
-    NewEdition,
     Priority,
-    SendAppointment,
     SendTimeBasis,
 )
+from mailer.model.editions import (
+    Approval,
+    ChangeNote,
+    Edition,
+    EditionBody,
+    EditionEvent,
+    NewEdition,
+    SendAppointment,
+)
+from mailer.model.lists import Frequency
 from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.editions.contents import SqlEditionContentStore

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, update
 
-from mailer.editions import EditionState
+from mailer.model.edition_states import EditionState
 from mailer.store import schema
 
 

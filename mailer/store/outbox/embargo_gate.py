@@ -6,16 +6,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, and_, func, select, update
 
 from mailer import embargoes
-from mailer.audience.contacts import Trust
-from mailer.editions import EMBARGO_STATING_ROLES, PRIOR_RECIPIENT_ROLES, Edition, EditionRole
-from mailer.embargoes import EmbargoEvent, EmbargoEventType
-from mailer.outbox import (
+from mailer.model.contacts import Trust
+from mailer.model.deliveries import (
     EMBARGOED_REPLY,
     KILLED_REPLY,
     UNTRUSTED_REPLY,
     DeliveryState,
     EmbargoBlock,
 )
+from mailer.model.edition_states import EMBARGO_STATING_ROLES, PRIOR_RECIPIENT_ROLES, EditionRole
+from mailer.model.editions import Edition
+from mailer.model.embargoes import EmbargoEvent, EmbargoEventType
 from mailer.store import schema
 from mailer.store.outbox import statements
 from mailer.store.outbox.statements import in_flight, queued, requeued_values

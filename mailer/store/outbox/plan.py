@@ -32,10 +32,11 @@ from sqlalchemy import (
 )
 
 from mailer import languages
-from mailer.audience.segments import Filter
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import PRIOR_RECIPIENT_ROLES, Edition, SendTimeBasis
-from mailer.outbox import DeliveryPlan, DeliveryState, Exclusion
+from mailer.model.deliveries import DeliveryPlan, DeliveryState, Exclusion
+from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, SendTimeBasis
+from mailer.model.editions import Edition
+from mailer.model.segments import Filter
+from mailer.model.subscribers import MembershipState
 from mailer.schedules import local_time
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members

@@ -25,8 +25,9 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.editions import Edition, EditionState, InDoubtPolicy
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.model.edition_states import EditionState, InDoubtPolicy
+from mailer.model.editions import Edition
 from mailer.store import schema
 from mailer.store.outbox import statements
 from mailer.store.outbox.embargo_gate import SqlGateBlockStore

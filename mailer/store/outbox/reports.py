@@ -6,11 +6,17 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
 
 from mailer import languages
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition
 from mailer.errors import ComposeError
-from mailer.outbox import Delivery, DeliveryReport, DeliveryState, Exclusion, RecipientStatus
+from mailer.model.deliveries import (
+    Delivery,
+    DeliveryReport,
+    DeliveryState,
+    Exclusion,
+    RecipientStatus,
+)
+from mailer.model.editions import Edition
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.editions import SqlEditionStore

@@ -15,16 +15,9 @@ from itertools import count
 
 from sqlalchemy import Connection, insert, select, update
 
-from mailer.editions import (
-    ArchiveVisibility,
-    Edition,
-    EditionBody,
-    EditionKind,
-    EditionState,
-    NewEdition,
-    Priority,
-)
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
+from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
 from mailer.store.editions import SqlEditionStore
 from mailer.tokens import hash_address

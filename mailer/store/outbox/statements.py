@@ -22,10 +22,10 @@ from sqlalchemy import (
     update,
 )
 
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import KINDS_TO_ANYONE, EditionState
 from mailer.embargoes import MAX_RULE_SHIFT
-from mailer.outbox import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.model.deliveries import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.model.edition_states import KINDS_TO_ANYONE, EditionState
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement, among, build_json_columns
 

@@ -2,9 +2,9 @@
 
 from sqlalchemy import Connection
 
-from mailer.articles import ArticleQuery
-from mailer.editions import Edition
 from mailer.errors import ComposeError
+from mailer.model.articles import ArticleQuery
+from mailer.model.editions import Edition
 from mailer.store.articles import SqlArticleStore
 from mailer.store.editions import SqlEditionStore
 

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
 
-from mailer.outbox import DeliveryState, DeliveryWorker
+from mailer.model.deliveries import DeliveryState, DeliveryWorker
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement
 

@@ -5,9 +5,15 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, func, insert, literal, select, update
 
-from mailer.editions import OPEN_STATES, EditionRole, EditionState
-from mailer.embargoes import Embargo, EmbargoEffect, EmbargoEvent, EmbargoEventType, EmbargoTerms
-from mailer.outbox import EMBARGOED_REPLY, DeliveryState
+from mailer.model.deliveries import EMBARGOED_REPLY, DeliveryState
+from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
+from mailer.model.embargoes import (
+    Embargo,
+    EmbargoEffect,
+    EmbargoEvent,
+    EmbargoEventType,
+    EmbargoTerms,
+)
 from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.locks import lock_releases

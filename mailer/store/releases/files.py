@@ -5,8 +5,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
 
-from mailer.articles.boilerplates import Boilerplate
-from mailer.releases.kill_records import Kill
+from mailer.model.articles import Boilerplate
+from mailer.model.releases import Kill
 from mailer.store import schema
 from mailer.store.upsert import build_upsert
 

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from mailer import embargoes
-from mailer.articles import ArticleState
-from mailer.editions import EditionRole, EditionState
-from mailer.releases.pages import ReleaseCorrection, ReleasePage, from_dict
+from mailer.model.articles import ArticleState
+from mailer.model.edition_states import EditionRole, EditionState
+from mailer.model.releases import ReleaseCorrection, ReleasePage
+from mailer.releases.pages import from_dict
 from mailer.store import schema
 from mailer.store.releases.embargoes import SqlEmbargoStore
 

@@ -2,10 +2,11 @@
 
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 
-from mailer.audience.contacts import Trust
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import PRIOR_RECIPIENT_ROLES, Edition, EditionRole, EditionState
-from mailer.outbox import UNFINISHED_STATES, DeliveryState, Exclusion
+from mailer.model.contacts import Trust
+from mailer.model.deliveries import UNFINISHED_STATES, DeliveryState, Exclusion
+from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES, EditionRole, EditionState
+from mailer.model.editions import Edition
+from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 
 _BEGUN_STATES = (EditionState.SENDING.value, EditionState.PAUSED.value)

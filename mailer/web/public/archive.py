@@ -13,11 +13,11 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer import archive, languages, message
-from mailer.archive import ArchiveEntry
 from mailer.audience import links
-from mailer.audience.lists import MailingList
-from mailer.editions import EditionBody
 from mailer.errors import InputError, NotFound, TokenError
+from mailer.model.archive import ArchiveEntry
+from mailer.model.editions import EditionBody
+from mailer.model.lists import MailingList
 from mailer.store import Transaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses

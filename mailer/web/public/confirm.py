@@ -9,12 +9,13 @@ from hashlib import sha256
 
 from fastapi import Request, Response
 
-from mailer.audience import addresses, links
+from mailer import addresses
+from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.lists import MailingList
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.errors import InputError, Refused, TokenError
+from mailer.model.lists import MailingList
+from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.site import PublicSite

@@ -13,10 +13,10 @@ from urllib.parse import quote
 from lxml import etree
 
 from mailer import languages
-from mailer.archive import ArchivedVersion, ArchiveEntry
-from mailer.audience.lists import MailingList
 from mailer.config import Settings
-from mailer.releases.pages import ReleasePage
+from mailer.model.archive import ArchivedVersion, ArchiveEntry
+from mailer.model.lists import MailingList
+from mailer.model.releases import ReleasePage
 from mailer.web.public.releases.structured_data import build_page_url
 
 ATOM = "http://www.w3.org/2005/Atom"

@@ -6,8 +6,8 @@ What it sends is what the page of ``signup.py`` takes.
 from collections.abc import Sequence
 
 from mailer import languages
-from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.errors import InputError, Refused
+from mailer.model.lists import MailingList, Topic, Visibility
 from mailer.web.public.signup import TRAP_FIELD
 from mailer.web.public.site import LANGUAGES, get_environment
 

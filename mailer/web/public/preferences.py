@@ -13,16 +13,23 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from mailer import zones
-from mailer.audience import addresses, erasure, links, preferences, subscribers
-from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
+from mailer import addresses, zones
+from mailer.audience import erasure, links, preferences, subscribers
 from mailer.audience.links import LinkPurpose
-from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import build_address_change
 from mailer.audience.signup.rate_limits import use_allowance
-from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
+from mailer.model.lists import Frequency, MailingList, Visibility
+from mailer.model.subscribers import (
+    ConsentAction,
+    Evidence,
+    LawfulBasis,
+    Membership,
+    MembershipState,
+    Subscriber,
+    Wording,
+)
 from mailer.store import Transaction
 from mailer.web.public import time_zone_picker
 from mailer.web.public.forms import SubmittedForm

@@ -8,13 +8,14 @@ from typing import Any
 
 from fastapi import HTTPException, Request, Response
 
-from mailer.audience import addresses
-from mailer.audience.lists import Frequency, MailingList, Topic, Visibility
+from mailer import addresses
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import SIGN_UP_PAGE, SignUpWishes
+from mailer.audience.signup.confirmations import SIGN_UP_PAGE
 from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import InputError, NotFound
+from mailer.model.lists import Frequency, MailingList, Topic, Visibility
+from mailer.model.signup import SignUpWishes
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, identify_client

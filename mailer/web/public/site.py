@@ -27,9 +27,9 @@ from jinja2.bccache import Bucket
 
 from mailer import languages
 from mailer.app import Mailer
-from mailer.audience.consent import Wording
 from mailer.errors import InputError
 from mailer.log import Log
+from mailer.model.subscribers import Wording
 from mailer.render import colours, views
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.writer import PageWriter

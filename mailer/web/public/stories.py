@@ -10,8 +10,9 @@ from typing import Any
 from fastapi import Request, Response
 
 from mailer import languages
-from mailer.articles import Article, ArticleQuery, ArticleState
-from mailer.releases.pages import PageTranslation, ReleasePage, build_translation
+from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.releases import PageTranslation, ReleasePage
+from mailer.releases.pages import build_translation
 from mailer.store import Transaction
 from mailer.web.public.releases import structured_data
 from mailer.web.public.site import PublicSite

@@ -9,11 +9,12 @@ line of text; a person's is a page that says how to undo it.
 from fastapi import Request, Response
 from fastapi.responses import PlainTextResponse
 
-from mailer.audience import addresses, links, preferences, subscribers
+from mailer import addresses
+from mailer.audience import links, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.lists import Frequency, MailingList
-from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
+from mailer.model.lists import Frequency, MailingList
+from mailer.model.subscribers import Membership, MembershipState, Subscriber
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.site import PublicSite

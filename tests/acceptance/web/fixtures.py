@@ -16,17 +16,16 @@ import uvicorn
 
 from mailer import articles, digests, editions
 from mailer.app import Mailer
-from mailer.articles import ArticleKind, Content
 from mailer.audience import erasure, lists, subscribers
-from mailer.audience.consent import ConsentEntry
-from mailer.audience.lists import Frequency, Visibility
-from mailer.audience.subscribers import Membership, Person
 from mailer.config import Organisation, Settings
 from mailer.demo.office import NAME, POSTAL_ADDRESS, TOPICS
-from mailer.digests import DigestSettings
-from mailer.editions import NewEdition
 from mailer.intake.markup import to_html
 from mailer.log import create_logger
+from mailer.model.articles import ArticleKind, Content
+from mailer.model.digests import DigestSettings
+from mailer.model.editions import NewEdition
+from mailer.model.lists import Frequency, Visibility
+from mailer.model.subscribers import ConsentEntry, Membership, Person
 from mailer.store import Store
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 from tests.acceptance.web.browser import BrowserReader
 
 

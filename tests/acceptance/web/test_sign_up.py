@@ -1,7 +1,7 @@
 """Signing up: on a list's page, on the page of all lists, with mistakes, and twice."""
 
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 from tests.acceptance.web.browser import BrowserReader
 
 

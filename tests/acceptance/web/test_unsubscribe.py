@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 from tests.acceptance.web.browser import BrowserReader
 
 

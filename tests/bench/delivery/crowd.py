@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import insert
 
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import MembershipState, Person
 from mailer.demo.office import FIRST_NAMES, LAST_NAMES
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Transaction
 from mailer.store.audience.subscribers import build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from mailer import articles, config, digests, editions
 from mailer.app import open_mailer
-from mailer.articles import ArticleKind, Content, Image
 from mailer.audience import lists
-from mailer.digests import DigestSettings
-from mailer.editions import Edition
 from mailer.intake.markup import to_html
 from mailer.message import Recipient
-from mailer.outbox import Delivery
+from mailer.model.articles import ArticleKind, Content, Image
+from mailer.model.deliveries import Delivery
+from mailer.model.digests import DigestSettings
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 from tests.bench.delivery import crowd
 from tests.bench.delivery.children import measure_program

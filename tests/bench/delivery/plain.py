@@ -26,8 +26,8 @@ from markupsafe import Markup
 
 from mailer.app import open_mailer
 from mailer.config import Settings
-from mailer.editions import Manuscript
 from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
+from mailer.model.editions import Manuscript
 from mailer.render import translations, views
 from mailer.render.environment import get_environment
 from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program

@@ -16,11 +16,12 @@ from mailer import articles, config, digests
 from mailer.app import Mailer, open_mailer
 from mailer.audience import lists
 from mailer.config import Settings
-from mailer.digests import ApprovalRule, DigestPolicy, DigestSettings, occurrences
-from mailer.editions import SendTimeBasis
+from mailer.digests import occurrences
+from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 from tests.crash import fixtures as plain
 from tests.integration.factories import (

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from mailer import editions
 from mailer.app import open_mailer
-from mailer.editions import EditionState
 from mailer.errors import BadTransition
+from mailer.model.edition_states import EditionState
 from tests.crash.calendar.fixtures import PERSON, DigestTrait, TrialOffice
 
 STEP_SECONDS = 0.05

@@ -7,8 +7,9 @@ from typing import Any
 from mailer import editions
 from mailer.app import Mailer
 from mailer.delivery.outcomes import DeliveryProgress
-from mailer.editions import Edition, EditionState
-from mailer.outbox import DeliveryReport, DeliveryState
+from mailer.model.deliveries import DeliveryReport, DeliveryState
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import event
 
 from mailer.app import Mailer, get_utc_now
-from mailer.editions import Edition
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.conftest import KEY
 from tests.fake_relay import Envelope, Relay, Step

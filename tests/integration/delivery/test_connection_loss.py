@@ -18,7 +18,7 @@ from mailer.delivery.replies import Verdict
 from mailer.delivery.smtp import prepare_mail
 from mailer.errors import RelayError
 from mailer.message import MessageTemplate
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration.delivery.delivery_runs import deliver_edition, with_relay
 from tests.integration.delivery.proxy import Proxy

@@ -16,7 +16,7 @@ from mailer.delivery import relay_health
 from mailer.delivery.replies import Verdict
 from mailer.delivery.smtp import OutgoingMail, prepare_mail
 from mailer.errors import RelayError
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import Relay
 from tests.integration.delivery.proxy import Proxy
 from tests.integration.delivery.smtp_dialogue import Conversation

@@ -9,8 +9,8 @@ import pytest
 
 from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
-from mailer.editions import EditionState, InDoubtPolicy
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.store import Store
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories

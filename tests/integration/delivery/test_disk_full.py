@@ -15,8 +15,8 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.delivery.outcomes import DeliveryProgress
-from mailer.editions import EditionState
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES
 from tests.integration.delivery.worker_processes import MailerProcesses, StateLog

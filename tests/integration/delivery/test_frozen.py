@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import text
 
 from mailer.app import Mailer
-from mailer.editions import Edition, EditionState
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.fake_relay import Envelope, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES, FaultyRelay

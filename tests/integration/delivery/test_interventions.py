@@ -9,9 +9,9 @@ import pytest
 from mailer import editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection
-from mailer.editions import EditionState
 from mailer.errors import RelayError
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (

@@ -9,9 +9,10 @@ from sqlalchemy import text
 
 from mailer.app import Mailer
 from mailer.config import Throttle
-from mailer.editions import Edition, EditionState, Priority
 from mailer.errors import RelayError
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState, Priority
+from mailer.model.editions import Edition
 from tests.fake_relay import CLOSE, Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (

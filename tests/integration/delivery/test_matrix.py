@@ -21,7 +21,7 @@ from mailer.config import Settings, Tls
 from mailer.delivery import active_editions, ledger, relay_health, replies
 from mailer.delivery.replies import Phase
 from mailer.errors import RelayError
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from mailer.store import Store
 from tests.fake_relay import Step
 from tests.integration.delivery.faults import FAULTS, STEPS, FaultyRelay

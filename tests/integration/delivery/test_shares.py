@@ -11,12 +11,13 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.subscribers import Person
 from mailer.config import Relay as RelaySettings
 from mailer.config import Throttle
 from mailer.delivery import relay_health
-from mailer.editions import Edition, EditionState, Priority
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState, Priority
+from mailer.model.editions import Edition
+from mailer.model.subscribers import Person
 from tests.fake_relay import CLOSE, Envelope, Relay, Response, Step
 from tests.integration import factories
 from tests.integration.delivery.faults import SUCCESS_REPLIES

@@ -13,8 +13,8 @@ from mailer.config import Relay as RelaySettings
 from mailer.config import Tls
 from mailer.delivery.replies import Verdict
 from mailer.delivery.smtp import RelayCredentials
-from mailer.editions import EditionState
 from mailer.errors import RelayError
+from mailer.model.edition_states import EditionState
 from mailer.store import Store
 from tests.fake_relay import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
 from tests.integration import factories

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from mailer.app import Mailer
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from tests.fake_relay import SILENCE, Action, Envelope, Relay, Response, Step
 from tests.integration.delivery.faults import SUCCESS_REPLIES
 from tests.integration.delivery.worker_processes import MailerProcesses, StateLog

@@ -7,9 +7,9 @@ from pydantic import SecretStr
 from mailer.app import Mailer
 from mailer.delivery.outcomes import MAX_REPEATED_REFUSALS
 from mailer.delivery.relay_health import MAX_DOUBTS
-from mailer.editions import EditionState
 from mailer.errors import RelayError
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState
 from tests.fake_relay import CLOSE, SILENCE, Relay, Response, Step, reply_then_close
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (

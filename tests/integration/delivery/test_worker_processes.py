@@ -9,8 +9,8 @@ import pytest
 from mailer.app import Mailer
 from mailer.config import DeliverySection
 from mailer.delivery.outcomes import DeliveryProgress
-from mailer.editions import EditionState, Priority
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionState, Priority
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
 from tests.integration.delivery.delivery_runs import (

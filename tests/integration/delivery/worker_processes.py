@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from mailer.app import Mailer
-from mailer.editions import Edition
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.postgresql import run_sql
 

@@ -17,13 +17,13 @@ import pytest
 from mailer import articles, sources
 from mailer.app import Mailer, source_import
 from mailer.app.source_import import ImportResult
-from mailer.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
 from mailer.errors import FetchError, InputError, Refused
 from mailer.intake import sources as sources_module
 from mailer.intake.drafts import DraftDefaults
 from mailer.lines import holds_control
 from mailer.log import create_logger
-from mailer.sources import OnImport, Source, SourceKind, SourceSettings, SourceState
+from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
+from mailer.model.sources import OnImport, Source, SourceKind, SourceSettings, SourceState
 from mailer.worker.sources import SourcePoller
 from tests.integration import factories
 from tests.integration.intake.site import LoopbackSite, build_answer, build_redirect

@@ -6,8 +6,8 @@ from io import StringIO
 import pytest
 
 from mailer.app import Mailer
-from mailer.editions import Edition
 from mailer.log import create_logger
+from mailer.model.editions import Edition
 from mailer.web.public import create_public_app, response_cache
 from tests.fake_relay import Relay
 from tests.integration import factories

@@ -9,15 +9,16 @@ from typing import Any
 
 from mailer import digests, editions, embargoes, tokens
 from mailer.app import Mailer, release_flow
-from mailer.articles import ArticleKind
-from mailer.articles.press_release import Asset, AssetKind, Quote, Release
 from mailer.audience import contacts, lists
-from mailer.audience.contacts import ContactProfile, FollowUp, Trust
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.audience.lists import Visibility
-from mailer.editions import Edition, EditionRole, EditionState, NewEdition
-from mailer.embargoes import Embargo, EmbargoTerms
 from mailer.errors import Embargoed
+from mailer.model.articles import ArticleKind
+from mailer.model.contacts import ContactProfile, FollowUp, Trust
+from mailer.model.edition_states import EditionRole, EditionState
+from mailer.model.editions import Edition, NewEdition
+from mailer.model.embargoes import Embargo, EmbargoTerms
+from mailer.model.lists import Visibility
+from mailer.model.press_release import Asset, AssetKind, Quote, Release
 from mailer.store import Transaction
 from tests.fake_relay import Relay
 from tests.integration import factories

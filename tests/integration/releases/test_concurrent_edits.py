@@ -14,17 +14,18 @@ from sqlalchemy import update
 from mailer import articles, editions, embargoes, outbox, sources
 from mailer.app import Mailer, release_corrections, release_flow, source_import
 from mailer.app.release_flow import ReleaseEditions
-from mailer.articles import ArticleKind, ArticleState
 from mailer.audience import contacts, lists, segments, subscribers
-from mailer.audience.contacts import Trust
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.audience.lists import Visibility
-from mailer.editions import Edition, EditionState
-from mailer.embargoes import Embargo
 from mailer.errors import Refused
 from mailer.lines import fold_name
 from mailer.log import create_logger
-from mailer.sources import SourceKind, SourceSettings
+from mailer.model.articles import ArticleKind, ArticleState
+from mailer.model.contacts import Trust
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
+from mailer.model.embargoes import Embargo
+from mailer.model.lists import Visibility
+from mailer.model.sources import SourceKind, SourceSettings
 from mailer.store import Transaction
 from mailer.store.schema import subscriber
 from mailer.worker import Scheduler, jobs

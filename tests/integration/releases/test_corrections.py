@@ -9,21 +9,15 @@ from sqlalchemy import update
 from mailer import articles, editions, embargoes, tokens
 from mailer.app import Mailer, embargo_checks, release_corrections, release_flow
 from mailer.app.release_corrections import CorrectionResult
-from mailer.articles import ArticleKind, ArticleQuery, ArticleState
 from mailer.audience import lists, preferences
-from mailer.audience.contacts import Trust
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.editions import (
-    ChangeNote,
-    Edition,
-    EditionRole,
-    EditionState,
-    InDoubtPolicy,
-    NewEdition,
-)
-from mailer.embargoes import EmbargoEventType
 from mailer.errors import Refused
-from mailer.outbox import DeliveryState, Settlement
+from mailer.model.articles import ArticleKind, ArticleQuery, ArticleState
+from mailer.model.contacts import Trust
+from mailer.model.deliveries import DeliveryState, Settlement
+from mailer.model.edition_states import EditionRole, EditionState, InDoubtPolicy
+from mailer.model.editions import ChangeNote, Edition, NewEdition
+from mailer.model.embargoes import EmbargoEventType
 from mailer.store.schema import edition as edition_table
 from tests.fake_relay import CLOSE, Relay, Step
 from tests.integration import factories
@@ -200,7 +194,7 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
     with mailer.store.begin() as tx, pytest.raises(Refused, match="has not changed"):
         release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
     with mailer.store.begin() as tx:
-        factories.add_story(tx, "boats", kind=articles.ArticleKind.PRESS_RELEASE)
+        factories.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
         with pytest.raises(Refused, match="no release of boats has been sent"):
             release_corrections.correct_release(mailer, tx, "boats", CHANGE, "Amina")
 

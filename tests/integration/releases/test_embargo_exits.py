@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mailer import embargoes
-from mailer.embargoes import EmbargoEventType
+from mailer.model.embargoes import EmbargoEventType, EmbargoTerms
 from mailer.schedules import local_time
 from tests.integration.releases.factories import (
     EXITS,
@@ -43,8 +43,8 @@ def _later(desk: PressScenario) -> None:
 def _other_zone(desk: PressScenario) -> None:
     """The same time on the clock, further west: it ends later."""
     here = (datetime.now(UTC) + 2 * HOUR).replace(tzinfo=None, second=0, microsecond=0)
-    desk.set_embargo(embargoes.EmbargoTerms(here, "Etc/UTC"))
-    desk.set_embargo(embargoes.EmbargoTerms(here, "America/New_York"))
+    desk.set_embargo(EmbargoTerms(here, "Etc/UTC"))
+    desk.set_embargo(EmbargoTerms(here, "America/New_York"))
 
 
 def _rules_moved_later(desk: PressScenario) -> None:
@@ -155,8 +155,8 @@ def test_of_a_time_that_clocks_show_twice_the_second_counts(desk: PressScenario)
     twice = datetime(2027, 10, 31, 1, 30)  # noqa: DTZ001  (a wall clock's)
     zone = ZoneInfo("Europe/London")
     first = local_time.to_utc(twice, zone)
-    assert embargoes.EmbargoTerms(twice, "Europe/London").moment == first + HOUR
-    desk.set_embargo(embargoes.EmbargoTerms(twice, "Europe/London"))
+    assert EmbargoTerms(twice, "Europe/London").moment == first + HOUR
+    desk.set_embargo(EmbargoTerms(twice, "Europe/London"))
     with desk.mailer.store.read() as tx:
         assert SLUG in embargoes.find_embargoed(tx.embargoes, first)
         assert SLUG in embargoes.find_embargoed(

@@ -12,8 +12,8 @@ from sqlalchemy import insert, text
 from mailer import embargoes
 from mailer.app import Mailer, release_corrections
 from mailer.audience import lists
-from mailer.editions import Edition
 from mailer.errors import ConcurrencyError, MailerError, Refused
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 from mailer.store.schema import topic
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms

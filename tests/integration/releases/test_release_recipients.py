@@ -14,12 +14,12 @@ from mailer import editions, embargoes, outbox
 from mailer.app import Mailer, release_flow
 from mailer.app.release_flow import ReleaseEditions
 from mailer.audience import contacts, erasure, lists
-from mailer.audience.contacts import Trust
-from mailer.editions import EditionState
-from mailer.embargoes import Embargo, EmbargoEventType
 from mailer.errors import Embargoed
 from mailer.log import create_logger
-from mailer.outbox import DeliveryState, Exclusion
+from mailer.model.contacts import Trust
+from mailer.model.deliveries import DeliveryState, Exclusion
+from mailer.model.edition_states import EditionState
+from mailer.model.embargoes import Embargo, EmbargoEventType
 from mailer.web.public import create_public_app
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay

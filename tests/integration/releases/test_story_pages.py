@@ -5,10 +5,10 @@ import re
 
 from mailer import articles, editions
 from mailer.app import Mailer
-from mailer.articles import ArticleKind
 from mailer.audience import lists
-from mailer.audience.lists import Visibility
-from mailer.editions import NewEdition
+from mailer.model.articles import ArticleKind
+from mailer.model.editions import NewEdition
+from mailer.model.lists import Visibility
 from mailer.store import Transaction
 from tests.integration import factories
 from tests.integration.releases.factories import PressScenario

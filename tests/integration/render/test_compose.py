@@ -14,9 +14,9 @@ from lxml import html as lxml_html
 
 from mailer import editions
 from mailer.app import Mailer, Preview
-from mailer.articles import ArticleKind, Image
-from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
+from mailer.model.articles import ArticleKind, Image
+from mailer.model.editions import Edition
 from mailer.store import Store, Transaction
 from tests.conftest import KEY, make_office_settings
 from tests.integration import factories

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mailer import archive, editions, words
 from mailer.app import Mailer
-from mailer.archive import ArchiveEntry
-from mailer.audience.lists import Visibility
-from mailer.editions import ArchiveVisibility, EditionKind, EditionState
+from mailer.model.archive import ArchiveEntry
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
+from mailer.model.lists import Visibility
 from mailer.store import Store, Transaction
 from tests.integration import archive_factories, factories
 from tests.integration.archive_factories import create_archived_edition, make_body

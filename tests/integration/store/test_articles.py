@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from mailer import articles
-from mailer.articles import ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.errors import InputError, NotFound
+from mailer.model.articles import ArticleKind, ArticleOutcome, ArticleQuery, ArticleState, Image
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW, make_content

@@ -4,9 +4,10 @@ import pytest
 
 from mailer import articles, digests, editions
 from mailer.audience import segments
-from mailer.digests import WhenEmpty
-from mailer.editions import EditionState
 from mailer.errors import InputError, NotFound
+from mailer.model.digests import WhenEmpty
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
@@ -20,7 +21,7 @@ def ready(store: Store) -> Store:
     return store
 
 
-def assembled(tx: Transaction, slug: str = "weekly", after: int = 0) -> editions.Edition:
+def assembled(tx: Transaction, slug: str = "weekly", after: int = 0) -> Edition:
     return digests.assemble_edition(tx.digests, slug, NOW + after * DAY)[0]
 
 

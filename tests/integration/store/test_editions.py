@@ -7,8 +7,9 @@ import pytest
 from mailer import articles, editions
 from mailer.app import Mailer
 from mailer.audience import segments
-from mailer.editions import Edition, EditionState, InDoubtPolicy
 from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
+from mailer.model.edition_states import EditionState, InDoubtPolicy
+from mailer.model.editions import Edition
 from mailer.store import Transaction
 from tests.integration import factories
 from tests.integration.factories import NOW

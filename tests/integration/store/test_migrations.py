@@ -9,9 +9,9 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import DateTime, MetaData, Table, insert
 
-from mailer.editions import EditionState, Priority
 from mailer.message import Slot, create_slot
-from mailer.outbox import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.model.deliveries import IN_FLIGHT_STATES, Claim, DeliveryState
+from mailer.model.edition_states import EditionState, Priority
 from mailer.store import Store
 from mailer.store.schema import REVISIONS
 from mailer.words import split_query

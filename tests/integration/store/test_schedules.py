@@ -7,10 +7,10 @@ import pytest
 from mailer import digests
 from mailer.digests.calendar import DigestCalendar
 from mailer.errors import InputError, NotFound
+from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 from tests.integration import factories
 

@@ -13,12 +13,12 @@ import pytest
 from mailer import digests, editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection, NoticesSection, Settings
-from mailer.digests import DigestPolicy, DigestSettings
-from mailer.editions import Edition
 from mailer.log import create_logger
+from mailer.model.digests import DigestPolicy, DigestSettings
+from mailer.model.editions import Edition
+from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.schedules.records import NewSchedule
 from mailer.store import Store
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay

@@ -9,13 +9,14 @@ import pytest
 
 from mailer import editions
 from mailer.audience import links, subscribers
-from mailer.audience.consent import Wording
 from mailer.audience.lists import edit_list
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import Confirmation, ConfirmationState, SignUpWishes
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import Paths, Settings
-from mailer.editions import Edition, EditionKind, EditionState
+from mailer.model.edition_states import PER_RECIPIENT_KINDS, EditionKind, EditionState
+from mailer.model.editions import Edition, EditionBody
+from mailer.model.signup import Confirmation, ConfirmationState, SignUpWishes
+from mailer.model.subscribers import Wording
 from mailer.render import compose_service_mail
 from mailer.store import Transaction
 from mailer.worker import confirmations as confirmations_module
@@ -69,7 +70,7 @@ def standing(desk: WorkerHarness) -> list[Edition]:
     """Letters' editions, the oldest first."""
     with desk.mailer.store.read() as tx:
         found = tx.editions.list_recent_editions([], 100, notices=True)
-    return [one for one in reversed(found) if one.kind in editions.PER_RECIPIENT_KINDS]
+    return [one for one in reversed(found) if one.kind in PER_RECIPIENT_KINDS]
 
 
 def text(mail: EmailMessage) -> str:
@@ -400,7 +401,7 @@ def test_hundreds_are_answered_by_one_tick(desk: WorkerHarness) -> None:
 def test_what_can_not_be_composed_is_said_once_and_keeps_nothing_else_back(
     desk: WorkerHarness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(wanted: ServiceMail, settings: Settings) -> editions.EditionBody:
+    def fails(wanted: ServiceMail, settings: Settings) -> EditionBody:
         if wanted.language == "fr":
             raise KeyError("num")
         return compose_service_mail(wanted, settings)

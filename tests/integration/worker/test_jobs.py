@@ -7,10 +7,10 @@ import pytest
 
 from mailer import articles, editions
 from mailer.config import Organisation, Paths
-from mailer.digests import ApprovalRule, WhenEmpty, WhenLate
-from mailer.editions import EditionKind, EditionState, SendTimeBasis
 from mailer.errors import Refused
-from mailer.schedules.records import OccurrenceState
+from mailer.model.digests import ApprovalRule, WhenEmpty, WhenLate
+from mailer.model.edition_states import EditionKind, EditionState, SendTimeBasis
+from mailer.model.schedules import OccurrenceState
 from tests.integration import factories
 from tests.integration.worker.conftest import HOUR, READERS, START, WorkerHarness
 

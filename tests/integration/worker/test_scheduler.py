@@ -7,9 +7,9 @@ import pytest
 
 from mailer import digests
 from mailer.delivery.process_identity import create_worker_name
-from mailer.digests import ApprovalRule
-from mailer.editions import EditionState
 from mailer.errors import ConcurrencyError
+from mailer.model.digests import ApprovalRule
+from mailer.model.edition_states import EditionState
 from mailer.worker.status import read_status
 from tests.fake_relay import Step
 from tests.integration import factories

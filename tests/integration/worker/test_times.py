@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mailer.digests import ApprovalRule
-from mailer.editions import EditionState, SendTimeBasis
-from mailer.schedules.records import OccurrenceState
+from mailer.model.digests import ApprovalRule
+from mailer.model.edition_states import EditionState, SendTimeBasis
+from mailer.model.schedules import OccurrenceState
 from tests.integration import factories
 from tests.integration.worker.conftest import HOUR, READERS, WorkerHarness
 from tests.tz_database import replace_zone_rules

@@ -13,9 +13,9 @@ from mailer import digests
 from mailer.app import Mailer
 from mailer.config import NoticesSection, Settings
 from mailer.digests import occurrences
-from mailer.editions import EditionState
 from mailer.log import create_logger
-from mailer.schedules.records import OccurrenceState
+from mailer.model.edition_states import EditionState
+from mailer.model.schedules import OccurrenceState
 from mailer.store import Store
 from mailer.worker import Scheduler
 from tests.conftest import KEY, make_office_settings

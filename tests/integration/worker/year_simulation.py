@@ -20,13 +20,13 @@ from zoneinfo import ZoneInfo
 from mailer import articles, digests, editions
 from mailer.app import Mailer
 from mailer.audience import lists, subscribers
-from mailer.audience.subscribers import Person
-from mailer.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenLate
-from mailer.editions import EditionState
 from mailer.errors import ApprovalVoid, BadTransition
+from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenLate
+from mailer.model.edition_states import EditionState
+from mailer.model.schedules import NewSchedule
+from mailer.model.subscribers import Person
 from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.schedules.records import NewSchedule
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay
 from tests.integration.factories import make_content

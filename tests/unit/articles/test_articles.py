@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import articles
-from mailer.articles import (
-    SLUG,
-    SLUG_LENGTH,
+from mailer.articles import SLUG, SLUG_LENGTH
+from mailer.errors import InputError, NotFound
+from mailer.model.articles import (
     Article,
     ArticleKind,
     ArticleOutcome,
@@ -22,8 +22,7 @@ from mailer.articles import (
     Image,
     Story,
 )
-from mailer.articles.press_release import Release
-from mailer.errors import InputError, NotFound
+from mailer.model.press_release import Release
 from tests.unit.samples import DAY, NOW, make_article, make_content
 
 LATER = NOW + DAY

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import lists
-from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
+from mailer.model.lists import MailingList, Topic, Visibility
 from tests.unit.samples import NOW, generate_texts, make_topic
 
 

@@ -12,10 +12,17 @@ from hypothesis import strategies as st
 
 from mailer import languages
 from mailer.audience import segments
-from mailer.audience.contacts import FollowUp, Trust
-from mailer.audience.lists import MailingList
 from mailer.audience.segments import (
     MAX_FILTER_DEPTH,
+    format_filter,
+    from_plain,
+    parse_filter,
+    to_plain,
+)
+from mailer.errors import InputError, NotFound
+from mailer.model.contacts import FollowUp, Trust
+from mailer.model.lists import MailingList
+from mailer.model.segments import (
     All,
     Among,
     AnyOf,
@@ -25,12 +32,7 @@ from mailer.audience.segments import (
     ListMember,
     Not,
     Segment,
-    format_filter,
-    from_plain,
-    parse_filter,
-    to_plain,
 )
-from mailer.errors import InputError, NotFound
 from tests.unit.samples import NOW
 
 GB = Among(FilterField.COUNTRY, ("GB",))

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import subscribers
-from mailer.audience.consent import ConsentEntry, Evidence
-from mailer.audience.lists import MailingList
-from mailer.audience.subscribers import (
+from mailer.audience.subscribers import check_person, merge_persons
+from mailer.errors import InputError, NotFound, Refused
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import (
+    ConsentEntry,
+    Evidence,
     Membership,
     MembershipState,
     Person,
     Subscriber,
-    check_person,
-    merge_persons,
 )
-from mailer.errors import InputError, NotFound, Refused
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
 LATER = NOW + DAY

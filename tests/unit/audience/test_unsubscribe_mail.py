@@ -10,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience import links, subscribers, unsubscribe_mail
-from mailer.audience.consent import ConsentAction
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.subscribers import MembershipState
 from mailer.audience.unsubscribe_mail import build_mailto, extract_token, unsubscribe_by_mail
 from mailer.errors import InputError, TokenError
+from mailer.model.subscribers import ConsentAction, MembershipState
 from tests.unit.audience.test_lists import Register
 from tests.unit.audience.test_subscribers import ANA, NEWS, People, join
 from tests.unit.samples import DAY, NOW

@@ -18,8 +18,8 @@ from mailer.delivery.dispatch_scheduler import (
     PickedMessage,
 )
 from mailer.delivery.throttle import DomainThrottles
-from mailer.editions import Priority
-from mailer.outbox import Claim
+from mailer.model.deliveries import Claim
+from mailer.model.edition_states import Priority
 
 NOW = 1000.0
 

@@ -28,7 +28,7 @@ from mailer.delivery.replies import (
     create_lost_reply,
     judge_reply,
 )
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, Claim, DeliveryState, Settlement
 from tests.unit.samples import NOW
 
 D, P = DeliveryState, Phase
@@ -71,7 +71,7 @@ def test_a_reply_moves_a_delivery_on(reply: Reply, state: DeliveryState, spend: 
     done = settled(reply)
     assert (done.delivery_id, done.worker_id) == (90, 5)
     assert (done.state, done.counts_as_attempt, done.reply) == (state, spend, str(reply))
-    assert done.state in outbox.TRANSITIONS[D.ON_WIRE]
+    assert done.state in DELIVERY_TRANSITIONS[D.ON_WIRE]
 
 
 @given(st.integers(1, 40))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailer.delivery import takeover
 from mailer.delivery.takeover import WorkerMonitor
-from mailer.outbox import DeliveryWorker, OutboxDatabase
+from mailer.model.deliveries import DeliveryWorker, OutboxDatabase
 from tests.unit.samples import NOW, make_edition
 
 LEASE = 60.0

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from mailer.articles import Story
-from mailer.audience.lists import Frequency
-from mailer.digests import Digest, DigestSettings
-from mailer.editions import Edition, NewEdition
+from mailer.model.articles import Story
+from mailer.model.digests import Digest, DigestSettings
+from mailer.model.editions import Edition, NewEdition
+from mailer.model.lists import Frequency
 from tests.unit.samples import make_edition
 
 SETTINGS = DigestSettings(slug="weekly", name="The week", list="news")

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import digests
-from mailer.digests import ApprovalRule, DigestPolicy, WhenLate
 from mailer.digests.settings import MAX_DURATION, MAX_REMINDERS
-from mailer.editions import SendTimeBasis
 from mailer.errors import InputError, NotFound
+from mailer.model.digests import ApprovalRule, DigestPolicy, WhenLate
+from mailer.model.edition_states import SendTimeBasis
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import digests
-from mailer.editions import MAX_STORIES
 from mailer.errors import InputError, NotFound
+from mailer.model.editions import MAX_STORIES
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
 

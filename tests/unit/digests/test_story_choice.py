@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import digests
-from mailer.articles import ArticleState, Story
-from mailer.digests import DigestSettings, WhenEmpty
-from mailer.editions import EditionState
+from mailer.model.articles import ArticleState, Story
+from mailer.model.digests import DigestSettings, WhenEmpty
+from mailer.model.edition_states import EditionState
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW, make_article, make_story
 

@@ -6,19 +6,18 @@ from datetime import datetime
 from typing import Any
 
 from mailer import editions
-from mailer.audience.lists import MailingList
-from mailer.audience.segments import All, Filter
-from mailer.editions import (
+from mailer.model.edition_states import ArchiveVisibility, EditionState
+from mailer.model.editions import (
     Approval,
-    ArchiveVisibility,
     Edition,
     EditionBody,
     EditionEvent,
-    EditionState,
     Manuscript,
     NewEdition,
     SendAppointment,
 )
+from mailer.model.lists import MailingList
+from mailer.model.segments import All, Filter
 from tests.unit.samples import DAY, NOW, make_edition, make_mailing_list
 
 S = EditionState

@@ -7,8 +7,8 @@ import pytest
 
 from mailer import editions
 from mailer.audience.segments import parse_filter
-from mailer.editions import Approval, SendAppointment
 from mailer.errors import ApprovalVoid, BadTransition, InputError, Refused
+from mailer.model.editions import Approval, SendAppointment
 from tests.unit.editions.fakes import (
     EDITION_BODY,
     HASH,

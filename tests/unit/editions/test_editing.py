@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import editions
-from mailer.editions import MAX_STORIES, OPEN_STATES, EditionEvent, InDoubtPolicy, Priority
 from mailer.errors import BadTransition, InputError, NotFound
+from mailer.model.edition_states import OPEN_STATES, InDoubtPolicy, Priority
+from mailer.model.editions import MAX_STORIES, EditionEvent
 from tests.unit.editions.fakes import FakeEditionStore, S, make_new_edition
 from tests.unit.samples import NOW, make_edition
 

@@ -3,8 +3,8 @@
 import pytest
 
 from mailer import editions
-from mailer.editions import OPEN_STATES, TRANSITIONS, Priority
 from mailer.errors import BadTransition
+from mailer.model.edition_states import OPEN_STATES, EDITION_TRANSITIONS, Priority
 from tests.unit.editions.fakes import OVER, S
 from tests.unit.samples import make_edition
 
@@ -54,8 +54,8 @@ def test_an_edition_goes_only_where_the_table_lets_it(before: S, after: S) -> No
 
 
 def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
-    assert set(TRANSITIONS) == set(S)
-    assert {state for state, ways in TRANSITIONS.items() if not ways} == {
+    assert set(EDITION_TRANSITIONS) == set(S)
+    assert {state for state, ways in EDITION_TRANSITIONS.items() if not ways} == {
         S.CANCELLED,
         S.SKIPPED,
         S.EXPIRED,
@@ -63,16 +63,16 @@ def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
 
 
 def test_what_is_not_over_can_be_cancelled() -> None:
-    assert {state for state, ways in TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - OVER
+    assert {state for state, ways in EDITION_TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - OVER
 
 
 def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:
-    assert TRANSITIONS[S.SENT] == {S.SENDING}
+    assert EDITION_TRANSITIONS[S.SENT] == {S.SENDING}
 
 
 def test_nothing_that_was_sent_comes_back_to_be_edited() -> None:
     for state in {S.SENDING, S.PAUSED, *OVER}:
-        assert not TRANSITIONS[state] & set(OPEN_STATES)
+        assert not EDITION_TRANSITIONS[state] & set(OPEN_STATES)
 
 
 def test_the_more_urgent_an_edition_the_larger_its_share() -> None:

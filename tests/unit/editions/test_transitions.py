@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from mailer import editions
-from mailer.editions import OPEN_STATES, Approval, ArchiveVisibility, EditionKind
 from mailer.errors import BadTransition, Refused
+from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, EditionKind
+from mailer.model.editions import Approval
 from tests.unit.editions.fakes import HASH, OVER, WHEN, FakeEditionStore, S
 from tests.unit.samples import DAY, NOW, make_edition
 

@@ -13,10 +13,10 @@ from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 
-from mailer.articles import Content
 from mailer.intake.normalise import parse_blocks
 from mailer.intake.normalise.blocks import Block
 from mailer.intake.normalise.inline import Leaf
+from mailer.model.articles import Content
 
 BULLETS, NUMBERS = 90, 91
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.articles import SLUG, SUMMARY_LENGTH, TITLE_LENGTH, ArticleKind, Image
+from mailer.articles import SLUG, SUMMARY_LENGTH, TITLE_LENGTH
 from mailer.errors import ConfigError, InputError
 from mailer.intake.drafts import (
     Draft,
@@ -20,6 +20,7 @@ from mailer.intake.drafts import (
 )
 from mailer.intake.extra import import_package
 from mailer.intake.omissions import OmissionReport, shorten_text
+from mailer.model.articles import ArticleKind, Image
 from tests.unit.samples import NOW
 
 DEFAULTS = DraftDefaults(

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
-from mailer.audience.subscribers import Person
-from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
+from mailer.model.subscribers import Person
+from mailer.model.suppressions import SuppressionReason
 
 TOPICS = frozenset({"health", "work"})
 S = RowState

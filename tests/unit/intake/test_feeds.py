@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from mailer.articles import Image
 from mailer.errors import InputError
 from mailer.intake import feeds
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults
+from mailer.model.articles import Image
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 

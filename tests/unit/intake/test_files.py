@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.articles import ArticleKind, Content, Image
 from mailer.errors import InputError
 from mailer.intake import files
+from mailer.model.articles import ArticleKind, Content, Image
 from tests.unit.samples import NOW
 
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from mailer.articles import Image
 from mailer.errors import InputError
 from mailer.intake import pages
 from mailer.intake.drafts import Draft, DraftDefaults
+from mailer.model.articles import Image
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import mailer.demo
-from mailer.articles import Content
 from mailer.intake import feeds, files, word
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.normalise import parse_blocks
+from mailer.model.articles import Content
 from tests.unit.intake import factories
 from tests.unit.samples import NOW
 

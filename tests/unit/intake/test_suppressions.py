@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.imports.rows import RowResult
-from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import InputError
 from mailer.intake import suppressions
+from mailer.model.suppressions import Suppression, SuppressionReason
 from tests.unit.intake.test_table import awkward
 from tests.unit.samples import NOW
 

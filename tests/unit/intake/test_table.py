@@ -10,16 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import (
-    Membership,
-    MembershipState,
-    Person,
-    Subscriber,
-    check_person,
-)
+from mailer.audience.subscribers import check_person
 from mailer.errors import InputError
 from mailer.intake import csv_reader, table
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Membership, MembershipState, Person, Subscriber
 from tests.unit.samples import NOW
 
 TOPICS = frozenset({"health", "diaspora"})

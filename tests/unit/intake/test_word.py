@@ -9,11 +9,11 @@ from zipfile import ZipFile
 import pytest
 from docx.shared import Inches
 
-from mailer.articles import ArticleKind
 from mailer.errors import InputError
 from mailer.intake import word
 from mailer.intake.drafts import Draft, DraftDefaults
 from mailer.intake.embedded_images import convert_to_assets
+from mailer.model.articles import ArticleKind
 from tests.unit.intake import factories
 from tests.unit.intake.factories import create_blank_document
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless

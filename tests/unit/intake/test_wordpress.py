@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from mailer.articles import Image
 from mailer.errors import InputError, Refused
 from mailer.intake import wordpress
 from mailer.intake.drafts import DraftBatch, DraftDefaults
+from mailer.model.articles import Image
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 

@@ -8,8 +8,8 @@ from email.message import EmailMessage
 from typing import Any
 
 from mailer import message
-from mailer.editions import EditionBody
 from mailer.message import MessageProfile, MessageTemplate, Recipient
+from mailer.model.editions import EditionBody
 from tests.unit.samples import NOW, make_edition
 
 KEY = bytes(range(32))

@@ -13,8 +13,8 @@ from hypothesis import assume, example, given
 from mailer import message, tokens
 from mailer.audience import links, unsubscribe_mail
 from mailer.audience.links import LinkPurpose
-from mailer.editions import EditionKind
 from mailer.message import MessageProfile, MessageTemplate, Slot, clean_header_text
+from mailer.model.edition_states import EditionKind
 from tests.unit.message.factories import (
     KEY,
     MARKER,

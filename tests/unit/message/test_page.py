@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import message
-from mailer.editions import EditionBody
 from mailer.message import (
     READING_PLACE_BITS,
     MarkCondition,
@@ -18,6 +17,7 @@ from mailer.message import (
     Slot,
     clean_header_text,
 )
+from mailer.model.editions import EditionBody
 from tests.unit.message.factories import MARKER, PROFILE, RECIPIENT, make_body
 
 SITE = "https://mail.example.org/"

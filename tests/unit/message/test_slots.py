@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailer import message
-from mailer.editions import EditionBody
 from mailer.message import MarkCondition, MessageTemplate, Slot, clean_header_text
+from mailer.model.editions import EditionBody
 from tests.unit.message.factories import (
     MARKER,
     PROFILE,

@@ -7,9 +7,9 @@ import pytest
 
 from mailer import message
 from mailer.config import Organisation, Settings
-from mailer.editions import EditionBody
 from mailer.errors import ComposeError
 from mailer.message import MarkCondition, Slot
+from mailer.model.editions import EditionBody
 from mailer.render import checks
 
 MARKER = message.create_marker("0123456789abcdef" * 4)

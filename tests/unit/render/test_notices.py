@@ -14,9 +14,9 @@ from lxml import html as lxml_html
 
 from mailer import config, languages, message
 from mailer.config import DefaultsSection, Organisation, Paths, Settings
-from mailer.editions import EditionBody
 from mailer.languages import UN_LANGUAGES
 from mailer.message import clean_header_text
+from mailer.model.editions import EditionBody
 from mailer.notices import Notice, NoticeKind, suggest_commands
 from mailer.render.notices import compose_notice
 from tests.unit.message.factories import (

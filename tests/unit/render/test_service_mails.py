@@ -14,13 +14,14 @@ from lxml import html as lxml_html
 
 from mailer import config, languages, message
 from mailer.audience import links
-from mailer.audience.lists import MailingList, Visibility
-from mailer.audience.signup.confirmations import ServiceMailKind
 from mailer.audience.signup.service_mails import ServiceMail
 from mailer.config import DefaultsSection, Organisation, Paths, RetentionSection, Settings
-from mailer.editions import EditionBody, EditionKind
 from mailer.languages import UN_LANGUAGES
 from mailer.message import MessageProfile, Slot, clean_header_text
+from mailer.model.edition_states import EditionKind
+from mailer.model.editions import EditionBody
+from mailer.model.lists import MailingList, Visibility
+from mailer.model.signup import ServiceMailKind
 from mailer.render.service_mails import REQUIRED_SLOTS, compose_service_mail
 from tests.unit.message.factories import (
     KEY,

@@ -11,9 +11,9 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from mailer import config, languages
-from mailer.articles.press_release import AssetKind
 from mailer.config.sections import Press
 from mailer.errors import ComposeError
+from mailer.model.press_release import AssetKind
 from mailer.notices import FIGURE_WORDS, Notice, NoticeKind, suggest_commands
 from mailer.render import notices, translations
 from mailer.render.views import KIND_NAMES

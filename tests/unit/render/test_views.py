@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.articles import Article, Image, Story
 from mailer.config import DefaultsSection, Organisation, Settings, Web
 from mailer.message import Slot
+from mailer.model.articles import Article, Image, Story
 from mailer.render import colours, views
 from mailer.render.environment import PersonalField
 from mailer.render.releases import build_release_view

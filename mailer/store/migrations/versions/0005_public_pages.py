@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from alembic import op
 
 from mailer.archive import build_search_text
-from mailer.articles import ArticleState
-from mailer.editions import EditionBody
 from mailer.languages import choose_language
+from mailer.model.articles import ArticleState
+from mailer.model.editions import EditionBody
 from mailer.store.schema.consent import GUARDS
 
 revision = "0005"

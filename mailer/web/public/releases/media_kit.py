@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 
 from mailer.config import Settings
-from mailer.releases.pages import PageTranslation, ReleasePage
+from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.render import text_part, translations
 from mailer.web.public.releases.structured_data import build_asset_url, build_page_url
 

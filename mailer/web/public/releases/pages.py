@@ -14,22 +14,19 @@ from fastapi.responses import JSONResponse
 
 from mailer import embargoes, languages, message
 from mailer.app import embargo_checks
-from mailer.articles.press_release import AssetKind
 from mailer.audience import links
-from mailer.audience.contacts import Trust
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.subscribers import MembershipState, Subscriber, find_membership
-from mailer.editions import (
-    EMBARGO_STATING_ROLES,
-    Edition,
-    EditionRole,
-    EditionState,
-    may_send_embargoed,
-)
-from mailer.embargoes import Embargo, EmbargoEvent, EmbargoEventType
+from mailer.audience.subscribers import find_membership
+from mailer.editions import may_send_embargoed
 from mailer.errors import InputError, NotFound, TokenError
+from mailer.model.contacts import Trust
+from mailer.model.edition_states import EMBARGO_STATING_ROLES, EditionRole, EditionState
+from mailer.model.editions import Edition
+from mailer.model.embargoes import Embargo, EmbargoEvent, EmbargoEventType
+from mailer.model.press_release import AssetKind
+from mailer.model.releases import PageTranslation, ReleasePage
+from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.releases import pages
-from mailer.releases.pages import PageTranslation, ReleasePage
 from mailer.render import translations
 from mailer.render.releases import build_embargo_view
 from mailer.store import Transaction

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import quote
 
 from mailer import languages
-from mailer.articles.press_release import Asset, AssetKind
 from mailer.config import Settings
-from mailer.releases.pages import PageTranslation, ReleasePage
+from mailer.model.press_release import Asset, AssetKind
+from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.render import text_part
 
 NINJS = {

@@ -5,13 +5,11 @@ import threading
 import pytest
 
 from mailer.audience import segments, subscribers
-from mailer.audience.consent import ConsentAction
 from mailer.audience.imports import bulk
-from mailer.audience.imports.bulk import BulkChange, BulkOutcome
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.lists import Frequency
-from mailer.audience.segments import All
-from mailer.audience.subscribers import Membership, MembershipState, Person
+from mailer.model.lists import Frequency
+from mailer.model.segments import All, BulkChange, BulkOutcome
+from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
 from mailer.store import Store, Transaction
 from mailer.store.audience import bulk as stored
 from tests.integration import factories

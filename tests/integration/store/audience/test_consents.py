@@ -6,7 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from mailer.audience import erasure, subscribers
-from mailer.audience.consent import ConsentAction, Evidence, Wording
+from mailer.model.subscribers import ConsentAction, Evidence, Person, Wording
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -58,7 +58,7 @@ def logged(store: Store) -> Store:
         news = factories.add_mailing_list(tx)
         evidence = Evidence(ConsentAction.CONFIRMED, "sign-up page", None, WORDING)
         ana, _ = subscribers.subscribe_person(
-            tx.subscribers, subscribers.Person(ANA), news, (), NOW, evidence=evidence
+            tx.subscribers, Person(ANA), news, (), NOW, evidence=evidence
         )
         subscribers.unsubscribe_person(tx.subscribers, ana, news, NOW, source="unsubscribe page")
     return store

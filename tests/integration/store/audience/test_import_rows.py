@@ -4,8 +4,8 @@ from datetime import datetime
 
 import pytest
 
-from mailer.audience import addresses, subscribers
-from mailer.audience.consent import ConsentAction, LawfulBasis
+from mailer import addresses
+from mailer.audience import subscribers
 from mailer.audience.imports.rows import (
     ImportColumn,
     ImportRow,
@@ -15,10 +15,10 @@ from mailer.audience.imports.rows import (
     assign_fields,
     parse_row,
 )
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Membership, MembershipState, Person
-from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError, Refused
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import ConsentAction, LawfulBasis, Membership, MembershipState, Person
+from mailer.model.suppressions import SuppressionReason
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW

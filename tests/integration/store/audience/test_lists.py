@@ -2,9 +2,10 @@
 
 import pytest
 
-from mailer.audience import erasure, lists, subscribers
-from mailer.audience.lists import Visibility
+from mailer.audience import erasure, lists
 from mailer.errors import InputError, NotFound
+from mailer.model.lists import Visibility
+from mailer.model.subscribers import MembershipState
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -72,10 +73,8 @@ def test_a_list_counts_its_active_members(store: Store) -> None:
         factories.add_mailing_list(tx, "press")
         factories.add_subscriber(tx, "ana@example.org")
         factories.add_subscriber(tx, "ana@example.org", list_slug="press")
-        factories.add_subscriber(tx, "bo@example.org", state=subscribers.MembershipState.PENDING)
-        factories.add_subscriber(
-            tx, "cy@example.org", state=subscribers.MembershipState.UNSUBSCRIBED
-        )
+        factories.add_subscriber(tx, "bo@example.org", state=MembershipState.PENDING)
+        factories.add_subscriber(tx, "cy@example.org", state=MembershipState.UNSUBSCRIBED)
         assert {one.slug: one.members for one in tx.lists.list_mailing_lists(counted=True)} == {
             "news": 1,
             "press": 1,
@@ -95,9 +94,7 @@ def test_a_list_goes_when_nothing_hangs_on_it(store: Store) -> None:
         factories.add_mailing_list(tx)
         lists.remove_list(tx.lists, "news")
         factories.add_mailing_list(tx)
-        factories.add_subscriber(
-            tx, "ana@example.org", state=subscribers.MembershipState.UNSUBSCRIBED
-        )
+        factories.add_subscriber(tx, "ana@example.org", state=MembershipState.UNSUBSCRIBED)
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         factories.create_edition(tx, "boats")

@@ -8,10 +8,18 @@ import pytest
 
 from mailer import digests
 from mailer.audience import consent, preferences, subscribers
-from mailer.audience.consent import ConsentAction, Evidence, LawfulBasis, Wording
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Membership, MembershipState, Person, Subscriber
 from mailer.errors import InputError, NotFound, Refused
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import (
+    ConsentAction,
+    Evidence,
+    LawfulBasis,
+    Membership,
+    MembershipState,
+    Person,
+    Subscriber,
+    Wording,
+)
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW

@@ -7,12 +7,11 @@ from sqlalchemy import MetaData, String, Text, select, update
 
 from mailer.app import Mailer
 from mailer.audience import consent, erasure, preferences, subscribers, suppressions
-from mailer.audience.consent import ConsentAction
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import SignUpWishes
-from mailer.audience.signup.rate_limits import RateLimit
-from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import Refused
+from mailer.model.signup import RateLimit, SignUpWishes
+from mailer.model.subscribers import ConsentAction
+from mailer.model.suppressions import SuppressionReason
 from mailer.store import Store, Transaction, schema
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW

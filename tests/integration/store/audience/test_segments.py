@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from mailer.audience import segments, subscribers
 from mailer.audience.lists import get_topics
-from mailer.audience.segments import All, Among, AnyOf, Filter, FilterField, Joined, Not
-from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import InputError, NotFound
+from mailer.model.segments import All, Among, AnyOf, Filter, FilterField, Joined, Not
+from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import NOW

@@ -7,10 +7,10 @@ import pytest
 
 from mailer.audience import erasure, preferences, subscribers
 from mailer.audience.imports.rows import ImportRow
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState, Person
 from mailer.errors import NotFound, Refused
 from mailer.intake import table
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Store
 from mailer.store.audience.subscribers import EXPORT_BATCH
 from tests.integration import factories

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import select, update
 
 from mailer.audience import suppressions
-from mailer.audience.consent import ConsentAction
 from mailer.audience.imports import decisions
-from mailer.audience.suppressions import Suppression, SuppressionReason
 from mailer.errors import NotFound, Refused
+from mailer.model.subscribers import ConsentAction
+from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import Store, schema
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 from mailer import digests
 from mailer.digests import occurrences
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
-from mailer.editions import Edition, SendTimeBasis
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.editions import Edition
+from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.schedules.records import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.store import Store, Transaction
 from tests.integration.factories import NOW
 

@@ -9,9 +9,10 @@ from mailer import editions
 from mailer.app import Mailer
 from mailer.digests import occurrences
 from mailer.digests.calendar import PlannedOccurrence
-from mailer.editions import Edition, EditionState, SendAppointment
 from mailer.errors import Refused
-from mailer.schedules.records import SavedOccurrence
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition, SendAppointment
+from mailer.model.schedules import SavedOccurrence
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW

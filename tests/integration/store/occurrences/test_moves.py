@@ -9,11 +9,11 @@ from mailer import digests
 from mailer.app import Mailer
 from mailer.digests import occurrences
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
-from mailer.editions import SendTimeBasis
 from mailer.errors import Refused
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.schedules.records import NewSchedule
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW

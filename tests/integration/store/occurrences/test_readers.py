@@ -8,10 +8,12 @@ import pytest
 
 from mailer import digests
 from mailer.app import Mailer
-from mailer.digests import WhenLate, occurrences
+from mailer.digests import occurrences
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
-from mailer.editions import Edition, EditionState, SendAppointment, SendTimeBasis
 from mailer.log import create_logger
+from mailer.model.digests import WhenLate
+from mailer.model.edition_states import EditionState, SendTimeBasis
+from mailer.model.editions import Edition, SendAppointment
 from mailer.schedules import records
 from mailer.store import Store, Transaction
 from mailer.worker import jobs

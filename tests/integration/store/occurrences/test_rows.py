@@ -7,8 +7,8 @@ from functools import partial
 import pytest
 
 from mailer.digests.calendar import LOOK_BACK
+from mailer.model.schedules import OccurrenceState
 from mailer.schedules import records
-from mailer.schedules.records import OccurrenceState
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW

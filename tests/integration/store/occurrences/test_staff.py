@@ -7,8 +7,8 @@ import pytest
 from mailer.digests import occurrences
 from mailer.digests.calendar import OccurrenceAction
 from mailer.errors import InputError, Refused
+from mailer.model.schedules import OccurrenceState
 from mailer.schedules import records
-from mailer.schedules.records import OccurrenceState
 from mailer.store import Store
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (

@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.app import Mailer
-from mailer.editions import Edition
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import begin_edition

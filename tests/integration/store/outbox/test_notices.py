@@ -6,8 +6,9 @@ import pytest
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.editions import EditionBody, EditionKind, EditionState, Priority
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.edition_states import EditionKind, EditionState, Priority
+from mailer.model.editions import EditionBody
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import NOW

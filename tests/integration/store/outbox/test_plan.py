@@ -13,11 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from mailer import languages
 from mailer.app import Mailer
 from mailer.audience import preferences, segments, subscribers
-from mailer.audience.lists import Frequency, get_topics
-from mailer.audience.subscribers import MembershipState, Person
-from mailer.editions import EditionBody
+from mailer.audience.lists import get_topics
 from mailer.errors import ComposeError, ConcurrencyError
-from mailer.outbox import Exclusion, explain_outcome
+from mailer.model.deliveries import Exclusion
+from mailer.model.editions import EditionBody
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState, Person
+from mailer.outbox import explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
 from tests.integration import factories

@@ -10,8 +10,9 @@ from sqlalchemy.exc import OperationalError
 from mailer import editions, outbox
 from mailer.app import Mailer, get_utc_now
 from mailer.audience import preferences, subscribers
-from mailer.editions import Edition, EditionState
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import (

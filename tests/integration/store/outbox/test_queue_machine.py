@@ -24,8 +24,9 @@ from sqlalchemy import select, update
 
 from mailer import editions, outbox
 from mailer.app import get_utc_now
-from mailer.editions import EditionBody, EditionState, InDoubtPolicy
-from mailer.outbox import IN_FLIGHT_STATES, DeliveryState, DeliveryWorker, Settlement
+from mailer.model.deliveries import IN_FLIGHT_STATES, DeliveryState, DeliveryWorker, Settlement
+from mailer.model.edition_states import EditionState, InDoubtPolicy
+from mailer.model.editions import EditionBody
 from mailer.store import Store, Transaction
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table

@@ -9,7 +9,8 @@ from sqlalchemy import text
 from mailer import editions
 from mailer.app import Mailer
 from mailer.audience import lists
-from mailer.editions import SendAppointment, SendTimeBasis
+from mailer.model.edition_states import SendTimeBasis
+from mailer.model.editions import SendAppointment
 from mailer.store import Store
 from tests.integration import factories
 

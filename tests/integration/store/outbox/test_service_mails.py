@@ -9,15 +9,9 @@ import pytest
 
 from mailer import editions
 from mailer.app import Mailer
-from mailer.editions import (
-    ArchiveVisibility,
-    Edition,
-    EditionBody,
-    EditionKind,
-    EditionState,
-    Priority,
-)
-from mailer.outbox import DeliveryState, Settlement
+from mailer.model.deliveries import DeliveryState, Settlement
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
+from mailer.model.editions import Edition, EditionBody
 from mailer.store import Store, Transaction
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
 from tests.fake_relay import Envelope, Relay, Step

@@ -8,9 +8,10 @@ from sqlalchemy import text
 
 from mailer import outbox
 from mailer.app import Mailer, get_utc_now
-from mailer.editions import Edition, EditionState
 from mailer.errors import Refused
-from mailer.outbox import DeliveryState, Settlement
+from mailer.model.deliveries import DeliveryState, Settlement
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import read_deliveries, read_delivery_states

@@ -1,7 +1,7 @@
 """Who delivers: a sender's row moves while it lives, and what a dead one held is taken back."""
 
 from mailer.app import Mailer
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
 from mailer.store import Store
 from tests.integration import factories
 from tests.integration.factories import NOW, begin_edition, make_addresses, read_deliveries

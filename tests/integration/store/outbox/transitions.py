@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mailer.editions import Edition
-from mailer.outbox import Claim, DeliveryState, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, Settlement
+from mailer.model.editions import Edition
 from mailer.store import Store
 from tests.integration.factories import make_addresses, read_deliveries
 

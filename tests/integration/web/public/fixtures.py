@@ -12,11 +12,10 @@ from sqlalchemy import Engine, MetaData, select
 from mailer.app import Mailer
 from mailer.audience import erasure, links, lists, preferences, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.audience.lists import Frequency, MailingList, Visibility
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import ConfirmationState, SignUpWishes
-from mailer.audience.signup.rate_limits import RateLimit
-from mailer.audience.subscribers import MembershipState, Subscriber
+from mailer.model.lists import Frequency, MailingList, Visibility
+from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
+from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -103,7 +102,7 @@ class SeededOffice:
                 confirmations.move_confirmation(tx.confirmations, confirmation, state, now)
         return confirmation.id
 
-    def list_confirmations(self, address: str) -> list[confirmations.Confirmation]:
+    def list_confirmations(self, address: str) -> list[Confirmation]:
         """What its owner is to be asked, or was."""
         with self.store.read() as tx:
             return tx.confirmations.list_for_address(address)

@@ -10,11 +10,11 @@ from fastapi.routing import APIRoute
 
 from mailer import embargoes
 from mailer.app import release_flow
-from mailer.articles import ArticleKind
 from mailer.audience import contacts, subscribers
-from mailer.audience.contacts import ContactProfile, Trust
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
-from mailer.embargoes import EmbargoTerms
+from mailer.model.articles import ArticleKind
+from mailer.model.contacts import ContactProfile, Trust
+from mailer.model.embargoes import EmbargoTerms
 from tests.integration import archive_factories, factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient

@@ -9,7 +9,8 @@ from lxml import etree, html
 
 from mailer import editions, tokens
 from mailer.audience.links import LinkPurpose
-from mailer.editions import ArchiveVisibility, Edition, EditionState
+from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
+from mailer.model.editions import Edition
 from mailer.web.public import response_cache
 from tests.integration import archive_factories
 from tests.integration.factories import MARKER, NOW
@@ -157,9 +158,7 @@ def test_links_of_mails_that_are_no_good_are_refused_alike(
         found = pages.get_page(bad)
         assert (found.status, found.text) == (404, refused), bad
     with stage.store.begin() as tx:
-        letter = archive_factories.create_archived_edition(
-            tx, "Letter", kind=editions.EditionKind.SERVICE
-        )
+        letter = archive_factories.create_archived_edition(tx, "Letter", kind=EditionKind.SERVICE)
     assert pages.get_page(view(stage, letter)).status == 404
 
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from mailer.audience import preferences, subscribers
 from mailer.audience.imports.rows import ImportRow
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import ConfirmationState
-from mailer.audience.subscribers import MembershipState, Person
+from mailer.model.signup import ConfirmationState
+from mailer.model.subscribers import MembershipState, Person
 from mailer.store import Store, Transaction
 from tests.integration import factories
 from tests.integration.factories import NOW

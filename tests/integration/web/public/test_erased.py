@@ -12,8 +12,8 @@ from threading import Event
 import pytest
 
 from mailer.audience import subscribers
-from mailer.editions import Edition
 from mailer.log import create_logger
+from mailer.model.editions import Edition
 from mailer.worker import Scheduler
 from tests.conftest import KEY
 from tests.fake_relay import Relay

@@ -10,8 +10,9 @@ import pytest
 from mailer.app import Mailer
 from mailer.audience import consent, preferences
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.log import create_logger
+from mailer.model.signup import ConfirmationState, SignUpWishes
+from mailer.model.subscribers import Wording
 from mailer.web.public import create_public_app
 from mailer.web.public.site import LANGUAGES, get_own_name
 from tests.integration.factories import NOW
@@ -98,7 +99,7 @@ def test_a_confirmation_opens_in_the_language_of_the_sign_up(
         new = confirmations.build_sign_up(
             tx.lists,
             "new@example.org",
-            confirmations.SignUpWishes(lists=("news",)),
+            SignUpWishes(lists=("news",)),
             "zh",
             source="x",
         )
@@ -203,7 +204,7 @@ def test_what_is_agreed_to_is_kept_as_it_was_read(pages: AsgiClient, stage: Seed
     assert pages.send_form(f"{path}?lang=ar", {"seen": seen[1] if seen else ""}).status == 200
     with stage.store.read() as tx:
         entries = consent.list_consent_entries(tx.subscribers, "new@example.org")
-    assert [one.wording for one in entries if one.wording] == [consent.Wording("ar", agreed)]
+    assert [one.wording for one in entries if one.wording] == [Wording("ar", agreed)]
     assert agreed.startswith("أوافق")
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from mailer.audience import erasure, lists, preferences, subscribers
-from mailer.audience.lists import Visibility
-from mailer.audience.subscribers import MembershipState
+from mailer.model.lists import Visibility
+from mailer.model.subscribers import MembershipState
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient, AsgiResponse

@@ -9,10 +9,10 @@ import pytest
 
 from mailer.app import Mailer
 from mailer.audience import lists
-from mailer.audience.lists import Topic, Visibility
-from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.errors import InputError, Refused
 from mailer.log import create_logger
+from mailer.model.lists import Topic, Visibility
+from mailer.model.signup import ConfirmationState
 from mailer.web.public import create_public_app, pasted
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
 from mailer.web.public.site import LANGUAGES

@@ -16,10 +16,10 @@ from lxml import html as lxml_html
 
 from mailer.audience import lists, preferences
 from mailer.audience.signup import confirmations
-from mailer.audience.signup.confirmations import SignUpWishes
-from mailer.editions import Edition
 from mailer.languages import UN_LANGUAGES
 from mailer.log import create_logger
+from mailer.model.editions import Edition
+from mailer.model.signup import SignUpWishes
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay
 from tests.integration import factories

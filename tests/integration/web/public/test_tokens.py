@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mailer import tokens
 from mailer.audience import erasure
 from mailer.audience.links import MAX_NUMBER, LinkPurpose
-from mailer.audience.signup.confirmations import ConfirmationState
+from mailer.model.signup import ConfirmationState
 from tests.conftest import KEY
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse

@@ -10,9 +10,9 @@ from sqlalchemy import select
 from mailer.app import Mailer
 from mailer.audience import links, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink
-from mailer.editions import Edition
 from mailer.log import create_logger
-from mailer.outbox import DeliveryState
+from mailer.model.deliveries import DeliveryState
+from mailer.model.editions import Edition
 from mailer.store.schema import delivery
 from mailer.web.public import create_public_app
 from tests.fake_relay import Relay

@@ -8,18 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.consent import ConsentAction, ConsentEntry
 from mailer.audience.imports import bulk
-from mailer.audience.imports.bulk import (
-    BulkChange,
-    BulkMember,
-    BulkOutcome,
-    apply_change,
-    change_members,
-)
-from mailer.audience.lists import Frequency, MailingList
-from mailer.audience.subscribers import Membership, MembershipState
+from mailer.audience.imports.bulk import apply_change, change_members
 from mailer.errors import InputError, NotFound, UsageError
+from mailer.model.lists import Frequency, MailingList
+from mailer.model.segments import BulkChange, BulkMember, BulkOutcome
+from mailer.model.subscribers import ConsentAction, ConsentEntry, Membership, MembershipState
 from tests.unit.audience.test_lists import Register
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 

@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience.consent import ConsentAction
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowState
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Membership, MembershipState, Person
-from mailer.audience.suppressions import SuppressionReason
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
+from mailer.model.suppressions import SuppressionReason
 from tests.unit.samples import DAY, NOW, make_mailing_list
 
 NEWS = make_mailing_list("news", frequencies=(Frequency.EVERY, Frequency.WEEKLY))

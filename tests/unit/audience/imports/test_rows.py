@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from mailer.audience.imports import rows
 from mailer.audience.imports.rows import ALIASES, ImportColumn, ImportRow, RowState
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import Person
-from mailer.audience.suppressions import SuppressionReason
 from mailer.errors import InputError
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Person
+from mailer.model.suppressions import SuppressionReason
 
 TOPICS = frozenset({"health", "diaspora"})
 THREE = [ImportColumn.ADDRESS, ImportColumn.TIME_ZONE, ImportColumn.COUNTRY]

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from mailer import zones
 from mailer.digests.calendar import CalendarStep, DigestCalendar, OccurrenceAction
+from mailer.model.schedules import SavedOccurrence, Schedule
 from mailer.schedules import local_time as local_time_module
 from mailer.schedules import rules
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.records import SavedOccurrence, Schedule
 from tests.unit.digests.calendar.strategies import (
     BERLIN,
     DAY,

@@ -5,12 +5,12 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from mailer.digests import Digest, DigestPolicy, DigestSettings
 from mailer.digests.calendar import LOOK_BACK, CalendarStep, DigestCalendar, PlannedOccurrence
+from mailer.model.digests import Digest, DigestPolicy, DigestSettings
+from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence, Schedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.schedules.records import NewSchedule, OccurrenceState, SavedOccurrence, Schedule
 
 LONDON, BERLIN, TOKYO = "Europe/London", "Europe/Berlin", "Asia/Tokyo"
 KIRITIMATI, NEW_YORK = "Pacific/Kiritimati", "America/New_York"

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from mailer.digests.calendar import LOOK_BACK, OccurrenceAction
+from mailer.model.schedules import OccurrenceState
 from mailer.schedules import records
-from mailer.schedules.records import OccurrenceState
 from tests.unit.digests.calendar.strategies import (
     AFTER,
     BEFORE,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mailer import zones
 from mailer.digests.calendar import PlannedOccurrence
-from mailer.schedules.records import SavedOccurrence
+from mailer.model.schedules import SavedOccurrence
 from tests.unit.digests.calendar.strategies import (
     BEFORE,
     BERLIN,

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from mailer.audience.lists import Frequency
-from mailer.audience.subscribers import MembershipState
-from mailer.editions import Edition, EditionState, EditionStore
+from mailer.model.edition_states import EditionState
+from mailer.model.editions import Edition, EditionStore
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import MembershipState
 
 
 class DeliveryState(StrEnum):
@@ -25,7 +26,8 @@ class DeliveryState(StrEnum):
 
 
 _S = DeliveryState
-TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
+
+DELIVERY_TRANSITIONS: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.QUEUED: frozenset({_S.CLAIMED, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
     _S.CLAIMED: frozenset({_S.QUEUED, _S.ON_WIRE, _S.SUPPRESSED, _S.CANCELLED, _S.SENT}),
     _S.ON_WIRE: frozenset(
@@ -62,6 +64,7 @@ RETRY_DELAYS = (
     timedelta(hours=2),
     timedelta(hours=3),
 )
+
 EXPIRE_AFTER = timedelta(days=5)
 """RFC 5321 §4.5.4.1: give up after four to five days."""
 

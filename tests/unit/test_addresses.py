@@ -7,7 +7,7 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.audience import addresses
+from mailer import addresses
 from mailer.errors import InputError
 from tests.unit.samples import generate_texts
 

@@ -1,4 +1,8 @@
-"""Articles and stories as records, and what the verbs on them need kept."""
+"""Articles and stories as records, and what the verbs on them need kept.
+
+Boilerplate: what an organisation says about itself at the foot of every release. It is kept
+once for each organisation and language. Our own organisation's slug is :data:`OWN_ORGANISATION`.
+"""
 
 import hashlib
 import json
@@ -9,7 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from mailer import languages
-from mailer.articles.press_release import Release
+from mailer.model.press_release import Release
 
 
 class ArticleKind(StrEnum):
@@ -157,3 +161,24 @@ class ArticleStore(Protocol):
     def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article: ...
     def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
     def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Boilerplate:
+    """`name` is the organisation's; empty of ours, whose name the settings have. `text` is
+    Markdown, `html` its sanitised rendering."""
+
+    organisation: str
+    language: str
+    name: str
+    text: str
+    html: str
+    updated_at: datetime
+
+
+class BoilerplateStore(Protocol):
+    """What the verbs here need kept."""
+
+    def list_boilerplates(self) -> Sequence[Boilerplate]: ...
+    def save_boilerplate(self, boilerplate: Boilerplate) -> None: ...
+    def remove_boilerplate(self, boilerplate: Boilerplate) -> None: ...

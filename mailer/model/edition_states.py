@@ -46,7 +46,8 @@ class EditionState(StrEnum):
 
 
 _S = EditionState
-TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
+
+EDITION_TRANSITIONS: Mapping[EditionState, frozenset[EditionState]] = {
     _S.DRAFT: frozenset(
         {_S.IN_REVIEW, _S.APPROVED, _S.SCHEDULED, _S.ON_HOLD, _S.SKIPPED, _S.EXPIRED, _S.CANCELLED}
     ),

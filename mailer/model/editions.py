@@ -8,11 +8,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailer import zones
-from mailer.articles import Story
-from mailer.articles.boilerplates import Boilerplate
-from mailer.audience.lists import Frequency, MailingList, Topic
-from mailer.audience.segments import Filter
-from mailer.editions.states import (
+from mailer.model.articles import Boilerplate, Story
+from mailer.model.edition_states import (
     ArchiveVisibility,
     EditionKind,
     EditionRole,
@@ -21,7 +18,9 @@ from mailer.editions.states import (
     Priority,
     SendTimeBasis,
 )
-from mailer.embargoes import Embargo
+from mailer.model.embargoes import Embargo
+from mailer.model.lists import Frequency, MailingList, Topic
+from mailer.model.segments import Filter
 from mailer.schedules import local_time
 
 MAX_STORIES = 62

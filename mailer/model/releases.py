@@ -1,0 +1,136 @@
+"""Press pages: what everybody may read of releases, and journalists take away.
+
+A release's page is what its newest edition that has begun, or whose time has come, was approved
+with: text, quotes, notes, boilerplate, contacts and assets, frozen beside its mails. It opens by
+itself when the story is not embargoed, or not any more, and closes when the story is withdrawn or
+the edition cancelled.
+
+Taking a release back for good: one person asks for it, another confirms.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from mailer import languages
+from mailer.model.articles import Image
+from mailer.model.press_release import Asset, PressContact, Quote
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What an organisation says about itself; `language` is its text's."""
+
+    name: str
+    html: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageTranslation:
+    """A release in one language, as anybody may read it. HTML is sanitised."""
+
+    language: str
+    kind: str
+    title: str
+    subhead: str
+    summary: str
+    byline: str
+    dateline: str
+    published: datetime
+    html: str
+    notes: str
+    topics: tuple[str, ...]
+    image: Image | None
+    quotes: tuple[Quote, ...]
+    contacts: tuple[PressContact, ...]
+    about: tuple[About, ...]
+    assets: tuple[Asset, ...]
+    canonical_url: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self) | {"published": self.published.astimezone(UTC).isoformat()}
+
+    def find_asset(self, file_hash: str, name: str) -> Asset | None:
+        """The asset that is the file of this hash, or its beginning, and name."""
+        return next(
+            (
+                asset
+                for asset in self.assets
+                if asset.file
+                and len(file_hash) >= 16
+                and asset.file.startswith(file_hash)
+                and asset.name == name
+            ),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseCorrection:
+    """That a release was corrected: when, what has changed, and why, by language."""
+
+    at: datetime
+    what: Mapping[str, str]
+    why: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePage:
+    """A release as its press page shows it: in all the languages of its `edition_id`, of which
+    `language` is the default. `opened_at` is when anybody could read it first, `updated_at` when
+    this version came, `corrections` what was changed since, the newest last."""
+
+    slug: str
+    edition_id: int
+    language: str
+    opened_at: datetime
+    updated_at: datetime
+    pages: tuple[PageTranslation, ...]
+    corrections: tuple[ReleaseCorrection, ...] = ()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(page.language for page in self.pages)
+
+    def choose_translation(self, language: str) -> PageTranslation:
+        """The best for a reader of `language`."""
+        tag = languages.choose_language(language, self.languages, self.language)
+        return next((page for page in self.pages if page.language == tag), self.pages[0])
+
+
+class PressStore(Protocol):
+    """What the verbs here need kept."""
+
+    def find_page(self, slug: str, now: datetime) -> ReleasePage | None: ...
+    def list_newest_pages(
+        self, now: datetime, limit: int, offset: int = 0
+    ) -> Sequence[ReleasePage]: ...
+    def find_page_of_edition(self, edition_id: int) -> ReleasePage | None: ...
+    def was_open(self, slug: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """Who wants a story killed and why, as recipients read it, by language; and who has confirmed
+    that."""
+
+    slug: str
+    why: Mapping[str, str]
+    asked_by: str
+    asked_at: datetime
+    confirmed_by: str = ""
+    confirmed_at: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why, in a few words for staff: as it was said first."""
+        return next(iter(self.why.values()), "")
+
+
+class KillStore(Protocol):
+    def find_kill(self, slug: str) -> Kill | None: ...
+    def save_kill(self, kill: Kill) -> None: ...
+    def remove_kill(self, kill: Kill) -> None: ...
