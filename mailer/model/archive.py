@@ -8,14 +8,12 @@ good. What was sent by then stays readable by the links in its mails, once it is
 edition that isn't sent yet, a private one and one of a private list are as if they weren't there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from mailer import languages
 from mailer.model.edition_states import EditionState
-from mailer.model.editions import EditionBody
 
 ARCHIVED_STATES = (EditionState.SENDING, EditionState.SENT)
 """The states in which an edition stands in the archive."""
@@ -71,15 +69,3 @@ class ArchiveEntry:
         return next(
             (version for version in self.versions if version.language == tag), self.versions[0]
         )
-
-
-class ArchiveStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_entries(
-        self, list_slug: str, search_words: Sequence[str], limit: int, offset: int
-    ) -> Sequence[ArchiveEntry]: ...
-    def find_entry(self, list_slug: str, uid: str) -> ArchiveEntry | None: ...
-    def find_body(self, edition_id: int, language: str) -> EditionBody | None: ...
-    def find_story_sent_at(self, slug: str) -> datetime | None: ...
-    def was_taken_back(self, edition_id: int) -> bool: ...

@@ -6,11 +6,9 @@ once for each organisation and language. Our own organisation's slug is :data:`O
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Protocol
 
 from mailer import languages
 from mailer.model.press_release import Release
@@ -143,26 +141,6 @@ class ArticleQuery:
     slugs: tuple[str, ...] = ()
 
 
-class ArticleStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_article(self, slug: str, language: str) -> Article | None: ...
-    def find_articles(self, query: ArticleQuery) -> list[Article]: ...
-    def add_article(
-        self,
-        content: Content,
-        now: datetime,
-        author: str = "",
-        state: ArticleState = ArticleState.QUEUED,
-    ) -> Article: ...
-    def revise_article(
-        self, article: Article, content: Content, note: str, now: datetime, author: str = ""
-    ) -> Article: ...
-    def set_state(self, article: Article, state: ArticleState, now: datetime) -> Article: ...
-    def find_unknown_topics(self, slugs: Iterable[str]) -> Sequence[str]: ...
-    def revert_editions_to_draft(self, slug: str, reason: str, now: datetime) -> Sequence[int]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Boilerplate:
     """`name` is the organisation's; empty of ours, whose name the settings have. `text` is
@@ -174,11 +152,3 @@ class Boilerplate:
     text: str
     html: str
     updated_at: datetime
-
-
-class BoilerplateStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_boilerplates(self) -> Sequence[Boilerplate]: ...
-    def save_boilerplate(self, boilerplate: Boilerplate) -> None: ...
-    def remove_boilerplate(self, boilerplate: Boilerplate) -> None: ...

@@ -5,11 +5,9 @@ time zone. Beside that stands for whom they write and about what, whether they m
 releases before their time, and whether they want to be asked afterwards if they got one.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from mailer.model.subscribers import Subscriber
 
@@ -55,14 +53,3 @@ class ContactQuery:
     outlet: str = ""
     beat: str = ""
     trust: Trust | None = None
-
-
-class ContactStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_contact(self, subscriber: Subscriber) -> Contact | None: ...
-    def find_contacts(self, query: ContactQuery) -> Sequence[Contact]: ...
-    def save_contact(
-        self, subscriber: Subscriber, profile: ContactProfile, now: datetime
-    ) -> Contact: ...
-    def remove_contact(self, subscriber: Subscriber) -> None: ...

@@ -5,26 +5,13 @@ An occurrence that an edition was made of takes that edition along.
 What staff decide about a digest: its order.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from mailer.model.articles import Story
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
-from mailer.model.editions import Edition, EditionStore, NewEdition
 from mailer.model.lists import Frequency
-from mailer.model.schedules import ScheduleStore
-
-
-class OccurrenceTransaction(Protocol):
-    """What the verbs here see of an open transaction."""
-
-    @property
-    def schedules(self) -> ScheduleStore: ...
-    @property
-    def editions(self) -> EditionStore: ...
 
 
 class WhenEmpty(StrEnum):
@@ -108,16 +95,3 @@ class StoryChoice:
     waiting: tuple[Story, ...]
     too_few: str = ""
     embargoed: tuple[Story, ...] = ()
-
-
-class DigestStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_digests(self) -> list[Digest]: ...
-    def add_digest(self, settings: DigestSettings, now: datetime) -> Digest: ...
-    def update_digest(self, digest: Digest, settings: DigestSettings, now: datetime) -> Digest: ...
-    def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int: ...
-    def list_candidate_stories(self, digest: Digest) -> list[Story]: ...
-    def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]: ...
-    def reserve_stories(self, digest: Digest, edition: Edition, slugs: Sequence[str]) -> None: ...
-    def create_edition(self, new: NewEdition, now: datetime) -> Edition: ...

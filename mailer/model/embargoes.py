@@ -13,11 +13,9 @@ What is done about an embargo, each attempt that was refused and each look at an
 are written down.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from mailer import zones
 from mailer.schedules import local_time
@@ -99,18 +97,3 @@ class EmbargoEffect:
     voided: tuple[int, ...] = ()
     paused: tuple[int, ...] = ()
     moved: tuple[int, ...] = ()
-
-
-class EmbargoStore(Protocol):
-    """What the verbs here need kept."""
-
-    def lock_releases(self) -> None: ...
-    def find_embargo(self, slug: str) -> Embargo | None: ...
-    def list_embargoes(self, since: datetime | None = None) -> Sequence[Embargo]: ...
-    def save_embargo(self, embargo: Embargo) -> None: ...
-    def record_event(self, event: EmbargoEvent) -> None: ...
-    def list_events(self, slug: str, limit: int) -> Sequence[EmbargoEvent]: ...
-    def enforce_embargo(
-        self, previous: Embargo | None, embargo: Embargo, now: datetime, by: str
-    ) -> EmbargoEffect: ...
-    def has_story(self, slug: str) -> bool: ...

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
 from mailer import languages
 
@@ -58,29 +57,3 @@ class MailingList:
     welcome: bool = field(default=False, kw_only=True)
     frequencies: tuple[Frequency, ...] = field(default=(Frequency.EVERY,), kw_only=True)
     members: int = field(default=0, kw_only=True)
-
-
-class ListStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_topics(self) -> list[Topic]: ...
-    def add_topic(self, slug: str, names: Mapping[str, str], now: datetime) -> Topic: ...
-    def set_topic_names(self, topic: Topic, names: Mapping[str, str]) -> Topic: ...
-    def remove_topic(self, topic: Topic) -> None: ...
-    def count_topic_uses(self, topic: Topic) -> Mapping[str, int]: ...
-    def list_mailing_lists(self) -> list[MailingList]: ...
-    def add_list(
-        self,
-        slug: str,
-        name: str,
-        description: str,
-        language: str,
-        visibility: Visibility,
-        now: datetime,
-        time_zone: str = "",
-        *,
-        welcome: bool = False,
-    ) -> MailingList: ...
-    def edit_list(self, mailing_list: MailingList) -> MailingList: ...
-    def count_list_uses(self, mailing_list: MailingList) -> Mapping[str, int]: ...
-    def remove_list(self, mailing_list: MailingList) -> None: ...

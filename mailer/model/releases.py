@@ -8,10 +8,10 @@ the edition cancelled.
 Taking a release back for good: one person asks for it, another confirms.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from mailer import languages
 from mailer.model.articles import Image
@@ -101,17 +101,6 @@ class ReleasePage:
         return next((page for page in self.pages if page.language == tag), self.pages[0])
 
 
-class PressStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_page(self, slug: str, now: datetime) -> ReleasePage | None: ...
-    def list_newest_pages(
-        self, now: datetime, limit: int, offset: int = 0
-    ) -> Sequence[ReleasePage]: ...
-    def find_page_of_edition(self, edition_id: int) -> ReleasePage | None: ...
-    def was_open(self, slug: str) -> bool: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Kill:
     """Who wants a story killed and why, as recipients read it, by language; and who has confirmed
@@ -128,9 +117,3 @@ class Kill:
     def reason(self) -> str:
         """Why, in a few words for staff: as it was said first."""
         return next(iter(self.why.values()), "")
-
-
-class KillStore(Protocol):
-    def find_kill(self, slug: str) -> Kill | None: ...
-    def save_kill(self, kill: Kill) -> None: ...
-    def remove_kill(self, kill: Kill) -> None: ...

@@ -1,10 +1,9 @@
 """Schedules of digests and blackouts, the verbs on them, and what they need kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from mailer.schedules.holidays import Blackout
 from mailer.schedules.occurrences import Timing
@@ -72,44 +71,3 @@ class SavedOccurrence:
     reason: str
     actor: str
     updated_at: datetime
-
-
-class ScheduleStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_schedules(self) -> list[Schedule]: ...
-    def add_schedule(self, settings: NewSchedule, now: datetime) -> Schedule: ...
-    def remove_schedule(self, schedule: Schedule) -> None: ...
-    def list_blackouts(self) -> list[SavedBlackout]: ...
-    def add_blackout(self, days: Blackout, now: datetime) -> SavedBlackout: ...
-    def remove_blackout(self, blackout: SavedBlackout) -> None: ...
-    def list_occurrences(self, digest_slug: str, limit: int) -> list[SavedOccurrence]: ...
-    def list_occurrences_since(
-        self, since: datetime
-    ) -> Mapping[str, Sequence[SavedOccurrence]]: ...
-    def claim_occurrence(
-        self,
-        digest_slug: str,
-        rule_time: datetime,
-        zone: str,
-        state: OccurrenceState,
-        now: datetime,
-        *,
-        schedule_id: int,
-        reason: str = "",
-    ) -> int | None: ...
-    def save_decision(
-        self,
-        digest_slug: str,
-        rule_time: datetime,
-        zone: str,
-        state: OccurrenceState,
-        now: datetime,
-        *,
-        expected: SavedOccurrence | None,
-        schedule_id: int,
-        moved_to: datetime | None,
-        reason: str,
-        actor: str,
-    ) -> SavedOccurrence | None: ...
-    def attach_edition(self, occurrence_id: int, edition_id: int) -> None: ...

@@ -22,15 +22,15 @@ Who gets what is theirs to choose: such a change is for what staff have to put r
 consent says of each whom it concerned that it was staff.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from mailer.model.contacts import FollowUp, Trust
-from mailer.model.lists import Frequency, MailingList
-from mailer.model.subscribers import ConsentEntry, Membership
+from mailer.model.lists import Frequency
+from mailer.model.subscribers import Membership
 
 
 class FilterField(StrEnum):
@@ -110,18 +110,6 @@ class ListMember:
     joined_at: datetime
 
 
-class SegmentStore(Protocol):
-    def list_segments(self) -> list[Segment]: ...
-    def save_segment(self, slug: str, name: str, tree: Filter, now: datetime) -> Segment: ...
-    def remove_segment(self, segment: Segment) -> None: ...
-    def count_members(self, mailing_list: MailingList, tree: Filter) -> int: ...
-    def sample_members(
-        self, mailing_list: MailingList, tree: Filter, limit: int
-    ) -> list[ListMember]: ...
-    def count_segment_uses(self, segment: Segment) -> Mapping[str, int]: ...
-    def list_topic_slugs(self) -> frozenset[str]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class BulkChange:
     """`topics` are those that there are. None: what is there stays; an empty `language`: their own
@@ -161,15 +149,3 @@ class BulkResult(NamedTuple):
     before: BulkMember
     after: BulkMember
     reason: str = ""
-
-
-class BulkStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_members(
-        self, mailing_list: MailingList, subscriber_ids: Sequence[int]
-    ) -> list[BulkMember]: ...
-    def save_members(
-        self, mailing_list: MailingList, changes: Sequence[tuple[BulkMember, BulkMember]]
-    ) -> None: ...
-    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...

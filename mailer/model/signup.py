@@ -28,7 +28,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import (
@@ -113,15 +113,6 @@ class ServiceMailKind(StrEnum):
     NOTHING = ""
 
 
-class ConfirmationStore(Protocol):
-    """What the verbs here need kept."""
-
-    def add_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
-    def find_confirmation(self, confirmation_id: int) -> Confirmation | None: ...
-    def replace_wishes(self, confirmation: Confirmation) -> None: ...
-    def update_confirmation(self, confirmation: Confirmation) -> Confirmation: ...
-
-
 @dataclass(frozen=True, slots=True)
 class RateLimit:
     """At most `most` times in a `window` that starts with the first of them. 0: no limit."""
@@ -138,8 +129,3 @@ class SignUpLimits:
         self.per_address = RateLimit("mail", per_address)
         self.per_client = RateLimit("client", per_client)
         self.per_domain = RateLimit("domain", per_domain)
-
-
-class AllowanceStore(Protocol):
-    def use_allowance(self, action: str, subject: str, window: timedelta, now: datetime) -> int: ...
-    def forget_allowance(self, action: str, subject: str) -> None: ...

@@ -7,11 +7,9 @@ changed one revises the draft. What staff have queued is revised only by a sourc
 nothing from outside changes what was chosen.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
 
 from mailer.model.articles import ArticleKind
 
@@ -79,16 +77,3 @@ class SourceItem:
     fingerprint: str
     slug: str
     language: str
-
-
-class SourceStore(Protocol):
-    """What the verbs here need kept."""
-
-    def list_sources(self) -> Sequence[Source]: ...
-    def find_current(self, source: Source) -> Source | None: ...
-    def add_source(self, settings: SourceSettings, now: datetime) -> Source: ...
-    def save_source(self, source: Source) -> None: ...
-    def remove_source(self, source: Source) -> None: ...
-    def find_item(self, source: Source, key: str) -> SourceItem | None: ...
-    def find_item_by_fingerprint(self, source: Source, fingerprint: str) -> SourceItem | None: ...
-    def save_item(self, source: Source, item: SourceItem, now: datetime) -> None: ...

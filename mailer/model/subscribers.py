@@ -15,14 +15,11 @@ so that it can still be shown that somebody had agreed, to whoever brings the ad
 """
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
 
-from mailer.model.lists import Frequency, MailingList
-from mailer.model.signup import Confirmation
+from mailer.model.lists import Frequency
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +29,6 @@ class MailedEdition:
     edition: str
     state: str
     at: datetime
-
-
-class PersonalDataStore(SubscriberStore, Protocol):
-    """What the verbs here need kept, beside the subscriber."""
-
-    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
-    def list_mailed_editions(self, subscriber: Subscriber) -> list[MailedEdition]: ...
-    def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]: ...
-    def describe_contact(self, subscriber: Subscriber) -> dict[str, Any] | None: ...
-    def erase_address_requests(self, subscriber: Subscriber) -> None: ...
-    def suppress_address_hash(self, address: str, now: datetime) -> None: ...
-
-
-class ConsentHistoryStore(SubscriberStore, Protocol):
-    """Subscribers, and the log of what they did."""
-
-    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...
 
 
 class MembershipState(StrEnum):
@@ -95,26 +75,6 @@ class Membership:
     left_at: datetime | None = None
     frequency: Frequency = Frequency.EVERY
     paused_until: datetime | None = None
-
-
-class SubscriberStore(Protocol):
-    """What the verbs here need kept."""
-
-    def find_subscriber(self, address: str) -> Subscriber | None: ...
-    def find_subscriber_by_id(self, subscriber_id: int) -> Subscriber | None: ...
-    def add_subscriber(self, person: Person, source: str, now: datetime) -> Subscriber: ...
-    def edit_subscriber(self, subscriber: Subscriber, person: Person) -> Subscriber: ...
-    def remove_subscriber(self, subscriber: Subscriber) -> None: ...
-    def list_memberships(self, subscriber: Subscriber) -> Sequence[Membership]: ...
-    def set_membership(
-        self, subscriber: Subscriber, mailing_list: MailingList, membership: Membership
-    ) -> None: ...
-    def find_suppression_reason(self, address: str) -> str | None: ...
-    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
-    def add_alias(self, old_id: int, subscriber: Subscriber) -> None: ...
-    def erase_address(self, address: str, subscriber: Subscriber | None = None) -> None: ...
-    def list_addresses(self, subscriber: Subscriber) -> Sequence[str]: ...
-    def get_list(self, slug: str) -> MailingList: ...
 
 
 class LawfulBasis(StrEnum):
@@ -188,10 +148,3 @@ class ConsentEntry:
     basis: LawfulBasis | None = None
     wording: Wording | None = None
     detail: str = ""
-
-
-class ConsentStore(Protocol):
-    """The log."""
-
-    def log_consent(self, entries: Sequence[ConsentEntry]) -> None: ...
-    def list_consent_entries(self, address: str) -> list[ConsentEntry]: ...

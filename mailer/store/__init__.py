@@ -25,33 +25,33 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine
 
 from mailer.store import engine as _engine
-from mailer.store.archive import SqlArchiveStore
-from mailer.store.articles import SqlArticleStore
-from mailer.store.audience.bulk import SqlBulkStore
-from mailer.store.audience.confirmations import SqlAllowanceStore, SqlConfirmationStore
-from mailer.store.audience.contacts import SqlContactStore
+from mailer.store.archive import ArchiveQueries
+from mailer.store.articles import ArticleQueries
+from mailer.store.audience.bulk import BulkQueries
+from mailer.store.audience.confirmations import AllowanceQueries, ConfirmationQueries
+from mailer.store.audience.contacts import ContactQueries
 from mailer.store.audience.import_rows import SqlImportRowStore
 from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.segments import SqlSegmentStore
-from mailer.store.audience.subscribers import SqlSubscriberStore
-from mailer.store.audience.suppressions import SqlSuppressionStore
+from mailer.store.audience.segments import SegmentQueries
+from mailer.store.audience.subscribers import SubscriberQueries
+from mailer.store.audience.suppressions import SuppressionQueries
 from mailer.store.audience.time_zones import (
     list_mailing_list_time_zones,
     list_subscriber_time_zones,
 )
 from mailer.store.digests import SqlDigestStore
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.store.leases import SqlLeaseStore
 from mailer.store.locks import lock_releases
 from mailer.store.outbox.notices import SqlNoticeStore
-from mailer.store.outbox.plan import SqlPlanStore
-from mailer.store.outbox.queue import SqlQueueStore
-from mailer.store.outbox.reports import SqlOutboxStore
+from mailer.store.outbox.plan import PlanQueries
+from mailer.store.outbox.queue import QueueQueries
+from mailer.store.outbox.reports import ReportQueries
 from mailer.store.outbox.service_mails import SqlServiceMailStore
-from mailer.store.outbox.workers import SqlWorkerStore
+from mailer.store.outbox.workers import WorkerQueries
 from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.releases.files import SqlBoilerplateStore, SqlFileStore, SqlKillStore
-from mailer.store.releases.pages import SqlReleasePageStore
+from mailer.store.releases.files import BoilerplateQueries, FileQueries, KillQueries
+from mailer.store.releases.pages import ReleasePageQueries
 from mailer.store.retention import SqlRetentionStore
 from mailer.store.schedules import SqlScheduleStore
 from mailer.store.sources import SqlSourceStore
@@ -68,60 +68,60 @@ class Transaction:
     key: bytes
 
     @property
-    def articles(self) -> SqlArticleStore:
-        return SqlArticleStore(self.connection)
+    def articles(self) -> ArticleQueries:
+        return ArticleQueries(self.connection)
 
     @property
     def lists(self) -> SqlListStore:
         return SqlListStore(self.connection)
 
     @property
-    def subscribers(self) -> SqlSubscriberStore:
-        return SqlSubscriberStore(self.connection, self.key)
+    def subscribers(self) -> SubscriberQueries:
+        return SubscriberQueries(self.connection, self.key)
 
     @property
-    def contacts(self) -> SqlContactStore:
-        return SqlContactStore(self.connection, self.key)
+    def contacts(self) -> ContactQueries:
+        return ContactQueries(self.connection, self.key)
 
     @property
     def embargoes(self) -> SqlEmbargoStore:
         return SqlEmbargoStore(self.connection)
 
     @property
-    def boilerplates(self) -> SqlBoilerplateStore:
-        return SqlBoilerplateStore(self.connection)
+    def boilerplates(self) -> BoilerplateQueries:
+        return BoilerplateQueries(self.connection)
 
     @property
-    def kills(self) -> SqlKillStore:
-        return SqlKillStore(self.connection)
+    def kills(self) -> KillQueries:
+        return KillQueries(self.connection)
 
     @property
-    def files(self) -> SqlFileStore:
-        return SqlFileStore(self.connection)
+    def files(self) -> FileQueries:
+        return FileQueries(self.connection)
 
     @property
-    def confirmations(self) -> SqlConfirmationStore:
-        return SqlConfirmationStore(self.connection, self.key)
+    def confirmations(self) -> ConfirmationQueries:
+        return ConfirmationQueries(self.connection, self.key)
 
     @property
-    def allowances(self) -> SqlAllowanceStore:
-        return SqlAllowanceStore(self.connection, self.key)
+    def allowances(self) -> AllowanceQueries:
+        return AllowanceQueries(self.connection, self.key)
 
     @property
-    def segments(self) -> SqlSegmentStore:
-        return SqlSegmentStore(self.connection)
+    def segments(self) -> SegmentQueries:
+        return SegmentQueries(self.connection)
 
     @property
-    def suppressions(self) -> SqlSuppressionStore:
-        return SqlSuppressionStore(self.connection, self.key)
+    def suppressions(self) -> SuppressionQueries:
+        return SuppressionQueries(self.connection, self.key)
 
     @property
     def import_rows(self) -> SqlImportRowStore:
         return SqlImportRowStore(self.connection, self.key)
 
     @property
-    def bulk(self) -> SqlBulkStore:
-        return SqlBulkStore(self.connection, self.key)
+    def bulk(self) -> BulkQueries:
+        return BulkQueries(self.connection, self.key)
 
     @property
     def digests(self) -> SqlDigestStore:
@@ -132,20 +132,20 @@ class Transaction:
         return SqlScheduleStore(self.connection)
 
     @property
-    def editions(self) -> SqlEditionStore:
-        return SqlEditionStore(self.connection)
+    def editions(self) -> EditionQueries:
+        return EditionQueries(self.connection)
 
     @property
-    def archive(self) -> SqlArchiveStore:
-        return SqlArchiveStore(self.connection)
+    def archive(self) -> ArchiveQueries:
+        return ArchiveQueries(self.connection)
 
     @property
     def sources(self) -> SqlSourceStore:
         return SqlSourceStore(self.connection)
 
     @property
-    def release_pages(self) -> SqlReleasePageStore:
-        return SqlReleasePageStore(self.connection)
+    def release_pages(self) -> ReleasePageQueries:
+        return ReleasePageQueries(self.connection)
 
     @property
     def leases(self) -> SqlLeaseStore:
@@ -171,20 +171,20 @@ class Transaction:
         )
 
     @property
-    def plans(self) -> SqlPlanStore:
-        return SqlPlanStore(self.connection)
+    def plans(self) -> PlanQueries:
+        return PlanQueries(self.connection)
 
     @property
-    def workers(self) -> SqlWorkerStore:
-        return SqlWorkerStore(self.connection)
+    def workers(self) -> WorkerQueries:
+        return WorkerQueries(self.connection)
 
     @property
-    def queue(self) -> SqlQueueStore:
-        return SqlQueueStore(self.connection)
+    def queue(self) -> QueueQueries:
+        return QueueQueries(self.connection)
 
     @property
-    def outbox(self) -> SqlOutboxStore:
-        return SqlOutboxStore(self.connection, self.key)
+    def outbox(self) -> ReportQueries:
+        return ReportQueries(self.connection, self.key)
 
     @property
     def retention(self) -> SqlRetentionStore:

@@ -14,6 +14,7 @@ from mailer.model.lists import Visibility
 from mailer.store import schema
 from mailer.store.editions.contents import build_body
 from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.base import SqlStore
 
 _KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
 _IN_ARCHIVE = and_(
@@ -49,17 +50,14 @@ FIRST_SEARCH_BATCH = 50
 """Editions that a search looks into at first; then at four times as many, and so on."""
 
 
-class SqlArchiveStore:
+class ArchiveQueries(SqlStore):
     """Implements ``archive.ArchiveStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     @property
     def _visible_condition(self) -> ColumnElement[bool]:
         """What stands in the archive now: nothing with a story that is embargoed, by the
         database's clock, or that was killed."""
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         if embargoed_stories := embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             embargoed_edition_ids = select(schema.edition_story.c.edition_id).where(
                 schema.edition_story.c.slug.in_(embargoed_stories)
@@ -201,7 +199,7 @@ class SqlArchiveStore:
     def find_story_sent_at(self, slug: str) -> datetime | None:
         """When a story went out first to a list whose archive anybody may read; None where it did
         not, while it is embargoed, and where it is to be killed or was."""
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         if slug in embargoes.find_embargoed(embargo_store, embargo_store.read_clock()):
             return None
         if self._db.scalar(select(schema.kill.c.slug).where(schema.kill.c.slug == slug)):
@@ -244,7 +242,7 @@ class SqlArchiveStore:
         story_slugs = select(schema.edition_story.c.slug).where(
             schema.edition_story.c.edition_id == edition_id
         )
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         if embargoed_stories and embargoed_stories.keys() & {*self._db.scalars(story_slugs)}:
             return None

@@ -13,13 +13,11 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.slug_lookup import get_inserted_id
+from mailer.store.base import SqlStore
 
 
-class SqlArticleStore:
+class ArticleQueries(SqlStore):
     """Implements ``articles.ArticleStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find_article(self, slug: str, language: str) -> Article | None:
         articles = self._fetch_articles(

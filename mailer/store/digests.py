@@ -22,17 +22,15 @@ from mailer.model.editions import Edition, NewEdition
 from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.articles import SqlArticleStore
-from mailer.store.editions import SqlEditionStore
+from mailer.store.articles import ArticleQueries
+from mailer.store.editions import EditionQueries
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
+from mailer.store.base import SqlStore
 
 
-class SqlDigestStore:
+class SqlDigestStore(SqlStore):
     """Implements ``digests.DigestStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_digests(self) -> list[Digest]:
         topics: dict[int, list[str]] = {}
@@ -102,13 +100,13 @@ class SqlDigestStore:
         for start in range(0, len(slugs), 500):
             batch = tuple(slugs[start : start + 500])
             candidate_stories += group_stories(
-                SqlArticleStore(self._db).find_articles(ArticleQuery(slugs=batch))
+                ArticleQueries(self._db, self._key).find_articles(ArticleQuery(slugs=batch))
             )
         return candidate_stories
 
     def find_embargoed_slugs(self, moment: datetime) -> frozenset[str]:
         """The slugs of stories that will be embargoed still at `moment`."""
-        return frozenset(embargoes.find_embargoed(SqlEmbargoStore(self._db), moment))
+        return frozenset(embargoes.find_embargoed(SqlEmbargoStore(self._db, self._key), moment))
 
     def count_members_by_frequency(self, list_slug: str, frequency: Frequency) -> int:
         """How many of a list's members chose a frequency."""
@@ -134,7 +132,7 @@ class SqlDigestStore:
             )
 
     def create_edition(self, new: NewEdition, now: datetime) -> Edition:
-        return SqlEditionStore(self._db).create_edition(new, now)
+        return EditionQueries(self._db, self._key).create_edition(new, now)
 
     def _build_columns(self, settings: DigestSettings) -> dict[str, Any]:
         return {

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select, update
 
 from mailer.store import schema
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 TICK = "tick"
 """The lease of the worker that ticks."""
@@ -27,11 +28,8 @@ class Lease(NamedTuple):
     heartbeat_at: datetime
 
 
-class SqlLeaseStore:
+class SqlLeaseStore(SqlStore):
     """Leases by name."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find_lease(self, name: str) -> Lease | None:
         row = self._db.execute(

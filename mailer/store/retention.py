@@ -12,15 +12,13 @@ from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.records import erase_wire_address, erased_values
+from mailer.store.base import SqlStore
 
 _ENDED = schema.edition.c.state.in_([EditionState.SENT.value, EditionState.CANCELLED.value])
 
 
-class SqlRetentionStore:
+class SqlRetentionStore(SqlStore):
     """What the worker takes out."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     # ---- addresses in deliveries ----------------------------------------------------------------
 

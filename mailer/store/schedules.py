@@ -19,13 +19,11 @@ from mailer.schedules.rules import RecurringRule
 from mailer.store import schema
 from mailer.store.slug_lookup import find_id, get_inserted_id
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 
-class SqlScheduleStore:
+class SqlScheduleStore(SqlStore):
     """Implements ``schedules.records.ScheduleStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_schedules(self) -> list[Schedule]:
         rows = self._db.execute(

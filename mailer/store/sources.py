@@ -18,13 +18,11 @@ from mailer.model.sources import (
 from mailer.store import schema
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 
-class SqlSourceStore:
+class SqlSourceStore(SqlStore):
     """Implements ``sources.SourceStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_sources(self) -> list[Source]:
         rows = self._db.execute(select(schema.source).order_by(schema.source.c.name))

@@ -4,7 +4,7 @@
     python -m tests.crash.sender --sabotage no-gate send 1
 
 A harness that would let a broken sender pass proves nothing. So two faults can be put into this
-process, both at the border between ledger and store, :class:`SqlQueueStore`'s `gate` and `settle`:
+process, both at the border between ledger and store, :class:`QueueQueries`'s `gate` and `settle`:
 
 no-gate        messages go out with nothing on disk that says so: a crash sends them twice
 settle-early   a delivery counts as sent when the gate opens: a crash loses the message
@@ -21,14 +21,14 @@ from sqlalchemy import update
 
 from mailer.cli import main as mailer
 from mailer.model.deliveries import DeliveryState
-from mailer.store.outbox.queue import SqlQueueStore
+from mailer.store.outbox.queue import QueueQueries
 from mailer.store.schema import delivery
 
-_settle_original = SqlQueueStore.settle_deliveries
+_settle_original = QueueQueries.settle_deliveries
 
 
 def _move_state(
-    queue: SqlQueueStore, ids: Sequence[int], old_state: DeliveryState, new_state: DeliveryState
+    queue: QueueQueries, ids: Sequence[int], old_state: DeliveryState, new_state: DeliveryState
 ) -> None:
     queue._db.execute(
         update(delivery)
@@ -42,22 +42,22 @@ def _find_list(arguments: Sequence[Any]) -> Sequence[Any]:
     return cast("Sequence[Any]", items)
 
 
-def _gate_without_writing(_: SqlQueueStore, *arguments: Any) -> set[int]:
+def _gate_without_writing(_: QueueQueries, *arguments: Any) -> set[int]:
     return set(_find_list(arguments))
 
 
-def _settle_without_gate(queue: SqlQueueStore, *arguments: Any) -> Any:
+def _settle_without_gate(queue: QueueQueries, *arguments: Any) -> Any:
     ids = [settlement.delivery_id for settlement in _find_list(arguments)]
     _move_state(queue, ids, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
     return _settle_original(queue, *arguments)
 
 
-def _gate_as_sent(queue: SqlQueueStore, *arguments: Any) -> set[int]:
+def _gate_as_sent(queue: QueueQueries, *arguments: Any) -> set[int]:
     _move_state(queue, _find_list(arguments), DeliveryState.CLAIMED, DeliveryState.SENT)
     return set(_find_list(arguments))
 
 
-def _settle_nothing(_: SqlQueueStore, *arguments: Any) -> int:
+def _settle_nothing(_: QueueQueries, *arguments: Any) -> int:
     return len(_find_list(arguments))
 
 
@@ -74,7 +74,7 @@ def main() -> None:
     arguments = sys.argv[1:]
     if arguments[0] == "--sabotage":
         for name, replacements in SABOTAGE[arguments[1]].items():
-            mock.patch.object(SqlQueueStore, name, replacements).start()
+            mock.patch.object(QueueQueries, name, replacements).start()
         arguments = arguments[2:]
     sys.argv = ["mailer", *arguments]
     mailer()

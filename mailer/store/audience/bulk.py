@@ -9,7 +9,7 @@ from mailer.model.segments import BulkMember, Filter
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience import memberships
-from mailer.store.audience.consents import SqlConsentStore
+from mailer.store.audience.consents import ConsentQueries
 from mailer.store.audience.segments import build_member_conditions, members
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 
@@ -18,7 +18,7 @@ PAGE = 100_000
 million tags each time."""
 
 
-class SqlBulkStore(SqlConsentStore):
+class BulkQueries(ConsentQueries):
     """Implements ``audience.bulk.BulkStore``."""
 
     def list_member_ids(

@@ -28,6 +28,7 @@ from mailer.store.audience.consents import find_or_create_wording
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 _SELECT = select(
     schema.confirmation, schema.wording.c.text, schema.wording.c.language.label("wording_language")
@@ -36,12 +37,8 @@ _ADD = insert(schema.confirmation)
 _OPEN = (ConfirmationState.ASKED.value, ConfirmationState.MAILED.value)
 
 
-class SqlConfirmationStore:
+class ConfirmationQueries(SqlStore):
     """Implements ``audience.confirmations.ConfirmationStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def add_confirmation(self, confirmation: Confirmation) -> Confirmation:
         result = self._db.execute(_ADD, self._build_columns(confirmation))
@@ -209,12 +206,8 @@ def _build_count_statement(dialect: str) -> Executable:
     ).returning(schema.allowance.c.used)
 
 
-class SqlAllowanceStore:
+class AllowanceQueries(SqlStore):
     """Implements ``audience.limits.AllowanceStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def _build_key(self, action: str, subject: str) -> str:
         return f"{action}:{hash_address(self._key, f'{action} {subject}')}"

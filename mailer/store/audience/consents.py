@@ -10,6 +10,7 @@ from mailer.store import schema
 from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 # An import logs a line for each of its rows.
 _LOG = PreparedInsert(
@@ -20,12 +21,8 @@ _LOG = PreparedInsert(
 _WORDING = select(schema.wording.c.id).where(schema.wording.c.key == bindparam("shown"))
 
 
-class SqlConsentStore:
+class ConsentQueries(SqlStore):
     """Implements ``audience.consent.ConsentStore``. Entries are only added: triggers see to it."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def log_consent(self, entries: Sequence[ConsentEntry]) -> None:
         wordings = {entry.wording for entry in entries if entry.wording}

@@ -11,8 +11,9 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import EditionRole
 from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import schema
-from mailer.store.audience.subscribers import SqlSubscriberStore
+from mailer.store.audience.subscribers import SubscriberQueries
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 _SELECT = (
     select(schema.contact, schema.subscriber.c.address)
@@ -21,12 +22,8 @@ _SELECT = (
 )
 
 
-class SqlContactStore:
+class ContactQueries(SqlStore):
     """Implements ``audience.contacts.ContactStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def find_contact(self, subscriber: Subscriber) -> Contact | None:
         row = self._db.execute(
@@ -83,7 +80,7 @@ class SqlContactStore:
     def _fetch_contacts(self, statement: Select[Any]) -> list[Contact]:
         rows = self._db.execute(statement).all()
         beats = self._fetch_beats([row.subscriber_id for row in rows])
-        subscriber_store = SqlSubscriberStore(self._db, self._key)
+        subscriber_store = SubscriberQueries(self._db, self._key)
         contacts = []
         for row in rows:
             subscriber = subscriber_store.find_subscriber(row.address)

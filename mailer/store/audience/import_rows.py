@@ -17,11 +17,12 @@ from mailer.model.lists import MailingList
 from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Person
 from mailer.store import schema
 from mailer.store.audience import memberships
-from mailer.store.audience.consents import SqlConsentStore
+from mailer.store.audience.consents import ConsentQueries
 from mailer.store.audience.subscribers import build_person_columns
-from mailer.store.audience.suppressions import SqlSuppressionStore
+from mailer.store.audience.suppressions import SuppressionQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 
 class _ImportOrigin(NamedTuple):
@@ -33,12 +34,8 @@ class _ImportOrigin(NamedTuple):
     basis: LawfulBasis | None
 
 
-class SqlImportRowStore:
+class SqlImportRowStore(SqlStore):
     """Brings batches of rows into the audience."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def import_people(
         self,
@@ -192,7 +189,7 @@ class SqlImportRowStore:
                 ),
                 changing,
             )
-        SqlConsentStore(self._db, self._key).log_consent(entries)
+        ConsentQueries(self._db, self._key).log_consent(entries)
 
     def _suppress_addresses(
         self, decisions: Sequence[ImportDecision], origin: _ImportOrigin
@@ -200,7 +197,7 @@ class SqlImportRowStore:
         """Addresses that must not be mailed from now on."""
         new_suppressions = [one.suppression for one in decisions if one.suppression]
         if new_suppressions:
-            store = SqlSuppressionStore(self._db, self._key)
+            store = SuppressionQueries(self._db, self._key)
             suppressions.suppress_addresses(
                 store, new_suppressions, origin.now, source=origin.source
             )

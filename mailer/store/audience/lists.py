@@ -10,6 +10,7 @@ from mailer.model.lists import Frequency, MailingList, Topic, Visibility
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.slug_lookup import get_inserted_id
+from mailer.store.base import SqlStore
 
 # Made once: see subscribers.py.
 _TOPICS = select(schema.topic).order_by(schema.topic.c.slug)
@@ -22,11 +23,8 @@ _SERVED_FREQUENCIES = (
 )
 
 
-class SqlListStore:
+class SqlListStore(SqlStore):
     """Implements ``audience.lists.ListStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_topics(self) -> list[Topic]:
         names: dict[int, dict[str, str]] = {}

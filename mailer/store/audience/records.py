@@ -23,8 +23,8 @@ from mailer.model.signup import Confirmation, ServiceMailKind
 from mailer.model.subscribers import MailedEdition, Subscriber
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import schema
-from mailer.store.audience.confirmations import SqlConfirmationStore
-from mailer.store.audience.consents import SqlConsentStore
+from mailer.store.audience.confirmations import ConfirmationQueries
+from mailer.store.audience.consents import ConsentQueries
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 
@@ -51,7 +51,7 @@ def erase_wire_address(
     )
 
 
-class SqlPersonalDataStore(SqlConsentStore):
+class PersonalDataQueries(ConsentQueries):
     """The part of ``audience.erasure.RecordStore`` that isn't the subscriber."""
 
     def list_addresses(self, subscriber: Subscriber) -> Sequence[str]:
@@ -95,7 +95,7 @@ class SqlPersonalDataStore(SqlConsentStore):
 
     def list_open_confirmations(self, subscriber: Subscriber) -> list[Confirmation]:
         """What they were asked, or are to be, and what they have answered of late."""
-        return SqlConfirmationStore(self._db, self._key).list_for_subscriber(
+        return ConfirmationQueries(self._db, self._key).list_for_subscriber(
             subscriber.id, subscriber.address
         )
 

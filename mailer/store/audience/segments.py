@@ -36,6 +36,7 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
+from mailer.store.base import SqlStore
 
 mailed_language = func.coalesce(
     func.nullif(schema.membership.c.language, ""),
@@ -112,11 +113,8 @@ _CONTACT_COLUMNS = {
 }
 
 
-class SqlSegmentStore:
+class SegmentQueries(SqlStore):
     """Implements ``audience.segments.SegmentStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_segments(self) -> list[Segment]:
         rows = self._db.execute(select(schema.segment).order_by(schema.segment.c.slug))

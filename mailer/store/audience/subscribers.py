@@ -11,7 +11,7 @@ from mailer.model.subscribers import Membership, Person, Subscriber
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.records import SqlPersonalDataStore
+from mailer.store.audience.records import PersonalDataQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.tokens import hash_address
@@ -54,7 +54,7 @@ _SET_MEMBERSHIP = update(schema.membership).where(
 )
 
 
-class SqlSubscriberStore(SqlPersonalDataStore):
+class SubscriberQueries(PersonalDataQueries):
     """Implements ``audience.subscribers.SubscriberStore`` and ``audience.erasure.RecordStore``."""
 
     def find_subscriber(self, address: str) -> Subscriber | None:
@@ -107,7 +107,7 @@ class SqlSubscriberStore(SqlPersonalDataStore):
                 )
 
     def get_list(self, slug: str) -> MailingList:
-        return SqlListStore(self._db).get_list(slug)
+        return SqlListStore(self._db, self._key).get_list(slug)
 
     def _fetch_tags(self, subscriber_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         tags_by_subscriber: dict[int, list[str]] = {}

@@ -6,14 +6,14 @@ from sqlalchemy import Row, delete, func, select
 
 from mailer.model.suppressions import Suppression, SuppressionReason
 from mailer.store import schema
-from mailer.store.audience.consents import SqlConsentStore
+from mailer.store.audience.consents import ConsentQueries
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
 
 EXPORT_BATCH = 2000
 
 
-class SqlSuppressionStore(SqlConsentStore):
+class SuppressionQueries(ConsentQueries):
     """Implements ``audience.suppressions.SuppressionStore``."""
 
     def list_suppressions(

@@ -1,5 +1,5 @@
 """Editions: their states, times and events (kept.py), and what they hold (contents.py)."""
 
-from mailer.store.editions.records import SqlEditionStore
+from mailer.store.editions.records import EditionQueries
 
-__all__ = ["SqlEditionStore"]
+__all__ = ["EditionQueries"]

@@ -18,19 +18,17 @@ from mailer.model.lists import MailingList
 from mailer.model.segments import All, Filter
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.articles import SqlArticleStore
+from mailer.store.articles import ArticleQueries
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.segments import mailed_language, members
 from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.releases.files import SqlBoilerplateStore
+from mailer.store.releases.files import BoilerplateQueries
 from mailer.store.slug_lookup import find_id
+from mailer.store.base import SqlStore
 
 
-class SqlEditionContentStore:
+class EditionContentQueries(SqlStore):
     """The part of ``editions.EditionStore`` that asks for, and keeps, what editions hold."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def _set_stories(self, edition_id: int, slugs: Sequence[str]) -> None:
         self._db.execute(
@@ -53,7 +51,7 @@ class SqlEditionContentStore:
         )
         articles = [
             article
-            for article in SqlArticleStore(self._db).find_articles(
+            for article in ArticleQueries(self._db, self._key).find_articles(
                 ArticleQuery(slugs=edition.stories)
             )
             if article.state is expected_state
@@ -72,17 +70,17 @@ class SqlEditionContentStore:
         return Manuscript(
             edition=edition,
             stories=tuple(by_slug[slug] for slug in edition.stories if slug in by_slug),
-            topics=tuple(SqlListStore(self._db).list_topics()),
+            topics=tuple(SqlListStore(self._db, self._key).list_topics()),
             list=mailing_list,
             filter=self.load_segment_filter(edition),
             languages=tuple(sorted({edition.language, *languages})),
             embargoes=self.find_embargoes(edition),
-            boilerplates=tuple(SqlBoilerplateStore(self._db).list_boilerplates()),
+            boilerplates=tuple(BoilerplateQueries(self._db, self._key).list_boilerplates()),
         )
 
     def find_embargoes(self, edition: Edition) -> dict[str, Embargo]:
         """The embargoes that hold its stories just now, by slug."""
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         return {
             slug: embargoed_stories[slug] for slug in edition.stories if slug in embargoed_stories
@@ -90,7 +88,7 @@ class SqlEditionContentStore:
 
     def load_mailing_list(self, edition: Edition) -> MailingList:
         """Its list, whose members are not counted."""
-        return SqlListStore(self._db).get_list(edition.list)
+        return SqlListStore(self._db, self._key).get_list(edition.list)
 
     def load_segment_filter(self, edition: Edition) -> Filter:
         """The edition's segment as a tree; everyone, when it has none."""

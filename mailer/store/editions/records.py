@@ -30,7 +30,7 @@ from mailer.model.editions import (
 from mailer.model.lists import Frequency
 from mailer.store import schema
 from mailer.store.editions import revert
-from mailer.store.editions.contents import SqlEditionContentStore
+from mailer.store.editions.contents import EditionContentQueries
 from mailer.store.slug_lookup import find_id, get_inserted_id
 
 _SELECT = (
@@ -49,7 +49,7 @@ _SELECT = (
 _ENDED = (EditionState.SENT, EditionState.CANCELLED)
 
 
-class SqlEditionStore(SqlEditionContentStore):
+class EditionQueries(EditionContentQueries):
     """Implements ``editions.EditionStore``."""
 
     def find_edition(self, edition_id: int) -> Edition | None:

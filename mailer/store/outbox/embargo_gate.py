@@ -21,13 +21,11 @@ from mailer.store import schema
 from mailer.store.outbox import statements
 from mailer.store.outbox.statements import in_flight, queued, requeued_values
 from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.base import SqlStore
 
 
-class SqlGateBlockStore:
+class GateBlockQueries(SqlStore):
     """The part of ``outbox.QueueStore`` that asks for holds, and keeps what they keep."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find_embargo_blocks(self, edition_ids: Sequence[int]) -> dict[int, EmbargoBlock]:
         """Which of these editions hold a story that is embargoed now, by the database's clock, and
@@ -35,7 +33,7 @@ class SqlGateBlockStore:
         blocks = self._find_killed(edition_ids)
         if not statements.ANY_EMBARGO.fetch_rows(self._db, {}):
             return blocks
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = embargoes.find_embargoed(embargo_store, embargo_store.read_clock())
         if not embargoed_stories:
             return blocks
@@ -83,7 +81,7 @@ class SqlGateBlockStore:
         ).all()
         if not rows:
             return {}
-        retry_at = SqlEmbargoStore(self._db).read_clock() + timedelta(minutes=1)
+        retry_at = SqlEmbargoStore(self._db, self._key).read_clock() + timedelta(minutes=1)
         return {edition_id: EmbargoBlock(retry_at, False, KILLED_REPLY) for edition_id in rows}
 
     def explain_supersession(self, edition: Edition) -> str:
@@ -145,7 +143,7 @@ class SqlGateBlockStore:
             update(schema.delivery).where(due_before_end).values(values)
         ).rowcount
         if count and reply == EMBARGOED_REPLY:
-            embargo_store = SqlEmbargoStore(self._db)
+            embargo_store = SqlEmbargoStore(self._db, self._key)
             now = embargo_store.read_clock()
             detail = f"gate: {count} messages of edition {edition_id} wait until it ends"
             story_slugs = select(schema.edition_story.c.slug).where(

@@ -10,16 +10,13 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 
-class SqlNoticeStore:
+class SqlNoticeStore(SqlStore):
     """Puts notices into the outbox."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def queue_notice(
         self,
@@ -32,7 +29,7 @@ class SqlNoticeStore:
     ) -> Edition:
         """Queue a notice to these addresses, due at once and before all else. It stands in the
         books of the list that it is about; whoever is not on it gets it all the same."""
-        editions = SqlEditionStore(self._db)
+        editions = EditionQueries(self._db, self._key)
         new_edition = editions.create_edition(
             NewEdition(
                 name=body.subject,

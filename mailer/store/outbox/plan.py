@@ -41,9 +41,10 @@ from mailer.schedules import local_time
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.audience.time_zones import list_subscriber_time_zones
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
+from mailer.store.base import SqlStore
 
 _temporary = MetaData()
 # Integer on SQLite makes the key the row's own number: no second search, in an index.
@@ -95,11 +96,8 @@ _may_be_mailed = and_(_suppressed.c.subscriber_id.is_(None), not_(is_paused))
 _sets_without_story = select(_set_mask.c.topic_set_id).join(_language_mask, _stories == 0)
 
 
-class SqlPlanStore:
+class PlanQueries(SqlStore):
     """Freezes audiences."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def plan_deliveries(self, edition: Edition, now: datetime) -> DeliveryPlan:
         """Freeze the audience: one row for each eligible address, in one INSERT … SELECT, and the
@@ -108,7 +106,7 @@ class SqlPlanStore:
         By readers' time each row is due when clocks in that reader's zone show the edition's time.
         """
         by_topic, everyone = build_story_masks(self._db, edition)
-        segment_filter = SqlEditionStore(self._db).load_segment_filter(edition)
+        segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
             unserved_sets = self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
@@ -137,7 +135,7 @@ class SqlPlanStore:
         if not self.has_late_recipients(edition):
             return 0
         by_topic, everyone = build_story_masks(self._db, edition)
-        segment_filter = SqlEditionStore(self._db).load_segment_filter(edition)
+        segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
             self._fill_masks(edition, by_topic, everyone)
             self._fill_suppressed()
@@ -360,9 +358,6 @@ def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
 
 class _TemporaryTables:
     """The two tables that a plan joins people to, for its length."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def __enter__(self) -> None:
         _temporary.create_all(self._db, checkfirst=False)

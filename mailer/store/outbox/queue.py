@@ -1,7 +1,7 @@
 """Claim, gate, settle, take over: the moves of a delivery, as ``outbox.TRANSITIONS`` has them.
 
 The ledger puts several of these into one transaction, always in this order: the sender's beat
-(``senders.py``), :meth:`SqlQueueStore.lock_edition_states`, settlements, the gate, claims.
+(``senders.py``), :meth:`QueueQueries.lock_edition_states`, settlements, the gate, claims.
 
 `states` keeps the editions' rows from being changed, and the gate keeps those of the members and
 the list of suppressions, until the commit. On PostgreSQL a statement sees what was committed when
@@ -30,7 +30,7 @@ from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
 from mailer.store import schema
 from mailer.store.outbox import statements
-from mailer.store.outbox.embargo_gate import SqlGateBlockStore
+from mailer.store.outbox.embargo_gate import GateBlockQueries
 from mailer.store.outbox.statements import (
     claimed,
     in_flight,
@@ -42,7 +42,7 @@ from mailer.store.outbox.statements import (
 from mailer.store.prepared_statements import encode_numbers, encode_rows
 
 
-class SqlQueueStore(SqlGateBlockStore):
+class QueueQueries(GateBlockQueries):
     """What the ledger does with editions' deliveries."""
 
     # ---- a turn ---------------------------------------------------------------------------------

@@ -19,18 +19,15 @@ from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 
-class SqlOutboxStore:
+class ReportQueries(SqlStore):
     """Implements ``outbox.OutboxStore``."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def build_report(self, edition: Edition) -> DeliveryReport:
         """How the edition stands."""
@@ -143,7 +140,7 @@ class SqlOutboxStore:
         ).one_or_none()
         if membership_row is None:
             return RecipientStatus(subscriber_id=person_row.id)
-        tree = SqlEditionStore(self._db).load_segment_filter(edition)
+        tree = EditionQueries(self._db, self._key).load_segment_filter(edition)
         in_segment = self._db.scalar(
             select(func.count())
             .select_from(members)
@@ -156,7 +153,7 @@ class SqlOutboxStore:
         stories = self._compute_story_mask(
             edition, membership_row.topic_set_id, membership_row.mailed
         )
-        bodies = [body.language for body in SqlEditionStore(self._db).list_bodies(edition)]
+        bodies = [body.language for body in EditionQueries(self._db, self._key).list_bodies(edition)]
         return RecipientStatus(
             subscriber_id=person_row.id,
             membership=MembershipState(membership_row.state),
@@ -205,7 +202,7 @@ class SqlOutboxStore:
         except ComposeError:
             return -1
         bodies = {
-            body.language: body.stories for body in SqlEditionStore(self._db).list_bodies(edition)
+            body.language: body.stories for body in EditionQueries(self._db, self._key).list_bodies(edition)
         }
         body_mask = bodies.get(
             languages.choose_language(language, sorted(bodies), edition.language), 0
@@ -221,8 +218,8 @@ class SqlOutboxStore:
         return int(mask & body_mask)
 
     def _list_story_titles(self, edition: Edition, mask: int, language: str) -> tuple[str, ...]:
-        manuscript = SqlEditionStore(self._db).load_manuscript(edition)
-        bits = SqlEditionStore(self._db).fetch_story_bits(edition)
+        manuscript = EditionQueries(self._db, self._key).load_manuscript(edition)
+        bits = EditionQueries(self._db, self._key).fetch_story_bits(edition)
         titles = []
         for story in sorted(manuscript.stories, key=lambda story: bits.get(story.slug, 0)):
             bit = bits.get(story.slug)

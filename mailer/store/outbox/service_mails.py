@@ -19,8 +19,9 @@ from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.tokens import hash_address
+from mailer.store.base import SqlStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,8 @@ class Addressee:
     name: str = ""
 
 
-class SqlServiceMailStore:
+class SqlServiceMailStore(SqlStore):
     """Puts letters into the outbox."""
-
-    def __init__(self, connection: Connection, key: bytes) -> None:
-        self._db = connection
-        self._key = key
 
     def queue_service_mail(
         self,
@@ -72,7 +69,7 @@ class SqlServiceMailStore:
             if edition.state is not EditionState.CANCELLED:  # else it was, since it was looked at
                 break
         if edition.state is EditionState.SENT:
-            SqlEditionStore(self._db).set_state(edition, EditionState.SENDING, now)
+            EditionQueries(self._db, self._key).set_state(edition, EditionState.SENDING, now)
         self._db.execute(
             insert(schema.delivery).values(
                 edition_id=edition.id,
@@ -123,7 +120,7 @@ class SqlServiceMailStore:
         self, edition_key: ServiceEditionKey, body: EditionBody, sequence_number: int, now: datetime
     ) -> Edition:
         """That edition, locked; begun now if there is none."""
-        editions = SqlEditionStore(self._db)
+        editions = EditionQueries(self._db, self._key)
         uid = edition_key.derive_uid(sequence_number)
         edition_id = self._db.scalar(select(schema.edition.c.id).where(schema.edition.c.uid == uid))
         if edition_id is not None:

@@ -1,7 +1,7 @@
 """Senders: the processes that deliver, each with a row that moves while it lives.
 
-Each transaction of a sender begins with :meth:`SqlWorkerStore.update_heartbeat`, which takes the sender's own row;
-:meth:`SqlWorkerStore.reclaim_deliveries` deletes that row. Of a sender and of whoever takes it for dead, one goes
+Each transaction of a sender begins with :meth:`WorkerQueries.update_heartbeat`, which takes the sender's own row;
+:meth:`WorkerQueries.reclaim_deliveries` deletes that row. Of a sender and of whoever takes it for dead, one goes
 first, and the other one sees it: what a sender holds is its own until it is told otherwise. No
 clock has a say in that; how long a beat must stand still is for the observer's own stopwatch.
 """
@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select
 from mailer.model.deliveries import DeliveryState, DeliveryWorker
 from mailer.store import schema
 from mailer.store.prepared_statements import PreparedStatement
+from mailer.store.base import SqlStore
 
 DIED = "the sender died after the message was let out"
 
@@ -24,11 +25,8 @@ _HEARTBEAT = PreparedStatement(
 )
 
 
-class SqlWorkerStore:
+class WorkerQueries(SqlStore):
     """Implements ``outbox.SenderStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def register_worker(self, name: str, now: datetime) -> int:
         """A new sender's number. Numbers are never used again."""

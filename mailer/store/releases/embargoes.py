@@ -18,15 +18,13 @@ from mailer.store import schema
 from mailer.store.editions import revert
 from mailer.store.locks import lock_releases
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 _WALL_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 
 
-class SqlEmbargoStore:
+class SqlEmbargoStore(SqlStore):
     """Implements ``embargoes.EmbargoStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def read_clock(self) -> datetime:
         """The database's clock: what leaves through it or a page goes by no process's own."""

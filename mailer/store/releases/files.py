@@ -9,13 +9,11 @@ from mailer.model.articles import Boilerplate
 from mailer.model.releases import Kill
 from mailer.store import schema
 from mailer.store.upsert import build_upsert
+from mailer.store.base import SqlStore
 
 
-class SqlBoilerplateStore:
+class BoilerplateQueries(SqlStore):
     """Implements ``articles.boilerplates.BoilerplateStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def list_boilerplates(self) -> list[Boilerplate]:
         rows = self._db.execute(
@@ -44,11 +42,8 @@ class SqlBoilerplateStore:
         )
 
 
-class SqlFileStore:
+class FileQueries(SqlStore):
     """Bytes by their SHA-256, in hex. What is there never changes."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def save_file(self, sha256: str, media_type: str, content: bytes, now: datetime) -> None:
         self._db.execute(
@@ -78,11 +73,8 @@ class SqlFileStore:
         return wanted_hashes - {*present_hashes}
 
 
-class SqlKillStore:
+class KillQueries(SqlStore):
     """Implements ``articles.kills.KillStore``."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find_kill(self, slug: str) -> Kill | None:
         row = self._db.execute(select(schema.kill).where(schema.kill.c.slug == slug)).one_or_none()

@@ -13,6 +13,7 @@ from mailer.model.releases import ReleaseCorrection, ReleasePage
 from mailer.releases.pages import from_dict
 from mailer.store import schema
 from mailer.store.releases.embargoes import SqlEmbargoStore
+from mailer.store.base import SqlStore
 
 _BEGUN = (
     EditionState.SENDING,
@@ -23,12 +24,9 @@ _BEGUN = (
 _APPROVED = (EditionState.APPROVED, EditionState.SCHEDULED)
 
 
-class SqlReleasePageStore:
+class ReleasePageQueries(SqlStore):
     """Implements ``press.PressStore``. What is embargoed is by the database's clock, and by the
     caller's."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
 
     def find_page(self, slug: str, now: datetime) -> ReleasePage | None:
         """A release's newest version that anybody may read; None where there is none."""
@@ -53,7 +51,7 @@ class SqlReleasePageStore:
         return next(iter(self._fetch_pages(statement)), None)
 
     def _select_open_pages(self, now: datetime) -> Select[Any]:
-        embargo_store = SqlEmbargoStore(self._db)
+        embargo_store = SqlEmbargoStore(self._db, self._key)
         embargoed_stories = {
             **embargoes.find_embargoed(embargo_store, now),
             **embargoes.find_embargoed(embargo_store, embargo_store.read_clock()),

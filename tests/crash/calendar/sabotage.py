@@ -19,7 +19,7 @@ from unittest import mock
 from sqlalchemy import select
 
 from mailer.cli import main as mailer
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions import EditionQueries
 from mailer.store.leases import SqlLeaseStore
 from mailer.store.schedules import SqlScheduleStore
 from mailer.store.schema import digest, occurrence
@@ -81,7 +81,7 @@ SABOTAGE: Mapping[str, list[tuple[type, str, Any]]] = {
         (SqlLeaseStore, "find_lease", _return_none),
         (SqlScheduleStore, "claim_occurrence", _claim_always),
     ],
-    "untold": [(SqlEditionStore, "mark_state_notified", _return_none)],
+    "untold": [(EditionQueries, "mark_state_notified", _return_none)],
 }
 
 

@@ -1,0 +1,9 @@
+"""What verbs may ask of the database, one Protocol for each noun.
+
+    content.py   articles, embargoes, releases, sources
+    audience.py  lists, subscribers, segments, sign-ups
+    sending.py   digests, schedules, editions, deliveries
+
+The stores of `mailer/store` implement them; a verb reaches them through
+:class:`mailer.model.transaction.Transaction`. Stores never commit.
+"""

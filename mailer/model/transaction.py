@@ -1,0 +1,58 @@
+"""The transaction that every verb takes first, and the database that opens it."""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from mailer.model.stores.audience import ListStore, SegmentStore, SignUpStore, SubscriberStore
+from mailer.model.stores.content import ArticleStore, EmbargoStore, ReleaseStore, SourceStore
+from mailer.model.stores.sending import DigestStore, EditionStore, OutboxStore, ScheduleStore
+
+
+class Transaction(Protocol):
+    """One open transaction, seen through the store of each noun.
+
+    The edge opens it and commits it; verbs and stores never do."""
+
+    @property
+    def articles(self) -> ArticleStore: ...
+    @property
+    def embargoes(self) -> EmbargoStore: ...
+    @property
+    def releases(self) -> ReleaseStore: ...
+    @property
+    def sources(self) -> SourceStore: ...
+    @property
+    def lists(self) -> ListStore: ...
+    @property
+    def subscribers(self) -> SubscriberStore: ...
+    @property
+    def segments(self) -> SegmentStore: ...
+    @property
+    def sign_ups(self) -> SignUpStore: ...
+    @property
+    def digests(self) -> DigestStore: ...
+    @property
+    def schedules(self) -> ScheduleStore: ...
+    @property
+    def editions(self) -> EditionStore: ...
+    @property
+    def outbox(self) -> OutboxStore: ...
+    @property
+    def reader_zones(self) -> list[str]:
+        """The time zones of subscribers, and the defaults of lists."""
+
+    def lock_releases(self) -> None:
+        """Keep other writers from stories, embargoes, releases and sources until the end."""
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """Open a part of the transaction that an error undoes alone."""
+
+
+class Database(Protocol):
+    """What opens transactions."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that may write."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Open a transaction that only reads."""
