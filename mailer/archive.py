@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from mailer import message, words
 from mailer.errors import NotFound
-from mailer.model.archive import ARCHIVED_STATES, ArchiveEntry, ArchiveStore
+from mailer.model.archive import ARCHIVED_STATES, ArchiveEntry
 from mailer.model.edition_states import ArchiveVisibility, EditionKind
 from mailer.model.editions import Edition, EditionBody
-from mailer.model.lists import ListStore, MailingList, Visibility
+from mailer.model.lists import MailingList, Visibility
+from mailer.model.transaction import Transaction
 
 MAX_SEARCH_WORDS = 8
 """Of a query; what it has beyond is not looked for."""
@@ -31,29 +32,29 @@ def is_in_archive(edition: Edition, mailing_list: MailingList) -> bool:
     )
 
 
-def list_archived_lists(store: ListStore) -> list[MailingList]:
+def list_archived_lists(tx: Transaction) -> list[MailingList]:
     """The lists that have an archive."""
     return [
         mailing_list
-        for mailing_list in store.list_mailing_lists()
+        for mailing_list in tx.lists.list_mailing_lists()
         if mailing_list.visibility is Visibility.PUBLIC
     ]
 
 
-def get_list(store: ListStore, slug: str) -> MailingList:
+def get_list(tx: Transaction, slug: str) -> MailingList:
     """One list that has an archive. Raises NotFound, the same for a private one."""
-    for mailing_list in list_archived_lists(store):
+    for mailing_list in list_archived_lists(tx):
         if mailing_list.slug == slug:
             return mailing_list
     raise NotFound(f"there is no public list {slug!r}", hint="see `mailer list list`")
 
 
 def search_editions(
-    store: ArchiveStore, mailing_list: MailingList, query: str, limit: int, offset: int = 0
+    tx: Transaction, mailing_list: MailingList, query: str, limit: int, offset: int = 0
 ) -> Sequence[ArchiveEntry]:
     """Editions of a list in which every word of `query` is a part of a word, the newest first; all
     of them where `query` holds no word."""
-    return store.find_entries(
+    return tx.editions.find_entries(
         mailing_list.slug, words.split_query(query, MAX_SEARCH_WORDS), limit, offset
     )
 

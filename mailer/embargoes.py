@@ -24,9 +24,10 @@ from mailer.model.embargoes import (
     EmbargoEffect,
     EmbargoEvent,
     EmbargoEventType,
-    EmbargoStore,
     EmbargoTerms,
 )
+from mailer.model.stores.content import EmbargoStore
+from mailer.model.transaction import Transaction
 
 MAX_EMBARGO = timedelta(days=366 * 2)
 """An embargo further away than this is most likely a slip of the pen."""
@@ -45,15 +46,15 @@ def find_embargoed(store: EmbargoStore, now: datetime) -> Mapping[str, Embargo]:
     return {embargo.slug: embargo for embargo in candidates if embargo.is_active(now)}
 
 
-def find_last_end(store: EmbargoStore, slugs: Iterable[str]) -> datetime | None:
+def find_last_end(tx: Transaction, slugs: Iterable[str]) -> datetime | None:
     """When the last embargo of these stories ends or ended; None where there was none."""
-    end_times = [embargo.ends_at for slug in slugs if (embargo := store.find_embargo(slug))]
+    end_times = [embargo.ends_at for slug in slugs if (embargo := tx.embargoes.find_embargo(slug))]
     return max(end_times, default=None)
 
 
-def get_embargo(store: EmbargoStore, slug: str) -> Embargo:
+def get_embargo(tx: Transaction, slug: str) -> Embargo:
     """A story's embargo. Raises NotFound."""
-    embargo = store.find_embargo(slug)
+    embargo = tx.embargoes.find_embargo(slug)
     if embargo is None:
         raise NotFound(
             f"there is no embargo on {slug!r}", hint="see `mailer embargo list` for those there are"
@@ -93,14 +94,14 @@ def read_terms(value: object, zone: str) -> EmbargoTerms:
 
 
 def declare_embargo(
-    store: EmbargoStore, slug: str, terms: EmbargoTerms, now: datetime, *, by: str = ""
+    tx: Transaction, slug: str, terms: EmbargoTerms, now: datetime, *, by: str = ""
 ) -> Embargo:
     """An embargo as a file of the story has it: put on a story that has none. Raises Refused for
     other terms than those that it has: moving one is a decision of its own."""
-    store.lock_releases()
-    existing = store.find_embargo(slug)
+    tx.embargoes.lock_releases()
+    existing = tx.embargoes.find_embargo(slug)
     if existing is None:
-        return set_embargo(store, slug, terms, now, by=by)[0]
+        return set_embargo(tx, slug, terms, now, by=by)[0]
     if existing.terms != terms and existing.terms.moment != terms.moment:
         ended = "" if existing.is_active(now) else ", which has ended"
         raise Refused(
@@ -114,7 +115,7 @@ def declare_embargo(
 
 
 def set_embargo(
-    store: EmbargoStore,
+    tx: Transaction,
     slug: str,
     terms: EmbargoTerms,
     now: datetime,
@@ -125,10 +126,10 @@ def set_embargo(
     """Put an embargo on a story, or move the one that it has, and stop what goes by the old one.
     Raises InputError for a time that is past or further away than two years, Refused for one that
     has ended: what is out can't be taken back."""
-    if not store.has_story(slug):
+    if not tx.embargoes.has_story(slug):
         raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
-    store.lock_releases()
-    previous = store.find_embargo(slug)
+    tx.embargoes.lock_releases()
+    previous = tx.embargoes.find_embargo(slug)
     if previous and not previous.is_active(now):
         raise Refused(
             f"the embargo on {slug} ended {previous.ends_at:%a %d %b %Y at %H:%M} UTC",
@@ -146,38 +147,40 @@ def set_embargo(
     if previous and previous.terms == terms:
         return previous, EmbargoEffect()
     embargo = Embargo(slug, terms, until, now, by, reason)
-    store.save_embargo(embargo)
+    tx.embargoes.save_embargo(embargo)
     detail = f"from {previous.terms} to {terms}" if previous else f"until {terms}"
     event_type = EmbargoEventType.MOVED if previous else EmbargoEventType.SET
-    store.record_event(
+    tx.embargoes.record_event(
         EmbargoEvent(slug, now, event_type, by, f"{detail}: {reason}" if reason else detail)
     )
-    return embargo, store.enforce_embargo(previous, embargo, now, by)
+    return embargo, tx.embargoes.enforce_embargo(previous, embargo, now, by)
 
 
 def lift_embargo(
-    store: EmbargoStore, slug: str, now: datetime, *, by: str = "", reason: str = ""
+    tx: Transaction, slug: str, now: datetime, *, by: str = "", reason: str = ""
 ) -> tuple[Embargo, EmbargoEffect]:
     """End an embargo at once: its page opens, and what waits for it goes. Raises Refused for one
     that has ended."""
-    store.lock_releases()
-    previous = get_embargo(store, slug)
+    tx.embargoes.lock_releases()
+    previous = get_embargo(tx, slug)
     if not previous.is_active(now):
         raise Refused(f"the embargo on {slug} ended {previous.ends_at:%a %d %b %Y at %H:%M} UTC")
     embargo = replace(previous, until=now, lifted_at=now)
-    store.save_embargo(embargo)
-    store.record_event(EmbargoEvent(slug, now, EmbargoEventType.LIFTED, by, reason))
-    return embargo, store.enforce_embargo(previous, embargo, now, by)
+    tx.embargoes.save_embargo(embargo)
+    tx.embargoes.record_event(EmbargoEvent(slug, now, EmbargoEventType.LIFTED, by, reason))
+    return embargo, tx.embargoes.enforce_embargo(previous, embargo, now, by)
 
 
-def record_attempt(store: EmbargoStore, error: Embargoed, now: datetime, by: str) -> None:
+def record_attempt(tx: Transaction, error: Embargoed, now: datetime, by: str) -> None:
     """Write down that something embargoed was to leave, and was refused."""
     for slug in error.slugs:
-        store.record_event(EmbargoEvent(slug, now, EmbargoEventType.REFUSED, by, error.attempt))
+        tx.embargoes.record_event(
+            EmbargoEvent(slug, now, EmbargoEventType.REFUSED, by, error.attempt)
+        )
 
 
 def record_release_event(
-    store: EmbargoStore,
+    tx: Transaction,
     slug: str,
     event_type: EmbargoEventType,
     now: datetime,
@@ -185,8 +188,8 @@ def record_release_event(
     detail: str = "",
 ) -> None:
     """Write down what became of a release, where it is or was embargoed."""
-    if store.find_embargo(slug):
-        store.record_event(EmbargoEvent(slug, now, event_type, by, detail))
+    if tx.embargoes.find_embargo(slug):
+        tx.embargoes.record_event(EmbargoEvent(slug, now, event_type, by, detail))
 
 
 def _has_end_moved(embargo: Embargo | None, now: datetime) -> bool:
@@ -196,19 +199,19 @@ def _has_end_moved(embargo: Embargo | None, now: datetime) -> bool:
     return embargo.terms.moment != embargo.until
 
 
-def refresh_end(store: EmbargoStore, slug: str, now: datetime) -> Embargo | None:
+def refresh_end(tx: Transaction, slug: str, now: datetime) -> Embargo | None:
     """Write down when an embargo ends as the rules of its zone are now, where they have changed;
     None where they have not."""
-    if not _has_end_moved(store.find_embargo(slug), now):
+    if not _has_end_moved(tx.embargoes.find_embargo(slug), now):
         return None
-    store.lock_releases()
-    previous = store.find_embargo(slug)
+    tx.embargoes.lock_releases()
+    previous = tx.embargoes.find_embargo(slug)
     if previous is None or not _has_end_moved(previous, now):
         return None
     moment = previous.terms.moment
     embargo = replace(previous, until=moment)
-    store.save_embargo(embargo)
+    tx.embargoes.save_embargo(embargo)
     detail = f"{previous.terms} is {moment:%a %d %b %Y %H:%M} UTC by the rules of today"
-    store.record_event(EmbargoEvent(slug, now, EmbargoEventType.RECALCULATED, "", detail))
-    store.enforce_embargo(previous, embargo, now, "")
+    tx.embargoes.record_event(EmbargoEvent(slug, now, EmbargoEventType.RECALCULATED, "", detail))
+    tx.embargoes.enforce_embargo(previous, embargo, now, "")
     return embargo

@@ -14,7 +14,8 @@ from mailer import languages
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NotFound, Refused
 from mailer.lines import replace_control
-from mailer.model.sources import Source, SourceSettings, SourceState, SourceStore
+from mailer.model.sources import Source, SourceSettings, SourceState
+from mailer.model.transaction import Transaction
 
 MIN_INTERVAL = timedelta(minutes=5)
 MAX_INTERVAL = timedelta(days=7)
@@ -22,16 +23,16 @@ MAX_BACK_OFF = timedelta(days=1)
 """How long a source that fails is left alone at most."""
 
 
-def add_source(store: SourceStore, settings: SourceSettings, now: datetime) -> Source:
+def add_source(tx: Transaction, settings: SourceSettings, now: datetime) -> Source:
     """A new source, which is looked at next. Raises InputError naming the field."""
     check_slug(settings.name, "source")
-    if any(source.settings.name == settings.name for source in store.list_sources()):
+    if any(source.settings.name == settings.name for source in tx.sources.list_sources()):
         raise InputError(
             f"there is a source {settings.name!r} already", hint="see `mailer source list`"
         )
     if not MIN_INTERVAL <= settings.every <= MAX_INTERVAL:
         raise InputError("it is not between 5m and 7d", where="--every", hint="such as 30m or 6h")
-    return store.add_source(
+    return tx.sources.add_source(
         replace(
             settings,
             place=check_line(settings.place, "place"),
@@ -42,28 +43,28 @@ def add_source(store: SourceStore, settings: SourceSettings, now: datetime) -> S
     )
 
 
-def get_source(store: SourceStore, name: str) -> Source:
+def get_source(tx: Transaction, name: str) -> Source:
     """One source. Raises NotFound."""
-    for source in store.list_sources():
+    for source in tx.sources.list_sources():
         if source.settings.name == name:
             return source
     raise NotFound(f"there is no source {name!r}", hint="see `mailer source list`")
 
 
-def list_due_sources(store: SourceStore, now: datetime) -> list[Source]:
+def list_due_sources(tx: Transaction, now: datetime) -> list[Source]:
     """Those to look at now, the longest due first."""
     due_sources = [
         source
-        for source in store.list_sources()
+        for source in tx.sources.list_sources()
         if source.state is SourceState.ACTIVE and source.next_at <= now
     ]
     return sorted(due_sources, key=lambda source: source.next_at)
 
 
-def reload_source(store: SourceStore, source: Source) -> Source:
+def reload_source(tx: Transaction, source: Source) -> Source:
     """The source as it is now. Raises Refused where it was removed, or looks elsewhere by now: what
     was found at its old place is not its own any more."""
-    current_source = store.find_current(source)
+    current_source = tx.sources.find_current(source)
     if current_source is None or (current_source.settings.kind, current_source.settings.place) != (
         source.settings.kind,
         source.settings.place,
@@ -76,7 +77,7 @@ def reload_source(store: SourceStore, source: Source) -> Source:
 
 
 def record_success(
-    store: SourceStore,
+    tx: Transaction,
     source: Source,
     result: str,
     now: datetime,
@@ -96,12 +97,12 @@ def record_success(
         looked_at=now,
         next_at=now + source.settings.every,
     )
-    store.save_source(updated_source)
+    tx.sources.save_source(updated_source)
     return updated_source
 
 
 def record_failure(
-    store: SourceStore,
+    tx: Transaction,
     source: Source,
     reason: str,
     now: datetime,
@@ -122,12 +123,12 @@ def record_failure(
         next_at=now + delay,
         state=SourceState.STOPPED if is_permanent else source.state,
     )
-    store.save_source(updated_source)
+    tx.sources.save_source(updated_source)
     return updated_source
 
 
-def resume_source(store: SourceStore, source: Source, now: datetime) -> Source:
+def resume_source(tx: Transaction, source: Source, now: datetime) -> Source:
     """Look at a source again that was stopped, or has failed, at once."""
     updated_source = replace(source, state=SourceState.ACTIVE, failures=0, next_at=now)
-    store.save_source(updated_source)
+    tx.sources.save_source(updated_source)
     return updated_source

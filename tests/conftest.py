@@ -28,8 +28,8 @@ from mailer.config import (
     Web,
 )
 from mailer.config import Relay as RelaySettings
-from mailer.model.deliveries import TRANSITIONS, DeliveryState
-from mailer.model.edition_states import TRANSITIONS, EditionState
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, DeliveryState
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.schedules import OCCURRENCE_TRANSITIONS, OccurrenceState
 from mailer.store import Store, schema
 from tests.fake_relay import Relay
@@ -170,9 +170,9 @@ def list_state_changes(store: Store, table: str) -> list[tuple[str, str]]:
 def check_state_changes(store: Store) -> None:
     """Fails unless every change of state stands in the tables of transitions."""
     for was, became in list_state_changes(store, "delivery"):
-        assert DeliveryState(became) in TRANSITIONS[DeliveryState(was)], (was, became)
+        assert DeliveryState(became) in DELIVERY_TRANSITIONS[DeliveryState(was)], (was, became)
     for was, became in list_state_changes(store, "edition"):
-        assert EditionState(became) in TRANSITIONS[EditionState(was)], (was, became)
+        assert EditionState(became) in EDITION_TRANSITIONS[EditionState(was)], (was, became)
     for was, became in list_state_changes(store, "occurrence"):
         next_states = OCCURRENCE_TRANSITIONS[OccurrenceState(was)]
         assert OccurrenceState(became) in next_states, (was, became)

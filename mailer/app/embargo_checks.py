@@ -9,10 +9,12 @@ from mailer.errors import Embargoed, Refused
 from mailer.model.edition_states import EditionRole
 from mailer.model.editions import Edition
 from mailer.model.embargoes import Embargo
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 
-def find_embargoed_stories(tx: Transaction, edition: Edition, now: datetime) -> dict[str, Embargo]:
+def find_embargoed_stories(
+    tx: SqlTransaction, edition: Edition, now: datetime
+) -> dict[str, Embargo]:
     """The edition's stories that are embargoed at `now`, or by the database's clock."""
     embargo_store = tx.embargoes
     embargoed = {
@@ -22,12 +24,12 @@ def find_embargoed_stories(tx: Transaction, edition: Edition, now: datetime) -> 
     return {slug: embargo for slug, embargo in embargoed.items() if slug in edition.stories}
 
 
-def check_not_killed(tx: Transaction, edition: Edition) -> None:
+def check_not_killed(tx: SqlTransaction, edition: Edition) -> None:
     """Raises Refused for a story that was killed, or is to be."""
     if edition.role is EditionRole.KILL:
         return
     for slug in edition.stories:
-        kill_request = tx.kills.find_kill(slug)
+        kill_request = tx.releases.find_kill(slug)
         if kill_request and kill_request.confirmed_at:
             raise Refused(
                 f"{slug} was killed, as {kill_request.asked_by} and {kill_request.confirmed_by} wanted",
@@ -40,7 +42,7 @@ def check_not_killed(tx: Transaction, edition: Edition) -> None:
             )
 
 
-def check_may_send(tx: Transaction, edition: Edition, now: datetime) -> None:
+def check_may_send(tx: SqlTransaction, edition: Edition, now: datetime) -> None:
     """Raises Refused for a story that was killed or is to be, Embargoed for one that is held."""
     check_not_killed(tx, edition)
     embargoed = find_embargoed_stories(tx, edition, now)

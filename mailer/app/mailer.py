@@ -30,7 +30,7 @@ from mailer.render import Composition, compose_edition
 from mailer.schedules import local_time as local_time_module
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 
 MAX_ACTIVE_EDITIONS = 1000
 """Editions that one run delivers side by side."""
@@ -74,7 +74,7 @@ class Mailer:
         return timedelta(days=self.settings.retention.unconfirmed_days)
 
     def compose_edition(
-        self, tx: Transaction, edition: Edition
+        self, tx: SqlTransaction, edition: Edition
     ) -> tuple[Edition, Composition | None]:
         """The edition with its bodies frozen: composed now if it is open and something changed
         since. What has been approved is never composed again."""
@@ -93,7 +93,7 @@ class Mailer:
 
     def approve_edition(
         self,
-        tx: Transaction,
+        tx: SqlTransaction,
         edition: Edition,
         approver: str,
         *,
@@ -105,7 +105,7 @@ class Mailer:
         edition, _ = self.compose_edition(tx, edition)
         rule = self.get_policy(tx, edition).approval
         return editions.approve_edition(
-            tx.editions,
+            tx,
             edition,
             approver,
             self.clock(),
@@ -116,16 +116,16 @@ class Mailer:
             else frozenset(),
         )
 
-    def get_policy(self, tx: Transaction, edition: Edition) -> DigestPolicy:
+    def get_policy(self, tx: SqlTransaction, edition: Edition) -> DigestPolicy:
         """What its digest says; of an edition by itself, what goes without saying."""
         return (
-            digests.get_digest(tx.digests, edition.digest).settings.policy
+            digests.get_digest(tx, edition.digest).settings.policy
             if edition.digest
             else DigestPolicy()
         )
 
     def make_appointment(
-        self, tx: Transaction, local_time: datetime, zone: str, send_time: SendTimeBasis
+        self, tx: SqlTransaction, local_time: datetime, zone: str, send_time: SendTimeBasis
     ) -> SendAppointment:
         """A time to be sent at, for an edition by itself. Raises InputError for one that is
         past."""
@@ -139,7 +139,9 @@ class Mailer:
             tx, SendAppointment(self.clock(), local_time, zone, send_time)
         )
 
-    def refresh_appointment(self, tx: Transaction, appointment: SendAppointment) -> SendAppointment:
+    def refresh_appointment(
+        self, tx: SqlTransaction, appointment: SendAppointment
+    ) -> SendAppointment:
         """The appointment with the moment at which clocks show its time, as the rules of zones are
         now and readers are in them."""
         zone_names = tx.reader_time_zones if appointment.send_time is SendTimeBasis.READER else ()
@@ -150,7 +152,7 @@ class Mailer:
             ),
         )
 
-    def build_calendar(self, tx: Transaction, digest: Digest) -> DigestCalendar:
+    def build_calendar(self, tx: SqlTransaction, digest: Digest) -> DigestCalendar:
         """When the digest is sent, was sent, and will be."""
         slug = digest.settings.slug
         digest_schedules = [
@@ -160,7 +162,7 @@ class Mailer:
         ]
         return self._assemble_calendars(tx, [digest], digest_schedules)[0]
 
-    def build_calendars(self, tx: Transaction) -> list[DigestCalendar]:
+    def build_calendars(self, tx: SqlTransaction) -> list[DigestCalendar]:
         """Those of all digests that have a schedule."""
         schedules = tx.schedules.list_schedules()
         scheduled_slugs = {schedule.settings.digest_slug for schedule in schedules}
@@ -171,7 +173,7 @@ class Mailer:
         return self._assemble_calendars(tx, scheduled_digests, schedules)
 
     def _assemble_calendars(
-        self, tx: Transaction, digest_list: Sequence[Digest], schedules: Sequence[Schedule]
+        self, tx: SqlTransaction, digest_list: Sequence[Digest], schedules: Sequence[Schedule]
     ) -> list[DigestCalendar]:
         blackouts = tuple(blackout.days for blackout in tx.schedules.list_blackouts())
         # By name, and free days or staff may have moved what is named much earlier.
@@ -224,7 +226,7 @@ class Mailer:
         )
 
     def build_message_templates(
-        self, tx: Transaction, edition: Edition
+        self, tx: SqlTransaction, edition: Edition
     ) -> dict[str, MessageTemplate]:
         """A stencil for each of the edition's frozen bodies, by language."""
         sender_profile = self.build_sender_profile(edition, tx.editions.load_mailing_list(edition))
@@ -233,10 +235,10 @@ class Mailer:
             for body in tx.editions.list_bodies(edition)
         }
 
-    def _load_attachments(self, tx: Transaction, body: EditionBody) -> list[AttachedFile]:
+    def _load_attachments(self, tx: SqlTransaction, body: EditionBody) -> list[AttachedFile]:
         attached_files = []
         for attachment in body.attachments:
-            content = tx.files.read_content(attachment.sha256)
+            content = tx.releases.read_content(attachment.sha256)
             if content is None:
                 raise Refused(
                     f"the file {attachment.name} is not there any more", hint="compose it anew"
@@ -245,7 +247,7 @@ class Mailer:
         return attached_files
 
     def preview_edition(
-        self, tx: Transaction, edition: Edition, *, address: str = "", language: str = ""
+        self, tx: SqlTransaction, edition: Edition, *, address: str = "", language: str = ""
     ) -> Preview:
         """The mail as the subscriber of `address` would get it; without one, as somebody without a
         name who gets every story, in `language` or the edition's own."""
@@ -277,7 +279,7 @@ class Mailer:
         )
 
     def _make_recipient(
-        self, tx: Transaction, edition: Edition, address: str
+        self, tx: SqlTransaction, edition: Edition, address: str
     ) -> tuple[Recipient, str]:
         address = addresses.normalise_address(address)
         recipient_status = tx.outbox.get_recipient_status(edition, address)
@@ -298,7 +300,7 @@ class Mailer:
             or not recipient_status.stories
             or not recipient_status.language
         ):
-            raise Refused(outbox.explain_outcome(tx.outbox, edition, address))
+            raise Refused(outbox.explain_outcome(tx, edition, address))
         subscriber = tx.subscribers.find_subscriber(address)
         assert subscriber is not None
         return (
@@ -307,7 +309,7 @@ class Mailer:
         )
 
     def start_edition(
-        self, tx: Transaction, edition: Edition
+        self, tx: SqlTransaction, edition: Edition
     ) -> tuple[Edition, DeliveryPlan | None]:
         """Begin to send: check the approval, freeze the audience. An edition that has begun stays
         as it is (no plan). Raises Refused for one that may not go out."""
@@ -335,8 +337,8 @@ class Mailer:
         editions.check_transition(edition, EditionState.SENDING)
         check_may_send(tx, edition, now)
         self._build_route()  # what is wrong with the relays' settings is said before anything begins
-        editions.check_approval(tx.editions, edition, self.settings.sender_details)
-        plan = tx.plans.plan_deliveries(edition, now)
+        editions.check_approval(tx, edition, self.settings.sender_details)
+        plan = tx.outbox.plan_deliveries(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
 
     def deliver_editions(
@@ -380,7 +382,7 @@ class Mailer:
             if at_once:
                 with self.store.begin() as tx:
                     for active_edition in active_editions:
-                        tx.queue.make_deliveries_due(active_edition.edition)
+                        tx.outbox.make_deliveries_due(active_edition.edition)
             return active_editions
 
         seen_ids: set[int] = set()
@@ -389,7 +391,7 @@ class Mailer:
         with self.store.read() as tx:
             edition_ids = sorted(wanted_ids | seen_ids)
             return progress, [
-                tx.outbox.build_report(editions.get_edition(tx.editions, edition_id))
+                tx.outbox.build_report(editions.get_edition(tx, edition_id))
                 for edition_id in edition_ids
             ]
 
@@ -417,13 +419,11 @@ class Mailer:
         )
 
     def cancel_edition(
-        self, tx: Transaction, edition: Edition, *, reason: str, actor: str
+        self, tx: SqlTransaction, edition: Edition, *, reason: str, actor: str
     ) -> Edition:
         """Cancel an edition and what of it has not passed the gate."""
-        cancelled = editions.cancel_edition(
-            tx.editions, edition, self.clock(), reason=reason, actor=actor
-        )
-        tx.queue.cancel_unsent_deliveries(cancelled.id)
+        cancelled = editions.cancel_edition(tx, edition, self.clock(), reason=reason, actor=actor)
+        tx.outbox.cancel_unsent_deliveries(cancelled.id)
         return cancelled
 
     def close(self) -> None:

@@ -25,7 +25,7 @@ from mailer.model.edition_states import (
 from mailer.model.editions import ChangeNote, Edition, NewEdition
 from mailer.model.embargoes import EmbargoEventType
 from mailer.model.releases import Kill
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 _BEGUN_STATES = (EditionState.SENDING, EditionState.PAUSED)
 
@@ -41,7 +41,7 @@ class CorrectionResult:
     warnings: tuple[str, ...] = ()
 
 
-def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:
+def find_begun_editions(tx: SqlTransaction, slug: str) -> list[Edition]:
     """The editions in a release's course that have begun. Raises NotFound for a story that isn't
     there, Refused for one of which none has."""
     begun = [edition for edition in tx.editions.list_release_editions(slug) if edition.planned_at]
@@ -56,7 +56,7 @@ def find_begun_editions(tx: Transaction, slug: str) -> list[Edition]:
 
 
 def correct_release(
-    mailer: Mailer, tx: Transaction, slug: str, change: ChangeNote, by: str
+    mailer: Mailer, tx: SqlTransaction, slug: str, change: ChangeNote, by: str
 ) -> CorrectionResult:
     """Send the version that a release has now to exactly those who have got an earlier one. What
     is left of the earlier one is stopped: whoever was still to get it gets the new version as
@@ -113,20 +113,20 @@ def correct_release(
             warnings += edition_warnings
         for edition in list_editions:
             if edition.state in OPEN_STATES and edition.role is EditionRole.RELEASE:
-                reopened = editions.reopen_edition(tx.editions, edition, now, actor=by)
+                reopened = editions.reopen_edition(tx, edition, now, actor=by)
                 if edition.appointment:
                     reopened = editions.set_send_time(
-                        tx.editions, reopened, edition.appointment, now, actor=by
+                        tx, reopened, edition.appointment, now, actor=by
                     )
                 wait.append(mailer.approve_edition(tx, reopened, by))
     summary, _ = languages.choose_text(change.what, release_language)
-    embargoes.record_release_event(tx.embargoes, slug, EmbargoEventType.CORRECTED, now, by, summary)
+    embargoes.record_release_event(tx, slug, EmbargoEventType.CORRECTED, now, by, summary)
     return CorrectionResult(
         tuple(stopped), tuple(started), tuple(wait), tuple(dict.fromkeys(warnings))
     )
 
 
-def _find_queued_articles(tx: Transaction, slug: str) -> list[Article]:
+def _find_queued_articles(tx: SqlTransaction, slug: str) -> list[Article]:
     story_articles = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
     return [article for article in story_articles if article.state is ArticleState.QUEUED]
 
@@ -186,15 +186,15 @@ def _copy_edition(edition: Edition, slug: str) -> NewEdition:
 
 
 def _stop_edition(
-    mailer: Mailer, tx: Transaction, edition: Edition, reason: str, by: str
+    mailer: Mailer, tx: SqlTransaction, edition: Edition, reason: str, by: str
 ) -> Edition:
     return mailer.cancel_edition(tx, edition, reason=reason, actor=by)
 
 
 def _begin_edition(
-    mailer: Mailer, tx: Transaction, new_edition: NewEdition, by: str
+    mailer: Mailer, tx: SqlTransaction, new_edition: NewEdition, by: str
 ) -> tuple[Edition, DeliveryPlan, tuple[str, ...]]:
-    edition = editions.create_edition(tx.editions, new_edition, mailer.clock(), actor=by)
+    edition = editions.create_edition(tx, new_edition, mailer.clock(), actor=by)
     edition, composition = mailer.compose_edition(tx, edition)
     edition = mailer.approve_edition(tx, edition, by)
     edition, plan = mailer.start_edition(tx, edition)
@@ -205,7 +205,7 @@ def _begin_edition(
 
 
 def request_kill(
-    mailer: Mailer, tx: Transaction, slug: str, reasons: Mapping[str, str], by: str
+    mailer: Mailer, tx: SqlTransaction, slug: str, reasons: Mapping[str, str], by: str
 ) -> tuple[tuple[Edition, ...], tuple[str, ...]]:
     """The first of two people who take a release back. Until the second confirms, what is being
     sent of it is paused. Returns the editions that are, and what to warn of. Raises Refused where
@@ -213,7 +213,7 @@ def request_kill(
     tx.lock_releases()
     now = mailer.clock()
     begun_editions = find_begun_editions(tx, slug)
-    if existing := tx.kills.find_kill(slug):
+    if existing := tx.releases.find_kill(slug):
         state_text = (
             "was killed" if existing.confirmed_at else f"is to be killed, says {existing.asked_by}"
         )
@@ -230,13 +230,13 @@ def request_kill(
         by,
         now,
     )
-    tx.kills.save_kill(kill_request)
+    tx.releases.save_kill(kill_request)
     embargoes.record_release_event(
-        tx.embargoes, slug, EmbargoEventType.KILL_REQUESTED, now, by, kill_request.reason
+        tx, slug, EmbargoEventType.KILL_REQUESTED, now, by, kill_request.reason
     )
     paused = tuple(
         editions.pause_edition(
-            tx.editions, edition, now, reason=_describe_kill_request(kill_request), actor=by
+            tx, edition, now, reason=_describe_kill_request(kill_request), actor=by
         )
         for edition in begun_editions
         if edition.state is EditionState.SENDING
@@ -248,23 +248,23 @@ def _describe_kill_request(kill_request: Kill) -> str:
     return f"{kill_request.asked_by} wants it killed: {kill_request.reason}"
 
 
-def withdraw_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> tuple[Edition, ...]:
+def withdraw_kill(mailer: Mailer, tx: SqlTransaction, slug: str, by: str) -> tuple[Edition, ...]:
     """It is not to be killed after all: what was paused for it goes on."""
     kill_request = _get_kill_request(tx, slug)
-    tx.kills.remove_kill(kill_request)
+    tx.releases.remove_kill(kill_request)
     now = mailer.clock()
-    embargoes.record_release_event(tx.embargoes, slug, EmbargoEventType.KILL_WITHDRAWN, now, by)
+    embargoes.record_release_event(tx, slug, EmbargoEventType.KILL_WITHDRAWN, now, by)
     reason = _describe_kill_request(kill_request)
     return tuple(
-        editions.resume_edition(tx.editions, edition, now, actor=by)
+        editions.resume_edition(tx, edition, now, actor=by)
         for edition in tx.editions.list_release_editions(slug)
         if edition.state is EditionState.PAUSED and edition.reason == reason
     )
 
 
-def _get_kill_request(tx: Transaction, slug: str) -> Kill:
+def _get_kill_request(tx: SqlTransaction, slug: str) -> Kill:
     tx.lock_releases()
-    kill_request = tx.kills.find_kill(slug)
+    kill_request = tx.releases.find_kill(slug)
     if kill_request is None:
         find_begun_editions(tx, slug)
         raise Refused(
@@ -279,7 +279,7 @@ def _get_kill_request(tx: Transaction, slug: str) -> Kill:
     return kill_request
 
 
-def confirm_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> CorrectionResult:
+def confirm_kill(mailer: Mailer, tx: SqlTransaction, slug: str, by: str) -> CorrectionResult:
     """The second of two people confirms: the story leaves every edition that is not sent, its page
     and the archive close, what is queued of it is stopped, and whoever has got it is asked not to
     use it. Raises Refused for the same person."""
@@ -290,9 +290,9 @@ def confirm_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correct
             f"{by} has asked for it, and a kill takes two people",
             hint="another person confirms it, and names themselves with --by",
         )
-    tx.kills.save_kill(replace(kill_request, confirmed_by=by, confirmed_at=now))
+    tx.releases.save_kill(replace(kill_request, confirmed_by=by, confirmed_at=now))
     detail = f"{kill_request.asked_by} asked for it: {kill_request.reason}"
-    embargoes.record_release_event(tx.embargoes, slug, EmbargoEventType.KILLED, now, by, detail)
+    embargoes.record_release_event(tx, slug, EmbargoEventType.KILLED, now, by, detail)
     release_editions = tx.editions.list_release_editions(slug)
     stopped = [
         _stop_edition(mailer, tx, edition, f"killed: {kill_request.reason}", by)
@@ -313,8 +313,7 @@ def confirm_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correct
     ]
     # Made while the story is queued still: an edition can't be made of a killed one.
     kill_editions = [
-        editions.create_edition(tx.editions, new_edition, now, actor=by)
-        for new_edition in new_editions
+        editions.create_edition(tx, new_edition, now, actor=by) for new_edition in new_editions
     ]
     for article in tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
         tx.articles.set_state(article, ArticleState.KILLED, now)
@@ -322,9 +321,7 @@ def confirm_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correct
     stopped += _pause_newsletters(tx, slug, kill_request, now, by)
     begun_editions = []
     for edition in kill_editions:
-        current_edition, _ = mailer.compose_edition(
-            tx, editions.get_edition(tx.editions, edition.id)
-        )
+        current_edition, _ = mailer.compose_edition(tx, editions.get_edition(tx, edition.id))
         current_edition = mailer.approve_edition(
             tx, current_edition, by, comment=f"asked for by {kill_request.asked_by}"
         )
@@ -334,14 +331,12 @@ def confirm_kill(mailer: Mailer, tx: Transaction, slug: str, by: str) -> Correct
 
 
 def _pause_newsletters(
-    tx: Transaction, slug: str, kill_request: Kill, now: datetime, by: str
+    tx: SqlTransaction, slug: str, kill_request: Kill, now: datetime, by: str
 ) -> Iterable[Edition]:
     """Newsletters with the story that are being sent: a person decides what becomes of the rest."""
     reason = f"it holds {slug}, which was killed: {kill_request.reason}"
     for edition in tx.editions.list_recent_editions([EditionState.SENDING], 1000):
         if edition.role is EditionRole.PLAIN and slug in edition.stories:
-            current_edition = editions.get_edition(tx.editions, edition.id)
+            current_edition = editions.get_edition(tx, edition.id)
             if current_edition.state is EditionState.SENDING:
-                yield editions.pause_edition(
-                    tx.editions, current_edition, now, reason=reason, actor=by
-                )
+                yield editions.pause_edition(tx, current_edition, now, reason=reason, actor=by)

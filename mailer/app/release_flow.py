@@ -16,12 +16,12 @@ from mailer.model.edition_states import OPEN_STATES, ArchiveVisibility, EditionR
 from mailer.model.editions import Edition, NewEdition, SendAppointment
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import MailingList, Visibility
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 
 def import_file(
     mailer: Mailer,
-    tx: Transaction,
+    tx: SqlTransaction,
     file: ArticleFile,
     *,
     author: str = "",
@@ -37,18 +37,16 @@ def import_file(
     with tx.open_savepoint():
         if create_topics:
             for slug in tx.articles.find_unknown_topics(file.content.topics):
-                add_topic(tx.lists, slug, {}, now)
+                add_topic(tx, slug, {}, now)
         for attached_file in file.files:
-            tx.files.save_file(
+            tx.releases.save_file(
                 attached_file.sha256, attached_file.media_type, attached_file.content, now
             )
         article, outcome = articles.add_article(
-            tx.articles, file.content, now, dated=file.dated, author=author, state=state
+            tx, file.content, now, dated=file.dated, author=author, state=state
         )
         if file.embargo:
-            embargo = embargoes.declare_embargo(
-                tx.embargoes, article.slug, file.embargo, now, by=author
-            )
+            embargo = embargoes.declare_embargo(tx, article.slug, file.embargo, now, by=author)
             if embargo.set_at == now and outcome is ArticleOutcome.UNCHANGED:
                 outcome = ArticleOutcome.REVISED
     return article, outcome
@@ -68,7 +66,7 @@ class ReleaseEditions:
 
 def prepare_release(
     mailer: Mailer,
-    tx: Transaction,
+    tx: SqlTransaction,
     slug: str,
     mailing_list: MailingList,
     *,
@@ -124,7 +122,7 @@ def prepare_release(
             if release_edition.role is role and release_edition.state in OPEN_STATES
         ]
         if open_editions:
-            edition = editions.reopen_edition(tx.editions, open_editions[0], now, actor=actor)
+            edition = editions.reopen_edition(tx, open_editions[0], now, actor=actor)
         else:
             archive = (
                 ArchiveVisibility.PRIVATE
@@ -132,13 +130,11 @@ def prepare_release(
                 else ArchiveVisibility.PUBLIC
             )
             new_edition = replace(base_edition, role=role, archive=archive)
-            edition = editions.create_edition(tx.editions, new_edition, now, actor=actor)
+            edition = editions.create_edition(tx, new_edition, now, actor=actor)
         if role is EditionRole.RELEASE and is_embargoed and embargo is not None:
             appointment = SendAppointment(now, embargo.terms.wall, embargo.terms.zone)
             refreshed_appointment = mailer.refresh_appointment(tx, appointment)
-            edition = editions.set_send_time(
-                tx.editions, edition, refreshed_appointment, now, actor=actor
-            )
+            edition = editions.set_send_time(tx, edition, refreshed_appointment, now, actor=actor)
         edition, composition = mailer.compose_edition(tx, edition)
         warnings += composition.warnings if composition else ()
         composed_editions.append(edition)
@@ -157,7 +153,7 @@ def _choose_language(mailer: Mailer, story_articles: list[Article]) -> str:
     return default_language if default_language in story_languages else story_languages[0]
 
 
-def find_last_change(tx: Transaction, slug: str) -> datetime:
+def find_last_change(tx: SqlTransaction, slug: str) -> datetime:
     """When a story was changed last. Raises InputError for one that is not queued."""
     story_articles = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
     changed_at = [
@@ -180,7 +176,7 @@ def _check_unchanged(earlier_editions: list[Edition], story_articles: list[Artic
 
 
 def begin_release(
-    mailer: Mailer, tx: Transaction, release_editions: ReleaseEditions, approver: str
+    mailer: Mailer, tx: SqlTransaction, release_editions: ReleaseEditions, approver: str
 ) -> ReleaseEditions:
     """Approve a course's editions as they are composed, begin what goes now, and work out whom the
     rest would reach if it went now. Raises Refused."""
@@ -205,11 +201,11 @@ class _DiscardPlan(Exception):
     """Leaves a part of a transaction that was only to be looked at."""
 
 
-def _plan_without_saving(mailer: Mailer, tx: Transaction, edition: Edition) -> DeliveryPlan:
+def _plan_without_saving(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> DeliveryPlan:
     plan = DeliveryPlan(0, {})
     try:
         with tx.open_savepoint():
-            plan = tx.plans.plan_deliveries(edition, mailer.clock())
+            plan = tx.outbox.plan_deliveries(edition, mailer.clock())
             raise _DiscardPlan
     except _DiscardPlan:
         return plan

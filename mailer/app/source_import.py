@@ -34,7 +34,7 @@ from mailer.model.articles import (
     Content,
 )
 from mailer.model.sources import OnImport, Source, SourceItem
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 _UNDATED_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -66,7 +66,9 @@ class ImportResult:
         return summary or "nothing there"
 
 
-def make_defaults(mailer: Mailer, tx: Transaction, source: Source | None = None) -> DraftDefaults:
+def make_defaults(
+    mailer: Mailer, tx: SqlTransaction, source: Source | None = None
+) -> DraftDefaults:
     """What holds where a source says nothing. Categories that are named as topics are, or their
     slugs, become topics."""
     default_settings = mailer.settings.defaults
@@ -120,8 +122,8 @@ def _record_failure(mailer: Mailer, source: Source, error: Exception) -> None:
     message = str(error) if isinstance(error, MailerError) else _describe_fault(error)
     with suppress(Refused), mailer.store.begin() as tx:
         sources.record_failure(
-            tx.sources,
-            sources.reload_source(tx.sources, source),
+            tx,
+            sources.reload_source(tx, source),
             message,
             mailer.clock(),
             is_permanent=bool(fetch_error and fetch_error.status == 410),
@@ -139,11 +141,11 @@ def _save_import(
     result: ImportResult | None = None
     with suppress(_DiscardImport), mailer.store.begin() as tx:
         tx.lock_releases()
-        source = sources.reload_source(tx.sources, source)
+        source = sources.reload_source(tx, source)
         result = None if gathered.unchanged else import_entries(mailer, tx, source, gathered)
         validators = Validators() if result and result.has_internal_errors else gathered.validators
         sources.record_success(
-            tx.sources,
+            tx,
             source,
             "unchanged" if result is None else str(result),
             mailer.clock(),
@@ -158,7 +160,7 @@ def _save_import(
 
 
 def import_entries(
-    mailer: Mailer, tx: Transaction, source: Source, gathered: SourceContent
+    mailer: Mailer, tx: SqlTransaction, source: Source, gathered: SourceContent
 ) -> ImportResult:
     """Take in what a source has. One bad entry keeps no other out."""
     result = ImportResult(problems=[str(problem.error) for problem in gathered.batch.problems])
@@ -199,7 +201,7 @@ def _record_fault(result: ImportResult, origin: str, error: Exception) -> None:
 
 
 def _import_draft(
-    mailer: Mailer, tx: Transaction, source: Source, draft: Draft, result: ImportResult
+    mailer: Mailer, tx: SqlTransaction, source: Source, draft: Draft, result: ImportResult
 ) -> None:
     now = mailer.clock()
     fingerprint = _compute_fingerprint(draft)
@@ -227,7 +229,7 @@ def _import_draft(
         result.unchanged_queued.append(f"{content.slug} ({content.language})")
         return
     article, outcome = articles.add_article(
-        tx.articles,
+        tx,
         content,
         now,
         dated=draft.dated,
@@ -240,7 +242,7 @@ def _import_draft(
         result.imported.append((outcome, article, draft.omissions))
 
 
-def _is_edited(tx: Transaction, article: Article, source: Source) -> bool:
+def _is_edited(tx: SqlTransaction, article: Article, source: Source) -> bool:
     """Whether somebody has written in it since the source brought it: that is not undone."""
     return tx.articles.find_last_author(article) != _name_author(source)
 
@@ -256,7 +258,7 @@ def _compute_fingerprint(draft: Draft) -> str:
     return replace(draft.content, published=_UNDATED_MOMENT).compute_fingerprint()
 
 
-def _find_free_slug(tx: Transaction, content: Content) -> str:
+def _find_free_slug(tx: SqlTransaction, content: Content) -> str:
     """A slug that no other story has."""
     slug, number = content.slug, 1
     while tx.articles.find_articles(ArticleQuery(slugs=(slug,))):
@@ -267,7 +269,7 @@ def _find_free_slug(tx: Transaction, content: Content) -> str:
 
 
 def _import_watched_file(
-    mailer: Mailer, tx: Transaction, source: Source, file: ArticleFile, result: ImportResult
+    mailer: Mailer, tx: SqlTransaction, source: Source, file: ArticleFile, result: ImportResult
 ) -> None:
     """A Markdown file of a watched folder: as `mailer article add` takes it."""
     if file.content is None:
@@ -321,7 +323,7 @@ def _has_changed(file: ArticleFile, article: Article) -> bool:
 
 
 def add_draft(
-    mailer: Mailer, tx: Transaction, draft: Draft, *, author: str, queue: bool = False
+    mailer: Mailer, tx: SqlTransaction, draft: Draft, *, author: str, queue: bool = False
 ) -> tuple[Article, ArticleOutcome, tuple[Omission, ...]]:
     """Take in one draft that somebody has asked for by hand: as a draft, unless it `queues`. What
     is queued already is not changed by it. Returns also what was left out."""
@@ -334,7 +336,7 @@ def add_draft(
     ):
         content = replace(content, slug=_find_free_slug(tx, content))
     article, outcome = articles.add_article(
-        tx.articles,
+        tx,
         content,
         mailer.clock(),
         dated=draft.dated,
@@ -344,11 +346,11 @@ def add_draft(
     return article, outcome, draft.omissions
 
 
-def _save_files(tx: Transaction, draft: Draft, now: datetime) -> Draft:
+def _save_files(tx: SqlTransaction, draft: Draft, now: datetime) -> Draft:
     """The draft with its pictures as assets, where it has a place for them."""
     draft_with_assets, files = convert_to_assets(draft)
     for file in files:
-        tx.files.save_file(file.sha256, file.media_type, file.content, now)
+        tx.releases.save_file(file.sha256, file.media_type, file.content, now)
     return draft_with_assets
 
 

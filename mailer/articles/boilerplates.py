@@ -8,14 +8,15 @@ from mailer import languages
 from mailer.articles.checks import check_text
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
-from mailer.model.articles import Boilerplate, BoilerplateStore
+from mailer.model.articles import Boilerplate
+from mailer.model.transaction import Transaction
 
 OWN_ORGANISATION = "ours"
 LONGEST = 5000
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def save_boilerplate(store: BoilerplateStore, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:
+def save_boilerplate(tx: Transaction, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:
     """Keep it, in place of the one before; whether anything changed. Mails that are approved stay
     as they are. Raises InputError."""
     if not _SLUG.fullmatch(boilerplate.organisation) or len(boilerplate.organisation) > 60:
@@ -41,7 +42,7 @@ def save_boilerplate(store: BoilerplateStore, boilerplate: Boilerplate) -> tuple
         boilerplate.html,
         boilerplate.updated_at,
     )
-    for existing in store.list_boilerplates():
+    for existing in tx.articles.list_boilerplates():
         if (existing.organisation, existing.language) == (
             normalised.organisation,
             normalised.language,
@@ -49,14 +50,14 @@ def save_boilerplate(store: BoilerplateStore, boilerplate: Boilerplate) -> tuple
             if (existing.name, existing.text) == (name, text):
                 return existing, False
             break
-    store.save_boilerplate(normalised)
+    tx.articles.save_boilerplate(normalised)
     return normalised, True
 
 
-def get_boilerplate(store: BoilerplateStore, organisation: str, language: str) -> Boilerplate:
+def get_boilerplate(tx: Transaction, organisation: str, language: str) -> Boilerplate:
     """One organisation's in one language. Raises NotFound."""
     tag = languages.normalise_tag(language)
-    for boilerplate in store.list_boilerplates():
+    for boilerplate in tx.articles.list_boilerplates():
         if (boilerplate.organisation, boilerplate.language) == (organisation, tag):
             return boilerplate
     raise NotFound(

@@ -13,25 +13,25 @@ from mailer.model.articles import (
     ArticleOutcome,
     ArticleQuery,
     ArticleState,
-    ArticleStore,
     Content,
     Story,
 )
+from mailer.model.transaction import Transaction
 
 
-def _check_not_killed(store: ArticleStore, slug: str) -> None:
+def _check_not_killed(tx: Transaction, slug: str) -> None:
     """Raises Refused for a story that was killed."""
     if any(
         article.state is ArticleState.KILLED
-        for article in store.find_articles(ArticleQuery(slugs=(slug,)))
+        for article in tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
     ):
         raise Refused(
             f"{slug} was killed, and never comes back", hint="tell what is new as another story"
         )
 
 
-def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
-    if unknown_topics := store.find_unknown_topics(topics):
+def _check_topics(tx: Transaction, topics: Iterable[str]) -> None:
+    if unknown_topics := tx.articles.find_unknown_topics(topics):
         raise InputError(
             f"there is no topic {', '.join(map(repr, unknown_topics))}",
             where="topics",
@@ -40,7 +40,7 @@ def _check_topics(store: ArticleStore, topics: Iterable[str]) -> None:
 
 
 def add_article(
-    store: ArticleStore,
+    tx: Transaction,
     content: Content,
     now: datetime,
     *,
@@ -55,24 +55,24 @@ def add_article(
     withdrawn article back into the queue only by :func:`restore_articles`: withdrawing was a decision.
     Unsent editions that hold the story fall back to draft. Raises InputError."""
     content = check_content(content)
-    _check_topics(store, content.topics)
-    existing = store.find_article(content.slug, content.language)
-    _check_not_killed(store, content.slug)
+    _check_topics(tx, content.topics)
+    existing = tx.articles.find_article(content.slug, content.language)
+    _check_not_killed(tx, content.slug)
     if existing and not dated:
         content = replace(content, published=existing.published)
     if existing is None:
-        article = store.add_article(content, now, author, state)
-        store.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
+        article = tx.articles.add_article(content, now, author, state)
+        tx.articles.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
         return article, ArticleOutcome.ADDED
     if existing.content.compute_fingerprint() == content.compute_fingerprint():
         return existing, ArticleOutcome.UNCHANGED
-    revised = store.revise_article(existing, content, "new file", now, author)
-    store.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
+    revised = tx.articles.revise_article(existing, content, "new file", now, author)
+    tx.articles.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
     return revised, ArticleOutcome.REVISED
 
 
 def edit_article(
-    store: ArticleStore,
+    tx: Transaction,
     slug: str,
     language: str,
     changes: Mapping[str, Any],
@@ -81,71 +81,71 @@ def edit_article(
     author: str = "",
 ) -> tuple[Article, ArticleOutcome]:
     """Change fields of an article; slug and language name it and can't be changed."""
-    article = get_article(store, slug, language)
-    _check_not_killed(store, slug)
+    article = get_article(tx, slug, language)
+    _check_not_killed(tx, slug)
     content = check_content(replace(article.content, **changes))
-    _check_topics(store, content.topics)
+    _check_topics(tx, content.topics)
     if content.compute_fingerprint() == article.content.compute_fingerprint():
         return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"
-    revised = store.revise_article(article, content, note, now, author)
-    store.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
+    revised = tx.articles.revise_article(article, content, note, now, author)
+    tx.articles.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
     return revised, ArticleOutcome.REVISED
 
 
 def withdraw_articles(
-    store: ArticleStore, slug: str, language: str | None, now: datetime
+    tx: Transaction, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Take a story, or one of its translations, out of every edition that is not yet sent."""
-    story_articles = _find_story_articles(store, slug, language)
+    story_articles = _find_story_articles(tx, slug, language)
     withdrawn = [
-        store.set_state(article, ArticleState.WITHDRAWN, now)
+        tx.articles.set_state(article, ArticleState.WITHDRAWN, now)
         for article in story_articles
         if article.state not in {ArticleState.WITHDRAWN, ArticleState.KILLED}
     ]
     if withdrawn:
-        store.revert_editions_to_draft(slug, "withdrawn", now)
+        tx.articles.revert_editions_to_draft(slug, "withdrawn", now)
     return withdrawn
 
 
 def queue_articles(
-    store: ArticleStore, slug: str, language: str | None, now: datetime
+    tx: Transaction, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Queue a draft: digests may choose it from now on. The drafts that were queued."""
     queued = [
-        store.set_state(article, ArticleState.QUEUED, now)
-        for article in _find_story_articles(store, slug, language)
+        tx.articles.set_state(article, ArticleState.QUEUED, now)
+        for article in _find_story_articles(tx, slug, language)
         if article.state is ArticleState.DRAFT
     ]
     if queued:
-        store.revert_editions_to_draft(slug, "queued", now)
+        tx.articles.revert_editions_to_draft(slug, "queued", now)
     return queued
 
 
 def restore_articles(
-    store: ArticleStore, slug: str, language: str | None, now: datetime
+    tx: Transaction, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Put a withdrawn story back into the queue. Raises Refused for one that was killed."""
-    _check_not_killed(store, slug)
+    _check_not_killed(tx, slug)
     return [
-        store.set_state(article, ArticleState.QUEUED, now)
-        for article in _find_story_articles(store, slug, language)
+        tx.articles.set_state(article, ArticleState.QUEUED, now)
+        for article in _find_story_articles(tx, slug, language)
         if article.state is ArticleState.WITHDRAWN
     ]
 
 
-def _find_story_articles(store: ArticleStore, slug: str, language: str | None) -> list[Article]:
+def _find_story_articles(tx: Transaction, slug: str, language: str | None) -> list[Article]:
     if language:
-        return [get_article(store, slug, language)]
-    story_articles = store.find_articles(ArticleQuery(slugs=(slug,)))
+        return [get_article(tx, slug, language)]
+    story_articles = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
     if not story_articles:
         raise _make_not_found(slug)
     return story_articles
 
 
-def get_article(store: ArticleStore, slug: str, language: str) -> Article:
+def get_article(tx: Transaction, slug: str, language: str) -> Article:
     """One article. Raises NotFound."""
-    article = store.find_article(slug, languages.normalise_tag(language))
+    article = tx.articles.find_article(slug, languages.normalise_tag(language))
     if article is None:
         raise _make_not_found(f"{slug} in {language}")
     return article

@@ -6,13 +6,14 @@ so that it can still be shown that somebody had agreed, to whoever brings the ad
 
 from mailer import addresses
 from mailer.errors import InputError
-from mailer.model.subscribers import ConsentEntry, ConsentStore, LawfulBasis
+from mailer.model.subscribers import ConsentEntry, LawfulBasis
+from mailer.model.transaction import Transaction
 
 
-def list_consent_entries(store: ConsentStore, address: str) -> list[ConsentEntry]:
+def list_consent_entries(tx: Transaction, address: str) -> list[ConsentEntry]:
     """All that the log holds of whoever has, or had, this address, the oldest first; what an
     erasure has left is found by the address's hash."""
-    return store.list_consent_entries(addresses.normalise_address(address))
+    return tx.subscribers.list_consent_entries(addresses.normalise_address(address))
 
 
 def check_basis(value: str, where: str = "--basis") -> LawfulBasis:

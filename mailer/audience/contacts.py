@@ -9,8 +9,9 @@ from datetime import datetime
 
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NotFound
-from mailer.model.contacts import Contact, ContactProfile, ContactStore
+from mailer.model.contacts import Contact, ContactProfile
 from mailer.model.subscribers import Subscriber
+from mailer.model.transaction import Transaction
 
 LONGEST_OUTLET = 200
 LONGEST_BEAT = 60
@@ -38,20 +39,20 @@ def normalise_beat(text: str) -> str:
 
 
 def save_contact(
-    store: ContactStore, subscriber: Subscriber, profile: ContactProfile, now: datetime
+    tx: Transaction, subscriber: Subscriber, profile: ContactProfile, now: datetime
 ) -> tuple[Contact, bool]:
     """Keep what is known of a contact; whether anything changed. From the moment that this is
     committed, nobody who is not trusted any more gets an advance copy. Raises InputError."""
     profile = check_profile(profile)
-    contact = store.find_contact(subscriber)
+    contact = tx.subscribers.find_contact(subscriber)
     if contact and contact.profile == profile:
         return contact, False
-    return store.save_contact(subscriber, profile, now), True
+    return tx.subscribers.save_contact(subscriber, profile, now), True
 
 
-def get_contact(store: ContactStore, subscriber: Subscriber) -> Contact:
+def get_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
     """Raises NotFound for a subscriber who is no media contact."""
-    contact = store.find_contact(subscriber)
+    contact = tx.subscribers.find_contact(subscriber)
     if contact is None:
         raise NotFound(
             f"{subscriber.address} is no media contact",
@@ -60,8 +61,8 @@ def get_contact(store: ContactStore, subscriber: Subscriber) -> Contact:
     return contact
 
 
-def remove_contact(store: ContactStore, subscriber: Subscriber) -> Contact:
+def remove_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
     """Forget what is known of somebody as a journalist; they stay a subscriber."""
-    contact = get_contact(store, subscriber)
-    store.remove_contact(subscriber)
+    contact = get_contact(tx, subscriber)
+    tx.subscribers.remove_contact(subscriber)
     return contact

@@ -7,10 +7,11 @@ from typing import Any
 from mailer import addresses
 from mailer.audience.subscribers import STAFF_SOURCE, log_consent_action
 from mailer.errors import NotFound
-from mailer.model.subscribers import ConsentAction, PersonalDataStore, Subscriber, SubscriberStore
+from mailer.model.subscribers import ConsentAction, Subscriber
+from mailer.model.transaction import Transaction
 
 
-def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> dict[str, Any]:
+def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, Any]:
     """All that is stored about a person, as plain data: moments are aware."""
     return {
         "address": subscriber.address,
@@ -21,9 +22,9 @@ def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> d
         "tags": list(subscriber.person.tags),
         "source": subscriber.source,
         "since": subscriber.created_at,
-        "suppressed": store.find_suppression_reason(subscriber.address),
-        "press": store.describe_contact(subscriber),
-        "lists": [asdict(membership) for membership in store.list_memberships(subscriber)],
+        "suppressed": tx.subscribers.find_suppression_reason(subscriber.address),
+        "press": tx.subscribers.describe_contact(subscriber),
+        "lists": [asdict(membership) for membership in tx.subscribers.list_memberships(subscriber)],
         "consent": [
             {
                 "at": entry.at,
@@ -35,7 +36,7 @@ def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> d
                 "wording": entry.wording.text if entry.wording else "",
                 "detail": entry.detail,
             }
-            for entry in store.list_consent_entries(subscriber.address)
+            for entry in tx.subscribers.list_consent_entries(subscriber.address)
         ],
         "waiting": [
             {
@@ -45,16 +46,17 @@ def collect_personal_data(store: PersonalDataStore, subscriber: Subscriber) -> d
                 "address": confirmation.address,
                 "wishes": confirmation.wishes.to_plain(),
             }
-            for confirmation in store.list_open_confirmations(subscriber)
+            for confirmation in tx.subscribers.list_open_confirmations(subscriber)
         ],
         "mails": [
-            asdict(mailed_edition) for mailed_edition in store.list_mailed_editions(subscriber)
+            asdict(mailed_edition)
+            for mailed_edition in tx.subscribers.list_mailed_editions(subscriber)
         ],
     }
 
 
 def erase_person(
-    store: PersonalDataStore,
+    tx: Transaction,
     address: str,
     now: datetime,
     *,
@@ -69,29 +71,31 @@ def erase_person(
     An address of theirs that is another person's now is taken out of their records only."""
     normal_address = addresses.normalise_address(address)
     own_addresses = {normal_address}
-    subscriber = store.find_subscriber(normal_address)
+    subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is not None:
-        log_consent_action(store, subscriber, ConsentAction.ERASED, now, source=source)
-        for earlier_address in store.list_addresses(subscriber):
-            owner = store.find_subscriber(earlier_address)
+        log_consent_action(tx, subscriber, ConsentAction.ERASED, now, source=source)
+        for earlier_address in tx.subscribers.list_addresses(subscriber):
+            owner = tx.subscribers.find_subscriber(earlier_address)
             if owner is None or owner.id == subscriber.id:
                 own_addresses.add(earlier_address)
             else:
-                store.erase_address(earlier_address, subscriber)
+                tx.subscribers.erase_address(earlier_address, subscriber)
     for own_address in own_addresses:
-        store.erase_address(own_address)
+        tx.subscribers.erase_address(own_address)
     if subscriber is not None:
-        store.erase_address_requests(subscriber)  # addresses that they have not proved to be theirs
-        store.remove_subscriber(subscriber)
+        tx.subscribers.erase_address_requests(
+            subscriber
+        )  # addresses that they have not proved to be theirs
+        tx.subscribers.remove_subscriber(subscriber)
     if not may_return:
         for own_address in own_addresses:
-            store.suppress_address_hash(own_address, now)
+            tx.subscribers.suppress_address_hash(own_address, now)
     return subscriber is not None
 
 
-def get_subscriber_by_id(store: SubscriberStore, subscriber_id: int) -> Subscriber:
+def get_subscriber_by_id(tx: Transaction, subscriber_id: int) -> Subscriber:
     """Whom a link names. Raises NotFound for one who is no longer there."""
-    subscriber = store.find_subscriber_by_id(subscriber_id)
+    subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")
     return subscriber

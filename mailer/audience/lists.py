@@ -9,7 +9,8 @@ from typing import Any
 from mailer import languages, zones
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
-from mailer.model.lists import ListStore, MailingList, Topic, Visibility
+from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.model.transaction import Transaction
 
 SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
@@ -35,25 +36,27 @@ def check_line(value: str, where: str, *, required: bool = True) -> str:
     return line
 
 
-def add_topic(store: ListStore, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
+def add_topic(tx: Transaction, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
     """A new topic, or the known one with `names` added to its own."""
     check_slug(slug, "topic")
     names = {
         languages.normalise_tag(tag): check_line(name, f"name in {tag}")
         for tag, name in names.items()
     }
-    topic = next((candidate for candidate in store.list_topics() if candidate.slug == slug), None)
+    topic = next(
+        (candidate for candidate in tx.lists.list_topics() if candidate.slug == slug), None
+    )
     if topic is None:
-        return store.add_topic(slug, names or {"en": slug.replace("-", " ").capitalize()}, now)
+        return tx.lists.add_topic(slug, names or {"en": slug.replace("-", " ").capitalize()}, now)
     if all(topic.names.get(tag) == name for tag, name in names.items()):
         return topic
-    return store.set_topic_names(topic, {**topic.names, **names})
+    return tx.lists.set_topic_names(topic, {**topic.names, **names})
 
 
-def remove_topic_name(store: ListStore, slug: str, language: str) -> Topic:
+def remove_topic_name(tx: Transaction, slug: str, language: str) -> Topic:
     """Take away a topic's name in one language. Raises NotFound where there is none, InputError for
     the last one."""
-    topic = get_topic(store, slug)
+    topic = get_topic(tx, slug)
     tag = languages.normalise_tag(language)
     if tag not in topic.names:
         raise NotFound(
@@ -63,37 +66,37 @@ def remove_topic_name(store: ListStore, slug: str, language: str) -> Topic:
     names = {other_tag: name for other_tag, name in topic.names.items() if other_tag != tag}
     if not names:
         raise InputError(f"it is the only name of the topic {slug!r}", hint="give it another first")
-    return store.set_topic_names(topic, names)
+    return tx.lists.set_topic_names(topic, names)
 
 
-def get_topic(store: ListStore, slug: str) -> Topic:
+def get_topic(tx: Transaction, slug: str) -> Topic:
     """One topic. Raises NotFound."""
-    for topic in store.list_topics():
+    for topic in tx.lists.list_topics():
         if topic.slug == slug:
             return topic
     raise NotFound(f"there is no topic {slug!r}", hint="see `mailer topic list`")
 
 
-def get_topics(store: ListStore, slugs: Sequence[str]) -> tuple[Topic, ...]:
+def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
     """Topics by slug, each once. Raises NotFound for the first that is unknown."""
-    return tuple(get_topic(store, slug) for slug in dict.fromkeys(slugs))
+    return tuple(get_topic(tx, slug) for slug in dict.fromkeys(slugs))
 
 
-def remove_topic(store: ListStore, slug: str) -> Topic:
+def remove_topic(tx: Transaction, slug: str) -> Topic:
     """Remove a topic that nothing uses. Raises InputError saying what does."""
-    topic = get_topic(store, slug)
-    uses = {kind: count for kind, count in store.count_topic_uses(topic).items() if count}
+    topic = get_topic(tx, slug)
+    uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
         raise InputError(
             f"the topic {slug!r} is used by {summary}", hint="take it out of those first"
         )
-    store.remove_topic(topic)
+    tx.lists.remove_topic(topic)
     return topic
 
 
 def add_list(
-    store: ListStore,
+    tx: Transaction,
     slug: str,
     name: str,
     now: datetime,
@@ -106,9 +109,9 @@ def add_list(
 ) -> MailingList:
     """A new list. Raises InputError when there is one of that slug."""
     check_slug(slug, "list")
-    if any(mailing_list.slug == slug for mailing_list in store.list_mailing_lists()):
+    if any(mailing_list.slug == slug for mailing_list in tx.lists.list_mailing_lists()):
         raise InputError(f"there is a list {slug!r} already", hint="see `mailer list show`")
-    return store.add_list(
+    return tx.lists.add_list(
         slug,
         check_line(name, "name"),
         check_line(description, "description", required=False),
@@ -120,11 +123,11 @@ def add_list(
     )
 
 
-def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> MailingList:
+def edit_list(tx: Transaction, slug: str, changes: Mapping[str, Any]) -> MailingList:
     """Change a list's name, description, language, time zone, visibility or welcome."""
-    mailing_list = get_list(store, slug)
+    mailing_list = get_list(tx, slug)
     changed = replace(mailing_list, **changes)
-    return store.edit_list(
+    return tx.lists.edit_list(
         replace(
             changed,
             name=check_line(changed.name, "name"),
@@ -135,17 +138,17 @@ def edit_list(store: ListStore, slug: str, changes: Mapping[str, Any]) -> Mailin
     )
 
 
-def remove_list(store: ListStore, slug: str) -> MailingList:
+def remove_list(tx: Transaction, slug: str) -> MailingList:
     """Remove a list that nothing hangs on. Raises InputError saying what does."""
-    mailing_list = get_list(store, slug)
-    uses = {kind: count for kind, count in store.count_list_uses(mailing_list).items() if count}
+    mailing_list = get_list(tx, slug)
+    uses = {kind: count for kind, count in tx.lists.count_list_uses(mailing_list).items() if count}
     if uses:
         summary = ", ".join(f"{kind}: {count}" for kind, count in uses.items())
         raise InputError(
             f"the list {slug!r} can't be removed ({summary})",
             hint="it is what people agreed to; make it private with `mailer list edit`",
         )
-    store.remove_list(mailing_list)
+    tx.lists.remove_list(mailing_list)
     return mailing_list
 
 
@@ -153,9 +156,9 @@ def _check_time_zone(name: str) -> str:
     return zones.get_zone(name, "--time-zone").key if name else ""
 
 
-def get_list(store: ListStore, slug: str) -> MailingList:
+def get_list(tx: Transaction, slug: str) -> MailingList:
     """One list. Raises NotFound."""
-    for mailing_list in store.list_mailing_lists():
+    for mailing_list in tx.lists.list_mailing_lists():
         if mailing_list.slug == slug:
             return mailing_list
     raise NotFound(f"there is no list {slug!r}", hint="see `mailer list list`")

@@ -17,18 +17,17 @@ from mailer.errors import InputError, NotFound, Refused
 from mailer.model.lists import Frequency, MailingList, Visibility
 from mailer.model.subscribers import (
     ConsentAction,
-    ConsentHistoryStore,
     Membership,
     MembershipState,
     Subscriber,
-    SubscriberStore,
 )
+from mailer.model.transaction import Transaction
 
 LONGEST_PAUSE = timedelta(weeks=52)
 
 
 def change_membership(
-    store: SubscriberStore,
+    tx: Transaction,
     subscriber: Subscriber,
     mailing_list: MailingList,
     changes: Mapping[str, Any],
@@ -38,7 +37,7 @@ def change_membership(
 ) -> Membership:
     """Change `topics` (slugs that exist), `language` or `frequency` of an active membership.
     Raises NotFound where there is none, InputError for a frequency that no digest serves."""
-    membership = _get_active_membership(store, subscriber, mailing_list)
+    membership = _get_active_membership(tx, subscriber, mailing_list)
     changed = replace(membership, **changes)
     if changed.frequency not in mailing_list.frequencies:
         raise InputError(
@@ -52,16 +51,13 @@ def change_membership(
         language=languages.normalise_tag(changed.language) if changed.language else "",
     )
     if changed != membership:
-        store.set_membership(subscriber, mailing_list, changed)
-        log_consent_action(
-            store, subscriber, ConsentAction.CHANGED, now,
-            source=source, mailing_list=mailing_list.slug, detail=describe_membership(changed),
-        )  # fmt: skip
+        tx.subscribers.set_membership(subscriber, mailing_list, changed)
+        log_consent_action(tx, subscriber, ConsentAction.CHANGED, now, source=source, mailing_list=mailing_list.slug, detail=describe_membership(changed))  # fmt: skip
     return changed
 
 
 def pause_memberships(
-    store: SubscriberStore,
+    tx: Transaction,
     subscriber: Subscriber,
     mailing_lists: Iterable[MailingList],
     duration: timedelta | None,
@@ -77,30 +73,26 @@ def pause_memberships(
         )
     until = now + duration if duration else None
     for mailing_list in mailing_lists:
-        membership = find_membership(store, subscriber, mailing_list.slug)
+        membership = find_membership(tx, subscriber, mailing_list.slug)
         if (
             membership is None
             or membership.state is not MembershipState.ACTIVE
             or membership.paused_until == until
         ):
             continue
-        store.set_membership(subscriber, mailing_list, replace(membership, paused_until=until))
+        tx.subscribers.set_membership(
+            subscriber, mailing_list, replace(membership, paused_until=until)
+        )
         act = ConsentAction.PAUSED if until else ConsentAction.RESUMED
         detail = f"until {until:%Y-%m-%d %H:%M} UTC" if until else ""
         log_consent_action(
-            store,
-            subscriber,
-            act,
-            now,
-            source=source,
-            mailing_list=mailing_list.slug,
-            detail=detail,
+            tx, subscriber, act, now, source=source, mailing_list=mailing_list.slug, detail=detail
         )
     return until
 
 
 def restore_membership(
-    store: ConsentHistoryStore,
+    tx: Transaction,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -110,36 +102,31 @@ def restore_membership(
     """Take a leaving back, with the topics that they had. Raises NotFound for one who never was
     on the list, Refused for an address that must not be mailed, and for one whom staff took off a
     list that not everybody may join."""
-    membership = find_membership(store, subscriber, mailing_list.slug)
+    membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} was not on the list {mailing_list.slug!r}")
-    if reason := store.find_suppression_reason(subscriber.address):
+    if reason := tx.subscribers.find_suppression_reason(subscriber.address):
         raise Refused(f"{subscriber.address} must not be mailed ({reason})")
     if membership.state is not MembershipState.UNSUBSCRIBED:
         return membership
     unsubscribe_sources = [
         entry.source
-        for entry in store.list_consent_entries(subscriber.address)
+        for entry in tx.subscribers.list_consent_entries(subscriber.address)
         if entry.act is ConsentAction.LEFT and entry.list == mailing_list.slug
     ]
     if mailing_list.visibility is Visibility.PRIVATE and unsubscribe_sources[-1:] == [STAFF_SOURCE]:
         raise Refused(f"{subscriber.address} was taken off the list {mailing_list.slug!r}")
     restored = replace(membership, state=MembershipState.ACTIVE, joined_at=now, left_at=None)
     restored = replace(restored, paused_until=None)
-    store.set_membership(subscriber, mailing_list, restored)
+    tx.subscribers.set_membership(subscriber, mailing_list, restored)
     log_consent_action(
-        store,
-        subscriber,
-        ConsentAction.RETURNED,
-        now,
-        source=source,
-        mailing_list=mailing_list.slug,
+        tx, subscriber, ConsentAction.RETURNED, now, source=source, mailing_list=mailing_list.slug
     )
     return restored
 
 
 def change_address(
-    store: SubscriberStore,
+    tx: Transaction,
     subscriber: Subscriber,
     address: str,
     now: datetime,
@@ -151,25 +138,25 @@ def change_address(
     address = addresses.normalise_address(address)
     if address == subscriber.address:
         return subscriber
-    if reason := store.find_suppression_reason(address):
+    if reason := tx.subscribers.find_suppression_reason(address):
         raise Refused(
             f"{address} must not be mailed ({reason})",
             hint="`mailer suppression remove` if that is no longer so",
         )
-    if other := store.find_subscriber(address):
-        return merge_subscribers(store, subscriber, other, now, source=source)
-    moved = store.edit_subscriber(subscriber, replace(subscriber.person, address=address))
+    if other := tx.subscribers.find_subscriber(address):
+        return merge_subscribers(tx, subscriber, other, now, source=source)
+    moved = tx.subscribers.edit_subscriber(subscriber, replace(subscriber.person, address=address))
     log_consent_action(
-        store, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
+        tx, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
     )
     log_consent_action(
-        store, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
+        tx, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
     )
     return moved
 
 
 def merge_subscribers(
-    store: SubscriberStore,
+    tx: Transaction,
     duplicate: Subscriber,
     survivor: Subscriber,
     now: datetime,
@@ -183,11 +170,11 @@ def merge_subscribers(
     one, or `kept`'s address must not be mailed."""
     if duplicate.id == survivor.id:
         raise InputError("they are the same person already", where="address")
-    if reason := store.find_suppression_reason(survivor.address):
+    if reason := tx.subscribers.find_suppression_reason(survivor.address):
         raise Refused(f"{survivor.address} must not be mailed ({reason})")
     # By their numbers, as imports lock them.
     memberships_by_id = {
-        subscriber.id: store.list_memberships(subscriber)
+        subscriber.id: tx.subscribers.list_memberships(subscriber)
         for subscriber in sorted((duplicate, survivor), key=lambda subscriber: subscriber.id)
     }
     survivor_memberships = {
@@ -195,25 +182,25 @@ def merge_subscribers(
     }
     for membership in memberships_by_id[duplicate.id]:
         survivor_membership = survivor_memberships.get(membership.list)
-        store.set_membership(
+        tx.subscribers.set_membership(
             survivor,
-            store.get_list(membership.list),
+            tx.subscribers.get_list(membership.list),
             _merge_memberships(survivor_membership, membership),
         )
     person = merge_persons(duplicate.person, survivor.person)
     log_consent_action(
-        store,
+        tx,
         duplicate,
         ConsentAction.MERGED,
         now,
         source=source,
         detail="into another address of theirs",
     )
-    store.add_alias(duplicate.id, survivor)
-    store.remove_subscriber(duplicate)
-    survivor = store.edit_subscriber(survivor, replace(person, address=survivor.address))
+    tx.subscribers.add_alias(duplicate.id, survivor)
+    tx.subscribers.remove_subscriber(duplicate)
+    survivor = tx.subscribers.edit_subscriber(survivor, replace(person, address=survivor.address))
     log_consent_action(
-        store,
+        tx,
         survivor,
         ConsentAction.MERGED,
         now,
@@ -246,9 +233,9 @@ def _rank_by_last_change(membership: Membership) -> tuple[bool, datetime]:
 
 
 def _get_active_membership(
-    store: SubscriberStore, subscriber: Subscriber, mailing_list: MailingList
+    tx: Transaction, subscriber: Subscriber, mailing_list: MailingList
 ) -> Membership:
-    membership = find_membership(store, subscriber, mailing_list.slug)
+    membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None or membership.state is not MembershipState.ACTIVE:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
     return membership

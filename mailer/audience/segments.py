@@ -36,20 +36,20 @@ from mailer.model.segments import (
     Joined,
     Not,
     Segment,
-    SegmentStore,
 )
+from mailer.model.transaction import Transaction
 
 MAX_FILTER_DEPTH = 50
 """How deep a filter may nest."""
 
 
-def save_segment(store: SegmentStore, slug: str, name: str, text: str, now: datetime) -> Segment:
+def save_segment(tx: Transaction, slug: str, name: str, text: str, now: datetime) -> Segment:
     """Save a filter under a name; one of that name is replaced. Raises InputError."""
     check_slug(slug, "segment")
-    return store.save_segment(slug, check_line(name, "name"), check_filter(store, text), now)
+    return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
 
 
-def check_filter(store: SegmentStore, text: str) -> Filter:
+def check_filter(tx: Transaction, text: str) -> Filter:
     """The tree for a line. Raises InputError, also for a topic that isn't there."""
     tree = parse_filter(text)
     unknown = {
@@ -57,27 +57,27 @@ def check_filter(store: SegmentStore, text: str) -> Filter:
         for test in _iterate_tests(tree)
         if isinstance(test, Among) and test.field is FilterField.TOPIC
         for value in test.values
-    } - store.list_topic_slugs()
+    } - tx.segments.list_topic_slugs()
     if unknown:
         raise InputError(f"there is no topic {min(unknown)!r}", hint="see `mailer topic list`")
     return tree
 
 
-def get_segment(store: SegmentStore, slug: str) -> Segment:
-    for segment in store.list_segments():
+def get_segment(tx: Transaction, slug: str) -> Segment:
+    for segment in tx.segments.list_segments():
         if segment.slug == slug:
             return segment
     raise NotFound(f"there is no segment {slug!r}", hint="see `mailer segment list`")
 
 
-def remove_segment(store: SegmentStore, slug: str) -> Segment:
+def remove_segment(tx: Transaction, slug: str) -> Segment:
     """Remove a segment that no digest or open edition uses."""
-    segment = get_segment(store, slug)
-    uses = {kind: count for kind, count in store.count_segment_uses(segment).items() if count}
+    segment = get_segment(tx, slug)
+    uses = {kind: count for kind, count in tx.segments.count_segment_uses(segment).items() if count}
     if uses:
         summary = ", ".join(f"{count} {kind}" for kind, count in uses.items())
         raise InputError(f"the segment {slug!r} is used by {summary}", hint="change those first")
-    store.remove_segment(segment)
+    tx.segments.remove_segment(segment)
     return segment
 
 

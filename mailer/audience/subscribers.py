@@ -23,8 +23,8 @@ from mailer.model.subscribers import (
     MembershipState,
     Person,
     Subscriber,
-    SubscriberStore,
 )
+from mailer.model.transaction import Transaction
 
 LONGEST_NAME = 200
 LONGEST_TAG = 100
@@ -74,7 +74,7 @@ def _check_time_zone(zone: str) -> str:
 
 
 def subscribe_person(
-    store: SubscriberStore,
+    tx: Transaction,
     person: Person,
     mailing_list: MailingList,
     topics: Iterable[Topic],
@@ -92,18 +92,20 @@ def subscribe_person(
     Known fields of the person are kept where `person` leaves them empty. Raises Refused for a
     suppressed address, and for one who left the list unless `rejoin` says that they asked."""
     person = check_person(person)
-    if reason := store.find_suppression_reason(person.address):
+    if reason := tx.subscribers.find_suppression_reason(person.address):
         raise Refused(
             f"{person.address} must not be mailed ({reason})",
             hint="`mailer suppression remove` if that is no longer so",
         )
-    existing = store.find_subscriber(person.address)
+    existing = tx.subscribers.find_subscriber(person.address)
     if existing is None:
-        subscriber = store.add_subscriber(person, evidence.source, now)
+        subscriber = tx.subscribers.add_subscriber(person, evidence.source, now)
         earlier_membership = None
     else:
-        subscriber = store.edit_subscriber(existing, merge_persons(existing.person, person))
-        earlier_membership = find_membership(store, existing, mailing_list.slug)
+        subscriber = tx.subscribers.edit_subscriber(
+            existing, merge_persons(existing.person, person)
+        )
+        earlier_membership = find_membership(tx, existing, mailing_list.slug)
     if (
         earlier_membership
         and earlier_membership.state is MembershipState.UNSUBSCRIBED
@@ -128,7 +130,7 @@ def subscribe_person(
         ),
         paused_until=earlier_membership.paused_until if earlier_membership and was_active else None,
     )
-    store.set_membership(subscriber, mailing_list, membership)
+    tx.subscribers.set_membership(subscriber, mailing_list, membership)
     if membership.state is MembershipState.ACTIVE and membership != earlier_membership:
         act = (
             ConsentAction.CHANGED
@@ -146,7 +148,7 @@ def subscribe_person(
             wording=evidence.wording,
             detail=describe_membership(membership),
         )
-        store.log_consent([entry])
+        tx.subscribers.log_consent([entry])
     return subscriber, membership
 
 
@@ -166,7 +168,7 @@ def describe_membership(membership: Membership) -> str:
 
 
 def log_consent_action(
-    store: SubscriberStore,
+    tx: Transaction,
     subscriber: Subscriber,
     act: ConsentAction,
     now: datetime,
@@ -176,7 +178,7 @@ def log_consent_action(
     detail: str = "",
 ) -> None:
     """Write a line into the log of consent."""
-    store.log_consent(
+    tx.subscribers.log_consent(
         [
             ConsentEntry(
                 now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail
@@ -198,7 +200,7 @@ def merge_persons(existing: Person, new: Person) -> Person:
 
 
 def unsubscribe_person(
-    store: SubscriberStore,
+    tx: Transaction,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -207,36 +209,36 @@ def unsubscribe_person(
 ) -> Membership:
     """Take a person off a list. Idempotent: who has left stays as they are. From the commit on,
     nothing more of that list passes the gate for this person."""
-    membership = find_membership(store, subscriber, mailing_list.slug)
+    membership = find_membership(tx, subscriber, mailing_list.slug)
     if membership is None:
         raise NotFound(f"{subscriber.address} is not on the list {mailing_list.slug!r}")
     if membership.state is MembershipState.UNSUBSCRIBED:
         return membership
     unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
-    store.set_membership(subscriber, mailing_list, unsubscribed)
+    tx.subscribers.set_membership(subscriber, mailing_list, unsubscribed)
     log_consent_action(
-        store, subscriber, ConsentAction.LEFT, now, source=source, mailing_list=mailing_list.slug
+        tx, subscriber, ConsentAction.LEFT, now, source=source, mailing_list=mailing_list.slug
     )
     return unsubscribed
 
 
 def edit_subscriber(
-    store: SubscriberStore, address: str, changes: Mapping[str, Any]
+    tx: Transaction, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
     """Change what is known of a person. Returns the person and whether anything changed. A new
     address goes through ``choices.change_address``."""
-    subscriber = get_subscriber(store, address)
+    subscriber = get_subscriber(tx, address)
     person = check_person(replace(subscriber.person, **changes))
     if person == subscriber.person:
         return subscriber, False
     assert person.address == subscriber.address
-    return store.edit_subscriber(subscriber, person), True
+    return tx.subscribers.edit_subscriber(subscriber, person), True
 
 
-def get_subscriber(store: SubscriberStore, address: str) -> Subscriber:
+def get_subscriber(tx: Transaction, address: str) -> Subscriber:
     """One subscriber. Raises NotFound, or InputError for what is no address."""
     normal_address = addresses.normalise_address(address)
-    subscriber = store.find_subscriber(normal_address)
+    subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is None:
         raise NotFound(
             f"{normal_address} is not a subscriber", hint="add them with `mailer subscriber add`"
@@ -245,12 +247,12 @@ def get_subscriber(store: SubscriberStore, address: str) -> Subscriber:
 
 
 def find_membership(
-    store: SubscriberStore, subscriber: Subscriber, mailing_list: str
+    tx: Transaction, subscriber: Subscriber, mailing_list: str
 ) -> Membership | None:
     return next(
         (
             membership
-            for membership in store.list_memberships(subscriber)
+            for membership in tx.subscribers.list_memberships(subscriber)
             if membership.list == mailing_list
         ),
         None,

@@ -11,12 +11,14 @@ from mailer import addresses
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.errors import NotFound
+from mailer.model.stores.audience import SubscriberStore
 from mailer.model.subscribers import ConsentAction, ConsentEntry
-from mailer.model.suppressions import Suppression, SuppressionReason, SuppressionStore
+from mailer.model.suppressions import Suppression, SuppressionReason
+from mailer.model.transaction import Transaction
 
 
 def suppress_address(
-    store: SuppressionStore,
+    tx: Transaction,
     address: str,
     reason: SuppressionReason,
     detail: str,
@@ -27,17 +29,17 @@ def suppress_address(
     """Stop all mail to an address. Returns the suppression, the earlier one if there is one, and
     whether it is new."""
     normal_address = addresses.normalise_address(address)
-    if earlier := store.find_suppression(normal_address):
+    if earlier := tx.subscribers.find_suppression(normal_address):
         return earlier, False
     suppression = Suppression(
         normal_address, reason, check_line(detail, "detail", required=False), now
     )
-    suppress_addresses(store, [suppression], now, source=source)
+    suppress_addresses(tx.subscribers, [suppression], now, source=source)
     return suppression, True
 
 
 def suppress_addresses(
-    store: SuppressionStore,
+    store: SubscriberStore,
     suppressions: Sequence[Suppression],
     now: datetime,
     *,
@@ -77,11 +79,13 @@ def _describe_suppression(suppression: Suppression) -> str:
 
 
 def lift_suppression(
-    store: SuppressionStore, address: str, now: datetime, *, source: str = STAFF_SOURCE
+    tx: Transaction, address: str, now: datetime, *, source: str = STAFF_SOURCE
 ) -> str:
     """Let an address be mailed again. Raises NotFound when it isn't suppressed."""
     normal_address = addresses.normalise_address(address)
-    if not store.remove_suppression(normal_address):
+    if not tx.subscribers.remove_suppression(normal_address):
         raise NotFound(f"{normal_address} is not suppressed", hint="see `mailer suppression list`")
-    store.log_consent([ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)])
+    tx.subscribers.log_consent(
+        [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)]
+    )
     return normal_address

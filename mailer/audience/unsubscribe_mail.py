@@ -16,8 +16,9 @@ from mailer import addresses
 from mailer.audience import links, subscribers
 from mailer.audience.links import LinkPurpose
 from mailer.errors import InputError
-from mailer.model.lists import ListStore, MailingList
-from mailer.model.subscribers import MembershipState, Subscriber, SubscriberStore
+from mailer.model.lists import MailingList
+from mailer.model.subscribers import MembershipState, Subscriber
+from mailer.model.transaction import Transaction
 
 UNSUBSCRIBE_MAIL = "unsubscribe mail"
 """The source of a leaving, for the log of consent."""
@@ -60,30 +61,20 @@ class UnsubscribeResult(NamedTuple):
 
 
 def unsubscribe_by_mail(
-    subscriber_store: SubscriberStore,
-    list_store: ListStore,
-    key: bytes,
-    message: bytes,
-    now: datetime,
+    tx: Transaction, key: bytes, message: bytes, now: datetime
 ) -> UnsubscribeResult:
     """Take off a list who asks for it in a message. Idempotent. Raises InputError where it holds no
     token, TokenError for one that isn't ours."""
     link = links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, extract_token(message))
-    subscriber = subscriber_store.find_subscriber_by_id(link.subscriber_id)
+    subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
     mailing_list = next(
-        (
-            candidate
-            for candidate in list_store.list_mailing_lists()
-            if candidate.id == link.list_id
-        ),
+        (candidate for candidate in tx.lists.list_mailing_lists() if candidate.id == link.list_id),
         None,
     )
     if subscriber is None or mailing_list is None:
         return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed=True)
-    membership = subscribers.find_membership(subscriber_store, subscriber, mailing_list.slug)
+    membership = subscribers.find_membership(tx, subscriber, mailing_list.slug)
     already_unsubscribed = membership is None or membership.state is MembershipState.UNSUBSCRIBED
     if not already_unsubscribed:
-        subscribers.unsubscribe_person(
-            subscriber_store, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL
-        )
+        subscribers.unsubscribe_person(tx, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL)
     return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed)

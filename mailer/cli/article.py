@@ -31,7 +31,7 @@ from mailer.model.articles import (
     ArticleState,
     Image,
 )
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 if TYPE_CHECKING:
     from mailer.intake.drafts import Draft
@@ -122,7 +122,7 @@ def add_articles(
 
 
 def _add_word_file(
-    mailer: Mailer, tx: Transaction, path: Path, kind: ArticleKind, author: str, out: Output
+    mailer: Mailer, tx: SqlTransaction, path: Path, kind: ArticleKind, author: str, out: Output
 ) -> dict[str, Any]:
     from mailer.app import source_import
     from mailer.intake import sources
@@ -253,9 +253,7 @@ def show_article(slug: Slug, language: Language = "", json: JsonOption = False) 
 
     Example: [bold]mailer article show open-day --language fr[/]"""
     with open_for_reading() as (mailer, tx):
-        article = articles.get_article(
-            tx.articles, slug, language or mailer.settings.defaults.language
-        )
+        article = articles.get_article(tx, slug, language or mailer.settings.defaults.language)
         Output(json).print_record(article)
 
 
@@ -299,7 +297,7 @@ def edit_article(
         changes |= {"body": text, "html": to_html(text)}
     with open_for_writing(dry_run, out) as (mailer, tx):
         language = language or mailer.settings.defaults.language
-        current_article = articles.get_article(tx.articles, slug, language)
+        current_article = articles.get_article(tx, slug, language)
         if published is not None:
             changes["published"] = _parse_moment(published, mailer.settings.defaults.time_zone)
         if image is not None or image_alt is not None or image_credit is not None:
@@ -307,7 +305,7 @@ def edit_article(
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
-            tx.articles, slug, language, changes, mailer.clock(), author=resolve_actor(by)
+            tx, slug, language, changes, mailer.clock(), author=resolve_actor(by)
         )
         message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
         out.print_record(article, message)
@@ -355,7 +353,7 @@ def withdraw_article(
     Example: [bold]mailer article withdraw open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        withdrawn = articles.withdraw_articles(tx.articles, slug, language or None, mailer.clock())
+        withdrawn = articles.withdraw_articles(tx, slug, language or None, mailer.clock())
         out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
@@ -371,7 +369,7 @@ def queue_article(
     Example: [bold]mailer article queue open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        queued = articles.queue_articles(tx.articles, slug, language or None, mailer.clock())
+        queued = articles.queue_articles(tx, slug, language or None, mailer.clock())
         translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         states = ", ".join(dict.fromkeys(article.state for article in translations))
         message = f"{len(queued)} queued" if queued else f"there is no draft of it, it is {states}"
@@ -390,5 +388,5 @@ def restore_article(
     Example: [bold]mailer article restore open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        restored = articles.restore_articles(tx.articles, slug, language or None, mailer.clock())
+        restored = articles.restore_articles(tx, slug, language or None, mailer.clock())
         out.print_record(restored, f"{slug}: {len(restored)} queued again")

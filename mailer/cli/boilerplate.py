@@ -46,7 +46,7 @@ def set_boilerplate(
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
-        saved_boilerplate, changed = boilerplates.save_boilerplate(tx.boilerplates, boilerplate)
+        saved_boilerplate, changed = boilerplates.save_boilerplate(tx, boilerplate)
         outcome = "kept" if changed else "unchanged"
         out.print_record(
             saved_boilerplate,
@@ -60,7 +60,7 @@ def list_boilerplates(json: JsonOption = False) -> None:
 
     Example: [bold]mailer boilerplate list[/]"""
     with open_for_reading() as (_, tx):
-        all_boilerplates = tx.boilerplates.list_boilerplates()
+        all_boilerplates = tx.articles.list_boilerplates()
         Output(json).print_table(
             all_boilerplates,
             {"organisation": "", "language": "", "name": "", "text": ""},
@@ -84,7 +84,7 @@ def show_boilerplate(
     """Show an organisation's boilerplate. Example: [bold]mailer boilerplate show[/]"""
     with open_for_reading() as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        boilerplate = boilerplates.get_boilerplate(tx.boilerplates, organisation, tag)
+        boilerplate = boilerplates.get_boilerplate(tx, organisation, tag)
         out = Output(json)
         if json:
             out.print_json(boilerplate)
@@ -105,8 +105,8 @@ def remove_boilerplate(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
-        boilerplate = boilerplates.get_boilerplate(tx.boilerplates, organisation, tag)
-        tx.boilerplates.remove_boilerplate(boilerplate)
+        boilerplate = boilerplates.get_boilerplate(tx, organisation, tag)
+        tx.articles.remove_boilerplate(boilerplate)
         out.print_record(
             boilerplate, f"boilerplate of {organisation} in {boilerplate.language}: removed"
         )

@@ -14,7 +14,7 @@ from mailer.app import Mailer
 from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.cli.output import Output, error_console
 from mailer.errors import InputError, PartlyDone
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 MAX_LISTED = 20
 """How many rows are named on the terminal; the report file has them all."""
@@ -25,7 +25,7 @@ the file."""
 _PROBLEMS = (RowOutcome.REFUSED, RowOutcome.SKIPPED)
 _NOTABLE = (*_PROBLEMS, RowOutcome.ADDED, RowOutcome.UPDATED)
 
-BeginTransaction = Callable[[], AbstractContextManager[Transaction]]
+BeginTransaction = Callable[[], AbstractContextManager[SqlTransaction]]
 
 
 class _BatchRollbackError(Exception):
@@ -42,7 +42,7 @@ def open_transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator
         return
 
     @contextmanager
-    def begin_dry_run() -> Iterator[Transaction]:
+    def begin_dry_run() -> Iterator[SqlTransaction]:
         with suppress(_BatchRollbackError), mailer.store.begin() as tx:
             yield tx
             raise _BatchRollbackError

@@ -25,7 +25,7 @@ from mailer.intake.contacts import ContactRow, find_unknown_columns, read_contac
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.model.lists import MailingList, Visibility
 from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState, Person
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 app = typer.Typer(no_args_is_help=True, help="Media contacts: who writes, for whom, about what.")
 
@@ -73,14 +73,14 @@ def add_contact(
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = _get_private_list(tx, list_slug)
         subscriber, _ = subscribers.subscribe_person(
-            tx.subscribers,
+            tx,
             Person(address, name, language, country, time_zone),
             mailing_list,
-            lists.get_topics(tx.lists, _find_chosen_topics(tx, address, list_slug)),
+            lists.get_topics(tx, _find_chosen_topics(tx, address, list_slug)),
             mailer.clock(),
             evidence=Evidence(source=STAFF_SOURCE, basis=check_basis(basis)),
         )
-        current_contact = tx.contacts.find_contact(subscriber)
+        current_contact = tx.subscribers.find_contact(subscriber)
         profile = _change_profile(
             current_contact.profile if current_contact else ContactProfile(),
             outlet,
@@ -89,12 +89,12 @@ def add_contact(
             follow_up,
             note,
         )
-        contact, _ = contacts.save_contact(tx.contacts, subscriber, profile, mailer.clock())
+        contact, _ = contacts.save_contact(tx, subscriber, profile, mailer.clock())
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
-def _get_private_list(tx: Transaction, list_slug: str) -> MailingList:
-    mailing_list = lists.get_list(tx.lists, list_slug)
+def _get_private_list(tx: SqlTransaction, list_slug: str) -> MailingList:
+    mailing_list = lists.get_list(tx, list_slug)
     if mailing_list.visibility is not Visibility.PRIVATE:
         raise Refused(
             f"{list_slug!r} is a public list, which anybody may join",
@@ -104,7 +104,7 @@ def _get_private_list(tx: Transaction, list_slug: str) -> MailingList:
     return mailing_list
 
 
-def _find_chosen_topics(tx: Transaction, address: str, list_slug: str) -> tuple[str, ...]:
+def _find_chosen_topics(tx: SqlTransaction, address: str, list_slug: str) -> tuple[str, ...]:
     """The topics that somebody has chosen on a list: they stay."""
     subscriber = tx.subscribers.find_subscriber(address.strip().lower())
     if subscriber is None:
@@ -158,7 +158,7 @@ def list_contacts(
         query = ContactQuery(
             list_slug, outlet, contacts.normalise_beat(beat) if beat else "", trust
         )
-        matching_contacts = tx.contacts.find_contacts(query)
+        matching_contacts = tx.subscribers.find_contacts(query)
         Output(json).print_table(
             matching_contacts,
             {
@@ -181,9 +181,7 @@ def list_contacts(
 def show_contact(address: Address, json: JsonOption = False) -> None:
     """Show a media contact. Example: [bold]mailer contact show ana@example.org[/]"""
     with open_for_reading() as (_, tx):
-        contact = contacts.get_contact(
-            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
-        )
+        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
         out = Output(json)
         if json:
             out.print_json(contact)
@@ -209,13 +207,9 @@ def edit_contact(
     Example: [bold]mailer contact edit ana@example.org --untrusted[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        contact = contacts.get_contact(
-            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
-        )
+        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
         profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
-        saved_contact, _ = contacts.save_contact(
-            tx.contacts, contact.subscriber, profile, mailer.clock()
-        )
+        saved_contact, _ = contacts.save_contact(tx, contact.subscriber, profile, mailer.clock())
         out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
 
 
@@ -228,9 +222,7 @@ def remove_contact(
     Example: [bold]mailer contact remove ana@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(
-            tx.contacts, subscribers.get_subscriber(tx.subscribers, address)
-        )
+        contact = contacts.remove_contact(tx, subscribers.get_subscriber(tx, address))
         out.print_record(contact, f"{address} is no media contact any more")
 
 
@@ -297,7 +289,7 @@ def import_contacts(
 
 def _import_row(
     mailer: Mailer,
-    tx: Transaction,
+    tx: SqlTransaction,
     list_slug: str,
     parsed_row: ContactRow | RowResult,
     evidence: Evidence,
@@ -320,17 +312,17 @@ def _import_row(
             )
             chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
             subscriber, _ = subscribers.subscribe_person(
-                tx.subscribers,
+                tx,
                 row.person,
-                lists.get_list(tx.lists, list_slug),
-                lists.get_topics(tx.lists, chosen_topics),
+                lists.get_list(tx, list_slug),
+                lists.get_topics(tx, chosen_topics),
                 now,
                 language=row.language,
                 evidence=evidence,
             )
-            current_contact = tx.contacts.find_contact(subscriber)
+            current_contact = tx.subscribers.find_contact(subscriber)
             profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
-            _, changed = contacts.save_contact(tx.contacts, subscriber, profile, now)
+            _, changed = contacts.save_contact(tx, subscriber, profile, now)
             memberships_after = tx.subscribers.list_memberships(subscriber)
     except Refused as error:
         return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)

@@ -46,7 +46,7 @@ def list_deliveries(
 
     Example: [bold]mailer delivery list 3 --state failed --csv > refused.csv[/]"""
     with open_for_reading() as (_, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         if csv:
             _write_csv(tx.outbox.iterate_deliveries(edition, state or ()))
             return
@@ -93,7 +93,7 @@ def list_in_doubt(
 ) -> None:
     """List deliveries in doubt, and why. Example: [bold]mailer delivery in-doubt list 3[/]"""
     with open_for_reading() as (_, tx):
-        edition = editions.get_edition(tx.editions, number) if number else None
+        edition = editions.get_edition(tx, number) if number else None
         deliveries = tx.outbox.list_deliveries(edition, [DeliveryState.IN_DOUBT], limit)
         Output(json).print_table(
             deliveries,
@@ -102,7 +102,7 @@ def list_in_doubt(
              for delivery in deliveries],
             empty="nothing is in doubt",
         )  # fmt: skip
-        dead_worker_ids = {one.id for one in tx.workers.list_workers() if is_dead(one.name)}
+        dead_worker_ids = {one.id for one in tx.outbox.list_workers() if is_dead(one.name)}
         if lost_count := sum(
             count
             for worker_id, count in tx.outbox.count_on_wire(edition).items()
@@ -124,7 +124,7 @@ def retry_in_doubt(
     Example: [bold]mailer delivery in-doubt resend 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         count = outbox.send_in_doubt_again(tx, edition, mailer.clock(), actor=resolve_actor(by))
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)
@@ -140,7 +140,7 @@ def mark_as_sent(
     Example: [bold]mailer delivery in-doubt assume-sent 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         count = outbox.resolve_in_doubt_as_sent(
             tx, edition, mailer.clock(), actor=resolve_actor(by)
         )

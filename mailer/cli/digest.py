@@ -76,7 +76,7 @@ def add_digest(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         digest = digests.add_digest(
-            tx.digests,
+            tx,
             DigestSettings(
                 slug=slug,
                 name=name or slug.replace("-", " ").capitalize(),
@@ -155,7 +155,7 @@ def edit_digest(
         raise UsageError("nothing to change was given", hint="see `mailer digest edit --help`")
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx.digests, slug, changes, mailer.clock())
+        digest = digests.edit_digest(tx, slug, changes, mailer.clock())
         out.print_record(digest, f"digest {slug} changed")
 
 
@@ -187,7 +187,7 @@ def show_digest(slug: Slug, json: JsonOption = False) -> None:
 
     Example: [bold]mailer digest show weekly[/]"""
     with open_for_reading() as (mailer, tx):
-        digest = digests.get_digest(tx.digests, slug)
+        digest = digests.get_digest(tx, slug)
         choice = digests.choose_stories(
             digest.settings, tx.digests.list_candidate_stories(digest), mailer.clock()
         )
@@ -215,7 +215,7 @@ def assemble_edition(slug: Slug, json: JsonOption = False, dry_run: DryRunOption
     Example: [bold]mailer digest assemble weekly[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, choice = digests.assemble_edition(tx.digests, slug, mailer.clock())
+        edition, choice = digests.assemble_edition(tx, slug, mailer.clock())
         warnings: tuple[str, ...] = ()
         if edition.stories and not choice.too_few:
             edition, composition = mailer.compose_edition(tx, edition)

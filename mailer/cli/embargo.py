@@ -17,7 +17,7 @@ from mailer.cli.options import (
 )
 from mailer.cli.output import Output, format_moment
 from mailer.model.embargoes import Embargo, EmbargoEffect
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 DETAIL_LENGTH = 80
 """Characters of a detail that the log shows."""
@@ -71,7 +71,7 @@ def _save_embargo(
         terms = embargoes.read_terms(until, zone or mailer.settings.defaults.time_zone)
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.set_embargo(
-            tx.embargoes, slug, terms, mailer.clock(), by=resolve_actor(by), reason=reason
+            tx, slug, terms, mailer.clock(), by=resolve_actor(by), reason=reason
         )
         message = f"{slug} is embargoed until {embargo.terms}, {format_moment(embargo.until)}"
         out.print_record({"embargo": embargo, "effect": effect}, message)
@@ -79,7 +79,7 @@ def _save_embargo(
         _note_recipients(tx, out, embargo)
 
 
-def _note_recipients(tx: Transaction, out: Output, embargo: Embargo) -> None:
+def _note_recipients(tx: SqlTransaction, out: Output, embargo: Embargo) -> None:
     """How many have the story already, and think of another embargo than it has now."""
     without_embargo, with_old_time = tx.embargoes.count_recipients(embargo.slug, embargo.ends_at)
     if embargo.lifted_at:
@@ -120,7 +120,7 @@ def lift_embargo(
     with open_for_writing(dry_run, out) as (mailer, tx):
         reason = check_line(reason, "--reason", required=False)
         embargo, effect = embargoes.lift_embargo(
-            tx.embargoes, slug, mailer.clock(), by=resolve_actor(by), reason=reason
+            tx, slug, mailer.clock(), by=resolve_actor(by), reason=reason
         )
         out.print_record({"embargo": embargo, "effect": effect}, f"{slug} is free")
         _note_effect(out, effect, embargo)
@@ -171,7 +171,7 @@ def show_log(slug: Slug, json: JsonOption = False) -> None:
 
     Example: [bold]mailer embargo log open-day[/]"""
     with open_for_reading() as (_, tx):
-        embargoes.get_embargo(tx.embargoes, slug)
+        embargoes.get_embargo(tx, slug)
         events = tx.embargoes.list_events(slug)
         Output(json).print_table(
             events,

@@ -21,7 +21,7 @@ from mailer.cli.schedule import Digest, app
 from mailer.digests import occurrences
 from mailer.model.edition_states import EditionState
 from mailer.model.schedules import SavedOccurrence
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 __all__ = ["app"]
 
@@ -127,7 +127,7 @@ def _change_occurrence(
     dry_run: bool,
 ) -> None:
     with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.get_digest(tx.digests, digest_slug)
+        digest = digests.get_digest(tx, digest_slug)
         now = mailer.clock()
         planned = mailer.build_calendar(tx, digest).find_occurrence(when, now)
         saved_occurrence = change(
@@ -151,7 +151,7 @@ def show_history(
 
     Example: [bold]mailer schedule history weekly[/]"""
     with open_for_reading() as (_, tx):
-        digests.get_digest(tx.digests, digest)
+        digests.get_digest(tx, digest)
         records = [_to_json(tx, record) for record in tx.schedules.list_occurrences(digest, limit)]
         Output(json).print_table(
             records,
@@ -180,7 +180,7 @@ def show_history(
         )
 
 
-def _to_json(tx: Transaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
+def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
     """An occurrence for scripts; `became` is its edition's state, where one was made of it."""
     edition = (
         tx.editions.find_edition(saved_occurrence.edition_id)

@@ -16,7 +16,7 @@ from mailer.app import Mailer, open_mailer
 from mailer.audience.lists import check_line
 from mailer.cli.output import Output
 from mailer.errors import Embargoed, InputError
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print JSON on stdout; all else goes to stderr.")
@@ -44,7 +44,7 @@ def load_settings() -> config.Settings:
 
 
 @contextmanager
-def open_for_reading() -> Iterator[tuple[Mailer, Transaction]]:
+def open_for_reading() -> Iterator[tuple[Mailer, SqlTransaction]]:
     """The mailer and a transaction that only reads."""
     with open_mailer(load_settings()) as mailer, mailer.store.read() as tx:
         yield mailer, tx
@@ -55,7 +55,7 @@ class _DryRunRollbackError(Exception):
 
 
 @contextmanager
-def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, Transaction]]:
+def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, SqlTransaction]]:
     """The mailer and a transaction, committed at the end, or undone in a dry run, which is said
     where there is an `out`. What is refused for an embargo is written down."""
     with open_mailer(load_settings()) as mailer:
@@ -71,7 +71,7 @@ def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer
             if dry_run:
                 raise
             with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
-                embargoes.record_attempt(tx.embargoes, error, mailer.clock(), resolve_actor(""))
+                embargoes.record_attempt(tx, error, mailer.clock(), resolve_actor(""))
             raise
 
 

@@ -59,7 +59,7 @@ def add_schedule(
     Example: [bold]mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        digests.get_digest(tx.digests, digest)
+        digests.get_digest(tx, digest)
         zone = zone or mailer.settings.defaults.time_zone
         now = mailer.clock()
         first_day = (
@@ -72,8 +72,8 @@ def add_schedule(
             holidays,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = records.add_schedule(tx.schedules, new_schedule, known_observances, now)
-        calendar = mailer.build_calendar(tx, digests.get_digest(tx.digests, digest))
+        schedule = records.add_schedule(tx, new_schedule, known_observances, now)
+        calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
         upcoming = [
             planned
             for planned in calendar.list_upcoming(now, 50)
@@ -156,7 +156,7 @@ def preview_schedule(
 
     Example: [bold]mailer schedule preview weekly[/]"""
     with open_for_reading() as (mailer, tx):
-        stored_digest = digests.get_digest(tx.digests, digest)
+        stored_digest = digests.get_digest(tx, digest)
         calendar, now = mailer.build_calendar(tx, stored_digest), mailer.clock()
         occurrences = calendar.list_upcoming(now, count)
         out = Output(json)
@@ -266,7 +266,7 @@ def remove_schedule(
     Example: [bold]mailer schedule remove 2[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        schedule = records.get_schedule(tx.schedules, number)
+        schedule = records.get_schedule(tx, number)
         tx.schedules.remove_schedule(schedule)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
@@ -290,7 +290,7 @@ def add_blackout(
         blackout_days = Blackout(
             first_day, _parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
         )
-        blackout = records.add_blackout(tx.schedules, blackout_days, mailer.clock())
+        blackout = records.add_blackout(tx, blackout_days, mailer.clock())
         out.print_record(
             blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
         )
@@ -319,5 +319,5 @@ def remove_blackout(
     """Remove a blackout. Example: [bold]mailer blackout remove 1[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        blackout = records.lift_blackout(tx.schedules, number)
+        blackout = records.lift_blackout(tx, number)
         out.print_record(blackout, f"removed blackout {blackout.id}")

@@ -33,7 +33,7 @@ def save_segment(
     Example: [bold]mailer segment save uk 'country = GB and not tag = staff'[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        segment = segments.save_segment(tx.segments, slug, name or slug, where, mailer.clock())
+        segment = segments.save_segment(tx, slug, name or slug, where, mailer.clock())
         out.print_record(
             _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
         )
@@ -69,7 +69,7 @@ def list_segments(json: JsonOption = False) -> None:
 def show_segment(slug: Slug, json: JsonOption = False) -> None:
     """Show a segment. Example: [bold]mailer segment show uk[/]"""
     with open_for_reading() as (_, tx):
-        Output(json).print_record(_to_json(segments.get_segment(tx.segments, slug)))
+        Output(json).print_record(_to_json(segments.get_segment(tx, slug)))
 
 
 @app.command("count")
@@ -78,8 +78,8 @@ def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -
 
     Example: [bold]mailer segment count uk --list news[/]"""
     with open_for_reading() as (_, tx):
-        segment = segments.get_segment(tx.segments, slug)
-        mailing_list = lists.get_list(tx.lists, list_slug)
+        segment = segments.get_segment(tx, slug)
+        mailing_list = lists.get_list(tx, list_slug)
         member_count = tx.segments.count_members(mailing_list, segment.filter)
         total_count = tx.segments.count_members(mailing_list, All(()))
         data = {"segment": slug, "list": list_slug, "members": member_count, "of": total_count}
@@ -99,10 +99,8 @@ def sample_members(
 
     Example: [bold]mailer segment sample uk --list news --limit 5[/]"""
     with open_for_reading() as (_, tx):
-        segment = segments.get_segment(tx.segments, slug)
-        members = tx.segments.sample_members(
-            lists.get_list(tx.lists, list_slug), segment.filter, limit
-        )
+        segment = segments.get_segment(tx, slug)
+        members = tx.segments.sample_members(lists.get_list(tx, list_slug), segment.filter, limit)
         Output(json).print_table(
             members,
             {"address": "", "name": "", "language": "", "country": "", "topics": "", "joined": ""},
@@ -126,6 +124,4 @@ def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption =
     """Remove a segment that nothing uses. Example: [bold]mailer segment remove uk[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(
-            _to_json(segments.remove_segment(tx.segments, slug)), f"segment {slug} removed"
-        )
+        out.print_record(_to_json(segments.remove_segment(tx, slug)), f"segment {slug} removed")

@@ -29,7 +29,7 @@ from mailer.errors import PartlyDone, Refused, RelayError, UsageError
 from mailer.model.deliveries import UNFINISHED_STATES, DeliveryPlan, DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
 
@@ -113,7 +113,7 @@ def deliver_editions(
         except RelayError:
             with mailer.store.read() as tx:
                 reloaded_editions = [
-                    editions.get_edition(tx.editions, edition.id) for edition in started_editions
+                    editions.get_edition(tx, edition.id) for edition in started_editions
                 ]
                 reports = [tx.outbox.build_report(edition) for edition in reloaded_editions]
             _print_run(last, reports, out, as_lines=style is ProgressStyle.LINES)
@@ -127,7 +127,7 @@ def deliver_editions(
     _raise_for_outcome(reports)
 
 
-def _note_waiting_editions(tx: Transaction, out: Output) -> None:
+def _note_waiting_editions(tx: SqlTransaction, out: Output) -> None:
     """What --all does not take up, though one might think so."""
     for state, next_step in (
         (EditionState.APPROVED, "begin with `mailer send NUMBER`"),
@@ -139,13 +139,13 @@ def _note_waiting_editions(tx: Transaction, out: Output) -> None:
 
 
 def _start_editions(
-    mailer: Mailer, tx: Transaction, edition_ids: list[int], out: Output, *, dry_run: bool
+    mailer: Mailer, tx: SqlTransaction, edition_ids: list[int], out: Output, *, dry_run: bool
 ) -> list[Edition]:
     """Start each edition that hasn't begun."""
     started_editions: list[Edition] = []
     plans: list[Any] = []
     for edition_id in dict.fromkeys(edition_ids):
-        edition, plan = mailer.start_edition(tx, editions.get_edition(tx.editions, edition_id))
+        edition, plan = mailer.start_edition(tx, editions.get_edition(tx, edition_id))
         started_editions.append(edition)
         plans.append(plan or {})
         if plan is not None:
@@ -328,8 +328,8 @@ def explain_delivery(
 
     Example: [bold]mailer explain 3 ana@example.org[/]"""
     with open_for_reading() as (_, tx):
-        edition = editions.get_edition(tx.editions, number)
-        explanation = outbox.explain_outcome(tx.outbox, edition, address)
+        edition = editions.get_edition(tx, number)
+        explanation = outbox.explain_outcome(tx, edition, address)
         Output(json).print_record(
             {"edition": number, "address": address, "explanation": explanation}, explanation
         )

@@ -76,7 +76,7 @@ def add_source(
         if unknown := tx.articles.find_unknown_topics(topic or []):
             raise InputError(f"there is no topic {unknown[0]!r}", hint="see `mailer topic list`")
         source = sources.add_source(
-            tx.sources,
+            tx,
             SourceSettings(
                 name,
                 source_kind,
@@ -122,7 +122,7 @@ def list_sources(json: JsonOption = False) -> None:
 def show_source(name: Name, json: JsonOption = False) -> None:
     """Show a source. Example: [bold]mailer source show our-site[/]"""
     with open_for_reading() as (_, tx):
-        source = sources.get_source(tx.sources, name)
+        source = sources.get_source(tx, name)
         out = Output(json)
         if json:
             out.print_json(source)
@@ -150,7 +150,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
     out = Output(json)
     with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
-            source = sources.get_source(tx.sources, name)
+            source = sources.get_source(tx, name)
         poll_result = source_import.import_source(mailer, source, save=not dry_run)
     if dry_run:
         out.print_note("dry run: nothing was written")
@@ -201,9 +201,7 @@ def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = 
     Example: [bold]mailer source resume our-site[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        source = sources.resume_source(
-            tx.sources, sources.get_source(tx.sources, name), mailer.clock()
-        )
+        source = sources.resume_source(tx, sources.get_source(tx, name), mailer.clock())
         out.print_record(source, f"source {name} is looked at next")
 
 
@@ -214,6 +212,6 @@ def remove_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = 
     Example: [bold]mailer source remove our-site[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        source = sources.get_source(tx.sources, name)
+        source = sources.get_source(tx, name)
         tx.sources.remove_source(source)
         out.print_record(source, f"source {name}: removed")

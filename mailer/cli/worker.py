@@ -13,7 +13,7 @@ from mailer.cli.schedule import describe_occurrence
 from mailer.cli.signals import stop_on_signal
 from mailer.digests import get_digest
 from mailer.errors import MailerError
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 if TYPE_CHECKING:
     from mailer.log import Log
@@ -72,12 +72,12 @@ def show_status(
         raise MailerError("; ".join(problems), hint="see `mailer status`")
 
 
-def _to_json(tx: Transaction, worker_status: "WorkerStatus") -> dict[str, Any]:
+def _to_json(tx: SqlTransaction, worker_status: "WorkerStatus") -> dict[str, Any]:
     from mailer.worker.status import count_failures
 
     due = []
     for planned in worker_status.due:
-        policy = get_digest(tx.digests, planned.schedule.settings.digest_slug).settings.policy
+        policy = get_digest(tx, planned.schedule.settings.digest_slug).settings.policy
         due.append(
             {
                 "digest": planned.schedule.settings.digest_slug,

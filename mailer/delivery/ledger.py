@@ -28,9 +28,9 @@ from mailer.delivery.process_identity import create_worker_name
 from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.errors import ConcurrencyError, ConfigError
-from mailer.model.deliveries import OutboxDatabase, OutboxTransaction
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.transaction import Database, Transaction
 
 MIN_CLAIM_SIZE = 250
 """Deliveries claimed at once, at least."""
@@ -52,7 +52,7 @@ class Ledger:
 
     def __init__(
         self,
-        store: OutboxDatabase,
+        store: Database,
         scheduler: DispatchScheduler,
         clock: Callable[[], datetime],
         lease: float,
@@ -122,12 +122,10 @@ class Ledger:
         """Pause the editions, unless somebody has stopped them already."""
         with self._store.begin() as tx:
             for edition_id in list(self.active_editions.delivering):
-                edition = editions.get_edition(tx.editions, edition_id)
+                edition = editions.get_edition(tx, edition_id)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
-                    editions.pause_edition(
-                        tx.editions, edition, now, reason=reason, actor="delivery"
-                    )
+                    editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
 
     def run(self) -> None:
         """Until nothing is due, or it was drained. What goes wrong is kept in `error`."""
@@ -156,7 +154,7 @@ class Ledger:
         )
         for active_edition in self.active_editions.delivering.values():
             with self._store.read() as tx:
-                self.active_editions.progress.left += tx.queue.count_due_deliveries(
+                self.active_editions.progress.left += tx.outbox.count_due_deliveries(
                     active_edition.edition.id
                 )
 
@@ -170,7 +168,7 @@ class Ledger:
 
     def _register_worker(self) -> None:
         with self._store.begin() as tx:
-            self.worker_id = tx.workers.register_worker(self._worker_name, self._clock())
+            self.worker_id = tx.outbox.register_worker(self._worker_name, self._clock())
         self._worker_monitor.worker_id = self.worker_id
 
     def _refresh_editions(self, now: float) -> None:
@@ -371,10 +369,10 @@ class Ledger:
             return True
         is_claimed = True
         with self._skip_on_outage(), self._store.read() as tx:
-            is_claimed = tx.queue.is_claimed_by_others(idle_ids, self.worker_id)
+            is_claimed = tx.outbox.is_claimed_by_others(idle_ids, self.worker_id)
             self.active_editions.progress.waiting = CLAIMED_ELSEWHERE if is_claimed else ""
             for edition_id in idle_ids:  # another sender may have given some back meanwhile
-                if tx.queue.count_due_deliveries(edition_id):
+                if tx.outbox.count_due_deliveries(edition_id):
                     is_claimed, self.active_editions.delivering[edition_id].recheck_at = True, 0.0
         return not is_claimed
 
@@ -383,10 +381,10 @@ class Ledger:
         if not active_edition.completion_checked:
             with self._skip_on_outage(), self._store.begin() as tx:
                 active_edition.completion_checked = True
-                self._mark_sent(tx, editions.get_edition(tx.editions, active_edition.edition.id))
+                self._mark_sent(tx, editions.get_edition(tx, active_edition.edition.id))
 
-    def _mark_sent(self, tx: OutboxTransaction, edition: Edition) -> None:
-        if edition.state is EditionState.SENDING and not tx.queue.has_unfinished_deliveries(
+    def _mark_sent(self, tx: Transaction, edition: Edition) -> None:
+        if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(
             edition
         ):
             tx.editions.set_state(edition, EditionState.SENT, self._clock())
@@ -404,13 +402,13 @@ class Ledger:
                         {*self.active_editions.delivering, *self.active_editions.stopped}
                     )
                     editions_by_id = {
-                        edition_id: editions.get_edition(tx.editions, edition_id)
+                        edition_id: editions.get_edition(tx, edition_id)
                         for edition_id in edition_ids
                     }
-                    tx.workers.remove_worker(self.worker_id)
+                    tx.outbox.remove_worker(self.worker_id)
                     for edition_id, edition in editions_by_id.items():
                         if edition.state is EditionState.CANCELLED:
-                            tx.queue.cancel_unsent_deliveries(edition_id)
+                            tx.outbox.cancel_unsent_deliveries(edition_id)
                         else:
                             self._mark_sent(tx, edition)
                 return

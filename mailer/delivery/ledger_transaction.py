@@ -23,9 +23,10 @@ from mailer.delivery.dispatch_scheduler import ConnectionWindow, PickedMessage
 from mailer.delivery.event_loop import WakeEvent
 from mailer.delivery.outcomes import GatedMessage, RepeatedRefusals
 from mailer.message import MessageTemplate
-from mailer.model.deliveries import Claim, DeliveryState, OutboxTransaction, Settlement
+from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.transaction import Transaction
 
 
 @dataclass(slots=True)
@@ -95,7 +96,7 @@ class LedgerBatch:
 
 
 def write_batch(
-    tx: OutboxTransaction,
+    tx: Transaction,
     batch: LedgerBatch,
     worker_id: int,
     active_editions: Mapping[int, ActiveEdition],
@@ -106,9 +107,9 @@ def write_batch(
     """Do the turn. `known`, given when it is done again: the ids of all claims that wait here; an
     attempt before may have claimed others."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
-    batch.is_fenced = not tx.workers.update_heartbeat(worker_id)
+    batch.is_fenced = not tx.outbox.update_heartbeat(worker_id)
     if batch.is_fenced:
-        tx.queue.settle_deliveries(
+        tx.outbox.settle_deliveries(
             [
                 settlement
                 for settlement in batch.settlements
@@ -116,30 +117,30 @@ def write_batch(
             ]
         )
         return
-    batch.edition_states = tx.queue.lock_edition_states(list(active_editions))
+    batch.edition_states = tx.outbox.lock_edition_states(list(active_editions))
     if batch.settlements:
-        tx.queue.settle_deliveries(batch.settlements)
+        tx.outbox.settle_deliveries(batch.settlements)
     if waiting_claim_ids is not None:
         keep_ids = [*waiting_claim_ids, *(pick.claim.id for _, pick in batch.picks)]
         for edition_id in active_editions:
-            tx.queue.return_claims(edition_id, worker_id, keep_ids=keep_ids)
+            tx.outbox.return_claims(edition_id, worker_id, keep_ids=keep_ids)
     barred_ids = _withhold_embargoed(tx, batch, worker_id, active_editions)
     _gate_messages(tx, batch, worker_id, barred_ids, is_retry=waiting_claim_ids is not None)
-    tx.queue.postpone_deliveries(worker_id, batch.postponed)
+    tx.outbox.postpone_deliveries(worker_id, batch.postponed)
     for active_edition in active_editions.values():
         _stop_if_requested(tx, batch, worker_id, active_edition, now)
     for edition_id in batch.stopped_edition_ids:
-        if tx.queue.lock_edition_states([edition_id]).get(edition_id) is EditionState.CANCELLED:
-            tx.queue.cancel_unsent_deliveries(edition_id)
+        if tx.outbox.lock_edition_states([edition_id]).get(edition_id) is EditionState.CANCELLED:
+            tx.outbox.cancel_unsent_deliveries(edition_id)
     for edition_id, limit in batch.claim_requests:
         if batch.edition_states.get(edition_id) is EditionState.SENDING:
-            batch.claims_by_edition[edition_id] = tx.queue.claim_deliveries(
+            batch.claims_by_edition[edition_id] = tx.outbox.claim_deliveries(
                 edition_id, worker_id, limit
             )
 
 
 def _withhold_embargoed(
-    tx: OutboxTransaction,
+    tx: Transaction,
     batch: LedgerBatch,
     worker_id: int,
     active_editions: Mapping[int, ActiveEdition],
@@ -148,7 +149,7 @@ def _withhold_embargoed(
     nothing may pass waits as a whole until the embargo ends; of an advance copy, nothing goes to
     those who are not, or no longer, trusted with it; of a correction of one, they get it then."""
     barred_ids: set[int] = set()
-    for edition_id, block in tx.queue.find_embargo_blocks(list(active_editions)).items():
+    for edition_id, block in tx.outbox.find_embargo_blocks(list(active_editions)).items():
         if batch.edition_states.get(edition_id) is not EditionState.SENDING:
             continue
         edition_claims = [
@@ -159,24 +160,24 @@ def _withhold_embargoed(
         ]
         if not block.states_embargo:
             barred_ids |= {claim.id for claim in edition_claims}
-            tx.queue.defer_edition(edition_id, worker_id, block.until, block.reply)
+            tx.outbox.defer_edition(edition_id, worker_id, block.until, block.reply)
         elif edition_claims:
-            trusted_ids = tx.queue.find_trusted_subscribers(
+            trusted_ids = tx.outbox.find_trusted_subscribers(
                 [claim.subscriber_id for claim in edition_claims]
             )
             untrusted_ids = [
                 claim.id for claim in edition_claims if claim.subscriber_id not in trusted_ids
             ]
             if block.defers_untrusted:
-                tx.queue.defer_deliveries(worker_id, untrusted_ids, block.until)
+                tx.outbox.defer_deliveries(worker_id, untrusted_ids, block.until)
             else:
-                batch.refused_count += tx.queue.suppress_untrusted(worker_id, untrusted_ids)
+                batch.refused_count += tx.outbox.suppress_untrusted(worker_id, untrusted_ids)
             barred_ids |= {*untrusted_ids}
     return barred_ids
 
 
 def _gate_messages(
-    tx: OutboxTransaction,
+    tx: Transaction,
     batch: LedgerBatch,
     worker_id: int,
     barred_ids: set[int],
@@ -190,21 +191,21 @@ def _gate_messages(
     if is_retry:  # some may have passed in the attempt before
         new_ids, recheck_ids = [], new_ids + recheck_ids
     if new_ids:
-        batch.passed_ids |= tx.queue.gate_deliveries(worker_id, new_ids)
+        batch.passed_ids |= tx.outbox.gate_deliveries(worker_id, new_ids)
     if recheck_ids:
-        batch.passed_ids |= tx.queue.check_gate_again(worker_id, recheck_ids)
+        batch.passed_ids |= tx.outbox.check_gate_again(worker_id, recheck_ids)
     if refused_ids := [
         delivery_id
         for delivery_id in (*new_ids, *recheck_ids)
         if delivery_id not in batch.passed_ids
     ]:
-        batch.refused_count += tx.queue.settle_refused_deliveries(
+        batch.refused_count += tx.outbox.settle_refused_deliveries(
             worker_id, refused_ids, batch.edition_states
         )
 
 
 def _stop_if_requested(
-    tx: OutboxTransaction,
+    tx: Transaction,
     batch: LedgerBatch,
     worker_id: int,
     active_edition: ActiveEdition,
@@ -217,12 +218,14 @@ def _stop_if_requested(
     state = batch.edition_states.get(edition_id)
     repeated_refusals = active_edition.repeated_refusals
     if state is EditionState.SENDING and repeated_refusals.is_limit_reached:
-        tx.queue.return_to_queue(edition_id, [DeliveryState.FAILED], repeated_refusals.delivery_ids)
-        edition = editions.get_edition(tx.editions, edition_id)
+        tx.outbox.return_to_queue(
+            edition_id, [DeliveryState.FAILED], repeated_refusals.delivery_ids
+        )
+        edition = editions.get_edition(tx, edition_id)
         reason = f"{len(repeated_refusals.delivery_ids)} recipients were refused alike ({repeated_refusals.refusal_text})"
-        editions.pause_edition(tx.editions, edition, now, reason=reason, actor="delivery")
+        editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
         batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
-        tx.queue.return_claims(edition_id, worker_id)
+        tx.outbox.return_claims(edition_id, worker_id)
     if state is EditionState.CANCELLED:
-        tx.queue.cancel_unsent_deliveries(edition_id)
+        tx.outbox.cancel_unsent_deliveries(edition_id)

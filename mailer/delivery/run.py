@@ -21,7 +21,7 @@ from mailer.delivery.relay_health import RelayHealth
 from mailer.delivery.smtp_connection import ConnectionRunner
 from mailer.delivery.throttle import DomainThrottles
 from mailer.errors import RelayError
-from mailer.model.deliveries import OutboxDatabase
+from mailer.model.transaction import Database
 
 PROGRESS_INTERVAL = 0.1
 """Seconds between two looks at how it goes."""
@@ -35,7 +35,7 @@ class DeliveryRun:
 
     def __init__(
         self,
-        store: OutboxDatabase,
+        store: Database,
         options: DeliveryOptions,
         clock: Callable[[], datetime],
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],

@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Protocol
 
 from mailer.delivery.process_identity import is_dead
-from mailer.model.deliveries import DeliveryWorker, OutboxDatabase
+from mailer.model.deliveries import DeliveryWorker
 from mailer.model.editions import Edition
+from mailer.model.transaction import Database
 
 
 class HasEdition(Protocol):
@@ -23,7 +24,7 @@ class HasEdition(Protocol):
 class WorkerMonitor:
     """One sender's view of the others."""
 
-    def __init__(self, store: OutboxDatabase, lease: float, clock: Callable[[], datetime]) -> None:
+    def __init__(self, store: Database, lease: float, clock: Callable[[], datetime]) -> None:
         self._store = store
         self._lease = lease
         self._clock = clock
@@ -38,7 +39,7 @@ class WorkerMonitor:
         and how many are in doubt."""
         with self._store.read() as tx:
             other_workers = [
-                worker for worker in tx.workers.list_workers() if worker.id != self.worker_id
+                worker for worker in tx.outbox.list_workers() if worker.id != self.worker_id
             ]
         dead_workers = [
             worker
@@ -49,13 +50,13 @@ class WorkerMonitor:
         if dead_workers or at_start:
             with self._store.begin() as tx:
                 for dead_worker in dead_workers:
-                    reclaimed = tx.workers.reclaim_deliveries(dead_worker) or (0, 0)
+                    reclaimed = tx.outbox.reclaim_deliveries(dead_worker) or (0, 0)
                     requeued_count, in_doubt_count = (
                         requeued_count + reclaimed[0],
                         in_doubt_count + reclaimed[1],
                     )
                 for active_edition in active_editions if in_doubt_count or at_start else ():
-                    tx.queue.apply_in_doubt_rule(active_edition.edition, self._clock())
+                    tx.outbox.apply_in_doubt_rule(active_edition.edition, self._clock())
         return requeued_count, in_doubt_count
 
     def _has_stalled(self, worker: DeliveryWorker, now: float) -> bool:

@@ -34,7 +34,7 @@ from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState
 from mailer.model.suppressions import SuppressionReason
 from mailer.schedules import observances, records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 
 FOLDER = Path("var/demo")
 MARKER_FILE = ".mailer-demo"
@@ -93,9 +93,7 @@ def run_demo(
                 release = _prepare_release(mailer, tx)
             for new_edition in (edition, release):
                 with mailer.store.begin() as tx:
-                    begun, plan = mailer.start_edition(
-                        tx, editions.get_edition(tx.editions, new_edition.id)
-                    )
+                    begun, plan = mailer.start_edition(tx, editions.get_edition(tx, new_edition.id))
                 left_out = sum(plan.excluded.values()) if plan else 0
                 planned = plan.planned if plan else 0
                 say(f"{begun.name}: {planned} planned, {left_out} left out")
@@ -103,7 +101,7 @@ def run_demo(
                 result.reports += reports
             with mailer.store.read() as tx:
                 result.readers = _count_by_topic_and_language(tx, edition)
-                digest = digests.get_digest(tx.digests, "migrants-day")
+                digest = digests.get_digest(tx, "migrants-day")
                 result.policy = digest.settings.policy
                 result.calendar = mailer.build_calendar(tx, digest).list_upcoming(office.TODAY, 8)
         result.caught = catcher.count
@@ -176,19 +174,17 @@ base_url = "http://127.0.0.1:8000"
     return settings
 
 
-def _fill_database(mailer: Mailer, tx: Transaction) -> None:
+def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
     """Topics, lists, readers and articles."""
     now = office.TODAY
-    topics = {
-        slug: lists.add_topic(tx.lists, slug, names, now) for slug, names in office.TOPICS.items()
-    }
+    topics = {slug: lists.add_topic(tx, slug, names, now) for slug, names in office.TOPICS.items()}
     mailing_lists = {
-        "news": lists.add_list(tx.lists, "news", "News from the Harbour Office", now),
-        "press": lists.add_list(tx.lists, "press", "Harbour Office press list", now),
+        "news": lists.add_list(tx, "news", "News from the Harbour Office", now),
+        "press": lists.add_list(tx, "press", "Harbour Office press list", now),
     }
     for reader in office.generate_readers():
         subscriber, _ = subscribers.subscribe_person(
-            tx.subscribers,
+            tx,
             reader.person,
             mailing_lists[reader.list],
             [topics[slug] for slug in reader.topics],
@@ -199,21 +195,19 @@ def _fill_database(mailer: Mailer, tx: Transaction) -> None:
             else MembershipState.ACTIVE,
         )
         if reader.state is MembershipState.UNSUBSCRIBED:
-            subscribers.unsubscribe_person(
-                tx.subscribers, subscriber, mailing_lists[reader.list], now
-            )
+            subscribers.unsubscribe_person(tx, subscriber, mailing_lists[reader.list], now)
         if reader.suppressed:
             suppressions.suppress_address(
-                tx.suppressions, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
+                tx, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
             )
     with resources.as_file(resources.files("mailer.demo") / "articles") as folder:
         for file in files.read_files([folder], now, language="en", time_zone="Europe/London"):
             if file.error or file.content is None:
                 raise file.error or MailerError("an article can't be read")
-            articles.add_article(tx.articles, file.content, now)
+            articles.add_article(tx, file.content, now)
 
 
-def _summarise_database(tx: Transaction) -> str:
+def _summarise_database(tx: SqlTransaction) -> str:
     all_articles = tx.articles.find_articles(ArticleQuery())
     stories = {article.slug for article in all_articles}
     languages = {article.language for article in all_articles}
@@ -225,9 +219,9 @@ def _summarise_database(tx: Transaction) -> str:
     )
 
 
-def _assemble_digest(mailer: Mailer, tx: Transaction) -> Edition:
+def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
     digests.add_digest(
-        tx.digests,
+        tx,
         DigestSettings(
             slug="migrants-day",
             name="International Migrants Day",
@@ -243,30 +237,30 @@ def _assemble_digest(mailer: Mailer, tx: Transaction) -> Edition:
             text, "09:00", "Europe/London", office.TODAY.date(), OnFreeDay.BEFORE
         )
         records.add_schedule(
-            tx.schedules,
+            tx,
             NewSchedule("migrants-day", timing, region="GB"),
             observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
         )
-    edition, _ = digests.assemble_edition(tx.digests, "migrants-day", office.TODAY)
-    edition = editions.edit_edition(tx.editions, edition, {"opening": office.OPENING}, office.TODAY)
+    edition, _ = digests.assemble_edition(tx, "migrants-day", office.TODAY)
+    edition = editions.edit_edition(tx, edition, {"opening": office.OPENING}, office.TODAY)
     return mailer.approve_edition(tx, edition, "demo", comment="looked at in the demo")
 
 
-def _prepare_release(mailer: Mailer, tx: Transaction) -> Edition:
+def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
     """A press release, which goes at once: it is not embargoed."""
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
-        boilerplates.save_boilerplate(tx.boilerplates, boilerplate)
+        boilerplates.save_boilerplate(tx, boilerplate)
     release_editions = release_flow.prepare_release(
-        mailer, tx, "autumn-arrivals", lists.get_list(tx.lists, "press")
+        mailer, tx, "autumn-arrivals", lists.get_list(tx, "press")
     )
     return mailer.approve_edition(tx, release_editions.release, "demo")
 
 
-def _count_by_topic_and_language(tx: Transaction, edition: Edition) -> dict[str, dict[str, int]]:
+def _count_by_topic_and_language(tx: SqlTransaction, edition: Edition) -> dict[str, dict[str, int]]:
     """How many mails of the edition hold a story of each topic, by the mail's language."""
-    current_edition = editions.get_edition(tx.editions, edition.id)
+    current_edition = editions.get_edition(tx, edition.id)
     bits = tx.editions.fetch_story_bits(current_edition)
     topics = {
         story.slug: set(story.topics)

@@ -9,10 +9,10 @@ from mailer import editions, zones
 from mailer.audience.lists import check_line
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import InputError, Refused
-from mailer.model.digests import OccurrenceTransaction
 from mailer.model.edition_states import OPEN_STATES, EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
 from mailer.model.schedules import OccurrenceState, SavedOccurrence
+from mailer.model.transaction import Transaction
 from mailer.schedules import local_time
 
 _MINUTE = timedelta(minutes=1)
@@ -30,7 +30,7 @@ def build_appointment(planned: PlannedOccurrence, send_time: SendTimeBasis) -> S
 
 
 def move_occurrence(
-    tx: OccurrenceTransaction,
+    tx: Transaction,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
@@ -51,7 +51,7 @@ def move_occurrence(
 
 
 def _apply_move(
-    tx: OccurrenceTransaction,
+    tx: Transaction,
     planned: PlannedOccurrence,
     wall_time: datetime,
     now: datetime,
@@ -63,14 +63,14 @@ def _apply_move(
     edition = _find_open_edition(tx, planned)
     if edition is not None:
         if edition.state is EditionState.ON_HOLD:  # it was held for whoever decides this
-            edition = editions.reopen_edition(tx.editions, edition, now, actor=actor)
+            edition = editions.reopen_edition(tx, edition, now, actor=actor)
         send_time = SendTimeBasis.READER if planned.reader_zones else SendTimeBasis.OFFICE
         if moment <= now:
             appointment = SendAppointment(moment, wall_time, zone)
         else:
             starts = local_time.find_earliest_moment(wall_time, zone, planned.reader_zones)
             appointment = SendAppointment(starts, wall_time, zone, send_time)
-        editions.set_send_time(tx.editions, edition, appointment, now, actor=actor)
+        editions.set_send_time(tx, edition, appointment, now, actor=actor)
     state = OccurrenceState.MADE if edition else OccurrenceState.PLANNED
     is_original_time = (
         wall_time == planned.original.wall and not planned.original.skipped and moment > now
@@ -87,12 +87,7 @@ def _apply_move(
 
 
 def send_now(
-    tx: OccurrenceTransaction,
-    planned: PlannedOccurrence,
-    now: datetime,
-    *,
-    reason: str = "",
-    actor: str = "",
+    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
     """Let it be now, for all readers: its edition is assembled at once and sent when it is
     approved."""
@@ -103,29 +98,19 @@ def send_now(
 
 
 def skip_occurrence(
-    tx: OccurrenceTransaction,
-    planned: PlannedOccurrence,
-    now: datetime,
-    *,
-    reason: str = "",
-    actor: str = "",
+    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
     """Send nothing at it. An edition that was made of it is cancelled, and its stories are free."""
     reason = check_line(reason, "--reason", required=False) or f"by {actor or 'somebody'}"
     edition = _find_open_edition(tx, planned)
     if edition is not None:
-        editions.cancel_edition(tx.editions, edition, now, reason=reason, actor=actor)
+        editions.cancel_edition(tx, edition, now, reason=reason, actor=actor)
     state = OccurrenceState.SKIPPED
     return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
 
 
 def restore_occurrence(
-    tx: OccurrenceTransaction,
-    planned: PlannedOccurrence,
-    now: datetime,
-    *,
-    reason: str = "",
-    actor: str = "",
+    tx: Transaction, planned: PlannedOccurrence, now: datetime, *, reason: str = "", actor: str = ""
 ) -> SavedOccurrence:
     """Let what staff have skipped or moved be as its rule has it again. Raises Refused for one that
     nobody touched, that is made, or whose own time is past."""
@@ -146,14 +131,14 @@ def restore_occurrence(
     return _save_decision(tx, planned, state, now, moved_to=None, reason=reason, actor=actor)
 
 
-def _find_open_edition(tx: OccurrenceTransaction, planned: PlannedOccurrence) -> Edition | None:
+def _find_open_edition(tx: Transaction, planned: PlannedOccurrence) -> Edition | None:
     """The edition that was made of it and is not over. Raises Refused for one that has begun."""
     saved = planned.saved
     if saved is None or saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return None
     if _is_unsent(tx, saved):
         return None
-    edition = editions.get_edition(tx.editions, saved.edition_id)
+    edition = editions.get_edition(tx, saved.edition_id)
     if edition.state not in OPEN_STATES:
         raise Refused(
             f"edition {edition.id} was made of it, and is {edition.state}",
@@ -162,11 +147,11 @@ def _find_open_edition(tx: OccurrenceTransaction, planned: PlannedOccurrence) ->
     return edition
 
 
-def _is_unsent(tx: OccurrenceTransaction, saved: SavedOccurrence) -> bool:
+def _is_unsent(tx: Transaction, saved: SavedOccurrence) -> bool:
     """Whether an edition was made of it of which nothing was sent, nor will be."""
     if saved.state is not OccurrenceState.MADE or saved.edition_id is None:
         return False
-    edition = editions.get_edition(tx.editions, saved.edition_id)
+    edition = editions.get_edition(tx, saved.edition_id)
     return edition.planned_at is None and edition.state in {
         EditionState.CANCELLED,
         EditionState.SKIPPED,
@@ -175,7 +160,7 @@ def _is_unsent(tx: OccurrenceTransaction, saved: SavedOccurrence) -> bool:
 
 
 def _save_decision(
-    tx: OccurrenceTransaction,
+    tx: Transaction,
     planned: PlannedOccurrence,
     state: OccurrenceState,
     now: datetime,

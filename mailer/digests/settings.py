@@ -8,9 +8,10 @@ from typing import Any
 from mailer import addresses, languages
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NotFound, Refused
-from mailer.model.digests import Digest, DigestPolicy, DigestSettings, DigestStore
+from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.editions import MAX_STORIES
 from mailer.model.lists import Frequency
+from mailer.model.transaction import Transaction
 
 MAX_REMINDERS = 10
 MAX_DURATION = timedelta(days=14)
@@ -58,20 +59,20 @@ def _normalise_addresses(texts: Sequence[str], option: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses.normalise_address(text, option) for text in texts))
 
 
-def add_digest(store: DigestStore, settings: DigestSettings, now: datetime) -> Digest:
+def add_digest(tx: Transaction, settings: DigestSettings, now: datetime) -> Digest:
     """A new digest. Raises InputError when there is one of that slug."""
     settings = check_settings(settings)
-    if any(digest.settings.slug == settings.slug for digest in store.list_digests()):
+    if any(digest.settings.slug == settings.slug for digest in tx.digests.list_digests()):
         raise InputError(
             f"there is a digest {settings.slug!r} already", hint="change it with `edit`"
         )
-    return store.add_digest(settings, now)
+    return tx.digests.add_digest(settings, now)
 
 
-def edit_digest(store: DigestStore, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
+def edit_digest(tx: Transaction, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
     """Change a digest, by the names of fields of its order or its policy. Editions that it has
     made stay as they are; what is done with them follows the policy that holds now."""
-    digest = get_digest(store, slug)
+    digest = get_digest(tx, slug)
     policy_fields = {field.name for field in fields(DigestPolicy)}
     policy = replace(
         digest.settings.policy, **{k: v for k, v in changes.items() if k in policy_fields}
@@ -80,11 +81,11 @@ def edit_digest(store: DigestStore, slug: str, changes: Mapping[str, Any], now: 
     settings = check_settings(replace(digest.settings, **settings_changes, policy=policy))
     if settings == digest.settings:
         return digest
-    _check_frequency_served(store, digest, settings)
-    return store.update_digest(digest, settings, now)
+    _check_frequency_served(tx, digest, settings)
+    return tx.digests.update_digest(digest, settings, now)
 
 
-def _check_frequency_served(store: DigestStore, digest: Digest, settings: DigestSettings) -> None:
+def _check_frequency_served(tx: Transaction, digest: Digest, settings: DigestSettings) -> None:
     """Raises Refused where readers chose a frequency that nothing would serve any more."""
     old_settings = digest.settings
     if old_settings.frequency is Frequency.EVERY or (old_settings.frequency, old_settings.list) == (
@@ -92,14 +93,14 @@ def _check_frequency_served(store: DigestStore, digest: Digest, settings: Digest
         settings.list,
     ):
         return
-    others = [other for other in store.list_digests() if other.id != digest.id]
+    others = [other for other in tx.digests.list_digests() if other.id != digest.id]
     if any(
         (other.settings.frequency, other.settings.list)
         == (old_settings.frequency, old_settings.list)
         for other in others
     ):
         return
-    if count := store.count_members_by_frequency(old_settings.list, old_settings.frequency):
+    if count := tx.digests.count_members_by_frequency(old_settings.list, old_settings.frequency):
         raise Refused(
             f"{count} members of the list {old_settings.list!r} chose {old_settings.frequency} mails, which no other "
             "digest brings them",
@@ -110,8 +111,8 @@ def _check_frequency_served(store: DigestStore, digest: Digest, settings: Digest
         )
 
 
-def get_digest(store: DigestStore, slug: str) -> Digest:
-    for digest in store.list_digests():
+def get_digest(tx: Transaction, slug: str) -> Digest:
+    for digest in tx.digests.list_digests():
         if digest.settings.slug == slug:
             return digest
     raise NotFound(f"there is no digest {slug!r}", hint="see `mailer digest list`")

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from mailer.digests.settings import get_digest
 from mailer.model.articles import ArticleState, Story
-from mailer.model.digests import DigestSettings, DigestStore, StoryChoice, WhenEmpty
+from mailer.model.digests import DigestSettings, StoryChoice, WhenEmpty
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, NewEdition, SendAppointment
+from mailer.model.transaction import Transaction
 
 
 def choose_stories(
@@ -47,24 +48,24 @@ def choose_stories(
 
 
 def assemble_edition(
-    store: DigestStore, slug: str, now: datetime, appointment: SendAppointment | None = None
+    tx: Transaction, slug: str, now: datetime, appointment: SendAppointment | None = None
 ) -> tuple[Edition, StoryChoice]:
     """Make an edition of the stories that this digest has not run, to be sent at `appointment`, or
     soon: what is embargoed by then is left for a later one.
 
     Too few: the edition is kept as skipped, or held, with the reason. A skipped edition takes no
     story away; any other reserves its stories until it is cancelled unsent."""
-    digest = get_digest(store, slug)
-    embargoed_slugs = store.find_embargoed_slugs(appointment.moment if appointment else now)
+    digest = get_digest(tx, slug)
+    embargoed_slugs = tx.digests.find_embargoed_slugs(appointment.moment if appointment else now)
     choice = choose_stories(
-        digest.settings, store.list_candidate_stories(digest), now, embargoed_slugs
+        digest.settings, tx.digests.list_candidate_stories(digest), now, embargoed_slugs
     )
     state = EditionState.DRAFT
     if choice.too_few:
         holds_when_empty = digest.settings.when_empty is WhenEmpty.PUT_ON_HOLD
         state = EditionState.ON_HOLD if holds_when_empty else EditionState.SKIPPED
     slugs = tuple(story.slug for story in choice.stories)
-    edition = store.create_edition(
+    edition = tx.digests.create_edition(
         NewEdition(
             name=digest.settings.name,
             digest=digest.settings.slug,
@@ -83,5 +84,5 @@ def assemble_edition(
         now,
     )
     if state is not EditionState.SKIPPED:
-        store.reserve_stories(digest, edition, slugs)
+        tx.digests.reserve_stories(digest, edition, slugs)
     return edition, choice

@@ -16,10 +16,11 @@ from mailer.model.edition_states import (
     EditionRole,
     EditionState,
 )
-from mailer.model.editions import Approval, Edition, EditionBody, EditionStore
+from mailer.model.editions import Approval, Edition, EditionBody
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.segments import Filter
+from mailer.model.transaction import Transaction
 
 
 def compute_content_hash(
@@ -47,16 +48,16 @@ def compute_content_hash(
 
 
 def request_approval(
-    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, actor: str = ""
 ) -> Edition:
     """Ask for approval of what is frozen now."""
     check_transition(edition, EditionState.IN_REVIEW)
-    edition = store.set_state(edition, EditionState.IN_REVIEW, now, actor=actor)
-    return store.record_review_request(edition, now)
+    edition = tx.editions.set_state(edition, EditionState.IN_REVIEW, now, actor=actor)
+    return tx.editions.record_review_request(edition, now)
 
 
 def approve_edition(
-    store: EditionStore,
+    tx: Transaction,
     edition: Edition,
     approver: str,
     now: datetime,
@@ -91,8 +92,8 @@ def approve_edition(
         edition.content_hash,
         check_line(comment, "comment", required=False),
     )
-    approved = store.save_approval(edition, approval)
-    return store.set_state(approved, next_state, now, actor=approver, reason=comment)
+    approved = tx.editions.save_approval(edition, approval)
+    return tx.editions.set_state(approved, next_state, now, actor=approver, reason=comment)
 
 
 def may_send_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
@@ -105,7 +106,7 @@ def may_send_embargoed(edition: Edition, embargoes: Iterable[Embargo]) -> bool:
     return all(edition.embargo_until == embargo.ends_at for embargo in embargoes)
 
 
-def check_approval(store: EditionStore, edition: Edition, sender_profile: str) -> None:
+def check_approval(tx: Transaction, edition: Edition, sender_profile: str) -> None:
     """Raises ApprovalVoid unless the frozen bodies are the very ones approved."""
     approval = edition.approval
     if approval is None:
@@ -116,10 +117,10 @@ def check_approval(store: EditionStore, edition: Edition, sender_profile: str) -
     # Not from the manuscript: it asks a million members for their languages.
     current_hash = compute_content_hash(
         edition,
-        store.load_mailing_list(edition),
-        store.load_segment_filter(edition),
+        tx.editions.load_mailing_list(edition),
+        tx.editions.load_segment_filter(edition),
         sender_profile,
-        store.list_bodies(edition),
+        tx.editions.list_bodies(edition),
     )
     if current_hash != approval.content_hash:
         raise ApprovalVoid(

@@ -10,58 +10,57 @@ from mailer.audience.lists import check_line
 from mailer.editions.transitions import check_transition
 from mailer.errors import InputError, NotFound
 from mailer.model.edition_states import OPEN_STATES, EditionState
-from mailer.model.editions import MAX_STORIES, Edition, EditionStore, NewEdition
+from mailer.model.editions import MAX_STORIES, Edition, NewEdition
+from mailer.model.transaction import Transaction
 
 EDITED_EVENT = "edited"
 """The event that says who changed an edition."""
 
 
-def get_edition(store: EditionStore, edition_id: int) -> Edition:
-    edition = store.find_edition(edition_id)
+def get_edition(tx: Transaction, edition_id: int) -> Edition:
+    edition = tx.editions.find_edition(edition_id)
     if edition is None:
         raise NotFound(f"there is no edition {edition_id}", hint="see `mailer edition list`")
     return edition
 
 
-def create_edition(
-    store: EditionStore, new: NewEdition, now: datetime, *, actor: str = ""
-) -> Edition:
+def create_edition(tx: Transaction, new: NewEdition, now: datetime, *, actor: str = "") -> Edition:
     """An edition by itself, such as a press release."""
-    _check_stories(store, new.stories)
+    _check_stories(tx, new.stories)
     checked = replace(
         new,
         name=check_line(new.name, "name"),
         subject=check_line(new.subject, "subject", required=False),
         language=languages.normalise_tag(new.language),
     )
-    edition = store.create_edition(checked, now)
+    edition = tx.editions.create_edition(checked, now)
     if actor:
-        store.add_event(edition, EDITED_EVENT, "made", now, actor)
+        tx.editions.add_event(edition, EDITED_EVENT, "made", now, actor)
     return edition
 
 
-def _check_stories(store: EditionStore, slugs: Sequence[str]) -> None:
+def _check_stories(tx: Transaction, slugs: Sequence[str]) -> None:
     if not slugs:
         raise InputError("an edition needs a story", hint="name one by its slug")
     if len(set(slugs)) < len(slugs):
         raise InputError("a story is named twice", where=", ".join(slugs))
     if len(slugs) > MAX_STORIES:
         raise InputError(f"{len(slugs)} stories are more than {MAX_STORIES}", where="stories")
-    if missing := set(slugs) - store.find_queued_slugs(slugs):
+    if missing := set(slugs) - tx.editions.find_queued_slugs(slugs):
         raise InputError(
             f"there is no queued story {min(missing)!r}", hint="see `mailer article list`"
         )
 
 
 def arrange_stories(
-    store: EditionStore, edition: Edition, slugs: Sequence[str], now: datetime, actor: str = ""
+    tx: Transaction, edition: Edition, slugs: Sequence[str], now: datetime, actor: str = ""
 ) -> Edition:
     """Give an edition these stories in this order; what it had beside goes back to its digest."""
-    edition = _revert_to_draft(store, edition, "stories arranged", now, actor)
-    _check_stories(store, slugs)
-    store.release_stories(edition, [slug for slug in edition.stories if slug not in slugs])
-    store.reserve_stories(edition, [slug for slug in slugs if slug not in edition.stories])
-    return store.update_edition(edition, replace(edition, stories=tuple(slugs)))
+    edition = _revert_to_draft(tx, edition, "stories arranged", now, actor)
+    _check_stories(tx, slugs)
+    tx.editions.release_stories(edition, [slug for slug in edition.stories if slug not in slugs])
+    tx.editions.reserve_stories(edition, [slug for slug in slugs if slug not in edition.stories])
+    return tx.editions.update_edition(edition, replace(edition, stories=tuple(slugs)))
 
 
 def move_stories_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...]:
@@ -76,16 +75,12 @@ def move_stories_first(edition: Edition, slugs: Sequence[str]) -> tuple[str, ...
 
 
 def edit_edition(
-    store: EditionStore,
-    edition: Edition,
-    changes: Mapping[str, Any],
-    now: datetime,
-    actor: str = "",
+    tx: Transaction, edition: Edition, changes: Mapping[str, Any], now: datetime, actor: str = ""
 ) -> Edition:
     """Change name, subject, opening, segment, priority or the rule for rows in doubt."""
-    edition = _revert_to_draft(store, edition, f"{', '.join(sorted(changes))} edited", now, actor)
+    edition = _revert_to_draft(tx, edition, f"{', '.join(sorted(changes))} edited", now, actor)
     changed = replace(edition, **changes)
-    return store.update_edition(
+    return tx.editions.update_edition(
         edition,
         replace(
             changed,
@@ -99,12 +94,12 @@ def edit_edition(
 
 
 def _revert_to_draft(
-    store: EditionStore, edition: Edition, reason: str, now: datetime, actor: str
+    tx: Transaction, edition: Edition, reason: str, now: datetime, actor: str
 ) -> Edition:
     """Back to draft, with who changed what: they count among its authors."""
     if edition.state not in OPEN_STATES:
         check_transition(edition, EditionState.DRAFT)
-    store.add_event(edition, EDITED_EVENT, reason, now, actor)
+    tx.editions.add_event(edition, EDITED_EVENT, reason, now, actor)
     if edition.state is EditionState.DRAFT:
         return edition
-    return store.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=actor)
+    return tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=actor)

@@ -4,13 +4,14 @@ from datetime import datetime
 
 from mailer.errors import BadTransition, Refused
 from mailer.model.edition_states import (
-    OPEN_STATES,
     EDITION_TRANSITIONS,
+    OPEN_STATES,
     ArchiveVisibility,
     EditionKind,
     EditionState,
 )
-from mailer.model.editions import Edition, EditionStore, SendAppointment
+from mailer.model.editions import Edition, SendAppointment
+from mailer.model.transaction import Transaction
 
 
 def check_transition(edition: Edition, state: EditionState) -> None:
@@ -26,66 +27,62 @@ def check_transition(edition: Edition, state: EditionState) -> None:
 
 
 def pause_edition(
-    store: EditionStore, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
 ) -> Edition:
     """Stop at the gate: once this is committed, nothing more of it goes out."""
     check_transition(edition, EditionState.PAUSED)
-    return store.set_state(edition, EditionState.PAUSED, now, reason=reason, actor=actor)
+    return tx.editions.set_state(edition, EditionState.PAUSED, now, reason=reason, actor=actor)
 
 
-def resume_edition(
-    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
-) -> Edition:
+def resume_edition(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
     """Let a paused edition go on."""
     if edition.state is not EditionState.PAUSED:
         check_transition(edition, EditionState.PAUSED)
         raise BadTransition(f"edition {edition.id} is {edition.state}, not paused")
-    return store.set_state(edition, EditionState.SENDING, now, actor=actor)
+    return tx.editions.set_state(edition, EditionState.SENDING, now, actor=actor)
 
 
 def cancel_edition(
-    store: EditionStore, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, reason: str = "", actor: str = ""
 ) -> Edition:
     """Stop for good. Its stories go back to the digest when none of it was sent."""
     check_transition(edition, EditionState.CANCELLED)
     if edition.planned_at is None:
-        store.release_stories(edition, edition.stories)
-    return store.set_state(edition, EditionState.CANCELLED, now, reason=reason, actor=actor)
+        tx.editions.release_stories(edition, edition.stories)
+    return tx.editions.set_state(edition, EditionState.CANCELLED, now, reason=reason, actor=actor)
 
 
 def put_on_hold(
-    store: EditionStore, edition: Edition, now: datetime, *, reason: str, actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, reason: str, actor: str = ""
 ) -> Edition:
     """Keep it for a person. Its approval, if it had one, is void when that person reopens it."""
     check_transition(edition, EditionState.ON_HOLD)
-    return store.set_state(edition, EditionState.ON_HOLD, now, reason=reason, actor=actor)
+    return tx.editions.set_state(edition, EditionState.ON_HOLD, now, reason=reason, actor=actor)
 
 
-def skip_edition(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+def skip_edition(tx: Transaction, edition: Edition, now: datetime, *, reason: str) -> Edition:
     """Send none of it; its stories go back to the digest."""
     check_transition(edition, EditionState.SKIPPED)
-    store.release_stories(edition, edition.stories)
-    return store.set_state(edition, EditionState.SKIPPED, now, reason=reason)
+    tx.editions.release_stories(edition, edition.stories)
+    return tx.editions.set_state(edition, EditionState.SKIPPED, now, reason=reason)
 
 
-def expire_edition(store: EditionStore, edition: Edition, now: datetime, *, reason: str) -> Edition:
+def expire_edition(tx: Transaction, edition: Edition, now: datetime, *, reason: str) -> Edition:
     """Nobody approved it in time; its stories go back to the digest."""
     check_transition(edition, EditionState.EXPIRED)
-    store.release_stories(edition, edition.stories)
-    return store.set_state(edition, EditionState.EXPIRED, now, reason=reason)
+    tx.editions.release_stories(edition, edition.stories)
+    return tx.editions.set_state(edition, EditionState.EXPIRED, now, reason=reason)
 
 
-def reopen_edition(
-    store: EditionStore, edition: Edition, now: datetime, *, actor: str = ""
-) -> Edition:
+def reopen_edition(tx: Transaction, edition: Edition, now: datetime, *, actor: str = "") -> Edition:
     """Back to draft; an approval is void. One that was held goes on from there; any other is taken
     off the calendar, as the clock would ask for its approval again at once."""
     if edition.state is EditionState.DRAFT:
         return edition
     check_transition(edition, EditionState.DRAFT)
     if edition.state is not EditionState.ON_HOLD and edition.appointment:
-        edition = set_send_time(store, edition, None, now, actor=actor)
-    return store.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
+        edition = set_send_time(tx, edition, None, now, actor=actor)
+    return tx.editions.set_state(edition, EditionState.DRAFT, now, reason="reopened", actor=actor)
 
 
 ARCHIVE_EVENT = "archive"
@@ -93,7 +90,7 @@ ARCHIVE_EVENT = "archive"
 
 
 def set_archive_visibility(
-    store: EditionStore,
+    tx: Transaction,
     edition: Edition,
     visibility: ArchiveVisibility,
     now: datetime,
@@ -108,13 +105,13 @@ def set_archive_visibility(
         )
     if edition.archive is visibility:
         return edition
-    edition = store.set_archive_visibility(edition, visibility)
-    store.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
+    edition = tx.editions.set_archive_visibility(edition, visibility)
+    tx.editions.add_event(edition, ARCHIVE_EVENT, visibility.value, now, actor)
     return edition
 
 
 def set_send_time(
-    store: EditionStore,
+    tx: Transaction,
     edition: Edition,
     appointment: SendAppointment | None,
     now: datetime,
@@ -128,11 +125,11 @@ def set_send_time(
             f"edition {edition.id} is {edition.state}: it has no time to be sent any more",
             hint="see `mailer edition show`",
         )
-    edition = store.set_send_time(edition, appointment)
+    edition = tx.editions.set_send_time(edition, appointment)
     detail = f"{appointment.wall:%Y-%m-%d %H:%M} {appointment.zone}" if appointment else "no time"
-    store.add_event(edition, "time", detail, now, actor)
+    tx.editions.add_event(edition, "time", detail, now, actor)
     if appointment and edition.state is EditionState.APPROVED:
-        return store.set_state(edition, EditionState.SCHEDULED, now, actor=actor)
+        return tx.editions.set_state(edition, EditionState.SCHEDULED, now, actor=actor)
     if appointment is None and edition.state is EditionState.SCHEDULED:
-        return store.set_state(edition, EditionState.APPROVED, now, actor=actor)
+        return tx.editions.set_state(edition, EditionState.APPROVED, now, actor=actor)
     return edition

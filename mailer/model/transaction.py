@@ -38,13 +38,13 @@ class Transaction(Protocol):
     @property
     def outbox(self) -> OutboxStore: ...
     @property
-    def reader_zones(self) -> list[str]:
+    def reader_time_zones(self) -> list[str]:
         """The time zones of subscribers, and the defaults of lists."""
 
     def lock_releases(self) -> None:
         """Keep other writers from stories, embargoes, releases and sources until the end."""
 
-    def savepoint(self) -> AbstractContextManager[None]:
+    def open_savepoint(self) -> AbstractContextManager[None]:
         """Open a part of the transaction that an error undoes alone."""
 
 

@@ -11,21 +11,21 @@ from mailer.model.deliveries import (
     Delivery,
     DeliveryState,
     Exclusion,
-    OutboxStore,
 )
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.subscribers import MembershipState
+from mailer.model.transaction import Transaction
 
 
 def _format_moment(moment: datetime | None) -> str:
     return f"{moment:%a %d %b %Y at %H:%M} UTC" if moment else "an unknown day"
 
 
-def explain_outcome(store: OutboxStore, edition: Edition, address: str) -> str:
+def explain_outcome(tx: Transaction, edition: Edition, address: str) -> str:
     """In one sentence: why this address did, or did not, get this edition."""
     address = addresses.normalise_address(address)
-    status = store.get_recipient_status(edition, address)
+    status = tx.outbox.get_recipient_status(edition, address)
     edition_label = f"edition {edition.id} ({edition.name})"
     if status.delivery:
         if edition.state is EditionState.PAUSED and status.delivery.state in UNFINISHED_STATES:

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from mailer.errors import Refused
-from mailer.model.deliveries import RETRY_DELAYS, DeliveryState, OutboxTransaction
+from mailer.model.deliveries import RETRY_DELAYS, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
+from mailer.model.transaction import Transaction
 
 
 def retry_failed_deliveries(
-    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, actor: str = ""
 ) -> int:
     """Queue an edition's failed and expired deliveries once more; how many. One that counted as
     sent goes on sending. Raises Refused for one that has not begun, or was cancelled."""
@@ -18,23 +19,23 @@ def retry_failed_deliveries(
 
 
 def send_in_doubt_again(
-    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, actor: str = ""
 ) -> int:
     """Queue an edition's deliveries in doubt, whatever its rule says; how many."""
     return _queue_again(tx, edition, (DeliveryState.IN_DOUBT,), now, actor)
 
 
 def resolve_in_doubt_as_sent(
-    tx: OutboxTransaction, edition: Edition, now: datetime, *, actor: str = ""
+    tx: Transaction, edition: Edition, now: datetime, *, actor: str = ""
 ) -> int:
     """Take an edition's deliveries in doubt for accepted; how many. They are not sent again."""
     _check_begun(edition)
-    count = tx.queue.mark_in_doubt_sent(
+    count = tx.outbox.mark_in_doubt_sent(
         edition, f"assumed to be accepted, by {actor or 'somebody'}"
     )
     if count:
         tx.editions.add_event(edition, "in doubt", f"{count} assumed to be accepted", now, actor)
-        if edition.state is EditionState.SENDING and not tx.queue.has_unfinished_deliveries(
+        if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(
             edition
         ):
             tx.editions.set_state(edition, EditionState.SENT, now, actor=actor)
@@ -42,16 +43,12 @@ def resolve_in_doubt_as_sent(
 
 
 def _queue_again(
-    tx: OutboxTransaction,
-    edition: Edition,
-    states: Sequence[DeliveryState],
-    now: datetime,
-    actor: str,
+    tx: Transaction, edition: Edition, states: Sequence[DeliveryState], now: datetime, actor: str
 ) -> int:
     _check_begun(edition)
-    if supersession := tx.queue.explain_supersession(edition):
+    if supersession := tx.outbox.explain_supersession(edition):
         raise Refused(f"edition {edition.id} is not sent again: {supersession}")
-    count = tx.queue.return_to_queue(edition.id, states)
+    count = tx.outbox.return_to_queue(edition.id, states)
     if count:
         words = " and ".join(state.replace("_", " ") for state in states)
         tx.editions.add_event(edition, "retry", f"{count} {words} queued again", now, actor)

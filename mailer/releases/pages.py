@@ -13,7 +13,8 @@ from typing import Any
 from mailer.errors import NotFound
 from mailer.model.articles import Article, Image
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote
-from mailer.model.releases import About, PageTranslation, PressStore, ReleasePage
+from mailer.model.releases import About, PageTranslation, ReleasePage
+from mailer.model.transaction import Transaction
 
 
 def from_dict(values: Mapping[str, Any]) -> PageTranslation:
@@ -69,10 +70,10 @@ def build_translation(
     )
 
 
-def get_page(store: PressStore, slug: str, now: datetime) -> ReleasePage:
+def get_page(tx: Transaction, slug: str, now: datetime) -> ReleasePage:
     """A release's sheet. Raises NotFound, the same for one that is embargoed and one that never
     was."""
-    page = store.find_page(slug, now)
+    page = tx.releases.find_page(slug, now)
     if page is None:
         raise NotFound(f"there is no press page of {slug!r}", hint="see `mailer release show`")
     return page

@@ -6,7 +6,8 @@ from datetime import date, datetime, time, timedelta
 
 from mailer import zones
 from mailer.errors import InputError, NotFound
-from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule, ScheduleStore
+from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule
+from mailer.model.transaction import Transaction
 from mailer.schedules import occurrences as expansion
 from mailer.schedules import rule_syntax
 from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
@@ -20,10 +21,7 @@ _DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
 
 
 def add_schedule(
-    store: ScheduleStore,
-    settings: NewSchedule,
-    observances: Mapping[str, Observance],
-    now: datetime,
+    tx: Transaction, settings: NewSchedule, observances: Mapping[str, Observance], now: datetime
 ) -> Schedule:
     """Give a digest one more schedule. Raises InputError for one that can't be, or that it has."""
     expansion.check_timing(settings.timing)
@@ -38,7 +36,7 @@ def add_schedule(
         raise NotFound(
             f"there is no observance {rule.observance!r}", hint="see `mailer observance list`"
         )
-    if any(schedule.settings == settings for schedule in store.list_schedules()):
+    if any(schedule.settings == settings for schedule in tx.schedules.list_schedules()):
         raise InputError(
             f"digest {settings.digest_slug} has this schedule already",
             hint="see `mailer schedule list`",
@@ -49,30 +47,30 @@ def add_schedule(
             f"{rule_syntax.format_rule(rule)!r} at {settings.timing.at:%H:%M} names no time from now on",
             hint="give a time that is to come, or see when the observance ends",
         )
-    return store.add_schedule(settings, now)
+    return tx.schedules.add_schedule(settings, now)
 
 
-def get_schedule(store: ScheduleStore, schedule_id: int) -> Schedule:
-    for schedule in store.list_schedules():
+def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
+    for schedule in tx.schedules.list_schedules():
         if schedule.id == schedule_id:
             return schedule
     raise NotFound(f"there is no schedule {schedule_id}", hint="see `mailer schedule list`")
 
 
-def add_blackout(store: ScheduleStore, days: Blackout, now: datetime) -> SavedBlackout:
+def add_blackout(tx: Transaction, days: Blackout, now: datetime) -> SavedBlackout:
     """Let nothing be sent on these days. Raises InputError when the last is before the first."""
     if days.last < days.first:
         raise InputError(
             f"{days.last} is before {days.first}", hint="give the first day, then the last"
         )
-    return store.add_blackout(days, now)
+    return tx.schedules.add_blackout(days, now)
 
 
-def lift_blackout(store: ScheduleStore, blackout_id: int) -> SavedBlackout:
+def lift_blackout(tx: Transaction, blackout_id: int) -> SavedBlackout:
     """Remove a blackout."""
-    for blackout in store.list_blackouts():
+    for blackout in tx.schedules.list_blackouts():
         if blackout.id == blackout_id:
-            store.remove_blackout(blackout)
+            tx.schedules.remove_blackout(blackout)
             return blackout
     raise NotFound(f"there is no blackout {blackout_id}", hint="see `mailer blackout list`")
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select
 
 from mailer import embargoes, message
 from mailer.model.archive import ARCHIVED_STATES, ArchivedVersion, ArchiveEntry, StoryCorrection
@@ -12,9 +12,9 @@ from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionR
 from mailer.model.editions import EditionBody
 from mailer.model.lists import Visibility
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.editions.contents import build_body
 from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.base import SqlStore
 
 _KILLED = select(schema.kill.c.slug).where(schema.kill.c.confirmed_at.is_not(None))
 _IN_ARCHIVE = and_(

@@ -5,15 +5,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Row, Select, delete, insert, select, update
 
 from mailer.model.articles import Article, ArticleKind, ArticleQuery, ArticleState, Content, Image
 from mailer.model.edition_states import REVERTIBLE_STATES
 from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact, Quote, Release
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.editions import revert
 from mailer.store.slug_lookup import get_inserted_id
-from mailer.store.base import SqlStore
 
 
 class ArticleQueries(SqlStore):

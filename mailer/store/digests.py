@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from mailer import embargoes
 from mailer.articles import group_stories
@@ -23,10 +23,10 @@ from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import ArticleQueries
+from mailer.store.base import SqlStore
 from mailer.store.editions import EditionQueries
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
-from mailer.store.base import SqlStore
 
 
 class SqlDigestStore(SqlStore):

@@ -9,11 +9,11 @@ senders (``outbox/senders.py``).
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import select, update
 
 from mailer.store import schema
-from mailer.store.upsert import build_upsert
 from mailer.store.base import SqlStore
+from mailer.store.upsert import build_upsert
 
 TICK = "tick"
 """The lease of the worker that ticks."""

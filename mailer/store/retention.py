@@ -6,7 +6,7 @@ Confirmations, and what strangers have used up of their limits, are dropped by t
 
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 
 from mailer.model.edition_states import EditionKind, EditionState
 from mailer.model.subscribers import MembershipState

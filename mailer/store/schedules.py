@@ -3,7 +3,7 @@
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import Row, and_, delete, insert, or_, select, update
 
 from mailer.model.schedules import (
     NewSchedule,
@@ -17,9 +17,9 @@ from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import RecurringRule
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
 from mailer.store.upsert import build_upsert
-from mailer.store.base import SqlStore
 
 
 class SqlScheduleStore(SqlStore):

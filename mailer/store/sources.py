@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Row, delete, insert, select, update
 
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import (
@@ -16,9 +16,9 @@ from mailer.model.sources import (
     SourceState,
 )
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
-from mailer.store.base import SqlStore
 
 
 class SqlSourceStore(SqlStore):

@@ -26,7 +26,7 @@ from mailer.model.editions import Edition, EditionBody
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
 from mailer.render import compose_service_mail
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
 from mailer.worker.jobs import WORKER_ACTOR
 
@@ -45,17 +45,17 @@ RESUME_DELAY = timedelta(minutes=15)
 """How long letters wait that delivery has stopped, as when the relay takes our password no more.
 Nobody sees their edition in a list, to let it go on by hand."""
 
-ConfirmationJob = Callable[[Transaction], None]
+ConfirmationJob = Callable[[SqlTransaction], None]
 
 
 def list_due_jobs(
-    mailer: Mailer, tx: Transaction, now: datetime, log: Log
+    mailer: Mailer, tx: SqlTransaction, now: datetime, log: Log
 ) -> Iterator[tuple[str, ConfirmationJob]]:
     """What is to be answered, by letter, with the name of each step. A step takes one letter, and
     so one standing edition: two transactions that lock several could wait for each other."""
     lists = tx.lists.list_mailing_lists()
     ids_by_mail: dict[ServiceMail, list[int]] = {}
-    for confirmation in tx.confirmations.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
+    for confirmation in tx.sign_ups.list_in_state(PENDING_STATES, MAX_CONFIRMATIONS):
         mail = _choose_mail(mailer, tx, lists, confirmation, now)
         ids_by_mail.setdefault(mail, []).append(confirmation.id)
     for mail, confirmation_ids in ids_by_mail.items():
@@ -74,7 +74,7 @@ def list_due_jobs(
 
 def _choose_mail(
     mailer: Mailer,
-    tx: Transaction,
+    tx: SqlTransaction,
     lists: Sequence[MailingList],
     confirmation: Confirmation,
     now: datetime,
@@ -83,11 +83,11 @@ def _choose_mail(
     so long, is not answered."""
     if now - confirmation.asked_at >= mailer.link_lifetime:
         return NO_SERVICE_MAIL
-    return choose_service_mail(tx.subscribers, lists, confirmation)
+    return choose_service_mail(tx, lists, confirmation)
 
 
 def answer_confirmations(
-    mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: Transaction
+    mailer: Mailer, mail: ServiceMail, confirmation_ids: Sequence[int], log: Log, tx: SqlTransaction
 ) -> None:
     """Answer those of these confirmations that are still to be answered by this letter. Where an
     address is written to twice, the second time is the next pass's."""
@@ -96,7 +96,7 @@ def answer_confirmations(
     by_address: dict[str, Confirmation] = {}
     unanswered: list[Confirmation] = []
     for confirmation_id in confirmation_ids:
-        confirmation = tx.confirmations.find_confirmation(confirmation_id)
+        confirmation = tx.sign_ups.find_confirmation(confirmation_id)
         if confirmation is None or confirmation.state not in PENDING_STATES:
             continue
         if _choose_mail(mailer, tx, lists, confirmation, now) != mail:
@@ -127,17 +127,17 @@ def answer_confirmations(
 
 
 def _advance_confirmation(
-    tx: Transaction, confirmation: Confirmation, mail: ServiceMail, now: datetime
+    tx: SqlTransaction, confirmation: Confirmation, mail: ServiceMail, now: datetime
 ) -> None:
     awaits_reply = mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}
-    confirmations.move_confirmation(
-        tx.confirmations, confirmation, _S.MAILED if awaits_reply else _S.DONE, now
-    )
+    confirmations.move_confirmation(tx, confirmation, _S.MAILED if awaits_reply else _S.DONE, now)
 
 
-def _build_addressee(tx: Transaction, mail: ServiceMail, confirmation: Confirmation) -> Addressee:
+def _build_addressee(
+    tx: SqlTransaction, mail: ServiceMail, confirmation: Confirmation
+) -> Addressee:
     """A stranger may have typed the name of one who has not confirmed: it is not written to."""
-    reference_id = find_link_number(tx.subscribers, confirmation, mail)
+    reference_id = find_link_number(tx, confirmation, mail)
     subscriber = (
         tx.subscribers.find_subscriber_by_id(reference_id)
         if mail.kind is ServiceMailKind.WELCOME
@@ -169,7 +169,7 @@ def _build_edition_key(
 # ---- what delivery has stopped ----------------------------------------------------------------
 
 
-def _may_resume(tx: Transaction, edition: Edition, now: datetime) -> bool:
+def _may_resume(tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Whether delivery itself has paused it, and long enough ago. What a person pauses stays so."""
     pause_events = [
         event for event in tx.editions.list_events(edition) if event.what == EditionState.PAUSED
@@ -181,9 +181,9 @@ def _may_resume(tx: Transaction, edition: Edition, now: datetime) -> bool:
     )
 
 
-def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def resume_paused_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """Try again to send the letters of an edition that delivery has paused."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.PAUSED and _may_resume(tx, edition, mailer.clock()):
-        editions.resume_edition(tx.editions, edition, mailer.clock(), actor=WORKER_ACTOR)
+        editions.resume_edition(tx, edition, mailer.clock(), actor=WORKER_ACTOR)
         log.info("letters tried again", edition=edition_id, why=edition.reason)

@@ -22,7 +22,7 @@ from mailer.model.edition_states import OPEN_STATES, UNAPPROVED_STATES, EditionS
 from mailer.model.editions import Edition
 from mailer.model.schedules import OccurrenceState
 from mailer.schedules.records import format_duration
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.worker import notices
 
 _MINUTE = timedelta(minutes=1)
@@ -38,7 +38,7 @@ _OCCURRENCE_STATES = {
 
 
 def run_occurrence(
-    mailer: Mailer, digest: Digest, step: CalendarStep, log: Log, tx: Transaction
+    mailer: Mailer, digest: Digest, step: CalendarStep, log: Log, tx: SqlTransaction
 ) -> None:
     """An occurrence whose cut-off has come: make its edition, or skip or hold it."""
     now = mailer.clock()
@@ -69,7 +69,7 @@ def run_occurrence(
         return
     _expire_earlier_editions(tx, slug, now, log)
     edition, choice = digests.assemble_edition(
-        tx.digests, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
+        tx, slug, now, build_appointment(step.planned, digest.settings.policy.send_time)
     )
     tx.schedules.attach_edition(occurrence_id, edition.id)
     log.info(
@@ -85,29 +85,27 @@ def run_occurrence(
         _prepare_edition(mailer, tx, edition, log)
 
 
-def _expire_earlier_editions(tx: Transaction, slug: str, now: datetime, log: Log) -> None:
+def _expire_earlier_editions(tx: SqlTransaction, slug: str, now: datetime, log: Log) -> None:
     """Editions of earlier occurrences that nobody has approved: their stories go into this one."""
     for earlier_edition in tx.editions.list_occurrence_editions(slug, UNAPPROVED_STATES):
-        edition = editions.get_edition(tx.editions, earlier_edition.id)
+        edition = editions.get_edition(tx, earlier_edition.id)
         if edition.state not in UNAPPROVED_STATES:
             continue
         reason = "nobody approved it before the next edition was assembled, which has its stories"
-        editions.expire_edition(tx.editions, edition, now, reason=reason)
+        editions.expire_edition(tx, edition, now, reason=reason)
         log.info("expired", digest=slug, edition=edition.id)
 
 
-def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """An edition whose zone has other rules than when it got its time: it is sent when clocks there
     show that time, as they go now."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     appointment = edition.appointment
     if edition.state not in OPEN_STATES or appointment is None:
         return
     current_appointment = mailer.refresh_appointment(tx, appointment)
     if current_appointment != appointment:
-        editions.set_send_time(
-            tx.editions, edition, current_appointment, mailer.clock(), actor=WORKER_ACTOR
-        )
+        editions.set_send_time(tx, edition, current_appointment, mailer.clock(), actor=WORKER_ACTOR)
         moments = {
             "was": appointment.moment.isoformat(),
             "now": current_appointment.moment.isoformat(),
@@ -115,49 +113,47 @@ def update_send_time(mailer: Mailer, edition_id: int, log: Log, tx: Transaction)
         log.info("time kept", edition=edition_id, **moments)
 
 
-def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: Transaction) -> None:
+def update_embargo_end(mailer: Mailer, slug: str, log: Log, tx: SqlTransaction) -> None:
     """An embargo whose zone has other rules than when it was written down ends when clocks there
     show its time, as they go now."""
-    if embargo := embargoes.refresh_end(tx.embargoes, slug, mailer.clock()):
+    if embargo := embargoes.refresh_end(tx, slug, mailer.clock()):
         log.info("embargo kept by the clock", slug=slug, until=embargo.until.isoformat())
 
 
-def queue_follow_ups(mailer: Mailer, log: Log, tx: Transaction) -> None:
+def queue_follow_ups(mailer: Mailer, log: Log, tx: SqlTransaction) -> None:
     """Corrections and kills reach who turns out to have got what they are about."""
     for edition, added_count in late.extend_releases(tx, mailer.clock()):
         log.info("followed up", edition=edition.id, added=added_count)
 
 
-def review_draft(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def review_draft(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """A draft that has a time: compose and check it, and ask for approval, or let it go where
     nobody has to approve it."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     if edition.state is EditionState.DRAFT and edition.appointment:
         _prepare_edition(mailer, tx, edition, log)
 
 
-def _prepare_edition(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
+def _prepare_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: Log) -> None:
     now = mailer.clock()
     if edition.digest:
-        settings = digests.get_digest(tx.digests, edition.digest).settings
+        settings = digests.get_digest(tx, edition.digest).settings
         available = len(tx.editions.find_queued_slugs(edition.stories))
         if available < settings.fewest:
             reason = (
                 f"only {available} of its stories are left, and this digest wants {settings.fewest}"
             )
             if settings.when_empty is WhenEmpty.PUT_ON_HOLD:
-                edition = editions.put_on_hold(
-                    tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR
-                )
+                edition = editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
             else:
-                edition = editions.skip_edition(tx.editions, edition, now, reason=reason)
+                edition = editions.skip_edition(tx, edition, now, reason=reason)
             log.info("too few", edition=edition.id, state=edition.state.value, why=reason)
             return
     try:
         edition, composition = mailer.compose_edition(tx, edition)
     except ComposeError as error:
         reason = f"it can't be composed: {error}"
-        editions.put_on_hold(tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
         log.error("held", edition=edition.id, why=reason)
         return
     if composition and composition.warnings:
@@ -165,18 +161,18 @@ def _prepare_edition(mailer: Mailer, tx: Transaction, edition: Edition, log: Log
         tx.editions.add_event(edition, notices.CHECKED_EVENT, warnings_text, now, WORKER_ACTOR)
     if mailer.get_policy(tx, edition).approval is ApprovalRule.NONE:
         rule = f"the rule of {edition.digest}"
-        edition = editions.approve_edition(tx.editions, edition, rule, now)
+        edition = editions.approve_edition(tx, edition, rule, now)
     else:
-        edition = editions.request_approval(tx.editions, edition, now, actor=WORKER_ACTOR)
+        edition = editions.request_approval(tx, edition, now, actor=WORKER_ACTOR)
     log.info("ready", edition=edition.id, state=edition.state.value, hash=edition.content_hash[:12])
 
 
-def needs_review_step(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
+def needs_review_step(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Whether its time has come, or that of a reminder."""
     return _is_reminder_due(mailer, tx, edition, now) or _is_late(mailer, tx, edition, now)
 
 
-def _is_late(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
+def _is_late(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Whether its time has gone by, and its digest lets it go by. One that was ready only after
     its time, as when somebody sends it at once, waits: nobody could have approved it before."""
     appointment, asked_at = edition.appointment, edition.asked_at
@@ -190,7 +186,7 @@ def _is_late(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -
     return mailer.get_policy(tx, edition).when_late is WhenLate.DRAFT
 
 
-def _is_reminder_due(mailer: Mailer, tx: Transaction, edition: Edition, now: datetime) -> bool:
+def _is_reminder_due(mailer: Mailer, tx: SqlTransaction, edition: Edition, now: datetime) -> bool:
     """Whether a reminder is due. The last one is when it should be sent."""
     appointment, reminded_at = edition.appointment, edition.reminded_at
     if appointment is None or reminded_at is None:
@@ -199,16 +195,16 @@ def _is_reminder_due(mailer: Mailer, tx: Transaction, edition: Edition, now: dat
     return any(reminded_at < appointment.moment - interval <= now for interval in intervals)
 
 
-def check_review(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def check_review(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """An edition in review: remind its approvers, or put it back to draft when it is too late."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     if edition.state is not EditionState.IN_REVIEW:
         return
     if _is_late(mailer, tx, edition, now):
         reason = notices.TOO_LATE_REASON
         tx.editions.set_state(edition, EditionState.DRAFT, now, reason=reason, actor=WORKER_ACTOR)
-        editions.set_send_time(tx.editions, edition, None, now, actor=WORKER_ACTOR)
+        editions.set_send_time(tx, edition, None, now, actor=WORKER_ACTOR)
         log.warning("late", edition=edition.id, why=reason)
     elif _is_reminder_due(mailer, tx, edition, now):
         tx.editions.record_reminder(edition, now)
@@ -216,10 +212,10 @@ def check_review(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> 
         log.info("reminded", edition=edition.id)
 
 
-def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """A scheduled edition whose time has come: freeze its audience. One that is later than its
     digest's grace, counted from when it could have gone, is held."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     now = mailer.clock()
     appointment = edition.appointment
     if (
@@ -232,13 +228,13 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) ->
     earliest_start = (
         max(appointment.own_moment, approval.at) if approval else appointment.own_moment
     )
-    if embargo_end := embargoes.find_last_end(tx.embargoes, edition.stories):
+    if embargo_end := embargoes.find_last_end(tx, edition.stories):
         earliest_start = max(earliest_start, embargo_end)
     grace = mailer.get_policy(tx, edition).grace
     if now - earliest_start >= grace + _MINUTE:
         lateness, allowed_lateness = format_duration(now - earliest_start), format_duration(grace)
         reason = f"it was to be sent {lateness} ago, and may be late by {allowed_lateness}"
-        editions.put_on_hold(tx.editions, edition, now, reason=reason, actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, edition, now, reason=reason, actor=WORKER_ACTOR)
         log.warning("held", edition=edition.id, why=reason)
         return
     try:
@@ -251,7 +247,7 @@ def start_edition(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) ->
     except (ConfigError, ConcurrencyError, Embargoed):  # of the latter the next tick knows more
         raise
     except Refused as error:
-        editions.put_on_hold(tx.editions, edition, now, reason=str(error), actor=WORKER_ACTOR)
+        editions.put_on_hold(tx, edition, now, reason=str(error), actor=WORKER_ACTOR)
         log.warning("held", edition=edition.id, why=str(error))
     else:
         log.info(

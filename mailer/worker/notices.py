@@ -18,7 +18,7 @@ from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
 from mailer.model.editions import Edition
 from mailer.notices import Notice, NoticeKind
 from mailer.render.notices import compose_notice
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.outbox.notices import generate_uid
 
 _S = EditionState
@@ -62,9 +62,9 @@ _KINDS_ENDING_REVIEW = {
 """There is nothing to approve any more."""
 
 
-def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: Transaction) -> None:
+def notify_staff(mailer: Mailer, edition_id: int, log: Log, tx: SqlTransaction) -> None:
     """Tell staff of the state that an edition is in, when they last heard of another."""
-    edition = editions.get_edition(tx.editions, edition_id)
+    edition = editions.get_edition(tx, edition_id)
     if not is_notice_due(edition, mailer.clock()):
         return
     kind = None if _is_too_old(edition, mailer.clock()) else _choose_kind(edition)
@@ -114,14 +114,14 @@ def _choose_kind(edition: Edition) -> NoticeKind | None:
     return _KINDS_BY_STATE.get(edition.state)
 
 
-def remind_approvers(mailer: Mailer, tx: Transaction, edition: Edition, log: Log) -> None:
+def remind_approvers(mailer: Mailer, tx: SqlTransaction, edition: Edition, log: Log) -> None:
     """Remind the approvers of an edition in review."""
     kind = NoticeKind.REMINDER
     _notify_for_edition(mailer, tx, _build_notice(mailer, tx, edition, kind), edition, log)
 
 
 def notify_of_occurrence(
-    mailer: Mailer, tx: Transaction, digest: Digest, step: CalendarStep, log: Log
+    mailer: Mailer, tx: SqlTransaction, digest: Digest, step: CalendarStep, log: Log
 ) -> None:
     """Tell staff of an occurrence that was skipped or held: there is no edition of it."""
     kind = NoticeKind.ON_HOLD if step.action is OccurrenceAction.PUT_ON_HOLD else NoticeKind.SKIPPED
@@ -137,7 +137,7 @@ def notify_of_occurrence(
     _queue_notice(mailer, tx, notice, digest.settings.list, addresses, log)
 
 
-def _build_notice(mailer: Mailer, tx: Transaction, edition: Edition, kind: NoticeKind) -> Notice:
+def _build_notice(mailer: Mailer, tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> Notice:
     approval = edition.approval
     figures: dict[str, int] = {}
     if edition.planned_at and kind is not NoticeKind.APPROVED:
@@ -181,7 +181,7 @@ def _build_notice(mailer: Mailer, tx: Transaction, edition: Edition, kind: Notic
     )
 
 
-def _collect_remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str:
+def _collect_remarks(tx: SqlTransaction, edition: Edition, kind: NoticeKind) -> str:
     """What an approver should know of an edition in review: why they are asked again, and what
     composing warned of since it was last a draft."""
     events = tx.editions.list_events(edition)
@@ -201,7 +201,7 @@ def _collect_remarks(tx: Transaction, edition: Edition, kind: NoticeKind) -> str
     return "; ".join((*remarks, *warnings[-1:]))
 
 
-def _find_actor(tx: Transaction, edition: Edition, approver: str) -> str:
+def _find_actor(tx: SqlTransaction, edition: Edition, approver: str) -> str:
     """The person who brought it into the state that it is in."""
     if edition.state in {_S.APPROVED, _S.SCHEDULED, _S.SENDING}:
         return approver
@@ -216,7 +216,7 @@ def _find_actor(tx: Transaction, edition: Edition, approver: str) -> str:
 
 
 def _notify_for_edition(
-    mailer: Mailer, tx: Transaction, notice: Notice, edition: Edition, log: Log
+    mailer: Mailer, tx: SqlTransaction, notice: Notice, edition: Edition, log: Log
 ) -> tuple[str, ...]:
     was_asked = edition.asked_at is not None
     addresses = _choose_addresses(
@@ -230,7 +230,7 @@ def _notify_for_edition(
 
 def _queue_notice(
     mailer: Mailer,
-    tx: Transaction,
+    tx: SqlTransaction,
     notice: Notice,
     list_slug: str,
     addresses: tuple[str, ...],

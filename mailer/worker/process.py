@@ -155,7 +155,7 @@ class Worker:
                 delay = POLL_INTERVAL
                 try:
                     with self._mailer.store.read() as tx:
-                        is_ready = tx.queue.has_work()
+                        is_ready = tx.outbox.has_work()
                     if is_ready:
                         self._deliver_due()
                 except RelayError as error:

@@ -16,7 +16,7 @@ from dateutil.relativedelta import relativedelta
 from mailer.app import Mailer
 from mailer.audience import erasure
 from mailer.log import Log
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 ROUND_INTERVAL = timedelta(hours=1)
 """From the end of one round to the next."""
@@ -40,8 +40,8 @@ class _RetentionRule(NamedTuple):
 
     name: str
     before: datetime
-    find_any: Callable[[Transaction, datetime], object]
-    delete_batch: Callable[[Transaction, datetime], int]
+    find_any: Callable[[SqlTransaction, datetime], object]
+    delete_batch: Callable[[SqlTransaction, datetime], int]
 
 
 class RetentionRounds:
@@ -55,8 +55,8 @@ class RetentionRounds:
         self._clearing_position = (0, "")
 
     def list_due_jobs(
-        self, tx: Transaction, now: datetime
-    ) -> list[tuple[str, Callable[[Transaction], None]]]:
+        self, tx: SqlTransaction, now: datetime
+    ) -> list[tuple[str, Callable[[SqlTransaction], None]]]:
         """The next steps of a round, with their names; none while it rests."""
         if (
             self._round_ended_at is not None
@@ -73,7 +73,7 @@ class RetentionRounds:
             (f"retention of {rule.name}", partial(self._apply_rule, rule)) for rule in due_rules
         ]
 
-    def _apply_rule(self, rule: _RetentionRule, tx: Transaction) -> None:
+    def _apply_rule(self, rule: _RetentionRule, tx: SqlTransaction) -> None:
         self._deleted_counts[rule.name] += rule.delete_batch(tx, rule.before)
 
     def _list_rules(self, now: datetime) -> Iterator[_RetentionRule]:
@@ -81,16 +81,16 @@ class RetentionRounds:
         yield _RetentionRule(
             "sign_ups",
             now - self._mailer.link_lifetime,
-            lambda tx, before: tx.confirmations.has_confirmations_before(before),
-            lambda tx, before: tx.confirmations.delete_confirmations_before(
+            lambda tx, before: tx.sign_ups.has_confirmations_before(before),
+            lambda tx, before: tx.sign_ups.delete_confirmations_before(
                 before, ROWS_PER_TRANSACTION
             ),
         )
         yield _RetentionRule(
             "limits",
             now - ALLOWANCES_LAST,
-            lambda tx, before: tx.allowances.has_windows_before(before),
-            lambda tx, before: tx.allowances.delete_windows_before(before, ROWS_PER_TRANSACTION),
+            lambda tx, before: tx.sign_ups.has_windows_before(before),
+            lambda tx, before: tx.sign_ups.delete_windows_before(before, ROWS_PER_TRANSACTION),
         )
         if retention_settings.notices_days:
             yield _RetentionRule(
@@ -121,7 +121,7 @@ class RetentionRounds:
                 lambda tx, before: tx.retention.delete_erased_entries(before, ROWS_PER_TRANSACTION),
             )
 
-    def _clear_deliveries(self, tx: Transaction, before: datetime) -> int:
+    def _clear_deliveries(self, tx: SqlTransaction, before: datetime) -> int:
         """Go on where the last transaction ended: to begin anew each time would be to pass over
         all that it has done."""
         edition_id = tx.retention.find_uncleared_edition(before)
@@ -136,7 +136,7 @@ class RetentionRounds:
         self._clearing_position = edition_id, last_address
         return count
 
-    def _forget_people(self, tx: Transaction, before: datetime) -> int:
+    def _forget_people(self, tx: SqlTransaction, before: datetime) -> int:
         """As if they had asked for it, but that they may come back: a sign-up is not stopped."""
         erased_count = 0
         for address in tx.retention.list_lapsed_addresses(before, PEOPLE_PER_TRANSACTION):
@@ -146,12 +146,12 @@ class RetentionRounds:
             if not tx.retention.list_lapsed_addresses(before, 1, address):
                 continue
             erased_count += erasure.erase_person(
-                tx.subscribers, address, self._mailer.clock(), source=SOURCE, may_return=True
+                tx, address, self._mailer.clock(), source=SOURCE, may_return=True
             )
         return erased_count
 
 
-def _drop_notices(tx: Transaction, before: datetime) -> int:
+def _drop_notices(tx: SqlTransaction, before: datetime) -> int:
     edition_id = tx.retention.find_expired_edition(before)
     return (
         tx.retention.delete_edition_rows(edition_id, ROWS_PER_TRANSACTION)

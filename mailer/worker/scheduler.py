@@ -22,12 +22,12 @@ from mailer.log import Log
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.embargoes import Embargo
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.leases import TICK, Lease
 from mailer.worker import confirmations, jobs, notices
 from mailer.worker.retention import RetentionRounds
 
-_EditionJob = Callable[[Mailer, int, Log, Transaction], None]
+_EditionJob = Callable[[Mailer, int, Log, SqlTransaction], None]
 
 _EDITION_JOBS: Mapping[EditionState, _EditionJob] = {
     EditionState.DRAFT: jobs.review_draft,
@@ -45,7 +45,7 @@ class LeaseLost(Exception):
     """Another worker ticks."""
 
 
-Agenda = list[tuple[str, Callable[[Transaction], None]]]
+Agenda = list[tuple[str, Callable[[SqlTransaction], None]]]
 """What a tick has found to do, with its names. Each looks again at how things stand, and then
 acts."""
 
@@ -131,7 +131,7 @@ class Scheduler:
         return True
 
     @contextmanager
-    def _begin_as_holder(self) -> Iterator[Transaction]:
+    def _begin_as_holder(self) -> Iterator[SqlTransaction]:
         """A transaction of the lease's holder. Raises LeaseLost."""
         assert self._lease_epoch is not None
         with self._mailer.store.begin() as tx:
@@ -163,7 +163,7 @@ class Scheduler:
                 if job_name in self._conflicted:
                     self._log_failure(job_name, error)
                 self._conflicted.add(job_name)
-            except (LeaseLost, ConfigError, ConcurrencyError) as error:
+            except (LeaseLost, ConfigError) as error:
                 if isinstance(error, LeaseLost) or not self._may_continue(job_name, error):
                     raise
             except MailerError as error:
@@ -186,7 +186,7 @@ class Scheduler:
                 "step failed", step=job_name, error=message, exc_info=error if trace else None
             )
 
-    def _build_agenda(self, tx: Transaction, now: datetime) -> Agenda:
+    def _build_agenda(self, tx: SqlTransaction, now: datetime) -> Agenda:
         mailer, log = self._mailer, self._log
         agenda: Agenda = []
         # Since the last look, however long ago that was: a process may sleep as well as end.
@@ -239,7 +239,7 @@ class Scheduler:
 
     def _choose_job(
         self,
-        tx: Transaction,
+        tx: SqlTransaction,
         edition: Edition,
         now: datetime,
         embargoed_stories: Mapping[str, Embargo],

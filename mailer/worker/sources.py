@@ -48,7 +48,7 @@ class SourcePoller:
         """Look once at each source that is due."""
         try:
             with self._mailer.store.read() as tx:
-                due_sources = sources.list_due_sources(tx.sources, self._mailer.clock())
+                due_sources = sources.list_due_sources(tx, self._mailer.clock())
             for source in due_sources:
                 if stop.is_set():
                     return

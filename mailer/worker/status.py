@@ -11,7 +11,7 @@ from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.schedules import SavedOccurrence
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.leases import TICK
 
 FAILURES_SHOWN_FOR = timedelta(days=7)
@@ -101,7 +101,7 @@ def count_failures(report: DeliveryReport) -> dict[str, int]:
     }
 
 
-def read_status(mailer: Mailer, tx: Transaction) -> WorkerStatus:
+def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
     """How things stand now."""
     now = mailer.clock()
     due: list[PlannedOccurrence] = []
@@ -149,13 +149,13 @@ def read_status(mailer: Mailer, tx: Transaction) -> WorkerStatus:
     )
 
 
-def _read_sending(tx: Transaction, report: DeliveryReport) -> SendingEdition:
+def _read_sending(tx: SqlTransaction, report: DeliveryReport) -> SendingEdition:
     unsent_states = (DeliveryState.QUEUED, DeliveryState.CLAIMED, DeliveryState.ON_WIRE)
     remaining = sum(report.states[state] for state in unsent_states)
-    return SendingEdition(report, remaining, tx.queue.find_next_due(report.edition.id))
+    return SendingEdition(report, remaining, tx.outbox.find_next_due(report.edition.id))
 
 
-def _read_health(mailer: Mailer, tx: Transaction, now: datetime) -> SchedulerHealth:
+def _read_health(mailer: Mailer, tx: SqlTransaction, now: datetime) -> SchedulerHealth:
     lease = tx.leases.find_lease(TICK)
     if lease is None:
         return SchedulerHealth(False, None)

@@ -90,18 +90,13 @@ def test_history_shows_the_wording_that_was_agreed_to_and_what_waits_for_an_answ
 
         def ask(at: datetime) -> Confirmation:
             asked = confirmations.build_sign_up(
-                tx.lists, "ana@example.org", SignUpWishes(("news",)), "fr", "sign-up page"
+                tx, "ana@example.org", SignUpWishes(("news",)), "fr", "sign-up page"
             )
-            confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, at)
-            return tx.confirmations.list_for_address("ana@example.org")[-1]
+            confirmations.request_confirmation(tx, limit, asked, at)
+            return tx.sign_ups.list_for_address("ana@example.org")[-1]
 
-        known = confirmations.move_confirmation(
-            tx.confirmations, ask(now), ConfirmationState.MAILED, now
-        )
-        confirmations.apply_confirmation(
-            tx.confirmations, tx.subscribers, tx.lists, tx.allowances, limit, known, now,
-            wording=shown,
-        )  # fmt: skip
+        known = confirmations.move_confirmation(tx, ask(now), ConfirmationState.MAILED, now)
+        confirmations.apply_confirmation(tx, limit, known, now, wording=shown)  # fmt: skip
         ask(now + timedelta(hours=1))
     store.close()
     told = office("subscriber", "history", "ana@example.org")

@@ -200,9 +200,9 @@ def test_the_kit_has_two_files_that_are_the_same(office: Shell, relay: Relay) ->
     send(office, relay, "release", "send", *stories, "--to", "press", "--yes")
     settings = config.load_settings(environ={"MAILER_HOME": str(office.folder)})
     with open_mailer(settings) as mailer, mailer.store.read() as tx:
-        sheet = tx.release_pages.find_page("open-day", mailer.clock())
+        sheet = tx.releases.find_page("open-day", mailer.clock())
         assert sheet
-        made = ZipFile(BytesIO(media_kit.build_kit(sheet, settings, tx.files.read_content)))
+        made = ZipFile(BytesIO(media_kit.build_kit(sheet, settings, tx.releases.read_content)))
     kept = [name.casefold() for name in made.namelist() if "/files/" in name]
     assert sorted(kept) == [f"open-day/files/{name}.csv" for name in ("a", "b", "towns")]
 

@@ -21,7 +21,7 @@ from mailer.message import (
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.model.lists import MailingList, Visibility
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.schema import edition as edition_table
 from tests.integration.factories import MARKER, NOW
 
@@ -30,13 +30,13 @@ BEGUN = {S.SENDING, S.PAUSED, S.SENT, S.CANCELLED}
 """States of an edition that may have been sent in part."""
 
 
-def add_list(tx: Transaction, slug: str = "news", **fields: Any) -> MailingList:
+def add_list(tx: SqlTransaction, slug: str = "news", **fields: Any) -> MailingList:
     name = fields.pop("name", slug.capitalize())
-    return lists.add_list(tx.lists, slug, name, NOW, **fields)
+    return lists.add_list(tx, slug, name, NOW, **fields)
 
 
 def create_archived_edition(
-    tx: Transaction,
+    tx: SqlTransaction,
     name: str = "The week",
     *,
     list_slug: str = "news",
@@ -62,7 +62,7 @@ def create_archived_edition(
         tx.connection.execute(
             update(edition_table).where(edition_table.c.id == edition.id).values(planned_at=sent_at)
         )
-    return editions.get_edition(tx.editions, edition.id)
+    return editions.get_edition(tx, edition.id)
 
 
 def make_body(
@@ -102,7 +102,7 @@ def make_body(
     )
 
 
-def hide_list(tx: Transaction, slug: str) -> None:
+def hide_list(tx: SqlTransaction, slug: str) -> None:
     """Make a list private."""
-    mailing_list = lists.get_list(tx.lists, slug)
+    mailing_list = lists.get_list(tx, slug)
     tx.lists.edit_list(replace(mailing_list, visibility=Visibility.PRIVATE))

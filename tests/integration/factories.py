@@ -18,7 +18,7 @@ from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person, Subscriber
 from mailer.model.suppressions import SuppressionReason
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -28,21 +28,21 @@ MARKER = create_marker("0123456789abcdef")
 TOPICS = ("health", "migration", "climate", "housing")
 
 
-def add_topics(tx: Transaction, *slugs: str) -> None:
+def add_topics(tx: SqlTransaction, *slugs: str) -> None:
     for slug in slugs or TOPICS:
-        lists.add_topic(tx.lists, slug, {"en": slug.capitalize()}, NOW)
+        lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
 
 
-def add_mailing_list(tx: Transaction, slug: str = "news", language: str = "en") -> MailingList:
-    return lists.add_list(tx.lists, slug, slug.capitalize(), NOW, language=language)
+def add_mailing_list(tx: SqlTransaction, slug: str = "news", language: str = "en") -> MailingList:
+    return lists.add_list(tx, slug, slug.capitalize(), NOW, language=language)
 
 
-def get_mailing_list(tx: Transaction, slug: str = "news") -> MailingList:
-    return lists.get_list(tx.lists, slug)
+def get_mailing_list(tx: SqlTransaction, slug: str = "news") -> MailingList:
+    return lists.get_list(tx, slug)
 
 
 def add_subscriber(
-    tx: Transaction,
+    tx: SqlTransaction,
     address: str,
     *topic_slugs: str,
     list_slug: str = "news",
@@ -53,10 +53,10 @@ def add_subscriber(
 ) -> Subscriber:
     """Somebody on a list, with the topics chosen there. `language` is their own."""
     subscriber, _ = subscribers.subscribe_person(
-        tx.subscribers,
+        tx,
         Person(address, language=language, **fields),
         get_mailing_list(tx, list_slug),
-        lists.get_topics(tx.lists, topic_slugs),
+        lists.get_topics(tx, topic_slugs),
         joined,
         state=MembershipState.PENDING
         if state is MembershipState.PENDING
@@ -68,16 +68,14 @@ def add_subscriber(
 
 
 def unsubscribe_address(
-    tx: Transaction, address: str, list_slug: str = "news", now: datetime = NOW
+    tx: SqlTransaction, address: str, list_slug: str = "news", now: datetime = NOW
 ) -> None:
-    subscriber = subscribers.get_subscriber(tx.subscribers, address)
-    subscribers.unsubscribe_person(tx.subscribers, subscriber, get_mailing_list(tx, list_slug), now)
+    subscriber = subscribers.get_subscriber(tx, address)
+    subscribers.unsubscribe_person(tx, subscriber, get_mailing_list(tx, list_slug), now)
 
 
-def suppress_address(tx: Transaction, address: str) -> None:
-    suppressions.suppress_address(
-        tx.suppressions, address, SuppressionReason.MANUAL, "asked by phone", NOW
-    )
+def suppress_address(tx: SqlTransaction, address: str) -> None:
+    suppressions.suppress_address(tx, address, SuppressionReason.MANUAL, "asked by phone", NOW)
 
 
 def make_content(slug: str, *topic_slugs: str, language: str = "en", **fields: Any) -> Content:
@@ -101,27 +99,27 @@ def make_content(slug: str, *topic_slugs: str, language: str = "en", **fields: A
 
 
 def add_story(
-    tx: Transaction, slug: str, *topic_slugs: str, language: str = "en", **fields: Any
+    tx: SqlTransaction, slug: str, *topic_slugs: str, language: str = "en", **fields: Any
 ) -> Article:
     return articles.add_article(
-        tx.articles, make_content(slug, *topic_slugs, language=language, **fields), NOW
+        tx, make_content(slug, *topic_slugs, language=language, **fields), NOW
     )[0]
 
 
-def add_digest(tx: Transaction, slug: str = "weekly", **fields: Any) -> Digest:
+def add_digest(tx: SqlTransaction, slug: str = "weekly", **fields: Any) -> Digest:
     fields = {"name": "The week", "list": "news"} | fields
-    return digests.add_digest(tx.digests, DigestSettings(slug=slug, **fields), NOW)
+    return digests.add_digest(tx, DigestSettings(slug=slug, **fields), NOW)
 
 
-def create_edition(tx: Transaction, *slugs: str, list_slug: str = "news", **fields: Any) -> Edition:
+def create_edition(
+    tx: SqlTransaction, *slugs: str, list_slug: str = "news", **fields: Any
+) -> Edition:
     fields = {"name": "The week"} | fields
-    return editions.create_edition(
-        tx.editions, NewEdition(list=list_slug, stories=slugs, **fields), NOW
-    )
+    return editions.create_edition(tx, NewEdition(list=list_slug, stories=slugs, **fields), NOW)
 
 
-def reload_edition(tx: Transaction, edition: Edition) -> Edition:
-    return editions.get_edition(tx.editions, edition.id)
+def reload_edition(tx: SqlTransaction, edition: Edition) -> Edition:
+    return editions.get_edition(tx, edition.id)
 
 
 # ---- an edition on its way --------------------------------------------------------------------
@@ -153,7 +151,7 @@ def begin_edition(
     return started
 
 
-def approve_without_composing(mailer: Mailer, tx: Transaction, edition: Edition) -> Edition:
+def approve_without_composing(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
     link = create_slot(MARKER, Slot.UNSUBSCRIBE)
     body = EditionBody(
         language="en",
@@ -171,7 +169,7 @@ def approve_without_composing(mailer: Mailer, tx: Transaction, edition: Edition)
         [body],
     )
     edition = tx.editions.freeze_edition(edition, [body], edition.stories, content_hash)
-    return editions.approve_edition(tx.editions, edition, "Amina", NOW)
+    return editions.approve_edition(tx, edition, "Amina", NOW)
 
 
 def read_deliveries(store: Store, edition: Edition) -> dict[str, Delivery]:
@@ -191,19 +189,19 @@ def read_delivery_states(store: Store, edition: Edition) -> dict[str, DeliverySt
 # ---- senders ----------------------------------------------------------------------------------
 
 
-def register_worker(tx: Transaction, name: str = "elsewhere") -> int:
+def register_worker(tx: SqlTransaction, name: str = "elsewhere") -> int:
     """The number of a sender of whose process nothing is known: only its beat tells."""
-    return tx.workers.register_worker(name, NOW)
+    return tx.outbox.register_worker(name, NOW)
 
 
-def register_dead_worker(tx: Transaction) -> int:
+def register_dead_worker(tx: SqlTransaction) -> int:
     """The number of a sender that has certainly ended: its process had this one's number, and
     began before it."""
     host, pid, started, nonce = create_worker_name().split(":")
-    return tx.workers.register_worker(f"{host}:{pid}:{int(started) - 1}:{nonce}", NOW)
+    return tx.outbox.register_worker(f"{host}:{pid}:{int(started) - 1}:{nonce}", NOW)
 
 
-def take_over_worker(tx: Transaction, worker_id: int) -> tuple[int, int] | None:
+def take_over_worker(tx: SqlTransaction, worker_id: int) -> tuple[int, int] | None:
     """Take what a sender holds, as whoever has seen its beat stand still does."""
-    (worker,) = [candidate for candidate in tx.workers.list_workers() if candidate.id == worker_id]
-    return tx.workers.reclaim_deliveries(worker)
+    (worker,) = [candidate for candidate in tx.outbox.list_workers() if candidate.id == worker_id]
+    return tx.outbox.reclaim_deliveries(worker)

@@ -18,6 +18,7 @@ from mailer.message import (
 from mailer.model.archive import ArchivedVersion, ArchiveEntry
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.lists import MailingList, Visibility
+from tests.fakes import make_transaction
 from tests.unit.message.factories import MARKER, make_body
 from tests.unit.samples import NOW, make_edition, make_mailing_list
 
@@ -70,12 +71,14 @@ def test_a_private_list_is_as_if_it_were_not_there() -> None:
     store: Any = Lists(
         make_mailing_list(), make_mailing_list("staff", visibility=Visibility.PRIVATE)
     )
-    assert [one.slug for one in archive.list_archived_lists(store)] == ["news"]
-    assert archive.get_list(store, "news").slug == "news"
+    assert [one.slug for one in archive.list_archived_lists(make_transaction(lists=store))] == [
+        "news"
+    ]
+    assert archive.get_list(make_transaction(lists=store), "news").slug == "news"
     said = []
     for slug in ("staff", "staph"):
         with pytest.raises(NotFound) as caught:
-            archive.get_list(store, slug)
+            archive.get_list(make_transaction(lists=store), slug)
         said.append(str(caught.value).replace(slug, ""))
     assert said[0] == said[1]
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from mailer import outbox
 from mailer.errors import InputError
 from mailer.model.deliveries import (
+    DELIVERY_TRANSITIONS,
     EXPIRE_AFTER,
     IN_FLIGHT_STATES,
-    DELIVERY_TRANSITIONS,
     UNFINISHED_STATES,
     Delivery,
     DeliveryReport,
@@ -23,6 +23,7 @@ from mailer.model.deliveries import (
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.subscribers import MembershipState
+from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_edition
 
 D = DeliveryState
@@ -111,7 +112,7 @@ MEMBER = RecipientStatus(
 
 
 def why(known: RecipientStatus, of: Edition = PLANNED) -> str:
-    said = outbox.explain_outcome(Records(known), of, ANA)
+    said = outbox.explain_outcome(make_transaction(outbox=Records(known)), of, ANA)
     assert said.startswith(ANA)
     assert said.endswith(".")
     assert "\n" not in said
@@ -230,7 +231,7 @@ def test_every_state_has_one_sentence(state: D, attempt: int, reply: str) -> Non
 
 def test_one_is_asked_for_by_the_canonical_address() -> None:
     records = Records(MEMBER)
-    outbox.explain_outcome(records, PLANNED, " ana@EXAMPLE.org ")
+    outbox.explain_outcome(make_transaction(outbox=records), PLANNED, " ana@EXAMPLE.org ")
     assert records.asked == ANA
     with pytest.raises(InputError, match="is not a mail address"):
-        outbox.explain_outcome(records, PLANNED, "ana")
+        outbox.explain_outcome(make_transaction(outbox=records), PLANNED, "ana")

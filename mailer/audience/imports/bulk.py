@@ -12,16 +12,17 @@ from mailer import languages
 from mailer.audience.lists import check_line, get_topics
 from mailer.audience.subscribers import describe_membership
 from mailer.errors import InputError, UsageError
-from mailer.model.lists import ListStore, MailingList
-from mailer.model.segments import BulkChange, BulkMember, BulkOutcome, BulkResult, BulkStore
+from mailer.model.lists import MailingList
+from mailer.model.segments import BulkChange, BulkMember, BulkOutcome, BulkResult
 from mailer.model.subscribers import ConsentAction, ConsentEntry, MembershipState
+from mailer.model.transaction import Transaction
 
 
-def check_change(change: BulkChange, lists: ListStore, mailing_list: MailingList) -> BulkChange:
+def check_change(tx: Transaction, change: BulkChange, mailing_list: MailingList) -> BulkChange:
     """The change with all of it in canonical form. Raises NotFound for a topic that isn't there,
     InputError for what can't be, UsageError for what doesn't fit together."""
-    added_topics = {topic.slug for topic in get_topics(lists, sorted(change.add_topics))}
-    removed_topics = {topic.slug for topic in get_topics(lists, sorted(change.remove_topics))}
+    added_topics = {topic.slug for topic in get_topics(tx, sorted(change.add_topics))}
+    removed_topics = {topic.slug for topic in get_topics(tx, sorted(change.remove_topics))}
     added_tags = frozenset(check_line(tag, "--add-tag") for tag in change.add_tags)
     removed_tags = frozenset(check_line(tag, "--remove-tag") for tag in change.remove_tags)
     if conflicts := sorted(added_topics & removed_topics) or sorted(added_tags & removed_tags):
@@ -87,7 +88,7 @@ def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str]
 
 
 def change_members(
-    store: BulkStore,
+    tx: Transaction,
     mailing_list: MailingList,
     subscriber_ids: Sequence[int],
     change: BulkChange,
@@ -100,12 +101,14 @@ def change_members(
     they get: one line each. Without `write` only what would become of them is told."""
     results = [
         apply_change(change, member, now)
-        for member in store.list_members(mailing_list, subscriber_ids)
+        for member in tx.segments.list_members(mailing_list, subscriber_ids)
     ]
     changed = [result for result in results if result.outcome is BulkOutcome.CHANGED]
     if write and changed:
-        store.save_members(mailing_list, [(result.before, result.after) for result in changed])
-        store.log_consent(
+        tx.segments.save_members(
+            mailing_list, [(result.before, result.after) for result in changed]
+        )
+        tx.segments.log_consent(
             [
                 ConsentEntry(
                     at=now,

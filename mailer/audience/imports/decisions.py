@@ -14,7 +14,8 @@ from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowSt
 from mailer.audience.subscribers import describe_membership, merge_persons
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
-from mailer.model.suppressions import Suppression, SuppressionStore
+from mailer.model.suppressions import Suppression
+from mailer.model.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,7 @@ def decide_row(
 
 
 def suppress_rows(
-    store: SuppressionStore,
-    rows: Sequence[tuple[int, Suppression]],
-    now: datetime,
-    *,
-    source: str,
+    tx: Transaction, rows: Sequence[tuple[int, Suppression]], now: datetime, *, source: str
 ) -> list[RowResult]:
     """Stop all mail to the addresses on some lines; what became of each, in order. An address to
     which it was stopped already keeps its reason."""
@@ -82,7 +79,7 @@ def suppress_rows(
                 line,
             )
     already_suppressed = suppressions.suppress_addresses(
-        store, list(first_by_address.values()), now, source=source
+        tx.subscribers, list(first_by_address.values()), now, source=source
     )
     return [
         RowResult(line, RowOutcome.SUPPRESSED, suppression.address, suppression.reason.value)

@@ -30,15 +30,13 @@ from mailer.audience.lists import get_list
 from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import BadTransition, InputError, NotFound, Refused
 from mailer.lines import holds_control
-from mailer.model.lists import ListStore, Visibility
+from mailer.model.lists import Visibility
 from mailer.model.signup import (
-    NOT_YET,
     CONFIRMATION_TRANSITIONS,
-    AllowanceStore,
+    NOT_YET,
     Confirmation,
     ConfirmationKind,
     ConfirmationState,
-    ConfirmationStore,
     RateLimit,
     ServiceMailKind,
     SignUpWishes,
@@ -49,20 +47,16 @@ from mailer.model.subscribers import (
     LawfulBasis,
     MembershipState,
     Person,
-    SubscriberStore,
     Wording,
 )
+from mailer.model.transaction import Transaction
 
 SIGN_UP_PAGE = "sign-up page"
 MOST_LISTS = 50
 
 
 def request_confirmation(
-    store: ConfirmationStore,
-    allowances: AllowanceStore,
-    limit: RateLimit,
-    confirmation: Confirmation,
-    now: datetime,
+    tx: Transaction, limit: RateLimit, confirmation: Confirmation, now: datetime
 ) -> None:
     """Keep what somebody asks for until the owner of the address has answered. A mailbox is
     written to within `limit` only: what is asked for beyond it replaces what its owner was asked
@@ -73,20 +67,20 @@ def request_confirmation(
     confirmation = replace(
         confirmation, address=addresses.normalise_address(confirmation.address), asked_at=now
     )
-    if use_allowance(allowances, limit, addresses.guess_mailbox(confirmation.address), now):
-        store.add_confirmation(confirmation)
+    if use_allowance(tx, limit, addresses.guess_mailbox(confirmation.address), now):
+        tx.sign_ups.add_confirmation(confirmation)
     else:
-        store.replace_wishes(confirmation)
+        tx.sign_ups.replace_wishes(confirmation)
 
 
 def build_sign_up(
-    list_store: ListStore, address: str, wishes: SignUpWishes, language: str, source: str
+    tx: Transaction, address: str, wishes: SignUpWishes, language: str, source: str
 ) -> Confirmation:
     """A sign-up to :func:`request_confirmation` for. Raises InputError naming the field, NotFound for a list that
     nobody can join by themselves."""
     open_lists = {
         mailing_list.slug
-        for mailing_list in list_store.list_mailing_lists()
+        for mailing_list in tx.lists.list_mailing_lists()
         if mailing_list.visibility is Visibility.PUBLIC
     }
     if not wishes.lists or len(wishes.lists) > MOST_LISTS:
@@ -94,7 +88,7 @@ def build_sign_up(
     for slug in wishes.lists:
         if slug not in open_lists:
             raise NotFound(f"there is no list {slug!r} to sign up for", where="lists")
-    topics = {topic.slug for topic in list_store.list_topics()}
+    topics = {topic.slug for topic in tx.lists.list_topics()}
     for slug in wishes.topics:
         if slug not in topics:
             raise NotFound(f"there is no topic {slug!r}", where="topics")
@@ -121,11 +115,11 @@ def build_sign_up(
 
 
 def build_address_change(
-    subscriber_store: SubscriberStore, subscriber_id: int, address: str, language: str, source: str
+    tx: Transaction, subscriber_id: int, address: str, language: str, source: str
 ) -> Confirmation:
     """A change of address to :func:`request_confirmation` for. Raises InputError, and Refused where it is theirs
     already. Whether it is somebody else's is not told."""
-    subscriber = subscriber_store.find_subscriber_by_id(subscriber_id)
+    subscriber = tx.subscribers.find_subscriber_by_id(subscriber_id)
     if subscriber is None:
         raise NotFound("there is no such subscriber")
     address = addresses.normalise_address(address)
@@ -145,23 +139,21 @@ def build_address_change(
     )
 
 
-def choose_service_mail_kind(
-    subscriber_store: SubscriberStore, confirmation: Confirmation
-) -> ServiceMailKind:
+def choose_service_mail_kind(tx: Transaction, confirmation: Confirmation) -> ServiceMailKind:
     """What mail the address gets. A suppressed one gets none."""
-    if subscriber_store.find_suppression_reason(confirmation.address):
+    if tx.subscribers.find_suppression_reason(confirmation.address):
         return ServiceMailKind.NOTHING
     if confirmation.kind is ConfirmationKind.NEW_ADDRESS:
         return (
             ServiceMailKind.NEW_ADDRESS
-            if subscriber_store.find_subscriber_by_id(confirmation.subscriber_id)
+            if tx.subscribers.find_subscriber_by_id(confirmation.subscriber_id)
             else ServiceMailKind.NOTHING
         )
-    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    subscriber = tx.subscribers.find_subscriber(confirmation.address)
     active_lists = (
         {
             membership.list
-            for membership in subscriber_store.list_memberships(subscriber)
+            for membership in tx.subscribers.list_memberships(subscriber)
             if membership.state is MembershipState.ACTIVE
         }
         if subscriber
@@ -175,7 +167,7 @@ def choose_service_mail_kind(
 
 
 def move_confirmation(
-    store: ConfirmationStore, confirmation: Confirmation, state: ConfirmationState, now: datetime
+    tx: Transaction, confirmation: Confirmation, state: ConfirmationState, now: datetime
 ) -> Confirmation:
     """Raises BadTransition."""
     if state not in CONFIRMATION_TRANSITIONS[confirmation.state]:
@@ -183,14 +175,16 @@ def move_confirmation(
             f"confirmation {confirmation.id} is {confirmation.state}, not to become {state}"
         )
     answered_at = now if state is ConfirmationState.CONFIRMED else confirmation.answered_at
-    return store.update_confirmation(replace(confirmation, state=state, answered_at=answered_at))
+    return tx.sign_ups.update_confirmation(
+        replace(confirmation, state=state, answered_at=answered_at)
+    )
 
 
 def find_open_confirmation(
-    store: ConfirmationStore, confirmation_id: int, now: datetime, lifetime: timedelta
+    tx: Transaction, confirmation_id: int, now: datetime, lifetime: timedelta
 ) -> Confirmation | None:
     """One whose owner was asked, and whose link has not expired."""
-    confirmation = store.find_confirmation(confirmation_id)
+    confirmation = tx.sign_ups.find_confirmation(confirmation_id)
     if (
         confirmation is None
         or confirmation.state is ConfirmationState.ASKED
@@ -201,10 +195,7 @@ def find_open_confirmation(
 
 
 def apply_confirmation(
-    store: ConfirmationStore,
-    subscriber_store: SubscriberStore,
-    list_store: ListStore,
-    allowances: AllowanceStore,
+    tx: Transaction,
     limit: RateLimit,
     confirmation: Confirmation,
     now: datetime,
@@ -217,44 +208,40 @@ def apply_confirmation(
     for an address that must not be mailed."""
     if confirmation.state is not ConfirmationState.MAILED:
         return confirmation
-    if reason := subscriber_store.find_suppression_reason(confirmation.address):
+    if reason := tx.subscribers.find_suppression_reason(confirmation.address):
         raise Refused(f"{confirmation.address} must not be mailed ({reason})")
     if confirmation.kind is ConfirmationKind.NEW_ADDRESS:
-        subscriber = subscriber_store.find_subscriber_by_id(confirmation.subscriber_id)
+        subscriber = tx.subscribers.find_subscriber_by_id(confirmation.subscriber_id)
         if subscriber is None:
             raise NotFound("there is no such subscriber")
         preferences.change_address(
-            subscriber_store, subscriber, confirmation.address, now, source=confirmation.source
+            tx, subscriber, confirmation.address, now, source=confirmation.source
         )
     else:
         confirmation = replace(confirmation, wording=wording)
-        _join_lists(subscriber_store, list_store, confirmation, now, accepted_lists)
-    allowances.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
-    return move_confirmation(store, confirmation, ConfirmationState.CONFIRMED, now)
+        _join_lists(tx, confirmation, now, accepted_lists)
+    tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
+    return move_confirmation(tx, confirmation, ConfirmationState.CONFIRMED, now)
 
 
 def _join_lists(
-    subscriber_store: SubscriberStore,
-    list_store: ListStore,
-    confirmation: Confirmation,
-    now: datetime,
-    accepted_lists: Sequence[str] | None,
+    tx: Transaction, confirmation: Confirmation, now: datetime, accepted_lists: Sequence[str] | None
 ) -> None:
     wishes = confirmation.wishes
-    topics = [topic for topic in list_store.list_topics() if topic.slug in wishes.topics]
+    topics = [topic for topic in tx.lists.list_topics() if topic.slug in wishes.topics]
     evidence = Evidence(
         ConsentAction.CONFIRMED, confirmation.source, LawfulBasis.CONSENT, confirmation.wording
     )
-    existing_slugs = {mailing_list.slug for mailing_list in list_store.list_mailing_lists()}
+    existing_slugs = {mailing_list.slug for mailing_list in tx.lists.list_mailing_lists()}
     for slug in wishes.lists:
         if slug not in existing_slugs or (
             accepted_lists is not None and slug not in accepted_lists
         ):
             continue
         subscribers.subscribe_person(
-            subscriber_store,
+            tx,
             Person(confirmation.address, name=wishes.name, language=confirmation.language),
-            get_list(list_store, slug),
+            get_list(tx, slug),
             topics,
             now,
             evidence=evidence,

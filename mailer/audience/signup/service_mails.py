@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from mailer.audience.signup.confirmations import choose_service_mail_kind
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationState, ServiceMailKind
-from mailer.model.subscribers import MembershipState, SubscriberStore
+from mailer.model.subscribers import MembershipState
+from mailer.model.transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +30,15 @@ NO_SERVICE_MAIL = ServiceMail(ServiceMailKind.NOTHING)
 
 
 def choose_service_mail(
-    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+    tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
     """What the address gets now: an answer to what was asked for, or, once its owner has confirmed
     it, a welcome. Lists that are gone meanwhile are left out."""
     if confirmation.state is ConfirmationState.CONFIRMED:
-        return _choose_welcome_mail(subscriber_store, lists, confirmation)
+        return _choose_welcome_mail(tx, lists, confirmation)
     if confirmation.state is not ConfirmationState.ASKED:
         return NO_SERVICE_MAIL
-    kind = choose_service_mail_kind(subscriber_store, confirmation)
+    kind = choose_service_mail_kind(tx, confirmation)
     if kind is ServiceMailKind.NEW_ADDRESS and lists:
         # It is about no list, and stands in the books of the eldest.
         return ServiceMail(
@@ -55,20 +56,20 @@ def choose_service_mail(
 
 
 def _choose_welcome_mail(
-    subscriber_store: SubscriberStore, lists: Sequence[MailingList], confirmation: Confirmation
+    tx: Transaction, lists: Sequence[MailingList], confirmation: Confirmation
 ) -> ServiceMail:
     """For those that they joined by this confirmation and are still on, where one of them welcomes
     its members."""
-    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    subscriber = tx.subscribers.find_subscriber(confirmation.address)
     if (
         subscriber is None
         or confirmation.answered_at is None
-        or subscriber_store.find_suppression_reason(confirmation.address)
+        or tx.subscribers.find_suppression_reason(confirmation.address)
     ):
         return NO_SERVICE_MAIL
     joined_slugs = {
         membership.list
-        for membership in subscriber_store.list_memberships(subscriber)
+        for membership in tx.subscribers.list_memberships(subscriber)
         if membership.state is MembershipState.ACTIVE
         and membership.joined_at >= confirmation.answered_at
     }
@@ -91,12 +92,10 @@ def _sort_by_slug(mailing_lists: Iterable[MailingList]) -> tuple[MailingList, ..
     return tuple(sorted(mailing_lists, key=lambda mailing_list: mailing_list.slug))
 
 
-def find_link_number(
-    subscriber_store: SubscriberStore, confirmation: Confirmation, service_mail: ServiceMail
-) -> int:
+def find_link_number(tx: Transaction, confirmation: Confirmation, service_mail: ServiceMail) -> int:
     """The number that the link in the mail carries: of what is to be confirmed, or of whom it is
     written to."""
     if service_mail.kind in {ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS}:
         return confirmation.id
-    subscriber = subscriber_store.find_subscriber(confirmation.address)
+    subscriber = tx.subscribers.find_subscriber(confirmation.address)
     return subscriber.id if subscriber else 0

@@ -42,7 +42,7 @@ def add_list(
     _check_name(name)
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = nouns.add_list(
-            tx.lists,
+            tx,
             slug,
             name,
             mailer.clock(),
@@ -78,7 +78,7 @@ def edit_list(
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
     with open_for_writing(dry_run, out) as (_, tx):
-        mailing_list = nouns.edit_list(tx.lists, slug, changes)
+        mailing_list = nouns.edit_list(tx, slug, changes)
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
@@ -108,7 +108,7 @@ def list_lists(json: JsonOption = False) -> None:
 def show_list(slug: Slug, json: JsonOption = False) -> None:
     """Show one list. Example: [bold]mailer list show news[/]"""
     with open_for_reading() as (_, tx):
-        nouns.get_list(tx.lists, slug)
+        nouns.get_list(tx, slug)
         (mailing_list,) = [
             one for one in tx.lists.list_mailing_lists(counted=True) if one.slug == slug
         ]
@@ -122,7 +122,7 @@ def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = Fa
     Example: [bold]mailer list remove news[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(nouns.remove_list(tx.lists, slug), f"list {slug} removed")
+        out.print_record(nouns.remove_list(tx, slug), f"list {slug} removed")
 
 
 @app.command("form")
@@ -143,7 +143,7 @@ def print_form(
             hint="install them with `pip install 'mailer[web]'`",
         ) from error
     with open_for_reading() as (mailer, tx):
-        mailing_list = nouns.get_list(tx.lists, slug)
+        mailing_list = nouns.get_list(tx, slug)
         form_language = pasted.choose_page_language(language or mailing_list.language)
         base_url = mailer.settings.web.base_url
         Output().print_text(

@@ -49,7 +49,7 @@ def suppress_address(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         suppression, is_new = suppressions.suppress_address(
-            tx.suppressions, address, reason, detail, mailer.clock()
+            tx, address, reason, detail, mailer.clock()
         )
         message = "suppressed" if is_new else "suppressed already"
         out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
@@ -60,7 +60,7 @@ def release_address(address: str, json: JsonOption = False, dry_run: DryRunOptio
     """Let an address be mailed again. Example: [bold]mailer suppression remove a@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        freed_address = suppressions.lift_suppression(tx.suppressions, address, mailer.clock())
+        freed_address = suppressions.lift_suppression(tx, address, mailer.clock())
         out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
 
 
@@ -76,8 +76,8 @@ def list_suppressions(
 
     Example: [bold]mailer suppression list --reason complaint[/]"""
     with open_for_reading() as (_, tx):
-        matching_suppressions = tx.suppressions.list_suppressions(reason, limit)
-        counts = tx.suppressions.count_by_reason()
+        matching_suppressions = tx.subscribers.list_suppressions(reason, limit)
+        counts = tx.subscribers.count_by_reason()
     out = Output(json)
     out.print_table(
         matching_suppressions,
@@ -137,7 +137,7 @@ def import_suppressions(
         for batch in files.read_suppressions(file, reason, mailer.clock()):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(
-                    tx.suppressions, batch.rows, mailer.clock(), source=import_source
+                    tx, batch.rows, mailer.clock(), source=import_source
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
@@ -155,7 +155,7 @@ def export_suppressions(
 
     def write_csv(out: TextIO) -> int:
         nonlocal hashes
-        written, hashes = files.write_suppressions(tx.suppressions.iterate_suppressions(), out)
+        written, hashes = files.write_suppressions(tx.subscribers.iterate_suppressions(), out)
         return written
 
     with open_for_reading() as (_, tx):

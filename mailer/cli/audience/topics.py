@@ -35,7 +35,7 @@ def add_topic(
     options = [one if "=" in one else f"en={one}" for one in name or []]
     names = parse_pairs(options, "--name", languages.normalise_tag)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        topic = lists.add_topic(tx.lists, slug, names, mailer.clock())
+        topic = lists.add_topic(tx, slug, names, mailer.clock())
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -56,7 +56,7 @@ def list_topics(json: JsonOption = False) -> None:
 def show_topic(slug: Slug, json: JsonOption = False) -> None:
     """Show one topic with its names. Example: [bold]mailer topic show health[/]"""
     with open_for_reading() as (_, tx):
-        Output(json).print_record(lists.get_topic(tx.lists, slug))
+        Output(json).print_record(lists.get_topic(tx, slug))
 
 
 @app.command("remove-name")
@@ -71,7 +71,7 @@ def remove_name(
     Example: [bold]mailer topic remove-name health fr[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        topic = lists.remove_topic_name(tx.lists, slug, language)
+        topic = lists.remove_topic_name(tx, slug, language)
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -80,4 +80,4 @@ def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = F
     """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_topic(tx.lists, slug), f"topic {slug} removed")
+        out.print_record(lists.remove_topic(tx, slug), f"topic {slug} removed")

@@ -8,7 +8,7 @@ from mailer.cli.output import Output
 from mailer.model.edition_states import EDITION_TRANSITIONS, ArchiveVisibility, EditionState
 from mailer.model.editions import Edition
 from mailer.model.lists import Visibility
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 
 @app.command("publish")
@@ -43,15 +43,15 @@ def hide_edition(
 
 
 def _set_visibility(
-    mailer: Mailer, tx: Transaction, number: int, visibility: ArchiveVisibility, actor_name: str
+    mailer: Mailer, tx: SqlTransaction, number: int, visibility: ArchiveVisibility, actor_name: str
 ) -> Edition:
-    edition = editions.get_edition(tx.editions, number)
+    edition = editions.get_edition(tx, number)
     return editions.set_archive_visibility(
-        tx.editions, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name)
+        tx, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name)
     )
 
 
-def _describe_publication(mailer: Mailer, tx: Transaction, edition: Edition) -> str:
+def _describe_publication(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> str:
     mailing_list = tx.editions.load_mailing_list(edition)
     message = f"edition {edition.id} is public"
     if archive.is_in_archive(edition, mailing_list):

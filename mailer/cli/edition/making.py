@@ -19,7 +19,7 @@ from mailer.cli.output import Output
 from mailer.errors import UsageError
 from mailer.model.edition_states import ArchiveVisibility, InDoubtPolicy, Priority
 from mailer.model.editions import Edition, NewEdition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 
 @app.command("new")
@@ -47,7 +47,7 @@ def create_edition(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition = editions.create_edition(
-            tx.editions,
+            tx,
             NewEdition(
                 name=name,
                 list=list_slug,
@@ -66,7 +66,7 @@ def create_edition(
         out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
 
 
-def _compose_edition(mailer: Mailer, tx: Transaction, edition: Edition, out: Output) -> Edition:
+def _compose_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition, out: Output) -> Edition:
     edition, composition = mailer.compose_edition(tx, edition)
     for warning in composition.warnings if composition else ():
         out.print_note(f"note: {warning}")
@@ -86,9 +86,9 @@ def arrange_stories(
     Example: [bold]mailer edition arrange 3 open-day new-report[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         edition = editions.arrange_stories(
-            tx.editions, current_edition, stories, mailer.clock(), resolve_actor(by)
+            tx, current_edition, stories, mailer.clock(), resolve_actor(by)
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
@@ -107,10 +107,10 @@ def move_stories_first(
     Example: [bold]mailer edition reorder 3 new-report[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         ordered_slugs = editions.move_stories_first(current_edition, first)
         edition = editions.arrange_stories(
-            tx.editions, current_edition, ordered_slugs, mailer.clock(), resolve_actor(by)
+            tx, current_edition, ordered_slugs, mailer.clock(), resolve_actor(by)
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
@@ -144,13 +144,13 @@ def edit_edition(
     changes = {key: value for key, value in options.items() if value is not None}
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         if opening is not None:
             changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer edition edit --help`")
         edition = editions.edit_edition(
-            tx.editions, current_edition, changes, mailer.clock(), resolve_actor(by)
+            tx, current_edition, changes, mailer.clock(), resolve_actor(by)
         )
         edition = _compose_edition(mailer, tx, edition, out)
         out.print_record(edition, f"edition {number} changed")

@@ -52,7 +52,7 @@ def show_edition(number: Number, json: JsonOption = False) -> None:
 
     Example: [bold]mailer edition show 3[/]"""
     with open_for_reading() as (_, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         events = tx.editions.list_events(edition)
         out = Output(json)
         if json:
@@ -102,9 +102,9 @@ def preview_edition(
     Example: [bold]mailer edition preview 3 --as ana@example.org --form html -o mail.html[/]"""
     out = Output(json)
     with open_for_preview() as (mailer, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         rendered = mailer.preview(tx, edition, address=as_, language=language)
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
     if json:
         out.print_json(
             {
@@ -154,7 +154,7 @@ def show_report(number: Number, json: JsonOption = False) -> None:
 
     Example: [bold]mailer edition report 3 --json[/]"""
     with open_for_reading() as (_, tx):
-        delivery_report = tx.outbox.build_report(editions.get_edition(tx.editions, number))
+        delivery_report = tx.outbox.build_report(editions.get_edition(tx, number))
         print_report(delivery_report, Output(json))
 
 

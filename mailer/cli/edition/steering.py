@@ -37,7 +37,7 @@ def approve_edition(
     Example: [bold]mailer edition approve 3 --hash 4be1c09d22fa[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         edition = mailer.approve_edition(
             tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
         )
@@ -55,10 +55,8 @@ def request_approval(
     Example: [bold]mailer edition submit 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx.editions, number))
-        edition = editions.request_approval(
-            tx.editions, edition, mailer.clock(), actor=resolve_actor(by)
-        )
+        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx, number))
+        edition = editions.request_approval(tx, edition, mailer.clock(), actor=resolve_actor(by))
         for warning in composition.warnings if composition else ():
             out.print_note(f"note: {warning}")
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
@@ -81,12 +79,12 @@ def schedule_edition(
     Example: [bold]mailer edition schedule 3 --at '2026-12-18 09:00'[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         zone_name = zone or mailer.settings.defaults.time_zone
         wall_time = parse_local_time(at, "--at")
         appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
         edition = editions.set_send_time(
-            tx.editions, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
         )
         message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M} {zone_name}"
         out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
@@ -101,9 +99,9 @@ def clear_send_time(
     Example: [bold]mailer edition unschedule 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         edition = editions.set_send_time(
-            tx.editions, current_edition, None, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by)
         )
         out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
@@ -120,9 +118,9 @@ def reopen_edition(
     Example: [bold]mailer edition reopen 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         edition = editions.reopen_edition(
-            tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
         )
         message = f"edition {number} is a draft again"
         if edition.appointment:
@@ -145,10 +143,10 @@ def pause_edition(
     Example: [bold]mailer edition pause 3 --reason "wrong picture"[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = editions.pause_edition(
-            tx.editions, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
         )
         out.print_record(edition, f"edition {number} is paused")
 
@@ -162,10 +160,10 @@ def resume_edition(
     Example: [bold]mailer edition resume 3[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         embargo_checks.check_not_killed(tx, current_edition)
         edition = editions.resume_edition(
-            tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
         )
         out.print_record(edition, f"edition {number} may go on: mailer send {number}")
 
@@ -183,7 +181,7 @@ def cancel_edition(
     Example: [bold]mailer edition cancel 3 --reason superseded[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
+        current_edition = editions.get_edition(tx, number)
         reason = check_line(reason, "--reason", required=False)
         edition = mailer.cancel_edition(tx, current_edition, reason=reason, actor=resolve_actor(by))
         out.print_record(edition, f"edition {number} is cancelled")
@@ -209,7 +207,7 @@ def retry_deliveries(
         )
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        edition = editions.get_edition(tx.editions, number)
+        edition = editions.get_edition(tx, number)
         count = outbox.retry_failed_deliveries(tx, edition, mailer.clock(), actor=resolve_actor(by))
         message = f"{count} queued again" + (f": mailer send {number}" if count else "")
         out.print_record({"edition": number, "queued": count}, message)

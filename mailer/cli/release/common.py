@@ -13,7 +13,7 @@ from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 app = typer.Typer(no_args_is_help=True, help="Press releases: from a file to journalists.")
 
@@ -24,7 +24,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")]
 
 
 def import_story(
-    mailer: Mailer, tx: Transaction, paths: list[Path], author: str, *, create_topics: bool
+    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: str, *, create_topics: bool
 ) -> list[Article]:
     """The story's articles: out of its files, or those that are here under a slug."""
     if any(path == Path() for path in paths):
@@ -69,7 +69,7 @@ def _does_exist(path: Path) -> bool:
         return False
 
 
-def find_queued_articles(tx: Transaction, slug: str) -> list[Article]:
+def find_queued_articles(tx: SqlTransaction, slug: str) -> list[Article]:
     """A story's articles, also those in languages that came in before."""
     return list(tx.articles.find_articles(ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))))
 

@@ -26,7 +26,7 @@ from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
 from mailer.model.editions import ChangeNote, Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 ProgressOption = Annotated[
     ProgressStyle,
@@ -62,7 +62,7 @@ def correct_release(
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
 
     def prepare_correction(
-        mailer: Mailer, tx: Transaction
+        mailer: Mailer, tx: SqlTransaction
     ) -> tuple[list[Article], CorrectionResult]:
         story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
         return story_articles, release_corrections.correct_release(
@@ -150,7 +150,7 @@ def kill_release(
         return
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         story = find_queued_articles(tx, slug)
-        kill_request = tx.kills.find_kill(slug)
+        kill_request = tx.releases.find_kill(slug)
         previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
         assert kill_request
         out.print_note(

@@ -26,7 +26,7 @@ from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 
 @app.command("send")
@@ -58,11 +58,13 @@ def send_release(
     Example: [bold]mailer release send open-day.md --to press --dry-run[/]"""
     out = Output(json or progress is ProgressStyle.LINES)
 
-    def prepare_release(mailer: Mailer, tx: Transaction) -> tuple[ReleaseEditions, list[Article]]:
+    def prepare_release(
+        mailer: Mailer, tx: SqlTransaction
+    ) -> tuple[ReleaseEditions, list[Article]]:
         story_articles = import_story(
             mailer, tx, paths, resolve_actor(by), create_topics=create_topics
         )
-        mailing_list = get_list(tx.lists, list_slug)
+        mailing_list = get_list(tx, list_slug)
         release_plan = release_flow.prepare_release(
             mailer,
             tx,

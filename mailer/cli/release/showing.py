@@ -30,7 +30,7 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
         embargo = tx.embargoes.find_embargo(slug)
         release_editions = tx.editions.list_release_editions(slug)
         reports = [
-            tx.outbox.build_report(editions.get_edition(tx.editions, edition.id))
+            tx.outbox.build_report(editions.get_edition(tx, edition.id))
             for edition in release_editions
         ]
         out = Output(json)
@@ -45,7 +45,7 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
             word = "embargoed until" if embargo.is_active(mailer.clock()) else "was embargoed until"
             lifted = f", lifted {format_moment(embargo.lifted_at)}" if embargo.lifted_at else ""
             out.print_text(f"{word} {embargo.terms}, {format_moment(embargo.until)}{lifted}")
-        if kill_request := tx.kills.find_kill(slug):
+        if kill_request := tx.releases.find_kill(slug):
             confirmation = (
                 f"confirmed by {kill_request.confirmed_by}"
                 if kill_request.confirmed_by
@@ -102,7 +102,7 @@ def list_follow_ups(slug: Slug, json: JsonOption = False) -> None:
             raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
         contacts_to_ask = [
             contact
-            for contact in tx.contacts.list_release_recipients(slug)
+            for contact in tx.subscribers.list_release_recipients(slug)
             if contact.profile.follow_up is FollowUp.WELCOME
         ]
         Output(json).print_table(

@@ -37,10 +37,10 @@ def add_subscriber(
     Example: [bold]mailer subscriber add ana@example.org --list news --topic health[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        mailing_list = lists.get_list(tx.lists, list_slug)
-        chosen_topics = lists.get_topics(tx.lists, topic or [])
+        mailing_list = lists.get_list(tx, list_slug)
+        chosen_topics = lists.get_topics(tx, topic or [])
         subscriber, membership = subscribers.subscribe_person(
-            tx.subscribers,
+            tx,
             Person(address, name, language, country, time_zone, tuple(tag or ())),
             mailing_list,
             chosen_topics,
@@ -59,7 +59,7 @@ def add_subscriber(
 def show_subscriber(address: Address, json: JsonOption = False) -> None:
     """Show what is known of somebody. Example: [bold]mailer subscriber show ana@example.org[/]"""
     with open_for_reading() as (_, tx):
-        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        subscriber = subscribers.get_subscriber(tx, address)
         memberships = tx.subscribers.list_memberships(subscriber)
         suppression_reason = tx.subscribers.find_suppression_reason(subscriber.address)
         out = Output(json)
@@ -102,17 +102,15 @@ def edit_subscriber(
     if not changes:
         raise UsageError("nothing to change was given", hint="see `mailer subscriber edit --help`")
     with open_for_writing(dry_run, out) as (mailer, tx):
-        current_subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        current_subscriber = subscribers.get_subscriber(tx, address)
         has_moved = new_address is not None and new_address.strip() != current_subscriber.address
         if new_address is not None:
             del changes["address"]
             now = mailer.clock()
             current_subscriber = preferences.change_address(
-                tx.subscribers, current_subscriber, new_address, now
+                tx, current_subscriber, new_address, now
             )
-        subscriber, changed = subscribers.edit_subscriber(
-            tx.subscribers, current_subscriber.address, changes
-        )
+        subscriber, changed = subscribers.edit_subscriber(tx, current_subscriber.address, changes)
         changed = changed or has_moved
         out.print_record(
             subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"
@@ -127,7 +125,7 @@ def list_subscribers(
 ) -> None:
     """List subscribers, the earliest first. Example: [bold]mailer subscriber list --list news[/]"""
     with open_for_reading() as (_, tx):
-        mailing_list = lists.get_list(tx.lists, list_slug) if list_slug else None
+        mailing_list = lists.get_list(tx, list_slug) if list_slug else None
         records = []
         for pair in tx.subscribers.iterate_subscribers(mailing_list):
             records.append({"subscriber": pair[0], "membership": pair[1]})

@@ -28,10 +28,10 @@ def show_history(address: Address, json: JsonOption = False) -> None:
     out = Output(json)
     with open_for_reading() as (_, tx):
         normal_address = addresses.normalise_address(address)
-        entries = consent.list_consent_entries(tx.subscribers, normal_address)
+        entries = consent.list_consent_entries(tx, normal_address)
         open_confirmations = [
             entry
-            for entry in tx.confirmations.list_for_address(normal_address)
+            for entry in tx.sign_ups.list_for_address(normal_address)
             if entry.state in _OPEN_STATES
         ]
         subscriber = tx.subscribers.find_subscriber(normal_address)
@@ -116,9 +116,7 @@ def export_data(
 
     Example: [bold]mailer subscriber data ana@example.org ana.json[/]"""
     with open_for_reading() as (_, tx):
-        stored_data = erasure.collect_personal_data(
-            tx.subscribers, subscribers.get_subscriber(tx.subscribers, address)
-        )
+        stored_data = erasure.collect_personal_data(tx, subscribers.get_subscriber(tx, address))
     text = json_.dumps(to_plain_data(stored_data), ensure_ascii=False, indent=2) + "\n"
     if file is None:
         Output().print_text(text)
@@ -144,7 +142,7 @@ def erase_subscriber(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         now = mailer.clock()
-        was_known = erasure.erase_person(tx.subscribers, address, now, may_return=may_return)
+        was_known = erasure.erase_person(tx, address, now, may_return=may_return)
         message = "all that was stored of it is erased" if was_known else "no subscriber had it"
         out.print_record(
             {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
@@ -165,26 +163,25 @@ def merge_subscribers(
     Example: [bold]mailer subscriber merge ana@old.example ana@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        subscriber_store = tx.subscribers
         gone_subscriber, remaining_subscriber = (
-            subscribers.get_subscriber(subscriber_store, gone),
-            subscribers.get_subscriber(subscriber_store, kept),
+            subscribers.get_subscriber(tx, gone),
+            subscribers.get_subscriber(tx, kept),
         )
         gone_memberships = {
             membership.list: membership
-            for membership in subscriber_store.list_memberships(gone_subscriber)
+            for membership in tx.subscribers.list_memberships(gone_subscriber)
         }
         own_memberships = {
             membership.list: membership
-            for membership in subscriber_store.list_memberships(remaining_subscriber)
+            for membership in tx.subscribers.list_memberships(remaining_subscriber)
         }
-        suppression_reason = subscriber_store.find_suppression_reason(gone_subscriber.address)
+        suppression_reason = tx.subscribers.find_suppression_reason(gone_subscriber.address)
         merged_subscriber = preferences.merge_subscribers(
-            subscriber_store, gone_subscriber, remaining_subscriber, mailer.clock()
+            tx, gone_subscriber, remaining_subscriber, mailer.clock()
         )
         merged_memberships = {
             membership.list: membership
-            for membership in subscriber_store.list_memberships(merged_subscriber)
+            for membership in tx.subscribers.list_memberships(merged_subscriber)
         }
         lists = [
             {

@@ -17,7 +17,7 @@ from mailer.errors import UsageError
 from mailer.model.lists import Frequency
 from mailer.model.segments import All, BulkChange, BulkMember, BulkOutcome, BulkResult, Filter
 from mailer.model.subscribers import MembershipState
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 BATCH_SIZE = 2000
 SAMPLE_SIZE = 10
@@ -64,9 +64,10 @@ def change_members(
     with ExitStack() as stack:
         mailer = stack.enter_context(open_mailer(load_settings()))
         with mailer.store.read() as tx:
-            mailing_list = lists.get_list(tx.lists, list_slug)
+            mailing_list = lists.get_list(tx, list_slug)
             member_filter = _choose_filter(tx, segment, where)
             bulk_change = bulk.check_change(
+                tx,
                 BulkChange(
                     topics=frozenset(topic.slug for topic in tx.lists.list_topics()),
                     add_topics=frozenset(add_topic or ()),
@@ -78,7 +79,6 @@ def change_members(
                     frequency=frequency,
                     unsubscribe=unsubscribe,
                 ),
-                tx.lists,
                 mailing_list,
             )
             total = tx.segments.count_members(mailing_list, member_filter)
@@ -86,12 +86,12 @@ def change_members(
         now, last_id = mailer.clock(), 0
         while True:
             with mailer.store.read() as tx:
-                page = tx.bulk.list_member_ids(mailing_list, member_filter, last_id)
+                page = tx.segments.list_member_ids(mailing_list, member_filter, last_id)
             for start in range(0, len(page), BATCH_SIZE):
                 member_ids = page[start : start + BATCH_SIZE]
                 with mailer.store.read() if dry_run else mailer.store.begin() as tx:
                     for bulk_result in bulk.change_members(
-                        tx.bulk,
+                        tx,
                         mailing_list,
                         member_ids,
                         bulk_change,
@@ -114,10 +114,10 @@ def change_members(
     _print_summary(out, mailing_list.slug, counts, sample, skipped, dry_run=dry_run)
 
 
-def _choose_filter(tx: Transaction, segment: str, where: str) -> Filter:
+def _choose_filter(tx: SqlTransaction, segment: str, where: str) -> Filter:
     if where:
-        return segments.check_filter(tx.segments, where)
-    return segments.get_segment(tx.segments, segment).filter if segment else All(())
+        return segments.check_filter(tx, where)
+    return segments.get_segment(tx, segment).filter if segment else All(())
 
 
 def _print_summary(

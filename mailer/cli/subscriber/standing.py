@@ -16,7 +16,7 @@ from mailer.cli.subscriber.common import Address, app
 from mailer.errors import InputError, NotFound
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Subscriber
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 
 MAX_MESSAGE_BYTES = 1 << 20
 """Bytes of a message that are looked at: its subject is among the first."""
@@ -36,11 +36,9 @@ def unsubscribe_member(
     Example: [bold]mailer subscriber unsubscribe ana@example.org --list news[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        subscriber = subscribers.get_subscriber(tx.subscribers, address)
-        mailing_list = lists.get_list(tx.lists, list_slug)
-        membership = subscribers.unsubscribe_person(
-            tx.subscribers, subscriber, mailing_list, mailer.clock()
-        )
+        subscriber = subscribers.get_subscriber(tx, address)
+        mailing_list = lists.get_list(tx, list_slug)
+        membership = subscribers.unsubscribe_person(tx, subscriber, mailing_list, mailer.clock())
         out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
 
 
@@ -60,7 +58,7 @@ def unsubscribe_by_mail(
     message = _read_message(file)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber, mailing_list, was_unsubscribed = unsubscribe_mail.unsubscribe_by_mail(
-            tx.subscribers, tx.lists, mailer.store.key, message, mailer.clock()
+            tx, mailer.store.key, message, mailer.clock()
         )
         masked_address = addresses.mask_address(subscriber.address) if subscriber else ""
         slug = mailing_list.slug if mailing_list else ""
@@ -103,11 +101,11 @@ def pause_memberships(
     Example: [bold]mailer subscriber pause ana@example.org --weeks 4[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        subscriber = subscribers.get_subscriber(tx, address)
         paused_lists = _find_active_lists(tx, subscriber, list_slug)
         now = mailer.clock()
         until = preferences.pause_memberships(
-            tx.subscribers, subscriber, paused_lists, timedelta(weeks=weeks), now
+            tx, subscriber, paused_lists, timedelta(weeks=weeks), now
         )
         slugs = [mailing_list.slug for mailing_list in paused_lists]
         message = (
@@ -126,21 +124,19 @@ def resume_memberships(
     """End a pause at once. Example: [bold]mailer subscriber resume ana@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        subscriber = subscribers.get_subscriber(tx.subscribers, address)
+        subscriber = subscribers.get_subscriber(tx, address)
         resumed_lists = _find_active_lists(tx, subscriber, list_slug)
-        preferences.pause_memberships(
-            tx.subscribers, subscriber, resumed_lists, None, mailer.clock()
-        )
+        preferences.pause_memberships(tx, subscriber, resumed_lists, None, mailer.clock())
         slugs = [mailing_list.slug for mailing_list in resumed_lists]
         out.print_record({"lists": slugs}, f"{subscriber.address} gets {', '.join(slugs)} again")
 
 
 def _find_active_lists(
-    tx: Transaction, subscriber: Subscriber, list_slug: str
+    tx: SqlTransaction, subscriber: Subscriber, list_slug: str
 ) -> Sequence[MailingList]:
     """The lists that somebody is on, or the one of them that is named. Raises NotFound for none."""
     if list_slug:
-        lists.get_list(tx.lists, list_slug)
+        lists.get_list(tx, list_slug)
     active_lists = [
         tx.subscribers.get_list(membership.list)
         for membership in tx.subscribers.list_memberships(subscriber)

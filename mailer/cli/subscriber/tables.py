@@ -84,7 +84,7 @@ def import_subscribers(
     out = Output(json)
     with ExitStack() as stack:
         with open_for_reading() as (_, tx):
-            mailing_list = lists.get_list(tx.lists, list_slug)
+            mailing_list = lists.get_list(tx, list_slug)
             topics = frozenset(topic.slug for topic in tx.lists.list_topics())
         columns = parse_pairs(mapping, "--map")
         tally = RowTally(stack, report)
@@ -122,7 +122,7 @@ def export_subscribers(
 
     Example: [bold]mailer subscriber export news.csv --list news[/]"""
     with open_for_reading() as (_, tx):
-        mailing_list = lists.get_list(tx.lists, list_slug) if list_slug else None
+        mailing_list = lists.get_list(tx, list_slug) if list_slug else None
         subscribers = tx.subscribers.iterate_subscribers(mailing_list)
         if file is None:
             table.write_subscribers(subscribers, sys.stdout)

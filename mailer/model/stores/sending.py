@@ -28,7 +28,6 @@ from mailer.model.editions import (
     Edition,
     EditionBody,
     EditionEvent,
-    EditionStore,
     Manuscript,
     NewEdition,
     SendAppointment,
@@ -40,7 +39,6 @@ from mailer.model.schedules import (
     SavedBlackout,
     SavedOccurrence,
     Schedule,
-    ScheduleStore,
 )
 from mailer.model.segments import Filter
 from mailer.schedules.holidays import Blackout

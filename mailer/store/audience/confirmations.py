@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Executable,
     Row,
     Select,
@@ -25,10 +24,10 @@ from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationStat
 from mailer.model.subscribers import Wording
 from mailer.store import schema
 from mailer.store.audience.consents import find_or_create_wording
+from mailer.store.base import SqlStore
 from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
-from mailer.store.base import SqlStore
 
 _SELECT = select(
     schema.confirmation, schema.wording.c.text, schema.wording.c.language.label("wording_language")

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, bindparam, or_, select
 
 from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, Wording
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.prepared_statements import PreparedInsert, encode_moment
 from mailer.store.upsert import build_upsert
 from mailer.tokens import hash_address
-from mailer.store.base import SqlStore
 
 # An import logs a line for each of its rows.
 _LOG = PreparedInsert(

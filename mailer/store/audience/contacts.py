@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select
+from sqlalchemy import Row, Select, delete, insert, select
 
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.model.deliveries import DeliveryState
@@ -12,8 +12,8 @@ from mailer.model.edition_states import EditionRole
 from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.store import schema
 from mailer.store.audience.subscribers import SubscriberQueries
-from mailer.store.upsert import build_upsert
 from mailer.store.base import SqlStore
+from mailer.store.upsert import build_upsert
 
 _SELECT = (
     select(schema.contact, schema.subscriber.c.address)

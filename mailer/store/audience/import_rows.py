@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, insert, select, update
+from sqlalchemy import bindparam, exists, insert, select, update
 
 from mailer.audience import suppressions
 from mailer.audience.imports.decisions import ImportDecision, KnownPerson, decide_row
@@ -18,11 +18,11 @@ from mailer.model.subscribers import ConsentAction, ConsentEntry, LawfulBasis, P
 from mailer.store import schema
 from mailer.store.audience import memberships
 from mailer.store.audience.consents import ConsentQueries
+from mailer.store.audience.subscriber_store import SqlSubscriberStore
 from mailer.store.audience.subscribers import build_person_columns
-from mailer.store.audience.suppressions import SuppressionQueries
 from mailer.store.audience.topic_sets import SqlTopicSetStore
-from mailer.tokens import hash_address
 from mailer.store.base import SqlStore
+from mailer.tokens import hash_address
 
 
 class _ImportOrigin(NamedTuple):
@@ -197,7 +197,7 @@ class SqlImportRowStore(SqlStore):
         """Addresses that must not be mailed from now on."""
         new_suppressions = [one.suppression for one in decisions if one.suppression]
         if new_suppressions:
-            store = SuppressionQueries(self._db, self._key)
+            store = SqlSubscriberStore(self._db, self._key)
             suppressions.suppress_addresses(
                 store, new_suppressions, origin.now, source=origin.source
             )

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
 
 from mailer.model.lists import Frequency, MailingList, Topic, Visibility
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
-from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.base import SqlStore
+from mailer.store.slug_lookup import get_inserted_id
 
 # Made once: see subscribers.py.
 _TOPICS = select(schema.topic).order_by(schema.topic.c.slug)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, time
 
 from sqlalchemy import (
     ColumnElement,
-    Connection,
     Table,
     and_,
     delete,
@@ -35,8 +34,8 @@ from mailer.model.segments import (
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.topic_sets import SqlTopicSetStore
-from mailer.store.slug_lookup import get_inserted_id
 from mailer.store.base import SqlStore
+from mailer.store.slug_lookup import get_inserted_id
 
 mailed_language = func.coalesce(
     func.nullif(schema.membership.c.language, ""),

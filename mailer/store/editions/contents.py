@@ -4,7 +4,7 @@ digest has run."""
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select
 
 from mailer import embargoes
 from mailer.articles import group_stories
@@ -21,10 +21,10 @@ from mailer.store import schema
 from mailer.store.articles import ArticleQueries
 from mailer.store.audience.lists import SqlListStore
 from mailer.store.audience.segments import mailed_language, members
+from mailer.store.base import SqlStore
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.releases.files import BoilerplateQueries
 from mailer.store.slug_lookup import find_id
-from mailer.store.base import SqlStore
 
 
 class EditionContentQueries(SqlStore):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import and_, func, select, update
 
 from mailer import embargoes
 from mailer.model.contacts import Trust
@@ -18,10 +18,10 @@ from mailer.model.edition_states import EMBARGO_STATING_ROLES, PRIOR_RECIPIENT_R
 from mailer.model.editions import Edition
 from mailer.model.embargoes import EmbargoEvent, EmbargoEventType
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.outbox import statements
 from mailer.store.outbox.statements import in_flight, queued, requeued_values
 from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.base import SqlStore
 
 
 class GateBlockQueries(SqlStore):

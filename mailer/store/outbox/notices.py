@@ -4,15 +4,15 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import insert, update
 
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.editions import EditionQueries
 from mailer.tokens import hash_address
-from mailer.store.base import SqlStore
 
 
 class SqlNoticeStore(SqlStore):

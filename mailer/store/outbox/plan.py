@@ -41,10 +41,10 @@ from mailer.schedules import local_time
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.audience.time_zones import list_subscriber_time_zones
+from mailer.store.base import SqlStore
 from mailer.store.editions import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
-from mailer.store.base import SqlStore
 
 _temporary = MetaData()
 # Integer on SQLite makes the key the row's own number: no second search, in an index.
@@ -105,7 +105,7 @@ class PlanQueries(SqlStore):
 
         By readers' time each row is due when clocks in that reader's zone show the edition's time.
         """
-        by_topic, everyone = build_story_masks(self._db, edition)
+        by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
             unserved_sets = self._fill_masks(edition, by_topic, everyone)
@@ -134,7 +134,7 @@ class PlanQueries(SqlStore):
         of it, and didn't. How many: nearly always none."""
         if not self.has_late_recipients(edition):
             return 0
-        by_topic, everyone = build_story_masks(self._db, edition)
+        by_topic, everyone = build_story_masks(self._db, self._key, edition)
         segment_filter = EditionQueries(self._db, self._key).load_segment_filter(edition)
         with _TemporaryTables(self._db):
             self._fill_masks(edition, by_topic, everyone)
@@ -358,6 +358,9 @@ def _matches_frequency(edition: Edition) -> ColumnElement[bool]:
 
 class _TemporaryTables:
     """The two tables that a plan joins people to, for its length."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
 
     def __enter__(self) -> None:
         _temporary.create_all(self._db, checkfirst=False)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, func, select
+from sqlalchemy import Column, ColumnElement, Row, func, select
 
 from mailer import languages
 from mailer.errors import ComposeError
@@ -19,11 +19,11 @@ from mailer.model.lists import Frequency
 from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
+from mailer.store.base import SqlStore
 from mailer.store.editions import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address
-from mailer.store.base import SqlStore
 
 
 class ReportQueries(SqlStore):
@@ -153,7 +153,9 @@ class ReportQueries(SqlStore):
         stories = self._compute_story_mask(
             edition, membership_row.topic_set_id, membership_row.mailed
         )
-        bodies = [body.language for body in EditionQueries(self._db, self._key).list_bodies(edition)]
+        bodies = [
+            body.language for body in EditionQueries(self._db, self._key).list_bodies(edition)
+        ]
         return RecipientStatus(
             subscriber_id=person_row.id,
             membership=MembershipState(membership_row.state),
@@ -198,11 +200,12 @@ class ReportQueries(SqlStore):
     def _compute_story_mask(self, edition: Edition, topic_set_id: int | None, language: str) -> int:
         """The bits that a membership's topics and language let through, of a composed edition."""
         try:
-            by_topic, mask = build_story_masks(self._db, edition)
+            by_topic, mask = build_story_masks(self._db, self._key, edition)
         except ComposeError:
             return -1
         bodies = {
-            body.language: body.stories for body in EditionQueries(self._db, self._key).list_bodies(edition)
+            body.language: body.stories
+            for body in EditionQueries(self._db, self._key).list_bodies(edition)
         }
         body_mask = bodies.get(
             languages.choose_language(language, sorted(bodies), edition.language), 0

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import count
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import insert, select, update
 
 from mailer.model.deliveries import DeliveryState
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.editions import EditionQueries
 from mailer.tokens import hash_address
-from mailer.store.base import SqlStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from mailer.store.articles import ArticleQueries
 from mailer.store.editions import EditionQueries
 
 
-def build_story_masks(db: Connection, edition: Edition) -> tuple[dict[str, int], int]:
+def build_story_masks(db: Connection, key: bytes, edition: Edition) -> tuple[dict[str, int], int]:
     """Bits by topic, and the bits of stories without a topic, which are for everyone."""
-    bits = EditionQueries(db).fetch_story_bits(edition)
+    bits = EditionQueries(db, key).fetch_story_bits(edition)
     if not bits:
         raise ComposeError(f"edition {edition.id} is not composed")
     topics: dict[str, set[str]] = {slug: set() for slug in bits}
-    for article in ArticleQueries(db).find_articles(ArticleQuery(slugs=tuple(bits))):
+    for article in ArticleQueries(db, key).find_articles(ArticleQuery(slugs=tuple(bits))):
         topics[article.slug] |= set(article.topics)
     by_topic: dict[str, int] = {}
     everyone = 0

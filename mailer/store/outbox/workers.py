@@ -8,12 +8,12 @@ clock has a say in that; how long a beat must stand still is for the observer's 
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import BigInteger, bindparam, delete, insert, select, update
 
 from mailer.model.deliveries import DeliveryState, DeliveryWorker
 from mailer.store import schema
-from mailer.store.prepared_statements import PreparedStatement
 from mailer.store.base import SqlStore
+from mailer.store.prepared_statements import PreparedStatement
 
 DIED = "the sender died after the message was let out"
 

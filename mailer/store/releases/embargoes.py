@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, func, insert, literal, select, update
+from sqlalchemy import BigInteger, Row, func, insert, literal, select, update
 
 from mailer.model.deliveries import EMBARGOED_REPLY, DeliveryState
 from mailer.model.edition_states import OPEN_STATES, EditionRole, EditionState
@@ -15,10 +15,10 @@ from mailer.model.embargoes import (
     EmbargoTerms,
 )
 from mailer.store import schema
+from mailer.store.base import SqlStore
 from mailer.store.editions import revert
 from mailer.store.locks import lock_releases
 from mailer.store.upsert import build_upsert
-from mailer.store.base import SqlStore
 
 _WALL_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import delete, select
 
 from mailer.model.articles import Boilerplate
 from mailer.model.releases import Kill
 from mailer.store import schema
-from mailer.store.upsert import build_upsert
 from mailer.store.base import SqlStore
+from mailer.store.upsert import build_upsert
 
 
 class BoilerplateQueries(SqlStore):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, or_, select
 
 from mailer import embargoes
 from mailer.model.articles import ArticleState
@@ -12,8 +12,8 @@ from mailer.model.edition_states import EditionRole, EditionState
 from mailer.model.releases import ReleaseCorrection, ReleasePage
 from mailer.releases.pages import from_dict
 from mailer.store import schema
-from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.base import SqlStore
+from mailer.store.releases.embargoes import SqlEmbargoStore
 
 _BEGUN = (
     EditionState.SENDING,

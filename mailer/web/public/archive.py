@@ -18,7 +18,7 @@ from mailer.errors import InputError, NotFound, TokenError
 from mailer.model.archive import ArchiveEntry
 from mailer.model.editions import EditionBody
 from mailer.model.lists import MailingList
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses
 from mailer.web.public.response_cache import ResponseCache
@@ -54,8 +54,8 @@ def add_routes(site: PublicSite) -> None:
         except TokenError:
             return site.refuse_link(request)
         with site.mailer.store.read() as tx:
-            body = tx.archive.find_body(link.edition_id, link.language)
-            if body is None and tx.archive.was_taken_back(link.edition_id):
+            body = tx.editions.find_body(link.edition_id, link.language)
+            if body is None and tx.editions.was_taken_back(link.edition_id):
                 raise HTTPException(410)
         if body is None:
             return site.refuse_link(request)
@@ -64,11 +64,11 @@ def add_routes(site: PublicSite) -> None:
     def show_edition(request: Request, of: str, uid: str) -> Response:
         with site.mailer.store.read() as tx:
             entry = (
-                tx.archive.find_entry(_get_list(tx, of).slug, uid) if _is_valid_uid(uid) else None
+                tx.editions.find_entry(_get_list(tx, of).slug, uid) if _is_valid_uid(uid) else None
             )
             if entry is None:
                 raise HTTPException(404)
-            body = tx.archive.find_body(entry.edition_id, _choose_reading_language(request, entry))
+            body = tx.editions.find_body(entry.edition_id, _choose_reading_language(request, entry))
         if body is None:
             raise HTTPException(404)
         link_values = [f'<{addresses.build_entry_url(entry)}>; rel="canonical"']
@@ -90,8 +90,8 @@ def add_routes(site: PublicSite) -> None:
     def show_archive(request: Request) -> Response:
         with site.mailer.store.read() as tx:
             lists_with_entries = [
-                (mailing_list, archive.search_editions(tx.archive, mailing_list, "", LATEST_COUNT))
-                for mailing_list in archive.list_archived_lists(tx.lists)
+                (mailing_list, archive.search_editions(tx, mailing_list, "", LATEST_COUNT))
+                for mailing_list in archive.list_archived_lists(tx)
             ]
         return site.render_page(
             request,
@@ -108,9 +108,7 @@ def add_routes(site: PublicSite) -> None:
         with site.mailer.store.read() as tx:
             mailing_list = _get_list(tx, of)
             offset = (number - 1) * ENTRIES_PER_PAGE
-            entries = archive.search_editions(
-                tx.archive, mailing_list, query, ENTRIES_PER_PAGE + 1, offset
-            )
+            entries = archive.search_editions(tx, mailing_list, query, ENTRIES_PER_PAGE + 1, offset)
         return site.render_page(
             request, "archive-list.html", list=mailing_list, query=query, number=number,
             entries=_describe_entries(site, request, entries[:ENTRIES_PER_PAGE]), older=len(entries) > ENTRIES_PER_PAGE,
@@ -122,7 +120,7 @@ def add_routes(site: PublicSite) -> None:
         language = site.choose_language(request)
         with site.mailer.store.read() as tx:
             mailing_list = _get_list(tx, list_slug)
-            entries = archive.search_editions(tx.archive, mailing_list, "", ENTRIES_PER_PAGE)
+            entries = archive.search_editions(tx, mailing_list, "", ENTRIES_PER_PAGE)
         feed_options: dict[str, Any] = {
             "language": language, "addresses": addresses,
             "corrected": site.get_catalogue(language).gettext("Corrected: %(what)s"),
@@ -143,8 +141,8 @@ def add_routes(site: PublicSite) -> None:
 
     def show_sitemap(request: Request) -> Response:
         with site.mailer.store.read() as tx:
-            slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx.lists)]
-            entries = tx.archive.list_all_entries(MAX_SITEMAP_ENTRIES)
+            slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx)]
+            entries = tx.editions.list_all_entries(MAX_SITEMAP_ENTRIES)
         paths = ["/", "/archive", "/press"]
         paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
         text = feeds.build_sitemap(paths, entries, addresses)
@@ -172,9 +170,9 @@ def add_routes(site: PublicSite) -> None:
         site.add_get_route(path, cache.cache_page(handler))
 
 
-def _get_list(tx: Transaction, slug: str) -> MailingList:
+def _get_list(tx: SqlTransaction, slug: str) -> MailingList:
     try:
-        return archive.get_list(tx.lists, slug)
+        return archive.get_list(tx, slug)
     except NotFound as error:
         raise HTTPException(404) from error
 

@@ -16,7 +16,7 @@ from mailer.audience.signup import confirmations
 from mailer.errors import InputError, Refused, TokenError
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.site import PublicSite
 from mailer.web.public.writer import UndoWrite
@@ -33,7 +33,7 @@ def add_routes(site: PublicSite) -> None:
             )
 
     def submit_confirmation(
-        request: Request, form: SubmittedForm, tx: Transaction, token: str
+        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
     ) -> Response:
         now = site.mailer.clock()
         confirmation = _find_confirmation(site, tx, token)
@@ -56,10 +56,7 @@ def add_routes(site: PublicSite) -> None:
             return _render_page(site, tx, request, confirmation, nothing_chosen=True, status=422)
         try:
             confirmed = confirmations.apply_confirmation(
-                tx.confirmations,
-                tx.subscribers,
-                tx.lists,
-                tx.allowances,
+                tx,
                 site.mailer.sign_up_limits.per_address,
                 confirmation,
                 now,
@@ -74,19 +71,19 @@ def add_routes(site: PublicSite) -> None:
     site.add_post_route("/c/{token}", submit_confirmation, ("list", "choice", "seen"))
 
 
-def _find_confirmation(site: PublicSite, tx: Transaction, token: str) -> Confirmation | None:
+def _find_confirmation(site: PublicSite, tx: SqlTransaction, token: str) -> Confirmation | None:
     try:
         confirmation_id = links.verify_confirmation_link(site.mailer.store.key, token)
     except TokenError:
         return None
     return confirmations.find_open_confirmation(
-        tx.confirmations, confirmation_id, site.mailer.clock(), site.mailer.link_lifetime
+        tx, confirmation_id, site.mailer.clock(), site.mailer.link_lifetime
     )
 
 
 def _render_page(
     site: PublicSite,
-    tx: Transaction,
+    tx: SqlTransaction,
     request: Request,
     confirmation: Confirmation,
     *,
@@ -128,7 +125,7 @@ def _render_page(
     )
 
 
-def _list_chosen_lists(tx: Transaction, confirmation: Confirmation) -> Sequence[MailingList]:
+def _list_chosen_lists(tx: SqlTransaction, confirmation: Confirmation) -> Sequence[MailingList]:
     return [
         mailing_list
         for mailing_list in tx.lists.list_mailing_lists()

@@ -30,7 +30,7 @@ from mailer.model.subscribers import (
     Subscriber,
     Wording,
 )
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public import time_zone_picker
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import identify_client
@@ -67,7 +67,7 @@ class _ListChoice:
 class _PreferencesReader:
     """Whose page it is, as they stand now."""
 
-    def __init__(self, tx: Transaction, subscriber: Subscriber) -> None:
+    def __init__(self, tx: SqlTransaction, subscriber: Subscriber) -> None:
         self.subscriber = subscriber
         self.all_lists = tx.lists.list_mailing_lists()
         self.memberships = {
@@ -120,7 +120,7 @@ class _PreferencesReader:
 
 
 def add_routes(site: PublicSite) -> None:
-    def find_reader(tx: Transaction, token: str) -> _PreferencesReader | None:
+    def find_reader(tx: SqlTransaction, token: str) -> _PreferencesReader | None:
         try:
             link = links.verify_member_link(site.mailer.store.key, LinkPurpose.PREFERENCES, token)
         except TokenError:
@@ -129,7 +129,7 @@ def add_routes(site: PublicSite) -> None:
         return _PreferencesReader(tx, subscriber) if subscriber else None
 
     def render_page(
-        tx: Transaction,
+        tx: SqlTransaction,
         request: Request,
         token: str,
         reader: _PreferencesReader,
@@ -162,7 +162,7 @@ def add_routes(site: PublicSite) -> None:
         return show_page
 
     def render_preferences(
-        tx: Transaction,
+        tx: SqlTransaction,
         request: Request,
         token: str,
         reader: _PreferencesReader,
@@ -197,7 +197,7 @@ def add_routes(site: PublicSite) -> None:
             )
 
     def submit_preferences(
-        request: Request, form: SubmittedForm, tx: Transaction, token: str
+        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
     ) -> Response:
         reader = find_reader(tx, token)
         if reader is None:
@@ -219,7 +219,7 @@ def add_routes(site: PublicSite) -> None:
         template: str, change: Callable[..., Mapping[str, Any] | Response]
     ) -> Callable[..., Response]:
         def submit_change(
-            request: Request, form: SubmittedForm, tx: Transaction, token: str
+            request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
         ) -> Response:
             reader = find_reader(tx, token)
             if reader is None:
@@ -234,24 +234,23 @@ def add_routes(site: PublicSite) -> None:
         return submit_change
 
     def pause_mails(
-        tx: Transaction, reader: _PreferencesReader, form: SubmittedForm, now: datetime, _: Request
+        tx: SqlTransaction,
+        reader: _PreferencesReader,
+        form: SubmittedForm,
+        now: datetime,
+        _: Request,
     ) -> Mapping[str, Any]:
         weeks = form.get_value("weeks")
         if weeks not in {"0", *map(str, PAUSE_WEEKS)}:
             return {"wrong": "weeks", "status": 422, "pauses": PAUSE_WEEKS}
         pause_length = timedelta(weeks=int(weeks)) if weeks != "0" else None
         preferences.pause_memberships(
-            tx.subscribers,
-            reader.subscriber,
-            reader.active_lists,
-            pause_length,
-            now,
-            source=PREFERENCES_SOURCE,
+            tx, reader.subscriber, reader.active_lists, pause_length, now, source=PREFERENCES_SOURCE
         )
         return {"said": "paused" if pause_length else "resumed", "pauses": PAUSE_WEEKS}
 
     def change_address(
-        tx: Transaction,
+        tx: SqlTransaction,
         reader: _PreferencesReader,
         form: SubmittedForm,
         now: datetime,
@@ -263,39 +262,38 @@ def add_routes(site: PublicSite) -> None:
         # A link is no licence to have mails sent to others: it counts as a client, and so does
         # whoever uses it.
         for limit_key in (identify_client(request), f"subscriber {reader.subscriber.id}"):
-            if not use_allowance(tx.allowances, limits.per_client, limit_key, now):
+            if not use_allowance(tx, limits.per_client, limit_key, now):
                 return site.refuse_too_many(request, tag)
         try:
             address_change = build_address_change(
-                tx.subscribers, reader.subscriber.id, new_email, tag, PREFERENCES_SOURCE
+                tx, reader.subscriber.id, new_email, tag, PREFERENCES_SOURCE
             )
         except InputError:
             return {"wrong": "email", "status": 422, "email": new_email}
         if not use_allowance(
-            tx.allowances,
-            limits.per_domain,
-            addresses.extract_wire_domain(address_change.address),
-            now,
+            tx, limits.per_domain, addresses.extract_wire_domain(address_change.address), now
         ):
             return site.refuse_too_many(request, tag)
-        confirmations.request_confirmation(
-            tx.confirmations, tx.allowances, limits.per_address, address_change, now
-        )
+        confirmations.request_confirmation(tx, limits.per_address, address_change, now)
         return {"said": "asked", "email": new_email}
 
     def unsubscribe_all(
-        tx: Transaction, reader: _PreferencesReader, form: SubmittedForm, now: datetime, _: Request
+        tx: SqlTransaction,
+        reader: _PreferencesReader,
+        form: SubmittedForm,
+        now: datetime,
+        _: Request,
     ) -> Mapping[str, Any]:
         for mailing_list in reader.all_lists:
             membership = reader.memberships.get(mailing_list.slug)
             if membership and membership.state is not MembershipState.UNSUBSCRIBED:
                 subscribers.unsubscribe_person(
-                    tx.subscribers, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
                 )
         return {"said": "left"}
 
     def submit_erasure(
-        request: Request, form: SubmittedForm, tx: Transaction, token: str
+        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
     ) -> Response:
         reader = find_reader(tx, token)
         if reader is None:
@@ -303,10 +301,7 @@ def add_routes(site: PublicSite) -> None:
         if form.get_value("sure") != "yes":
             return render_page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
         erasure.erase_person(
-            tx.subscribers,
-            reader.subscriber.address,
-            site.mailer.clock(),
-            source=PREFERENCES_SOURCE,
+            tx, reader.subscriber.address, site.mailer.clock(), source=PREFERENCES_SOURCE
         )
         return site.render_page(request, "erased.html", language=reader.language)
 
@@ -315,7 +310,7 @@ def add_routes(site: PublicSite) -> None:
             reader = find_reader(tx, token)
             if reader is None:
                 return site.refuse_link(request)
-            personal_data = erasure.collect_personal_data(tx.subscribers, reader.subscriber)
+            personal_data = erasure.collect_personal_data(tx, reader.subscriber)
         text = json.dumps(personal_data, ensure_ascii=False, indent=2, default=_serialise_value)
         return Response(
             text,
@@ -342,7 +337,7 @@ def add_routes(site: PublicSite) -> None:
 
 
 def _save_preferences(
-    tx: Transaction,
+    tx: SqlTransaction,
     reader: _PreferencesReader,
     form: SubmittedForm,
     now: datetime,
@@ -352,14 +347,14 @@ def _save_preferences(
     person = reader.subscriber.person
     language = form.get_value("language") or person.language
     person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
-    subscribers.edit_subscriber(tx.subscribers, person.address, person_changes)
+    subscribers.edit_subscriber(tx, person.address, person_changes)
     chosen_lists = form.get_values("list")
     for mailing_list in reader.visible_lists:
         membership = reader.find_active_membership(mailing_list)
         if mailing_list.slug not in chosen_lists:
             if membership:
                 subscribers.unsubscribe_person(
-                    tx.subscribers, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
                 )
             continue
         membership_changes: dict[str, Any] = {
@@ -375,20 +370,15 @@ def _save_preferences(
                 ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
             )
             subscribers.subscribe_person(
-                tx.subscribers, person, mailing_list, (), now, evidence=evidence, rejoin=True
+                tx, person, mailing_list, (), now, evidence=evidence, rejoin=True
             )
         preferences.change_membership(
-            tx.subscribers,
-            reader.subscriber,
-            mailing_list,
-            membership_changes,
-            now,
-            source=PREFERENCES_SOURCE,
+            tx, reader.subscriber, mailing_list, membership_changes, now, source=PREFERENCES_SOURCE
         )
 
 
 def _read_chosen_topics(
-    tx: Transaction, form: SubmittedForm, mailing_list: MailingList
+    tx: SqlTransaction, form: SubmittedForm, mailing_list: MailingList
 ) -> tuple[str, ...]:
     """The topics chosen on a list; none for all of them, also those that come later."""
     all_topics = [one.slug for one in tx.lists.list_topics()]

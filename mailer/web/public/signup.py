@@ -16,7 +16,7 @@ from mailer.audience.signup.rate_limits import use_allowance
 from mailer.errors import InputError, NotFound
 from mailer.model.lists import Frequency, MailingList, Topic, Visibility
 from mailer.model.signup import SignUpWishes
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, identify_client
 from mailer.web.public.response_cache import ResponseCache
@@ -31,7 +31,7 @@ FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
 class _SignUpChoices:
     """What can be signed up for, for one reader."""
 
-    def __init__(self, tx: Transaction, language: str, only: str = "") -> None:
+    def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
         self.lists = [
             mailing_list
             for mailing_list in tx.lists.list_mailing_lists()
@@ -86,11 +86,11 @@ def add_routes(site: PublicSite) -> None:
         )
         return render_form(site, request, choices, chosen=chosen_slugs, framed=framed)
 
-    def submit_sign_up(request: Request, form: SubmittedForm, tx: Transaction) -> Response:
+    def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) -> Response:
         language = site.choose_language(request, form.get_value("language"))
         now = site.mailer.clock()
         limits = site.mailer.sign_up_limits
-        if not use_allowance(tx.allowances, limits.per_client, identify_client(request), now):
+        if not use_allowance(tx, limits.per_client, identify_client(request), now):
             return site.refuse_too_many(request, language)
         if form.get_value(TRAP_FIELD):
             return render_sent_page(site, request, language, form)
@@ -102,11 +102,11 @@ def add_routes(site: PublicSite) -> None:
         try:
             address = addresses.normalise_address(form.get_value("email"))
             if not use_allowance(
-                tx.allowances, limits.per_domain, addresses.extract_wire_domain(address), now
+                tx, limits.per_domain, addresses.extract_wire_domain(address), now
             ):
                 return site.refuse_too_many(request, language)
             sign_up_request = confirmations.build_sign_up(
-                tx.lists, address, wishes, language, source=SIGN_UP_PAGE
+                tx, address, wishes, language, source=SIGN_UP_PAGE
             )
         except InputError as error:
             problem = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
@@ -115,12 +115,12 @@ def add_routes(site: PublicSite) -> None:
                 email=form.get_value("email"), chosen=form.get_values("list"), picked=form.get_values("topic"),
                 wanted=form.get_value("frequency"), language=language,
             )  # fmt: skip
-        confirmations.request_confirmation(
-            tx.confirmations, tx.allowances, limits.per_address, sign_up_request, now
-        )
+        confirmations.request_confirmation(tx, limits.per_address, sign_up_request, now)
         return render_sent_page(site, request, language, form)
 
-    def find_offered_choices(tx: Transaction, language: str, form: SubmittedForm) -> _SignUpChoices:
+    def find_offered_choices(
+        tx: SqlTransaction, language: str, form: SubmittedForm
+    ) -> _SignUpChoices:
         """What the page offered that the form was sent from: one list, or all."""
         all_choices = _SignUpChoices(tx, language)
         is_offered = form.get_value("of") in {

@@ -13,14 +13,14 @@ from mailer import languages
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.releases.pages import build_translation
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public.releases import structured_data
 from mailer.web.public.site import PublicSite
 
 
-def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:
+def find_story_pages(tx: SqlTransaction, slug: str) -> ReleasePage | None:
     """A story's pages, in all its languages; None where nobody may read it here."""
-    opened_at = tx.archive.find_story_sent_at(slug)
+    opened_at = tx.editions.find_story_sent_at(slug)
     story_articles = tx.articles.find_articles(
         ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
     )

@@ -15,7 +15,7 @@ from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.errors import InputError, Refused, TokenError
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import Membership, MembershipState, Subscriber
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.site import PublicSite
 from mailer.web.public.writer import UndoWrite
@@ -29,7 +29,7 @@ BY_PERSON_FIELD = "person"
 class _UnsubscribeTarget:
     """Who a link names, the list, and how they stand there. Each may be missing."""
 
-    def __init__(self, tx: Transaction, link: MemberLink) -> None:
+    def __init__(self, tx: SqlTransaction, link: MemberLink) -> None:
         self.subscriber: Subscriber | None = tx.subscribers.find_subscriber_by_id(
             link.subscriber_id
         )
@@ -44,7 +44,7 @@ class _UnsubscribeTarget:
         self.membership: Membership | None = None
         if self.subscriber and self.mailing_list:
             self.membership = subscribers.find_membership(
-                tx.subscribers, self.subscriber, self.mailing_list.slug
+                tx, self.subscriber, self.mailing_list.slug
             )
 
     @property
@@ -92,7 +92,9 @@ def add_routes(site: PublicSite) -> None:
             said=outcome,
         )
 
-    def unsubscribe_member(request: Request, body: bytes, tx: Transaction, token: str) -> Response:
+    def unsubscribe_member(
+        request: Request, body: bytes, tx: SqlTransaction, token: str
+    ) -> Response:
         is_by_person = BY_PERSON_FIELD in SubmittedForm(body)
         link = read_link(token)
         if link is None:
@@ -100,7 +102,7 @@ def add_routes(site: PublicSite) -> None:
         target = _UnsubscribeTarget(tx, link)
         if target.subscriber and target.mailing_list and target.is_member:
             subscribers.unsubscribe_person(
-                tx.subscribers,
+                tx,
                 target.subscriber,
                 target.mailing_list,
                 site.mailer.clock(),
@@ -117,7 +119,7 @@ def add_routes(site: PublicSite) -> None:
         )
 
     def submit_resubscribe(
-        request: Request, form: SubmittedForm, tx: Transaction, token: str
+        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
     ) -> Response:
         link = read_link(token)
         if link is None:
@@ -129,17 +131,12 @@ def add_routes(site: PublicSite) -> None:
             return site.refuse_link(request)
         try:
             preferences.restore_membership(
-                tx.subscribers, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
+                tx, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
             )
             if frequency in [*Frequency]:
                 changes = {"frequency": Frequency(frequency)}
                 preferences.change_membership(
-                    tx.subscribers,
-                    target.subscriber,
-                    target.mailing_list,
-                    changes,
-                    now,
-                    source=PAGE_SOURCE,
+                    tx, target.subscriber, target.mailing_list, changes, now, source=PAGE_SOURCE
                 )
         except (Refused, InputError) as error:
             raise UndoWrite(lambda _: site.refuse_link(request)) from error

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 
 from anyio import CapacityLimiter, to_thread
 
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 
 T = TypeVar("T")
 
@@ -28,19 +28,19 @@ MAX_LOCK_TIME = 0.02
 class UndoWrite(Exception, Generic[T]):
     """Raised by what writes: undo it, and answer with what `instead` gives."""
 
-    def __init__(self, make_answer: Callable[[Transaction], T]) -> None:
+    def __init__(self, make_answer: Callable[[SqlTransaction], T]) -> None:
         super().__init__()
         self.make_answer = make_answer
 
 
 class _WriteJob(Generic[T]):
-    def __init__(self, write: Callable[[Transaction], T]) -> None:
+    def __init__(self, write: Callable[[SqlTransaction], T]) -> None:
         self._write = write
         self.answer: Future[T] = Future()
         self._result: T | None = None
         self._error: Exception | None = None
 
-    def apply_write(self, tx: Transaction) -> None:
+    def apply_write(self, tx: SqlTransaction) -> None:
         try:
             with tx.open_savepoint():
                 self._result = self._write(tx)
@@ -75,7 +75,7 @@ class PageWriter:
         self._threads = threads
         self._limit: CapacityLimiter | None = None
 
-    async def run_in_transaction(self, write: Callable[[Transaction], T]) -> T:
+    async def run_in_transaction(self, write: Callable[[SqlTransaction], T]) -> T:
         """`do` it in a transaction; what it gave, once that is committed. Raises what it raised,
         and ConfigError where the database can't be used."""
         job = _WriteJob(write)

@@ -82,15 +82,11 @@ class ServedOffice:
     def find_membership(self, address: str, list_slug: str = "news") -> Membership | None:
         with self.mailer.store.read() as tx:
             subscriber = tx.subscribers.find_subscriber(address)
-            return (
-                subscribers.find_membership(tx.subscribers, subscriber, list_slug)
-                if subscriber
-                else None
-            )
+            return subscribers.find_membership(tx, subscriber, list_slug) if subscriber else None
 
     def get_person(self, address: str) -> Person:
         with self.mailer.store.read() as tx:
-            return subscribers.get_subscriber(tx.subscribers, address).person
+            return subscribers.get_subscriber(tx, address).person
 
     def list_consent_entries(self, address: str) -> list[ConsentEntry]:
         with self.mailer.store.read() as tx:
@@ -105,9 +101,9 @@ class ServedOffice:
         with self.mailer.store.begin() as tx:
             for slug in list_slugs or ("news",):
                 subscribers.subscribe_person(
-                    tx.subscribers,
+                    tx,
                     Person(address, language=language),
-                    lists.get_list(tx.lists, slug),
+                    lists.get_list(tx, slug),
                     (),
                     self.mailer.clock(),
                 )
@@ -115,14 +111,14 @@ class ServedOffice:
     def erase_person(self, address: str) -> None:
         """Nobody is left behind who would get the next test's mails."""
         with self.mailer.store.begin() as tx:
-            erasure.erase_person(tx.subscribers, address, self.mailer.clock(), may_return=True)
+            erasure.erase_person(tx, address, self.mailer.clock(), may_return=True)
 
     def send_edition(self, list_slug: str = "news") -> None:
         """An edition for everybody on the list."""
         now = self.mailer.clock()
         with self.mailer.store.begin() as tx:
             edition = editions.create_edition(
-                tx.editions, NewEdition(list=list_slug, name="The week", stories=(STORY,)), now
+                tx, NewEdition(list=list_slug, name="The week", stories=(STORY,)), now
             )
             self.mailer.start_edition(tx, self.mailer.approve_edition(tx, edition, "Amina"))
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
@@ -134,34 +130,24 @@ def seed_office(mailer: Mailer) -> None:
     now = datetime.now(UTC)
     with mailer.store.begin() as tx:
         for slug, names in TOPICS.items():
-            lists.add_topic(tx.lists, slug, names, now)
-        lists.add_list(
-            tx.lists, "news", "Harbour news", now, welcome=True,
-            description="What we have been working on, and where you can join in.",
-        )  # fmt: skip
-        lists.add_list(
-            tx.lists, "press", "Press releases", now,
-            description="For journalists: releases, statements and invitations, as they appear.",
-        )  # fmt: skip
-        lists.add_list(tx.lists, "staff", "Staff", now, visibility=Visibility.PRIVATE)
+            lists.add_topic(tx, slug, names, now)
+        lists.add_list(tx, "news", "Harbour news", now, welcome=True, description="What we have been working on, and where you can join in.")  # fmt: skip
+        lists.add_list(tx, "press", "Press releases", now, description="For journalists: releases, statements and invitations, as they appear.")  # fmt: skip
+        lists.add_list(tx, "staff", "Staff", now, visibility=Visibility.PRIVATE)
         for frequency in (Frequency.WEEKLY, Frequency.MONTHLY):
             digests.add_digest(
-                tx.digests,
+                tx,
                 DigestSettings(frequency, f"The {frequency} round-up", "news", frequency=frequency),
                 now,
             )
         body = "Boats are built again at the harbour."
         for language, title in TITLES.items():
-            articles.add_article(
-                tx.articles,
-                Content(
+            articles.add_article(tx, Content(
                     slug=STORY, language=language, kind=ArticleKind.NEWS, title=title, summary=title,
                     published=now - timedelta(days=1), body=body, html=to_html(body),
                     topics=("integration",),
                     canonical_url=f"https://www.example.org/{language}/boats",
-                ),
-                now,
-            )  # fmt: skip
+                ), now)  # fmt: skip
 
 
 def build_settings(base_settings: Settings, relay: Relay, url: str) -> Settings:

@@ -15,7 +15,7 @@ from mailer.audience.imports.rows import ImportRow
 from mailer.demo.office import FIRST_NAMES, LAST_NAMES
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Person
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.audience.subscribers import build_person_columns
 from mailer.store.audience.topic_sets import SqlTopicSetStore
 from mailer.store.schema import membership, subscriber
@@ -47,7 +47,9 @@ def generate_rows(count: int) -> Iterator[ImportRow]:
         )
 
 
-def insert_readers(tx: Transaction, mailing_list: MailingList, count: int, now: datetime) -> None:
+def insert_readers(
+    tx: SqlTransaction, mailing_list: MailingList, count: int, now: datetime
+) -> None:
     """Put `count` readers on a list of a database that has no subscriber yet. It asks nothing:
     an import would ask of each whether it is known, and whether it may be mailed."""
     sets = SqlTopicSetStore(tx.connection)
@@ -71,7 +73,7 @@ def insert_readers(tx: Transaction, mailing_list: MailingList, count: int, now: 
 
 
 def _insert_batch(
-    tx: Transaction, people: list[dict[str, Any]], members: list[dict[str, Any]]
+    tx: SqlTransaction, people: list[dict[str, Any]], members: list[dict[str, Any]]
 ) -> None:
     if people:
         tx.connection.execute(insert(subscriber), people)

@@ -22,7 +22,7 @@ from mailer.model.articles import ArticleKind, Content, Image
 from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from tests.bench.delivery import crowd
 from tests.bench.delivery.children import measure_program
 from tests.bench.delivery.stories import STORIES, TOPICS
@@ -76,7 +76,7 @@ def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
         with mailer.store.begin() as tx:
             _add_content(tx, readers)
         with mailer.store.begin() as tx:
-            edition, _ = digests.assemble_edition(tx.digests, "weekly", NOW + timedelta(days=1))
+            edition, _ = digests.assemble_edition(tx, "weekly", NOW + timedelta(days=1))
             mailer.approve_edition(tx, edition, "bench")
         if planned:
             with mailer.store.begin() as tx:
@@ -96,10 +96,10 @@ def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
     return office
 
 
-def _add_content(tx: Transaction, readers: int) -> None:
+def _add_content(tx: SqlTransaction, readers: int) -> None:
     for slug in TOPICS:
-        lists.add_topic(tx.lists, slug, {"en": slug.capitalize()}, NOW)
-    news = lists.add_list(tx.lists, "news", "News from the office", NOW)
+        lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
+    news = lists.add_list(tx, "news", "News from the office", NOW)
     for number, (slug, title, summary) in enumerate(STORIES):
         picture = f"https://www.example.org/pictures/{slug}.jpg"
         body = f"{summary}\n\nMore about it on our pages."
@@ -116,13 +116,13 @@ def _add_content(tx: Transaction, readers: int) -> None:
             image=Image(picture, f"A picture that goes with the story on {slug}"),
             canonical_url=f"https://www.example.org/stories/{slug}",
         )
-        articles.add_article(tx.articles, content, NOW)
-    digests.add_digest(tx.digests, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
+        articles.add_article(tx, content, NOW)
+    digests.add_digest(tx, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
     crowd.insert_readers(tx, news, readers, NOW)
 
 
-def load_edition(tx: Transaction) -> Edition:
-    return editions.get_edition(tx.editions, EDITION)
+def load_edition(tx: SqlTransaction) -> Edition:
+    return editions.get_edition(tx, EDITION)
 
 
 def to_recipient(delivery: Delivery) -> Recipient:

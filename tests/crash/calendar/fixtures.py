@@ -22,7 +22,7 @@ from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.crash import fixtures as plain
 from tests.integration.factories import (
     add_subscriber,
@@ -177,9 +177,9 @@ class TrialOffice:
 
     # ---- founding -------------------------------------------------------------------------------
 
-    def _set_up_office(self, mailer: Mailer, tx: Transaction, now: datetime) -> None:
+    def _set_up_office(self, mailer: Mailer, tx: SqlTransaction, now: datetime) -> None:
         expectations, past = self.expectations, self._past
-        lists.add_list(tx.lists, "news", "News", past, time_zone=expectations.zone)
+        lists.add_list(tx, "news", "News", past, time_zone=expectations.zone)
         for number, address in enumerate(expectations.readers):
             # Those who live elsewhere live in the east: there it is later than noon already.
             zone = _format_zone(self._offset + number * HOUR) if number < 3 else ""
@@ -189,11 +189,11 @@ class TrialOffice:
         add_subscriber(tx, "suppressed@example.org", joined=past)
         suppress_address(tx, "suppressed@example.org")
         yesterday = now.date() - DAY
-        records.add_blackout(tx.schedules, Blackout(yesterday, yesterday, CLOSED), past)
+        records.add_blackout(tx, Blackout(yesterday, yesterday, CLOSED), past)
         for slug, trait in expectations.traits.items():
-            lists.add_topic(tx.lists, self._get_topic(slug), {}, past)
+            lists.add_topic(tx, self._get_topic(slug), {}, past)
             expectations.stories[slug] = set()
-            digests.add_digest(tx.digests, self._build_settings(slug, trait), past)
+            digests.add_digest(tx, self._build_settings(slug, trait), past)
         for slug, trait in expectations.traits.items():
             self._schedule_first(mailer, tx, slug, trait, now)
 
@@ -212,7 +212,7 @@ class TrialOffice:
         return DigestSettings(slug, f"Digest {slug}", "news", topics=topics, policy=policy)
 
     def _schedule_first(
-        self, mailer: Mailer, tx: Transaction, slug: str, trait: DigestTrait, now: datetime
+        self, mailer: Mailer, tx: SqlTransaction, slug: str, trait: DigestTrait, now: datetime
     ) -> None:
         """Each digest's first occurrences."""
         match trait:
@@ -221,7 +221,7 @@ class TrialOffice:
             case DigestTrait.MOVED:
                 original_time, new_time = now - 58 * MINUTE, now - 50 * MINUTE
                 self.schedule_occurrence(tx, slug, original_time, moved_to=new_time)
-                digest = digests.get_digest(tx.digests, slug)
+                digest = digests.get_digest(tx, slug)
                 planned = mailer.build_calendar(tx, digest).find_occurrence(
                     f"{original_time:%Y-%m-%d %H:%M}", self._past
                 )
@@ -254,7 +254,7 @@ class TrialOffice:
     # ---- more work ------------------------------------------------------------------------------
 
     def schedule_occurrence(
-        self, tx: Transaction, slug: str, wall_time: datetime, *, rule: str = "", expected_state: str = "made",
+        self, tx: SqlTransaction, slug: str, wall_time: datetime, *, rule: str = "", expected_state: str = "made",
         reason: str = "", notice: str = "", has_stories: bool = True, moved_to: datetime | None = None,
         cutoff: timedelta = NONE,
     ) -> None:  # fmt: skip
@@ -269,7 +269,7 @@ class TrialOffice:
             day,
             OnFreeDay.SKIP,
         )
-        records.add_schedule(tx.schedules, NewSchedule(slug, timing, cutoff), {}, past)
+        records.add_schedule(tx, NewSchedule(slug, timing, cutoff), {}, past)
         sent_at = _format_wall_time(moved_to) if moved_to else ""
         expected = ExpectedOccurrence(
             slug, _format_wall_time(wall_time), expected_state, reason, has_stories, sent_at, notice
@@ -278,20 +278,20 @@ class TrialOffice:
         if has_stories:
             self._write_articles(tx, slug)
 
-    def _write_articles(self, tx: Transaction, *slugs: str) -> None:
+    def _write_articles(self, tx: SqlTransaction, *slugs: str) -> None:
         topic = self._get_topic(slugs[0])
         for _ in range(self._dice.randint(1, 2)):
             self._article_count += 1
             article_slug = f"{topic}-{self._article_count}"
             published = self._past - DAY
             articles.add_article(
-                tx.articles, make_content(article_slug, topic, published=published), self._past
+                tx, make_content(article_slug, topic, published=published), self._past
             )
             for slug in slugs:
                 self.expectations.stories[slug].add(article_slug)
 
     def _schedule_twins(
-        self, tx: Transaction, slug: str, wall_time: datetime, cutoff: timedelta = NONE
+        self, tx: SqlTransaction, slug: str, wall_time: datetime, cutoff: timedelta = NONE
     ) -> None:
         """An occurrence of two digests that have the same stories."""
         twin_slugs = self._find_twins(slug)
@@ -307,7 +307,7 @@ class TrialOffice:
         twin_slug = f"d{int(slug[1:]) + 1:02}"
         return (slug, twin_slug) if twin_slug in self.expectations.traits else (slug,)
 
-    def schedule_more(self, tx: Transaction, now: datetime, reach: timedelta) -> int:
+    def schedule_more(self, tx: SqlTransaction, now: datetime, reach: timedelta) -> int:
         """Give one digest whose occurrences have all been seen to one more: in the recent past, or
         at the next full minute where that is within `reach`. How many are waiting now."""
         saved_by_digest = tx.schedules.list_occurrences_since(self._past - 3 * DAY)

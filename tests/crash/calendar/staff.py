@@ -105,7 +105,7 @@ class StaffSimulation:
                     continue
                 try:
                     with mailer.store.begin() as tx:
-                        edition = editions.get_edition(tx.editions, pending_edition.id)
+                        edition = editions.get_edition(tx, pending_edition.id)
                         mailer.approve_edition(
                             tx, edition, PERSON, seen_hash=pending_edition.content_hash[:12]
                         )

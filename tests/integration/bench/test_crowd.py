@@ -22,8 +22,8 @@ def _left(file: Path, *, imported: bool) -> list[list[tuple[Any, ...]]]:
         store.upgrade_schema()
         with store.begin() as tx:
             for slug in TOPICS:
-                lists.add_topic(tx.lists, slug, {"en": slug}, NOW)
-            news = lists.add_list(tx.lists, "news", "News", NOW)
+                lists.add_topic(tx, slug, {"en": slug}, NOW)
+            news = lists.add_list(tx, "news", "News", NOW)
             if imported:
                 tx.import_rows.import_people(
                     list(crowd.generate_rows(COUNT)), news, crowd.SOURCE, NOW

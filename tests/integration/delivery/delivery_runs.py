@@ -86,7 +86,7 @@ def get_edition_state(store: Store, edition: Edition) -> EditionState:
 
 def resume_edition(mailer: Mailer, edition: Edition) -> None:
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx.editions, factories.reload_edition(tx, edition), mailer.clock())
+        editions.resume_edition(tx, factories.reload_edition(tx, edition), mailer.clock())
 
 
 def has_no_attempts(store: Store, edition: Edition) -> bool:

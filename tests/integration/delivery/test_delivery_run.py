@@ -133,7 +133,7 @@ def test_what_is_refused_for_good(mailer: Mailer, relay: Relay, step: Step, repl
     assert failed.state is DeliveryState.FAILED
     assert failed.reply.startswith(reply)
     with mailer.store.read() as tx:
-        assert reply in outbox.explain_outcome(tx.outbox, edition, ANA)
+        assert reply in outbox.explain_outcome(tx, edition, ANA)
 
 
 def test_what_was_refused_is_tried_again_when_somebody_says_so(
@@ -193,7 +193,7 @@ def test_what_is_in_doubt_stays_so_where_the_rule_is_to_hold(mailer: Mailer, rel
         factories.add_story(tx, "boats")
         made = factories.create_edition(tx, "boats")
         made = editions.edit_edition(
-            tx.editions, made, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
+            tx, made, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
         )
         edition, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
     _, report = deliver_edition(mailer, edition)

@@ -101,7 +101,7 @@ class Trial:
         with self.mailer.store.read() as tx:
             known = text("SELECT state FROM delivery WHERE address = :address")
             state = tx.connection.execute(known, {"address": envelope.recipient}).scalar_one()
-            anybody = tx.workers.list_workers()
+            anybody = tx.outbox.list_workers()
         if state == DeliveryState.SENT:
             self.known_and_sent.append(envelope.recipient)
         if not anybody:

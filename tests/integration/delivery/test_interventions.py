@@ -45,7 +45,7 @@ def test_a_pause_stops_at_the_gate(mailer: Mailer, relay: Relay, connections: in
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx.editions, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
+                tx, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
             )
         before.append(len(relay.received))
 
@@ -226,4 +226,4 @@ def test_an_error_on_the_way_ends_it_at_once_and_leaves_the_wire_in_doubt(
     assert found.count(DeliveryState.IN_DOUBT) == 1
     assert found.count(DeliveryState.QUEUED) == len(MANY) - 1
     with mailer.store.read() as tx:
-        assert tx.workers.list_workers() == []
+        assert tx.outbox.list_workers() == []

@@ -32,8 +32,8 @@ def test_what_a_dead_sender_held(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         dead = factories.register_dead_worker(tx)
-        claimed = tx.queue.claim_deliveries(edition.id, dead, 3)
-        tx.queue.gate_deliveries(dead, [claimed[0].id])
+        claimed = tx.outbox.claim_deliveries(edition.id, dead, 3)
+        tx.outbox.gate_deliveries(dead, [claimed[0].id])
     _, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
@@ -42,7 +42,7 @@ def test_what_a_dead_sender_held(mailer: Mailer, relay: Relay) -> None:
     assert set(attempts.values()) == {1}
     with mailer.store.read() as tx:
         assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
-        assert tx.workers.list_workers() == []
+        assert tx.outbox.list_workers() == []
 
 
 def test_a_sender_elsewhere_whose_beat_stands_still_is_taken_over(
@@ -51,7 +51,7 @@ def test_a_sender_elsewhere_whose_beat_stands_still_is_taken_over(
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         elsewhere = factories.register_worker(tx)
-        tx.queue.claim_deliveries(edition.id, elsewhere, 3)
+        tx.outbox.claim_deliveries(edition.id, elsewhere, 3)
     told: list[DeliveryProgress] = []
     hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
     began = time.monotonic()
@@ -65,17 +65,17 @@ def test_a_sender_elsewhere_that_lives_is_waited_for(mailer: Mailer, relay: Rela
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         elsewhere = factories.register_worker(tx)
-        theirs = [claim.address for claim in tx.queue.claim_deliveries(edition.id, elsewhere, 3)]
+        theirs = [claim.address for claim in tx.outbox.claim_deliveries(edition.id, elsewhere, 3)]
     over = threading.Event()
 
     def beat() -> None:
         ends = time.monotonic() + 2.5
         while time.monotonic() < ends:
             with mailer.store.begin() as tx:
-                assert tx.workers.update_heartbeat(elsewhere)
+                assert tx.outbox.update_heartbeat(elsewhere)
             time.sleep(0.2)
         with mailer.store.begin() as tx:
-            tx.workers.remove_worker(elsewhere)
+            tx.outbox.remove_worker(elsewhere)
         over.set()
 
     hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
@@ -101,8 +101,8 @@ def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay
         taken = None
         while taken is None:  # it may beat between the look and the take-over
             with mailer.store.begin() as tx:
-                (running,) = tx.workers.list_workers()
-                taken = tx.workers.reclaim_deliveries(running)
+                (running,) = tx.outbox.list_workers()
+                taken = tx.outbox.reclaim_deliveries(running)
         # The news of those three may not have been written down yet: it will be, and wins.
         assert len(MANY) - 3 <= sum(taken) <= len(MANY)
         return "250 2.0.0 queued"
@@ -146,9 +146,9 @@ def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
 
     other = threading.Thread(target=run)
     with mailer.store.begin() as tx:
-        tx.queue.lock_edition_states([one.id])
+        tx.outbox.lock_edition_states([one.id])
         other.start()
         time.sleep(1.5)  # it ends now, and waits; PostgreSQL looks for deadlocks after a second
-        assert set(tx.queue.lock_edition_states([one.id, two.id])) == {one.id, two.id}
+        assert set(tx.outbox.lock_edition_states([one.id, two.id])) == {one.id, two.id}
     other.join(30)
     assert raised == []

@@ -58,18 +58,18 @@ SECOND = ("two", "A bridge closes", "For a week.")
 def add(mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields: object) -> Source:
     with mailer.store.begin() as tx:
         order = replace(SourceSettings("theirs", kind, place), **fields)  # type: ignore[arg-type]
-        return sources.add_source(tx.sources, order, mailer.clock())
+        return sources.add_source(tx, order, mailer.clock())
 
 
 def look(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
     with mailer.store.read() as tx:
-        known = sources.get_source(tx.sources, "theirs")
+        known = sources.get_source(tx, "theirs")
     return source_import.import_source(mailer, known, site.create_guard())
 
 
 def known(mailer: Mailer) -> Source:
     with mailer.store.read() as tx:
-        return sources.get_source(tx.sources, "theirs")
+        return sources.get_source(tx, "theirs")
 
 
 def shelf(mailer: Mailer) -> dict[str, Article]:
@@ -107,7 +107,7 @@ def test_a_draft_is_in_no_digest_until_somebody_queues_it(
     with mailer.store.begin() as tx:
         assert tx.digests.list_candidate_stories(digest) == []
         assert not tx.editions.find_queued_slugs(["a-clinic-opens"])
-        (queued,) = articles.queue_articles(tx.articles, "a-clinic-opens", None, mailer.clock())
+        (queued,) = articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
         assert queued.state is ArticleState.QUEUED
         assert [story.slug for story in tx.digests.list_candidate_stories(digest)] == [
             "a-clinic-opens"
@@ -143,7 +143,7 @@ def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
     site.answer_with("/feed", build_answer(feed(FIRST)))
     look(mailer, site)
     with mailer.store.begin() as tx:
-        articles.queue_articles(tx.articles, "a-clinic-opens", None, mailer.clock())
+        articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
     changed = feed((FIRST[0], FIRST[1], "It is closed."))
     site.answer_with("/feed", build_answer(changed))
     kept = look(mailer, site)
@@ -151,7 +151,7 @@ def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
     assert kept.unchanged_queued == ["a-clinic-opens (en)"]
     assert shelf(mailer)["a-clinic-opens"].body == "Visitors are welcome."
     with mailer.store.begin() as tx:
-        mine = sources.get_source(tx.sources, "theirs")
+        mine = sources.get_source(tx, "theirs")
         tx.sources.save_source(
             replace(mine, settings=replace(mine.settings, arrival=OnImport.QUEUE))
         )
@@ -224,9 +224,9 @@ def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_mo
         look(mailer, site)
     assert known(mailer).state is SourceState.STOPPED
     with mailer.store.begin() as tx:
-        assert sources.list_due_sources(tx.sources, mailer.clock() + 100 * HOUR) == []
-        sources.resume_source(tx.sources, known(mailer), mailer.clock())
-        assert sources.list_due_sources(tx.sources, mailer.clock()) != []
+        assert sources.list_due_sources(tx, mailer.clock() + 100 * HOUR) == []
+        sources.resume_source(tx, known(mailer), mailer.clock())
+        assert sources.list_due_sources(tx, mailer.clock()) != []
 
 
 def test_what_is_no_feed_is_said(mailer: Mailer, site: LoopbackSite) -> None:
@@ -300,7 +300,7 @@ def test_the_worker_looks_when_it_is_time_and_says_what_came(
 def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: LoopbackSite) -> None:
     add(mailer, site.build_url("/feed"))
     with mailer.store.read() as tx:
-        mine = sources.get_source(tx.sources, "theirs")
+        mine = sources.get_source(tx, "theirs")
     with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
         source_import.import_source(mailer, mine)
     assert site.requests == []
@@ -321,7 +321,7 @@ def test_a_word_file_brings_its_pictures_along(mailer: Mailer, tmp_path: Path) -
         assert outcome is ArticleOutcome.UNCHANGED
         assert again.release == article.release
         assert article.release
-        assert tx.files.read_content(article.release.assets[0].file) == PNG
+        assert tx.releases.read_content(article.release.assets[0].file) == PNG
     assert left_out == ()
 
 
@@ -387,7 +387,7 @@ def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
     add(mailer, site.build_url("/feed"))
     with mailer.store.begin() as tx:
         sources.add_source(
-            tx.sources,
+            tx,
             SourceSettings("behind", SourceKind.FEED, site.build_url("/other")),
             mailer.clock() + HOUR,
         )
@@ -440,7 +440,7 @@ def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
             tx.sources.remove_source(looked_at)
         with mailer.store.begin() as tx:
             order = SourceSettings("other", SourceKind.FEED, site.build_url("/other"))
-            sources.add_source(tx.sources, order, mailer.clock() + HOUR)
+            sources.add_source(tx, order, mailer.clock() + HOUR)
         return found
 
     monkeypatch.setattr(source_import, "read_source", gather)

@@ -19,7 +19,7 @@ from mailer.model.editions import Edition, NewEdition
 from mailer.model.embargoes import Embargo, EmbargoTerms
 from mailer.model.lists import Visibility
 from mailer.model.press_release import Asset, AssetKind, Quote, Release
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.web.public.asgi import AsgiClient
@@ -41,23 +41,20 @@ def make_terms(moment: datetime, zone: str = "UTC") -> EmbargoTerms:
     return EmbargoTerms(moment.replace(tzinfo=None), zone)
 
 
-def add_contact(tx: Transaction, address: str, trust: Trust, list_slug: str = "press") -> None:
+def add_contact(tx: SqlTransaction, address: str, trust: Trust, list_slug: str = "press") -> None:
     subscriber = factories.add_subscriber(tx, address, list_slug=list_slug)
-    contacts.save_contact(
-        tx.contacts, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME),
-        factories.NOW,
-    )  # fmt: skip
+    contacts.save_contact(tx, subscriber, ContactProfile("The Example", ("migration",), trust, FollowUp.WELCOME), factories.NOW)  # fmt: skip
 
 
-def create_office(tx: Transaction) -> None:
+def create_office(tx: SqlTransaction) -> None:
     """Lists, people and the story, which is not embargoed yet."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx, "news")
-    lists.add_list(tx.lists, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
+    lists.add_list(tx, "press", "Press", factories.NOW, visibility=Visibility.PRIVATE)
     factories.add_subscriber(tx, READER)
     add_contact(tx, TRUSTED, Trust.TRUSTED)
     add_contact(tx, UNTRUSTED, Trust.UNTRUSTED)
-    tx.files.save_file(FILE, "text/csv", b"a,b\n1,2\n", factories.NOW)
+    tx.releases.save_file(FILE, "text/csv", b"a,b\n1,2\n", factories.NOW)
     factories.add_story(
         tx,
         SLUG,
@@ -77,18 +74,18 @@ def create_office(tx: Transaction) -> None:
     )  # fmt: skip
 
 
-def create_sent_digest(mailer: Mailer, tx: Transaction) -> Edition:
+def create_sent_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
     """A digest with the story that was sent to a public list some time ago."""
     edition = editions.create_edition(
-        tx.editions, NewEdition("The week", "news", stories=(SLUG,)), mailer.clock()
+        tx, NewEdition("The week", "news", stories=(SLUG,)), mailer.clock()
     )
     edition = mailer.approve_edition(tx, edition, "Amina")
     edition, _ = mailer.start_edition(tx, edition)
-    tx.queue.cancel_unsent_deliveries(edition.id)
+    tx.outbox.cancel_unsent_deliveries(edition.id)
     return tx.editions.set_state(edition, EditionState.SENT, mailer.clock())
 
 
-def find_advance_edition(mailer: Mailer, tx: Transaction) -> Edition:
+def find_advance_edition(mailer: Mailer, tx: SqlTransaction) -> Edition:
     return next(
         edition
         for edition in tx.editions.list_release_editions(SLUG, "press")
@@ -113,11 +110,11 @@ class PressScenario:
 
     def set_embargo(self, terms: EmbargoTerms) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.set_embargo(tx.embargoes, SLUG, terms, self.mailer.clock(), by="Amina")
+            embargoes.set_embargo(tx, SLUG, terms, self.mailer.clock(), by="Amina")
 
     def lift_embargo(self) -> None:
         with self.mailer.store.begin() as tx:
-            embargoes.lift_embargo(tx.embargoes, SLUG, self.mailer.clock(), by="Amina")
+            embargoes.lift_embargo(tx, SLUG, self.mailer.clock(), by="Amina")
 
     def deliver_mails(self) -> None:
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
@@ -148,7 +145,7 @@ def _can_read_private_page(desk: PressScenario) -> bool:
     """The page of an advance copy, for somebody who is on the list and not trusted."""
     with desk.mailer.store.read() as tx:
         subscriber = tx.subscribers.find_subscriber(UNTRUSTED)
-        mailing_list = lists.get_list(tx.lists, "press")
+        mailing_list = lists.get_list(tx, "press")
         copies = [
             edition
             for edition in tx.editions.list_release_editions(SLUG)
@@ -165,7 +162,7 @@ def _can_read_private_page(desk: PressScenario) -> bool:
 
 def _can_digest_choose(desk: PressScenario) -> bool:
     with desk.mailer.store.read() as tx:
-        digest = digests.get_digest(tx.digests, "weekly")
+        digest = digests.get_digest(tx, "weekly")
         embargoed = tx.digests.find_embargoed_slugs(desk.mailer.clock())
         choice = digests.choose_stories(
             digest.settings,
@@ -186,7 +183,7 @@ def _can_edition_begin(desk: PressScenario) -> bool:
     try:
         with desk.mailer.store.begin() as tx:
             edition = editions.create_edition(
-                tx.editions, NewEdition("Another", "news", stories=(SLUG,)), desk.mailer.clock()
+                tx, NewEdition("Another", "news", stories=(SLUG,)), desk.mailer.clock()
             )
             edition = approve_edition(desk.mailer, tx, edition)
             try:
@@ -199,7 +196,7 @@ def _can_edition_begin(desk: PressScenario) -> bool:
         return began
 
 
-def approve_edition(mailer: Mailer, tx: Transaction, edition: Edition) -> Edition:
+def approve_edition(mailer: Mailer, tx: SqlTransaction, edition: Edition) -> Edition:
     return mailer.approve_edition(tx, edition, "Amina")
 
 
@@ -239,9 +236,9 @@ def list_open_exits(desk: PressScenario, *names: str) -> list[str]:
     return [name for name, leaves in EXITS.items() if (not names or name in names) and leaves(desk)]
 
 
-def begin_release(mailer: Mailer, tx: Transaction, **fields: Any) -> Edition:
+def begin_release(mailer: Mailer, tx: SqlTransaction, **fields: Any) -> Edition:
     """The release, begun: nothing of it is sent yet."""
     release_editions = release_flow.prepare_release(
-        mailer, tx, SLUG, lists.get_list(tx.lists, "press"), **fields
+        mailer, tx, SLUG, lists.get_list(tx, "press"), **fields
     )
     return release_flow.begin_release(mailer, tx, release_editions, "Amina").release

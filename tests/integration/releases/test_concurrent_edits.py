@@ -26,7 +26,7 @@ from mailer.model.editions import Edition
 from mailer.model.embargoes import Embargo
 from mailer.model.lists import Visibility
 from mailer.model.sources import SourceKind, SourceSettings
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.schema import subscriber
 from mailer.worker import Scheduler, jobs
 from tests.fake_relay import Relay, Step
@@ -64,17 +64,17 @@ def course(mailer: Mailer) -> ReleaseEditions:
         return embargoed(mailer, tx, SLUG)
 
 
-def embargoed(mailer: Mailer, tx: Transaction, slug: str, to: str = "press") -> ReleaseEditions:
+def embargoed(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "press") -> ReleaseEditions:
     embargoes.set_embargo(
-        tx.embargoes, slug, make_terms(get_current_minute() + HOUR), mailer.clock(), by="Amina"
+        tx, slug, make_terms(get_current_minute() + HOUR), mailer.clock(), by="Amina"
     )
-    made = release_flow.prepare_release(mailer, tx, slug, lists.get_list(tx.lists, to))
+    made = release_flow.prepare_release(mailer, tx, slug, lists.get_list(tx, to))
     return release_flow.begin_release(mailer, tx, made, "Amina")
 
 
 def lift(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock(), by="Amina")
+        embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina")
 
 
 def tick(mailer: Mailer) -> None:
@@ -131,9 +131,7 @@ def test_nothing_goes_while_a_second_person_is_looked_for(
     assert course.advance is not None
     ask(mailer)
     with mailer.store.begin() as tx:
-        editions.resume_edition(
-            tx.editions, factories.reload_edition(tx, course.advance), mailer.clock()
-        )
+        editions.resume_edition(tx, factories.reload_edition(tx, course.advance), mailer.clock())
     deliver(mailer)
     lift(mailer)
     tick(mailer)
@@ -146,11 +144,9 @@ def test_whoever_lost_trust_gets_the_correction_when_the_embargo_ends(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        known = subscribers.get_subscriber(tx.subscribers, TRUSTED)
-        had = contacts.get_contact(tx.contacts, known).profile
-        contacts.save_contact(
-            tx.contacts, known, replace(had, trust=Trust.UNTRUSTED), mailer.clock()
-        )
+        known = subscribers.get_subscriber(tx, TRUSTED)
+        had = contacts.get_contact(tx, known).profile
+        contacts.save_contact(tx, known, replace(had, trust=Trust.UNTRUSTED), mailer.clock())
     correct(mailer)
     deliver(mailer)
     assert got(relay, "CORRECTION") == []
@@ -184,9 +180,7 @@ def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: 
             add_contact(tx, address, Trust.UNTRUSTED)
             here = update(subscriber).where(subscriber.c.address == address)
             tx.connection.execute(here.values(country=country.upper()))
-            segments.save_segment(
-                tx.segments, country, country, f"country = {country}", mailer.clock()
-            )
+            segments.save_segment(tx, country, country, f"country = {country}", mailer.clock())
             begin_release(mailer, tx, segment=country)
     correct(mailer)
     deliver(mailer)
@@ -196,10 +190,8 @@ def test_a_release_to_two_segments_is_corrected_for_both(mailer: Mailer, relay: 
 def test_a_changed_release_is_new_to_no_list(mailer: Mailer, release: Edition) -> None:
     """Else the first list could not be told any more that it has changed."""
     with mailer.store.begin() as tx:
-        articles.edit_article(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
-        other = lists.add_list(
-            tx.lists, "more", "More", factories.NOW, visibility=Visibility.PRIVATE
-        )
+        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        other = lists.add_list(tx, "more", "More", factories.NOW, visibility=Visibility.PRIVATE)
         with pytest.raises(Refused, match="release correct"):
             release_flow.prepare_release(mailer, tx, SLUG, other)
 
@@ -208,8 +200,8 @@ def test_a_story_that_was_only_withdrawn_and_restored_has_not_changed(
     mailer: Mailer, release: Edition
 ) -> None:
     with mailer.store.begin() as tx:
-        articles.withdraw_articles(tx.articles, SLUG, None, mailer.clock())
-        articles.restore_articles(tx.articles, SLUG, None, mailer.clock())
+        articles.withdraw_articles(tx, SLUG, None, mailer.clock())
+        articles.restore_articles(tx, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="has not changed"):
             release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
 
@@ -218,15 +210,13 @@ def test_what_was_paused_goes_on_when_its_embargo_was_lifted(
     mailer: Mailer, relay: Relay, release: Edition
 ) -> None:
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(
-            tx.embargoes, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
-        )
+        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock())
     deliver(mailer)
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx.editions, factories.reload_edition(tx, release), mailer.clock())
+        editions.pause_edition(tx, factories.reload_edition(tx, release), mailer.clock())
     lift(mailer)
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx.editions, factories.reload_edition(tx, release), mailer.clock())
+        editions.resume_edition(tx, factories.reload_edition(tx, release), mailer.clock())
     deliver(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
 
@@ -246,9 +236,7 @@ def test_a_moved_embargo_is_news_to_whoever_has_the_advance_copy(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(
-            tx.embargoes, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock()
-        )
+        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock())
         release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
     deliver(mailer)
     assert got(relay, "EMBARGOED CORRECTION") == [TRUSTED]
@@ -283,17 +271,15 @@ def test_an_old_link_shows_the_corrected_advance_copy_and_no_odd_name_fails(
     with mailer.store.begin() as tx:
         factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, title="Second, wrong")
         made = embargoed(mailer, tx, "second")
-        known = subscribers.get_subscriber(tx.subscribers, TRUSTED)
-        list_ = lists.get_list(tx.lists, "press")
+        known = subscribers.get_subscriber(tx, TRUSTED)
+        list_ = lists.get_list(tx, "press")
     desk.deliver_mails()
     assert made.advance is not None
     link = MemberLink(known.id, list_.id, made.advance.id)
     path = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
     assert "Second, wrong" in desk.pages.get_page(path).text
     with mailer.store.begin() as tx:
-        articles.edit_article(
-            tx.articles, "second", "en", {"title": "Second, right"}, mailer.clock()
-        )
+        articles.edit_article(tx, "second", "en", {"title": "Second, right"}, mailer.clock())
         release_corrections.correct_release(mailer, tx, "second", CHANGE, "Amina")
     shown = desk.pages.get_page(path).text
     assert "Second, right" in shown
@@ -326,14 +312,14 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
     with mailer.store.begin() as tx:
         create_office(tx)
         articles.add_article(
-            tx.articles,
+            tx,
             factories.make_content("boats", title="Staff title"),
             mailer.clock(),
             author="Amina",
             state=ArticleState.DRAFT,
         )
         made = sources.add_source(
-            tx.sources, SourceSettings("drop", SourceKind.FOLDER, str(tmp_path)), mailer.clock()
+            tx, SourceSettings("drop", SourceKind.FOLDER, str(tmp_path)), mailer.clock()
         )
     front = "title: Laternen\nslug: lanterns\nlanguage: de\nembargo: 2027-06-01 00:01"
     embargo = f"---\n{front}\n---\nText\n"
@@ -347,4 +333,4 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
     assert "queued already" in brought.problems[0]
     with mailer.store.read() as tx:
         assert tx.embargoes.find_embargo(SLUG) is None
-        assert articles.get_article(tx.articles, "boats", "en").title == "Staff title"
+        assert articles.get_article(tx, "boats", "en").title == "Staff title"

@@ -59,7 +59,7 @@ def deliver(mailer: Mailer) -> None:
 
 def correct(mailer: Mailer, title: str = "Lanterns, corrected") -> CorrectionResult:
     with mailer.store.begin() as tx:
-        articles.edit_article(tx.articles, SLUG, "en", {"title": title}, mailer.clock())
+        articles.edit_article(tx, SLUG, "en", {"title": title}, mailer.clock())
         return release_corrections.correct_release(mailer, tx, SLUG, CHANGE, "Amina")
 
 
@@ -99,7 +99,7 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
     def pause() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
-                tx.editions, factories.reload_edition(tx, release), mailer.clock(), reason="look"
+                tx, factories.reload_edition(tx, release), mailer.clock(), reason="look"
             )
 
     run_during_first_message(relay, pause)
@@ -107,7 +107,7 @@ def test_the_first_send_resumes_before_the_correction_and_all_who_got_it_are_cor
     before = len(relay.accepted)
     assert 0 < before < len(everybody())
     with mailer.store.begin() as tx:
-        editions.resume_edition(tx.editions, factories.reload_edition(tx, release), mailer.clock())
+        editions.resume_edition(tx, factories.reload_edition(tx, release), mailer.clock())
     deliver(mailer)
     correct(mailer)
     deliver(mailer)
@@ -121,21 +121,21 @@ def test_a_sender_that_wakes_up_after_the_correction_tells_of_one_more_who_got_i
     the correction goes there too; when it did not, the new version."""
     with mailer.store.begin() as tx:
         sleeper = factories.register_worker(tx)
-        first, second, *_ = tx.queue.claim_deliveries(release.id, sleeper, 3)
-        assert tx.queue.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
+        first, second, *_ = tx.outbox.claim_deliveries(release.id, sleeper, 3)
+        assert tx.outbox.gate_deliveries(sleeper, [first.id, second.id]) == {first.id, second.id}
     made = correct(mailer)
     plans = {one.role: plan for one, plan in made.begun}
     assert plans[EditionRole.CORRECTION].planned == 0
     assert plans[EditionRole.RELEASE].planned == len(everybody()) - 2
     correction, rest = (one for one, _ in made.begun)
     with mailer.store.begin() as tx:
-        tx.queue.settle_deliveries(
+        tx.outbox.settle_deliveries(
             [
                 Settlement(first.id, sleeper, DeliveryState.SENT, "250 ok"),
                 Settlement(second.id, sleeper, DeliveryState.QUEUED, "450 later", 60.0),
             ]
         )
-        tx.queue.cancel_unsent_deliveries(release.id)
+        tx.outbox.cancel_unsent_deliveries(release.id)
     deliver(mailer)
     assert read_delivery_states(mailer.store, correction) == {first.address: DeliveryState.SENT}
     reached = read_delivery_states(mailer.store, rest)
@@ -201,9 +201,9 @@ def test_there_is_nothing_to_correct_before_it_is_sent_or_changed(
 
 def test_a_changed_release_is_not_sent_as_if_it_were_new(mailer: Mailer, release: Edition) -> None:
     with mailer.store.begin() as tx:
-        articles.edit_article(tx.articles, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
+        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, new"}, mailer.clock())
         with pytest.raises(Refused, match="release correct"):
-            release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+            release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
 
 
 def test_a_correction_is_marked_on_the_page_in_the_archive_and_in_feeds(
@@ -238,9 +238,7 @@ def test_each_reads_what_has_changed_in_their_language(mailer: Mailer, relay: Re
         begin_release(mailer, tx)
     deliver(mailer)
     with mailer.store.begin() as tx:
-        articles.edit_article(
-            tx.articles, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock()
-        )
+        articles.edit_article(tx, SLUG, "en", {"title": "Lanterns, corrected"}, mailer.clock())
         change = ChangeNote({"": "Ten towns.", "FR": "Dix villes."}, {"en": "We miscounted."})
         made = release_corrections.correct_release(mailer, tx, SLUG, change, "Amina")
     assert made.warnings == (
@@ -275,7 +273,7 @@ def test_a_kill_takes_two_people(mailer: Mailer, release: Edition) -> None:
         confirm(mailer)
     (paused,) = ask(mailer)
     with mailer.store.begin() as tx, pytest.raises(Refused, match="is to be killed, says Amina"):
-        embargo_checks.check_not_killed(tx, editions.get_edition(tx.editions, paused.id))
+        embargo_checks.check_not_killed(tx, editions.get_edition(tx, paused.id))
     assert (paused.id, paused.state) == (release.id, EditionState.PAUSED)
     with pytest.raises(Refused, match="takes two people"):
         confirm(mailer, "  amina ")
@@ -318,11 +316,11 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
     with mailer.store.begin() as tx:
         factories.add_story(tx, "boats")
         approved = editions.create_edition(
-            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
         approved = mailer.approve_edition(tx, approved, "Amina")
         running = editions.create_edition(
-            tx.editions, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, NewEdition("This week", "news", stories=("boats", SLUG)), mailer.clock()
         )
         running, _ = mailer.start_edition(tx, mailer.approve_edition(tx, running, "Amina"))
     ask(mailer)
@@ -338,7 +336,7 @@ def test_a_killed_story_leaves_every_edition_and_never_comes_back(desk: PressSce
         fresh, _ = mailer.compose_edition(tx, approved)
         assert "Lanterns" not in tx.editions.list_bodies(fresh)[0].html
         with pytest.raises(Refused, match="never comes back"):
-            articles.restore_articles(tx.articles, SLUG, None, mailer.clock())
+            articles.restore_articles(tx, SLUG, None, mailer.clock())
         with pytest.raises(Refused, match="never comes back"):
             factories.add_story(tx, SLUG)
     gone = desk.pages.get_page(f"/press/{SLUG}")
@@ -358,16 +356,14 @@ def test_an_advance_copy_that_was_killed_says_so_to_who_has_it_and_to_nobody_els
     with mailer.store.begin() as tx:
         factories.add_story(tx, "second", kind=ArticleKind.PRESS_RELEASE, canonical_url="")
         embargoes.set_embargo(
-            tx.embargoes, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
+            tx, "second", make_terms(get_current_minute() + 60 * MINUTE), mailer.clock()
         )
-        course = release_flow.prepare_release(
-            mailer, tx, "second", lists.get_list(tx.lists, "press")
-        )
+        course = release_flow.prepare_release(mailer, tx, "second", lists.get_list(tx, "press"))
         made = release_flow.begin_release(mailer, tx, course, "Amina")
         assert made.advance
         known = tx.subscribers.find_subscriber(TRUSTED)
         assert known
-        link = MemberLink(known.id, lists.get_list(tx.lists, "press").id, made.advance.id)
+        link = MemberLink(known.id, lists.get_list(tx, "press").id, made.advance.id)
     desk.deliver_mails()
     own = "/e/" + sign_member_link(mailer.store.key, LinkPurpose.ADVANCE, link)
     passed_on = "/v/" + tokens.sign_token(
@@ -391,10 +387,10 @@ def test_withdrawing_a_story_voids_the_approval_of_what_holds_it(mailer: Mailer)
         create_office(tx)
         factories.add_story(tx, "boats")
         made = editions.create_edition(
-            tx.editions, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
+            tx, NewEdition("Next week", "news", stories=("boats", SLUG)), mailer.clock()
         )
         made = mailer.approve_edition(tx, made, "Amina")
-        articles.withdraw_articles(tx.articles, SLUG, None, mailer.clock())
+        articles.withdraw_articles(tx, SLUG, None, mailer.clock())
         made = factories.reload_edition(tx, made)
         assert (made.state, made.approval) == (EditionState.DRAFT, None)
         fresh, _ = mailer.compose_edition(tx, made)
@@ -409,7 +405,7 @@ def test_whoever_was_merged_gets_the_correction_once_where_they_are_now(
         gone, kept = (tx.subscribers.find_subscriber(CONTACTS[at]) for at in (0, 1))
         assert gone is not None
         assert kept is not None
-        preferences.merge_subscribers(tx.subscribers, gone, kept, mailer.clock())
+        preferences.merge_subscribers(tx, gone, kept, mailer.clock())
     correct(mailer)
     deliver(mailer)
     deliver(mailer)

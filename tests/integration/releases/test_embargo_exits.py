@@ -134,10 +134,10 @@ def test_mails_wait_at_the_gate_and_go_by_themselves_when_it_ends(desk: PressSce
     assert desk.relay.received == []
     assert datetime.now(UTC) < ends, "the run did not wait for it"
     with desk.mailer.store.read() as tx:
-        assert not tx.queue.has_work()
+        assert not tx.outbox.has_work()
     time.sleep(max((ends - datetime.now(UTC)).total_seconds(), 0) + 0.05)
     with desk.mailer.store.read() as tx:
-        assert tx.queue.has_work()
+        assert tx.outbox.has_work()
     desk.deliver_mails()
     assert sorted(desk.relay.accepted) == ["ana@example.org", "ben@example.org"]
 

@@ -14,7 +14,7 @@ from mailer.app import Mailer, release_corrections
 from mailer.audience import lists
 from mailer.errors import ConcurrencyError, MailerError, Refused
 from mailer.model.editions import Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.store.schema import topic
 from tests.integration.releases.factories import SLUG, create_office, get_current_minute, make_terms
 from tests.integration.releases.test_corrections import ask, confirm
@@ -23,7 +23,7 @@ HOUR = timedelta(hours=1)
 
 
 def beside(
-    mailer: Mailer, first: Callable[[Transaction], object], second: Callable[[], object]
+    mailer: Mailer, first: Callable[[SqlTransaction], object], second: Callable[[], object]
 ) -> Exception | None:
     """Do the second while the first is done and not yet committed; what it raised."""
     raised: list[Exception] = []
@@ -47,19 +47,17 @@ def beside(
 def test_an_embargo_that_is_being_lifted_is_not_moved(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         create_office(tx)
-        embargoes.set_embargo(
-            tx.embargoes, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock()
-        )
+        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + HOUR), mailer.clock())
 
     def move() -> None:
         with mailer.store.begin() as tx:
             embargoes.set_embargo(
-                tx.embargoes, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
+                tx, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
             )
 
     error = beside(
         mailer,
-        lambda tx: embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock(), by="Amina"),
+        lambda tx: embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina"),
         move,
     )
     assert isinstance(error, Refused)
@@ -76,7 +74,7 @@ def test_a_kill_that_is_being_taken_back_is_not_confirmed(mailer: Mailer, releas
     )
     assert isinstance(error, Refused)
     with mailer.store.read() as tx:
-        assert tx.kills.find_kill(SLUG) is None
+        assert tx.releases.find_kill(SLUG) is None
 
 
 def test_a_kill_is_confirmed_once(mailer: Mailer, release: Edition) -> None:
@@ -108,7 +106,7 @@ def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
 def test_of_two_that_wait_for_each_other_one_is_told_to_try_again(mailer: Mailer) -> None:
     with mailer.store.begin() as tx:
         for slug in ("air", "water"):
-            lists.add_topic(tx.lists, slug, {}, mailer.clock())
+            lists.add_topic(tx, slug, {}, mailer.clock())
     errors: list[ConcurrencyError] = []
     meet = threading.Barrier(2)
 

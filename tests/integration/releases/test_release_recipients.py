@@ -43,10 +43,8 @@ def course(mailer: Mailer) -> ReleaseEditions:
     """A release that is embargoed for two hours: its advance copy has begun."""
     with mailer.store.begin() as tx:
         create_office(tx)
-        embargoes.set_embargo(
-            tx.embargoes, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock()
-        )
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        embargoes.set_embargo(tx, SLUG, make_terms(get_current_minute() + 2 * HOUR), mailer.clock())
+        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
         return release_flow.begin_release(mailer, tx, made, "Amina")
 
 
@@ -64,8 +62,8 @@ def trust(mailer: Mailer, address: str, how: Trust) -> None:
     with mailer.store.begin() as tx:
         known = tx.subscribers.find_subscriber(address)
         assert known is not None
-        had = contacts.get_contact(tx.contacts, known).profile
-        contacts.save_contact(tx.contacts, known, replace(had, trust=how), mailer.clock())
+        had = contacts.get_contact(tx, known).profile
+        contacts.save_contact(tx, known, replace(had, trust=how), mailer.clock())
 
 
 def text(relay: Relay, to: str) -> str:
@@ -109,7 +107,7 @@ def test_the_release_goes_to_the_others_when_it_ends(
     with mailer.store.read() as tx:
         assert factories.reload_edition(tx, course.release).state is EditionState.SCHEDULED
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock(), by="Amina")
+        embargoes.lift_embargo(tx, SLUG, mailer.clock(), by="Amina")
     assert keeper.run_tick()
     deliver(mailer)
     assert sorted(relay.accepted) == [TRUSTED, UNTRUSTED]
@@ -132,11 +130,7 @@ def test_a_moved_embargo_stops_what_states_the_old_one(
     assert course.advance is not None
     with mailer.store.begin() as tx:
         _, effect = embargoes.set_embargo(
-            tx.embargoes,
-            SLUG,
-            make_terms(get_current_minute() + 5 * HOUR),
-            mailer.clock(),
-            by="Amina",
+            tx, SLUG, make_terms(get_current_minute() + 5 * HOUR), mailer.clock(), by="Amina"
         )
         assert effect.paused == (course.advance.id,)
         assert effect.moved == (course.release.id,)
@@ -147,9 +141,7 @@ def test_a_moved_embargo_stops_what_states_the_old_one(
     deliver(mailer)
     assert relay.received == []
     with mailer.store.begin() as tx:
-        editions.resume_edition(
-            tx.editions, factories.reload_edition(tx, course.advance), mailer.clock()
-        )
+        editions.resume_edition(tx, factories.reload_edition(tx, course.advance), mailer.clock())
     deliver(mailer)
     assert relay.received == [], "its mails state the old one, whoever lets it go on"
 
@@ -159,12 +151,12 @@ def test_a_new_advance_copy_states_the_moved_embargo(
 ) -> None:
     ends = get_current_minute() + 30 * HOUR
     with mailer.store.begin() as tx:
-        embargoes.set_embargo(tx.embargoes, SLUG, make_terms(ends), mailer.clock())
+        embargoes.set_embargo(tx, SLUG, make_terms(ends), mailer.clock())
         assert course.advance is not None
         mailer.cancel_edition(
             tx, factories.reload_edition(tx, course.advance), reason="moved", actor="Amina"
         )
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
         release_flow.begin_release(mailer, tx, made, "Amina")
     deliver(mailer)
     assert f"{ends:%H:%M} UTC" in text(relay, TRUSTED)
@@ -215,7 +207,7 @@ def test_after_the_end_the_link_leads_to_the_page_without_the_embargo(
 ) -> None:
     deliver(mailer)
     with mailer.store.begin() as tx:
-        embargoes.lift_embargo(tx.embargoes, SLUG, mailer.clock())
+        embargoes.lift_embargo(tx, SLUG, mailer.clock())
     shown = pages.get_page(link(relay))
     assert shown.status == 200
     assert "EMBARGOED" not in shown.text
@@ -233,7 +225,7 @@ def test_a_release_passes_a_newsletter_that_is_being_sent(mailer: Mailer, relay:
             mailer, tx, factories.create_edition(tx, "boats")
         )
         mailer.start_edition(tx, weekly)
-        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx.lists, "press"))
+        made = release_flow.prepare_release(mailer, tx, SLUG, lists.get_list(tx, "press"))
         release_flow.begin_release(mailer, tx, made, "Amina")
     deliver(mailer)
     order = [str(one.message["Subject"]) for one in relay.received]
@@ -250,7 +242,7 @@ def test_new_rules_for_a_zone_are_written_down_by_the_worker(mailer: Mailer) -> 
     keeper = Scheduler(mailer, create_logger(StringIO()))
     assert keeper.run_tick()
     with mailer.store.read() as tx:
-        kept = embargoes.get_embargo(tx.embargoes, SLUG)
+        kept = embargoes.get_embargo(tx, SLUG)
     assert kept.until == until + HOUR
 
 
@@ -258,11 +250,9 @@ def test_why_somebody_got_nothing_is_said(mailer: Mailer, course: ReleaseEdition
     assert course.advance is not None
     with mailer.store.read() as tx:
         advance = outbox.explain_outcome(
-            tx.outbox, factories.reload_edition(tx, course.advance), UNTRUSTED
+            tx, factories.reload_edition(tx, course.advance), UNTRUSTED
         )
-        release = outbox.explain_outcome(
-            tx.outbox, factories.reload_edition(tx, course.release), TRUSTED
-        )
+        release = outbox.explain_outcome(tx, factories.reload_edition(tx, course.release), TRUSTED)
     assert "not trusted with embargoes" in advance
     assert "by another of its editions" in release
 
@@ -275,9 +265,9 @@ def test_what_a_contact_looked_at_is_in_their_copy_and_goes_with_them(
     with mailer.store.begin() as tx:
         known = tx.subscribers.find_subscriber(TRUSTED)
         assert known is not None
-        told = erasure.collect_personal_data(tx.subscribers, known)["press"]
+        told = erasure.collect_personal_data(tx, known)["press"]
         assert (told["outlet"], told["beats"], len(told["looks"])) == (
             "The Example", ["migration"], 1,
         )  # fmt: skip
-        erasure.erase_person(tx.subscribers, TRUSTED, mailer.clock())
+        erasure.erase_person(tx, TRUSTED, mailer.clock())
         assert TRUSTED not in {one.who for one in tx.embargoes.list_events(SLUG)}

@@ -9,17 +9,15 @@ from mailer.audience import lists
 from mailer.model.articles import ArticleKind
 from mailer.model.editions import NewEdition
 from mailer.model.lists import Visibility
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from tests.integration import factories
 from tests.integration.releases.factories import PressScenario
 from tests.integration.releases.test_corrections import ask
 
 
-def send(mailer: Mailer, tx: Transaction, slug: str, to: str = "news") -> str:
+def send(mailer: Mailer, tx: SqlTransaction, slug: str, to: str = "news") -> str:
     """The HTML of an edition with this story, which has begun."""
-    made = editions.create_edition(
-        tx.editions, NewEdition("Now", to, stories=(slug,)), mailer.clock()
-    )
+    made = editions.create_edition(tx, NewEdition("Now", to, stories=(slug,)), mailer.clock())
     made, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
     return tx.editions.list_bodies(made)[0].html
 
@@ -44,13 +42,13 @@ def test_the_link_in_a_mail_leads_to_the_story_in_its_languages(desk: PressScena
     for odd in ("/stories/wells/de", "/stories/none/en", "/stories/w%00ls/en", "/stories/wells/é"):
         assert desk.pages.get_page(odd).status == 404
     with desk.mailer.store.begin() as tx:
-        articles.withdraw_articles(tx.articles, "wells", None, desk.mailer.clock())
+        articles.withdraw_articles(tx, "wells", None, desk.mailer.clock())
     assert desk.pages.get_page(link[1]).status == 404
 
 
 def test_what_went_to_a_private_list_alone_is_not_shown(desk: PressScenario) -> None:
     with desk.mailer.store.begin() as tx:
-        lists.add_list(tx.lists, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
+        lists.add_list(tx, "staff", "Staff", factories.NOW, visibility=Visibility.PRIVATE)
         factories.add_subscriber(tx, "eva@example.org", list_slug="staff")
         factories.add_story(tx, "wells", canonical_url="")
         send(desk.mailer, tx, "wells", "staff")
@@ -68,4 +66,4 @@ def test_a_release_that_only_a_newsletter_had_is_shown_as_a_story(desk: PressSce
 def test_what_is_to_be_killed_has_no_page_of_a_story(desk: PressScenario) -> None:
     ask(desk.mailer)
     with desk.mailer.store.begin() as tx:
-        assert tx.archive.find_story_sent_at(desk.release.stories[0]) is None
+        assert tx.editions.find_story_sent_at(desk.release.stories[0]) is None

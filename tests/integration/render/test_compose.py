@@ -17,7 +17,7 @@ from mailer.app import Mailer, Preview
 from mailer.languages import UN_LANGUAGES
 from mailer.model.articles import ArticleKind, Image
 from mailer.model.editions import Edition
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.conftest import KEY, make_office_settings
 from tests.integration import factories
 
@@ -58,7 +58,7 @@ def composed(
     store.close()
 
 
-def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
+def compose(tx: SqlTransaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
     """An edition of `count` stories in six languages, the last of them in English alone."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx)
@@ -84,7 +84,7 @@ def compose(tx: Transaction, mailer: Mailer, template: str, count: int = 7) -> E
             )
     made = factories.create_edition(tx, *slugs, template=template)
     made = editions.edit_edition(
-        tx.editions, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
+        tx, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )
     return mailer.approve_edition(tx, made, "Amina")
 

@@ -12,7 +12,7 @@ from mailer.app import Mailer
 from mailer.model.archive import ArchiveEntry
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState
 from mailer.model.lists import Visibility
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import archive_factories, factories
 from tests.integration.archive_factories import create_archived_edition, make_body
 from tests.integration.factories import DAY, NOW
@@ -24,8 +24,8 @@ def names(found: list[ArchiveEntry]) -> list[str]:
     return [one.name for one in found]
 
 
-def everything(tx: Transaction, slug: str = "news") -> list[ArchiveEntry]:
-    return tx.archive.find_entries(slug, limit=LIMIT)
+def everything(tx: SqlTransaction, slug: str = "news") -> list[ArchiveEntry]:
+    return tx.editions.find_entries(slug, limit=LIMIT)
 
 
 def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> None:
@@ -49,19 +49,19 @@ def test_the_database_and_the_rule_agree_on_what_stands_there(store: Store) -> N
         }
     assert len(right) == 2
     with store.read() as tx:
-        assert {one.uid for one in tx.archive.list_all_entries(LIMIT)} == right
+        assert {one.uid for one in tx.editions.list_all_entries(LIMIT)} == right
         for visibility in Visibility:
             slug = visibility.value
             here = {one.uid for one in made if one.list == slug}
             assert {one.uid for one in everything(tx, slug)} == right & here
-            found = tx.archive.find_entries(slug, ("boats",), limit=LIMIT)
+            found = tx.editions.find_entries(slug, ("boats",), limit=LIMIT)
             assert {one.uid for one in found} == right & here
             for one in made:
-                known = tx.archive.find_entry(slug, one.uid)
+                known = tx.editions.find_entry(slug, one.uid)
                 assert (known is not None) == (one.uid in right & here)
         for one in made:
             # A link that was sent in a mail works whatever becomes of the edition.
-            assert (tx.archive.find_body(one.id, "en") is not None) == (
+            assert (tx.editions.find_body(one.id, "en") is not None) == (
                 one.kind is EditionKind.MAILING
             )
 
@@ -72,8 +72,8 @@ def test_a_list_that_becomes_private_takes_its_archive_along(store: Store) -> No
         known = create_archived_edition(tx)
         archive_factories.hide_list(tx, "news")
         assert everything(tx) == []
-        assert tx.archive.list_all_entries(LIMIT) == []
-        assert tx.archive.find_entry("news", known.uid) is None
+        assert tx.editions.list_all_entries(LIMIT) == []
+        assert tx.editions.find_entry("news", known.uid) is None
 
 
 def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
@@ -81,12 +81,12 @@ def test_what_is_published_or_not_is_there_at_once_or_not(store: Store) -> None:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)
         hidden = editions.set_archive_visibility(
-            tx.editions, known, ArchiveVisibility.PRIVATE, NOW, actor="ana"
+            tx, known, ArchiveVisibility.PRIVATE, NOW, actor="ana"
         )
         assert everything(tx) == []
         assert tx.editions.list_bodies(hidden) == tx.editions.list_bodies(known)
         shown = editions.set_archive_visibility(
-            tx.editions, hidden, ArchiveVisibility.PUBLIC, NOW, actor="ben"
+            tx, hidden, ArchiveVisibility.PUBLIC, NOW, actor="ben"
         )
         assert shown == known
         assert names(everything(tx)) == ["The week"]
@@ -105,12 +105,12 @@ def test_a_real_edition_stands_there_from_its_start(mailer: Mailer) -> None:
         assert version.titles == ("Boats (en)",)
         assert version.summary == "Boats in short."
         for typed, there in (("BOATS short", True), ("ana", False), ("harbour", False)):
-            found = tx.archive.find_entries("news", words.split_query(typed, 8))
+            found = tx.editions.find_entries("news", words.split_query(typed, 8))
             assert bool(found) == there, typed
     with mailer.store.begin() as tx:
-        paused = editions.pause_edition(tx.editions, started, NOW)
+        paused = editions.pause_edition(tx, started, NOW)
         assert everything(tx) == []
-        editions.resume_edition(tx.editions, paused, NOW)
+        editions.resume_edition(tx, paused, NOW)
         assert len(everything(tx)) == 1
 
 
@@ -125,10 +125,10 @@ def test_the_newest_comes_first_page_by_page(store: Store) -> None:
     with store.read() as tx:
         order = ["Twin", "No 5", "No 4", "No 3", "No 2", "No 1"]
         assert names(everything(tx)) == order
-        pages = [names(tx.archive.find_entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)]
+        pages = [names(tx.editions.find_entries("news", limit=2, offset=at)) for at in (0, 2, 4, 6)]
         assert pages == [order[:2], order[2:4], order[4:], []]
-        assert names(tx.archive.list_all_entries(3)) == order[:3]
-        assert tx.archive.list_all_entries(99)[-1].list == "press"
+        assert names(tx.editions.list_all_entries(3)) == order[:3]
+        assert tx.editions.list_all_entries(99)[-1].list == "press"
 
 
 def test_an_entry_has_all_its_languages(store: Store) -> None:
@@ -139,13 +139,13 @@ def test_an_entry_has_all_its_languages(store: Store) -> None:
     with store.begin() as tx:
         archive_factories.add_list(tx)
         known = create_archived_edition(tx, bodies=some)
-        entry = tx.archive.find_entry("news", known.uid)
+        entry = tx.editions.find_entry("news", known.uid)
         assert entry is not None
         assert entry.languages == ("ar", "en", "fr")
         assert [one.subject for one in entry.versions] == ["In ar", "In en", "In fr"]
         assert entry.choose_version("fr").titles == ("A fr", "B fr")
-        assert tx.archive.find_body(known.id, "fr") == some[2]
-        assert tx.archive.find_body(known.id, "es") is None
+        assert tx.editions.find_body(known.id, "fr") == some[2]
+        assert tx.editions.find_body(known.id, "es") is None
 
 
 # ---- search -----------------------------------------------------------------------------------
@@ -204,16 +204,16 @@ def test_a_search_finds_editions_that_hold_each_word(
     searched: Store, query: str, found: list[str]
 ) -> None:
     with searched.read() as tx:
-        news = archive.get_list(tx.lists, "news")
-        assert names(list(archive.search_editions(tx.archive, news, query, 9))) == found
+        news = archive.get_list(tx, "news")
+        assert names(list(archive.search_editions(tx, news, query, 9))) == found
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.text(max_size=40))
 def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -> None:
     with searched.read() as tx:
-        news = archive.get_list(tx.lists, "news")
-        everywhere = tx.archive.find_entries("news", limit=9)
+        news = archive.get_list(tx, "news")
+        everywhere = tx.editions.find_entries("news", limit=9)
         wanted = words.split_query(query, archive.MAX_SEARCH_WORDS)
         right = [
             one.name
@@ -221,10 +221,10 @@ def test_whatever_is_typed_is_looked_for_as_words(searched: Store, query: str) -
             if any(
                 all(word in archive.build_search_text(held) for word in wanted)
                 for tag in one.languages
-                if (held := tx.archive.find_body(one.edition_id, tag))
+                if (held := tx.editions.find_body(one.edition_id, tag))
             )
         ]
-        assert names(list(archive.search_editions(tx.archive, news, query, 9))) == right
+        assert names(list(archive.search_editions(tx, news, query, 9))) == right
 
 
 def test_a_body_that_is_frozen_again_is_found_by_its_new_words(store: Store) -> None:
@@ -232,5 +232,5 @@ def test_a_body_that_is_frozen_again_is_found_by_its_new_words(store: Store) -> 
         archive_factories.add_list(tx)
         known = create_archived_edition(tx)
         tx.editions.freeze_edition(known, [replace(make_body(), text="Roads")], (), "1")
-        assert tx.archive.find_entries("news", ("boats",)) == []
-        assert len(tx.archive.find_entries("news", ("roads",))) == 1
+        assert tx.editions.find_entries("news", ("boats",)) == []
+        assert len(tx.editions.find_entries("news", ("roads",))) == 1

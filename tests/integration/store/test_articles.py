@@ -26,10 +26,10 @@ def test_an_article_comes_back_as_it_went(store: Store) -> None:
     )
     with store.begin() as tx:
         factories.add_topics(tx)
-        made, outcome = articles.add_article(tx.articles, full, NOW)
+        made, outcome = articles.add_article(tx, full, NOW)
     assert outcome is ArticleOutcome.ADDED
     with store.read() as tx:
-        kept = articles.get_article(tx.articles, "boats", "en")
+        kept = articles.get_article(tx, "boats", "en")
     assert kept == made
     assert kept.content == full
     assert kept.topics == ("migration", "health"), "in the author's order"
@@ -40,9 +40,7 @@ def test_the_same_content_changes_nothing(store: Store) -> None:
     with store.begin() as tx:
         factories.add_topics(tx)
         first = factories.add_story(tx, "boats", "health")
-        again, outcome = articles.add_article(
-            tx.articles, make_content("boats", "health"), NOW + DAY
-        )
+        again, outcome = articles.add_article(tx, make_content("boats", "health"), NOW + DAY)
     assert outcome is ArticleOutcome.UNCHANGED
     assert again == first
 
@@ -51,10 +49,10 @@ def test_a_moment_in_another_zone_is_the_same_moment(store: Store) -> None:
     there = timezone(timedelta(hours=5, minutes=30))
     with store.begin() as tx:
         factories.add_story(tx, "boats", published=NOW)
-        kept = articles.get_article(tx.articles, "boats", "en")
+        kept = articles.get_article(tx, "boats", "en")
         assert kept.published.tzinfo is UTC
         _, outcome = articles.add_article(
-            tx.articles, make_content("boats", published=NOW.astimezone(there)), NOW
+            tx, make_content("boats", published=NOW.astimezone(there)), NOW
         )
         assert outcome is ArticleOutcome.UNCHANGED
 
@@ -64,7 +62,7 @@ def test_new_content_is_a_revision_and_the_older_is_kept(store: Store) -> None:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health", "climate")
         changed = make_content("boats", "housing", body="Something else.")
-        revised, outcome = articles.add_article(tx.articles, changed, NOW + HOUR)
+        revised, outcome = articles.add_article(tx, changed, NOW + HOUR)
     assert outcome is ArticleOutcome.REVISED
     assert (revised.revision, revised.topics, revised.body) == (2, ("housing",), "Something else.")
     assert (revised.created_at, revised.updated_at) == (NOW, NOW + HOUR)
@@ -74,7 +72,7 @@ def test_without_a_date_of_its_own_an_article_keeps_its_first(store: Store) -> N
     with store.begin() as tx:
         first = factories.add_story(tx, "boats")
         later = make_content("boats", body="Something else.", published=NOW + DAY)
-        revised, _ = articles.add_article(tx.articles, later, NOW + DAY, dated=False)
+        revised, _ = articles.add_article(tx, later, NOW + DAY, dated=False)
     assert revised.published == first.published
 
 
@@ -98,7 +96,7 @@ def test_an_unknown_topic_is_named(store: Store) -> None:
 
 def test_an_article_that_is_not_there_is_named(store: Store) -> None:
     with store.read() as tx, pytest.raises(NotFound, match="no article boats in fr"):
-        articles.get_article(tx.articles, "boats", "fr")
+        articles.get_article(tx, "boats", "fr")
 
 
 def test_editing_changes_the_fields_named(store: Store) -> None:
@@ -106,13 +104,11 @@ def test_editing_changes_the_fields_named(store: Store) -> None:
         factories.add_topics(tx)
         factories.add_story(tx, "boats", "health")
         edited, outcome = articles.edit_article(
-            tx.articles, "boats", "EN", {"title": "  New   title ", "topics": ("climate",)}, NOW
+            tx, "boats", "EN", {"title": "  New   title ", "topics": ("climate",)}, NOW
         )
         assert (edited.title, edited.topics) == ("New title", ("climate",))
         assert outcome is ArticleOutcome.REVISED
-        again, outcome = articles.edit_article(
-            tx.articles, "boats", "en", {"title": "New title"}, NOW
-        )
+        again, outcome = articles.edit_article(tx, "boats", "en", {"title": "New title"}, NOW)
         assert (again, outcome) == (edited, ArticleOutcome.UNCHANGED)
 
 
@@ -120,20 +116,20 @@ def test_withdrawing_takes_a_story_or_one_of_its_translations(store: Store) -> N
     with store.begin() as tx:
         factories.add_story(tx, "boats")
         factories.add_story(tx, "boats", language="fr")
-        (one,) = articles.withdraw_articles(tx.articles, "boats", "fr", NOW)
+        (one,) = articles.withdraw_articles(tx, "boats", "fr", NOW)
         assert (one.language, one.state) == ("fr", ArticleState.WITHDRAWN)
-        (other,) = articles.withdraw_articles(tx.articles, "boats", None, NOW)
+        (other,) = articles.withdraw_articles(tx, "boats", None, NOW)
         assert other.language == "en"
-        assert articles.withdraw_articles(tx.articles, "boats", None, NOW) == []
-        assert len(articles.restore_articles(tx.articles, "boats", None, NOW)) == 2
+        assert articles.withdraw_articles(tx, "boats", None, NOW) == []
+        assert len(articles.restore_articles(tx, "boats", None, NOW)) == 2
         with pytest.raises(NotFound):
-            articles.withdraw_articles(tx.articles, "none", None, NOW)
+            articles.withdraw_articles(tx, "none", None, NOW)
 
 
 def test_new_content_brings_no_withdrawn_article_back(store: Store) -> None:
     with store.begin() as tx:
         factories.add_story(tx, "boats")
-        articles.withdraw_articles(tx.articles, "boats", "en", NOW)
+        articles.withdraw_articles(tx, "boats", "en", NOW)
         assert (
             factories.add_story(tx, "boats", body="Something else.").state is ArticleState.WITHDRAWN
         )
@@ -161,7 +157,7 @@ def test_articles_are_listed_newest_first(
         factories.add_story(tx, "a", language="fr")
         factories.add_story(tx, "b", "climate", "health", published=NOW - 3 * DAY)
         factories.add_story(tx, "c", kind=ArticleKind.EVENT, published=NOW)
-        articles.withdraw_articles(tx.articles, "b", None, NOW)
+        articles.withdraw_articles(tx, "b", None, NOW)
         assert [f"{one.slug}/{one.language}" for one in tx.articles.find_articles(query)] == found
 
 

@@ -8,7 +8,7 @@ from mailer.errors import InputError, NotFound
 from mailer.model.digests import WhenEmpty
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 
@@ -21,8 +21,8 @@ def ready(store: Store) -> Store:
     return store
 
 
-def assembled(tx: Transaction, slug: str = "weekly", after: int = 0) -> Edition:
-    return digests.assemble_edition(tx.digests, slug, NOW + after * DAY)[0]
+def assembled(tx: SqlTransaction, slug: str = "weekly", after: int = 0) -> Edition:
+    return digests.assemble_edition(tx, slug, NOW + after * DAY)[0]
 
 
 def test_nothing_runs_twice(ready: Store) -> None:
@@ -33,7 +33,7 @@ def test_nothing_runs_twice(ready: Store) -> None:
         assert assembled(tx, after=7).state is EditionState.SKIPPED
         factories.add_story(tx, "roads")
         assert assembled(tx, after=14).stories == ("roads",)
-        assert digests.get_digest(tx.digests, "weekly").stories_run == 2
+        assert digests.get_digest(tx, "weekly").stories_run == 2
 
 
 def test_a_revised_story_has_still_run(ready: Store) -> None:
@@ -69,7 +69,7 @@ def test_what_is_too_much_waits_for_the_next(ready: Store) -> None:
         factories.add_digest(tx, most=2)
         for age, slug in enumerate(("new", "newer", "newest")[::-1]):
             factories.add_story(tx, slug, published=NOW - (age + 1) * HOUR)
-        edition, choice = digests.assemble_edition(tx.digests, "weekly", NOW)
+        edition, choice = digests.assemble_edition(tx, "weekly", NOW)
         assert edition.stories == ("newest", "newer")
         assert [story.slug for story in choice.waiting] == ["new"]
         assert assembled(tx).stories == ("new",)
@@ -98,7 +98,7 @@ def test_a_cancelled_edition_that_was_not_sent_gives_its_stories_back(ready: Sto
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
         first = assembled(tx)
-        editions.cancel_edition(tx.editions, first, NOW)
+        editions.cancel_edition(tx, first, NOW)
         assert assembled(tx).stories == ("boats",)
 
 
@@ -106,7 +106,7 @@ def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx, fewest=2)
         factories.add_story(tx, "boats")
-        skipped, choice = digests.assemble_edition(tx.digests, "weekly", NOW)
+        skipped, choice = digests.assemble_edition(tx, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
         assert skipped.reason == choice.too_few == "only 1 new, and this digest wants at least 2"
         factories.add_story(tx, "roads")
@@ -121,7 +121,7 @@ def test_an_edition_that_is_held_keeps_its_stories(ready: Store) -> None:
         assert (held.state, held.stories) == (EditionState.ON_HOLD, ("boats",))
         factories.add_story(tx, "roads")
         assert assembled(tx, after=7).stories == ("roads",)
-        opened = editions.arrange_stories(tx.editions, held, ["boats"], NOW)
+        opened = editions.arrange_stories(tx, held, ["boats"], NOW)
         assert opened.state is EditionState.DRAFT
 
 
@@ -129,9 +129,9 @@ def test_a_withdrawn_story_is_not_chosen(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_digest(tx)
         factories.add_story(tx, "boats")
-        articles.withdraw_articles(tx.articles, "boats", None, NOW)
+        articles.withdraw_articles(tx, "boats", None, NOW)
         assert assembled(tx).stories == ()
-        articles.restore_articles(tx.articles, "boats", None, NOW)
+        articles.restore_articles(tx, "boats", None, NOW)
         assert assembled(tx).stories == ("boats",)
 
 
@@ -142,13 +142,13 @@ def test_what_staff_strike_from_an_edition_goes_back(ready: Store) -> None:
         factories.add_story(tx, "roads")
         factories.add_story(tx, "extra", published=NOW + DAY)
         first = assembled(tx)
-        editions.arrange_stories(tx.editions, first, ["extra", "boats"], NOW)
+        editions.arrange_stories(tx, first, ["extra", "boats"], NOW)
         assert assembled(tx, after=7).stories == ("roads",), "what staff added has run"
 
 
 def test_an_edition_has_what_its_digest_says(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx.segments, "close", "Close by", "country = GB", NOW)
+        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
         factories.add_digest(
             tx, segment="close", template="press-release", subject="Hello", language="fr"
         )
@@ -162,12 +162,12 @@ def test_a_digest_is_edited(ready: Store) -> None:
     with ready.begin() as tx:
         made = factories.add_digest(tx, topics=("health", "housing"))
         edited = digests.edit_digest(
-            tx.digests, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
+            tx, "weekly", {"topics": ("climate", "health"), "most": 5}, NOW + DAY
         )
         assert edited.settings.topics == ("climate", "health")
-        assert digests.get_digest(tx.digests, "weekly") == edited
+        assert digests.get_digest(tx, "weekly") == edited
         assert edited.id == made.id
-        assert digests.edit_digest(tx.digests, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
+        assert digests.edit_digest(tx, "weekly", {"most": 5}, NOW + 2 * DAY) == edited
 
 
 def test_a_digest_that_names_nothing_is_refused(ready: Store) -> None:

@@ -10,7 +10,7 @@ from mailer.audience import segments
 from mailer.errors import ApprovalVoid, BadTransition, ComposeError, InputError, NotFound, Refused
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import Edition
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -23,7 +23,7 @@ def approved(mailer: Mailer) -> Edition:
     with mailer.store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
-        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
         factories.add_subscriber(tx, "ana@example.org")
         factories.add_subscriber(tx, "bo@example.org", language="fr")
         factories.add_story(tx, "boats", "health")
@@ -33,36 +33,36 @@ def approved(mailer: Mailer) -> Edition:
         return mailer.approve_edition(tx, made, "Amina", comment="as agreed")
 
 
-def _article(tx: Transaction, _: Edition) -> None:
+def _article(tx: SqlTransaction, _: Edition) -> None:
     factories.add_story(tx, "boats", "health", body="Something else.")
 
 
-def _fields(tx: Transaction, _: Edition) -> None:
-    articles.edit_article(tx.articles, "boats", "en", {"topics": ("climate",)}, NOW)
+def _fields(tx: SqlTransaction, _: Edition) -> None:
+    articles.edit_article(tx, "boats", "en", {"topics": ("climate",)}, NOW)
 
 
-def _withdraw(tx: Transaction, _: Edition) -> None:
-    articles.withdraw_articles(tx.articles, "roads", None, NOW)
+def _withdraw(tx: SqlTransaction, _: Edition) -> None:
+    articles.withdraw_articles(tx, "roads", None, NOW)
 
 
-def _translation(tx: Transaction, _: Edition) -> None:
+def _translation(tx: SqlTransaction, _: Edition) -> None:
     factories.add_story(tx, "boats", "health", language="fr")
 
 
-def _arrange(tx: Transaction, edition: Edition) -> None:
-    editions.arrange_stories(tx.editions, edition, ["roads", "boats"], NOW)
+def _arrange(tx: SqlTransaction, edition: Edition) -> None:
+    editions.arrange_stories(tx, edition, ["roads", "boats"], NOW)
 
 
-def _subject(tx: Transaction, edition: Edition) -> None:
-    editions.edit_edition(tx.editions, edition, {"subject": "Another"}, NOW, "Amina")
+def _subject(tx: SqlTransaction, edition: Edition) -> None:
+    editions.edit_edition(tx, edition, {"subject": "Another"}, NOW, "Amina")
 
 
-def _segment(tx: Transaction, edition: Edition) -> None:
-    editions.edit_edition(tx.editions, edition, {"segment": "gb"}, NOW)
+def _segment(tx: SqlTransaction, edition: Edition) -> None:
+    editions.edit_edition(tx, edition, {"segment": "gb"}, NOW)
 
 
-def _opening(tx: Transaction, edition: Edition) -> None:
-    editions.edit_edition(tx.editions, edition, {"opening": {"en": "Dear all"}}, NOW)
+def _opening(tx: SqlTransaction, edition: Edition) -> None:
+    editions.edit_edition(tx, edition, {"opening": {"en": "Dear all"}}, NOW)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def _opening(tx: Transaction, edition: Edition) -> None:
     [_article, _fields, _withdraw, _translation, _arrange, _subject, _segment, _opening],
 )
 def test_any_change_voids_the_approval(
-    mailer: Mailer, approved: Edition, change: Callable[[Transaction, Edition], None]
+    mailer: Mailer, approved: Edition, change: Callable[[SqlTransaction, Edition], None]
 ) -> None:
     with mailer.store.begin() as tx:
         change(tx, approved)
@@ -95,9 +95,9 @@ def test_what_is_the_same_voids_nothing(mailer: Mailer, approved: Edition) -> No
 
 def test_a_segment_changed_beneath_the_approval_is_found(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.edit_edition(tx.editions, approved, {"segment": "gb"}, NOW)
+        made = editions.edit_edition(tx, approved, {"segment": "gb"}, NOW)
         made = mailer.approve_edition(tx, made, "Amina")
-        segments.save_segment(tx.segments, "gb", "Britain", "country = FR", NOW)
+        segments.save_segment(tx, "gb", "Britain", "country = FR", NOW)
         with pytest.raises(ApprovalVoid, match="was approved as"):
             mailer.start_edition(tx, made)
 
@@ -142,8 +142,8 @@ def test_an_edition_starts_once(mailer: Mailer, approved: Edition) -> None:
         assert (started.state, plan.planned) == (EditionState.SENDING, 2)
         assert mailer.start_edition(tx, started) == (started, None)
         with pytest.raises(BadTransition):
-            editions.edit_edition(tx.editions, started, {"subject": "Too late"}, NOW)
-        paused = editions.pause_edition(tx.editions, started, NOW, reason="a mistake")
+            editions.edit_edition(tx, started, {"subject": "Too late"}, NOW)
+        paused = editions.pause_edition(tx, started, NOW, reason="a mistake")
         with pytest.raises(Refused, match="is paused \\(a mistake\\)"):
             mailer.start_edition(tx, paused)
 
@@ -153,7 +153,7 @@ def test_a_running_edition_is_what_was_approved(mailer: Mailer, approved: Editio
         started, _ = mailer.start_edition(tx, approved)
         bodies = tx.editions.list_bodies(started)
         factories.add_story(tx, "boats", "climate", body="Something else.")
-        articles.withdraw_articles(tx.articles, "roads", None, NOW)
+        articles.withdraw_articles(tx, "roads", None, NOW)
         assert factories.reload_edition(tx, started) == started
         assert tx.editions.list_bodies(started) == bodies
 
@@ -167,21 +167,21 @@ def test_all_fields_can_be_edited(mailer: Mailer, approved: Edition) -> None:
         "in_doubt": InDoubtPolicy.KEEP_IN_DOUBT,
     }
     with mailer.store.begin() as tx:
-        made = editions.edit_edition(tx.editions, approved, changes, NOW)
+        made = editions.edit_edition(tx, approved, changes, NOW)
         assert (made.name, made.subject, made.opening) == ("The week", "Hello", {"en": "Dear all"})
         assert (made.segment, made.in_doubt) == ("gb", InDoubtPolicy.KEEP_IN_DOUBT)
-        cleared = editions.edit_edition(tx.editions, made, {"segment": "", "opening": {}}, NOW)
+        cleared = editions.edit_edition(tx, made, {"segment": "", "opening": {}}, NOW)
         assert (cleared.segment, cleared.opening) == ("", {})
 
 
 def test_stories_are_arranged(mailer: Mailer, approved: Edition) -> None:
     with mailer.store.begin() as tx:
-        made = editions.arrange_stories(tx.editions, approved, ["spare", "roads"], NOW)
+        made = editions.arrange_stories(tx, approved, ["spare", "roads"], NOW)
         assert made.stories == ("spare", "roads")
         assert editions.move_stories_first(made, ["roads"]) == ("roads", "spare")
         for slugs, said in ((["none"], "no queued story"), (["roads"] * 2, "twice"), ([], "needs")):
             with pytest.raises(InputError, match=said):
-                editions.arrange_stories(tx.editions, made, slugs, NOW)
+                editions.arrange_stories(tx, made, slugs, NOW)
 
 
 def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
@@ -189,7 +189,7 @@ def test_an_edition_whose_stories_were_all_withdrawn_cannot_be_composed(
 ) -> None:
     with mailer.store.begin() as tx:
         for slug in ("boats", "roads"):
-            articles.withdraw_articles(tx.articles, slug, None, NOW)
+            articles.withdraw_articles(tx, slug, None, NOW)
         with pytest.raises(ComposeError, match="has no story"):
             mailer.approve_edition(tx, factories.reload_edition(tx, approved), "Amina")
 
@@ -200,4 +200,4 @@ def test_editions_are_listed_newest_first(mailer: Mailer, approved: Edition) -> 
         assert [one.id for one in tx.editions.list_recent_editions()] == [second.id, approved.id]
         assert tx.editions.list_recent_editions([APPROVED]) == [approved]
         with pytest.raises(NotFound, match="there is no edition 999"):
-            editions.get_edition(tx.editions, 999)
+            editions.get_edition(tx, 999)

@@ -115,10 +115,10 @@ def test_what_was_being_sent_when_0001_ended_is_as_after_a_crash(old: Store) -> 
             "in_doubt": ("in_doubt", 1, ""),
         }
         # It goes on from there.
-        taken = tx.queue.claim_deliveries(known.id, factories.register_worker(tx), 9)
+        taken = tx.outbox.claim_deliveries(known.id, factories.register_worker(tx), 9)
         assert {claim.attempt for claim in taken} == {1, 3}
         assert all(isinstance(claim, Claim) for claim in taken)
-        assert tx.queue.return_to_queue(known.id, [DeliveryState.IN_DOUBT]) == 2
+        assert tx.outbox.return_to_queue(known.id, [DeliveryState.IN_DOUBT]) == 2
 
 
 def test_press_releases_of_0001_go_first(old: Store) -> None:
@@ -184,7 +184,7 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
             )  # fmt: skip
     old.upgrade_schema()
     with old.read() as tx:
-        found = tx.archive.find_entries("news")
+        found = tx.editions.find_entries("news")
         assert [one.name for one in found] == ["No 2", "No 1", "No 0"]
         english, french = found[0].versions
         assert (english.titles, english.summary) == (
@@ -192,5 +192,5 @@ def test_what_was_sent_by_0001_can_be_found_in_the_archive(old: Store) -> None:
         )  # fmt: skip
         assert (french.titles, french.summary) == (("boats fr",), "boats in short, fr")
         for typed, names in (("boats 1", ["No 1"]), ("deja AUBE 2", ["No 2"]), ("leave", [])):
-            some = tx.archive.find_entries("news", split_query(typed, 8))
+            some = tx.editions.find_entries("news", split_query(typed, 8))
             assert [one.name for one in some] == names

@@ -11,7 +11,7 @@ from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 
 NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -27,9 +27,9 @@ def ready(store: Store) -> Store:
     return store
 
 
-def calendar(tx: Transaction) -> DigestCalendar:
+def calendar(tx: SqlTransaction) -> DigestCalendar:
     return DigestCalendar(
-        digests.get_digest(tx.digests, "weekly"),
+        digests.get_digest(tx, "weekly"),
         tuple(tx.schedules.list_schedules()),
         tuple(tx.schedules.list_occurrences("weekly", 100)),
         tuple(one.days for one in tx.schedules.list_blackouts()),
@@ -61,15 +61,15 @@ def wanted(
 )
 def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
     with ready.begin() as tx:
-        made = records.add_schedule(tx.schedules, new, OBSERVANCES, NOW)
+        made = records.add_schedule(tx, new, OBSERVANCES, NOW)
     with ready.read() as tx:
         assert tx.schedules.list_schedules() == [made]
         assert made.settings == new
     with ready.begin() as tx:
-        tx.schedules.remove_schedule(records.get_schedule(tx.schedules, made.id))
+        tx.schedules.remove_schedule(records.get_schedule(tx, made.id))
         assert tx.schedules.list_schedules() == []
         with pytest.raises(NotFound):
-            records.get_schedule(tx.schedules, made.id)
+            records.get_schedule(tx, made.id)
 
 
 @pytest.mark.parametrize(
@@ -85,26 +85,24 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
     with ready.begin() as tx:
         with pytest.raises(InputError, match=said):
-            records.add_schedule(tx.schedules, new, OBSERVANCES, NOW)
+            records.add_schedule(tx, new, OBSERVANCES, NOW)
         assert tx.schedules.list_schedules() == []
 
 
 def test_the_same_twice_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        records.add_schedule(tx.schedules, wanted("daily"), OBSERVANCES, NOW)
+        records.add_schedule(tx, wanted("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
-            records.add_schedule(tx.schedules, wanted("every day"), OBSERVANCES, NOW)
+            records.add_schedule(tx, wanted("every day"), OBSERVANCES, NOW)
 
 
 def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
     with ready.begin() as tx:
         run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
         fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
-        first = records.add_schedule(tx.schedules, run_up, OBSERVANCES, NOW)
-        second = records.add_schedule(tx.schedules, fridays, OBSERVANCES, NOW)
-        records.add_blackout(
-            tx.schedules, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW
-        )
+        first = records.add_schedule(tx, run_up, OBSERVANCES, NOW)
+        second = records.add_schedule(tx, fridays, OBSERVANCES, NOW)
+        records.add_blackout(tx, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
         planned = calendar(tx).list_upcoming(NOW, 9)
     assert [
         (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
@@ -125,8 +123,8 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
 def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
     with ready.begin() as tx:
-        records.add_schedule(tx.schedules, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
-        other = records.add_schedule(tx.schedules, wanted("2026-12-25"), OBSERVANCES, NOW)
+        records.add_schedule(tx, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
+        other = records.add_schedule(tx, wanted("2026-12-25"), OBSERVANCES, NOW)
         (one,) = calendar(tx).list_upcoming(NOW, 8)
     assert (one.schedule, one.occurrence.skipped) == (other, False)
 
@@ -134,13 +132,13 @@ def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(read
 def test_blackouts_are_added_and_lifted(ready: Store) -> None:
     with ready.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
-        kept = records.add_blackout(tx.schedules, days, NOW)
+        kept = records.add_blackout(tx, days, NOW)
         assert tx.schedules.list_blackouts() == [kept]
         with pytest.raises(InputError, match="is before"):
-            records.add_blackout(tx.schedules, Blackout(days.last, days.first, ""), NOW)
-        assert records.lift_blackout(tx.schedules, kept.id) == kept
+            records.add_blackout(tx, Blackout(days.last, days.first, ""), NOW)
+        assert records.lift_blackout(tx, kept.id) == kept
         with pytest.raises(NotFound):
-            records.lift_blackout(tx.schedules, kept.id)
+            records.lift_blackout(tx, kept.id)
 
 
 @pytest.mark.parametrize(

@@ -68,5 +68,5 @@ def test_the_number_of_a_person_is_never_used_again(store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx)
         first = factories.add_subscriber(tx, "ana@example.org")
-        erasure.erase_person(tx.subscribers, "ana@example.org", NOW)
+        erasure.erase_person(tx, "ana@example.org", NOW)
         assert factories.add_subscriber(tx, "bo@example.org").id > first.id

@@ -64,9 +64,7 @@ class WorkerHarness:
     def add_digest(self, slug: str = "weekly", **policy: Any) -> None:
         with self.mailer.store.begin() as tx:
             digests.add_digest(
-                tx.digests,
-                DigestSettings(slug, "The week", "news", policy=DigestPolicy(**policy)),
-                START,
+                tx, DigestSettings(slug, "The week", "news", policy=DigestPolicy(**policy)), START
             )
 
     def add_schedule(
@@ -76,13 +74,13 @@ class WorkerHarness:
         timing = records.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
         schedule = NewSchedule(slug, timing, records.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:
-            records.add_schedule(tx.schedules, schedule, self.mailer.read_observances(), self.now)
+            records.add_schedule(tx, schedule, self.mailer.read_observances(), self.now)
 
     def get_edition(self, edition_id: int | None = None) -> Edition:
         """That edition; else the newest."""
         with self.mailer.store.read() as tx:
             if edition_id is not None:
-                return editions.get_edition(tx.editions, edition_id)
+                return editions.get_edition(tx, edition_id)
             return tx.editions.list_recent_editions([], 1)[0]
 
     def approve_edition(self, approver: str = "Cleo") -> Edition:

@@ -18,7 +18,7 @@ from mailer.model.editions import Edition, EditionBody
 from mailer.model.signup import Confirmation, ConfirmationState, SignUpWishes
 from mailer.model.subscribers import Wording
 from mailer.render import compose_service_mail
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.worker import confirmations as confirmations_module
 from tests.fake_relay import Step
 from tests.integration import factories
@@ -36,28 +36,22 @@ def ask(
     lists: tuple[str, ...] = ("news",),
 ) -> Confirmation | None:
     with desk.mailer.store.begin() as tx:
-        asked = confirmations.build_sign_up(
-            tx.lists, address, SignUpWishes(lists), language, "page"
-        )
+        asked = confirmations.build_sign_up(tx, address, SignUpWishes(lists), language, "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
-        return next(iter(reversed(tx.confirmations.list_for_address(address))), None)
+        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        return next(iter(reversed(tx.sign_ups.list_for_address(address))), None)
 
 
 def confirm(desk: WorkerHarness, number: int, *only: str) -> None:
     with desk.mailer.store.begin() as tx:
-        known = tx.confirmations.find_confirmation(number)
+        known = tx.sign_ups.find_confirmation(number)
         assert known is not None
-        confirmations.apply_confirmation(
-            tx.confirmations, tx.subscribers, tx.lists, tx.allowances,
-            desk.mailer.sign_up_limits.per_address, known, desk.now,
-            wording=Wording("en", "I agree."), accepted_lists=only or None,
-        )  # fmt: skip
+        confirmations.apply_confirmation(tx, desk.mailer.sign_up_limits.per_address, known, desk.now, wording=Wording("en", "I agree."), accepted_lists=only or None)  # fmt: skip
 
 
 def state(desk: WorkerHarness, number: int) -> ConfirmationState | None:
     with desk.mailer.store.read() as tx:
-        found = tx.confirmations.find_confirmation(number)
+        found = tx.sign_ups.find_confirmation(number)
         return found.state if found else None
 
 
@@ -97,7 +91,7 @@ def test_a_new_address_is_asked_and_its_link_names_what_was_asked(desk: WorkerHa
 
 def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        edit_list(tx.lists, "news", {"welcome": True})
+        edit_list(tx, "news", {"welcome": True})
     asked = ask(desk)
     assert asked is not None
     work(desk)
@@ -107,7 +101,7 @@ def test_who_confirms_is_on_the_list_and_is_welcomed_where_it_says_so(desk: Work
     assert "List-Unsubscribe=One-Click" in str(welcome["List-Unsubscribe-Post"])
     assert state(desk, asked.id) is S.DONE
     with desk.mailer.store.read() as tx:
-        known = subscribers.get_subscriber(tx.subscribers, NEW)
+        known = subscribers.get_subscriber(tx, NEW)
         assert [one.list for one in tx.subscribers.list_memberships(known)] == ["news"]
 
 
@@ -205,8 +199,8 @@ def test_what_nobody_confirms_is_forgotten(desk: WorkerHarness) -> None:
     desk.run_tick(desk.now + timedelta(days=1, minutes=1))
     assert state(desk, asked.id) is None
 
-    def left(tx: Transaction) -> bool:
-        return tx.allowances.has_windows_before(desk.now)
+    def left(tx: SqlTransaction) -> bool:
+        return tx.sign_ups.has_windows_before(desk.now)
 
     with desk.mailer.store.read() as tx:
         assert not left(tx)
@@ -219,7 +213,7 @@ def two_lists(desk: WorkerHarness, *welcoming: str) -> None:
     with desk.mailer.store.begin() as tx:
         factories.add_mailing_list(tx, "press")
         for slug in welcoming:
-            edit_list(tx.lists, slug, {"welcome": True})
+            edit_list(tx, slug, {"welcome": True})
 
 
 def test_who_is_on_one_of_two_lists_is_asked_and_welcomed_to_the_other_only(
@@ -265,7 +259,7 @@ def test_a_welcome_names_all_that_was_joined_and_leaves_the_list_that_welcomes(
     link = links.verify_member_link(desk.mailer.store.key, links.LinkPurpose.UNSUBSCRIBE, token)
     with desk.mailer.store.read() as tx:
         assert factories.get_mailing_list(tx, "press").id == link.list_id
-        assert subscribers.get_subscriber(tx.subscribers, NEW).id == link.subscriber_id
+        assert subscribers.get_subscriber(tx, NEW).id == link.subscriber_id
 
 
 def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: WorkerHarness) -> None:
@@ -284,11 +278,11 @@ def test_who_leaves_before_the_welcome_has_gone_gets_none(desk: WorkerHarness) -
 
 def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        known = subscribers.get_subscriber(tx.subscribers, "amal@example.org")
-        asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "fr", "page")
+        known = subscribers.get_subscriber(tx, "amal@example.org")
+        asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
-        (made,) = tx.confirmations.list_for_address(NEW)
+        confirmations.request_confirmation(tx, limit, asked, desk.now)
+        (made,) = tx.sign_ups.list_for_address(NEW)
     work(desk)
     (mail,) = desk.list_mails(NEW)
     assert mail["Content-Language"] == "fr"
@@ -299,15 +293,15 @@ def test_a_new_address_is_proved_by_a_mail_there(desk: WorkerHarness) -> None:
     assert len(desk.list_mails(NEW)) == 1
     assert state(desk, made.id) is S.DONE
     with desk.mailer.store.read() as tx:
-        assert subscribers.get_subscriber(tx.subscribers, NEW).id == known.id
+        assert subscribers.get_subscriber(tx, NEW).id == known.id
 
 
 def test_nobody_is_asked_for_somebody_who_is_gone_or_lists_that_are(desk: WorkerHarness) -> None:
     with desk.mailer.store.begin() as tx:
-        known = subscribers.get_subscriber(tx.subscribers, "amal@example.org")
-        asked = confirmations.build_address_change(tx.subscribers, known.id, NEW, "fr", "page")
+        known = subscribers.get_subscriber(tx, "amal@example.org")
+        asked = confirmations.build_address_change(tx, known.id, NEW, "fr", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, limit, asked, desk.now)
         tx.subscribers.remove_subscriber(known)
         factories.add_mailing_list(tx, "press")
     other = ask(desk, "other@example.net", lists=("press",))
@@ -324,9 +318,9 @@ def test_a_stranger_s_words_reach_nobody(desk: WorkerHarness) -> None:
     said = "Win a prize at evil.example"
     with desk.mailer.store.begin() as tx:
         wishes = SignUpWishes(("news",), name=said)
-        asked = confirmations.build_sign_up(tx.lists, NEW, wishes, "en", "page")
+        asked = confirmations.build_sign_up(tx, NEW, wishes, "en", "page")
         limit = desk.mailer.sign_up_limits.per_address
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, limit, asked, desk.now)
+        confirmations.request_confirmation(tx, limit, asked, desk.now)
     work(desk)
     (got,) = desk.relay.received
     assert b"evil" not in got.data
@@ -460,8 +454,8 @@ def test_letters_that_a_person_has_paused_stay_so(desk: WorkerHarness) -> None:
     ask(desk)
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        made = editions.get_edition(tx.editions, standing(desk)[0].id)
-        editions.pause_edition(tx.editions, made, desk.now, actor="Ana")
+        made = editions.get_edition(tx, standing(desk)[0].id)
+        editions.pause_edition(tx, made, desk.now, actor="Ana")
     desk.run_tick(desk.now + DAY)
     desk.deliver_editions()
     assert desk.list_mails(NEW) == []

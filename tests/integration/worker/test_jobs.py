@@ -79,14 +79,14 @@ def test_an_author_can_not_approve_where_another_person_must(desk: WorkerHarness
     desk.add_digest(approval=ApprovalRule.OTHER)
     desk.add_schedule("2027-03-02")
     with desk.mailer.store.begin() as tx:
-        articles.edit_article(tx.articles, "boats", "en", {"title": "Boats"}, START, author="Ana")
+        articles.edit_article(tx, "boats", "en", {"title": "Boats"}, START, author="Ana")
     desk.run_tick(NINE - HOUR)
     with pytest.raises(Refused, match=r"Ana has written or edited what edition \d+ holds"):
         desk.approve_edition("Ana")
     with desk.mailer.store.begin() as tx:
         changes = {"subject": "News"}
         editions.edit_edition(
-            tx.editions, tx.editions.list_recent_editions([], 1)[0], changes, desk.now, "Ben"
+            tx, tx.editions.list_recent_editions([], 1)[0], changes, desk.now, "Ben"
         )
     desk.run_tick()
     with pytest.raises(Refused):
@@ -172,7 +172,7 @@ def test_a_change_voids_the_approval_and_it_is_asked_for_again(desk: WorkerHarne
     approved = desk.approve_edition()
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        articles.edit_article(tx.articles, "boats", "en", {"title": "Ships"}, desk.now)
+        articles.edit_article(tx, "boats", "en", {"title": "Ships"}, desk.now)
     desk.run_tick(NINE)
     found = desk.get_edition()
     assert found.state is S.IN_REVIEW
@@ -191,7 +191,7 @@ def test_an_editor_s_changes_are_told_once_when_they_have_settled(desk: WorkerHa
     for minute in range(0, 60, 5):
         with desk.mailer.store.begin() as tx:
             known = tx.editions.list_recent_editions([], 1)[0]
-            editions.edit_edition(tx.editions, known, {"name": f"Week {minute}"}, desk.now, "Ben")
+            editions.edit_edition(tx, known, {"name": f"Week {minute}"}, desk.now, "Ben")
         desk.run_tick(NINE - 5 * HOUR + minute * MINUTE)
     desk.deliver_editions()
     assert len(desk.list_mails("approver@example.org")) == 1
@@ -211,7 +211,7 @@ def test_an_edition_whose_stories_were_all_withdrawn_is_skipped_with_its_reason(
     desk.run_tick(NINE - HOUR)
     desk.approve_edition()
     with desk.mailer.store.begin() as tx:
-        articles.withdraw_articles(tx.articles, "boats", None, desk.now)
+        articles.withdraw_articles(tx, "boats", None, desk.now)
     desk.run_tick(NINE)
     found = desk.get_edition()
     assert found.state is S.SKIPPED
@@ -247,9 +247,7 @@ def test_what_can_not_be_composed_is_held_and_goes_when_it_is_mended(desk: Worke
     assert desk.list_subjects("watcher@example.org") == ["Held: The week"]
     desk.mailer.settings = whole
     with desk.mailer.store.begin() as tx:
-        editions.reopen_edition(
-            tx.editions, editions.get_edition(tx.editions, found.id), desk.now, actor="Ana"
-        )
+        editions.reopen_edition(tx, editions.get_edition(tx, found.id), desk.now, actor="Ana")
     desk.run_tick(NINE)
     desk.deliver_editions()
     assert desk.list_readers_reached() == sorted(READERS)
@@ -303,8 +301,8 @@ def test_a_paused_edition_is_told_with_its_reason(desk: WorkerHarness) -> None:
     desk.run_tick(NINE - HOUR)
     desk.run_tick(NINE)
     with desk.mailer.store.begin() as tx:
-        known = editions.get_edition(tx.editions, desk.get_edition().id)
-        editions.pause_edition(tx.editions, known, desk.now, reason="wrong picture", actor="Ana")
+        known = editions.get_edition(tx, desk.get_edition().id)
+        editions.pause_edition(tx, known, desk.now, reason="wrong picture", actor="Ana")
     desk.run_tick()
     desk.deliver_editions()
     (told,) = desk.list_mails("watcher@example.org")
@@ -347,18 +345,18 @@ def test_what_a_person_takes_back_or_edits_is_not_told_as_late(desk: WorkerHarne
     desk.run_tick(NINE - HOUR)
     with desk.mailer.store.begin() as tx:
         editions.reopen_edition(
-            tx.editions, tx.editions.list_recent_editions([], 1)[0], desk.now, actor="Ana"
+            tx, tx.editions.list_recent_editions([], 1)[0], desk.now, actor="Ana"
         )
     desk.run_tick()
     assert desk.get_edition().appointment is None, "off the calendar"
     with desk.mailer.store.begin() as tx:
         made = factories.create_edition(tx, "boats")
         made, _ = desk.mailer.compose_edition(tx, made)
-        editions.request_approval(tx.editions, made, desk.now, actor="Ana")
+        editions.request_approval(tx, made, desk.now, actor="Ana")
     desk.run_tick()
     with desk.mailer.store.begin() as tx:
-        known = editions.get_edition(tx.editions, made.id)
-        editions.edit_edition(tx.editions, known, {"name": "Other"}, desk.now, "Ana")
+        known = editions.get_edition(tx, made.id)
+        editions.edit_edition(tx, known, {"name": "Other"}, desk.now, "Ana")
     desk.run_tick()
     desk.deliver_editions()
     subjects = desk.list_subjects("approver@example.org")
@@ -377,7 +375,7 @@ def test_an_edition_by_itself_that_has_a_time_is_asked_for_and_sent_then(
         when = desk.mailer.make_appointment(
             tx, NINE.replace(tzinfo=None), "UTC", SendTimeBasis.OFFICE
         )
-        editions.set_send_time(tx.editions, made, when, desk.now)
+        editions.set_send_time(tx, made, when, desk.now)
     desk.run_tick()
     assert desk.get_edition().state is S.IN_REVIEW
     desk.approve_edition()

@@ -70,4 +70,4 @@ def test_each_reader_s_mail_is_due_when_their_own_clock_shows_its_time(desk: Wor
     assert desk.relay.accepted == ["tokyo@example.org"]
     assert desk.get_edition().state is S.SENDING
     with desk.mailer.store.read() as tx:
-        assert not tx.queue.has_work(), "the next is due in nine hours"
+        assert not tx.outbox.has_work(), "the next is due in nine hours"

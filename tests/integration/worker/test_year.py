@@ -116,7 +116,7 @@ def _send_what_is_held(office: OfficeSimulation) -> None:
     """A person takes what the worker has held for them."""
     with office.mailer.store.begin() as tx:
         for kept in tx.schedules.list_occurrences_on_hold():
-            digest = digests.get_digest(tx.digests, kept.digest_slug)
+            digest = digests.get_digest(tx, kept.digest_slug)
             planned = office.mailer.build_calendar(tx, digest).find_occurrence(
                 f"{kept.rule_time:%Y-%m-%d}", office.now
             )

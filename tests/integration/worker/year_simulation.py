@@ -146,7 +146,7 @@ class OfficeSimulation:
         assert self.keeper.run_tick()
         for _ in range(10):
             with self.mailer.store.read() as tx:
-                if not tx.queue.has_work():
+                if not tx.outbox.has_work():
                     break
             self.mailer.deliver_editions([], threading.Event(), follow_new=True)
             self.keeper.run_tick()
@@ -170,7 +170,7 @@ class OfficeSimulation:
     def _plan_approval(self, edition_id: int, content_hash: str) -> None:
         today = self.now.astimezone(LONDON).date()
         with self.mailer.store.read() as tx:
-            digest_slug = editions.get_edition(tx.editions, edition_id).digest
+            digest_slug = editions.get_edition(tx, edition_id).digest
         # Not from `chance`: in which order mails arrive is the relay's affair.
         moment = self.now + timedelta(minutes=random.Random(content_hash).randint(2, 40))
         if today == LATE:
@@ -181,7 +181,7 @@ class OfficeSimulation:
 
     def _approve_edition(self, edition_id: int, content_hash: str) -> None:
         with self.mailer.store.begin() as tx:
-            edition = editions.get_edition(tx.editions, edition_id)
+            edition = editions.get_edition(tx, edition_id)
             try:
                 edition = self.mailer.approve_edition(tx, edition, "Cleo", seen_hash=content_hash)
             except (ApprovalVoid, BadTransition):
@@ -193,20 +193,20 @@ class OfficeSimulation:
         article = WrittenArticle(slug, topic, self.now)
         with self.mailer.store.begin() as tx:
             content_record = make_content(slug, topic, title=f"Story {slug}", published=self.now)
-            articles.add_article(tx.articles, content_record, self.now, author="Ana")
+            articles.add_article(tx, content_record, self.now, author="Ana")
         self.written_articles.append(article)
         return article
 
     def withdraw_article(self, article: WrittenArticle) -> None:
         with self.mailer.store.begin() as tx:
-            articles.withdraw_articles(tx.articles, article.slug, None, self.now)
+            articles.withdraw_articles(tx, article.slug, None, self.now)
         article.withdrawn_at = self.now
 
     def revise_article(self, article: WrittenArticle) -> None:
         """A correction: whoever has approved it must look again."""
         with self.mailer.store.begin() as tx:
             changes = {"summary": f"Corrected at {self.now.isoformat()}."}
-            articles.edit_article(tx.articles, article.slug, "en", changes, self.now, author="Ana")
+            articles.edit_article(tx, article.slug, "en", changes, self.now, author="Ana")
 
 
 def get_plain_text(mail: EmailMessage) -> str:
@@ -225,11 +225,11 @@ def find_slugs(mail: EmailMessage) -> list[str]:
 def set_up_office(mailer: Mailer, now: datetime) -> None:
     """Topics, the list and its readers, the digests and their schedules."""
     with mailer.store.begin() as tx:
-        topics = {slug: lists.add_topic(tx.lists, slug, {}, now) for slug in TOPICS}
-        news = lists.add_list(tx.lists, "news", "News", now)
+        topics = {slug: lists.add_topic(tx, slug, {}, now) for slug in TOPICS}
+        news = lists.add_list(tx, "news", "News", now)
         for address, topic_slugs in READERS.items():
             chosen_topics = [topics[slug] for slug in topic_slugs]
-            subscribers.subscribe_person(tx.subscribers, Person(address), news, chosen_topics, now)
+            subscribers.subscribe_person(tx, Person(address), news, chosen_topics, now)
         for slug, rule in RULES.items():
             policy = {
                 "weekly": DigestPolicy(ApprovalRule.OTHER, reminders=(timedelta(minutes=30),)),
@@ -237,7 +237,7 @@ def set_up_office(mailer: Mailer, now: datetime) -> None:
                 "run-up": DigestPolicy(ApprovalRule.NONE),
             }[slug]
             digests.add_digest(
-                tx.digests,
+                tx,
                 DigestSettings(
                     slug,
                     slug.capitalize(),
@@ -251,7 +251,7 @@ def set_up_office(mailer: Mailer, now: datetime) -> None:
             on_free_day = OnFreeDay.AFTER if slug == "bulletin" else OnFreeDay.SKIP
             timing = records.parse_timing(rule, "09:00", "Europe/London", FIRST, on_free_day)
             schedule = NewSchedule(slug, timing, CUTOFF, region="GB-ENG")
-            records.add_schedule(tx.schedules, schedule, mailer.read_observances(), now)
+            records.add_schedule(tx, schedule, mailer.read_observances(), now)
 
 
 def compute_expected_days(slug: str) -> list[date]:

@@ -12,6 +12,7 @@ from mailer.audience import lists
 from mailer.errors import InputError, NotFound
 from mailer.lines import holds_control
 from mailer.model.lists import MailingList, Topic, Visibility
+from tests.fakes import make_transaction
 from tests.unit.samples import NOW, generate_texts, make_topic
 
 
@@ -128,55 +129,72 @@ def test_a_topic_without_english_uses_what_it_has_and_at_last_its_slug() -> None
 
 def test_a_topic_is_added_named_and_found() -> None:
     register = Register()
-    assert lists.add_topic(register, "climate-change", {}, NOW).names == {"en": "Climate change"}
-    named = lists.add_topic(register, "climate-change", {"FR": " Le  climat "}, NOW)
+    assert lists.add_topic(make_transaction(lists=register), "climate-change", {}, NOW).names == {
+        "en": "Climate change"
+    }
+    named = lists.add_topic(
+        make_transaction(lists=register), "climate-change", {"FR": " Le  climat "}, NOW
+    )
     assert named.names == {"en": "Climate change", "fr": "Le climat"}
-    assert lists.add_topic(register, "climate-change", {"fr": "Le climat"}, NOW) is named
-    assert lists.get_topics(register, ["climate-change"] * 2) == (named,)
+    assert (
+        lists.add_topic(
+            make_transaction(lists=register), "climate-change", {"fr": "Le climat"}, NOW
+        )
+        is named
+    )
+    assert lists.get_topics(make_transaction(lists=register), ["climate-change"] * 2) == (named,)
     with pytest.raises(NotFound, match="there is no topic 'climat'; see `mailer topic list`"):
-        lists.get_topics(register, ["climate-change", "climat"])
+        lists.get_topics(make_transaction(lists=register), ["climate-change", "climat"])
 
 
 def test_a_topic_in_use_stays() -> None:
     register = Register(articles=3, digests=0, subscribers=12)
-    lists.add_topic(register, "health", {}, NOW)
+    lists.add_topic(make_transaction(lists=register), "health", {}, NOW)
     with pytest.raises(InputError, match="is used by 3 articles, 12 subscribers;"):
-        lists.remove_topic(register, "health")
+        lists.remove_topic(make_transaction(lists=register), "health")
     register.uses = {}
-    lists.remove_topic(register, "health")
+    lists.remove_topic(make_transaction(lists=register), "health")
     assert register.list_topics() == []
 
 
 def test_a_topics_name_is_taken_away_but_not_its_last() -> None:
     register = Register()
-    lists.add_topic(register, "health", {"en": "Health", "fr": "Santé"}, NOW)
-    assert lists.remove_topic_name(register, "health", "EN").names == {"fr": "Santé"}
+    lists.add_topic(
+        make_transaction(lists=register), "health", {"en": "Health", "fr": "Santé"}, NOW
+    )
+    assert lists.remove_topic_name(make_transaction(lists=register), "health", "EN").names == {
+        "fr": "Santé"
+    }
     with pytest.raises(NotFound, match="has no name in en; it has fr"):
-        lists.remove_topic_name(register, "health", "en")
+        lists.remove_topic_name(make_transaction(lists=register), "health", "en")
     with pytest.raises(InputError, match="it is the only name of the topic 'health'"):
-        lists.remove_topic_name(register, "health", "fr")
+        lists.remove_topic_name(make_transaction(lists=register), "health", "fr")
 
 
 def test_a_list_that_something_hangs_on_stays() -> None:
     register = Register(**{"people who are or were on it": 1, "editions": 0})
-    lists.add_list(register, "news", "News", NOW)
+    lists.add_list(make_transaction(lists=register), "news", "News", NOW)
     with pytest.raises(InputError, match=r"can't be removed \(people who are or were on it: 1\)"):
-        lists.remove_list(register, "news")
+        lists.remove_list(make_transaction(lists=register), "news")
     register.uses = {}
-    assert lists.remove_list(register, "news").slug == "news"
+    assert lists.remove_list(make_transaction(lists=register), "news").slug == "news"
     assert register.list_mailing_lists() == []
 
 
 def test_a_list_is_added_once_and_edited() -> None:
     register = Register()
-    made = lists.add_list(register, "press", " The  press ", NOW, language="EN-gb")
+    made = lists.add_list(
+        make_transaction(lists=register), "press", " The  press ", NOW, language="EN-gb"
+    )
     assert (made.name, made.language, made.visibility) == ("The press", "en-GB", Visibility.PUBLIC)
     with pytest.raises(InputError, match="there is a list 'press' already"):
-        lists.add_list(register, "press", "Again", NOW)
-    edited = lists.edit_list(register, "press", {"visibility": Visibility.PRIVATE})
-    assert lists.get_list(register, "press") == edited
+        lists.add_list(make_transaction(lists=register), "press", "Again", NOW)
+    edited = lists.edit_list(
+        make_transaction(lists=register), "press", {"visibility": Visibility.PRIVATE}
+    )
+    assert lists.get_list(make_transaction(lists=register), "press") == edited
     assert edited.visibility is Visibility.PRIVATE
     with pytest.raises(InputError, match="name: it is empty"):
-        lists.edit_list(register, "press", {"name": ""})
+        lists.edit_list(make_transaction(lists=register), "press", {"name": ""})
     with pytest.raises(NotFound, match="there is no list 'news'"):
-        lists.get_list(register, "news")
+        lists.get_list(make_transaction(lists=register), "news")

@@ -33,6 +33,7 @@ from mailer.model.segments import (
     Not,
     Segment,
 )
+from tests.fakes import make_transaction
 from tests.unit.samples import NOW
 
 GB = Among(FilterField.COUNTRY, ("GB",))
@@ -249,14 +250,18 @@ class Cabinet:
 
 def test_a_segment_is_saved_replaced_found_and_removed() -> None:
     cabinet = Cabinet(digests=0)
-    segments.save_segment(cabinet, "britain", "In Britain", "country = GB", NOW)
-    assert segments.get_segment(cabinet, "britain").filter == GB
-    segments.save_segment(cabinet, "britain", " In  Britain ", "country != GB", NOW)
-    assert segments.get_segment(cabinet, "britain").filter == Not(GB)
-    assert segments.get_segment(cabinet, "britain").name == "In Britain"
-    segments.remove_segment(cabinet, "britain")
+    segments.save_segment(
+        make_transaction(segments=cabinet), "britain", "In Britain", "country = GB", NOW
+    )
+    assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == GB
+    segments.save_segment(
+        make_transaction(segments=cabinet), "britain", " In  Britain ", "country != GB", NOW
+    )
+    assert segments.get_segment(make_transaction(segments=cabinet), "britain").filter == Not(GB)
+    assert segments.get_segment(make_transaction(segments=cabinet), "britain").name == "In Britain"
+    segments.remove_segment(make_transaction(segments=cabinet), "britain")
     with pytest.raises(NotFound, match="there is no segment 'britain'"):
-        segments.get_segment(cabinet, "britain")
+        segments.get_segment(make_transaction(segments=cabinet), "britain")
 
 
 @pytest.mark.parametrize(
@@ -273,15 +278,15 @@ def test_a_segment_is_saved_replaced_found_and_removed() -> None:
 def test_a_segment_that_can_not_be_is_not_saved(slug: str, name: str, line: str, says: str) -> None:
     cabinet = Cabinet()
     with pytest.raises(InputError, match=says.replace("(", r"\(")):
-        segments.save_segment(cabinet, slug, name, line, NOW)
+        segments.save_segment(make_transaction(segments=cabinet), slug, name, line, NOW)
     assert cabinet.list_segments() == []
 
 
 def test_a_segment_in_use_stays() -> None:
     cabinet = Cabinet(digests=2, editions=0)
-    segments.save_segment(cabinet, "britain", "B", "country = GB", NOW)
+    segments.save_segment(make_transaction(segments=cabinet), "britain", "B", "country = GB", NOW)
     with pytest.raises(InputError, match="the segment 'britain' is used by 2 digests"):
-        segments.remove_segment(cabinet, "britain")
+        segments.remove_segment(make_transaction(segments=cabinet), "britain")
     assert cabinet.list_segments()
 
 

@@ -21,6 +21,7 @@ from mailer.model.subscribers import (
     Person,
     Subscriber,
 )
+from tests.fakes import make_transaction
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
 LATER = NOW + DAY
@@ -94,7 +95,9 @@ class People:
 
 
 def join(people: People, person: Person = ANA, **how: Any) -> tuple[Subscriber, Membership]:
-    return subscribers.subscribe_person(people, person, NEWS, (), how.pop("now", NOW), **how)
+    return subscribers.subscribe_person(
+        make_transaction(subscribers=people), person, NEWS, (), how.pop("now", NOW), **how
+    )
 
 
 # ---- what may be known ------------------------------------------------------------------------
@@ -157,13 +160,24 @@ def test_somebody_new_is_kept_with_where_they_came_from() -> None:
     people = People()
     health = (make_topic("health"), make_topic("diaspora"))
     made, membership = subscribers.subscribe_person(
-        people, ANA, NEWS, health, NOW, language="FR", evidence=Evidence(source="form")
+        make_transaction(subscribers=people),
+        ANA,
+        NEWS,
+        health,
+        NOW,
+        language="FR",
+        evidence=Evidence(source="form"),
     )
     assert (made.person, made.source, made.created_at) == (ANA, "form", NOW)
     assert membership == Membership("news", M.ACTIVE, ("diaspora", "health"), "fr", NOW)
-    assert subscribers.get_subscriber(people, " ana@EXAMPLE.org") == made
-    assert subscribers.find_membership(people, made, "news") == membership
-    assert subscribers.find_membership(people, made, "press") is None
+    assert (
+        subscribers.get_subscriber(make_transaction(subscribers=people), " ana@EXAMPLE.org") == made
+    )
+    assert (
+        subscribers.find_membership(make_transaction(subscribers=people), made, "news")
+        == membership
+    )
+    assert subscribers.find_membership(make_transaction(subscribers=people), made, "press") is None
 
 
 def test_joining_again_changes_topics_and_keeps_the_day_of_joining() -> None:
@@ -190,10 +204,10 @@ def test_who_is_pending_joins_when_they_confirm() -> None:
 def test_who_left_comes_back_only_when_they_asked() -> None:
     people = People()
     ana, _ = join(people)
-    subscribers.unsubscribe_person(people, ana, NEWS, NOW)
+    subscribers.unsubscribe_person(make_transaction(subscribers=people), ana, NEWS, NOW)
     with pytest.raises(Refused, match=r"left the list 'news'; give --rejoin"):
         join(people, now=LATER)
-    left = subscribers.find_membership(people, ana, "news")
+    left = subscribers.find_membership(make_transaction(subscribers=people), ana, "news")
     assert left
     assert left.state is M.UNSUBSCRIBED
     _, membership = join(people, now=LATER, rejoin=True)
@@ -210,16 +224,21 @@ def test_a_suppressed_address_is_not_even_kept() -> None:
 def test_leaving_twice_is_leaving_once() -> None:
     people = People()
     ana, _ = join(people)
-    left = subscribers.unsubscribe_person(people, ana, NEWS, NOW)
+    left = subscribers.unsubscribe_person(make_transaction(subscribers=people), ana, NEWS, NOW)
     assert left.left_at == NOW
-    assert subscribers.unsubscribe_person(people, ana, NEWS, LATER) == left
+    assert (
+        subscribers.unsubscribe_person(make_transaction(subscribers=people), ana, NEWS, LATER)
+        == left
+    )
 
 
 def test_one_can_not_leave_a_list_that_one_is_not_on() -> None:
     people = People()
     ana, _ = join(people)
     with pytest.raises(NotFound, match="is not on the list 'press'"):
-        subscribers.unsubscribe_person(people, ana, make_mailing_list("press"), NOW)
+        subscribers.unsubscribe_person(
+            make_transaction(subscribers=people), ana, make_mailing_list("press"), NOW
+        )
 
 
 # ---- editing and forgetting -------------------------------------------------------------------
@@ -228,8 +247,15 @@ def test_one_can_not_leave_a_list_that_one_is_not_on() -> None:
 def test_an_edit_says_whether_anything_changed() -> None:
     people = People()
     join(people)
-    assert subscribers.edit_subscriber(people, ANA.address, {"name": "Ana"})[1] is False
-    changed, did = subscribers.edit_subscriber(people, ANA.address, {"name": "Ana B."})
+    assert (
+        subscribers.edit_subscriber(
+            make_transaction(subscribers=people), ANA.address, {"name": "Ana"}
+        )[1]
+        is False
+    )
+    changed, did = subscribers.edit_subscriber(
+        make_transaction(subscribers=people), ANA.address, {"name": "Ana B."}
+    )
     assert did
     assert changed.person.name == "Ana B."
 
@@ -237,6 +263,6 @@ def test_an_edit_says_whether_anything_changed() -> None:
 def test_who_is_unknown_is_not_found() -> None:
     people = People()
     with pytest.raises(NotFound, match=r"ana@example\.org is not a subscriber"):
-        subscribers.get_subscriber(people, ANA.address)
+        subscribers.get_subscriber(make_transaction(subscribers=people), ANA.address)
     with pytest.raises(InputError, match="is not a mail address"):
-        subscribers.get_subscriber(people, "ana")
+        subscribers.get_subscriber(make_transaction(subscribers=people), "ana")

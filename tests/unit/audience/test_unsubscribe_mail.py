@@ -14,6 +14,7 @@ from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.unsubscribe_mail import build_mailto, extract_token, unsubscribe_by_mail
 from mailer.errors import InputError, TokenError
 from mailer.model.subscribers import ConsentAction, MembershipState
+from tests.fakes import make_transaction
 from tests.unit.audience.test_lists import Register
 from tests.unit.audience.test_subscribers import ANA, NEWS, People, join
 from tests.unit.samples import DAY, NOW
@@ -103,7 +104,9 @@ def took_off(
 ) -> unsubscribe_mail.UnsubscribeResult:
     register = Register()
     register.lists_kept = [NEWS]
-    return unsubscribe_by_mail(people, register, KEY, message(subject), now)
+    return unsubscribe_by_mail(
+        make_transaction(subscribers=people, lists=register), KEY, message(subject), now
+    )
 
 
 def test_who_asks_is_taken_off_once_and_the_log_says_by_which_way() -> None:
@@ -111,7 +114,7 @@ def test_who_asks_is_taken_off_once_and_the_log_says_by_which_way() -> None:
     ana, _ = join(people)
     left = took_off(people, f"Re: unsubscribe {token(ana.id)}")
     assert (left.subscriber, left.mailing_list, left.already_unsubscribed) == (ana, NEWS, False)
-    kept = subscribers.find_membership(people, ana, "news")
+    kept = subscribers.find_membership(make_transaction(subscribers=people), ana, "news")
     assert kept
     assert (kept.state, kept.left_at) == (MembershipState.UNSUBSCRIBED, NOW)
     assert (people.logged[-1].act, people.logged[-1].source) == (
@@ -121,7 +124,7 @@ def test_who_asks_is_taken_off_once_and_the_log_says_by_which_way() -> None:
     logged = len(people.logged)
     assert took_off(people, f"unsubscribe {token(ana.id)}", NOW + DAY).already_unsubscribed
     assert len(people.logged) == logged
-    assert subscribers.find_membership(people, ana, "news") == kept
+    assert subscribers.find_membership(make_transaction(subscribers=people), ana, "news") == kept
 
 
 def test_who_was_merged_into_another_is_taken_off_by_an_old_mail() -> None:
@@ -136,7 +139,9 @@ def test_who_or_what_is_no_longer_there_is_left_already() -> None:
     ana, _ = join(people)
     assert took_off(people, f"unsubscribe {token(42)}") == (None, NEWS, True)
     assert took_off(people, f"unsubscribe {token(ana.id, of=9)}") == (ana, None, True)
-    assert subscribers.find_membership(people, ana, "news") is not None
+    assert (
+        subscribers.find_membership(make_transaction(subscribers=people), ana, "news") is not None
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +158,7 @@ def test_a_token_that_is_not_ours_takes_nobody_off(made: str) -> None:
     join(people)
     with pytest.raises(TokenError):
         took_off(people, f"unsubscribe {made}")
-    kept = subscribers.find_membership(people, people.kept[1], "news")
+    kept = subscribers.find_membership(make_transaction(subscribers=people), people.kept[1], "news")
     assert kept
     assert kept.state is MembershipState.ACTIVE
     assert ANA.address == people.kept[1].address

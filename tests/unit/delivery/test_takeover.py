@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from mailer.delivery import takeover
 from mailer.delivery.takeover import WorkerMonitor
-from mailer.model.deliveries import DeliveryWorker, OutboxDatabase
+from mailer.model.deliveries import DeliveryWorker
+from mailer.model.transaction import Database
 from tests.unit.samples import NOW, make_edition
 
 LEASE = 60.0
@@ -27,7 +28,7 @@ class Others:
 
     @contextmanager
     def begin(self) -> Iterator[Any]:
-        yield SimpleNamespace(workers=self, queue=self)
+        yield SimpleNamespace(outbox=self)
 
     read = begin
 
@@ -51,7 +52,7 @@ class Others:
 
 
 def watching(others: Others, sender: int = 1) -> WorkerMonitor:
-    made = WorkerMonitor(cast("OutboxDatabase", others), LEASE, lambda: NOW)
+    made = WorkerMonitor(cast("Database", others), LEASE, lambda: NOW)
     made.worker_id = sender
     return made
 

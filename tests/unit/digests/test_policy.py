@@ -14,6 +14,7 @@ from mailer.digests.settings import MAX_DURATION, MAX_REMINDERS
 from mailer.errors import InputError, NotFound
 from mailer.model.digests import ApprovalRule, DigestPolicy, WhenLate
 from mailer.model.edition_states import SendTimeBasis
+from tests.fakes import make_transaction
 from tests.unit.digests.factories import SETTINGS, FakeDigestStore
 from tests.unit.samples import DAY, NOW
 
@@ -121,13 +122,15 @@ def test_what_is_in_canonical_form_stays_as_it_is(policy: DigestPolicy) -> None:
 def desk() -> FakeDigestStore:
     desk = FakeDigestStore()
     policy = DigestPolicy(reminders=(DAY,), approvers=("amina@example.org",), grace=HOUR)
-    digests.add_digest(desk, replace(SETTINGS, policy=policy), NOW)
+    digests.add_digest(make_transaction(digests=desk), replace(SETTINGS, policy=policy), NOW)
     return desk
 
 
 def test_a_digest_is_added_with_its_policy_in_canonical_form(desk: FakeDigestStore) -> None:
     policy = DigestPolicy(reminders=(HOUR, DAY), watchers=("Zoe@EXAMPLE.org",))
-    made = digests.add_digest(desk, replace(SETTINGS, slug="daily", policy=policy), NOW)
+    made = digests.add_digest(
+        make_transaction(digests=desk), replace(SETTINGS, slug="daily", policy=policy), NOW
+    )
     assert made.settings.policy == DigestPolicy(
         reminders=(DAY, HOUR), watchers=("zoe@example.org",)
     )
@@ -143,7 +146,7 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
         "reminders": (HOUR, 4 * HOUR),
         "watchers": ("Zoe@EXAMPLE.org",),
     }
-    edited = digests.edit_digest(desk, "weekly", changes, NOW + DAY)
+    edited = digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY)
     assert edited.settings == replace(
         SETTINGS,
         most=5,
@@ -157,25 +160,29 @@ def test_fields_of_the_policy_and_of_the_order_are_edited_by_their_names(
         ),
     )
     assert edited.updated_at == NOW + DAY
-    assert digests.get_digest(desk, "weekly") == edited
+    assert digests.get_digest(make_transaction(digests=desk), "weekly") == edited
 
 
 def test_what_is_taken_away_is_gone(desk: FakeDigestStore) -> None:
-    edited = digests.edit_digest(desk, "weekly", {"reminders": (), "approvers": ()}, NOW + DAY)
+    edited = digests.edit_digest(
+        make_transaction(digests=desk), "weekly", {"reminders": (), "approvers": ()}, NOW + DAY
+    )
     assert edited.settings.policy == DigestPolicy(grace=HOUR)
 
 
 def test_an_edit_to_what_it_is_already_changes_nothing(desk: FakeDigestStore) -> None:
-    known = digests.get_digest(desk, "weekly")
+    known = digests.get_digest(make_transaction(digests=desk), "weekly")
     changes = {"reminders": (DAY, DAY), "approvers": ("amina@EXAMPLE.org",), "grace": HOUR}
-    assert digests.edit_digest(desk, "weekly", changes, NOW + DAY) is known
+    assert (
+        digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY) is known
+    )
 
 
 def test_an_edit_that_can_not_be_leaves_the_digest_as_it_was(desk: FakeDigestStore) -> None:
-    known = digests.get_digest(desk, "weekly")
+    known = digests.get_digest(make_transaction(digests=desk), "weekly")
     for changes in ({"grace": -HOUR}, {"most": 9, "reminders": (timedelta(),)}):
         with pytest.raises(InputError):
-            digests.edit_digest(desk, "weekly", changes, NOW + DAY)
+            digests.edit_digest(make_transaction(digests=desk), "weekly", changes, NOW + DAY)
     with pytest.raises(NotFound):
-        digests.edit_digest(desk, "daily", {"grace": HOUR}, NOW + DAY)
-    assert digests.get_digest(desk, "weekly") is known
+        digests.edit_digest(make_transaction(digests=desk), "daily", {"grace": HOUR}, NOW + DAY)
+    assert digests.get_digest(make_transaction(digests=desk), "weekly") is known

@@ -9,6 +9,7 @@ from mailer import editions
 from mailer.audience.segments import parse_filter
 from mailer.errors import ApprovalVoid, BadTransition, InputError, Refused
 from mailer.model.editions import Approval, SendAppointment
+from tests.fakes import make_transaction
 from tests.unit.editions.fakes import (
     EDITION_BODY,
     HASH,
@@ -25,7 +26,12 @@ from tests.unit.samples import NOW, make_edition
 def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     done = editions.approve_edition(
-        press, press.saved_edition, " ana ", NOW, comment="fine", expected_hash=seen
+        make_transaction(editions=press),
+        press.saved_edition,
+        " ana ",
+        NOW,
+        comment="fine",
+        expected_hash=seen,
     )
     assert done.state is S.APPROVED
     assert done.approval == Approval("ana", NOW, HASH, "fine")
@@ -35,14 +41,21 @@ def test_an_edition_is_approved_as_it_was_seen(seen: str) -> None:
 def test_what_the_approver_saw_must_be_what_is_frozen(seen: str) -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(ApprovalVoid, match="edition 7 is now 0123456789ab, not"):
-        editions.approve_edition(press, press.saved_edition, "ana", NOW, expected_hash=seen)
+        editions.approve_edition(
+            make_transaction(editions=press), press.saved_edition, "ana", NOW, expected_hash=seen
+        )
     assert press.saved_edition.state is S.DRAFT
 
 
 @pytest.mark.parametrize("state", [S.DRAFT, S.IN_REVIEW])
 def test_what_is_approved_and_has_a_time_is_scheduled(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=WHEN))
-    assert editions.approve_edition(press, press.saved_edition, "ana", NOW).state is S.SCHEDULED
+    assert (
+        editions.approve_edition(
+            make_transaction(editions=press), press.saved_edition, "ana", NOW
+        ).state
+        is S.SCHEDULED
+    )
 
 
 @pytest.mark.parametrize("when", [None, WHEN])
@@ -52,14 +65,14 @@ def test_only_a_draft_or_what_is_in_review_is_approved(
 ) -> None:
     press = FakeEditionStore(make_edition(state=state, content_hash=HASH, appointment=when))
     with pytest.raises(BadTransition):
-        editions.approve_edition(press, press.saved_edition, "ana", NOW)
+        editions.approve_edition(make_transaction(editions=press), press.saved_edition, "ana", NOW)
     assert press.saved_edition.approval is None
 
 
 def test_an_approval_has_a_name() -> None:
     press = FakeEditionStore(make_edition(content_hash=HASH))
     with pytest.raises(InputError, match="approver: it is empty"):
-        editions.approve_edition(press, press.saved_edition, " ", NOW)
+        editions.approve_edition(make_transaction(editions=press), press.saved_edition, " ", NOW)
     assert press.saved_edition.state is S.DRAFT
 
 
@@ -68,38 +81,52 @@ def test_who_has_written_it_can_not_approve_it_where_another_person_must() -> No
     for name in ("ana", " Ana ", "ANA"):
         with pytest.raises(Refused, match="has written or edited what edition 7 holds"):
             editions.approve_edition(
-                press, press.saved_edition, name, NOW, excluded_approvers=frozenset({"ben", "ana"})
+                make_transaction(editions=press),
+                press.saved_edition,
+                name,
+                NOW,
+                excluded_approvers=frozenset({"ben", "ana"}),
             )
     assert press.saved_edition.approval is None
     assert editions.approve_edition(
-        press, press.saved_edition, "cleo", NOW, excluded_approvers=frozenset({"ana"})
+        make_transaction(editions=press),
+        press.saved_edition,
+        "cleo",
+        NOW,
+        excluded_approvers=frozenset({"ana"}),
     ).approval
 
 
 def test_an_approval_holds_while_nothing_changes() -> None:
     press = make_frozen_store()
-    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
-    editions.check_approval(press, approved, SENDER)
+    approved = editions.approve_edition(
+        make_transaction(editions=press), press.saved_edition, "ana", NOW
+    )
+    editions.check_approval(make_transaction(editions=press), approved, SENDER)
 
 
 @pytest.mark.parametrize("part", ["subject", "text", "html", "language", "marker", "stories"])
 def test_any_change_to_a_frozen_body_voids_the_approval(part: str) -> None:
     press = make_frozen_store()
-    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
+    approved = editions.approve_edition(
+        make_transaction(editions=press), press.saved_edition, "ana", NOW
+    )
     other: Any = 3 if part == "stories" else "other"
     press.frozen_bodies = [replace(EDITION_BODY, **{part: other})]
     with pytest.raises(ApprovalVoid, match="edition 7 was approved as"):
-        editions.check_approval(press, approved, SENDER)
+        editions.check_approval(make_transaction(editions=press), approved, SENDER)
 
 
 def test_a_change_of_audience_or_sender_voids_the_approval() -> None:
     press = make_frozen_store()
-    approved = editions.approve_edition(press, press.saved_edition, "ana", NOW)
+    approved = editions.approve_edition(
+        make_transaction(editions=press), press.saved_edition, "ana", NOW
+    )
     with pytest.raises(ApprovalVoid):
-        editions.check_approval(press, approved, "other@example.org")
+        editions.check_approval(make_transaction(editions=press), approved, "other@example.org")
     press.segment_filter = parse_filter("country = GB")
     with pytest.raises(ApprovalVoid):
-        editions.check_approval(press, approved, SENDER)
+        editions.check_approval(make_transaction(editions=press), approved, SENDER)
 
 
 def test_an_approval_does_not_pass_to_another_edition() -> None:
@@ -118,4 +145,4 @@ def test_a_hash_does_not_depend_on_the_order_of_languages() -> None:
 def test_what_was_never_approved_may_not_go() -> None:
     press = make_frozen_store()
     with pytest.raises(ApprovalVoid, match=r"is draft, not approved; approve it with"):
-        editions.check_approval(press, press.saved_edition, SENDER)
+        editions.check_approval(make_transaction(editions=press), press.saved_edition, SENDER)

@@ -10,13 +10,14 @@ from mailer import editions
 from mailer.errors import BadTransition, InputError, NotFound
 from mailer.model.edition_states import OPEN_STATES, InDoubtPolicy, Priority
 from mailer.model.editions import MAX_STORIES, EditionEvent
+from tests.fakes import make_transaction
 from tests.unit.editions.fakes import FakeEditionStore, S, make_new_edition
 from tests.unit.samples import NOW, make_edition
 
 
 def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
     made = editions.create_edition(
-        FakeEditionStore(make_edition()),
+        make_transaction(editions=FakeEditionStore(make_edition())),
         make_new_edition(name=" A  statement ", language="EN-gb"),
         NOW,
     )
@@ -38,7 +39,11 @@ def test_an_edition_is_made_by_itself_in_canonical_form() -> None:
 )
 def test_an_edition_that_can_not_be_is_refused(fields: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=says):
-        editions.create_edition(FakeEditionStore(make_edition()), make_new_edition(**fields), NOW)
+        editions.create_edition(
+            make_transaction(editions=FakeEditionStore(make_edition())),
+            make_new_edition(**fields),
+            NOW,
+        )
 
 
 def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
@@ -46,7 +51,9 @@ def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
     slugs = tuple(f"s{number}" for number in range(MAX_STORIES))
     assert (
         editions.create_edition(
-            FakeEditionStore(make_edition()), make_new_edition(stories=slugs), NOW
+            make_transaction(editions=FakeEditionStore(make_edition())),
+            make_new_edition(stories=slugs),
+            NOW,
         ).stories
         == slugs
     )
@@ -54,7 +61,9 @@ def test_a_mask_of_sixty_two_stories_is_a_signed_64_bit_integer() -> None:
 
 def test_stories_left_out_go_back_and_new_ones_are_reserved() -> None:
     press = FakeEditionStore(make_edition(stories=("a", "b", "c")))
-    arranged = editions.arrange_stories(press, press.saved_edition, ["c", "d", "a"], NOW)
+    arranged = editions.arrange_stories(
+        make_transaction(editions=press), press.saved_edition, ["c", "d", "a"], NOW
+    )
     assert arranged.stories == ("c", "d", "a")
     assert (press.released, press.reserved) == (["b"], ["d"])
 
@@ -82,7 +91,9 @@ def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
         "in_doubt": InDoubtPolicy.KEEP_IN_DOUBT,
         "opening": {"FR": "Salut"},
     }
-    edited = editions.edit_edition(press, press.saved_edition, changes, NOW, actor="ana")
+    edited = editions.edit_edition(
+        make_transaction(editions=press), press.saved_edition, changes, NOW, actor="ana"
+    )
     assert edited.state is S.DRAFT
     assert (edited.subject, edited.in_doubt) == ("New words", InDoubtPolicy.KEEP_IN_DOUBT)
     assert edited.opening == {"fr": "Salut"}
@@ -97,37 +108,54 @@ def test_an_edit_puts_an_open_edition_back_to_draft(state: S) -> None:
 def test_what_is_no_longer_open_can_not_be_edited(state: S) -> None:
     press = FakeEditionStore(make_edition(state=state))
     with pytest.raises(BadTransition):
-        editions.edit_edition(press, press.saved_edition, {"name": "Other"}, NOW)
+        editions.edit_edition(
+            make_transaction(editions=press), press.saved_edition, {"name": "Other"}, NOW
+        )
     with pytest.raises(BadTransition):
-        editions.arrange_stories(press, press.saved_edition, ["a"], NOW)
+        editions.arrange_stories(make_transaction(editions=press), press.saved_edition, ["a"], NOW)
     assert press.saved_edition == make_edition(state=state)
 
 
 def test_an_opening_taken_away_is_gone() -> None:
     press = FakeEditionStore(make_edition(opening={"en": "Hello"}))
     assert (
-        editions.edit_edition(press, press.saved_edition, {"opening": {"en": ""}}, NOW).opening
+        editions.edit_edition(
+            make_transaction(editions=press), press.saved_edition, {"opening": {"en": ""}}, NOW
+        ).opening
         == {}
     )
 
 
 def test_a_priority_is_kept_and_can_be_changed_while_the_edition_is_open() -> None:
     press = FakeEditionStore(make_edition())
-    made = editions.create_edition(press, make_new_edition(priority=Priority.URGENT), NOW)
+    made = editions.create_edition(
+        make_transaction(editions=press), make_new_edition(priority=Priority.URGENT), NOW
+    )
     assert made.priority is Priority.URGENT
-    edited = editions.edit_edition(press, made, {"priority": Priority.LOW}, NOW)
+    edited = editions.edit_edition(
+        make_transaction(editions=press), made, {"priority": Priority.LOW}, NOW
+    )
     assert edited.priority is Priority.LOW
 
 
 def test_whoever_makes_or_edits_an_edition_is_among_its_authors() -> None:
     press = FakeEditionStore(make_edition())
-    made = editions.create_edition(press, make_new_edition(), NOW, actor="ana")
-    editions.edit_edition(press, made, {"name": "Other"}, NOW, actor="ben")
-    editions.arrange_stories(press, press.saved_edition, ["b"], NOW, actor="cleo")
+    made = editions.create_edition(
+        make_transaction(editions=press), make_new_edition(), NOW, actor="ana"
+    )
+    editions.edit_edition(
+        make_transaction(editions=press), made, {"name": "Other"}, NOW, actor="ben"
+    )
+    editions.arrange_stories(
+        make_transaction(editions=press), press.saved_edition, ["b"], NOW, actor="cleo"
+    )
     assert press.find_authors(press.saved_edition) == {"ana", "ben", "cleo"}
 
 
 def test_an_edition_is_found_by_its_number() -> None:
-    assert editions.get_edition(FakeEditionStore(make_edition()), 7) == make_edition()
+    assert (
+        editions.get_edition(make_transaction(editions=FakeEditionStore(make_edition())), 7)
+        == make_edition()
+    )
     with pytest.raises(NotFound, match="there is no edition 8; see `mailer edition list`"):
-        editions.get_edition(FakeEditionStore(make_edition()), 8)
+        editions.get_edition(make_transaction(editions=FakeEditionStore(make_edition())), 8)

@@ -4,7 +4,7 @@ import pytest
 
 from mailer import editions
 from mailer.errors import BadTransition
-from mailer.model.edition_states import OPEN_STATES, EDITION_TRANSITIONS, Priority
+from mailer.model.edition_states import EDITION_TRANSITIONS, OPEN_STATES, Priority
 from tests.unit.editions.fakes import OVER, S
 from tests.unit.samples import make_edition
 
@@ -63,7 +63,9 @@ def test_every_state_has_its_row_and_final_ones_have_no_way_out() -> None:
 
 
 def test_what_is_not_over_can_be_cancelled() -> None:
-    assert {state for state, ways in EDITION_TRANSITIONS.items() if S.CANCELLED in ways} == set(S) - OVER
+    assert {state for state, ways in EDITION_TRANSITIONS.items() if S.CANCELLED in ways} == set(
+        S
+    ) - OVER
 
 
 def test_what_was_sent_goes_on_only_by_being_sent_again() -> None:

@@ -29,7 +29,7 @@ from mailer.model.subscribers import MembershipState, Subscriber
 from mailer.releases import pages
 from mailer.render import translations
 from mailer.render.releases import build_embargo_view
-from mailer.store import Transaction
+from mailer.store import SqlTransaction
 from mailer.web.public import feeds, stories
 from mailer.web.public.archive import parse_page_number, respond_unless_cached
 from mailer.web.public.releases import structured_data
@@ -50,7 +50,7 @@ def add_routes(site: PublicSite) -> None:
     def show_releases(request: Request) -> Response:
         number = parse_page_number(request.query_params.get("page", ""))
         with site.mailer.store.read() as tx:
-            releases = tx.release_pages.list_newest_pages(
+            releases = tx.releases.list_newest_pages(
                 site.mailer.clock(), RELEASES_PER_PAGE + 1, (number - 1) * RELEASES_PER_PAGE
             )
         return site.render_page(
@@ -91,7 +91,7 @@ def add_routes(site: PublicSite) -> None:
         with site.mailer.store.read() as tx:
             is_plain_slug = slug.isascii() and slug.isprintable()
             release_pages = (
-                tx.release_pages.find_page(slug, site.mailer.clock()) if is_plain_slug else None
+                tx.releases.find_page(slug, site.mailer.clock()) if is_plain_slug else None
             )
         story_pages = release_pages or _find_story_pages(site, slug)
         if story_pages is None or language not in story_pages.languages:
@@ -123,7 +123,7 @@ def add_routes(site: PublicSite) -> None:
     def show_atom_feed(request: Request) -> Response:
         language = site.choose_language(request)
         with site.mailer.store.read() as tx:
-            releases = tx.release_pages.list_newest_pages(site.mailer.clock(), RELEASES_PER_PAGE)
+            releases = tx.releases.list_newest_pages(site.mailer.clock(), RELEASES_PER_PAGE)
         text = feeds.build_press_atom_feed(
             releases,
             language=language,
@@ -216,7 +216,7 @@ class _AdvanceReader:
                 tx, link, f"{request_description}, with {agent or 'no name of a browser'}"
             )
 
-    def _load_release(self, tx: Transaction, link: MemberLink, request_description: str) -> None:
+    def _load_release(self, tx: SqlTransaction, link: MemberLink, request_description: str) -> None:
         edition = tx.editions.find_edition(link.edition_id)
         subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
         if edition is None or subscriber is None or edition.role not in EMBARGO_STATING_ROLES:
@@ -236,7 +236,7 @@ class _AdvanceReader:
             if begun_edition.role is not EditionRole.KILL
         ]
         edition = visible_editions[-1] if visible_editions else edition
-        release_pages = tx.release_pages.find_page_of_edition(edition.id)
+        release_pages = tx.releases.find_page_of_edition(edition.id)
         refusal_reason = _explain_refusal(tx, edition, subscriber, active_embargoes.values())
         self._was_withdrawn = refusal_reason == _WITHDRAWN_REASON
         if release_pages is not None and not refusal_reason:
@@ -276,15 +276,18 @@ _WITHDRAWN_REASON = "the release was taken back"
 
 
 def _explain_refusal(
-    tx: Transaction, edition: Edition, subscriber: Subscriber, active_embargoes: Collection[Embargo]
+    tx: SqlTransaction,
+    edition: Edition,
+    subscriber: Subscriber,
+    active_embargoes: Collection[Embargo],
 ) -> str:
     """Why somebody may not see an advance copy; empty where they may."""
-    membership = find_membership(tx.subscribers, subscriber, edition.list)
+    membership = find_membership(tx, subscriber, edition.list)
     if membership is None or membership.state is not MembershipState.ACTIVE:
         return "they have left the list"
     if not tx.editions.find_queued_slugs(edition.stories):
         return _WITHDRAWN_REASON
-    contact = tx.contacts.find_contact(subscriber)
+    contact = tx.subscribers.find_contact(subscriber)
     if active_embargoes and (contact is None or contact.profile.trust is not Trust.TRUSTED):
         return "they are not trusted with embargoes any more"
     if active_embargoes and not may_send_embargoed(edition, active_embargoes):
@@ -309,9 +312,9 @@ def _get_release_pages(site: PublicSite, slug: str) -> ReleasePage:
         raise HTTPException(404)
     with site.mailer.store.read() as tx:
         try:
-            return pages.get_page(tx.release_pages, slug, site.mailer.clock())
+            return pages.get_page(tx, slug, site.mailer.clock())
         except NotFound as error:
-            raise HTTPException(410 if tx.release_pages.was_open(slug) else 404) from error
+            raise HTTPException(410 if tx.releases.was_open(slug) else 404) from error
 
 
 def _build_context(
@@ -384,7 +387,7 @@ def _choose_reading_language(request: Request, release_pages: ReleasePage) -> st
 
 def _build_kit_response(
     site: PublicSite,
-    tx: Transaction,
+    tx: SqlTransaction,
     release_pages: ReleasePage,
     headers: dict[str, str] | None = None,
 ) -> Response:
@@ -397,7 +400,7 @@ def _build_kit_response(
             f"{time_view.moment:%A %d %B %Y, %H:%M} {time_view.place}"
             for time_view in embargo_times.times
         ]
-    kit_bytes = build_kit(release_pages, site.settings, tx.files.read_content, embargo_lines)
+    kit_bytes = build_kit(release_pages, site.settings, tx.releases.read_content, embargo_lines)
     return Response(
         kit_bytes,
         media_type="application/zip",
@@ -410,7 +413,7 @@ def _build_kit_response(
 
 
 def _build_file_response(
-    tx: Transaction,
+    tx: SqlTransaction,
     release_pages: ReleasePage,
     sha256: str,
     name: str,
@@ -425,7 +428,7 @@ def _build_file_response(
         ),
         None,
     )
-    content = tx.files.read_content(asset.file) if asset else None
+    content = tx.releases.read_content(asset.file) if asset else None
     if asset is None or content is None:
         raise HTTPException(404)
     return Response(

@@ -10,7 +10,7 @@ from mailer.audience.imports.rows import ImportRow
 from mailer.model.lists import Frequency
 from mailer.model.segments import All, BulkChange, BulkOutcome
 from mailer.model.subscribers import ConsentAction, Membership, MembershipState, Person
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.store.audience import bulk as stored
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
@@ -35,22 +35,22 @@ def ready(store: Store) -> Store:
     return store
 
 
-def standing(tx: Transaction, address: str, of: str = "news") -> Membership:
-    known = subscribers.get_subscriber(tx.subscribers, address)
-    found = subscribers.find_membership(tx.subscribers, known, of)
+def standing(tx: SqlTransaction, address: str, of: str = "news") -> Membership:
+    known = subscribers.get_subscriber(tx, address)
+    found = subscribers.find_membership(tx, known, of)
     assert found is not None
     return found
 
 
-def everyone(tx: Transaction, text: str = "") -> list[int]:
-    tree = segments.check_filter(tx.segments, text) if text else All(())
-    return list(tx.bulk.list_member_ids(factories.get_mailing_list(tx), tree, 0))
+def everyone(tx: SqlTransaction, text: str = "") -> list[int]:
+    tree = segments.check_filter(tx, text) if text else All(())
+    return list(tx.segments.list_member_ids(factories.get_mailing_list(tx), tree, 0))
 
 
-def do(tx: Transaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
+def do(tx: SqlTransaction, wanted: BulkChange, text: str = "") -> list[BulkOutcome]:
     news = factories.get_mailing_list(tx)
     ids = everyone(tx, text)
-    results = bulk.change_members(tx.bulk, news, ids, wanted, NOW + DAY, source="desk")
+    results = bulk.change_members(tx, news, ids, wanted, NOW + DAY, source="desk")
     return [one.outcome for one in results]
 
 
@@ -76,7 +76,7 @@ def test_topics_tags_language_and_frequency_change_for_active_members_of_one_lis
         ]  # fmt: skip
         kept = standing(tx, "ana@example.org")
         assert (kept.language, kept.frequency, kept.joined_at) == ("ar", Frequency.WEEKLY, NOW)
-        ana = subscribers.get_subscriber(tx.subscribers, "ana@example.org")
+        ana = subscribers.get_subscriber(tx, "ana@example.org")
         assert ana.person.tags == ("staff", "vip")
         assert (standing(tx, "di@example.org"), standing(tx, "ed@example.org", "press")) == before
         last = tx.subscribers.list_consent_entries("ana@example.org")[-1]
@@ -109,7 +109,7 @@ def test_members_come_in_pages(ready: Store, monkeypatch: pytest.MonkeyPatch) ->
         rows = [ImportRow(n, Person(f"r{n}@example.org")) for n in range(20)]
         tx.import_rows.import_people(rows, factories.get_mailing_list(tx), "test", NOW)
         found: list[int] = []
-        while page := tx.bulk.list_member_ids(
+        while page := tx.segments.list_member_ids(
             factories.get_mailing_list(tx), All(()), found[-1] if found else 0
         ):
             assert len(page) <= 7
@@ -136,14 +136,14 @@ def test_who_leaves_while_many_are_changed_has_left(ready: Store, how: str) -> N
         news = factories.get_mailing_list(tx)
         ids = everyone(tx)
         if how == "change":
-            tx.bulk.list_members(news, ids)
+            tx.segments.list_members(news, ids)
         else:
             tx.import_rows._find_known_people(["ana@example.org"], news)
         held.set()
         assert not done.wait(0.3), "it waits"
         if how == "change":
             wanted = BulkChange(TOPICS, add_topics=frozenset({"housing"}))
-            bulk.change_members(tx.bulk, news, ids, wanted, NOW, source="desk")
+            bulk.change_members(tx, news, ids, wanted, NOW, source="desk")
         else:
             row = ImportRow(2, Person("ana@example.org"), ("health", "housing"))
             tx.import_rows.import_people([row], news, "a file", NOW)

@@ -59,15 +59,15 @@ def outcome(store: Store, one: ImportRow) -> RowOutcome:
 
 def membership(store: Store, address: str) -> Membership:
     with store.read() as tx:
-        known = subscribers.get_subscriber(tx.subscribers, address)
-        found = subscribers.find_membership(tx.subscribers, known, "news")
+        known = subscribers.get_subscriber(tx, address)
+        found = subscribers.find_membership(tx, known, "news")
     assert found is not None
     return found
 
 
 def person(store: Store, address: str) -> Person:
     with store.read() as tx:
-        return subscribers.get_subscriber(tx.subscribers, address).person
+        return subscribers.get_subscriber(tx, address).person
 
 
 def test_a_new_person_is_added(ready: Store) -> None:

@@ -123,7 +123,7 @@ def test_sql_and_python_choose_the_same_members(
         news = factories.get_mailing_list(tx)
         for number, reader in enumerate(audience):
             subscribers.subscribe_person(
-                tx.subscribers,
+                tx,
                 Person(
                     f"{number}@example.org",
                     language=reader.own_language,
@@ -131,7 +131,7 @@ def test_sql_and_python_choose_the_same_members(
                     tags=tuple(reader.tags),
                 ),
                 news,
-                get_topics(tx.lists, sorted(reader.topics)),
+                get_topics(tx, sorted(reader.topics)),
                 reader.joined,
                 language=reader.list_language,
                 state=MembershipState.ACTIVE if reader.active else MembershipState.PENDING,
@@ -160,30 +160,28 @@ def test_a_sample_shows_what_is_mailed(ready: Store) -> None:
 def test_a_segment_is_saved_and_replaced(ready: Store) -> None:
     with ready.begin() as tx:
         line = 'country = GB and (tag = "and" or not joined before 2026-01-01)'
-        first = segments.save_segment(tx.segments, "close", "Close by", line, NOW)
-        assert segments.get_segment(tx.segments, "close") == first
-        second = segments.save_segment(tx.segments, "close", "Closer", "country = FR", NOW)
+        first = segments.save_segment(tx, "close", "Close by", line, NOW)
+        assert segments.get_segment(tx, "close") == first
+        second = segments.save_segment(tx, "close", "Closer", "country = FR", NOW)
         assert second.id == first.id
         assert tx.segments.list_segments() == [second]
         with pytest.raises(InputError, match="no topic 'sports'"):
-            segments.save_segment(
-                tx.segments, "sports", "Sports", "not topic in (health, sports)", NOW
-            )
+            segments.save_segment(tx, "sports", "Sports", "not topic in (health, sports)", NOW)
 
 
 def test_a_segment_in_use_stays(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx.segments, "close", "Close by", "country = GB", NOW)
+        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
         factories.add_digest(tx, segment="close")
         factories.add_story(tx, "boats")
         factories.create_edition(tx, "boats", segment="close")
         with pytest.raises(InputError, match="1 digests, 1 open editions"):
-            segments.remove_segment(tx.segments, "close")
+            segments.remove_segment(tx, "close")
 
 
 def test_a_segment_that_nothing_uses_can_go(ready: Store) -> None:
     with ready.begin() as tx:
-        segments.save_segment(tx.segments, "close", "Close by", "country = GB", NOW)
-        segments.remove_segment(tx.segments, "close")
+        segments.save_segment(tx, "close", "Close by", "country = GB", NOW)
+        segments.remove_segment(tx, "close")
         with pytest.raises(NotFound):
-            segments.get_segment(tx.segments, "close")
+            segments.get_segment(tx, "close")

@@ -42,7 +42,7 @@ def test_a_person_comes_back_as_they_went(ready: Store) -> None:
             tags=("trustee", "donor", "donor"),
         )
     with ready.read() as tx:
-        kept = subscribers.get_subscriber(tx.subscribers, ANA)
+        kept = subscribers.get_subscriber(tx, ANA)
     assert kept == made
     assert kept.person == person
 
@@ -53,7 +53,7 @@ def test_subscribing_again_changes_topics_and_keeps_what_is_known(ready: Store) 
         factories.add_subscriber(
             tx, ANA, "climate", "housing", country="FR", joined=NOW + DAY, tags=("vip",)
         )
-        kept = subscribers.get_subscriber(tx.subscribers, ANA)
+        kept = subscribers.get_subscriber(tx, ANA)
         (membership,) = tx.subscribers.list_memberships(kept)
     assert kept.person == Person(ANA, "Ana", country="FR", tags=("donor", "vip"))
     assert membership.topics == ("climate", "housing")
@@ -65,9 +65,7 @@ def test_each_list_has_a_consent_of_its_own(ready: Store) -> None:
         factories.add_subscriber(tx, ANA, "health")
         factories.add_subscriber(tx, ANA, "climate", list_slug="press")
         factories.unsubscribe_address(tx, ANA, list_slug="press", now=NOW + HOUR)
-        news, press = tx.subscribers.list_memberships(
-            subscribers.get_subscriber(tx.subscribers, ANA)
-        )
+        news, press = tx.subscribers.list_memberships(subscribers.get_subscriber(tx, ANA))
     assert (news.state, news.topics) == (MembershipState.ACTIVE, ("health",))
     assert (press.state, press.topics) == (MembershipState.UNSUBSCRIBED, ("climate",))
     assert press.left_at == NOW + HOUR
@@ -78,13 +76,13 @@ def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
         factories.add_subscriber(tx, ANA)
         factories.unsubscribe_address(tx, ANA)
         factories.unsubscribe_address(tx, ANA, now=NOW + DAY)
-        ana = subscribers.get_subscriber(tx.subscribers, ANA)
+        ana = subscribers.get_subscriber(tx, ANA)
         (left,) = tx.subscribers.list_memberships(ana)
         assert left.left_at == NOW, "leaving twice is leaving once"
         with pytest.raises(Refused, match="left the list 'news'"):
             factories.add_subscriber(tx, ANA)
         _, back = subscribers.subscribe_person(
-            tx.subscribers, Person(ANA), factories.get_mailing_list(tx), (), NOW + DAY, rejoin=True
+            tx, Person(ANA), factories.get_mailing_list(tx), (), NOW + DAY, rejoin=True
         )
         assert (back.state, back.left_at) == (MembershipState.ACTIVE, None)
         assert tx.subscribers.list_memberships(ana) == [back]
@@ -110,17 +108,15 @@ def test_editing_a_person(ready: Store) -> None:
         factories.add_subscriber(tx, ANA, name="Ana", tags=("donor",))
         factories.add_subscriber(tx, "bo@example.org")
         moved = preferences.change_address(
-            tx.subscribers, subscribers.get_subscriber(tx.subscribers, ANA), "ana@EXAMPLE.net", NOW
+            tx, subscribers.get_subscriber(tx, ANA), "ana@EXAMPLE.net", NOW
         )
-        edited, changed = subscribers.edit_subscriber(
-            tx.subscribers, moved.address, {"tags": ("vip",)}
-        )
+        edited, changed = subscribers.edit_subscriber(tx, moved.address, {"tags": ("vip",)})
         assert changed
-        assert subscribers.get_subscriber(tx.subscribers, "ana@example.net") == edited
+        assert subscribers.get_subscriber(tx, "ana@example.net") == edited
         assert edited.person.tags == ("vip",)
         with pytest.raises(NotFound):
-            subscribers.get_subscriber(tx.subscribers, ANA)
-        assert subscribers.edit_subscriber(tx.subscribers, "ana@example.net", {"name": "Ana"}) == (
+            subscribers.get_subscriber(tx, ANA)
+        assert subscribers.edit_subscriber(tx, "ana@example.net", {"name": "Ana"}) == (
             edited,
             False,
         )
@@ -129,10 +125,10 @@ def test_editing_a_person(ready: Store) -> None:
 def test_a_person_who_is_removed_leaves_nothing(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_subscriber(tx, ANA, "health", tags=("donor",))
-        erasure.erase_person(tx.subscribers, ANA, NOW, may_return=True)
+        erasure.erase_person(tx, ANA, NOW, may_return=True)
         assert list(tx.subscribers.iterate_subscribers()) == []
         with pytest.raises(NotFound):
-            subscribers.get_subscriber(tx.subscribers, ANA)
+            subscribers.get_subscriber(tx, ANA)
 
 
 def test_everyone_is_read_once_and_in_batches(ready: Store) -> None:
@@ -178,17 +174,17 @@ def test_what_was_exported_can_be_brought_back(ready: Store, tmp_path: Path) -> 
         factories.add_subscriber(tx, "di@example.org", "health", state=MembershipState.UNSUBSCRIBED)
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
         news = factories.get_mailing_list(tx)
-        cy = subscribers.get_subscriber(tx.subscribers, "cy@example.org")
+        cy = subscribers.get_subscriber(tx, "cy@example.org")
         preferences.change_membership(
-            tx.subscribers, cy, news, {"frequency": Frequency.WEEKLY, "language": "ar"}, NOW
+            tx, cy, news, {"frequency": Frequency.WEEKLY, "language": "ar"}, NOW
         )
-        preferences.pause_memberships(tx.subscribers, cy, [news], 30 * DAY, NOW)
+        preferences.pause_memberships(tx, cy, [news], 30 * DAY, NOW)
         before = list(tx.subscribers.iterate_subscribers(factories.get_mailing_list(tx)))
         file = tmp_path / "people.csv"
         with file.open("w", encoding="utf-8") as out:
             assert table.write_subscribers(before, out) == 4
         for one, _ in before:
-            erasure.erase_person(tx.subscribers, one.address, NOW, may_return=True)
+            erasure.erase_person(tx, one.address, NOW, may_return=True)
         (batch,) = table.read_csv_file(file, {}, frozenset(factories.TOPICS))
         assert batch.refused == ()
         results = tx.import_rows.import_people(
@@ -216,11 +212,11 @@ def test_who_leaves_while_their_choices_change_has_left(ready: Store) -> None:
     leaving = threading.Thread(target=leaves)
     leaving.start()
     with ready.begin() as tx:
-        ana, news = subscribers.get_subscriber(tx.subscribers, ANA), factories.get_mailing_list(tx)
+        ana, news = subscribers.get_subscriber(tx, ANA), factories.get_mailing_list(tx)
         tx.subscribers.list_memberships(ana)
         held.set()
         assert not done.wait(0.3), "it waits"
-        preferences.change_membership(tx.subscribers, ana, news, {"topics": ("housing",)}, NOW)
+        preferences.change_membership(tx, ana, news, {"topics": ("housing",)}, NOW)
     leaving.join(10)
     with ready.read() as tx:
         (kept,) = tx.subscribers.list_memberships(ana)

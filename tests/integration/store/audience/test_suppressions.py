@@ -16,15 +16,15 @@ from tests.integration.factories import DAY, NOW
 def test_the_first_reason_stays(store: Store) -> None:
     with store.begin() as tx:
         first, new = suppressions.suppress_address(
-            tx.suppressions, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
+            tx, " ana@EXAMPLE.org", SuppressionReason.BOUNCE, "550 no such user", NOW
         )
         assert new
         assert first.address == "ana@example.org"
         second, new = suppressions.suppress_address(
-            tx.suppressions, "ana@example.org", SuppressionReason.MANUAL, "", NOW + DAY
+            tx, "ana@example.org", SuppressionReason.MANUAL, "", NOW + DAY
         )
         assert (second, new) == (first, False)
-        assert tx.suppressions.list_suppressions() == [first]
+        assert tx.subscribers.list_suppressions() == [first]
 
 
 def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
@@ -34,12 +34,11 @@ def test_one_who_is_suppressed_cannot_join(store: Store) -> None:
         with pytest.raises(Refused, match="must not be mailed"):
             factories.add_subscriber(tx, "ana@example.org")
         assert (
-            suppressions.lift_suppression(tx.suppressions, "ana@example.org", factories.NOW)
-            == "ana@example.org"
+            suppressions.lift_suppression(tx, "ana@example.org", factories.NOW) == "ana@example.org"
         )
         factories.add_subscriber(tx, "ana@example.org")
         with pytest.raises(NotFound, match="is not suppressed"):
-            suppressions.lift_suppression(tx.suppressions, "ana@example.org", factories.NOW)
+            suppressions.lift_suppression(tx, "ana@example.org", factories.NOW)
 
 
 def test_a_suppression_outlives_its_address(store: Store) -> None:
@@ -48,7 +47,7 @@ def test_a_suppression_outlives_its_address(store: Store) -> None:
         factories.suppress_address(tx, "ana@example.org")
         tx.connection.execute(update(schema.suppression).values(address=None))
         assert tx.subscribers.find_suppression_reason("ana@example.org") == "manual"
-        (kept,) = tx.suppressions.list_suppressions()
+        (kept,) = tx.subscribers.list_suppressions()
         assert kept.address == ""
         (key,) = tx.connection.scalars(select(schema.suppression.c.address_key))
         assert "ana" not in key
@@ -61,25 +60,23 @@ def test_many_are_suppressed_at_once_and_keep_their_first_reason(store: Store) -
     with store.begin() as tx:
         factories.suppress_address(tx, "r7@example.org")
         rows = list(enumerate([*some[:10], some[3]]))
-        results = decisions.suppress_rows(tx.suppressions, rows, NOW, source="a file")
+        results = decisions.suppress_rows(tx, rows, NOW, source="a file")
         assert [one.outcome.value for one in results] == [
             "unchanged" if n in {7, 10} else "suppressed" for n in range(11)
         ]
         assert tx.subscribers.find_suppression_reason("r7@example.org") == "manual"
-        decisions.suppress_rows(
-            tx.suppressions, list(enumerate(some[10:])), NOW + DAY, source="more"
-        )
+        decisions.suppress_rows(tx, list(enumerate(some[10:])), NOW + DAY, source="more")
     with store.read() as tx:
-        assert tx.suppressions.count_by_reason() == {
+        assert tx.subscribers.count_by_reason() == {
             SuppressionReason.BOUNCE: 2499,
             SuppressionReason.MANUAL: 1,
         }
-        assert {one.address for one in tx.suppressions.iterate_suppressions()} == {
+        assert {one.address for one in tx.subscribers.iterate_suppressions()} == {
             one.address for one in some
         }
-        (manual,) = tx.suppressions.list_suppressions(SuppressionReason.MANUAL)
+        (manual,) = tx.subscribers.list_suppressions(SuppressionReason.MANUAL)
         assert manual.address == "r7@example.org"
-        assert len(tx.suppressions.list_suppressions(SuppressionReason.BOUNCE, 5)) == 5
+        assert len(tx.subscribers.list_suppressions(SuppressionReason.BOUNCE, 5)) == 5
         (entry,) = tx.subscribers.list_consent_entries("r9@example.org")
     assert (entry.act, entry.source, entry.detail, entry.at) == (
         ConsentAction.SUPPRESSED, "a file", "bounce", NOW,

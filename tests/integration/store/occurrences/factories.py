@@ -14,7 +14,7 @@ from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence
 from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration.factories import NOW
 
 LONDON = "Europe/London"
@@ -33,12 +33,12 @@ RULE_TIME = parse_wall_time("2026-11-24 09:00")
 """A Tuesday, four days from now."""
 
 
-def add_schedule(tx: Transaction, slug: str = "weekly", zone: str = LONDON) -> None:
+def add_schedule(tx: SqlTransaction, slug: str = "weekly", zone: str = LONDON) -> None:
     timing = records.parse_timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
-    records.add_schedule(tx.schedules, NewSchedule(slug, timing), {}, NOW)
+    records.add_schedule(tx, NewSchedule(slug, timing), {}, NOW)
 
 
-def find_schedule_id(tx: Transaction, slug: str = "weekly") -> int:
+def find_schedule_id(tx: SqlTransaction, slug: str = "weekly") -> int:
     return next(
         schedule.id
         for schedule in tx.schedules.list_schedules()
@@ -47,7 +47,7 @@ def find_schedule_id(tx: Transaction, slug: str = "weekly") -> int:
 
 
 def claim_occurrence(
-    tx: Transaction,
+    tx: SqlTransaction,
     rule_time: datetime = RULE_TIME,
     state: OccurrenceState = MADE,
     *,
@@ -60,7 +60,7 @@ def claim_occurrence(
 
 
 def save_decision(
-    tx: Transaction,
+    tx: SqlTransaction,
     state: OccurrenceState = PLANNED,
     rule_time: datetime = RULE_TIME,
     *,
@@ -79,20 +79,20 @@ def save_decision(
     )
 
 
-def get_occurrence(tx: Transaction, rule_time: datetime = RULE_TIME) -> SavedOccurrence:
+def get_occurrence(tx: SqlTransaction, rule_time: datetime = RULE_TIME) -> SavedOccurrence:
     (occurrence,) = [
         one for one in tx.schedules.list_occurrences("weekly") if one.rule_time == rule_time
     ]
     return occurrence
 
 
-def run_concurrently(store: Store, *actions: Callable[[Transaction], T]) -> list[T]:
+def run_concurrently(store: Store, *actions: Callable[[SqlTransaction], T]) -> list[T]:
     """What transactions give that begin at once. On PostgreSQL all have begun and read before any
     writes; SQLite lets in one writer after the other, and so they start together."""
     barrier = threading.Barrier(len(actions), timeout=10)
     on_sqlite = store.engine.dialect.name == "sqlite"
 
-    def run(action: Callable[[Transaction], T]) -> T:
+    def run(action: Callable[[SqlTransaction], T]) -> T:
         if on_sqlite:
             barrier.wait()
         with store.begin() as tx:
@@ -105,9 +105,9 @@ def run_concurrently(store: Store, *actions: Callable[[Transaction], T]) -> list
         return [future.result() for future in [pool.submit(run, action) for action in actions]]
 
 
-def build_calendar(tx: Transaction) -> DigestCalendar:
+def build_calendar(tx: SqlTransaction) -> DigestCalendar:
     return DigestCalendar(
-        digests.get_digest(tx.digests, "weekly"),
+        digests.get_digest(tx, "weekly"),
         tuple(
             schedule
             for schedule in tx.schedules.list_schedules()
@@ -119,29 +119,29 @@ def build_calendar(tx: Transaction) -> DigestCalendar:
     )
 
 
-def find_planned(tx: Transaction, text: str = "2026-11-24") -> PlannedOccurrence:
+def find_planned(tx: SqlTransaction, text: str = "2026-11-24") -> PlannedOccurrence:
     return build_calendar(tx).find_occurrence(text, NOW)
 
 
-def assemble_edition(tx: Transaction) -> Edition:
+def assemble_edition(tx: SqlTransaction) -> Edition:
     """Its edition, as the worker makes it at the cut-off."""
     planned = find_planned(tx)
     occurrence_id = claim_occurrence(tx)
     assert occurrence_id
     appointment = occurrences.build_appointment(planned, SendTimeBasis.OFFICE)
-    edition, _ = digests.assemble_edition(tx.digests, "weekly", NOW, appointment)
+    edition, _ = digests.assemble_edition(tx, "weekly", NOW, appointment)
     tx.schedules.attach_edition(occurrence_id, edition.id)
     return edition
 
 
-def list_waiting_slugs(tx: Transaction) -> list[str]:
+def list_waiting_slugs(tx: SqlTransaction) -> list[str]:
     """The stories that the digest's next edition would hold."""
-    digest = digests.get_digest(tx.digests, "weekly")
+    digest = digests.get_digest(tx, "weekly")
     choice = digests.choose_stories(digest.settings, tx.digests.list_candidate_stories(digest), NOW)
     return [story.slug for story in choice.stories]
 
 
-def list_due_actions(tx: Transaction, now: datetime) -> dict[str, OccurrenceAction]:
+def list_due_actions(tx: SqlTransaction, now: datetime) -> dict[str, OccurrenceAction]:
     return {
         f"{step.planned.occurrence.rule_time:%d %b}": step.action
         for step in build_calendar(tx).list_due_steps(now, LOOK_BACK)

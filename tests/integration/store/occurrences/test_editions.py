@@ -13,7 +13,7 @@ from mailer.errors import Refused
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition, SendAppointment
 from mailer.model.schedules import SavedOccurrence
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -74,7 +74,7 @@ def test_moving_one_moves_its_edition_and_leaves_its_approval(
         assert moved.approval == made.approval
         assert moved.state is (EditionState.SCHEDULED if approved else EditionState.DRAFT)
         if approved:
-            editions.check_approval(tx.editions, moved, mailer.settings.sender_details)
+            editions.check_approval(tx, moved, mailer.settings.sender_details)
         assert tx.editions.list_events(moved)[-1].actor == "Amina"
         assert list_waiting_slugs(tx) == []
         assert "24 Nov" not in list_due_actions(tx, NOW + 6 * DAY)
@@ -105,24 +105,24 @@ def test_a_moved_ones_edition_that_is_moved_back_is_sent_at_its_rules_time(ready
         assert factories.reload_edition(tx, made).appointment == made.appointment
 
 
-def _cancelled(tx: Transaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx.editions, made, NOW)
+def _cancelled(tx: SqlTransaction, made: Edition) -> Edition:
+    return editions.cancel_edition(tx, made, NOW)
 
 
-def _skipped(tx: Transaction, made: Edition) -> Edition:
-    return editions.skip_edition(tx.editions, made, NOW, reason="nothing left")
+def _skipped(tx: SqlTransaction, made: Edition) -> Edition:
+    return editions.skip_edition(tx, made, NOW, reason="nothing left")
 
 
-def _expired(tx: Transaction, made: Edition) -> Edition:
-    return editions.expire_edition(tx.editions, made, NOW, reason="nobody approved it")
+def _expired(tx: SqlTransaction, made: Edition) -> Edition:
+    return editions.expire_edition(tx, made, NOW, reason="nobody approved it")
 
 
 @pytest.mark.parametrize("ended", [_cancelled, _skipped, _expired])
 @pytest.mark.parametrize("verb", [occurrences.restore_occurrence, occurrences.send_now])
 def test_one_whose_edition_came_to_nothing_is_to_come_again_and_gets_another(
     ready: Store,
-    ended: Callable[[Transaction, Edition], Edition],
-    verb: Callable[[Transaction, PlannedOccurrence, datetime], SavedOccurrence],
+    ended: Callable[[SqlTransaction, Edition], Edition],
+    verb: Callable[[SqlTransaction, PlannedOccurrence, datetime], SavedOccurrence],
 ) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
@@ -146,7 +146,7 @@ def test_one_whose_edition_came_to_nothing_is_moved_and_skipped(ready: Store) ->
 def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")
-        held = editions.put_on_hold(tx.editions, assemble_edition(tx), NOW, reason="a typo")
+        held = editions.put_on_hold(tx, assemble_edition(tx), NOW, reason="a typo")
         kept = occurrences.move_occurrence(tx, find_planned(tx), RULE_TIME + HOUR, NOW)
         moved = factories.reload_edition(tx, held)
         assert (kept.state, moved.state) == (MADE, EditionState.DRAFT)
@@ -154,23 +154,23 @@ def test_moving_one_whose_edition_is_held_lets_it_go_on(ready: Store) -> None:
         assert moved.appointment.wall == RULE_TIME + HOUR
 
 
-def _sending(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+def _sending(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
     factories.add_subscriber(tx, "reader@example.org")
     started, _ = mailer.start_edition(tx, factories.approve_without_composing(mailer, tx, made))
     return started
 
 
-def _sent(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
+def _sent(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
     return tx.editions.set_state(_sending(mailer, tx, made), EditionState.SENT, NOW)
 
 
-def _stopped(mailer: Mailer, tx: Transaction, made: Edition) -> Edition:
-    return editions.cancel_edition(tx.editions, _sending(mailer, tx, made), NOW)
+def _stopped(mailer: Mailer, tx: SqlTransaction, made: Edition) -> Edition:
+    return editions.cancel_edition(tx, _sending(mailer, tx, made), NOW)
 
 
 @pytest.mark.parametrize("over", [_sending, _stopped, _sent])
 def test_one_whose_edition_has_begun_stays_as_it_is(
-    mailer: Mailer, ready: Store, over: Callable[[Mailer, Transaction, Edition], Edition]
+    mailer: Mailer, ready: Store, over: Callable[[Mailer, SqlTransaction, Edition], Edition]
 ) -> None:
     with ready.begin() as tx:
         factories.add_story(tx, "boats")

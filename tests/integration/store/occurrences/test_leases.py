@@ -2,17 +2,17 @@
 
 from functools import partial
 
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.store.leases import Lease
 from tests.integration.factories import HOUR, NOW
 from tests.integration.store.occurrences.factories import ROUNDS, run_concurrently
 
 
-def lease(tx: Transaction, holder: str, seen: Lease | None) -> int | None:
+def lease(tx: SqlTransaction, holder: str, seen: Lease | None) -> int | None:
     return tx.leases.take_lease("tick", holder, seen, NOW)
 
 
-def beat(tx: Transaction, epoch: int) -> int:
+def beat(tx: SqlTransaction, epoch: int) -> int:
     return tx.leases.update_heartbeat("tick", epoch, NOW)
 
 

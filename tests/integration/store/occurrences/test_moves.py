@@ -14,7 +14,7 @@ from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
 from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -30,15 +30,15 @@ from tests.integration.store.occurrences.factories import (
 CLOSED = Blackout(date(2026, 11, 24), date(2026, 11, 24), "closed")
 
 
-def on_a_blackout(tx: Transaction, what: OnFreeDay) -> None:
+def on_a_blackout(tx: SqlTransaction, what: OnFreeDay) -> None:
     """The digest's schedule does this on free days, and Tuesday is one."""
-    tx.schedules.remove_schedule(records.get_schedule(tx.schedules, find_schedule_id(tx)))
+    tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
     timing = records.parse_timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
-    records.add_schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
-    records.add_blackout(tx.schedules, CLOSED, NOW)
+    records.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
+    records.add_blackout(tx, CLOSED, NOW)
 
 
-def in_tokyo(tx: Transaction) -> DigestCalendar:
+def in_tokyo(tx: SqlTransaction) -> DigestCalendar:
     return replace(build_calendar(tx), reader_zones=("Asia/Tokyo",))
 
 
@@ -54,7 +54,7 @@ def test_one_that_is_sent_now_goes_to_all_readers_at_once(ready: Store) -> None:
 def test_one_that_is_sent_now_is_not_late_though_the_digest_has_no_grace(ready: Store) -> None:
     now = NOW + timedelta(seconds=5)
     with ready.begin() as tx:
-        digests.edit_digest(tx.digests, "weekly", {"grace": timedelta()}, NOW)
+        digests.edit_digest(tx, "weekly", {"grace": timedelta()}, NOW)
         occurrences.send_now(tx, find_planned(tx), now)
         (step,) = build_calendar(tx).list_due_steps(now, LOOK_BACK)
     assert step.action is OccurrenceAction.ASSEMBLE, step.reason
@@ -101,7 +101,7 @@ def test_an_edition_that_moves_over_a_change_of_clocks_keeps_to_its_readers(read
         number = claim_occurrence(tx, one.original.rule_time)
         assert number is not None
         when = occurrences.build_appointment(one, SendTimeBasis.READER)
-        made, _ = digests.assemble_edition(tx.digests, "weekly", now, when)
+        made, _ = digests.assemble_edition(tx, "weekly", now, when)
         tx.schedules.attach_edition(number, made.id)
         moved_to = parse_wall_time("2027-03-29 09:00")
         occurrences.move_occurrence(
@@ -133,9 +133,9 @@ def test_what_a_long_blackout_has_moved_is_not_forgotten_before_its_time(
         for one in tx.schedules.list_schedules():
             tx.schedules.remove_schedule(one)
         timing = records.parse_timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
-        records.add_schedule(tx.schedules, NewSchedule("weekly", timing), {}, NOW)
+        records.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
         long = Blackout(date(2026, 12, 21), date(2027, 1, 3), "closed")
-        records.add_blackout(tx.schedules, long, NOW)
+        records.add_blackout(tx, long, NOW)
         claim_occurrence(tx, parse_wall_time("2026-12-22 09:00"))
         (found,) = mailer.build_calendars(tx)
     assert found.list_due_steps(now, LOOK_BACK) == []

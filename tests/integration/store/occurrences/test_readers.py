@@ -15,7 +15,7 @@ from mailer.model.digests import WhenLate
 from mailer.model.edition_states import EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
 from mailer.schedules import records
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.worker import jobs
 from tests.integration import factories
 from tests.integration.factories import NOW
@@ -33,7 +33,7 @@ ELEVEN = datetime(2026, 11, 23, 11, tzinfo=UTC)
 """Monday: eight hours after noon in Tokyo."""
 
 
-def tokyo(tx: Transaction) -> DigestCalendar:
+def tokyo(tx: SqlTransaction) -> DigestCalendar:
     return replace(build_calendar(tx), reader_zones=("Asia/Tokyo",))
 
 
@@ -47,12 +47,12 @@ def made(ready: Store) -> Edition:
         )
         number = claim_occurrence(tx)
         assert number is not None
-        edition, _ = digests.assemble_edition(tx.digests, "weekly", NOW, when)
+        edition, _ = digests.assemble_edition(tx, "weekly", NOW, when)
         tx.schedules.attach_edition(number, edition.id)
     return edition
 
 
-def moved_to_noon(tx: Transaction, made: Edition) -> SendAppointment | None:
+def moved_to_noon(tx: SqlTransaction, made: Edition) -> SendAppointment | None:
     found = tokyo(tx).find_occurrence("2026-11-24", ELEVEN)
     occurrences.move_occurrence(tx, found, parse_wall_time("2026-11-23 12:00"), ELEVEN)
     return factories.reload_edition(tx, made).appointment
@@ -69,7 +69,7 @@ def test_an_approved_edition_that_is_moved_is_not_late(mailer: Mailer, made: Edi
 
 def test_an_edition_in_review_that_is_moved_is_not_late(mailer: Mailer, made: Edition) -> None:
     with mailer.store.begin() as tx:
-        digests.edit_digest(tx.digests, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
+        digests.edit_digest(tx, "weekly", {"when_late": WhenLate.DRAFT}, NOW)
         mailer.clock = lambda: NOW
         jobs.review_draft(mailer, made.id, create_logger(io.StringIO()), tx)
         moved_to_noon(tx, made)
@@ -101,7 +101,7 @@ def test_one_that_is_sent_now_in_the_minute_of_its_rule_is_for_all_at_once(ready
 def test_one_can_be_sent_now_in_the_hour_that_comes_twice(ready: Store) -> None:
     now = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
     with ready.begin() as tx:
-        tx.schedules.remove_schedule(records.get_schedule(tx.schedules, find_schedule_id(tx)))
+        tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Europe/Berlin")
         kept = occurrences.send_now(tx, build_calendar(tx).find_occurrence("2027-11-02", now), now)
     assert kept.moved_to == parse_wall_time("2027-10-31 02:30")

@@ -9,7 +9,7 @@ import pytest
 from mailer.digests.calendar import LOOK_BACK
 from mailer.model.schedules import OccurrenceState
 from mailer.schedules import records
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -228,7 +228,7 @@ def test_what_is_old_is_left_out_but_not_what_was_moved_and_is_to_come(ready: St
 
 
 def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
-    def held(tx: Transaction) -> list[tuple[str, int]]:
+    def held(tx: SqlTransaction) -> list[tuple[str, int]]:
         return [
             (one.digest_slug, (one.rule_time - RULE_TIME).days)
             for one in tx.schedules.list_occurrences_on_hold()
@@ -251,5 +251,5 @@ def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
 def test_what_was_decided_outlives_its_schedule(ready: Store) -> None:
     with ready.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
-        tx.schedules.remove_schedule(records.get_schedule(tx.schedules, find_schedule_id(tx)))
+        tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
         assert (get_occurrence(tx).state, get_occurrence(tx).schedule_id) == (ON_HOLD, None)

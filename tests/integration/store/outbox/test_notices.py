@@ -36,7 +36,7 @@ def test_each_address_gets_it_once_though_none_is_on_the_list(
     deliver(mailer)
     assert sorted(relay.accepted) == ["editor@example.org", "press@example.org"]
     with mailer.store.read() as tx:
-        found = editions.get_edition(tx.editions, number)
+        found = editions.get_edition(tx, number)
     assert (found.state, found.kind) == (EditionState.SENT, EditionKind.NOTICE)
     assert found.priority is Priority.URGENT
 
@@ -47,7 +47,7 @@ def test_an_address_that_is_suppressed_is_spared(mailer: Mailer, relay: Relay, n
     deliver(mailer)
     assert relay.accepted == ["editor@example.org"]
     with mailer.store.read() as tx:
-        rows = tx.outbox.list_deliveries(editions.get_edition(tx.editions, number))
+        rows = tx.outbox.list_deliveries(editions.get_edition(tx, number))
     states = {one.address: one.state for one in rows}
     assert states["press@example.org"] is DeliveryState.SUPPRESSED
 
@@ -81,6 +81,6 @@ def test_staff_s_lists_of_editions_do_not_show_it(mailer: Mailer, number: int) -
 
 def test_a_notice_that_was_paused_waits(mailer: Mailer, relay: Relay, number: int) -> None:
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx.editions, editions.get_edition(tx.editions, number), NOW)
+        editions.pause_edition(tx, editions.get_edition(tx, number), NOW)
     deliver(mailer)
     assert relay.accepted == []

@@ -124,7 +124,7 @@ def ready(store: Store) -> Store:
         factories.add_mailing_list(tx, "press")
         for slug in ("news", "press"):  # weekly mails can be chosen
             factories.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
-        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
     return store
 
 
@@ -162,10 +162,10 @@ def test_everyone_gets_the_stories_that_they_chose(
         for number, reader in enumerate(audience):
             address = f"{number}@example.org"
             person = subscribers.subscribe_person(
-                tx.subscribers,
+                tx,
                 Person(address, language=reader.own_language, country=reader.country),
                 factories.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
-                get_topics(tx.lists, sorted(reader.topics)),
+                get_topics(tx, sorted(reader.topics)),
                 NOW,
                 language=reader.list_language,
                 frequency=reader.frequency,
@@ -176,12 +176,10 @@ def test_everyone_gets_the_stories_that_they_chose(
             if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
                 now, week = datetime.now(UTC), timedelta(weeks=1)
                 preferences.pause_memberships(
-                    tx.subscribers, person, [factories.get_mailing_list(tx)], week, now
+                    tx, person, [factories.get_mailing_list(tx)], week, now
                 )
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
-                subscribers.unsubscribe_person(
-                    tx.subscribers, person, factories.get_mailing_list(tx), NOW
-                )
+                subscribers.unsubscribe_person(tx, person, factories.get_mailing_list(tx), NOW)
             if reader.suppressed:
                 factories.suppress_address(tx, address)
             if reader.elsewhere:
@@ -197,7 +195,7 @@ def test_everyone_gets_the_stories_that_they_chose(
             )
             for number in range(len(audience))
         }
-        plan = tx.plans.plan_deliveries(edition, NOW)
+        plan = tx.outbox.plan_deliveries(edition, NOW)
         made = tx.outbox.list_deliveries(edition)
         assert {one.address: (one.language, one.stories) for one in made} == rows
         assert len(made) == len(rows) == plan.planned
@@ -239,7 +237,7 @@ def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
         factories.add_story(tx, "boats")
         edition = factories.create_edition(tx, "boats")
         with pytest.raises(ComposeError, match="is not composed"):
-            tx.plans.plan_deliveries(edition, NOW)
+            tx.outbox.plan_deliveries(edition, NOW)
 
 
 def test_two_plans_in_one_transaction(ready: Store) -> None:
@@ -252,7 +250,7 @@ def test_two_plans_in_one_transaction(ready: Store) -> None:
             made = tx.editions.freeze_edition(
                 made, [EditionBody("en", "s", "t", "h", "z", 1)], [slug], "0" * 64
             )
-            assert tx.plans.plan_deliveries(made, NOW).planned == 1
+            assert tx.outbox.plan_deliveries(made, NOW).planned == 1
 
 
 def test_sixty_two_stories_fit(ready: Store) -> None:
@@ -267,7 +265,7 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
         made = tx.editions.freeze_edition(
             made, [EditionBody("en", "s", "t", "h", "z", every)], slugs, "0" * 64
         )
-        assert tx.plans.plan_deliveries(made, NOW).planned == 2
+        assert tx.outbox.plan_deliveries(made, NOW).planned == 2
         masks = {one.address: one.stories for one in tx.outbox.list_deliveries(made)}
     assert masks == {"all@example.org": every, "last@example.org": 1 << 61}
 
@@ -293,7 +291,7 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
         factories.add_mailing_list(tx, "press")
-        segments.save_segment(tx.segments, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
         factories.add_subscriber(tx, "ana@example.org", country="GB")
         factories.add_subscriber(tx, "press@example.org", list_slug="press")
         factories.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
@@ -305,14 +303,10 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
         weekly = factories.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
-        preferences.change_membership(
-            tx.subscribers, weekly, factories.get_mailing_list(tx), changes, NOW
-        )
+        preferences.change_membership(tx, weekly, factories.get_mailing_list(tx), changes, NOW)
         paused = factories.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
-        preferences.pause_memberships(
-            tx.subscribers, paused, [factories.get_mailing_list(tx)], week, now
-        )
+        preferences.pause_memberships(tx, paused, [factories.get_mailing_list(tx)], week, now)
         factories.add_story(tx, "boats", "health")
         made = mailer.approve_edition(
             tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"
@@ -321,5 +315,5 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)
-        explained = explain_outcome(tx.outbox, started, address)
+        explained = explain_outcome(tx, started, address)
     assert said.replace("edition 1", f"edition {started.id}") in explained

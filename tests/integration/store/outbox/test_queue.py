@@ -13,7 +13,7 @@ from mailer.audience import preferences, subscribers
 from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import (
     DAY,
@@ -78,8 +78,8 @@ def test_two_claims_at_once_share(
     if backend == "sqlite":
         pytest.skip("SQLite has one writer at a time")
     with store.begin() as tx, store.begin() as other:
-        first = tx.queue.claim_deliveries(edition.id, one, 3)
-        second = other.queue.claim_deliveries(edition.id, two, 9)
+        first = tx.outbox.claim_deliveries(edition.id, one, 3)
+        second = other.outbox.claim_deliveries(edition.id, two, 9)
     assert (len(first), len(second)) == (3, 2)
 
 
@@ -93,9 +93,9 @@ def test_what_is_deferred_is_not_due_before_its_time(
     assert (kept.state, kept.reply, kept.attempt) == (QUEUED, "450 later", 1)
     assert abs(kept.next_attempt_at - get_utc_now() - DAY) < timedelta(minutes=1)
     with store.begin() as tx:
-        assert tx.queue.count_due_deliveries(edition.id) == 0
-        assert tx.queue.make_deliveries_due(edition) == 1
-        assert tx.queue.count_due_deliveries(edition.id) == 1
+        assert tx.outbox.count_due_deliveries(edition.id) == 0
+        assert tx.outbox.make_deliveries_due(edition) == 1
+        assert tx.outbox.count_due_deliveries(edition.id) == 1
     assert [again.attempt for again in claim_deliveries(store, edition, two)] == [2]
 
 
@@ -121,11 +121,11 @@ def test_a_second_look_lets_out_again_what_has_passed(
     assert are_all_in_state(store, edition, ON_WIRE, 1)
 
 
-def _suppress(tx: Transaction) -> None:
+def _suppress(tx: SqlTransaction) -> None:
     factories.suppress_address(tx, READERS[0])
 
 
-def _leave(tx: Transaction) -> None:
+def _leave(tx: SqlTransaction) -> None:
     factories.unsubscribe_address(tx, READERS[0])
 
 
@@ -138,12 +138,10 @@ Get = Callable[[Store, Edition, int], list[Claim]]
 Look = Callable[[Store, int, Sequence[Claim]], set[int]]
 
 
-def _pause(tx: Transaction) -> None:
-    known = subscribers.get_subscriber(tx.subscribers, READERS[0])
+def _pause(tx: SqlTransaction) -> None:
+    known = subscribers.get_subscriber(tx, READERS[0])
     week, now = timedelta(weeks=1), datetime.now(UTC)
-    preferences.pause_memberships(
-        tx.subscribers, known, [factories.get_mailing_list(tx)], week, now
-    )
+    preferences.pause_memberships(tx, known, [factories.get_mailing_list(tx)], week, now)
 
 
 @pytest.mark.parametrize("act", [_suppress, _leave, _pause])
@@ -152,7 +150,7 @@ def test_the_gate_is_shut_to_those_who_left(
     store: Store,
     edition: Edition,
     one: int,
-    act: Callable[[Transaction], None],
+    act: Callable[[SqlTransaction], None],
     get: Get,
     look: Look,
 ) -> None:
@@ -230,14 +228,14 @@ def test_nobody_is_turned_away_but_by_their_sender(
     [
         lambda tx, edition: factories.unsubscribe_address(tx, READERS[0]),
         lambda tx, edition: factories.suppress_address(tx, READERS[0]),
-        lambda tx, edition: editions.pause_edition(tx.editions, edition, get_utc_now()),
+        lambda tx, edition: editions.pause_edition(tx, edition, get_utc_now()),
     ],
 )
 def test_whoever_leaves_while_the_gate_is_open_waits_for_its_commit(
     store: Store,
     edition: Edition,
     one: int,
-    act: Callable[[Transaction, Edition], object],
+    act: Callable[[SqlTransaction, Edition], object],
     backend: str,
 ) -> None:
     """Else an unsubscribe would be answered, and the message let out a moment later."""
@@ -245,8 +243,8 @@ def test_whoever_leaves_while_the_gate_is_open_waits_for_its_commit(
         pytest.skip("SQLite has one writer at a time")
     some = claim_deliveries(store, edition, one)
     with store.begin() as tx:
-        tx.queue.lock_edition_states([edition.id])
-        assert len(tx.queue.gate_deliveries(one, [claim.id for claim in some])) == 5
+        tx.outbox.lock_edition_states([edition.id])
+        assert len(tx.outbox.gate_deliveries(one, [claim.id for claim in some])) == 5
         with store.begin() as other:
             other.connection.execute(text("SET LOCAL lock_timeout = '200ms'"))
             with pytest.raises(OperationalError, match="lock timeout"):
@@ -283,7 +281,7 @@ def test_of_a_sender_that_lost_the_row_only_an_acceptance_counts(
     settle_deliveries(store, Settlement(claim.id, one, FAILED, "550 no"))
     assert read_delivery_states(store, edition)[claim.address] is IN_DOUBT
     with store.begin() as tx:
-        assert tx.queue.apply_in_doubt_rule(edition, get_utc_now()) == 1
+        assert tx.outbox.apply_in_doubt_rule(edition, get_utc_now()) == 1
     (again,) = [row for row in claim_and_gate(store, edition, two) if row.id == claim.id]
     settle_deliveries(store, Settlement(again.id, one, QUEUED, "451 later"))
     assert read_delivery_states(store, edition)[claim.address] is ON_WIRE
@@ -323,7 +321,7 @@ def test_late_news_of_an_acceptance_is_taken_in_every_state(
     kept = read_deliveries(store, edition)[claim.address]
     assert (kept.state, kept.reply) == (SENT, "250 ok")
     with store.read() as tx:
-        assert outbox.explain_outcome(tx.outbox, edition, claim.address)
+        assert outbox.explain_outcome(tx, edition, claim.address)
 
 
 # ---- back to the queue ------------------------------------------------------------------------
@@ -336,7 +334,7 @@ def test_giving_back_touches_only_ones_own(
     claim_deliveries(store, edition, two)
     gate_deliveries(store, one, mine[:1])
     with store.begin() as tx:
-        assert tx.queue.return_claims(edition.id, one, keep_ids=[mine[1].id]) == 1
+        assert tx.outbox.return_claims(edition.id, one, keep_ids=[mine[1].id]) == 1
     found = read_deliveries(store, edition)
     assert found[mine[0].address].state is ON_WIRE
     assert found[mine[1].address].state is CLAIMED
@@ -349,9 +347,9 @@ def test_what_waits_for_its_turn_in_a_domain_is_due_then(
 ) -> None:
     some = claim_deliveries(store, edition, one)
     with store.begin() as tx:
-        tx.queue.postpone_deliveries(one, [(some[0].id, 0), (some[1].id, 3600)])
-        tx.queue.postpone_deliveries(two, [(some[2].id, 0)])
-        assert tx.queue.count_due_deliveries(edition.id) == 1
+        tx.outbox.postpone_deliveries(one, [(some[0].id, 0), (some[1].id, 3600)])
+        tx.outbox.postpone_deliveries(two, [(some[2].id, 0)])
+        assert tx.outbox.count_due_deliveries(edition.id) == 1
     found = read_deliveries(store, edition)
     for claim in some[:2]:
         assert (found[claim.address].state, found[claim.address].attempt) == (QUEUED, 0)
@@ -382,7 +380,9 @@ def test_what_was_refused_for_no_fault_of_theirs_is_queued_again(
         store, *[Settlement(claim.id, one, FAILED, "550 5.7.1 no") for claim in some[:3]]
     )
     with store.begin() as tx:
-        assert tx.queue.return_to_queue(edition.id, [FAILED], [claim.id for claim in some[1:]]) == 2
+        assert (
+            tx.outbox.return_to_queue(edition.id, [FAILED], [claim.id for claim in some[1:]]) == 2
+        )
     found = read_deliveries(store, edition)
     assert found[some[0].address].state is FAILED
     assert (found[some[1].address].state, found[some[1].address].attempt) == (QUEUED, 0)
@@ -400,12 +400,12 @@ def test_one_edition_is_nothing_to_another(
         other, _ = mailer.start_edition(tx, made)
     claim_deliveries(store, edition, one)
     with store.begin() as tx:
-        assert tx.queue.return_claims(other.id, one) == 0
-        assert tx.queue.has_unfinished_deliveries(other)
-        assert tx.queue.is_claimed_by_others([edition.id, other.id], two)
-        assert not tx.queue.is_claimed_by_others([edition.id], one)
-        assert not tx.queue.is_claimed_by_others([other.id], two)
-        assert tx.queue.lock_edition_states([edition.id, other.id, 99]) == {
+        assert tx.outbox.return_claims(other.id, one) == 0
+        assert tx.outbox.has_unfinished_deliveries(other)
+        assert tx.outbox.is_claimed_by_others([edition.id, other.id], two)
+        assert not tx.outbox.is_claimed_by_others([edition.id], one)
+        assert not tx.outbox.is_claimed_by_others([other.id], two)
+        assert tx.outbox.lock_edition_states([edition.id, other.id, 99]) == {
             edition.id: EditionState.SENDING,
             other.id: EditionState.SENDING,
         }

@@ -27,7 +27,7 @@ from mailer.app import get_utc_now
 from mailer.model.deliveries import IN_FLIGHT_STATES, DeliveryState, DeliveryWorker, Settlement
 from mailer.model.edition_states import EditionState, InDoubtPolicy
 from mailer.model.editions import EditionBody
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.store.schema import delivery
 from mailer.store.schema import edition as edition_table
 from tests.conftest import KEY, check_state_changes
@@ -62,7 +62,7 @@ class Queue(RuleBasedStateMachine):
             body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
             made = tx.editions.freeze_edition(made, [body], ["boats"], "0" * 64)
             made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now())
-            assert tx.plans.plan_deliveries(made, get_utc_now() - DAY).planned == len(READERS)
+            assert tx.outbox.plan_deliveries(made, get_utc_now() - DAY).planned == len(READERS)
             self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now())
             self.ids = [one.id for one in tx.outbox.list_deliveries(self.edition)]
             self.address = {one.id: one.address for one in tx.outbox.list_deliveries(self.edition)}
@@ -82,9 +82,9 @@ class Queue(RuleBasedStateMachine):
             found = tx.connection.execute(select(delivery).order_by(delivery.c.id))
             return {row.id: row for row in found}
 
-    def beats(self, tx: Transaction, number: int) -> bool:
+    def beats(self, tx: SqlTransaction, number: int) -> bool:
         """As each transaction of a sender begins."""
-        lives = tx.workers.update_heartbeat(number)
+        lives = tx.outbox.update_heartbeat(number)
         assert lives == (number in self.alive)
         return lives
 
@@ -103,7 +103,7 @@ class Queue(RuleBasedStateMachine):
     @rule(role=roles)
     def sign_off(self, role: str) -> None:
         with self.store.begin() as tx:
-            tx.workers.remove_worker(self.number[role])
+            tx.outbox.remove_worker(self.number[role])
         self.alive.discard(self.number[role])
 
     @rule(role=roles)
@@ -114,7 +114,7 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def look_around(self) -> None:
         with self.store.read() as tx:
-            self.seen = tx.workers.list_workers()
+            self.seen = tx.outbox.list_workers()
         assert {one.id for one in self.seen} == self.alive
 
     @precondition(lambda self: self.seen)
@@ -124,8 +124,8 @@ class Queue(RuleBasedStateMachine):
         dead = self.seen[which % len(self.seen)]
         before = self.rows()
         with self.store.begin() as tx:
-            moved = dead not in tx.workers.list_workers()
-            taken = tx.workers.reclaim_deliveries(dead)
+            moved = dead not in tx.outbox.list_workers()
+            taken = tx.outbox.reclaim_deliveries(dead)
         if moved:
             assert taken is None
             return
@@ -143,7 +143,7 @@ class Queue(RuleBasedStateMachine):
         number = self.number[role]
         with self.store.begin() as tx:
             if self.beats(tx, number):
-                assert len(tx.queue.claim_deliveries(self.edition.id, number, limit)) <= limit
+                assert len(tx.outbox.claim_deliveries(self.edition.id, number, limit)) <= limit
 
     @rule(role=roles, which=some)
     def gate(self, role: str, which: set[int]) -> None:
@@ -151,7 +151,7 @@ class Queue(RuleBasedStateMachine):
         number, before = self.number[role], self.rows()
         fresh = [one for one in self.chosen(which) if before[one].state != DeliveryState.ON_WIRE]
         with self.store.begin() as tx:
-            passed = tx.queue.gate_deliveries(number, fresh)
+            passed = tx.outbox.gate_deliveries(number, fresh)
         self.may_go(number, passed, before)
         assert all(before[one].state == DeliveryState.CLAIMED for one in passed)
 
@@ -159,7 +159,7 @@ class Queue(RuleBasedStateMachine):
     def look_again(self, role: str, which: set[int]) -> None:
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
-            passed = tx.queue.check_gate_again(number, self.chosen(which))
+            passed = tx.outbox.check_gate_again(number, self.chosen(which))
         self.may_go(number, passed, before)
 
     def may_go(self, number: int, passed: set[int], before: dict[int, Any]) -> None:
@@ -178,10 +178,10 @@ class Queue(RuleBasedStateMachine):
         """What the gate refused, the first time or the second."""
         number, before = self.number[role], self.rows()
         with self.store.begin() as tx:
-            states = tx.queue.lock_edition_states([self.edition.id])
-            passed = tx.queue.check_gate_again(number, self.chosen(which))
+            states = tx.outbox.lock_edition_states([self.edition.id])
+            passed = tx.outbox.check_gate_again(number, self.chosen(which))
             refused = [one for one in self.chosen(which) if one not in passed]
-            gone = tx.queue.settle_refused_deliveries(number, refused, states)
+            gone = tx.outbox.settle_refused_deliveries(number, refused, states)
         self.may_go(number, passed, before)
         self.out -= {(number, one) for one in refused if before[one].sender_id == number}
         after = self.rows()
@@ -197,7 +197,7 @@ class Queue(RuleBasedStateMachine):
         number, before = self.number[role], self.rows()
         spend = spend or outcome is not DeliveryState.QUEUED
         with self.store.begin() as tx:
-            tx.queue.settle_deliveries(
+            tx.outbox.settle_deliveries(
                 [
                     Settlement(one, number, outcome, f"{role} said", counts_as_attempt=spend)
                     for one in self.chosen(which)
@@ -219,7 +219,7 @@ class Queue(RuleBasedStateMachine):
         number, one = sorted(self.out)[which % len(self.out)]
         self.out.discard((number, one))
         with self.store.begin() as tx:
-            tx.queue.settle_deliveries(
+            tx.outbox.settle_deliveries(
                 [Settlement(one, number, DeliveryState.SENT, f"250 to {number}")]
             )
         row = self.rows()[one]
@@ -230,7 +230,7 @@ class Queue(RuleBasedStateMachine):
     def give_back(self, role: str) -> None:
         number = self.number[role]
         with self.store.begin() as tx:
-            tx.queue.return_claims(self.edition.id, number)
+            tx.outbox.return_claims(self.edition.id, number)
         held = [row.state for row in self.rows().values() if row.sender_id == number]
         assert DeliveryState.CLAIMED not in held
 
@@ -238,14 +238,14 @@ class Queue(RuleBasedStateMachine):
     def put_off(self, role: str, which: set[int], delay: float) -> None:
         number = self.number[role]
         with self.store.begin() as tx:
-            tx.queue.postpone_deliveries(number, [(one, delay) for one in self.chosen(which)])
+            tx.outbox.postpone_deliveries(number, [(one, delay) for one in self.chosen(which)])
 
     # ---- trying again ---------------------------------------------------------------------------
 
     @rule()
     def apply_the_rule(self) -> None:
         with self.store.begin() as tx:
-            queued = tx.queue.apply_in_doubt_rule(self.edition, get_utc_now())
+            queued = tx.outbox.apply_in_doubt_rule(self.edition, get_utc_now())
         assert not queued or self.edition.in_doubt is InDoubtPolicy.RESEND
 
     @rule(rule_=st.sampled_from(InDoubtPolicy))
@@ -264,12 +264,12 @@ class Queue(RuleBasedStateMachine):
     @rule(which=some)
     def requeue_what_was_refused_alike(self, which: set[int]) -> None:
         with self.store.begin() as tx:
-            tx.queue.return_to_queue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
+            tx.outbox.return_to_queue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
 
     @rule()
     def make_due(self) -> None:
         with self.store.begin() as tx:
-            tx.queue.make_deliveries_due(self.edition)
+            tx.outbox.make_deliveries_due(self.edition)
 
     # ---- people and the edition -----------------------------------------------------------------
 
@@ -289,19 +289,19 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def pause(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.pause_edition(tx.editions, self.edition, get_utc_now())
+            self.edition = editions.pause_edition(tx, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.PAUSED)
     @rule()
     def resume(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.resume_edition(tx.editions, self.edition, get_utc_now())
+            self.edition = editions.resume_edition(tx, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
     def finish(self) -> None:
         with self.store.begin() as tx:
-            if tx.queue.has_unfinished_deliveries(self.edition):
+            if tx.outbox.has_unfinished_deliveries(self.edition):
                 return
             self.edition = tx.editions.set_state(self.edition, EditionState.SENT, get_utc_now())
 
@@ -310,8 +310,8 @@ class Queue(RuleBasedStateMachine):
     @rule()
     def cancel(self) -> None:
         with self.store.begin() as tx:
-            self.edition = editions.cancel_edition(tx.editions, self.edition, get_utc_now())
-            tx.queue.cancel_unsent_deliveries(self.edition.id)
+            self.edition = editions.cancel_edition(tx, self.edition, get_utc_now())
+            tx.outbox.cancel_unsent_deliveries(self.edition.id)
 
     # ---- what always holds ----------------------------------------------------------------------
 

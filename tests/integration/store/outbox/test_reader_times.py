@@ -30,7 +30,7 @@ def due(
             mailer, tx, factories.create_edition(tx, "boats")
         )
         when = SendAppointment(NOW, WALL, fallback, send_time)
-        made = editions.set_send_time(tx.editions, made, when, NOW)
+        made = editions.set_send_time(tx, made, when, NOW)
         mailer.start_edition(tx, made)
         rows = tx.outbox.list_deliveries(made)
     (planned,) = {one.updated_at for one in rows}
@@ -63,7 +63,7 @@ def test_each_is_due_when_clocks_there_show_the_time(readers: Mailer) -> None:
 
 def test_who_gave_no_zone_is_in_the_list_s(readers: Mailer) -> None:
     with readers.store.begin() as tx:
-        lists.edit_list(tx.lists, "news", {"time_zone": "America/Lima"})
+        lists.edit_list(tx, "news", {"time_zone": "America/Lima"})
     assert due(readers, SendTimeBasis.READER)["nowhere@example.org"] == WALL.replace(
         tzinfo=ZoneInfo("America/Lima")
     )
@@ -87,8 +87,8 @@ def test_what_is_past_somewhere_is_due_at_once(readers: Mailer) -> None:
             readers, tx, factories.create_edition(tx, "boats")
         )
         when = SendAppointment(NOW, global_wall, "UTC", SendTimeBasis.READER)
-        readers.start_edition(tx, editions.set_send_time(tx.editions, made, when, NOW))
-        assert tx.queue.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
+        readers.start_edition(tx, editions.set_send_time(tx, made, when, NOW))
+        assert tx.outbox.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
 
 
 def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
@@ -98,7 +98,7 @@ def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
 def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx, "press")
-        lists.edit_list(tx.lists, "press", {"time_zone": "Asia/Tokyo"})
+        lists.edit_list(tx, "press", {"time_zone": "Asia/Tokyo"})
         factories.add_subscriber(
             tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin"
         )

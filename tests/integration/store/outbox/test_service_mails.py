@@ -12,7 +12,7 @@ from mailer.app import Mailer
 from mailer.model.deliveries import DeliveryState, Settlement
 from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionState, Priority
 from mailer.model.editions import Edition, EditionBody
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.store.outbox.service_mails import Addressee, ServiceEditionKey
 from tests.fake_relay import Envelope, Relay, Step
 from tests.integration import factories
@@ -38,7 +38,7 @@ def ready(mailer: Mailer) -> Mailer:
     return mailer
 
 
-def put(tx: Transaction, *to: str, standing: ServiceEditionKey = CONFIRM) -> frozenset[str]:
+def put(tx: SqlTransaction, *to: str, standing: ServiceEditionKey = CONFIRM) -> frozenset[str]:
     people = {address: Addressee(number) for number, address in enumerate(to, 7)}
     return tx.service_mails.queue_service_mail(standing, BODY, people, NOW)
 
@@ -149,7 +149,7 @@ def test_one_that_was_cancelled_takes_no_more(ready: Mailer, relay: Relay) -> No
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        ready.cancel_edition(tx, editions.get_edition(tx.editions, made.id), reason="", actor="Ana")
+        ready.cancel_edition(tx, editions.get_edition(tx, made.id), reason="", actor="Ana")
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     assert [one.state for one in all_editions(ready.store)] == [S.CANCELLED, S.SENDING]
@@ -317,15 +317,15 @@ def test_marking_as_sent_and_adding_wait_for_each_other(ready: Mailer) -> None:
     with store.begin() as tx:
         put(tx, "a@example.net")
         made = tx.editions.list_recent_editions([], 1, notices=True)[0]
-        tx.queue.mark_in_doubt_sent(made, "")
+        tx.outbox.mark_in_doubt_sent(made, "")
     for number in range(20):
         inside, go = threading.Event(), threading.Event()
 
         def mark(inside: threading.Event = inside, go: threading.Event = go) -> None:
             """As the ledger does when it finds nothing left."""
             with store.begin() as tx:
-                known = editions.get_edition(tx.editions, made.id)
-                if known.state is S.SENDING and not tx.queue.has_unfinished_deliveries(known):
+                known = editions.get_edition(tx, made.id)
+                if known.state is S.SENDING and not tx.outbox.has_unfinished_deliveries(known):
                     inside.set()
                     go.wait(0.3)
                     tx.editions.set_state(known, S.SENT, NOW)
@@ -367,7 +367,7 @@ def _send_all(store: Store, made: Edition) -> None:
     some = claim_deliveries(store, made, by)
     gate_deliveries(store, by, some)
     with store.begin() as tx:
-        tx.queue.settle_deliveries(
+        tx.outbox.settle_deliveries(
             [Settlement(one.id, by, DeliveryState.SENT, "250 ok") for one in some]
         )
 
@@ -377,14 +377,12 @@ def test_letters_wait_with_an_edition_that_a_person_has_paused(ready: Mailer, re
         put(tx, "a@example.net")
     (made,) = all_editions(ready.store)
     with ready.store.begin() as tx:
-        editions.pause_edition(
-            tx.editions, editions.get_edition(tx.editions, made.id), NOW + HOUR, actor="Ana"
-        )
+        editions.pause_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR, actor="Ana")
     with ready.store.begin() as tx:
         put(tx, "b@example.net")
     deliver(ready)
     assert relay.accepted == []
     with ready.store.begin() as tx:
-        editions.resume_edition(tx.editions, editions.get_edition(tx.editions, made.id), NOW + HOUR)
+        editions.resume_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR)
     deliver(ready)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]

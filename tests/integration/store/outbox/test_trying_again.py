@@ -41,8 +41,8 @@ def test_by_the_rule_what_is_in_doubt_is_sent_again(
     store: Store, edition: Edition, doubted: str
 ) -> None:
     with store.begin() as tx:
-        assert tx.queue.has_unfinished_deliveries(edition), "what is to be sent again isn't done"
-        assert tx.queue.apply_in_doubt_rule(edition, get_utc_now()) == 1
+        assert tx.outbox.has_unfinished_deliveries(edition), "what is to be sent again isn't done"
+        assert tx.outbox.apply_in_doubt_rule(edition, get_utc_now()) == 1
         assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
     kept = read_deliveries(store, edition)[doubted]
     assert (kept.state, kept.attempt) == (QUEUED, 1)
@@ -54,8 +54,8 @@ def test_by_the_other_rule_what_is_in_doubt_is_held(
     with store.begin() as tx:
         tx.connection.execute(text("UPDATE edition SET in_doubt = 'hold'"))
         held = factories.reload_edition(tx, edition)
-        assert tx.queue.apply_in_doubt_rule(held, get_utc_now()) == 0
-        assert not tx.queue.has_unfinished_deliveries(held)
+        assert tx.outbox.apply_in_doubt_rule(held, get_utc_now()) == 0
+        assert not tx.outbox.has_unfinished_deliveries(held)
     assert read_delivery_states(store, edition)[doubted] is IN_DOUBT
 
 

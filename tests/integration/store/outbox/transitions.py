@@ -12,17 +12,17 @@ READERS = make_addresses(5)
 
 def claim_deliveries(store: Store, edition: Edition, worker_id: int, limit: int = 9) -> list[Claim]:
     with store.begin() as tx:
-        return tx.queue.claim_deliveries(edition.id, worker_id, limit)
+        return tx.outbox.claim_deliveries(edition.id, worker_id, limit)
 
 
 def gate_deliveries(store: Store, worker_id: int, claims: Sequence[Claim]) -> set[int]:
     with store.begin() as tx:
-        return tx.queue.gate_deliveries(worker_id, [claim.id for claim in claims])
+        return tx.outbox.gate_deliveries(worker_id, [claim.id for claim in claims])
 
 
 def check_gate_again(store: Store, worker_id: int, claims: Sequence[Claim]) -> set[int]:
     with store.begin() as tx:
-        return tx.queue.check_gate_again(worker_id, [claim.id for claim in claims])
+        return tx.outbox.check_gate_again(worker_id, [claim.id for claim in claims])
 
 
 def claim_and_gate(store: Store, edition: Edition, worker_id: int, limit: int = 9) -> list[Claim]:
@@ -34,17 +34,17 @@ def claim_and_gate(store: Store, edition: Edition, worker_id: int, limit: int = 
 
 def settle_refused_deliveries(store: Store, worker_id: int, claims: Sequence[Claim]) -> int:
     with store.begin() as tx:
-        edition_states = tx.queue.lock_edition_states(
+        edition_states = tx.outbox.lock_edition_states(
             sorted({claim.edition_id for claim in claims})
         )
-        return tx.queue.settle_refused_deliveries(
+        return tx.outbox.settle_refused_deliveries(
             worker_id, [claim.id for claim in claims], edition_states
         )
 
 
 def settle_deliveries(store: Store, *settlements: Settlement) -> None:
     with store.begin() as tx:
-        tx.queue.settle_deliveries(settlements)
+        tx.outbox.settle_deliveries(settlements)
 
 
 def are_all_in_state(store: Store, edition: Edition, state: DeliveryState, attempt: int) -> bool:

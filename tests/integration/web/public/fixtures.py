@@ -16,7 +16,7 @@ from mailer.audience.signup import confirmations
 from mailer.model.lists import Frequency, MailingList, Visibility
 from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, SignUpWishes
 from mailer.model.subscribers import MembershipState, Subscriber
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -60,9 +60,7 @@ class SeededOffice:
     ) -> MembershipState | None:
         with self.store.read() as tx:
             subscriber = tx.subscribers.find_subscriber(address)
-            membership = subscriber and subscribers.find_membership(
-                tx.subscribers, subscriber, list_slug
-            )
+            membership = subscriber and subscribers.find_membership(tx, subscriber, list_slug)
             return membership.state if membership else None
 
     # ---- links ----------------------------------------------------------------------------------
@@ -92,20 +90,18 @@ class SeededOffice:
         with self.store.begin() as tx:
             sign_up_wishes = SignUpWishes(lists=list_slugs or ("news",), **wishes)
             sign_up = confirmations.build_sign_up(
-                tx.lists, address, wishes=sign_up_wishes, language="en", source="x"
+                tx, address, wishes=sign_up_wishes, language="en", source="x"
             )
-            confirmations.request_confirmation(
-                tx.confirmations, tx.allowances, NO_LIMIT, sign_up, now
-            )
-            confirmation = tx.confirmations.list_for_address(sign_up.address)[-1]
+            confirmations.request_confirmation(tx, NO_LIMIT, sign_up, now)
+            confirmation = tx.sign_ups.list_for_address(sign_up.address)[-1]
             if state is not ConfirmationState.ASKED:
-                confirmations.move_confirmation(tx.confirmations, confirmation, state, now)
+                confirmations.move_confirmation(tx, confirmation, state, now)
         return confirmation.id
 
     def list_confirmations(self, address: str) -> list[Confirmation]:
         """What its owner is to be asked, or was."""
         with self.store.read() as tx:
-            return tx.confirmations.list_for_address(address)
+            return tx.sign_ups.list_for_address(address)
 
 
 def seed_office(mailer: Mailer) -> SeededOffice:
@@ -114,7 +110,7 @@ def seed_office(mailer: Mailer) -> SeededOffice:
         factories.add_topics(tx)
         news = factories.add_mailing_list(tx, "news")
         press = factories.add_mailing_list(tx, "press")
-        staff = lists.add_list(tx.lists, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
+        staff = lists.add_list(tx, "staff", "Staff", NOW, visibility=Visibility.PRIVATE)
         factories.add_digest(tx, "the-week", frequency=Frequency.WEEKLY)
         _add_people(tx)
     seeded_office = SeededOffice(mailer, news, press, staff)
@@ -122,18 +118,16 @@ def seed_office(mailer: Mailer) -> SeededOffice:
     return seeded_office
 
 
-def _add_people(tx: Transaction) -> None:
+def _add_people(tx: SqlTransaction) -> None:
     factories.add_subscriber(tx, ADDRESSES["known"], "health", name="Known Reader", country="GB")
     factories.add_subscriber(tx, ADDRESSES["suppressed"])
     factories.suppress_address(tx, ADDRESSES["suppressed"])
     factories.add_subscriber(tx, ADDRESSES["erased"])
-    erasure.erase_person(tx.subscribers, ADDRESSES["erased"], NOW)
+    erasure.erase_person(tx, ADDRESSES["erased"], NOW)
     factories.add_subscriber(tx, ADDRESSES["left"], state=MembershipState.UNSUBSCRIBED)
     paused_subscriber = factories.add_subscriber(tx, ADDRESSES["paused"])
     news = factories.get_mailing_list(tx)
-    preferences.pause_memberships(
-        tx.subscribers, paused_subscriber, [news], timedelta(weeks=4), NOW
-    )
+    preferences.pause_memberships(tx, paused_subscriber, [news], timedelta(weeks=4), NOW)
 
 
 # ---- all that the database holds --------------------------------------------------------------

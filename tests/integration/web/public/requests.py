@@ -55,11 +55,9 @@ def start_advance_copy(stage: SeededOffice) -> str:
     assert subscriber is not None
     with stage.store.begin() as tx:
         press_list = stage.press
-        subscribers.subscribe_person(
-            tx.subscribers, subscriber.person, press_list, [], NOW, rejoin=True
-        )
+        subscribers.subscribe_person(tx, subscriber.person, press_list, [], NOW, rejoin=True)
         contacts.save_contact(
-            tx.contacts, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
+            tx, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
         )
         factories.add_story(tx, "lanterns", kind=ArticleKind.PRESS_RELEASE)
         # By the database's clock too, which doesn't stand still.
@@ -67,7 +65,7 @@ def start_advance_copy(stage: SeededOffice) -> str:
             second=0, microsecond=0, tzinfo=None
         )
         if tx.embargoes.find_embargo("lanterns") is None:
-            embargoes.set_embargo(tx.embargoes, "lanterns", EmbargoTerms(until, "UTC"), NOW)
+            embargoes.set_embargo(tx, "lanterns", EmbargoTerms(until, "UTC"), NOW)
         release_plan = release_flow.prepare_release(stage.mailer, tx, "lanterns", press_list)
         release_plan = release_flow.begin_release(stage.mailer, tx, release_plan, "Amina")
         assert release_plan.advance is not None

@@ -116,7 +116,7 @@ def test_an_answer_is_kept_for_a_moment(
     monkeypatch.setattr(response_cache, "SECONDS", 60.0)
     first = pages.get_page(path(week))
     with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx.editions, week, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(path(week)) == first
     assert pages.get_page(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
 
@@ -130,7 +130,7 @@ def test_who_holds_a_page_of_an_edition_that_is_taken_out_is_told(
     again = pages.get_page(path(week), headers=held)
     assert (again.status, again.body) == (304, b"")
     with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx.editions, week, ArchiveVisibility.PRIVATE, NOW)
+        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
     assert pages.get_page(path(week), headers=held).status == 404
 
 

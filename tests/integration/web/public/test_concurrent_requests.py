@@ -11,7 +11,7 @@ from mailer.audience.imports.rows import ImportRow
 from mailer.audience.signup import confirmations
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import MembershipState, Person
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -21,7 +21,7 @@ ANA, BEN = "ana@example.org", "ben@example.org"
 
 
 def beside(
-    store: Store, first: Callable[[Transaction], object], then: Callable[[], object]
+    store: Store, first: Callable[[SqlTransaction], object], then: Callable[[], object]
 ) -> None:
     """`then`, begun while the transaction in which `first` was done is still open."""
     done, go_on = threading.Event(), threading.Event()
@@ -49,8 +49,8 @@ def test_whoever_is_merged_while_they_leave_has_left(
 ) -> None:
     kept, gone = stage.add_person(ANA), stage.add_person(BEN)
 
-    def merge(tx: Transaction) -> None:
-        preferences.merge_subscribers(tx.subscribers, gone, kept, NOW)
+    def merge(tx: SqlTransaction) -> None:
+        preferences.merge_subscribers(tx, gone, kept, NOW)
 
     def leave() -> None:
         assert pages.send_form(stage.build_unsubscribe_path(gone), {}).text == "unsubscribed\n"
@@ -64,8 +64,8 @@ def test_a_new_address_is_not_undone_by_what_is_saved_beside_it(
 ) -> None:
     person = stage.add_person(ANA)
 
-    def move(tx: Transaction) -> None:
-        preferences.change_address(tx.subscribers, person, BEN, NOW)
+    def move(tx: SqlTransaction) -> None:
+        preferences.change_address(tx, person, BEN, NOW)
 
     def save() -> None:
         fields = {"list": "news", "topic news": "health", "language": "fr"}
@@ -81,7 +81,7 @@ def test_a_new_address_is_not_undone_by_what_is_saved_beside_it(
 def test_a_new_address_is_not_undone_by_an_import_beside_it(stage: SeededOffice) -> None:
     person = stage.add_person(ANA)
 
-    def bring(tx: Transaction) -> None:
+    def bring(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
         tx.import_rows.import_people([ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW)
 
@@ -89,7 +89,7 @@ def test_a_new_address_is_not_undone_by_an_import_beside_it(stage: SeededOffice)
         with stage.store.begin() as tx:
             found = tx.subscribers.find_subscriber_by_id(person.id)
             assert found is not None
-            preferences.change_address(tx.subscribers, found, BEN, NOW)
+            preferences.change_address(tx, found, BEN, NOW)
 
     beside(stage.store, bring, move)
     moved = stage.find_subscriber(BEN)
@@ -100,11 +100,9 @@ def test_a_new_address_is_not_undone_by_an_import_beside_it(stage: SeededOffice)
 def test_two_make_the_same_combination_of_topics(pages: AsgiClient, stage: SeededOffice) -> None:
     first, second = stage.add_person(ANA), stage.add_person(BEN)
 
-    def choose(tx: Transaction) -> None:
+    def choose(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
-        preferences.change_membership(
-            tx.subscribers, first, news, {"topics": ("climate", "health")}, NOW
-        )
+        preferences.change_membership(tx, first, news, {"topics": ("climate", "health")}, NOW)
 
     def save() -> None:
         body = b"list=news&topic+news=climate&topic+news=health&language=en"
@@ -114,7 +112,7 @@ def test_two_make_the_same_combination_of_topics(pages: AsgiClient, stage: Seede
     beside(stage.store, choose, save)
     with stage.store.read() as tx:
         for one in (first, second):
-            found = subscribers.find_membership(tx.subscribers, one, "news")
+            found = subscribers.find_membership(tx, one, "news")
             assert found is not None
             assert found.topics == ("climate", "health")
 
@@ -124,10 +122,10 @@ def test_a_new_address_that_is_a_subscriber_already_makes_one_person(
 ) -> None:
     asks, there = stage.add_person(ANA, name="Ana"), stage.add_person(BEN, list_slug="press")
     with stage.store.begin() as tx:
-        new = confirmations.build_address_change(tx.subscribers, asks.id, BEN, "en", "x")
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, NO_LIMIT, new, NOW)
-        made = tx.confirmations.list_for_address(BEN)[-1]
-        confirmations.move_confirmation(tx.confirmations, made, ConfirmationState.MAILED, NOW)
+        new = confirmations.build_address_change(tx, asks.id, BEN, "en", "x")
+        confirmations.request_confirmation(tx, NO_LIMIT, new, NOW)
+        made = tx.sign_ups.list_for_address(BEN)[-1]
+        confirmations.move_confirmation(tx, made, ConfirmationState.MAILED, NOW)
     assert pages.get_page(stage.build_confirm_path(made.id)).status == 200
     for _ in range(2):
         assert pages.send_form(stage.build_confirm_path(made.id), {}).status == 200

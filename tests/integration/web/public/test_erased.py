@@ -66,7 +66,7 @@ class Life:
         self.confirm(FIRST)
         self.work()
         with self.stage.store.begin() as tx:
-            subscribers.edit_subscriber(tx.subscribers, FIRST, {"name": NAME, "country": "GB"})
+            subscribers.edit_subscriber(tx, FIRST, {"name": NAME, "country": "GB"})
         person = self.stage.find_subscriber(FIRST)
         assert person is not None
         link = self.stage.build_preferences_path(person)

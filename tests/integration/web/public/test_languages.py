@@ -76,7 +76,7 @@ def test_the_language_of_their_list_wins_over_their_own(
 ) -> None:
     reader = stage.add_person("reader@example.org", language="ar")
     with stage.store.begin() as tx:
-        preferences.change_membership(tx.subscribers, reader, stage.news, {"language": "ru"}, NOW)
+        preferences.change_membership(tx, reader, stage.news, {"language": "ru"}, NOW)
     assert tag_of(pages.get_page(stage.build_preferences_path(reader))) == "ru"
     assert tag_of(pages.get_page(stage.build_unsubscribe_path(reader))) == "ru"
 
@@ -97,15 +97,11 @@ def test_a_confirmation_opens_in_the_language_of_the_sign_up(
 ) -> None:
     with stage.store.begin() as tx:
         new = confirmations.build_sign_up(
-            tx.lists,
-            "new@example.org",
-            SignUpWishes(lists=("news",)),
-            "zh",
-            source="x",
+            tx, "new@example.org", SignUpWishes(lists=("news",)), "zh", source="x"
         )
-        confirmations.request_confirmation(tx.confirmations, tx.allowances, NO_LIMIT, new, NOW)
-        made = tx.confirmations.list_for_address("new@example.org")[-1]
-        confirmations.move_confirmation(tx.confirmations, made, ConfirmationState.MAILED, NOW)
+        confirmations.request_confirmation(tx, NO_LIMIT, new, NOW)
+        made = tx.sign_ups.list_for_address("new@example.org")[-1]
+        confirmations.move_confirmation(tx, made, ConfirmationState.MAILED, NOW)
     assert (
         tag_of(pages.get_page(stage.build_confirm_path(made.id), headers=accepting("fr"))) == "zh"
     )
@@ -203,7 +199,7 @@ def test_what_is_agreed_to_is_kept_as_it_was_read(pages: AsgiClient, stage: Seed
     seen = re.search(r'name="seen" value="([^"]*)"', shown)
     assert pages.send_form(f"{path}?lang=ar", {"seen": seen[1] if seen else ""}).status == 200
     with stage.store.read() as tx:
-        entries = consent.list_consent_entries(tx.subscribers, "new@example.org")
+        entries = consent.list_consent_entries(tx, "new@example.org")
     assert [one.wording for one in entries if one.wording] == [Wording("ar", agreed)]
     assert agreed.startswith("أوافق")
 

@@ -111,8 +111,8 @@ def test_there_is_none_for_a_list_that_nobody_can_join() -> None:
 @pytest.fixture
 def post(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
-        lists.add_topic(tx.lists, "health", {}, NOW)
-        lists.add_topic(tx.lists, "work", {}, NOW)
+        lists.add_topic(tx, "health", {}, NOW)
+        lists.add_topic(tx, "work", {}, NOW)
         factories.add_mailing_list(tx)
 
     def send(**over: str) -> int:
@@ -134,6 +134,6 @@ def test_what_it_sends_is_taken(mailer: Mailer, post: Callable[..., int]) -> Non
     assert post(email="ana@example.org") == 200
     assert post(email="bo@example.org", website="https://buy.example") == 200
     with mailer.store.read() as tx:
-        (asked,) = tx.confirmations.list_in_state([ConfirmationState.ASKED], 10)
+        (asked,) = tx.sign_ups.list_in_state([ConfirmationState.ASKED], 10)
     assert (asked.address, asked.language) == ("ana@example.org", "fr")
     assert (asked.wishes.lists, asked.wishes.topics) == (("news",), ("work",))

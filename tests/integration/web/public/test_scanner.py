@@ -102,7 +102,7 @@ class Post:
         """About `count` of them, of each kind."""
         each = count // len(LETTERS)
         with self.stage.store.begin() as tx:
-            lists.edit_list(tx.lists, "press", {"welcome": True})
+            lists.edit_list(tx, "press", {"welcome": True})
         self._ask("confirm", each, "news")
         self._ask("welcome", each, "press")
         for number in range(each):
@@ -120,27 +120,21 @@ class Post:
         with self.stage.store.begin() as tx:
             for number in range(count):
                 asked = confirmations.build_sign_up(
-                    tx.lists,
+                    tx,
                     f"{name}{number}@readers.example.net",
                     SignUpWishes(lists=(to,)),
                     self.languages[number % len(self.languages)],
                     source="x",
                 )
-                confirmations.request_confirmation(
-                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
-                )
+                confirmations.request_confirmation(tx, NO_LIMIT, asked, NOW)
 
     def _move(self, count: int) -> None:
         for number in range(count):
             person = self.stage.add_person(f"moves{number}@readers.example.net")
             new = f"moved{number}@readers.example.net"
             with self.stage.store.begin() as tx:
-                asked = confirmations.build_address_change(
-                    tx.subscribers, person.id, new, "en", "x"
-                )
-                confirmations.request_confirmation(
-                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
-                )
+                asked = confirmations.build_address_change(tx, person.id, new, "en", "x")
+                confirmations.request_confirmation(tx, NO_LIMIT, asked, NOW)
 
 
 @pytest.fixture
@@ -197,7 +191,7 @@ def test_links_of_those_who_have_left_or_paused_change_nothing_either(
         factories.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        preferences.pause_memberships(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
+        preferences.pause_memberships(tx, paused, [stage.news], 7 * DAY, NOW)
         factories.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
     before = dump_tables(stage.store)

@@ -213,8 +213,8 @@ def test_a_link_to_what_is_no_longer_there_is_refused(
 ) -> None:
     works = good(pages, stage)
     with stage.store.begin() as tx:
-        erasure.erase_person(tx.subscribers, KNOWN, NOW)
-        erasure.erase_person(tx.subscribers, "new@example.org", NOW)
+        erasure.erase_person(tx, KNOWN, NOW)
+        erasure.erase_person(tx, "new@example.org", NOW)
     before = dump_tables(stage.store)
     for method, path in routes(pages):
         if path in {"/u/{token}", "/v/{token}"}:

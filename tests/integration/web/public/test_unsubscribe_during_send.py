@@ -26,7 +26,7 @@ def one_click(mailer: Mailer, address: str) -> str:
     """The link that the mail of this address has."""
     with mailer.store.read() as tx:
         link = MemberLink(
-            subscribers.get_subscriber(tx.subscribers, address).id,
+            subscribers.get_subscriber(tx, address).id,
             factories.get_mailing_list(tx).id,
         )
     return "/u/" + links.sign_member_link(mailer.store.key, LinkPurpose.UNSUBSCRIBE, link)

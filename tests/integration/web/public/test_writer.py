@@ -9,12 +9,12 @@ import pytest
 
 from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
-from mailer.store import Store, Transaction
+from mailer.store import SqlTransaction, Store
 from mailer.web.public.writer import PageWriter, UndoWrite
 from tests.integration.factories import NOW
 
 
-def run(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+def run(store: Store, jobs: Sequence[Callable[[SqlTransaction], Any]]) -> list[Any]:
     """What each of the jobs gave or raised, all asked for at once."""
     writer = PageWriter(store, threads=4)
 
@@ -28,8 +28,8 @@ def run(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]
         writer.stop()
 
 
-def add(slug: str) -> Callable[[Transaction], str]:
-    return lambda tx: lists.add_topic(tx.lists, slug, {"en": slug}, NOW).slug
+def add(slug: str) -> Callable[[SqlTransaction], str]:
+    return lambda tx: lists.add_topic(tx, slug, {"en": slug}, NOW).slug
 
 
 def kept(store: Store) -> set[str]:
@@ -44,7 +44,7 @@ def test_all_are_answered_with_what_they_gave(store: Store) -> None:
 
 
 def test_an_error_undoes_its_own_and_nothing_else(store: Store) -> None:
-    def fail(tx: Transaction) -> str:
+    def fail(tx: SqlTransaction) -> str:
         add("wrong")(tx)
         raise InputError("no")
 
@@ -55,7 +55,7 @@ def test_an_error_undoes_its_own_and_nothing_else(store: Store) -> None:
 
 
 def test_what_is_undone_can_still_be_answered(store: Store) -> None:
-    def refuse(tx: Transaction) -> int:
+    def refuse(tx: SqlTransaction) -> int:
         add("wrong")(tx)
         raise UndoWrite(lambda tx: len(tx.lists.list_topics()))
 
@@ -108,7 +108,7 @@ def test_many_are_written_together_while_the_lock_is_elsewhere(
 
 
 def test_a_database_that_is_gone_is_said_to_all(store: Store) -> None:
-    def break_it(tx: Transaction) -> None:
+    def break_it(tx: SqlTransaction) -> None:
         raise ConfigError("the database can't be used")
 
     def begin() -> Any:

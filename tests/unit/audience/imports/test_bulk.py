@@ -14,6 +14,7 @@ from mailer.errors import InputError, NotFound, UsageError
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.segments import BulkChange, BulkMember, BulkOutcome
 from mailer.model.subscribers import ConsentAction, ConsentEntry, Membership, MembershipState
+from tests.fakes import make_transaction
 from tests.unit.audience.test_lists import Register
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
 
@@ -98,7 +99,7 @@ def test_each_field_is_changed_and_no_other() -> None:
 def checked(**fields: Any) -> BulkChange:
     register = Register()
     register.topics_kept = [make_topic(slug) for slug in sorted(ALL)]
-    return bulk.check_change(change(**fields), register, NEWS)
+    return bulk.check_change(make_transaction(lists=register), change(**fields), NEWS)
 
 
 def test_what_is_asked_for_is_put_in_canonical_form() -> None:
@@ -161,8 +162,12 @@ def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
     ]
     wanted = change(remove_topics={"health"}, add_tags={"vip"})
     dry, wet = Members(*people), Members(*people)
-    told = change_members(dry, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk", write=False)
-    done = change_members(wet, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk")
+    told = change_members(
+        make_transaction(segments=dry), NEWS, [1, 2, 3, 4], wanted, NOW, source="desk", write=False
+    )
+    done = change_members(
+        make_transaction(segments=wet), NEWS, [1, 2, 3, 4], wanted, NOW, source="desk"
+    )
     assert told == done
     assert dry.kept == {one.id: one for one in people}
     assert dry.logged == []
@@ -181,6 +186,13 @@ def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
 
 def test_who_is_taken_off_is_logged_as_having_left() -> None:
     people = Members(member("health"))
-    change_members(people, NEWS, [1], change(unsubscribe=True), NOW, source="list closes")
+    change_members(
+        make_transaction(segments=people),
+        NEWS,
+        [1],
+        change(unsubscribe=True),
+        NOW,
+        source="list closes",
+    )
     (entry,) = people.logged
     assert (entry.act, entry.source, entry.detail) == (ConsentAction.LEFT, "list closes", "")
