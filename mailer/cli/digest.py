@@ -12,7 +12,7 @@ from mailer.errors import UsageError
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
-from mailer.schedules import records
+from mailer.schedules import durations
 
 app = typer.Typer(no_args_is_help=True, help="Digests: standing orders for editions.")
 
@@ -95,7 +95,7 @@ def add_digest(
                     approval=approval,
                     when_late=when_late,
                     send_time=send_time,
-                    grace=records.parse_duration(grace, "--grace"),
+                    grace=durations.parse_duration(grace, "--grace"),
                     reminders=_parse_durations(remind or []),
                     approvers=tuple(approver or ()),
                     watchers=tuple(watcher or ()),
@@ -107,7 +107,7 @@ def add_digest(
 
 
 def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
-    return tuple(records.parse_duration(text, "--remind") for text in texts)
+    return tuple(durations.parse_duration(text, "--remind") for text in texts)
 
 
 @app.command("edit")
@@ -145,7 +145,7 @@ def edit_digest(
         "topics": () if all_topics else tuple(topic) if topic else None,
         "frequency": frequency, "archive": archive,
         "approval": approval, "when_late": when_late, "send_time": send_time,
-        "grace": None if grace is None else records.parse_duration(grace, "--grace"),
+        "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
         "reminders": None if remind is None else _parse_durations([one for one in remind if one]),
         "approvers": None if approver is None else tuple(one for one in approver if one),
         "watchers": None if watcher is None else tuple(one for one in watcher if one),
@@ -200,8 +200,8 @@ def show_digest(slug: Slug, json: JsonOption = False) -> None:
         digest_settings, policy = digest.settings, digest.settings.policy
         fields = {**to_plain_data(digest_settings), **to_plain_data(policy)}
         del fields["policy"]
-        fields["grace"] = records.format_duration(policy.grace)
-        fields["reminders"] = [records.format_duration(interval) for interval in policy.reminders]
+        fields["grace"] = durations.format_duration(policy.grace)
+        fields["reminders"] = [durations.format_duration(interval) for interval in policy.reminders]
         out.print_record(fields)
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
 

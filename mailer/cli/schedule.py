@@ -8,12 +8,13 @@ import typer
 from mailer import digests, zones
 from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
 from mailer.cli.output import Output
+from mailer.digests import schedules
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
 from mailer.errors import InputError
 from mailer.model.digests import ApprovalRule, DigestPolicy
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule, OccurrenceState, Schedule
-from mailer.schedules import observances, records, rule_syntax
+from mailer.schedules import durations, observances, rule_syntax
 from mailer.schedules.holidays import Blackout, OnFreeDay
 
 app = typer.Typer(
@@ -67,12 +68,12 @@ def add_schedule(
         )
         new_schedule = NewSchedule(
             digest,
-            records.parse_timing(rule, at, zone, first_day, on_free_day),
-            records.parse_duration(cutoff, "--cutoff"),
+            schedules.parse_timing(rule, at, zone, first_day, on_free_day),
+            durations.parse_duration(cutoff, "--cutoff"),
             holidays,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = records.add_schedule(tx, new_schedule, known_observances, now)
+        schedule = schedules.add_schedule(tx, new_schedule, known_observances, now)
         calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
         upcoming = [
             planned
@@ -120,7 +121,7 @@ def _to_json(schedule: Schedule) -> dict[str, Any]:
         "zone": definition.timing.zone,
         "on_free_day": definition.timing.on_free_day,
         "holidays": definition.region,
-        "cutoff": records.format_duration(definition.cutoff),
+        "cutoff": durations.format_duration(definition.cutoff),
         "created_at": schedule.created_at,
     }
 
@@ -138,7 +139,7 @@ def list_schedules(json: JsonOption = False) -> None:
                     schedule.id,
                     schedule.settings.digest_slug,
                     _describe_schedule(schedule),
-                    records.format_duration(schedule.settings.cutoff),
+                    durations.format_duration(schedule.settings.cutoff),
                 )
                 for schedule in all_schedules
             ],
@@ -266,7 +267,7 @@ def remove_schedule(
     Example: [bold]mailer schedule remove 2[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        schedule = records.get_schedule(tx, number)
+        schedule = schedules.get_schedule(tx, number)
         tx.schedules.remove_schedule(schedule)
         out.print_record(
             _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
@@ -290,7 +291,7 @@ def add_blackout(
         blackout_days = Blackout(
             first_day, _parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
         )
-        blackout = records.add_blackout(tx, blackout_days, mailer.clock())
+        blackout = schedules.add_blackout(tx, blackout_days, mailer.clock())
         out.print_record(
             blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
         )
@@ -319,5 +320,5 @@ def remove_blackout(
     """Remove a blackout. Example: [bold]mailer blackout remove 1[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        blackout = records.lift_blackout(tx, number)
+        blackout = schedules.lift_blackout(tx, number)
         out.print_record(blackout, f"removed blackout {blackout.id}")

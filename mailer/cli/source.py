@@ -20,7 +20,7 @@ from mailer.errors import InputError, PartlyDone, UsageError
 from mailer.intake import extra
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import OnImport, SourceKind, SourceSettings
-from mailer.schedules.records import format_duration, parse_duration
+from mailer.schedules.durations import format_duration, parse_duration
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -21,6 +21,7 @@ from mailer.audience import lists, subscribers, suppressions
 from mailer.delivery.outcomes import DeliveryProgress
 from mailer.demo import office
 from mailer.demo.catcher import Catcher
+from mailer.digests import schedules
 from mailer.digests.calendar import PlannedOccurrence
 from mailer.errors import MailerError
 from mailer.intake import files
@@ -32,7 +33,7 @@ from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule
 from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState
 from mailer.model.suppressions import SuppressionReason
-from mailer.schedules import observances, records
+from mailer.schedules import observances
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import SqlTransaction, Store
 
@@ -233,10 +234,10 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
         office.TODAY,
     )
     for text in (office.RUN_UP, "weekly on Thu"):
-        timing = records.parse_timing(
+        timing = schedules.parse_timing(
             text, "09:00", "Europe/London", office.TODAY.date(), OnFreeDay.BEFORE
         )
-        records.add_schedule(
+        schedules.add_schedule(
             tx,
             NewSchedule("migrants-day", timing, region="GB"),
             observances.parse_observances(mailer.settings.read_observances()),

@@ -8,15 +8,16 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from mailer import zones
+from mailer.digests.schedules import MAX_CUTOFF
 from mailer.errors import InputError, NotFound
 from mailer.model.digests import Digest
 from mailer.model.schedules import OccurrenceState, SavedOccurrence, Schedule
 from mailer.schedules import local_time
 from mailer.schedules import occurrences as expansion
+from mailer.schedules.durations import format_duration
 from mailer.schedules.holidays import Blackout, FreeDays
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Occurrence
-from mailer.schedules.records import MAX_CUTOFF, format_duration
 
 LOOK_BACK = timedelta(days=60)
 """How long an occurrence that was missed is still heard of."""

@@ -21,7 +21,7 @@ from mailer.model.digests import ApprovalRule, Digest, WhenEmpty, WhenLate
 from mailer.model.edition_states import OPEN_STATES, UNAPPROVED_STATES, EditionState
 from mailer.model.editions import Edition
 from mailer.model.schedules import OccurrenceState
-from mailer.schedules.records import format_duration
+from mailer.schedules.durations import format_duration
 from mailer.store import SqlTransaction
 from mailer.worker import notices
 

@@ -16,11 +16,10 @@ from mailer import articles, config, digests
 from mailer.app import Mailer, open_mailer
 from mailer.audience import lists
 from mailer.config import Settings
-from mailer.digests import occurrences
+from mailer.digests import occurrences, schedules
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
-from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.store import SqlTransaction, Store
 from tests.crash import fixtures as plain
@@ -189,7 +188,7 @@ class TrialOffice:
         add_subscriber(tx, "suppressed@example.org", joined=past)
         suppress_address(tx, "suppressed@example.org")
         yesterday = now.date() - DAY
-        records.add_blackout(tx, Blackout(yesterday, yesterday, CLOSED), past)
+        schedules.add_blackout(tx, Blackout(yesterday, yesterday, CLOSED), past)
         for slug, trait in expectations.traits.items():
             lists.add_topic(tx, self._get_topic(slug), {}, past)
             expectations.stories[slug] = set()
@@ -262,14 +261,14 @@ class TrialOffice:
         further back, two days) ago; with stories of its own."""
         past = self._past if wall_time > self.to_wall_time(self._past) else self._past - 2 * DAY
         day: date = wall_time.date()
-        timing = records.parse_timing(
+        timing = schedules.parse_timing(
             rule or day.isoformat(),
             f"{wall_time:%H:%M}",
             self.expectations.zone,
             day,
             OnFreeDay.SKIP,
         )
-        records.add_schedule(tx, NewSchedule(slug, timing, cutoff), {}, past)
+        schedules.add_schedule(tx, NewSchedule(slug, timing, cutoff), {}, past)
         sent_at = _format_wall_time(moved_to) if moved_to else ""
         expected = ExpectedOccurrence(
             slug, _format_wall_time(wall_time), expected_state, reason, has_stories, sent_at, notice

@@ -5,10 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from mailer import digests
+from mailer.digests import schedules
 from mailer.digests.calendar import DigestCalendar
 from mailer.errors import InputError, NotFound
 from mailer.model.schedules import NewSchedule
-from mailer.schedules import records
+from mailer.schedules import durations
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.store import SqlTransaction, Store
@@ -45,8 +46,8 @@ def wanted(
     place: str = "",
     cutoff: str = "1h",
 ) -> NewSchedule:
-    timing = records.parse_timing(text, at, zone, NOW.date(), on_free_day)
-    return NewSchedule("weekly", timing, records.parse_duration(cutoff, "--cutoff"), place)
+    timing = schedules.parse_timing(text, at, zone, NOW.date(), on_free_day)
+    return NewSchedule("weekly", timing, durations.parse_duration(cutoff, "--cutoff"), place)
 
 
 @pytest.mark.parametrize(
@@ -61,15 +62,15 @@ def wanted(
 )
 def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> None:
     with ready.begin() as tx:
-        made = records.add_schedule(tx, new, OBSERVANCES, NOW)
+        made = schedules.add_schedule(tx, new, OBSERVANCES, NOW)
     with ready.read() as tx:
         assert tx.schedules.list_schedules() == [made]
         assert made.settings == new
     with ready.begin() as tx:
-        tx.schedules.remove_schedule(records.get_schedule(tx, made.id))
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, made.id))
         assert tx.schedules.list_schedules() == []
         with pytest.raises(NotFound):
-            records.get_schedule(tx, made.id)
+            schedules.get_schedule(tx, made.id)
 
 
 @pytest.mark.parametrize(
@@ -85,24 +86,24 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 def test_one_that_can_not_be_is_refused(ready: Store, new: NewSchedule, said: str) -> None:
     with ready.begin() as tx:
         with pytest.raises(InputError, match=said):
-            records.add_schedule(tx, new, OBSERVANCES, NOW)
+            schedules.add_schedule(tx, new, OBSERVANCES, NOW)
         assert tx.schedules.list_schedules() == []
 
 
 def test_the_same_twice_is_refused(ready: Store) -> None:
     with ready.begin() as tx:
-        records.add_schedule(tx, wanted("daily"), OBSERVANCES, NOW)
+        schedules.add_schedule(tx, wanted("daily"), OBSERVANCES, NOW)
         with pytest.raises(InputError, match="already"):
-            records.add_schedule(tx, wanted("every day"), OBSERVANCES, NOW)
+            schedules.add_schedule(tx, wanted("every day"), OBSERVANCES, NOW)
 
 
 def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
     with ready.begin() as tx:
         run_up = wanted("migrants-day: each weekday from 7 days before, then on the day")
         fridays = wanted("weekly on Friday", on_free_day=OnFreeDay.BEFORE, place="GB", cutoff="2h")
-        first = records.add_schedule(tx, run_up, OBSERVANCES, NOW)
-        second = records.add_schedule(tx, fridays, OBSERVANCES, NOW)
-        records.add_blackout(tx, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
+        first = schedules.add_schedule(tx, run_up, OBSERVANCES, NOW)
+        second = schedules.add_schedule(tx, fridays, OBSERVANCES, NOW)
+        schedules.add_blackout(tx, Blackout(date(2026, 12, 15), date(2026, 12, 15), "x"), NOW)
         planned = calendar(tx).list_upcoming(NOW, 9)
     assert [
         (one.schedule.id, one.occurrence.wall.day, one.occurrence.skipped) for one in planned
@@ -123,8 +124,8 @@ def test_a_preview_sees_all_schedules_and_blackouts(ready: Store) -> None:
 def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(ready: Store) -> None:
     """Where one schedule skips a day and another does not, the day is there."""
     with ready.begin() as tx:
-        records.add_schedule(tx, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
-        other = records.add_schedule(tx, wanted("2026-12-25"), OBSERVANCES, NOW)
+        schedules.add_schedule(tx, wanted("2026-12-25", place="GB"), OBSERVANCES, NOW)
+        other = schedules.add_schedule(tx, wanted("2026-12-25"), OBSERVANCES, NOW)
         (one,) = calendar(tx).list_upcoming(NOW, 8)
     assert (one.schedule, one.occurrence.skipped) == (other, False)
 
@@ -132,13 +133,13 @@ def test_a_blackout_hides_what_two_schedules_name_only_for_the_one_it_skips(read
 def test_blackouts_are_added_and_lifted(ready: Store) -> None:
     with ready.begin() as tx:
         days = Blackout(date(2026, 12, 24), date(2027, 1, 3), "the office is closed")
-        kept = records.add_blackout(tx, days, NOW)
+        kept = schedules.add_blackout(tx, days, NOW)
         assert tx.schedules.list_blackouts() == [kept]
         with pytest.raises(InputError, match="is before"):
-            records.add_blackout(tx, Blackout(days.last, days.first, ""), NOW)
-        assert records.lift_blackout(tx, kept.id) == kept
+            schedules.add_blackout(tx, Blackout(days.last, days.first, ""), NOW)
+        assert schedules.lift_blackout(tx, kept.id) == kept
         with pytest.raises(NotFound):
-            records.lift_blackout(tx, kept.id)
+            schedules.lift_blackout(tx, kept.id)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_blackouts_are_added_and_lifted(ready: Store) -> None:
 def test_lengths_of_time(text: str, length: timedelta | None) -> None:
     if length is None:
         with pytest.raises(InputError, match="--cutoff"):
-            records.parse_duration(text, "--cutoff")
+            durations.parse_duration(text, "--cutoff")
     else:
-        assert records.parse_duration(text, "--cutoff") == length
-        assert records.parse_duration(records.format_duration(length), "") == length
+        assert durations.parse_duration(text, "--cutoff") == length
+        assert durations.parse_duration(durations.format_duration(length), "") == length

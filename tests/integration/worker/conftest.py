@@ -13,11 +13,12 @@ import pytest
 from mailer import digests, editions
 from mailer.app import Mailer
 from mailer.config import DeliverySection, NoticesSection, Settings
+from mailer.digests import schedules
 from mailer.log import create_logger
 from mailer.model.digests import DigestPolicy, DigestSettings
 from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule
-from mailer.schedules import records
+from mailer.schedules import durations
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import Store
 from mailer.worker import Scheduler
@@ -71,10 +72,10 @@ class WorkerHarness:
         self, rule: str, time_text: str = "09:00", slug: str = "weekly", cutoff: str = "1h",
         zone: str = "UTC",
     ) -> None:  # fmt: skip
-        timing = records.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
-        schedule = NewSchedule(slug, timing, records.parse_duration(cutoff, "cutoff"))
+        timing = schedules.parse_timing(rule, time_text, zone, self.now.date(), OnFreeDay.SKIP)
+        schedule = NewSchedule(slug, timing, durations.parse_duration(cutoff, "cutoff"))
         with self.mailer.store.begin() as tx:
-            records.add_schedule(tx, schedule, self.mailer.read_observances(), self.now)
+            schedules.add_schedule(tx, schedule, self.mailer.read_observances(), self.now)
 
     def get_edition(self, edition_id: int | None = None) -> Edition:
         """That edition; else the newest."""

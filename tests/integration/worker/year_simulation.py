@@ -20,12 +20,12 @@ from zoneinfo import ZoneInfo
 from mailer import articles, digests, editions
 from mailer.app import Mailer
 from mailer.audience import lists, subscribers
+from mailer.digests import schedules
 from mailer.errors import ApprovalVoid, BadTransition
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenLate
 from mailer.model.edition_states import EditionState
 from mailer.model.schedules import NewSchedule
 from mailer.model.subscribers import Person
-from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay
@@ -249,9 +249,9 @@ def set_up_office(mailer: Mailer, now: datetime) -> None:
                 now,
             )
             on_free_day = OnFreeDay.AFTER if slug == "bulletin" else OnFreeDay.SKIP
-            timing = records.parse_timing(rule, "09:00", "Europe/London", FIRST, on_free_day)
+            timing = schedules.parse_timing(rule, "09:00", "Europe/London", FIRST, on_free_day)
             schedule = NewSchedule(slug, timing, CUTOFF, region="GB-ENG")
-            records.add_schedule(tx, schedule, mailer.read_observances(), now)
+            schedules.add_schedule(tx, schedule, mailer.read_observances(), now)
 
 
 def compute_expected_days(slug: str) -> list[date]:

@@ -7,12 +7,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from mailer import digests
-from mailer.digests import occurrences
+from mailer.digests import occurrences, schedules
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.editions import Edition
 from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence
-from mailer.schedules import records
 from mailer.schedules.holidays import OnFreeDay
 from mailer.store import SqlTransaction, Store
 from tests.integration.factories import NOW
@@ -34,8 +33,8 @@ RULE_TIME = parse_wall_time("2026-11-24 09:00")
 
 
 def add_schedule(tx: SqlTransaction, slug: str = "weekly", zone: str = LONDON) -> None:
-    timing = records.parse_timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
-    records.add_schedule(tx, NewSchedule(slug, timing), {}, NOW)
+    timing = schedules.parse_timing("weekly on Tue", "09:00", zone, NOW.date(), OnFreeDay.SKIP)
+    schedules.add_schedule(tx, NewSchedule(slug, timing), {}, NOW)
 
 
 def find_schedule_id(tx: SqlTransaction, slug: str = "weekly") -> int:

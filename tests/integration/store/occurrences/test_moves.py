@@ -7,12 +7,11 @@ import pytest
 
 from mailer import digests
 from mailer.app import Mailer
-from mailer.digests import occurrences
+from mailer.digests import occurrences, schedules
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar, OccurrenceAction, PlannedOccurrence
 from mailer.errors import Refused
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.schedules import NewSchedule
-from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.store import SqlTransaction, Store
 from tests.integration import factories
@@ -32,10 +31,10 @@ CLOSED = Blackout(date(2026, 11, 24), date(2026, 11, 24), "closed")
 
 def on_a_blackout(tx: SqlTransaction, what: OnFreeDay) -> None:
     """The digest's schedule does this on free days, and Tuesday is one."""
-    tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
-    timing = records.parse_timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
-    records.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
-    records.add_blackout(tx, CLOSED, NOW)
+    tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
+    timing = schedules.parse_timing("weekly on Tue", "09:00", LONDON, NOW.date(), what)
+    schedules.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
+    schedules.add_blackout(tx, CLOSED, NOW)
 
 
 def in_tokyo(tx: SqlTransaction) -> DigestCalendar:
@@ -132,10 +131,10 @@ def test_what_a_long_blackout_has_moved_is_not_forgotten_before_its_time(
     with ready.begin() as tx:
         for one in tx.schedules.list_schedules():
             tx.schedules.remove_schedule(one)
-        timing = records.parse_timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
-        records.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
+        timing = schedules.parse_timing("2026-12-22", "09:00", LONDON, NOW.date(), OnFreeDay.AFTER)
+        schedules.add_schedule(tx, NewSchedule("weekly", timing), {}, NOW)
         long = Blackout(date(2026, 12, 21), date(2027, 1, 3), "closed")
-        records.add_blackout(tx, long, NOW)
+        schedules.add_blackout(tx, long, NOW)
         claim_occurrence(tx, parse_wall_time("2026-12-22 09:00"))
         (found,) = mailer.build_calendars(tx)
     assert found.list_due_steps(now, LOOK_BACK) == []

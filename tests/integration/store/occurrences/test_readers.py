@@ -8,13 +8,12 @@ import pytest
 
 from mailer import digests
 from mailer.app import Mailer
-from mailer.digests import occurrences
+from mailer.digests import occurrences, schedules
 from mailer.digests.calendar import LOOK_BACK, DigestCalendar
 from mailer.log import create_logger
 from mailer.model.digests import WhenLate
 from mailer.model.edition_states import EditionState, SendTimeBasis
 from mailer.model.editions import Edition, SendAppointment
-from mailer.schedules import records
 from mailer.store import SqlTransaction, Store
 from mailer.worker import jobs
 from tests.integration import factories
@@ -101,7 +100,7 @@ def test_one_that_is_sent_now_in_the_minute_of_its_rule_is_for_all_at_once(ready
 def test_one_can_be_sent_now_in_the_hour_that_comes_twice(ready: Store) -> None:
     now = datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
     with ready.begin() as tx:
-        tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Europe/Berlin")
         kept = occurrences.send_now(tx, build_calendar(tx).find_occurrence("2027-11-02", now), now)
     assert kept.moved_to == parse_wall_time("2027-10-31 02:30")

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
+from mailer.digests import schedules
 from mailer.digests.calendar import LOOK_BACK
 from mailer.model.schedules import OccurrenceState
-from mailer.schedules import records
 from mailer.store import SqlTransaction, Store
 from tests.integration import factories
 from tests.integration.factories import DAY, HOUR, NOW
@@ -251,5 +251,5 @@ def test_those_held_are_told_until_a_later_one_is_made(ready: Store) -> None:
 def test_what_was_decided_outlives_its_schedule(ready: Store) -> None:
     with ready.begin() as tx:
         claim_occurrence(tx, state=ON_HOLD)
-        tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         assert (get_occurrence(tx).state, get_occurrence(tx).schedule_id) == (ON_HOLD, None)

@@ -4,11 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.digests import occurrences
+from mailer.digests import occurrences, schedules
 from mailer.digests.calendar import OccurrenceAction
 from mailer.errors import InputError, Refused
 from mailer.model.schedules import OccurrenceState
-from mailer.schedules import records
 from mailer.store import Store
 from tests.integration.factories import DAY, HOUR, NOW
 from tests.integration.store.occurrences.factories import (
@@ -147,7 +146,7 @@ def test_one_that_is_sent_now_is_assembled_at_the_next_tick(
 
 def test_sent_now_is_by_the_clock_of_its_zone(ready: Store) -> None:
     with ready.begin() as tx:
-        tx.schedules.remove_schedule(records.get_schedule(tx, find_schedule_id(tx)))
+        tx.schedules.remove_schedule(schedules.get_schedule(tx, find_schedule_id(tx)))
         add_schedule(tx, zone="Asia/Kathmandu")
         assert occurrences.send_now(tx, find_planned(tx), NOW).moved_to == parse_wall_time(
             "2026-11-20 15:15"

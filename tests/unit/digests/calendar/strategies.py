@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from mailer.digests import schedules as schedules_module
 from mailer.digests.calendar import LOOK_BACK, CalendarStep, DigestCalendar, PlannedOccurrence
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
 from mailer.model.schedules import NewSchedule, OccurrenceState, SavedOccurrence, Schedule
-from mailer.schedules import records
 from mailer.schedules.holidays import Blackout, OnFreeDay
 from mailer.schedules.observances import Observance
 
@@ -48,7 +48,7 @@ def make_schedule(
     created_at: datetime = NOW,
     start: date = START,
 ) -> Schedule:
-    timing = records.parse_timing(text, at, zone, start, on_free_day)
+    timing = schedules_module.parse_timing(text, at, zone, start, on_free_day)
     return Schedule(schedule_id, NewSchedule("weekly", timing, cutoff, region), created_at)
 
 

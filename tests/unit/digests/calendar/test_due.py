@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from mailer.digests import schedules
 from mailer.digests.calendar import LOOK_BACK, OccurrenceAction
 from mailer.model.schedules import OccurrenceState
-from mailer.schedules import records
 from tests.unit.digests.calendar.strategies import (
     AFTER,
     BEFORE,
@@ -59,7 +59,7 @@ def test_by_readers_time_it_is_assembled_before_the_first_of_them() -> None:
 
 def test_the_longest_cut_off_counts_from_the_first_reader_on_earth_too() -> None:
     known = make_calendar(
-        make_schedule("2026-12-18", zone="Pacific/Pago_Pago", cutoff=records.MAX_CUTOFF),
+        make_schedule("2026-12-18", zone="Pacific/Pago_Pago", cutoff=schedules.MAX_CUTOFF),
         reader_zones=[KIRITIMATI],
     )
     assert list_due_steps(known, parse_utc("2026-12-03 18:59")) == []

@@ -1,6 +1,5 @@
 """Schedules of digests and blackouts, the verbs on them, and what they need kept."""
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
@@ -10,14 +9,13 @@ from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule
 from mailer.model.transaction import Transaction
 from mailer.schedules import occurrences as expansion
 from mailer.schedules import rule_syntax
+from mailer.schedules.durations import format_duration
 from mailer.schedules.holidays import Blackout, FreeDays, OnFreeDay
 from mailer.schedules.observances import Observance
 from mailer.schedules.occurrences import Timing
 from mailer.schedules.rules import ObservanceRule
 
 MAX_CUTOFF = timedelta(days=14)
-
-_DURATION = re.compile(r"(?:(\d+)d)? ?(?:(\d+)h)? ?(?:(\d+)m)?")
 
 
 def add_schedule(
@@ -89,23 +87,3 @@ def parse_timing(text: str, at: str, zone: str, start: date, on_free_day: OnFree
         ) from error
     zones.get_zone(zone)
     return Timing(rule_syntax.parse_rule(text, start), time_of_day, zone, on_free_day)
-
-
-def parse_duration(text: str, option: str) -> timedelta:
-    """``90m``, ``2h``, ``1d 12h``. Raises InputError naming the option."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    if match is None or not any(match.groups()):
-        raise InputError(
-            f"{text!r} is no length of time", where=option, hint="such as 90m, 2h or 1d 12h"
-        )
-    days, hours, minutes = (int(part or 0) for part in match.groups())
-    if max(days, hours, minutes) > 100_000:
-        raise InputError(f"{text!r} is too long", where=option)
-    return timedelta(days=days, hours=hours, minutes=minutes)
-
-
-def format_duration(length: timedelta) -> str:
-    """As :func:`parse_duration` reads it; to the minute."""
-    minutes = int(length.total_seconds()) // 60
-    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "m"))
-    return " ".join(f"{count}{unit}" for count, unit in parts if count) or "0m"
