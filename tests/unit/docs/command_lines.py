@@ -83,9 +83,9 @@ def parse_words(root: Any, words: list[str], *, complete: bool) -> None:
         is_group = hasattr(command, "list_commands")
         if not is_group:
             if complete:
-                command.make_context(name, list(words), parent=context)
+                command.make_context(name, list(words), parent=context.parent)
             else:
-                command.make_context(name, list(words), parent=context, resilient_parsing=True)
+                command.make_parser(context).parse_args(args=list(words))
             return
         options, words = _split_leading_options(command, context, words)
         if options and not complete:

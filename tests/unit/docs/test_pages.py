@@ -91,11 +91,11 @@ def test_unknown_command_is_refused(text: str, root_command: Any) -> None:
 
 @pytest.mark.parametrize("complete", [True, False])
 def test_unknown_option_is_refused(root_command: Any, complete: bool) -> None:
-    with pytest.raises(Exception, match="(?i)no such option"):
+    with pytest.raises(Exception, match=r"(?i)no such option"):
         parse_words(root_command, ["article", "list", "--dance"], complete=complete)
 
 
 @pytest.mark.parametrize("text", ["mailer release send", "mailer edition show three"])
 def test_missing_or_invalid_value_is_refused(text: str, root_command: Any) -> None:
-    with pytest.raises(Exception, match="(?i)missing|valid"):
+    with pytest.raises(Exception, match=r"(?i)missing|valid"):
         parse_words(root_command, split_words(text), complete=True)
