@@ -14,22 +14,25 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     words.py       words as a search compares them
     zones.py       time zones by their IANA names
     log.py         structured lines on stderr
+    addresses.py   mail addresses, checked and normalised
     actor.py       who acts: the command line, the worker, a subscriber
+    schedules/     rules of dates, observances, holidays, and the occurrences that they give
 
-  Nouns: records, rules, verbs, and the Protocol of the store that they need. No I/O.
+    model/         records, their states, and the Protocols of the stores and the transaction
+
+  Nouns: rules and verbs, which take the transaction first. No I/O.
     audience/      topics, lists, subscribers, memberships, segments, suppressions, consent,
                    sign-up, imports, media contacts
-    schedules/     rules, observances, holidays, and the occurrences that they give
     notices.py     what staff are told, and what they can do next
     articles/      pieces of content in one language each; a slug names the story
     embargoes.py   until when a story is embargoed, and the only judge of that
-    sources.py     where articles come from by themselves
     editions/      one mailing: its states, its approval
     digests/       standing orders: what goes into an edition, for whom, and its calendar
     message/       a frozen body and a recipient -> the bytes of one MIME message
-    outbox/        deliveries: their states, and why a member got none
+    outbox/        deliveries, and why a member got none
+    sources.py     where articles come from by themselves
     archive.py     the editions that anybody may read again
-    releases/      press pages of releases, and kills
+    releases/      press pages of releases, corrections, kills
 
   Rooms that touch the world.
     intake/        files -> articles, CSV -> rows, iCalendar -> observances; guarded fetching

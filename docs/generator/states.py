@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Any
 
 from generator.markdown import MeaningTable, format_page, format_table
-from mailer import editions, outbox
-from mailer.articles import ArticleState
-from mailer.audience.subscribers import MembershipState
-from mailer.schedules.records import OCCURRENCE_TRANSITIONS, OccurrenceState
+from mailer.model.articles import ArticleState
+from mailer.model.deliveries import DELIVERY_TRANSITIONS, DeliveryState, Exclusion
+from mailer.model.edition_states import EDITION_TRANSITIONS, EditionState
+from mailer.model.schedules import OCCURRENCE_TRANSITIONS, OccurrenceState
+from mailer.model.signup import CONFIRMATION_TRANSITIONS, ConfirmationState
+from mailer.model.subscribers import MembershipState
 
 
 def build_page() -> str:
@@ -16,9 +18,12 @@ def build_page() -> str:
         "States",
         "The word in the first column is what commands print, `--state` takes and the database "
         "holds. Each\ntable of transitions is the one that the code checks.",
-        _describe_states("Edition", "edition", editions.EditionState, editions.TRANSITIONS),
-        _describe_states("Delivery", "delivery", outbox.DeliveryState, outbox.TRANSITIONS),
+        _describe_states("Edition", "edition", EditionState, EDITION_TRANSITIONS),
+        _describe_states("Delivery", "delivery", DeliveryState, DELIVERY_TRANSITIONS),
         _describe_states("Occurrence", "occurrence", OccurrenceState, OCCURRENCE_TRANSITIONS),
+        _describe_states(
+            "Confirmation", "confirmation", ConfirmationState, CONFIRMATION_TRANSITIONS
+        ),
         _describe_states("Article", "article", ArticleState, None),
         _describe_states("Membership", "membership", MembershipState, None),
         _describe_exclusions(),
@@ -49,9 +54,7 @@ def _list_targets(states: type[StrEnum], targets: frozenset[Any]) -> str:
 
 def _describe_exclusions() -> str:
     meanings = MeaningTable("exclusions")
-    rows = [
-        (exclusion.value, meanings.get_meaning(exclusion.value)) for exclusion in outbox.Exclusion
-    ]
+    rows = [(exclusion.value, meanings.get_meaning(exclusion.value)) for exclusion in Exclusion]
     meanings.check_all_used()
     return (
         "## Why a member gets no delivery\n\n"

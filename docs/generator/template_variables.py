@@ -4,9 +4,9 @@ import dataclasses
 from typing import Any
 
 from generator.markdown import MeaningTable, format_page, format_table
-from mailer.articles import press_release
 from mailer.config import find_shipped_folder
 from mailer.message.slots import MIN_STORIES_FOR_CONTENTS, MarkCondition
+from mailer.model import press_release
 from mailer.render import releases, views
 from mailer.render.environment import PersonalField, get_environment
 
