@@ -27,7 +27,7 @@ Layers import downwards only (``pyproject.toml``, import-linter). From the botto
     articles/      pieces of content in one language each; a slug names the story
     embargoes.py   until when a story is embargoed, and the only judge of that
     editions/      one mailing: its states, its approval
-    digests/       standing orders: what goes into an edition, for whom, and its calendar
+    digests/       standing orders: the stories and readers of editions, and their calendar
     message/       a frozen body and a recipient -> the bytes of one MIME message
     outbox/        deliveries, and why a member got none
     sources.py     where articles come from by themselves

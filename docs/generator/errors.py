@@ -19,7 +19,7 @@ def build_exit_codes_page() -> str:
     meanings.check_all_used()
     return format_page(
         "Exit codes",
-        "Data goes to stdout, everything else to stderr. An error is one sentence that says what "
+        "Data goes to stdout, all other output to stderr. An error is one sentence that says what "
         "is wrong,\nwhere, and what to do. `--debug` shows the traceback.",
         format_table(("code", "meaning", "errors"), rows),
     )

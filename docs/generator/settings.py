@@ -13,7 +13,7 @@ from mailer.config import Settings
 
 _LIMITS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 _SKIPPED = {"home", "config_file"}
-"""Fields of Settings that nobody sets."""
+"""Fields of Settings that are worked out, not set."""
 
 INTRODUCTION = """\
 A setting is looked for in four places, and the first that has it counts:

@@ -17,7 +17,7 @@ def build_page() -> str:
     return format_page(
         "States",
         "The word in the first column is what commands print, `--state` takes and the database "
-        "holds. Each\ntable of transitions is the one that the code checks.",
+        "holds. The\ncode checks these tables of transitions.",
         _describe_states("Edition", "edition", EditionState, EDITION_TRANSITIONS),
         _describe_states("Delivery", "delivery", DeliveryState, DELIVERY_TRANSITIONS),
         _describe_states("Occurrence", "occurrence", OccurrenceState, OCCURRENCE_TRANSITIONS),
