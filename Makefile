@@ -1,4 +1,4 @@
-# `make` alone lists what can be done. Each target makes what it needs, .venv first.
+# `make` alone lists the targets. Each target makes what it needs, .venv first.
 
 PYTHON ?= python3
 VENV   := .venv
@@ -7,35 +7,35 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox pages test check proofs crash format bench bench-import bench-web pictures lock clean
+.PHONY: help demo inbox pages test check proofs crash format bench bench-import bench-web docs pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
 		|| grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST)
 
-demo: $(VENV)/.demo  ## Run a made-up office: its digest and a press release, over real SMTP, caught here
+demo: $(VENV)/.demo  ## Send a made-up office's digest and press release over real SMTP, caught on this machine
 	@$(BIN)/mailer demo --folder var/demo
 
-inbox: $(VENV)/.demo  ## Show the demo's mails on a local web page
+inbox: $(VENV)/.demo  ## Show the demo's mails on http://127.0.0.1:8025/
 	@$(BIN)/mailer inbox --folder var/demo/mail
 
-pages: $(VENV)/.demo  ## Serve the demo's public pages: sign-up, preferences, archive
+pages: $(VENV)/.demo  ## Serve the demo's public pages on http://127.0.0.1:8000/
 	@cd var/demo && $(CURDIR)/$(BIN)/mailer serve
 
 test: $(VENV)/.dev  ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
-check: $(VENV)/.dev  ## Lint, types and layers
+check: $(VENV)/.dev  ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proofs: $(VENV)/.dev  ## Run the slow proofs: frozen senders, clocks, full disks, hostile requests, pages at every width
+proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full disks, hostile requests, every page width
 	$(BIN)/python -m pytest -m proof
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
 
-crash: $(VENV)/.dev  ## Kill real senders KILLS times and workers 50 times (SIGKILL) on both databases, and count
+crash: $(VENV)/.dev  ## Kill real sending processes KILLS times and workers 50 times, on both databases, and count losses
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
 	$(BIN)/python -m tests.crash --database postgresql --kills $(KILLS)
 	$(BIN)/python -m tests.crash.calendar --database sqlite --kills 50
@@ -45,23 +45,26 @@ format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev  ## Measure delivery against Postfix's smtp-source, the plain way, distance, memory (minutes)
+bench: $(VENV)/.dev  ## Measure delivery against Postfix's smtp-source (takes minutes, needs Debian's postfix)
 	$(BIN)/python -m tests.bench.bench_delivery
 
-bench-import: $(VENV)/.dev  ## Measure the import of 100,000 subscribers and the plan of an edition for them
+bench-import: $(VENV)/.dev  ## Measure importing 100,000 subscribers and planning an edition for them
 	$(BIN)/python tests/bench/bench_import.py
 
-bench-web: $(VENV)/.dev  ## Measure the public pages with 1,000,000 subscribers, alone and during a send (minutes)
+bench-web: $(VENV)/.dev  ## Measure the public pages with 1,000,000 subscribers, alone and during a send (takes minutes)
 	$(BIN)/python -m tests.bench.bench_web
+
+docs: $(VENV)/.dev  ## Write the reference pages that follow from the code (docs/reference/)
+	$(BIN)/python docs/generate.py
 
 pictures: $(VENV)/.dev demo  ## Draw the README's pictures of the demo's mails (needs Chromium)
 	$(BIN)/python docs/pictures.py
 
-lock: $(VENV)/.dev  ## Write the versions installed here to requirements.lock
+lock: $(VENV)/.dev  ## Write the installed versions to requirements.lock
 	@{ echo '# Made by `make lock`: the versions that everything was tested with.'; \
 		$(BIN)/python -m pip --disable-pip-version-check freeze --exclude-editable; } > requirements.lock
 
-clean:  ## Remove what was made here
+clean:  ## Remove everything that these targets made
 	rm -rf $(VENV) var .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/.made:

@@ -1,47 +1,54 @@
 """A mailer for newsletters and press releases. This page is the map.
 
-One road, no way back::
+Mail goes in one direction, and never back::
 
     articles -> digest chooses -> edition (draft) -> compose -> approve -> plan -> deliver
 
+Layers import downwards only (``pyproject.toml``, import-linter). From the bottom:
+
     errors.py      the one tree of errors
     lines.py       what a line of text may hold
-    config/        frozen Settings: the only reader of config/ and of the environment
+    config/        frozen settings: the only reader of config/ and of the environment
     tokens.py      signed links, each bound to one purpose
     languages.py   language tags, their direction and names
     words.py       words as a search compares them
     zones.py       time zones by their IANA names
     log.py         structured lines on stderr
+    addresses.py   mail addresses, checked and normalised
+    actor.py       who acts: the command line, the worker, a subscriber
+    schedules/     rules of dates, observances, holidays, and the occurrences that they give
 
-  Nouns: records, rules, verbs, and the store Protocol that they need. No I/O.
-    articles/      pieces of content, one a language; a slug names the story
-    embargoes.py   until when a story is kept in, and who judges that
-    sources.py     where articles come from by themselves
-    audience/      topics, lists, subscribers, memberships, segments, suppressions,
-                   media contacts
-    digests/       standing orders: what goes into an edition, for whom, and its calendar
-    schedules/     rules, observances, free days, and the occurrences that they give
-    editions/      one mailing: its states, its approval
-    archive.py     what anybody may read again
-    press.py       press pages of releases
+    model/         records, their states, and the Protocols of the stores and the transaction
+
+  Nouns: rules and verbs, which take the transaction first. No I/O.
+    audience/      topics, lists, subscribers, memberships, segments, suppressions, consent,
+                   sign-up, imports, media contacts
     notices.py     what staff are told, and what they can do next
-    outbox/        deliveries: their states, and why somebody got nothing
+    articles/      pieces of content in one language each; a slug names the story
+    embargoes.py   until when a story is embargoed, and the only judge of that
+    editions/      one mailing: its states, its approval
+    digests/       standing orders: the stories and readers of editions, and their calendar
     message/       a frozen body and a recipient -> the bytes of one MIME message
+    outbox/        deliveries, and why a member got none
+    sources.py     where articles come from by themselves
+    archive.py     the editions that anybody may read again
+    releases/      press pages of releases, corrections, kills
 
   Rooms that touch the world.
     intake/        files -> articles, CSV -> rows, iCalendar -> observances; guarded fetching
     render/        compose: an edition -> frozen bodies (Jinja2, premailer, checks)
     store/         all SQL: schema, migrations, and a file for each noun
-    delivery/      courier, ledger, smtp, replies
+    delivery/      runs, connections, the ledger, SMTP, replies
 
-    app/           the only wiring: open_mailer(settings)
-    worker/        the clock: what is due is assembled, asked for, sent and told
-    web/           pages: subscribers' own, the archive, and the inbox of caught mails
+    app/           wiring: open_mailer(settings)
+    worker/        the scheduler: what is due is assembled, asked for, sent and told
+    web/           pages: subscribers' own, the archive, press, and the inbox of caught mails
     demo/          the sample office that `make demo` runs
     cli/           thin commands, a file for each noun
 
-Which noun? Its file, with the same name in every layer and in its test. Does it touch the world?
-Then SQL stands in store/, SMTP in delivery/smtp.py, HTTP in web/, argv in cli/, files in intake/.
+To find a line: which noun is it about? The noun has the same name in every layer and in its tests.
+If the line touches the world, SQL is in store/, SMTP in delivery/smtp.py, HTTP in web/, the command
+line in cli/, files in intake/.
 """
 
 __version__ = "0.1.0"

@@ -116,5 +116,5 @@ def catch_mail(
 def _build_missing_error(error: ImportError) -> ConfigError:
     return ConfigError(
         f"the demo's parts are not installed ({error.name} is missing)",
-        hint="install them with `pip install 'mailer[demo]'`",
+        hint="install them with `pip install 'pressmail[demo]'`",
     )

@@ -28,7 +28,7 @@ def serve_pages(
     except ImportError as error:
         raise ConfigError(
             f"the web's parts are not installed ({error.name} is missing)",
-            hint="install them with `pip install 'mailer[web]'`",
+            hint="install them with `pip install 'pressmail[web]'`",
         ) from error
     log = create_logger()
     with open_mailer(load_settings()) as mailer:

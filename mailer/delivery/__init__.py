@@ -18,5 +18,5 @@
     replies.py    the only judge of a reply
 
 The courier needs no article and no template, and compares no clock with another.
-docs/reliability.md says what is guaranteed.
+docs/explanation/reliability.md says what is guaranteed.
 """

@@ -13,7 +13,7 @@ wordpress.py     posts of a WordPress site -> drafts
 pages.py         the article on a web page -> a draft
 dropped.py       what of a source did not become part of a draft
 characters.py    bytes -> text, where what they say of themselves is wrong
-extra.py         the packages of mailer[intake], imported when needed
+extra.py         the packages of pressmail[intake], imported when needed
 calendars.py     iCalendar files -> observances, and back
 sheets.py        CSV files, line by line
 table.py         files of people -> rows, and people -> CSV files

@@ -59,7 +59,7 @@ def build_engine(url: str, lease: float = 60.0) -> Engine:
         raise ConfigError(
             f"the database can't be used ({error})",
             where="database.url",
-            hint="use sqlite:///FILE, or install mailer[postgresql] for PostgreSQL",
+            hint="use sqlite:///FILE, or `pip install 'pressmail[postgresql]'` for PostgreSQL",
         ) from error
     if backend == "sqlite":
         event.listen(engine, "connect", _configure_sqlite)

@@ -2,7 +2,7 @@
 the calendar doesn't wait for it. Only the worker that ticks looks.
 
 What reads and fetches is imported when there is something to look at: it comes with
-``mailer[intake]``, and a worker without sources needs none of it.
+``pressmail[intake]``, and a worker without sources needs none of it.
 """
 
 import threading

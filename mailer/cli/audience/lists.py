@@ -140,7 +140,7 @@ def print_form(
     except ImportError as error:
         raise ConfigError(
             f"the web's parts are not installed ({error.name} is missing)",
-            hint="install them with `pip install 'mailer[web]'`",
+            hint="install them with `pip install 'pressmail[web]'`",
         ) from error
     with open_for_reading() as (mailer, tx):
         mailing_list = nouns.get_list(tx, slug)

@@ -177,5 +177,5 @@ def test_without_text_there_is_no_draft() -> None:
 
 def test_a_package_that_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "feedparser", None)
-    with pytest.raises(ConfigError, match=r"pip install 'mailer\[intake\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'pressmail\[intake\]'"):
         import_package("feedparser")
