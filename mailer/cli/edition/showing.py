@@ -103,7 +103,7 @@ def preview_edition(
     out = Output(json)
     with open_for_preview() as (mailer, tx):
         edition = editions.get_edition(tx, number)
-        rendered = mailer.preview(tx, edition, address=as_, language=language)
+        rendered = mailer.preview_edition(tx, edition, address=as_, language=language)
         edition = editions.get_edition(tx, number)
     if json:
         out.print_json(
