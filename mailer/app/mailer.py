@@ -1,43 +1,33 @@
 """The office's mailer."""
 
-import threading
+from __future__ import annotations
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from mailer import digests, editions, outbox, zones
-from mailer.app.embargo_checks import check_may_send
-from mailer.app.release_follow_up import extend_releases, needs_follow_up
-from mailer.audience import addresses
-from mailer.audience.lists import MailingList
-from mailer.audience.signup.rate_limits import SignUpLimits
-from mailer.config import Settings
-from mailer.delivery.ledger_transaction import ActiveEdition
-from mailer.delivery.options import DeliveryOptions
-from mailer.delivery.outcomes import DeliveryProgress
-from mailer.delivery.run import DeliveryRun
-from mailer.delivery.smtp import RelayCredentials
-from mailer.digests import ApprovalRule, Digest, DigestPolicy
-from mailer.digests.calendar import LOOK_BACK, DigestCalendar
-from mailer.editions import (
-    Edition,
-    EditionBody,
-    EditionKind,
-    EditionState,
-    SendAppointment,
-    SendTimeBasis,
-)
 from mailer.errors import ComposeError, InputError, Refused
-from mailer.intake.markup import to_html
-from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
-from mailer.outbox import DeliveryPlan, DeliveryReport
-from mailer.render import Composition, compose_edition
-from mailer.schedules import local_time as local_time_module
-from mailer.schedules import observances
-from mailer.schedules.observances import Observance
-from mailer.schedules.records import Schedule
 from mailer.store import Store, Transaction
+
+if TYPE_CHECKING:  # most commands need a part of these only: each method imports what it uses
+    import threading
+
+    from mailer.audience.lists import MailingList
+    from mailer.audience.signup.rate_limits import SignUpLimits
+    from mailer.config import Settings
+    from mailer.delivery.ledger_transaction import ActiveEdition
+    from mailer.delivery.options import DeliveryOptions
+    from mailer.delivery.outcomes import DeliveryProgress
+    from mailer.digests import Digest, DigestPolicy
+    from mailer.digests.calendar import DigestCalendar
+    from mailer.editions import Edition, EditionBody, SendAppointment, SendTimeBasis
+    from mailer.message import AttachedFile, MessageProfile, MessageTemplate, Recipient
+    from mailer.outbox import DeliveryPlan, DeliveryReport
+    from mailer.render import Composition
+    from mailer.schedules.observances import Observance
+    from mailer.schedules.records import Schedule
 
 MAX_ACTIVE_EDITIONS = 1000
 """Editions that one run delivers side by side."""
@@ -72,6 +62,8 @@ class Mailer:
     @property
     def sign_up_limits(self) -> SignUpLimits:
         """What strangers may do."""
+        from mailer.audience.signup.rate_limits import SignUpLimits
+
         signup = self.settings.signup
         return SignUpLimits(signup.per_address, signup.per_client, signup.per_domain)
 
@@ -85,6 +77,10 @@ class Mailer:
     ) -> tuple[Edition, Composition | None]:
         """The edition with its bodies frozen: composed now if it is open and something changed
         since. What has been approved is never composed again."""
+        from mailer.editions import EditionState
+        from mailer.intake.markup import to_html
+        from mailer.render import compose_edition
+
         if edition.state is not EditionState.DRAFT:
             return edition, None
         composition = compose_edition(tx.editions.load_manuscript(edition), self.settings, to_html)
@@ -109,6 +105,9 @@ class Mailer:
     ) -> Edition:
         """Compose once more, and approve what that gives. Raises ApprovalVoid when the approver
         has seen something else, and Refused for an author where the digest wants another person."""
+        from mailer import editions
+        from mailer.digests import ApprovalRule
+
         edition, _ = self.compose_edition(tx, edition)
         rule = self.get_policy(tx, edition).approval
         return editions.approve_edition(
@@ -125,10 +124,12 @@ class Mailer:
 
     def get_policy(self, tx: Transaction, edition: Edition) -> DigestPolicy:
         """What its digest says; of an edition by itself, what goes without saying."""
+        from mailer import digests
+
         return (
             digests.get_digest(tx.digests, edition.digest).settings.policy
             if edition.digest
-            else DigestPolicy()
+            else digests.DigestPolicy()
         )
 
     def make_appointment(
@@ -136,6 +137,10 @@ class Mailer:
     ) -> SendAppointment:
         """A time to be sent at, for an edition by itself. Raises InputError for one that is
         past."""
+        from mailer import zones
+        from mailer.editions import SendAppointment
+        from mailer.schedules import local_time as local_time_module
+
         if local_time_module.to_utc(local_time, zones.get_zone(zone, "--zone")) < self.clock():
             raise InputError(
                 f"{local_time:%Y-%m-%d %H:%M} in {zone} is past",
@@ -149,6 +154,9 @@ class Mailer:
     def refresh_appointment(self, tx: Transaction, appointment: SendAppointment) -> SendAppointment:
         """The appointment with the moment at which clocks show its time, as the rules of zones are
         now and readers are in them."""
+        from mailer.editions import SendTimeBasis
+        from mailer.schedules import local_time as local_time_module
+
         zone_names = tx.reader_time_zones if appointment.send_time is SendTimeBasis.READER else ()
         return replace(
             appointment,
@@ -180,6 +188,9 @@ class Mailer:
     def _assemble_calendars(
         self, tx: Transaction, digest_list: Sequence[Digest], schedules: Sequence[Schedule]
     ) -> list[DigestCalendar]:
+        from mailer.digests.calendar import LOOK_BACK, DigestCalendar
+        from mailer.editions import SendTimeBasis
+
         blackouts = tuple(blackout.days for blackout in tx.schedules.list_blackouts())
         # By name, and free days or staff may have moved what is named much earlier.
         saved_occurrences = tx.schedules.list_occurrences_since(self.clock() - 2 * LOOK_BACK)
@@ -207,6 +218,8 @@ class Mailer:
 
     def read_observances(self) -> Mapping[str, Observance]:
         """Ours and the office's own, read again when a file has changed. Raises ConfigError."""
+        from mailer.schedules import observances
+
         stamp = self.settings.observances_stamp
         if stamp != self._observances[0]:
             self._observances = (
@@ -216,6 +229,9 @@ class Mailer:
         return self._observances[1]
 
     def build_sender_profile(self, edition: Edition, mailing_list: MailingList) -> MessageProfile:
+        from mailer.editions import EditionKind
+        from mailer.message import MessageProfile
+
         settings = self.settings
         return MessageProfile(
             sender_name=settings.sender.name,
@@ -234,6 +250,8 @@ class Mailer:
         self, tx: Transaction, edition: Edition
     ) -> dict[str, MessageTemplate]:
         """A stencil for each of the edition's frozen bodies, by language."""
+        from mailer.message import MessageTemplate
+
         sender_profile = self.build_sender_profile(edition, tx.editions.load_mailing_list(edition))
         return {
             body.language: MessageTemplate(body, sender_profile, self._load_attachments(tx, body))
@@ -241,6 +259,8 @@ class Mailer:
         }
 
     def _load_attachments(self, tx: Transaction, body: EditionBody) -> list[AttachedFile]:
+        from mailer.message import AttachedFile
+
         attached_files = []
         for attachment in body.attachments:
             content = tx.files.read_content(attachment.sha256)
@@ -256,6 +276,8 @@ class Mailer:
     ) -> Preview:
         """The mail as the subscriber of `address` would get it; without one, as somebody without a
         name who gets every story, in `language` or the edition's own."""
+        from mailer.message import Recipient
+
         edition, _ = self.compose_edition(tx, edition)
         message_templates = self.build_message_templates(tx, edition)
         if not message_templates:
@@ -286,6 +308,10 @@ class Mailer:
     def _make_recipient(
         self, tx: Transaction, edition: Edition, address: str
     ) -> tuple[Recipient, str]:
+        from mailer import outbox
+        from mailer.audience import addresses
+        from mailer.message import Recipient
+
         address = addresses.normalise_address(address)
         recipient_status = tx.outbox.get_recipient_status(edition, address)
         if recipient_status.delivery:
@@ -318,6 +344,10 @@ class Mailer:
     ) -> tuple[Edition, DeliveryPlan | None]:
         """Begin to send: check the approval, freeze the audience. An edition that has begun stays
         as it is (no plan). Raises Refused for one that may not go out."""
+        from mailer import editions
+        from mailer.app.embargo_checks import check_may_send
+        from mailer.editions import EditionState
+
         now = self.clock()
         if edition.state is EditionState.PAUSED:
             reason = f" ({edition.reason})" if edition.reason else ""
@@ -341,7 +371,7 @@ class Mailer:
             )
         editions.check_transition(edition, EditionState.SENDING)
         check_may_send(tx, edition, now)
-        self._build_route()  # what is wrong with the relays' settings is said before anything begins
+        self._build_route()  # raises for wrong settings of a relay before anything begins
         editions.check_approval(tx.editions, edition, self.settings.sender_details)
         plan = tx.plans.plan_deliveries(edition, now)
         return tx.editions.set_state(edition, EditionState.SENDING, now), plan
@@ -360,6 +390,12 @@ class Mailer:
         each.
 
         Raises RelayError and ConfigError; whatever happens, every row is on disk in its state."""
+        from mailer import editions
+        from mailer.app.release_follow_up import extend_releases, needs_follow_up
+        from mailer.delivery.ledger_transaction import ActiveEdition
+        from mailer.delivery.run import DeliveryRun
+        from mailer.editions import EditionState
+
         wanted_ids = {edition.id for edition in begun_editions}
 
         with self.store.read() as tx:
@@ -401,6 +437,10 @@ class Mailer:
             ]
 
     def _build_route(self) -> DeliveryOptions:
+        from mailer.audience import addresses
+        from mailer.delivery.options import DeliveryOptions
+        from mailer.delivery.smtp import RelayCredentials
+
         settings = self.settings
         return DeliveryOptions(
             relays=tuple(
@@ -427,6 +467,8 @@ class Mailer:
         self, tx: Transaction, edition: Edition, *, reason: str, actor: str
     ) -> Edition:
         """Cancel an edition and what of it has not passed the gate."""
+        from mailer import editions
+
         cancelled = editions.cancel_edition(
             tx.editions, edition, self.clock(), reason=reason, actor=actor
         )

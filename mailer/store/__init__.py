@@ -18,43 +18,43 @@ The edge opens the transaction (:meth:`Store.begin`) and it commits when the blo
 of the nouns never commit. Delivery alone runs several short transactions.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-from sqlalchemy import Connection, Engine
+from typing import TYPE_CHECKING
 
 from mailer.store import engine as _engine
-from mailer.store.archive import SqlArchiveStore
-from mailer.store.articles import SqlArticleStore
-from mailer.store.audience.bulk import SqlBulkStore
-from mailer.store.audience.confirmations import SqlAllowanceStore, SqlConfirmationStore
-from mailer.store.audience.contacts import SqlContactStore
-from mailer.store.audience.import_rows import SqlImportRowStore
-from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.segments import SqlSegmentStore
-from mailer.store.audience.subscribers import SqlSubscriberStore
-from mailer.store.audience.suppressions import SqlSuppressionStore
-from mailer.store.audience.time_zones import (
-    list_mailing_list_time_zones,
-    list_subscriber_time_zones,
-)
-from mailer.store.digests import SqlDigestStore
-from mailer.store.editions import SqlEditionStore
-from mailer.store.leases import SqlLeaseStore
-from mailer.store.locks import lock_releases
-from mailer.store.outbox.notices import SqlNoticeStore
-from mailer.store.outbox.plan import SqlPlanStore
-from mailer.store.outbox.queue import SqlQueueStore
-from mailer.store.outbox.reports import SqlOutboxStore
-from mailer.store.outbox.service_mails import SqlServiceMailStore
-from mailer.store.outbox.workers import SqlWorkerStore
-from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.releases.files import SqlBoilerplateStore, SqlFileStore, SqlKillStore
-from mailer.store.releases.pages import SqlReleasePageStore
-from mailer.store.retention import SqlRetentionStore
-from mailer.store.schedules import SqlScheduleStore
-from mailer.store.sources import SqlSourceStore
+
+if TYPE_CHECKING:  # few commands need many nouns: a transaction imports a store when it is used
+    from sqlalchemy import Connection, Engine
+
+    from mailer.store.archive import SqlArchiveStore
+    from mailer.store.articles import SqlArticleStore
+    from mailer.store.audience.bulk import SqlBulkStore
+    from mailer.store.audience.confirmations import SqlAllowanceStore, SqlConfirmationStore
+    from mailer.store.audience.contacts import SqlContactStore
+    from mailer.store.audience.import_rows import SqlImportRowStore
+    from mailer.store.audience.lists import SqlListStore
+    from mailer.store.audience.segments import SqlSegmentStore
+    from mailer.store.audience.subscribers import SqlSubscriberStore
+    from mailer.store.audience.suppressions import SqlSuppressionStore
+    from mailer.store.digests import SqlDigestStore
+    from mailer.store.editions import SqlEditionStore
+    from mailer.store.leases import SqlLeaseStore
+    from mailer.store.outbox.notices import SqlNoticeStore
+    from mailer.store.outbox.plan import SqlPlanStore
+    from mailer.store.outbox.queue import SqlQueueStore
+    from mailer.store.outbox.reports import SqlOutboxStore
+    from mailer.store.outbox.service_mails import SqlServiceMailStore
+    from mailer.store.outbox.workers import SqlWorkerStore
+    from mailer.store.releases.embargoes import SqlEmbargoStore
+    from mailer.store.releases.files import SqlBoilerplateStore, SqlFileStore, SqlKillStore
+    from mailer.store.releases.pages import SqlReleasePageStore
+    from mailer.store.retention import SqlRetentionStore
+    from mailer.store.schedules import SqlScheduleStore
+    from mailer.store.sources import SqlSourceStore
 
 __all__ = ["Store", "Transaction"]
 
@@ -69,100 +69,151 @@ class Transaction:
 
     @property
     def articles(self) -> SqlArticleStore:
+        from mailer.store.articles import SqlArticleStore
+
         return SqlArticleStore(self.connection)
 
     @property
     def lists(self) -> SqlListStore:
+        from mailer.store.audience.lists import SqlListStore
+
         return SqlListStore(self.connection)
 
     @property
     def subscribers(self) -> SqlSubscriberStore:
+        from mailer.store.audience.subscribers import SqlSubscriberStore
+
         return SqlSubscriberStore(self.connection, self.key)
 
     @property
     def contacts(self) -> SqlContactStore:
+        from mailer.store.audience.contacts import SqlContactStore
+
         return SqlContactStore(self.connection, self.key)
 
     @property
     def embargoes(self) -> SqlEmbargoStore:
+        from mailer.store.releases.embargoes import SqlEmbargoStore
+
         return SqlEmbargoStore(self.connection)
 
     @property
     def boilerplates(self) -> SqlBoilerplateStore:
+        from mailer.store.releases.files import SqlBoilerplateStore
+
         return SqlBoilerplateStore(self.connection)
 
     @property
     def kills(self) -> SqlKillStore:
+        from mailer.store.releases.files import SqlKillStore
+
         return SqlKillStore(self.connection)
 
     @property
     def files(self) -> SqlFileStore:
+        from mailer.store.releases.files import SqlFileStore
+
         return SqlFileStore(self.connection)
 
     @property
     def confirmations(self) -> SqlConfirmationStore:
+        from mailer.store.audience.confirmations import SqlConfirmationStore
+
         return SqlConfirmationStore(self.connection, self.key)
 
     @property
     def allowances(self) -> SqlAllowanceStore:
+        from mailer.store.audience.confirmations import SqlAllowanceStore
+
         return SqlAllowanceStore(self.connection, self.key)
 
     @property
     def segments(self) -> SqlSegmentStore:
+        from mailer.store.audience.segments import SqlSegmentStore
+
         return SqlSegmentStore(self.connection)
 
     @property
     def suppressions(self) -> SqlSuppressionStore:
+        from mailer.store.audience.suppressions import SqlSuppressionStore
+
         return SqlSuppressionStore(self.connection, self.key)
 
     @property
     def import_rows(self) -> SqlImportRowStore:
+        from mailer.store.audience.import_rows import SqlImportRowStore
+
         return SqlImportRowStore(self.connection, self.key)
 
     @property
     def bulk(self) -> SqlBulkStore:
+        from mailer.store.audience.bulk import SqlBulkStore
+
         return SqlBulkStore(self.connection, self.key)
 
     @property
     def digests(self) -> SqlDigestStore:
+        from mailer.store.digests import SqlDigestStore
+
         return SqlDigestStore(self.connection)
 
     @property
     def schedules(self) -> SqlScheduleStore:
+        from mailer.store.schedules import SqlScheduleStore
+
         return SqlScheduleStore(self.connection)
 
     @property
     def editions(self) -> SqlEditionStore:
+        from mailer.store.editions import SqlEditionStore
+
         return SqlEditionStore(self.connection)
 
     @property
     def archive(self) -> SqlArchiveStore:
+        from mailer.store.archive import SqlArchiveStore
+
         return SqlArchiveStore(self.connection)
 
     @property
     def sources(self) -> SqlSourceStore:
+        from mailer.store.sources import SqlSourceStore
+
         return SqlSourceStore(self.connection)
 
     @property
     def release_pages(self) -> SqlReleasePageStore:
+        from mailer.store.releases.pages import SqlReleasePageStore
+
         return SqlReleasePageStore(self.connection)
 
     @property
     def leases(self) -> SqlLeaseStore:
+        from mailer.store.leases import SqlLeaseStore
+
         return SqlLeaseStore(self.connection)
 
     @property
     def service_mails(self) -> SqlServiceMailStore:
+        from mailer.store.outbox.service_mails import SqlServiceMailStore
+
         return SqlServiceMailStore(self.connection, self.key)
 
     @property
     def notices(self) -> SqlNoticeStore:
+        from mailer.store.outbox.notices import SqlNoticeStore
+
         return SqlNoticeStore(self.connection, self.key)
 
     @property
     def reader_time_zones(self) -> list[str]:
         """The time zones that readers are in: those of subscribers, and those that lists have for
         members who gave none."""
+        from mailer.store.audience.time_zones import (
+            list_mailing_list_time_zones,
+            list_subscriber_time_zones,
+        )
+
         return sorted(
             {
                 *list_subscriber_time_zones(self.connection),
@@ -172,26 +223,38 @@ class Transaction:
 
     @property
     def plans(self) -> SqlPlanStore:
+        from mailer.store.outbox.plan import SqlPlanStore
+
         return SqlPlanStore(self.connection)
 
     @property
     def workers(self) -> SqlWorkerStore:
+        from mailer.store.outbox.workers import SqlWorkerStore
+
         return SqlWorkerStore(self.connection)
 
     @property
     def queue(self) -> SqlQueueStore:
+        from mailer.store.outbox.queue import SqlQueueStore
+
         return SqlQueueStore(self.connection)
 
     @property
     def outbox(self) -> SqlOutboxStore:
+        from mailer.store.outbox.reports import SqlOutboxStore
+
         return SqlOutboxStore(self.connection, self.key)
 
     @property
     def retention(self) -> SqlRetentionStore:
+        from mailer.store.retention import SqlRetentionStore
+
         return SqlRetentionStore(self.connection)
 
     def lock_releases(self) -> None:
         """Keep others from stories, embargoes, releases and sources until the transaction ends."""
+        from mailer.store.locks import lock_releases
+
         lock_releases(self.connection)
 
     @contextmanager

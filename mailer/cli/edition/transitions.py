@@ -1,58 +1,36 @@
-"""Letting an edition go, stopping it, and trying again."""
+"""Approving an edition, giving it a time, stopping it, and trying deliveries again."""
 
 from typing import Annotated
 
 import typer
 
 from mailer import editions, outbox
-from mailer.app import embargo_checks
 from mailer.audience.lists import check_line
-from mailer.cli.edition.common import Number, app
+from mailer.cli.edition.group import SENDING, app
 from mailer.cli.options import (
-    By,
+    ByOption,
     DryRunOption,
+    EditionNumber,
     JsonOption,
-    open_for_writing,
     parse_local_time,
     resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
+from mailer.cli.transactions import open_for_writing
 from mailer.editions import SendTimeBasis
 from mailer.errors import UsageError
 
 
-@app.command("approve")
-def approve_edition(
-    number: Number,
-    seen_hash: Annotated[
-        str, typer.Option("--hash", help="The hash that the preview showed, or its beginning.")
-    ] = "",
-    comment: Annotated[str, typer.Option()] = "",
-    by: By = "",
+@app.command("submit", rich_help_panel=SENDING)
+def request_approval(
+    number: EditionNumber,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let an edition go as it is now; any later change voids it.
+    """Submit an edition for approval: it is composed and checked, and its approvers are notified.
 
-    Example: [bold]mailer edition approve 3 --hash 4be1c09d22fa[/]"""
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        current_edition = editions.get_edition(tx.editions, number)
-        edition = mailer.approve_edition(
-            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
-        )
-        approval = edition.approval
-        message = f"edition {number} approved by {approval.approver if approval else ''}: "
-        out.print_record(edition, message + edition.content_hash[:12])
-
-
-@app.command("submit")
-def request_approval(
-    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
-) -> None:
-    """Ask for an edition's approval: it is composed and checked, and its approvers are told.
-
-    Example: [bold]mailer edition submit 3[/]"""
+    Example: mailer edition submit 3"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition, composition = mailer.compose_edition(tx, editions.get_edition(tx.editions, number))
@@ -64,21 +42,48 @@ def request_approval(
         out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
 
 
-@app.command("schedule")
-def schedule_edition(
-    number: Number,
-    at: Annotated[str, typer.Option("--at", help="The local time: '2026-12-18 09:00'.")],
-    zone: Annotated[str, typer.Option(help="An IANA zone; else the office's own.")] = "",
-    send_time: Annotated[
-        SendTimeBasis, typer.Option(help="By the clock of that zone, or by each reader's own.")
-    ] = SendTimeBasis.OFFICE,
-    by: By = "",
+@app.command("approve", rich_help_panel=SENDING)
+def approve_edition(
+    number: EditionNumber,
+    seen_hash: Annotated[
+        str,
+        typer.Option("--hash", help="The hash that the preview showed, or the beginning of it."),
+    ] = "",
+    comment: Annotated[str, typer.Option(help="A comment, for the log.")] = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Give an edition a time: the worker asks for its approval, and sends it then.
+    """Approve an edition as it is now. Any later change voids the approval.
 
-    Example: [bold]mailer edition schedule 3 --at '2026-12-18 09:00'[/]"""
+    Example: mailer edition approve 3 --hash 4be1c09d22fa"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx.editions, number)
+        edition = mailer.approve_edition(
+            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
+        )
+        approval = edition.approval
+        message = f"edition {number} approved by {approval.approver if approval else ''}: "
+        out.print_record(edition, message + edition.content_hash[:12])
+
+
+@app.command("schedule", rich_help_panel=SENDING)
+def schedule_edition(
+    number: EditionNumber,
+    at: Annotated[str, typer.Option("--at", help="The local time, such as '2026-12-18 09:00'.")],
+    zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
+    send_time: Annotated[
+        SendTimeBasis,
+        typer.Option(help="ByOption the clock of that zone, or by each reader's own."),
+    ] = SendTimeBasis.OFFICE,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Set the time when the worker sends an edition; the worker asks for its approval before.
+
+    Example: mailer edition schedule 3 --at '2026-12-18 09:00'"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -88,17 +93,20 @@ def schedule_edition(
         edition = editions.set_send_time(
             tx.editions, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
         )
-        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M} {zone_name}"
-        out.print_record(edition, f"{message}, {format_moment(appointment.moment)}")
+        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
+        out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
 
 
-@app.command("unschedule")
+@app.command("unschedule", rich_help_panel=SENDING)
 def clear_send_time(
-    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Take away an edition's time; its approval stays.
+    """Clear the time of an edition. Its approval stays.
 
-    Example: [bold]mailer edition unschedule 3[/]"""
+    Example: mailer edition unschedule 3"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -108,16 +116,19 @@ def clear_send_time(
         out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
 
 
-@app.command("reopen")
+@app.command("reopen", rich_help_panel=SENDING)
 def reopen_edition(
-    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Put an edition that is held, in review or approved back to draft.
+    """Return an edition to draft that is on hold, in review or approved.
 
-    A held one goes on by itself from there: it is composed again, and its approval asked for. Any
-    other loses its time; `mailer edition schedule` gives it one again.
+    The worker continues with an edition that was on hold: it composes it again and asks for
+    approval. Any other edition loses its time; `mailer edition schedule` sets one again.
 
-    Example: [bold]mailer edition reopen 3[/]"""
+    Example: mailer edition reopen 3"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -126,23 +137,24 @@ def reopen_edition(
         )
         message = f"edition {number} is a draft again"
         if edition.appointment:
-            message += ", and goes on by the calendar"
+            message += ", and continues by the calendar"
         elif current_edition.appointment:
             message += f", without a time: mailer edition schedule {number} --at …"
         out.print_record(edition, message)
 
 
-@app.command("pause")
+@app.command("pause", rich_help_panel=SENDING)
 def pause_edition(
-    number: Number,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
-    by: By = "",
+    number: EditionNumber,
+    reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Stop an edition at the gate: from now on nothing more of it goes out.
+    """Pause an edition: from now on, no message of it passes the gate.
 
-    Example: [bold]mailer edition pause 3 --reason "wrong picture"[/]"""
+    Example: mailer edition pause 3 --reason "wrong picture"
+    """
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -153,13 +165,18 @@ def pause_edition(
         out.print_record(edition, f"edition {number} is paused")
 
 
-@app.command("resume")
+@app.command("resume", rich_help_panel=SENDING)
 def resume_edition(
-    number: Number, by: By = "", json: JsonOption = False, dry_run: DryRunOption = False
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
-    """Let a paused edition go on; then `mailer send` it.
+    """Resume a paused edition; then `mailer send` it.
 
-    Example: [bold]mailer edition resume 3[/]"""
+    Example: mailer edition resume 3"""
+    from mailer.app import embargo_checks
+
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -167,20 +184,20 @@ def resume_edition(
         edition = editions.resume_edition(
             tx.editions, current_edition, mailer.clock(), actor=resolve_actor(by)
         )
-        out.print_record(edition, f"edition {number} may go on: mailer send {number}")
+        out.print_record(edition, f"edition {number} is resumed: mailer send {number}")
 
 
-@app.command("cancel")
+@app.command("cancel", rich_help_panel=SENDING)
 def cancel_edition(
-    number: Number,
-    reason: Annotated[str, typer.Option(help="Why.")] = "",
-    by: By = "",
+    number: EditionNumber,
+    reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Stop an edition for good. Unsent, its stories go back to the digest.
+    """Cancel an edition permanently. If nothing was sent, its digest may choose its stories again.
 
-    Example: [bold]mailer edition cancel 3 --reason superseded[/]"""
+    Example: mailer edition cancel 3 --reason superseded"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         current_edition = editions.get_edition(tx.editions, number)
@@ -189,23 +206,24 @@ def cancel_edition(
         out.print_record(edition, f"edition {number} is cancelled")
 
 
-@app.command("retry")
+@app.command("retry", rich_help_panel=SENDING)
 def retry_deliveries(
-    number: Number,
+    number: EditionNumber,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Those that the relay refused, or that expired.")
+        bool,
+        typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
     ] = False,
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue deliveries again that failed for good; then `mailer send` the edition.
+    """Queue failed deliveries again; then `mailer send` the edition.
 
-    Example: [bold]mailer edition retry 3 --failed[/]"""
+    Example: mailer edition retry 3 --failed"""
     if not failed:
         raise UsageError(
-            "say which deliveries: --failed",
-            hint="for those in doubt there is `mailer delivery in-doubt resend`",
+            "give --failed, to say which deliveries",
+            hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
         )
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
