@@ -228,7 +228,7 @@ def _check_value(field: FilterField, text: str) -> str:
         case FilterField.LANGUAGE:
             return languages.normalise_tag(text)
         case FilterField.COUNTRY:
-            if text.upper() not in languages.COUNTRIES:
+            if text.upper() not in languages.list_country_codes():
                 raise InputError(f"{text!r} is not a country code")
             return text.upper()
         case FilterField.FREQUENCY | FilterField.TRUST | FilterField.FOLLOW_UP:

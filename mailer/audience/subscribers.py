@@ -59,7 +59,7 @@ def _check_tag(tag: str) -> str:
 
 def _check_country(code: str) -> str:
     code = code.strip().upper()
-    if code and code not in languages.COUNTRIES:
+    if code and code not in languages.list_country_codes():
         raise InputError(
             f"{code!r} is not a country code",
             where="country",

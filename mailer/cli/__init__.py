@@ -1,10 +1,21 @@
-"""The command line: thin commands, a file for each noun.
+"""The command line: thin commands, a file or package for each noun.
 
-Exit codes: 0 done · 1 failed · 2 wrong words · 3 configuration · 4 partly done · 5 refused. What a
-command prints for people to read on goes to stdout, everything else to stderr; an error is one
-sentence that says what, where and what to do.
+Exit codes: 0 done · 1 failed · 2 usage error · 3 configuration · 4 partly done · 5 refused. Data
+goes to stdout, notes and errors go to stderr. An error is one sentence that says what is wrong,
+where, and what to do.
+
+    commands.py        the table of commands: name, module, help, panel
+    command_groups.py  groups of commands that are imported when they run
+    global_options.py  the options before the command
+    options.py         options and arguments that several commands share
+    transactions.py    opening the mailer, to read or to write
+    output.py          tables, records, JSON and notes
+    next_steps.py      errors in words: options for fields, commands for next steps
+    bulk.py            progress, reports and dry runs of commands that read or write many rows
+    signals.py         stopping on SIGINT and SIGTERM
 """
 
+import gc
 import io
 import re
 import sys
@@ -14,74 +25,23 @@ from typing import Annotated
 import typer
 
 from mailer import __version__
-from mailer.cli import (
-    article,
-    audience,
-    boilerplate,
-    contact,
-    database,
-    delivery,
-    digest,
-    edition,
-    embargo,
-    local,
-    observance,
-    occurrence,
-    release,
-    schedule,
-    segment,
-    sending,
-    serve,
-    setup,
-    source,
-    subscriber,
-    worker,
-)
-from mailer.cli.options import GLOBALS
-from mailer.cli.output import error_console
+from mailer.cli.commands import RootGroup
+from mailer.cli.global_options import GLOBALS
 from mailer.errors import MailerError
-from mailer.lines import replace_control
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-"""What Python makes of bytes of the command line that are no UTF-8 (PEP 383)."""
+"""What Python makes of bytes of the command line that are not UTF-8 (PEP 383)."""
 
 app = typer.Typer(
     name="mailer",
+    cls=RootGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,  # importing Rich's help takes longer than all of `mailer --help`
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Newsletters and press releases: composed once, approved, delivered without loss.\n\n"
-    "Exit codes: 0 done, 1 failed, 2 wrong words, 3 configuration, 4 partly done, 5 refused.",
+    "Exit codes: 0 done, 1 failed, 2 usage error, 3 configuration, 4 partly done, 5 refused.",
 )
-
-app.command("init")(setup.prepare_folder)
-app.add_typer(article.app, name="article")
-app.add_typer(audience.topics.app, name="topic")
-app.add_typer(audience.lists.app, name="list")
-app.add_typer(subscriber.app, name="subscriber")
-app.add_typer(segment.app, name="segment")
-app.add_typer(audience.suppressions.app, name="suppression")
-app.add_typer(digest.app, name="digest")
-app.add_typer(occurrence.app, name="schedule")
-app.add_typer(schedule.blackout_app, name="blackout")
-app.add_typer(observance.app, name="observance")
-app.add_typer(edition.app, name="edition")
-app.add_typer(source.app, name="source")
-app.add_typer(release.app, name="release")
-app.add_typer(embargo.app, name="embargo")
-app.add_typer(contact.app, name="contact")
-app.add_typer(boilerplate.app, name="boilerplate")
-app.add_typer(delivery.app, name="delivery")
-app.command("send")(sending.send_editions)
-app.command("explain")(sending.explain_delivery)
-app.command("worker")(worker.run_worker)
-app.command("status")(worker.show_status)
-app.command("serve")(serve.serve_pages)
-app.add_typer(database.app, name="database")
-app.command("demo")(local.show_demo)
-app.command("inbox")(local.show_inbox)
-app.command("catch")(local.catch_mail)
 
 
 def _show_version(is_requested: bool) -> None:
@@ -95,14 +55,16 @@ def _set_globals(
     config: Annotated[
         Path | None,
         typer.Option(
-            "--config", help="Settings file; else MAILER_CONFIG, else config/mailer.toml."
+            "--config", help="Settings file; default: MAILER_CONFIG, then config/mailer.toml."
         ),
     ] = None,
     database: Annotated[
         str | None,
-        typer.Option("--database", help="Database URL or SQLite file; else MAILER_DATABASE_URL."),
+        typer.Option(
+            "--database", help="Database URL or SQLite file; default: MAILER_DATABASE_URL."
+        ),
     ] = None,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _: Annotated[
         bool,
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
@@ -112,7 +74,7 @@ def _set_globals(
 
 
 def main() -> None:
-    """Run the command line; the process ends with the exit code of what happened."""
+    """Run the command line, and exit with the code that says how the command ended."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that isn't UTF-8
@@ -121,28 +83,26 @@ def main() -> None:
     except MailerError as error:
         if GLOBALS.debug:
             raise
-        error_console.print(f"[bold red]error:[/] {_escape_markup(replace_control(str(error)))}")
-        sys.exit(error.exit_code)
+        from mailer.cli.next_steps import describe_error
+
+        _exit_with_error(describe_error(error), error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
     except UnicodeEncodeError:
         if GLOBALS.debug or not any(_SURROGATES.search(word) for word in sys.argv):
             raise
-        error_console.print(
-            "[bold red]error:[/] a word of this command is not UTF-8; write it anew"
-        )
-        sys.exit(2)
+        _exit_with_error("a word of this command is not UTF-8; write it again in UTF-8", 2)
     except Exception as error:
         if GLOBALS.debug:
             raise
-        message = _escape_markup(f"{type(error).__name__}: {error}".splitlines()[0])
-        error_console.print(
-            f"[bold red]error:[/] {message}; this is a fault of ours, --debug shows where"
-        )
-        sys.exit(1)
+        first_line = f"{type(error).__name__}: {error}".splitlines()[0]
+        _exit_with_error(f"{first_line}; internal error; run with --debug for a traceback", 1)
+    finally:
+        gc.freeze()  # collecting once more as the process ends takes a fifth of `topic list`
 
 
-def _escape_markup(text: str) -> str:
-    from rich.markup import escape
+def _exit_with_error(message: str, exit_code: int) -> None:
+    from mailer.cli.output import print_error
 
-    return escape(text)
+    print_error(message)
+    sys.exit(exit_code)

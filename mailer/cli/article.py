@@ -1,4 +1,4 @@
-"""``mailer article``: files in, articles out."""
+"""``mailer article``: pieces of content, one for each language."""
 
 import sys
 from dataclasses import replace
@@ -10,19 +10,11 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer import articles
-from mailer.app import Mailer, release_flow
-from mailer.cli.options import (
-    By,
-    DryRunOption,
-    JsonOption,
-    open_for_reading,
-    open_for_writing,
-    resolve_actor,
-)
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
 from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
-from mailer.intake import extra, files
-from mailer.intake.markup import to_html
 from mailer.model.articles import (
     Article,
     ArticleKind,
@@ -31,17 +23,24 @@ from mailer.model.articles import (
     ArticleState,
     Image,
 )
-from mailer.store import SqlTransaction
 
 if TYPE_CHECKING:
+    from mailer.app import Mailer
     from mailer.intake.drafts import Draft
+    from mailer.store import SqlTransaction
 
 WORD_SUFFIX = ".docx"
 
-app = typer.Typer(no_args_is_help=True, help="Articles: pieces of content, one a language.")
+app = CommandGroup(help="Articles: pieces of content, one for each language.")
 
-Slug = Annotated[str, typer.Argument(help="The story's slug.")]
-Language = Annotated[str, typer.Option(help="Which translation; else the default language's.")]
+LanguageOption = Annotated[
+    str, typer.Option(help="The translation's language; default: the office's.")
+]
+OnlyLanguageOption = Annotated[
+    str, typer.Option("--language", help="Only this translation; default: all of them.")
+]
+KindOption = Annotated[ArticleKind, typer.Option(help="The article's kind.")]
+TopicsOption = Annotated[list[str] | None, typer.Option("--topic", help="A topic; repeatable.")]
 
 
 @app.command("add")
@@ -50,20 +49,25 @@ def add_articles(
         list[Path], typer.Argument(help="Markdown files, folders of them, or Word files.")
     ],
     create_topics: Annotated[
-        bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
+        bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
     ] = False,
-    kind: Annotated[ArticleKind, typer.Option(help="Of Word files.")] = ArticleKind.NEWS,
-    by: By = "",
+    kind: Annotated[
+        ArticleKind, typer.Option(help="The kind of articles from Word files.")
+    ] = ArticleKind.NEWS,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Queue articles from Markdown files with front matter. Word files (.docx) become drafts; their
-    pictures come with them as assets where --kind is press_release.
+    """Queue articles from Markdown files with front matter, or make drafts of Word files (.docx).
 
-    The same file again changes nothing; a changed one makes a new revision. A bad file is named
-    with its line, and the good ones still go in (exit code 4).
+    With --kind press_release, the pictures of a Word file become assets. Adding a file again
+    changes nothing; a changed file makes a new revision. Invalid files are listed with the line,
+    and the others are added (exit code 4).
 
-    Example: [bold]mailer article add stories/ --create-topics[/]"""
+    Example: mailer article add stories/ --create-topics"""
+    from mailer.app import release_flow
+    from mailer.intake import files
+
     out = Output(json)
     results: list[dict[str, Any]] = []
     refused_count = 0
@@ -94,7 +98,7 @@ def add_articles(
                 except (InputError, Refused) as wrong:
                     hint = wrong.hint
                     if wrong.where == "topics":
-                        hint += "; --create-topics adds those that aren't there"
+                        hint += "; --create-topics adds missing topics"
                     error = InputError(
                         wrong.message, where=source_file.locate_key(wrong.where), hint=hint
                     )
@@ -110,19 +114,24 @@ def add_articles(
             results,
             {"": "", "article": "", "revision": "right", "file": ""},
             [
-                (o["outcome"], f"{o['slug']} ({o['language']})", o["revision"], o["file"])
-                for o in accepted
+                (
+                    result["outcome"],
+                    f"{result['slug']} ({result['language']})",
+                    result["revision"],
+                    result["file"],
+                )
+                for result in accepted
             ],
         )
     if refused_count:
         message = f"{refused_count} of {len(results)} files were refused"
         if refused_count == len(results):
-            raise InputError(message, hint="mend them and add them again")
-        raise PartlyDone(message, hint="the others are in; mend these and add them again")
+            raise InputError(message, hint="fix them and add them again")
+        raise PartlyDone(message, hint="the others were added; fix these and add them again")
 
 
 def _add_word_file(
-    mailer: Mailer, tx: SqlTransaction, path: Path, kind: ArticleKind, author: str, out: Output
+    mailer: "Mailer", tx: "SqlTransaction", path: Path, kind: ArticleKind, author: str, out: Output
 ) -> dict[str, Any]:
     from mailer.app import source_import
     from mailer.intake import sources
@@ -134,7 +143,7 @@ def _add_word_file(
     for omission in source_import.describe_dropped(left_out):
         out.print_note(f"{path}: {omission}")
     if article.state is ArticleState.DRAFT:
-        out.print_note(f"{path}: look at it, then: mailer article queue {article.slug}")
+        out.print_note(f"{path}: check it, then: mailer article queue {article.slug}")
     return _to_result(path, outcome, article)
 
 
@@ -150,16 +159,18 @@ def _to_result(path: Path, outcome: ArticleOutcome, article: Article) -> dict[st
 
 @app.command("fetch")
 def fetch_article(
-    address: Annotated[str, typer.Argument(help="Of a web page with an article.")],
-    kind: Annotated[ArticleKind, typer.Option()] = ArticleKind.NEWS,
-    topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
-    by: By = "",
+    address: Annotated[str, typer.Argument(help="The web page of an article.")],
+    kind: KindOption = ArticleKind.NEWS,
+    topic: TopicsOption = None,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take the article of a web page in, as a draft. It says what was left out.
+    """Import the article of a web page as a draft, and list what was left out.
 
-    Example: [bold]mailer article fetch https://www.example.org/news/open-day[/]"""
+    Example: mailer article fetch https://www.example.org/news/open-day"""
+    from mailer.intake import extra
+
     extra.import_package("httpcore")
     from mailer.app import source_import
     from mailer.intake import sources
@@ -177,20 +188,20 @@ def fetch_article(
 @app.command("paste")
 def paste_article(
     file: Annotated[
-        Path | None, typer.Argument(help="HTML from a word processor; else standard input.")
+        Path | None, typer.Argument(help="HTML from a word processor; default: stdin.")
     ] = None,
-    title: Annotated[str, typer.Option(help="Else its first heading.")] = "",
-    kind: Annotated[ArticleKind, typer.Option()] = ArticleKind.NEWS,
-    language: Annotated[str, typer.Option()] = "",
-    topic: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
-    by: By = "",
+    title: Annotated[str, typer.Option(help="The title; default: the first heading.")] = "",
+    kind: KindOption = ArticleKind.NEWS,
+    language: LanguageOption = "",
+    topic: TopicsOption = None,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take in what was copied from Word, Google Docs, Outlook or LibreOffice, as a draft.
+    """Import text copied from Word, Google Docs, Outlook or LibreOffice as a draft.
 
-    Example: [bold]mailer article paste copied.html[/], or [bold]xclip -o -t text/html | \
-    mailer article paste[/]"""
+    Example: mailer article paste copied.html
+    xclip -o -t text/html | mailer article paste"""
     from mailer.app import source_import
     from mailer.intake import word
 
@@ -216,18 +227,20 @@ def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> No
         for omission in source_import.describe_dropped(left_out):
             out.print_note(omission)
         if article.state is ArticleState.DRAFT:
-            out.print_note(f"look at it, then: mailer article queue {article.slug}")
+            out.print_note(f"check it, then: mailer article queue {article.slug}")
 
 
 @app.command("list")
 def list_articles(
-    kind: Annotated[ArticleKind | None, typer.Option()] = None,
-    language: Annotated[str, typer.Option()] = "",
-    topic: Annotated[str, typer.Option(help="Only of this topic.")] = "",
-    state: Annotated[ArticleState | None, typer.Option()] = None,
+    kind: Annotated[ArticleKind | None, typer.Option(help="Only this kind.")] = None,
+    language: Annotated[str, typer.Option(help="Only this language.")] = "",
+    topic: Annotated[str, typer.Option(help="Only this topic.")] = "",
+    state: Annotated[ArticleState | None, typer.Option(help="Only this state.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List articles, newest first. Example: [bold]mailer article list --topic health[/]"""
+    """List articles, newest first.
+
+    Example: mailer article list --topic health"""
     with open_for_reading() as (_, tx):
         matching_articles = tx.articles.find_articles(ArticleQuery(state, kind, language, topic))
         Output(json).print_table(
@@ -238,20 +251,21 @@ def list_articles(
             },
             [
                 (
-                    f"{article.published:%Y-%m-%d}", article.slug, article.language, article.kind,
-                    f"{article.state}{', lead' if article.lead else ''}", article.topics, article.title,
+                    f"{article.published:%Y-%m-%d}", article.slug, article.language,
+                    article.kind, f"{article.state}{', lead' if article.lead else ''}",
+                    article.topics, article.title,
                 )
                 for article in matching_articles
             ],
-            empty="no article here: mailer article add FILE",
+            empty="no such article; to add one: mailer article add FILE",
         )  # fmt: skip
 
 
 @app.command("show")
-def show_article(slug: Slug, language: Language = "", json: JsonOption = False) -> None:
+def show_article(slug: StorySlug, language: LanguageOption = "", json: JsonOption = False) -> None:
     """Show an article with its text.
 
-    Example: [bold]mailer article show open-day --language fr[/]"""
+    Example: mailer article show open-day --language fr"""
     with open_for_reading() as (mailer, tx):
         article = articles.get_article(tx, slug, language or mailer.settings.defaults.language)
         Output(json).print_record(article)
@@ -259,28 +273,38 @@ def show_article(slug: Slug, language: Language = "", json: JsonOption = False) 
 
 @app.command("edit")
 def edit_article(
-    slug: Slug,
-    language: Language = "",
-    title: Annotated[str | None, typer.Option()] = None,
-    summary: Annotated[str | None, typer.Option()] = None,
-    kind: Annotated[ArticleKind | None, typer.Option()] = None,
-    published: Annotated[str | None, typer.Option(help="2026-12-18, or with a time.")] = None,
-    topic: Annotated[list[str] | None, typer.Option(help="Replaces them; repeatable.")] = None,
-    image: Annotated[str | None, typer.Option(help="Web address; empty removes it.")] = None,
-    image_alt: Annotated[str | None, typer.Option()] = None,
-    image_credit: Annotated[str | None, typer.Option()] = None,
-    canonical_url: Annotated[str | None, typer.Option()] = None,
-    byline: Annotated[str | None, typer.Option()] = None,
-    dateline: Annotated[str | None, typer.Option()] = None,
+    slug: StorySlug,
+    language: LanguageOption = "",
+    title: Annotated[str | None, typer.Option(help="The title.")] = None,
+    summary: Annotated[str | None, typer.Option(help="The summary.")] = None,
+    kind: Annotated[ArticleKind | None, typer.Option(help="The article's kind.")] = None,
+    published: Annotated[
+        str | None, typer.Option(help="The day, such as 2026-12-18, or the day and time.")
+    ] = None,
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic, in place of all topics; repeatable.")
+    ] = None,
+    image: Annotated[
+        str | None, typer.Option(help="The picture's web address; empty: no picture.")
+    ] = None,
+    image_alt: Annotated[str | None, typer.Option(help="The picture's alt text.")] = None,
+    image_credit: Annotated[str | None, typer.Option(help="The picture's credit.")] = None,
+    canonical_url: Annotated[
+        str | None, typer.Option(help="The address of the article on the web.")
+    ] = None,
+    byline: Annotated[str | None, typer.Option(help="The byline.")] = None,
+    dateline: Annotated[str | None, typer.Option(help="The dateline.")] = None,
     body: Annotated[Path | None, typer.Option(help="A Markdown file without front matter.")] = None,
-    lead: Annotated[bool | None, typer.Option("--lead/--no-lead", help="First in digests.")] = None,
-    by: By = "",
+    lead: Annotated[
+        bool | None, typer.Option("--lead/--no-lead", help="Put it first in digests, or not.")
+    ] = None,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Change fields of an article: a new revision. Editions not yet sent fall back to draft.
+    """Change fields of an article, as a new revision. Editions not yet sent return to draft.
 
-    Example: [bold]mailer article edit open-day --title "Open day on Friday" --lead[/]"""
+    Example: mailer article edit open-day --title "Open day on Friday" --lead"""
     out = Output(json)
     changes: dict[str, Any] = {
         key: value
@@ -293,6 +317,8 @@ def edit_article(
     if topic is not None:
         changes["topics"] = tuple(topic)
     if body is not None:
+        from mailer.intake.markup import to_html
+
         text = _read_text(body)
         changes |= {"body": text, "html": to_html(text)}
     with open_for_writing(dry_run, out) as (mailer, tx):
@@ -303,7 +329,7 @@ def edit_article(
         if image is not None or image_alt is not None or image_credit is not None:
             changes["image"] = _change_image(current_article, image, image_alt, image_credit)
         if not changes:
-            raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
+            raise UsageError("no change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
             tx, slug, language, changes, mailer.clock(), author=resolve_actor(by)
         )
@@ -315,7 +341,7 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"it can't be read ({error})", where=str(path)) from error
+        raise InputError(f"the file can't be read ({error})", where=str(path)) from error
 
 
 def _parse_moment(text: str, zone: str) -> datetime:
@@ -341,51 +367,51 @@ def _change_image(
     )
 
 
-@app.command("withdraw")
-def withdraw_article(
-    slug: Slug,
-    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
+@app.command("queue")
+def queue_article(
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take a story out of the queue and of every edition not yet sent.
+    """Queue a draft: digests may choose it from now on.
 
-    Example: [bold]mailer article withdraw open-day[/]"""
+    Example: mailer article queue open-day"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        queued = articles.queue_articles(tx, slug, language or None, mailer.clock())
+        translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
+        states = ", ".join(dict.fromkeys(article.state for article in translations))
+        message = f"{len(queued)} queued" if queued else f"it is no draft, but {states}"
+        out.print_record(queued, f"{slug}: {message}")
+
+
+@app.command("withdraw")
+def withdraw_article(
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Withdraw a story from the queue and from every edition not yet sent.
+
+    Example: mailer article withdraw open-day"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         withdrawn = articles.withdraw_articles(tx, slug, language or None, mailer.clock())
         out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
-@app.command("queue")
-def queue_article(
-    slug: Slug,
-    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Queue a draft that came from elsewhere: digests may choose it from now on.
-
-    Example: [bold]mailer article queue open-day[/]"""
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        queued = articles.queue_articles(tx, slug, language or None, mailer.clock())
-        translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
-        states = ", ".join(dict.fromkeys(article.state for article in translations))
-        message = f"{len(queued)} queued" if queued else f"there is no draft of it, it is {states}"
-        out.print_record(queued, f"{slug}: {message}")
-
-
 @app.command("restore")
 def restore_article(
-    slug: Slug,
-    language: Annotated[str, typer.Option(help="Only this translation; else all.")] = "",
+    slug: StorySlug,
+    language: OnlyLanguageOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Put a withdrawn story back into the queue.
+    """Return a withdrawn story to the queue.
 
-    Example: [bold]mailer article restore open-day[/]"""
+    Example: mailer article restore open-day"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         restored = articles.restore_articles(tx, slug, language or None, mailer.clock())

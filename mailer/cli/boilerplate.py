@@ -1,4 +1,4 @@
-"""``mailer boilerplate``: what organisations say about themselves, once for each language."""
+"""``mailer boilerplate``: what organisations say about themselves, in each language."""
 
 from pathlib import Path
 from textwrap import shorten
@@ -8,46 +8,50 @@ import typer
 
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import InputError
-from mailer.intake.markup import to_html
 from mailer.model.articles import Boilerplate
 
-app = typer.Typer(
-    no_args_is_help=True, help="Boilerplate: what stands about us at the foot of a release."
-)
+app = CommandGroup(help="Boilerplate: the text about an organisation.")
 
-Organisation = Annotated[str, typer.Option(help="A short name for a partner; else our own.")]
 EXCERPT_LENGTH = 80
 """Characters of a text that the list shows."""
 
-Language = Annotated[str, typer.Option(help="Else the default language.")]
+OrganisationOption = Annotated[
+    str, typer.Option(help="A partner's short name; default: our own organisation.")
+]
+LanguageOption = Annotated[str, typer.Option(help="The text's language; default: the office's.")]
 
 
 @app.command("set")
 def set_boilerplate(
-    file: Annotated[Path, typer.Argument(help="Markdown, without front matter.")],
-    language: Language = "",
-    organisation: Organisation = OWN_ORGANISATION,
-    name: Annotated[str, typer.Option(help="A partner's whole name.")] = "",
+    file: Annotated[Path, typer.Argument(help="A Markdown file without front matter.")],
+    language: LanguageOption = "",
+    organisation: OrganisationOption = OWN_ORGANISATION,
+    name: Annotated[str, typer.Option(help="A partner's full name.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Keep what an organisation says about itself in one language, in place of the one before.
-    Releases that are approved stay as they are.
+    """Save an organisation's boilerplate in one language, in place of an earlier one.
 
-    Example: [bold]mailer boilerplate set about-us.md --language en[/]"""
+    Approved releases stay as they are.
+
+    Example: mailer boilerplate set about-us.md --language en"""
+    from mailer.intake.markup import to_html
+
     out = Output(json)
     try:
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"it can't be read ({error})", where=str(file)) from error
+        raise InputError(f"the file can't be read ({error})", where=str(file)) from error
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
         saved_boilerplate, changed = boilerplates.save_boilerplate(tx, boilerplate)
-        outcome = "kept" if changed else "unchanged"
+        outcome = "saved" if changed else "unchanged"
         out.print_record(
             saved_boilerplate,
             f"boilerplate of {organisation} in {saved_boilerplate.language}: {outcome}",
@@ -56,9 +60,9 @@ def set_boilerplate(
 
 @app.command("list")
 def list_boilerplates(json: JsonOption = False) -> None:
-    """List all boilerplate by its beginning; `boilerplate show` has the rest.
+    """List all boilerplate with the beginning of each text.
 
-    Example: [bold]mailer boilerplate list[/]"""
+    Example: mailer boilerplate list"""
     with open_for_reading() as (_, tx):
         all_boilerplates = tx.articles.list_boilerplates()
         Output(json).print_table(
@@ -73,15 +77,19 @@ def list_boilerplates(json: JsonOption = False) -> None:
                 )
                 for boilerplate in all_boilerplates
             ],
-            empty="none yet: mailer boilerplate set FILE",
+            empty="no boilerplate yet: mailer boilerplate set FILE",
         )
 
 
 @app.command("show")
 def show_boilerplate(
-    language: Language = "", organisation: Organisation = OWN_ORGANISATION, json: JsonOption = False
+    language: LanguageOption = "",
+    organisation: OrganisationOption = OWN_ORGANISATION,
+    json: JsonOption = False,
 ) -> None:
-    """Show an organisation's boilerplate. Example: [bold]mailer boilerplate show[/]"""
+    """Show an organisation's boilerplate.
+
+    Example: mailer boilerplate show"""
     with open_for_reading() as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = boilerplates.get_boilerplate(tx, organisation, tag)
@@ -94,14 +102,14 @@ def show_boilerplate(
 
 @app.command("remove")
 def remove_boilerplate(
-    language: Language = "",
-    organisation: Organisation = OWN_ORGANISATION,
+    language: LanguageOption = "",
+    organisation: OrganisationOption = OWN_ORGANISATION,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
     """Remove an organisation's boilerplate in one language.
 
-    Example: [bold]mailer boilerplate remove --language fr --organisation partner[/]"""
+    Example: mailer boilerplate remove --language fr --organisation partner"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language

@@ -1,4 +1,4 @@
-"""What commands that go over many rows share: progress, a report, a dry run of many batches."""
+"""What commands that read or write many rows share: progress, reports, dry runs in batches."""
 
 import csv
 import sys
@@ -6,26 +6,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from mailer.app import Mailer
 from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.cli.output import Output, error_console
 from mailer.errors import InputError, PartlyDone
-from mailer.store import SqlTransaction
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.store import SqlTransaction
 
 MAX_LISTED = 20
-"""How many rows are named on the terminal; the report file has them all."""
+"""Rows listed on the terminal; the report file has all of them."""
 MAX_STORED = 1000
-"""How many rows, and names of what was passed over, are kept for JSON: memory does not grow with
-the file."""
+"""Rows, and names of passed-over columns, that are kept for JSON: memory does not grow with the
+file."""
 
 _PROBLEMS = (RowOutcome.REFUSED, RowOutcome.SKIPPED)
 _NOTABLE = (*_PROBLEMS, RowOutcome.ADDED, RowOutcome.UPDATED)
 
-BeginTransaction = Callable[[], AbstractContextManager[SqlTransaction]]
+BeginTransaction = Callable[[], "AbstractContextManager[SqlTransaction]"]
 
 
 class _BatchRollbackError(Exception):
@@ -33,16 +35,20 @@ class _BatchRollbackError(Exception):
 
 
 @contextmanager
-def open_transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator[BeginTransaction]:
-    """How to open a transaction for each batch. A dry run undoes each: one for all of them would
-    keep everybody else from writing, readers who leave too. So it doesn't see that an address comes
-    again in a later batch."""
+def open_transactions(
+    mailer: "Mailer", out: Output, *, dry_run: bool
+) -> Iterator[BeginTransaction]:
+    """Give a function that opens a transaction for each batch.
+
+    A dry run undoes each batch: one transaction for all would keep others from writing, even
+    readers who unsubscribe. So a dry run does not see that an address comes again in a later
+    batch."""
     if not dry_run:
         yield mailer.store.begin
         return
 
     @contextmanager
-    def begin_dry_run() -> Iterator[SqlTransaction]:
+    def begin_dry_run() -> "Iterator[SqlTransaction]":
         with suppress(_BatchRollbackError), mailer.store.begin() as tx:
             yield tx
             raise _BatchRollbackError
@@ -52,18 +58,20 @@ def open_transactions(mailer: Mailer, out: Output, *, dry_run: bool) -> Iterator
 
 
 class ProgressBar:
-    """A bar on a terminal, none elsewhere."""
+    """A progress bar on a terminal; nothing is shown elsewhere."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def update_progress(self, done: float, description: str) -> None:
+        """Show how much is done, and of what."""
         self._progress.update(self._task, completed=done, description=description)
 
 
 @contextmanager
 def open_progress_bar(total: float | None, description: str) -> Iterator[ProgressBar]:
+    """Show a progress bar until the block ends."""
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -77,8 +85,8 @@ def open_progress_bar(total: float | None, description: str) -> Iterator[Progres
 
 
 class RowTally:
-    """What became of the rows of a file: counted, the first of them that need a look named, all of
-    them written down where a report is wanted."""
+    """The outcomes of a file's rows: counted, the first problems listed, and all of them written to
+    the report if one is requested."""
 
     def __init__(
         self, stack: ExitStack, report: Path | None, outcomes: Iterable[RowOutcome] = RowOutcome
@@ -91,6 +99,7 @@ class RowTally:
         self._writer = _open_report(stack, report) if report else None
 
     def add_results(self, results: Iterable[RowResult], passed_over: Mapping[str, int]) -> None:
+        """Count the rows of a batch, and what was passed over in it."""
         for row_result in sorted(results, key=lambda result: result.line):
             self.row_count += 1
             self.counts[row_result.outcome] += 1
@@ -114,7 +123,7 @@ class RowTally:
                 self.passed_over[name] += count
 
     def print_summary(self, out: Output, file: Path, *, dry_run: bool) -> None:
-        """Print it. Raises PartlyDone where rows were refused."""
+        """Print the outcomes. Raises PartlyDone if rows were refused."""
         data: dict[str, Any] = {outcome.value: count for outcome, count in self.counts.items()}
         data["named"] = self._listed_results
         data["passed_over"] = dict(self.passed_over)
@@ -122,19 +131,20 @@ class RowTally:
         out.print_record(data, summary)
         for row_result in self._listed_results[:MAX_LISTED]:
             out.print_note(
-                f"line {row_result.line}: {row_result.outcome}: {row_result.address} {row_result.reason}".rstrip()
+                f"line {row_result.line}: {row_result.outcome}: {row_result.address} "
+                f"{row_result.reason}".rstrip()
             )
         if self._notable_count > MAX_LISTED:
             hidden_count = self._notable_count - MAX_LISTED
-            out.print_note(f"… and {hidden_count} more lines; --report FILE writes them all down")
+            out.print_note(f"… and {hidden_count} more lines; --report FILE lists all of them")
         for name, count in self.passed_over.most_common(MAX_LISTED):
             out.print_note(f"not taken over: {name}" + (f" ({count} rows)" if count else ""))
         if self.counts[RowOutcome.REFUSED]:
             raise PartlyDone(
                 f"{self.counts[RowOutcome.REFUSED]} rows were refused",
                 where=str(file),
-                hint=("nothing was written" if dry_run else "the others are in")
-                + "; mend these and import the file again",
+                hint=("nothing was written" if dry_run else "the others were imported")
+                + "; fix these and import the file again",
             )
 
 
@@ -142,15 +152,18 @@ def _open_report(stack: ExitStack, path: Path) -> Any:
     try:
         file = stack.enter_context(path.open("w", encoding="utf-8", newline=""))
     except OSError as error:
-        raise InputError(f"it can't be written ({error.strerror})", where=str(path)) from error
+        raise InputError(
+            f"the report can't be written ({error.strerror})", where=str(path)
+        ) from error
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["line", "outcome", "address", "reason"])
     return writer
 
 
 def write_file_atomically(path: Path, write: Callable[[TextIO], int]) -> int:
-    """Write a file that is there whole or not at all, and that others can't read: it holds
-    people's data. What `write` gives. Raises InputError where it can't be written."""
+    """Write a file whole or not at all, unreadable to other users: it holds people's data.
+
+    Returns what `write` returns. Raises InputError if the file can't be written."""
     part = path.with_name(f".{path.name}.part")
     try:
         part.unlink(missing_ok=True)
@@ -160,9 +173,12 @@ def write_file_atomically(path: Path, write: Callable[[TextIO], int]) -> int:
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise InputError(f"it can't be written ({error.strerror})", where=str(path)) from error
+        raise InputError(
+            f"the file can't be written ({error.strerror})", where=str(path)
+        ) from error
     return count
 
 
 def get_file_size(file: Path) -> int | None:
+    """Return a file's size in bytes, or None for a pipe."""
     return file.stat().st_size if file.is_file() else None

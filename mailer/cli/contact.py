@@ -1,74 +1,74 @@
-"""``mailer contact``: journalists, and what the press office knows of them."""
+"""``mailer contact``: media contacts, and what the press office knows about them."""
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer.app import Mailer, open_mailer
 from mailer.audience import contacts, lists, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import RowOutcome, RowResult
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
-from mailer.cli.options import (
-    DryRunOption,
-    JsonOption,
-    load_settings,
-    open_for_reading,
-    open_for_writing,
-)
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
-from mailer.errors import InputError, Refused
-from mailer.intake.contacts import ContactRow, find_unknown_columns, read_contacts
+from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.errors import InputError, NextStep, Refused
 from mailer.model.contacts import Contact, ContactProfile, ContactQuery, FollowUp, Trust
 from mailer.model.lists import MailingList, Visibility
 from mailer.model.subscribers import Evidence, LawfulBasis, MembershipState, Person
-from mailer.store import SqlTransaction
 
-app = typer.Typer(no_args_is_help=True, help="Media contacts: who writes, for whom, about what.")
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.intake.contacts import ContactRow
+    from mailer.store import SqlTransaction
 
-Address = Annotated[str, typer.Argument(help="Whose.")]
-Outlet = Annotated[str | None, typer.Option(help="For whom they write.")]
+app = CommandGroup(help="Media contacts: journalists and what they cover.")
+
+Address = Annotated[str, typer.Argument(help="The contact's mail address.")]
+Outlet = Annotated[str | None, typer.Option(help="The outlet that they write for.")]
 Beats = Annotated[
-    list[str] | None, typer.Option("--beat", help="What they write about; repeatable.")
+    list[str] | None, typer.Option("--beat", help="A subject that they cover; repeatable.")
 ]
 TrustedOption = Annotated[
     bool | None,
-    typer.Option("--trusted/--untrusted", help="Whether they get embargoed releases early."),
+    typer.Option("--trusted/--untrusted", help="They get embargoed releases early, or not."),
 ]
 FollowUpOption = Annotated[
     bool | None,
-    typer.Option("--follow-up/--no-follow-up", help="Whether they want to be asked afterwards."),
+    typer.Option(
+        "--follow-up/--no-follow-up", help="They may be asked about a release afterwards, or not."
+    ),
 ]
-Note = Annotated[str | None, typer.Option(help="For colleagues.")]
+Note = Annotated[str | None, typer.Option(help="A note for colleagues.")]
 BATCH_SIZE = 200
+"""Rows of one transaction of an import."""
 
 
 @app.command("add")
 def add_contact(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
     outlet: Outlet = None,
     beat: Beats = None,
     trusted: TrustedOption = None,
     follow_up: FollowUpOption = None,
     note: Note = None,
-    name: Annotated[str, typer.Option()] = "",
-    language: Annotated[str, typer.Option(help="What they read.")] = "",
-    country: Annotated[str, typer.Option(help="Two letters, such as GB.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Such as Europe/London.")] = "",
+    name: Annotated[str, typer.Option(help="The contact's name.")] = "",
+    language: Annotated[str, typer.Option(help="The language that they read.")] = "",
+    country: Annotated[str, typer.Option(help="The country by two letters, such as GB.")] = "",
+    time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.LEGITIMATE_INTERESTS,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Put a journalist on a private list.
+    """Add a journalist to a private list.
 
-    Example: [bold]mailer contact add ana@example.org --list press --outlet "The Example" \\
-    --beat migration --trusted[/]"""
+    Example: mailer contact add ana@example.org --list press --outlet "The Example" \\
+    --beat migration --trusted"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = _get_private_list(tx, list_slug)
@@ -93,19 +93,19 @@ def add_contact(
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
-def _get_private_list(tx: SqlTransaction, list_slug: str) -> MailingList:
+def _get_private_list(tx: "SqlTransaction", list_slug: str) -> MailingList:
     mailing_list = lists.get_list(tx, list_slug)
     if mailing_list.visibility is not Visibility.PRIVATE:
         raise Refused(
             f"{list_slug!r} is a public list, which anybody may join",
-            hint="media contacts stand on a private one: mailer list add press --name Press "
-            "--visibility private",
+            hint="add media contacts to a private list",
+            next_steps=[NextStep("add_private_list")],
         )
     return mailing_list
 
 
-def _find_chosen_topics(tx: SqlTransaction, address: str, list_slug: str) -> tuple[str, ...]:
-    """The topics that somebody has chosen on a list: they stay."""
+def _find_chosen_topics(tx: "SqlTransaction", address: str, list_slug: str) -> tuple[str, ...]:
+    """Return the topics that a subscriber has chosen on a list: they stay."""
     subscriber = tx.subscribers.find_subscriber(address.strip().lower())
     if subscriber is None:
         return ()
@@ -144,108 +144,32 @@ def _describe_contact(contact: Contact) -> str:
     return f"{contact.subscriber.address}{outlet}{beats}, {contact.profile.trust} with embargoes,"
 
 
-@app.command("list")
-def list_contacts(
-    list_slug: Annotated[str, typer.Option("--list", help="Only of this list.")] = "",
-    outlet: Annotated[str, typer.Option(help="Only of this outlet.")] = "",
-    beat: Annotated[str, typer.Option(help="Only those who write about this.")] = "",
-    trusted: TrustedOption = None,
-    json: JsonOption = False,
-) -> None:
-    """List media contacts, by outlet. Example: [bold]mailer contact list --beat migration[/]"""
-    trust = None if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED)
-    with open_for_reading() as (_, tx):
-        query = ContactQuery(
-            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", trust
-        )
-        matching_contacts = tx.subscribers.find_contacts(query)
-        Output(json).print_table(
-            matching_contacts,
-            {
-                "outlet": "", "name": "", "address": "", "beats": "", "country": "",
-                "language": "", "embargoes": "", "follow up": "",
-            },
-            [
-                (
-                    contact.profile.outlet, contact.subscriber.person.name, contact.subscriber.address,
-                    contact.profile.beats, contact.subscriber.person.country,
-                    contact.subscriber.person.language, contact.profile.trust, contact.profile.follow_up,
-                )
-                for contact in matching_contacts
-            ],
-            empty="no media contact here: mailer contact add ADDRESS --list press --outlet …",
-        )  # fmt: skip
-
-
-@app.command("show")
-def show_contact(address: Address, json: JsonOption = False) -> None:
-    """Show a media contact. Example: [bold]mailer contact show ana@example.org[/]"""
-    with open_for_reading() as (_, tx):
-        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
-        out = Output(json)
-        if json:
-            out.print_json(contact)
-            return
-        out.print_record(contact.subscriber.person)
-        out.print_record(contact.profile)
-
-
-@app.command("edit")
-def edit_contact(
-    address: Address,
-    outlet: Outlet = None,
-    beat: Beats = None,
-    trusted: TrustedOption = None,
-    follow_up: FollowUpOption = None,
-    note: Note = None,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Change what is known of a media contact. Who is not trusted any more gets no advance copy
-    from now on, also of those that are being sent.
-
-    Example: [bold]mailer contact edit ana@example.org --untrusted[/]"""
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
-        profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
-        saved_contact, _ = contacts.save_contact(tx, contact.subscriber, profile, mailer.clock())
-        out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
-
-
-@app.command("remove")
-def remove_contact(
-    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
-) -> None:
-    """Forget what is known of somebody as a journalist; they stay on their lists.
-
-    Example: [bold]mailer contact remove ana@example.org[/]"""
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(tx, subscribers.get_subscriber(tx, address))
-        out.print_record(contact, f"{address} is no media contact any more")
-
-
 @app.command("import")
 def import_contacts(
-    file: Annotated[Path, typer.Argument(help="CSV with a header.")],
-    list_slug: Annotated[str, typer.Option("--list", help="The private list to put them on.")],
-    source: Annotated[str, typer.Option(help="Where the addresses are from, for the log.")] = "",
+    file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The private list to add them to.")],
+    source: Annotated[str, typer.Option(help="Where the addresses come from, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = LawfulBasis.LEGITIMATE_INTERESTS,
-    report: Annotated[Path | None, typer.Option(help="Write what became of each line.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
+    ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Bring in media contacts from a CSV file: email, name, outlet, beats, country, language,
-    time zone, trusted, do not follow up, note.
+    """Import media contacts from a CSV file.
 
-    Several beats stand between semicolons: [bold]health; work[/]. Trusted and do not follow up are
-    yes or no; empty is no. What the file has no column for stays as it is known. Of two lines with
-    one address the first counts. Whoever has left the list stays off it.
+    Columns: email, name, outlet, beats, country, language, time zone, trusted, do not follow up,
+    note. Separate beats by semicolons: health; work. The columns trusted and do not follow up hold
+    yes or no; empty means no. Fields without a column stay as they are. Of two lines with one
+    address, the first counts. People who left the list stay off it.
 
-    Example: [bold]mailer contact import journalists.csv --list press --dry-run[/]"""
+    Example: mailer contact import journalists.csv --list press --dry-run"""
+    from mailer.app import open_mailer
+    from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
+    from mailer.intake.contacts import find_unknown_columns, read_contacts
+
     out = Output(json)
     evidence = Evidence(source=source or STAFF_SOURCE, basis=check_basis(basis))
     with ExitStack() as stack:
@@ -288,14 +212,14 @@ def import_contacts(
 
 
 def _import_row(
-    mailer: Mailer,
-    tx: SqlTransaction,
+    mailer: "Mailer",
+    tx: "SqlTransaction",
     list_slug: str,
-    parsed_row: ContactRow | RowResult,
+    parsed_row: "ContactRow | RowResult",
     evidence: Evidence,
     lines_by_address: dict[str, int],
 ) -> RowResult:
-    """What becomes of a line. `seen` are the addresses of those before it."""
+    """Import one line, and return its outcome. `lines_by_address` has the lines before it."""
     if isinstance(parsed_row, RowResult):
         return parsed_row
     row, now = parsed_row.row, mailer.clock()
@@ -343,3 +267,92 @@ def _import_row(
     else:
         outcome = RowOutcome.UNCHANGED
     return RowResult(row.line, outcome, row.person.address)
+
+
+@app.command("list")
+def list_contacts(
+    list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
+    outlet: Annotated[str, typer.Option(help="Only contacts of this outlet.")] = "",
+    beat: Annotated[str, typer.Option(help="Only contacts who cover this subject.")] = "",
+    trusted: TrustedOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List media contacts, by outlet.
+
+    Example: mailer contact list --beat migration"""
+    trust = None if trusted is None else (Trust.TRUSTED if trusted else Trust.UNTRUSTED)
+    with open_for_reading() as (_, tx):
+        query = ContactQuery(
+            list_slug, outlet, contacts.normalise_beat(beat) if beat else "", trust
+        )
+        matching_contacts = tx.subscribers.find_contacts(query)
+        Output(json).print_table(
+            matching_contacts,
+            {
+                "outlet": "", "name": "", "address": "", "beats": "", "country": "",
+                "language": "", "embargoes": "", "follow up": "",
+            },
+            [
+                (
+                    contact.profile.outlet, contact.subscriber.person.name,
+                    contact.subscriber.address, contact.profile.beats,
+                    contact.subscriber.person.country, contact.subscriber.person.language,
+                    contact.profile.trust, contact.profile.follow_up,
+                )
+                for contact in matching_contacts
+            ],
+            empty="no such contact; to add one: mailer contact add ADDRESS --list press --outlet …",
+        )  # fmt: skip
+
+
+@app.command("show")
+def show_contact(address: Address, json: JsonOption = False) -> None:
+    """Show a media contact.
+
+    Example: mailer contact show ana@example.org"""
+    with open_for_reading() as (_, tx):
+        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
+        out = Output(json)
+        if json:
+            out.print_json(contact)
+            return
+        out.print_record(contact.subscriber.person)
+        out.print_record(contact.profile)
+
+
+@app.command("edit")
+def edit_contact(
+    address: Address,
+    outlet: Outlet = None,
+    beat: Beats = None,
+    trusted: TrustedOption = None,
+    follow_up: FollowUpOption = None,
+    note: Note = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a media contact.
+
+    A contact who is no longer trusted gets no advance copy from now on, not even of one that is
+    being sent.
+
+    Example: mailer contact edit ana@example.org --untrusted"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
+        profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
+        saved_contact, _ = contacts.save_contact(tx, contact.subscriber, profile, mailer.clock())
+        out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
+
+
+@app.command("remove")
+def remove_contact(
+    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Remove what is stored about a person as a media contact. They stay on their lists.
+
+    Example: mailer contact remove ana@example.org"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (_, tx):
+        contact = contacts.remove_contact(tx, subscribers.get_subscriber(tx, address))
+        out.print_record(contact, f"{address} is no longer a media contact")

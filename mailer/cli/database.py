@@ -1,35 +1,39 @@
-"""``mailer database``: the schema's revision."""
+"""``mailer database``: the database and its schema."""
 
-import typer
-
-from mailer.cli.options import DryRunOption, JsonOption, load_settings
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
-from mailer.store import Store
-from mailer.store.schema import REVISIONS
+from mailer.cli.transactions import load_settings
 
-app = typer.Typer(no_args_is_help=True, help="The database and its schema.")
+app = CommandGroup(help="The database and its schema.")
 
 
 @app.command("status")
 def show_revision(json: JsonOption = False) -> None:
-    """Show where the database is and its schema's revision.
+    """Show where the database is, and its schema's revision.
 
-    Example: [bold]mailer database status[/]"""
+    Example: mailer database status"""
+    from mailer.store import Store
+    from mailer.store.schema import REVISIONS
+
     store = Store(load_settings().database_url, b"")
-    where = store.engine.url.render_as_string(hide_password=True)
     revision = store.read_revision()
-    data = {"database": where, "revision": revision, "wanted": REVISIONS[-1]}
+    data = {"database": store.display_url, "revision": revision, "wanted": REVISIONS[-1]}
     Output(json).print_record(
-        data, f"{where}: revision {revision or 'none'}, this program's {REVISIONS[-1]}"
+        data,
+        f"{store.display_url}: revision {revision or 'none'}, this program's {REVISIONS[-1]}",
     )
     store.close()
 
 
 @app.command("upgrade")
 def upgrade_database(json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Bring the schema to this program's, in one transaction. Make a copy of the database first.
+    """Upgrade the schema to this program's, in one transaction. Back the database up first.
 
-    Example: [bold]mailer database upgrade[/]"""
+    Example: mailer database upgrade"""
+    from mailer.store import Store
+    from mailer.store.schema import REVISIONS
+
     store = Store(load_settings().database_url, b"")
     if dry_run:
         before, after = store.read_revision(), REVISIONS[-1]

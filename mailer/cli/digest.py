@@ -1,4 +1,4 @@
-"""``mailer digest``: standing orders."""
+"""``mailer digest``: standing orders for editions."""
 
 from datetime import timedelta
 from typing import Annotated, Any
@@ -6,65 +6,71 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
-from mailer.cli.output import Output, to_plain_data
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DigestSlug, DryRunOption, JsonOption
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
 from mailer.model.edition_states import ArchiveVisibility, SendTimeBasis
 from mailer.model.lists import Frequency
+from mailer.plain_data import to_plain_data
 from mailer.schedules import durations
 
-app = typer.Typer(no_args_is_help=True, help="Digests: standing orders for editions.")
+app = CommandGroup(help="Digests: standing orders for editions.")
 
-Slug = Annotated[str, typer.Argument(help="The digest's name.")]
 Approvers = Annotated[
     list[str] | None,
-    typer.Option(help="Address that is asked to approve; repeatable; else those of the settings."),
+    typer.Option(
+        help="An address to ask for approval; repeatable; default: those of the settings."
+    ),
 ]
 Watchers = Annotated[
-    list[str] | None, typer.Option(help="Address that is told of all else; repeatable.")
+    list[str] | None, typer.Option(help="An address to notify of everything else; repeatable.")
 ]
-Topics = Annotated[list[str] | None, typer.Option("--topic", help="Repeatable; none means all.")]
+Topics = Annotated[
+    list[str] | None, typer.Option("--topic", help="A topic; repeatable; default: all topics.")
+]
+
+NAME_HELP = "The name that readers see."
+SEGMENT_HELP = "Only members in this segment; empty: the whole list."
+TEMPLATE_HELP = "A folder of templates/email."
+SUBJECT_HELP = "A template, such as '{{ edition.name }}: {{ lead_title }}'."
+LANGUAGE_HELP = "Fallback language for readers whose own has no translation."
+FEWEST_HELP = "Minimum stories; with fewer, the edition counts as empty."
+MOST_HELP = "Maximum stories; others wait for the next edition."
+WHEN_EMPTY_HELP = "Skip an empty edition, or hold it for a person."
+FREQUENCY_HELP = "Only members who chose this frequency get it."
+ARCHIVE_HELP = "Show its editions in the public archive, or not."
+APPROVAL_HELP = "Required approval: none, anyone, or someone who is not an author."
+WHEN_LATE_HELP = "If the approval comes too late: wait for it, or return to draft."
+REMIND_HELP = "Remind approvers this long before, such as 4h; repeatable; empty: never."
+GRACE_HELP = "How late an edition may still be sent after the worker was down."
+SEND_TIME_HELP = "The time is by the office's clock, or by each reader's own."
 
 
 @app.command("add")
 def add_digest(
-    slug: Slug,
-    list_slug: Annotated[str, typer.Option("--list", help="Who gets it.")],
-    name: Annotated[str, typer.Option(help="As readers see it.")] = "",
-    segment: Annotated[str, typer.Option(help="Only those of the list in this segment.")] = "",
+    slug: DigestSlug,
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    name: Annotated[str, typer.Option(help=NAME_HELP)] = "",
+    segment: Annotated[str, typer.Option(help=SEGMENT_HELP)] = "",
     topic: Topics = None,
-    template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "digest",
-    subject: Annotated[
-        str, typer.Option(help="A template, such as '{{ edition.name }}: {{ lead_title }}'.")
-    ] = "",
-    language: Annotated[str, typer.Option(help="For readers of languages without text.")] = "",
-    fewest: Annotated[int, typer.Option(help="Fewer stories: it is empty.")] = 1,
-    most: Annotated[int, typer.Option(help="More stories wait for the next.")] = 20,
-    when_empty: Annotated[WhenEmpty, typer.Option(help="Skip it, or hold it for a person.")] = (
-        WhenEmpty.SKIP
-    ),
-    frequency: Annotated[
-        Frequency, typer.Option(help="Goes to those of the list who chose this.")
-    ] = Frequency.EVERY,
+    template: Annotated[str, typer.Option(help=TEMPLATE_HELP)] = "digest",
+    subject: Annotated[str, typer.Option(help=SUBJECT_HELP)] = "",
+    language: Annotated[str, typer.Option(help=LANGUAGE_HELP)] = "",
+    fewest: Annotated[int, typer.Option(help=FEWEST_HELP)] = 1,
+    most: Annotated[int, typer.Option(help=MOST_HELP)] = 20,
+    when_empty: Annotated[WhenEmpty, typer.Option(help=WHEN_EMPTY_HELP)] = (WhenEmpty.SKIP),
+    frequency: Annotated[Frequency, typer.Option(help=FREQUENCY_HELP)] = Frequency.EVERY,
     archive: Annotated[
-        ArchiveVisibility, typer.Option(help="Whether its editions stand in the public archive.")
+        ArchiveVisibility, typer.Option(help=ARCHIVE_HELP)
     ] = ArchiveVisibility.PUBLIC,
-    approval: Annotated[
-        ApprovalRule, typer.Option(help="Who must approve: none, anyone, or other than an author.")
-    ] = ApprovalRule.ANYONE,
-    when_late: Annotated[
-        WhenLate, typer.Option(help="Not approved in time: wait for it, or go back to draft.")
-    ] = WhenLate.WAIT,
-    remind: Annotated[
-        list[str] | None, typer.Option(help="Remind approvers so long before: 4h. Repeatable.")
-    ] = None,
-    grace: Annotated[
-        str, typer.Option(help="How late it may be sent when the worker was not running.")
-    ] = "6h",
-    send_time: Annotated[
-        SendTimeBasis, typer.Option(help="By the office's clock, or by each reader's own.")
-    ] = SendTimeBasis.OFFICE,
+    approval: Annotated[ApprovalRule, typer.Option(help=APPROVAL_HELP)] = ApprovalRule.ANYONE,
+    when_late: Annotated[WhenLate, typer.Option(help=WHEN_LATE_HELP)] = WhenLate.WAIT,
+    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    grace: Annotated[str, typer.Option(help=GRACE_HELP)] = "6h",
+    send_time: Annotated[SendTimeBasis, typer.Option(help=SEND_TIME_HELP)] = SendTimeBasis.OFFICE,
     approver: Approvers = None,
     watcher: Watchers = None,
     json: JsonOption = False,
@@ -72,7 +78,7 @@ def add_digest(
 ) -> None:
     """Add a digest.
 
-    Example: [bold]mailer digest add weekly --list news --name "The week" --most 8[/]"""
+    Example: mailer digest add weekly --list news --name "The week" --most 8"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         digest = digests.add_digest(
@@ -110,58 +116,11 @@ def _parse_durations(texts: list[str]) -> tuple[timedelta, ...]:
     return tuple(durations.parse_duration(text, "--remind") for text in texts)
 
 
-@app.command("edit")
-def edit_digest(
-    slug: Slug,
-    list_slug: Annotated[str | None, typer.Option("--list")] = None,
-    name: Annotated[str | None, typer.Option()] = None,
-    segment: Annotated[str | None, typer.Option(help="Empty: the whole list.")] = None,
-    topic: Topics = None,
-    all_topics: Annotated[bool, typer.Option("--all-topics", help="Of any topic.")] = False,
-    template: Annotated[str | None, typer.Option()] = None,
-    subject: Annotated[str | None, typer.Option()] = None,
-    language: Annotated[str | None, typer.Option()] = None,
-    fewest: Annotated[int | None, typer.Option()] = None,
-    most: Annotated[int | None, typer.Option()] = None,
-    when_empty: Annotated[WhenEmpty | None, typer.Option()] = None,
-    frequency: Annotated[Frequency | None, typer.Option()] = None,
-    archive: Annotated[ArchiveVisibility | None, typer.Option()] = None,
-    approval: Annotated[ApprovalRule | None, typer.Option()] = None,
-    when_late: Annotated[WhenLate | None, typer.Option()] = None,
-    remind: Annotated[list[str] | None, typer.Option(help="Repeatable; empty: never.")] = None,
-    grace: Annotated[str | None, typer.Option()] = None,
-    send_time: Annotated[SendTimeBasis | None, typer.Option()] = None,
-    approver: Approvers = None,
-    watcher: Watchers = None,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Change a digest; editions that it has made stay.
-
-    Example: [bold]mailer digest edit weekly --most 10[/]"""
-    options = {
-        "list": list_slug, "name": name, "segment": segment, "template": template, "subject": subject,
-        "language": language, "fewest": fewest, "most": most, "when_empty": when_empty,
-        "topics": () if all_topics else tuple(topic) if topic else None,
-        "frequency": frequency, "archive": archive,
-        "approval": approval, "when_late": when_late, "send_time": send_time,
-        "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
-        "reminders": None if remind is None else _parse_durations([one for one in remind if one]),
-        "approvers": None if approver is None else tuple(one for one in approver if one),
-        "watchers": None if watcher is None else tuple(one for one in watcher if one),
-    }  # fmt: skip
-    changes: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
-    if not changes:
-        raise UsageError("nothing to change was given", hint="see `mailer digest edit --help`")
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, slug, changes, mailer.clock())
-        out.print_record(digest, f"digest {slug} changed")
-
-
 @app.command("list")
 def list_digests(json: JsonOption = False) -> None:
-    """List the digests. Example: [bold]mailer digest list[/]"""
+    """List the digests.
+
+    Example: mailer digest list"""
     with open_for_reading() as (_, tx):
         all_digests = tx.digests.list_digests()
         Output(json).print_table(
@@ -182,10 +141,10 @@ def list_digests(json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show_digest(slug: Slug, json: JsonOption = False) -> None:
-    """Show a digest, and the stories that its next edition would hold.
+def show_digest(slug: DigestSlug, json: JsonOption = False) -> None:
+    """Show a digest, and the stories of its next edition.
 
-    Example: [bold]mailer digest show weekly[/]"""
+    Example: mailer digest show weekly"""
     with open_for_reading() as (mailer, tx):
         digest = digests.get_digest(tx, slug)
         choice = digests.choose_stories(
@@ -206,13 +165,67 @@ def show_digest(slug: Slug, json: JsonOption = False) -> None:
         out.print_record({"next": slugs, "waiting": waiting, "too_few": choice.too_few})
 
 
+@app.command("edit")
+def edit_digest(
+    slug: DigestSlug,
+    list_slug: Annotated[str | None, typer.Option("--list", help="The list that gets it.")] = None,
+    name: Annotated[str | None, typer.Option(help=NAME_HELP)] = None,
+    segment: Annotated[str | None, typer.Option(help=SEGMENT_HELP)] = None,
+    topic: Topics = None,
+    all_topics: Annotated[
+        bool, typer.Option("--all-topics", help="Choose stories of any topic.")
+    ] = False,
+    template: Annotated[str | None, typer.Option(help=TEMPLATE_HELP)] = None,
+    subject: Annotated[str | None, typer.Option(help=SUBJECT_HELP)] = None,
+    language: Annotated[str | None, typer.Option(help=LANGUAGE_HELP)] = None,
+    fewest: Annotated[int | None, typer.Option(help=FEWEST_HELP)] = None,
+    most: Annotated[int | None, typer.Option(help=MOST_HELP)] = None,
+    when_empty: Annotated[WhenEmpty | None, typer.Option(help=WHEN_EMPTY_HELP)] = None,
+    frequency: Annotated[Frequency | None, typer.Option(help=FREQUENCY_HELP)] = None,
+    archive: Annotated[ArchiveVisibility | None, typer.Option(help=ARCHIVE_HELP)] = None,
+    approval: Annotated[ApprovalRule | None, typer.Option(help=APPROVAL_HELP)] = None,
+    when_late: Annotated[WhenLate | None, typer.Option(help=WHEN_LATE_HELP)] = None,
+    remind: Annotated[list[str] | None, typer.Option(help=REMIND_HELP)] = None,
+    grace: Annotated[str | None, typer.Option(help=GRACE_HELP)] = None,
+    send_time: Annotated[SendTimeBasis | None, typer.Option(help=SEND_TIME_HELP)] = None,
+    approver: Approvers = None,
+    watcher: Watchers = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a digest. Editions that it has made stay as they are.
+
+    Example: mailer digest edit weekly --most 10"""
+    options = {
+        "list": list_slug, "name": name, "segment": segment, "template": template,
+        "subject": subject, "language": language, "fewest": fewest, "most": most,
+        "when_empty": when_empty,
+        "topics": () if all_topics else tuple(topic) if topic else None,
+        "frequency": frequency, "archive": archive,
+        "approval": approval, "when_late": when_late, "send_time": send_time,
+        "grace": None if grace is None else durations.parse_duration(grace, "--grace"),
+        "reminders": None if remind is None else _parse_durations(list(filter(None, remind))),
+        "approvers": None if approver is None else tuple(filter(None, approver)),
+        "watchers": None if watcher is None else tuple(filter(None, watcher)),
+    }  # fmt: skip
+    changes: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    if not changes:
+        raise UsageError("no change was given", hint="see `mailer digest edit --help`")
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digest = digests.edit_digest(tx, slug, changes, mailer.clock())
+        out.print_record(digest, f"digest {slug} changed")
+
+
 @app.command("assemble")
-def assemble_edition(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Make an edition of the stories that this digest has not run.
+def assemble_edition(
+    slug: DigestSlug, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Make an edition of the stories that this digest has not run yet.
 
-    Too few: it is recorded as skipped, or held, with the reason.
+    If there are too few, the edition is recorded as skipped or on hold, with the reason.
 
-    Example: [bold]mailer digest assemble weekly[/]"""
+    Example: mailer digest assemble weekly"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         edition, choice = digests.assemble_edition(tx, slug, mailer.clock())
@@ -224,7 +237,7 @@ def assemble_edition(slug: Slug, json: JsonOption = False, dry_run: DryRunOption
         if choice.too_few:
             message += f"; {choice.too_few}"
         if choice.waiting:
-            message += f"; {len(choice.waiting)} wait for the next"
+            message += f"; {len(choice.waiting)} wait for the next edition"
         out.print_record({"edition": edition, "waiting": len(choice.waiting)}, message)
         for warning in warnings:
             out.print_note(f"note: {warning}")

@@ -1,4 +1,4 @@
-"""``mailer observance``: named days, as schedules count from them."""
+"""``mailer observance``: named days to count from."""
 
 import calendar
 import sys
@@ -9,20 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from mailer import languages
-from mailer.cli.options import DryRunOption, JsonOption, load_settings, parse_pairs
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption, parse_pairs
 from mailer.cli.output import Output
+from mailer.cli.transactions import load_settings
 from mailer.config import Settings
-from mailer.errors import InputError, NotFound, UsageError
+from mailer.errors import InputError, NextStep, NotFound, UsageError
 from mailer.schedules import observances
 from mailer.schedules.observances import Observance
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Observances: named days by rule, which schedules can count from.",
+app = CommandGroup(
+    help="Observances: named days to count from.",
 )
 
-Slug = Annotated[str, typer.Argument(help="The observance's name, such as migrants-day.")]
-Year = Annotated[int | None, typer.Option(help="The year; else this one.", min=1900, max=9998)]
+Slug = Annotated[str, typer.Argument(help="The observance's slug, such as migrants-day.")]
+Year = Annotated[int | None, typer.Option(help="The year; default: this year.", min=1900, max=9998)]
 Language = Annotated[str, typer.Option(help="The language of the names.")]
 
 
@@ -31,19 +32,81 @@ def _read_observances(settings: Settings) -> dict[str, Observance]:
 
 
 def _choose_year(year: int | None) -> int:
+    """Return `year`, or this year if none is given."""
     return year if year is not None else date.today().year  # noqa: DTZ011  (a default for people)
+
+
+@app.command("add")
+def add_observance(
+    slug: Slug,
+    rule: Annotated[
+        str, typer.Option(help="The day, such as '18 december' or 'third thursday of november'.")
+    ],
+    name: Annotated[
+        list[str], typer.Option(help="LANGUAGE=NAME; repeatable; English is required.")
+    ],
+    source: Annotated[str, typer.Option(help="The resolution or law that names the day.")] = "",
+    since: Annotated[int, typer.Option(help="Its first year.", min=0, max=9999)] = 0,
+    until: Annotated[int, typer.Option(help="Its last year.", min=0, max=9999)] = 0,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add an observance to config/observances.toml. To change one, edit that file.
+
+    Example: mailer observance add founders-day --rule '5 december' --name 'en=Our day'"""
+    settings = load_settings()
+    names = parse_pairs(name, "--name", languages.normalise_tag)
+    observance = observances.check_observance(
+        Observance(slug, rule.lower(), names, source, since, until)
+    )
+    _append_observances(settings, [observance], Output(json), dry_run=dry_run)
+
+
+@app.command("import")
+def import_observances(
+    file: Annotated[Path, typer.Argument(help="An iCalendar file (.ics), or - for stdin.")],
+    language: Language = "en",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add the all-day events of an iCalendar file to config/observances.toml.
+
+    Yearly events are saved as a rule, single events for their year. Observances that exist stay as
+    they are; events that can't be saved are listed.
+
+    Example: mailer observance import days.ics --dry-run"""
+    from mailer.intake import calendars
+
+    settings = load_settings()
+    out = Output(json)
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    except OSError as error:
+        raise InputError(f"the file can't be read ({error.strerror})", where=str(file)) from error
+    imported = calendars.read_calendar(data, languages.normalise_tag(language))
+    for reason in imported.left_out:
+        out.print_note(f"left out: {reason}")
+    known_observances = _read_observances(settings)
+    new_observances = [
+        observance
+        for observance in imported.observances
+        if observance.slug not in known_observances
+    ]
+    if len(new_observances) < len(imported.observances):
+        out.print_note(f"{len(imported.observances) - len(new_observances)} exist already")
+    _append_observances(settings, new_observances, out, dry_run=dry_run)
 
 
 @app.command("list")
 def list_observances(
     year: Year = None,
     language: Language = "en",
-    month: Annotated[int | None, typer.Option(min=1, max=12, help="Only that month's.")] = None,
+    month: Annotated[int | None, typer.Option(min=1, max=12, help="Only this month.")] = None,
     json: JsonOption = False,
 ) -> None:
-    """List a year's observances, in the order of their dates.
+    """List a year's observances by date.
 
-    Example: [bold]mailer observance list --year 2027 --month 12[/]"""
+    Example: mailer observance list --year 2027 --month 12"""
     language = languages.normalise_tag(language)
     dated = [
         (day, observance)
@@ -67,7 +130,7 @@ def list_observances(
             )
             for day, observance in dated
         ],
-        empty="none in that time",
+        empty="no observance in that time",
     )
 
 
@@ -84,12 +147,14 @@ def _to_json(observance: Observance) -> dict[str, Any]:
 
 @app.command("show")
 def show_observance(slug: Slug, year: Year = None, json: JsonOption = False) -> None:
-    """Show an observance: its rule, its next five dates, its names.
+    """Show an observance: its rule, its next five dates and its names.
 
-    Example: [bold]mailer observance show migrants-day[/]"""
+    Example: mailer observance show migrants-day"""
     observance = _read_observances(load_settings()).get(slug)
     if observance is None:
-        raise NotFound(f"there is no observance {slug!r}", hint="see `mailer observance list`")
+        raise NotFound(
+            f"there is no observance {slug!r}", next_steps=[NextStep("list_observances")]
+        )
     first = _choose_year(year)
     days = [day for at in range(first, first + 5) if (day := observance.find_date(at)) is not None]
     record = {**_to_json(observance), "dates": days}
@@ -101,82 +166,25 @@ def show_observance(slug: Slug, year: Year = None, json: JsonOption = False) -> 
     Output(json).print_record({key: value for key, value in fields.items() if value})
 
 
-@app.command("add")
-def add_observance(
-    slug: Slug,
-    rule: Annotated[
-        str, typer.Option(help="Such as '18 december' or 'third thursday of november'.")
-    ],
-    name: Annotated[list[str], typer.Option(help="LANGUAGE=NAME; English is needed, others help.")],
-    source: Annotated[str, typer.Option(help="Where the day is laid down.")] = "",
-    since: Annotated[int, typer.Option(help="Its first year.", min=0, max=9999)] = 0,
-    until: Annotated[int, typer.Option(help="Its last year.", min=0, max=9999)] = 0,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Add an observance of your own, to config/observances.toml. To change one, edit the file.
-
-    Example: [bold]mailer observance add founders-day --rule '5 december' --name 'en=Our day'[/]"""
-    settings = load_settings()
-    names = parse_pairs(name, "--name", languages.normalise_tag)
-    observance = observances.check_observance(
-        Observance(slug, rule.lower(), names, source, since, until)
-    )
-    _append_observances(settings, [observance], Output(json), dry_run=dry_run)
-
-
-@app.command("import")
-def import_observances(
-    file: Annotated[Path, typer.Argument(help="An iCalendar file (.ics); - for stdin.")],
-    language: Language = "en",
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Add the all-day events of an iCalendar file to config/observances.toml.
-
-    Yearly events are kept by their rule, single ones in their year alone. What is known already is
-    left as it is; what can't be kept is named.
-
-    Example: [bold]mailer observance import days.ics --dry-run[/]"""
-    from mailer.intake import calendars  # 50 ms, which other commands need not wait for
-
-    settings = load_settings()
-    out = Output(json)
-    try:
-        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
-    except OSError as error:
-        raise InputError(f"it can't be read ({error.strerror})", where=str(file)) from error
-    imported = calendars.read_calendar(data, languages.normalise_tag(language))
-    for reason in imported.left_out:
-        out.print_note(f"left out: {reason}")
-    known_observances = _read_observances(settings)
-    new_observances = [
-        observance
-        for observance in imported.observances
-        if observance.slug not in known_observances
-    ]
-    if len(new_observances) < len(imported.observances):
-        out.print_note(f"{len(imported.observances) - len(new_observances)} are known already")
-    _append_observances(settings, new_observances, out, dry_run=dry_run)
-
-
 @app.command("export")
 def export_observances(
     language: Language = "en",
     year: Year = None,
-    only: Annotated[list[str] | None, typer.Option("--only", help="Repeatable.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Only this observance; repeatable.")
+    ] = None,
 ) -> None:
-    """Write the observances as an iCalendar file to stdout, to be published or subscribed to.
+    """Write the observances to stdout as an iCalendar file that people can subscribe to.
 
-    Example: [bold]mailer observance export --language fr > days.ics[/]"""
+    Example: mailer observance export --language fr > days.ics"""
     from mailer.intake import calendars
 
     settings = load_settings()
     known_observances = _read_observances(settings)
-    if missing := [
-        missing_slug for missing_slug in only or [] if missing_slug not in known_observances
-    ]:
-        raise UsageError(f"there is no observance {missing[0]!r}", hint="see `observance list`")
+    if missing := [slug for slug in only or [] if slug not in known_observances]:
+        raise UsageError(
+            f"there is no observance {missing[0]!r}", next_steps=[NextStep("list_observances")]
+        )
     selected = (
         [known_observances[slug] for slug in only] if only else list(known_observances.values())
     )
@@ -191,7 +199,7 @@ def export_observances(
 def _append_observances(
     settings: Settings, new_observances: list[Observance], out: Output, *, dry_run: bool
 ) -> None:
-    """Append to the organisation's own file, whole or not at all."""
+    """Append observances to the organisation's own file, all or none of them."""
     file = settings.own_observances_file
     own_slugs = {slug for slug, (_, where) in settings.read_observances().items() if where == file}
     if duplicates := [
@@ -200,7 +208,7 @@ def _append_observances(
         raise InputError(
             f"there is an observance {duplicates[0]!r} already",
             where=str(file),
-            hint="edit it there",
+            hint="edit the file",
         )
     if new_observances and not dry_run:
         before = file.read_text("utf-8") if file.exists() else _FILE_HEADER
@@ -222,6 +230,4 @@ def _append_observances(
         out.print_note("dry run: nothing was written")
 
 
-_FILE_HEADER = (
-    "# Observances of our own. One with the name of one that comes with the mailer wins over it.\n"
-)
+_FILE_HEADER = "# Our own observances. An observance here replaces the mailer's of the same slug.\n"

@@ -1,84 +1,33 @@
-"""Options that many commands share, and what they open."""
+"""Options and arguments that several commands share, and how their values are read."""
 
 import getpass
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mailer import config, embargoes
-from mailer.app import Mailer, open_mailer
-from mailer.audience.lists import check_line
-from mailer.cli.output import Output
-from mailer.errors import Embargoed, InputError
-from mailer.store import SqlTransaction
+from mailer.errors import InputError
 
 JsonOption = Annotated[
-    bool, typer.Option("--json", help="Print JSON on stdout; all else goes to stderr.")
+    bool, typer.Option("--json", help="Print JSON on stdout; notes go to stderr.")
 ]
-By = Annotated[str, typer.Option("--by", help="Who does it; else MAILER_ACTOR, else the login.")]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Do all of it, say what it gave, and undo it.")
+    bool, typer.Option("--dry-run", help="Show what would happen, and save nothing.")
 ]
-
-
-@dataclass(slots=True)
-class Globals:
-    """The global options, as the first callback found them."""
-
-    config: Path | None = None
-    database: str | None = None
-    debug: bool = False
-
-
-GLOBALS = Globals()
-
-
-def load_settings() -> config.Settings:
-    return config.load_settings(GLOBALS.config, GLOBALS.database)
-
-
-@contextmanager
-def open_for_reading() -> Iterator[tuple[Mailer, SqlTransaction]]:
-    """The mailer and a transaction that only reads."""
-    with open_mailer(load_settings()) as mailer, mailer.store.read() as tx:
-        yield mailer, tx
-
-
-class _DryRunRollbackError(Exception):
-    """Leaves a transaction of a dry run."""
-
-
-@contextmanager
-def open_for_writing(dry_run: bool, out: Output | None) -> Iterator[tuple[Mailer, SqlTransaction]]:
-    """The mailer and a transaction, committed at the end, or undone in a dry run, which is said
-    where there is an `out`. What is refused for an embargo is written down."""
-    with open_mailer(load_settings()) as mailer:
-        try:
-            with mailer.store.begin() as tx:
-                yield mailer, tx
-                if dry_run:
-                    raise _DryRunRollbackError
-        except _DryRunRollbackError:
-            if out is not None:
-                out.print_note("dry run: nothing was written")
-        except Embargoed as error:
-            if dry_run:
-                raise
-            with mailer.store.begin() as tx:  # what it had written is undone; this is to be kept
-                embargoes.record_attempt(tx, error, mailer.clock(), resolve_actor(""))
-            raise
+ByOption = Annotated[
+    str, typer.Option("--by", help="Who acts; default: MAILER_ACTOR, then the login name.")
+]
+EditionNumber = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
+StorySlug = Annotated[str, typer.Argument(help="The story's slug.")]
+DigestSlug = Annotated[str, typer.Argument(help="The digest's slug.")]
 
 
 def parse_pairs(
     option_texts: list[str] | None, option: str, check: Callable[[str], str] = str
 ) -> dict[str, str]:
-    """``KEY=VALUE`` options as a dictionary. Raises InputError."""
+    """Parse ``KEY=VALUE`` options into a dictionary. Raises InputError."""
     values: dict[str, str] = {}
     for option_text in option_texts or []:
         key, sign, value = option_text.partition("=")
@@ -89,26 +38,31 @@ def parse_pairs(
 
 
 def parse_local_time(text: str, option: str) -> datetime:
-    """A wall-clock time to the minute, such as ``2026-12-18 09:00``. Raises InputError."""
+    """Parse a wall-clock time to the minute, such as ``2026-12-18 09:00``. Raises InputError."""
     try:
         wall_time = datetime.strptime(text.strip().replace("T", " "), "%Y-%m-%d %H:%M")  # noqa: DTZ007
     except ValueError as error:
         raise InputError(
-            f"{text!r} is no local time", where=option, hint="as '2026-12-18 09:00'"
+            f"{text!r} is not a local time",
+            where=option,
+            hint="write it as '2026-12-18 09:00'",
         ) from error
     return wall_time
 
 
 def resolve_actor(by: str) -> str:
-    """Who acts: as given, as the environment says, or the login name. Raises InputError for what
-    names nobody."""
+    """Return the name of the person who acts: from --by, from the environment, or the login name.
+    Raises InputError if the name has no letter or digit."""
     if actor_name := by or os.environ.get("MAILER_ACTOR"):
-        line = check_line(actor_name, "--by" if by else "MAILER_ACTOR")
+        from mailer.audience.lists import check_line
+
+        place = "--by" if by else "MAILER_ACTOR"
+        line = check_line(actor_name, place)
         if not any(character.isalnum() for character in line):
             raise InputError(
-                f"{line!r} names nobody",
-                where="--by" if by else "MAILER_ACTOR",
-                hint="write who does it, with a letter at least",
+                f"{line!r} is not a person's name",
+                where=place,
+                hint="write the name of the person who acts, with at least one letter",
             )
         return line
     try:

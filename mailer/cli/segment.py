@@ -5,32 +5,33 @@ from typing import Annotated
 import typer
 
 from mailer.audience import lists, segments
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.segments import All, Segment
 
-app = typer.Typer(
-    no_args_is_help=True,
+app = CommandGroup(
     help="Segments: saved filters over a list's members.\n\n"
     "Fields: topic, language, country, tag, frequency, joined before/after DAY, and of media "
     "contacts outlet, beat, trust, follow_up; and, or, not, (…), in (a, b).",
 )
 
-Slug = Annotated[str, typer.Argument(help="The segment's name.")]
-ListOption = Annotated[str, typer.Option("--list", help="The list whose members are meant.")]
+Slug = Annotated[str, typer.Argument(help="The segment's slug.")]
+ListOption = Annotated[str, typer.Option("--list", help="The list whose members are filtered.")]
 
 
 @app.command("save")
 def save_segment(
     slug: Slug,
     where: Annotated[str, typer.Argument(help="The filter.")],
-    name: Annotated[str, typer.Option(help="As staff see it.")] = "",
+    name: Annotated[str, typer.Option(help="The name that staff see; default: the slug.")] = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Save a filter under a name; one of that name is replaced.
+    """Save a filter under a slug, in place of an earlier one.
 
-    Example: [bold]mailer segment save uk 'country = GB and not tag = staff'[/]"""
+    Example: mailer segment save uk 'country = GB and not tag = staff'"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         segment = segments.save_segment(tx, slug, name or slug, where, mailer.clock())
@@ -51,7 +52,9 @@ def _to_json(segment: Segment) -> dict[str, object]:
 
 @app.command("list")
 def list_segments(json: JsonOption = False) -> None:
-    """List the segments. Example: [bold]mailer segment list[/]"""
+    """List the segments.
+
+    Example: mailer segment list"""
     with open_for_reading() as (_, tx):
         all_segments = tx.segments.list_segments()
         Output(json).print_table(
@@ -67,7 +70,9 @@ def list_segments(json: JsonOption = False) -> None:
 
 @app.command("show")
 def show_segment(slug: Slug, json: JsonOption = False) -> None:
-    """Show a segment. Example: [bold]mailer segment show uk[/]"""
+    """Show a segment.
+
+    Example: mailer segment show uk"""
     with open_for_reading() as (_, tx):
         Output(json).print_record(_to_json(segments.get_segment(tx, slug)))
 
@@ -76,7 +81,7 @@ def show_segment(slug: Slug, json: JsonOption = False) -> None:
 def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -> None:
     """Count a list's active members in a segment.
 
-    Example: [bold]mailer segment count uk --list news[/]"""
+    Example: mailer segment count uk --list news"""
     with open_for_reading() as (_, tx):
         segment = segments.get_segment(tx, slug)
         mailing_list = lists.get_list(tx, list_slug)
@@ -92,12 +97,12 @@ def count_members(slug: Slug, list_slug: ListOption, json: JsonOption = False) -
 def sample_members(
     slug: Slug,
     list_slug: ListOption,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many.")] = 10,
     json: JsonOption = False,
 ) -> None:
-    """Show some members of a segment, at random.
+    """Show some members of a segment, chosen at random.
 
-    Example: [bold]mailer segment sample uk --list news --limit 5[/]"""
+    Example: mailer segment sample uk --list news --limit 5"""
     with open_for_reading() as (_, tx):
         segment = segments.get_segment(tx, slug)
         members = tx.segments.sample_members(lists.get_list(tx, list_slug), segment.filter, limit)
@@ -115,13 +120,15 @@ def sample_members(
                 )
                 for member in members
             ],
-            empty="nobody is in it",
+            empty="no member is in it",
         )
 
 
 @app.command("remove")
 def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Remove a segment that nothing uses. Example: [bold]mailer segment remove uk[/]"""
+    """Remove a segment that is not in use.
+
+    Example: mailer segment remove uk"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
         out.print_record(_to_json(segments.remove_segment(tx, slug)), f"segment {slug} removed")

@@ -1,4 +1,4 @@
-"""``mailer send`` and ``mailer explain``."""
+"""``mailer send``: editions over the relay, with their progress and report."""
 
 import json as json_
 import sys
@@ -6,71 +6,73 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
-from mailer import editions, outbox
-from mailer.app import MAX_ACTIVE_EDITIONS, Mailer, open_mailer
-from mailer.cli.edition import print_report
-from mailer.cli.options import (
-    DryRunOption,
-    JsonOption,
-    load_settings,
-    open_for_reading,
-    open_for_writing,
-)
-from mailer.cli.output import Output, error_console, to_plain_data
+from mailer import editions
+from mailer.cli.edition.reports import print_report
+from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.output import Output, error_console
 from mailer.cli.signals import stop_on_signal
-from mailer.delivery.outcomes import DeliveryProgress
-from mailer.errors import PartlyDone, Refused, RelayError, UsageError
+from mailer.cli.transactions import load_settings, open_for_writing
+from mailer.errors import NextStep, PartlyDone, Refused, RelayError, UsageError
 from mailer.model.deliveries import UNFINISHED_STATES, DeliveryPlan, DeliveryReport, DeliveryState
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import SqlTransaction
+from mailer.plain_data import to_plain_data
 
-Number = Annotated[int, typer.Argument(help="The edition's number.", min=1, max=2**63 - 1)]
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.delivery.outcomes import DeliveryProgress
+    from mailer.store import SqlTransaction
 
 
 class ProgressStyle(StrEnum):
-    """How progress is told."""
+    """How the progress of a run is shown."""
 
     BAR = "bar"
     LINES = "lines"
     NONE = "none"
 
 
+ProgressOption = Annotated[
+    ProgressStyle,
+    typer.Option("--progress", help="Progress output: a bar, JSON lines on stdout, or none."),
+]
+
+
 def send_editions(
     numbers: Annotated[
-        list[int] | None, typer.Argument(help="Editions' numbers.", min=1, max=2**63 - 1)
+        list[int] | None, typer.Argument(help="The editions' numbers.", min=1, max=2**63 - 1)
     ] = None,
     all_: Annotated[
         bool,
-        typer.Option("--all", help="All that have begun, and what begins while this runs."),
+        typer.Option("--all", help="All editions being sent, and any that start in the meantime."),
     ] = False,
     now: Annotated[
-        bool, typer.Option("--now", help="Try at once what was put off until later, too.")
+        bool, typer.Option("--now", help="Also try deferred deliveries at once.")
     ] = False,
-    progress: Annotated[
-        ProgressStyle,
-        typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
-    ] = ProgressStyle.BAR,
+    progress: ProgressOption = ProgressStyle.BAR,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send approved editions over the relay, or go on with those that were interrupted.
+    """Send approved editions over the relay, or continue editions that were interrupted.
 
-    Several share the connections: urgent ones have most, none waits for another to end. Runs in
-    the foreground until all that is due has been tried once. What a relay puts off is tried again
-    by a run after 5, 10 and 30 minutes, 1 and 2 hours, then every 3 hours, for five days. Ctrl-C
-    or SIGTERM finishes the messages on the wire and returns the rest; a second one stops at once,
-    and leaves what is on the wire in doubt.
+    Editions share the connections: urgent ones get most, and none waits for another to end. The
+    command runs in the foreground until every due delivery has been tried once. Deliveries that the
+    relay defers are tried again by later runs: after 5, 10 and 30 minutes, 1 and 2 hours, then
+    every 3 hours, for five days. Ctrl-C or SIGTERM finishes the messages on the wire and returns
+    the rest to the queue; a second signal stops at once, and leaves the messages on the wire in
+    doubt.
 
-    Example: [bold]mailer send 3[/]"""
+    Example: mailer send 3"""
     if bool(numbers) is all_:
-        raise UsageError("name editions, or give --all", hint="see `mailer edition list`")
+        raise UsageError(
+            "give the numbers of editions, or --all", next_steps=[NextStep("list_editions")]
+        )
+    from mailer.app import MAX_ACTIVE_EDITIONS
+
     out = Output(json or progress is ProgressStyle.LINES)
     with open_for_writing(dry_run, out) as (mailer, tx):
         started_editions = _start_editions(mailer, tx, numbers or [], out, dry_run=dry_run)
@@ -92,11 +94,15 @@ def deliver_editions(
     follow: bool = False,
     at_once: bool = False,
 ) -> None:
-    """Send what has begun in the foreground, tell how it goes, and print the report. Raises what
-    the exit code says."""
+    """Send started editions in the foreground, show the progress, and print the report.
+
+    Raises Refused if an edition was stopped, PartlyDone if deliveries are left, and RelayError."""
+    from mailer.app import open_mailer
+    from mailer.delivery.outcomes import DeliveryProgress
+
     last = DeliveryProgress()
 
-    def store_progress(progress: DeliveryProgress) -> None:
+    def store_progress(progress: "DeliveryProgress") -> None:
         nonlocal last
         last = progress
         on_progress(progress)
@@ -120,18 +126,21 @@ def deliver_editions(
             for edition in reloaded_editions:
                 if edition.state is EditionState.PAUSED:
                     out.print_note(
-                        f"edition {edition.id} is paused: mend it, then `mailer edition resume`"
+                        f"edition {edition.id} is paused: fix the relay's problem, then "
+                        f"`mailer edition resume {edition.id}`"
                     )
             raise
     _print_run(run_progress, reports, out, as_lines=style is ProgressStyle.LINES)
     _raise_for_outcome(reports)
 
 
-def _note_waiting_editions(tx: SqlTransaction, out: Output) -> None:
-    """What --all does not take up, though one might think so."""
+def _note_waiting_editions(tx: "SqlTransaction", out: Output) -> None:
+    """Note the editions that --all does not send, though people might expect it to."""
+    from mailer.app import MAX_ACTIVE_EDITIONS
+
     for state, next_step in (
-        (EditionState.APPROVED, "begin with `mailer send NUMBER`"),
-        (EditionState.PAUSED, "let go on with `mailer edition resume NUMBER`"),
+        (EditionState.APPROVED, "start with `mailer send NUMBER`"),
+        (EditionState.PAUSED, "resume with `mailer edition resume NUMBER`"),
     ):
         if waiting_editions := tx.editions.list_recent_editions([state], MAX_ACTIVE_EDITIONS):
             edition_ids = ", ".join(str(edition.id) for edition in waiting_editions)
@@ -139,9 +148,9 @@ def _note_waiting_editions(tx: SqlTransaction, out: Output) -> None:
 
 
 def _start_editions(
-    mailer: Mailer, tx: SqlTransaction, edition_ids: list[int], out: Output, *, dry_run: bool
+    mailer: "Mailer", tx: "SqlTransaction", edition_ids: list[int], out: Output, *, dry_run: bool
 ) -> list[Edition]:
-    """Start each edition that hasn't begun."""
+    """Start each edition that has not started yet, and return all of them."""
     started_editions: list[Edition] = []
     plans: list[Any] = []
     for edition_id in dict.fromkeys(edition_ids):
@@ -151,7 +160,7 @@ def _start_editions(
         if plan is not None:
             out.print_note(_describe_plan(plan))
         elif dry_run:
-            out.print_note(f"edition {edition_id} has begun already")
+            out.print_note(f"edition {edition_id} has started already")
     if dry_run and out.as_json:
         out.print_json(plans[0] if len(plans) == 1 else plans)
     return started_editions
@@ -162,11 +171,11 @@ def _describe_plan(plan: DeliveryPlan) -> str:
     return f"planned {plan.planned}" + (f"; left out: {left_out}" if left_out else "")
 
 
-# ---- telling how it goes ----------------------------------------------------------------------
+# ---- progress ---------------------------------------------------------------------------------
 
 
-def summarise_progress(progress: DeliveryProgress) -> dict[str, Any]:
-    """A run's figures, for scripts: counts of deliveries, messages a second, seconds."""
+def summarise_progress(progress: "DeliveryProgress") -> dict[str, Any]:
+    """Return a run's figures for scripts: counts of deliveries, messages a second, seconds."""
     seconds_left = progress.seconds_left
     return {
         **to_plain_data(progress),
@@ -180,21 +189,22 @@ def summarise_progress(progress: DeliveryProgress) -> dict[str, Any]:
 @contextmanager
 def _show_progress(
     style: ProgressStyle, out: Output
-) -> Iterator[Callable[[DeliveryProgress], None]]:
-    """What a run is to call with its progress."""
+) -> "Iterator[Callable[[DeliveryProgress], None]]":
+    """Give the function that a run calls with its progress."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
     last_waiting: list[str] = [""]
     resting_relays: dict[str, str] = {}
 
-    def note_waiting(progress: DeliveryProgress) -> None:
+    def note_waiting(progress: "DeliveryProgress") -> None:
         if progress.waiting and progress.waiting != last_waiting[0]:
             out.print_note(f"waiting: {progress.waiting}")
         last_waiting[0] = progress.waiting
         for name, reason in progress.troubles.items():
             if name not in resting_relays:
                 out.print_note(reason)
-        for name in [
-            relay_name for relay_name in resting_relays if relay_name not in progress.troubles
-        ]:
+        for name in resting_relays.keys() - progress.troubles.keys():
             out.print_note(f"relay {name} works again")
         resting_relays.clear()
         resting_relays.update(progress.troubles)
@@ -202,7 +212,7 @@ def _show_progress(
     if style is ProgressStyle.LINES:
         last_written_at = [time.monotonic()]
 
-        def write_line(progress: DeliveryProgress) -> None:
+        def write_line(progress: "DeliveryProgress") -> None:
             note_waiting(progress)
             if time.monotonic() - last_written_at[0] >= 1:
                 last_written_at[0] = time.monotonic()
@@ -215,7 +225,7 @@ def _show_progress(
     with Bar(*columns, console=error_console, transient=True, disable=is_hidden) as bar:
         task = bar.add_task("sending", total=None)
 
-        def update_bar(progress: DeliveryProgress) -> None:
+        def update_bar(progress: "DeliveryProgress") -> None:
             note_waiting(progress)
             bar.update(
                 task,
@@ -227,7 +237,7 @@ def _show_progress(
         yield update_bar
 
 
-def _describe_progress(progress: DeliveryProgress) -> str:
+def _describe_progress(progress: "DeliveryProgress") -> str:
     parts = [f"{progress.rate:,.0f}/s"]
     for count, word in (
         (progress.deferred, "deferred"),
@@ -248,7 +258,7 @@ def _write_json_line(value: Any) -> None:
 
 
 def _print_run(
-    progress: DeliveryProgress, reports: list[DeliveryReport], out: Output, *, as_lines: bool
+    progress: "DeliveryProgress", reports: list[DeliveryReport], out: Output, *, as_lines: bool
 ) -> None:
     figures = {
         **summarise_progress(progress),
@@ -272,16 +282,20 @@ def _print_run(
 
 
 def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
-    """Raises what the exit code says: stopped by somebody, or partly done."""
+    """Raise Refused if an edition was stopped, or PartlyDone if deliveries are left."""
     for report in reports:
         edition = report.edition
         if edition.state in {EditionState.PAUSED, EditionState.CANCELLED}:
             reason = f" ({edition.reason})" if edition.reason else ""
             raise Refused(
                 f"edition {edition.id} was {edition.state}{reason} while it was being sent",
-                hint="mend the cause, then `mailer edition resume` and `mailer send`"
+                hint="fix the cause first" if edition.state is EditionState.PAUSED else "",
+                next_steps=[
+                    NextStep("resume_edition", edition=edition.id),
+                    NextStep("send_edition", edition=edition.id),
+                ]
                 if edition.state is EditionState.PAUSED
-                else "",
+                else [],
             )
 
     def count_deliveries(*states: DeliveryState) -> int:
@@ -295,41 +309,28 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
     if queued_count or failed_count or in_doubt_count:
         edition_ids = " ".join(str(report.edition.id) for report in reports)
         hints = (
-            [f"`mailer send {edition_ids}` again tries what is queued, as it is due"]
+            [f"`mailer send {edition_ids}` tries queued deliveries again when they are due"]
             if queued_count
             else []
         )
         for report in reports:
             edition_id = report.edition.id
             if report.states[DeliveryState.FAILED]:
-                hints.append(f"`mailer delivery list {edition_id} --state failed` shows whom")
+                hints.append(
+                    f"`mailer delivery list {edition_id} --state failed` lists the failed ones"
+                )
             if report.states[DeliveryState.IN_DOUBT]:
-                hints.append(f"`mailer delivery in-doubt list {edition_id}` shows those in doubt")
+                hints.append(f"`mailer delivery in-doubt list {edition_id}` lists those in doubt")
         raise PartlyDone(
-            f"{queued_count} deliveries are still queued, {failed_count} failed, {in_doubt_count} in doubt",
+            f"{queued_count} deliveries are still queued, {failed_count} failed, "
+            f"{in_doubt_count} in doubt",
             hint="; ".join(hints),
         )
 
 
 def _announce_stopping() -> None:
-    error_console.print("stopping after the messages on the wire; once more stops at once")
+    error_console.print("stopping after the messages on the wire; a second signal stops at once")
 
 
 def _raise_interrupt(_number: int) -> None:
     raise KeyboardInterrupt
-
-
-def explain_delivery(
-    number: Number,
-    address: Annotated[str, typer.Argument(help="Whose.")],
-    json: JsonOption = False,
-) -> None:
-    """Say in one sentence why somebody did, or did not, get an edition.
-
-    Example: [bold]mailer explain 3 ana@example.org[/]"""
-    with open_for_reading() as (_, tx):
-        edition = editions.get_edition(tx, number)
-        explanation = outbox.explain_outcome(tx, edition, address)
-        Output(json).print_record(
-            {"edition": number, "address": address, "explanation": explanation}, explanation
-        )

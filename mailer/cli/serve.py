@@ -4,30 +4,30 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import open_mailer
-from mailer.cli.options import load_settings
+from mailer.cli.transactions import load_settings
 from mailer.errors import ConfigError
 
 
 def serve_pages(
-    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    host: Annotated[str, typer.Option(help="Where to listen; a proxy in front speaks TLS.")] = (
-        "127.0.0.1"
-    ),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port to listen on.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; a proxy in front of it speaks TLS.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Serve the public pages: sign-up, preferences, unsubscribe, archive. Until it is stopped.
+    """Serve the public pages (sign-up, preferences, unsubscribe, archive) until stopped.
 
-    Links in mails lead to web.base_url of the settings: a proxy there passes requests on to here.
-    Mails that the pages ask for are sent by `mailer worker`.
+    Links in mails lead to web.base_url of the settings: a proxy there passes requests on to this
+    process. `mailer worker` sends the mails that the pages ask for.
 
-    Example: [bold]mailer serve --port 8000[/]"""
+    Example: mailer serve --port 8000"""
+    from mailer.app import open_mailer
     from mailer.log import create_logger
 
     try:
         from mailer.web.public import serve_public_pages
     except ImportError as error:
         raise ConfigError(
-            f"the web's parts are not installed ({error.name} is missing)",
+            f"the packages for web pages are not installed ({error.name} is missing)",
             hint="install them with `pip install 'pressmail[web]'`",
         ) from error
     log = create_logger()

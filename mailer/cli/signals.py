@@ -1,4 +1,4 @@
-"""Being asked to stop."""
+"""Stopping on SIGINT and SIGTERM."""
 
 import signal
 import threading
@@ -11,19 +11,20 @@ from contextlib import contextmanager
 def stop_on_signal(
     on_first: Callable[[], None], on_repeat: Callable[[int], None], merge_seconds: float = 0.0
 ) -> Iterator[threading.Event]:
-    """An event that the first SIGINT or SIGTERM sets, after `once`; each later one calls `again`
-    with its number. Those within `together` seconds are one: supervisors signal a process and its
-    group."""
+    """Give an event that the first SIGINT or SIGTERM sets.
+
+    `on_first` is called after that; each later signal calls `on_repeat` with its number. Signals
+    within `merge_seconds` of the first count as one: supervisors signal a process and its group."""
     stop = threading.Event()
-    first = 0.0
+    first_at = 0.0
 
     def request_stop(signal_number: int, _frame: object) -> None:
-        nonlocal first
+        nonlocal first_at
         if not stop.is_set():
-            first = time.monotonic()
+            first_at = time.monotonic()
             stop.set()
             on_first()
-        elif time.monotonic() - first >= merge_seconds:
+        elif time.monotonic() - first_at >= merge_seconds:
             on_repeat(signal_number)
 
     previous_handlers = {

@@ -1,4 +1,4 @@
-"""``mailer source``: where articles come from by themselves."""
+"""``mailer source``: feeds, sites and folders that bring articles."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,25 +6,18 @@ from typing import Annotated
 import typer
 
 from mailer import sources
-from mailer.app import open_mailer
 from mailer.articles import check_web_address
-from mailer.cli.options import (
-    DryRunOption,
-    JsonOption,
-    load_settings,
-    open_for_reading,
-    open_for_writing,
-)
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output, format_moment
-from mailer.errors import InputError, PartlyDone, UsageError
-from mailer.intake import extra
+from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.errors import InputError, NextStep, PartlyDone, UsageError
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import OnImport, SourceKind, SourceSettings
 from mailer.schedules.durations import format_duration, parse_duration
 
-app = typer.Typer(
-    no_args_is_help=True,
-    help="Sources: feeds, WordPress sites and folders that articles come from.",
+app = CommandGroup(
+    help="Sources: feeds, sites and folders that bring articles.",
 )
 
 Name = Annotated[str, typer.Argument(help="The source's name.")]
@@ -38,22 +31,31 @@ def add_source(
     folder: Annotated[
         Path | None, typer.Option(help="A folder of Markdown and Word files to watch.")
     ] = None,
-    every: Annotated[str, typer.Option(help="How often to look: 5m to 7d.")] = "30m",
+    every: Annotated[str, typer.Option(help="How often the worker polls it: 5m to 7d.")] = "30m",
     queue: Annotated[
-        bool, typer.Option("--queue", help="Queue what it brings; else somebody does.")
+        bool,
+        typer.Option(
+            "--queue", help="Queue its articles; default: they are drafts until staff queue them."
+        ),
     ] = False,
-    kind: Annotated[ArticleKind, typer.Option(help="Of what doesn't say.")] = ArticleKind.NEWS,
-    language: Annotated[str, typer.Option(help="Of what doesn't say; else the default.")] = "",
-    topic: Annotated[list[str] | None, typer.Option(help="Of all it brings; repeatable.")] = None,
+    kind: Annotated[
+        ArticleKind, typer.Option(help="For articles that state no kind.")
+    ] = ArticleKind.NEWS,
+    language: Annotated[
+        str, typer.Option(help="For articles that state no language; default: the office's.")
+    ] = "",
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic of all its articles; repeatable.")
+    ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let articles come from somewhere: `mailer worker` looks there when it is time.
+    """Add a source, which `mailer worker` polls.
 
-    What comes is a draft until somebody queues it with `mailer article queue`, unless the source
-    may --queue. Only addresses on the public internet are fetched.
+    Articles arrive as drafts, for staff to queue with `mailer article queue`; --queue queues them
+    at once. Only addresses on the public internet are fetched.
 
-    Example: [bold]mailer source add our-site --wordpress https://www.example.org/ --every 15m[/]"""
+    Example: mailer source add our-site --wordpress https://www.example.org/ --every 15m"""
     options = [
         (SourceKind.FEED, feed),
         (SourceKind.WORDPRESS, wordpress),
@@ -61,10 +63,15 @@ def add_source(
     ]
     locations = [(kind, place) for kind, place in options if place]
     if len(locations) != 1:
-        raise UsageError("say where it is", hint="with one of --feed, --wordpress and --folder")
+        raise UsageError(
+            "the source has no address or several",
+            hint="give one of --feed, --wordpress and --folder",
+        )
     source_kind, place = locations[0]
     if source_kind is not SourceKind.FOLDER:
         check_web_address(place, f"--{source_kind}")
+        from mailer.intake import extra
+
         extra.import_package("httpcore")
         from mailer.intake.fetching.guard import PUBLIC_GUARD
 
@@ -74,7 +81,9 @@ def add_source(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         if unknown := tx.articles.find_unknown_topics(topic or []):
-            raise InputError(f"there is no topic {unknown[0]!r}", hint="see `mailer topic list`")
+            raise InputError(
+                f"there is no topic {unknown[0]!r}", next_steps=[NextStep("list_topics")]
+            )
         source = sources.add_source(
             tx,
             SourceSettings(
@@ -90,18 +99,28 @@ def add_source(
             mailer.clock(),
         )
         out.print_record(
-            source, f"source {name}: looked at every {format_duration(source.settings.every)}"
+            source, f"source {name}: polled every {format_duration(source.settings.every)}"
         )
 
 
 @app.command("list")
 def list_sources(json: JsonOption = False) -> None:
-    """List sources and what came of the last look. Example: [bold]mailer source list[/]"""
+    """List sources with the result of the last poll.
+
+    Example: mailer source list"""
     with open_for_reading() as (_, tx):
         all_sources = tx.sources.list_sources()
         Output(json).print_table(
             all_sources,
-            {"source": "", "kind": "", "place": "", "": "", "looked": "", "then": "", "next": ""},
+            {
+                "source": "",
+                "kind": "",
+                "place": "",
+                "state": "",
+                "polled": "",
+                "result": "",
+                "next": "",
+            },
             [
                 (
                     source.settings.name,
@@ -120,7 +139,9 @@ def list_sources(json: JsonOption = False) -> None:
 
 @app.command("show")
 def show_source(name: Name, json: JsonOption = False) -> None:
-    """Show a source. Example: [bold]mailer source show our-site[/]"""
+    """Show a source.
+
+    Example: mailer source show our-site"""
     with open_for_reading() as (_, tx):
         source = sources.get_source(tx, name)
         out = Output(json)
@@ -131,8 +152,8 @@ def show_source(name: Name, json: JsonOption = False) -> None:
         out.print_record(
             {
                 "state": source.state,
-                "looked at": source.looked_at,
-                "said": source.said,
+                "polled": source.looked_at,
+                "result": source.said,
                 "failures": source.failures,
                 "next": source.next_at,
             }
@@ -141,11 +162,13 @@ def show_source(name: Name, json: JsonOption = False) -> None:
 
 @app.command("poll")
 def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Look at a source now. A dry run fetches it, says what it would bring, and takes nothing in.
+    """Poll a source now. A dry run fetches it and shows what it would bring, but saves nothing.
 
-    Example: [bold]mailer source poll our-site[/]"""
+    Example: mailer source poll our-site"""
+    from mailer.intake import extra
+
     extra.import_package("httpcore")
-    from mailer.app import source_import
+    from mailer.app import open_mailer, source_import
 
     out = Output(json)
     with open_mailer(load_settings()) as mailer:
@@ -182,34 +205,36 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
         for omission in source_import.describe_dropped(omissions):
             out.print_note(f"  {omission}")
     for queued_article in poll_result.unchanged_queued:
-        out.print_note(f"changed there, and kept as it is queued: {queued_article}")
+        out.print_note(
+            f"changed at the source, but queued already, so it stays as it is: {queued_article}"
+        )
     for problem in poll_result.problems:
         out.print_note(f"refused: {problem}")
     if poll_result.problems:
         raise PartlyDone(
-            f"{len(poll_result.problems)} of what it has was refused",
+            f"{len(poll_result.problems)} entries were refused",
             where=name,
-            hint=("nothing was written" if dry_run else "the rest is in")
-            + "; what was refused is tried again when its source has changed",
+            hint=("nothing was written" if dry_run else "the others were imported")
+            + "; a refused entry is tried again when it changes at the source",
         )
 
 
 @app.command("resume")
 def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Look at a source again that has failed or was gone.
+    """Resume polling a source that failed or was gone.
 
-    Example: [bold]mailer source resume our-site[/]"""
+    Example: mailer source resume our-site"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         source = sources.resume_source(tx, sources.get_source(tx, name), mailer.clock())
-        out.print_record(source, f"source {name} is looked at next")
+        out.print_record(source, f"source {name} is polled next")
 
 
 @app.command("remove")
 def remove_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Remove a source; the articles that it brought stay.
+    """Remove a source. Its articles stay.
 
-    Example: [bold]mailer source remove our-site[/]"""
+    Example: mailer source remove our-site"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
         source = sources.get_source(tx, name)

@@ -1,43 +1,38 @@
-"""``mailer worker`` and ``mailer status``."""
+"""``mailer worker``: the process that keeps time and delivers."""
 
 import os
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer.app import open_mailer
-from mailer.cli.options import JsonOption, load_settings, open_for_reading
-from mailer.cli.output import Output, format_moment, to_plain_data
-from mailer.cli.schedule import describe_occurrence
 from mailer.cli.signals import stop_on_signal
-from mailer.digests import get_digest
-from mailer.errors import MailerError
-from mailer.store import SqlTransaction
+from mailer.cli.transactions import load_settings
 
 if TYPE_CHECKING:
     from mailer.log import Log
-    from mailer.worker.status import SendingEdition, WorkerStatus
 
 SIGNAL_MERGE_SECONDS = 0.5
-"""Seconds within which two signals are one."""
+"""Seconds within which two signals count as one."""
 
 
 def run_worker(
     deliver: Annotated[
-        bool, typer.Option("--deliver/--no-deliver", help="Whether it also sends what is due.")
+        bool, typer.Option("--deliver/--no-deliver", help="Also deliver what is due, or not.")
     ] = True,
 ) -> None:
-    """Keep time: assemble, ask for approval, send, and tell staff, until it is asked to stop.
+    """Run the process that assembles editions, asks for approval, sends, and notifies staff.
 
-    Any number may run on one database: one keeps time, all deliver. Lines on stderr are JSON, or
-    for people on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire and returns the
-    rest; a second one ends it at once, and leaves what is on the wire in doubt. It tells systemd
-    that it is ready and that it lives (Type=notify, WatchdogSec=).
+    Any number of workers may run on one database: one keeps time, all deliver. The log on stderr
+    is JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire
+    and returns the rest to the queue; a second signal ends the worker at once, and leaves the
+    messages on the wire in doubt. The worker tells systemd that it is ready and alive
+    (Type=notify, WatchdogSec=).
 
-    Example: [bold]mailer worker[/]"""
+    Example: mailer worker"""
+    from mailer.app import open_mailer
     from mailer.log import create_logger
-    from mailer.worker import Worker  # a tenth of the time that any command takes to start
+    from mailer.worker import Worker
 
     log = create_logger(pid=os.getpid())
     stopping = stop_on_signal(lambda: None, partial(_exit_at_once, log), SIGNAL_MERGE_SECONDS)
@@ -48,120 +43,3 @@ def run_worker(
 def _exit_at_once(log: "Log", signal_number: int) -> None:
     log.warning("ended at once", signal=signal_number)
     os._exit(128 + signal_number)
-
-
-def show_status(
-    check: Annotated[
-        bool, typer.Option("--check", help="Exit code 1 when something needs a person.")
-    ] = False,
-    json: JsonOption = False,
-) -> None:
-    """Show what is due, sending, waiting and failed, and whether a worker runs.
-
-    Example: [bold]mailer status[/]"""
-    from mailer.worker.status import read_status
-
-    out = Output(json)
-    with open_for_reading() as (mailer, tx):
-        worker_status = read_status(mailer, tx)
-        if json:
-            out.print_json(_to_json(tx, worker_status))
-        else:
-            _print_status(worker_status, out)
-    if check and (problems := list(worker_status.problems)):
-        raise MailerError("; ".join(problems), hint="see `mailer status`")
-
-
-def _to_json(tx: SqlTransaction, worker_status: "WorkerStatus") -> dict[str, Any]:
-    from mailer.worker.status import count_failures
-
-    due = []
-    for planned in worker_status.due:
-        policy = get_digest(tx, planned.schedule.settings.digest_slug).settings.policy
-        due.append(
-            {
-                "digest": planned.schedule.settings.digest_slug,
-                **describe_occurrence(planned, policy),
-            }
-        )
-    fields: dict[str, Any] = to_plain_data(
-        {
-            "worker": worker_status.worker,
-            "scheduled": worker_status.scheduled,
-            "waiting": worker_status.waiting,
-            "sending": [
-                {"edition": sending.report.edition.id, "states": sending.report.states, "left": sending.remaining,
-                 "next_due": sending.next_due}
-                for sending in worker_status.sending
-            ],
-            "overdue": [
-                {"digest": planned.schedule.settings.digest_slug, "local": planned.occurrence.wall,
-                 "zone": planned.occurrence.zone, "assemble_at": planned.cutoff_at}
-                for planned in worker_status.overdue
-            ],
-            "stranded": worker_status.stranded,
-            "stopped": worker_status.stopped,
-            "held": worker_status.held_occurrences,
-            "failed": [{"edition": report.edition.id, "counts": count_failures(report)} for report in worker_status.failed],
-            "needs": list(worker_status.problems),
-        }
-    )  # fmt: skip
-    return {"due": to_plain_data(due), **fields}
-
-
-def _print_status(worker_status: "WorkerStatus", out: Output) -> None:
-    from mailer.worker.status import count_failures
-
-    last_beat = worker_status.worker.last_beat
-    last_seen_text = f", last seen {format_moment(last_beat)}" if last_beat else ""
-    out.print_text(
-        "worker: runs" if worker_status.worker.alive else f"worker: none runs{last_seen_text}"
-    )
-    rows: list[tuple[str, str, str, str]] = []
-    for word, planned_occurrences in (
-        ("overdue", worker_status.overdue),
-        ("due", worker_status.due),
-    ):
-        for planned in planned_occurrences:
-            local = f"{planned.occurrence.wall:%a %d %b %H:%M} {planned.occurrence.zone}"
-            cutoff = f"to be assembled {format_moment(planned.cutoff_at)}"
-            rows.append((word, planned.schedule.settings.digest_slug, local, cutoff))
-    for edition in worker_status.waiting:
-        when = format_moment(edition.appointment.moment) if edition.appointment else ""
-        asked_text = f"approval asked {format_moment(edition.asked_at)}" if edition.asked_at else ""
-        is_late = edition.appointment and edition.appointment.moment <= worker_status.now
-        label = f"edition {edition.id} ({edition.name})"
-        rows.append(("late" if is_late else "waiting", label, when, asked_text))
-    for edition in worker_status.stranded:
-        label = f"edition {edition.id} ({edition.name})"
-        next_step = f"mailer send {edition.id}, or mailer edition schedule {edition.id} --at …"
-        rows.append((edition.state.value, label, "no time", next_step))
-    for edition in worker_status.scheduled:
-        when = format_moment(edition.appointment.moment) if edition.appointment else ""
-        approved_by = f"approved by {edition.approval.approver}" if edition.approval else ""
-        rows.append(("scheduled", f"edition {edition.id} ({edition.name})", when, approved_by))
-    rows += [_format_sending(sending) for sending in worker_status.sending]
-    for edition in worker_status.stopped:
-        label = f"edition {edition.id} ({edition.name})"
-        rows.append((edition.state.value, label, "", edition.reason))
-    for held_occurrence in worker_status.held_occurrences:
-        when = f"{held_occurrence.rule_time:%a %d %b %H:%M} {held_occurrence.zone}"
-        rows.append(("held", held_occurrence.digest_slug, when, held_occurrence.reason))
-    for report in worker_status.failed:
-        counts = ", ".join(f"{count} {word}" for word, count in count_failures(report).items())
-        label = f"edition {report.edition.id} ({report.edition.name})"
-        rows.append(("failed", label, format_moment(report.edition.finished_at), counts))
-    out.print_table(
-        rows,
-        {"": "", "what": "", "when": "", "note": ""},
-        rows,
-        empty="nothing is due, sending, waiting or failed",
-    )
-
-
-def _format_sending(sending: "SendingEdition") -> tuple[str, str, str, str]:
-    edition = sending.report.edition
-    done = sending.report.total - sending.remaining
-    next_due_text = f"the next {format_moment(sending.next_due)}" if sending.next_due else ""
-    label = f"edition {edition.id} ({edition.name})"
-    return "sending", label, next_due_text, f"{done} of {sending.report.total} done"

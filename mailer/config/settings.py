@@ -51,6 +51,7 @@ class Settings(BaseSettings):
         env_nested_max_split=1,
         frozen=True,
         extra="ignore",
+        defer_build=True,  # load_settings validates through a subclass: this one is never built
     )
 
     home: Path = Path()

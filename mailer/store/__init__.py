@@ -18,13 +18,17 @@ The edge opens the transaction (:meth:`Store.begin`) and it commits when the blo
 of the nouns never commit. Delivery alone runs several short transactions.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-from sqlalchemy import Engine
+from typing import TYPE_CHECKING
 
 from mailer.store import engine as _engine
 from mailer.store.transaction import SqlTransaction
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
 
 __all__ = ["SqlTransaction", "Store"]
 

@@ -4,64 +4,33 @@ A verb sees it as :class:`mailer.model.transaction.Transaction`. What only the e
 the rows of an import, service mails, notices, retention) stands here and not in that Protocol.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:  # a command needs few nouns: the transaction imports a store when it is used
+    from sqlalchemy import Connection
 
-from mailer.store.archive import ArchiveQueries
-from mailer.store.articles import ArticleQueries
-from mailer.store.audience.bulk import BulkQueries
-from mailer.store.audience.confirmations import AllowanceQueries, ConfirmationQueries
-from mailer.store.audience.import_rows import SqlImportRowStore
-from mailer.store.audience.lists import SqlListStore
-from mailer.store.audience.segments import SegmentQueries
-from mailer.store.audience.subscriber_store import SqlSubscriberStore
-from mailer.store.audience.time_zones import (
-    list_mailing_list_time_zones,
-    list_subscriber_time_zones,
-)
-from mailer.store.digests import SqlDigestStore
-from mailer.store.editions import EditionQueries
-from mailer.store.leases import SqlLeaseStore
-from mailer.store.locks import lock_releases
-from mailer.store.outbox.notices import SqlNoticeStore
-from mailer.store.outbox.plan import PlanQueries
-from mailer.store.outbox.queue import QueueQueries
-from mailer.store.outbox.reports import ReportQueries
-from mailer.store.outbox.service_mails import SqlServiceMailStore
-from mailer.store.outbox.workers import WorkerQueries
-from mailer.store.releases.embargoes import SqlEmbargoStore
-from mailer.store.releases.files import BoilerplateQueries, FileQueries, KillQueries
-from mailer.store.releases.pages import ReleasePageQueries
-from mailer.store.retention import SqlRetentionStore
-from mailer.store.schedules import SqlScheduleStore
-from mailer.store.sources import SqlSourceStore
-
-
-class SqlArticleStore(ArticleQueries, BoilerplateQueries):
-    """Articles and boilerplates."""
-
-
-class SqlReleaseStore(ReleasePageQueries, KillQueries, FileQueries):
-    """Press pages, kills and attached files of releases."""
-
-
-class SqlSegmentStore(SegmentQueries, BulkQueries):
-    """Segments, and changes to all members of one."""
-
-
-class SqlSignUpStore(ConfirmationQueries, AllowanceQueries):
-    """Confirmations that people were asked for, and how often they may ask."""
-
-
-class SqlEditionStore(EditionQueries, ArchiveQueries):
-    """Editions, and those of them that stand in the archive."""
-
-
-class SqlOutboxStore(PlanQueries, QueueQueries, ReportQueries, WorkerQueries):
-    """Deliveries, their plan and reports, and the workers that claim them."""
+    from mailer.store.article_store import SqlArticleStore
+    from mailer.store.audience.import_rows import SqlImportRowStore
+    from mailer.store.audience.lists import SqlListStore
+    from mailer.store.audience.segment_store import SqlSegmentStore
+    from mailer.store.audience.sign_up_store import SqlSignUpStore
+    from mailer.store.audience.subscriber_store import SqlSubscriberStore
+    from mailer.store.digests import SqlDigestStore
+    from mailer.store.editions.edition_store import SqlEditionStore
+    from mailer.store.leases import SqlLeaseStore
+    from mailer.store.outbox.notices import SqlNoticeStore
+    from mailer.store.outbox.outbox_store import SqlOutboxStore
+    from mailer.store.outbox.service_mails import SqlServiceMailStore
+    from mailer.store.releases.embargoes import SqlEmbargoStore
+    from mailer.store.releases.release_store import SqlReleaseStore
+    from mailer.store.retention import SqlRetentionStore
+    from mailer.store.schedules import SqlScheduleStore
+    from mailer.store.sources import SqlSourceStore
 
 
 @dataclass(frozen=True)
@@ -73,68 +42,103 @@ class SqlTransaction:
 
     @property
     def articles(self) -> SqlArticleStore:
+        from mailer.store.article_store import SqlArticleStore
+
         return SqlArticleStore(self.connection, self.key)
 
     @property
     def lists(self) -> SqlListStore:
+        from mailer.store.audience.lists import SqlListStore
+
         return SqlListStore(self.connection, self.key)
 
     @property
     def subscribers(self) -> SqlSubscriberStore:
+        from mailer.store.audience.subscriber_store import SqlSubscriberStore
+
         return SqlSubscriberStore(self.connection, self.key)
 
     @property
     def releases(self) -> SqlReleaseStore:
+        from mailer.store.releases.release_store import SqlReleaseStore
+
         return SqlReleaseStore(self.connection, self.key)
 
     @property
     def sign_ups(self) -> SqlSignUpStore:
+        from mailer.store.audience.sign_up_store import SqlSignUpStore
+
         return SqlSignUpStore(self.connection, self.key)
 
     @property
     def embargoes(self) -> SqlEmbargoStore:
+        from mailer.store.releases.embargoes import SqlEmbargoStore
+
         return SqlEmbargoStore(self.connection, self.key)
 
     @property
     def segments(self) -> SqlSegmentStore:
+        from mailer.store.audience.segment_store import SqlSegmentStore
+
         return SqlSegmentStore(self.connection, self.key)
 
     @property
     def import_rows(self) -> SqlImportRowStore:
+        from mailer.store.audience.import_rows import SqlImportRowStore
+
         return SqlImportRowStore(self.connection, self.key)
 
     @property
     def digests(self) -> SqlDigestStore:
+        from mailer.store.digests import SqlDigestStore
+
         return SqlDigestStore(self.connection, self.key)
 
     @property
     def schedules(self) -> SqlScheduleStore:
+        from mailer.store.schedules import SqlScheduleStore
+
         return SqlScheduleStore(self.connection, self.key)
 
     @property
     def editions(self) -> SqlEditionStore:
+        from mailer.store.editions.edition_store import SqlEditionStore
+
         return SqlEditionStore(self.connection, self.key)
 
     @property
     def sources(self) -> SqlSourceStore:
+        from mailer.store.sources import SqlSourceStore
+
         return SqlSourceStore(self.connection, self.key)
 
     @property
     def leases(self) -> SqlLeaseStore:
+        from mailer.store.leases import SqlLeaseStore
+
         return SqlLeaseStore(self.connection, self.key)
 
     @property
     def service_mails(self) -> SqlServiceMailStore:
+        from mailer.store.outbox.service_mails import SqlServiceMailStore
+
         return SqlServiceMailStore(self.connection, self.key)
 
     @property
     def notices(self) -> SqlNoticeStore:
+        from mailer.store.outbox.notices import SqlNoticeStore
+
         return SqlNoticeStore(self.connection, self.key)
 
     @property
     def reader_time_zones(self) -> list[str]:
         """The time zones that readers are in: those of subscribers, and those that lists have for
         members who gave none."""
+        from mailer.store.audience.time_zones import (
+            list_mailing_list_time_zones,
+            list_subscriber_time_zones,
+        )
+
         return sorted(
             {
                 *list_subscriber_time_zones(self.connection),
@@ -144,14 +148,20 @@ class SqlTransaction:
 
     @property
     def outbox(self) -> SqlOutboxStore:
+        from mailer.store.outbox.outbox_store import SqlOutboxStore
+
         return SqlOutboxStore(self.connection, self.key)
 
     @property
     def retention(self) -> SqlRetentionStore:
+        from mailer.store.retention import SqlRetentionStore
+
         return SqlRetentionStore(self.connection, self.key)
 
     def lock_releases(self) -> None:
         """Keep others from stories, embargoes, releases and sources until the transaction ends."""
+        from mailer.store.locks import lock_releases
+
         lock_releases(self.connection)
 
     @contextmanager

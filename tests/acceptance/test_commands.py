@@ -6,50 +6,53 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer.main
 
-from mailer.cli import app
+from mailer.cli.command_groups import LazyCommand
+from mailer.cli.commands import COMMANDS
 from tests.acceptance.conftest import Shell, format_article
 
 
-def commands() -> list[tuple[str, ...]]:
-    """Every command there is, by its words."""
-    found: list[tuple[str, ...]] = []
+def list_commands() -> dict[str, Any]:
+    """Every command, by its words."""
+    commands: dict[str, Any] = {}
 
-    def walk(command: object, words: tuple[str, ...]) -> None:
-        inside = getattr(command, "commands", None)
-        if inside is None:
-            found.append(words)
+    def add_command(command: Any, words: str) -> None:
+        subcommands = getattr(command, "commands", None)
+        if subcommands is None:
+            commands[words] = command
         else:
-            for name, one in inside.items():
-                walk(one, (*words, name))
+            for name, subcommand in subcommands.items():
+                add_command(subcommand, f"{words} {name}")
 
-    walk(typer.main.get_command(app), ())
-    return found
+    for entry in COMMANDS:
+        add_command(LazyCommand(entry).load_command(), entry.name)
+    return commands
 
 
-@pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_every_command_has_a_help_text_with_an_example_and_the_common_options(
-    words: tuple[str, ...],
-) -> None:
-    command: object = typer.main.get_command(app)
-    for word in words:
-        command = getattr(command, "commands")[word]  # noqa: B009  (not typed)
-    text = getattr(command, "help") or ""  # noqa: B009
-    assert "Example: [bold]mailer " in text, "give it an example"
-    options = {name for one in getattr(command, "params") for name in one.opts}  # noqa: B009
-    runs = {("inbox",), ("catch",), ("worker",), ("serve",)}
-    prints = {"export", "form", "data"}  # what it prints has a form of its own
-    if words not in runs and words[-1] not in prints:
+ALL_COMMANDS = list_commands()
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS)
+def test_every_command_has_example_and_common_options(words: str) -> None:
+    command = ALL_COMMANDS[words]
+    assert f"Example: mailer {words}" in (command.help or ""), "give it an example"
+    options = {name for parameter in command.params for name in parameter.opts}
+    last_word = words.split()[-1]
+    running = {"inbox", "catch", "worker", "serve"}
+    printing = {"export", "form", "data"}  # their output has a format of its own
+    if last_word not in running | printing:
         assert "--json" in options
-    reads = {
+    reading = {
         "list", "show", "status", "count", "sample", "preview", "report", "explain", "history",
         "log", "follow-up",
     }  # fmt: skip
-    if words[-1] not in {*reads, *prints, "inbox", "demo", "catch", "worker", "serve"}:
+    if last_word not in reading | printing | running | {"demo"}:
         assert "--dry-run" in options
+    for parameter in command.params:
+        assert parameter.help or parameter.name == "help", f"describe {parameter.name}"
 
 
 def test_init_makes_a_folder_ready_and_changes_nothing_the_second_time(bare: Shell) -> None:

@@ -1,14 +1,18 @@
 """``mailer edition``: one mailing, from draft to sent.
 
-common.py    the group, and what its commands share
-making.py    new, arrange, reorder, edit
-showing.py   list, show, preview, report
-archiving.py publish, unpublish
-steering.py  approve, reopen, pause, resume, cancel, retry
+group.py        the group of commands, and its panels
+editing.py      new, edit, arrange, reorder
+showing.py      list, show, preview
+reports.py      report
+transitions.py  submit, approve, schedule, unschedule, reopen, pause, resume, cancel, retry
+archive.py      publish, unpublish
 """
 
-from mailer.cli.edition import archiving, making, showing, steering
-from mailer.cli.edition.common import Number, app
-from mailer.cli.edition.showing import print_report
+from mailer.cli.edition import editing  # isort: skip  (help lists commands in this order)
+from mailer.cli.edition import showing  # isort: skip
+from mailer.cli.edition import reports  # isort: skip
+from mailer.cli.edition import transitions  # isort: skip
+from mailer.cli.edition import archive
+from mailer.cli.edition.group import app
 
-__all__ = ["Number", "app", "archiving", "making", "print_report", "showing", "steering"]
+__all__ = ["app", "archive", "editing", "reports", "showing", "transitions"]

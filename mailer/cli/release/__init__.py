@@ -1,6 +1,15 @@
-"""``mailer release``: from a file to journalists."""
+"""``mailer release``: from a file to journalists.
 
-from mailer.cli.release import correcting, sending, showing
-from mailer.cli.release.common import app
+group.py        the group of commands, and shared options
+story.py        the articles that a command names, and how they are shown
+sending.py      send
+showing.py      show, follow-up
+corrections.py  correct, kill
+"""
 
-__all__ = ["app", "correcting", "sending", "showing"]
+from mailer.cli.release import sending  # isort: skip  (help lists commands in this order)
+from mailer.cli.release import showing  # isort: skip
+from mailer.cli.release import corrections
+from mailer.cli.release.group import app
+
+__all__ = ["app", "corrections", "sending", "showing"]

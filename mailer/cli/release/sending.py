@@ -1,66 +1,71 @@
-"""Sending a release at once."""
+"""Sending releases."""
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer.app import Mailer, release_flow
-from mailer.app.release_flow import ReleaseEditions
 from mailer.audience.lists import get_list
-from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output, format_moment
-from mailer.cli.release.common import (
-    Yes,
-    app,
+from mailer.cli.release.group import YesOption, app
+from mailer.cli.release.story import (
     describe_reach,
     find_queued_articles,
     format_heading,
     import_story,
     list_fingerprints,
 )
-from mailer.cli.sending import ProgressStyle, deliver_editions
+from mailer.cli.sending import ProgressOption, ProgressStyle, deliver_editions
+from mailer.cli.transactions import open_for_writing
 from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
-from mailer.store import SqlTransaction
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.app.release_flow import ReleaseEditions
+    from mailer.store import SqlTransaction
 
 
 @app.command("send")
 def send_release(
     paths: Annotated[
-        list[Path], typer.Argument(help="The release, a file for each language; or its slug.")
+        list[Path], typer.Argument(help="The release's files, one for each language; or its slug.")
     ],
     list_slug: Annotated[str, typer.Option("--to", help="The list of media contacts.")],
-    segment: Annotated[str, typer.Option(help="Only these of the list.")] = "",
-    language: Annotated[str, typer.Option(help="For those whose own there is none in.")] = "",
+    segment: Annotated[
+        str, typer.Option(help="Only members in this segment; default: the whole list.")
+    ] = "",
+    language: Annotated[
+        str, typer.Option(help="Fallback language for readers whose own has no translation.")
+    ] = "",
     create_topics: Annotated[
-        bool, typer.Option("--create-topics", help="Add topics that aren't there yet.")
+        bool, typer.Option("--create-topics", help="Add topics that do not exist yet.")
     ] = False,
-    yes: Yes = False,
-    progress: Annotated[
-        ProgressStyle,
-        typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
-    ] = ProgressStyle.BAR,
-    by: By = "",
+    yes: YesOption = False,
+    progress: ProgressOption = ProgressStyle.BAR,
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take a release in, check it, approve it as whoever runs this, and send it at once.
+    """Import a release, check it, approve it as the person who runs this, and send it at once.
 
-    Under an embargo an advance copy goes now to the contacts who are trusted with it, and the
-    release to all others by the worker when the embargo ends. First it says how many get it, what
-    the checks found, and the times; then it asks. It passes newsletters that are being sent.
+    The command shows the recipient count, the check results and the send times, then asks for
+    confirmation. Under an embargo, trusted contacts get an advance copy now, and the worker sends
+    the release to the others when the embargo ends. Releases overtake newsletters being sent.
 
-    Example: [bold]mailer release send open-day.md --to press --dry-run[/]"""
+    Example: mailer release send open-day.md --to press --dry-run"""
+    from mailer.app import release_flow
+
     out = Output(json or progress is ProgressStyle.LINES)
 
     def prepare_release(
-        mailer: Mailer, tx: SqlTransaction
-    ) -> tuple[ReleaseEditions, list[Article]]:
+        mailer: "Mailer", tx: "SqlTransaction"
+    ) -> "tuple[ReleaseEditions, list[Article]]":
         story_articles = import_story(
             mailer, tx, paths, resolve_actor(by), create_topics=create_topics
         )
@@ -78,7 +83,7 @@ def send_release(
             mailer, tx, release_plan, resolve_actor(by)
         ), story_articles
 
-    # Looked at first, and undone: nobody else waits to write while somebody reads.
+    # The preview is undone: no other writer waits while a person reads it.
     with open_for_writing(True, out if dry_run else None) as (mailer, tx):
         previewed = prepare_release(mailer, tx)
         running_editions = [
@@ -105,8 +110,8 @@ def send_release(
             previewed[0]
         ) != _list_reach(release_plan):
             raise Refused(
-                "it is not what it was a moment ago: its text, or who gets it, has changed",
-                hint="look at it once more",
+                "the release changed while you looked at it: its text or its recipients differ",
+                hint="check it again",
             )
         started_editions = [
             edition
@@ -116,12 +121,12 @@ def send_release(
     if release_plan.embargo is not None:
         edition_id = release_plan.release.id
         out.print_note(
-            f"edition {edition_id} goes when the embargo ends, while `mailer worker` runs"
+            f"edition {edition_id} is sent when the embargo ends, if `mailer worker` runs"
         )
     deliver_editions(started_editions, out, progress)
 
 
-def _list_reach(release_plan: ReleaseEditions) -> list[object]:
+def _list_reach(release_plan: "ReleaseEditions") -> list[object]:
     ends = release_plan.embargo.ends_at if release_plan.embargo else None
     return [
         ends,
@@ -129,30 +134,31 @@ def _list_reach(release_plan: ReleaseEditions) -> list[object]:
     ]
 
 
-def _list_editions(release_plan: ReleaseEditions) -> list[Edition]:
+def _list_editions(release_plan: "ReleaseEditions") -> list[Edition]:
     return [
         edition for edition in (release_plan.advance, release_plan.release) if edition is not None
     ]
 
 
-def _confirm_sending(release_plan: ReleaseEditions) -> None:
+def _confirm_sending(release_plan: "ReleaseEditions") -> None:
     first_edition = release_plan.advance or release_plan.release
     recipient_count = release_plan.reaches[first_edition.id].planned
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is there to say yes", hint="look at it with --dry-run, then give --yes"
+            "there is no terminal to ask for confirmation on",
+            hint="check it with --dry-run, then give --yes",
         )
     if not typer.confirm(f"Send to {recipient_count} now?", err=True):
         raise typer.Abort
 
 
-# ---- telling ----------------------------------------------------------------------------------
+# ---- the preview ------------------------------------------------------------------------------
 
 
 def _print_preview(
-    mailer: Mailer,
+    mailer: "Mailer",
     out: Output,
-    release_plan: ReleaseEditions,
+    release_plan: "ReleaseEditions",
     story_articles: list[Article],
     list_slug: str,
     running_editions: list[Edition],
@@ -189,10 +195,10 @@ def _print_preview(
         names = ", ".join(
             f"{edition.id} ({edition.name}, {edition.priority})" for edition in running_editions
         )
-        out.print_note(f"being sent already: {names}; a release is urgent, and passes what is not")
+        out.print_note(f"being sent already: {names}; a release is urgent and overtakes the others")
 
 
-def _to_json(release_plan: ReleaseEditions, story_articles: list[Article]) -> dict[str, Any]:
+def _to_json(release_plan: "ReleaseEditions", story_articles: list[Article]) -> dict[str, Any]:
     return {
         "slug": story_articles[0].slug,
         "languages": [article.language for article in story_articles],

@@ -1,32 +1,27 @@
-"""What has become of a release."""
-
-from typing import Annotated
-
-import typer
+"""Showing what became of a release."""
 
 from mailer import editions
-from mailer.cli.options import JsonOption, open_for_reading
+from mailer.cli.options import JsonOption, StorySlug
 from mailer.cli.output import Output, format_moment
-from mailer.cli.release.common import app
-from mailer.errors import NotFound
+from mailer.cli.release.group import app
+from mailer.cli.transactions import open_for_reading
+from mailer.errors import NextStep, NotFound
 from mailer.model.articles import ArticleQuery
 from mailer.model.contacts import FollowUp
 from mailer.model.deliveries import DeliveryReport, DeliveryState
 from mailer.model.edition_states import OPEN_STATES
 from mailer.model.editions import Edition
 
-Slug = Annotated[str, typer.Argument(help="The story's slug.")]
-
 
 @app.command("show")
-def show_release(slug: Slug, json: JsonOption = False) -> None:
+def show_release(slug: StorySlug, json: JsonOption = False) -> None:
     """Show a release: its embargo, its editions, and how many have it.
 
-    Example: [bold]mailer release show open-day[/]"""
+    Example: mailer release show open-day"""
     with open_for_reading() as (mailer, tx):
         story = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         if not story:
-            raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
+            raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
         embargo = tx.embargoes.find_embargo(slug)
         release_editions = tx.editions.list_release_editions(slug)
         reports = [
@@ -39,7 +34,8 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
             return
         for article in story:
             out.print_text(
-                f"{article.title} ({article.language}, {article.state}, revision {article.revision})"
+                f"{article.title} ({article.language}, {article.state}, "
+                f"revision {article.revision})"
             )
         if embargo:
             word = "embargoed until" if embargo.is_active(mailer.clock()) else "was embargoed until"
@@ -52,7 +48,7 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
                 else "unconfirmed"
             )
             out.print_text(
-                f"to be killed, says {kill_request.asked_by} ({kill_request.reason}); {confirmation}"
+                f"kill requested by {kill_request.asked_by} ({kill_request.reason}); {confirmation}"
             )
         out.print_table(
             reports,
@@ -76,7 +72,7 @@ def show_release(slug: Slug, json: JsonOption = False) -> None:
 
 
 def _format_start(edition: Edition) -> str:
-    """When it began; or is to, by the worker."""
+    """Format when the edition started, or when the worker is to start it."""
     if edition.planned_at or not edition.appointment:
         return format_moment(edition.planned_at) if edition.planned_at else "-"
     return (
@@ -85,21 +81,21 @@ def _format_start(edition: Edition) -> str:
 
 
 def _count_sent(report: DeliveryReport) -> tuple[str | int, str | int]:
-    """How many have it, of how many: nobody knows of how many before it begins."""
+    """Return how many people have the edition, and how many are to get it, which is only known once
+    it has started."""
     if report.edition.planned_at is None:
         return "-", "-"
     return report.states.get(DeliveryState.SENT, 0), report.total
 
 
 @app.command("follow-up")
-def list_follow_ups(slug: Slug, json: JsonOption = False) -> None:
-    """List whom to ask what they make of a release: who has got it, without those who don't want
-    to be asked.
+def list_follow_ups(slug: StorySlug, json: JsonOption = False) -> None:
+    """List the contacts to ask about a release: its recipients who may be asked afterwards.
 
-    Example: [bold]mailer release follow-up open-day[/]"""
+    Example: mailer release follow-up open-day"""
     with open_for_reading() as (_, tx):
         if not tx.embargoes.has_story(slug):
-            raise NotFound(f"there is no story {slug!r}", hint="see `mailer article list`")
+            raise NotFound(f"there is no story {slug!r}", next_steps=[NextStep("list_articles")])
         contacts_to_ask = [
             contact
             for contact in tx.subscribers.list_release_recipients(slug)
@@ -118,5 +114,5 @@ def list_follow_ups(slug: Slug, json: JsonOption = False) -> None:
                 )
                 for contact in contacts_to_ask
             ],
-            empty="nobody to ask",
+            empty="no contact to ask",
         )

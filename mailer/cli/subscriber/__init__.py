@@ -1,14 +1,18 @@
 """``mailer subscriber``: people, and their membership of lists.
 
-common.py    the group, and what its commands share
-people.py    add, show, edit, list
-records.py   history, data, erase, merge
-selected.py  change
-standing.py  unsubscribe, unsubscribe-mail, pause, resume
-tables.py    import, export
+group.py          the group of commands, its panels, and the argument that most take
+people.py         add, list, show, edit
+memberships.py    unsubscribe, unsubscribe-mail, pause, resume
+bulk_changes.py   change
+import_export.py  import, export
+personal_data.py  history, data, merge, erase
 """
 
-from mailer.cli.subscriber import people, records, selected, standing, tables
-from mailer.cli.subscriber.common import app
+from mailer.cli.subscriber import people  # isort: skip  (help lists commands in this order)
+from mailer.cli.subscriber import memberships  # isort: skip
+from mailer.cli.subscriber import bulk_changes  # isort: skip
+from mailer.cli.subscriber import import_export  # isort: skip
+from mailer.cli.subscriber import personal_data
+from mailer.cli.subscriber.group import app
 
-__all__ = ["app", "people", "records", "selected", "standing", "tables"]
+__all__ = ["app", "bulk_changes", "import_export", "memberships", "people", "personal_data"]

@@ -1,5 +1,6 @@
-"""Adding, showing, editing and listing people."""
+"""Adding, listing, showing and editing people."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -7,34 +8,39 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
-from mailer.cli.subscriber.common import Address, app, print_memberships
+from mailer.cli.subscriber.group import ONE_PERSON, Address, app
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.errors import UsageError
-from mailer.model.subscribers import Evidence, LawfulBasis, Person
+from mailer.model.subscribers import Evidence, LawfulBasis, Membership, Person
 
 
-@app.command("add")
+@app.command("add", rich_help_panel=ONE_PERSON)
 def add_subscriber(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The list to put them on.")],
-    name: Annotated[str, typer.Option()] = "",
-    topic: Annotated[list[str] | None, typer.Option(help="Repeatable; none means all.")] = None,
-    language: Annotated[str, typer.Option(help="What they read.")] = "",
-    country: Annotated[str, typer.Option(help="Two letters, such as GB.")] = "",
-    time_zone: Annotated[str, typer.Option(help="Such as Europe/London.")] = "",
-    tag: Annotated[list[str] | None, typer.Option(help="Repeatable.")] = None,
+    list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
+    name: Annotated[str, typer.Option(help="The person's name.")] = "",
+    topic: Annotated[
+        list[str] | None, typer.Option(help="A topic; repeatable; default: all topics.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="The language that they read.")] = "",
+    country: Annotated[str, typer.Option(help="The country by two letters, such as GB.")] = "",
+    time_zone: Annotated[str, typer.Option(help="An IANA time zone, such as Europe/London.")] = "",
+    tag: Annotated[list[str] | None, typer.Option(help="A tag for staff; repeatable.")] = None,
     source: Annotated[str, typer.Option(help="Where they agreed, for the log.")] = "",
     basis: Annotated[
         str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}.")
     ] = "consent",
-    rejoin: Annotated[bool, typer.Option("--rejoin", help="They left, and asked back.")] = False,
+    rejoin: Annotated[
+        bool, typer.Option("--rejoin", help="They left the list, and asked to rejoin.")
+    ] = False,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Put somebody on a list, or change the topics that they get there.
+    """Add a person to a list, or change their topics on it.
 
-    Example: [bold]mailer subscriber add ana@example.org --list news --topic health[/]"""
+    Example: mailer subscriber add ana@example.org --list news --topic health"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = lists.get_list(tx, list_slug)
@@ -55,75 +61,15 @@ def add_subscriber(
         out.print_record({"subscriber": subscriber, "membership": membership}, message)
 
 
-@app.command("show")
-def show_subscriber(address: Address, json: JsonOption = False) -> None:
-    """Show what is known of somebody. Example: [bold]mailer subscriber show ana@example.org[/]"""
-    with open_for_reading() as (_, tx):
-        subscriber = subscribers.get_subscriber(tx, address)
-        memberships = tx.subscribers.list_memberships(subscriber)
-        suppression_reason = tx.subscribers.find_suppression_reason(subscriber.address)
-        out = Output(json)
-        if json:
-            out.print_json(
-                {
-                    "subscriber": subscriber,
-                    "memberships": memberships,
-                    "suppressed": suppression_reason,
-                }
-            )
-            return
-        out.print_record(subscriber.person)
-        print_memberships(out, memberships)
-        if suppression_reason:
-            out.print_note(f"must not be mailed: {suppression_reason}")
-
-
-@app.command("edit")
-def edit_subscriber(
-    address: Address,
-    new_address: Annotated[str | None, typer.Option("--address", help="Their new one.")] = None,
-    name: Annotated[str | None, typer.Option()] = None,
-    language: Annotated[str | None, typer.Option()] = None,
-    country: Annotated[str | None, typer.Option()] = None,
-    time_zone: Annotated[str | None, typer.Option()] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Replaces them; repeatable.")] = None,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Change what is known of somebody.
-
-    Example: [bold]mailer subscriber edit ana@example.org --language es[/]"""
-    out = Output(json)
-    options = {
-        "address": new_address, "name": name, "language": language, "country": country,
-        "time_zone": time_zone, "tags": tuple(tag) if tag is not None else None,
-    }  # fmt: skip
-    changes = {key: value for key, value in options.items() if value is not None}
-    if not changes:
-        raise UsageError("nothing to change was given", hint="see `mailer subscriber edit --help`")
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        current_subscriber = subscribers.get_subscriber(tx, address)
-        has_moved = new_address is not None and new_address.strip() != current_subscriber.address
-        if new_address is not None:
-            del changes["address"]
-            now = mailer.clock()
-            current_subscriber = preferences.change_address(
-                tx, current_subscriber, new_address, now
-            )
-        subscriber, changed = subscribers.edit_subscriber(tx, current_subscriber.address, changes)
-        changed = changed or has_moved
-        out.print_record(
-            subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"
-        )
-
-
-@app.command("list")
+@app.command("list", rich_help_panel=ONE_PERSON)
 def list_subscribers(
-    list_slug: Annotated[str, typer.Option("--list", help="Only this list's.")] = "",
-    limit: Annotated[int, typer.Option(min=1)] = 50,
+    list_slug: Annotated[str, typer.Option("--list", help="Only members of this list.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
     json: JsonOption = False,
 ) -> None:
-    """List subscribers, the earliest first. Example: [bold]mailer subscriber list --list news[/]"""
+    """List subscribers, oldest first.
+
+    Example: mailer subscriber list --list news"""
     with open_for_reading() as (_, tx):
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
         records = []
@@ -144,3 +90,95 @@ def _format_row(subscriber: Any, membership: Any) -> tuple[Any, ...]:
     state = membership.state if membership else ""
     topics = (membership.topics or "all") if membership else ""
     return person.address, person.name, person.language, person.country, state, topics
+
+
+def print_memberships(out: Output, memberships: Sequence[Membership]) -> None:
+    """Print the lists of a subscriber."""
+    out.print_table(
+        memberships,
+        {
+            "list": "", "state": "", "topics": "", "language": "", "frequency": "",
+            "paused until": "", "joined": "", "left": "",
+        },
+        [
+            (
+                membership.list, membership.state, membership.topics or "all",
+                membership.language, membership.frequency, membership.paused_until,
+                membership.joined_at, membership.left_at,
+            )
+            for membership in memberships
+        ],
+        empty="on no list",
+    )  # fmt: skip
+
+
+@app.command("show", rich_help_panel=ONE_PERSON)
+def show_subscriber(address: Address, json: JsonOption = False) -> None:
+    """Show a subscriber with their lists.
+
+    Example: mailer subscriber show ana@example.org"""
+    with open_for_reading() as (_, tx):
+        subscriber = subscribers.get_subscriber(tx, address)
+        memberships = tx.subscribers.list_memberships(subscriber)
+        suppression_reason = tx.subscribers.find_suppression_reason(subscriber.address)
+        out = Output(json)
+        if json:
+            out.print_json(
+                {
+                    "subscriber": subscriber,
+                    "memberships": memberships,
+                    "suppressed": suppression_reason,
+                }
+            )
+            return
+        out.print_record(subscriber.person)
+        print_memberships(out, memberships)
+        if suppression_reason:
+            out.print_note(f"must not be mailed: {suppression_reason}")
+
+
+@app.command("edit", rich_help_panel=ONE_PERSON)
+def edit_subscriber(
+    address: Address,
+    new_address: Annotated[
+        str | None, typer.Option("--address", help="The new mail address.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The person's name.")] = None,
+    language: Annotated[str | None, typer.Option(help="The language that they read.")] = None,
+    country: Annotated[
+        str | None, typer.Option(help="The country by two letters, such as GB.")
+    ] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="An IANA time zone, such as Europe/London.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None, typer.Option(help="A tag, in place of all tags; repeatable.")
+    ] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a subscriber.
+
+    Example: mailer subscriber edit ana@example.org --language es"""
+    out = Output(json)
+    options = {
+        "address": new_address, "name": name, "language": language, "country": country,
+        "time_zone": time_zone, "tags": tuple(tag) if tag is not None else None,
+    }  # fmt: skip
+    changes = {key: value for key, value in options.items() if value is not None}
+    if not changes:
+        raise UsageError("no change was given", hint="see `mailer subscriber edit --help`")
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_subscriber = subscribers.get_subscriber(tx, address)
+        has_moved = new_address is not None and new_address.strip() != current_subscriber.address
+        if new_address is not None:
+            del changes["address"]
+            now = mailer.clock()
+            current_subscriber = preferences.change_address(
+                tx, current_subscriber, new_address, now
+            )
+        subscriber, changed = subscribers.edit_subscriber(tx, current_subscriber.address, changes)
+        changed = changed or has_moved
+        out.print_record(
+            subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"
+        )

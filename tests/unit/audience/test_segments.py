@@ -57,7 +57,7 @@ values = {
     FilterField.LANGUAGE: st.sampled_from(
         [*languages.UN_LANGUAGES, "pt-BR", "zh-Hant-TW", "en-GB"]
     ),
-    FilterField.COUNTRY: st.sampled_from(sorted(languages.COUNTRIES)),
+    FilterField.COUNTRY: st.sampled_from(sorted(languages.list_country_codes())),
     FilterField.FREQUENCY: st.sampled_from(["every", "weekly", "monthly"]),
 }
 

@@ -1,62 +1,72 @@
-"""One change to many members of a list."""
+"""Changing many members of a list at once."""
 
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mailer.app import open_mailer
 from mailer.audience import lists, segments
 from mailer.audience.imports import bulk
 from mailer.audience.subscribers import STAFF_SOURCE, describe_membership
-from mailer.cli.bulk import open_progress_bar
-from mailer.cli.options import JsonOption, load_settings
+from mailer.cli.options import JsonOption
 from mailer.cli.output import Output
-from mailer.cli.subscriber.common import app
+from mailer.cli.subscriber.group import MANY_PEOPLE, app
+from mailer.cli.transactions import load_settings
 from mailer.errors import UsageError
 from mailer.model.lists import Frequency
 from mailer.model.segments import All, BulkChange, BulkMember, BulkOutcome, BulkResult, Filter
 from mailer.model.subscribers import MembershipState
-from mailer.store import SqlTransaction
+
+if TYPE_CHECKING:
+    from mailer.store import SqlTransaction
 
 BATCH_SIZE = 2000
+"""Members of one transaction."""
 SAMPLE_SIZE = 10
+"""Changed and skipped members that are shown."""
 
-RepeatableOption = Annotated[list[str] | None, typer.Option(help="Repeatable.")]
 
-
-@app.command("change")
+@app.command("change", rich_help_panel=MANY_PEOPLE)
 def change_members(
-    list_slug: Annotated[str, typer.Option("--list", help="The list whose members are meant.")],
-    segment: Annotated[str, typer.Option(help="Only those in this segment.")] = "",
-    where: Annotated[str, typer.Option(help="Only those in this filter.")] = "",
-    add_topic: RepeatableOption = None,
-    remove_topic: RepeatableOption = None,
-    all_topics: Annotated[bool, typer.Option("--all-topics", help="They follow all.")] = False,
-    add_tag: RepeatableOption = None,
-    remove_tag: RepeatableOption = None,
-    language: Annotated[
-        str | None, typer.Option(help="What they read on this list; empty: their own.")
+    list_slug: Annotated[str, typer.Option("--list", help="The list whose members are changed.")],
+    segment: Annotated[str, typer.Option(help="Only members in this segment.")] = "",
+    where: Annotated[str, typer.Option(help="Only members that this filter selects.")] = "",
+    add_topic: Annotated[list[str] | None, typer.Option(help="A topic to add; repeatable.")] = None,
+    remove_topic: Annotated[
+        list[str] | None, typer.Option(help="A topic to remove; repeatable.")
     ] = None,
-    frequency: Annotated[Frequency | None, typer.Option(help="How often.")] = None,
+    all_topics: Annotated[bool, typer.Option("--all-topics", help="Give them all topics.")] = False,
+    add_tag: Annotated[list[str] | None, typer.Option(help="A tag to add; repeatable.")] = None,
+    remove_tag: Annotated[
+        list[str] | None, typer.Option(help="A tag to remove; repeatable.")
+    ] = None,
+    language: Annotated[
+        str | None,
+        typer.Option(help="The language of this list's mails; empty: each member's own."),
+    ] = None,
+    frequency: Annotated[Frequency | None, typer.Option(help="How often they get mails.")] = None,
     unsubscribe: Annotated[
-        bool, typer.Option("--unsubscribe", help="Take them off the list.")
+        bool, typer.Option("--unsubscribe", help="Unsubscribe them from the list.")
     ] = False,
-    source: Annotated[str, typer.Option(help="For the log of consent: why.")] = STAFF_SOURCE,
+    source: Annotated[str, typer.Option(help="The reason, for the log of consent.")] = STAFF_SOURCE,
     json: JsonOption = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would become of whom, and write nothing.")
+        bool, typer.Option("--dry-run", help="Show what would happen, and save nothing.")
     ] = False,
 ) -> None:
-    """Change many members of a list at once, two thousand a transaction.
+    """Change many members of a list at once, two thousand in each transaction.
 
-    Who follows all topics goes on to when one is added, and follows all others when one is removed.
-    Nobody is left without any: none chosen means all. What concerns what they get is logged.
+    A member who follows all topics still does after one is added, and follows all others after one
+    is removed. No member is left without topics: no choice means all topics. Changes of what
+    members get are logged.
 
-    Example: [bold]mailer subscriber change --list news --where 'country = GB' --add-topic health \
---dry-run[/]"""
+    Example: mailer subscriber change --list news --where 'country = GB' --add-topic health \
+--dry-run"""
     if segment and where:
-        raise UsageError("a segment and a filter were given", hint="give one of them")
+        raise UsageError("both a segment and a filter were given", hint="give one of them")
+    from mailer.app import open_mailer
+    from mailer.cli.bulk import open_progress_bar
+
     out = Output(json)
     counts = dict.fromkeys(BulkOutcome, 0)
     sample: list[BulkResult] = []
@@ -114,7 +124,7 @@ def change_members(
     _print_summary(out, mailing_list.slug, counts, sample, skipped, dry_run=dry_run)
 
 
-def _choose_filter(tx: SqlTransaction, segment: str, where: str) -> Filter:
+def _choose_filter(tx: "SqlTransaction", segment: str, where: str) -> Filter:
     if where:
         return segments.check_filter(tx, where)
     return segments.get_segment(tx, segment).filter if segment else All(())
@@ -146,7 +156,8 @@ def _print_summary(
     out.print_record(data, ", ".join(f"{outcome} {count}" for outcome, count in counts.items()))
     for bulk_result in sample:
         out.print_note(
-            f"{bulk_result.before.address}: {_describe_member(bulk_result.before)} -> {_describe_member(bulk_result.after)}"
+            f"{bulk_result.before.address}: {_describe_member(bulk_result.before)} -> "
+            f"{_describe_member(bulk_result.after)}"
         )
     for bulk_result in skipped:
         out.print_note(f"{bulk_result.before.address}: skipped: {bulk_result.reason}")

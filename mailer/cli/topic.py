@@ -1,38 +1,37 @@
-"""``mailer topic``."""
+"""``mailer topic``: what articles are about and subscribers choose."""
 
 from typing import Annotated
 
 import typer
 
-from mailer import languages
 from mailer.audience import lists
-from mailer.cli.audience.common import Slug
-from mailer.cli.options import (
-    DryRunOption,
-    JsonOption,
-    open_for_reading,
-    open_for_writing,
-    parse_pairs,
-)
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption, parse_pairs
 from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
 
-app = typer.Typer(no_args_is_help=True, help="What articles are about and subscribers choose.")
+app = CommandGroup(help="Topics: what articles are about and subscribers choose.")
+
+Slug = Annotated[str, typer.Argument(help="The topic's slug: small letters, digits and hyphens.")]
 
 
 @app.command("add")
 def add_topic(
     slug: Slug,
     name: Annotated[
-        list[str] | None, typer.Option("--name", help="LANGUAGE=NAME, or the English name.")
+        list[str] | None,
+        typer.Option("--name", help="LANGUAGE=NAME, or the English name; repeatable."),
     ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Add a topic, or names for one.
+    """Add a topic, or add names to one.
 
-    Example: [bold]mailer topic add health --name Health --name fr=Santé[/]"""
+    Example: mailer topic add health --name Health --name fr=Santé"""
+    from mailer import languages
+
     out = Output(json)
-    options = [one if "=" in one else f"en={one}" for one in name or []]
+    options = [text if "=" in text else f"en={text}" for text in name or []]
     names = parse_pairs(options, "--name", languages.normalise_tag)
     with open_for_writing(dry_run, out) as (mailer, tx):
         topic = lists.add_topic(tx, slug, names, mailer.clock())
@@ -41,20 +40,24 @@ def add_topic(
 
 @app.command("list")
 def list_topics(json: JsonOption = False) -> None:
-    """List the topics with their names. Example: [bold]mailer topic list --json[/]"""
+    """List the topics with their names.
+
+    Example: mailer topic list --json"""
     with open_for_reading() as (_, tx):
         topics = tx.lists.list_topics()
         Output(json).print_table(
             topics,
             {"topic": "left", "names": "left"},
-            [(one.slug, one.names) for one in topics],
+            [(topic.slug, topic.names) for topic in topics],
             empty="no topic yet: mailer topic add health --name Health",
         )
 
 
 @app.command("show")
 def show_topic(slug: Slug, json: JsonOption = False) -> None:
-    """Show one topic with its names. Example: [bold]mailer topic show health[/]"""
+    """Show a topic with its names.
+
+    Example: mailer topic show health"""
     with open_for_reading() as (_, tx):
         Output(json).print_record(lists.get_topic(tx, slug))
 
@@ -62,13 +65,13 @@ def show_topic(slug: Slug, json: JsonOption = False) -> None:
 @app.command("remove-name")
 def remove_name(
     slug: Slug,
-    language: Annotated[str, typer.Argument(help="The language whose name goes, such as fr.")],
+    language: Annotated[str, typer.Argument(help="The language of the name, such as fr.")],
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take away a topic's name in one language.
+    """Remove a topic's name in one language.
 
-    Example: [bold]mailer topic remove-name health fr[/]"""
+    Example: mailer topic remove-name health fr"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
         topic = lists.remove_topic_name(tx, slug, language)
@@ -77,7 +80,9 @@ def remove_name(
 
 @app.command("remove")
 def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
-    """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""
+    """Remove a topic that is not in use.
+
+    Example: mailer topic remove health"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
         out.print_record(lists.remove_topic(tx, slug), f"topic {slug} removed")

@@ -1,4 +1,4 @@
-"""What is stored about somebody."""
+"""Showing, exporting, merging and erasing what is stored about a person."""
 
 import json as json_
 from pathlib import Path
@@ -9,22 +9,25 @@ import typer
 from mailer import addresses
 from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
-from mailer.cli.output import Output, error_console, to_plain_data
-from mailer.cli.subscriber.common import Address, app, print_memberships
+from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.output import Output, error_console
+from mailer.cli.subscriber.group import STORED_DATA, Address, app
+from mailer.cli.subscriber.people import print_memberships
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.model.signup import Confirmation, ConfirmationState
 from mailer.model.subscribers import ConsentEntry, Membership, Wording
+from mailer.plain_data import to_plain_data
 
 _OPEN_STATES = (ConfirmationState.ASKED, ConfirmationState.MAILED)
 
 
-@app.command("history")
+@app.command("history", rich_help_panel=STORED_DATA)
 def show_history(address: Address, json: JsonOption = False) -> None:
     """Show the log of consent of an address: who agreed to what, when, where, on which basis.
 
-    After an erasure too: what it has left is found by the address's hash.
+    It works after an erasure too: the remaining entries are found by the address's hash.
 
-    Example: [bold]mailer subscriber history ana@example.org[/]"""
+    Example: mailer subscriber history ana@example.org"""
     out = Output(json)
     with open_for_reading() as (_, tx):
         normal_address = addresses.normalise_address(address)
@@ -63,7 +66,7 @@ def show_history(address: Address, json: JsonOption = False) -> None:
             )
             for entry in entries
         ],
-        empty=f"the log of consent holds nothing of {normal_address}",
+        empty=f"the log of consent has no entry for {normal_address}",
     )
     for wording in dict.fromkeys(entry.wording for entry in entries if entry.wording):
         out.print_record(
@@ -98,23 +101,24 @@ def _format_entry(entry: ConsentEntry) -> dict[str, Any]:
 
 
 def _shorten_hash(wording: Wording | None) -> str:
-    """As much of a wording's hash as tells it from others."""
+    """Return as much of a wording's hash as distinguishes it from others."""
     return wording.key[:12] if wording else ""
 
 
 def _describe_pending(confirmation: Confirmation) -> str:
     list_names = ", ".join(confirmation.wishes.lists) or "a new address"
-    return f"not answered yet: {list_names}, asked {confirmation.asked_at:%Y-%m-%d %H:%M} UTC ({confirmation.source})"
+    asked = f"{confirmation.asked_at:%Y-%m-%d %H:%M} UTC"
+    return f"not answered yet: {list_names}, asked {asked} ({confirmation.source})"
 
 
-@app.command("data")
+@app.command("data", rich_help_panel=STORED_DATA)
 def export_data(
     address: Address,
-    file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The file to write; default: stdout.")] = None,
 ) -> None:
-    """Write down all that is stored about somebody, as JSON: the answer to a request for access.
+    """Export everything that is stored about a person as JSON, to answer a request for access.
 
-    Example: [bold]mailer subscriber data ana@example.org ana.json[/]"""
+    Example: mailer subscriber data ana@example.org ana.json"""
     with open_for_reading() as (_, tx):
         stored_data = erasure.collect_personal_data(tx, subscribers.get_subscriber(tx, address))
     text = json_.dumps(to_plain_data(stored_data), ensure_ascii=False, indent=2) + "\n"
@@ -125,47 +129,24 @@ def export_data(
     error_console.print(f"written to {file}")
 
 
-@app.command("erase")
-def erase_subscriber(
-    address: Address,
-    may_return: Annotated[
-        bool, typer.Option("--may-return", help="Keep no hash that stops a new sign-up.")
-    ] = False,
-    json: JsonOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
-    """Take out all that is stored of an address, and of those that its owner had before.
-
-    A keyed hash of each stays, and stops mail to it.
-
-    Example: [bold]mailer subscriber erase ana@example.org[/]"""
-    out = Output(json)
-    with open_for_writing(dry_run, out) as (mailer, tx):
-        now = mailer.clock()
-        was_known = erasure.erase_person(tx, address, now, may_return=may_return)
-        message = "all that was stored of it is erased" if was_known else "no subscriber had it"
-        out.print_record(
-            {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
-        )
-
-
-@app.command("merge")
+@app.command("merge", rich_help_panel=STORED_DATA)
 def merge_subscribers(
-    gone: Annotated[str, typer.Argument(help="The address that is no longer used.")],
-    kept: Annotated[str, typer.Argument(help="The address that stays.")],
+    unused_address: Annotated[str, typer.Argument(help="The address that is no longer used.")],
+    remaining_address: Annotated[str, typer.Argument(help="The address that stays.")],
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make one person of two. Links in mails to the address that goes lead to the one that stays.
+    """Merge two subscribers into one person.
 
-    On a list that both are on, what happened last counts: who left it last has left.
+    Links in mails to the unused address lead to the address that stays. On a list that both are
+    on, the latest event counts.
 
-    Example: [bold]mailer subscriber merge ana@old.example ana@example.org[/]"""
+    Example: mailer subscriber merge ana@old.example ana@example.org"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         gone_subscriber, remaining_subscriber = (
-            subscribers.get_subscriber(tx, gone),
-            subscribers.get_subscriber(tx, kept),
+            subscribers.get_subscriber(tx, unused_address),
+            subscribers.get_subscriber(tx, remaining_address),
         )
         gone_memberships = {
             membership.list: membership
@@ -224,4 +205,33 @@ def merge_subscribers(
 def _describe_membership(membership: Membership | None) -> str:
     if membership is None:
         return "not on it"
-    return f"{membership.state}, {', '.join(membership.topics) or 'all topics'}, {membership.frequency}"
+    topics = ", ".join(membership.topics) or "all topics"
+    return f"{membership.state}, {topics}, {membership.frequency}"
+
+
+@app.command("erase", rich_help_panel=STORED_DATA)
+def erase_subscriber(
+    address: Address,
+    may_return: Annotated[
+        bool, typer.Option("--may-return", help="Keep no hash, so that they may sign up again.")
+    ] = False,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Erase everything that is stored about an address and its owner's earlier addresses.
+
+    A keyed hash of each address stays, and stops mail to it.
+
+    Example: mailer subscriber erase ana@example.org"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        now = mailer.clock()
+        was_known = erasure.erase_person(tx, address, now, may_return=may_return)
+        message = (
+            "everything stored about the address is erased"
+            if was_known
+            else "no subscriber has this address"
+        )
+        out.print_record(
+            {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
+        )

@@ -1,41 +1,40 @@
-"""What the commands about releases share."""
+"""The articles of a release, as its commands name and show them."""
 
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from mailer.app import Mailer, release_flow
-from mailer.errors import InputError, NotFound, UsageError
-from mailer.intake import files
+from mailer.errors import InputError, NextStep, NotFound, UsageError
 from mailer.model.articles import Article, ArticleQuery, ArticleState
 from mailer.model.deliveries import DeliveryPlan
-from mailer.store import SqlTransaction
 
-app = typer.Typer(no_args_is_help=True, help="Press releases: from a file to journalists.")
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.store import SqlTransaction
 
-IN_LANGUAGES = "fr=… for readers of French, and so on"
 _IN_LANGUAGE = re.compile(r"([A-Za-z]{2,3}(?:-[A-Za-z0-9]{2,8})*)=(.*)", re.DOTALL)
-
-Yes = Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")]
 
 
 def import_story(
-    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: str, *, create_topics: bool
+    mailer: "Mailer", tx: "SqlTransaction", paths: list[Path], author: str, *, create_topics: bool
 ) -> list[Article]:
-    """The story's articles: out of its files, or those that are here under a slug."""
+    """Import a story's files, or find its articles if a slug is given; return the articles.
+
+    Raises UsageError, NotFound and InputError."""
+    from mailer.app import release_flow
+    from mailer.intake import files
+
     if any(path == Path() for path in paths):
-        raise UsageError("no file is named", hint="name its files, or a story's slug")
+        raise UsageError("a file has no name", hint="give the story's files or its slug")
     if len(paths) == 1 and not _does_exist(paths[0]) and paths[0].suffix == "":
         translations = tx.articles.find_articles(ArticleQuery(slugs=(str(paths[0]),)))
         if translations:
             return translations
         raise NotFound(
             f"there is neither a file nor a story {str(paths[0])!r}",
-            hint="see `mailer article list`",
+            next_steps=[NextStep("list_articles")],
         )
     defaults = mailer.settings.defaults
     story_articles = []
@@ -50,14 +49,17 @@ def import_story(
             )
         except InputError as error:
             raise InputError(
-                error.message, where=source_file.locate_key(error.where), hint=error.hint
+                error.message,
+                where=source_file.locate_key(error.where),
+                hint=error.hint,
+                next_steps=error.next_steps,
             ) from error
         story_articles.append(article)
     slugs = {story_article.slug for story_article in story_articles}
     if len(slugs) > 1:
         raise UsageError(
             f"these are {len(slugs)} stories: {', '.join(sorted(slugs))}",
-            hint="send one release at a time; its translations have the same slug:",
+            hint="send one release at a time; its translations have the same slug",
         )
     return story_articles
 
@@ -69,20 +71,20 @@ def _does_exist(path: Path) -> bool:
         return False
 
 
-def find_queued_articles(tx: SqlTransaction, slug: str) -> list[Article]:
-    """A story's articles, also those in languages that came in before."""
+def find_queued_articles(tx: "SqlTransaction", slug: str) -> list[Article]:
+    """Find a story's queued articles, in all of its languages."""
     return list(tx.articles.find_articles(ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))))
 
 
 def format_heading(story: list[Article], name: str = "") -> str:
-    """What it is about: the title, the slug and the languages."""
+    """Format the title, the slug and the languages of a story."""
     tags = ", ".join(article.language for article in story)
     return f"{name or story[0].title} ({story[0].slug}; {tags})"
 
 
 def list_fingerprints(story_articles: list[Article]) -> list[str]:
-    """What stands in them, to be compared; but for when it came out: where a file doesn't say,
-    that is now."""
+    """List fingerprints of the articles' contents without their dates: a file without a date has
+    that of its import."""
     some_day = datetime(2000, 1, 1, tzinfo=UTC)
     return [
         replace(article.content, published=some_day).compute_fingerprint()
@@ -91,7 +93,7 @@ def list_fingerprints(story_articles: list[Article]) -> list[str]:
 
 
 def describe_reach(plan: DeliveryPlan) -> str:
-    """How many get it; who gets nothing, and why."""
+    """Describe how many contacts get an edition, and how many do not, and why."""
     noun = "contact" if plan.planned == 1 else "contacts"
     exclusions = ", ".join(f"{count} {reason}" for reason, count in plan.excluded.items())
     return (
@@ -100,7 +102,9 @@ def describe_reach(plan: DeliveryPlan) -> str:
 
 
 def parse_by_language(option_texts: list[str], option: str) -> dict[str, str]:
-    """``fr=Dix villes`` by language; what names none under "". Raises UsageError."""
+    """Parse texts such as ``fr=Dix villes`` by language; a text without a language is under "".
+
+    Raises UsageError."""
     texts_by_language: dict[str, str] = {}
     for option_text in option_texts:
         language_match = _IN_LANGUAGE.match(option_text)
@@ -108,7 +112,7 @@ def parse_by_language(option_texts: list[str], option: str) -> dict[str, str]:
         if tag in texts_by_language:
             raise UsageError(
                 f"{option} is given twice" + (f" in {tag}" if tag else " without a language"),
-                hint=f'say in which each is: {option} en="…" {option} fr="…"',
+                hint=f'give the language of each: {option} en="…" {option} fr="…"',
             )
         texts_by_language[tag] = text
     return texts_by_language

@@ -1,19 +1,15 @@
-"""Correcting a release, and taking one back."""
+"""Correcting and killing releases."""
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mailer.app import Mailer, release_corrections
-from mailer.app.release_corrections import CorrectionResult
-from mailer.cli.options import By, DryRunOption, JsonOption, open_for_writing, resolve_actor
+from mailer.cli.options import ByOption, DryRunOption, JsonOption, resolve_actor
 from mailer.cli.output import Output
-from mailer.cli.release.common import (
-    IN_LANGUAGES,
-    Yes,
-    app,
+from mailer.cli.release.group import BY_LANGUAGE_HELP, YesOption, app
+from mailer.cli.release.story import (
     describe_reach,
     find_queued_articles,
     format_heading,
@@ -21,49 +17,53 @@ from mailer.cli.release.common import (
     list_fingerprints,
     parse_by_language,
 )
-from mailer.cli.sending import ProgressStyle, deliver_editions
+from mailer.cli.sending import ProgressOption, ProgressStyle, deliver_editions
+from mailer.cli.transactions import open_for_writing
 from mailer.errors import Refused, UsageError
 from mailer.model.articles import Article
 from mailer.model.edition_states import PRIOR_RECIPIENT_ROLES
 from mailer.model.editions import ChangeNote, Edition
-from mailer.store import SqlTransaction
 
-ProgressOption = Annotated[
-    ProgressStyle,
-    typer.Option(help="A bar on a terminal; or a JSON object a line on stdout; or none."),
-]
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.app.release_corrections import CorrectionResult
+    from mailer.store import SqlTransaction
 
 
 @app.command("correct")
 def correct_release(
     paths: Annotated[
-        list[Path], typer.Argument(help="The corrected files; or the slug, if it is in already.")
+        list[Path],
+        typer.Argument(help="The corrected files; or the slug, if they were added already."),
     ],
     changed: Annotated[
         list[str],
-        typer.Option(help=f"What has changed, as recipients read it; {IN_LANGUAGES}."),
+        typer.Option(help=f"What changed, as recipients read it; {BY_LANGUAGE_HELP}."),
     ],
-    why: Annotated[list[str], typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")],
-    yes: Yes = False,
+    why: Annotated[
+        list[str], typer.Option(help=f"Why, as recipients read it; {BY_LANGUAGE_HELP}.")
+    ],
+    yes: YesOption = False,
     progress: ProgressOption = ProgressStyle.BAR,
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send the new version of a release to exactly those who have got an earlier one.
+    """Send the new version of a release to exactly the recipients of an earlier version.
 
-    What is left of the earlier one is stopped; whoever was still to get it gets the new version as
-    their first. The correction is marked on the press page, in the archive and in the feeds.
+    Remaining sends of the earlier version stop; recipients who have not yet received it get only
+    the new version. The press page, the archive and the feeds mark the correction.
 
-    Example: [bold]mailer release correct open-day.md --changed "Ten towns, not twelve." \\
-    --why "We had counted two twice." --dry-run[/]"""
+    Example: mailer release correct open-day.md --changed "Ten towns, not twelve." \\
+    --why "We had counted two twice." --dry-run"""
+    from mailer.app import release_corrections
+
     out = Output(json or progress is ProgressStyle.LINES)
-
     change = ChangeNote(parse_by_language(changed, "--changed"), parse_by_language(why, "--why"))
 
     def prepare_correction(
-        mailer: Mailer, tx: SqlTransaction
-    ) -> tuple[list[Article], CorrectionResult]:
+        mailer: "Mailer", tx: "SqlTransaction"
+    ) -> "tuple[list[Article], CorrectionResult]":
         story_articles = import_story(mailer, tx, paths, resolve_actor(by), create_topics=False)
         return story_articles, release_corrections.correct_release(
             mailer, tx, story_articles[0].slug, change, resolve_actor(by)
@@ -86,8 +86,8 @@ def correct_release(
             previewed
         ) != _list_reach(correction):
             raise Refused(
-                "it is not what it was a moment ago: its text, or who gets it, has changed",
-                hint="look at it once more",
+                "the release changed while you looked at it: its text or its recipients differ",
+                hint="check it again",
             )
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
@@ -96,33 +96,35 @@ def correct_release(
 def kill_release(
     slug: Annotated[str, typer.Argument(help="The story's slug.")],
     why: Annotated[
-        list[str] | None, typer.Option(help=f"Why, as recipients read it; {IN_LANGUAGES}.")
+        list[str] | None, typer.Option(help=f"Why, as recipients read it; {BY_LANGUAGE_HELP}.")
     ] = None,
     confirm: Annotated[
-        bool, typer.Option("--confirm", help="Another person has asked for it: do it.")
+        bool, typer.Option("--confirm", help="Confirm the kill that another person requested.")
     ] = False,
     take_back: Annotated[
-        bool, typer.Option("--take-back", help="It is not to be killed after all.")
+        bool, typer.Option("--take-back", help="Withdraw the request to kill the release.")
     ] = False,
-    yes: Yes = False,
+    yes: YesOption = False,
     progress: ProgressOption = ProgressStyle.BAR,
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take a release back for good. It takes two people: one says why, and what is being sent is
-    paused; another confirms.
+    """Kill a release permanently. This takes two people: one requests it, another confirms it.
 
-    Then the story leaves every edition that is not sent, its page and the archive close, what is
-    queued of it is stopped, and whoever has got it is asked not to use it.
+    The request (--why) pauses what is being sent. The confirmation removes the story from every
+    edition not yet sent, closes its page and its archive entries, stops queued deliveries, and asks
+    its recipients not to use it.
 
-    Example: [bold]mailer release kill open-day --why "It is not true." --by Ana[/]
-    [bold]mailer release kill open-day --confirm --by Ben[/]"""
+    Example: mailer release kill open-day --why "It is not true." --by Ana
+    mailer release kill open-day --confirm --by Ben"""
     if [bool(why), confirm, take_back].count(True) != 1:
         raise UsageError(
-            "give one of --why, --confirm and --take-back",
-            hint="one person says --why, another gives --confirm",
+            "give exactly one of --why, --confirm and --take-back",
+            hint="one person requests the kill by --why, another confirms it by --confirm",
         )
+    from mailer.app import release_corrections
+
     out = Output(json or progress is ProgressStyle.LINES)
     if why or take_back:
         with open_for_writing(dry_run, out) as (mailer, tx):
@@ -132,7 +134,7 @@ def kill_release(
                     mailer, tx, slug, reasons, resolve_actor(by)
                 )
                 message = (
-                    f"{slug}: asked for by {resolve_actor(by)}; another person confirms: "
+                    f"{slug}: kill requested by {resolve_actor(by)}; another person confirms it: "
                     f"mailer release kill {slug} --confirm --by …"
                 )
             else:
@@ -140,9 +142,9 @@ def kill_release(
                     mailer, tx, slug, resolve_actor(by)
                 )
                 warnings = ()
-                message = f"{slug} is not to be killed"
+                message = f"{slug}: the request to kill it is withdrawn"
             out.print_record({"slug": slug, "editions": changed_editions}, message)
-            new_state = "paused" if why else "going on"
+            new_state = "paused" if why else "resumed"
             for edition in changed_editions:
                 out.print_note(f"edition {edition.id} is {new_state}")
             for warning in warnings:
@@ -154,7 +156,7 @@ def kill_release(
         previewed = release_corrections.confirm_kill(mailer, tx, slug, resolve_actor(by))
         assert kill_request
         out.print_note(
-            f"{format_heading(story)} is taken back: {kill_request.reason} ({kill_request.asked_by})"
+            f"{format_heading(story)} is killed: {kill_request.reason} ({kill_request.asked_by})"
         )
         _print_preview(out, previewed)
         if dry_run and json:
@@ -167,11 +169,11 @@ def kill_release(
     deliver_editions([edition for edition, _ in correction.begun], out, progress)
 
 
-def _list_reach(correction: CorrectionResult) -> list[int]:
+def _list_reach(correction: "CorrectionResult") -> list[int]:
     return [plan.planned for _, plan in correction.begun]
 
 
-def _print_preview(out: Output, correction: CorrectionResult) -> None:
+def _print_preview(out: Output, correction: "CorrectionResult") -> None:
     for edition in correction.stopped:
         out.print_note(
             f"edition {edition.id} ({edition.role}) is {edition.state}: {edition.reason}"
@@ -182,7 +184,7 @@ def _print_preview(out: Output, correction: CorrectionResult) -> None:
         )
     for edition in correction.wait:
         out.print_note(
-            f"edition {edition.id} ({edition.role}) goes with the new text when its embargo ends"
+            f"edition {edition.id} ({edition.role}) is sent with the new text when its embargo ends"
         )
     for warning in correction.warnings:
         out.print_note(f"note: {warning}")
@@ -193,7 +195,7 @@ def _print_preview(out: Output, correction: CorrectionResult) -> None:
 def _describe_role(edition: Edition) -> str:
     if edition.role in PRIOR_RECIPIENT_ROLES:
         return str(edition.role)
-    return f"{edition.role}, the new version as their first"
+    return f"{edition.role}, to people without an earlier version"
 
 
 def _confirm_sending(is_confirmed: bool, count: int) -> None:
@@ -201,7 +203,8 @@ def _confirm_sending(is_confirmed: bool, count: int) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is there to say yes", hint="look at it with --dry-run, then give --yes"
+            "there is no terminal to ask for confirmation on",
+            hint="check it with --dry-run, then give --yes",
         )
     if not typer.confirm(f"Send to {count} now?", err=True):
         raise typer.Abort

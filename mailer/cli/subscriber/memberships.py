@@ -1,39 +1,44 @@
-"""How somebody stands on lists: leaving, pausing, going on."""
+"""Unsubscribing people, and pausing and resuming what they get."""
 
 import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
 from mailer import addresses
 from mailer.audience import lists, preferences, subscribers, unsubscribe_mail
-from mailer.cli.options import DryRunOption, JsonOption, open_for_writing
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output, format_moment
-from mailer.cli.subscriber.common import Address, app
+from mailer.cli.subscriber.group import ONE_PERSON, Address, app
+from mailer.cli.transactions import open_for_writing
 from mailer.errors import InputError, NotFound
 from mailer.model.lists import MailingList
 from mailer.model.subscribers import MembershipState, Subscriber
-from mailer.store import SqlTransaction
+
+if TYPE_CHECKING:
+    from mailer.store import SqlTransaction
 
 MAX_MESSAGE_BYTES = 1 << 20
-"""Bytes of a message that are looked at: its subject is among the first."""
+"""Bytes of a message that are read: its subject is among the first."""
 
-OneList = Annotated[str, typer.Option("--list", help="Only this list; else all of theirs.")]
+OnlyListOption = Annotated[
+    str, typer.Option("--list", help="Only this list; default: all of their lists.")
+]
 
 
-@app.command("unsubscribe")
+@app.command("unsubscribe", rich_help_panel=ONE_PERSON)
 def unsubscribe_member(
     address: Address,
-    list_slug: Annotated[str, typer.Option("--list", help="The list that they leave.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list to unsubscribe them from.")],
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Take somebody off a list. Nothing more of it goes out to them.
+    """Unsubscribe a person from a list. They get nothing more of it.
 
-    Example: [bold]mailer subscriber unsubscribe ana@example.org --list news[/]"""
+    Example: mailer subscriber unsubscribe ana@example.org --list news"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
@@ -42,18 +47,19 @@ def unsubscribe_member(
         out.print_record(membership, f"{subscriber.address} is off {mailing_list.slug!r}")
 
 
-@app.command("unsubscribe-mail")
+@app.command("unsubscribe-mail", rich_help_panel=ONE_PERSON)
 def unsubscribe_by_mail(
-    file: Annotated[Path | None, typer.Argument(help="The message; else stdin.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The message; default: stdin.")] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Read a message that came to sender.unsubscribe_address, and take its sender off the list.
+    """Read a message to sender.unsubscribe_address, and unsubscribe its sender.
 
-    The subject holds the token that says who and which list. For a mail server to pipe to, such as
-    by a line in /etc/aliases: leave: "|mailer --config FILE subscriber unsubscribe-mail"
+    A token in the subject identifies the person and the list. A mail server can pipe messages to
+    this command, by a line such as this in /etc/aliases: leave: "|mailer --config FILE subscriber
+    unsubscribe-mail"
 
-    Example: [bold]mailer subscriber unsubscribe-mail message.eml[/]"""
+    Example: mailer subscriber unsubscribe-mail message.eml"""
     out = Output(json)
     message = _read_message(file)
     with open_for_writing(dry_run, out) as (mailer, tx):
@@ -64,15 +70,15 @@ def unsubscribe_by_mail(
         slug = mailing_list.slug if mailing_list else ""
         summary = f"{masked_address} is off {slug!r}" + (" already" if was_unsubscribed else "")
         if not masked_address or not slug:
-            summary = "there is no longer such a subscriber" if slug else "there is no such list"
+            summary = "the subscriber no longer exists" if slug else "there is no such list"
         out.print_record(
             {"address": masked_address, "list": slug, "before": was_unsubscribed}, summary
         )
 
 
 def _read_message(file: Path | None) -> bytes:
-    """The beginning of a message. What a mail server pipes is read to its end: it would take the
-    rest for an error."""
+    """Read the beginning of a message. A piped message is read to its end, because a mail server
+    takes an early end of reading for an error."""
     try:
         if file is not None:
             with file.open("rb") as raw:
@@ -84,21 +90,21 @@ def _read_message(file: Path | None) -> bytes:
         return message
     except OSError as error:
         raise InputError(
-            f"it can't be read ({error.strerror})", where=str(file or "stdin"), hint="check it"
+            f"the message can't be read ({error.strerror})", where=str(file or "stdin")
         ) from error
 
 
-@app.command("pause")
+@app.command("pause", rich_help_panel=ONE_PERSON)
 def pause_memberships(
     address: Address,
-    weeks: Annotated[int, typer.Option(min=1, max=52, help="For how long.")],
-    list_slug: OneList = "",
+    weeks: Annotated[int, typer.Option(min=1, max=52, help="How many weeks.")],
+    list_slug: OnlyListOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send somebody nothing for some weeks, also nothing of what is on its way now.
+    """Pause what a person gets for some weeks, including editions being sent now.
 
-    Example: [bold]mailer subscriber pause ana@example.org --weeks 4[/]"""
+    Example: mailer subscriber pause ana@example.org --weeks 4"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
@@ -114,14 +120,16 @@ def pause_memberships(
         out.print_record({"lists": slugs, "paused_until": until}, message)
 
 
-@app.command("resume")
+@app.command("resume", rich_help_panel=ONE_PERSON)
 def resume_memberships(
     address: Address,
-    list_slug: OneList = "",
+    list_slug: OnlyListOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """End a pause at once. Example: [bold]mailer subscriber resume ana@example.org[/]"""
+    """End a pause at once.
+
+    Example: mailer subscriber resume ana@example.org"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         subscriber = subscribers.get_subscriber(tx, address)
@@ -132,9 +140,9 @@ def resume_memberships(
 
 
 def _find_active_lists(
-    tx: SqlTransaction, subscriber: Subscriber, list_slug: str
+    tx: "SqlTransaction", subscriber: Subscriber, list_slug: str
 ) -> Sequence[MailingList]:
-    """The lists that somebody is on, or the one of them that is named. Raises NotFound for none."""
+    """Find a subscriber's active lists, or only the given one. Raises NotFound if there is none."""
     if list_slug:
         lists.get_list(tx, list_slug)
     active_lists = [
@@ -144,7 +152,6 @@ def _find_active_lists(
         and (not list_slug or membership.list == list_slug)
     ]
     if not active_lists:
-        raise NotFound(
-            f"{subscriber.address} is not on {f'the list {list_slug!r}' if list_slug else 'any list'}"
-        )
+        list_text = f"the list {list_slug!r}" if list_slug else "any list"
+        raise NotFound(f"{subscriber.address} is not on {list_text}")
     return active_lists

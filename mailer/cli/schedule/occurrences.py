@@ -1,5 +1,4 @@
-"""Single occurrences of a digest, in ``mailer schedule``: moved, skipped or sent early, without
-touching the rule."""
+"""Moving, skipping and sending early single occurrences of a digest; its rule stays."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -8,48 +7,46 @@ import typer
 
 from mailer import digests
 from mailer.cli.options import (
-    By,
+    ByOption,
+    DigestSlug,
     DryRunOption,
     JsonOption,
-    open_for_reading,
-    open_for_writing,
     parse_local_time,
     resolve_actor,
 )
 from mailer.cli.output import Output
-from mailer.cli.schedule import Digest, app
+from mailer.cli.schedule.group import OCCURRENCES, app
+from mailer.cli.transactions import open_for_reading, open_for_writing
 from mailer.digests import occurrences
 from mailer.model.edition_states import EditionState
 from mailer.model.schedules import SavedOccurrence
 from mailer.store import SqlTransaction
 
-__all__ = ["app"]
-
 When = Annotated[
     str,
     typer.Argument(
-        help="Which: its date as the rule has it, and the time if there are several that day: "
+        help="Its date by the rule, and its time if there are several that day: "
         "2026-12-18, '2026-12-18 09:00'."
     ),
 ]
-Reason = Annotated[str, typer.Option(help="Why, as it is told to others.")]
+Reason = Annotated[str, typer.Option(help="The reason that staff are told.")]
 
 
-@app.command("move")
+@app.command("move", rich_help_panel=OCCURRENCES)
 def move_occurrence(
-    digest: Digest,
+    digest: DigestSlug,
     when: When,
     new_time: Annotated[str, typer.Option("--to", help="The new local time: '2026-12-17 16:00'.")],
     reason: Reason = "",
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Move one occurrence to another time of its zone; also one that is skipped or held.
+    """Move an occurrence to another time in its zone, even if it was skipped or is on hold.
 
-    An edition that was made of it keeps its approval and moves along.
+    Its edition moves along, and keeps its approval.
 
-    Example: [bold]mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'[/]"""
+    Example: mailer schedule move weekly 2026-12-25 --to '2026-12-24 12:00'"""
     wall_time = parse_local_time(new_time, "--to")
     _change_occurrence(
         digest,
@@ -63,53 +60,53 @@ def move_occurrence(
     )
 
 
-@app.command("skip")
+@app.command("skip", rich_help_panel=OCCURRENCES)
 def skip_occurrence(
-    digest: Digest,
+    digest: DigestSlug,
     when: When,
     reason: Reason = "",
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send nothing at one occurrence. An edition that was made of it is cancelled, and its stories
-    are free for the next.
+    """Skip an occurrence. Its edition is cancelled, and the next edition may have its stories.
 
-    Example: [bold]mailer schedule skip weekly 2026-12-25 --reason 'nobody is in'[/]"""
+    Example: mailer schedule skip weekly 2026-12-25 --reason 'the office is closed'"""
     _change_occurrence(
         digest, when, occurrences.skip_occurrence, (), reason, by, Output(json), dry_run=dry_run
     )
 
 
-@app.command("restore")
+@app.command("restore", rich_help_panel=OCCURRENCES)
 def restore_occurrence(
-    digest: Digest,
+    digest: DigestSlug,
     when: When,
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Let an occurrence that was moved or skipped be at its own time again.
+    """Undo moving or skipping an occurrence: it takes place at its own time again.
 
-    Example: [bold]mailer schedule restore weekly 2026-12-25[/]"""
+    Example: mailer schedule restore weekly 2026-12-25"""
     _change_occurrence(
         digest, when, occurrences.restore_occurrence, (), "", by, Output(json), dry_run=dry_run
     )
 
 
-@app.command("send-now")
+@app.command("send-now", rich_help_panel=OCCURRENCES)
 def send_occurrence_now(
-    digest: Digest,
+    digest: DigestSlug,
     when: When,
     reason: Reason = "",
-    by: By = "",
+    by: ByOption = "",
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send one occurrence early, or one that is held: the worker assembles its edition at once,
-    and sends it when it is approved.
+    """Send an occurrence early, even if it is on hold.
 
-    Example: [bold]mailer schedule send-now weekly 2026-12-18[/]"""
+    The worker assembles its edition at once, and sends it when it is approved.
+
+    Example: mailer schedule send-now weekly 2026-12-18"""
     _change_occurrence(
         digest, when, occurrences.send_now, (), reason, by, Output(json), dry_run=dry_run
     )
@@ -136,20 +133,20 @@ def _change_occurrence(
         local_time = saved_occurrence.moved_to or saved_occurrence.rule_time
         out.print_record(
             _to_json(tx, saved_occurrence),
-            f"{digest_slug}, {local_time:%a %d %b %Y %H:%M} {saved_occurrence.zone}: {saved_occurrence.state}",
+            f"{digest_slug}, {local_time:%a %d %b %Y %H:%M} {saved_occurrence.zone}: "
+            f"{saved_occurrence.state}",
         )
 
 
-@app.command("history")
+@app.command("history", rich_help_panel=OCCURRENCES)
 def show_history(
-    digest: Digest,
-    limit: Annotated[int, typer.Option(min=1)] = 20,
+    digest: DigestSlug,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 20,
     json: JsonOption = False,
 ) -> None:
-    """Show what has become of a digest's occurrences, the latest first, and what staff have moved
-    or skipped.
+    """Show what became of a digest's occurrences, latest first, and what staff moved or skipped.
 
-    Example: [bold]mailer schedule history weekly[/]"""
+    Example: mailer schedule history weekly"""
     with open_for_reading() as (_, tx):
         digests.get_digest(tx, digest)
         records = [_to_json(tx, record) for record in tx.schedules.list_occurrences(digest, limit)]
@@ -176,12 +173,12 @@ def show_history(
                 )
                 for record in records
             ],
-            empty="no occurrence of it has come yet: mailer schedule preview " + digest,
+            empty="no occurrence has come yet: mailer schedule preview " + digest,
         )
 
 
 def _to_json(tx: SqlTransaction, saved_occurrence: SavedOccurrence) -> dict[str, Any]:
-    """An occurrence for scripts; `became` is its edition's state, where one was made of it."""
+    """Describe an occurrence for scripts; `became` is the state of its edition, if it has one."""
     edition = (
         tx.editions.find_edition(saved_occurrence.edition_id)
         if saved_occurrence.edition_id

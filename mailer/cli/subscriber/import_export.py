@@ -1,4 +1,4 @@
-"""People from files, and into files."""
+"""Importing people from files, and exporting them to files."""
 
 import sys
 from contextlib import ExitStack
@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from mailer.app import open_mailer
 from mailer.audience import lists
 from mailer.audience.consent import check_basis
 from mailer.audience.imports.rows import ImportColumn, RowState
@@ -18,61 +17,58 @@ from mailer.cli.bulk import (
     open_transactions,
     write_file_atomically,
 )
-from mailer.cli.options import (
-    DryRunOption,
-    JsonOption,
-    load_settings,
-    open_for_reading,
-    parse_pairs,
-)
+from mailer.cli.options import DryRunOption, JsonOption, parse_pairs
 from mailer.cli.output import Output, error_console
-from mailer.cli.subscriber.common import app
+from mailer.cli.subscriber.group import MANY_PEOPLE, app
+from mailer.cli.transactions import load_settings, open_for_reading
 from mailer.errors import UsageError
 from mailer.intake import table
 from mailer.intake.exports import ExportOrigin, create_export_opener
 from mailer.model.subscribers import LawfulBasis
 
 
-@app.command("import")
+@app.command("import", rich_help_panel=MANY_PEOPLE)
 def import_subscribers(
     file: Annotated[Path, typer.Argument(help="A CSV file with a header.")],
-    list_slug: Annotated[str, typer.Option("--list", help="The list to put them on.")],
+    list_slug: Annotated[str, typer.Option("--list", help="The list to add them to.")],
     source: Annotated[
-        str, typer.Option(help="Where these people agreed, or how you know them. Required.")
+        str, typer.Option(help="Where these people agreed, or how you know them; required.")
     ] = "",
     basis: Annotated[
-        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}. Required.")
+        str, typer.Option(help=f"Lawful basis: {', '.join(LawfulBasis)}; required.")
     ] = "",
     from_: Annotated[
-        ExportOrigin | None, typer.Option("--from", help="The program that has written the file.")
+        ExportOrigin | None, typer.Option("--from", help="The program that wrote the file.")
     ] = None,
     state: Annotated[
-        RowState | None, typer.Option(help="How those stand of whom the file doesn't say it.")
+        RowState | None, typer.Option(help="The state of people for whom the file gives none.")
     ] = None,
     mapping: Annotated[
         list[str] | None,
         typer.Option("--map", help=f"HEADER=COLUMN, where COLUMN is {', '.join(ImportColumn)}."),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write what became of each line to this CSV file.")
+        Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
     ] = None,
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Import people from a file onto a list, a thousand rows a transaction.
+    """Import people from a file onto a list, a thousand rows in each transaction.
 
-    Known people are updated where the file tells more. Nobody who left or must not be mailed is
-    brought back; who is unsubscribed in the file is remembered as having left, who is suppressed
-    is never mailed. Source and basis go into the log of consent. Refused rows are named by line
-    (exit code 4). A file of Mailchimp's is known by its name: subscribed_, unsubscribed_, cleaned_.
+    People who are stored already are updated if the file says more. People who left or must not be
+    mailed are not added again. People whom the file marks as unsubscribed are stored as such, and
+    suppressed addresses are never mailed. Source and basis go into the log of consent. Refused rows
+    are listed by line (exit code 4). The state of people in a Mailchimp file follows from its name:
+    subscribed_, unsubscribed_, cleaned_.
 
-    Example: [bold]mailer subscriber import people.csv --list news --source "fair in May" \
---basis consent --map "E-Mail 1=address"[/]"""
+    Example: mailer subscriber import people.csv --list news --source "fair in May" \
+--basis consent --map "E-Mail 1=address"
+    """
     if not source.strip():
         raise UsageError(
             "an import must name its source",
             where="--source",
-            hint="say where these people agreed, such as --source 'cards from the fair in May'",
+            hint="give the place where these people agreed: --source 'cards from the fair in May'",
         )
     if not basis.strip():
         raise UsageError(
@@ -80,6 +76,8 @@ def import_subscribers(
             where="--basis",
             hint=f"one of {', '.join(LawfulBasis)} (GDPR Article 6(1)(a) to (f))",
         )
+    from mailer.app import open_mailer
+
     lawful_basis = check_basis(basis)
     out = Output(json)
     with ExitStack() as stack:
@@ -105,22 +103,22 @@ def import_subscribers(
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")
     if from_ is ExportOrigin.LISTMONK and state is None:
         out.print_note(
-            "listmonk doesn't say here who left this list: export those too, and import them with "
-            "--state unsubscribed"
+            "listmonk does not say in this file who left the list: export those people too, and "
+            "import them with --state unsubscribed"
         )
     tally.print_summary(out, file, dry_run=dry_run)
 
 
-@app.command("export")
+@app.command("export", rich_help_panel=MANY_PEOPLE)
 def export_subscribers(
-    file: Annotated[Path | None, typer.Argument(help="Where to; else stdout.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The file to write; default: stdout.")] = None,
     list_slug: Annotated[
-        str, typer.Option("--list", help="Only this list's, with their topics.")
+        str, typer.Option("--list", help="Only this list, with topics and people who left.")
     ] = "",
 ) -> None:
-    """Export people as CSV that `import` reads back: of a list also who left it, and when.
+    """Export people as CSV that `mailer subscriber import` reads.
 
-    Example: [bold]mailer subscriber export news.csv --list news[/]"""
+    Example: mailer subscriber export news.csv --list news"""
     with open_for_reading() as (_, tx):
         mailing_list = lists.get_list(tx, list_slug) if list_slug else None
         subscribers = tx.subscribers.iterate_subscribers(mailing_list)

@@ -1,4 +1,4 @@
-"""``mailer init``: make a folder ready to work in."""
+"""``mailer init``: a folder that is ready to work in."""
 
 import os
 from pathlib import Path
@@ -6,21 +6,25 @@ from typing import Annotated
 
 import typer
 
-from mailer import config
-from mailer.cli.options import GLOBALS, DryRunOption, JsonOption
+from mailer.cli.global_options import GLOBALS
+from mailer.cli.options import DryRunOption, JsonOption
 from mailer.cli.output import Output
 from mailer.errors import ConfigError
-from mailer.store import Store
 
 
 def prepare_folder(
-    folder: Annotated[Path, typer.Argument(help="The folder; made when it isn't there.")] = Path(),
+    folder: Annotated[Path, typer.Argument(help="The folder; it is made if missing.")] = Path(),
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Make a folder ready: config/mailer.toml, a secret key (mode 0600) and the database.
+    """Prepare a folder: config/mailer.toml, a secret key (mode 0600) and the database.
 
-    What is there already is left as it is. Example: [bold]mailer init my-office[/]"""
+    Files that exist stay as they are.
+
+    Example: mailer init my-office"""
+    from mailer import config
+    from mailer.store import Store
+
     out = Output(json)
     file = GLOBALS.config or folder / config.CONFIG_FILE
     outcomes: dict[str, str] = {}
@@ -52,8 +56,7 @@ def prepare_folder(
             revision_before, revision_after = store.upgrade_schema()
         finally:
             store.close()
-        database_name = store.engine.url.render_as_string(hide_password=True)
-        outcomes[database_name] = (
+        outcomes[store.display_url] = (
             "made"
             if revision_before is None
             else "kept"
@@ -76,4 +79,6 @@ def _write_new_file(path: Path, data: bytes, mode: int) -> None:
         with os.fdopen(descriptor, "wb") as new_file:
             new_file.write(data)
     except OSError as error:
-        raise ConfigError(f"it can't be written ({error.strerror})", where=str(path)) from error
+        raise ConfigError(
+            f"the file can't be written ({error.strerror})", where=str(path)
+        ) from error

@@ -1,0 +1,39 @@
+"""``mailer catch``: a relay that stores messages and delivers none."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli.demo import build_missing_error
+from mailer.cli.output import Output
+
+
+def catch_mail(
+    folder: Annotated[
+        Path, typer.Argument(help="The folder that gets a file for each message.")
+    ] = Path("mail"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 2525,
+) -> None:
+    """Run a relay on this machine that stores each message as a file, until Ctrl-C.
+
+    It delivers nothing. To try things out, set relay.host to 127.0.0.1, relay.port to this port
+    and relay.tls to "none".
+
+    Example: mailer catch mail --port 2525"""
+    try:
+        from mailer.demo.catcher import Catcher
+    except ImportError as error:
+        raise build_missing_error(error) from error
+    out = Output()
+    with Catcher(folder, port=port) as catcher:
+        out.print_note(f"storing mail for 127.0.0.1:{catcher.port} in {folder}/ (Ctrl-C ends)")
+        stop = threading.Event()
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(signal_number, lambda *_: stop.set())
+        stop.wait()
+    out.print_note(
+        f"{catcher.count} messages stored in {folder}/; see `mailer inbox --folder {folder}`"
+    )

@@ -1,0 +1,77 @@
+"""``mailer demo``: a made-up office that sends real mail, on this machine only."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailer.cli.options import JsonOption
+from mailer.cli.output import Output
+from mailer.errors import ConfigError
+
+DEMO_FOLDER = Path("var/demo")
+
+
+def show_demo(
+    folder: Annotated[
+        Path, typer.Option(help="The office's folder; each run replaces it.")
+    ] = DEMO_FOLDER,
+    json: JsonOption = False,
+) -> None:
+    """Run a made-up office: its Migrants Day digest and a press release go over real SMTP to a
+    relay on this machine, which stores them.
+
+    Example: mailer demo --folder /tmp/demo"""
+    from mailer.cli.schedule.preview import describe_occurrence, print_occurrences
+
+    try:
+        from mailer.demo.run import run_demo
+    except ImportError as error:
+        raise build_missing_error(error) from error
+    out = Output(json)
+    result = run_demo(folder, out.print_note)
+    languages = sorted({tag for row in result.readers.values() for tag in row})
+    if json:
+        out.print_json(
+            {
+                "readers": result.readers,
+                "delivered": result.delivered,
+                "skipped": result.skipped,
+                "failed": result.failed,
+                "calendar": [
+                    describe_occurrence(planned, result.policy) for planned in result.calendar
+                ],
+                "mail": folder / "mail",
+            }
+        )
+        return
+    rows = [
+        (slug, *(row.get(tag, 0) for tag in languages), sum(row.values()))
+        for slug, row in result.readers.items()
+    ]
+    out.print_table(
+        rows, {"mails with a story on": "", **dict.fromkeys([*languages, "all"], "right")}, rows
+    )
+    for report in result.reports:
+        mails = ", ".join(f"{count} {tag}" for tag, count in report.by_language.items())
+        left_out = ", ".join(f"{count} {reason}" for reason, count in report.excluded.items())
+        out.print_text(
+            f"{report.edition.name}: {report.total} mails ({mails}); left out: {left_out}"
+        )
+    out.print_text("next occurrences of the digest, as of the day of the demo:")
+    print_occurrences(result.calendar, result.policy, out, "none")
+    out.print_text(f"each mail is a file in {folder / 'mail'}/; read them with `mailer inbox`")
+    out.print_text(
+        f"the office is in {folder}/: mailer --config {folder}/config/mailer.toml edition list"
+    )
+    out.print_text(
+        f"delivered {result.delivered}, skipped {result.skipped}, failed {result.failed}"
+    )
+
+
+def build_missing_error(error: ImportError) -> ConfigError:
+    """Build the error of a demo whose packages are not installed."""
+    return ConfigError(
+        f"the packages for the demo are not installed ({error.name} is missing)",
+        hint="install them with `pip install 'pressmail[demo]'`",
+    )

@@ -1,0 +1,81 @@
+"""Showing an edition in its list's public archive, or hiding it."""
+
+from typing import TYPE_CHECKING
+
+from mailer import archive, editions
+from mailer.cli.edition.group import ARCHIVE, app
+from mailer.cli.options import ByOption, DryRunOption, EditionNumber, JsonOption, resolve_actor
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_writing
+from mailer.model.edition_states import EDITION_TRANSITIONS, ArchiveVisibility, EditionState
+from mailer.model.editions import Edition
+from mailer.model.lists import Visibility
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.store import SqlTransaction
+
+
+@app.command("publish", rich_help_panel=ARCHIVE)
+def publish_edition(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Show an edition in its list's public archive, feeds and search, once it is sent.
+
+    This works in every state, and keeps the approval.
+
+    Example: mailer edition publish 3"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PUBLIC, by)
+        out.print_record(edition, _describe_publication(mailer, tx, edition))
+
+
+@app.command("unpublish", rich_help_panel=ARCHIVE)
+def hide_edition(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Hide an edition from the public archive, feeds and search, at once or once it is sent.
+
+    Its recipients can still open it by the link in their mail. This works in every state, and keeps
+    the approval. `mailer edition publish` undoes it.
+
+    Example: mailer edition unpublish 3"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = _set_visibility(mailer, tx, number, ArchiveVisibility.PRIVATE, by)
+        out.print_record(edition, f"edition {number} is private: no archive shows it")
+
+
+def _set_visibility(
+    mailer: "Mailer",
+    tx: "SqlTransaction",
+    number: int,
+    visibility: ArchiveVisibility,
+    actor_name: str,
+) -> Edition:
+    edition = editions.get_edition(tx, number)
+    return editions.set_archive_visibility(
+        tx, edition, visibility, mailer.clock(), actor=resolve_actor(actor_name)
+    )
+
+
+def _describe_publication(mailer: "Mailer", tx: "SqlTransaction", edition: Edition) -> str:
+    mailing_list = tx.editions.load_mailing_list(edition)
+    message = f"edition {edition.id} is public"
+    if archive.is_in_archive(edition, mailing_list):
+        site = mailer.settings.web.base_url.rstrip("/")
+        return f"{message}: {site}/archive/{edition.list}/{edition.uid}"
+    if mailing_list.visibility is not Visibility.PUBLIC:
+        return f"{message}, but its list {edition.list} is private and has no archive"
+    if edition.state is EditionState.PAUSED:
+        return f"{message}, and will be in the archive when it is resumed"
+    if EDITION_TRANSITIONS[edition.state]:
+        return f"{message}, and will be in the archive when it is sent"
+    return f"{message}, but no archive shows it, as it is {edition.state}"

@@ -1,0 +1,179 @@
+"""Making editions, and changing them while they are open."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mailer import editions
+from mailer.cli.edition.group import EDITING, app
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    EditionNumber,
+    JsonOption,
+    parse_pairs,
+    resolve_actor,
+)
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_writing
+from mailer.errors import UsageError
+from mailer.model.edition_states import ArchiveVisibility, InDoubtPolicy, Priority
+from mailer.model.editions import Edition, NewEdition
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.store import SqlTransaction
+
+
+@app.command("new", rich_help_panel=EDITING)
+def create_edition(
+    list_slug: Annotated[str, typer.Option("--list", help="The list that gets it.")],
+    story: Annotated[list[str], typer.Option(help="A story's slug; repeatable, in order.")],
+    name: Annotated[str, typer.Option(help="The name that readers see.")],
+    template: Annotated[str, typer.Option(help="A folder of templates/email.")] = "press-release",
+    segment: Annotated[
+        str, typer.Option(help="Only members in this segment; default: the whole list.")
+    ] = "",
+    subject: Annotated[
+        str, typer.Option(help="A template; default: that of the mail's template.")
+    ] = "",
+    language: Annotated[
+        str,
+        typer.Option(help="Fallback language for readers whose own has no translation."),
+    ] = "",
+    priority: Annotated[
+        Priority, typer.Option(help="Which edition's messages go first, of those being sent.")
+    ] = Priority.URGENT,
+    archive: Annotated[
+        ArchiveVisibility, typer.Option(help="Show it in its list's public archive, or not.")
+    ] = ArchiveVisibility.PUBLIC,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Make an edition without a digest, such as an announcement.
+
+    Example: mailer edition new --list press --story open-day --name "Press release"
+    """
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = editions.create_edition(
+            tx,
+            NewEdition(
+                name=name,
+                list=list_slug,
+                segment=segment,
+                template=template,
+                subject=subject,
+                language=language or mailer.settings.defaults.language,
+                stories=tuple(story),
+                priority=priority,
+                archive=archive,
+            ),
+            mailer.clock(),
+            actor=resolve_actor(by),
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {edition.id} ({edition.state}): {', '.join(story)}")
+
+
+def _compose_edition(
+    mailer: "Mailer", tx: "SqlTransaction", edition: Edition, out: Output
+) -> Edition:
+    edition, composition = mailer.compose_edition(tx, edition)
+    for warning in composition.warnings if composition else ():
+        out.print_note(f"note: {warning}")
+    return edition
+
+
+@app.command("edit", rich_help_panel=EDITING)
+def edit_edition(
+    number: EditionNumber,
+    name: Annotated[str | None, typer.Option(help="The name that readers see.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="A template; empty: that of the mail's template.")
+    ] = None,
+    segment: Annotated[
+        str | None, typer.Option(help="Only members in this segment; empty: the whole list.")
+    ] = None,
+    opening: Annotated[
+        list[str] | None,
+        typer.Option(help="LANGUAGE=one to three sentences in Markdown; repeatable."),
+    ] = None,
+    in_doubt: Annotated[
+        InDoubtPolicy | None, typer.Option(help="What happens to deliveries in doubt.")
+    ] = None,
+    priority: Annotated[
+        Priority | None,
+        typer.Option(help="Which edition's messages go first, of those being sent."),
+    ] = None,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change an edition that is not yet sent. An approval becomes void.
+
+    Example: mailer edition edit 3 --opening "en=Good morning. Three stories today."
+    """
+    options: dict[str, Any] = {
+        "name": name, "subject": subject, "segment": segment, "in_doubt": in_doubt,
+        "priority": priority,
+    }  # fmt: skip
+    changes = {key: value for key, value in options.items() if value is not None}
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        if opening is not None:
+            changes["opening"] = {**current_edition.opening, **parse_pairs(opening, "--opening")}
+        if not changes:
+            raise UsageError("no change was given", hint="see `mailer edition edit --help`")
+        edition = editions.edit_edition(
+            tx, current_edition, changes, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number} changed")
+
+
+@app.command("arrange", rich_help_panel=EDITING)
+def arrange_stories(
+    number: EditionNumber,
+    stories: Annotated[list[str], typer.Argument(help="The slugs of all its stories, in order.")],
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Replace the stories of an edition by these, in this order. An approval becomes void.
+
+    Example: mailer edition arrange 3 open-day new-report"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        edition = editions.arrange_stories(
+            tx, current_edition, stories, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")
+
+
+@app.command("reorder", rich_help_panel=EDITING)
+def move_stories_first(
+    number: EditionNumber,
+    first: Annotated[
+        list[str], typer.Argument(help="The slugs of the stories that go first, in order.")
+    ],
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Move stories to the top; the others follow as they were. An approval becomes void.
+
+    Example: mailer edition reorder 3 new-report"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        ordered_slugs = editions.move_stories_first(current_edition, first)
+        edition = editions.arrange_stories(
+            tx, current_edition, ordered_slugs, mailer.clock(), resolve_actor(by)
+        )
+        edition = _compose_edition(mailer, tx, edition, out)
+        out.print_record(edition, f"edition {number}: {', '.join(edition.stories)}")

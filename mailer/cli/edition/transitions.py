@@ -1,0 +1,231 @@
+"""Approving an edition, giving it a time, stopping it, and trying deliveries again."""
+
+from typing import Annotated
+
+import typer
+
+from mailer import editions, outbox
+from mailer.audience.lists import check_line
+from mailer.cli.edition.group import SENDING, app
+from mailer.cli.options import (
+    ByOption,
+    DryRunOption,
+    EditionNumber,
+    JsonOption,
+    parse_local_time,
+    resolve_actor,
+)
+from mailer.cli.output import Output, format_moment
+from mailer.cli.transactions import open_for_writing
+from mailer.errors import UsageError
+from mailer.model.edition_states import SendTimeBasis
+
+
+@app.command("submit", rich_help_panel=SENDING)
+def request_approval(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Submit an edition for approval: it is composed and checked, and its approvers are notified.
+
+    Example: mailer edition submit 3"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition, composition = mailer.compose_edition(tx, editions.get_edition(tx, number))
+        edition = editions.request_approval(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        for warning in composition.warnings if composition else ():
+            out.print_note(f"note: {warning}")
+        out.print_record(edition, f"edition {number} is in review: {edition.content_hash[:12]}")
+
+
+@app.command("approve", rich_help_panel=SENDING)
+def approve_edition(
+    number: EditionNumber,
+    seen_hash: Annotated[
+        str,
+        typer.Option("--hash", help="The hash that the preview showed, or the beginning of it."),
+    ] = "",
+    comment: Annotated[str, typer.Option(help="A comment, for the log.")] = "",
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Approve an edition as it is now. Any later change voids the approval.
+
+    Example: mailer edition approve 3 --hash 4be1c09d22fa"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        edition = mailer.approve_edition(
+            tx, current_edition, resolve_actor(by), comment=comment, seen_hash=seen_hash
+        )
+        approval = edition.approval
+        message = f"edition {number} approved by {approval.approver if approval else ''}: "
+        out.print_record(edition, message + edition.content_hash[:12])
+
+
+@app.command("schedule", rich_help_panel=SENDING)
+def schedule_edition(
+    number: EditionNumber,
+    at: Annotated[str, typer.Option("--at", help="The local time, such as '2026-12-18 09:00'.")],
+    zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
+    send_time: Annotated[
+        SendTimeBasis,
+        typer.Option(help="ByOption the clock of that zone, or by each reader's own."),
+    ] = SendTimeBasis.OFFICE,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Set the time when the worker sends an edition; the worker asks for its approval before.
+
+    Example: mailer edition schedule 3 --at '2026-12-18 09:00'"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        zone_name = zone or mailer.settings.defaults.time_zone
+        wall_time = parse_local_time(at, "--at")
+        appointment = mailer.make_appointment(tx, wall_time, zone_name, send_time)
+        edition = editions.set_send_time(
+            tx, current_edition, appointment, mailer.clock(), actor=resolve_actor(by)
+        )
+        message = f"edition {number} ({edition.state}) is to be sent {wall_time:%a %d %b %Y %H:%M}"
+        out.print_record(edition, f"{message} {zone_name}, {format_moment(appointment.moment)}")
+
+
+@app.command("unschedule", rich_help_panel=SENDING)
+def clear_send_time(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Clear the time of an edition. Its approval stays.
+
+    Example: mailer edition unschedule 3"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        edition = editions.set_send_time(
+            tx, current_edition, None, mailer.clock(), actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} ({edition.state}) has no time to be sent")
+
+
+@app.command("reopen", rich_help_panel=SENDING)
+def reopen_edition(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Return an edition to draft that is on hold, in review or approved.
+
+    The worker continues with an edition that was on hold: it composes it again and asks for
+    approval. Any other edition loses its time; `mailer edition schedule` sets one again.
+
+    Example: mailer edition reopen 3"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        edition = editions.reopen_edition(
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
+        )
+        message = f"edition {number} is a draft again"
+        if edition.appointment:
+            message += ", and continues by the calendar"
+        elif current_edition.appointment:
+            message += f", without a time: mailer edition schedule {number} --at …"
+        out.print_record(edition, message)
+
+
+@app.command("pause", rich_help_panel=SENDING)
+def pause_edition(
+    number: EditionNumber,
+    reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Pause an edition: from now on, no message of it passes the gate.
+
+    Example: mailer edition pause 3 --reason "wrong picture"
+    """
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        reason = check_line(reason, "--reason", required=False)
+        edition = editions.pause_edition(
+            tx, current_edition, mailer.clock(), reason=reason, actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} is paused")
+
+
+@app.command("resume", rich_help_panel=SENDING)
+def resume_edition(
+    number: EditionNumber,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Resume a paused edition; then `mailer send` it.
+
+    Example: mailer edition resume 3"""
+    from mailer.app import embargo_checks
+
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        embargo_checks.check_not_killed(tx, current_edition)
+        edition = editions.resume_edition(
+            tx, current_edition, mailer.clock(), actor=resolve_actor(by)
+        )
+        out.print_record(edition, f"edition {number} is resumed: mailer send {number}")
+
+
+@app.command("cancel", rich_help_panel=SENDING)
+def cancel_edition(
+    number: EditionNumber,
+    reason: Annotated[str, typer.Option(help="The reason, for the log.")] = "",
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Cancel an edition permanently. If nothing was sent, its digest may choose its stories again.
+
+    Example: mailer edition cancel 3 --reason superseded"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        current_edition = editions.get_edition(tx, number)
+        reason = check_line(reason, "--reason", required=False)
+        edition = mailer.cancel_edition(tx, current_edition, reason=reason, actor=resolve_actor(by))
+        out.print_record(edition, f"edition {number} is cancelled")
+
+
+@app.command("retry", rich_help_panel=SENDING)
+def retry_deliveries(
+    number: EditionNumber,
+    failed: Annotated[
+        bool,
+        typer.Option("--failed", help="The deliveries that the relay refused or that expired."),
+    ] = False,
+    by: ByOption = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Queue failed deliveries again; then `mailer send` the edition.
+
+    Example: mailer edition retry 3 --failed"""
+    if not failed:
+        raise UsageError(
+            "give --failed, to say which deliveries",
+            hint="for deliveries in doubt, use `mailer delivery in-doubt resend`",
+        )
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        edition = editions.get_edition(tx, number)
+        count = outbox.retry_failed_deliveries(tx, edition, mailer.clock(), actor=resolve_actor(by))
+        message = f"{count} queued again" + (f": mailer send {number}" if count else "")
+        out.print_record({"edition": number, "queued": count}, message)

@@ -1,0 +1,17 @@
+"""The options that stand before the command: `mailer --database office.db topic list`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class GlobalOptions:
+    """What was given before the command."""
+
+    config: Path | None = None
+    database: str | None = None
+    debug: bool = False
+
+
+GLOBALS = GlobalOptions()
+"""Set by the root's callback, before any command runs."""

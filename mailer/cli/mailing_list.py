@@ -1,0 +1,176 @@
+"""``mailer list``: mailing lists."""
+
+import re
+from typing import Annotated
+
+import typer
+
+from mailer.audience import lists
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.output import Output
+from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.errors import ConfigError, InputError
+from mailer.model.lists import Visibility
+
+app = CommandGroup(help="Mailing lists.")
+
+Slug = Annotated[str, typer.Argument(help="The list's slug: small letters, digits and hyphens.")]
+
+
+def _check_name(name: str) -> None:
+    """Check that a name is not written as a topic's, one for each language. Raises InputError."""
+    if re.match(r"[A-Za-z]{2,3}(-\w+)*=", name):
+        raise InputError(
+            f"readers would see {name!r} as it is: a list has one name for all languages",
+            where="--name",
+            hint="give it once, without a language",
+        )
+
+
+@app.command("add")
+def add_list(
+    slug: Slug,
+    name: Annotated[str, typer.Option(help="The name that readers see.")],
+    description: Annotated[str, typer.Option(help="A sentence about the list for readers.")] = "",
+    language: Annotated[
+        str, typer.Option(help="For members who chose no language; default: the office's.")
+    ] = "",
+    visibility: Annotated[Visibility, typer.Option(help="Who may join.")] = Visibility.PUBLIC,
+    time_zone: Annotated[str, typer.Option(help="For members who gave no time zone.")] = "",
+    welcome: Annotated[
+        bool, typer.Option("--welcome", help="Send new members a welcome mail.")
+    ] = False,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add a mailing list.
+
+    Example: mailer list add news --name News"""
+    out = Output(json)
+    _check_name(name)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        mailing_list = lists.add_list(
+            tx,
+            slug,
+            name,
+            mailer.clock(),
+            description=description,
+            language=language or mailer.settings.defaults.language,
+            visibility=visibility,
+            time_zone=time_zone,
+            welcome=welcome,
+        )
+        out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
+
+
+@app.command("list")
+def list_lists(json: JsonOption = False) -> None:
+    """List the mailing lists with their active members.
+
+    Example: mailer list list"""
+    with open_for_reading() as (_, tx):
+        mailing_lists = tx.lists.list_mailing_lists(counted=True)
+        Output(json).print_table(
+            mailing_lists,
+            {"list": "", "name": "", "language": "", "visibility": "", "members": "right"},
+            [
+                (
+                    mailing_list.slug,
+                    mailing_list.name,
+                    mailing_list.language,
+                    mailing_list.visibility,
+                    mailing_list.members,
+                )
+                for mailing_list in mailing_lists
+            ],
+            empty="no list yet: mailer list add news --name News",
+        )
+
+
+@app.command("show")
+def show_list(slug: Slug, json: JsonOption = False) -> None:
+    """Show a list.
+
+    Example: mailer list show news"""
+    with open_for_reading() as (_, tx):
+        lists.get_list(tx, slug)
+        (mailing_list,) = [
+            counted_list
+            for counted_list in tx.lists.list_mailing_lists(counted=True)
+            if counted_list.slug == slug
+        ]
+        Output(json).print_record(mailing_list)
+
+
+@app.command("edit")
+def edit_list(
+    slug: Slug,
+    name: Annotated[str | None, typer.Option(help="The name that readers see.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="A sentence about the list for readers.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(help="For members who chose no language.")] = None,
+    visibility: Annotated[Visibility | None, typer.Option(help="Who may join.")] = None,
+    time_zone: Annotated[
+        str | None,
+        typer.Option(help="For members who gave no time zone; empty: the office's."),
+    ] = None,
+    welcome: Annotated[
+        bool | None,
+        typer.Option("--welcome/--no-welcome", help="Send new members a welcome mail."),
+    ] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Change a list.
+
+    Example: mailer list edit news --name "Weekly news"
+    """
+    out = Output(json)
+    options = {
+        "name": name, "description": description, "language": language, "visibility": visibility,
+        "time_zone": time_zone, "welcome": welcome,
+    }  # fmt: skip
+    _check_name(name or "")
+    changes = {key: value for key, value in options.items() if value is not None}
+    with open_for_writing(dry_run, out) as (_, tx):
+        mailing_list = lists.edit_list(tx, slug, changes)
+        out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
+
+
+@app.command("form")
+def print_form(
+    slug: Slug,
+    language: Annotated[str, typer.Option(help="The form's language; default: the list's.")] = "",
+) -> None:
+    """Print a sign-up form as plain HTML, to paste into any page of your site.
+
+    The form works without scripts. It posts to the page that `mailer serve` serves at
+    web.base_url.
+
+    Example: mailer list form news --language fr"""
+    try:
+        from mailer.web.public import pasted
+    except ImportError as error:
+        raise ConfigError(
+            f"the packages for web pages are not installed ({error.name} is missing)",
+            hint="install them with `pip install 'pressmail[web]'`",
+        ) from error
+    with open_for_reading() as (mailer, tx):
+        mailing_list = lists.get_list(tx, slug)
+        form_language = pasted.choose_page_language(language or mailing_list.language)
+        base_url = mailer.settings.web.base_url
+        Output().print_text(
+            pasted.render_pasted_form(mailing_list, tx.lists.list_topics(), form_language, base_url)
+        )
+
+
+@app.command("remove")
+def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = False) -> None:
+    """Remove a list that never had members, digests or editions.
+
+    Example: mailer list remove news"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (_, tx):
+        out.print_record(lists.remove_list(tx, slug), f"list {slug} removed")

@@ -1,0 +1,14 @@
+"""The group of commands about schedules."""
+
+from mailer.cli.command_groups import CommandGroup
+
+app = CommandGroup(
+    help="Schedules: when a digest is sent.\n\n"
+    "A rule is 'daily', 'weekdays', 'weekly on Tue and Thu', 'every 2 weeks on Monday', "
+    "'monthly on the first Monday', "
+    "'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or days around an observance: "
+    "'migrants-day: each weekday from 7 days before, then on the day'.",
+)
+
+RULES = "Rules"
+OCCURRENCES = "Single occurrences"

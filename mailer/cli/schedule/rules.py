@@ -1,0 +1,157 @@
+"""Adding, listing and removing the schedules of digests."""
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from mailer import digests, zones
+from mailer.cli.options import DigestSlug, DryRunOption, JsonOption
+from mailer.cli.output import Output
+from mailer.cli.schedule.group import RULES, app
+from mailer.cli.transactions import open_for_reading, open_for_writing
+from mailer.digests import schedules
+from mailer.errors import InputError
+from mailer.model.schedules import NewSchedule, Schedule
+from mailer.schedules import durations, observances, rule_syntax
+from mailer.schedules.holidays import OnFreeDay
+
+ScheduleNumber = Annotated[int, typer.Argument(help="The schedule's number.", min=1, max=2**63 - 1)]
+
+
+@app.command("add", rich_help_panel=RULES)
+def add_schedule(
+    digest: DigestSlug,
+    rule: Annotated[str, typer.Argument(help="The days; see `mailer schedule --help`.")],
+    at: Annotated[str, typer.Option(help="The time of day, HH:MM.")] = "09:00",
+    zone: Annotated[str, typer.Option(help="An IANA time zone; default: the office's.")] = "",
+    cutoff: Annotated[
+        str, typer.Option(help="How long before then the edition is assembled: 90m, 2h, 1d.")
+    ] = "1h",
+    holidays: Annotated[
+        str, typer.Option(help="Observe the public holidays of a country or region: GB, GB-SCT.")
+    ] = "",
+    on_free_day: Annotated[
+        OnFreeDay,
+        typer.Option(
+            help="On a holiday or blackout: skip, or move to the working day before or after."
+        ),
+    ] = OnFreeDay.SKIP,
+    start: Annotated[
+        str, typer.Option(help="The first day that counts, YYYY-MM-DD; default: today.")
+    ] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Add a schedule to a digest, which may have several.
+
+    Example: mailer schedule add weekly 'weekly on Thu' --at 09:00 --holidays GB"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        digests.get_digest(tx, digest)
+        zone = zone or mailer.settings.defaults.time_zone
+        now = mailer.clock()
+        first_day = (
+            parse_day(start, "--start") if start else now.astimezone(zones.get_zone(zone)).date()
+        )
+        new_schedule = NewSchedule(
+            digest,
+            schedules.parse_timing(rule, at, zone, first_day, on_free_day),
+            durations.parse_duration(cutoff, "--cutoff"),
+            holidays,
+        )
+        known_observances = observances.parse_observances(mailer.settings.read_observances())
+        schedule = schedules.add_schedule(tx, new_schedule, known_observances, now)
+        calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
+        upcoming = [
+            planned
+            for planned in calendar.list_upcoming(now, 50)
+            if planned.schedule.id == schedule.id
+        ]
+        first_note = (
+            f"; the first {upcoming[0].occurrence.wall:%a %d %b %Y %H:%M}" if upcoming else ""
+        )
+        out.print_record(
+            _to_json(schedule),
+            f"schedule {schedule.id}: {_describe_schedule(schedule)}{first_note}",
+        )
+
+
+def parse_day(text: str, option: str) -> date:
+    """Parse a day written as YYYY-MM-DD. Raises InputError."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(
+            f"{text!r} is not a day", where=option, hint="write it as YYYY-MM-DD"
+        ) from error
+
+
+def _describe_schedule(schedule: Schedule) -> str:
+    timing = schedule.settings.timing
+    free_day_rule = {
+        OnFreeDay.SKIP: "skipped on",
+        OnFreeDay.BEFORE: "the working day before",
+        OnFreeDay.AFTER: "the working day after",
+    }[timing.on_free_day]
+    free_day_names = (
+        f"holidays of {schedule.settings.region} and blackouts"
+        if schedule.settings.region
+        else "blackouts"
+    )
+    rule_text = rule_syntax.format_rule(timing.rule)
+    return f"{rule_text}, at {timing.at:%H:%M} {timing.zone}, {free_day_rule} {free_day_names}"
+
+
+def _to_json(schedule: Schedule) -> dict[str, Any]:
+    definition = schedule.settings
+    return {
+        "id": schedule.id,
+        "digest": definition.digest_slug,
+        "rule": rule_syntax.format_rule(definition.timing.rule),
+        "at": f"{definition.timing.at:%H:%M}",
+        "zone": definition.timing.zone,
+        "on_free_day": definition.timing.on_free_day,
+        "holidays": definition.region,
+        "cutoff": durations.format_duration(definition.cutoff),
+        "created_at": schedule.created_at,
+    }
+
+
+@app.command("list", rich_help_panel=RULES)
+def list_schedules(json: JsonOption = False) -> None:
+    """List all schedules.
+
+    Example: mailer schedule list"""
+    with open_for_reading() as (_, tx):
+        all_schedules = tx.schedules.list_schedules()
+        Output(json).print_table(
+            [_to_json(schedule) for schedule in all_schedules],
+            {"number": "right", "digest": "", "schedule": "", "cut-off": ""},
+            [
+                (
+                    schedule.id,
+                    schedule.settings.digest_slug,
+                    _describe_schedule(schedule),
+                    durations.format_duration(schedule.settings.cutoff),
+                )
+                for schedule in all_schedules
+            ],
+            empty="no schedule yet: mailer schedule add weekly 'weekly on Thu' --at 09:00",
+        )
+
+
+@app.command("remove", rich_help_panel=RULES)
+def remove_schedule(
+    number: ScheduleNumber, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Remove a schedule. Editions that were made by it stay.
+
+    Example: mailer schedule remove 2"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (_, tx):
+        schedule = schedules.get_schedule(tx, number)
+        tx.schedules.remove_schedule(schedule)
+        out.print_record(
+            _to_json(schedule), f"removed schedule {schedule.id}: {_describe_schedule(schedule)}"
+        )

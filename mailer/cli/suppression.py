@@ -1,0 +1,176 @@
+"""``mailer suppression``: addresses that must not be mailed."""
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, TextIO
+
+import typer
+
+from mailer.audience import suppressions
+from mailer.cli.command_groups import CommandGroup
+from mailer.cli.options import DryRunOption, JsonOption
+from mailer.cli.output import Output, error_console
+from mailer.cli.transactions import load_settings, open_for_reading, open_for_writing
+from mailer.errors import UsageError
+from mailer.model.suppressions import SuppressionReason
+
+app = CommandGroup(help="Addresses that must not be mailed.")
+
+Address = Annotated[str, typer.Argument(help="The mail address.")]
+
+
+@app.command("add")
+def suppress_address(
+    address: Address,
+    reason: Annotated[
+        SuppressionReason, typer.Option(help="Why the address must not be mailed.")
+    ] = SuppressionReason.MANUAL,
+    detail: Annotated[str, typer.Option(help="Details for colleagues.")] = "",
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Stop all mail to an address, from the next message on.
+
+    Example: mailer suppression add ana@example.org --detail "asked by phone"
+    """
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        suppression, is_new = suppressions.suppress_address(
+            tx, address, reason, detail, mailer.clock()
+        )
+        message = "suppressed" if is_new else "suppressed already"
+        out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
+
+
+@app.command("import")
+def import_suppressions(
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV with address, reason and detail; or one address on each line."),
+    ],
+    reason: Annotated[
+        SuppressionReason, typer.Option(help="For lines that give no reason.")
+    ] = SuppressionReason.MANUAL,
+    source: Annotated[
+        str, typer.Option(help="Where the addresses come from; default: the file's name.")
+    ] = "",
+    report: Annotated[
+        Path | None, typer.Option(help="Write the outcome of each line to this CSV file.")
+    ] = None,
+    json: JsonOption = False,
+    dry_run: DryRunOption = False,
+) -> None:
+    """Stop all mail to the addresses of a file, a thousand in each transaction.
+
+    An address that is suppressed already keeps its reason. Refused lines are listed, and the exit
+    code is then 4.
+
+    Example: mailer suppression import bounced.csv --reason bounce"""
+    from mailer.app import open_mailer
+    from mailer.audience.imports import decisions
+    from mailer.audience.imports.rows import RowOutcome
+    from mailer.cli.bulk import RowTally, get_file_size, open_progress_bar, open_transactions
+    from mailer.intake import suppressions as files
+
+    if reason not in files.REASONS:
+        raise UsageError(
+            f"{reason} keeps no address", where="--reason", hint=f"use {', '.join(files.REASONS)}"
+        )
+    out = Output(json)
+    outcomes = (RowOutcome.SUPPRESSED, RowOutcome.UNCHANGED, RowOutcome.REFUSED)
+    with ExitStack() as stack:
+        mailer = stack.enter_context(open_mailer(load_settings()))
+        tally = RowTally(stack, report, outcomes)
+        progress_bar = stack.enter_context(open_progress_bar(get_file_size(file), "importing"))
+        begin_transaction = stack.enter_context(open_transactions(mailer, out, dry_run=dry_run))
+        import_source = source.strip() or f"import of {file.name}"
+        for batch in files.read_suppressions(file, reason, mailer.clock()):
+            with begin_transaction() as tx:
+                results = decisions.suppress_rows(
+                    tx, batch.rows, mailer.clock(), source=import_source
+                )
+            tally.add_results([*batch.refused, *results], batch.passed_over)
+            progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")
+    tally.print_summary(out, file, dry_run=dry_run)
+
+
+@app.command("list")
+def list_suppressions(
+    reason: Annotated[
+        SuppressionReason | None, typer.Option(help="Only addresses suppressed for this reason.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many.")] = 50,
+    json: JsonOption = False,
+) -> None:
+    """List suppressed addresses with their reasons, newest first.
+
+    Example: mailer suppression list --reason complaint"""
+    with open_for_reading() as (_, tx):
+        matching_suppressions = tx.subscribers.list_suppressions(reason, limit)
+        counts = tx.subscribers.count_by_reason()
+    out = Output(json)
+    out.print_table(
+        matching_suppressions,
+        {"address": "", "reason": "", "detail": "", "since": ""},
+        [
+            (
+                suppression.address or "(only its hash)",
+                suppression.reason,
+                suppression.detail,
+                suppression.created_at,
+            )
+            for suppression in matching_suppressions
+        ],
+        empty=f"no address is suppressed ({reason})" if reason else "no address is suppressed",
+    )
+    total_count = counts.get(reason, 0) if reason else sum(counts.values())
+    hidden_count = total_count - len(matching_suppressions)
+    if hidden_count > 0:
+        out.print_note(
+            f"… and {hidden_count} more; --limit shows them, `mailer suppression export` writes "
+            "them to a file"
+        )
+
+
+@app.command("remove")
+def release_address(
+    address: Address, json: JsonOption = False, dry_run: DryRunOption = False
+) -> None:
+    """Let an address be mailed again.
+
+    Example: mailer suppression remove ana@example.org"""
+    out = Output(json)
+    with open_for_writing(dry_run, out) as (mailer, tx):
+        freed_address = suppressions.lift_suppression(tx, address, mailer.clock())
+        out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
+
+
+@app.command("export")
+def export_suppressions(
+    file: Annotated[Path | None, typer.Argument(help="The file to write; default: stdout.")] = None,
+) -> None:
+    """Export suppressed addresses as CSV that `mailer suppression import` reads.
+
+    Example: mailer suppression export suppressed.csv"""
+    from mailer.cli.bulk import write_file_atomically
+    from mailer.intake import suppressions as files
+
+    hash_count = 0
+
+    def write_csv(out: TextIO) -> int:
+        nonlocal hash_count
+        written_count, hash_count = files.write_suppressions(
+            tx.subscribers.iterate_suppressions(), out
+        )
+        return written_count
+
+    with open_for_reading() as (_, tx):
+        if file is None:
+            write_csv(sys.stdout)
+        else:
+            error_console.print(f"{write_file_atomically(file, write_csv)} written to {file}")
+    if hash_count:
+        error_console.print(
+            f"{hash_count} more are stored as a hash only: those people were erased"
+        )

@@ -1,0 +1,64 @@
+"""Opening the mailer with a transaction, to read or to write."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from mailer.cli.global_options import GLOBALS
+from mailer.cli.options import resolve_actor
+from mailer.cli.output import Output
+from mailer.errors import Embargoed
+
+if TYPE_CHECKING:
+    from mailer.app import Mailer
+    from mailer.config import Settings
+    from mailer.store import SqlTransaction
+
+
+def load_settings() -> "Settings":
+    """Load the settings that the global options name. Raises ConfigError."""
+    from mailer import config
+
+    return config.load_settings(GLOBALS.config, GLOBALS.database)
+
+
+@contextmanager
+def open_for_reading() -> "Iterator[tuple[Mailer, SqlTransaction]]":
+    """Open the mailer and a transaction that only reads."""
+    from mailer.app import open_mailer
+
+    with open_mailer(load_settings()) as mailer, mailer.store.read() as tx:
+        yield mailer, tx
+
+
+class _DryRunRollbackError(Exception):
+    """Leaves a transaction of a dry run."""
+
+
+@contextmanager
+def open_for_writing(
+    dry_run: bool, out: Output | None
+) -> "Iterator[tuple[Mailer, SqlTransaction]]":
+    """Open the mailer and a transaction that is committed at the end.
+
+    A dry run is undone instead, and noted on `out` if one is given. An action that an embargo
+    refuses is undone as well, but the attempt is recorded."""
+    from mailer.app import open_mailer
+
+    with open_mailer(load_settings()) as mailer:
+        try:
+            with mailer.store.begin() as tx:
+                yield mailer, tx
+                if dry_run:
+                    raise _DryRunRollbackError
+        except _DryRunRollbackError:
+            if out is not None:
+                out.print_note("dry run: nothing was written")
+        except Embargoed as error:
+            if dry_run:
+                raise
+            from mailer import embargoes
+
+            with mailer.store.begin() as tx:  # the action is undone; the attempt is recorded
+                embargoes.record_attempt(tx, error, mailer.clock(), resolve_actor(""))
+            raise

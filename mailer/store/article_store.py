@@ -1,0 +1,8 @@
+"""The whole store of articles, put together from its parts."""
+
+from mailer.store.articles import ArticleQueries
+from mailer.store.releases.files import BoilerplateQueries
+
+
+class SqlArticleStore(ArticleQueries, BoilerplateQueries):
+    """Articles and boilerplates."""

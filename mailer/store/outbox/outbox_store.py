@@ -1,0 +1,10 @@
+"""The whole store of the outbox, put together from its parts."""
+
+from mailer.store.outbox.plan import PlanQueries
+from mailer.store.outbox.queue import QueueQueries
+from mailer.store.outbox.reports import ReportQueries
+from mailer.store.outbox.workers import WorkerQueries
+
+
+class SqlOutboxStore(PlanQueries, QueueQueries, ReportQueries, WorkerQueries):
+    """Deliveries, their plan and reports, and the workers that claim them."""

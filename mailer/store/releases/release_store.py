@@ -1,0 +1,8 @@
+"""The whole store of releases, put together from its parts."""
+
+from mailer.store.releases.files import FileQueries, KillQueries
+from mailer.store.releases.pages import ReleasePageQueries
+
+
+class SqlReleaseStore(ReleasePageQueries, KillQueries, FileQueries):
+    """Press pages, kills and attached files of releases."""
