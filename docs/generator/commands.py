@@ -9,12 +9,13 @@ import typer.main
 
 from generator.markdown import format_page, format_table
 from mailer.cli import app
+from mailer.cli.command_groups import LazyCommand
 
 COMMON_OPTIONS = ("--json", "--dry-run", "--by", "--help")
 """Options that many commands share: the index says what they do, once."""
 
-_EXAMPLE = re.compile(r"\s*Example:\s*\[bold\](.+?)\[/\]", re.DOTALL)
-_BOLD = re.compile(r"\[bold\](.+?)\[/\]", re.DOTALL)
+_EXAMPLE = re.compile(r"\s*(?:\x08\s*)?Example: (.+)", re.DOTALL)
+"""An example stands after a backspace, which tells Click not to wrap it."""
 
 
 def load_root() -> Any:
@@ -23,11 +24,18 @@ def load_root() -> Any:
     return typer.main.get_command(tree) if isinstance(tree, typer.Typer) else tree
 
 
+def load_subcommand(command: Any, context: Any, name: str) -> Any:
+    """Return a group's command by name, imported if it is one of the root's lazy commands; None if
+    there is no such command."""
+    subcommand = command.get_command(context, name)
+    return subcommand.load_command() if isinstance(subcommand, LazyCommand) else subcommand
+
+
 def list_subcommands(command: Any, context: Any) -> list[tuple[str, Any, Any]]:
     """Return (name, command, context) of each visible subcommand, in the order of `--help`."""
     subcommands = []
     for name in command.list_commands(context):
-        subcommand = command.get_command(context, name)
+        subcommand = load_subcommand(command, context, name)
         if not subcommand.hidden:
             subcommands.append((name, subcommand, _make_context(subcommand, name, context)))
     return subcommands
@@ -194,7 +202,7 @@ def _summarise(command: Any) -> str:
 
 
 def _clean_markup(text: str) -> str:
-    return " ".join(_BOLD.sub(r"`\1`", text).replace("\\[", "[").split())
+    return " ".join(text.split())
 
 
 def _format_help(text: str) -> str:
@@ -206,11 +214,6 @@ def _format_help(text: str) -> str:
         if prose.strip():
             blocks.append(_clean_markup(prose))
         if example:
-            lines = [line.strip() for line in _read_examples(paragraph[example.start() :])]
-            blocks.append("\n".join(f"    {line}" for line in lines))
+            lines = [line.strip() for line in example[1].splitlines()]
+            blocks.append("\n".join(f"    {line}" for line in lines if line))
     return "\n\n".join(blocks)
-
-
-def _read_examples(text: str) -> Iterator[str]:
-    for span in _BOLD.findall(text):
-        yield from span.split("\n")

@@ -93,7 +93,7 @@ def parse_words(root: Any, words: list[str], *, complete: bool) -> None:
         if not words:
             return
         name, words = words[0], words[1:]
-        subcommand = command.get_command(context, name)
+        subcommand = load_generator().commands.load_subcommand(command, context, name)
         if subcommand is None:
             raise LookupError(f"there is no command {name!r} in {context.command_path!r}")
         command = subcommand
