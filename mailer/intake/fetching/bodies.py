@@ -1,8 +1,8 @@
 """Read a response's body within a maximum size, packed or not.
 
-Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output: a library that
-unpacks each piece whole makes 64 MB of 64 KB before any check, and the square of that if a body is
-packed twice.
+Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output: a library
+that unpacks each piece whole makes 64 MB of 64 KB before any check, and the square of that if a
+body is packed twice.
 """
 
 import zlib

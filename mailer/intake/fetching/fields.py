@@ -25,7 +25,7 @@ class Validators:
     def to_request_fields(self) -> dict[str, str]:
         """Return the fields of a conditional request (RFC 9110 §13.1).
 
-        A stored validator that no field may hold is left out: at worst the content is sent again."""
+        A stored validator that no field may hold is left out: at worst the content is resent."""
         request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {
             name: value

@@ -1,9 +1,9 @@
 """Guard fetches: look up a name once, check all its addresses, and connect to a checked address.
 
-A check apart from the connection is worthless: a name's owner can answer the check's look-up with a
-public address, and the connection's look-up a moment later with an inner one (DNS rebinding). So
-both happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field still use
-the name: httpcore takes it from the address of the request.
+A check apart from the connection is worthless: a name's owner can answer the check's look-up with
+a public address, and the connection's look-up a moment later with an inner one (DNS rebinding). So
+both happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field still
+use the name: httpcore takes it from the address of the request.
 """
 
 import socket
