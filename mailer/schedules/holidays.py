@@ -89,4 +89,4 @@ def load_calendar(region: str) -> "holidays.HolidayBase":
         hint = "use a country such as GB, or a part of a country such as GB-SCT"
         if subdivision and country in supported_regions:
             hint = f"parts of {country}: {', '.join(supported_regions[country]) or 'none'}"
-        raise InputError(f"the public holidays of {region!r} are unknown", hint=hint) from error
+        raise InputError(f"no public holidays are known for {region!r}", hint=hint) from error
