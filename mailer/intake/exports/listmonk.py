@@ -91,7 +91,7 @@ class ListmonkFormat(ExportFormat):
         except ValueError as error:
             raise InputError(f"not JSON: {error}", where="attributes") from error
         if not isinstance(attributes, dict):
-            raise InputError("the attributes are not a JSON object", where="attributes")
+            raise InputError("not a JSON object", where="attributes")
         tags: list[str] = []
         for key, value in attributes.items():
             column = _ATTRIBUTES.get(normalise_header(key))
