@@ -66,8 +66,12 @@ def map_omissions(draft: Draft) -> dict[str, str]:
 
 
 def test_word_title_from_title_style() -> None:
-    created = make_document(("Title", "Lanterns"), ("Subtitle", "One evening"), ("Heading 1", "Part"),
-                    ("Normal", "Text."))  # fmt: skip
+    created = make_document(
+        ("Title", "Lanterns"),
+        ("Subtitle", "One evening"),
+        ("Heading 1", "Part"),
+        ("Normal", "Text."),
+    )
     created.core_properties.title = "release_final_v3"
     content = read_document(save_document(created)).content
     assert (content.title, content.summary) == ("Lanterns", "One evening")
@@ -75,8 +79,12 @@ def test_word_title_from_title_style() -> None:
 
 
 def test_word_title_from_first_heading() -> None:
-    created = make_document(("Normal", "PRESS RELEASE"), ("Heading 1", "Lanterns & light"),
-                    ("Heading 2", "Part"), ("Normal", "Text."))  # fmt: skip
+    created = make_document(
+        ("Normal", "PRESS RELEASE"),
+        ("Heading 1", "Lanterns & light"),
+        ("Heading 2", "Part"),
+        ("Normal", "Text."),
+    )
     content = read_document(save_document(created)).content
     assert (content.title, content.body) == (
         "Lanterns & light",
