@@ -40,7 +40,7 @@ class PersonalField:
     __html__ = __str__
 
     def with_default(self, text: str) -> "PersonalField":
-        """Return the field with `text` as its value for people for whom the value is unknown."""
+        """Return the field with `text` for people whose value is unknown."""
         return PersonalField(self._marker, self._slot, text)
 
     def _refuse(self, *_: object) -> NoReturn:

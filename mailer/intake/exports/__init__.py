@@ -39,7 +39,7 @@ def create_export_opener(
 ) -> FileOpener:
     """Return a function that opens files exported by `origin`.
 
-    `default_state` is the state of people for whom the file gives none."""
+    `default_state` is the state of people if the file gives none."""
 
     def open_export(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
         if origin is ExportOrigin.MAILMAN:

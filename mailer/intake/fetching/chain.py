@@ -132,7 +132,9 @@ def _add_error_location(where: str) -> Iterator[None]:
 def _open_response(
     address: WebAddress, fields: dict[str, str], backend: GuardedBackend
 ) -> Iterator[tuple[int, ResponseFields, httpcore.Response]]:
-    """One request, and the answer's beginning; its body can be read inside."""
+    """Send one request, and yield (status, fields, response).
+
+    The body can be read within the block. Raises FetchError if the exchange fails."""
     request_fields: list[tuple[bytes | str, bytes | str]] = [
         ("Host", address.authority),
         *fields.items(),

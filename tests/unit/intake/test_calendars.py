@@ -105,13 +105,15 @@ def test_calendar_import_of_foreign_file() -> None:
         ),
     )
     imported = calendars.read_calendar(data, "fr")
-    assert [(one.slug, one.rule, one.since, one.until) for one in imported.observances] == [
+    assert [
+        (observance.slug, observance.rule, observance.since, observance.until)
+        for observance in imported.observances
+    ] == [
         ("jour-de-l-arbre", "21 march", 2027, 2027),
         ("open-day", "1 june", 2026, 0),
         ("open-day-2", "2 june", 2027, 2027),
     ]
-    assert imported.observances[0].names == {"fr": "Jour de l’arbre", "en": "Jour de l’arbre"}
-    assert [one.partition(":")[0] for one in imported.left_out] == [
+    assert [event_name.partition(":")[0] for event_name in imported.left_out] == [
         "Meeting", "an event without a name", "Often", "No date", "Half",
     ]  # fmt: skip
 

@@ -1,5 +1,5 @@
-"""Service mails (confirmation, already subscribed, new address, welcome) in every language, with any
-names of lists, and with faulty templates."""
+"""Service mails (confirmation, already subscribed, new address, welcome) in every language, with
+any names of lists, and with faulty templates."""
 
 import re
 import shutil
