@@ -113,6 +113,7 @@ def test_calendar_import_of_foreign_file() -> None:
         ("open-day", "1 june", 2026, 0),
         ("open-day-2", "2 june", 2027, 2027),
     ]
+    assert imported.observances[0].names == {"fr": "Jour de l’arbre", "en": "Jour de l’arbre"}
     assert [event_name.partition(":")[0] for event_name in imported.left_out] == [
         "Meeting", "an event without a name", "Often", "No date", "Half",
     ]  # fmt: skip
