@@ -357,7 +357,7 @@ def _save_files(tx: SqlTransaction, draft: Draft, now: datetime) -> Draft:
 def describe_dropped(dropped: Sequence[Omission]) -> list[str]:
     """What was left out, for people."""
     return [
-        f"left out: {omission.what}"
+        f"left out: {omission.kind}"
         + (f" (× {omission.times})" if omission.times > 1 else "")
         + (f": {omission.example}" if omission.example else "")
         for omission in dropped

@@ -1,4 +1,4 @@
-"""Observances as iCalendar (RFC 5545), and iCalendar files as observances."""
+"""Write observances as iCalendar files (RFC 5545), and read observances from them."""
 
 import re
 from collections.abc import Iterable
@@ -14,14 +14,15 @@ from mailer.schedules.observances import CODES, MONTHS, ORDINALS, WEEKDAYS, Obse
 
 _NTH = re.compile(rf"([+-]?\d)({'|'.join(CODES)})")
 _YEARS = 20
-"""Years for which the dates of a feast that hangs on Easter are written out."""
+"""Number of years for which the dates of a feast that depends on Easter are written out."""
 
 
 def export_calendar(
     observances_to_export: Iterable[Observance], language: str, year: int, domain: str
 ) -> bytes:
-    """A calendar of all-day events from `year` on, each with its yearly rule. `domain` makes the
-    events' UIDs ours."""
+    """Return a calendar of all-day events from `year` on, each with its yearly rule.
+
+    `domain` ends the UID of each event, so that UIDs are unique to this office."""
     calendar = Calendar()
     calendar.add("prodid", "-//mailer//observances//EN")
     calendar.add("version", "2.0")
@@ -70,22 +71,24 @@ def _build_recurrence(observance: Observance) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class ImportedCalendar:
-    """Observances that a calendar gave, and events that are none, each with the reason."""
+    """Observances read from a calendar. `left_out` names each event that cannot be an observance,
+    with the reason."""
 
     observances: tuple[Observance, ...]
     left_out: tuple[str, ...]
 
 
 def read_calendar(data: bytes, language: str) -> ImportedCalendar:
-    """The all-day events of a calendar: yearly ones by their rule, others in their year alone.
-    Names are taken to be in `language`, and where that is not English stand for it too.
+    """Read the all-day events of a calendar: yearly events by their rule, others for one year.
 
-    Raises InputError when it is no calendar."""
+    Names are taken to be in `language`; if that is not English, the same name serves as the
+    English one. Raises InputError if `data` is not an iCalendar file."""
     try:
         calendar = Calendar.from_ical(data)
     except (ValueError, IndexError, KeyError) as error:
         raise InputError(
-            f"this is no iCalendar file ({error})", hint="give one that begins BEGIN:VCALENDAR"
+            f"the file is not an iCalendar file ({error})",
+            hint="use a file that begins with BEGIN:VCALENDAR",
         ) from error
     observances_by_slug: dict[str, Observance] = {}
     left_out: list[str] = []
@@ -112,19 +115,19 @@ def read_calendar(data: bytes, language: str) -> ImportedCalendar:
 
 def _build_observance(event: Any, name: str, language: str) -> Observance:
     if not name:
-        raise InputError("it has no name")
+        raise InputError("the event has no name")
     start = event.get("dtstart")
     if start is None:
-        raise InputError("it has no date")
+        raise InputError("the event has no date")
     day = start.dt
     if isinstance(day, datetime) or not isinstance(day, date):
-        raise InputError("it is no all-day event")
+        raise InputError("the event does not last whole days")
     names = {language: name, "en": name}
     slug = _choose_slug(str(event.get("uid", "")).partition("@")[0], name)
     source = " ".join(str(event.get("description", "")).split())
     rules = event.get("rrule")
     if event.get("rdate") is not None or isinstance(rules, list):
-        raise InputError("its dates follow no one rule that can be kept")
+        raise InputError("the event's dates follow more than one rule")
     if rules is None:
         rule = f"{day.day} {MONTHS[day.month - 1]}"
         return observances.check_observance(
@@ -144,18 +147,18 @@ def _convert_recurrence(rules: Any, day: date) -> str:
     days = [int(number) for number in rule_parts.pop("BYMONTHDAY", [])]
     weekdays = [str(number) for number in rule_parts.pop("BYDAY", [])]
     if not is_yearly or rule_parts or len(months) != 1 or len(days) + len(weekdays) > 1:
-        raise InputError("its rule is not one day a year")
+        raise InputError("the event's rule does not name one day a year")
     month = MONTHS[months[0] - 1]
     if not weekdays:
         return f"{(days or [day.day])[0]} {month}"
     ordinals = {ordinal: word for word, ordinal in ORDINALS.items()}
     if (nth := _NTH.fullmatch(weekdays[0])) is None or int(nth[1]) not in ordinals:
-        raise InputError("its rule is not one day a year")
+        raise InputError("the event's rule does not name one day a year")
     return f"{ordinals[int(nth[1])]} {WEEKDAYS[CODES.index(nth[2])]} of {month}"
 
 
 def _choose_slug(uid: str, name: str) -> str:
-    """The event's UID where it looks like a name of ours, else its name in plain letters."""
+    """Return the event's UID if it looks like a slug, otherwise its name in plain letters."""
     if re.fullmatch(r"[a-z]+(?:-[a-z0-9]+)*", uid) and len(uid) <= 60:
         return uid
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60].strip("-")

@@ -1,4 +1,4 @@
-"""Bytes -> text, where what they say of themselves may be wrong."""
+"""Decode bytes as text, even if they are not in the encoding that they declare."""
 
 import codecs
 import re
@@ -24,15 +24,16 @@ _WIDER_ENCODINGS = {
     "iso-8859-9": "windows-1254", "gb2312": "gb18030", "gbk": "gb18030",
     "shift_jis": "cp932", "iso-8859-11": "windows-874", "tis-620": "windows-874",
 }  # fmt: skip
-"""What browsers take a name for (Encoding Standard §4.2): people who write it mean this."""
+"""Encodings that browsers use for these names (Encoding Standard §4.2), as people who write the
+names mean the wider encodings."""
 
 
 def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
-    """The text, and a sentence about what was wrong with its encoding, or nothing.
+    """Return (text, problem); `problem` is a sentence about a wrong encoding, or empty.
 
-    A byte order mark is believed, then text that is UTF-8 (other encodings hardly ever look like
-    it), then the server and the document itself. Never fails: what is left is taken for
-    Windows-1252, byte by byte."""
+    A byte order mark decides first, then valid UTF-8 (other encodings hardly ever look like it),
+    then the server's `content_type`, then the document's own declaration. Decoding never fails:
+    bytes that fit none of these are read as Windows-1252."""
     for mark, name in _BOMS:
         if data.startswith(mark):
             return data.decode(name, "replace").lstrip("\ufeff"), ""
@@ -40,16 +41,16 @@ def decode_text(data: bytes, content_type: str = "") -> tuple[str, str]:
     if re.match(rb"<\0\?\0|\0<\0\?", data):
         name = "utf-16-le" if data[:1] == b"<" else "utf-16-be"
         return data.decode(name, "replace"), ""
-    # the seven-bit encodings look like UTF-8
+    # The seven-bit encodings look like UTF-8.
     seven_bit = [name for name in declared if name.lower().startswith("iso-2022")]
     for name in [*seven_bit, "utf-8", *declared]:
         try:
             return data.decode(_widen_encoding(name)), _describe_unknown_encoding(declared, name)
         except (UnicodeDecodeError, LookupError):
             continue
-    # UTF-8 with a few foreign bytes is mended, and all else read as Windows-1252
+    # Foreign bytes within UTF-8, and all bytes of other texts, are read as Windows-1252.
     repaired = data.decode("utf-8", "mailer.windows-1252")
-    return repaired, "its characters are not in the encoding that it names; some may be wrong"
+    return repaired, "the text is not in the encoding that it names; some characters may be wrong"
 
 
 def _find_declared_encodings(data: bytes, content_type: str) -> list[str]:
@@ -64,12 +65,12 @@ def _widen_encoding(encoding: str) -> str:
 
 
 def _describe_unknown_encoding(declared: list[str], name: str) -> str:
-    # plain ASCII is UTF-8 whatever it is called, so only a name that is none is worth a word
+    # Plain ASCII is valid UTF-8 under any name, so only an unknown name is worth reporting.
     for encoding in declared:
         try:
             codecs.lookup(encoding)
         except LookupError:
-            return f"it names an encoding that there is not ({encoding}), and was read as {name}"
+            return f"the text names an unknown encoding ({encoding}), and was read as {name}"
     return ""
 
 

@@ -1,8 +1,8 @@
-"""Names of character sets, as far as they are believed.
+"""Names of character sets that the mailer trusts.
 
-A sender names the charset of what it sends, and whoever reads after a check must read the same
-characters as the check did. UTF-7, HZ and their like write ``<`` in other letters: what is harmless
-in ASCII is not in them. They are in no use, and refused.
+A server names the charset of its content, and a parser that runs after a check must read the same
+characters as the check did. UTF-7, HZ and similar charsets write ``<`` in other letters, so text
+that is harmless in ASCII is not harmless in them. They are out of use, and refused.
 """
 
 import codecs
@@ -11,16 +11,18 @@ from functools import lru_cache
 _ASCII = bytes(range(32, 127)) + b"\t\r\n"
 _WIDE = ("utf-16", "utf-32")
 _SHIFTS = b"~~ +ADw-"
-"""What stands for something else in HZ and in UTF-7."""
+"""Characters that mean something different in HZ and in UTF-7."""
 
 _NON_TEXT_CODECS = {"idna", "punycode", "unicode_escape", "raw_unicode_escape"}
-"""Python's codecs that give text, yet are ways to write it."""
+"""Python codecs that return text but are no charsets, only ways to escape text."""
 
 
 @lru_cache(maxsize=256)
 def normalise_charset(label: str) -> str:
-    """Python's name of the charset `label`; "" for one that it doesn't know, that is none of text,
-    or in which ASCII is not ASCII, but for UTF-16 and UTF-32."""
+    """Return Python's name of the charset `label`, or "" if the charset is not trusted.
+
+    A trusted charset is one of text that Python knows and that contains ASCII unchanged; UTF-16
+    and UTF-32 are trusted too."""
     try:
         name = codecs.lookup(label.strip().strip("\"'")).name
         if name.startswith(_WIDE):

@@ -1,5 +1,7 @@
-"""CSV files of media contacts: people, as ``table.py`` has them, with what a press office knows of
-them. Spellings in use elsewhere are understood."""
+"""Read CSV files of media contacts.
+
+Each line holds a person, as in ``table.py``, with facts that a press office records: outlet, beats,
+trust. Column names that other press databases use are understood."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -30,7 +32,7 @@ COLUMNS: Mapping[str, str] = {
     "followup": "follow_up", "donotfollowup": "no_follow_up",
     "note": "note", "notes": "note",
 }  # fmt: skip
-"""What a header's letters say."""
+"""Column names, as letters only in lower case -> the field that the column fills."""
 
 _YES = {"yes", "y", "true", "1", "x", "trusted", "welcome"}
 _NO = {"no", "n", "false", "0", "", "untrusted", "never"}
@@ -38,15 +40,17 @@ _NO = {"no", "n", "false", "0", "", "untrusted", "never"}
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A line's person, and what it says of them as a journalist: `says` names the columns that
-    the file has, so that what it doesn't have stays as it is known."""
+    """One line: the person, and the person's profile as a journalist.
+
+    `stated_columns` are the profile's fields that the file has columns for; the others keep the
+    values that are stored."""
 
     row: ImportRow
     profile: ContactProfile
     stated_columns: frozenset[str]
 
     def merge_into(self, existing_profile: ContactProfile | None) -> ContactProfile:
-        """What is known, with what this line says over it."""
+        """Return the stored profile with this line's stated columns written over it."""
         if existing_profile is None:
             return self.profile
         return replace(
@@ -55,8 +59,9 @@ class ContactRow:
 
 
 def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | RowResult]:
-    """The file's lines, as they come; a bad one as the result that says why. Raises InputError for
-    a file or header that can't be used."""
+    """Yield the file's lines in order; an invalid line yields a result with the reason.
+
+    Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
         csv_table = read_table(path, raw)
         contact_columns = {
@@ -92,7 +97,9 @@ def read_contacts(path: Path, topics: frozenset[str]) -> Iterator[ContactRow | R
 
 
 def find_unknown_columns(path: Path) -> list[str]:
-    """The file's columns that say nothing we know. Raises InputError for one that can't be read."""
+    """Return the names of the file's columns that no field matches.
+
+    Raises InputError for a file that can't be read or has no header."""
     with open_for_reading(path) as raw:
         return [
             head
@@ -114,7 +121,7 @@ def _build_profile(
     stated_columns = {name for name in values if name != "no_follow_up"}
     follow_up = FollowUp.WELCOME
     if "follow_up" in values:
-        # An empty field says nothing against it.
+        # An empty field does not forbid follow-up calls.
         is_welcome = not values["follow_up"] or _parse_flag(values["follow_up"], "follow_up")
         follow_up = FollowUp.WELCOME if is_welcome else FollowUp.NEVER
     if "no_follow_up" in values:

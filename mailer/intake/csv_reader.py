@@ -1,6 +1,7 @@
-"""Tables in files, line by line: memory does not grow with them.
+"""Read CSV files line by line, so that memory does not grow with the file.
 
-Comma, semicolon and tab are told apart by the header; UTF-8, with or without a byte order mark.
+The header decides whether comma, semicolon or tab separates the fields. Files are UTF-8, with or
+without a byte order mark.
 """
 
 import csv
@@ -16,7 +17,7 @@ LONGEST_FIELD = 100_000
 
 
 class CsvLine(NamedTuple):
-    """`problem` says why the fields can't be told apart: then there are none."""
+    """A line by its number. If it is not CSV, `problem` says why and `fields` is empty."""
 
     number: int
     fields: list[str]
@@ -24,7 +25,7 @@ class CsvLine(NamedTuple):
 
 
 class CsvTable(NamedTuple):
-    """`header` is empty where the first line is one of the table's own."""
+    """A header and the lines below it. `header` is empty if the file has none."""
 
     header: list[str]
     lines: Iterator[CsvLine]
@@ -32,18 +33,18 @@ class CsvTable(NamedTuple):
 
 @contextmanager
 def open_for_reading(path: Path) -> Iterator[IO[bytes]]:
-    """A file to read from. Raises InputError where that can't be done."""
+    """Open a file for reading. Raises InputError if that fails, or if reading it does."""
     try:
         with path.open("rb") as raw:
             yield raw
     except OSError as error:
         raise InputError(
-            f"it can't be read ({error.strerror})", where=str(path), hint="check the path"
+            f"the file can't be read ({error.strerror})", where=str(path), hint="check the path"
         ) from error
 
 
 def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
-    """The file's lines. Raises InputError for one that is no UTF-8."""
+    """Yield the file's lines as text. Raises InputError for a line that is not UTF-8."""
     for number, line in enumerate(raw, 1):
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
@@ -51,26 +52,32 @@ def decode_lines(path: Path, raw: IO[bytes]) -> Iterator[str]:
             raise InputError(
                 f"byte 0x{line[error.start]:02x} is not UTF-8",
                 where=f"{path}, line {number}",
-                hint="save it as UTF-8 and import it again: rows that are in stay as they are",
+                hint="save the file as UTF-8 and import it again: rows that were imported stay",
             ) from error
         yield text.replace("\0", "")
 
 
 def read_table(path: Path, raw: IO[bytes]) -> CsvTable:
-    """A table whose first line names its columns. Raises InputError for a header that can't be
-    used."""
+    """Read a table whose first line names its columns.
+
+    Raises InputError for a missing header, or one that is not CSV."""
     lines = decode_lines(path, raw)
     first = next(lines, "")
     if not first.strip():
         raise InputError(
-            "the file has no header", where=f"{path}, line 1", hint="begin with a line of names"
+            "the file has no header",
+            where=f"{path}, line 1",
+            hint="begin the file with a line of column names",
         )
     return _read_with_header(path, first, lines)
 
 
 def read_table_or_lines(path: Path, raw: IO[bytes]) -> CsvTable:
-    """A table, or a file whose lines hold an address each: its first then holds an @, which no
-    header does. Empty lines, and those that begin with a #, are left out of the latter."""
+    """Read a table with a header, or a file of one address a line.
+
+    A first line with an @ is an address: no header has one. A file of addresses may have empty
+    lines and comments (lines that begin with #); both are left out. Raises InputError for a header
+    that is not CSV."""
     lines = decode_lines(path, raw)
     first = next(lines, "")
     if first.strip() and "@" not in first and not first.startswith("#"):
@@ -93,9 +100,9 @@ def _read_with_header(path: Path, first: str, lines: Iterator[str]) -> CsvTable:
         header = [head.strip() for head in next(csv.reader([first], delimiter=delimiter))]
     except csv.Error as error:
         raise InputError(
-            f"its header is not CSV ({error})",
+            f"the header is not CSV ({error})",
             where=f"{path}, line 1",
-            hint="save the file as CSV, with line ends as on Windows or Unix",
+            hint="save the file as CSV with the line ends of Windows or Unix",
         ) from error
     return CsvTable(header, _parse_lines(lines, delimiter))
 
@@ -119,11 +126,12 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def escape_formula(value: str) -> str:
-    """`value` so that a spreadsheet takes it for text, not for a formula: with an apostrophe
-    before it. :func:`unescape_formula` takes it away again."""
+    """Return `value` with an apostrophe before it if a spreadsheet would take it for a formula.
+
+    :func:`unescape_formula` removes the apostrophe again."""
     return f"'{value}" if value.lstrip("'").startswith(_FORMULA) else value
 
 
 def unescape_formula(value: str) -> str:
-    """What :func:`escape_formula` was given."""
+    """Return the value that :func:`escape_formula` was given."""
     return value[1:] if value[:1] == "'" and value.lstrip("'").startswith(_FORMULA) else value

@@ -1,7 +1,7 @@
-"""What a source says of an article -> a draft: checked content, and what was left out of it.
+"""Build drafts (checked content, and a report of omissions) from the articles of a source.
 
-Word files, feeds, WordPress and web pages all end here, so the same article is the same draft by
-whichever road it comes. A draft is no article yet: who takes it in decides whether it is added.
+Word files, feeds, WordPress and web pages all end here, so the same article gives the same draft
+from every source. A draft is not an article yet: the caller decides whether to add it.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from mailer.lines import CONTROL_CHARACTERS
 from mailer.model.articles import ArticleKind, Content, Image
 
 FIRST_WORDS = 80
-"""Characters of the text that stand for a title where there is none."""
+"""Number of characters of the text that replace a missing title."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedPicture:
-    """A picture that a file carries in itself. It is in no draft's text: a mail shows pictures by
-    their web addresses, and this one has none yet."""
+    """A picture stored within a file. No draft's text contains it: a mail shows pictures by their
+    web addresses, and this picture has none yet."""
 
     name: str
     media_type: str
@@ -47,9 +47,11 @@ class EmbeddedPicture:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """`origin` is the file or address, for people; `key` what its source knows it by, empty where
-    there is nothing; `dated`: the source says when it came out. `content` is checked, its body
-    Markdown, and its html the sanitised rendering of that."""
+    """An article from a source, ready to be added.
+
+    `origin` is the file or address, for people to read. `key` identifies the article within its
+    source; empty if the source has no identifier. `dated`: the source gives a publication date.
+    `content` is checked; its body is Markdown, and its html the sanitised rendering of the body."""
 
     content: Content
     origin: str
@@ -60,13 +62,15 @@ class Draft:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for equal content, whichever source gave it."""
+        """The hash of the content: equal for equal content, from any source."""
         return self.content.compute_fingerprint()
 
 
 @dataclass(frozen=True, slots=True)
 class DraftProblem:
-    """What could not become a draft, or is not whole: one is no reason to leave out others."""
+    """An article that could not become a draft, or a source that could only be read in part.
+
+    A problem with one article never excludes the other articles of its source."""
 
     origin: str
     error: MailerError
@@ -75,7 +79,7 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftBatch:
-    """What a source with several articles gave, newest first as sources have it."""
+    """The drafts of a source with several articles, in the source's order: newest first."""
 
     drafts: tuple[Draft, ...]
     problems: tuple[DraftProblem, ...] = ()
@@ -83,8 +87,10 @@ class DraftBatch:
 
 @dataclass(frozen=True, slots=True)
 class DraftDefaults:
-    """What holds where a source says nothing. `known` are topics by the names that the source has
-    for them, in small letters; a date without a zone is in `time_zone`."""
+    """Values for fields that a source leaves out.
+
+    `topics_by_category` maps the source's categories, in lower case, to topics. A date without a
+    zone is in `time_zone`."""
 
     now: datetime
     language: str = "en"
@@ -96,8 +102,8 @@ class DraftDefaults:
 
 @dataclass(frozen=True, slots=True)
 class SourceArticle:
-    """What a source says of one article. `title`, `summary` and `body` are HTML of any kind; `base`
-    is the address that relative ones stand under."""
+    """One article as its source gives it. `title`, `summary` and `body` are HTML of any kind;
+    relative addresses are resolved against `base`."""
 
     origin: str
     title: str = ""
@@ -120,8 +126,10 @@ def build_draft(
     report: OmissionReport,
     pictures: tuple[EmbeddedPicture, ...] = (),
 ) -> Draft:
-    """The draft of what a source says. Raises InputError, with the origin as its place, for an
-    article that has no text, or too much."""
+    """Build the draft of a source's article.
+
+    `report` collects omissions. Raises InputError, located at the article's origin, for an article
+    that has no text or too much of it, or whose content is invalid."""
     language = _normalise_language(article.language, defaults.language, report)
     title = to_one_line(article.title)
     try:
@@ -131,14 +139,14 @@ def build_draft(
     report.add_omissions(normalised.dropped)
     if not normalised.markdown:
         raise InputError(
-            "there is no text in it",
+            "the article has no text",
             where=article.origin,
-            hint="write the article by hand, or take it from where its text is",
+            hint="write the article by hand, or import it from a source that has its text",
         )
     text = to_plain_text(normalised.html)
     if not title:
         title = shorten_text(text, FIRST_WORDS) or "Untitled"
-        report.add_omission("nothing, but a title was missing: its first words stand for it", title)
+        report.add_omission("nothing, but the title was missing: the first words replace it", title)
     if len(title) > TITLE_LENGTH:
         report.add_omission("end of a long title", title[TITLE_LENGTH:])
         title = shorten_text(title, TITLE_LENGTH)
@@ -146,7 +154,7 @@ def build_draft(
     address = _validate_address(article.address)
     published = article.published
     if published and not EARLIEST <= published.replace(tzinfo=None) <= LATEST:
-        report.add_omission("a date that can't be", str(published))
+        report.add_omission("impossible date", str(published))
         published = None
     content = Content(
         slug=_choose_slug(article, title, address, text),
@@ -186,8 +194,10 @@ def _add_error_origin(origin: str, error: InputError) -> InputError:
 
 
 def separate_slugs(drafts: Iterable[Draft]) -> tuple[Draft, ...]:
-    """The drafts with slugs of their own: two stories of one title must not become one. The first
-    to come out keeps the plain slug, so it stays the same when another is told of."""
+    """Return the drafts, each with its own slug: two stories of one title must not become one.
+
+    The story published first keeps the plain slug, so its slug does not change when the source
+    adds another story."""
     separated = list(drafts)
     keys_by_slug: dict[tuple[str, str], str] = {}
 
@@ -212,8 +222,10 @@ _PHRASE = re.compile(
 
 
 def to_one_line(html: str) -> str:
-    """The text of HTML as one line without control characters. Feeds escape titles twice, or
-    thrice: what still looks like an entity or an element of a phrase afterwards is read again."""
+    """Return the text of `html` as one line without control characters.
+
+    Feeds escape titles twice or three times: text that still looks like an entity or an inline
+    element is unescaped again."""
     text = to_plain_text(html)
     for _ in range(2):
         if not (_ENTITY.search(text) or _PHRASE.search(text)):
@@ -268,7 +280,7 @@ _MAIL_ADDRESS = re.compile(r"<?\s*(?:mailto:)?[^\s<>(),;]+@[^\s<>(),;]+\s*>?")
 
 
 def _clean_author_name(author: str) -> str:
-    """A person's name without the mail address that feeds put to it."""
+    """Return the author's name without the mail address that feeds add to it."""
     name = _MAIL_ADDRESS.sub(" ", shorten_text(to_one_line(escape(unescape(author))), 300)).strip(
         " ,;<>\"'"
     )
@@ -277,8 +289,10 @@ def _clean_author_name(author: str) -> str:
 
 
 def _choose_slug(article: SourceArticle, title: str, address: str, text: str) -> str:
-    """Of the source's own word for it, the title, or the address; where none has letters enough
-    (slugs are of a to z), of a number that is always the same for the same story."""
+    """Make a slug of the source's own slug, the title, or the address.
+
+    Slugs consist of a to z. If none of the three has enough such letters, the slug is made of a
+    hash, which is always the same for the same story."""
     last_segment = unquote(urlsplit(address).path).rstrip("/").rpartition("/")[2].partition(".")[0]
     for name in (unquote(article.slug), title, last_segment):
         folded = "".join(

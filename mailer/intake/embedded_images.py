@@ -1,6 +1,7 @@
-"""Pictures that a draft's file carries in itself, kept with the draft: a press release has them as
-assets, which its press page and its kit give out. Other articles have no place for them, as a mail
-shows pictures by their web addresses: there they are reported as left out."""
+"""Store pictures within a draft's file as assets of a press release.
+
+The release's page and media kit offer assets for download. Other articles cannot have such
+pictures, as a mail shows pictures by their web addresses; their drafts report them as omissions."""
 
 import hashlib
 from dataclasses import replace
@@ -15,16 +16,18 @@ from mailer.model.articles import ArticleKind
 from mailer.model.press_release import Asset, AssetKind, Release
 
 EMBEDDED = "embedded picture"
-"""What a report calls them when they are left out."""
+"""The kind of omission that reports an embedded picture."""
 
 
 def convert_to_assets(draft: Draft) -> tuple[Draft, tuple[AssetFile, ...]]:
-    """The draft with its pictures as assets, and their files. What has no alt text, or is no
-    picture that we know, is left out, and reported."""
+    """Return the draft with its pictures as assets, and the assets' files.
+
+    A picture without alt text or of an unknown kind is left out and reported. A draft that is not
+    a press release is returned unchanged."""
     if draft.content.kind is not ArticleKind.PRESS_RELEASE or not draft.pictures:
         return draft, ()
     report = OmissionReport()
-    report.add_omissions(picture for picture in draft.omissions if picture.what != EMBEDDED)
+    report.add_omissions(omission for omission in draft.omissions if omission.kind != EMBEDDED)
     assets: dict[str, Asset] = {}
     files: list[AssetFile] = []
     for picture in draft.pictures:
@@ -38,9 +41,14 @@ def convert_to_assets(draft: Draft) -> tuple[Draft, tuple[AssetFile, ...]]:
         if sha256 not in assets:
             files.append(AssetFile(sha256, picture.media_type, picture.content))
             assets[sha256] = Asset(
-                kind=AssetKind.IMAGE, title=shorten_text(picture.alt, MAX_LINE_LENGTH), file=sha256, name=picture.name,
-                media_type=picture.media_type, size=len(picture.content), alt=picture.alt,
-            )  # fmt: skip
+                kind=AssetKind.IMAGE,
+                title=shorten_text(picture.alt, MAX_LINE_LENGTH),
+                file=sha256,
+                name=picture.name,
+                media_type=picture.media_type,
+                size=len(picture.content),
+                alt=picture.alt,
+            )
     release = replace(draft.content.release or Release(), assets=tuple(assets.values()))
     content = replace(draft.content, release=release if assets else draft.content.release)
     return replace(draft, content=content, omissions=report.list_omissions()), tuple(files)

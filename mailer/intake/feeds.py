@@ -1,7 +1,8 @@
-"""Feeds -> drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, as they are in the wild.
+"""Read feeds as drafts: RSS 0.91, 0.92, 1.0 and 2.0, Atom 0.3 and 1.0, as sites really write them.
 
-feedparser reads them; here is decided what of it an article is. Half of all feeds are broken in
-some way, so nothing is refused that can be understood: what was wrong is said beside the drafts.
+feedparser parses the feed; this module chooses which of its values make an article. Half of all
+feeds are broken in some way, so a feed is read as far as possible, and its faults are reported
+beside the drafts.
 """
 
 import re
@@ -33,7 +34,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
 MAX_ENTRIES = 100
-"""Entries that are taken of one feed."""
+"""Maximum number of entries that are read of one feed."""
 
 
 def read_feed(
@@ -44,16 +45,18 @@ def read_feed(
     content_type: str = "",
     max_entries: int = MAX_ENTRIES,
 ) -> DraftBatch:
-    """The entries of a feed, each a draft or a problem: one bad entry keeps no other out.
+    """Read the entries of a feed, each as a draft or a problem: a bad entry excludes no other.
 
-    `address` is where it was fetched, `content_type` what the server said of it. Raises InputError
-    for what is no feed."""
+    `address` is the feed's address, `content_type` the header field that the server sent with it.
+    Raises InputError if `data` is not a feed."""
     origin = address or "feed"
     text, encoding_problem = decode_text(data, content_type)
     text, truncation_problem = _close_truncated_feed(_repair_xml(text))
     parsed = _parse_feed(text, origin)
     problems = [
-        DraftProblem(origin, InputError(message, where=origin, hint="what could be read was taken"))
+        DraftProblem(
+            origin, InputError(message, where=origin, hint="the readable entries were imported")
+        )
         for message in (encoding_problem, truncation_problem, _describe_malformed(parsed))
         if message
     ]
@@ -77,7 +80,7 @@ def read_feed(
 
 
 def find_feed_addresses(page: str, base: str) -> list[str]:
-    """The addresses of the feeds that a web page names in its head."""
+    """Return the addresses of the feeds that a web page names in its head."""
     feed_addresses = []
     for link in re.findall(r"<link\b[^>]{0,1000}>", page[:200_000], re.IGNORECASE):
         type_match = re.search(r"application/(?:rss|atom|rdf)\+xml", link, re.IGNORECASE)
@@ -100,8 +103,9 @@ _XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
 
 
 def _repair_xml(text: str) -> str:
-    """XML without the characters that XML may not hold, and with HTML's entities spelt out: few
-    feeds declare them."""
+    """Return the XML without forbidden characters, and with HTML's entities expanded.
+
+    Feeds use those entities, and few declare them."""
     text = _FORBIDDEN_CHARACTER.sub("", text).lstrip()
     first, *parts = text.split("<![CDATA[")
     repaired = [_repair_markup(first)]
@@ -121,7 +125,8 @@ _MEDIA_TEXT_ELEMENT = re.compile(r"<(/?)media:(description|title)\b[^>]{0,500}?(
 
 
 def _rename_media_element(match: re.Match[str]) -> str:
-    """feedparser (6.0) takes a picture's own title and description for its entry's."""
+    """Return the tag under another name: feedparser (6.0) takes a picture's own title and
+    description for those of its entry."""
     name = {"description": "alt", "title": "name"}[match[2]]
     return f"<{match[1]}media:{name}{match[3]}>"
 
@@ -129,12 +134,13 @@ def _rename_media_element(match: re.Match[str]) -> str:
 def _expand_entity(match: re.Match[str]) -> str:
     if match[1] in _XML_NAMES:
         return match[0]
-    # what no one knows is text, as browsers have it
+    # An unknown entity is text, as in browsers.
     return html5.get(f"{match[1]};", f"&amp;{match[1]};")
 
 
 def _close_truncated_feed(text: str) -> tuple[str, str]:
-    """The feed up to its last whole entry, where it breaks off, and a word about that."""
+    """Return (text, problem): a truncated feed ends after its last whole entry, and `problem`
+    reports that. Any other feed is unchanged, and `problem` is empty."""
     root = re.search(
         r"<([A-Za-z][\w:.-]*)", re.sub(r"<\?.*?\?>|<!--.*?-->", "", text[:5000], flags=re.DOTALL)
     )
@@ -145,17 +151,19 @@ def _close_truncated_feed(text: str) -> tuple[str, str]:
     ends = list(re.finditer(r"</(?:\w+:)?(?:item|entry)\s*>", text))
     channel = "</channel>" if "<channel" in text and "</channel" not in text else ""
     complete = text[: ends[-1].end()] if ends else re.split(r"<(?:\w+:)?(?:item|entry)\b", text)[0]
-    return f"{complete}{channel}</{root[1]}>", "it breaks off in the middle"
+    return f"{complete}{channel}</{root[1]}>", "the feed breaks off in the middle"
 
 
 def _parse_feed(text: str, origin: str) -> Any:
-    """What feedparser makes of it. It is given UTF-8 and told so: its own guesses go by rules that
-    RFC 7303 has replaced."""
+    """Parse the feed with feedparser. Raises InputError if feedparser fails.
+
+    feedparser gets UTF-8 declared as such: it would guess the charset by rules that RFC 7303 has
+    replaced."""
     plain = re.sub(r"^<\?xml.*?\?>", "", text, count=1, flags=re.DOTALL)
-    # not told of the address: it would make a link of every id
+    # feedparser must not know the feed's address: it would make a link of every id.
     headers = {"content-type": "application/xml; charset=utf-8"}
     try:
-        # a file and never a string, which it would take for an address or a path and open
+        # feedparser gets a file: it would open a string as an address or a path.
         return import_package("feedparser").parse(
             BytesIO(plain.encode("utf-8", "replace")),
             response_headers=headers,
@@ -174,27 +182,27 @@ def _describe_malformed(parsed: Mapping[str, Any]) -> str:
     error: Any = parsed.get("bozo_exception")
     if not parsed.get("bozo") or not hasattr(error, "getLineNumber"):
         return ""
-    return f"it is not well-formed XML (line {error.getLineNumber()}: {error.getMessage()})"
+    return f"the feed is not well-formed XML (line {error.getLineNumber()}: {error.getMessage()})"
 
 
 def _create_no_feed_error(text: str, address: str, origin: str) -> InputError:
     if re.search(r"<(?:!doctype\s+html|html|head|body)\b", text[:5000], re.IGNORECASE):
         feed_addresses = find_feed_addresses(text, address)
         return InputError(
-            "this is a web page and no feed",
+            "the address leads to a web page, not to a feed",
             where=origin,
-            hint=f"it names its feed: {feed_addresses[0]}"
+            hint=f"the page names its feed: {feed_addresses[0]}"
             if feed_addresses
-            else "give the address of its feed",
+            else "use the address of the page's feed",
         )
     return InputError(
-        "this is no feed", where=origin, hint="give the address of an RSS or Atom feed"
+        "the file is not a feed", where=origin, hint="use the address of an RSS or Atom feed"
     )
 
 
 def _create_limit_problem(count: int, max_entries: int, origin: str) -> DraftProblem:
     error = InputError(
-        f"it has {count} entries, of which the first {max_entries} were read",
+        f"the feed has {count} entries, of which the first {max_entries} were read",
         where=origin,
         hint="add older ones by hand",
     )
@@ -203,9 +211,9 @@ def _create_limit_problem(count: int, max_entries: int, origin: str) -> DraftPro
 
 def _create_duplicate_problem(duplicate: Draft) -> DraftProblem:
     error = InputError(
-        f"two entries say that they are {duplicate.key}",
+        f"two entries have the id {duplicate.key}",
         where=duplicate.origin,
-        hint="the first was taken; ask the feed's owner to give each entry an id of its own",
+        hint="the first was imported; ask the feed's owner to give each entry its own id",
     )
     return DraftProblem(duplicate.origin, error, duplicate.key)
 
@@ -228,7 +236,8 @@ def _build_source_article(
     published = _find_publication_time(entry, defaults.time_zone)
     key = str(entry.get("id") or link or "")
     if not key:
-        key = f"{to_one_line(title)} {published or ''} {'' if title else to_one_line(body)[:200]}".strip()
+        beginning = "" if title else to_one_line(body)[:200]
+        key = f"{to_one_line(title)} {published or ''} {beginning}".strip()
     return SourceArticle(
         origin=f"{origin}, {to_one_line(title) or link or key}",
         title=title,
@@ -250,7 +259,8 @@ def _build_source_article(
 
 
 def _choose_body(entry: dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The longest of the contents, which is the whole of it; else the summary."""
+    """Return the body's HTML and its construct: the longest of the contents, as that is the whole
+    text, otherwise the summary."""
     contents = [
         content for content in entry.get("content", ()) if str(content.get("value", "")).strip()
     ]
@@ -271,13 +281,15 @@ _ESCAPED = re.compile(r"&lt;/?(?:a|b|br|div|em|h\d|i|img|li|ol|p|span|strong|ul)
 
 
 def _convert_to_html(detail: Mapping[str, Any] | None) -> str:
-    """A construct's value as HTML: plain text is escaped, its empty lines
-    become paragraphs; HTML that was escaped twice is read once more."""
+    """Return the construct's value as HTML.
+
+    Plain text is escaped and its empty lines separate paragraphs. HTML that was escaped twice is
+    unescaped once more."""
     value = str((detail or {}).get("value", ""))
     if detail and detail.get("type") == "text/plain":
         return "".join(f"<p>{escape(part)}</p>" for part in re.split(r"\n\s*\n", value))
     if detail and detail.get("type") == "application/xhtml+xml":
-        # feedparser writes <br></br>, which to HTML's parsers are two
+        # feedparser writes <br></br>, which HTML parsers take for two line breaks.
         return re.sub(r"</(?:br|hr|img)>", "", value)
     if _ESCAPED.search(value) and not re.search("<[a-zA-Z]", value):
         return unescape(value)
@@ -293,7 +305,7 @@ def _find_link(entry: dict[str, Any], base: str) -> str:
         and "html" in str(candidate.get("type") or "text/html")
     ]
     link = next(filter(None, pages), "") or str(entry.get("link") or "")
-    # RSS 2.0 takes an id for a link, unless it says that it is none; most forget to
+    # RSS 2.0 takes an id for a link unless the feed says otherwise, and most feeds forget to.
     if link == entry.get("id") and not re.match("https?:", link):
         return ""
     return _join_address(base, link)
@@ -310,9 +322,9 @@ _ZONED = re.compile(r"(?:Z|[A-Za-z]{1,5}|[+-]\d\d:?\d\d|[+-]\d{1,2}|\([\w ]+\))\
 
 
 def _find_publication_time(entry: dict[str, Any], time_zone: str) -> datetime | None:
-    """When it came out. A date in words or an order that feedparser doesn't know is none."""
+    """Return the entry's publication time in UTC, or None if no date of the entry can be parsed."""
     for name in ("published", "created", "updated"):
-        # not by entry[name], which warns when it falls back to another date
+        # dict.get, because entry[name] warns if it falls back to another date.
         parsed, written = dict.get(entry, f"{name}_parsed"), str(dict.get(entry, name) or "")
         try:
             if parsed:
@@ -364,7 +376,7 @@ def _find_picture(entry: dict[str, Any], base: str) -> Image | None:
 
 
 def _report_attachments(entry: dict[str, Any]) -> OmissionReport:
-    """What an entry carries beside its text that no article has."""
+    """Report the entry's attachments that an article cannot have: all but pictures."""
     report = OmissionReport()
     for attachment in (*entry.get("enclosures", ()), *entry.get("media_content", ())):
         kind = str(attachment.get("type") or attachment.get("medium") or "image").partition("/")[0]

@@ -1,5 +1,6 @@
-"""Values of front matter, as YAML gives them -> fields of an article. Each raises InputError that
-says what to write instead."""
+"""Convert values of front matter, as YAML gives them, to fields of an article.
+
+Each parser raises InputError with a hint that shows the right spelling."""
 
 import reprlib
 from datetime import UTC, date, datetime, time
@@ -11,7 +12,7 @@ from mailer.model.articles import ArticleKind, Image
 
 
 def format_value(value: Any) -> str:
-    # YAML's aliases can make a value whose repr would fill the memory
+    # YAML's aliases can make a value whose repr would fill the memory.
     representation = reprlib.repr(value)
     return representation if len(representation) <= 80 else f"{representation[:80]}…"
 
@@ -46,7 +47,7 @@ def parse_image(value: Any) -> Image:
         value = {"url": value}
     if not isinstance(value, dict) or not set(value) <= {"url", "alt", "credit"}:
         raise InputError(
-            f"{format_value(value)} is not a picture", hint="give it url, alt and credit"
+            f"{format_value(value)} is not a picture", hint="write its url, alt and credit"
         )
     return Image(
         parse_line(value.get("url", "")),

@@ -1,10 +1,10 @@
-"""Markdown files with front matter -> articles' content.
+"""Read Markdown files with front matter as the content of articles.
 
-Front matter is YAML between two lines of ``---``. Required: title. Known beside it: kind, slug,
+Front matter is YAML between two lines of ``---``. The title is required. Optional keys: kind, slug,
 language, published, topics, summary, image (a web address, or url, alt and credit), canonical_url,
-byline, dateline, lead; of a press release also subhead, quotes, notes, contacts, assets and about
-(``releases.py``); and embargo, which is the story's. A key that we don't know is an error: it is
-most likely misspelt.
+byline, dateline, lead; for a press release also subhead, quotes, notes, contacts, assets and about
+(``releases.py``); and embargo, which holds for the story in all languages. An unknown key is an
+error: it is most likely misspelt.
 """
 
 import difflib
@@ -29,7 +29,7 @@ from mailer.model.articles import ArticleKind, Content
 from mailer.model.embargoes import EmbargoTerms
 
 LARGEST = 2_000_000
-"""Bytes that a file may have."""
+"""Maximum size of a file in bytes."""
 
 KEYS = (
     "title", "kind", "slug", "language", "published", "topics", "summary", "image",
@@ -40,8 +40,10 @@ SUFFIXES = (".md", ".markdown")
 
 @dataclass(frozen=True, slots=True)
 class ArticleFile:
-    """A file, and what it holds or what is wrong with it. `dated`: it says when it came out.
-    `embargo` is the story's, as this file has it; `files` are those that a release names."""
+    """A file with its content, or with the error that made it unreadable.
+
+    `dated`: the file gives a publication date. `lines` maps keys to line numbers. `embargo` is the
+    story's embargo by this file. `files` are the assets' files that a press release names."""
 
     path: Path
     content: Content | None
@@ -52,13 +54,15 @@ class ArticleFile:
     files: tuple[AssetFile, ...] = ()
 
     def locate_key(self, key: str) -> str:
-        """Where in the file a key stands, for an error."""
+        """Return the file and line of a key, for an error."""
         return f"{self.path}, line {self.lines.get(key.partition('.')[0], 1)}"
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
-    """Files as they are; of folders every Markdown file below, in order of name, but for READMEs
-    and hidden ones. Raises InputError for a path that isn't there or a folder without articles."""
+    """Return the files among `paths`, and every Markdown file below the folders, sorted by name.
+
+    READMEs and hidden files in folders are left out. Raises InputError for a path that does not
+    exist or a folder without articles."""
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
@@ -72,7 +76,9 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
             )
             if not inside:
                 raise InputError(
-                    "this folder holds no Markdown file", where=str(path), hint="name another"
+                    "the folder holds no Markdown file",
+                    where=str(path),
+                    hint="name another folder",
                 )
             files += inside
         elif path.exists():
@@ -85,8 +91,10 @@ def find_files(paths: Iterable[Path]) -> list[Path]:
 def read_files(
     paths: Iterable[Path], now: datetime, *, language: str, time_zone: str
 ) -> Iterator[ArticleFile]:
-    """Each file's content or what is wrong with it, by file and line: one bad file keeps no other
-    out. A date without a time is that day's beginning in `time_zone`."""
+    """Yield each file with its content or its error: a bad file excludes no other.
+
+    A date without a time means the beginning of that day in `time_zone`. Raises InputError as
+    :func:`find_files` does."""
     for path in find_files(paths):
         try:
             yield _read_file(path, now, language, ZoneInfo(time_zone))
@@ -95,7 +103,7 @@ def read_files(
 
 
 def read_article(path: Path, now: datetime, *, language: str, time_zone: str) -> Content:
-    """The content of one file. Raises InputError with file and line."""
+    """Read the content of one file. Raises InputError with file and line."""
     content = _read_file(path, now, language, ZoneInfo(time_zone)).content
     assert content is not None
     return content
@@ -122,11 +130,13 @@ def _read_text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise InputError(
-                f"it is larger than {LARGEST // 1_000_000} MB", where=str(path), hint="shorten it"
+                f"the file is larger than {LARGEST // 1_000_000} MB",
+                where=str(path),
+                hint="shorten it",
             )
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"it can't be read ({error.strerror})", where=str(path)) from error
+        raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
     if not data.strip():
         raise InputError("the file is empty", where=f"{path}, line 1", hint="write an article")
     try:
@@ -140,24 +150,26 @@ def _read_text(path: Path) -> str:
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise InputError("it holds a NUL character", where=f"{path}, line {line}")
+        raise InputError("the file holds a NUL character", where=f"{path}, line {line}")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str, dict[str, int]]:
-    """Front matter, body, and the line on which each key stands."""
+    """Return (values, body, lines): front matter, body, and the line number of each key.
+
+    Raises InputError with file and line if the front matter is missing, unclosed or invalid."""
     lines = text.split("\n")
     if lines[0].strip() != "---":
         raise InputError(
-            "it does not begin with front matter",
+            "the file does not begin with front matter",
             where=f"{path}, line 1",
-            hint="begin with --- and a title:",
+            hint="begin it with --- and a title:",
         )
     try:
         last_line = next(n for n, line in enumerate(lines[1:], 1) if line.rstrip() == "---")
     except StopIteration:
         raise InputError(
-            "its front matter does not end", where=f"{path}, line 1", hint="end it with ---"
+            "the front matter does not end", where=f"{path}, line 1", hint="end it with ---"
         ) from None
     front_matter = "\n".join(lines[1:last_line])
     try:
@@ -167,18 +179,18 @@ def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str, dic
         line = problem_mark.line + 2 if problem_mark else 2
         problem = getattr(error, "problem", None) or str(error)
         raise InputError(
-            f"its front matter is not YAML ({problem})",
+            f"the front matter is not YAML ({problem})",
             where=f"{path}, line {line}",
-            hint="put values with a colon or a quote in double quotes",
+            hint="put values that contain a colon or a quote in double quotes",
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(
-            f"its front matter can't be read ({error})",
+            f"the front matter can't be read ({error})",
             where=f"{path}, line {_find_unreadable_line(lines[1:last_line]) + 2}",
             hint="write dates as 2026-12-18, and text in double quotes",
         ) from error
     if not isinstance(values, dict):
-        raise InputError("its front matter is not a list of keys", where=f"{path}, line 2")
+        raise InputError("the front matter is not a list of keys", where=f"{path}, line 2")
     key_lines = {
         line.split(":", 1)[0].strip(): number
         for number, line in enumerate(lines[1:last_line], 2)
@@ -192,14 +204,15 @@ def _split_front_matter(path: Path, text: str) -> tuple[dict[str, Any], str, dic
 
 
 def _load_yaml(text: str) -> Any:
-    # not libyaml's loader, which python-frontmatter prefers: deep nesting overflows its C stack
-    # and kills the process (PyYAML 6.0)
+    # python-frontmatter prefers libyaml's loader, in which deep nesting overflows the C stack and
+    # kills the process (PyYAML 6.0).
     return YAMLHandler().load(text, Loader=yaml.SafeLoader)
 
 
 def _find_unreadable_line(lines: list[str]) -> int:
-    """The first line whose value YAML takes for a date or number and can't make one of. PyYAML's
-    ValueError, unlike its own errors, doesn't say where."""
+    """Return the index of the first line whose value YAML takes for an impossible date or number.
+
+    PyYAML raises a ValueError for such a value, which unlike its own errors has no line."""
     for number, line in enumerate(lines):
         try:
             _load_yaml(line)
@@ -223,7 +236,7 @@ def _build_content(
         if key not in KEYS:
             close_matches = difflib.get_close_matches(str(key), KEYS, 1)
             raise InputError(
-                f"{key!r} is nothing that an article has",
+                f"{key!r} is not a key of an article",
                 where=locate_key(str(key)),
                 hint=f"did you mean {close_matches[0]!r}?"
                 if close_matches
@@ -273,5 +286,5 @@ def _build_content(
     except InputError as error:
         hint = error.hint
         if error.where == "slug" and not values.get("slug"):
-            hint = "the title gives none: write slug: some-words"
+            hint = "the title has no letters for a slug: write slug: some-words"
         raise InputError(error.message, where=locate_key(error.where), hint=hint) from error

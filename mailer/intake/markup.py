@@ -1,6 +1,7 @@
-"""Markdown and HTML -> sanitised HTML: nothing else enters an article.
+"""Convert Markdown and HTML to sanitised HTML, the only HTML that enters an article.
 
-nh3 (ammonia) keeps a closed list of elements and attributes, and only https, http and mailto links.
+nh3 (ammonia) allows a closed list of elements and attributes, and only https, http and mailto
+links.
 """
 
 import re
@@ -51,16 +52,18 @@ def _create_cleaner() -> nh3.Cleaner:
 
 
 def to_html(markdown: str) -> str:
-    """Sanitised HTML of Markdown (CommonMark, with tables). A heading of the first level becomes
-    one of the second: a mail's own headline is the first."""
+    """Return sanitised HTML of Markdown (CommonMark with tables).
+
+    Headings of level 1 become level 2, as the mail's own headline has level 1."""
     html = _create_markdown_parser().render(markdown)
     return sanitise_html(html.replace("<h1>", "<h2>").replace("</h1>", "</h2>"))
 
 
 def sanitise_html(html: str) -> str:
-    """`html` with only what :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES` allow.
-    Scripts and styles go with their content, other elements leave their text, and control
-    characters go: HTML may not hold them, and lxml refuses them."""
+    """Return `html` reduced to :data:`ELEMENTS`, :data:`ATTRIBUTES` and :data:`SCHEMES`.
+
+    Scripts and styles are removed with their content; other elements leave their text. Control
+    characters are removed: HTML forbids them, and lxml refuses them."""
     clean = _create_cleaner().clean(html)
     if _CONTROL.search(clean):
         clean = _create_cleaner().clean(_CONTROL.sub("", clean))

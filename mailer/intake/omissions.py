@@ -1,23 +1,23 @@
-"""What of a source did not become part of a draft: staff see it before they approve."""
+"""Report the parts of a source that a draft leaves out. Staff see them before they approve."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 EXAMPLE = 80
-"""Characters that an example may have."""
+"""Maximum length of an example in characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Omission:
-    """One kind of thing that was left out, how often, and the first of them in plain text."""
+    """One kind of omission, how often it occurred, and the first occurrence in plain text."""
 
-    what: str
+    kind: str
     times: int
     example: str = ""
 
 
 class OmissionReport:
-    """Gathers what is left out, by kind, in the order in which each kind first came."""
+    """Collects omissions by kind, in the order in which each kind first occurred."""
 
     def __init__(self) -> None:
         self._omissions: dict[str, tuple[int, str]] = {}
@@ -31,7 +31,7 @@ class OmissionReport:
 
     def add_omissions(self, omissions: Iterable[Omission]) -> None:
         for omission in omissions:
-            self.add_omission(omission.what, omission.example, omission.times)
+            self.add_omission(omission.kind, omission.example, omission.times)
 
     def list_omissions(self) -> tuple[Omission, ...]:
         return tuple(
@@ -40,7 +40,7 @@ class OmissionReport:
 
 
 def shorten_text(text: str, length: int) -> str:
-    """`text` as one line of at most `length` characters, ended at a word."""
+    """Return `text` as one line of at most `length` characters, cut between words."""
     text = " ".join(text.split())
     if len(text) <= length:
         return text

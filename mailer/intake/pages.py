@@ -1,6 +1,6 @@
-"""A web page -> the draft of the article on it, without what stands around it on every page.
+"""Extract the article from a web page as a draft, without the site's navigation and frame.
 
-trafilatura finds the article. It guesses, and well; what it can't find, staff paste.
+trafilatura finds the article. It guesses, and guesses well; staff paste articles that it misses.
 """
 
 import re
@@ -22,7 +22,7 @@ from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
 SHORTEST = 20
-"""Characters that an article must have beside its links."""
+"""Minimum length of an article in characters, not counting its links."""
 
 _REPORTED_KINDS = frozenset({"frame", "sound", "video", "video frame"})
 
@@ -30,8 +30,9 @@ _REPORTED_KINDS = frozenset({"frame", "sound", "video", "video frame"})
 def read_page(
     data: bytes, defaults: DraftDefaults, *, address: str, content_type: str = ""
 ) -> Draft:
-    """The article of the page that was fetched from `address`. Raises InputError for a page that
-    has none."""
+    """Read the article on the page that was fetched from `address`.
+
+    Raises InputError for a page without an article."""
     page, encoding_problem = decode_text(data, content_type)
     extracted = _extract_article(page, address)
     body = (
@@ -39,12 +40,12 @@ def read_page(
         if extracted is not None and extracted.body is not None
         else ""
     )
-    # a page of links and nothing else is a contents list
+    # A page that holds only links is a table of contents.
     if len(to_plain_text(re.sub(r"<a\b.*?</a>", "", body, flags=re.DOTALL))) < SHORTEST:
         raise InputError(
             "no article was found on the page",
             where=address,
-            hint="paste its text, or give the address of the article itself",
+            hint="paste the article's text, or use the address of the article itself",
         )
     report = OmissionReport()
     if encoding_problem:
@@ -52,7 +53,7 @@ def read_page(
     page_report = OmissionReport()
     count_elements(page, page_report)
     report.add_omissions(
-        omission for omission in page_report.list_omissions() if omission.what in _REPORTED_KINDS
+        omission for omission in page_report.list_omissions() if omission.kind in _REPORTED_KINDS
     )
     metas = _find_metas(page)
     link = extracted.url if get_host(extracted.url or "") else address
@@ -92,7 +93,7 @@ def _extract_article(page: str, address: str) -> Any:
         raise
     except Exception as error:
         raise InputError(
-            f"the page can't be read ({error})", where=address, hint="paste its text"
+            f"the page can't be read ({error})", where=address, hint="paste the article's text"
         ) from error
 
 
@@ -106,7 +107,7 @@ _RENDERED = {"#b": "strong", "#i": "em", "#u": "u", "#t": "code", "#sub": "sub",
 
 
 def _convert_to_html(element: Any) -> Iterator[str]:
-    """HTML of what trafilatura writes, which is TEI's elements."""
+    """Yield the HTML of an element that trafilatura returns: it uses TEI's elements."""
     if not isinstance(element.tag, str):
         return
     tag, attributes = _map_tag(element)
@@ -177,7 +178,8 @@ def _find_language(page: str) -> str:
 def _find_publication_time(
     page: str, metas: dict[str, str], day: str, time_zone: str
 ) -> datetime | None:
-    """When the page says that it was published: to the minute where it says so, else the day."""
+    """Return the page's publication time: to the minute if the page gives that, otherwise the
+    day. None if the page has no date."""
     linked_data_match = re.search(r'"datePublished"\s*:\s*"([^"]{10,40})"', page)
     for written in (
         metas.get("article:published_time", ""),

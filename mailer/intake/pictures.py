@@ -1,7 +1,7 @@
-"""What a picture is, by the first bytes of its file; nothing is decoded.
+"""Read a picture's type and size from the first bytes of its file, without decoding it.
 
-Pillow is not asked: merely to open 20 MB of empty JPEG segments took it 21 s and 716 MB, of PNG
-chunks 11 s (Pillow 13), and its bound on pixels is a warning, one for the whole process.
+Pillow is not used: merely opening 20 MB of empty JPEG segments took it 21 s and 716 MB, of PNG
+chunks 11 s (Pillow 13), and its limit on pixels is only a warning, set for the whole process.
 """
 
 import re
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from mailer.errors import InputError
 
 LARGEST = 20_000_000
-"""Bytes that a picture's file may have."""
+"""Maximum size of a picture's file in bytes."""
 
 MOST_PIXELS = 50_000_000
 
 _SEGMENTS = 1_000
-"""Segments of a JPEG before its size. A camera's has some dozens; a colour profile takes up to
-255."""
+"""Maximum number of a JPEG's segments before its size. A camera writes some dozens; a colour
+profile takes up to 255."""
 
 _FILL = re.compile(rb"\xff+")
 _MARKERS_WITHOUT_LENGTH = {0x01, *range(0xD0, 0xD8)}
@@ -28,8 +28,10 @@ _FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 @dataclass(frozen=True, slots=True)
 class PictureFacts:
-    """`width` and `height` in pixels, as the file has it: a camera's note to turn it isn't heeded.
-    Of one that moves, those of its canvas."""
+    """A picture's media type, and its width and height in pixels.
+
+    The size is the file's: a camera's rotation note is ignored. An animation has the size of its
+    canvas."""
 
     media_type: str
     width: int
@@ -37,31 +39,31 @@ class PictureFacts:
 
 
 def inspect_picture(data: bytes, where: str) -> PictureFacts:
-    """What `data` is: a JPEG, PNG, GIF or WebP. Raises InputError for anything else, for a file
-    over :data:`LARGEST` bytes and a picture over :data:`MOST_PIXELS`."""
+    """Return the type and size of a JPEG, PNG, GIF or WebP picture.
+
+    Raises InputError for any other or broken file, a file of more than :data:`LARGEST` bytes, and
+    a picture of more than :data:`MOST_PIXELS` pixels."""
     if len(data) > LARGEST:
         raise _create_error(
-            f"it is larger than {LARGEST // 1_000_000} MB", where, "make it smaller"
+            f"the picture is larger than {LARGEST // 1_000_000} MB", where, "make it smaller"
         )
     kind = next((kind for kind in _FORMATS if re.match(kind[0], data, re.DOTALL)), None)
     if kind is None:
         raise _create_error(
-            "it is no picture that mails can show", where, "give a JPEG, PNG or GIF"
+            "the file is not a picture that mails can show", where, "use a JPEG, PNG or GIF"
         )
     _, media_type, read_size = kind
     try:
         width, height = read_size(data)
     except (struct.error, ValueError, IndexError) as error:
         raise _create_error(
-            f"it is a broken picture ({media_type})", where, "save it again"
+            f"the picture is broken ({media_type})", where, "save it again"
         ) from error
     if not width or not height:
-        raise _create_error(
-            f"it is a picture without a size ({media_type})", where, "save it again"
-        )
+        raise _create_error(f"the picture has no size ({media_type})", where, "save it again")
     if width * height > MOST_PIXELS:
         raise _create_error(
-            f"it has more than {MOST_PIXELS // 1_000_000} megapixels ({width} × {height})",
+            f"the picture has more than {MOST_PIXELS // 1_000_000} megapixels ({width} × {height})",
             where,
             "make it smaller",
         )
@@ -69,7 +71,7 @@ def inspect_picture(data: bytes, where: str) -> PictureFacts:
 
 
 def _read_png_size(data: bytes) -> tuple[int, int]:
-    """The header chunk, which comes first (PNG, third edition, §11.2.1), by its CRC."""
+    """Read the header chunk, which comes first (PNG, third edition, §11.2.1), and check its CRC."""
     (length,), (crc,) = struct.unpack_from(">L", data, 8), struct.unpack_from(">L", data, 29)
     head = data[12:29]
     if length != 13 or head[:4] != b"IHDR" or zlib.crc32(head) != crc:
@@ -79,13 +81,13 @@ def _read_png_size(data: bytes) -> tuple[int, int]:
 
 
 def _read_gif_size(data: bytes) -> tuple[int, int]:
-    """The logical screen (GIF89a §18)."""
+    """Read the size of the logical screen (GIF89a §18)."""
     width, height = struct.unpack_from("<2H", data, 6)
     return width, height
 
 
 def _read_jpeg_size(data: bytes) -> tuple[int, int]:
-    """The frame header, behind segments of any kind (ITU-T T.81 §B.2)."""
+    """Read the frame header, which follows segments of any kind (ITU-T T.81 §B.2)."""
     offset = 2
     for _ in range(_SEGMENTS):
         fill = _FILL.match(data, offset)
@@ -105,8 +107,8 @@ def _read_jpeg_size(data: bytes) -> tuple[int, int]:
 
 
 def _read_webp_size(data: bytes) -> tuple[int, int]:
-    """The first chunk: an extended, a lossless or a lossy one (RFC 9649 §2.5 to §2.7, §3.1; RFC
-    6386 §9.1)."""
+    """Read the first chunk: extended, lossless or lossy (RFC 9649 §2.5 to §2.7, §3.1; RFC 6386
+    §9.1)."""
     kind = data[12:16]
     if kind == b"VP8X":
         sides = data[24:30]
@@ -121,7 +123,7 @@ def _read_webp_size(data: bytes) -> tuple[int, int]:
     if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
         width, height = struct.unpack_from("<2H", data, 26)
         return width & 0x3FFF, height & 0x3FFF
-    raise ValueError("no chunk that is known")
+    raise ValueError("unknown chunk")
 
 
 _FORMATS: tuple[tuple[bytes, str, Callable[[bytes], tuple[int, int]]], ...] = (

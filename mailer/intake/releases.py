@@ -1,7 +1,7 @@
-"""What a press release has beside its text, out of front matter; and the files that it names.
+"""Read the parts of a press release from front matter, and the files that it names.
 
-A file of an asset is named by its path beside the article's own file. It is read here, once, and
-known by the SHA-256 of its bytes from then on.
+An asset's file is named by its path, relative to the article's own file. It is read here, once, and
+identified by the SHA-256 of its bytes from then on.
 """
 
 import hashlib
@@ -22,7 +22,8 @@ from mailer.model.press_release import Asset, AssetKind, Carriage, PressContact,
 KEYS = ("subhead", "quotes", "notes", "contacts", "assets", "about")
 
 LARGEST = 25_000_000
-"""Bytes that a file may have that we keep ourselves; what is larger is better linked to."""
+"""Maximum size in bytes of an asset's file that the mailer stores. Larger files are better linked
+to."""
 
 KINDS: Mapping[str, AssetKind] = {
     "image": AssetKind.IMAGE, "audio": AssetKind.AUDIO, "video": AssetKind.VIDEO,
@@ -31,7 +32,7 @@ SUFFIXES = (
     ".jpg", ".jpeg", ".png", ".gif", ".webp", ".pdf", ".docx", ".odt", ".xlsx", ".ods", ".csv",
     ".pptx", ".txt", ".zip", ".mp3", ".m4a", ".ogg", ".wav", ".mp4", ".webm", ".mov",
 )  # fmt: skip
-"""Files that journalists are given: nothing that a browser would run."""
+"""Types of files that journalists get: no type that a browser would run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +47,17 @@ class AssetFile:
 _UNSAFE_FILE_NAME = re.compile(
     r"[\\:]|" + CONTROL_CHARACTERS.pattern + "|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )
-"""In a file's name: what Windows takes for a folder or a drive, and what turns text around so that
-a name ends in another way than it seems to."""
+"""Characters that a file name must not have: those that Windows takes for a folder or a drive, and
+those that change the direction of text, so that a name seems to end differently than it does."""
 
 
 def read_release(
     values: Mapping[str, Any], article_path: Path
 ) -> tuple[Release | None, list[AssetFile]]:
-    """What the front matter has of a release, None where it has nothing of one, and the files that
-    it names. `beside` is the article's own file. Raises InputError, whose `where` is the key."""
+    """Return (release, files) from front matter: the release's parts, and the files that it names.
+
+    `release` is None if the front matter has none of its keys. `article_path` is the article's own
+    file. Raises InputError, whose `where` begins with the key."""
     if not any(values.get(key) for key in KEYS):
         return None, []
     files: list[AssetFile] = []
@@ -92,7 +95,9 @@ def _convert_field(key: str, convert: Any, value: Any) -> Any:
 def _read_records(
     values: Mapping[str, Any], key: str, names: Sequence[str], flags: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """A list of small tables; what one doesn't have is empty."""
+    """Return a key's value as a list of tables. Missing names are "", missing flags False.
+
+    Raises InputError, whose `where` is the key."""
     value = values.get(key) or []
     if isinstance(value, dict):
         value = [value]
@@ -106,7 +111,7 @@ def _read_records(
     for item in value:
         if unknown := {*item} - {*names} - {*flags}:
             raise InputError(
-                f"{min(map(str, unknown))!r} is nothing that {key} have",
+                f"{min(map(str, unknown))!r} is not a key of {key}",
                 where=key,
                 hint=f"use {', '.join((*names, *flags))}",
             )
@@ -169,31 +174,35 @@ def _read_asset_file(folder: Path, file_name: str) -> AssetFile:
     where = f"assets, {replace_control(file_name)}"
     if _UNSAFE_FILE_NAME.search(file_name):
         raise InputError(
-            "the name holds a backslash, a colon or a sign that nobody sees",
+            "the name holds a backslash, a colon or an invisible character",
             where=where,
-            hint="rename the file: it is unpacked on other people's machines",
+            hint="rename the file: journalists unpack it on their own machines",
         )
     path = folder / file_name
     resolved_path = path.resolve()
     if Path(file_name).is_absolute() or not resolved_path.is_relative_to(folder.resolve()):
         raise InputError(
-            "a file of a release lies beside it", where=where, hint="copy it into its folder"
+            "the file lies outside the folder of the release",
+            where=where,
+            hint="copy the file into the folder of the article",
         )
     if resolved_path.suffix.lower() not in SUFFIXES:
         raise InputError(
-            "that is no file for journalists", where=where, hint=f"use {', '.join(SUFFIXES)}"
+            "files of this type are not offered to journalists",
+            where=where,
+            hint=f"use {', '.join(SUFFIXES)}",
         )
     try:
         if resolved_path.stat().st_size > LARGEST:
             raise InputError(
-                f"it is larger than {LARGEST // 1_000_000} MB",
+                f"the file is larger than {LARGEST // 1_000_000} MB",
                 where=where,
-                hint="put it on the web, and give its url:",
+                hint="put it on the web, and give its url instead",
             )
         content = resolved_path.read_bytes()
     except OSError as error:
-        raise InputError(f"it can't be read ({error.strerror})", where=where) from error
+        raise InputError(f"the file can't be read ({error.strerror})", where=where) from error
     if not content:
-        raise InputError("it is empty", where=where)
+        raise InputError("the file is empty", where=where)
     media_type = mimetypes.guess_type(resolved_path.name)[0] or "application/octet-stream"
     return AssetFile(hashlib.sha256(content).hexdigest(), media_type, content)

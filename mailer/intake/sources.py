@@ -1,7 +1,7 @@
-"""Looking at a source: what it has now, as drafts or files. Nothing here touches the database.
+"""Read the present content of a source as drafts or files. Nothing here touches the database.
 
-Everything fetched goes through ``fetching``, and everything fetched or read is looked at before a
-parser opens it: XML by ``documents``, Word files by ``archives``.
+All fetching goes through ``fetching``, and all content is checked before a parser opens it: XML by
+``documents``, Word files by ``archives``.
 """
 
 import time
@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path
 from zipfile import ZipFile
 
-from mailer.errors import InputError, MailerError
+from mailer.errors import InputError, MailerError, NextStep
 from mailer.intake import archives, documents, feeds, files, pages, word, wordpress
 from mailer.intake.drafts import Draft, DraftBatch, DraftDefaults, DraftProblem
 from mailer.intake.fetching import FetchGuard, Validators, fetch_url
@@ -20,11 +20,10 @@ from mailer.intake.files import ArticleFile
 from mailer.model.sources import SourceKind, SourceSettings
 
 SETTLING_SECONDS = 2.0
-"""Seconds after which a file in a watched folder counts as written."""
+"""Seconds without a change after which a file in a watched folder counts as complete."""
 
 WORD_SUFFIX = ".docx"
 MAX_WORD_BYTES = 25_000_000
-"""Bytes."""
 
 _ACCEPT_FEEDS = (
     "application/atom+xml, application/rss+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.5"
@@ -35,8 +34,10 @@ _ACCEPT_PAGES = "text/html, application/xhtml+xml, */*;q=0.5"
 
 @dataclass(frozen=True, slots=True)
 class SourceContent:
-    """What a source has. `unchanged`: the same as at the last look, so nothing was read.
-    `place` is where it has moved to for good; `files` are a folder's Markdown files."""
+    """The present content of a source: drafts, and a folder's Markdown `files`.
+
+    `unchanged`: the content is the same as at the last fetch, so none was read. `permanent_url` is
+    the address to which the source has moved permanently, or ""."""
 
     batch: DraftBatch = field(default_factory=lambda: DraftBatch(()))
     files: tuple[ArticleFile, ...] = ()
@@ -53,8 +54,10 @@ def read_source(
     agent: str = "",
     guard: FetchGuard = PUBLIC_GUARD,
 ) -> SourceContent:
-    """What a source has now. `held` is what its server said of what it gave last. Raises FetchError
-    for what can't be fetched, InputError for what can't be read."""
+    """Read a source's present content.
+
+    `previous_validators` are those of the content that was fetched last. Raises FetchError if the
+    source can't be fetched, InputError if its content can't be read."""
     if source_settings.kind is SourceKind.FOLDER:
         return _read_folder(Path(source_settings.place), defaults)
     is_feed = source_settings.kind is SourceKind.FEED
@@ -88,8 +91,10 @@ def _read_feed(content: bytes, charset: str, address: str, defaults: DraftDefaul
 def fetch_page(
     address: str, defaults: DraftDefaults, *, agent: str = "", guard: FetchGuard = PUBLIC_GUARD
 ) -> Draft:
-    """The article on a web page. Raises FetchError and InputError; one that names its feeds says
-    so where it has no article."""
+    """Fetch the article on a web page.
+
+    Raises FetchError if the page can't be fetched, InputError if it has no article. The error
+    offers the page's feed if the page names one."""
     result = fetch_url(address, accept=_ACCEPT_PAGES, agent=agent, guard=guard)
     content_type = (
         f"{result.media_type}; charset={result.charset}" if result.charset else result.media_type
@@ -107,22 +112,23 @@ def fetch_page(
         raise InputError(
             error.message,
             where=error.where,
-            hint=f"it names a feed: mailer source add NAME --feed {feed_addresses[0]}",
+            hint="the page names a feed, which can be added as a source",
+            next_steps=[NextStep("add_feed", url=feed_addresses[0])],
         ) from error
 
 
 def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
-    """The draft of a Word file. Raises InputError."""
+    """Read a Word file as a draft. Raises InputError if it can't be read or is unsafe."""
     try:
         if path.stat().st_size > MAX_WORD_BYTES:
             raise InputError(
-                f"it is larger than {MAX_WORD_BYTES // 1_000_000} MB",
+                f"the file is larger than {MAX_WORD_BYTES // 1_000_000} MB",
                 where=str(path),
-                hint="take its pictures out",
+                hint="remove its pictures",
             )
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"it can't be read ({error.strerror})", where=str(path)) from error
+        raise InputError(f"the file can't be read ({error.strerror})", where=str(path)) from error
     if data[:2] == b"PK":
         archives.check_zip(data, str(path))
         _check_xml_parts(data, path)
@@ -130,7 +136,7 @@ def load_word_file(path: Path, defaults: DraftDefaults) -> Draft:
 
 
 def _check_xml_parts(data: bytes, path: Path) -> None:
-    """Raises InputError for XML in a Word file that no word processor writes."""
+    """Check all XML in a Word file. Raises InputError for XML that no word processor writes."""
     with ZipFile(BytesIO(data)) as archive:
         for name in archive.namelist():
             if name.endswith((".xml", ".rels")):
@@ -138,10 +144,12 @@ def _check_xml_parts(data: bytes, path: Path) -> None:
 
 
 def _read_folder(folder: Path, defaults: DraftDefaults) -> SourceContent:
-    """All Markdown and Word files in a folder, but those that somebody is writing just now."""
+    """Read all Markdown and Word files in a folder, except files that are being written.
+
+    Raises InputError if there is no such folder."""
     if not folder.is_dir():
         raise InputError(
-            "there is no such folder", where=str(folder), hint="make it, or name another"
+            "there is no such folder", where=str(folder), hint="create it, or name another folder"
         )
     article_files: list[ArticleFile] = []
     drafts: list[Draft] = []

@@ -1,7 +1,7 @@
-"""Files of addresses that must not be mailed -> suppressions, and back.
+"""Read files of addresses that must not be mailed as suppressions, and write them.
 
-A CSV file with a header (address, reason, detail, since), or an address a line. It is read as it
-comes, a batch at a time: memory does not grow with it.
+The file is CSV with a header (address, reason, detail, since), or has one address a line. It is
+read in batches, so that memory does not grow with the file.
 """
 
 import csv
@@ -27,7 +27,7 @@ from mailer.model.suppressions import Suppression, SuppressionReason
 BATCH = 1000
 EXPORT_HEADER = ("address", "reason", "detail", "since")
 REASONS = (SuppressionReason.MANUAL, SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT)
-"""Those that a file can give: of whom was erased there is no address."""
+"""Reasons that a file can give. Erasure is not among them: an erased person has no address."""
 
 _ALIASES = {
     "address": "address",
@@ -42,8 +42,9 @@ _ALIASES = {
 
 @dataclass(frozen=True, slots=True)
 class SuppressionBatch:
-    """Suppressions by their lines, results for lines that can't be taken, how far the file is read,
-    and what was not understood."""
+    """A batch of a file: suppressions with their line numbers, and results for invalid lines.
+
+    `bytes_read` counts from the file's beginning; `passed_over` counts unknown columns by name."""
 
     rows: tuple[tuple[int, Suppression], ...]
     refused: tuple[RowResult, ...]
@@ -54,8 +55,10 @@ class SuppressionBatch:
 def read_suppressions(
     path: Path, reason: SuppressionReason, now: datetime, batch_size: int = BATCH
 ) -> Iterator[SuppressionBatch]:
-    """The file's addresses, `size` at a time; `reason` and `now` serve where a line gives none.
-    Raises InputError for a file or header that can't be used; a bad line is only refused."""
+    """Yield the file's suppressions, `batch_size` lines at a time.
+
+    `reason` and `now` are used if a line has no reason or no date. An invalid line is refused.
+    Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
         yield from _read_batches(path, raw, reason, now, batch_size)
 
@@ -79,7 +82,7 @@ def _read_batches(
         raise InputError(
             "no column holds addresses",
             where=f"{path}, line 1",
-            hint="name one 'address', or write an address a line",
+            hint="name a column 'address', or write one address a line",
         )
     rows: list[tuple[int, Suppression]] = []
     refused: list[RowResult] = []
@@ -109,7 +112,7 @@ def _build_suppression(
         raise InputError(line.problem)
     reason_text = fields.get("reason", "").lower()
     if reason_text and reason_text not in REASONS:
-        raise InputError(f"{reason_text!r} is none of {', '.join(REASONS)}", where="reason")
+        raise InputError(f"{reason_text!r} is not one of {', '.join(REASONS)}", where="reason")
     return Suppression(
         addresses.normalise_address(fields.get("address", "")),
         SuppressionReason(reason_text) if reason_text else reason,
@@ -131,8 +134,10 @@ def _parse_since(value: str) -> datetime | None:
 
 
 def write_suppressions(suppressions: Iterable[Suppression], out: TextIO) -> tuple[int, int]:
-    """Suppressions as CSV that :func:`read_suppressions` reads back; how many, and of how many there is only
-    a hash, which is worth nothing elsewhere."""
+    """Write suppressions as CSV that :func:`read_suppressions` reads back.
+
+    Returns (written, hashes): the number of suppressions written, and of those of erased people,
+    which are left out as only their hash exists, and no other program could use it."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     written = hashes = 0

@@ -1,7 +1,7 @@
-"""Files of people -> rows, in batches, and people -> CSV files.
+"""Read files of people as rows, and write people to CSV files.
 
-A file is read as it comes, a batch at a time: memory does not grow with it. What other programs
-export is understood by ``exports.py``.
+A file is read in batches, so that memory does not grow with it. Files that other programs export
+are read by ``exports``.
 """
 
 import csv
@@ -40,8 +40,10 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class RowBatch:
-    """Rows that can be brought in, results for those that can't, and how far the file is read.
-    `passed_over` counts what was not understood, by its name."""
+    """A batch of a file: rows that can be imported, and results for lines that can't.
+
+    `bytes_read` counts from the file's beginning; `passed_over` counts values and columns that were
+    not understood, by name."""
 
     rows: tuple[ImportRow, ...]
     refused: tuple[RowResult, ...]
@@ -50,19 +52,19 @@ class RowBatch:
 
 
 class RowFormat(Protocol):
-    """How the lines of one kind of file are read. `passed_over` grows as they are."""
+    """A reader for the lines of one kind of file. `passed_over` grows as lines are read."""
 
     passed_over: Counter[str]
 
     def read_row(self, line: CsvLine) -> ImportRow:
-        """Raises InputError for a line that can't be read, Skipped for one that isn't to be."""
+        """Read a line. Raises InputError for an invalid line, RowSkipped for one to leave out."""
 
     def get_address(self, line: CsvLine) -> str:
-        """The address on a line that can't be read, as it stands there."""
+        """Return the address on a line, unchecked, to report a line that can't be read."""
 
 
 class PlainCsvFormat:
-    """Columns that are named as ours are, or by hand."""
+    """CSV with the mailer's own column names, or names that `mapping` maps to them."""
 
     def __init__(
         self,
@@ -96,13 +98,13 @@ class PlainCsvFormat:
 
 
 FileOpener = Callable[[Path, IO[bytes]], tuple[CsvTable, RowFormat]]
-"""How a file of one kind is opened. Raises InputError for one that can't be used."""
+"""A function that opens a file of one kind. Raises InputError for a file that can't be used."""
 
 
 def create_csv_opener(
     mapping: Mapping[str, str], topics: frozenset[str], default_state: RowState = RowState.ACTIVE
 ) -> FileOpener:
-    """A CSV file with a header."""
+    """Return a function that opens CSV files with a header."""
 
     def open_csv(path: Path, raw: IO[bytes]) -> tuple[CsvTable, RowFormat]:
         csv_table = read_table(path, raw)
@@ -114,13 +116,14 @@ def create_csv_opener(
 def read_csv_file(
     path: Path, mapping: Mapping[str, str], topics: frozenset[str], batch_size: int = BATCH
 ) -> Iterator[RowBatch]:
-    """The rows of a CSV file with a header, `size` at a time: see :func:`read_file`."""
+    """Yield the rows of a CSV file with a header, as :func:`read_file` does."""
     return read_file(path, create_csv_opener(mapping, topics), batch_size)
 
 
 def read_file(path: Path, open_file: FileOpener, batch_size: int = BATCH) -> Iterator[RowBatch]:
-    """The file's rows, `size` at a time. Raises InputError for a file or header that can't be used;
-    a bad row is only refused."""
+    """Yield the file's rows, `batch_size` lines at a time. An invalid line is refused.
+
+    Raises InputError for a file that can't be read or a header that can't be used."""
     with open_for_reading(path) as raw:
         yield from _read_batches(path, raw, open_file, batch_size)
 
@@ -135,6 +138,8 @@ def _read_batches(
             error.message,
             where=f"{path}, {error.where}" if error.where.startswith("line") else error.where,
             hint=error.hint,
+            field=error.field,
+            value=error.value,
         ) from error
     rows: list[ImportRow] = []
     refused: list[RowResult] = []
@@ -175,8 +180,10 @@ def write_subscribers(
     out: TextIO,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """People as CSV that :func:`read_csv_file` reads back; how many. Addresses, names and tags that a
-    spreadsheet would take for a formula get an apostrophe before them."""
+    """Write people as CSV that :func:`read_csv_file` reads back, and return their number.
+
+    Addresses, names and tags that a spreadsheet would take for formulas get an apostrophe before
+    them. `on_progress` is called with the number of people written, every thousand."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(EXPORT_HEADER)
     count = 0

@@ -1,7 +1,7 @@
-"""Word files, and what is pasted from word processors -> drafts.
+"""Read Word files, and HTML pasted from word processors, as drafts.
 
-mammoth reads a .docx by its styles: what looks like a heading but is none by its style stays text.
-The caller checks the file for bombs before; here no more is unpacked than :data:`LARGEST`.
+mammoth reads a .docx by its styles: text that only looks like a heading stays text. The caller
+checks the file for zip bombs first; this module unpacks no more than :data:`LARGEST` bytes.
 """
 
 import re
@@ -21,7 +21,7 @@ from mailer.intake.normalise import find_title, to_plain_text
 from mailer.intake.omissions import OmissionReport
 
 LARGEST = 200_000_000
-"""Bytes that all parts of a file may have, unpacked."""
+"""Maximum size in bytes of all parts of a file, unpacked."""
 
 _STYLE_MAP = """
 p[style-name='Title'] => p.title:fresh
@@ -40,21 +40,23 @@ _PLACEHOLDER_AUTHORS = frozenset({
     "admin", "administrator", "author", "microsoft office user", "microsoft user", "office",
     "python-docx", "unknown", "user", "windows user",
 })  # fmt: skip
-"""Authors that programs put in for who has none."""
+"""Names that programs fill in if a file has no author."""
 
 _OTHER_FORMATS = (
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word file (.doc), or one with a password",
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Word file (.doc), or has a password",
      "save it in Word as .docx, without a password"),
     (b"{\\rtf", "rich text (.rtf)", "save it as .docx"),
-    (b"%PDF", "a PDF", "ask for the Word file that it was made of"),
+    (b"%PDF", "a PDF", "ask for the Word file that the PDF was made from"),
 )  # fmt: skip
 
 
 def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
-    """The draft of a .docx; `name` is the file's. Its title is the text in the style Title, else
-    its first heading, else the file's property. Pictures in it come beside the text.
+    """Read a .docx as a draft; `name` is the file's name.
 
-    Raises InputError for what is no .docx or holds no text."""
+    The title is the text in the style Title, otherwise the first heading, otherwise the file's
+    property. Pictures are returned beside the text.
+
+    Raises InputError for a file that is not a .docx or holds no text."""
     report = OmissionReport()
     properties = _read_properties(data, name, report)
     pictures: list[EmbeddedPicture] = []
@@ -80,8 +82,9 @@ def read_docx(data: bytes, defaults: DraftDefaults, *, name: str) -> Draft:
 def from_html(
     text: str, defaults: DraftDefaults, *, origin: str, title: str = "", base: str = ""
 ) -> Draft:
-    """The draft of HTML that was pasted, from Word, Outlook, Google Docs, LibreOffice or a page.
-    Without a `title` it is the first heading. Raises InputError where there is no text."""
+    """Read HTML that was pasted from Word, Outlook, Google Docs, LibreOffice or a page as a draft.
+
+    The first heading replaces a missing `title`. Raises InputError if there is no text."""
     article = SourceArticle(
         origin=origin, title=escape(title or find_title(text), quote=False), body=text, base=base
     )
@@ -95,12 +98,14 @@ _PAGE_EDGES = {"header": "hdr", "footer": "ftr"}
 
 
 def _read_properties(data: bytes, name: str, report: OmissionReport) -> dict[str, str]:
-    """The file's properties. What mammoth leaves out without a word is reported on the way."""
+    """Return the file's properties, and report the parts that mammoth leaves out silently.
+
+    Raises InputError for a file that is not a .docx, or is damaged or too large."""
     try:
         with ZipFile(BytesIO(data)) as file:
             if sum(part.file_size for part in file.infolist()) > LARGEST:
                 raise InputError(
-                    f"unpacked it is larger than {LARGEST // 1_000_000} MB",
+                    f"the file unpacks to more than {LARGEST // 1_000_000} MB",
                     where=name,
                     hint="make its pictures smaller",
                 )
@@ -129,10 +134,12 @@ def _read_properties(data: bytes, name: str, report: OmissionReport) -> dict[str
 def _create_format_error(data: bytes, name: str) -> InputError:
     for signature, description, hint in _OTHER_FORMATS:
         if data.lstrip().startswith(signature):
-            return InputError(f"it is {description}", where=name, hint=hint)
+            return InputError(f"the file is {description}", where=name, hint=hint)
     if data.startswith(b"PK") and b"opendocument.text" in data[:200]:
-        return InputError("it is an OpenDocument text (.odt)", where=name, hint="save it as .docx")
-    return InputError("it is no Word file", where=name, hint="give a .docx")
+        return InputError(
+            "the file is an OpenDocument text (.odt)", where=name, hint="save it as .docx"
+        )
+    return InputError("the file is not a Word file", where=name, hint="use a .docx file")
 
 
 def _create_damage_error(name: str, error: Exception) -> InputError:
@@ -179,7 +186,10 @@ def _parse_moment(written: str) -> datetime | None:
 def _convert_to_html(
     data: bytes, name: str, report: OmissionReport, pictures: list[EmbeddedPicture]
 ) -> str:
-    """mammoth's HTML of the file. It may open no other file, and takes no styles from this one."""
+    """Convert the file to HTML with mammoth, and collect its pictures in `pictures`.
+
+    mammoth may open no other file, and ignores the file's own style map. Raises InputError for a
+    damaged file."""
 
     def collect_picture(image: Any) -> list[Any]:
         with image.open() as content:
@@ -213,7 +223,7 @@ def _convert_to_html(
 
 
 def _report_message(message: str, report: OmissionReport) -> None:
-    """Report what mammoth says that it left out; not what it says of styles."""
+    """Report a part that mammoth says it left out. Messages about styles are not reported."""
     if message.startswith("could not open external image"):
         report.add_omission("picture in another file", message.split("'")[1])
     elif not re.search(r"\bstyle\b|^Image of type", message):
@@ -221,13 +231,15 @@ def _report_message(message: str, report: OmissionReport) -> None:
 
 
 def _separate_notes(html: str) -> str:
-    """Foot- and endnotes as a list below a line. Their links would lead nowhere in a mail."""
+    """Return `html` with footnotes and endnotes as a list below a rule, without their links.
+
+    The links would lead nowhere in a mail."""
     html = re.sub(r'<a href="#(?:foot|end)note-ref-[^"]*">↑</a>', "", html)
     html = re.sub(r'<a href="#(?:foot|end)note-[^"]*"[^>]*>(\[\d+\])</a>', r"\1", html)
     return re.sub(r'(<ol>)(?=<li id="(?:foot|end)note-)', r"<hr>\1", html)
 
 
 def _take_styled_text(html: str, style: str) -> tuple[str, str]:
-    """The text of the paragraphs of a style, and the HTML without them."""
+    """Return (text, html): the text of a style's paragraphs, and the HTML without them."""
     paragraph = re.compile(rf'<p class="{style}">(.*?)</p>', re.DOTALL)
     return to_plain_text(" ".join(paragraph.findall(html))), paragraph.sub("", html)

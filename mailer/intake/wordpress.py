@@ -1,7 +1,7 @@
-"""Posts of a WordPress site, as its REST interface gives them -> drafts.
+"""Read the posts of a WordPress site, as its REST interface returns them, as drafts.
 
-Asked with ``_embed`` a post comes with its author, picture and categories. What WordPress renders
-is the page's HTML without its theme: blocks' comments and shortcodes that nothing expanded go.
+With ``_embed`` WordPress returns a post with its author, picture and categories. The post's HTML is
+the page's without the theme; comments of blocks and unexpanded shortcodes are removed.
 """
 
 import json
@@ -29,14 +29,15 @@ from mailer.intake.omissions import OmissionReport
 from mailer.model.articles import Image
 
 MAX_POSTS = 100
-"""Posts that WordPress gives at once."""
+"""Maximum number of posts that WordPress returns at once."""
 
 _ROUTE = "wp-json/wp/v2/posts"
 
 
 def build_posts_url(site: str, limit: int = 20) -> str:
-    """The address that gives the newest posts of a site, by the address of its front page. Raises
-    InputError for what is no web address."""
+    """Return the address of a site's newest `limit` posts, by the address of its front page.
+
+    Raises InputError if `site` is not a web address."""
     site = site.strip()
     if "://" not in site:
         site = f"https://{site}"
@@ -48,8 +49,9 @@ def build_posts_url(site: str, limit: int = 20) -> str:
 
 
 def read_posts(data: bytes, defaults: DraftDefaults, *, address: str) -> DraftBatch:
-    """The posts, or the one post, of an answer from `address`: one that can't be taken keeps no
-    other out. Raises InputError for what is no answer of WordPress's."""
+    """Read the post or posts in a response from `address`: a bad post excludes no other.
+
+    Raises InputError if `data` is not a response of WordPress, or is its error."""
     posts = _parse_posts(data, address)
     drafts: list[Draft] = []
     problems: list[DraftProblem] = []
@@ -66,40 +68,42 @@ def read_posts(data: bytes, defaults: DraftDefaults, *, address: str) -> DraftBa
 def _parse_posts(data: bytes, address: str) -> list[Any]:
     text, _ = decode_text(data)
     try:
-        answer = json.loads(text)
+        response = json.loads(text)
     except (ValueError, RecursionError) as error:
         page = re.match(r"\s*<", text)
         raise InputError(
-            "this is a web page and no answer of WordPress's" if page else f"not JSON ({error})",
+            "the address leads to a web page, not to WordPress's posts"
+            if page
+            else f"the response is not JSON ({error})",
             where=address,
-            hint="the site may be no WordPress, or have its REST interface closed: take its feed",
+            hint="the site may not run WordPress, or has closed its REST interface: use its feed",
         ) from error
-    if isinstance(answer, dict) and "code" in answer and "content" not in answer:
-        raise _create_api_error(answer, address)
-    posts = answer if isinstance(answer, list) else [answer]
+    if isinstance(response, dict) and "code" in response and "content" not in response:
+        raise _create_api_error(response, address)
+    posts = response if isinstance(response, list) else [response]
     if posts and not any(isinstance(post, dict) and "content" in post for post in posts):
         raise InputError(
-            "these are no posts of WordPress's", where=address, hint=f"ask for …/{_ROUTE}"
+            "the response holds no posts of WordPress", where=address, hint=f"use …/{_ROUTE}"
         )
     return posts
 
 
-def _create_api_error(answer: Mapping[str, Any], address: str) -> InputError:
-    """WordPress's own error, with what can be done about it."""
-    code = to_one_line(str(answer["code"]))
-    message = to_one_line(str(answer.get("message", "")))
+def _create_api_error(response: Mapping[str, Any], address: str) -> InputError:
+    """Return WordPress's own error with a hint on how to go on."""
+    code = to_one_line(str(response["code"]))
+    message = to_one_line(str(response.get("message", "")))
     hints = {
-        "rest_no_route": "the site's REST interface has no posts: take its feed",
-        "rest_disabled": "the site has its REST interface closed: take its feed",
+        "rest_no_route": "the site's REST interface has no posts: use its feed",
+        "rest_disabled": "the site has closed its REST interface: use its feed",
         "rest_post_invalid_id": "there is no such post: check the address",
         "rest_post_invalid_page_number": "there are no more posts",
     }
     is_closed = re.search("forbidden|cannot|not_logged_in|unauthori|disabled", code)
-    hint = "the site gives its posts only to who is signed in: take its feed" if is_closed else ""
+    hint = "the site shows its posts only to signed-in users: use its feed" if is_closed else ""
     return InputError(
         f"WordPress says {code}: {message}" if message else f"WordPress says {code}",
         where=address,
-        hint=hints.get(code) or hint or "open the address in a browser, or take the site's feed",
+        hint=hints.get(code) or hint or "open the address in a browser, or use the site's feed",
     )
 
 
@@ -108,14 +112,14 @@ def _create_api_error(answer: Mapping[str, Any], address: str) -> InputError:
 
 def _read_post(post: Any, defaults: DraftDefaults, address: str, origin: str) -> Draft:
     if not isinstance(post, dict):
-        raise InputError("this is no post", where=origin)
+        raise InputError("the record is not a post", where=origin)
     title = _get_rendered(post, "title")
     status = str(post.get("status") or "publish")
     content = post.get("content")
     is_protected = isinstance(content, dict) and content.get("protected")
     if status != "publish":
         raise Refused(
-            f"{to_one_line(title) or 'the post'} is not published there ({status})",
+            f"{to_one_line(title) or 'the post'} is not published on the site ({status})",
             where=origin,
             hint="publish it on the site first",
         )
@@ -123,7 +127,7 @@ def _read_post(post: Any, defaults: DraftDefaults, address: str, origin: str) ->
         raise Refused(
             f"{to_one_line(title) or 'the post'} is behind a password",
             where=origin,
-            hint="take the password off on the site first",
+            hint="remove the password on the site first",
         )
     report = OmissionReport()
     embedded = post.get("_embedded")
@@ -164,7 +168,7 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _list_names(records: Any) -> Iterator[str]:
-    """The names of embedded records. One that may not be seen is an error in its place."""
+    """Yield the names of embedded records. WordPress puts an error in place of a hidden record."""
     for record in _as_list(records):
         if isinstance(record, dict) and isinstance(record.get("name"), str):
             yield unescape(record["name"])
@@ -179,7 +183,7 @@ def _parse_moment(post: Mapping[str, Any], defaults: DraftDefaults) -> datetime 
 
 
 def _get_language(post: Mapping[str, Any]) -> str:
-    """By Polylang (``lang``) or WPML (``wpml_current_locale``)."""
+    """Return the language by Polylang (``lang``) or WPML (``wpml_current_locale``), or ""."""
     locale = post.get("lang") or post.get("wpml_current_locale") or ""
     return locale.replace("_", "-") if isinstance(locale, str) else ""
 
@@ -206,7 +210,9 @@ _SHORTCODE = re.compile(
 
 
 def _strip_shortcodes(html: str, report: OmissionReport) -> str:
-    """What the site's plugins should have expanded goes; what stands between two of them stays."""
+    """Return `html` without shortcodes that the site's plugins did not expand.
+
+    Text between an opening and a closing shortcode stays."""
 
     def drop_shortcode(match: re.Match[str]) -> str:
         if not match[0].startswith("[/"):
@@ -217,6 +223,6 @@ def _strip_shortcodes(html: str, report: OmissionReport) -> str:
 
 
 def _strip_more_link(html: str) -> str:
-    """An excerpt without the link at its end that leads to the rest."""
+    """Return an excerpt without the link to the full text at its end."""
     html = re.sub(r"<a\b[^<>]{0,500}\bmore-link\b.{0,500}?</a>", "", html, flags=re.DOTALL)
     return re.sub(r"\s*\[(?:&hellip;|…|&#8230;|\.\.\.)\]", "…", html)

@@ -1,17 +1,19 @@
-"""Compose: an edition -> its frozen bodies, once for each language; a notice, a letter -> its one.
+"""Compose mails: render an edition's frozen bodies, one for each language, and the body of a notice
+or a service mail.
 
-    compose.py       the road through this room
-    notices.py       the same for what staff are told
-    letters.py       and for what an address gets because of a sign-up
-    views.py         records -> the plain data that a template sees
+    compose.py       an edition -> its frozen bodies
+    notices.py       a notice to staff -> its body
+    service_mails.py a service mail (about a sign-up) -> its body
+    views.py         records -> the plain data that templates see
+    releases.py      a press release -> the plain data that templates see
     environment.py   the sandboxed Jinja2, its filters, and personal fields
-    translations.py  the words of the frame, from .po files
-    plain.py         sanitised HTML -> text for the plain part
-    inline.py        premailer: nothing else imports it
+    translations.py  words of a mail's frame, from .po files
+    text_part.py     sanitised HTML -> the text part
+    inline.py        CSS -> style attributes; the only import of premailer
     colours.py       contrast (WCAG 2.2)
-    checks.py        what every mail must be, or it isn't composed
+    checks.py        requirements that every mail must meet
 
-Records come in, bodies go out. No database, no network, no clock.
+Rendering is pure: it uses no database, no network and no clock.
 """
 
 from mailer.render.compose import Composition, compose_edition

@@ -1,8 +1,8 @@
-"""What every mail must be, or it isn't composed: reachable, readable, and lawful.
+"""Check that a composed mail is reachable, readable and lawful.
 
-:func:`check_reader_mail` raises ComposeError for what may not go out to readers, and returns warnings for what
-staff should know before they approve. A notice to staff is held to :func:`check_mail_structure` alone: it
-must be composable when settings are not in order, to say so.
+:func:`check_reader_mail` raises ComposeError for a mail that may not go to readers, and returns
+warnings that staff should see before they approve. A notice to staff has to pass only
+:func:`check_mail_structure`: it must be composable even if settings are wrong, to report that.
 """
 
 from collections.abc import Iterator
@@ -17,37 +17,41 @@ from mailer.model.editions import EditionBody
 from mailer.render import colours
 
 GMAIL_CLIP_BYTES = 102_400
-"""Bytes of HTML after which Gmail cuts a mail off behind a link."""
+"""Size of HTML in bytes above which Gmail cuts a mail off behind a link."""
 
 LONG_SUBJECT = 90
 
 
 def check_organisation(settings: Settings) -> None:
-    """Raises ComposeError where settings that every mail needs are missing or unreadable."""
+    """Check the settings that every mail needs.
+
+    Raises ComposeError if the postal address is missing, or the accent colour is too pale."""
     where = str(settings.config_file or "config/mailer.toml")
     organisation = settings.organisation
     if not organisation.postal_address.strip():
         raise ComposeError(
             "organisation.postal_address is empty, and every mail must carry one",
             where=where,
-            hint="write the office's address there",
+            hint="write the office's address into it",
         )
     if not colours.is_readable(organisation.accent):
         ratio = colours.compute_contrast(organisation.accent, colours.LIGHT_BACKGROUND)
         raise ComposeError(
             f"organisation.accent {organisation.accent} has a contrast of {ratio:.1f} on white",
             where=where,
-            hint=f"choose a darker colour: at least {colours.MIN_CONTRAST} is needed to be read",
+            hint=f"choose a darker colour: readable text needs at least {colours.MIN_CONTRAST}",
         )
 
 
 def check_reader_mail(body: EditionBody, where: str) -> list[str]:
-    """Whether it may go to readers. Raises ComposeError, or returns warnings."""
+    """Check that a body may go to readers, and return warnings about it.
+
+    `where` is the template's folder, for errors. Raises ComposeError if it may not."""
     check_mail_structure(body, where)
     for name, part in (("body.txt", body.text), ("body.html", body.html)):
         if Slot.UNSUBSCRIBE not in find_printed_slots(part, body.marker, body.stories):
             raise ComposeError(
-                "it has no unsubscribe link",
+                "the mail has no unsubscribe link",
                 where=f"{where}/{name}",
                 hint="print links.unsubscribe",
             )
@@ -55,8 +59,10 @@ def check_reader_mail(body: EditionBody, where: str) -> list[str]:
 
 
 def check_mail_structure(body: EditionBody, where: str) -> None:
-    """What holds of every mail, a notice to staff too: its slots and marks are whole, it has a
-    subject, and its HTML can be read by everybody. Raises ComposeError."""
+    """Check the rules for every mail, including notices to staff.
+
+    Slots and marks are intact, the subject is not empty, and the HTML is accessible. Raises
+    ComposeError otherwise."""
     for name, part in (
         ("subject.txt", body.subject),
         ("body.txt", body.text),
@@ -75,7 +81,7 @@ def check_mail_structure(body: EditionBody, where: str) -> None:
     problems = list(_find_html_problems(body))
     if problems:
         raise ComposeError(
-            problems[0], where=f"{where}/body.html", hint="mend the template or story"
+            problems[0], where=f"{where}/body.html", hint="fix the template or story"
         )
 
 
@@ -92,11 +98,11 @@ def _find_html_problems(body: EditionBody) -> Iterator[str]:
         yield "the html element has no lang or no dir"
     for link in root.iter("a"):
         target = link.get("href")
-        if target is None or body.marker in target:  # no link, or one that is personal
+        if target is None or body.marker in target:  # an anchor, or a personal link
             continue
         if target.startswith("#"):
             if not root.xpath("//*[@id=$name or @name=$name]", name=target[1:]):
-                yield f"the link {target!r} leads to no place in the mail"
+                yield f"the link {target!r} has no target in the mail"
         elif _parse_scheme(target) not in {"http", "https", "mailto", "tel"}:
             yield f"the link {target!r} is not absolute"
     for picture in root.iter("img"):

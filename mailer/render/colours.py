@@ -1,11 +1,11 @@
-"""Contrast of colours, as WCAG 2.2 reckons it (relative luminance, success criterion 1.4.3)."""
+"""Contrast of colours by WCAG 2.2 (relative luminance, success criterion 1.4.3)."""
 
 MIN_CONTRAST = 4.5
-"""The least contrast of body text with what is behind it (level AA)."""
+"""Minimum contrast of body text with its background (level AA)."""
 
 LIGHT_BACKGROUND = "#ffffff"
 DARK_BACKGROUND = "#1c1f24"
-"""What a mail lies on in dark mode."""
+"""The background of a mail in dark mode."""
 
 
 def _split_channels(colour: str) -> tuple[float, float, float]:
@@ -14,7 +14,7 @@ def _split_channels(colour: str) -> tuple[float, float, float]:
 
 
 def compute_luminance(colour: str) -> float:
-    """Relative luminance of ``#rrggbb``, from 0 (black) to 1 (white)."""
+    """Return the relative luminance of ``#rrggbb``, from 0 (black) to 1 (white)."""
     linear = [
         channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4
         for channel in _split_channels(colour)
@@ -23,20 +23,21 @@ def compute_luminance(colour: str) -> float:
 
 
 def compute_contrast(colour: str, other_colour: str) -> float:
-    """From 1 (the same) to 21 (black and white)."""
+    """Return the contrast of two colours, from 1 (the same) to 21 (black and white)."""
     light, dark = sorted((compute_luminance(colour), compute_luminance(other_colour)), reverse=True)
     return (light + 0.05) / (dark + 0.05)
 
 
 def is_readable(colour: str) -> bool:
-    """Whether text of this colour can be read on paper."""
+    """Check that text of this colour is readable on white."""
     return compute_contrast(colour, LIGHT_BACKGROUND) >= MIN_CONTRAST
 
 
 def find_lighter_tint(
     colour: str, background: str = DARK_BACKGROUND, min_contrast: float = 5.5
 ) -> str:
-    """The nearest tint of `colour`, towards white, that stands out from `behind`."""
+    """Return the nearest tint of `colour`, towards white, that has `min_contrast` with
+    `background`."""
     for step in range(101):
         share = step / 100
         tint = "#" + "".join(

@@ -1,7 +1,7 @@
-"""The road through this room: a manuscript -> frozen bodies, one for each language.
+"""Compose an edition: render its manuscript as frozen bodies, one for each language.
 
-The same manuscript gives the same bytes, whenever and wherever it is composed: that is what makes
-a hash of them worth approving.
+The same manuscript gives the same bytes at any time and on any machine, so an approval can be bound
+to their hash.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from markupsafe import Markup
 from mailer import languages, message
 from mailer.config import Settings
 from mailer.editions import compute_content_hash
-from mailer.errors import ComposeError
+from mailer.errors import ComposeError, NextStep
 from mailer.model.articles import Article, Story
 from mailer.model.edition_states import EMBARGO_STATING_ROLES, EditionRole
 from mailer.model.editions import Attachment, EditionBody, Manuscript
@@ -47,8 +47,10 @@ DIGEST_TEMPLATE = "digest"
 
 @dataclass(frozen=True, slots=True)
 class Composition:
-    """`order` gives each story its bit: the first has bit 0. `content_hash` is what an approval
-    is bound to, `embargo_until` when the embargo ends that the bodies state."""
+    """The result of composing an edition.
+
+    `order` are the stories' slugs by bit: the first has bit 0. An approval is bound to
+    `content_hash`. `embargo_until` is the end of the embargo that the bodies state."""
 
     bodies: tuple[EditionBody, ...]
     order: tuple[str, ...]
@@ -60,20 +62,21 @@ class Composition:
 def compose_edition(
     manuscript: Manuscript, settings: Settings, to_html: Callable[[str], str]
 ) -> Composition:
-    """Compose every language that the readers want and that can be framed, the default always.
+    """Compose the edition in every language that readers want and templates are translated to.
 
-    `to_html` makes sanitised HTML of the editor's Markdown. Raises ComposeError."""
+    The edition's default language is always composed. `to_html` makes sanitised HTML of the
+    editor's Markdown. Raises ComposeError if the manuscript or settings cannot become a mail."""
     edition = manuscript.edition
     checks.check_organisation(settings)
     if not manuscript.stories:
         raise ComposeError(
             f"edition {edition.id} has no story",
-            hint=f"add one with `mailer edition arrange {edition.id} SLUG`",
+            next_steps=[NextStep("arrange_edition", edition=edition.id)],
         )
     default = translations.choose_frame_language(edition.language, settings.template_path)
     if not default:
         raise ComposeError(
-            f"there are no words in {edition.language} for the frame of a mail",
+            f"the frame of a mail has no translation into {edition.language}",
             hint=f"add email/locale/{edition.language}.po beside the templates",
         )
     order = views.group_stories(manuscript.stories)
@@ -109,7 +112,8 @@ def compose_edition(
         if not story.find_translation(edition.language, edition.language):
             language_names = ", ".join(story.languages)
             warnings.append(
-                f"{story.slug}: only readers of {language_names} get it, there is no other text"
+                f"{story.slug}: only readers of {language_names} get this story, as it has no "
+                "other text"
             )
         if edition.role not in {EditionRole.PLAIN, EditionRole.KILL}:
             story_articles = {
@@ -234,7 +238,7 @@ def _compose_body(
 def _build_press_page(
     article: Article, story: views.StoryView, topics: Mapping[str, Topic]
 ) -> dict[str, Any]:
-    """The press page of a release, in the language of its article."""
+    """Return the press page of a release, in the language of its article."""
     release_page = pages.build_translation(
         article,
         topics=[
@@ -256,8 +260,9 @@ def _build_embargo_view(
     language: str,
     gettext: Callable[[str], str],
 ) -> EmbargoView | None:
-    """What an edition that may go out under embargo says of it. Raises ComposeError for a story
-    that is not embargoed."""
+    """Return the embargo that an edition states for a story, or None if it states none.
+
+    Raises ComposeError if the edition is an advance copy of a story that is not embargoed."""
     edition = manuscript.edition
     if edition.role not in EMBARGO_STATING_ROLES:
         return None
@@ -267,18 +272,20 @@ def _build_embargo_view(
     if embargo is None:
         raise ComposeError(
             f"edition {edition.id} is an advance copy of {story.slug}, which is not embargoed",
-            hint=f"cancel it: mailer edition cancel {edition.id}",
+            next_steps=[NextStep("cancel_edition", edition=edition.id)],
         )
     places = settings.press.times
     return build_embargo_view(
-        embargo.terms, places, language, {one: gettext(one) for one in places}
+        embargo.terms, places, language, {place: gettext(place) for place in places}
     )
 
 
 def _list_attachments(
     manuscript: Manuscript, chosen_stories: list[tuple[int, Story, Article]]
 ) -> Iterator[Attachment]:
-    """Of a release by itself: a digest only tells of it, and a kill takes it back."""
+    """Yield the attachments of an edition with a single release.
+
+    Digests only link to releases, and kills withdraw them, so neither has attachments."""
     edition = manuscript.edition
     if (
         edition.template == DIGEST_TEMPLATE
@@ -298,7 +305,7 @@ def _hash_content(
     language: str,
     chosen_stories: list[tuple[int, Story, Article]],
 ) -> str:
-    """A hash of what people wrote: a marker made from it can't stand in any of it."""
+    """Hash the text that people wrote. The marker made from the hash can't occur in that text."""
     edition = manuscript.edition
     parts = [
         edition.uid,

@@ -1,8 +1,8 @@
-"""The sandboxed Jinja2 that templates run in, and personal fields.
+"""The sandboxed Jinja2 environment of templates, and personal fields.
 
-Templates see plain data only and can change none of it. What is personal is not known when a mail
-is composed, so a personal field can be printed and given a default, and nothing else: using it in a
-condition, a loop or a comparison is a ComposeError that says so.
+Templates see only plain data, and cannot change it. Personal values are unknown when a mail is
+composed, so a template can only print a personal field or give it a default: a personal field in a
+condition, a loop or a comparison raises ComposeError.
 """
 
 import traceback
@@ -26,7 +26,7 @@ PERSONAL_FIELD = "personal field"
 
 
 class PersonalField:
-    """A personal field in a template: prints as its slot, and is good for nothing else."""
+    """A personal field in a template. It prints as its slot; every other use is an error."""
 
     __slots__ = ("_argument", "_marker", "_slot")
     __hash__ = None  # type: ignore[assignment]
@@ -40,13 +40,13 @@ class PersonalField:
     __html__ = __str__
 
     def with_default(self, text: str) -> "PersonalField":
-        """The same field, with `text` for those of whom we don't know it."""
+        """Return the field with `text` for people whose value is unknown."""
         return PersonalField(self._marker, self._slot, text)
 
     def _refuse(self, *_: object) -> NoReturn:
         raise ComposeError(
             f"the personal field {self._slot.name.lower()!r} is used to decide or to calculate",
-            hint="a personal field can only be printed, or given a default: "
+            hint="templates can only print a personal field or give it a default: "
             "{{ recipient.name | default('colleague') }}",
         )
 
@@ -56,18 +56,20 @@ class PersonalField:
 
 
 class ConditionalParts:
-    """What a template calls as ``{% call when.any(story.bits) %} … {% endcall %}``: a part for
-    those who get one of these stories; or as ``{% call when.mail() %} … {% endcall %}``: a part
-    that only mails have. See ``message`` for the questions."""
+    """The name ``when`` in templates, which marks parts that not every reader gets.
+
+    ``{% call when.any(story.bits) %} … {% endcall %}`` is a part for readers who get one of these
+    stories; ``{% call when.mail() %} … {% endcall %}`` is a part of mails only. ``message`` defines
+    the conditions."""
 
     def __init__(self, marker: str) -> None:
         self._marker = marker
 
     def _wrap_part(
-        self, ask: message.MarkCondition, bits: int, caller: Callable[[], str]
+        self, condition: message.MarkCondition, bits: int, caller: Callable[[], str]
     ) -> Markup:
         opening, closing = (
-            message.create_mark(self._marker, ask, bits),
+            message.create_mark(self._marker, condition, bits),
             message.create_end_mark(self._marker),
         )
         return Markup(opening + str(caller()) + closing)  # noqa: S704  (already escaped, or text)
@@ -102,15 +104,16 @@ def _needs_autoescape(name: str | None) -> bool:
 
 
 def get_environment(language: str, template_path: Sequence[Path]) -> jinja2.Environment:
-    """A sandbox for one language: its translations, and dates as its readers write them.
+    """Return the sandbox for one language, with its translations and date formats.
 
-    The same one, with its compiled templates, until a file of the templates changes: compiling them
-    is most of the work of composing."""
+    The sandbox and its compiled templates are cached until a template file changes: compiling is
+    most of the work of composing."""
     return _build_environment(language, tuple(template_path), _list_file_stamps(template_path))
 
 
 def _list_file_stamps(template_path: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
-    """What changes when a template, or a file of words, is edited, added or taken away."""
+    """Return a stamp of every template and catalogue: it changes with every edited, added or
+    removed file."""
     files = sorted(file for folder in template_path for file in folder.glob("email/**/*"))
     stats = [(str(file), file.stat()) for file in files if file.is_file()]
     return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
@@ -152,7 +155,7 @@ def _build_environment(
 
 
 def render_template(env: jinja2.Environment, template: str, context: dict[str, Any]) -> str:
-    """A template of the folder ``email/``, rendered. Raises ComposeError with file and line."""
+    """Render a template of the folder ``email/``. Raises ComposeError with file and line."""
     try:
         return env.get_template(template).render(context)
     except Exception as error:
@@ -160,14 +163,16 @@ def render_template(env: jinja2.Environment, template: str, context: dict[str, A
 
 
 def render_line(env: jinja2.Environment, source: str, where: str, context: dict[str, Any]) -> str:
-    """A one-line template that staff wrote, such as a subject: rendered as text."""
+    """Render a one-line template that staff wrote, such as a subject, as text.
+
+    Raises ComposeError; its place is `where`."""
     try:
         return env.overlay(autoescape=False).from_string(source).render(context)
     except Exception as error:
         raise _wrap_error(error, where, env) from error
 
 
-_FAULTS = (
+_TEMPLATE_ERRORS = (
     jinja2.TemplateError,
     ComposeError,
     TypeError,
@@ -177,7 +182,7 @@ _FAULTS = (
     ArithmeticError,
     RecursionError,
 )
-"""What a faulty template or its data raises; anything else is a bug, and let through."""
+"""Errors that a faulty template or its data can raise. Other errors are bugs, and let through."""
 
 
 def _wrap_error(error: Exception, template: str, env: jinja2.Environment) -> Exception:
@@ -185,12 +190,12 @@ def _wrap_error(error: Exception, template: str, env: jinja2.Environment) -> Exc
         return ComposeError(
             f"there is no template {error.name!r}",
             where=template,
-            hint="see templates/email/ for those there are",
+            hint="use a template in templates/email/",
         )
     if isinstance(error, jinja2.TemplateSyntaxError):
         location = f"{error.name or template}, line {error.lineno}"
-        return ComposeError(f"{error.message}", where=location, hint="mend the template")
-    if not isinstance(error, _FAULTS):
+        return ComposeError(f"{error.message}", where=location, hint="fix the template")
+    if not isinstance(error, _TEMPLATE_ERRORS):
         return error
     frames = [
         frame
@@ -208,4 +213,4 @@ def _wrap_error(error: Exception, template: str, env: jinja2.Environment) -> Exc
         location = f"{template_name}, line {frames[-1].lineno}"
     if isinstance(error, ComposeError):
         return ComposeError(error.message, where=error.where or location, hint=error.hint)
-    return ComposeError(f"{error}", where=location, hint="mend the template")
+    return ComposeError(f"{error}", where=location, hint="fix the template")

@@ -1,8 +1,8 @@
-"""CSS into style attributes. The only import of premailer, which has been quiet since 2021.
+"""Move CSS into style attributes. This is the only import of premailer, unmaintained since 2021.
 
-Traps that we measured in 3.10: by default it drops ``!important``, which mobile and dark rules
-need; it percent-encodes braces in URLs, so slots are opaque words; it crashes on nested @media; it
-loses a lower-case doctype.
+Traps measured in 3.10: premailer by default drops ``!important``, which rules for phones and dark
+mode need; it percent-encodes braces in URLs, so slots are opaque words; it crashes on nested
+@media; it loses a lower-case doctype.
 """
 
 import logging
@@ -12,12 +12,14 @@ from mailer.errors import ComposeError
 
 
 def inline_css(html: str, where: str) -> str:
-    """`html` with its rules inlined, and kept in ``<style>`` for what can't be. Nothing is
-    fetched. Raises ComposeError."""
-    # One cache for selectors and style sheets, least often used first: of 128 entries a style sheet
-    # is pushed out each time, and parsing it is half of the work.
+    """Return `html` with its CSS rules inlined; all rules also stay in ``<style>``.
+
+    Style attributes can't express every rule. Nothing is fetched. Raises ComposeError if the CSS
+    can't be inlined."""
+    # premailer has one cache for selectors and style sheets. The default of 128 entries evicts the
+    # style sheet each time, and parsing it is half of the work.
     os.environ.setdefault("PREMAILER_CACHE_MAXSIZE", "2000")
-    from premailer import Premailer  # a fifth of a second that most commands can do without
+    from premailer import Premailer  # The import takes 0.2 s, and most commands don't need it.
 
     try:
         return str(
@@ -33,7 +35,7 @@ def inline_css(html: str, where: str) -> str:
         )
     except Exception as error:
         raise ComposeError(
-            f"its CSS can't be inlined ({type(error).__name__}: {error})",
+            f"the CSS can't be inlined ({type(error).__name__}: {error})",
             where=where,
-            hint="look at the <style> block; @media must not be nested",
+            hint="check the <style> block; @media must not be nested",
         ) from error

@@ -1,11 +1,11 @@
-"""A notice -> the frozen body of a mail to staff, in the office's language.
+"""Compose a notice: the frozen body of a mail to staff, in the office's language.
 
-What tells staff that something is wrong must not fail for the same reason: it needs no postal
-address, an accent too pale to be read gives way to the default one, and where the office's own
-templates are broken the shipped ones serve.
+A mail that reports a fault must not fail for the same reason: it needs no postal address, the
+default accent colour replaces one that is too pale, and the shipped templates replace the office's
+own if those are broken.
 
-Its templates, ``email/notice/``, see ``organisation``, of ``edition`` what the layout needs (name,
-language, dir), no ``stories``, and ``notice``: a :class:`NoticeView`.
+The templates, ``email/notice/``, see ``organisation``, the parts of ``edition`` that the layout
+needs (name, language, dir), an empty ``stories``, and ``notice``: a :class:`NoticeView`.
 """
 
 import hashlib
@@ -34,8 +34,9 @@ from mailer.render.inline import inline_css
 FOLDER = "email/notice"
 
 TEMPLATE_FAULTS = (ComposeError, ValueError, TypeError, LookupError)
-"""What the office's own templates and words can raise: patterns and placeholders of a .po file are
-filled in here. A bug comes back from the second try, with the shipped ones."""
+"""Errors that the office's own templates and translations can raise, as the patterns and
+placeholders of a .po file are filled in here. A bug raises again on the second try, which uses the
+shipped templates."""
 
 DAY_AND_TIME = "EEE d MMM HH:mm"
 FULL_MOMENT = "EEEE d MMMM y, HH:mm (zzzz)"
@@ -54,23 +55,23 @@ LEADS: dict[NoticeKind, tuple[str, str]] = {
     NoticeKind.EXPIRED: ("Never approved", ""),
     NoticeKind.CANCELLED: ("Cancelled", ""),
 }
-"""What a subject begins with: without a moment, and with one. English; the .po files have the
-others."""
+"""The beginning of a subject: (without a moment, with a moment). These are the English words; the
+.po files have the translations."""
 
 SENTENCES: dict[NoticeKind, str] = {
-    NoticeKind.REVIEW: "Nothing is sent until somebody has looked at it and approved it.",
-    NoticeKind.REMINDER: "Nobody has approved it yet. Without approval it is not sent.",
+    NoticeKind.REVIEW: "It will not be sent until it has been reviewed and approved.",
+    NoticeKind.REMINDER: "It has not been approved yet. Without approval it will not be sent.",
     NoticeKind.VOID: "It has changed since it was approved, so that approval no longer counts. "
     "Please look at it again.",
     NoticeKind.APPROVED: "It has been approved.",
-    NoticeKind.LATE: "Nobody approved it in time, so it was not sent. It is a draft again.",
+    NoticeKind.LATE: "It was not approved in time, so it was not sent. It is a draft again.",
     NoticeKind.SENT: "It has been sent.",
     NoticeKind.SKIPPED: "Nothing is sent this time.",
-    NoticeKind.ON_HOLD: "It waits for a person to decide, and is not sent until then.",
-    NoticeKind.PAUSED: "Sending has stopped. What is left waits until somebody lets it go on.",
-    NoticeKind.EXPIRED: "Nobody approved it before the digest’s next edition, so it will not be "
+    NoticeKind.ON_HOLD: "It is held, and will not be sent until a person decides.",
+    NoticeKind.PAUSED: "Sending is paused. The remaining mails wait until sending is resumed.",
+    NoticeKind.EXPIRED: "It was not approved before the digest’s next edition, so it will not be "
     "sent.",
-    NoticeKind.CANCELLED: "It has been stopped for good.",
+    NoticeKind.CANCELLED: "It has been cancelled permanently.",
 }
 
 LABELS = ("Why", "Scheduled for", "Subject", "Readers", "By", "Comment", "Hash")
@@ -78,7 +79,7 @@ LABELS = ("Why", "Scheduled for", "Subject", "Readers", "By", "Comment", "Hash")
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """Of an edition, what the layout needs."""
+    """The parts of an edition that the layout needs."""
 
     name: str
     language: str
@@ -99,14 +100,16 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class NoticeView:
-    """All in the reader's language, on one line each. `lead` says in a few words what is wanted or
-    has happened, `said` in a sentence or two. `tally` is how many of how many got it, or empty.
-    `figures` are labels and numbers."""
+    """A notice as its template sees it, in the reader's language; each value is one line.
+
+    `lead` says in a few words what staff should do or what has happened, `sentence` in a sentence
+    or two. `tally` is the number of recipients (of the total), or empty. `figures` are labels and
+    numbers."""
 
     kind: str
     lead: str
     name: str
-    said: str
+    sentence: str
     reason: str
     edition: int
     tally: str
@@ -117,8 +120,9 @@ class NoticeView:
 
 
 def compose_notice(notice: Notice, uid: str, settings: Settings) -> EditionBody:
-    """The mail that tells it. The same notice, uid and settings give the same bytes. Raises
-    ComposeError only where the shipped templates can't compose it."""
+    """Compose the mail for a notice. The same notice, uid and settings give the same bytes.
+
+    Raises ComposeError only if the shipped templates fail too."""
     try:
         return _compose_from_templates(notice, uid, settings, settings.template_path)
     except TEMPLATE_FAULTS:
@@ -161,7 +165,7 @@ def _compose_from_templates(
 
 
 def build_readable_organisation_view(settings: Settings) -> views.OrganisationView:
-    """The office with an accent that can be read, whatever its settings say."""
+    """Return the view of the office, with the default accent if its own is unreadable."""
     organisation_view = views.build_organisation_view(settings)
     if colours.is_readable(organisation_view.accent):
         return organisation_view
@@ -170,14 +174,14 @@ def build_readable_organisation_view(settings: Settings) -> views.OrganisationVi
 
 
 def _hash_notice(notice: Notice, uid: str) -> str:
-    """A hash of what people wrote: a marker made from it can't stand in any of it."""
+    """Hash the text that people wrote. The marker made from the hash can't occur in that text."""
     parts = {field.name: getattr(notice, field.name) for field in fields(Notice)}
     parts |= {"figures": dict(notice.figures), "uid": uid}
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
 class _NoticeWriter:
-    """Puts one notice into one language."""
+    """Writes one notice in one language."""
 
     def __init__(
         self, notice: Notice, language: str, catalogue: NullTranslations, zone: ZoneInfo
@@ -194,7 +198,7 @@ class _NoticeWriter:
             kind=notice.kind.value,
             lead=self._build_lead(),
             name=clean_header_text(notice.name),
-            said=self._build_sentence(),
+            sentence=self._build_sentence(),
             reason=clean_header_text(notice.reason),
             edition=notice.edition,
             tally=self._build_tally(),
@@ -223,7 +227,7 @@ class _NoticeWriter:
         return self.catalogue.gettext(untimed_lead)
 
     def _count_readers(self) -> tuple[int, int]:
-        """How many got it, and how many were to."""
+        """Return (sent, total): the number of readers who got the edition, and of its readers."""
         figures = self.notice.figures
         return figures.get("sent", 0), self.notice.readers or sum(figures.values())
 
@@ -259,7 +263,7 @@ class _NoticeWriter:
         return gettext(SENTENCES[notice.kind])
 
     def _build_facts(self) -> Iterator[FactView]:
-        """Those that are known, in the order in which staff need them."""
+        """Yield the facts that the notice has, in the order in which staff need them."""
         notice = self.notice
         has_hash_command = any("--hash" in command for _, command in suggest_commands(notice))
         facts: dict[str, tuple[str, ...]] = {
@@ -279,12 +283,12 @@ class _NoticeWriter:
                 yield FactView(self.catalogue.gettext(label), lines)
 
     def _format_reader_count(self) -> str:
-        """How many, where no figures say more."""
+        """Return the number of readers, or "" if the notice has figures, which say more."""
         should_show = self.notice.readers and not self.notice.figures
         return self._format_number(self.notice.readers) if should_show else ""
 
     def _format_send_time(self) -> tuple[str, ...]:
-        """In the office's zone, and in UTC where that is another."""
+        """Return the send time in the office's zone, and in UTC if the zone is another."""
         if self.notice.send_at is None:
             return ()
         local_time, utc_time = (

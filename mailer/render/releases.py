@@ -1,5 +1,5 @@
-"""A press release as its template sees it: until when it is embargoed in the clocks of several
-places, who says what, whom to ask, what comes with it, and who stands behind it."""
+"""Build the view of a press release for its template: embargo times at several places, quotes,
+contacts, assets, and boilerplates."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from mailer import languages
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
 from mailer.config import Settings
-from mailer.errors import ComposeError
+from mailer.errors import ComposeError, NextStep
 from mailer.model.articles import Article, Boilerplate
 from mailer.model.embargoes import EmbargoTerms
 from mailer.model.press_release import Asset, Carriage, PressContact, Quote, Release
@@ -22,7 +22,8 @@ from mailer.model.press_release import Asset, Carriage, PressContact, Quote, Rel
 
 @dataclass(frozen=True, slots=True)
 class TimeView:
-    """What clocks show at a place. `offset` is from UTC, such as ``UTC−5``; empty for UTC."""
+    """The local time of a moment at a place. `offset` is from UTC, such as ``UTC−5``; empty for
+    UTC."""
 
     place: str
     moment: datetime
@@ -31,15 +32,15 @@ class TimeView:
 
 @dataclass(frozen=True, slots=True)
 class EmbargoView:
-    """When an embargo ends, in the clocks of several places."""
+    """The end of an embargo in the local times of several places."""
 
     times: tuple[TimeView, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class AssetView:
-    """`url` is whole, `attached` whether it comes with the mail, `size` in kilobytes (0: of what
-    is elsewhere)."""
+    """An asset. `url` is absolute; `size` is in kilobytes, 0 for an asset that is not stored here;
+    `attached`: the mail carries the file."""
 
     kind: str
     title: str
@@ -55,7 +56,7 @@ class AssetView:
 
 @dataclass(frozen=True, slots=True)
 class AboutView:
-    """`language` and `dir` are those of its text."""
+    """A boilerplate. `language` and `dir` are those of its text."""
 
     name: str
     html: Markup
@@ -76,8 +77,10 @@ class ReleaseView:
 def build_embargo_view(
     terms: EmbargoTerms, places: Mapping[str, str], language: str, place_names: Mapping[str, str]
 ) -> EmbargoView:
-    """An embargo in the clocks of `places` (a name -> its zone), and first in those of its own zone
-    where that is none of them. `names` are the places' in the language, where they differ."""
+    """Return the embargo's end in the local times of `places` (a name -> its zone).
+
+    If the embargo's own zone is not among them, its time comes first. `place_names` translates
+    names of places into `language`."""
     ends_at = terms.moment
     zones_by_place = {place_names.get(place, place): zone for place, zone in places.items()}
     if terms.zone not in zones_by_place.values():
@@ -112,8 +115,10 @@ def build_release_view(
     language: str,
     default: str,
 ) -> ReleaseView:
-    """Whom to ask is the release's, or else the office's own contact. Raises ComposeError for an
-    organisation without boilerplate, and for files that are too much to attach."""
+    """Return the view of an article's release.
+
+    The office's own press contact is used if the release has none. Raises ComposeError if an
+    organisation has no boilerplate, or if the attachments are too large together."""
     release = article.release or Release()
     attached_bytes = sum(
         asset.size for asset in release.assets if asset.carriage is Carriage.ATTACH
@@ -122,7 +127,7 @@ def build_release_view(
     if attached_bytes > limit:
         raise ComposeError(
             f"{article.slug} attaches {attached_bytes:,} bytes, and the limit is {limit:,}",
-            hint="leave out attach: of the largest, so that they are links; or raise "
+            hint="remove attach: from the largest files, so that the mail links to them; or raise "
             "press.attach_limit",
         )
     return ReleaseView(
@@ -144,8 +149,10 @@ def find_translation_gaps(
     available_boilerplates: Sequence[Boilerplate],
     default: str,
 ) -> Iterator[str]:
-    """What a translation of a release lacks that another has: nobody is stopped by that, who sends
-    it should know. `story` is by language."""
+    """Yield a warning for each part that one translation of a release lacks and another has.
+
+    `story_articles` are the translations by language. Gaps do not prevent sending, but the sender
+    should know them."""
     max_counts = {
         part: max(count_part(article.release or Release()) for article in story_articles.values())
         for part, count_part in _PART_COUNTERS.items()
@@ -168,22 +175,20 @@ def find_translation_gaps(
             if boilerplate and languages.get_base_language(
                 boilerplate.language
             ) != languages.get_base_language(language):
-                organisation_option = (
-                    f" --organisation {organisation}" if organisation != OWN_ORGANISATION else ""
-                )
+                owner = f" of {organisation}" if organisation != OWN_ORGANISATION else ""
                 yield (
-                    f"readers of {language} read the boilerplate in {boilerplate.language}: "
-                    f"mailer boilerplate set FILE{organisation_option} --language {language}"
+                    f"readers of {language} get the boilerplate{owner} in {boilerplate.language}, "
+                    f"as it has no text in {language}"
                 )
 
 
 _PART_COUNTERS: Mapping[str, Callable[[Release], int]] = {
-    "subhead": lambda one: bool(one.subhead),
-    "quotes": lambda one: len(one.quotes),
-    "notes to editors": lambda one: bool(one.notes),
-    "press contacts": lambda one: len(one.contacts),
-    "assets": lambda one: len(one.assets),
-    "partners under about": lambda one: len(one.about),
+    "subhead": lambda release: bool(release.subhead),
+    "quotes": lambda release: len(release.quotes),
+    "notes to editors": lambda release: bool(release.notes),
+    "press contacts": lambda release: len(release.contacts),
+    "assets": lambda release: len(release.assets),
+    "partners under about": lambda release: len(release.about),
 }
 
 
@@ -211,11 +216,11 @@ def _build_about_views(
         if boilerplate is None and organisation != OWN_ORGANISATION:
             raise ComposeError(
                 f"{article.slug} is also about {organisation!r}, which has no boilerplate",
-                hint=f"give it one: mailer boilerplate set FILE --organisation {organisation}",
+                next_steps=[NextStep("set_boilerplate", organisation=organisation)],
             )
         if boilerplate is not None:
             name = boilerplate.name or settings.organisation.name
-            text = Markup(boilerplate.html)  # noqa: S704  (sanitised when kept)
+            text = Markup(boilerplate.html)  # noqa: S704  (sanitised when it was stored)
             boilerplate_language = boilerplate.language
             about_views.append(
                 AboutView(

@@ -1,14 +1,13 @@
-"""A letter -> the frozen body of a service mail: please confirm, you are on the list already,
-please confirm your new address, welcome.
+"""Compose a service mail's frozen body: please confirm, you are subscribed already, please confirm
+your new address, welcome.
 
-Somebody waits for it, so it must not fail for a fault that has nothing to do with them: as with
-notices it needs no postal address, an accent too pale to be read gives way to the default one, and
-where the office's own templates are broken, or leave out the link that the mail is for, the shipped
-ones serve.
+A person waits for the mail, so it must not fail for a fault of the office: like a notice it needs
+no postal address, the default accent colour replaces one that is too pale, and the shipped
+templates replace the office's own if those are broken or lack the link that the mail is for.
 
-Its templates are the folder that its answer names, on ``email/service.html``. They see
-``organisation``, of ``edition`` what the layout needs (name, language, dir), no ``stories``,
-``recipient.address``, ``links`` (action, preferences, unsubscribe), and ``service``: a
+The templates are in the folder that the mail's kind names, and extend ``email/service.html``. They
+see ``organisation``, the parts of ``edition`` that the layout needs (name, language, dir), an empty
+``stories``, ``recipient.address``, ``links`` (action, preferences, unsubscribe), and ``service``: a
 :class:`ServiceView`.
 """
 
@@ -33,7 +32,7 @@ from mailer.render.inline import inline_css
 from mailer.render.notices import TEMPLATE_FAULTS, FrameView, build_readable_organisation_view
 
 MAX_NAMES_LENGTH = 60
-"""Characters of lists' names in a subject, after which it names the office instead."""
+"""Maximum length of the lists' names in a subject; a longer subject names the office instead."""
 
 REQUIRED_SLOTS: dict[ServiceMailKind, tuple[Slot, ...]] = {
     ServiceMailKind.CONFIRM: (Slot.ACTION,),
@@ -41,7 +40,7 @@ REQUIRED_SLOTS: dict[ServiceMailKind, tuple[Slot, ...]] = {
     ServiceMailKind.ALREADY_SUBSCRIBED: (Slot.PREFERENCES,),
     ServiceMailKind.WELCOME: (Slot.PREFERENCES, Slot.UNSUBSCRIBE),
 }
-"""What both parts of a mail must have, for it to be of use."""
+"""The links that both parts of a mail must have: the mail exists for their sake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,15 @@ class ListView:
 
 @dataclass(frozen=True, slots=True)
 class ServiceView:
-    """`name` is what a subject calls what it is about, `books` the list that the link for leaving
-    leaves. `days` is how long an answer is waited for."""
+    """A service mail as its template sees it.
+
+    `name` names the lists, or the office, in the subject. `list_name` is the list that the
+    unsubscribe link leaves. `days` is the time in which the person can confirm."""
 
     kind: str
     name: str
     lists: tuple[ListView, ...]
-    books: str
+    list_name: str
     days: int
 
 
@@ -75,9 +76,11 @@ class ServiceLinksView:
 
 
 def compose_service_mail(service_mail: ServiceMail, settings: Settings) -> EditionBody:
-    """The mail that says it, in the letter's language where there are words in it, else in the
-    office's. The same letter and settings give the same bytes. Raises ComposeError only where the
-    shipped templates can't compose it."""
+    """Compose a service mail, in its own language if there is a translation, otherwise in the
+    office's.
+
+    The same service mail and settings give the same bytes. Raises ComposeError only if the shipped
+    templates fail too."""
     try:
         return _compose_from_templates(service_mail, settings, settings.template_path)
     except TEMPLATE_FAULTS:
@@ -113,7 +116,7 @@ def _compose_from_templates(
             build_personal_field(Slot.UNSUBSCRIBE),
         ),
     }
-    # The title of the page that the mail is, and what screen readers announce: its subject.
+    # The subject is the HTML page's title, which screen readers announce.
     frame = FrameView("", language, languages.get_direction(language))
     subject = clean_header_text(
         render_template(env, f"{folder}/subject.txt", context | {"edition": frame})
@@ -150,7 +153,7 @@ def _build_service_view(
             )
             for mailing_list in service_mail.lists
         ),
-        books=next(
+        list_name=next(
             (
                 clean_header_text(mailing_list.name)
                 for mailing_list in service_mail.lists
@@ -162,19 +165,19 @@ def _build_service_view(
     )
 
 
-def _check_required_links(body: EditionBody, answer: ServiceMailKind, folder: str) -> None:
-    for slot in REQUIRED_SLOTS[answer]:
+def _check_required_links(body: EditionBody, kind: ServiceMailKind, folder: str) -> None:
+    for slot in REQUIRED_SLOTS[kind]:
         for name, part in (("body.txt", body.text), ("body.html", body.html)):
             if message.create_slot(body.marker, slot) not in part:
                 raise ComposeError(
-                    f"it leaves out the link that it is for, links.{slot.name.lower()}",
+                    f"the mail lacks the link that it is for, links.{slot.name.lower()}",
                     where=f"{folder}/{name}",
-                    hint="print it as it is",
+                    hint="print the link without filters",
                 )
 
 
 def _hash_service_mail(service_mail: ServiceMail, language: str, settings: Settings) -> str:
-    """A hash of what people wrote: a marker made from it can't stand in any of it."""
+    """Hash the text that people wrote. The marker made from the hash can't occur in that text."""
     parts = [
         service_mail.kind,
         language,

@@ -1,7 +1,7 @@
-"""Sanitised HTML -> text for the plain part of a mail.
+"""Convert sanitised HTML to text for the plain part of a mail.
 
 Paragraphs are wrapped, headings stand alone, lists and quotes are indented, and each link's address
-follows on a line of its own, so that no client breaks it.
+is on a line of its own after the text, so that no mail client breaks it.
 """
 
 import copy
@@ -21,8 +21,10 @@ _BLOCK_TAGS = {
 
 
 def wrap_text(text: str, width: int = WIDTH, indent: str = "", first: str | None = None) -> str:
-    """`text` in lines of at most `width` characters, spaces run together; words are never cut, so
-    that addresses stay whole. `first` begins the first line, `indent` the others."""
+    """Wrap `text` in lines of at most `width` characters, and collapse its spaces.
+
+    Words are never cut, so that addresses stay whole. `first` begins the first line, `indent` the
+    others (and the first if `first` is None)."""
     return textwrap.fill(
         " ".join(text.split()),
         width,
@@ -34,7 +36,7 @@ def wrap_text(text: str, width: int = WIDTH, indent: str = "", first: str | None
 
 
 def to_plain_text(html: str, width: int = WIDTH) -> str:
-    """The text of `html`, blocks parted by an empty line."""
+    """Return the text of `html`, with an empty line between blocks."""
     if not html.strip():
         return ""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
@@ -42,7 +44,7 @@ def to_plain_text(html: str, width: int = WIDTH) -> str:
 
 
 def extract_first_paragraph(html: str) -> str:
-    """The text of the first paragraph, on one line."""
+    """Return the text of the first paragraph with text, on one line."""
     if not html.strip():
         return ""
     root = lxml_html.fragment_fromstring(str(html), create_parent="div")
@@ -54,7 +56,7 @@ def extract_first_paragraph(html: str) -> str:
 
 
 def _flatten_inline(element: HtmlElement) -> tuple[str, list[str]]:
-    """The text of what stands within a line, and the addresses that it links to."""
+    """Return (text, links): the text of an inline element, and the addresses of its links."""
     text = element.text or ""
     links: list[str] = []
     for child in element:
@@ -89,8 +91,9 @@ def _format_paragraph(
 
 
 def _format_blocks(element: HtmlElement, width: int, indent: str) -> Iterator[str]:
-    """What stands in `element`, block by block; what stands loose between blocks is a paragraph.
-    A block may come out empty."""
+    """Yield the content of `element` block by block. Text between blocks becomes a paragraph.
+
+    A yielded block may be empty."""
     loose_paragraph = lxml_html.Element("p")
     loose_paragraph.text = element.text
     for child in element:

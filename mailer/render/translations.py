@@ -1,7 +1,7 @@
-"""The words of a mail's frame, from ``email/locale/LANGUAGE.po`` beside the templates.
+"""Load translations of a mail's frame from ``email/locale/LANGUAGE.po`` beside the templates.
 
-English is the source. A language without a file can't frame a mail, so its readers get the
-edition's default language.
+English is the source. A mail's frame can't be in a language without a file, so readers of such a
+language get the edition's default language.
 """
 
 import gettext
@@ -19,7 +19,7 @@ SOURCE = "en"
 
 
 def list_languages(template_path: tuple[Path, ...]) -> tuple[str, ...]:
-    """The languages that a mail can be framed in."""
+    """Return the languages that a mail's frame can be in."""
     translated_tags = {
         file.stem for folder in template_path for file in (folder / "email/locale").glob("*.po")
     }
@@ -27,12 +27,12 @@ def list_languages(template_path: tuple[Path, ...]) -> tuple[str, ...]:
 
 
 def choose_frame_language(tag: str, template_path: tuple[Path, ...]) -> str:
-    """The language of the words around stories for readers of `tag`: empty when there is none."""
+    """Return the language of the frame for readers of `tag`, or "" if there is none."""
     return languages.choose_language(tag, list_languages(template_path), "")
 
 
 def load_translations(tag: str, template_path: tuple[Path, ...]) -> gettext.NullTranslations:
-    """gettext's translations for `tag`. Raises ComposeError for a file that isn't in order."""
+    """Load gettext translations for `tag`. Raises ComposeError for an invalid file."""
     for folder in template_path:
         file = folder / "email/locale" / f"{tag}.po"
         if file.is_file():
@@ -49,4 +49,4 @@ def _read_catalogue(file: Path, _changed: int) -> gettext.GNUTranslations:
         compiled.seek(0)
         return gettext.GNUTranslations(compiled)
     except (PoFileError, OSError, ValueError) as error:
-        raise ComposeError(f"it is not a .po file ({error})", where=str(file)) from error
+        raise ComposeError(f"the file is not a .po file ({error})", where=str(file)) from error

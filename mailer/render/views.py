@@ -1,4 +1,4 @@
-"""Records -> the plain data that a template sees. Nothing here can be written to, or reach further.
+"""Build the plain data that templates see from records. It is immutable, and leads to no records.
 
 ========================= ======================================================================
 name                      is
@@ -7,21 +7,21 @@ organisation              name, postal_lines, website, logo_url, logo_alt, accen
                           on_accent
 edition                   name, date, list_name, language, dir, opening (HTML), opening_text,
                           opening_language, opening_dir; role (plain, advance, release,
-                          correction, kill), and of the last two what has changed, and why
-stories                   in the order they are shown; the first is the lead
+                          correction, kill); changed and why (of a correction or kill)
+stories                   in the order in which readers see them; the first is the lead
 sections                  name, slug, bits, stories: by topic, in the same order
-recipient                 name, address: personal, may be printed and given a default
-links                     unsubscribe, preferences, view: personal, whole addresses; subscribe,
+recipient                 name, address: personal fields
+links                     unsubscribe, preferences, view: personal, absolute addresses; subscribe,
                           archive: the list's own pages, empty for a private list
-when                      any, first, rest, contents: parts for those who get these stories;
-                          mail, web: parts for mails, and for pages that anybody may open
+when                      any, first, rest, contents: parts for readers who get these stories;
+                          mail, web: parts for mails, and for public pages
 lead_title                the title of each reader's own first story (in a subject or preheader)
 ========================= ======================================================================
 
-A story has: bits, number (as each reader counts), slug, title, summary, teaser, html, url, kind,
-kind_name, topic, language, dir, foreign (its language isn't the mail's), image (url, alt, credit)
-or None, byline, dateline, published, release (subhead, quotes, notes, contacts, assets, about: see
-``releases.py``), and embargo (its times) where the mail states one, else None.
+A story has: bits, number (its position for each reader), slug, title, summary, teaser, html, url,
+kind, kind_name, topic, language, dir, foreign (its language is not the mail's), image (url, alt,
+credit) or None, byline, dateline, published, release (subhead, quotes, notes, contacts, assets,
+about: see ``releases.py``), and embargo (its times) if the mail states one, otherwise None.
 """
 
 from collections.abc import Sequence
@@ -135,7 +135,7 @@ KIND_NAMES = {
     ArticleKind.PHOTO_STORY: "Photo story",
     ArticleKind.CAMPAIGN: "Campaign",
 }
-"""English names; the .po files have the others."""
+"""The English names; the .po files have the translations."""
 
 
 def build_organisation_view(settings: Settings) -> OrganisationView:
@@ -155,7 +155,7 @@ def build_organisation_view(settings: Settings) -> OrganisationView:
 
 
 def build_links_view(marker: str, mailing_list: MailingList, settings: Settings) -> LinksView:
-    """Where a mail to this list leads beside its stories."""
+    """Return the links of a mail to this list, beside those of its stories."""
     site = settings.web.base_url.rstrip("/")
     is_public = mailing_list.visibility is Visibility.PUBLIC
     return LinksView(
@@ -168,7 +168,7 @@ def build_links_view(marker: str, mailing_list: MailingList, settings: Settings)
 
 
 def build_teaser(article: Article) -> str:
-    """The summary, or else the beginning of the text, cut between words."""
+    """Return the article's summary, otherwise the beginning of its text, cut between words."""
     if article.summary:
         return article.summary
     text = text_part.extract_first_paragraph(article.html)
@@ -178,7 +178,7 @@ def build_teaser(article: Article) -> str:
 
 
 def build_story_url(settings: Settings, article: Article) -> str:
-    """Where a story can be read: where it was published, or our own page for it."""
+    """Return the address of a story: where it was published, otherwise the mailer's own page."""
     if article.canonical_url:
         return article.canonical_url
     site = settings.web.base_url.rstrip("/")
@@ -188,8 +188,9 @@ def build_story_url(settings: Settings, article: Article) -> str:
 
 
 def group_stories(stories: Sequence[Story]) -> tuple[Story, ...]:
-    """The order in which stories are shown: the first, then by topic, each topic where its first
-    story comes. Within it the order stays."""
+    """Return the stories in the order in which readers see them: the first, then by topic.
+
+    A topic's place is that of its first story; within a topic the order stays."""
     topics = list(dict.fromkeys(_get_section_slug(story) for story in stories[1:]))
     other_stories = sorted(stories[1:], key=lambda story: topics.index(_get_section_slug(story)))
     return (*stories[:1], *other_stories)
@@ -241,8 +242,9 @@ def build_story_view(
 
 
 def build_sections(stories: Sequence[StoryView]) -> tuple[SectionView, ...]:
-    """Stories by topic, in the order of :func:`group_stories`. The first story has its own place as the
-    lead, and one in its topic's section for nobody: it is everyone's first who gets it."""
+    """Return sections of stories by topic, in the order of :func:`group_stories`.
+
+    The first story is in no section: it is the lead of every reader who gets it."""
     stories_by_topic: dict[str, list[StoryView]] = {}
     for story in stories[1:]:
         stories_by_topic.setdefault(story.topic_slug, []).append(story)

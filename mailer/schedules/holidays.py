@@ -1,4 +1,4 @@
-"""Days on which nothing is sent: public holidays of a country, and what staff have blacked out."""
+"""Free days, on which nothing is sent: public holidays of a country, and blackouts by staff."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 SATURDAY, SUNDAY = 5, 6
 _MAX_SHIFT_DAYS = 14
-"""Days that a date is moved at most."""
+"""Maximum number of days by which a date is moved."""
 
 
 class OnFreeDay(StrEnum):
-    """What becomes of a date on a free day."""
+    """The treatment of a date on a free day."""
 
     SKIP = "skip"
     BEFORE = "before"
-    """It moves to the last working day before."""
+    """The date moves to the last working day before."""
     AFTER = "after"
-    """It moves to the next working day."""
+    """The date moves to the next working day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class FreeDays:
         self._blackouts = tuple(blackouts)
 
     def find_reason(self, day: date) -> str:
-        """Why a day is free; empty when it is not."""
+        """Return the reason why a day is free, or "" if it is not."""
         for blackout in self._blackouts:
             if blackout.first <= day <= blackout.last:
                 return blackout.reason or "a blackout"
@@ -53,10 +53,10 @@ class FreeDays:
         return str(self._calendar.get(day, ""))
 
     def shift_date(self, day: date, on_free_day: OnFreeDay) -> date | None:
-        """Where a date goes: itself when it is not free, None when it is skipped.
+        """Return the date to use instead of `day`: `day` itself if it is not free, None to skip it.
 
-        It does not move onto a weekend, unless it was on one. Where no day within a fortnight
-        will do it is skipped."""
+        A date does not move onto a weekend unless it was on one. If no day within a fortnight is
+        possible, the date is skipped."""
         if not self.find_reason(day):
             return day
         if on_free_day is OnFreeDay.SKIP:
@@ -76,15 +76,17 @@ class FreeDays:
 
 @lru_cache(maxsize=64)
 def load_calendar(region: str) -> "holidays.HolidayBase":
-    """The public holidays of ``GB`` or ``GB-SCT``. Raises InputError for a place without."""
-    import holidays  # most commands can do without, and it takes a while
+    """Return the public holidays of a region such as ``GB`` or ``GB-SCT``.
+
+    Raises InputError for an unknown region."""
+    import holidays  # The import is slow, and most commands don't need it.
 
     country, _, subdivision = region.partition("-")
     try:
         return holidays.country_holidays(country, subdiv=subdivision or None)
     except NotImplementedError as error:
         supported_regions = holidays.list_supported_countries()
-        hint = "give a country such as GB, or a part of one such as GB-SCT"
+        hint = "use a country such as GB, or a part of a country such as GB-SCT"
         if subdivision and country in supported_regions:
             hint = f"parts of {country}: {', '.join(supported_regions[country]) or 'none'}"
-        raise InputError(f"no public holidays are known of {region!r}", hint=hint) from error
+        raise InputError(f"no public holidays are known for {region!r}", hint=hint) from error

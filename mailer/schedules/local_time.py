@@ -1,8 +1,8 @@
-"""Wall-clock time in a zone, and the moment that it is.
+"""Convert local time in a zone to UTC.
 
-A time that a clock change leaves out moves to the next one that there is; one that comes twice is
-the first (the rule of RFC 5545 §3.3.5 for the second; for the first that RFC goes by the offset
-before the gap, which moves 02:30 to 03:30: here it is 03:00, the first moment after the gap).
+A local time that a clock change skips becomes the first moment after the gap: 02:30 becomes 03:00.
+(RFC 5545 §3.3.5 uses the offset before the gap, which makes it 03:30.) A local time that occurs
+twice means the first occurrence, as in that RFC.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ _STEP = timedelta(minutes=1)
 
 
 def is_valid_wall_time(wall_time: datetime, tz: ZoneInfo) -> bool:
-    """Whether clocks in the zone show this time at some moment. `wall` is naive."""
+    """Check that clocks in the zone show `wall_time` (naive) at some moment."""
     return (
         wall_time.replace(tzinfo=tz).astimezone(UTC).astimezone(tz).replace(tzinfo=None)
         == wall_time
@@ -24,15 +24,16 @@ def is_valid_wall_time(wall_time: datetime, tz: ZoneInfo) -> bool:
 
 
 def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
-    """When clocks in the zone show `wall` (naive, its seconds are dropped), in UTC.
+    """Return the moment in UTC at which clocks in the zone show `wall_time`.
 
-    In a gap: the moment at which clocks were put forward, or, where a whole day was left out, the
-    first of the next. Twice: the first time."""
+    `wall_time` is naive; its seconds are dropped. If a clock change skips it, the result is the
+    moment of the change; if a zone skips a whole day, the first moment of the next day. If it
+    occurs twice, the result is the first occurrence."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz).astimezone(UTC)
-    # PEP 495: of a time in a gap, fold=1 goes by the offset after it, and so lies before the gap;
-    # fold=0 by the one before it, and lies behind. The change is between the two.
+    # PEP 495: for a time in a gap, fold=1 uses the offset after it, which gives a moment before the
+    # gap; fold=0 uses the offset before it, which gives one after the gap. The change is between.
     before = wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
     behind = wall_time.replace(tzinfo=tz, fold=0).astimezone(UTC)
     offset = before.astimezone(tz).utcoffset()
@@ -42,13 +43,14 @@ def to_utc(wall_time: datetime, tz: ZoneInfo) -> datetime:
             before = middle
         else:
             behind = middle
-    # To the minute: no zone has changed within one since there were time zones by law.
+    # Minutes suffice: no zone has changed within a minute since there are legal time zones.
     return (before + _STEP).replace(second=0, microsecond=0)
 
 
 def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
-    """As :func:`to_utc`, but of a time that clocks show twice the second: for what must not come
-    early, whichever of them was meant."""
+    """Convert as :func:`to_utc`, but return the second of two occurrences.
+
+    Use it for a moment that must not come early, whichever occurrence was meant."""
     wall_time = wall_time.replace(second=0, microsecond=0, fold=0)
     if is_valid_wall_time(wall_time, tz):
         return wall_time.replace(tzinfo=tz, fold=1).astimezone(UTC)
@@ -56,13 +58,13 @@ def to_utc_latest(wall_time: datetime, tz: ZoneInfo) -> datetime:
 
 
 def is_valid_day(day: date, tz: ZoneInfo) -> bool:
-    """Whether the zone had this day: Samoa had no 30 December 2011."""
+    """Check that the zone had this day: Samoa had no 30 December 2011."""
     start = to_utc(datetime.combine(day, time()), tz)
     return start.astimezone(tz).date() == day
 
 
 def find_earliest_moment(wall_time: datetime, zone: str, zone_names: Iterable[str]) -> datetime:
-    """The first moment at which clocks show `wall`, in `zone` or in one of the zones `names`."""
+    """Return the first moment at which clocks show `wall_time` in `zone` or any of `zone_names`."""
     own_moment = to_utc(wall_time, zones.get_zone(zone))
     return min(
         [own_moment, *(to_utc_in_zone(wall_time, zone_name, zone) for zone_name in zone_names)]
@@ -70,8 +72,9 @@ def find_earliest_moment(wall_time: datetime, zone: str, zone_names: Iterable[st
 
 
 def to_utc_in_zone(wall_time: datetime, zone_name: str, fallback_zone: str) -> datetime:
-    """When clocks show `wall` in the zone of that name; in the one of `fallback` when there is none
-    of that name (any more)."""
+    """Return the moment at which clocks show `wall_time` in the zone `zone_name`.
+
+    `fallback_zone` is used if there is no zone of that name, or no longer."""
     try:
         return to_utc(wall_time, zones.get_zone(zone_name))
     except InputError:

@@ -1,4 +1,4 @@
-"""Named days by rule: International Migrants Day is 18 December, each year."""
+"""Observances: named days by rule, such as International Migrants Day, 18 December each year."""
 
 import json
 import re
@@ -17,7 +17,7 @@ MONTHS = (
     "october", "november", "december",
 )  # fmt: skip
 CODES = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
-"""The weekdays in an RRULE (RFC 5545 §3.3.10)."""
+"""Codes of the weekdays in an RRULE (RFC 5545 §3.3.10)."""
 
 ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": -1}
 
@@ -28,9 +28,11 @@ _EASTER = re.compile(r"easter(?: ([+-]) (\d{1,3}))?")
 
 @dataclass(frozen=True, slots=True)
 class Observance:
-    """A day that comes each year. `rule` is ``18 december``, ``third thursday of november``,
-    ``last friday of march`` or ``easter + 1``; `since` and `until` are its first and last year, 0
-    for none. `names` by language; `source` says where it is laid down."""
+    """A day that comes each year.
+
+    `rule` is such as ``18 december``, ``third thursday of november``, ``last friday of march`` or
+    ``easter + 1``. `since` and `until` are its first and last year, 0 for none. `names` are by
+    language. `source` is the document that establishes the day."""
 
     slug: str
     rule: str
@@ -43,14 +45,16 @@ class Observance:
         return self.names[languages.choose_language(language, sorted(self.names), "en")]
 
     def find_date(self, year: int) -> date | None:
-        """Its date in a year; None in a year without it: before it was, or 29 February."""
+        """Return the date in a year, or None in a year without the day.
+
+        A year has none before `since`, after `until`, or for 29 February."""
         if year < self.since or (self.until and year > self.until):
             return None
         return find_date_by_rule(self.rule, year)
 
 
 def find_date_by_rule(rule: str, year: int) -> date | None:
-    """The date that a rule names in a year. Raises InputError when it is none."""
+    """Return the date that a rule names in a year, or None. Raises InputError for no valid rule."""
     if match := _FIXED.fullmatch(rule):
         day, month = int(match[1]), MONTHS.index(match[2]) + 1
         try:
@@ -67,8 +71,8 @@ def find_date_by_rule(rule: str, year: int) -> date | None:
         days = int(match[2] or 0) * (-1 if match[1] == "-" else 1)
         return easter(year) + timedelta(days=days)
     raise InputError(
-        f"{rule!r} is no rule for a yearly day",
-        hint="such as '18 december', 'third thursday of november', 'last friday of march' or "
+        f"{rule!r} is not a rule for a yearly day",
+        hint="write such as '18 december', 'third thursday of november', 'last friday of march' or "
         "'easter + 1'",
     )
 
@@ -83,26 +87,33 @@ def _find_nth_weekday(year: int, month: int, weekday: int, ordinal: int) -> date
 
 
 def check_observance(observance: Observance) -> Observance:
-    """Raises InputError for one that never comes, or has no English name."""
+    """Check and return an observance.
+
+    Raises InputError for an invalid slug, rule or language, an observance that never comes, or one
+    without an English name."""
     if not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", observance.slug):
         raise InputError(
             f"{observance.slug!r} can't be an observance's name",
-            hint="small letters, digits and single hyphens, such as migrants-day",
+            hint="use lower-case letters, digits and single hyphens, such as migrants-day",
         )
     if "en" not in observance.names:
-        raise InputError("it has no English name", where=f"observance {observance.slug}")
+        raise InputError(
+            "the observance has no English name", where=f"observance {observance.slug}"
+        )
     for language in observance.names:
         languages.normalise_tag(language)
     start = max(observance.since, 2000)
     if all(observance.find_date(year) is None for year in range(start, start + 9)):
         raise InputError(
-            "it never comes", where=f"observance {observance.slug}", hint="see its rule"
+            "the day never comes", where=f"observance {observance.slug}", hint="check its rule"
         )
     return observance
 
 
 def parse_observances(tables: Mapping[str, tuple[object, object]]) -> dict[str, Observance]:
-    """Observances from tables and the files they are in, by name. Raises InputError naming them."""
+    """Read observances from `tables`: slug -> (table, file).
+
+    Raises InputError that names file and table."""
     return {
         slug: _parse_observance(slug, table, f"{file}, [{slug}]")
         for slug, (table, file) in tables.items()
@@ -111,16 +122,18 @@ def parse_observances(tables: Mapping[str, tuple[object, object]]) -> dict[str, 
 
 def _parse_observance(slug: str, table: object, where: str) -> Observance:
     if not isinstance(table, dict):
-        raise InputError("this is no table", where=where, hint="see config/observances.toml")
+        raise InputError(
+            "the entry is not a table", where=where, hint="see config/observances.toml"
+        )
     words = {name: table.get(name, "") for name in ("rule", "source")}
     years = {name: table.get(name, 0) for name in ("since", "until")}
     names = {name: value for name, value in table.items() if name not in {*words, *years}}
     for name, value in {**words, **names}.items():
         if not isinstance(value, str) or (name in names and not value.strip()):
-            raise InputError(f"{name} is {value!r}", where=where, hint="give a text in quotes")
+            raise InputError(f"{name} is {value!r}", where=where, hint="write a text in quotes")
     for name, year in years.items():
         if not isinstance(year, int) or isinstance(year, bool) or not 0 <= year <= 9999:
-            raise InputError(f"{name} is {year!r}", where=where, hint="give a year, such as 2000")
+            raise InputError(f"{name} is {year!r}", where=where, hint="write a year, such as 2000")
     try:
         return check_observance(
             Observance(slug, words["rule"].lower(), names, words["source"], **years)
@@ -131,7 +144,7 @@ def _parse_observance(slug: str, table: object, where: str) -> Observance:
 
 
 def to_toml(observance: Observance) -> str:
-    """An observance as a table of a TOML file, which :func:`parse_observances` understands."""
+    """Return an observance as a TOML table, which :func:`parse_observances` reads."""
     lines = [f"[{observance.slug}]", f"rule = {_quote_toml(observance.rule)}"]
     if observance.source:
         lines.append(f"source = {_quote_toml(observance.source)}")
@@ -143,5 +156,5 @@ def to_toml(observance: Observance) -> str:
 
 
 def _quote_toml(text: str) -> str:
-    """A basic string of TOML: JSON's escapes are among its own."""
+    """Return a basic string of TOML: JSON's escapes are a subset of TOML's."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""From a schedule to its occurrences: a rule's dates, past free days, at a time in a zone."""
+"""Expand a schedule into occurrences: a rule's dates, moved off free days, at a time in a zone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -12,12 +12,12 @@ from mailer.schedules.observances import Observance
 from mailer.schedules.rules import DAY, Rule, iterate_dates
 
 _REACH = 15 * DAY
-"""How far a date may move past free days, or where a zone left a day out."""
+"""Maximum distance that a date can move off free days, or off a day that a zone skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When: a rule's dates, at a time of day (to the minute) in an IANA zone."""
+    """A schedule's timing: a rule's dates, at a time of day (to the minute) in an IANA zone."""
 
     rule: Rule
     at: time
@@ -29,10 +29,10 @@ class Timing:
 class Occurrence:
     """One date that a schedule gives.
 
-    `named` is the wall-clock time that the rule names: with its digest and zone the occurrence's
-    name, wherever free days or staff move it. `wall` is what clocks there are to show when it is
-    sent. Both are naive. `moment` is when that is, in UTC. `note` says why it is skipped or was
-    moved."""
+    `rule_time` is the local time that the rule names. With digest and zone it identifies the
+    occurrence, even if free days or staff move it. `wall` is the local time at which it is sent.
+    Both are naive. `moment` is `wall` in UTC. `note` gives the reason if the occurrence is skipped
+    or was moved."""
 
     rule_time: datetime
     wall: datetime
@@ -48,13 +48,14 @@ class Occurrence:
 
 
 def check_timing(timing: Timing) -> Timing:
-    """Raises InputError for a zone or time of day that can't be."""
+    """Check and return a timing. Raises InputError for an unknown zone or a time with seconds."""
     zones.get_zone(timing.zone)
     if timing.at.tzinfo is not None or timing.at.second or timing.at.microsecond:
         raise InputError(
             f"{timing.at.isoformat()} is not a time of day to the minute",
-            where="--at",
-            hint="such as 09:00; the zone is given beside it",
+            field="at",
+            value=timing.at,
+            hint="write it as 09:00; the zone is given separately",
         )
     return timing
 
@@ -66,9 +67,10 @@ def expand_occurrences(
     observances: Mapping[str, Observance],
     free_days: FreeDays,
 ) -> list[Occurrence]:
-    """Those whose moment is after the one and not after the other, in order; skipped ones are
-    among them. One for each date that the rule names; on each local date at most one that is not
-    skipped: a date that a free day or a lost day moved to another's is skipped."""
+    """Return the occurrences after `after` and up to `until`, in order, including skipped ones.
+
+    There is one occurrence for each date that the rule names. Each local date has at most one that
+    is not skipped: an occurrence that would move onto the date of another is skipped."""
     tz = zones.get_zone(timing.zone)
     first = after.astimezone(tz).date() - _REACH
     last = until.astimezone(tz).date() + _REACH
@@ -82,7 +84,7 @@ def expand_occurrences(
     doubled_occurrences: list[Occurrence] = []
     for occurrence in moved_occurrences:
         if occurrence_by_date.setdefault(occurrence.wall.date(), occurrence) is not occurrence:
-            note = f"{occurrence.note}; {occurrence.wall:%a %d %b} has one already"
+            note = f"{occurrence.note}; {occurrence.wall:%a %d %b} has an occurrence already"
             doubled_occurrences.append(replace(occurrence, skipped=True, note=note))
     in_period = [
         occurrence
@@ -123,7 +125,7 @@ def find_upcoming(
     observances: Mapping[str, Observance],
     free_days: FreeDays,
 ) -> list[Occurrence]:
-    """The next `count`, as many as there are within ten years."""
+    """Return the next `count` occurrences, or as many as there are within ten years."""
     span = 8 * DAY
     while True:
         end = min(now + span, datetime.max.replace(tzinfo=UTC) - 2 * _REACH)

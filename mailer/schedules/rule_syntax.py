@@ -1,7 +1,7 @@
-"""Rules as staff write them, and back.
+"""Parse rules as staff write them, and format them.
 
 =================================================== ==============================================
-written                                             is
+written                                             meaning
 =================================================== ==============================================
 daily · every 3 days                                FREQ=DAILY, with an INTERVAL
 weekdays · weekends                                 FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR · SA,SU
@@ -9,8 +9,8 @@ weekly on Tue and Thu · every 2 weeks on Monday     FREQ=WEEKLY;BYDAY=…
 monthly on the 1st and 15th · on the last day       FREQ=MONTHLY;BYMONTHDAY=… · -1
 monthly on the first Monday · every 3 months on …   FREQ=MONTHLY;BYDAY=+1MO
 yearly on 18 December                               FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=18
-RRULE:FREQ=… (or without RRULE:)                    as RFC 5545 §3.3.10 has it
-2027-12-18                                          that day alone
+RRULE:FREQ=… (or without RRULE:)                    as in RFC 5545 §3.3.10
+2027-12-18                                          only that day
 migrants-day: each weekday from 7 days before, then on the day    days around an observance
 =================================================== ==============================================
 """
@@ -34,7 +34,7 @@ _UNITS = {"day": "DAILY", "week": "WEEKLY", "month": "MONTHLY", "year": "YEARLY"
 _EACH = {"daily": "day", "weekly": "week", "monthly": "month", "yearly": "year"}
 
 HINT = (
-    "such as 'daily', 'weekdays', 'weekly on Tue and Thu', 'monthly on the first Monday', "
+    "write such as 'daily', 'weekdays', 'weekly on Tue and Thu', 'monthly on the first Monday', "
     "'yearly on 18 December', '2027-12-18', 'RRULE:FREQ=…', or "
     "'migrants-day: each weekday from 7 days before, then on the day'"
 )
@@ -49,7 +49,7 @@ _RANGE = re.compile(
 
 
 def parse_rule(text: str, start: date) -> Rule:
-    """The rule that `text` spells; a recurrence counts from `start`. Raises InputError."""
+    """Parse a rule; a recurrence counts from `start`. Raises InputError for an invalid rule."""
     normalised = " ".join(text.strip().split())
     lowered = normalised.lower()
     if lowered.startswith(("rrule:", "freq=")):
@@ -58,7 +58,7 @@ def parse_rule(text: str, start: date) -> Rule:
         try:
             return SingleDayRule(date.fromisoformat(lowered))
         except ValueError as error:
-            raise InputError(f"there is no {lowered}", hint="give a day as YYYY-MM-DD") from error
+            raise InputError(f"there is no {lowered}", hint="write a day as YYYY-MM-DD") from error
     if match := _AROUND.fullmatch(lowered):
         return check_rule(ObservanceRule(match[1], _parse_day_ranges(match[2], text)))
     return check_rule(RecurringRule(_to_rrule(lowered, text), start))
@@ -75,7 +75,7 @@ def _to_rrule(lowered: str, text: str) -> str:
     elif frequency_text in _EACH:
         interval, unit = 1, _EACH[frequency_text]
     else:
-        raise InputError(f"{text!r} is no schedule", hint=HINT)
+        raise InputError(f"{text!r} is not a schedule", hint=HINT)
     parts = [f"FREQ={_UNITS[unit]}"]
     if interval != 1:
         parts.append(f"INTERVAL={interval}")
@@ -103,7 +103,7 @@ def _parse_days(unit: str, days_text: str, text: str) -> list[str]:
             if match := re.fullmatch(r"(.+) of ([a-z]+)", words[0]):
                 month = _find_name_index(match[2], MONTHS, text) + 1
                 return [f"BYMONTH={month}", *_parse_month_days([match[1]], text)]
-    raise InputError(f"{text!r} is no schedule: {days_text!r} can't be read", hint=HINT)
+    raise InputError(f"{text!r} is not a schedule: {days_text!r} can't be read", hint=HINT)
 
 
 def _parse_month_days(words: list[str], text: str) -> list[str]:
@@ -119,23 +119,25 @@ def _parse_month_days(words: list[str], text: str) -> list[str]:
         else:
             ordinal, _, day = word.partition(" ")
             if ordinal not in _ORDINALS:
-                raise InputError(f"{text!r} is no schedule: {word!r} can't be read", hint=HINT)
+                raise InputError(f"{text!r} is not a schedule: {word!r} can't be read", hint=HINT)
             weekdays.append(_ORDINALS[ordinal] + CODES[_find_name_index(day, WEEKDAYS, text)])
     if days and weekdays:
         raise InputError(
-            f"{text!r} mixes days of the month with weekdays", hint="make two schedules of it"
+            f"{text!r} mixes days of the month with weekdays", hint="make two schedules"
         )
     return ["BYMONTHDAY=" + ",".join(days)] if days else ["BYDAY=" + ",".join(weekdays)]
 
 
 def _find_name_index(word: str, names: tuple[str, ...], text: str) -> int:
-    """The place of a name that is given whole, or by three letters at least."""
+    """Return the index of a name, which is written in full or by its first three or more letters.
+
+    Raises InputError if `word` matches no name, or several."""
     word = word.removesuffix("s") if word.endswith("days") else word
     indexes = [
         index for index, name in enumerate(names) if len(word) >= 3 and name.startswith(word)
     ]
     if len(indexes) != 1:
-        raise InputError(f"{text!r} is no schedule: {word!r} can't be read", hint=HINT)
+        raise InputError(f"{text!r} is not a schedule: {word!r} can't be read", hint=HINT)
     return indexes[0]
 
 
@@ -155,12 +157,12 @@ def _parse_day_ranges(ranges_text: str, text: str) -> tuple[DayRange, ...]:
                 last = int(match[3]) * (-1 if match[4] == "before" else 1) if match[3] else -1
                 day_ranges.append(DayRange(-int(match[2]), last, weekdays))
         else:
-            raise InputError(f"{text!r} is no schedule: {part!r} can't be read", hint=HINT)
+            raise InputError(f"{text!r} is not a schedule: {part!r} can't be read", hint=HINT)
     return tuple(day_ranges)
 
 
 def format_rule(rule: Rule) -> str:
-    """The rule as one would write it; :func:`parse_rule` gives it back."""
+    """Format a rule as staff would write it; :func:`parse_rule` reads it back."""
     match rule:
         case SingleDayRule():
             return rule.day.isoformat()
@@ -174,7 +176,9 @@ def format_rule(rule: Rule) -> str:
 
 
 def _describe_parts(parts: dict[str, str]) -> str:
-    """Words for the parts of an RRULE; what they say is to be checked. Empty for others."""
+    """Describe the parts of an RRULE in words, or return "" if words can't express them.
+
+    The caller must check the description: it may mean another rule."""
     units = {frequency: unit for unit, frequency in _UNITS.items()}
     if not parts.keys() <= {"FREQ", "INTERVAL", "BYDAY", "BYMONTHDAY", "BYMONTH"}:
         return ""
@@ -215,7 +219,7 @@ def _matches_rrule(description: str, rrule: str) -> bool:
 
 
 def _format_weekday(code: str) -> str:
-    """``+1MO`` is the first Monday."""
+    """Format a code and its ordinal: ``+1MO`` is "first Monday". Returns "" for an unknown code."""
     ordinal = {sign: word for word, sign in _ORDINALS.items()}.get(code[:-2], "")
     if code[-2:] not in CODES:
         return ""

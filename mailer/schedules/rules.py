@@ -1,6 +1,6 @@
-"""Which dates a schedule names: recurrences, days around an observance, single days.
+"""Compute the dates that a rule names: recurrences, days around an observance, single days.
 
-Pure arithmetic on dates; the time of day and the zone come later (``occurrences.py``).
+This is pure arithmetic on dates; ``occurrences.py`` adds the time of day and the zone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,12 +10,12 @@ from functools import lru_cache
 
 from dateutil.rrule import DAILY, WEEKLY, rrule, rrulestr
 
-from mailer.errors import InputError
+from mailer.errors import InputError, NextStep
 from mailer.schedules.observances import Observance
 
 DAY = timedelta(days=1)
 MAX_OFFSET_DAYS = 366
-"""Days that an offset may lie from its observance."""
+"""Maximum distance of a date from its observance, in days."""
 
 _FREQUENCIES = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
 _RRULE_PARTS = {
@@ -23,7 +23,7 @@ _RRULE_PARTS = {
     "BYSETPOS", "WKST", "BYEASTER",
 }  # fmt: skip
 _MAX_YEARS_WITHOUT_DATE = 60
-"""Years in which a recurrence must name a date, else it never does."""
+"""A recurrence that names no date within so many years is taken to name none at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class RecurringRule:
     start: date
 
     def iterate_dates(self, first: date, last: date) -> Iterator[date]:
-        """Those from `first` to `last`, in order."""
+        """Yield the rule's dates from `first` to `last`, in order."""
         if last < self.start:
             return
         yield from _parse_recurrence(self.rrule, self.start).iterate_dates(
@@ -44,7 +44,8 @@ class RecurringRule:
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Days from `first` to `last` of an observance, both in days after it (before it: negative)."""
+    """A range of days around an observance, from `first` to `last`, in days after it (negative:
+    before it)."""
 
     first: int
     last: int
@@ -67,11 +68,14 @@ class ObservanceRule:
     def iterate_dates(
         self, first: date, last: date, observances: Mapping[str, Observance]
     ) -> Iterator[date]:
-        """Those from `first` to `last`, in order. Raises InputError for an unknown observance."""
+        """Yield the rule's dates from `first` to `last`, in order.
+
+        Raises InputError for an unknown observance."""
         observance = observances.get(self.observance)
         if observance is None:
             raise InputError(
-                f"there is no observance {self.observance!r}", hint="see `mailer observance list`"
+                f"there is no observance {self.observance!r}",
+                next_steps=[NextStep("list_observances")],
             )
         reach = MAX_OFFSET_DAYS * DAY
         matching_dates: set[date] = set()
@@ -88,7 +92,7 @@ class ObservanceRule:
 
 @dataclass(frozen=True, slots=True)
 class SingleDayRule:
-    """One day."""
+    """A rule that names one day."""
 
     day: date
 
@@ -103,28 +107,31 @@ Rule = RecurringRule | ObservanceRule | SingleDayRule
 def iterate_dates(
     rule: Rule, first: date, last: date, observances: Mapping[str, Observance]
 ) -> Iterator[date]:
-    """The dates that a rule names from `first` to `last`, in order, each once."""
+    """Return an iterator over a rule's dates from `first` to `last`, in order, each once.
+
+    Raises InputError, on iteration, for an unknown observance."""
     if isinstance(rule, ObservanceRule):
         return rule.iterate_dates(first, last, observances)
     return rule.iterate_dates(first, last)
 
 
 def check_rule(rule: Rule) -> Rule:
-    """Raises InputError for one that can't be."""
+    """Check and return a rule. Raises InputError for an impossible rule."""
     match rule:
         case RecurringRule():
             _check_recurring_rule(rule)
         case ObservanceRule():
             if not rule.day_ranges:
-                raise InputError("it names no day", where=rule.observance)
+                raise InputError("the rule names no day", where=rule.observance)
             for day_range in rule.day_ranges:
                 if (
                     day_range.first > day_range.last
                     or max(abs(day_range.first), abs(day_range.last)) > MAX_OFFSET_DAYS
                 ):
                     raise InputError(
-                        f"days {day_range.first} to {day_range.last} after the observance are not possible",
-                        hint=f"at most {MAX_OFFSET_DAYS} days away, the earlier first",
+                        f"the range from day {day_range.first} to day {day_range.last} after the "
+                        "observance is not possible",
+                        hint=f"write the earlier day first, at most {MAX_OFFSET_DAYS} days away",
                     )
     return rule
 
@@ -134,38 +141,40 @@ def _check_recurring_rule(rule: RecurringRule) -> None:
     for part in rule.rrule.split(";"):
         name, equals, value = part.partition("=")
         if not equals or name in parts or name not in _RRULE_PARTS:
-            hint = f"parts are {', '.join(sorted(_RRULE_PARTS - {'BYEASTER'}))}, each once"
+            hint = f"use {', '.join(sorted(_RRULE_PARTS - {'BYEASTER'}))}, each once"
             if name in {"BYHOUR", "BYMINUTE", "BYSECOND"}:
-                hint = "the time of day is given beside the rule (--at)"
+                hint = "give the time of day separately"
             if name == "COUNT":
-                hint = "say until when (UNTIL=20271218): dates can be moved and skipped"
+                hint = "use a last date (UNTIL=20271218): dates can be moved and skipped"
             raise InputError(f"{part!r} can't be part of a rule here", where="RRULE", hint=hint)
         parts[name] = value
     if parts.get("FREQ") not in _FREQUENCIES:
         raise InputError(
             f"FREQ is {parts.get('FREQ', 'not given')}",
             where="RRULE",
-            hint=f"give one of {', '.join(sorted(_FREQUENCIES))}",
+            hint=f"use one of {', '.join(sorted(_FREQUENCIES))}",
         )
     interval = parts.get("INTERVAL", "1")
     if not interval.isdigit() or not 1 <= int(interval) <= 1000:
-        raise InputError(f"an interval of {interval} is not possible", hint="give 1 to 1000")
+        raise InputError(f"an interval of {interval} is not possible", hint="use 1 to 1000")
     last = rule.start.replace(year=min(rule.start.year + _MAX_YEARS_WITHOUT_DATE, 9990), day=1)
     if next(rule.iterate_dates(rule.start, last), None) is None:
-        raise InputError("the rule never names a date", where="RRULE", hint="see its UNTIL and BY…")
+        raise InputError(
+            "the rule never names a date", where="RRULE", hint="check its UNTIL and BY… parts"
+        )
 
 
 class _ParsedRecurrence:
-    """A parsed rule. dateutil walks it from its start each time, so long daily and weekly rules
-    are begun near the dates that are asked for, in step with their interval."""
+    """A parsed rule. dateutil walks a rule from its start each time, so old daily and weekly rules
+    start near the requested dates, in step with their interval."""
 
     def __init__(self, text: str, start: date) -> None:
         try:
             parsed = rrulestr(text, dtstart=datetime.combine(start, time()))
         except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
             raise InputError(
-                f"{text!r} is no recurrence rule ({error})",
-                hint="such as FREQ=WEEKLY;BYDAY=TU,TH (RFC 5545 §3.3.10)",
+                f"{text!r} is not a recurrence rule ({error})",
+                hint="write such as FREQ=WEEKLY;BYDAY=TU,TH (RFC 5545 §3.3.10)",
             ) from error
         assert isinstance(parsed, rrule)
         self._rule = parsed
@@ -182,9 +191,11 @@ class _ParsedRecurrence:
                 yield moment.date()
 
     def _find_start(self, first: date) -> date:
-        """A date at or before `first` from which the rule gives the same dates as from its start.
-        A rule's start stands for the day, weekday or month that it does not name, and for where an
-        interval counts from; so only daily and weekly ones are moved, by whole steps."""
+        """Return a date at or before `first` from which the rule gives the same dates as from its
+        start.
+
+        A rule takes the day, weekday or month that it does not name from its start, and counts its
+        interval from there. So only daily and weekly rules start later, by whole steps."""
         frequency: int = self._rule._freq  # type: ignore[attr-defined]
         interval: int = self._rule._interval  # type: ignore[attr-defined]
         step = {DAILY: interval, WEEKLY: 7 * interval}.get(frequency)

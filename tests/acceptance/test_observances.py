@@ -42,6 +42,6 @@ def test_what_can_not_be_is_named(mailer: Shell) -> None:
     assert "there is no 31 june" in said
     mailer.write_file("config/observances.toml", '[a-day]\nrule = "1 may"\n')
     said = mailer("observance", "list", code=1).err
-    assert "observances.toml, [a-day]: it has no English name" in said
+    assert "observances.toml, [a-day]: the observance has no English name" in said
     mailer.write_file("config/observances.toml", "[a-day\n")
     assert "not TOML" in mailer("observance", "list", code=3).err

@@ -353,7 +353,7 @@ def test_suppressions_come_in_and_go_out(office: Shell) -> None:
         ["2", "suppressed"], ["3", "suppressed"], ["4", "unchanged"], ["5", "refused"],
         ["6", "refused"],
     ]  # fmt: skip
-    assert report[5][3] == "reason: 'rude' is none of manual, bounce, complaint"
+    assert report[5][3] == "reason: 'rude' is not one of manual, bounce, complaint"
     (found,) = office("suppression", "list", "--reason", "complaint", "--json").json
     assert (found["address"], found["detail"]) == ("ana@example.org", "by phone")
     assert "1 more" in office("suppression", "list", "--limit", "1").err

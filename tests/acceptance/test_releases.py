@@ -283,10 +283,10 @@ def test_a_file_outside_its_folder_is_refused(office: Shell) -> None:
     text = release().replace("towns.csv", "../config/secret.key")
     office.write_file("open-day.md", text)
     said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
-    assert "a file of a release lies beside it" in said
+    assert "the file lies outside the folder" in said
     office.write_file("open-day.md", release().replace("towns.csv", "config/secret.key"))
     said = office("release", "send", "open-day.md", "--to", "press", "--dry-run", code=1).err
-    assert "no file for journalists" in said
+    assert "not offered to journalists" in said
 
 
 @pytest.mark.parametrize("zone", ["CET", "EST5EDT", "Europe/Istanbul"])

@@ -34,7 +34,7 @@ def test_what_can_not_be_is_named(mailer: Shell) -> None:
     mailer("digest", "add", "weekly", "--list", "news")
     for words, said in (
         (("nowhere", "daily"), "no digest 'nowhere'"),
-        (("weekly", "hourly"), "is no schedule"),
+        (("weekly", "hourly"), "is not a schedule"),
         (("weekly", "daily", "--at", "25:00"), "no time of day"),
         (("weekly", "daily", "--zone", "Mars/Base"), "not a time zone"),
         (("weekly", "daily", "--holidays", "XX"), "no public holidays"),

@@ -1,13 +1,13 @@
-"""Fetching from addresses that staff, feeds and pages name: never from inside a network, and never
-more than was allowed.
+"""Fetch from addresses that staff, feeds and pages name: only from public networks, and within
+limits of size and time.
 
 public.py     which IP addresses are on the public internet
 addresses.py  web addresses, in one spelling
-guard.py      a look-up, its check, and the connection to what was checked
-deadline.py   one deadline for all steps
-fields.py     header fields that are read
-bodies.py     a body within its size, however it is packed
-chain.py      the verb: along redirects to the content
+guard.py      look up a name, check its addresses, connect to a checked one
+deadline.py   one deadline for all steps of a fetch
+fields.py     header fields of responses
+bodies.py     a body within its maximum size, packed or not
+chain.py      fetch an address along its redirects
 """
 
 from mailer.intake.fetching.chain import FetchLimits, FetchResult, build_user_agent, fetch_url

@@ -1,7 +1,8 @@
-"""Web addresses, taken in one spelling or not at all.
+"""Parse web addresses, and accept them in one spelling only.
 
-What one program reads as a name and another as a number is how guards are got around: ``127.1``,
-``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain spellings pass.
+Attackers bypass a guard with a host that one program reads as a name and another as a number:
+``127.1``, ``0x7f000001``, ``127。0。0。1``, a backslash, a user name before an @. Only plain
+spellings pass.
 """
 
 import re
@@ -16,14 +17,14 @@ from mailer.intake.fetching.public import IPAddress
 from mailer.lines import CONTROL_CHARACTERS, holds_control
 
 LONGEST = 2_000
-"""Characters that an address may have."""
+"""Maximum length of an address in characters."""
 
 INNER_NAMES = (
     "localhost", "localdomain", "local", "internal", "home.arpa",
     "intranet", "private", "corp", "home", "lan",
 )  # fmt: skip
-"""Names that mean something inside a network only: RFC 6761, 6762, 8375, ICANN's .internal, and
-those that ICANN won't give out because so many networks use them."""
+"""Names that only mean something inside a network: RFC 6761, 6762, 8375, ICANN's .internal, and
+names that ICANN does not delegate because so many networks use them."""
 
 _PORTS = {"http": 80, "https": 443}
 _PARTS = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.IGNORECASE)
@@ -32,8 +33,8 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _QUAD = re.compile(r"(?:0|[1-9][0-9]{0,2})(?:\.(?:0|[1-9][0-9]{0,2})){3}")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 _UNESCAPED = "!$%&'()*+,-./:;=?@[]_~"
-"""What a path and a query may hold unescaped beside letters and digits (RFC 3986 §3.3), brackets
-too: many sites write them."""
+"""Characters beside letters and digits that a path and a query may hold unescaped (RFC 3986 §3.3).
+Brackets are among them, as many sites write them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +49,8 @@ class WebAddress:
 
     @property
     def authority(self) -> str:
-        """Host, and port where it isn't the scheme's own: what the Host field says
-        (RFC 9110 §7.2)."""
+        """The value of the Host field (RFC 9110 §7.2): the host, and the port unless it is the
+        scheme's default."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -58,9 +59,9 @@ class WebAddress:
 
 
 def parse_address(url: str) -> WebAddress:
-    """`url` in the one spelling that we use; its fragment goes.
+    """Parse `url` into the one accepted spelling, without its fragment.
 
-    Raises FetchError, lasting, that shows nothing of a password."""
+    Raises a permanent FetchError for any other address. The error shows no password."""
     try:
         return _parse_parts(url)
     except FetchError as error:
@@ -69,8 +70,10 @@ def parse_address(url: str) -> WebAddress:
 
 
 def join_location(base: WebAddress, location: str) -> WebAddress:
-    """Where a Location field leads to from `base` (RFC 9110 §10.2.2). Raises FetchError."""
-    # before urljoin, which drops tabs and line ends without a word
+    """Resolve a Location field against `base` (RFC 9110 §10.2.2).
+
+    Raises a permanent FetchError for an invalid address."""
+    # Control characters are checked before urljoin, which silently drops tabs and line ends.
     if len(location) > LONGEST or holds_control(location) or "\\" in location:
         return parse_address(location)
     try:
@@ -80,34 +83,37 @@ def join_location(base: WebAddress, location: str) -> WebAddress:
 
 
 def redact_url(url: str) -> str:
-    """`url`, unchecked, as an error may show it: on one line, short, and without what may be a
-    password."""
+    """Return an unchecked `url` for an error: on one line, short, and without a password."""
     _, at, rest = url.rpartition("@")
     return shorten_url(CONTROL_CHARACTERS.sub("?", f"…@{rest}" if at else url))
 
 
 def shorten_url(url: str) -> str:
-    """`url` as far as an error has room for it."""
+    """Return the first 200 characters of `url`, for an error."""
     return url if len(url) <= 200 else f"{url[:200]}…"
 
 
 def _parse_parts(url: str) -> WebAddress:
     if len(url) > LONGEST:
-        raise _create_error(f"it is longer than {LONGEST:,} characters")
+        raise _create_error(f"the address is longer than {LONGEST:,} characters")
     if holds_control(url) or "\\" in url:
-        raise _create_error("it holds a character that no web address has")
+        raise _create_error("the address holds a character that no web address has")
     parts = _PARTS.fullmatch(url)
     if parts is None:
-        raise _create_error("it is no web address", "give one that starts with https:// or http://")
+        raise _create_error(
+            "it is not a web address", "use an address that starts with https:// or http://"
+        )
     if "@" in parts[2]:
-        raise _create_error("it holds a user name or a password", "give one that anybody may open")
+        raise _create_error(
+            "the address holds a user name or a password", "use an address that anybody may open"
+        )
     authority = _AUTHORITY.fullmatch(parts[2])
     if authority is None:
-        raise _create_error("its host or its port can't be read")
+        raise _create_error("the address's host or port can't be read")
     scheme = parts[1].lower()
     port = int(authority[3]) if authority[3] else _PORTS[scheme]
     if not 0 < port < 65536:
-        raise _create_error("there is no such port")
+        raise _create_error("the address's port does not exist")
     host = (
         _parse_ipv6_host(authority[1])
         if authority[1] is not None
@@ -121,42 +127,48 @@ def _parse_ipv6_host(text: str) -> str:
     try:
         address = IPv6Address(text)
     except AddressValueError as error:
-        raise _create_error("its host is no IPv6 address") from error
+        raise _create_error("the address's host is not an IPv6 address") from error
     if address.scope_id is not None:
-        raise _create_error("its host names a network interface")
+        raise _create_error("the address's host names a network interface")
     return str(address)
 
 
 def _normalise_host_name(text: str) -> str:
-    """A name in lower-case ASCII (IDNA 2008, mapped as UTS 46 says), or a plain IPv4 address."""
+    """Return the host as a name in lower-case ASCII, or as a plain IPv4 address.
+
+    Names follow IDNA 2008, mapped by UTS 46. Raises a permanent FetchError for any other host."""
     if len(text) > 254:
-        raise _create_error("its host is longer than a name can be")
+        raise _create_error("the address's host is longer than a name can be")
     try:
         name = text.lower() if text.isascii() else idna.encode(text, uts46=True).decode()
     except (idna.IDNAError, UnicodeError) as error:
-        raise _create_error("its host is no name that can be looked up") from error
+        raise _create_error("the address's host can't be looked up") from error
     name = name.removesuffix(".")
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # what inet_aton and browsers take for IPv4 (WHATWG URL, "ends in a number"), in spellings
-        # that others take for a name
+        # inet_aton and browsers take such hosts for IPv4 (WHATWG URL, "ends in a number"), while
+        # other programs take some spellings for names.
         if not _QUAD.fullmatch(text) or parse_ip(text) is None:
-            raise _create_error("its host looks like a number but is no plain IPv4 address")
+            raise _create_error(
+                "the address's host looks like a number but is not a plain IPv4 address"
+            )
         return text
     if len(name) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
-        raise _create_error("its host is no name that can be looked up")
+        raise _create_error("the address's host can't be looked up")
     if len(labels) == 1 or any(f".{name}".endswith(f".{inner}") for inner in INNER_NAMES):
-        raise _create_error("its host is a name inside a network", "give one that anybody may open")
+        raise _create_error(
+            "the address's host is a name inside a network", "use an address that anybody may open"
+        )
     return name
 
 
 def parse_ip(host: str) -> IPAddress | None:
-    """The IP address that `host` is, unless it is a name."""
+    """Return `host` as an IP address, or None if it is a name."""
     try:
         return IPv6Address(host) if ":" in host else IPv4Address(host)
     except AddressValueError:
         return None
 
 
-def _create_error(message: str, hint: str = "check how it is written") -> FetchError:
+def _create_error(message: str, hint: str = "check the spelling") -> FetchError:
     return FetchError(message, hint=hint, is_permanent=True)

@@ -1,8 +1,8 @@
-"""A body, no larger than was allowed, however it is packed.
+"""Read a response's body within a maximum size, packed or not.
 
-One coding is asked for, gzip, and zlib unpacks it here with a bound on what it may give: a library
-that unpacks each piece whole makes 64 MB of 64 KB before anybody can look, and the square of that
-where a body is packed twice.
+Requests accept one coding, gzip, and zlib unpacks it here with a limit on its output: a library
+that unpacks each piece whole makes 64 MB of 64 KB before any check, and the square of that if a
+body is packed twice.
 """
 
 import zlib
@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from mailer.errors import FetchError
 
 MAX_PIECES = 20_000
-"""Pieces that a body may come in. Each costs 16 µs whatever it holds; real servers send
-kilobytes in one."""
+"""Maximum number of pieces of a body. Each costs 16 µs, however small; real servers send kilobytes
+in one."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 _PACKED = {"gzip", "x-gzip"}
@@ -20,13 +20,14 @@ _PLAIN = {"", "identity"}
 
 
 def read_body(pieces: Iterable[bytes], coding: str, max_size: int) -> bytes:
-    """The body that `pieces` are, unpacked by `coding` (RFC 9110 §8.4.1): of at most `size` bytes.
+    """Join `pieces` to a body, unpacked by `coding` (RFC 9110 §8.4.1).
 
-    Raises FetchError as soon as it is too large, for a coding that was not asked for, and where a
-    packed body ends early or goes on after its end. `pieces` are read no further than that."""
+    Raises FetchError as soon as the body exceeds `max_size` bytes or its pieces are too many, for a
+    coding that was not requested, and if a packed body is broken, ends early or goes on after its
+    end. `pieces` are read no further than that."""
     if coding not in _PACKED | _PLAIN:
         raise FetchError(
-            f"it came packed as {coding[:40]!r}, for which nobody asked", is_permanent=True
+            f"the content is packed as {coding[:40]!r}, which was not requested", is_permanent=True
         )
     body = bytearray()
     counted_pieces = _limit_pieces(pieces)
@@ -41,8 +42,8 @@ def read_body(pieces: Iterable[bytes], coding: str, max_size: int) -> bytes:
 
 def create_size_error(max_size: int) -> FetchError:
     return FetchError(
-        f"it is larger than {max_size:,} bytes",
-        hint="give a smaller page, feed or file",
+        f"the content is larger than {max_size:,} bytes",
+        hint="use a smaller page, feed or file",
         is_permanent=True,
     )
 
@@ -50,7 +51,7 @@ def create_size_error(max_size: int) -> FetchError:
 def _limit_pieces(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for number, piece in enumerate(pieces):
         if number >= MAX_PIECES:
-            raise FetchError("it comes in too many small pieces", is_permanent=True)
+            raise FetchError("the content comes in too many small pieces", is_permanent=True)
         yield piece
 
 
@@ -59,16 +60,16 @@ def _decompress_pieces(pieces: Iterable[bytes], max_size: int) -> Iterator[bytes
     remaining = max_size
     for piece in pieces:
         if decompressor.eof:
-            raise FetchError("its packed content goes on after its end")
+            raise FetchError("the packed content goes on after its end")
         try:
             unpacked = decompressor.decompress(piece, remaining + 1)
         except zlib.error as error:
-            raise FetchError("its packed content can't be unpacked") from error
+            raise FetchError("the packed content can't be unpacked") from error
         remaining -= len(unpacked)
         if remaining < 0:
             raise create_size_error(max_size)
         if decompressor.unused_data:
-            raise FetchError("its packed content goes on after its end")
+            raise FetchError("the packed content goes on after its end")
         yield unpacked
     if not decompressor.eof:
-        raise FetchError("its packed content ends early", hint="try again later")
+        raise FetchError("the packed content ends early", hint="try again later")

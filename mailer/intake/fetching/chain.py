@@ -1,8 +1,8 @@
-"""The verb: from an address, along its redirects, to the content at their end.
+"""Fetch an address: follow its redirects, and return the content at their end.
 
-httpcore speaks HTTP, below httpx, which would have to be told to read no proxy, no .netrc and no
-certificates' place from the environment, to keep no cookies, to follow nothing and to unpack
-nothing. Here nothing does any of that.
+httpcore speaks HTTP. httpx, which builds on it, would have to be told to read no proxy, .netrc or
+certificate path from the environment, store no cookies, follow no redirects and unpack no bodies;
+httpcore does none of that.
 """
 
 from collections.abc import Iterator
@@ -22,13 +22,15 @@ from mailer.intake.fetching.guard import PUBLIC_GUARD, FetchGuard, GuardedBacken
 _PERMANENT_REDIRECTS = {301, 308}
 _REDIRECTS = _PERMANENT_REDIRECTS | {302, 303, 307}
 _TEMPORARY_REFUSALS = {408, 421, 425, 429}
-"""Refusals (4xx) that say of themselves that they pass."""
+"""Refusals (4xx) that are temporary by their definition."""
 
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """`size`: bytes of the content, unpacked. `seconds`: from the first look-up to the last byte.
-    `redirects`: how many are followed."""
+    """Limits of one fetch.
+
+    `size`: maximum bytes of the content, unpacked. `seconds`: maximum time from the first look-up
+    to the last byte. `redirects`: maximum number of redirects."""
 
     size: int = 5_000_000
     seconds: float = 20.0
@@ -37,10 +39,12 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """`url` is where the redirects ended. `status` 200: here is the content; 304: what you hold is
-    still the same. `charset` is one that Python can decode by, or "". `validators` go with the next
-    question. `permanent_url`: where to ask from now on, when redirects said that it has moved for
-    good, else ""; the address after the last of an unbroken run of those from the start."""
+    """The result of a fetch.
+
+    `url` is the address at the end of the redirects. `status` is 200 with content, or 304 if the
+    content that was fetched before is unchanged. `charset` is one that Python can decode, or "".
+    `validators` go into the next request. `permanent_url` is the address to use from now on: the
+    target of the last of an unbroken run of permanent redirects from the start, or ""."""
 
     url: str
     status: int
@@ -52,7 +56,7 @@ class FetchResult:
 
 
 def build_user_agent(website: str = "") -> str:
-    """How we name ourselves (RFC 9110 §10.1.5), with the site of the office that asks."""
+    """Return the User-Agent field (RFC 9110 §10.1.5) with the office's website."""
     if website.isascii() and website.isprintable() and " " not in website and website:
         return f"mailer/{__version__} (+{website})"
     return f"mailer/{__version__}"
@@ -67,13 +71,15 @@ def fetch_url(
     agent: str = "",
     guard: FetchGuard = PUBLIC_GUARD,
 ) -> FetchResult:
-    """What is at `url`, asked for once and politely.
+    """Fetch the content at `url`.
 
-    `held` are the validators of what was fetched before; when nothing changed, the answer is a 304
-    without content. `accept` is an Accept field. Never reaches into a network that is not public,
-    and never from https to http: from there on anybody on the way could say where it leads.
+    `previous_validators` are those of the content fetched before; if it is unchanged, the result is
+    a 304 without content. `accept` is the Accept field, `agent` the User-Agent field.
 
-    Raises FetchError for all that can go wrong with an address, its site and the road there."""
+    Only public networks are reached, and redirects from https to http are refused: beyond them,
+    anybody on the network path could choose the target.
+
+    Raises FetchError for every failure of the address, its site or the connection."""
     first_address = parse_address(url)
     backend = GuardedBackend(guard, Deadline(limits.seconds))
     fields = {
@@ -82,7 +88,7 @@ def fetch_url(
         "Accept-Encoding": "gzip",
         "Connection": "close",
     }
-    # sent along all redirects, as feed readers do: where one leads can change from day to day
+    # Validators are sent along all redirects, as feed readers do: targets can change daily.
     fields |= previous_validators.to_request_fields() if previous_validators else {}
     address, seen_addresses, is_permanent, permanent_url = first_address, {first_address}, True, ""
     while True:
@@ -126,7 +132,9 @@ def _add_error_location(where: str) -> Iterator[None]:
 def _open_response(
     address: WebAddress, fields: dict[str, str], backend: GuardedBackend
 ) -> Iterator[tuple[int, ResponseFields, httpcore.Response]]:
-    """One request, and the answer's beginning; its body can be read inside."""
+    """Send one request, and yield (status, fields, response).
+
+    The body can be read within the block. Raises FetchError if the exchange fails."""
     request_fields: list[tuple[bytes | str, bytes | str]] = [
         ("Host", address.authority),
         *fields.items(),
@@ -147,7 +155,8 @@ def _open_response(
         raise backend.deadline.create_timeout_error() from error
     except httpcore.ProtocolError as error:
         raise FetchError(
-            f"its site doesn't keep to HTTP ({error})", hint="try again later, or tell its site"
+            f"the site violates HTTP ({error})",
+            hint="try again later, or tell the site's owner",
         ) from error
     except httpcore.NetworkError as error:
         raise FetchError("the connection was cut", hint="try again later") from error
@@ -158,20 +167,20 @@ def _follow_redirect(
 ) -> WebAddress:
     locations = set(fields.get_values("location"))
     if len(locations) != 1:
-        raise FetchError("it sends us on without saying where", is_permanent=True)
+        raise FetchError("the redirect does not name one target", is_permanent=True)
     next_address = join_location(address, locations.pop())
     if next_address in seen_addresses:
-        raise FetchError("it sends us round in a circle", is_permanent=True)
+        raise FetchError("the redirects form a circle", is_permanent=True)
     if len(seen_addresses) > max_redirects:
         raise FetchError(
-            f"it sends us on more than {max_redirects} times",
-            hint="give the last address",
+            f"the address redirects more than {max_redirects} times",
+            hint="use the last address",
             is_permanent=True,
         )
     if (address.scheme, next_address.scheme) == ("https", "http"):
         raise FetchError(
-            f"it sends us on from https to http, to {next_address}",
-            hint="give that address if you trust it",
+            f"the address redirects from https to http, to {next_address}",
+            hint="use that address if you trust it",
             is_permanent=True,
         )
     return next_address
@@ -207,18 +216,18 @@ def _read_result(
 
 
 def _create_status_error(status: int, fields: ResponseFields) -> FetchError:
-    lasting = 400 <= status < 500 and status not in _TEMPORARY_REFUSALS
+    is_permanent = 400 <= status < 500 and status not in _TEMPORARY_REFUSALS
     message = {
-        401: "it asks for a password (401)",
-        403: "it doesn't let us in (403)",
+        401: "the site asks for a password (401)",
+        403: "the site refuses access (403)",
         404: "there is no such page (404)",
-        410: "that page is gone (410)",
-        429: "it was asked too often (429)",
-    }.get(status, f"it answers with {status} and no content")
+        410: "the page has been removed (410)",
+        429: "the site received too many requests (429)",
+    }.get(status, f"the site answers with {status} and no content")
     return FetchError(
         message,
-        hint="check the address" if lasting else "try again later",
-        is_permanent=lasting,
+        hint="check the address" if is_permanent else "try again later",
+        is_permanent=is_permanent,
         retry_after=fields.get_retry_after(),
         status=status,
     )

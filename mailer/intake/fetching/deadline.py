@@ -1,4 +1,4 @@
-"""One deadline for all that a fetch does, however many steps it takes."""
+"""One deadline for all steps of a fetch."""
 
 import time
 
@@ -6,14 +6,14 @@ from mailer.errors import FetchError
 
 
 class Deadline:
-    """A moment `seconds` from now, by a clock that nobody sets."""
+    """A moment `seconds` from now, by the monotonic clock, which no one can set."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self._end = time.monotonic() + seconds
 
     def get_remaining_seconds(self) -> float:
-        """Seconds until then, more than 0. Raises FetchError when it has passed."""
+        """Return the seconds left, more than 0. Raises FetchError if the deadline has passed."""
         remaining = self._end - time.monotonic()
         if remaining <= 0:
             raise self.create_timeout_error()
@@ -21,6 +21,6 @@ class Deadline:
 
     def create_timeout_error(self) -> FetchError:
         return FetchError(
-            f"it took longer than {self.seconds:g} seconds",
-            hint="try again later, or tell its site",
+            f"the fetch took longer than {self.seconds:g} seconds",
+            hint="try again later, or tell the site's owner",
         )

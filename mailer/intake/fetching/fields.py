@@ -1,4 +1,4 @@
-"""The header fields of an answer that we read (RFC 9110)."""
+"""The header fields of a response that the mailer reads (RFC 9110)."""
 
 import re
 from collections.abc import Iterable
@@ -10,21 +10,22 @@ from email.utils import parsedate_to_datetime
 from mailer.intake.charsets import normalise_charset
 
 LONGEST_WAIT = 86_400.0
-"""Seconds for which a server is left alone at most, whatever it asks."""
+"""Maximum seconds that a server can ask the mailer to wait."""
 
 _VALIDATOR_PATTERN = re.compile(r"[\x20-\x7e]{0,500}")
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What a server gave to ask whether its content is still the same (RFC 9110 §8.8), as sent."""
+    """Validators (RFC 9110 §8.8), as the server sent them: they tell whether content changed."""
 
     etag: str = ""
     last_modified: str = ""
 
     def to_request_fields(self) -> dict[str, str]:
-        """The fields that ask (RFC 9110 §13.1). One that was changed on its way to something that
-        no field may hold is left out: at worst the content comes again."""
+        """Return the fields of a conditional request (RFC 9110 §13.1).
+
+        A stored validator that no field may hold is left out: at worst the content is resent."""
         request_fields = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
         return {
             name: value
@@ -34,7 +35,7 @@ class Validators:
 
 
 class ResponseFields:
-    """The fields of one answer, their names in any case."""
+    """The fields of one response, by names in any case."""
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
         self._values: dict[str, list[str]] = {}
@@ -45,17 +46,17 @@ class ResponseFields:
         return self._values.get(name, [])
 
     def get_value(self, name: str) -> str:
-        """Its value; several are joined as a list is (RFC 9110 §5.3)."""
+        """Return a field's value, or "". Several values are joined as a list (RFC 9110 §5.3)."""
         return ", ".join(self.get_values(name))
 
     def get_content_length(self) -> int | None:
-        """What Content-Length says (RFC 9110 §8.6)."""
+        """Return the Content-Length (RFC 9110 §8.6), or None if it is missing or invalid."""
         value = self.get_value("content-length")
         return int(value) if re.fullmatch("[0-9]{1,20}", value) else None
 
     def get_media_type(self) -> tuple[str, str]:
-        """Media type in lower case, and the charset where it names one that is believed. "" for
-        each that is not there."""
+        """Return (media_type, charset), in lower case. Each is "" if it is missing; the charset
+        also if it is not trusted."""
         value = self.get_value("content-type")
         if not re.match(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+\s*(?:;|$)", value, re.ASCII):
             return "", ""
@@ -74,8 +75,10 @@ class ResponseFields:
         )
 
     def get_retry_after(self) -> float | None:
-        """Seconds that the server wants to be left alone for (RFC 9110 §10.2.3), a day at most.
-        A date is held against the server's own clock, where it tells the time."""
+        """Return the seconds that the server asks to wait (RFC 9110 §10.2.3), a day at most.
+
+        A date is compared with the server's own Date field if there is one. None if the field is
+        missing or invalid."""
         value = self.get_value("retry-after").strip()
         if re.fullmatch("[0-9]+", value):
             return min(float(value[:9]), LONGEST_WAIT)
@@ -98,7 +101,7 @@ def _is_valid_validator(value: str) -> bool:
 
 
 def _parse_date(value: str) -> datetime | None:
-    """A date as HTTP writes it (RFC 9110 §5.6.7)."""
+    """Parse an HTTP date (RFC 9110 §5.6.7). Returns None for an invalid date."""
     try:
         moment = parsedate_to_datetime(value[:60])
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

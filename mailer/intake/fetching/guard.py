@@ -1,10 +1,9 @@
-"""The guard: a name is looked up once, every address that it gives is checked, and the connection
-is made to what was checked.
+"""Guard fetches: look up a name once, check all its addresses, and connect to a checked address.
 
-A check apart from the connection is no check: whoever runs a name's servers can answer the check
-with a public address and the connection, a moment later, with one inside (DNS rebinding). So both
-happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field keep the
-name: httpcore takes those from the address of the request.
+A check apart from the connection is worthless: a name's owner can answer the check's look-up with
+a public address, and the connection's look-up a moment later with an inner one (DNS rebinding). So
+both happen here, below HTTP, where every hop of every fetch passes. TLS and the Host field still
+use the name: httpcore takes it from the address of the request.
 """
 
 import socket
@@ -26,32 +25,33 @@ from mailer.intake.fetching.deadline import Deadline
 from mailer.intake.fetching.public import IPAddress, is_public
 
 PORTS = (80, 443, 8080, 8443)
-"""Ports that web sites are on. Others could be made to speak to a mail server or a database."""
+"""Ports of web sites. On other ports a fetch could talk to a mail server or a database."""
 
 MAX_ADDRESSES_TRIED = 4
-"""Addresses of one name that are tried one after another."""
+"""Maximum number of a name's addresses that are tried, one after another."""
 
 MAX_HEAD_BYTES = 300_000
-"""Bytes that may come in for the heads of all answers of one fetch; h11 takes 100 KB for each.
-Interim answers (1xx) cost 0.7 µs a byte to read and can go on for ever."""
+"""Maximum bytes of the heads of all responses of one fetch; h11 accepts 100 KB for each. Interim
+responses (1xx) cost 0.7 µs a byte to read and can go on for ever."""
 
 HostLookUp = Callable[[str, int], Iterable[str]]
-"""A name and a port -> the IP addresses of that name. Raises OSError where there are none."""
+"""A name and a port -> the IP addresses of that name. Raises OSError if there are none."""
 
 
 def look_up_host(name: str, port: int) -> list[str]:
-    """What the machine's resolver says, each address once."""
+    """Return the addresses from the machine's resolver, each once. Raises OSError."""
     address_infos = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address_info[4][0]) for address_info in address_infos))
 
 
 @dataclass(frozen=True)
 class FetchGuard:
-    """Where fetches may go. As it is by default, nowhere inside a network.
+    """The rules for the targets of fetches. The default allows only the public internet.
 
-    `public` says of an address whether it may be reached. It and the others are arguments for
-    tests, whose servers are on loopback; no setting and no environment variable reaches them.
-    `tls` checks certificates; without one the machine's own trusted authorities do."""
+    `is_allowed` decides whether an address may be reached, `look_up` resolves names, and `ports`
+    are the allowed ports. They are parameters only for tests, whose servers are on loopback; no
+    setting and no environment variable changes them. `tls` checks certificates; the default trusts
+    the machine's certificate authorities."""
 
     is_allowed: Callable[[IPAddress], bool] = is_public
     look_up: HostLookUp = look_up_host
@@ -59,18 +59,20 @@ class FetchGuard:
     tls: ssl.SSLContext | None = None
 
     def check_host(self, host: str, port: int, deadline: Deadline) -> list[IPAddress]:
-        """The addresses of `host`, from one look-up. Raises FetchError when there are none, or
-        when only one of them is not public: such a mix is a trick."""
+        """Return the addresses of `host`, from one look-up.
+
+        Raises FetchError if there are none, or if any of them is not public (a mix of public and
+        inner addresses is an attack), if the port is not allowed, or if `deadline` passes."""
         self._check_port(port)
         literal = parse_ip(host)
         addresses = [literal] if literal else _look_up_addresses(self.look_up, host, port, deadline)
         if not addresses:
-            raise FetchError(f"{host} has no address", hint="check how it is written")
+            raise FetchError(f"{host} has no address", hint="check the spelling")
         self._check_public(addresses)
         return addresses
 
     def check_url(self, url: str) -> None:
-        """Raises FetchError for an address that can't be fetched, whatever a look-up would say."""
+        """Check `url` as far as possible without a look-up. Raises FetchError."""
         address = parse_address(url)
         self._check_port(address.port)
         if literal := parse_ip(address.host):
@@ -79,22 +81,24 @@ class FetchGuard:
     def _check_port(self, port: int) -> None:
         if port not in self.ports:
             raise FetchError(
-                f"port {port} is none that web sites are on",
-                hint="only " + " and ".join(map(str, sorted(self.ports))) + " are fetched from",
+                f"port {port} is not a port of web sites",
+                hint="use " + " or ".join(map(str, sorted(self.ports))),
                 is_permanent=True,
             )
 
     def _check_public(self, addresses: Iterable[IPAddress]) -> None:
         if not all(self.is_allowed(address) for address in addresses):
-            # which address it was is left out: who may name feeds need not learn of the network
+            # The error does not name the IP address: people who may add feeds need not learn about
+            # the network.
             raise FetchError(
-                "it leads into a network that is not public",
-                hint="give an address that anybody may open",
+                "the address leads into a network that is not public",
+                hint="use an address that anybody may open",
                 is_permanent=True,
             )
 
     def connect_to_host(self, host: str, port: int, deadline: Deadline) -> NetworkStream:
-        """A connection to a checked address of `host`. Raises FetchError."""
+        """Connect to a checked address of `host`. Raises FetchError, as :meth:`check_host` does,
+        and if no address accepts the connection."""
         addresses = self.check_host(host, port, deadline)[:MAX_ADDRESSES_TRIED]
         for number, address in enumerate(addresses):
             timeout = deadline.get_remaining_seconds() / (len(addresses) - number)
@@ -104,22 +108,23 @@ class FetchGuard:
                 failure = error
         deadline.get_remaining_seconds()
         raise FetchError(
-            f"nothing answers there ({_explain_error(failure)})", hint="try again later"
+            f"the site does not answer ({_explain_error(failure)})", hint="try again later"
         ) from failure
 
     def get_tls_context(self) -> ssl.SSLContext:
-        """What checks certificates."""
+        """Return the context that checks certificates."""
         return self.tls or _create_trusted_context()
 
 
 PUBLIC_GUARD = FetchGuard()
-"""Nowhere but on the public internet."""
+"""The guard that allows only the public internet."""
 
 
 class GuardedBackend(NetworkBackend):
-    """What httpcore connects by, for one fetch: through `guard`, until `deadline`, and for no more
-    bytes in all than :data:`MAX_HEAD_BYTES` and what is allowed on top, whatever they are: fields, interim
-    answers, the edges of chunks."""
+    """httpcore's network backend for one fetch: connects through `guard`, until `deadline`.
+
+    It limits all incoming bytes (fields, interim responses, edges of chunks) to
+    :data:`MAX_HEAD_BYTES` plus the body that :meth:`allow_body` allows."""
 
     def __init__(self, guard: FetchGuard, deadline: Deadline) -> None:
         self.guard = guard
@@ -127,7 +132,7 @@ class GuardedBackend(NetworkBackend):
         self._remaining_bytes = MAX_HEAD_BYTES
 
     def allow_body(self, size: int) -> None:
-        """Let a body of `size` bytes come in, and half as much of edges."""
+        """Allow a body of `size` bytes, and half as many bytes for the edges of its chunks."""
         self._remaining_bytes += size + size // 2
 
     def connect_tcp(
@@ -141,16 +146,16 @@ class GuardedBackend(NetworkBackend):
         return _MeteredStream(self.guard.connect_to_host(host, port, self.deadline), self)
 
     def count_bytes(self, data: bytes) -> bytes:
-        """`data`, counted. Raises FetchError when there was too much."""
+        """Count and return `data`. Raises FetchError if the limit is exceeded."""
         self._remaining_bytes -= len(data)
         if self._remaining_bytes < 0:
-            raise FetchError("it sends more than we take", is_permanent=True)
+            raise FetchError("the site sends more than the mailer accepts", is_permanent=True)
         return data
 
 
 class _MeteredStream(NetworkStream):
-    """A connection whose every step ends by the road's deadline: a server that sends a byte a
-    second would else keep within any time-out for each."""
+    """A connection whose every step ends by the fetch's deadline. With a time-out for each step, a
+    server could send a byte a second without end."""
 
     def __init__(self, stream: NetworkStream, backend: GuardedBackend) -> None:
         self._stream = stream
@@ -178,8 +183,8 @@ class _MeteredStream(NetworkStream):
             tls_stream = self._stream.start_tls(ssl_context, server_hostname, remaining)
         except httpcore.ConnectError as error:
             raise FetchError(
-                f"no safe connection to {server_hostname} could be made ({_explain_error(error)})",
-                hint="tell its site, or check how it is written",
+                f"no secure connection to {server_hostname} is possible ({_explain_error(error)})",
+                hint="check the spelling, or tell the site's owner",
             ) from error
         return _MeteredStream(tls_stream, self._backend)
 
@@ -188,8 +193,8 @@ class _MeteredStream(NetworkStream):
 
 
 _LOOK_UP_SLOTS = BoundedSemaphore(16)
-"""Look-ups at one time. One that hangs holds its thread until the system gives up (getaddrinfo
-can't be stopped), so that without an end names that hang would use up all threads."""
+"""Maximum number of look-ups at one time. A look-up that hangs keeps its thread until the system
+gives up (getaddrinfo can't be stopped), so without a limit such names would use up all threads."""
 
 
 def _look_up_addresses(
@@ -209,7 +214,7 @@ def _look_up_addresses(
         raise deadline.create_timeout_error()
     try:
         Thread(target=put_answer, name=f"look up {host}", daemon=True).start()
-    except RuntimeError:  # the system gives no more threads
+    except RuntimeError:  # The system can't start another thread.
         _LOOK_UP_SLOTS.release()
         raise
     try:
@@ -218,7 +223,7 @@ def _look_up_addresses(
         raise deadline.create_timeout_error() from None
     if isinstance(answer, OSError | UnicodeError):
         raise FetchError(
-            f"{host} can't be looked up ({_explain_error(answer)})", hint="check how it is written"
+            f"{host} can't be looked up ({_explain_error(answer)})", hint="check the spelling"
         ) from answer
     if isinstance(answer, Exception):
         raise answer
@@ -226,7 +231,7 @@ def _look_up_addresses(
 
 
 def _explain_error(error: Exception) -> str:
-    """What the system says, without its numbers."""
+    """Return the system's explanation of an error, without its numbers."""
     cause = error.__cause__ or error
     if isinstance(cause, ssl.SSLCertVerificationError):
         return str(cause.verify_message)

@@ -1,9 +1,10 @@
-"""Which IP addresses are on the public internet, by IANA's registries of special-purpose addresses.
+"""Decide which IP addresses are public, by IANA's registries of special-purpose addresses.
 
-Stricter than :attr:`ipaddress.IPv4Address.is_global`: addresses that carry another one inside
-(NAT64, 6to4, Teredo, mapped …) are refused whatever they carry, for what unpacks them is not ours.
+The check is stricter than :attr:`ipaddress.IPv4Address.is_global`: addresses that contain another
+address (NAT64, 6to4, Teredo, mapped …) are always refused, as other machines would unpack them.
 
-What no list can know: that an office uses public addresses inside. Its firewall must keep those.
+No list can know that an office uses public addresses inside its network; its firewall must protect
+those.
 """
 
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -42,15 +43,16 @@ SPECIAL_BLOCKS = tuple(
 )
 
 UNICAST = ip_network("2000::/3")
-"""All of IPv6 that is given out (RFC 4291 §2.4). Loopback, mapped, compatible and translated
-addresses, NAT64, discard, SRv6, unique and site local, link-local and multicast lie outside."""
+"""All of IPv6 that is assigned for global unicast (RFC 4291 §2.4). Loopback, mapped, compatible and
+translated addresses, NAT64, discard, SRv6, unique and site local, link-local and multicast lie
+outside it."""
 
 _ISATAP = {0x00005EFE, 0x02005EFE}
-"""The middle of an interface identifier that ends in an IPv4 address (RFC 5214 §6.1)."""
+"""The middle parts of an interface identifier that ends in an IPv4 address (RFC 5214 §6.1)."""
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether anybody on the internet could reach `address`: one that is in no special block."""
+    """Check whether `address` is on the public internet: it is in no special block."""
     if isinstance(address, IPv6Address):
         if address.scope_id is not None or address not in UNICAST:
             return False

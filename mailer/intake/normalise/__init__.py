@@ -1,12 +1,12 @@
-"""HTML of any provenance -> the Markdown that says the same, its rendering, and what was left out.
+"""Normalise HTML from any source: return equivalent Markdown, its rendering, and the omissions.
 
 tree.py      HTML -> a tree, as a browser would build it
-sweep.py     the tree without what is no part of the text, with whole addresses
-pasted.py    what word processors mean by the HTML on their clipboards
-shape.py     the tree -> blocks, in the one form that equal articles share
-leaves.py    what stands in a block: text and the marks that hold for it
+clean.py     the tree -> the same with only the article's text, and with absolute addresses
+pasted.py    the meaning of HTML that word processors put on the clipboard
+blocks.py    the tree -> blocks, in the one form that equal articles share
+inline.py    the content of a block: text, and the marks that apply to it
 markdown.py  blocks -> Markdown that reads back as the same blocks
-element.py   blocks -> HTML, for what Markdown has no words for
+html.py      blocks -> HTML, for formatting that Markdown lacks
 """
 
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ from mailer.intake.normalise.tree import parse_html
 from mailer.intake.omissions import Omission, OmissionReport
 
 LONGEST_HTML = 5_000_000
-"""Characters that HTML may have: pasted from Word it has ten times those of its text."""
+"""Maximum characters of HTML: pasted from Word it has ten times as many as its text."""
 LONGEST_TEXT = 300_000
-"""Characters that an article may have: some fifty thousand words."""
+"""Maximum characters of an article's text: some fifty thousand words."""
 MOST_BLOCKS = 5_000
-"""Paragraphs, items, cells and so on that an article may have."""
+"""Maximum number of an article's blocks: paragraphs, items, cells and so on."""
 
 __all__ = ["NormalisedHtml", "find_title", "normalise_html", "parse_blocks", "to_plain_text"]
 
 
 @dataclass(frozen=True, slots=True)
 class NormalisedHtml:
-    """`html` is the sanitised rendering of `markdown`, always."""
+    """Markdown, and its sanitised rendering `html`; `dropped` are the omissions."""
 
     markdown: str
     html: str
@@ -46,13 +46,15 @@ class NormalisedHtml:
 def normalise_html(
     html: str, *, base: str = "", language: str = "", title: str = ""
 ) -> NormalisedHtml:
-    """The text of a page or fragment. Relative addresses are taken to stand under `base`; without
-    one their links leave their text, and are reported. A first heading that says the `title` again
-    goes.
+    """Normalise the HTML of a page or fragment.
 
-    What comes out means what went in: ``meaning(tidied.html)`` are the blocks of the swept input.
-    Text that is no HTML is taken as one paragraph. Raises InputError for what is longer than any
-    article."""
+    Relative addresses are resolved against `base`; without a base such links become text, and are
+    reported. A first heading that repeats the `title` is removed. Text that is not HTML becomes one
+    paragraph.
+
+    The meaning is preserved: ``parse_blocks(result.html)`` equals the blocks of the cleaned input.
+
+    Raises InputError for HTML that is longer than any article."""
     if len(html) > LONGEST_HTML:
         raise _create_length_error()
     report = OmissionReport()
@@ -74,23 +76,23 @@ def _count_blocks(block: Block) -> int:
 
 def _create_length_error() -> InputError:
     return InputError(
-        f"it is longer than {LONGEST_TEXT:,} characters or {MOST_BLOCKS:,} paragraphs",
+        f"the text is longer than {LONGEST_TEXT:,} characters or {MOST_BLOCKS:,} paragraphs",
         where="body",
-        hint="take in a part of it, and link to the rest",
+        hint="import a part of it, and link to the rest",
     )
 
 
 def parse_blocks(html: str) -> tuple[Block, ...]:
-    """What HTML says, in a form that is equal for all HTML that says the same."""
+    """Return the blocks of HTML, which are equal for all HTML with the same meaning."""
     return build_blocks(parse_html(html))
 
 
 def to_plain_text(html: str) -> str:
-    """The text alone, as one line."""
+    """Return the text of `html` as one line."""
     return extract_text(build_blocks(parse_html(html)))
 
 
 def find_title(html: str) -> str:
-    """The title that a text gives itself, in its first heading; empty where it gives none."""
+    """Return the text's own title, which is its first heading, or ""."""
     node = find_first_heading(TreeCleaner(OmissionReport(), "", "").clean_tree(parse_html(html)))
     return " ".join(node.get_text().split()) if node else ""

@@ -1,8 +1,8 @@
-"""A tree -> the blocks of an article, in the one form that equal articles share.
+"""Build the blocks of an article from a tree, in the one form that equal articles share.
 
-What looks alike is alike here: ``<b>`` and ``<strong>``, a space within or behind an emphasis, two
-emphases side by side and one over both, a list's item with and without a paragraph, two line breaks
-and a new paragraph. Two articles mean the same if their blocks are equal.
+HTML that looks alike gives equal blocks: ``<b>`` and ``<strong>``, a space within or behind an
+emphasis, two adjacent emphases and one over both, a list item with and without a paragraph, two
+line breaks and a new paragraph. Two articles mean the same if their blocks are equal.
 """
 
 import re
@@ -15,13 +15,15 @@ from mailer.intake.normalise.inline import Attributes, Leaf, Mark, split_paragra
 from mailer.intake.normalise.tree import BLOCKS, Node
 
 DEEPEST_LISTS = 8
-"""Lists and quotations within each other. What lies deeper is taken as paragraphs."""
+"""Maximum depth of nested lists and quotations. Deeper ones become paragraphs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A block by the name of its element. Paragraphs and headings have `leaves`; quotations, lists,
-    their items, tables, their rows and cells have `blocks`; code has `text`."""
+    """A block; `kind` is the name of its element.
+
+    Paragraphs and headings have `leaves`; quotations, lists, their items, tables, their rows and
+    cells have `blocks`; code has `text`."""
 
     kind: str
     leaves: tuple[Leaf, ...] = ()
@@ -42,7 +44,7 @@ _LANGUAGE_ATTRIBUTES = ("lang", "dir")
 
 
 def build_blocks(tree: Node) -> tuple[Block, ...]:
-    """The blocks of a tree, without those that say nothing."""
+    """Return the blocks of a tree, without empty ones."""
     return _collect_blocks(tree.children, frozenset(), 0)
 
 
@@ -56,7 +58,7 @@ def _collect_blocks(
 
 
 class _BlockBuilder:
-    """Takes a flow of text and elements, and makes blocks of it."""
+    """Builds blocks from a flow of text and elements."""
 
     def __init__(self, depth: int) -> None:
         self.blocks: list[Block] = []
@@ -167,7 +169,7 @@ def _select_attributes(node: Node, names: Sequence[str]) -> Attributes:
 
 
 def _join_as_line(joined_blocks: Iterable[Block]) -> tuple[Leaf, ...]:
-    """The text of blocks as one line, broken where a block ended."""
+    """Return the leaves of blocks as one line, with a line break after each block."""
     leaves: list[Leaf] = []
     for block in joined_blocks:
         inside = block.leaves or _join_as_line(block.blocks)
@@ -183,7 +185,7 @@ def _normalise_line(text: str) -> str:
 
 
 def normalise_address(written: str) -> str:
-    """An address as Markdown's reader writes it."""
+    """Return an address as the Markdown parser writes it."""
     return str(normalizeLink(written.strip()))
 
 
@@ -222,8 +224,8 @@ def _extract_preformatted(node: Node) -> str:
 
 
 def _build_items(node: Node, marks: frozenset[Mark], depth: int) -> tuple[Block, ...]:
-    """A list's items. A list that stands between items, where Google Docs and old pages put it,
-    belongs to the item before."""
+    """Return a list's items. A list between items, as Google Docs and old pages write it, belongs
+    to the item before it."""
     items: list[tuple[Attributes, list[Block]]] = []
     for child in node.children:
         if isinstance(child, Node) and child.tag == "li":
@@ -245,7 +247,7 @@ def _build_items(node: Node, marks: frozenset[Mark], depth: int) -> tuple[Block,
 
 
 def _get_start_number(node: Node) -> Attributes:
-    """Where its numbers begin. CommonMark has at most nine digits."""
+    """Return the list's ``start`` attribute unless it is 1. CommonMark has at most nine digits."""
     start = node.attributes.get("start", "").strip()
     is_plain = start.isascii() and start.isdigit() and len(start) < 10
     return (("start", str(int(start))),) if is_plain and int(start) != 1 else ()
@@ -287,7 +289,7 @@ def _holds_table(block: Block) -> bool:
 
 
 def extract_text(text_blocks: Iterable[Block]) -> str:
-    """The text of blocks, without a mark, as one line."""
+    """Return the text of blocks as one line, without marks."""
     return " ".join(
         part
         for block in text_blocks

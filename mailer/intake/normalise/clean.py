@@ -1,6 +1,6 @@
-"""A tree -> the same without what is no part of its text, and with whole addresses.
+"""Clean a tree: remove nodes that are not part of the text, and make addresses absolute.
 
-Nothing goes silently that a reader could have seen: it is counted, with an example.
+Every removed node that a reader could have seen is reported, with an example.
 """
 
 import re
@@ -23,11 +23,12 @@ _SOURCE = re.compile(r"""(?:src|data|action)\s*=\s*["']?([^"'\s>]+)""", re.IGNOR
 _VIDEOS = ("youtube", "youtu.be", "vimeo", "dailymotion")
 _LAZY_SOURCES = ("data-src", "data-lazy-src", "data-original")
 _MIN_PIXELS = 3
-"""Pixels. A picture that is less wide or high shows nothing; it counts who opens it."""
+"""Minimum width and height of a picture in pixels. A smaller picture shows nothing; it counts the
+people who open it."""
 
 
 def count_elements(html: str, report: OmissionReport) -> None:
-    """Report the elements that the parser leaves out with what is in them."""
+    """Report the elements that the parser removes with their content."""
     for match in _TAG.finditer(re.sub(r"<!--.*?(?:-->|$)", "", html, flags=re.DOTALL)):
         source = _SOURCE.search(match[2])
         example = source[1] if source else ""
@@ -38,8 +39,10 @@ def count_elements(html: str, report: OmissionReport) -> None:
 
 
 class TreeCleaner:
-    """Cleans one tree in place. `base` is the address that relative ones stand under; `language`
-    is the article's, whose direction need not be said again."""
+    """Cleans one tree in place.
+
+    Relative addresses are resolved against `base`. `language` is the article's: attributes that
+    repeat it or its direction are removed."""
 
     def __init__(self, report: OmissionReport, base: str, language: str) -> None:
         self._report = report
@@ -94,7 +97,7 @@ class TreeCleaner:
     # ---- addresses ----------------------------------------------------------------------------
 
     def _clean_link(self, node: Node) -> None:
-        """Give the link its whole address, or leave its text alone."""
+        """Make the link's address absolute, or replace the link by its text."""
         attributes = node.attributes
         href = attributes.pop("href", "").strip()
         if not href:
@@ -115,7 +118,7 @@ class TreeCleaner:
         node.tag = "span"
 
     def _resolve_address(self, address: str) -> str:
-        """The absolute form of a web address; empty where there is none."""
+        """Return the absolute form of a web address, or ""."""
         address = re.sub("[\t\n\r]", "", address)
         if address.startswith("//"):
             address = "https:" + address
@@ -151,7 +154,7 @@ class TreeCleaner:
 
 
 def get_host(address: str) -> str | None:
-    """The host of an absolute web address."""
+    """Return the host of an absolute web address, or None."""
     try:
         parts = urlsplit(address)
         return parts.hostname if parts.scheme.lower() in {"https", "http"} else None
@@ -160,7 +163,7 @@ def get_host(address: str) -> str | None:
 
 
 def _unwrap_address(address: str) -> str:
-    """The address that Google Docs and Outlook hide behind one of their own."""
+    """Return the target of an address that Google Docs or Outlook has wrapped in its own."""
     parts = urlsplit(address)
     name = parts.hostname or ""
     query = parse_qs(parts.query)
@@ -174,7 +177,7 @@ def _unwrap_address(address: str) -> str:
 
 
 def _describe_hidden(node: Node) -> str | None:
-    """What an element is that readers don't see; None for all others."""
+    """Return the kind of an element that readers do not see; None for visible elements."""
     style = node.get_style()
     if node.tag in {"del", "ins"} and "datetime" in node.attributes:
         return "tracked deletion" if node.tag == "del" else None
@@ -208,7 +211,7 @@ def _walk_nodes(node: Node) -> Iterator[Node]:
 
 
 def find_first_heading(root: Node) -> Node | None:
-    """The heading that may be a title: one of the first rank, or what all begins with."""
+    """Return the heading that may be a title: the first h1, or a heading that begins the text."""
     headings = [node for node in _walk_nodes(root) if re.fullmatch("h[1-6]", node.tag)]
     headings = [node for node in headings if node.get_text().strip()]
     first = next((node for node in headings if node.tag == "h1"), None)
@@ -222,14 +225,16 @@ def find_first_heading(root: Node) -> Node | None:
 
 
 def _drop_heading(root: Node, title: str) -> None:
-    """Take out the first heading where it only says the title again."""
+    """Remove the first heading if it repeats the title."""
     node = find_first_heading(root)
     if node and " ".join(node.get_text().split()).casefold() == title.casefold():
         node.tag, node.children = "div", []
 
 
 def lower_headings(root: Node, title: str) -> Node:
-    """The tree with its headings below the mail's own headline, which is the one of first rank."""
+    """Lower the tree's headings below level 1, which is the mail's own headline.
+
+    A first heading that repeats `title` is removed. Returns the same tree."""
     if title:
         _drop_heading(root, title)
     headings = [node for node in _walk_nodes(root) if re.fullmatch("h[1-6]", node.tag)]

@@ -1,4 +1,4 @@
-"""Blocks -> HTML on one line: what Markdown has no words for stands so in an article's text."""
+"""Render blocks as HTML on one line, for parts of an article that Markdown can't express."""
 
 from collections.abc import Iterable
 from html import escape
@@ -8,13 +8,13 @@ from mailer.intake.normalise.inline import Attributes, Leaf, Mark, group_by_mark
 
 
 def render_block(block: Block) -> str:
-    """One block as an element, without a line end."""
+    """Render one block as an element, without a line end."""
     if block.kind == "hr":
         return "<hr>"
     if block.leaves:
         inside = render_inline(block.leaves, frozenset())
     elif block.kind == "pre":
-        # an empty line would end it, where it stands in another element
+        # Within another element an empty line would end the HTML (CommonMark §4.6).
         inside = escape(block.text, quote=False).replace("\n", "&#10;")
     elif block.kind in {"li", "td", "th"}:
         inside = _render_item(block)
@@ -30,7 +30,7 @@ def render_blocks(blocks: Iterable[Block]) -> str:
 
 
 def _render_item(block: Block) -> str:
-    """Its only paragraph stands there bare."""
+    """Render the content of an item or cell. A single paragraph is rendered without <p>."""
     first = block.blocks[0] if block.blocks else None
     rest = block.blocks[1:]
     only_lists_follow = block.kind == "li" and all(

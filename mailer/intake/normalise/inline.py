@@ -1,7 +1,7 @@
-"""What stands in a paragraph: stretches of text, and the marks that hold for each.
+"""The content of a paragraph: stretches of text, and the marks that apply to each.
 
-Spaces are settled here. Where there were some there is one; a space between two stretches has the
-marks that both have, so an emphasis neither begins nor ends with one.
+This module normalises spaces. Runs of spaces become one; a space between two stretches has only the
+marks that both share, so an emphasis neither begins nor ends with a space.
 """
 
 import re
@@ -11,7 +11,7 @@ from itertools import groupby
 
 Attributes = tuple[tuple[str, str], ...]
 
-# Not the joiners U+200C and U+200D, which Persian and emoji need, nor the marks of direction.
+# Persian and emoji need the joiners U+200C and U+200D, so they stay, as do the marks of direction.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u200b\u2060\ufeff\ufffe\uffff]+"
 )
@@ -21,7 +21,7 @@ _JOINERS = "\u200c\u200d"
 
 @dataclass(frozen=True, slots=True, order=True)
 class Mark:
-    """What holds for a stretch of text: it is strong, or a link to somewhere."""
+    """A mark that applies to a stretch of text, such as strong, or a link with its address."""
 
     tag: str
     attributes: Attributes = ()
@@ -30,7 +30,7 @@ class Mark:
 @dataclass(frozen=True, slots=True)
 class Leaf:
     """Text, code, a line break (``br``) or a picture (``img``, whose `text` is its alt text), with
-    the marks that hold there."""
+    the marks that apply to it."""
 
     kind: str
     text: str = ""
@@ -39,13 +39,14 @@ class Leaf:
 
 
 def strip_invisible(text: str) -> str:
-    """`text` without soft hyphens, spaces of no width and control characters."""
+    """Return `text` without soft hyphens, zero-width spaces and control characters."""
     return _INVISIBLE.sub("", text)
 
 
 def split_paragraphs(run: Iterable[Leaf]) -> Iterator[tuple[Leaf, ...]]:
-    """The run's paragraphs, each with its text in canonical form: two line breaks or more part
-    them, as people do who don't know of paragraphs."""
+    """Yield the run's paragraphs, each in canonical form.
+
+    Two or more line breaks separate paragraphs: people who don't know paragraphs write them so."""
     paragraph: list[Leaf] = []
     for is_break, part in groupby(_normalise_spaces(run), lambda leaf: leaf.kind == "br"):
         leaves = list(part)
@@ -70,7 +71,9 @@ def _trim_breaks(leaves: list[Leaf]) -> Iterator[tuple[Leaf, ...]]:
 
 
 def _normalise_spaces(run: Iterable[Leaf]) -> list[Leaf]:
-    """One no-break space alone stays what it is: French needs it before a colon."""
+    """Return the leaves with each run of spaces as one space.
+
+    A single no-break space stays as it is: French needs it before a colon."""
     normalised: list[Leaf] = []
     space = ""
 
@@ -100,7 +103,7 @@ def _normalise_spaces(run: Iterable[Leaf]) -> list[Leaf]:
 
 
 def _drop_link_underline(leaf: Leaf) -> Leaf:
-    """A link is underlined anyway."""
+    """Return the leaf without an underline if it is in a link, which is underlined anyway."""
     if any(mark.tag == "a" for mark in leaf.marks):
         return replace(
             leaf, marks=frozenset(other_mark for other_mark in leaf.marks if other_mark.tag != "u")
@@ -109,7 +112,7 @@ def _drop_link_underline(leaf: Leaf) -> Leaf:
 
 
 def _merge_leaves(leaves: list[Leaf]) -> Iterator[Leaf]:
-    """Stretches with the same marks as one; line breaks with the marks of both sides."""
+    """Merge adjacent stretches with the same marks. Line breaks get the marks of both sides."""
     settled_leaves = [
         replace(leaf, marks=leaves[index - 1].marks & leaves[index + 1].marks)
         if leaf.kind == "br"
@@ -129,9 +132,10 @@ _MARK_ORDER = ("a", "strong", "em", "s", "u", "small", "q", "cite", "abbr", "sub
 def group_by_mark(
     leaves: tuple[Leaf, ...], within: frozenset[Mark]
 ) -> Iterator[tuple[Mark | None, tuple[Leaf, ...]]]:
-    """The leaves in parts: those that the same mark holds together, beside the marks `within` which
-    they stand, with that mark; others alone. Of several marks the one that reaches farthest is
-    the outer one."""
+    """Yield (mark, leaves) parts: adjacent leaves that share a mark, with that mark.
+
+    The marks `within` are already open, and ignored. A leaf without other marks is a part of its
+    own with None. If several marks apply, the one that reaches farthest is the outer one."""
     index = 0
     while index < len(leaves):
         inner_marks = leaves[index].marks - within

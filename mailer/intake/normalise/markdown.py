@@ -1,7 +1,8 @@
-"""Blocks -> Markdown that people can go on writing in, and that reads back as the same blocks.
+"""Write blocks as Markdown that people can edit, and that reads back as the same blocks.
 
-What Markdown has no words for (a subscript, a cell over two columns) stands as HTML. That holds by
-construction: each block is read back, and one that would come back as another is written as HTML.
+Formatting that Markdown lacks (a subscript, a cell over two columns) is written as HTML. The
+guarantee holds by construction: each block is read back, and a block that would come back changed
+is written as HTML.
 """
 
 import re
@@ -17,15 +18,17 @@ from mailer.intake.normalise.tree import parse_html
 _MARK_SIGNS = {"strong": "**", "em": "*", "s": "~~"}
 _LISTS = ("ul", "ol")
 _LIST_SEPARATOR = "<!-- -->"
-"""Between two lists, which would else be one. It goes when Markdown becomes HTML."""
+"""A comment that separates two lists, which would otherwise be one. HTML does not contain it."""
 
 
 class _Unwritable(Exception):
-    """Markdown has no words for this block."""
+    """Markdown can't express the block."""
 
 
 def write_markdown(article_blocks: Iterable[Block]) -> str:
-    """The blocks as Markdown: ``blocks(read(to_html(write(found)))) == found``."""
+    """Write the blocks as Markdown.
+
+    ``build_blocks(parse_html(to_html(write_markdown(blocks)))) == blocks`` always holds."""
     article_blocks = tuple(article_blocks)
     text = _join_blocks(article_blocks, [_write_block(block) for block in article_blocks])
     if _read_back(text) != article_blocks:  # pragma: no cover - no such case is known
@@ -61,11 +64,11 @@ def _format_block(block: Block) -> str:
         return _escape_line_starts(_format_inline(block.leaves))
     if block.kind in {"h2", "h3", "h4"}:
         line = _format_inline(block.leaves, line_break="<br>")
-        # signs at the end would be taken for a heading's closing ones
+        # Number signs at the end would be read as the heading's closing sequence.
         line = re.sub(r"(?<![^ ])(?=#+$)", r"\\", line)
         return f"{'#' * int(block.kind[1])} {line}"
     if block.kind == "hr":
-        # not ---, which after "- " in a list would be the list's
+        # "---" after "- " in a list would be read as part of the list.
         return "***"
     if block.kind == "pre":
         fence = "`" * max(3, _find_longest_run("`", block.text) + 1)
@@ -105,7 +108,7 @@ def _format_list(block: Block) -> str:
 
 
 def _is_close(item: Block) -> bool:
-    """Whether no empty line is needed in it: a line of text, and a list that can follow it."""
+    """Check that the item needs no empty line: it is a line of text, with or without a list."""
     kinds = [nested_block.kind for nested_block in item.blocks]
     return kinds in (["p"], ["p", "ul"]) or (kinds == ["p", "ol"] and not item.blocks[1].attributes)
 
@@ -140,7 +143,7 @@ def _format_inline(
         if mark:
             inside = _format_inline(part, within | {mark}, line_break=line_break)
             marked = _format_mark(mark, part, inside, text[-1:], _get_first_sign(following))
-            # "!" before a link would make a picture of it
+            # An unescaped "!" before a link would make a picture of it.
             text = text[:-1] + "\\!" if text[-1:] == "!" and marked[0] == "[" else text
             text += marked
         elif part[0].kind == "br":
@@ -152,7 +155,7 @@ def _format_inline(
 
 
 def _get_first_sign(part: tuple[Mark | None, tuple[Leaf, ...]] | None) -> str:
-    """The sign that a part begins with."""
+    """Return the character that a part begins with in Markdown, or ""."""
     if part is None:
         return ""
     mark, (first, *_) = part
@@ -171,8 +174,8 @@ def _format_mark(mark: Mark, part: tuple[Leaf, ...], inside: str, before: str, b
 
 
 def _can_emphasise(sign: str, inside: str, before: str, behind: str) -> bool:
-    """Whether `sign` opens and closes an emphasis there (CommonMark §6.2: left- and right-flanking
-    delimiter runs)."""
+    """Check that `sign` opens and closes an emphasis between `before` and `behind` (CommonMark
+    §6.2: left- and right-flanking delimiter runs)."""
     if sign[0] in (before, behind):
         return False
     can_open = not _is_punctuation(inside[0]) or _is_edge(before)
@@ -210,11 +213,11 @@ def _escape_title(title: str) -> str:
 
 _SPECIAL = re.compile(
     r"""
-      [\\`*~]                               # a code, an emphasis, a deletion
-    | (?<![^\W_])_ | _(?![^\W_])            # within a word it is a letter
-    | <(?=[A-Za-z/!?]|$)                    # an element, a link
-    | &(?=\#?\w+;)                          # an entity
-    | \[(?=[^\]]{0,500}\][(:])                  # a link, a definition
+      [\\`*~]                               # code, emphasis, deletion
+    | (?<![^\W_])_ | _(?![^\W_])            # emphasis, except within a word
+    | <(?=[A-Za-z/!?]|$)                    # element, link
+    | &(?=\#?\w+;)                          # entity
+    | \[(?=[^\]]{0,500}\][(:])              # link, definition
     """,
     re.VERBOSE,
 )
@@ -244,7 +247,7 @@ _LINE_STARTS = re.compile(
 
 
 def _escape_line_starts(text: str) -> str:
-    """The lines, none of which begins a list, a heading, a quotation, a rule or a table."""
+    """Escape lines that would begin a list, a heading, a quotation, a rule or a table."""
     return "\n".join(_LINE_STARTS.sub(_escape_start, line) for line in text.split("\n"))
 
 

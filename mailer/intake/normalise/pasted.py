@@ -1,8 +1,8 @@
-"""What word processors mean by the HTML that they put on the clipboard.
+"""Interpret the HTML that word processors put on the clipboard.
 
 Word writes lists as paragraphs with a bullet in front and ``mso-list:l0 level2 lfo1`` in their
 style; Google Docs, LibreOffice and Outlook write emphases as spans with a style, and Google wraps
-it all in a ``<b>`` of normal weight.
+the whole text in a ``<b>`` of normal weight.
 """
 
 import re
@@ -19,7 +19,8 @@ _STYLED_ELEMENTS = frozenset({"a", "b", "del", "em", "font", "i", "s", "span", "
 
 
 def resolve_emphases(node: Node) -> tuple[str, list[str]]:
-    """The element that an inline element amounts to by its style, and those to put into it."""
+    """Return (tag, inner_tags): the element that an inline element is by its style, and the
+    elements to put into it."""
     if node.tag not in _STYLED_ELEMENTS or not (style := node.get_style()):
         return node.tag, []
     tag, inside = node.tag, []
@@ -43,7 +44,7 @@ def resolve_emphases(node: Node) -> tuple[str, list[str]]:
 
 
 def build_lists(children: list["Node | str"]) -> list["Node | str"]:
-    """The children of an element with Word's paragraphs of lists made lists."""
+    """Return an element's children, with Word's list paragraphs turned into lists."""
     result: list[Node | str] = []
     open_lists: list[tuple[int, Node]] = []
     for child in children:
@@ -89,7 +90,7 @@ def _append_item(
 
 
 def _take_sign(paragraph: Node) -> str:
-    """The bullet or number before a paragraph's text, which is taken off."""
+    """Remove and return the bullet or number before a paragraph's text, or ""."""
     for parent, child in _walk_descendants(paragraph):
         if child.get_style().get("mso-list") == "ignore":
             parent.children.remove(child)

@@ -1,9 +1,8 @@
-"""HTML of any provenance -> a tree, as a browser would build it.
+"""Parse HTML from any source into a tree, as a browser would build it.
 
-nh3 carries an HTML5 parser (html5ever). It is asked here for well-formed markup and to let through
-every attribute that says something about the text; Python's own parser then reads that without
-having anything to repair. Nothing read here is safe: what leaves an article goes through
-:func:`mailer.intake.markup.sanitise`.
+nh3 contains an HTML5 parser (html5ever). Here it makes well-formed markup and lets through every
+attribute that says something about the text; Python's own parser then has nothing to repair. The
+tree is not safe: all HTML of an article passes :func:`mailer.intake.markup.sanitise_html` later.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from html.parser import HTMLParser
 import nh3
 
 DEEPEST = 60
-"""Elements within elements. What lies deeper stays, as content of the sixtieth."""
+"""Maximum depth of nested elements. The content of deeper elements goes into the sixtieth."""
 
 BLOCKS = frozenset({
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details",
@@ -32,7 +31,7 @@ OMITTED_ELEMENTS = frozenset({
     "noembed", "noframes", "noscript", "object", "plaintext", "script", "select", "style", "svg",
     "template", "textarea", "title", "video", "xml", "xmp",
 })  # fmt: skip
-"""Elements that go with what is in them."""
+"""Elements that are removed with their content."""
 
 _ATTRIBUTES = {
     "*": {"style", "class", "lang", "dir", "hidden", "role"},
@@ -52,7 +51,7 @@ _ATTRIBUTES = {
 
 @dataclass(slots=True)
 class Node:
-    """An element: its name, its attributes and what is in it."""
+    """An element: its name, its attributes and its content."""
 
     tag: str
     attributes: dict[str, str] = field(default_factory=dict)
@@ -64,7 +63,7 @@ class Node:
         )
 
     def get_style(self) -> dict[str, str]:
-        """Its own CSS, in small letters."""
+        """Return the element's own CSS declarations, in lower case."""
         pairs = (part.partition(":") for part in self.attributes.get("style", "").split(";"))
         return {name.strip().lower(): value.strip().lower() for name, _, value in pairs if value}
 
@@ -108,7 +107,7 @@ class _TreeBuilder(HTMLParser):
 
 
 def parse_html(html: str) -> Node:
-    """The tree of a page's body or of a fragment. Never fails."""
+    """Return the tree of a page's body or of a fragment. Parsing never fails."""
     builder = _TreeBuilder()
     builder.feed(_create_cleaner().clean(html.encode("utf-8", "replace").decode()))
     builder.close()

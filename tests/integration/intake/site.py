@@ -1,11 +1,11 @@
-"""A real web site on loopback that says, byte for byte, what a test tells it to.
+"""A real web site on loopback that answers, byte for byte, as a test tells it to.
 
-    site.on("/feed", answer(b"…", "Content-Type: text/xml"))      fields and body
-    site.on("/slow", b"HTTP/1.1 200 OK\r\n", 0.5, b"…")           bytes, and seconds between them
-    site.on("/bomb", endless())                                   anything that gives bytes
+    site.answer_with("/feed", build_answer(b"…", "Content-Type: text/xml"))  fields and body
+    site.answer_with("/slow", b"HTTP/1.1 200 OK\r\n", 0.5, b"…")     bytes, pauses in seconds
+    site.answer_with("/bomb", repeat_endlessly(b"…"))                 any iterable of bytes
 
-It closes after each answer. A client that goes while it speaks is no error. It is not on 127.0.0.1:
-so a guard can admit this site and no other place of this machine.
+The site closes the connection after each answer. A client may disconnect during an answer. The site
+is not on 127.0.0.1, so that a guard can admit it and no other address of this machine.
 """
 
 import re
@@ -30,7 +30,7 @@ NAME = "news.example.org"
 
 @dataclass(frozen=True)
 class ReceivedRequest:
-    """A request: its path, its fields with names in lower case, and the name that TLS asked for."""
+    """A request: its path, its fields by lower-case names, and the server name that TLS sent."""
 
     path: str
     fields: dict[str, str]
@@ -42,7 +42,7 @@ Answer = Callable[[ReceivedRequest], Iterable[Part]]
 
 
 def build_answer(body: bytes = b"", *fields: str, status: str = "200 OK") -> bytes:
-    """A whole answer. Content-Length is added where no field says how long it is."""
+    """Build a complete answer. Content-Length is added unless a field gives the length."""
     field_text = " ".join(fields).lower()
     if "content-length:" not in field_text and "transfer-encoding:" not in field_text:
         fields = (*fields, f"Content-Length: {len(body)}")
@@ -61,7 +61,7 @@ def encode_chunked(body: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass
 class LoopbackSite:
-    """The server. `tls` makes it speak HTTPS."""
+    """The server. With `tls` it speaks HTTPS."""
 
     tls: ssl.SSLContext | None = None
     requests: list[ReceivedRequest] = field(default_factory=list)
@@ -85,19 +85,20 @@ class LoopbackSite:
         self._server_name = name or ""
 
     def answer_with(self, path: str, *parts: Part) -> None:
-        """What is said to a request for `path`."""
+        """Answer requests for `path` with these parts."""
         self._answers[path] = lambda request: parts
 
     def answer_by(self, path: str, answers: Answer) -> None:
-        """As :meth:`answer_with`, by what was asked."""
+        """Answer requests for `path` with the parts that `answers` returns for a request."""
         self._answers[path] = answers
 
     def build_url(self, path: str = "/", name: str = NAME) -> str:
         return f"{'https' if self.tls else 'http'}://{name}:{self.port}{path}"
 
     def create_guard(self, *answers: str, tls: ssl.SSLContext | None = None) -> FetchGuard:
-        """A guard that lets nobody anywhere but to the public internet and to this site. Every
-        name leads here, or to `answers`."""
+        """Return a guard that allows only the public internet and this site.
+
+        Every name resolves to this site, or to `answers`."""
         own_address = ip_address(HOST)
         return FetchGuard(
             is_allowed=lambda address: address == own_address or is_public(address),

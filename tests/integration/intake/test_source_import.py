@@ -1,4 +1,4 @@
-"""What sources bring: once, under what they are known by, and never over what staff have chosen."""
+"""Import from sources: each entry once, by its key, and never over the choices of staff."""
 
 import json
 import os
@@ -39,8 +39,8 @@ def site() -> Iterator[LoopbackSite]:
         yield running
 
 
-def feed(*entries: tuple[str, str, str]) -> bytes:
-    """An Atom feed of (id, title, text)."""
+def make_feed(*entries: tuple[str, str, str]) -> bytes:
+    """Make an Atom feed of (id, title, text)."""
     items = "".join(
         f"<entry><id>{key}</id><title>{title}</title><updated>2026-11-20T09:00:00Z</updated>"
         f'<content type="html">&lt;p&gt;{text}&lt;/p&gt;</content>'
@@ -55,55 +55,55 @@ FIRST = ("one", "A clinic opens", "Visitors are welcome.")
 SECOND = ("two", "A bridge closes", "For a week.")
 
 
-def add(mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields: object) -> Source:
+def add_source(
+    mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields: object
+) -> Source:
     with mailer.store.begin() as tx:
-        order = replace(SourceSettings("theirs", kind, place), **fields)  # type: ignore[arg-type]
-        return sources.add_source(tx, order, mailer.clock())
+        source_settings = replace(SourceSettings("theirs", kind, place), **fields)  # type: ignore[arg-type]
+        return sources.add_source(tx, source_settings, mailer.clock())
 
 
-def look(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
+def import_source(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
     with mailer.store.read() as tx:
-        known = sources.get_source(tx, "theirs")
-    return source_import.import_source(mailer, known, site.create_guard())
+        source = sources.get_source(tx, "theirs")
+    return source_import.import_source(mailer, source, site.create_guard())
 
 
-def known(mailer: Mailer) -> Source:
+def get_source(mailer: Mailer) -> Source:
     with mailer.store.read() as tx:
         return sources.get_source(tx, "theirs")
 
 
-def shelf(mailer: Mailer) -> dict[str, Article]:
+def map_articles(mailer: Mailer) -> dict[str, Article]:
     with mailer.store.read() as tx:
-        return {one.slug: one for one in tx.articles.find_articles(ArticleQuery())}
+        return {article.slug: article for article in tx.articles.find_articles(ArticleQuery())}
 
 
-def test_entries_become_drafts_once(mailer: Mailer, site: LoopbackSite) -> None:
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST, SECOND)))
-    first = look(mailer, site)
+def test_source_entries_become_drafts_once(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST, SECOND)))
+    first = import_source(mailer, site)
     assert first is not None
     assert [outcome for outcome, _, _ in first.imported] == [
         ArticleOutcome.ADDED,
         ArticleOutcome.ADDED,
     ]
-    site.answer_with("/feed", build_answer(feed(FIRST, SECOND)))
-    again = look(mailer, site)
-    assert again is not None
-    assert (again.imported, again.unchanged) == ([], 2)
-    found = shelf(mailer)
-    assert {one.state for one in found.values()} == {ArticleState.DRAFT}
-    assert found["a-clinic-opens"].body == "Visitors are welcome."
+    site.answer_with("/feed", build_answer(make_feed(FIRST, SECOND)))
+    second = import_source(mailer, site)
+    assert second is not None
+    assert (second.imported, second.unchanged) == ([], 2)
+    article_map = map_articles(mailer)
+    assert {article.state for article in article_map.values()} == {ArticleState.DRAFT}
+    assert article_map["a-clinic-opens"].body == "Visitors are welcome."
 
 
-def test_a_draft_is_in_no_digest_until_somebody_queues_it(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
+def test_source_draft_is_in_no_digest_until_queued(mailer: Mailer, site: LoopbackSite) -> None:
     with mailer.store.begin() as tx:
         factories.add_mailing_list(tx)
         digest = factories.add_digest(tx)
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    look(mailer, site)
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    import_source(mailer, site)
     with mailer.store.begin() as tx:
         assert tx.digests.list_candidate_stories(digest) == []
         assert not tx.editions.find_queued_slugs(["a-clinic-opens"])
@@ -114,134 +114,130 @@ def test_a_draft_is_in_no_digest_until_somebody_queues_it(
         ]
 
 
-def test_the_same_words_under_another_id_are_the_same_story(
+def test_source_entry_with_new_id_and_same_content_is_unchanged(
     mailer: Mailer, site: LoopbackSite
 ) -> None:
     """Sites change their ids when they move."""
-    add(mailer, site.build_url("/feed"))
+    add_source(mailer, site.build_url("/feed"))
     key, _, text = FIRST
-    moved = feed(FIRST).replace(f"<id>{key}<".encode(), b"<id>tag:example.org,2026:9<")
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    look(mailer, site)
+    moved = make_feed(FIRST).replace(f"<id>{key}<".encode(), b"<id>tag:example.org,2026:9<")
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    import_source(mailer, site)
     site.answer_with("/feed", build_answer(moved))
-    again = look(mailer, site)
-    assert again is not None
-    assert (again.imported, again.unchanged) == ([], 1)
+    second = import_source(mailer, site)
+    assert second is not None
+    assert (second.imported, second.unchanged) == ([], 1)
     changed = moved.replace(text.encode(), b"Visitors are very welcome.")
     site.answer_with("/feed", build_answer(changed))
-    third = look(mailer, site)
+    third = import_source(mailer, site)
     assert third is not None
-    assert [(outcome, one.slug) for outcome, one, _ in third.imported] == [
+    assert [(outcome, article.slug) for outcome, article, _ in third.imported] == [
         (ArticleOutcome.REVISED, "a-clinic-opens")
     ]
 
 
-def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
+def test_source_change_leaves_queued_article_unless_source_queues(
     mailer: Mailer, site: LoopbackSite
 ) -> None:
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    look(mailer, site)
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    import_source(mailer, site)
     with mailer.store.begin() as tx:
         articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
-    changed = feed((FIRST[0], FIRST[1], "It is closed."))
+    changed = make_feed((FIRST[0], FIRST[1], "It is closed."))
     site.answer_with("/feed", build_answer(changed))
-    kept = look(mailer, site)
-    assert kept is not None
-    assert kept.unchanged_queued == ["a-clinic-opens (en)"]
-    assert shelf(mailer)["a-clinic-opens"].body == "Visitors are welcome."
+    result = import_source(mailer, site)
+    assert result is not None
+    assert result.unchanged_queued == ["a-clinic-opens (en)"]
+    assert map_articles(mailer)["a-clinic-opens"].body == "Visitors are welcome."
     with mailer.store.begin() as tx:
-        mine = sources.get_source(tx, "theirs")
+        source = sources.get_source(tx, "theirs")
         tx.sources.save_source(
-            replace(mine, settings=replace(mine.settings, arrival=OnImport.QUEUE))
+            replace(source, settings=replace(source.settings, arrival=OnImport.QUEUE))
         )
-    site.answer_with("/feed", build_answer(feed((FIRST[0], FIRST[1], "It is open again."))))
-    look(mailer, site)
-    revised = shelf(mailer)["a-clinic-opens"]
+    site.answer_with("/feed", build_answer(make_feed((FIRST[0], FIRST[1], "It is open again."))))
+    import_source(mailer, site)
+    revised = map_articles(mailer)["a-clinic-opens"]
     assert (revised.body, revised.state) == ("It is open again.", ArticleState.QUEUED)
 
 
-def test_a_story_of_the_same_name_from_elsewhere_is_another(
+def test_source_entry_with_slug_of_other_story_gets_new_slug(
     mailer: Mailer, site: LoopbackSite
 ) -> None:
     with mailer.store.begin() as tx:
         factories.add_story(tx, "a-clinic-opens")
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    look(mailer, site)
-    assert sorted(shelf(mailer)) == ["a-clinic-opens", "a-clinic-opens-2"]
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    import_source(mailer, site)
+    assert sorted(map_articles(mailer)) == ["a-clinic-opens", "a-clinic-opens-2"]
 
 
-def test_the_server_is_asked_whether_anything_has_changed(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
-    add(mailer, site.build_url("/feed"))
+def test_source_poll_sends_validators(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
     stamp = "Fri, 20 Nov 2026 09:00:00 GMT"
-    site.answer_with("/feed", build_answer(feed(FIRST), 'ETag: "v1"', f"Last-Modified: {stamp}"))
-    look(mailer, site)
+    site.answer_with(
+        "/feed", build_answer(make_feed(FIRST), 'ETag: "v1"', f"Last-Modified: {stamp}")
+    )
+    import_source(mailer, site)
     site.answer_with("/feed", build_answer(b"", status="304 Not Modified"))
-    assert look(mailer, site) is None
+    assert import_source(mailer, site) is None
     assert site.requests[-1].fields["if-none-match"] == '"v1"'
     assert site.requests[-1].fields["if-modified-since"] == stamp
     site.answer_with("/feed", build_answer(b"", status="304 Not Modified"))
-    assert look(mailer, site) is None
-    assert site.requests[-1].fields["if-none-match"] == '"v1"', "it is kept through a 304"
+    assert import_source(mailer, site) is None
+    assert site.requests[-1].fields["if-none-match"] == '"v1"', "a 304 keeps the validators"
 
 
-def test_a_feed_that_has_moved_for_good_is_asked_there_from_now_on(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
-    add(mailer, site.build_url("/feed"))
+def test_source_follows_permanent_redirect(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
     site.answer_with("/feed", build_redirect(site.build_url("/new"), "301 Moved Permanently"))
-    site.answer_with("/new", build_answer(feed(FIRST)))
-    look(mailer, site)
-    assert known(mailer).settings.place == site.build_url("/new")
+    site.answer_with("/new", build_answer(make_feed(FIRST)))
+    import_source(mailer, site)
+    assert get_source(mailer).settings.place == site.build_url("/new")
 
 
-def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_more(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
-    add(mailer, site.build_url("/feed"), every=HOUR)
+def test_source_failures_back_off_and_410_stops_it(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"), every=HOUR)
     waits = []
     for _ in range(3):
         site.answer_with("/feed", build_answer(b"", status="503 Service Unavailable"))
         with pytest.raises(FetchError):
-            look(mailer, site)
-        one = known(mailer)
-        assert one.looked_at is not None
-        waits.append(one.next_at - one.looked_at)
+            import_source(mailer, site)
+        source = get_source(mailer)
+        assert source.looked_at is not None
+        waits.append(source.next_at - source.looked_at)
     assert waits == [HOUR, 2 * HOUR, 4 * HOUR]
     site.answer_with(
         "/feed", build_answer(b"", "Retry-After: 36000", status="429 Too Many Requests")
     )
     with pytest.raises(FetchError):
-        look(mailer, site)
-    one = known(mailer)
-    assert one.looked_at is not None
-    assert one.next_at - one.looked_at == 10 * HOUR
+        import_source(mailer, site)
+    source = get_source(mailer)
+    assert source.looked_at is not None
+    assert source.next_at - source.looked_at == 10 * HOUR
     site.answer_with("/feed", build_answer(b"", status="410 Gone"))
     with pytest.raises(FetchError):
-        look(mailer, site)
-    assert known(mailer).state is SourceState.STOPPED
+        import_source(mailer, site)
+    assert get_source(mailer).state is SourceState.STOPPED
     with mailer.store.begin() as tx:
         assert sources.list_due_sources(tx, mailer.clock() + 100 * HOUR) == []
-        sources.resume_source(tx, known(mailer), mailer.clock())
+        sources.resume_source(tx, get_source(mailer), mailer.clock())
         assert sources.list_due_sources(tx, mailer.clock()) != []
 
 
-def test_what_is_no_feed_is_said(mailer: Mailer, site: LoopbackSite) -> None:
-    add(mailer, site.build_url("/feed"))
+def test_source_without_feed_records_error(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
     site.answer_with(
         "/feed", build_answer(b"<html><body>Hello</body></html>", "Content-Type: text/html")
     )
     with pytest.raises(InputError):
-        look(mailer, site)
-    assert known(mailer).failures == 1
-    assert "feed" in known(mailer).said
+        import_source(mailer, site)
+    assert get_source(mailer).failures == 1
+    assert "feed" in get_source(mailer).said
 
 
-def test_a_wordpress_site_is_asked_for_its_posts(mailer: Mailer, site: LoopbackSite) -> None:
-    add(mailer, site.build_url("/"), SourceKind.WORDPRESS)
+def test_source_wordpress_imports_posts(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/"), SourceKind.WORDPRESS)
     post = (
         b'[{"id": 7, "status": "publish", "date_gmt": "2026-11-20T09:00:00", "slug": "clinic",'
         b'"link": "https://www.example.org/clinic", "title": {"rendered": "A clinic&#8217;s door"},'
@@ -252,17 +248,17 @@ def test_a_wordpress_site_is_asked_for_its_posts(mailer: Mailer, site: LoopbackS
         "/wp-json/wp/v2/posts?_embed=1&per_page=20",
         build_answer(post, "Content-Type: application/json"),
     )
-    look(mailer, site)
-    (made,) = shelf(mailer).values()
-    assert (made.title, made.body) == ("A clinic’s door", "Open.")
+    import_source(mailer, site)
+    (article,) = map_articles(mailer).values()
+    assert (article.title, article.body) == ("A clinic’s door", "Open.")
 
 
-def test_a_watched_folder_brings_what_is_written_and_names_what_is_wrong(
+def test_source_folder_imports_complete_files_and_names_errors(
     mailer: Mailer, site: LoopbackSite, tmp_path: Path
 ) -> None:
     folder = tmp_path / "drop"
     folder.mkdir()
-    add(mailer, str(folder), SourceKind.FOLDER)
+    add_source(mailer, str(folder), SourceKind.FOLDER)
     old = time.time() - 60
     for name, text in {
         "clinic.md": "---\ntitle: A clinic opens\n---\nVisitors are welcome.\n",
@@ -273,60 +269,58 @@ def test_a_watched_folder_brings_what_is_written_and_names_what_is_wrong(
         (folder / name).write_text(text, "utf-8")
         if name != "half.md":
             os.utime(folder / name, (old, old))
-    brought = look(mailer, site)
-    assert brought is not None
-    assert [one.slug for _, one, _ in brought.imported] == ["a-clinic-opens"]
-    (problem,) = brought.problems
+    result = import_source(mailer, site)
+    assert result is not None
+    assert [article.slug for _, article, _ in result.imported] == ["a-clinic-opens"]
+    (problem,) = result.problems
     assert "wrong.md, line 1" in problem
-    again = look(mailer, site)
-    assert again is not None
-    assert again.imported == []
+    second = import_source(mailer, site)
+    assert second is not None
+    assert second.imported == []
 
 
-def test_the_worker_looks_when_it_is_time_and_says_what_came(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST)))
+def test_source_poller_imports_due_sources_and_logs(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
     lines = StringIO()
     poller = SourcePoller(mailer, create_logger(lines), lambda: True, site.create_guard())
     poller.poll_due_sources(threading.Event())
     assert "a-clinic-opens" in lines.getvalue()
-    assert known(mailer).next_at > mailer.clock()
+    assert get_source(mailer).next_at > mailer.clock()
     poller.poll_due_sources(threading.Event())
-    assert len(site.requests) == 1, "it is not due again"
+    assert len(site.requests) == 1, "the source is not due again"
 
 
-def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: LoopbackSite) -> None:
-    add(mailer, site.build_url("/feed"))
+def test_source_with_inner_address_is_not_fetched(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/feed"))
     with mailer.store.read() as tx:
-        mine = sources.get_source(tx, "theirs")
-    with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
-        source_import.import_source(mailer, mine)
+        source = sources.get_source(tx, "theirs")
+    with pytest.raises(FetchError, match=r"not public|not a port of web sites"):
+        source_import.import_source(mailer, source)
     assert site.requests == []
 
 
-def test_a_word_file_brings_its_pictures_along(mailer: Mailer, tmp_path: Path) -> None:
-    made = create_blank_document()
-    made.add_paragraph("Ten towns open their doors", style="Title")
-    made.add_paragraph("Ten towns will keep their halls open.")
-    made.add_picture(BytesIO(PNG))
-    made.inline_shapes[0]._inline.docPr.set("descr", "A quay at dusk")
-    made.save(str(tmp_path / "towns.docx"))
+def test_source_word_file_imports_its_pictures(mailer: Mailer, tmp_path: Path) -> None:
+    document = create_blank_document()
+    document.add_paragraph("Ten towns open their doors", style="Title")
+    document.add_paragraph("Ten towns will keep their halls open.")
+    document.add_picture(BytesIO(PNG))
+    document.inline_shapes[0]._inline.docPr.set("descr", "A quay at dusk")
+    document.save(str(tmp_path / "towns.docx"))
     defaults = DraftDefaults(factories.NOW, kind=ArticleKind.PRESS_RELEASE)
     draft = sources_module.load_word_file(tmp_path / "towns.docx", defaults)
     with mailer.store.begin() as tx:
         article, _, left_out = source_import.add_draft(mailer, tx, draft, author="Amina")
-        again, outcome, _ = source_import.add_draft(mailer, tx, draft, author="Amina")
+        second, outcome, _ = source_import.add_draft(mailer, tx, draft, author="Amina")
         assert outcome is ArticleOutcome.UNCHANGED
-        assert again.release == article.release
+        assert second.release == article.release
         assert article.release
         assert tx.releases.read_content(article.release.assets[0].file) == PNG
     assert left_out == ()
 
 
-def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
-    """XML with entities that grow, in a part of a file that is a zip archive like any other."""
+def test_source_word_file_with_entity_bomb_is_refused(tmp_path: Path) -> None:
+    """The entities are in a part of a valid zip archive."""
     grown = '<!DOCTYPE w [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><w>&b;</w>'
     with ZipFile(tmp_path / "bomb.docx", "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
@@ -335,12 +329,12 @@ def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
         sources_module.load_word_file(tmp_path / "bomb.docx", DraftDefaults(factories.NOW))
 
 
-# ---- what can't be -----------------------------------------------------------------------------
+# ---- invalid content --------------------------------------------------------------------------
 
 POSTS = "/wp-json/wp/v2/posts?_embed=1&per_page=20"
 
 
-def posts(*dates: str) -> bytes:
+def make_posts(*dates: str) -> bytes:
     return json.dumps(
         [
             {
@@ -354,128 +348,128 @@ def posts(*dates: str) -> bytes:
     ).encode()  # fmt: skip
 
 
-def test_a_date_that_can_not_be_is_left_out_and_the_others_come_in(
-    mailer: Mailer, site: LoopbackSite
-) -> None:
-    add(mailer, site.build_url("/"), SourceKind.WORDPRESS)
-    some = posts("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T09:00:00")
-    site.answer_with(POSTS, build_answer(some, "Content-Type: application/json"))
-    brought = look(mailer, site)
-    assert brought is not None
-    assert len(brought.imported) == 3
-    assert [one.what for _, _, dropped in brought.imported for one in dropped] == [
-        "a date that can't be", "a date that can't be",
+def test_source_impossible_date_is_left_out(mailer: Mailer, site: LoopbackSite) -> None:
+    add_source(mailer, site.build_url("/"), SourceKind.WORDPRESS)
+    data = make_posts(
+        "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-20T09:00:00"
+    )
+    site.answer_with(POSTS, build_answer(data, "Content-Type: application/json"))
+    result = import_source(mailer, site)
+    assert result is not None
+    assert len(result.imported) == 3
+    assert [omission.kind for _, _, dropped in result.imported for omission in dropped] == [
+        "impossible date", "impossible date",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("code", ["a\0b", "a\ud800b", "\x1b]0;owned\x07"])
-def test_what_a_site_says_is_kept_without_what_no_line_holds(
+def test_source_error_is_stored_without_control_characters(
     mailer: Mailer, site: LoopbackSite, code: str
 ) -> None:
-    add(mailer, site.build_url("/"), SourceKind.WORDPRESS)
-    said = json.dumps({"code": code, "message": "No."}).encode()
-    site.answer_with(POSTS, build_answer(said, "Content-Type: application/json"))
+    add_source(mailer, site.build_url("/"), SourceKind.WORDPRESS)
+    data = json.dumps({"code": code, "message": "No."}).encode()
+    site.answer_with(POSTS, build_answer(data, "Content-Type: application/json"))
     with pytest.raises(InputError, match="WordPress says"):
-        look(mailer, site)
-    assert not holds_control(known(mailer).said)
-    assert known(mailer).failures == 1
+        import_source(mailer, site)
+    assert not holds_control(get_source(mailer).said)
+    assert get_source(mailer).failures == 1
 
 
-def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
+def test_source_bug_is_recorded_and_other_sources_are_polled(
     mailer: Mailer, site: LoopbackSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add(mailer, site.build_url("/feed"))
+    add_source(mailer, site.build_url("/feed"))
     with mailer.store.begin() as tx:
         sources.add_source(
             tx,
             SourceSettings("behind", SourceKind.FEED, site.build_url("/other")),
             mailer.clock() + HOUR,
         )
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    site.answer_with("/other", build_answer(feed(SECOND)))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    site.answer_with("/other", build_answer(make_feed(SECOND)))
     clock = mailer.clock() + 2 * HOUR
     monkeypatch.setattr(mailer, "clock", lambda: clock)
-    plain = sources_module.read_source
+    read_source = sources_module.read_source
 
-    def gather(order: SourceSettings, *args: Any, **named: Any) -> Any:
-        if order.name == "theirs":
+    def fail_for_first(source_settings: SourceSettings, *args: Any, **kwargs: Any) -> Any:
+        if source_settings.name == "theirs":
             raise RuntimeError("not foreseen")
-        return plain(order, *args, **named)
+        return read_source(source_settings, *args, **kwargs)
 
-    monkeypatch.setattr(source_import, "read_source", gather)
+    monkeypatch.setattr(source_import, "read_source", fail_for_first)
     SourcePoller(
         mailer, create_logger(StringIO()), lambda: True, site.create_guard()
     ).poll_due_sources(threading.Event())
-    assert "RuntimeError: not foreseen" in known(mailer).said
-    assert known(mailer).failures == 1
-    assert set(shelf(mailer)) == {"a-bridge-closes"}
+    assert "RuntimeError: not foreseen" in get_source(mailer).said
+    assert get_source(mailer).failures == 1
+    assert set(map_articles(mailer)) == {"a-bridge-closes"}
 
 
-def test_two_files_of_one_story_do_not_revise_each_other(mailer: Mailer, tmp_path: Path) -> None:
-    add(mailer, str(tmp_path), SourceKind.FOLDER)
+def test_source_two_files_of_one_story_are_reported(mailer: Mailer, tmp_path: Path) -> None:
+    add_source(mailer, str(tmp_path), SourceKind.FOLDER)
     for name in "ab":
         file = tmp_path / f"{name}.md"
         file.write_text(f"---\ntitle: Of {name}\nslug: same\n---\nText\n", "utf-8")
         os.utime(file, (time.time() - 100,) * 2)
     for _ in range(2):
-        brought = source_import.import_source(mailer, known(mailer))
-        assert brought is not None
-        (problem,) = brought.problems
+        result = source_import.import_source(mailer, get_source(mailer))
+        assert result is not None
+        (problem,) = result.problems
         assert "b.md" in problem
         assert "a.md tells same in en already" in problem
-    assert shelf(mailer)["same"].revision == 1
+    assert map_articles(mailer)["same"].revision == 1
 
 
-def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
+def test_source_removed_during_import_stays_removed(
     mailer: Mailer, site: LoopbackSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where another has its number by now, as SQLite gives it again."""
-    looked_at = add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST)))
-    plain = sources_module.read_source
+    """Another source may have its id by then, as SQLite reuses ids."""
+    source = add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST)))
+    read_source = sources_module.read_source
 
-    def gather(*args: Any, **named: Any) -> Any:
-        found = plain(*args, **named)
+    def read_and_remove(*args: Any, **kwargs: Any) -> Any:
+        content = read_source(*args, **kwargs)
         with mailer.store.begin() as tx:
-            tx.sources.remove_source(looked_at)
+            tx.sources.remove_source(source)
         with mailer.store.begin() as tx:
-            order = SourceSettings("other", SourceKind.FEED, site.build_url("/other"))
-            sources.add_source(tx, order, mailer.clock() + HOUR)
-        return found
+            source_settings = SourceSettings("other", SourceKind.FEED, site.build_url("/other"))
+            sources.add_source(tx, source_settings, mailer.clock() + HOUR)
+        return content
 
-    monkeypatch.setattr(source_import, "read_source", gather)
+    monkeypatch.setattr(source_import, "read_source", read_and_remove)
     with pytest.raises(Refused, match="while it was looked at"):
-        look(mailer, site)
+        import_source(mailer, site)
     with mailer.store.read() as tx:
-        (left,) = tx.sources.list_sources()
-    assert (left.settings.name, left.settings.place, left.looked_at) == (
+        (remaining,) = tx.sources.list_sources()
+    assert (remaining.settings.name, remaining.settings.place, remaining.looked_at) == (
         "other",
         site.build_url("/other"),
         None,
     )
-    assert shelf(mailer) == {}
+    assert map_articles(mailer) == {}
 
 
-def test_what_is_missing_for_a_fault_of_ours_is_asked_for_again(
+def test_source_entry_lost_to_a_bug_is_fetched_again(
     mailer: Mailer, site: LoopbackSite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server would say that nothing has changed since."""
-    add(mailer, site.build_url("/feed"))
-    site.answer_with("/feed", build_answer(feed(FIRST, SECOND), 'ETag: "1"'))
-    plain = articles.add_article
+    """The server would otherwise answer that nothing has changed."""
+    add_source(mailer, site.build_url("/feed"))
+    site.answer_with("/feed", build_answer(make_feed(FIRST, SECOND), 'ETag: "1"'))
+    add_article = articles.add_article
 
-    def fails_for_one(store: Any, content: Any, *args: Any, **named: Any) -> Any:
+    def fail_for_first(store: Any, content: Any, *args: Any, **kwargs: Any) -> Any:
         if content.title == FIRST[1]:
             raise RuntimeError("not foreseen")
-        return plain(store, content, *args, **named)
+        return add_article(store, content, *args, **kwargs)
 
-    monkeypatch.setattr(articles, "add_article", fails_for_one)
-    brought = look(mailer, site)
-    assert brought is not None
-    assert "RuntimeError: not foreseen" in brought.problems[0]
-    assert set(shelf(mailer)) == {"a-bridge-closes"}
-    assert known(mailer).etag == ""
-    monkeypatch.setattr(articles, "add_article", plain)
-    look(mailer, site)
-    assert set(shelf(mailer)) == {"a-bridge-closes", "a-clinic-opens"}
-    assert known(mailer).etag == '"1"'
+    monkeypatch.setattr(articles, "add_article", fail_for_first)
+    result = import_source(mailer, site)
+    assert result is not None
+    assert "RuntimeError: not foreseen" in result.problems[0]
+    assert set(map_articles(mailer)) == {"a-bridge-closes"}
+    assert get_source(mailer).etag == ""
+    monkeypatch.setattr(articles, "add_article", add_article)
+    import_source(mailer, site)
+    assert set(map_articles(mailer)) == {"a-bridge-closes", "a-clinic-opens"}
+    assert get_source(mailer).etag == '"1"'

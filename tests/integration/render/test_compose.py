@@ -1,4 +1,4 @@
-"""The real templates: every mail is reachable, readable and lawful, in each language."""
+"""Mails by the shipped templates are reachable, readable and lawful in every language."""
 
 import re
 import shutil
@@ -34,12 +34,12 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Composed:
-    """An edition of seven stories in six languages, and the mailer that has it."""
+    """An edition of seven stories in six languages, and its mailer."""
 
     mailer: Mailer
     edition: Edition
 
-    def read(self, address: str = "", language: str = "") -> Preview:
+    def preview(self, address: str = "", language: str = "") -> Preview:
         with self.mailer.store.begin() as tx:
             return self.mailer.preview_edition(tx, self.edition, address=address, language=language)
 
@@ -53,13 +53,13 @@ def composed(
     store = Store(f"sqlite:///{file}", KEY)
     mailer = Mailer(make_office_settings(file.parent), store)
     with store.begin() as tx:
-        edition = compose(tx, mailer, request.param)
+        edition = create_edition(tx, mailer, request.param)
     yield Composed(mailer, edition)
     store.close()
 
 
-def compose(tx: SqlTransaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
-    """An edition of `count` stories in six languages, the last of them in English alone."""
+def create_edition(tx: SqlTransaction, mailer: Mailer, template: str, count: int = 7) -> Edition:
+    """Create an edition of `count` stories in six languages; the last story is only in English."""
     factories.add_topics(tx)
     factories.add_mailing_list(tx)
     for language in UN_LANGUAGES:
@@ -82,42 +82,42 @@ def compose(tx: SqlTransaction, mailer: Mailer, template: str, count: int = 7) -
                 dateline="Geneva",
                 image=Image("https://www.example.org/boat.jpg", WORDS[language]),
             )
-    made = factories.create_edition(tx, *slugs, template=template)
-    made = editions.edit_edition(
-        tx, made, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
+    edition = factories.create_edition(tx, *slugs, template=template)
+    edition = editions.edit_edition(
+        tx, edition, {"opening": {"en": "Dear **all**", "ar": WORDS["ar"]}}, mailer.clock()
     )
-    return mailer.approve_edition(tx, made, "Amina")
+    return mailer.approve_edition(tx, edition, "Amina")
 
 
-def parsed(message: bytes) -> EmailMessage:
-    found = message_from_bytes(message, policy=policy.default)
-    assert isinstance(found, EmailMessage)
-    return found
+def parse_message(message: bytes) -> EmailMessage:
+    parsed_message = message_from_bytes(message, policy=policy.default)
+    assert isinstance(parsed_message, EmailMessage)
+    return parsed_message
 
 
-def part(message: EmailMessage, kind: str) -> str:
-    found = message.get_body((kind,))
-    assert found is not None
-    return str(found.get_content())
+def get_part(message: EmailMessage, kind: str) -> str:
+    body_part = message.get_body((kind,))
+    assert body_part is not None
+    return str(body_part.get_content())
 
 
-def test_every_mail_is_in_order(composed: Composed) -> None:
+def test_composed_mail_is_valid_in_every_language(composed: Composed) -> None:
     with composed.mailer.store.read() as tx:
         bodies = {body.language: body for body in tx.editions.list_bodies(composed.edition)}
     assert set(bodies) == set(UN_LANGUAGES)
     for language, body in bodies.items():
-        read = composed.read(f"{language}@example.org")
-        assert read.language == language
-        check_message(read.message, body.marker, language)
+        preview = composed.preview(f"{language}@example.org")
+        assert preview.language == language
+        assert_message_is_valid(preview.message, body.marker, language)
 
 
-def check_message(raw: bytes, marker: str, language: str) -> None:
+def assert_message_is_valid(raw: bytes, marker: str, language: str) -> None:
     assert raw.isascii()
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert b"\n" not in raw.replace(b"\r\n", b"")
-    message = parsed(raw)
-    assert not [defect for one in message.walk() for defect in one.defects]
-    assert [one.get_content_type() for one in message.walk()] == [
+    message = parse_message(raw)
+    assert not [defect for message_part in message.walk() for defect in message_part.defects]
+    assert [message_part.get_content_type() for message_part in message.walk()] == [
         "multipart/alternative",
         "text/plain",
         "text/html",
@@ -131,17 +131,17 @@ def check_message(raw: bytes, marker: str, language: str) -> None:
     assert b"\r\nList-Unsubscribe: <https://mail.example.org/u/" in raw, "in no encoded word"
     assert headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert WORDS[language] in headers["Subject"]
-    text, html = part(message, "plain"), part(message, "html")
-    for one in (text, html):
-        assert WORDS[language] in one
-        assert "1 Harbour Street" in one
-        assert "https://mail.example.org/u/" in one
-        assert marker not in one.replace(f"=_{marker}", "")
-        assert not re.search(r"\{\{|\}\}|\{%|%\}|\bNone\b", one)
-    check_html(html, language)
+    text, html = get_part(message, "plain"), get_part(message, "html")
+    for content in (text, html):
+        assert WORDS[language] in content
+        assert "1 Harbour Street" in content
+        assert "https://mail.example.org/u/" in content
+        assert marker not in content.replace(f"=_{marker}", "")
+        assert not re.search(r"\{\{|\}\}|\{%|%\}|\bNone\b", content)
+    assert_html_is_valid(html, language)
 
 
-def check_html(html: str, language: str) -> None:
+def assert_html_is_valid(html: str, language: str) -> None:
     assert html.lstrip().startswith("<!DOCTYPE html")
     root = lxml_html.document_fromstring(html)
     direction = "rtl" if language == "ar" else "ltr"
@@ -156,28 +156,31 @@ def check_html(html: str, language: str) -> None:
         else:
             assert urlsplit(target).scheme in {"https", "mailto"}, target
     pictures = list(root.iter("img"))
-    assert all(urlsplit(one.get("src")).scheme == "https" for one in pictures)
-    assert all(one.get("alt") is not None for one in pictures)
-    assert all(one.get("role") in {"presentation", "table"} for one in root.iter("table"))
+    assert all(urlsplit(element.get("src")).scheme == "https" for element in pictures)
+    assert all(element.get("alt") is not None for element in pictures)
+    assert all(element.get("role") in {"presentation", "table"} for element in root.iter("table"))
     assert not root.xpath("//script | //form | //iframe")
 
 
-def test_a_reader_gets_only_what_they_chose(composed: Composed) -> None:
-    message = parsed(composed.read("health@example.org").message)
-    for one in (part(message, "plain"), part(message, "html").replace("&lt;&amp;&gt;", "<&>")):
-        got = {number for number in range(7) if f"{WORDS['en']} {number} <&>" in one}
-        assert got == {0, 4}
+def test_composed_mail_has_only_chosen_topics(composed: Composed) -> None:
+    message = parse_message(composed.preview("health@example.org").message)
+    for text in (
+        get_part(message, "plain"),
+        get_part(message, "html").replace("&lt;&amp;&gt;", "<&>"),
+    ):
+        numbers = {number for number in range(7) if f"{WORDS['en']} {number} <&>" in text}
+        assert numbers == {0, 4}
 
 
-def test_a_story_without_a_translation_comes_in_the_editions_language(composed: Composed) -> None:
-    root = lxml_html.document_fromstring(composed.read(language="ar").html)
-    inside = "//*[contains(text(), 'Boats off the coast 6')]/ancestor-or-self::*[@lang][1]"
-    found = root.xpath(inside)
-    assert found
-    assert {(one.get("lang"), one.get("dir")) for one in found} == {("en", "ltr")}
+def test_untranslated_story_is_in_edition_language(composed: Composed) -> None:
+    root = lxml_html.document_fromstring(composed.preview(language="ar").html)
+    query = "//*[contains(text(), 'Boats off the coast 6')]/ancestor-or-self::*[@lang][1]"
+    elements = root.xpath(query)
+    assert elements
+    assert {(element.get("lang"), element.get("dir")) for element in elements} == {("en", "ltr")}
 
 
-def test_few_stories_have_no_table_of_contents(composed: Composed) -> None:
-    assert 'href="#' not in composed.read("health@example.org").html
+def test_short_edition_has_no_table_of_contents(composed: Composed) -> None:
+    assert 'href="#' not in composed.preview("health@example.org").html
     if composed.edition.template == "digest":
-        assert 'href="#' in composed.read().html
+        assert 'href="#' in composed.preview().html

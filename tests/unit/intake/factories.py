@@ -1,4 +1,4 @@
-"""Word files and feeds made of articles, as other programs would make them."""
+"""Make Word files and feeds of articles, as other programs would."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ BULLETS, NUMBERS = 90, 91
 
 
 def create_blank_document() -> Any:
-    """An empty Word file without the hundreds of tables' styles, which take a second to read."""
+    """Make an empty Word file without the hundreds of table styles, which take a second to read."""
     document: Any = Document()
     styles = document.styles.element
     for style in [*styles.iter(qn("w:style")), *styles.iter(qn("w:latentStyles"))]:
@@ -32,7 +32,7 @@ def create_blank_document() -> Any:
 
 
 def build_docx(content: Content) -> bytes:
-    """A .docx with the title in the style Title, the lists numbered by Word."""
+    """Make a .docx with the title in the style Title and lists numbered by Word."""
     writer = _WordWriter()
     writer.add_paragraph("Title", (Leaf("text", content.title),))
     writer.add_blocks(parse_blocks(content.html))
@@ -142,7 +142,7 @@ def _format_topics(element: str, topics: Iterable[str]) -> str:
 
 
 def build_rss(contents: Iterable[Content]) -> bytes:
-    """RSS 2.0 with the whole text in content:encoded."""
+    """Make an RSS 2.0 feed with the whole text in content:encoded."""
     items = "".join(
         f"<item><title>{escape(content.title)}</title><link>{escape(choose_address(content))}</link>"
         f'<guid isPermaLink="false">{content.slug}.{content.language}</guid>'
@@ -162,7 +162,7 @@ def build_rss(contents: Iterable[Content]) -> bytes:
 
 
 def build_atom(contents: Iterable[Content]) -> bytes:
-    """Atom 1.0 with the whole text as escaped HTML."""
+    """Make an Atom 1.0 feed with the whole text as escaped HTML."""
     entries = "".join(
         f'<entry xml:lang="{content.language}"><title>{escape(content.title)}</title>'
         f"<id>tag:example.org,2026:{content.slug}.{content.language}</id>"

@@ -1,4 +1,4 @@
-"""What bytes say of their encoding may be wrong: the text is what people would read."""
+"""Decoding of bytes whose declared encoding may be wrong."""
 
 import pytest
 from hypothesis import given
@@ -9,9 +9,9 @@ from mailer.intake.characters import decode_text
 WORDS = "Café “Möwe” – 5 € à l’œil"
 
 
-def xml(words: str, declared: str) -> str:
-    said = f' encoding="{declared}"' if declared else ""
-    return f'<?xml version="1.0"{said}?><a>{words}</a>'
+def make_xml(words: str, declared: str) -> str:
+    declaration = f' encoding="{declared}"' if declared else ""
+    return f'<?xml version="1.0"{declaration}?><a>{words}</a>'
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,10 @@ def xml(words: str, declared: str) -> str:
         ("", "windows-1252", ""),
     ],
 )
-def test_an_encoding_may_be_wrong(declared: str, encoding: str, content_type: str) -> None:
-    text = xml(WORDS, declared)
+def test_decode_text_with_wrong_declared_encoding(
+    declared: str, encoding: str, content_type: str
+) -> None:
+    text = make_xml(WORDS, declared)
     assert decode_text(text.encode(encoding), content_type)[0] == text
 
 
@@ -53,31 +55,31 @@ def test_an_encoding_may_be_wrong(declared: str, encoding: str, content_type: st
         ("euc-kr", "물 위의 등불"),
     ],
 )
-def test_an_encoding_that_is_right_is_believed(encoding: str, words: str) -> None:
-    text = xml(words, encoding)
+def test_decode_text_with_right_declared_encoding(encoding: str, words: str) -> None:
+    text = make_xml(words, encoding)
     assert decode_text(text.encode(encoding)) == (text, "")
-    bare = xml(words, "")
+    bare = make_xml(words, "")
     assert decode_text(bare.encode(encoding), f"text/xml; charset={encoding}") == (bare, "")
     page = f'<html><head><meta charset="{encoding}"></head><p>{words}'
     assert decode_text(page.encode(encoding)) == (page, "")
 
 
-def test_what_is_doubtful_is_said() -> None:
+def test_decode_text_reports_doubtful_encoding() -> None:
     assert decode_text("é".encode("windows-1252")) == (
         "é",
-        "its characters are not in the encoding that it names; some may be wrong",
+        "the text is not in the encoding that it names; some characters may be wrong",
     )
-    assert "there is not (no-such)" in decode_text(xml("é", "no-such").encode())[1]
+    assert "unknown encoding (no-such)" in decode_text(make_xml("é", "no-such").encode())[1]
 
 
 @given(st.binary(max_size=200), st.sampled_from(["", "text/xml", "text/html; charset=x-none"]))
-def test_whatever_bytes_are_given_there_is_text(data: bytes, content_type: str) -> None:
+def test_decode_text_accepts_any_bytes(data: bytes, content_type: str) -> None:
     text, _ = decode_text(data, content_type)
     assert text.encode("utf-8", "surrogatepass").decode("utf-8", "surrogatepass") == text
 
 
 @given(st.text(max_size=100))
-def test_what_is_utf_8_stays_as_it_is(text: str) -> None:
+def test_decode_text_prefers_valid_utf_8(text: str) -> None:
     assert decode_text(text.encode("utf-8", "ignore"), "text/plain; charset=iso-8859-1")[0] == (
         text.encode("utf-8", "ignore").decode("utf-8-sig")
     )

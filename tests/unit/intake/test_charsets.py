@@ -1,4 +1,4 @@
-"""Names of charsets that are believed."""
+"""Names of charsets that the mailer trusts."""
 
 import pytest
 
@@ -14,7 +14,7 @@ from mailer.intake.charsets import normalise_charset
         ("euc-kr", "euc_kr"), ("windows-1256", "cp1256"), ("utf-16", "utf-16"),
     ],
 )  # fmt: skip
-def test_charsets_in_which_ascii_is_ascii_are_believed(label: str, name: str) -> None:
+def test_charset_with_plain_ascii_is_trusted(label: str, name: str) -> None:
     assert normalise_charset(label) == name
 
 
@@ -23,5 +23,5 @@ def test_charsets_in_which_ascii_is_ascii_are_believed(label: str, name: str) ->
     ["", "nonsense", "utf-7", "hz", "cp037", "cp500", "zip", "base64", "rot13", "hex", "idna",
      "punycode", "unicode_escape", "raw_unicode_escape", "undefined", "a" * 500, "utf-8\0", "../a"],
 )  # fmt: skip
-def test_others_are_not(label: str) -> None:
+def test_charset_without_plain_ascii_is_not_trusted(label: str) -> None:
     assert normalise_charset(label) == ""

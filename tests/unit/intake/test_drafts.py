@@ -1,4 +1,4 @@
-"""What a source says becomes checked content; what can't be taken over is said."""
+"""Drafts from sources: checked content, and a report of omissions."""
 
 import sys
 from dataclasses import replace
@@ -29,20 +29,20 @@ DEFAULTS = DraftDefaults(
 PLAIN = SourceArticle("x", title="Lanterns", body="<p>Text.</p>")
 
 
-def made(**changes: object) -> Draft:
+def make_draft(**changes: object) -> Draft:
     return build_draft(replace(PLAIN, **changes), DEFAULTS, OmissionReport())  # type: ignore[arg-type]
 
 
-def left_out(one: Draft) -> dict[str, str]:
-    return {dropped.what: dropped.example for dropped in one.omissions}
+def map_omissions(draft: Draft) -> dict[str, str]:
+    return {omission.kind: omission.example for omission in draft.omissions}
 
 
-def test_defaults_hold_where_nothing_is_said() -> None:
-    one = made()
-    assert (one.content.kind, one.content.language) == (ArticleKind.STATEMENT, "en")
-    assert (one.content.topics, one.content.published, one.dated) == (("press",), NOW, False)
-    assert (one.key, one.omissions, one.pictures) == ("", (), ())
-    assert one.fingerprint == one.content.compute_fingerprint()
+def test_draft_uses_defaults_for_missing_fields() -> None:
+    draft = make_draft()
+    assert (draft.content.kind, draft.content.language) == (ArticleKind.STATEMENT, "en")
+    assert (draft.content.topics, draft.content.published, draft.dated) == (("press",), NOW, False)
+    assert (draft.key, draft.omissions, draft.pictures) == ("", (), ())
+    assert draft.fingerprint == draft.content.compute_fingerprint()
 
 
 @pytest.mark.parametrize(
@@ -60,23 +60,23 @@ def test_defaults_hold_where_nothing_is_said() -> None:
         ({"title": "2026", "key": "3"}, "story-4e074085"),
     ],
 )  # fmt: skip
-def test_a_slug_is_of_words_or_always_the_same_number(changes: dict[str, str], slug: str) -> None:
-    assert made(**changes).content.slug == slug
+def test_draft_slug_from_words_or_stable_hash(changes: dict[str, str], slug: str) -> None:
+    assert make_draft(**changes).content.slug == slug
 
 
 @given(st.text(max_size=60), st.text(max_size=20), st.text(max_size=20))
-def test_whatever_a_title_is_the_draft_can_be_taken(title: str, key: str, slug: str) -> None:
-    one = made(title=title, key=key, slug=slug)
-    assert SLUG.fullmatch(one.content.slug)
-    assert one.content.title
-    assert one.content.slug == made(title=title, key=key, slug=slug).content.slug
+def test_draft_with_any_title_has_valid_slug(title: str, key: str, slug: str) -> None:
+    draft = make_draft(title=title, key=key, slug=slug)
+    assert SLUG.fullmatch(draft.content.slug)
+    assert draft.content.title
+    assert draft.content.slug == make_draft(title=title, key=key, slug=slug).content.slug
 
 
-def test_stories_of_one_slug_are_kept_apart_the_first_unchanged() -> None:
-    old = made(key="1", published=datetime(2026, 1, 1, tzinfo=UTC))
-    new = made(key="2", published=datetime(2026, 2, 1, tzinfo=UTC))
-    other = made(key="3", language="fr", published=datetime(2026, 3, 1, tzinfo=UTC))
-    assert [one.content.slug for one in separate_slugs([other, new, old])] == [
+def test_draft_slug_collision_changes_later_story() -> None:
+    old = make_draft(key="1", published=datetime(2026, 1, 1, tzinfo=UTC))
+    new = make_draft(key="2", published=datetime(2026, 2, 1, tzinfo=UTC))
+    translation = make_draft(key="3", language="fr", published=datetime(2026, 3, 1, tzinfo=UTC))
+    assert [draft.content.slug for draft in separate_slugs([translation, new, old])] == [
         "lanterns",
         "lanterns-d4735e3a",
         "lanterns",
@@ -85,7 +85,7 @@ def test_stories_of_one_slug_are_kept_apart_the_first_unchanged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("written", "title"),
     [
         ("a &amp; b", "a & b"),
         ("a &amp;amp; b", "a & b"),
@@ -100,30 +100,30 @@ def test_stories_of_one_slug_are_kept_apart_the_first_unchanged() -> None:
         ("", ""),
     ],
 )
-def test_a_title_is_one_line_of_plain_text(written: str, shown: str) -> None:
-    assert to_one_line(written) == shown
+def test_draft_title_is_one_line_of_plain_text(written: str, title: str) -> None:
+    assert to_one_line(written) == title
 
 
-def test_what_is_too_long_is_cut_at_a_word() -> None:
-    one = made(title="word " * 100, summary="<p>" + "word " * 400)
-    assert one.content.title.endswith("word…")
-    assert len(one.content.title) <= TITLE_LENGTH
-    assert one.content.summary.endswith("word…")
-    assert len(one.content.summary) <= SUMMARY_LENGTH
-    assert left_out(one)["end of a long title"]
+def test_draft_long_title_and_summary_are_cut_between_words() -> None:
+    draft = make_draft(title="word " * 100, summary="<p>" + "word " * 400)
+    assert draft.content.title.endswith("word…")
+    assert len(draft.content.title) <= TITLE_LENGTH
+    assert draft.content.summary.endswith("word…")
+    assert len(draft.content.summary) <= SUMMARY_LENGTH
+    assert map_omissions(draft)["end of a long title"]
     assert shorten_text("one two, three", 12) == "one two…"
     assert shorten_text("x" * 30, 10) == "x" * 9 + "…"
 
 
-def test_a_summary_that_is_the_text_is_none() -> None:
-    assert made(summary="Text.").content.summary == ""
-    assert made(summary="Other.").content.summary == "Other."
+def test_draft_summary_equal_to_text_is_dropped() -> None:
+    assert make_draft(summary="Text.").content.summary == ""
+    assert make_draft(summary="Other.").content.summary == "Other."
 
 
-def test_the_first_words_stand_for_a_missing_title() -> None:
-    one = made(title=" ", body="<h2>Part</h2><p>Text of it.</p>")
-    assert one.content.title == "Part Text of it."
-    assert any("title was missing" in what for what in left_out(one))
+def test_draft_missing_title_is_replaced_by_first_words() -> None:
+    draft = make_draft(title=" ", body="<h2>Part</h2><p>Text of it.</p>")
+    assert draft.content.title == "Part Text of it."
+    assert any("title was missing" in kind for kind in map_omissions(draft))
 
 
 @pytest.mark.parametrize(
@@ -138,44 +138,48 @@ def test_the_first_words_stand_for_a_missing_title() -> None:
         ("<b>Press</b>", "Press"),
     ],
 )
-def test_a_byline_is_names_alone(author: str, name: str) -> None:
-    assert made(authors=(author, author, "")).content.byline == name
+def test_draft_byline_has_names_without_addresses(author: str, name: str) -> None:
+    assert make_draft(authors=(author, author, "")).content.byline == name
 
 
-def test_categories_are_topics_where_they_are_known() -> None:
-    one = made(categories=("Sea", "PORTS", "Other", "other  thing"))
-    assert one.content.topics == ("press", "sea")
-    assert [(each.what, each.times) for each in one.omissions] == [("category", 2)]
+def test_draft_categories_become_topics() -> None:
+    draft = make_draft(categories=("Sea", "PORTS", "Other", "other  thing"))
+    assert draft.content.topics == ("press", "sea")
+    assert [(omission.kind, omission.times) for omission in draft.omissions] == [("category", 2)]
 
 
-def test_an_unknown_language_is_said_and_the_default_taken() -> None:
-    one = made(language="tlh-x")
-    assert (one.content.language, left_out(one)) == ("en", {"unknown language": "tlh-x"})
-    assert made(language="pt_br").content.language == "pt-BR"
+def test_draft_with_unknown_language_uses_default() -> None:
+    draft = make_draft(language="tlh-x")
+    assert (draft.content.language, map_omissions(draft)) == ("en", {"unknown language": "tlh-x"})
+    assert make_draft(language="pt_br").content.language == "pt-BR"
 
 
-def test_a_picture_needs_an_address_and_words() -> None:
+def test_draft_picture_needs_address_and_alt_text() -> None:
     url = "https://example.org/a.jpg"
-    assert made(picture=Image(url, "A &amp; b")).content.image == Image(url, "A & b")
-    assert left_out(made(picture=Image(url, " "))) == {"picture without alt text": url}
-    assert left_out(made(picture=Image("/a.jpg", "A"))) == {"picture without address": "/a.jpg"}
+    assert make_draft(picture=Image(url, "A &amp; b")).content.image == Image(url, "A & b")
+    assert map_omissions(make_draft(picture=Image(url, " "))) == {"picture without alt text": url}
+    assert map_omissions(make_draft(picture=Image("/a.jpg", "A"))) == {
+        "picture without address": "/a.jpg"
+    }
 
 
-def test_a_date_is_kept_to_the_second_in_utc() -> None:
-    one = made(published=datetime.fromisoformat("2026-11-03T09:30:15.5+01:00"))
-    assert (one.content.published, one.dated) == (
+def test_draft_date_is_stored_in_utc_seconds() -> None:
+    draft = make_draft(published=datetime.fromisoformat("2026-11-03T09:30:15.5+01:00"))
+    assert (draft.content.published, draft.dated) == (
         datetime(2026, 11, 3, 8, 30, 15, tzinfo=UTC),
         True,
     )
 
 
-def test_without_text_there_is_no_draft() -> None:
+def test_draft_without_text_is_refused() -> None:
     with pytest.raises(InputError, match="no text") as caught:
-        made(body="<script>x</script><img src=x>")
+        make_draft(body="<script>x</script><img src=x>")
     assert caught.value.where == "x"
 
 
-def test_a_package_that_is_missing_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_extra_package_offers_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "feedparser", None)
-    with pytest.raises(ConfigError, match=r"pip install 'pressmail\[intake\]'"):
+    with pytest.raises(ConfigError, match="feedparser is missing") as caught:
         import_package("feedparser")
+    (step,) = caught.value.next_steps
+    assert (step.action, step.facts) == ("install_extra", {"extra": "intake"})

@@ -1,4 +1,4 @@
-"""Files as listmonk, Mailchimp and Mailman write them; names and addresses are made up."""
+"""Imports of files as listmonk, Mailchimp and Mailman export them, with invented people."""
 
 import csv
 import io
@@ -19,17 +19,19 @@ TOPICS = frozenset({"health", "work"})
 S = RowState
 
 
-class Read:
-    """What a file gave."""
+class ReadExport:
+    """The rows, refusals and unknown columns of a file."""
 
     def __init__(
         self, file: Path, origin: ExportOrigin, state: RowState | None, **mapping: str
     ) -> None:
-        found = list(table.read_file(file, create_export_opener(origin, mapping, TOPICS, state), 2))
-        self.rows: list[ImportRow] = [row for one in found for row in one.rows]
-        self.others: list[RowResult] = [one for batch in found for one in batch.refused]
+        batches = list(
+            table.read_file(file, create_export_opener(origin, mapping, TOPICS, state), 2)
+        )
+        self.rows: list[ImportRow] = [row for batch in batches for row in batch.rows]
+        self.others: list[RowResult] = [result for batch in batches for result in batch.refused]
         self.passed_over: dict[str, int] = {}
-        for batch in found:
+        for batch in batches:
             for name, count in batch.passed_over.items():
                 self.passed_over[name] = self.passed_over.get(name, 0) + count
 
@@ -42,8 +44,10 @@ class Read:
         return [row.state for row in self.rows]
 
     @property
-    def said(self) -> list[tuple[int, RowOutcome, str, str]]:
-        return [(one.line, one.outcome, one.address, one.reason) for one in self.others]
+    def refusals(self) -> list[tuple[int, RowOutcome, str, str]]:
+        return [
+            (result.line, result.outcome, result.address, result.reason) for result in self.others
+        ]
 
 
 @pytest.fixture
@@ -51,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def write(file: Path, *lines: list[str]) -> Path:
+def write_csv(file: Path, *lines: list[str]) -> Path:
     out = io.StringIO()
     csv.writer(out).writerows(lines)
     file.write_text(out.getvalue())
@@ -63,35 +67,39 @@ def write(file: Path, *lines: list[str]) -> Path:
 LISTMONK = ["uuid", "email", "name", "attributes", "status", "created_at", "updated_at"]
 
 
-def listmonk(folder: Path, *people: list[str], state: RowState | None = None, **how: str) -> Read:
-    file = write(folder / "subscribers.csv", LISTMONK, *people)
-    return Read(file, ExportOrigin.LISTMONK, state, **how)
+def read_listmonk(
+    folder: Path, *people: list[str], state: RowState | None = None, **mapping: str
+) -> ReadExport:
+    file = write_csv(folder / "subscribers.csv", LISTMONK, *people)
+    return ReadExport(file, ExportOrigin.LISTMONK, state, **mapping)
 
 
-def one(email: str, status: str = "enabled", attributes: str = "{}", **fields: str) -> list[str]:
+def make_listmonk_row(
+    email: str, status: str = "enabled", attributes: str = "{}", **fields: str
+) -> list[str]:
     created = fields.get("created", "2024-03-05 08:09:10.123456 +0000 UTC")
     return ["5e1f", email, fields.get("name", "Ana Quay"), attributes, status, created, created]
 
 
-def test_listmonks_statuses_are_kept_apart(folder: Path) -> None:
-    found = listmonk(
+def test_listmonk_statuses_become_states(folder: Path) -> None:
+    export = read_listmonk(
         folder,
-        one("ana@example.org"),
-        one("off@example.org", "disabled"),
-        one("no@example.org", "blocklisted"),
-        one("odd@example.org", "archived"),
+        make_listmonk_row("ana@example.org"),
+        make_listmonk_row("off@example.org", "disabled"),
+        make_listmonk_row("no@example.org", "blocklisted"),
+        make_listmonk_row("odd@example.org", "archived"),
     )
-    assert found.people[0] == Person("ana@example.org", "Ana Quay")
-    assert found.states == [S.ACTIVE, S.SUPPRESSED]
-    assert (found.rows[1].reason, found.rows[1].evidence) == (
+    assert export.people[0] == Person("ana@example.org", "Ana Quay")
+    assert export.states == [S.ACTIVE, S.SUPPRESSED]
+    assert (export.rows[1].reason, export.rows[1].evidence) == (
         SuppressionReason.MANUAL, "blocklisted in listmonk",
     )  # fmt: skip
-    assert found.said == [
+    assert export.refusals == [
         (3, RowOutcome.SKIPPED, "off@example.org", "disabled in listmonk"),
         (5, RowOutcome.REFUSED, "odd@example.org",
-         "status: 'archived' is no status of listmonk's"),
+         "status: 'archived' is not a status of listmonk"),
     ]  # fmt: skip
-    assert found.passed_over == {}
+    assert export.passed_over == {}
 
 
 @pytest.mark.parametrize(
@@ -104,44 +112,58 @@ def test_listmonks_statuses_are_kept_apart(folder: Path) -> None:
         ("2024-03-05T08:09:10Z", 8),
     ],
 )
-def test_listmonks_moments_are_read(folder: Path, created: str, hour: int) -> None:
-    (row,) = listmonk(folder, one("ana@example.org", created=created)).rows
+def test_listmonk_timestamps_are_read(folder: Path, created: str, hour: int) -> None:
+    (row,) = read_listmonk(folder, make_listmonk_row("ana@example.org", created=created)).rows
     assert row.joined_at
     assert (row.joined_at.date().isoformat(), row.joined_at.hour) == ("2024-03-05", hour)
 
 
-def test_listmonks_attributes_are_taken_over_where_they_are_understood(folder: Path) -> None:
-    found = listmonk(
+def test_listmonk_attributes_become_fields(folder: Path) -> None:
+    export = read_listmonk(
         folder,
-        one("a@example.org", attributes='{"lang": "fr", "country": "gb", "city": "Lyon"}'),
-        one("b@example.org", attributes='{"tags": ["vip", "a, b"], "city": "Bath", "n": null}'),
-        one("c@example.org", attributes='{"country": "United Kingdom", "timezone": "Asia/Tokyo"}'),
-        one("d@example.org", attributes="{"),
-        one("e@example.org", attributes="[]"),
-        one("f@example.org", attributes=""),
+        make_listmonk_row(
+            "a@example.org", attributes='{"lang": "fr", "country": "gb", "city": "Lyon"}'
+        ),
+        make_listmonk_row(
+            "b@example.org", attributes='{"tags": ["vip", "a, b"], "city": "Bath", "n": null}'
+        ),
+        make_listmonk_row(
+            "c@example.org", attributes='{"country": "United Kingdom", "timezone": "Asia/Tokyo"}'
+        ),
+        make_listmonk_row("d@example.org", attributes="{"),
+        make_listmonk_row("e@example.org", attributes="[]"),
+        make_listmonk_row("f@example.org", attributes=""),
     )
-    assert found.people[:3] == [
+    assert export.people[:3] == [
         Person("a@example.org", "Ana Quay", language="fr", country="GB"),
         Person("b@example.org", "Ana Quay", tags=("a, b", "vip")),
         Person("c@example.org", "Ana Quay", time_zone="Asia/Tokyo"),
     ]
-    assert found.passed_over == {
+    assert export.passed_over == {
         "attributes.city": 2, "attributes.country 'United Kingdom'": 1,
     }  # fmt: skip
-    broken, odd = (reason for *_, reason in found.said)
-    assert broken.startswith("attributes: not JSON: ")
-    assert odd == "attributes: it is no object in JSON"
+    not_json, not_object = (reason for *_, reason in export.refusals)
+    assert not_json.startswith("attributes: not JSON: ")
+    assert not_object == "attributes: not a JSON object"
 
 
-def test_a_file_of_those_who_left_a_list_of_listmonks_is_said_to_be_one(folder: Path) -> None:
-    people = (one("ana@example.org"), one("no@example.org", "blocklisted"))
-    assert listmonk(folder, *people, state=S.UNSUBSCRIBED).states == [S.UNSUBSCRIBED, S.SUPPRESSED]
+def test_listmonk_file_with_state_unsubscribed(folder: Path) -> None:
+    people = (
+        make_listmonk_row("ana@example.org"),
+        make_listmonk_row("no@example.org", "blocklisted"),
+    )
+    assert read_listmonk(folder, *people, state=S.UNSUBSCRIBED).states == [
+        S.UNSUBSCRIBED,
+        S.SUPPRESSED,
+    ]
 
 
-def test_what_is_not_listmonks_is_told(folder: Path) -> None:
-    file = write(folder / "x.csv", ["email", "name"], ["ana@example.org", "Ana"])
-    with pytest.raises(InputError, match="line 1: it is not listmonk's: it has no column 'status'"):
-        Read(file, ExportOrigin.LISTMONK, None)
+def test_listmonk_import_refuses_other_csv(folder: Path) -> None:
+    file = write_csv(folder / "x.csv", ["email", "name"], ["ana@example.org", "Ana"])
+    with pytest.raises(
+        InputError, match="line 1: the file is not listmonk's: it has no column 'status'"
+    ):
+        ReadExport(file, ExportOrigin.LISTMONK, None)
 
 
 # ---- Mailchimp --------------------------------------------------------------------------------
@@ -156,15 +178,15 @@ CLEANED = [*SUBSCRIBED[:-4], "CLEAN_TIME", "CLEAN_CAMPAIGN_TITLE", "CLEAN_CAMPAI
            *SUBSCRIBED[-4:]]  # fmt: skip
 
 
-def mailchimp(
+def read_mailchimp(
     file: Path,
     header: list[str],
     *people: dict[str, str],
     state: RowState | None = None,
     **mapping: str,
-) -> Read:
-    lines = [[one.get(head, "") for head in header] for one in people]
-    return Read(write(file, header, *lines), ExportOrigin.MAILCHIMP, state, **mapping)
+) -> ReadExport:
+    lines = [[person.get(head, "") for head in header] for person in people]
+    return ReadExport(write_csv(file, header, *lines), ExportOrigin.MAILCHIMP, state, **mapping)
 
 
 ANA = {
@@ -175,110 +197,113 @@ ANA = {
 }  # fmt: skip
 
 
-def test_mailchimps_subscribers_come_with_names_tags_and_evidence(folder: Path) -> None:
+def test_mailchimp_subscribers_have_names_tags_and_evidence(folder: Path) -> None:
     file = folder / "subscribed_email_audience_export_0b1c.csv"
     bo = {"Email Address": "bo@example.org", "CC": "UK", "TAGS": "a, b"}
-    found = mailchimp(file, SUBSCRIBED, ANA, bo)
-    assert found.people == [
+    export = read_mailchimp(file, SUBSCRIBED, ANA, bo)
+    assert export.people == [
         Person("ana@example.org", "Ana Quay", country="US", time_zone="America/New_York",
                tags=("Blog, old", "Press")),
         Person("bo@example.org", tags=("a", "b")),
     ]  # fmt: skip
-    first, second = found.rows
+    first, second = export.rows
     assert first.joined_at == datetime(2020, 2, 3, 4, 6, tzinfo=UTC)
     assert first.evidence == (
         "opted in 2020-02-03 04:05:06 from 192.0.2.7; confirmed 2020-02-03 04:06:00 from 192.0.2.8"
     )
     assert (second.joined_at, second.evidence) == (None, "")
-    assert found.states == [S.ACTIVE, S.ACTIVE]
-    assert found.passed_over == {"Company": 0, "CC 'UK'": 1}
+    assert export.states == [S.ACTIVE, S.ACTIVE]
+    assert export.passed_over == {"Company": 0, "CC 'UK'": 1}
 
 
-def test_who_left_or_bounced_at_mailchimp_is_remembered_as_that(folder: Path) -> None:
-    left = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05", "UNSUB_REASON": "NORMAL"}
-    found = mailchimp(folder / "unsubscribed_email_audience_export.csv", UNSUBSCRIBED, left, ANA)
-    assert found.states == [S.UNSUBSCRIBED, S.UNSUBSCRIBED]
-    assert found.rows[0].left_at == datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
-    assert found.rows[0].evidence == "NORMAL"
-    assert found.rows[1].left_at is None
-    gone = ANA | {"CLEAN_TIME": "2023-01-02 03:04:05"}
-    found = mailchimp(folder / "cleaned_email_audience_export.csv", CLEANED, gone, ANA)
-    assert found.states == [S.SUPPRESSED, S.SUPPRESSED]
-    assert {row.reason for row in found.rows} == {SuppressionReason.BOUNCE}
-    assert [row.evidence for row in found.rows] == [
+def test_mailchimp_unsubscribed_and_cleaned_files(folder: Path) -> None:
+    unsubscribed = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05", "UNSUB_REASON": "NORMAL"}
+    export = read_mailchimp(
+        folder / "unsubscribed_email_audience_export.csv", UNSUBSCRIBED, unsubscribed, ANA
+    )
+    assert export.states == [S.UNSUBSCRIBED, S.UNSUBSCRIBED]
+    assert export.rows[0].left_at == datetime(2022, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert export.rows[0].evidence == "NORMAL"
+    assert export.rows[1].left_at is None
+    cleaned = ANA | {"CLEAN_TIME": "2023-01-02 03:04:05"}
+    export = read_mailchimp(folder / "cleaned_email_audience_export.csv", CLEANED, cleaned, ANA)
+    assert export.states == [S.SUPPRESSED, S.SUPPRESSED]
+    assert {row.reason for row in export.rows} == {SuppressionReason.BOUNCE}
+    assert [row.evidence for row in export.rows] == [
         "cleaned by Mailchimp 2023-01-02 03:04:05", "cleaned by Mailchimp",
     ]  # fmt: skip
 
 
-def test_who_never_subscribed_at_mailchimp_is_left_out(folder: Path) -> None:
-    found = mailchimp(folder / "nonsubscribed_email_audience_export.csv", SUBSCRIBED, ANA)
-    assert found.rows == []
-    assert found.said == [
-        (2, RowOutcome.SKIPPED, "ana@example.org", "never subscribed, by what Mailchimp says")
+def test_mailchimp_nonsubscribed_are_skipped(folder: Path) -> None:
+    export = read_mailchimp(folder / "nonsubscribed_email_audience_export.csv", SUBSCRIBED, ANA)
+    assert export.rows == []
+    assert export.refusals == [
+        (2, RowOutcome.SKIPPED, "ana@example.org", "never subscribed, according to Mailchimp")
     ]
 
 
-def test_a_row_that_says_that_it_left_is_believed_in_any_file(folder: Path) -> None:
-    left = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05"}
-    found = mailchimp(folder / "subscribed_x.csv", UNSUBSCRIBED, left, ANA)
-    assert found.states == [S.UNSUBSCRIBED, S.ACTIVE]
+def test_mailchimp_unsubscribe_time_outranks_file_name(folder: Path) -> None:
+    unsubscribed = ANA | {"UNSUB_TIME": "2022-01-02 03:04:05"}
+    export = read_mailchimp(folder / "subscribed_x.csv", UNSUBSCRIBED, unsubscribed, ANA)
+    assert export.states == [S.UNSUBSCRIBED, S.ACTIVE]
 
 
-def test_without_its_name_or_a_status_mailchimps_file_says_nothing(folder: Path) -> None:
-    with pytest.raises(InputError, match="nothing says whether these people are subscribed") as at:
-        mailchimp(folder / "contacts.csv", SUBSCRIBED, ANA)
-    assert "--state" in at.value.hint
-    assert mailchimp(folder / "x.csv", SUBSCRIBED, ANA, state=S.ACTIVE).states == [S.ACTIVE]
-    with pytest.raises(InputError, match="of those who are unsubscribed, and --state says active"):
-        mailchimp(folder / "unsubscribed_x.csv", SUBSCRIBED, ANA, state=S.ACTIVE)
+def test_mailchimp_file_without_state_is_refused(folder: Path) -> None:
+    with pytest.raises(InputError, match="neither the file nor its name says whether") as caught:
+        read_mailchimp(folder / "contacts.csv", SUBSCRIBED, ANA)
+    assert caught.value.field == "state"
+    assert "give the state" in caught.value.hint
+    assert read_mailchimp(folder / "x.csv", SUBSCRIBED, ANA, state=S.ACTIVE).states == [S.ACTIVE]
+    with pytest.raises(InputError, match="its people are unsubscribed, not active"):
+        read_mailchimp(folder / "unsubscribed_x.csv", SUBSCRIBED, ANA, state=S.ACTIVE)
     statuses = ("Subscribed", "cleaned", "Nonsubscribed", "vip")
     people = [ANA | {"Status": status} for status in statuses]
-    found = mailchimp(folder / "all.csv", [*SUBSCRIBED, "Status"], *people)
-    assert found.states == [S.ACTIVE, S.SUPPRESSED]
-    assert [reason for *_, reason in found.said] == [
-        "never subscribed, by what Mailchimp says", "status: 'vip' is no status of Mailchimp's",
+    export = read_mailchimp(folder / "all.csv", [*SUBSCRIBED, "Status"], *people)
+    assert export.states == [S.ACTIVE, S.SUPPRESSED]
+    assert [reason for *_, reason in export.refusals] == [
+        "never subscribed, according to Mailchimp", "status: 'vip' is not a status of Mailchimp",
     ]  # fmt: skip
 
 
-def test_columns_in_another_language_are_named_by_hand(folder: Path) -> None:
+def test_mailchimp_columns_in_other_language_are_mapped(folder: Path) -> None:
     header = ["Adresse e-mail", "Prénom", "Sujets", "OPTIN_TIME"]
     person = dict(zip(header, ["ana@example.org", "Ana", "health, work", ""], strict=True))
-    how: dict[str, Any] = {"Adresse e-mail": "address", "Prénom": "name", "Sujets": "topics"}
-    (row,) = mailchimp(folder / "subscribed_x.csv", header, person, **how).rows
+    mapping: dict[str, Any] = {"Adresse e-mail": "address", "Prénom": "name", "Sujets": "topics"}
+    (row,) = read_mailchimp(folder / "subscribed_x.csv", header, person, **mapping).rows
     assert (row.person, row.topics) == (Person("ana@example.org", "Ana"), ("health", "work"))
 
 
 # ---- Mailman ----------------------------------------------------------------------------------
 
 
-def mailman(folder: Path, text: str, state: RowState | None = None) -> Read:
+def read_mailman(folder: Path, text: str, state: RowState | None = None) -> ReadExport:
     file = folder / "members.txt"
     file.write_text(text)
-    return Read(file, ExportOrigin.MAILMAN, state)
+    return ReadExport(file, ExportOrigin.MAILMAN, state)
 
 
-def test_mailmans_lines_are_addresses_with_or_without_names(folder: Path) -> None:
-    found = mailman(
+def test_mailman_lines_are_addresses_with_optional_names(folder: Path) -> None:
+    export = read_mailman(
         folder,
         "# members of news\n\nAnne Quay <anne@example.com>\nbart@example.com\n"
         '"Quay, Cy \\"the 3rd\\"" <cy@example.com>\n<di@example.com>\nnobody\nAB <no address>\n',
     )
-    assert found.people == [
+    assert export.people == [
         Person("anne@example.com", "Anne Quay"),
         Person("bart@example.com"),
         Person("cy@example.com", 'Quay, Cy "the 3rd"'),
         Person("di@example.com"),
     ]
-    assert [row.line for row in found.rows] == [3, 4, 5, 6]
-    assert [(line, address) for line, _, address, _ in found.said] == [
+    assert [row.line for row in export.rows] == [3, 4, 5, 6]
+    assert [(line, address) for line, _, address, _ in export.refusals] == [
         (7, "nobody"),
         (8, "AB <no address>"),
     ]
-    assert mailman(folder, "anne@example.com\n", S.UNSUBSCRIBED).states == [S.UNSUBSCRIBED]
+    assert read_mailman(folder, "anne@example.com\n", S.UNSUBSCRIBED).states == [S.UNSUBSCRIBED]
 
 
-def test_mailmans_table_says_whose_delivery_is_off(folder: Path) -> None:
-    found = mailman(
+def test_mailman_table_delivery_status(folder: Path) -> None:
+    export = read_mailman(
         folder,
         "Display Name,Address,Delivery Status,Delivery Mode,Shoe\n"
         "Anne Quay,anne@example.com,enabled,regular,38\n"
@@ -286,11 +311,11 @@ def test_mailmans_table_says_whose_delivery_is_off(folder: Path) -> None:
         "Cy,cy@example.com,by_user,regular,\n"
         "Di,di@example.com,by magic,regular,\n",
     )
-    assert found.people[0] == Person("anne@example.com", "Anne Quay")
-    assert found.states == [S.ACTIVE, S.SUPPRESSED]
-    assert found.rows[1].reason is SuppressionReason.BOUNCE
-    assert [reason for *_, reason in found.said] == [
+    assert export.people[0] == Person("anne@example.com", "Anne Quay")
+    assert export.states == [S.ACTIVE, S.SUPPRESSED]
+    assert export.rows[1].reason is SuppressionReason.BOUNCE
+    assert [reason for *_, reason in export.refusals] == [
         "delivery is disabled in Mailman (by user)",
-        "status: 'bymagic' is no delivery status of Mailman's",
+        "status: 'bymagic' is not a delivery status of Mailman",
     ]
-    assert found.passed_over == {"Shoe": 0}
+    assert export.passed_over == {"Shoe": 0}

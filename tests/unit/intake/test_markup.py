@@ -1,4 +1,4 @@
-"""What enters an article is on a closed list; nothing on it can run or reach home."""
+"""Sanitising of Markdown and HTML to a closed list of elements that can't run or call home."""
 
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -12,13 +12,13 @@ from lxml.html import HtmlElement
 from mailer.intake.markup import ATTRIBUTES, ELEMENTS, SCHEMES, sanitise_html, to_html
 
 
-def elements(html: str) -> Iterator[HtmlElement]:
+def iterate_elements(html: str) -> Iterator[HtmlElement]:
     if html.strip():
         yield from lxml_html.fragment_fromstring(html, create_parent="main").iterdescendants()
 
 
 def assert_harmless(html: str) -> None:
-    for element in elements(html):
+    for element in iterate_elements(html):
         assert element.tag in ELEMENTS, html
         extra = {"role"} if element.tag == "table" else set()
         allowed = ATTRIBUTES["*"] | ATTRIBUTES.get(element.tag, set()) | extra
@@ -83,7 +83,7 @@ PAYLOADS = [
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_comes_back_harmless(payload: str) -> None:
+def test_hostile_markup_is_sanitised(payload: str) -> None:
     for html in (to_html(payload), sanitise_html(payload)):
         assert_harmless(html)
         assert "<!--" not in html
@@ -102,7 +102,7 @@ fragments = st.lists(
 
 
 @given(fragments)
-def test_whatever_is_written_what_comes_out_is_on_the_list(text: str) -> None:
+def test_any_markup_gives_allowed_elements_only(text: str) -> None:
     assert_harmless(to_html(text))
     assert_harmless(sanitise_html(text))
 
@@ -126,21 +126,21 @@ def test_whatever_is_written_what_comes_out_is_on_the_list(text: str) -> None:
         ("", ""),
     ],
 )
-def test_prose_comes_through(markdown: str, html: str) -> None:
+def test_markdown_to_html_of_prose(markdown: str, html: str) -> None:
     assert to_html(markdown) == html
 
 
-def test_a_picture_keeps_its_alt_text() -> None:
+def test_markdown_picture_keeps_alt_text() -> None:
     html = to_html('![A boat](https://a.example/b.jpg "At dawn")')
     assert 'alt="A boat"' in html
     assert 'src="https://a.example/b.jpg"' in html
 
 
-def test_a_table_says_that_it_is_one() -> None:
+def test_markdown_table_has_table_role() -> None:
     html = to_html("| a | b |\n|---|---|\n| 1 | 2 |")
     assert '<table role="table">' in html
     assert "<th>a</th>" in html
 
 
-def test_scripts_and_styles_go_with_their_content_and_others_leave_their_text() -> None:
+def test_sanitiser_removes_scripts_with_content_and_keeps_other_text() -> None:
     assert sanitise_html("<style>p{}</style><script>x()</script><marquee>news</marquee>") == "news"

@@ -1,4 +1,4 @@
-"""The article on a web page, without the page."""
+"""Extraction of the article from a web page."""
 
 from datetime import UTC, datetime
 
@@ -40,15 +40,15 @@ aloud in <em>nine languages</em> on the steps of the customs house.</p>
 </article></main><footer><p>Cookies and privacy.</p></footer><script>x()</script></body></html>"""
 
 
-def read(page: str, content_type: str = "", encoding: str = "utf-8") -> Draft:
+def read_page(page: str, content_type: str = "", encoding: str = "utf-8") -> Draft:
     return pages.read_page(
         page.encode(encoding), DEFAULTS, address=ADDRESS, content_type=content_type
     )
 
 
-def test_the_article_is_taken_with_its_structure() -> None:
-    one = read(PAGE.replace("%s", ""))
-    assert one.content.body.split("\n\n")[2:] == [
+def test_page_article_keeps_its_structure() -> None:
+    draft = read_page(PAGE.replace("%s", ""))
+    assert draft.content.body.split("\n\n")[2:] == [
         "## What to bring",
         "- A warm coat\n- One sentence of welcome",
         "1. Meet at four\n2. Walk at half past",
@@ -57,26 +57,28 @@ def test_the_article_is_taken_with_its_structure() -> None:
         "| Town | Hour |\n| --- | --- |\n| Port Alder | 16:00 |",
         "Lanterns are made of untreated paper, and boats will gather all of them that night.",
     ]
-    assert "[poem by a pupil](https://example.org/stories/poem)" in one.content.body
-    assert "**paper lanterns**" in one.content.body
+    assert "[poem by a pupil](https://example.org/stories/poem)" in draft.content.body
+    assert "**paper lanterns**" in draft.content.body
 
 
-def test_the_head_of_the_page_says_the_rest() -> None:
-    one = read(PAGE.replace("%s", ""))
-    content = one.content
+def test_page_head_gives_metadata() -> None:
+    draft = read_page(PAGE.replace("%s", ""))
+    content = draft.content
     assert (content.title, content.slug) == ("Lanterns on the water", "lanterns-on-the-water")
     assert content.summary == "Twelve towns, one evening & much light."
     assert content.image == Image("https://example.org/media/lanterns.jpg", "Lanterns above a quay")
     assert content.published == datetime(2026, 11, 3, 8, 30, tzinfo=UTC)
     assert (content.byline, content.language) == ("Press desk", "en-GB")
-    assert content.canonical_url == one.key == "https://example.org/stories/lanterns"
-    assert [dropped.what for dropped in one.omissions] == ["video frame"]
+    assert content.canonical_url == draft.key == "https://example.org/stories/lanterns"
+    assert [omission.kind for omission in draft.omissions] == ["video frame"]
 
 
-def test_a_short_note_is_an_article() -> None:
-    one = read("<html lang=fr><body><article><h1>Note</h1><p>Le bateau part à six heures.</p>")
-    assert (one.content.body, one.content.language) == ("Le bateau part à six heures.", "fr")
-    assert not one.dated
+def test_page_with_short_note_is_an_article() -> None:
+    draft = read_page(
+        "<html lang=fr><body><article><h1>Note</h1><p>Le bateau part à six heures.</p>"
+    )
+    assert (draft.content.body, draft.content.language) == ("Le bateau part à six heures.", "fr")
+    assert not draft.dated
 
 
 @pytest.mark.parametrize(
@@ -89,14 +91,14 @@ def test_a_short_note_is_an_article() -> None:
         ("utf-16", "utf-16", ""),
     ],
 )
-def test_a_pages_encoding_may_be_wrong(declared: str, encoding: str, content_type: str) -> None:
+def test_page_with_wrong_encoding_is_read(declared: str, encoding: str, content_type: str) -> None:
     page = (
         f'<html><head><meta charset="{declared}"></head><body><article><h1>Café “Möwe”</h1>'
         "<p>L’été est à l’œuvre, et le port s’éclaire – enfin.</p></article></body></html>"
     )
-    one = read(page, content_type, encoding)
-    assert one.content.title == "Café “Möwe”"
-    assert one.content.body == "L’été est à l’œuvre, et le port s’éclaire – enfin."
+    draft = read_page(page, content_type, encoding)
+    assert draft.content.title == "Café “Möwe”"
+    assert draft.content.body == "L’été est à l’œuvre, et le port s’éclaire – enfin."
 
 
 @pytest.mark.parametrize(
@@ -111,20 +113,22 @@ def test_a_pages_encoding_may_be_wrong(declared: str, encoding: str, content_typ
         '{"a": 1}',
     ],
 )
-def test_a_page_without_an_article_is_refused(page: str) -> None:
+def test_page_without_article_is_refused(page: str) -> None:
     with pytest.raises(InputError) as caught:
-        read(page)
+        read_page(page)
     assert caught.value.where == ADDRESS
-    assert "paste its text" in caught.value.hint
+    assert "paste the article's text" in caught.value.hint
 
 
 @pytest.mark.parametrize("number", range(4))
-def test_whatever_a_page_holds_what_comes_out_is_harmless(number: int) -> None:
+def test_page_with_hostile_markup_gives_harmless_html(number: int) -> None:
     for payload in PAYLOADS[number::4]:
         try:
-            one = read(PAGE.replace("%s", payload).replace("Lanterns on", payload + " on", 1))
+            draft = read_page(
+                PAGE.replace("%s", payload).replace("Lanterns on", payload + " on", 1)
+            )
         except InputError:
             continue
-        assert_harmless(one.content.html)
-        assert "<script" not in one.content.html.lower()
-        assert one.content.title.isprintable()
+        assert_harmless(draft.content.html)
+        assert "<script" not in draft.content.html.lower()
+        assert draft.content.title.isprintable()

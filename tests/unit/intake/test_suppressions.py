@@ -1,4 +1,4 @@
-"""Files of addresses that must not be mailed, as people have them."""
+"""Import and export of addresses that must not be mailed."""
 
 import io
 from datetime import UTC, datetime
@@ -18,31 +18,36 @@ from tests.unit.samples import NOW
 Rows = list[tuple[int, Suppression]]
 
 
-def read(raw: str, size: int = 3) -> tuple[Rows, list[RowResult], dict[str, int]]:
-    found = list(
+def read_batches(raw: str, size: int = 3) -> tuple[Rows, list[RowResult], dict[str, int]]:
+    batches = list(
         suppressions._read_batches(
             Path("x.csv"), io.BytesIO(raw.encode()), SuppressionReason.BOUNCE, NOW, size
         )
     )
-    passed_over = {name: count for batch in found for name, count in batch.passed_over.items()}
-    rows = [one for batch in found for one in batch.rows]
-    return rows, [one for batch in found for one in batch.refused], passed_over
+    passed_over = {name: count for batch in batches for name, count in batch.passed_over.items()}
+    rows = [row for batch in batches for row in batch.rows]
+    return rows, [row for batch in batches for row in batch.refused], passed_over
 
 
-def blocked(
+def make_suppression(
     address: str, reason: SuppressionReason = SuppressionReason.BOUNCE, detail: str = ""
 ) -> Suppression:
     return Suppression(address, reason, detail, NOW)
 
 
-def test_an_address_a_line_is_enough() -> None:
-    rows, refused, _ = read("# bounced in May\nana@EXAMPLE.org\n\n bo@example.org \nnobody\n")
-    assert rows == [(2, blocked("ana@example.org")), (4, blocked("bo@example.org"))]
-    assert [(one.line, one.address) for one in refused] == [(5, "nobody")]
+def test_suppressions_from_address_lines() -> None:
+    rows, refused, _ = read_batches(
+        "# bounced in May\nana@EXAMPLE.org\n\n bo@example.org \nnobody\n"
+    )
+    assert rows == [
+        (2, make_suppression("ana@example.org")),
+        (4, make_suppression("bo@example.org")),
+    ]
+    assert [(result.line, result.address) for result in refused] == [(5, "nobody")]
 
 
-def test_a_table_says_why_since_when_and_what_more() -> None:
-    rows, refused, passed_over = read(
+def test_suppressions_from_table_with_all_columns() -> None:
+    rows, refused, passed_over = read_batches(
         "Mail;Reason;Detail;Since;Colour\n"
         'ana@example.org;Complaint;"by phone;\ntwice";2026-01-02;red\n'
         "bo@example.org\n"
@@ -54,31 +59,31 @@ def test_a_table_says_why_since_when_and_what_more() -> None:
     complaint = Suppression(
         "ana@example.org", SuppressionReason.COMPLAINT, "by phone; twice", since
     )
-    assert rows == [(2, complaint), (4, blocked("bo@example.org"))]
-    assert [(one.line, one.reason.partition(":")[0]) for one in refused] == [
+    assert rows == [(2, complaint), (4, make_suppression("bo@example.org"))]
+    assert [(result.line, result.reason.partition(":")[0]) for result in refused] == [
         (5, "reason"), (6, "since"), (7, "detail"),
     ]  # fmt: skip
     assert passed_over == {"Colour": 0}
 
 
 @pytest.mark.parametrize(
-    ("raw", "says"),
+    ("raw", "message"),
     [
         ("reason,detail\n", r"x\.csv, line 1: no column holds addresses"),
         ("email,mail\n", r"x\.csv, line 1: two columns hold the address"),
     ],
 )
-def test_a_header_that_can_not_be_used_is_named(raw: str, says: str) -> None:
-    with pytest.raises(InputError, match=says):
-        read(raw)
+def test_suppressions_header_error_names_line(raw: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        read_batches(raw)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="it can't be read"):
+def test_suppressions_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="the file can't be read"):
         list(suppressions.read_suppressions(tmp_path / "x.csv", SuppressionReason.MANUAL, NOW))
 
 
-made = st.builds(
+suppression_strategy = st.builds(
     Suppression,
     st.sampled_from(["ana@example.org", "=x@example.org", "josé@bücher.example"]),
     st.sampled_from(suppressions.REASONS),
@@ -87,11 +92,16 @@ made = st.builds(
 )
 
 
-@given(st.lists(made, max_size=7), st.integers(0, 2))
-def test_what_goes_out_comes_in_again_but_for_hashes(some: list[Suppression], hashes: int) -> None:
+@given(st.lists(suppression_strategy, max_size=7), st.integers(0, 2))
+def test_suppressions_export_and_import_round_trip(
+    suppression_list: list[Suppression], hashes: int
+) -> None:
     out = io.StringIO()
     erased = [Suppression("", SuppressionReason.ERASED, "", NOW)] * hashes
-    assert suppressions.write_suppressions([*erased, *some], out) == (len(some), hashes)
-    rows, refused, passed_over = read(out.getvalue())
-    assert [one for _, one in rows] == some
+    assert suppressions.write_suppressions([*erased, *suppression_list], out) == (
+        len(suppression_list),
+        hashes,
+    )
+    rows, refused, passed_over = read_batches(out.getvalue())
+    assert [suppression for _, suppression in rows] == suppression_list
     assert (refused, passed_over) == ([], {})

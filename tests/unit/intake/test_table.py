@@ -1,4 +1,4 @@
-"""Tables as offices have them come in; what goes out comes in again, and runs in no spreadsheet."""
+"""Import of people from CSV files, and export that spreadsheets can't run as formulas."""
 
 import csv
 import io
@@ -20,12 +20,12 @@ from tests.unit.samples import NOW
 TOPICS = frozenset({"health", "diaspora"})
 
 
-def bring_in(
+def import_csv(
     path: Path, raw: str | bytes, size: int = table.BATCH, **mapping: str
 ) -> tuple[list[ImportRow], list[RowResult]]:
     path.write_bytes(raw.encode() if isinstance(raw, str) else raw)
-    found = list(table.read_csv_file(path, mapping, TOPICS, size))
-    return [r for batch in found for r in batch.rows], [r for b in found for r in b.refused]
+    batches = list(table.read_csv_file(path, mapping, TOPICS, size))
+    return [r for batch in batches for r in batch.rows], [r for b in batches for r in b.refused]
 
 
 @pytest.fixture
@@ -33,18 +33,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "people.csv"
 
 
-# ---- coming in --------------------------------------------------------------------------------
+# ---- import ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_signs_marks_and_line_ends_are_told_apart(
-    path: Path, sign: str, bom: bytes, end: str
-) -> None:
+def test_csv_delimiters_bom_and_line_ends(path: Path, delimiter: str, bom: bytes, end: str) -> None:
     lines = [["email", "name"], ["ana@example.org", "Ana Bo"], ["bo@example.org", "Bo"], [""]]
-    raw = bom + end.join(sign.join(line) for line in lines).encode()
-    rows, refused = bring_in(path, raw)
+    raw = bom + end.join(delimiter.join(line) for line in lines).encode()
+    rows, refused = import_csv(path, raw)
     assert [(row.line, row.person.address, row.person.name) for row in rows] == [
         (2, "ana@example.org", "Ana Bo"),
         (3, "bo@example.org", "Bo"),
@@ -52,40 +50,40 @@ def test_signs_marks_and_line_ends_are_told_apart(
     assert refused == []
 
 
-def test_a_field_may_hold_line_breaks_and_lines_are_still_counted(path: Path) -> None:
+def test_csv_line_numbers_with_line_breaks_in_fields(path: Path) -> None:
     raw = (
         'email,name\nana@example.org,"Ana\nBo\n"\nbo@example.org,Bo\n\nbad,"x\ny"\nc@example.org,C'
     )
-    rows, refused = bring_in(path, raw)
+    rows, refused = import_csv(path, raw)
     assert [(row.line, row.person.name) for row in rows] == [(2, "Ana Bo"), (5, "Bo"), (9, "C")]
     assert [result.line for result in refused] == [7]
 
 
-def test_a_quote_left_open_is_told_and_not_taken_for_a_name(path: Path) -> None:
+def test_csv_unclosed_quote_is_refused(path: Path) -> None:
     raw = 'email,name\nana@example.org,"Ana\nbo@example.org,Bo\nc@example.org,C'
-    rows, refused = bring_in(path, raw)
+    rows, refused = import_csv(path, raw)
     assert not rows
     assert [result.line for result in refused] == [2]
     assert "swallows the lines after it" in refused[0].reason
 
 
-def test_columns_that_we_do_not_know_are_named_by_hand(path: Path) -> None:
+def test_csv_unknown_columns_can_be_mapped(path: Path) -> None:
     raw = "Adresse;Nom;Pointure\nana@example.org;Ana;38\n"
-    (row,), _ = bring_in(path, raw, Adresse="address", Nom="name")
+    (row,), _ = import_csv(path, raw, Adresse="address", Nom="name")
     assert row.person == Person("ana@example.org", name="Ana")
     with pytest.raises(InputError, match=rf"{path}, line 1: no column holds addresses"):
-        bring_in(path, raw)
+        import_csv(path, raw)
     with pytest.raises(InputError, match="there is no column 'Name'"):
-        bring_in(path, raw, Name="name")
+        import_csv(path, raw, Name="name")
 
 
-def test_columns_that_nothing_names_are_told(path: Path) -> None:
+def test_csv_unknown_columns_are_reported(path: Path) -> None:
     path.write_text("email,Shoe size,name,,Room\nana@example.org,38,Ana,,7\n")
     first, *_ = table.read_csv_file(path, {"Room": "ignored"}, TOPICS)
     assert first.passed_over == {"Shoe size": 0}
 
 
-def test_a_bad_row_is_refused_with_its_line_and_reason_and_no_other(path: Path) -> None:
+def test_csv_invalid_row_is_refused_with_line_and_reason(path: Path) -> None:
     raw = (
         "email,language,topics\n"
         "ana@example.org,fr,health\n"
@@ -96,7 +94,7 @@ def test_a_bad_row_is_refused_with_its_line_and_reason_and_no_other(path: Path) 
         ",,\n"
         "di@example.org\n"
     )
-    rows, refused = bring_in(path, raw)
+    rows, refused = import_csv(path, raw)
     assert [row.person.address for row in rows] == ["ana@example.org", "di@example.org"]
     assert [(r.line, r.outcome, r.address) for r in refused] == [
         (3, RowOutcome.REFUSED, "not an address"),
@@ -108,9 +106,9 @@ def test_a_bad_row_is_refused_with_its_line_and_reason_and_no_other(path: Path) 
     assert refused[2].reason == "topics: there is no topic 'helth'"
 
 
-def test_what_is_not_csv_is_refused_by_its_line(path: Path) -> None:
+def test_csv_line_that_is_not_csv_is_refused(path: Path) -> None:
     raw = f"email\nana@example.org\n{'x' * (csv_reader.LONGEST_FIELD + 1)}\nbo@example.org\n"
-    rows, refused = bring_in(path, raw)
+    rows, refused = import_csv(path, raw)
     assert [(row.line, row.person.address) for row in rows] == [
         (2, "ana@example.org"),
         (4, "bo@example.org"),
@@ -119,7 +117,7 @@ def test_what_is_not_csv_is_refused_by_its_line(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "says"),
+    ("raw", "message"),
     [
         (b"", "line 1: the file has no header"),
         (b"\n\n", "line 1: the file has no header"),
@@ -127,33 +125,33 @@ def test_what_is_not_csv_is_refused_by_its_line(path: Path) -> None:
         (b"email,mail\na@b.org,c@d.org\n", "line 1: two columns hold the address"),
         (b"email\nana@example.org\nb\xfc@example.org\n", "line 3: byte 0xfc is not UTF-8"),
         ("email\nana@example.org\n".encode("utf-16"), "line 1: byte 0xff is not UTF-8"),
-        (b"email,name\rana@example.org,Ana\r", "line 1: its header is not CSV"),
+        (b"email,name\rana@example.org,Ana\r", "line 1: the header is not CSV"),
     ],
 )
-def test_a_file_that_can_not_be_used_is_named(path: Path, raw: bytes, says: str) -> None:
+def test_csv_unusable_file_is_refused_with_line(path: Path, raw: bytes, message: str) -> None:
     with pytest.raises(InputError) as caught:
-        bring_in(path, raw)
-    assert f"{path}, {says}" in str(caught.value)
+        import_csv(path, raw)
+    assert f"{path}, {message}" in str(caught.value)
     assert caught.value.hint
 
 
-def test_a_file_that_is_not_there_is_named(path: Path) -> None:
-    with pytest.raises(InputError, match=r"people\.csv: it can't be read"):
+def test_csv_missing_file_is_named(path: Path) -> None:
+    with pytest.raises(InputError, match=r"people\.csv: the file can't be read"):
         list(table.read_csv_file(path, {}, TOPICS))
 
 
 @given(st.integers(1, 7), st.integers(0, 15))
-def test_batches_hold_every_row_once(size: int, count: int) -> None:
+def test_csv_batches_contain_every_row_once(size: int, count: int) -> None:
     raw = "email\n" + "".join(f"p{n}@example.org\n" if n % 3 else f"bad{n}\n" for n in range(count))
-    opens = table.create_csv_opener({}, TOPICS)
-    found = list(table._read_batches(Path("x.csv"), io.BytesIO(raw.encode()), opens, size))
-    lines = [sorted([r.line for r in b.rows] + [r.line for r in b.refused]) for b in found]
+    open_file = table.create_csv_opener({}, TOPICS)
+    batches = list(table._read_batches(Path("x.csv"), io.BytesIO(raw.encode()), open_file, size))
+    lines = [sorted([r.line for r in b.rows] + [r.line for r in b.refused]) for b in batches]
     assert [line for batch in lines for line in batch] == list(range(2, count + 2))
-    assert all(len(batch.rows) + len(batch.refused) <= size for batch in found)
-    assert found[-1].bytes_read == len(raw)
+    assert all(len(batch.rows) + len(batch.refused) <= size for batch in batches)
+    assert batches[-1].bytes_read == len(raw)
 
 
-# ---- going out --------------------------------------------------------------------------------
+# ---- export ------------------------------------------------------------------------------------
 
 awkward = st.one_of(
     st.sampled_from(
@@ -168,7 +166,7 @@ addresses = st.sampled_from(
 
 
 @st.composite
-def people(draw: st.DrawFn) -> Person:
+def person_strategy(draw: st.DrawFn) -> Person:
     tags = st.lists(awkward.filter(str.strip), max_size=3)
     person = Person(
         draw(addresses),
@@ -188,7 +186,7 @@ moments = st.datetimes(timezones=st.just(UTC))
 
 
 @given(
-    people(),
+    person_strategy(),
     st.builds(
         Membership,
         st.just("news"),
@@ -201,7 +199,7 @@ moments = st.datetimes(timezones=st.just(UTC))
         st.none() | moments,
     ),
 )
-def test_what_goes_out_comes_in_again(person: Person, membership: Membership) -> None:
+def test_csv_export_and_import_round_trip(person: Person, membership: Membership) -> None:
     out = io.StringIO()
     assert table.write_subscribers([(Subscriber(1, person, "", NOW), membership)], out) == 1
     raw = io.BytesIO(out.getvalue().encode())
@@ -223,8 +221,8 @@ def test_what_goes_out_comes_in_again(person: Person, membership: Membership) ->
     assert batch.passed_over == {}
 
 
-@given(people())
-def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
+@given(person_strategy())
+def test_csv_export_has_no_formulas(person: Person) -> None:
     out = io.StringIO()
     table.write_subscribers([(Subscriber(1, person, "", NOW), None)], out)
     header, cells = csv.reader(out.getvalue().splitlines())
@@ -233,19 +231,19 @@ def test_no_cell_that_goes_out_is_a_formula(person: Person) -> None:
 
 
 @given(awkward)
-def test_an_apostrophe_is_put_before_a_formula_and_taken_away_again(value: str) -> None:
+def test_csv_formula_escape_round_trip(value: str) -> None:
     assert csv_reader.unescape_formula(csv_reader.escape_formula(value)) == value
     assert not csv_reader.escape_formula(value).startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-def test_the_lists_own_language_goes_out_and_progress_is_told() -> None:
-    out, told = io.StringIO(), list[int]()
+def test_csv_export_has_list_language_and_reports_progress() -> None:
+    out, progress = io.StringIO(), list[int]()
     ana = Subscriber(1, Person("ana@example.org", language="fr"), "", NOW)
     membership = Membership(
         "news", MembershipState.UNSUBSCRIBED, (), "ar", NOW, NOW, Frequency.WEEKLY
     )
-    assert table.write_subscribers([(ana, membership)] * 2500, out, told.append) == 2500
-    assert told == [1000, 2000]
+    assert table.write_subscribers([(ana, membership)] * 2500, out, progress.append) == 2500
+    assert progress == [1000, 2000]
     line = out.getvalue().splitlines()[1]
     assert line.startswith("ana@example.org,,fr,")
     assert line.endswith(f",unsubscribed,{NOW.isoformat()},ar,weekly,")

@@ -1,4 +1,4 @@
-"""Word files and what is pasted from word processors become drafts, and nothing goes unsaid."""
+"""Import of Word files and of HTML pasted from word processors, with reported omissions."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,243 +27,258 @@ PNG = bytes.fromhex(
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 
 
-def document(*paragraphs: tuple[str, str]) -> Any:
-    made = create_blank_document()
+def make_document(*paragraphs: tuple[str, str]) -> Any:
+    created = create_blank_document()
     for style, text in paragraphs:
-        made.add_paragraph(text, style=style)
-    return made
+        created.add_paragraph(text, style=style)
+    return created
 
 
-def data(made: Any, **parts: str) -> bytes:
-    """The file, with the text of parts replaced: `document` is word/document.xml."""
+def save_document(created: Any, **parts: str) -> bytes:
+    """Return the file with some parts replaced, by their names in the archive."""
     out = BytesIO()
-    made.save(out)
+    created.save(out)
     if not parts:
         return out.getvalue()
     changed = BytesIO()
-    with ZipFile(out) as old, ZipFile(changed, "w") as new:
-        for name in old.namelist():
+    with ZipFile(out) as old_file, ZipFile(changed, "w") as new_file:
+        for name in old_file.namelist():
             if name not in parts:
-                new.writestr(name, old.read(name))
+                new_file.writestr(name, old_file.read(name))
         for name, text in parts.items():
-            new.writestr(name, text)
+            new_file.writestr(name, text)
     return changed.getvalue()
 
 
-def body(xml: str) -> str:
+def make_body_xml(xml: str) -> str:
     return f'<?xml version="1.0"?><w:document {W}><w:body>{xml}</w:body></w:document>'
 
 
-def read(raw: bytes) -> Draft:
+def read_document(raw: bytes) -> Draft:
     return word.read_docx(raw, DEFAULTS, name="release.docx")
 
 
-def dropped(one: Draft) -> dict[str, str]:
-    return {each.what: each.example for each in one.omissions}
+def map_omissions(draft: Draft) -> dict[str, str]:
+    return {omission.kind: omission.example for omission in draft.omissions}
 
 
 # ---- the title and the properties ---------------------------------------------------------------
 
 
-def test_the_title_is_the_text_in_the_style_title() -> None:
-    made = document(("Title", "Lanterns"), ("Subtitle", "One evening"), ("Heading 1", "Part"),
-                    ("Normal", "Text."))  # fmt: skip
-    made.core_properties.title = "release_final_v3"
-    taken = read(data(made)).content
-    assert (taken.title, taken.summary) == ("Lanterns", "One evening")
-    assert taken.body == "## Part\n\nText."
+def test_word_title_from_title_style() -> None:
+    created = make_document(
+        ("Title", "Lanterns"),
+        ("Subtitle", "One evening"),
+        ("Heading 1", "Part"),
+        ("Normal", "Text."),
+    )
+    created.core_properties.title = "release_final_v3"
+    content = read_document(save_document(created)).content
+    assert (content.title, content.summary) == ("Lanterns", "One evening")
+    assert content.body == "## Part\n\nText."
 
 
-def test_else_its_first_heading_which_goes_from_the_text() -> None:
-    made = document(("Normal", "PRESS RELEASE"), ("Heading 1", "Lanterns & light"),
-                    ("Heading 2", "Part"), ("Normal", "Text."))  # fmt: skip
-    taken = read(data(made)).content
-    assert (taken.title, taken.body) == (
+def test_word_title_from_first_heading() -> None:
+    created = make_document(
+        ("Normal", "PRESS RELEASE"),
+        ("Heading 1", "Lanterns & light"),
+        ("Heading 2", "Part"),
+        ("Normal", "Text."),
+    )
+    content = read_document(save_document(created)).content
+    assert (content.title, content.body) == (
         "Lanterns & light",
         "PRESS RELEASE\n\n## Part\n\nText.",
     )
 
 
-def test_else_the_files_property_else_the_first_words() -> None:
-    made = document(("Normal", "Text."), ("Heading 2", "Notes"), ("Normal", "A note."))
-    made.core_properties.title = "Lanterns <1>"
-    assert read(data(made)).content.title == "Lanterns <1>"
-    made.core_properties.title = ""
-    assert read(data(made)).content.title == "Text. Notes A note."
+def test_word_title_from_property_or_first_words() -> None:
+    created = make_document(("Normal", "Text."), ("Heading 2", "Notes"), ("Normal", "A note."))
+    created.core_properties.title = "Lanterns <1>"
+    assert read_document(save_document(created)).content.title == "Lanterns <1>"
+    created.core_properties.title = ""
+    assert read_document(save_document(created)).content.title == "Text. Notes A note."
 
 
-def test_the_properties_give_the_name_the_date_and_the_topics() -> None:
-    made = document(("Title", "Lanterns"), ("Normal", "Text."))
-    core = made.core_properties
+def test_word_properties_give_byline_date_and_topics() -> None:
+    created = make_document(("Title", "Lanterns"), ("Normal", "Text."))
+    core = created.core_properties
     core.author, core.language, core.keywords = "Press desk", "fr-FR", "Harbours; other"
     core.created = datetime(2019, 1, 1, tzinfo=UTC).replace(tzinfo=None)
     core.modified = datetime(2026, 11, 3, 9, tzinfo=UTC).replace(tzinfo=None)
-    one = read(data(made))
-    assert (one.content.byline, one.content.language) == ("Press desk", "fr-FR")
-    assert (one.content.published, one.dated) == (datetime(2026, 11, 3, 9, tzinfo=UTC), True)
-    assert one.content.topics == ("harbours",)
-    assert dropped(one) == {"category": "other"}
+    draft = read_document(save_document(created))
+    assert (draft.content.byline, draft.content.language) == ("Press desk", "fr-FR")
+    assert (draft.content.published, draft.dated) == (datetime(2026, 11, 3, 9, tzinfo=UTC), True)
+    assert draft.content.topics == ("harbours",)
+    assert map_omissions(draft) == {"category": "other"}
 
 
-def test_who_has_no_name_has_no_byline() -> None:
-    made = document(("Normal", "Text."))
-    made.core_properties.author = "Microsoft Office User"
-    assert read(data(made)).content.byline == ""
+def test_word_placeholder_author_gives_no_byline() -> None:
+    created = make_document(("Normal", "Text."))
+    created.core_properties.author = "Microsoft Office User"
+    assert read_document(save_document(created)).content.byline == ""
 
 
 # ---- the text -----------------------------------------------------------------------------------
 
 
-def test_tables_breaks_and_emphases() -> None:
-    made = document(("Title", "T"))
-    line = made.add_paragraph("a ")
+def test_word_tables_breaks_and_emphases() -> None:
+    created = make_document(("Title", "T"))
+    line = created.add_paragraph("a ")
     line.add_run("bold").bold = True
     line.add_run(" b").add_break()
     line.add_run("c").italic = True
-    table = made.add_table(2, 2)
-    for at, text in enumerate(("Town", "Hour", "Port Alder", "16:00")):
-        table.cell(at // 2, at % 2).text = text
-    taken = read(data(made)).content
-    assert taken.body.startswith("a **bold** b\\\n*c*\n\n<table>")
-    assert "<td>Port Alder</td>" in taken.html
+    table = created.add_table(2, 2)
+    for index, text in enumerate(("Town", "Hour", "Port Alder", "16:00")):
+        table.cell(index // 2, index % 2).text = text
+    content = read_document(save_document(created)).content
+    assert content.body.startswith("a **bold** b\\\n*c*\n\n<table>")
+    assert "<td>Port Alder</td>" in content.html
 
 
-def test_pictures_come_beside_the_text() -> None:
-    made = document(("Title", "T"), ("Normal", "Text."))
-    made.add_picture(BytesIO(PNG), width=Inches(1))
-    made.inline_shapes[0]._inline.docPr.set("descr", "A quay at dusk")
-    one = read(data(made))
-    (picture,) = one.pictures
+def test_word_pictures_are_returned_beside_text() -> None:
+    created = make_document(("Title", "T"), ("Normal", "Text."))
+    created.add_picture(BytesIO(PNG), width=Inches(1))
+    created.inline_shapes[0]._inline.docPr.set("descr", "A quay at dusk")
+    draft = read_document(save_document(created))
+    (picture,) = draft.pictures
     assert (picture.name, picture.media_type) == ("picture-1.png", "image/png")
     assert (picture.content, picture.alt) == (PNG, "A quay at dusk")
-    assert one.content.body == "Text."
-    assert dropped(one) == {"embedded picture": "A quay at dusk"}
+    assert draft.content.body == "Text."
+    assert map_omissions(draft) == {"embedded picture": "A quay at dusk"}
 
 
-def test_a_press_release_keeps_its_pictures_as_assets() -> None:
-    made = document(("Title", "T"), ("Normal", "Text."))
+def test_word_pictures_of_press_release_become_assets() -> None:
+    created = make_document(("Title", "T"), ("Normal", "Text."))
     for _ in range(3):
-        made.add_picture(BytesIO(PNG), width=Inches(1))
-    for shape, alt in zip(made.inline_shapes, ("A quay at dusk", "The same", ""), strict=True):
+        created.add_picture(BytesIO(PNG), width=Inches(1))
+    for shape, alt in zip(created.inline_shapes, ("A quay at dusk", "The same", ""), strict=True):
         shape._inline.docPr.set("descr", alt)
-    news = read(data(made))
+    news = read_document(save_document(created))
     assert convert_to_assets(news) == (news, ())
-    one = word.read_docx(
-        data(made), replace(DEFAULTS, kind=ArticleKind.PRESS_RELEASE), name="w.docx"
+    draft = word.read_docx(
+        save_document(created), replace(DEFAULTS, kind=ArticleKind.PRESS_RELEASE), name="w.docx"
     )
-    one, (file,) = convert_to_assets(one)
+    draft, (file,) = convert_to_assets(draft)
     assert (file.content, file.media_type) == (PNG, "image/png")
-    assert one.content.release
-    (asset,) = one.content.release.assets
+    assert draft.content.release
+    (asset,) = draft.content.release.assets
     assert (asset.file, asset.alt, asset.size) == (file.sha256, "A quay at dusk", len(PNG))
-    assert dropped(one) == {"embedded picture without alt text": "picture-3.png"}
-    broken = replace(one, pictures=(replace(one.pictures[0], content=b"<svg onload='x'/>"),))
+    assert map_omissions(draft) == {"embedded picture without alt text": "picture-3.png"}
+    broken = replace(draft, pictures=(replace(draft.pictures[0], content=b"<svg onload='x'/>"),))
     assert convert_to_assets(broken)[1] == ()
-    assert "embedded picture of a kind that can't be shown" in dropped(convert_to_assets(broken)[0])
+    assert "embedded picture of a kind that can't be shown" in map_omissions(
+        convert_to_assets(broken)[0]
+    )
 
 
-def test_tracked_changes_are_as_if_accepted_and_deletions_said() -> None:
-    text = body(
+def test_word_tracked_changes_are_accepted_and_reported() -> None:
+    text = make_body_xml(
         "<w:p><w:r><w:t xml:space='preserve'>The </w:t></w:r>"
         "<w:del w:id='1' w:author='x'><w:r><w:delText>old</w:delText></w:r></w:del>"
         "<w:ins w:id='2' w:author='x'><w:r><w:t>new</w:t></w:r></w:ins>"
         "<w:r><w:t xml:space='preserve'> quay.</w:t></w:r></w:p>"
     )
-    one = read(data(document(), **{"word/document.xml": text}))
-    assert one.content.body == "The new quay."
-    assert dropped(one)["tracked deletion"] == "old"
+    draft = read_document(save_document(make_document(), **{"word/document.xml": text}))
+    assert draft.content.body == "The new quay."
+    assert map_omissions(draft)["tracked deletion"] == "old"
 
 
-def test_comments_and_what_stands_on_every_page_are_said() -> None:
-    made = document(("Title", "T"))
-    run = made.add_paragraph("Text.").runs[0]
-    made.add_comment(run, text="Is this right?", author="x")
-    made.sections[0].header.paragraphs[0].text = "For immediate release"
-    one = read(data(made))
-    assert one.content.body == "Text."
-    assert dropped(one) == {"comment": "Is this right?", "page header": "For immediate release"}
+def test_word_comments_and_page_headers_are_reported() -> None:
+    created = make_document(("Title", "T"))
+    run = created.add_paragraph("Text.").runs[0]
+    created.add_comment(run, text="Is this right?", author="x")
+    created.sections[0].header.paragraphs[0].text = "For immediate release"
+    draft = read_document(save_document(created))
+    assert draft.content.body == "Text."
+    assert map_omissions(draft) == {
+        "comment": "Is this right?",
+        "page header": "For immediate release",
+    }
 
 
-def test_footnotes_stand_below_a_line() -> None:
-    text = body(
+def test_word_footnotes_become_list_below_rule() -> None:
+    text = make_body_xml(
         "<w:p><w:r><w:t>Twelve towns</w:t></w:r><w:r><w:footnoteReference w:id='2'/></w:r></w:p>"
     )
     notes = (
         f"<w:footnotes {W}><w:footnote w:id='2'><w:p><w:r><w:t>Counted in May.</w:t></w:r></w:p>"
         "</w:footnote></w:footnotes>"
     )
-    raw = data(document(), **{"word/document.xml": text, "word/footnotes.xml": notes})
-    one = read(raw)
-    assert one.content.body == "Twelve towns<sup>[1]</sup>\n\n***\n\n1. Counted in May."
-    assert one.omissions[0].what == "nothing, but a title was missing: its first words stand for it"
-    assert len(one.omissions) == 1
+    raw = save_document(make_document(), **{"word/document.xml": text, "word/footnotes.xml": notes})
+    draft = read_document(raw)
+    assert draft.content.body == "Twelve towns<sup>[1]</sup>\n\n***\n\n1. Counted in May."
+    assert (
+        draft.omissions[0].kind == "nothing, but the title was missing: the first words replace it"
+    )
+    assert len(draft.omissions) == 1
 
 
-def test_lists_within_lists() -> None:
-    one = make_content(html="<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", title="T")
-    assert read(factories.build_docx(one)).content.body == "- a\n  1. b\n- c"
+def test_word_nested_lists() -> None:
+    content = make_content(html="<ul><li>a<ol><li>b</li></ol></li><li>c</li></ul>", title="T")
+    assert read_document(factories.build_docx(content)).content.body == "- a\n  1. b\n- c"
 
 
-# ---- what is no such file -----------------------------------------------------------------------
+# ---- other files --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("raw", "what", "hint"),
+    ("raw", "message", "hint"),
     [
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "old Word file", ".docx"),
         (b"{\\rtf1 text}", "rich text", ".docx"),
         (b"%PDF-1.7", "a PDF", "Word file"),
-        (b"", "no Word file", ".docx"),
-        (b"plain text", "no Word file", ".docx"),
-        (b"<html><p>x</p></html>", "no Word file", ".docx"),
-        (b"PK\x03\x04 broken", "no Word file", ".docx"),
+        (b"", "not a Word file", ".docx"),
+        (b"plain text", "not a Word file", ".docx"),
+        (b"<html><p>x</p></html>", "not a Word file", ".docx"),
+        (b"PK\x03\x04 broken", "not a Word file", ".docx"),
     ],
 )
-def test_what_is_no_docx_is_refused_with_a_way_out(raw: bytes, what: str, hint: str) -> None:
+def test_word_import_refuses_other_formats_with_hint(raw: bytes, message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        read(raw)
-    assert what in caught.value.message
+        read_document(raw)
+    assert message in caught.value.message
     assert hint in caught.value.hint
     assert caught.value.where == "release.docx"
 
 
-def test_other_archives_are_refused() -> None:
+def test_word_import_refuses_other_archives() -> None:
     out = BytesIO()
     with ZipFile(out, "w") as file:
         file.writestr("mimetype", "application/vnd.oasis.opendocument.text")
     with pytest.raises(InputError, match=r"OpenDocument.*save it as \.docx"):
-        read(out.getvalue())
-    with pytest.raises(InputError, match="no Word file"):
-        word.read_docx(data_of_sheet(), DEFAULTS, name="a.xlsx")
+        read_document(out.getvalue())
+    with pytest.raises(InputError, match="not a Word file"):
+        word.read_docx(make_spreadsheet(), DEFAULTS, name="a.xlsx")
 
 
-def data_of_sheet() -> bytes:
+def make_spreadsheet() -> bytes:
     out = BytesIO()
     with ZipFile(out, "w") as file:
         file.writestr("xl/workbook.xml", "<workbook/>")
     return out.getvalue()
 
 
-def test_a_damaged_file_and_an_empty_one_are_refused() -> None:
+def test_word_import_refuses_damaged_or_empty_file() -> None:
     with pytest.raises(InputError, match="damaged"):
-        read(data(document(), **{"word/document.xml": "<w:document"}))
+        read_document(save_document(make_document(), **{"word/document.xml": "<w:document"}))
     with pytest.raises(InputError, match="damaged"):
-        read(data(document(), **{"word/document.xml": "<a/>"}))
+        read_document(save_document(make_document(), **{"word/document.xml": "<a/>"}))
     with pytest.raises(InputError, match="no text"):
-        read(data(document()))
-    whole = data(document(("Normal", "Text.")))
+        read_document(save_document(make_document()))
+    whole = save_document(make_document(("Normal", "Text.")))
     with pytest.raises(InputError):
-        read(whole[: len(whole) // 2])
+        read_document(whole[: len(whole) // 2])
 
 
-def test_no_more_is_unpacked_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_word_file_over_unpacked_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word, "LARGEST", 1000)
-    with pytest.raises(InputError, match="larger than"):
-        read(data(document(("Normal", "Text."))))
+    with pytest.raises(InputError, match="unpacks to more than"):
+        read_document(save_document(make_document(("Normal", "Text."))))
 
 
-def test_no_other_file_is_opened() -> None:
-    text = body(
+def test_word_import_opens_no_linked_file() -> None:
+    text = make_body_xml(
         "<w:p><w:r><w:t>Text.</w:t></w:r><w:r><w:drawing><wp:inline xmlns:wp='http://schemas."
         "openxmlformats.org/drawingml/2006/wordprocessingDrawing'><a:graphic xmlns:a='http://"
         "schemas.openxmlformats.org/drawingml/2006/main'><a:graphicData><pic:pic xmlns:pic="
@@ -278,27 +293,29 @@ def test_no_other_file_is_opened() -> None:
         'TargetMode="External"/></Relationships>'
     )
     parts = {"word/document.xml": text, "word/_rels/document.xml.rels": related}
-    one = read(data(document(), **parts))
-    assert (one.content.body, one.pictures) == ("Text.", ())
-    assert dropped(one)["picture in another file"] == "file:///etc/hostname"
+    draft = read_document(save_document(make_document(), **parts))
+    assert (draft.content.body, draft.pictures) == ("Text.", ())
+    assert map_omissions(draft)["picture in another file"] == "file:///etc/hostname"
 
 
-def test_whatever_a_file_holds_what_comes_out_is_harmless() -> None:
-    made = document(("Title", PAYLOADS[0]), *(("Normal", _allowed(one)) for one in PAYLOADS))
-    one = read(data(made))
-    assert_harmless(one.content.html)
-    assert one.content.title == PAYLOADS[0]
-    assert "<script" not in one.content.html
+def test_word_file_with_hostile_markup_gives_harmless_html() -> None:
+    created = make_document(
+        ("Title", PAYLOADS[0]), *(("Normal", keep_printable(draft)) for draft in PAYLOADS)
+    )
+    draft = read_document(save_document(created))
+    assert_harmless(draft.content.html)
+    assert draft.content.title == PAYLOADS[0]
+    assert "<script" not in draft.content.html
 
 
-def _allowed(payload: str) -> str:
+def keep_printable(payload: str) -> str:
     return "".join(sign for sign in payload if sign.isprintable())
 
 
 # ---- pasted -------------------------------------------------------------------------------------
 
 
-def pasted(html: str) -> str:
+def convert_pasted_html(html: str) -> str:
     return word.from_html(html, DEFAULTS, origin="pasted", title="T").content.body
 
 
@@ -332,15 +349,15 @@ old</del><span class=MsoCommentReference><a href="#_msocom_1">[A1]</a></span></p
 <!--EndFragment--></body></html>"""
 
 
-def test_words_paragraphs_with_bullets_are_lists() -> None:
-    one = word.from_html(OF_WORD, DEFAULTS, origin="pasted")
-    assert one.content.title == "Lanterns"
-    assert one.content.body == (
+def test_pasted_word_paragraphs_with_bullets_become_lists() -> None:
+    draft = word.from_html(OF_WORD, DEFAULTS, origin="pasted")
+    assert draft.content.title == "Lanterns"
+    assert draft.content.body == (
         "In Port Alder<strong>,</strong> now\n\n- One\n  - Inner **one**\n  - Inner two\n- Two"
         "\n\nThen:\n\n"
         "3. Third\n4. Fourth\n\n[1]"
     )
-    assert set(dropped(one)) >= {"tracked deletion", "comment", "link within the page"}
+    assert set(map_omissions(draft)) >= {"tracked deletion", "comment", "link within the page"}
 
 
 @pytest.mark.parametrize(
@@ -378,10 +395,10 @@ def test_words_paragraphs_with_bullets_are_lists() -> None:
         ("2 &lt; 3 *and* more", "2 < 3 \\*and\\* more"),
     ],
 )
-def test_what_other_programs_put_on_the_clipboard(html: str, body: str) -> None:
-    assert pasted(html) == body
+def test_pasted_html_of_other_programs(html: str, body: str) -> None:
+    assert convert_pasted_html(html) == body
 
 
-def test_nothing_pasted_is_refused() -> None:
-    with pytest.raises(InputError, match=r"^pasted: there is no text"):
-        pasted("<p>&nbsp;</p>")
+def test_pasted_html_without_text_is_refused() -> None:
+    with pytest.raises(InputError, match=r"^pasted: the article has no text"):
+        convert_pasted_html("<p>&nbsp;</p>")

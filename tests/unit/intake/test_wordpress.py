@@ -1,4 +1,4 @@
-"""A WordPress site's posts become drafts, and what it refuses or hides is said."""
+"""Import of a WordPress site's posts, and errors for posts that it refuses or hides."""
 
 import json
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ from mailer.model.articles import Image
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless
 from tests.unit.samples import NOW
 
-ASKED = "https://example.org/wp-json/wp/v2/posts?_embed=1&per_page=20"
+POSTS_URL = "https://example.org/wp-json/wp/v2/posts?_embed=1&per_page=20"
 DEFAULTS = DraftDefaults(NOW, topics_by_category={"harbours": "harbours"})
 
 POST: dict[str, Any] = {
@@ -53,15 +53,15 @@ POST: dict[str, Any] = {
 }
 
 
-def read(*posts: Any) -> DraftBatch:
-    return wordpress.read_posts(json.dumps(posts).encode(), DEFAULTS, address=ASKED)
+def read_posts(*posts: Any) -> DraftBatch:
+    return wordpress.read_posts(json.dumps(posts).encode(), DEFAULTS, address=POSTS_URL)
 
 
-def test_a_post_becomes_a_draft() -> None:
-    batch = read(POST)
+def test_wordpress_post_becomes_draft() -> None:
+    batch = read_posts(POST)
     assert batch.problems == ()
-    (one,) = batch.drafts
-    content = one.content
+    (draft,) = batch.drafts
+    content = draft.content
     assert content.title == "Lanterns – bread & salt"
     assert content.body == (
         "Twelve towns, **one** evening.\n\nSee [the map](https://example.org/map) [sic].\n\n"
@@ -75,54 +75,55 @@ def test_a_post_becomes_a_draft() -> None:
         "https://example.org/lanterns.jpg", "Lanterns on the water", "Photo: Harbour Office"
     )
     assert content.canonical_url == "https://example.org/2026/11/lanterns/"
-    assert (one.key, one.dated) == ("41", True)
-    assert {d.what: d.example for d in one.omissions} == {
+    assert (draft.key, draft.dated) == ("41", True)
+    assert {omission.kind: omission.example for omission in draft.omissions} == {
         "shortcode": "[gallery ids=”3,4″]",
         "category": "Light & water",
     }
 
 
-def test_one_post_alone_is_taken_too() -> None:
-    assert len(wordpress.read_posts(json.dumps(POST).encode(), DEFAULTS, address=ASKED).drafts) == 1
+def test_wordpress_single_post_response() -> None:
+    assert (
+        len(wordpress.read_posts(json.dumps(POST).encode(), DEFAULTS, address=POSTS_URL).drafts)
+        == 1
+    )
 
 
-def test_without_embedded_records_a_post_is_whole_enough() -> None:
+def test_wordpress_post_without_embedded_records() -> None:
     bare = {key: POST[key] for key in ("id", "title", "content")}
-    (one,) = read(bare).drafts
-    assert (one.dated, one.content.byline, one.content.image) == (False, "", None)
+    (draft,) = read_posts(bare).drafts
+    assert (draft.dated, draft.content.byline, draft.content.image) == (False, "", None)
     closed = POST | {"_embedded": {"author": [{"code": "rest_user_invalid_id"}], "wp:term": None}}
-    assert read(closed).drafts[0].content.byline == ""
+    assert read_posts(closed).drafts[0].content.byline == ""
 
 
 @pytest.mark.parametrize(
-    ("changes", "what"),
+    ("changes", "message"),
     [
         ({"content": {"rendered": "", "protected": True}}, "behind a password"),
         ({"password": "x"}, "behind a password"),
-        ({"status": "draft"}, "not published there (draft)"),
-        ({"status": "future"}, "not published there (future)"),
-        ({"status": "private"}, "not published there (private)"),
+        ({"status": "draft"}, "not published on the site (draft)"),
+        ({"status": "future"}, "not published on the site (future)"),
+        ({"status": "private"}, "not published on the site (private)"),
     ],
 )
-def test_what_is_not_public_is_refused_and_keeps_no_other_out(
-    changes: dict[str, Any], what: str
-) -> None:
-    batch = read(POST | changes, POST | {"id": 42})
-    assert [one.key for one in batch.drafts] == ["42"]
+def test_wordpress_unpublished_post_is_refused(changes: dict[str, Any], message: str) -> None:
+    batch = read_posts(POST | changes, POST | {"id": 42})
+    assert [draft.key for draft in batch.drafts] == ["42"]
     (problem,) = batch.problems
     assert isinstance(problem.error, Refused)
-    assert what in problem.error.message
+    assert message in problem.error.message
     assert problem.key == "41"
 
 
 @pytest.mark.parametrize("post", ["x", None, 3, [], {"id": 7}, POST | {"content": 5}])
-def test_what_is_no_post_is_a_problem(post: Any) -> None:
-    batch = read(post, POST | {"id": 42})
-    assert ([one.key for one in batch.drafts], len(batch.problems)) == (["42"], 1)
+def test_wordpress_invalid_post_is_reported(post: Any) -> None:
+    batch = read_posts(post, POST | {"id": 42})
+    assert ([draft.key for draft in batch.drafts], len(batch.problems)) == (["42"], 1)
 
 
 @pytest.mark.parametrize(
-    ("shortcode", "left"),
+    ("shortcode", "remaining"),
     [
         ('[gallery ids="1,2"]', ""),
         ("[gallery]", ""),
@@ -136,17 +137,19 @@ def test_what_is_no_post_is_a_problem(post: Any) -> None:
         ),
     ],
 )
-def test_shortcodes_go_and_brackets_stay(shortcode: str, left: str) -> None:
-    (one,) = read(POST | {"content": {"rendered": f"<p>a {shortcode} b</p>"}}).drafts
-    assert " ".join(one.content.body.replace("\\", "").split()) == f"a {left} b".replace("  ", " ")
+def test_wordpress_shortcodes_are_removed(shortcode: str, remaining: str) -> None:
+    (draft,) = read_posts(POST | {"content": {"rendered": f"<p>a {shortcode} b</p>"}}).drafts
+    assert " ".join(draft.content.body.replace("\\", "").split()) == f"a {remaining} b".replace(
+        "  ", " "
+    )
 
 
 @pytest.mark.parametrize(
-    ("answer", "what", "hint"),
+    ("response", "message", "hint"),
     [
         ({"code": "rest_no_route", "message": "No route was found."}, "rest_no_route: No", "feed"),
-        ({"code": "rest_forbidden", "message": "Sorry."}, "rest_forbidden", "signed in"),
-        ({"code": "rest_cannot_access", "message": ""}, "rest_cannot_access", "signed in"),
+        ({"code": "rest_forbidden", "message": "Sorry."}, "rest_forbidden", "signed-in"),
+        ({"code": "rest_cannot_access", "message": ""}, "rest_cannot_access", "signed-in"),
         ({"code": "rest_post_invalid_page_number"}, "invalid_page", "no more posts"),
         ({"code": "internal_server_error"}, "internal_server_error", "browser"),
         ({"name": "A site", "routes": {}}, "no posts", "wp/v2/posts"),
@@ -154,48 +157,48 @@ def test_shortcodes_go_and_brackets_stay(shortcode: str, left: str) -> None:
         ("text", "no posts", "wp/v2/posts"),
     ],
 )
-def test_wordpresss_own_errors_say_what_to_do(answer: Any, what: str, hint: str) -> None:
+def test_wordpress_error_response_has_hint(response: Any, message: str, hint: str) -> None:
     with pytest.raises(InputError) as caught:
-        wordpress.read_posts(json.dumps(answer).encode(), DEFAULTS, address=ASKED)
-    assert what in caught.value.message
+        wordpress.read_posts(json.dumps(response).encode(), DEFAULTS, address=POSTS_URL)
+    assert message in caught.value.message
     assert hint in caught.value.hint
-    assert caught.value.where == ASKED
+    assert caught.value.where == POSTS_URL
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"<!DOCTYPE html><p>x", b"\xff\xfe", b"[" * 100_000, b"{'a': 1}"]
 )
-def test_what_is_no_json_is_refused(data: bytes) -> None:
-    with pytest.raises(InputError, match=r"take its feed|no posts"):
-        wordpress.read_posts(data, DEFAULTS, address=ASKED)
+def test_wordpress_response_that_is_not_json_is_refused(data: bytes) -> None:
+    with pytest.raises(InputError, match=r"use its feed|no posts"):
+        wordpress.read_posts(data, DEFAULTS, address=POSTS_URL)
 
 
-def test_no_posts_are_no_drafts() -> None:
-    assert read() == DraftBatch((), ())
+def test_wordpress_without_posts_gives_no_drafts() -> None:
+    assert read_posts() == DraftBatch((), ())
 
 
 @pytest.mark.parametrize(
-    ("site", "asked"),
+    ("site", "url"),
     [
-        ("https://example.org", ASKED),
-        ("https://example.org/", ASKED),
-        ("example.org", ASKED),
-        ("https://example.org/wp-json/", ASKED),
-        ("https://example.org/wp-json/wp/v2/posts?per_page=3", ASKED),
-        ("https://example.org/blog/", ASKED.replace("org/", "org/blog/")),
+        ("https://example.org", POSTS_URL),
+        ("https://example.org/", POSTS_URL),
+        ("example.org", POSTS_URL),
+        ("https://example.org/wp-json/", POSTS_URL),
+        ("https://example.org/wp-json/wp/v2/posts?per_page=3", POSTS_URL),
+        ("https://example.org/blog/", POSTS_URL.replace("org/", "org/blog/")),
     ],
 )
-def test_the_address_to_ask(site: str, asked: str) -> None:
-    assert wordpress.build_posts_url(site) == asked
+def test_wordpress_posts_url_from_site(site: str, url: str) -> None:
+    assert wordpress.build_posts_url(site) == url
 
 
-def test_no_more_posts_are_asked_for_than_wordpress_gives() -> None:
+def test_wordpress_posts_url_limits_count() -> None:
     assert wordpress.build_posts_url("example.org", 5000).endswith("per_page=100")
     with pytest.raises(InputError):
         wordpress.build_posts_url("ftp://example.org/")
 
 
-def test_whatever_a_post_holds_what_comes_out_is_harmless() -> None:
+def test_wordpress_hostile_markup_gives_harmless_html() -> None:
     posts = [
         POST
         | {
@@ -207,9 +210,9 @@ def test_whatever_a_post_holds_what_comes_out_is_harmless() -> None:
         }
         for number, payload in enumerate(PAYLOADS)
     ]
-    batch = read(*posts)
+    batch = read_posts(*posts)
     assert len(batch.drafts) == len(PAYLOADS)
-    for one in batch.drafts:
-        assert_harmless(one.content.html)
-        assert "<script" not in one.content.html.lower()
-        assert one.content.title.isprintable()
+    for draft in batch.drafts:
+        assert_harmless(draft.content.html)
+        assert "<script" not in draft.content.html.lower()
+        assert draft.content.title.isprintable()

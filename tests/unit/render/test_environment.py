@@ -1,4 +1,4 @@
-"""Templates see plain data, can't reach further, and can't decide by what is personal."""
+"""The sandbox of templates: plain data only, and no decisions by personal fields."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -41,15 +41,15 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rendered(folder: Path, source: str, name: str = "body.txt", language: str = "en") -> str:
+def render_source(folder: Path, source: str, name: str = "body.txt", language: str = "en") -> str:
     (folder / "email/card" / name).write_text(source, "utf-8")
     path = (folder, config.find_shipped_folder("templates"))
     return render_template(get_environment(language, path), f"email/card/{name}", CONTEXT)
 
 
-def wrong(folder: Path, source: str, name: str = "body.txt") -> ComposeError:
+def check_refusal(folder: Path, source: str, name: str = "body.txt") -> ComposeError:
     with pytest.raises(ComposeError) as caught:
-        rendered(folder, source, name)
+        render_source(folder, source, name)
     return caught.value
 
 
@@ -70,25 +70,27 @@ def wrong(folder: Path, source: str, name: str = "body.txt") -> ComposeError:
     ],
 )
 @pytest.mark.parametrize("name", ["body.txt", "body.html"])
-def test_a_personal_field_prints_as_its_slot(folder: Path, source: str, name: str) -> None:
-    assert rendered(folder, source, name) == NAME
+def test_personal_field_prints_as_slot(folder: Path, source: str, name: str) -> None:
+    assert render_source(folder, source, name) == NAME
 
 
-def test_a_personal_field_can_be_given_a_default(folder: Path) -> None:
+def test_personal_field_can_have_default(folder: Path) -> None:
     expected = message.create_slot(MARKER, Slot.NAME, "dear colleague")
     for filter_name in ("default", "d"):
         source = f"{{{{ recipient.name | {filter_name}('dear colleague') }}}}"
-        assert rendered(folder, source) == expected
-    assert rendered(folder, "{{ recipient.name | default('dear colleague', true) }}") == expected
+        assert render_source(folder, source) == expected
+    assert (
+        render_source(folder, "{{ recipient.name | default('dear colleague', true) }}") == expected
+    )
 
 
-def test_a_default_still_serves_what_is_not_personal(folder: Path) -> None:
-    assert rendered(folder, "{{ nothing | default('x') }}{{ '' | d('y', true) }}") == "xy"
-    assert rendered(folder, "{{ title | d('x') }}") == "Salt & <light>"
+def test_default_filter_works_for_other_values(folder: Path) -> None:
+    assert render_source(folder, "{{ nothing | default('x') }}{{ '' | d('y', true) }}") == "xy"
+    assert render_source(folder, "{{ title | d('x') }}") == "Salt & <light>"
 
 
 @pytest.mark.parametrize(
-    "used",
+    "misuse",
     [
         "{% if recipient.name %}x{% endif %}",
         "{% if not recipient.name %}x{% endif %}",
@@ -133,32 +135,29 @@ def test_a_default_still_serves_what_is_not_personal(folder: Path) -> None:
         "{{ [recipient.name, recipient.address] | sort | join }}",
     ],
 )
-def test_a_personal_field_used_in_any_other_way_names_template_and_line(
-    folder: Path, used: str
-) -> None:
-    error = wrong(folder, f"first line\n\n{used}\n")
+def test_personal_field_misuse_names_template_and_line(folder: Path, misuse: str) -> None:
+    error = check_refusal(folder, f"first line\n\n{misuse}\n")
     assert error.where == "email/card/body.txt, line 3"
     assert error.message
     assert error.hint
 
 
-def test_the_way_out_is_said(folder: Path) -> None:
-    error = wrong(folder, "{% if recipient.name %}x{% endif %}")
+def test_personal_field_misuse_has_hint(folder: Path) -> None:
+    error = check_refusal(folder, "{% if recipient.name %}x{% endif %}")
     assert str(error) == (
         "email/card/body.txt, line 1: the personal field 'name' is used to decide or to calculate; "
-        "a personal field can only be printed, or given a default: "
+        "templates can only print a personal field or give it a default: "
         "{{ recipient.name | default('colleague') }}"
     )
 
 
 @pytest.mark.parametrize(
-    "maimed", ["upper", "title", "capitalize", "replace('z', '')", "string | list | join('.')"]
+    "filter_source",
+    ["upper", "title", "capitalize", "replace('z', '')", "string | list | join('.')"],
 )
-def test_a_filter_that_maims_a_slot_leaves_one_that_is_found_broken(
-    folder: Path, maimed: str
-) -> None:
-    text = rendered(folder, f"Dear {{{{ recipient.name | {maimed} }}}},")
-    if maimed.startswith("string"):
+def test_filter_that_breaks_slot_is_detected(folder: Path, filter_source: str) -> None:
+    text = render_source(folder, f"Dear {{{{ recipient.name | {filter_source} }}}},")
+    if filter_source.startswith("string"):
         assert NAME not in text
     else:
         with pytest.raises(ValueError, match="broken"):
@@ -168,18 +167,20 @@ def test_a_filter_that_maims_a_slot_leaves_one_that_is_found_broken(
 # ---- parts ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ask", MarkCondition)
+@pytest.mark.parametrize("condition", MarkCondition)
 @pytest.mark.parametrize("name", ["body.txt", "body.html"])
-def test_a_part_is_written_as_marks_around_its_text(
-    folder: Path, ask: MarkCondition, name: str
+def test_conditional_part_is_text_between_marks(
+    folder: Path, condition: MarkCondition, name: str
 ) -> None:
-    place = ask in {MarkCondition.MAIL, MarkCondition.WEB}
-    bits = message.READING_PLACE_BITS if place else 5
-    question = f"when.{ask.value}({'' if place else bits})"
-    source = f"{{% call {question} %}}{{{{ title }}}}{{% endcall %}}"
-    said = "Salt & <light>" if name == "body.txt" else "Salt &amp; &lt;light&gt;"
-    text = rendered(folder, source, name)
-    assert text == message.create_mark(MARKER, ask, bits) + said + message.create_end_mark(MARKER)
+    is_reading_place = condition in {MarkCondition.MAIL, MarkCondition.WEB}
+    bits = message.READING_PLACE_BITS if is_reading_place else 5
+    call = f"when.{condition.value}({'' if is_reading_place else bits})"
+    source = f"{{% call {call} %}}{{{{ title }}}}{{% endcall %}}"
+    expected = "Salt & <light>" if name == "body.txt" else "Salt &amp; &lt;light&gt;"
+    text = render_source(folder, source, name)
+    assert text == message.create_mark(
+        MARKER, condition, bits
+    ) + expected + message.create_end_mark(MARKER)
     assert message.count_slots_and_marks(text, MARKER) == 2
 
 
@@ -212,22 +213,22 @@ def test_a_part_is_written_as_marks_around_its_text(
         "{% import os %}",
     ],
 )
-def test_the_sandbox_has_no_way_out_and_nothing_can_be_changed(folder: Path, escape: str) -> None:
-    error = wrong(folder, f"first line\n{escape}")
+def test_sandbox_escape_is_refused(folder: Path, escape: str) -> None:
+    error = check_refusal(folder, f"first line\n{escape}")
     assert error.where.startswith("email/card/body.txt")
     assert CONTEXT["numbers"] == [1, 2, 3]
 
 
-def test_html_is_escaped_and_text_is_not(folder: Path) -> None:
-    assert rendered(folder, "{{ title }}", "body.html") == "Salt &amp; &lt;light&gt;"
-    assert rendered(folder, "{{ title }}", "body.txt") == "Salt & <light>"
+def test_html_template_is_escaped_and_text_is_not(folder: Path) -> None:
+    assert render_source(folder, "{{ title }}", "body.html") == "Salt &amp; &lt;light&gt;"
+    assert render_source(folder, "{{ title }}", "body.txt") == "Salt & <light>"
 
 
-# ---- what is wrong ----------------------------------------------------------------------------
+# ---- errors ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("source", "line", "says"),
+    ("source", "line", "problem"),
     [
         ("\n{{ titel }}", 2, "'titel' is undefined"),
         ("\n\n{{ recipient.nom }}", 3, "has no attribute 'nom'"),
@@ -243,42 +244,46 @@ def test_html_is_escaped_and_text_is_not(folder: Path) -> None:
         ("{% macro m() %}{{ m() }}{% endmacro %}\n{{ m() }}", 1, "recursion"),
     ],
 )
-def test_a_fault_is_named_by_template_and_line(
-    folder: Path, source: str, line: int, says: str
+def test_template_error_names_template_and_line(
+    folder: Path, source: str, line: int, problem: str
 ) -> None:
-    error = wrong(folder, source)
+    error = check_refusal(folder, source)
     assert error.where == f"email/card/body.txt, line {line}"
-    assert says in error.message
-    assert error.hint == "mend the template"
+    assert problem in error.message
+    assert error.hint == "fix the template"
 
 
-def test_a_fault_within_a_macro_or_the_layout_is_named_where_it_stands(folder: Path) -> None:
+def test_template_error_in_macro_or_layout_names_its_file(folder: Path) -> None:
     (folder / "email/parts.txt").write_text("{% macro m() %}\n{{ titel }}\n{% endmacro %}", "utf-8")
     source = "{% import 'email/parts.txt' as parts %}\n{{ parts.m() }}"
-    assert wrong(folder, source).where == "email/parts.txt, line 2"
+    assert check_refusal(folder, source).where == "email/parts.txt, line 2"
     (folder / "email/shell.txt").write_text("\n\n{{ titel }}", "utf-8")
-    assert wrong(folder, "{% extends 'email/shell.txt' %}").where == "email/shell.txt, line 3"
+    assert (
+        check_refusal(folder, "{% extends 'email/shell.txt' %}").where == "email/shell.txt, line 3"
+    )
 
 
-def test_a_template_that_is_not_there_is_named(folder: Path) -> None:
+def test_missing_template_is_named(folder: Path) -> None:
     with pytest.raises(ComposeError, match=r"there is no template 'email/cards/body\.txt'"):
         render_template(get_environment("en", (folder,)), "email/cards/body.txt", CONTEXT)
-    assert "there is no template 'email/x.txt'" in str(wrong(folder, "{% include 'email/x.txt' %}"))
+    assert "there is no template 'email/x.txt'" in str(
+        check_refusal(folder, "{% include 'email/x.txt' %}")
+    )
 
 
-def test_what_is_no_fault_of_a_template_is_let_through(folder: Path) -> None:
-    def broken() -> None:
+def test_bug_in_rendering_is_raised(folder: Path) -> None:
+    def raise_bug() -> None:
         raise OSError("a bug")
 
     env = get_environment("en", (folder,))
     with pytest.raises(OSError, match="a bug"):
-        render_line(env, "{{ f() }}", "the subject", {"f": broken})
+        render_line(env, "{{ f() }}", "the subject", {"f": raise_bug})
 
 
 # ---- lines that staff write -------------------------------------------------------------------
 
 
-def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
+def test_subject_template_is_rendered_as_text(folder: Path) -> None:
     env = get_environment("en", (folder,))
     assert render_line(env, "{{ title }}, {{ recipient.name }}", "the subject", CONTEXT) == (
         f"Salt & <light>, {NAME}"
@@ -286,7 +291,7 @@ def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "says"),
+    ("source", "problem"),
     [
         ("{{ titel }}", "the subject, line 1: 'titel' is undefined"),
         ("{{ title", "the subject, line 1: unexpected"),
@@ -295,19 +300,19 @@ def test_a_subject_is_a_template_rendered_as_text(folder: Path) -> None:
         ("{{ ''.__class__ }}", "the subject, line 1: "),
     ],
 )
-def test_a_fault_in_a_subject_is_named_as_such(folder: Path, source: str, says: str) -> None:
+def test_subject_template_error_names_subject(folder: Path, source: str, problem: str) -> None:
     with pytest.raises(ComposeError) as caught:
         render_line(get_environment("en", (folder,)), source, "the subject", CONTEXT)
-    assert str(caught.value).startswith(says)
+    assert str(caught.value).startswith(problem)
 
 
 # ---- words and dates --------------------------------------------------------------------------
 
 
-def test_dates_and_words_are_the_readers(folder: Path) -> None:
-    assert rendered(folder, "{{ day | date }}") == "Friday, 18 December 2026"
-    assert rendered(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
-    assert rendered(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
+def test_dates_and_words_are_in_readers_language(folder: Path) -> None:
+    assert render_source(folder, "{{ day | date }}") == "Friday, 18 December 2026"
+    assert render_source(folder, "{{ day | date('long') }}", language="fr") == "18 décembre 2026"
+    assert render_source(folder, "{{ _('In this edition') }}", language="fr") == "Au sommaire"
     moment = datetime(2026, 12, 18, 9, 30, tzinfo=UTC)
     env = get_environment("en", (folder,))
     assert "9:30" in render_line(env, "{{ moment | moment }}", "x", {"moment": moment})

@@ -1,5 +1,4 @@
-"""The mails that tell staff what happens: in every language, whatever people wrote, and whatever is
-wrong with the settings."""
+"""Notices to staff: in every language, with any text, and with faulty settings."""
 
 import re
 import shutil
@@ -34,20 +33,22 @@ UID = "5f1d2c"
 HOSTILE = '<script>alert(1)</script>\r\nBcc: all@example.org\n\n{{ 7 * 7 }} "&amp;'
 
 
-def office(language: str = "en", zone: str = "Europe/London", **organisation: Any) -> Settings:
-    ours = {
+def make_settings(
+    language: str = "en", zone: str = "Europe/London", **organisation: Any
+) -> Settings:
+    defaults = {
         "name": "Example Office",
         "postal_address": "1 Quay Road\nLondon",
         "website": "https://www.example.org/",
     }
     return Settings(
-        organisation=Organisation(**ours | organisation),
+        organisation=Organisation(**defaults | organisation),
         defaults=DefaultsSection(language=language, time_zone=zone),
     )
 
 
-def notice(kind: NoticeKind = NoticeKind.REVIEW, **fields: Any) -> Notice:
-    full: dict[str, Any] = {
+def make_notice(kind: NoticeKind = NoticeKind.REVIEW, **fields: Any) -> Notice:
+    defaults: dict[str, Any] = {
         "name": "International Migrants Day",
         "digest": "migrants-day",
         "edition": 12,
@@ -60,17 +61,17 @@ def notice(kind: NoticeKind = NoticeKind.REVIEW, **fields: Any) -> Notice:
         "subject": "Ten towns open their doors, and more",
         "readers": 1210,
     }
-    return Notice(kind, **full | fields)
+    return Notice(kind, **defaults | fields)
 
 
-def composed(
+def compose(
     language: str = "en", kind: NoticeKind = NoticeKind.REVIEW, **fields: Any
 ) -> EditionBody:
-    return compose_notice(notice(kind, **fields), UID, office(language))
+    return compose_notice(make_notice(kind, **fields), UID, make_settings(language))
 
 
-def read(body: EditionBody) -> str:
-    """The text of the HTML part, on one line."""
+def get_html_text(body: EditionBody) -> str:
+    """Return the text of the HTML part on one line."""
     root = lxml_html.document_fromstring(body.html)
     return " ".join(root.find("body").text_content().split())
 
@@ -80,38 +81,38 @@ def read(body: EditionBody) -> str:
 
 @pytest.mark.parametrize("kind", NoticeKind)
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_every_kind_is_composed_in_every_language(language: str, kind: NoticeKind) -> None:
+def test_notice_is_composed_in_every_kind_and_language(language: str, kind: NoticeKind) -> None:
     figures = {"sent": 1203, "failed": 5, "in doubt": 2} if kind is NoticeKind.SENT else {}
-    body = composed(language, kind, figures=figures)
+    body = compose(language, kind, figures=figures)
     assert (body.language, body.stories) == (language, 1)
-    for one in (body.subject, body.text, body.html):
-        assert "International Migrants Day" in one
-        assert message.count_slots_and_marks(one, body.marker) == 0
-        assert body.marker not in one
-        assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", one)
+    for part in (body.subject, body.text, body.html):
+        assert "International Migrants Day" in part
+        assert message.count_slots_and_marks(part, body.marker) == 0
+        assert body.marker not in part
+        assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", part)
     root = lxml_html.document_fromstring(body.html)
     assert (root.get("lang"), root.get("dir")) == (language, languages.get_direction(language))
-    for _, command in suggest_commands(notice(kind, figures=figures)):
+    for _, command in suggest_commands(make_notice(kind, figures=figures)):
         assert f"\n    {command}\n" in body.text
         assert command in root.xpath("//code[ancestor::td[@dir='ltr']]/text()")
-    for shown in (body.text, read(body)):
-        for said in ("the picture was changed", "Amina", "Good to go", "Paper promises"):
-            assert said in shown
+    for text in (body.text, get_html_text(body)):
+        for phrase in ("the picture was changed", "Amina", "Good to go", "Paper promises"):
+            assert phrase in text
 
 
-def test_a_notice_has_no_link_of_a_list() -> None:
-    body = composed()
+def test_notice_has_no_list_links() -> None:
+    body = compose()
     links = lxml_html.document_fromstring(body.html).xpath("//a/@href")
     assert links == ["https://www.example.org/"]
-    why = "You get this because you are named in the settings of Example Office’s mailer."
-    assert why in read(body)
-    assert why in " ".join(body.text.split())
+    reason = "You get this because you are named in the settings of Example Office’s mailer."
+    assert reason in get_html_text(body)
+    assert reason in " ".join(body.text.split())
     assert "nsubscribe" not in body.text + body.html
 
 
 @pytest.mark.parametrize("language", ["pt", "de", "fr-CA", "en-GB", "xx"])
-def test_an_office_without_a_frame_of_its_own_gets_the_nearest_or_english(language: str) -> None:
-    assert composed(language).language == ("fr" if language == "fr-CA" else "en")
+def test_notice_language_falls_back_to_nearest_or_english(language: str) -> None:
+    assert compose(language).language == ("fr" if language == "fr-CA" else "en")
 
 
 # ---- subjects and figures ---------------------------------------------------------------------
@@ -138,14 +139,14 @@ def test_an_office_without_a_frame_of_its_own_gets_the_nearest_or_english(langua
         (NoticeKind.ON_HOLD, {}, "Held: The week"),
     ],
 )
-def test_a_subject_leads_with_what_is_wanted(
+def test_notice_subject_leads_with_task_or_event(
     kind: NoticeKind, fields: dict[str, Any], subject: str
 ) -> None:
-    assert composed(kind=kind, name="The week", **fields).subject == subject
+    assert compose(kind=kind, name="The week", **fields).subject == subject
 
 
 @pytest.mark.parametrize(
-    ("language", "count", "said"),
+    ("language", "count", "sentence"),
     [
         ("en", 1, "It has been sent to 1 reader."),
         ("en", 1210, "It has been sent to all 1,210 readers."),
@@ -154,14 +155,14 @@ def test_a_subject_leads_with_what_is_wanted(
         ("ar", 2, "أُرسل العدد إلى قارئَين اثنين."),
     ],
 )
-def test_counts_are_said_in_each_languages_plurals(language: str, count: int, said: str) -> None:
-    body = composed(language, NoticeKind.SENT, figures={"sent": count}, readers=0)
-    assert said in body.text
-    assert said in read(body)
+def test_notice_counts_use_plural_forms(language: str, count: int, sentence: str) -> None:
+    body = compose(language, NoticeKind.SENT, figures={"sent": count}, readers=0)
+    assert sentence in body.text
+    assert sentence in get_html_text(body)
 
 
-def test_figures_are_words_and_numbers_of_the_language() -> None:
-    body = composed("fr", NoticeKind.SENT, figures={"sent": 1203, "failed": 7, "odd": 0})
+def test_notice_figures_are_localised() -> None:
+    body = compose("fr", NoticeKind.SENT, figures={"sent": 1203, "failed": 7, "odd": 0})
     assert "\n    1 203  Envoyés\n        7  En échec\n        0  Odd\n" in body.text.replace(
         "\u202f", " "
     )
@@ -170,31 +171,31 @@ def test_figures_are_words_and_numbers_of_the_language() -> None:
 # ---- moments ----------------------------------------------------------------------------------
 
 
-def test_a_moment_is_shown_in_the_offices_zone_and_in_utc() -> None:
-    at = datetime(2026, 12, 16, 20, 30, tzinfo=UTC)
-    body = compose_notice(notice(send_at=at), UID, office(zone="Asia/Tokyo"))
-    for one in (body.text, read(body)):
-        assert "Thursday 17 December 2026, 05:30 (Japan Standard Time)" in one
-        assert "Wed 16 Dec 20:30 UTC" in one
+def test_notice_time_is_in_office_zone_and_utc() -> None:
+    send_at = datetime(2026, 12, 16, 20, 30, tzinfo=UTC)
+    body = compose_notice(make_notice(send_at=send_at), UID, make_settings(zone="Asia/Tokyo"))
+    for text in (body.text, get_html_text(body)):
+        assert "Thursday 17 December 2026, 05:30 (Japan Standard Time)" in text
+        assert "Wed 16 Dec 20:30 UTC" in text
     assert body.subject.startswith("Approve by Thu 17 Dec 05:30")
 
 
-def test_in_an_office_at_utc_a_moment_is_shown_once() -> None:
-    body = compose_notice(notice(), UID, office(zone="UTC"))
-    assert body.text.count("09:00") == 2  # the lead says it too
+def test_notice_time_in_utc_office_is_shown_once() -> None:
+    body = compose_notice(make_notice(), UID, make_settings(zone="UTC"))
+    assert body.text.count("09:00") == 2  # in the lead and in the facts
     assert "09:00 (Coordinated Universal Time)" in body.text
 
 
-# ---- what people wrote ------------------------------------------------------------------------
+# ---- hostile text ----------------------------------------------------------------------------
 
 
-def hostile(said: str) -> EditionBody:
-    fields = {"name": said, "reason": said, "actor": said, "comment": said, "subject": said}
-    return composed(kind=NoticeKind.SENT, stories=(said,), figures={said: 1}, **fields)
+def compose_hostile(text: str) -> EditionBody:
+    fields = {"name": text, "reason": text, "actor": text, "comment": text, "subject": text}
+    return compose(kind=NoticeKind.SENT, stories=(text,), figures={text: 1}, **fields)
 
 
-def test_what_people_wrote_is_text_on_one_line() -> None:
-    body = hostile(HOSTILE)
+def test_notice_hostile_text_is_escaped_on_one_line() -> None:
+    body = compose_hostile(HOSTILE)
     line = clean_header_text(HOSTILE)
     assert body.subject == f"Sent: {line}"
     assert "<script" not in body.html
@@ -202,7 +203,7 @@ def test_what_people_wrote_is_text_on_one_line() -> None:
     root = lxml_html.document_fromstring(body.html)
     assert not root.xpath("//script")
     assert root.xpath("string(//h1)") == line
-    assert read(body).count(line) == 8
+    assert get_html_text(body).count(line) == 8
     assert "\nBcc:" not in body.text
 
 
@@ -211,27 +212,27 @@ def test_what_people_wrote_is_text_on_one_line() -> None:
 @example("\ud800")
 @example("\0\x1b")
 @example("<!--" + message.create_marker("0" * 64) + " any 1-->")
-def test_whatever_people_wrote_arrives_and_adds_no_header(said: str) -> None:
-    assume(clean_header_text(said))
-    body = hostile(said)
-    raw, parsed = build_message(body, profile=sheet())
+def test_notice_with_any_text_adds_no_header(text: str) -> None:
+    assume(clean_header_text(text))
+    body = compose_hostile(text)
+    raw, parsed = build_message(body, profile=make_profile())
     assert_well_formed(raw, parsed)
     assert max(map(len, raw.split(b"\r\n"))) <= 998
     assert raw.count(b"\r") == raw.count(b"\r\n")
-    assert parsed["Subject"] == f"Sent: {clean_header_text(said)}"
+    assert parsed["Subject"] == f"Sent: {clean_header_text(text)}"
     assert "Bcc" not in parsed
     assert decode_phrase(raw, "From") == "Example Office"
     assert message.count_slots_and_marks(body.html, body.marker) == 0
 
 
-def sheet() -> message.MessageProfile:
+def make_profile() -> message.MessageProfile:
     return replace(PROFILE, list_slug="", list_name="", list_id=0)
 
 
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_a_notice_on_the_wire_is_no_lists_mail(language: str) -> None:
-    body = composed(language)
-    raw, parsed = build_message(body, RECIPIENT, sheet())
+def test_notice_message_has_no_list_headers(language: str) -> None:
+    body = compose(language)
+    raw, parsed = build_message(body, RECIPIENT, make_profile())
     assert_well_formed(raw, parsed)
     assert parsed["Auto-Submitted"] == "auto-generated"
     assert parsed["Subject"] == body.subject
@@ -239,65 +240,70 @@ def test_a_notice_on_the_wire_is_no_lists_mail(language: str) -> None:
     assert get_part(parsed, "plain") == body.text
 
 
-# ---- when settings are not in order -----------------------------------------------------------
+# ---- faulty settings --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
-def test_a_notice_needs_no_postal_address(kind: NoticeKind) -> None:
-    body = compose_notice(notice(kind), UID, office(postal_address="", website=""))
+def test_notice_needs_no_postal_address(kind: NoticeKind) -> None:
+    body = compose_notice(make_notice(kind), UID, make_settings(postal_address="", website=""))
     assert '<strong dir="auto">Example Office</strong>' in re.sub(r' style="[^"]*"', "", body.html)
 
 
-def test_a_pale_accent_gives_way_to_the_default_one() -> None:
-    body = compose_notice(notice(), UID, office(accent="#ffee88"))
+def test_notice_with_pale_accent_uses_default() -> None:
+    body = compose_notice(make_notice(), UID, make_settings(accent="#ffee88"))
     assert "#ffee88" not in body.html
     assert Organisation().accent in body.html
 
 
-def own_templates(folder: Path) -> Settings:
+def copy_templates(folder: Path) -> Settings:
     shutil.copytree(config.find_shipped_folder("templates"), folder / "own")
-    return office("fr").model_copy(update={"paths": Paths(templates=folder / "own")})
+    return make_settings("fr").model_copy(update={"paths": Paths(templates=folder / "own")})
 
 
 @pytest.mark.parametrize(
     ("file", "old", "new"),
     [
         ("email/layout.html", "{% block content %}", "{% blok content %}"),
-        ("email/notice/body.txt", "notice.said", "notice.sade"),
+        ("email/notice/body.txt", "notice.sentence", "notice.sentense"),
         ("email/notice/body.html", 'role="table"', ""),
         ("email/locale/fr.po", 'msgid "Sent"', "msgid Sent"),
         ("email/locale/fr.po", "le %(moment)s", "le %(heure)s"),
         ("email/locale/fr.po", "'à' HH:mm (zzzz)", "'à' HH:mm (zzzzzzzz)"),
     ],
 )
-def test_an_office_whose_templates_are_broken_is_told_in_the_shipped_ones(
+def test_notice_with_broken_templates_uses_shipped_ones(
     tmp_path: Path, file: str, old: str, new: str
 ) -> None:
-    ours = own_templates(tmp_path)
-    broken = tmp_path / "own" / file
-    text = broken.read_text("utf-8")
+    settings_with_templates = copy_templates(tmp_path)
+    template_file = tmp_path / "own" / file
+    text = template_file.read_text("utf-8")
     assert old in text
-    broken.write_text(text.replace(old, new), "utf-8")
-    told = notice(NoticeKind.APPROVED, figures={"sent": 1})
-    assert compose_notice(told, UID, ours) == compose_notice(told, UID, office("fr"))
+    template_file.write_text(text.replace(old, new), "utf-8")
+    approved_notice = make_notice(NoticeKind.APPROVED, figures={"sent": 1})
+    assert compose_notice(approved_notice, UID, settings_with_templates) == compose_notice(
+        approved_notice, UID, make_settings("fr")
+    )
 
 
-def test_an_offices_own_words_are_used(tmp_path: Path) -> None:
-    ours = own_templates(tmp_path)
+def test_notice_uses_own_templates(tmp_path: Path) -> None:
+    settings_with_templates = copy_templates(tmp_path)
     (tmp_path / "own/email/notice/subject.txt").write_text("À vous : {{ notice.name }}", "utf-8")
-    assert compose_notice(notice(), UID, ours).subject == "À vous : International Migrants Day"
+    assert (
+        compose_notice(make_notice(), UID, settings_with_templates).subject
+        == "À vous : International Migrants Day"
+    )
 
 
-# ---- its marker -------------------------------------------------------------------------------
+# ---- marker -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "fields", [{"name": "x"}, {"comment": "x"}, {"figures": {"sent": 1}}, {"edition": 3}]
 )
-def test_another_notice_has_another_marker(fields: dict[str, Any]) -> None:
-    assert composed(**fields).marker != composed().marker
+def test_notice_marker_depends_on_content(fields: dict[str, Any]) -> None:
+    assert compose(**fields).marker != compose().marker
 
 
-def test_the_same_notice_gives_the_same_bytes() -> None:
-    assert composed() == composed()
-    assert compose_notice(notice(), "another", office()).marker != composed().marker
+def test_notice_is_deterministic() -> None:
+    assert compose() == compose()
+    assert compose_notice(make_notice(), "another", make_settings()).marker != compose().marker

@@ -1,5 +1,5 @@
-"""The mails that ask for confirmation, answer who is known already, and welcome: in every language,
-whatever the office has called its lists, and whatever is wrong with its templates."""
+"""Service mails (confirmation, already subscribed, new address, welcome) in every language, with
+any names of lists, and with faulty templates."""
 
 import re
 import shutil
@@ -33,7 +33,7 @@ from tests.unit.message.factories import (
 )
 from tests.unit.samples import NOW, generate_texts
 
-ANSWERS = (
+KINDS = (
     ServiceMailKind.CONFIRM,
     ServiceMailKind.ALREADY_SUBSCRIBED,
     ServiceMailKind.NEW_ADDRESS,
@@ -42,112 +42,114 @@ ANSWERS = (
 HOSTILE = '<script>alert(1)</script>\r\nBcc: all@example.org\n\n{{ 7 * 7 }} "&amp;'
 
 
-def office(language: str = "en", **organisation: Any) -> Settings:
-    ours = {
+def make_settings(language: str = "en", **organisation: Any) -> Settings:
+    defaults = {
         "name": "Example Office",
         "postal_address": "1 Quay Road\nLondon",
         "website": "https://www.example.org/",
     }
     return Settings(
-        organisation=Organisation(**ours | organisation),
+        organisation=Organisation(**defaults | organisation),
         defaults=DefaultsSection(language=language),
     )
 
 
-def named(name: str, slug: str = "news", description: str = "") -> MailingList:
+def make_list(name: str, slug: str = "news", description: str = "") -> MailingList:
     return MailingList(1, slug, name, description, "en", Visibility.PUBLIC, NOW)
 
 
-NEWS = named("News of the week", description="What we have published, each Monday.")
-PRESS = named("Press releases", "press")
+NEWS = make_list("News of the week", description="What we have published, each Monday.")
+PRESS = make_list("Press releases", "press")
 
 
-def letter(
-    answer: ServiceMailKind = ServiceMailKind.CONFIRM,
+def make_service_mail(
+    kind: ServiceMailKind = ServiceMailKind.CONFIRM,
     language: str = "en",
     lists: Sequence[MailingList] = (NEWS,),
 ) -> ServiceMail:
-    about = () if answer is ServiceMailKind.NEW_ADDRESS else tuple(lists)
-    return ServiceMail(answer, language, about, "news")
+    mail_lists = () if kind is ServiceMailKind.NEW_ADDRESS else tuple(lists)
+    return ServiceMail(kind, language, mail_lists, "news")
 
 
-def sheet(answer: ServiceMailKind) -> MessageProfile:
-    """As the office makes it for this letter's edition."""
-    kind = EditionKind.WELCOME if answer is ServiceMailKind.WELCOME else EditionKind.SERVICE
+def make_profile(mail_kind: ServiceMailKind) -> MessageProfile:
+    """Make the profile of the edition that service mails of this kind belong to."""
+    kind = EditionKind.WELCOME if mail_kind is ServiceMailKind.WELCOME else EditionKind.SERVICE
     return replace(PROFILE, list_slug="", edition=replace(PROFILE.edition, kind=kind))
 
 
-def read(body: EditionBody) -> str:
-    """The text of the HTML part, on one line."""
+def get_html_text(body: EditionBody) -> str:
+    """Return the text of the HTML part on one line."""
     root = lxml_html.document_fromstring(body.html)
     return " ".join(root.find("body").text_content().split())
 
 
-def words(body: EditionBody) -> str:
-    """The text part, on one line."""
+def get_text(body: EditionBody) -> str:
+    """Return the text part on one line."""
     return " ".join(body.text.split())
 
 
-# ---- every letter, every language -------------------------------------------------------------
+# ---- every kind, every language ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_every_letter_is_composed_in_every_language(language: str, answer: ServiceMailKind) -> None:
-    body = compose_service_mail(letter(answer, language, (NEWS, PRESS)), office())
+def test_service_mail_is_composed_in_every_kind_and_language(
+    language: str, kind: ServiceMailKind
+) -> None:
+    body = compose_service_mail(make_service_mail(kind, language, (NEWS, PRESS)), make_settings())
     assert (body.language, body.stories) == (language, 1)
     root = lxml_html.document_fromstring(body.html)
     assert (root.get("lang"), root.get("dir")) == (language, languages.get_direction(language))
-    for one in (body.subject, body.text, body.html):
-        assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", one)
-    for slot in (Slot.ADDRESS, *REQUIRED_SLOTS[answer]):
-        for one in (body.text, body.html):
-            assert message.create_slot(body.marker, slot) in one
-    for shown in (words(body), read(body)):
-        assert "Example Office" in shown
-        assert (NEWS.name in shown and PRESS.name in shown) is (
-            answer is not ServiceMailKind.NEW_ADDRESS
+    for part in (body.subject, body.text, body.html):
+        assert not re.search(r"\{\{|\}\}|\{%|%\}|%\(|\bNone\b", part)
+    for slot in (Slot.ADDRESS, *REQUIRED_SLOTS[kind]):
+        for part in (body.text, body.html):
+            assert message.create_slot(body.marker, slot) in part
+    for text in (get_text(body), get_html_text(body)):
+        assert "Example Office" in text
+        assert (NEWS.name in text and PRESS.name in text) is (
+            kind is not ServiceMailKind.NEW_ADDRESS
         )
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", [tag for tag in UN_LANGUAGES if tag != "en"])
-def test_nothing_of_a_letter_is_left_in_english(language: str, answer: ServiceMailKind) -> None:
-    ours = office(name="—", postal_address="", website="")
-    english = compose_service_mail(letter(answer, "en", (named("·"),)), ours)
-    other = compose_service_mail(letter(answer, language, (named("·"),)), ours)
+def test_service_mail_is_fully_translated(language: str, kind: ServiceMailKind) -> None:
+    blank_settings = make_settings(name="—", postal_address="", website="")
+    english = compose_service_mail(make_service_mail(kind, "en", (make_list("·"),)), blank_settings)
+    translated = compose_service_mail(
+        make_service_mail(kind, language, (make_list("·"),)), blank_settings
+    )
     for line in filter(str.strip, english.text.splitlines()):
         if re.search(r"[a-z]{3}", line) and english.marker not in line:
-            assert line not in other.text
+            assert line not in translated.text
 
 
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_there_is_one_button_and_it_says_what_it_does(
-    language: str, answer: ServiceMailKind
-) -> None:
-    body = compose_service_mail(letter(answer, language), office())
+@pytest.mark.parametrize("kind", KINDS)
+def test_service_mail_has_one_button(language: str, kind: ServiceMailKind) -> None:
+    body = compose_service_mail(make_service_mail(kind, language), make_settings())
     root = lxml_html.document_fromstring(body.html)
     (button,) = root.xpath("//td[contains(concat(' ', @class, ' '), ' button ')]/a")
-    assert button.get("href") == message.create_slot(body.marker, REQUIRED_SLOTS[answer][0])
+    assert button.get("href") == message.create_slot(body.marker, REQUIRED_SLOTS[kind][0])
     assert button.text_content().strip() in body.text
     assert len(root.xpath("//h1")) == 1
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_a_letter_fetches_nothing_and_counts_nobody(answer: ServiceMailKind) -> None:
-    body = compose_service_mail(letter(answer), office())
+@pytest.mark.parametrize("kind", KINDS)
+def test_service_mail_has_no_images_or_tracking(kind: ServiceMailKind) -> None:
+    body = compose_service_mail(make_service_mail(kind), make_settings())
     root = lxml_html.document_fromstring(body.html)
     assert not root.xpath("//img | //script | //link")
     assert "url(" not in body.html
-    ours = {one for one in root.xpath("//a/@href") if body.marker not in one}
-    assert ours == {"https://www.example.org/"}
+    plain_links = {address for address in root.xpath("//a/@href") if body.marker not in address}
+    assert plain_links == {"https://www.example.org/"}
 
 
-def test_nothing_personal_can_be_left_by_a_letter_that_asks() -> None:
-    """Whoever has not confirmed is on no list, and has no page."""
-    for answer in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
-        body = compose_service_mail(letter(answer), office())
+def test_service_mail_before_confirmation_has_no_personal_links() -> None:
+    """A person who has not confirmed is on no list, and has no preferences page."""
+    for kind in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
+        body = compose_service_mail(make_service_mail(kind), make_settings())
         for slot in (Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.VIEW, Slot.NAME):
             assert message.create_slot(body.marker, slot) not in body.text + body.html
 
@@ -155,16 +157,18 @@ def test_nothing_personal_can_be_left_by_a_letter_that_asks() -> None:
 # ---- words ------------------------------------------------------------------------------------
 
 
-def test_what_to_do_if_it_was_not_you_is_said_with_the_days_that_are_set() -> None:
-    for days, said in ((1, "after 1 day."), (7, "after 7 days."), (30, "after 30 days.")):
-        ours = office().model_copy(update={"retention": RetentionSection(unconfirmed_days=days)})
-        body = compose_service_mail(letter(), ours)
-        for shown in (words(body), read(body)):
-            assert f"If this was not you, do nothing: the sign-up is forgotten {said}" in shown
+def test_service_mail_says_when_sign_up_is_forgotten() -> None:
+    for days, phrase in ((1, "after 1 day."), (7, "after 7 days."), (30, "after 30 days.")):
+        office_settings = make_settings().model_copy(
+            update={"retention": RetentionSection(unconfirmed_days=days)}
+        )
+        body = compose_service_mail(make_service_mail(), office_settings)
+        for text in (get_text(body), get_html_text(body)):
+            assert f"If this was not you, do nothing: the sign-up is forgotten {phrase}" in text
 
 
 @pytest.mark.parametrize(
-    ("language", "days", "said"),
+    ("language", "days", "phrase"),
     [
         ("ru", 1, "через 1 день"),
         ("ru", 3, "через 3 дня"),
@@ -175,12 +179,14 @@ def test_what_to_do_if_it_was_not_you_is_said_with_the_days_that_are_set() -> No
         ("zh", 7, "在 7 天后"),
     ],
 )
-def test_days_are_said_in_each_languages_plurals(language: str, days: int, said: str) -> None:
-    ours = office().model_copy(update={"retention": RetentionSection(unconfirmed_days=days)})
-    for answer in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
-        body = compose_service_mail(letter(answer, language), ours)
-        assert said in words(body)
-        assert said in read(body)
+def test_service_mail_days_use_plural_forms(language: str, days: int, phrase: str) -> None:
+    office_settings = make_settings().model_copy(
+        update={"retention": RetentionSection(unconfirmed_days=days)}
+    )
+    for kind in (ServiceMailKind.CONFIRM, ServiceMailKind.NEW_ADDRESS):
+        body = compose_service_mail(make_service_mail(kind, language), office_settings)
+        assert phrase in get_text(body)
+        assert phrase in get_html_text(body)
 
 
 @pytest.mark.parametrize(
@@ -189,18 +195,24 @@ def test_days_are_said_in_each_languages_plurals(language: str, days: int, said:
         ("en", (NEWS,), "Please confirm your subscription: News of the week"),
         ("en", (NEWS, PRESS), "Please confirm your subscription: News of the week and Press"),
         ("fr", (NEWS, PRESS), "Veuillez confirmer votre inscription : News of the week et Press"),
-        ("en", (NEWS, named("x" * 50, "x")), "Please confirm your subscription: Example Office"),
+        (
+            "en",
+            (NEWS, make_list("x" * 50, "x")),
+            "Please confirm your subscription: Example Office",
+        ),
     ],
-)  # fmt: skip
-def test_a_subject_names_the_lists_or_where_they_are_many_the_office(
+)
+def test_service_mail_subject_names_lists_or_office(
     language: str, lists: tuple[MailingList, ...], subject: str
 ) -> None:
-    body = compose_service_mail(letter(ServiceMailKind.CONFIRM, language, lists), office())
+    body = compose_service_mail(
+        make_service_mail(ServiceMailKind.CONFIRM, language, lists), make_settings()
+    )
     assert body.subject.startswith(subject)
 
 
 @pytest.mark.parametrize(
-    ("asked", "ours", "language"),
+    ("requested", "default", "language"),
     [
         ("fr", "en", "fr"),
         ("fr-CA", "en", "fr"),
@@ -209,37 +221,36 @@ def test_a_subject_names_the_lists_or_where_they_are_many_the_office(
         ("", "ru", "ru"),
     ],
 )
-def test_a_letter_is_in_the_language_asked_for_else_in_the_offices(
-    asked: str, ours: str, language: str
+def test_service_mail_language_falls_back_to_office(
+    requested: str, default: str, language: str
 ) -> None:
-    assert compose_service_mail(letter(language=asked), office(ours)).language == language
+    assert (
+        compose_service_mail(make_service_mail(language=requested), make_settings(default)).language
+        == language
+    )
 
 
 # ---- on the wire ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("language", UN_LANGUAGES)
-def test_a_letter_on_the_wire_says_that_nobody_typed_it(
-    language: str, answer: ServiceMailKind
-) -> None:
-    body = compose_service_mail(letter(answer, language), office())
-    raw, parsed = build_message(body, RECIPIENT, sheet(answer))
+def test_service_mail_message_is_auto_generated(language: str, kind: ServiceMailKind) -> None:
+    body = compose_service_mail(make_service_mail(kind, language), make_settings())
+    raw, parsed = build_message(body, RECIPIENT, make_profile(kind))
     assert_well_formed(raw, parsed)
     head = raw.partition(b"\r\n\r\n")[0]
     assert b"\r\nAuto-Submitted: auto-generated\r\n" in head
-    of_list = {name for name in parsed if name.startswith("List-") or name == "Precedence"}
+    list_headers = {name for name in parsed if name.startswith("List-") or name == "Precedence"}
     expected = (
-        {"List-Unsubscribe", "List-Unsubscribe-Post"}
-        if answer is ServiceMailKind.WELCOME
-        else set()
+        {"List-Unsubscribe", "List-Unsubscribe-Post"} if kind is ServiceMailKind.WELCOME else set()
     )
-    assert of_list == expected
+    assert list_headers == expected
     assert parsed["Subject"] == body.subject
     text = get_part(parsed, "plain")
     assert body.marker not in text + get_part(parsed, "html")
     assert RECIPIENT.address in text
-    if Slot.ACTION in REQUIRED_SLOTS[answer]:
+    if Slot.ACTION in REQUIRED_SLOTS[kind]:
         (token,) = set(re.findall(r"https://mail\.example\.org/c/(\S+)", text))
         assert links.verify_confirmation_link(KEY, token) == RECIPIENT.subscriber_id
 
@@ -250,33 +261,35 @@ def test_a_letter_on_the_wire_says_that_nobody_typed_it(
 @example("\0\x1b")
 @example(HOSTILE)
 @example("<!--" + message.create_marker("0" * 64) + " any 1-->")
-def test_whatever_a_list_is_called_arrives_and_adds_no_header(said: str) -> None:
-    assume(clean_header_text(said))
-    body = compose_service_mail(letter(lists=(named(said, description=said),)), office())
-    raw, parsed = build_message(body, profile=sheet(ServiceMailKind.CONFIRM))
+def test_service_mail_with_any_list_name_adds_no_header(text: str) -> None:
+    assume(clean_header_text(text))
+    body = compose_service_mail(
+        make_service_mail(lists=(make_list(text, description=text),)), make_settings()
+    )
+    raw, parsed = build_message(body, profile=make_profile(ServiceMailKind.CONFIRM))
     assert_well_formed(raw, parsed)
     assert "Bcc" not in parsed
-    assert parsed["Subject"] == f"Please confirm your subscription: {clean_header_text(said)}"
+    assert parsed["Subject"] == f"Please confirm your subscription: {clean_header_text(text)}"
     root = lxml_html.document_fromstring(body.html)
     assert not root.xpath("//script")
-    assert root.xpath("string(//strong)") == clean_header_text(said)
+    assert root.xpath("string(//strong)") == clean_header_text(text)
 
 
-# ---- when something is not in order -----------------------------------------------------------
+# ---- faulty settings and templates ------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-def test_a_letter_needs_no_postal_address_and_no_readable_accent(answer: ServiceMailKind) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_service_mail_needs_no_postal_address_or_readable_accent(kind: ServiceMailKind) -> None:
     body = compose_service_mail(
-        letter(answer), office(postal_address="", website="", accent="#ffee88")
+        make_service_mail(kind), make_settings(postal_address="", website="", accent="#ffee88")
     )
     assert "#ffee88" not in body.html
     assert Organisation().accent in body.html
 
 
-def own_templates(folder: Path) -> Settings:
+def copy_templates(folder: Path) -> Settings:
     shutil.copytree(config.find_shipped_folder("templates"), folder / "own")
-    return office().model_copy(update={"paths": Paths(templates=folder / "own")})
+    return make_settings().model_copy(update={"paths": Paths(templates=folder / "own")})
 
 
 @pytest.mark.parametrize(
@@ -290,34 +303,40 @@ def own_templates(folder: Path) -> Settings:
         ("email/locale/fr.po", 'msgid "Use this address"', "msgid Use this address"),
     ],
 )
-def test_where_the_offices_templates_are_broken_the_shipped_ones_serve(
+def test_service_mail_with_broken_templates_uses_shipped_ones(
     tmp_path: Path, file: str, old: str, new: str
 ) -> None:
-    ours = own_templates(tmp_path)
-    broken = tmp_path / "own" / file
-    text = broken.read_text("utf-8")
+    settings_with_templates = copy_templates(tmp_path)
+    template_file = tmp_path / "own" / file
+    text = template_file.read_text("utf-8")
     assert old in text
-    broken.write_text(text.replace(old, new), "utf-8")
-    wanted = letter(language="fr")
-    assert compose_service_mail(wanted, ours) == compose_service_mail(wanted, office())
+    template_file.write_text(text.replace(old, new), "utf-8")
+    service_mail = make_service_mail(language="fr")
+    assert compose_service_mail(service_mail, settings_with_templates) == compose_service_mail(
+        service_mail, make_settings()
+    )
 
 
-def test_an_offices_own_words_are_used(tmp_path: Path) -> None:
-    ours = own_templates(tmp_path)
+def test_service_mail_uses_own_templates(tmp_path: Path) -> None:
+    settings_with_templates = copy_templates(tmp_path)
     (tmp_path / "own/email/welcome/subject.txt").write_text("Hello from {{ organisation.name }}")
     assert (
-        compose_service_mail(letter(ServiceMailKind.WELCOME), ours).subject
+        compose_service_mail(
+            make_service_mail(ServiceMailKind.WELCOME), settings_with_templates
+        ).subject
         == "Hello from Example Office"
     )
 
 
-def test_the_same_letter_gives_the_same_bytes_and_another_has_another_marker() -> None:
-    first = compose_service_mail(letter(), office())
-    assert compose_service_mail(letter(), office()) == first
+def test_service_mail_is_deterministic_and_marker_depends_on_content() -> None:
+    first = compose_service_mail(make_service_mail(), make_settings())
+    assert compose_service_mail(make_service_mail(), make_settings()) == first
     others = [
-        compose_service_mail(letter(lists=(named("Other"),)), office()),
-        compose_service_mail(letter(ServiceMailKind.ALREADY_SUBSCRIBED), office()),
-        compose_service_mail(letter(language="fr"), office()),
-        compose_service_mail(letter(), office(name="Another Office")),
+        compose_service_mail(make_service_mail(lists=(make_list("Other"),)), make_settings()),
+        compose_service_mail(
+            make_service_mail(ServiceMailKind.ALREADY_SUBSCRIBED), make_settings()
+        ),
+        compose_service_mail(make_service_mail(language="fr"), make_settings()),
+        compose_service_mail(make_service_mail(), make_settings(name="Another Office")),
     ]
-    assert len({first.marker, *(one.marker for one in others)}) == 5
+    assert len({first.marker, *(body.marker for body in others)}) == 5

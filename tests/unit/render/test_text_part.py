@@ -1,4 +1,4 @@
-"""The plain part has every word and every link of the HTML, in lines that fit."""
+"""The text part has every word and link of the HTML, in lines that fit."""
 
 import re
 
@@ -47,7 +47,7 @@ from mailer.render.text_part import WIDTH, extract_first_paragraph, to_plain_tex
         ("<p>1 &lt; 2 &amp; 3</p>", "1 < 2 & 3"),
     ],
 )
-def test_html_reads_as_text(html: str, text: str) -> None:
+def test_html_to_plain_text(html: str, text: str) -> None:
     assert to_plain_text(html) == text
 
 
@@ -64,7 +64,7 @@ prose = st.lists(
 
 
 @st.composite
-def markdown(draw: st.DrawFn) -> str:
+def make_markdown(draw: st.DrawFn) -> str:
     blocks = []
     for text in draw(st.lists(prose, max_size=6)):
         sign = draw(st.sampled_from(["", "## ", "- ", "1. ", "> ", "> - ", "- > ", "    "]))
@@ -72,37 +72,37 @@ def markdown(draw: st.DrawFn) -> str:
     return "\n\n".join(blocks)
 
 
-@given(markdown())
-def test_no_word_and_no_link_is_lost(source: str) -> None:
+@given(make_markdown())
+def test_plain_text_keeps_every_word_and_link(source: str) -> None:
     html = to_html(source)
     text = to_plain_text(html)
     if not html:
         return
     root = lxml_html.fragment_fromstring(html, create_parent="div")
-    said = iter(re.findall(r"[a-j]+", text))
+    text_words = iter(re.findall(r"[a-j]+", text))
     for word in re.findall(r"[a-j]+", root.text_content()):
-        assert word in said, f"{word} is lost, or out of its order"
+        assert word in text_words, f"{word} is lost or out of order"
     lines = [line.lstrip(" >") for line in text.splitlines()]
     for link in root.iter("a"):
         assert link.get("href") in lines
 
 
-@given(markdown())
-def test_prose_fits_its_lines_and_no_word_is_cut(source: str) -> None:
+@given(make_markdown())
+def test_plain_text_lines_fit_the_width(source: str) -> None:
     for line in to_plain_text(to_html(source)).splitlines():
         fits = len(line) <= WIDTH or " " not in line.lstrip(" >-0123456789.").strip()
         assert fits or "    " + line in source.splitlines(), line
 
 
 @given(st.text(max_size=300), st.integers(10, 80))
-def test_wrapping_keeps_words_whole_and_in_order(text: str, width: int) -> None:
+def test_wrap_text_keeps_words_whole_and_in_order(text: str, width: int) -> None:
     wrapped = wrap_text(text, width)
     assert wrapped.split() == text.split()
     for line in wrapped.splitlines() if "\n" in wrapped else []:
         assert len(line) <= width or len(line.split()) == 1
 
 
-def test_an_address_is_never_broken() -> None:
+def test_plain_text_never_breaks_addresses() -> None:
     url = "https://example.org/" + "path-" * 40
     assert url in to_plain_text(f'<p>See <a href="{url}">this</a></p>').splitlines()
 
@@ -115,5 +115,5 @@ def test_an_address_is_never_broken() -> None:
         ("<ul><li>only</li></ul>", "only"),
     ],
 )
-def test_the_first_paragraph_is_the_first_with_words(html: str, text: str) -> None:
+def test_first_paragraph_is_the_first_with_text(html: str, text: str) -> None:
     assert extract_first_paragraph(html) == text

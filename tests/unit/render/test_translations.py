@@ -1,4 +1,4 @@
-"""The words of a mail's frame, in the languages that have a file."""
+"""Translations of a mail's frame."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from mailer.render.views import KIND_NAMES
 SHIPPED = (config.find_shipped_folder("templates"),)
 
 
-def folder(root: Path, **files: str) -> Path:
+def make_template_folder(root: Path, **files: str) -> Path:
     (root / "email/locale").mkdir(parents=True, exist_ok=True)
     for tag, text in files.items():
         (root / f"email/locale/{tag}.po").write_text(text, "utf-8")
@@ -31,99 +31,103 @@ def folder(root: Path, **files: str) -> Path:
 PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\nmsgid "News"\nmsgstr "{}"\n'
 
 
-def test_a_mail_can_be_framed_in_the_six_languages_of_the_united_nations() -> None:
+def test_frame_languages_are_six_un_languages() -> None:
     assert translations.list_languages(SHIPPED) == languages.UN_LANGUAGES
 
 
 @pytest.mark.parametrize("tag", [tag for tag in languages.UN_LANGUAGES if tag != "en"])
-def test_every_shipped_language_names_every_kind_of_article(tag: str) -> None:
+def test_every_catalogue_translates_article_kinds(tag: str) -> None:
     words = translations.load_translations(tag, SHIPPED)
     translated = {name: words.gettext(name) for name in KIND_NAMES.values()}
-    same = {name for name, said in translated.items() if said == name}
-    assert len(same) <= 1, f"{same} are not translated"
+    untranslated = {name for name, translation in translated.items() if translation == name}
+    assert len(untranslated) <= 1, f"{untranslated} are not translated"
 
 
 @pytest.mark.parametrize(
     ("tag", "frame"),
     [("fr", "fr"), ("fr-CA", "fr"), ("en-GB", "en"), ("zh-Hant", "zh"), ("pt", ""), ("de", "")],
 )
-def test_a_reader_gets_the_nearest_frame_or_none(tag: str, frame: str) -> None:
+def test_frame_language_is_nearest_or_none(tag: str, frame: str) -> None:
     assert translations.choose_frame_language(tag, SHIPPED) == frame
 
 
-def test_english_is_the_source() -> None:
+def test_english_is_source_language() -> None:
     assert (
         translations.load_translations("en", SHIPPED).gettext("In this edition")
         == "In this edition"
     )
 
 
-def test_the_organisations_words_come_before_ours(tmp_path: Path) -> None:
-    own = folder(tmp_path, fr=PO.format("Nouvelles"), pt=PO.format("Notícias"))
-    path = (own, *SHIPPED)
+def test_own_catalogue_precedes_shipped_one(tmp_path: Path) -> None:
+    own_folder = make_template_folder(tmp_path, fr=PO.format("Nouvelles"), pt=PO.format("Notícias"))
+    path = (own_folder, *SHIPPED)
     assert translations.load_translations("fr", path).gettext("News") == "Nouvelles"
     assert translations.load_translations("ar", path).gettext("News") != "News"
     assert translations.choose_frame_language("pt-BR", path) == "pt"
 
 
-def test_a_file_that_was_changed_is_read_again(tmp_path: Path) -> None:
-    own = folder(tmp_path, pt=PO.format("Notícias"))
-    assert translations.load_translations("pt", (own,)).gettext("News") == "Notícias"
-    folder(tmp_path, pt=PO.format("Novidades"))
-    os.utime(own / "email/locale/pt.po", ns=(1, 1))
-    assert translations.load_translations("pt", (own,)).gettext("News") == "Novidades"
+def test_changed_catalogue_is_read_again(tmp_path: Path) -> None:
+    own_folder = make_template_folder(tmp_path, pt=PO.format("Notícias"))
+    assert translations.load_translations("pt", (own_folder,)).gettext("News") == "Notícias"
+    make_template_folder(tmp_path, pt=PO.format("Novidades"))
+    os.utime(own_folder / "email/locale/pt.po", ns=(1, 1))
+    assert translations.load_translations("pt", (own_folder,)).gettext("News") == "Novidades"
 
 
 @pytest.mark.parametrize("text", ['msgid "News\n', "News = Nouvelles\n"])
-def test_a_file_that_is_not_in_order_is_named(tmp_path: Path, text: str) -> None:
-    own = folder(tmp_path, pt=text)
-    with pytest.raises(ComposeError, match=r"it is not a \.po file") as caught:
-        translations.load_translations("pt", (own,))
-    assert caught.value.where == f"{own}/email/locale/pt.po"
+def test_invalid_catalogue_is_named(tmp_path: Path, text: str) -> None:
+    own_folder = make_template_folder(tmp_path, pt=text)
+    with pytest.raises(ComposeError, match=r"the file is not a \.po file") as caught:
+        translations.load_translations("pt", (own_folder,))
+    assert caught.value.where == f"{own_folder}/email/locale/pt.po"
 
 
-# ---- every word of the templates --------------------------------------------------------------
+# ---- completeness of catalogues ---------------------------------------------------------------
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-def words() -> set[str | tuple[str, ...]]:
-    """All msgids there are: those of the templates, and those that Python looks up."""
+def list_msgids() -> set[str | tuple[str, ...]]:
+    """Return all msgids: those of the templates, and those that Python looks up."""
     sources: list[tuple[Path, Any]] = [(Path(str(notices.__file__)), "python")]
     sources += [
         (file, babel_extract)
         for file in sorted((SHIPPED[0] / "email").rglob("*.*"))
         if file.suffix in {".html", ".txt", ".css"}
     ]
-    found: set[str | tuple[str, ...]] = set(KIND_NAMES.values())
+    msgids: set[str | tuple[str, ...]] = set(KIND_NAMES.values())
     for source, method in sources:
         with source.open("rb") as lines:
-            found |= {said for _, said, _, _ in extract(method, lines)}
-    found |= {one.value for one in AssetKind} | {*Press().times} - {"UTC"}
-    found |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURE_WORDS}
-    found |= set(notices.SENTENCES.values()) | {
+            msgids |= {msgid for _, msgid, _, _ in extract(method, lines)}
+    msgids |= {kind.value for kind in AssetKind} | {*Press().times} - {"UTC"}
+    msgids |= {notices.DAY_AND_TIME, notices.FULL_MOMENT, *notices.LABELS, *FIGURE_WORDS}
+    msgids |= set(notices.SENTENCES.values()) | {
         lead for pair in notices.LEADS.values() for lead in pair
     }
     for kind in NoticeKind:
         for edition in (0, 1):
             figures = dict.fromkeys(FIGURE_WORDS, 1)
-            told = Notice(kind, "x", digest="x", edition=edition, figures=figures)
-            found |= {what for what, _ in suggest_commands(told)}
-    return found - {""}
+            notice = Notice(kind, "x", digest="x", edition=edition, figures=figures)
+            msgids |= {msgid for msgid, _ in suggest_commands(notice)}
+    return msgids - {""}
 
 
 @pytest.mark.parametrize("tag", [tag for tag in languages.UN_LANGUAGES if tag != "en"])
-def test_every_word_is_translated_with_its_placeholders_and_none_is_left_over(tag: str) -> None:
+def test_every_catalogue_is_complete_with_placeholders(tag: str) -> None:
     with (SHIPPED[0] / f"email/locale/{tag}.po").open("rb") as file:
         catalog = read_po(file, abort_invalid=True)
-    entries = {one.id: one for one in catalog if one.id}
-    assert set(entries) == words()
-    for said, one in entries.items():
-        forms = [one.string] if isinstance(one.string, str) else list(one.string or ())
-        assert all(forms), said
-        assert len(forms) == (catalog.num_plurals if isinstance(said, tuple) else 1), said
-        wanted = set(PLACEHOLDER.findall(said if isinstance(said, str) else said[1]))
+    entries = {entry.id: entry for entry in catalog if entry.id}
+    assert set(entries) == list_msgids()
+    for msgid, entry in entries.items():
+        forms = [entry.string] if isinstance(entry.string, str) else list(entry.string or ())
+        assert all(forms), msgid
+        assert len(forms) == (catalog.num_plurals if isinstance(msgid, tuple) else 1), msgid
+        placeholders = set(PLACEHOLDER.findall(msgid if isinstance(msgid, str) else msgid[1]))
         for form in forms:
-            held = set(PLACEHOLDER.findall(form))
-            # A plural form for exactly one or two may say the count in a word.
-            assert held <= wanted if len(forms) > 1 else held == wanted, form
+            form_placeholders = set(PLACEHOLDER.findall(form))
+            # A plural form for exactly one or two may write the count in words.
+            assert (
+                form_placeholders <= placeholders
+                if len(forms) > 1
+                else form_placeholders == placeholders
+            ), form

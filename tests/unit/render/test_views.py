@@ -1,4 +1,4 @@
-"""What a template sees: plain data, in the order in which it is shown."""
+"""Views that templates see: plain data in reading order."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -22,9 +22,11 @@ SETTINGS = Settings(home=Path("/nowhere"))
 TOPICS = {"health": make_topic("health", en="Health", fr="Santé")}
 
 
-def view(one: Article, *, bits: int = 1, section: str = "", language: str = "en") -> StoryView:
+def make_view(
+    article: Article, *, bits: int = 1, section: str = "", language: str = "en"
+) -> StoryView:
     return views.build_story_view(
-        one,
+        article,
         bits=bits,
         number=PersonalField("z", Slot.NUMBER, "0"),
         section=section,
@@ -32,7 +34,7 @@ def view(one: Article, *, bits: int = 1, section: str = "", language: str = "en"
         language=language,
         kind_name="News",
         settings=SETTINGS,
-        release=build_release_view(one, (), SETTINGS, language, "en"),
+        release=build_release_view(article, (), SETTINGS, language, "en"),
     )
 
 
@@ -45,69 +47,76 @@ stories = st.lists(
 ).map(lambda pairs: [make_story(slug, topics=(t,) if t else ()) for slug, t in pairs])
 
 
-def section_of(one: Story) -> str:
-    return one.topics[0] if one.topics else ""
+def get_section(story: Story) -> str:
+    return story.topics[0] if story.topics else ""
 
 
 @given(stories)
-def test_stories_are_shown_by_topic_and_the_first_stays_first(found: list[Story]) -> None:
-    shown = views.group_stories(found)
-    assert sorted(one.slug for one in shown) == sorted(one.slug for one in found)
-    assert shown[:1] == tuple(found[:1])
-    order = [section_of(one) for one in shown[1:]]
-    came = list(dict.fromkeys(section_of(one) for one in found[1:]))
-    assert list(dict.fromkeys(order)) == came
-    assert order == sorted(order, key=came.index)
-    for section in came:
-        kept = [one.slug for one in shown[1:] if section_of(one) == section]
-        assert kept == [one.slug for one in found[1:] if section_of(one) == section]
+def test_stories_are_grouped_by_topic_after_the_first(given_stories: list[Story]) -> None:
+    grouped = views.group_stories(given_stories)
+    assert sorted(story.slug for story in grouped) == sorted(story.slug for story in given_stories)
+    assert grouped[:1] == tuple(given_stories[:1])
+    sections = [get_section(story) for story in grouped[1:]]
+    section_order = list(dict.fromkeys(get_section(story) for story in given_stories[1:]))
+    assert list(dict.fromkeys(sections)) == section_order
+    assert sections == sorted(sections, key=section_order.index)
+    for section in section_order:
+        slugs = [story.slug for story in grouped[1:] if get_section(story) == section]
+        assert slugs == [story.slug for story in given_stories[1:] if get_section(story) == section]
 
 
 @given(stories)
-def test_ordering_twice_is_ordering_once(found: list[Story]) -> None:
-    once = views.group_stories(found)
-    assert views.group_stories(once) == once
+def test_group_stories_is_idempotent(given_stories: list[Story]) -> None:
+    grouped = views.group_stories(given_stories)
+    assert views.group_stories(grouped) == grouped
 
 
 @given(stories)
-def test_every_story_but_the_lead_stands_in_one_section(found: list[Story]) -> None:
-    seen = [
-        view(one.articles[0], bits=1 << bit, section=section_of(one))
-        for bit, one in enumerate(views.group_stories(found))
+def test_every_story_but_the_lead_is_in_one_section(given_stories: list[Story]) -> None:
+    views_of_stories = [
+        make_view(story.articles[0], bits=1 << bit, section=get_section(story))
+        for bit, story in enumerate(views.group_stories(given_stories))
     ]
-    sections = views.build_sections(seen)
-    assert [one for section in sections for one in section.stories] == seen[1:]
+    sections = views.build_sections(views_of_stories)
+    assert [story for section in sections for story in section.stories] == views_of_stories[1:]
     assert len({section.slug for section in sections}) == len(sections)
     for section in sections:
-        assert section.bits == sum(one.bits for one in section.stories)
+        assert section.bits == sum(story.bits for story in section.stories)
 
 
 # ---- a story ----------------------------------------------------------------------------------
 
 
-def test_a_story_is_seen_in_the_readers_words() -> None:
+def test_story_view_is_in_readers_language() -> None:
     image = Image("https://example.org/b.jpg", "A boat", "Ana")
-    seen = view(make_article(image=image, language="ar"), section="health", language="fr")
-    assert (seen.topic, seen.topic_slug) == ("Santé", "health")
-    assert (seen.language, seen.dir, seen.foreign) == ("ar", "rtl", True)
-    assert seen.image
-    assert seen.image.alt == "A boat"
+    story_view = make_view(
+        make_article(image=image, language="ar"), section="health", language="fr"
+    )
+    assert (story_view.topic, story_view.topic_slug) == ("Santé", "health")
+    assert (story_view.language, story_view.dir, story_view.foreign) == ("ar", "rtl", True)
+    assert story_view.image
+    assert story_view.image.alt == "A boat"
 
 
 @pytest.mark.parametrize(
-    ("mine", "mails", "foreign"), [("en", "en", False), ("en-GB", "en", False), ("fr", "en", True)]
+    ("story_language", "mail_language", "foreign"),
+    [("en", "en", False), ("en-GB", "en", False), ("fr", "en", True)],
 )
-def test_a_story_is_foreign_in_another_language_only(mine: str, mails: str, foreign: bool) -> None:
-    assert view(make_article(language=mine), language=mails).foreign is foreign
+def test_story_view_is_foreign_in_another_language(
+    story_language: str, mail_language: str, foreign: bool
+) -> None:
+    assert (
+        make_view(make_article(language=story_language), language=mail_language).foreign is foreign
+    )
 
 
-def test_a_story_came_out_when_the_offices_clock_said() -> None:
+def test_story_view_date_is_in_office_zone() -> None:
     settings = Settings(defaults=DefaultsSection(time_zone="Asia/Tokyo"))
-    made = make_article()
-    seen = dataclasses.replace(view(made), published=made.published)
-    assert seen.published == made.published
-    shown = views.build_story_view(
-        made,
+    article = make_article()
+    unchanged = dataclasses.replace(make_view(article), published=article.published)
+    assert unchanged.published == article.published
+    story_view = views.build_story_view(
+        article,
         bits=1,
         number=PersonalField("z", Slot.NUMBER, "0"),
         section="",
@@ -115,9 +124,9 @@ def test_a_story_came_out_when_the_offices_clock_said() -> None:
         language="en",
         kind_name="News",
         settings=settings,
-        release=build_release_view(made, (), settings, "en", "en"),
+        release=build_release_view(article, (), settings, "en", "en"),
     )
-    assert (shown.published.hour, made.published.hour) == (18, 9)
+    assert (story_view.published.hour, article.published.hour) == (18, 9)
 
 
 @pytest.mark.parametrize(
@@ -128,20 +137,18 @@ def test_a_story_came_out_when_the_offices_clock_said() -> None:
         ("", "https://m.example.org/", "https://m.example.org/stories/storm-relief/en"),
     ],
 )
-def test_a_story_is_read_where_it_came_out_or_on_our_own_page(
-    canonical: str, base: str, url: str
-) -> None:
+def test_story_url_is_canonical_or_own_page(canonical: str, base: str, url: str) -> None:
     settings = Settings(web=Web(base_url=base))
     assert views.build_story_url(settings, make_article(canonical_url=canonical)) == url
 
 
-def test_a_teaser_is_the_summary_or_the_beginning_of_the_text() -> None:
+def test_teaser_is_summary_or_first_paragraph() -> None:
     assert views.build_teaser(make_article(summary="In short")) == "In short"
     assert views.build_teaser(make_article(html="<p>One <b>two</b></p><p>three</p>")) == "One two"
 
 
 @given(st.lists(st.text("abcde", min_size=1, max_size=20), min_size=1, max_size=80))
-def test_a_long_teaser_is_cut_between_words(words: Sequence[str]) -> None:
+def test_long_teaser_is_cut_between_words(words: Sequence[str]) -> None:
     text = " ".join(words)
     teaser = views.build_teaser(make_article(html=f"<p>{text}</p>"))
     if len(text) <= views.TEASER_LENGTH:
@@ -155,23 +162,24 @@ def test_a_long_teaser_is_cut_between_words(words: Sequence[str]) -> None:
 # ---- the organisation -------------------------------------------------------------------------
 
 
-def test_the_organisation_is_seen_with_an_accent_for_the_night() -> None:
+def test_organisation_view_has_accent_for_dark_mode() -> None:
     address = "1 Quay Road\n\n  Geneva \n"
     settings = Settings(organisation=Organisation(name="Office", postal_address=address))
-    seen = views.build_organisation_view(settings)
-    assert seen.postal_lines == ("1 Quay Road", "Geneva")
-    assert seen.logo_alt == "Office"
+    organisation_view = views.build_organisation_view(settings)
+    assert organisation_view.postal_lines == ("1 Quay Road", "Geneva")
+    assert organisation_view.logo_alt == "Office"
     assert (
-        colours.compute_contrast(seen.accent_dark, colours.DARK_BACKGROUND) >= colours.MIN_CONTRAST
+        colours.compute_contrast(organisation_view.accent_dark, colours.DARK_BACKGROUND)
+        >= colours.MIN_CONTRAST
     )
 
 
 @pytest.mark.parametrize(
-    "seen",
-    [view(make_article()), views.build_organisation_view(SETTINGS)],
+    "frozen_view",
+    [make_view(make_article()), views.build_organisation_view(SETTINGS)],
     ids=["story", "organisation"],
 )
-def test_what_a_template_sees_can_not_be_written_to(seen: Any) -> None:
-    for field in dataclasses.fields(seen):
+def test_views_are_immutable(frozen_view: Any) -> None:
+    for field in dataclasses.fields(frozen_view):
         with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(seen, field.name, "other")
+            setattr(frozen_view, field.name, "other")

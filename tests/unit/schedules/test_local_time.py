@@ -1,4 +1,4 @@
-"""The days on which clocks change."""
+"""Local time on days on which clocks change."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -15,46 +15,53 @@ from mailer.schedules.occurrences import Occurrence, Timing, expand_occurrences
 from mailer.schedules.rules import RecurringRule, SingleDayRule
 
 
-def found(timing: Timing, first: date, last: date) -> list[Occurrence]:
-    begin = datetime.combine(first, time(), UTC) - timedelta(days=1)
+def expand_days(timing: Timing, first: date, last: date) -> list[Occurrence]:
+    start = datetime.combine(first, time(), UTC) - timedelta(days=1)
     end = datetime.combine(last, time(), UTC) + timedelta(days=2)
-    some = expand_occurrences(timing, begin, end, {}, FreeDays())
-    return [one for one in some if first <= one.wall.date() <= last]
+    occurrences = expand_occurrences(timing, start, end, {}, FreeDays())
+    return [occurrence for occurrence in occurrences if first <= occurrence.wall.date() <= last]
 
 
-def test_half_past_two_in_berlin_on_both_days_of_the_change() -> None:
+def test_dst_change_in_berlin_at_half_past_two() -> None:
     timing = Timing(RecurringRule("FREQ=DAILY", date(2027, 1, 1)), time(2, 30), "Europe/Berlin")
-    forward = found(timing, date(2027, 3, 27), date(2027, 3, 29))
-    assert [one.moment.isoformat() for one in forward] == [
+    forward = expand_days(timing, date(2027, 3, 27), date(2027, 3, 29))
+    assert [occurrence.moment.isoformat() for occurrence in forward] == [
         "2027-03-27T01:30:00+00:00",
         "2027-03-28T01:00:00+00:00",  # there is no 02:30: 03:00 summer time
         "2027-03-29T00:30:00+00:00",
     ]
     assert "forward" in forward[1].note
-    back = found(timing, date(2027, 10, 30), date(2027, 11, 1))
-    assert [one.moment.isoformat() for one in back] == [
+    back = expand_days(timing, date(2027, 10, 30), date(2027, 11, 1))
+    assert [occurrence.moment.isoformat() for occurrence in back] == [
         "2027-10-30T00:30:00+00:00",
         "2027-10-31T00:30:00+00:00",  # the first of the two, in summer time
         "2027-11-01T01:30:00+00:00",
     ]
 
 
-def test_the_day_that_samoa_left_out() -> None:
+def test_day_skipped_by_samoa_moves_occurrence() -> None:
     daily = Timing(RecurringRule("FREQ=DAILY", date(2011, 12, 1)), time(9), "Pacific/Apia")
-    some = found(daily, date(2011, 12, 28), date(2012, 1, 1))
-    assert [one.wall.day for one in some if not one.skipped] == [28, 29, 31, 1]
-    (lost,) = [one for one in some if one.skipped]
-    assert lost.rule_time == datetime(2011, 12, 30, 9)
-    assert lost.note == "Pacific/Apia had no such day; Sat 31 Dec has one already"
+    occurrences = expand_days(daily, date(2011, 12, 28), date(2012, 1, 1))
+    assert [occurrence.wall.day for occurrence in occurrences if not occurrence.skipped] == [
+        28,
+        29,
+        31,
+        1,
+    ]
+    (skipped,) = [occurrence for occurrence in occurrences if occurrence.skipped]
+    assert skipped.rule_time == datetime(2011, 12, 30, 9)
+    assert skipped.note == "Pacific/Apia had no such day; Sat 31 Dec has an occurrence already"
     on_fridays = Timing(
         RecurringRule("FREQ=WEEKLY;BYDAY=FR", date(2011, 12, 1)), time(9), "Pacific/Apia"
     )
-    some = found(on_fridays, date(2011, 12, 22), date(2012, 1, 6))
-    assert [one.wall.day for one in some] == [23, 31, 6], "the lost Friday's is on the Saturday"
-    assert "no such day" in some[1].note
-    once = Timing(SingleDayRule(date(2011, 12, 30)), time(9), "Pacific/Apia")
-    (one,) = found(once, date(2011, 12, 29), date(2012, 1, 1))
-    assert one.wall == datetime(2011, 12, 31, 9)
+    occurrences = expand_days(on_fridays, date(2011, 12, 22), date(2012, 1, 6))
+    assert [occurrence.wall.day for occurrence in occurrences] == [23, 31, 6], (
+        "the skipped Friday moves to Saturday"
+    )
+    assert "no such day" in occurrences[1].note
+    single_day = Timing(SingleDayRule(date(2011, 12, 30)), time(9), "Pacific/Apia")
+    (occurrence,) = expand_days(single_day, date(2011, 12, 29), date(2012, 1, 1))
+    assert occurrence.wall == datetime(2011, 12, 31, 9)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +74,7 @@ def test_the_day_that_samoa_left_out() -> None:
         ("Antarctica/Troll", datetime(2027, 3, 28, 2, 59), "2027-03-28T01:00:00+00:00"),
     ],
 )
-def test_gaps_of_other_lengths_and_hours(zone: str, wall: datetime, moment: str) -> None:
+def test_dst_gaps_of_other_lengths(zone: str, wall: datetime, moment: str) -> None:
     assert not local_time.is_valid_wall_time(wall, zones.get_zone(zone))
     assert local_time.to_utc(wall, zones.get_zone(zone)).isoformat() == moment
 
@@ -76,36 +83,34 @@ def test_gaps_of_other_lengths_and_hours(zone: str, wall: datetime, moment: str)
     st.sampled_from(sorted(zones.list_zone_names())),
     st.datetimes(datetime(1970, 1, 2), datetime(2037, 12, 30)),
 )
-def test_a_moment_is_the_first_at_which_clocks_show_that_time_or_more(
-    zone: str, wall: datetime
-) -> None:
+def test_to_utc_is_first_moment_at_or_after_local_time(zone: str, wall: datetime) -> None:
     wall = wall.replace(second=0, microsecond=0)
     tz = zones.get_zone(zone)
     moment = local_time.to_utc(wall, tz)
-    shown = moment.astimezone(tz).replace(tzinfo=None)
+    local = moment.astimezone(tz).replace(tzinfo=None)
     if local_time.is_valid_wall_time(wall, tz):
-        assert shown == wall
+        assert local == wall
         earlier = (moment - timedelta(hours=2)).astimezone(tz)
         assert earlier.replace(tzinfo=None) < wall
     else:
-        assert wall < shown <= wall + timedelta(days=1, hours=1)
+        assert wall < local <= wall + timedelta(days=1, hours=1)
         before = (moment - timedelta(minutes=1)).astimezone(tz).replace(tzinfo=None)
         assert before < wall
 
 
-def test_a_zone_whose_rules_change_keeps_the_wall_clock_time(
+def test_changed_zone_rules_keep_local_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The occurrence's name stays; when it is follows the zone."""
+    """The occurrence keeps its identity; its moment follows the zone."""
     timing = Timing(RecurringRule("FREQ=DAILY", date(2027, 6, 1)), time(9), "Europe/London")
-    (before,) = found(timing, date(2027, 6, 15), date(2027, 6, 15))
+    (before,) = expand_days(timing, date(2027, 6, 15), date(2027, 6, 15))
     monkeypatch.setattr(zones, "get_zone", lambda name: ZoneInfo("Europe/Paris"))
-    (after,) = found(timing, date(2027, 6, 15), date(2027, 6, 15))
+    (after,) = expand_days(timing, date(2027, 6, 15), date(2027, 6, 15))
     assert (before.day, before.wall) == (after.day, after.wall)
     assert before.moment - after.moment == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("name", ["", "London", "Europe/london", "../etc/passwd", "localtime"])
-def test_what_is_no_zone(name: str) -> None:
+def test_invalid_zone_name_is_refused(name: str) -> None:
     with pytest.raises(InputError, match="is not a time zone"):
         zones.get_zone(name)

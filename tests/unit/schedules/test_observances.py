@@ -1,4 +1,4 @@
-"""The days that come with the mailer, and the rules they are given by."""
+"""The shipped observances, and rules of observances."""
 
 import tomllib
 from datetime import date, timedelta
@@ -19,13 +19,13 @@ SHIPPED = observances.parse_observances(
 NAMES = {"en": "A day"}
 
 
-def test_there_are_many_each_named_in_six_languages_with_its_source() -> None:
+def test_shipped_observances_have_six_languages_and_source() -> None:
     assert len(SHIPPED) >= 40
-    for one in SHIPPED.values():
-        assert set(one.names) == {*languages.UN_LANGUAGES}, one.slug
-        assert one.source, one.slug
-        assert len({*one.names.values()}) == 6, one.slug
-        assert all(one.find_date(year) for year in range(2026, 2036)), one.slug
+    for observance in SHIPPED.values():
+        assert set(observance.names) == {*languages.UN_LANGUAGES}, observance.slug
+        assert observance.source, observance.slug
+        assert len({*observance.names.values()}) == 6, observance.slug
+        assert all(observance.find_date(year) for year in range(2026, 2036)), observance.slug
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_there_are_many_each_named_in_six_languages_with_its_source() -> None:
         ("road-traffic-victims-day", 2028, date(2028, 11, 19)),
     ],
 )
-def test_dates_known_from_elsewhere(slug: str, year: int, day: date) -> None:
+def test_observance_dates_match_known_dates(slug: str, year: int, day: date) -> None:
     assert SHIPPED[slug].find_date(year) == day
 
 
@@ -50,53 +50,60 @@ def test_dates_known_from_elsewhere(slug: str, year: int, day: date) -> None:
     st.sampled_from(MONTHS),
     st.integers(1990, 2100),
 )
-def test_the_nth_weekday_counted_by_hand(which: str, weekday: str, month: str, year: int) -> None:
+def test_observance_rule_nth_weekday(
+    ordinal_word: str, weekday: str, month: str, year: int
+) -> None:
     number = MONTHS.index(month) + 1
     first = date(year, number, 1)
     month_long = [first + timedelta(days=n) for n in range(31)]
-    those = [
+    weekday_dates = [
         day
         for day in month_long
         if day.month == number and day.weekday() == WEEKDAYS.index(weekday)
     ]
-    at = ORDINALS[which]
-    wanted = those[-1] if at < 0 else those[at - 1] if at <= len(those) else None
-    assert find_date_by_rule(f"{which} {weekday} of {month}", year) == wanted
+    ordinal = ORDINALS[ordinal_word]
+    expected = (
+        weekday_dates[-1]
+        if ordinal < 0
+        else weekday_dates[ordinal - 1]
+        if ordinal <= len(weekday_dates)
+        else None
+    )
+    assert find_date_by_rule(f"{ordinal_word} {weekday} of {month}", year) == expected
 
 
-def test_days_that_hang_on_easter() -> None:
+def test_observance_rule_easter_offset() -> None:
     assert find_date_by_rule("easter", 2027) == date(2027, 3, 28)
     assert find_date_by_rule("easter - 2", 2026) == date(2026, 4, 3)
     assert find_date_by_rule("easter + 1", 2026) == date(2026, 4, 6)
 
 
-def test_the_years_in_which_it_is_kept() -> None:
-    one = Observance("a-day", "29 february", NAMES, since=2024, until=2032)
-    assert [one.find_date(year) is not None for year in (2020, 2024, 2026, 2028, 2032, 2036)] == [
-        False, True, False, True, True, False,
-    ]  # fmt: skip
+def test_observance_is_limited_to_its_years() -> None:
+    observance = Observance("a-day", "29 february", NAMES, since=2024, until=2032)
+    years = (2020, 2024, 2026, 2028, 2032, 2036)
+    assert [year for year in years if observance.find_date(year)] == [2024, 2028, 2032]
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         ({"rule": "31 november", "en": "x"}, "there is no 31 november"),
-        ({"rule": "18 dezember", "en": "x"}, "is no rule"),
-        ({"rule": "sixth monday of may", "en": "x"}, "is no rule"),
-        ({"en": "x"}, "is no rule"),
+        ({"rule": "18 dezember", "en": "x"}, "is not a rule"),
+        ({"rule": "sixth monday of may", "en": "x"}, "is not a rule"),
+        ({"en": "x"}, "is not a rule"),
         ({"rule": "18 december"}, "no English name"),
         ({"rule": "18 december", "en": " "}, "en is"),
         ({"rule": "18 december", "en": "x", "klingon!": "y"}, "not a language tag"),
         ({"rule": "18 december", "en": "x", "since": "2000"}, "since is"),
         ({"rule": "18 december", "en": "x", "until": -1}, "until is"),
-        ({"rule": "29 february", "en": "x", "since": 2025, "until": 2027}, "it never comes"),
-        ("18 december", "this is no table"),
+        ({"rule": "29 february", "en": "x", "since": 2025, "until": 2027}, "the day never comes"),
+        ("18 december", "the entry is not a table"),
     ],
 )
-def test_a_bad_table_is_named(table: object, said: str) -> None:
-    with pytest.raises(InputError, match=said) as refused:
+def test_invalid_observance_table_is_named(table: object, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
         observances.parse_observances({"a-day": (table, "days.toml")})
-    assert refused.value.where == "days.toml, [a-day]"
+    assert caught.value.where == "days.toml, [a-day]"
 
 
 @given(
@@ -105,8 +112,10 @@ def test_a_bad_table_is_named(table: object, said: str) -> None:
     ),
     st.text(),
 )
-def test_a_table_is_read_back_as_it_was_written(names: dict[str, str], source: str) -> None:
-    one = Observance("a-day", "18 december", {"en": "A day", **names}, source, 2000, 2040)
-    tables = tomllib.loads(observances.to_toml(one))
-    (again,) = observances.parse_observances({slug: (t, "") for slug, t in tables.items()}).values()
-    assert again == one
+def test_observance_toml_round_trip(names: dict[str, str], source: str) -> None:
+    observance = Observance("a-day", "18 december", {"en": "A day", **names}, source, 2000, 2040)
+    tables = tomllib.loads(observances.to_toml(observance))
+    (parsed,) = observances.parse_observances(
+        {slug: (t, "") for slug, t in tables.items()}
+    ).values()
+    assert parsed == observance

@@ -1,4 +1,4 @@
-"""What staff write is what they get."""
+"""Rules as staff write them, parsed and formatted."""
 
 from datetime import date
 
@@ -53,17 +53,17 @@ START = date(2026, 11, 24)
         ("", None),
     ],
 )
-def test_recurrences(text: str, rrule: str | None) -> None:
+def test_rule_syntax_of_recurrences(text: str, rrule: str | None) -> None:
     if rrule is None:
-        with pytest.raises(InputError) as refused:
+        with pytest.raises(InputError) as caught:
             parse_rule(text, START)
-        assert refused.value.hint
+        assert caught.value.hint
     else:
         assert parse_rule(text, START) == RecurringRule(rrule, START)
 
 
 @pytest.mark.parametrize(
-    ("said", "runs"),
+    ("ranges_text", "day_ranges"),
     [
         ("on the day", [DayRange(0, 0)]),
         (
@@ -82,49 +82,55 @@ def test_recurrences(text: str, rrule: str | None) -> None:
         ("sometimes", None),
     ],
 )
-def test_days_around_an_observance(said: str, runs: list[DayRange] | None) -> None:
-    if runs is None:
+def test_rule_syntax_of_days_around_observance(
+    ranges_text: str, day_ranges: list[DayRange] | None
+) -> None:
+    if day_ranges is None:
         with pytest.raises(InputError):
-            parse_rule(f"migrants-day: {said}", START)
+            parse_rule(f"migrants-day: {ranges_text}", START)
     else:
-        assert parse_rule(f"migrants-day: {said}", START) == ObservanceRule(
-            "migrants-day", tuple(runs)
+        assert parse_rule(f"migrants-day: {ranges_text}", START) == ObservanceRule(
+            "migrants-day", tuple(day_ranges)
         )
 
 
-def test_one_day() -> None:
+def test_rule_syntax_of_single_day() -> None:
     assert parse_rule("2027-12-18", START) == SingleDayRule(date(2027, 12, 18))
     with pytest.raises(InputError, match="there is no 2027-02-30"):
         parse_rule("2027-02-30", START)
 
 
-runs = st.one_of(
+range_strategy = st.one_of(
     st.integers(-366, 366).map(lambda day: DayRange(day, day)),
-    st.tuples(st.integers(-366, -2), st.booleans()).map(lambda one: DayRange(one[0], -1, one[1])),
-    st.tuples(st.integers(2, 366), st.booleans()).map(lambda one: DayRange(1, one[0], one[1])),
+    st.tuples(st.integers(-366, -2), st.booleans()).map(
+        lambda values: DayRange(values[0], -1, values[1])
+    ),
+    st.tuples(st.integers(2, 366), st.booleans()).map(
+        lambda values: DayRange(1, values[0], values[1])
+    ),
     st.tuples(st.integers(-366, -2), st.integers(1, 366), st.booleans()).map(
-        lambda one: DayRange(one[0], one[1], one[2])
+        lambda values: DayRange(values[0], values[1], values[2])
     ),
 )
-weekdays = st.lists(
+weekday_strategy = st.lists(
     st.sampled_from(["MO", "TU", "WE", "TH", "FR", "SA", "SU"]), min_size=1, unique=True
 )
-rules = st.one_of(
+rule_strategy = st.one_of(
     st.dates(date(2026, 1, 1), date(2100, 1, 1)).map(SingleDayRule),
-    st.lists(runs, min_size=1, max_size=4).map(
-        lambda some: ObservanceRule("peace-day", tuple(some))
+    st.lists(range_strategy, min_size=1, max_size=4).map(
+        lambda ranges: ObservanceRule("peace-day", tuple(ranges))
     ),
-    weekdays.map(lambda days: RecurringRule(f"FREQ=WEEKLY;BYDAY={','.join(days)}", START)),
+    weekday_strategy.map(lambda days: RecurringRule(f"FREQ=WEEKLY;BYDAY={','.join(days)}", START)),
 )
 
 
-@given(rules)
-def test_what_is_spelled_is_read_back(rule: Rule) -> None:
+@given(rule_strategy)
+def test_format_rule_round_trip(rule: Rule) -> None:
     assert parse_rule(format_rule(rule), START) == rule
 
 
 @pytest.mark.parametrize(
-    ("rrule", "said"),
+    ("rrule", "description"),
     [
         ("FREQ=DAILY", "daily"),
         ("FREQ=DAILY;INTERVAL=3", "every 3 days"),
@@ -143,7 +149,7 @@ def test_what_is_spelled_is_read_back(rule: Rule) -> None:
         ("FREQ=WEEKLY;UNTIL=20301231", "RRULE:FREQ=WEEKLY;UNTIL=20301231"),
     ],
 )
-def test_a_recurrence_is_spelled_as_one_would_say_it(rrule: str, said: str) -> None:
+def test_format_rule_of_recurrence(rrule: str, description: str) -> None:
     rule = RecurringRule(rrule, START)
-    assert format_rule(rule) == said
-    assert parse_rule(said, START) == rule
+    assert format_rule(rule) == description
+    assert parse_rule(description, START) == rule

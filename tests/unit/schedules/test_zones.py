@@ -1,7 +1,7 @@
-"""Every zone that there is, over three years, held against another reader of the same rules.
+"""Occurrences in every zone, over three years, compared with an independent oracle.
 
-The oracle shares nothing with ours: it walks the days one by one, and asks the C library, which
-reads zone files itself, what clocks show.
+The oracle shares no code with the mailer: it walks the days one by one, and asks the C library,
+which reads zone files itself, for local time.
 """
 
 import os
@@ -30,22 +30,22 @@ SPAN = (
 HOUR = 3600
 
 
-def file_of(zone: str) -> Path:
-    """The file that Python reads for a zone."""
-    folders = [Path(one) for one in TZPATH]
+def find_zone_file(zone: str) -> Path:
+    """Return the file that Python reads for a zone."""
+    folders = [Path(folder) for folder in TZPATH]
     with resources.as_file(resources.files("tzdata") / "zoneinfo") as packaged:
-        return next(one / zone for one in [*folders, packaged] if (one / zone).is_file())
+        return next(folder / zone for folder in [*folders, packaged] if (folder / zone).is_file())
 
 
-def different() -> list[str]:
-    """One name for each set of rules: half of the names are second names."""
+def list_distinct_zones() -> list[str]:
+    """Return one name for each set of rules: half of the names are aliases."""
     by_rules: dict[bytes, list[str]] = defaultdict(list)
     for zone in sorted(zones.list_zone_names()):
-        by_rules[file_of(zone).read_bytes()].append(zone)
-    return sorted(min(some) for some in by_rules.values())
+        by_rules[find_zone_file(zone).read_bytes()].append(zone)
+    return sorted(min(names) for names in by_rules.values())
 
 
-ZONES = different()
+ZONES = list_distinct_zones()
 CHUNKS = [ZONES[start::12] for start in range(12)]
 
 RULES: dict[str, Callable[[date], bool]] = {
@@ -63,15 +63,15 @@ RULES: dict[str, Callable[[date], bool]] = {
 
 
 @cache
-def days() -> list[date]:
+def list_days() -> list[date]:
     return [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
 
 
 @contextmanager
-def clocks_in(zone: str) -> Iterator[None]:
-    """The C library's local time is this zone's."""
+def use_zone(zone: str) -> Iterator[None]:
+    """Set the C library's local time zone."""
     before = os.environ.get("TZ")
-    os.environ["TZ"] = f":{file_of(zone)}"
+    os.environ["TZ"] = f":{find_zone_file(zone)}"
     clock.tzset()
     try:
         yield
@@ -83,53 +83,63 @@ def clocks_in(zone: str) -> Iterator[None]:
         clock.tzset()
 
 
-def shown(second: int) -> tuple[int, ...]:
+def get_local_clock(second: int) -> tuple[int, ...]:
     return clock.localtime(second)[:5]
 
 
-def moments(at: time, names: Callable[[date], bool]) -> Iterator[tuple[date, datetime]]:
-    """By the oracle: each day that a rule names, and when clocks first show `at` on it."""
-    for day in days():
-        if not names(day):
+def compute_expected_moments(
+    time_of_day: time, is_named: Callable[[date], bool]
+) -> Iterator[tuple[date, datetime]]:
+    """Yield each day that a rule names, and the first moment at which clocks show `time_of_day`."""
+    for day in list_days():
+        if not is_named(day):
             continue
-        wall = datetime.combine(day, at)
+        wall = datetime.combine(day, time_of_day)
         as_utc = int(wall.replace(tzinfo=UTC).timestamp())
         offsets = {clock.localtime(as_utc + hours * HOUR).tm_gmtoff for hours in range(-24, 25, 6)}
         tries = sorted(as_utc - offset for offset in offsets)
-        showing = [one for one in tries if shown(one) == wall.timetuple()[:5]]
+        showing = [second for second in tries if get_local_clock(second) == wall.timetuple()[:5]]
         if showing:
             second = showing[0]
-        else:  # it is left out: the first minute that shows a later time
+        else:  # a skipped time: the first minute that shows a later time
             second = tries[0] - HOUR
-            while shown(second) < wall.timetuple()[:5]:
+            while get_local_clock(second) < wall.timetuple()[:5]:
                 second += 60
         yield day, datetime.fromtimestamp(second, UTC)
 
 
 @pytest.mark.parametrize(
-    "some",
+    "zone_names",
     [
-        pytest.param(some, id=some[0], marks=[pytest.mark.proof] if number % 4 else [])
-        for number, some in enumerate(CHUNKS)
+        pytest.param(zone_names, id=zone_names[0], marks=[pytest.mark.proof] if number % 4 else [])
+        for number, zone_names in enumerate(CHUNKS)
     ],
 )
-def test_one_occurrence_for_each_date_that_a_rule_names(some: list[str]) -> None:
-    for zone in some:
-        with clocks_in(zone):
-            check(zone)
+def test_zone_has_one_occurrence_for_each_date_of_rule(zone_names: list[str]) -> None:
+    for zone in zone_names:
+        with use_zone(zone):
+            assert_occurrences_match(zone)
 
 
-def check(zone: str) -> None:
-    for rrule, names in RULES.items():
-        for at in (time(2, 30), time(0, 0)) if rrule != "FREQ=DAILY" else (time(2, 30),):
-            timing = Timing(RecurringRule(rrule, FIRST), at, zone)
-            found = expand_occurrences(timing, *SPAN, {}, FreeDays())
-            ours = [(one.day, one.moment) for one in found if FIRST <= one.day <= LAST]
-            assert ours == list(moments(at, names)), (zone, rrule, at)
+def assert_occurrences_match(zone: str) -> None:
+    for rrule, is_named in RULES.items():
+        for time_of_day in (time(2, 30), time(0, 0)) if rrule != "FREQ=DAILY" else (time(2, 30),):
+            timing = Timing(RecurringRule(rrule, FIRST), time_of_day, zone)
+            occurrences = expand_occurrences(timing, *SPAN, {}, FreeDays())
+            actual = [
+                (occurrence.day, occurrence.moment)
+                for occurrence in occurrences
+                if FIRST <= occurrence.day <= LAST
+            ]
+            assert actual == list(compute_expected_moments(time_of_day, is_named)), (
+                zone,
+                rrule,
+                time_of_day,
+            )
 
 
-def test_there_are_all_the_zones() -> None:
+def test_all_zones_are_available() -> None:
     assert len(zones.list_zone_names()) > 580
     assert len(ZONES) > 250
-    wanted = {"Europe/London", "Africa/Casablanca", "Pacific/Apia", "America/Nuuk", "UTC"}
-    assert wanted < zones.list_zone_names()
+    expected = {"Europe/London", "Africa/Casablanca", "Pacific/Apia", "America/Nuuk", "UTC"}
+    assert expected < zones.list_zone_names()

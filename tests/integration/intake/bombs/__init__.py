@@ -1,7 +1,7 @@
-"""What is made to blow up whoever opens it, and what it costs us: ``python -m
-tests.integration.intake.bombs`` prints it.
+"""Bombs, which overload programs that open them, and their cost, which ``python -m
+tests.integration.intake.bombs`` prints.
 
-runner.py     a process that meets each bomb in a child of its own, and measures it
+runner.py     a process that opens each bomb in its own child, and measures it
 sites.py      answers of web sites
 files.py      zip archives, XML and pictures
 """

@@ -1,4 +1,4 @@
-"""What every bomb costs, as a table."""
+"""Print the cost of every bomb as a table."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ KINDS = {"zip": ZIPS, "xml": XMLS, "feed": FEEDS, "picture": PICTURES | ACCEPTED
 def print_outcome(kind: str, name: str, outcome: BombOutcome) -> None:
     verdict = "refused" if outcome.refused else "taken"
     cost = f"{outcome.seconds:7.2f} s{outcome.peak:6.0f} MB"
-    print(f"{kind:8}{name:46}{cost}  {verdict}: {outcome.said[:70]}", flush=True)
+    print(f"{kind:8}{name:46}{cost}  {verdict}: {outcome.message[:70]}", flush=True)
 
 
 def main() -> None:

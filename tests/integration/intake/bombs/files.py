@@ -1,4 +1,4 @@
-"""Files that are small to send and large to open."""
+"""Files that are small, and large once opened."""
 
 import struct
 import zlib
@@ -38,7 +38,7 @@ def _pack_end_record(count: int, size: int, offset: int) -> bytes:
 
 
 def _build_zip(entries: list[tuple[bytes, int, bytes]], flags: int = 0) -> bytes:
-    """Entries of a name, the size that they say they have, and what they hold."""
+    """Build a zip archive of entries (name, declared size, content)."""
     body, directory = b"", b""
     for name, size, stored in entries:
         directory += _pack_central_header(name, size, len(stored), len(body), flags)
@@ -56,8 +56,10 @@ def _build_full_overlap() -> bytes:
 
 
 def _build_quoted_overlap() -> bytes:
-    """Each entry's stream begins with a stored block that quotes the next one's header, and goes
-    on into the next one's stream: all of them unpack the zeros of the last."""
+    """Build an archive of overlapping entries.
+
+    Each entry's stream begins with a stored block that quotes the next entry's header, and goes on
+    in the next entry's stream: all entries unpack the zeros of the last."""
     body = b"".join(compress_zeros(20 * MB))
     size, packed_size, head = 20 * MB, len(body), b""
     entries: list[tuple[bytes, int, int, int]] = []
@@ -119,8 +121,8 @@ def _build_billion_laughs(encoding: str = "utf-8") -> bytes:
 
 
 def _build_utf7_laughs() -> bytes:
-    declaration, _, rest = _build_billion_laughs("utf-7").partition(b"?>")
-    return declaration + b"?>" + rest.replace(b"<", b"+ADw-").replace(b"&", b"+ACY-")
+    declaration, _, document = _build_billion_laughs("utf-7").partition(b"?>")
+    return declaration + b"?>" + document.replace(b"<", b"+ADw-").replace(b"&", b"+ACY-")
 
 
 def _build_declaring_xml(declaration: str, root: str = "<r>&a;</r>") -> bytes:
@@ -224,4 +226,4 @@ ACCEPTED: dict[str, Callable[[], bytes]] = {
     ),
     "JPEG behind 5 MB of fill": lambda: _build_jpeg(9, 9, b"\xff" * 5_000_000),
 }
-"""Pictures that are what they say, and dear only to who looks further."""
+"""Honest pictures, which are costly only for programs that decode them."""

@@ -1,9 +1,9 @@
-"""Meets bombs, each in a fork of its own, and says what each cost. As a process: a line of JSON in
-for each job, a line out.
+"""Open bombs, each in its own fork, and report the cost of each. The process reads one line of JSON
+for each job, and writes one line.
 
-A fork, because the peak of a process's memory never falls again, and because to start Python anew
-for each takes longer than what is measured. All of them have 1 GB at most, so that what goes wrong
-here takes the machine down with it no more than what it stands for.
+Forks are needed because the peak of a process's memory never falls, and because starting Python for
+each bomb takes longer than the measured work. Each fork has 1 GB at most, so that a failing test
+cannot take down the machine.
 """
 
 import json
@@ -29,11 +29,13 @@ ROOM = 1 << 30
 
 @dataclass(frozen=True)
 class BombOutcome:
-    """`refused`: with a MailerError, which `said` is; else `said` is what came of it. Seconds, and
-    the peak of memory in MB, Python itself and our modules included."""
+    """The outcome of opening a bomb.
+
+    `refused`: a MailerError was raised. `message` is its text, or the result if there was no error.
+    `peak` is the peak of memory in MB, including Python and the mailer's modules."""
 
     refused: bool
-    said: str
+    message: str
     seconds: float
     peak: float
 
@@ -67,7 +69,7 @@ def _run_job(job: dict[str, Any]) -> dict[str, Any]:
         message, is_refused = error.message, True
     except Exception as error:
         message, is_refused = f"broke: {error!r}"[:200], False
-    return {"refused": is_refused, "said": str(message), "seconds": time.monotonic() - before}
+    return {"refused": is_refused, "message": str(message), "seconds": time.monotonic() - before}
 
 
 def run_jobs() -> None:
@@ -83,12 +85,12 @@ def run_jobs() -> None:
         with os.fdopen(read_end) as reading:
             result = reading.read()
         _, _, usage = os.wait4(child, 0)
-        outcome = json.loads(result or '{"refused": false, "said": "died", "seconds": 0}')
+        outcome = json.loads(result or '{"refused": false, "message": "died", "seconds": 0}')
         print(json.dumps(outcome | {"peak": usage.ru_maxrss / 1024}), flush=True)
 
 
 class BombRunner:
-    """The process, from outside."""
+    """The process that opens bombs, as tests see it."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

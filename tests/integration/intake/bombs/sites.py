@@ -1,4 +1,4 @@
-"""Answers that never end, grow without bound, or take their time."""
+"""Answers that never end, grow without bound, or are slow."""
 
 import gzip
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ _CHUNKED = "Transfer-Encoding: chunked"
 
 
 def repeat_endlessly(piece: bytes) -> Iterator[bytes]:
-    """`piece` for ever."""
+    """Yield `piece` for ever."""
     return repeat(piece)
 
 
 def _send_slowly(text: bytes, seconds: float = 0.1) -> tuple[Part, ...]:
-    """A byte each tenth of a second: hundreds of steps, none of them slow."""
+    """Return parts of a byte each, 0.1 seconds apart: hundreds of steps, none of them slow."""
     return tuple(part for byte in text for part in (bytes([byte]), seconds))
 
 
@@ -142,7 +142,7 @@ SLOW: dict[str, tuple[Part, ...]] = {
 
 
 def install_bombs(site: LoopbackSite) -> dict[str, str]:
-    """Put them on `site`: each one's name, and its address there, to be asked for once."""
+    """Install all answers on `site`. Returns their names and addresses, each for one request."""
     urls = {}
     for number, (name, parts) in enumerate((LARGE | SLOW).items()):
         site.answer_with(f"/{number}", *parts)

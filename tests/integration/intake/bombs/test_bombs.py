@@ -1,5 +1,5 @@
-"""Every bomb is refused within two seconds and 256 MB, by a MailerError; by its deadline where it
-takes its time. ``python -m tests.integration.intake.bombs`` prints what each cost."""
+"""Every bomb is refused by a MailerError within two seconds and 256 MB; slow answers end at the
+deadline. ``python -m tests.integration.intake.bombs`` prints the cost of each."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,11 +31,11 @@ def site() -> Iterator[LoopbackSite]:
 
 
 @pytest.fixture(scope="module")
-def places(site: LoopbackSite) -> dict[str, str]:
+def bomb_urls(site: LoopbackSite) -> dict[str, str]:
     return install_bombs(site)
 
 
-def meet(
+def fetch_bomb(
     runner: BombRunner, site: LoopbackSite, url: str, seconds: float, hangs: bool = False
 ) -> BombOutcome:
     return runner.run_job(
@@ -43,55 +43,51 @@ def meet(
     )
 
 
-def within(outcome: BombOutcome, seconds: float) -> None:
+def assert_within_limits(outcome: BombOutcome, seconds: float) -> None:
     assert outcome.seconds < seconds, outcome
     assert outcome.peak < 256, outcome
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_an_answer_that_grows_is_refused(
-    runner: BombRunner, site: LoopbackSite, places: dict[str, str], name: str
+def test_growing_answer_is_refused(
+    runner: BombRunner, site: LoopbackSite, bomb_urls: dict[str, str], name: str
 ) -> None:
-    outcome = meet(runner, site, places[name], 10)
+    outcome = fetch_bomb(runner, site, bomb_urls[name], 10)
     assert outcome.refused, outcome
-    assert "longer than 10" not in outcome.said
-    within(outcome, 2)
+    assert "longer than 10" not in outcome.message
+    assert_within_limits(outcome, 2)
 
 
 @pytest.mark.parametrize("name", SLOW)
-def test_an_answer_that_takes_its_time_ends_by_the_deadline(
-    runner: BombRunner, site: LoopbackSite, places: dict[str, str], name: str
+def test_slow_answer_ends_at_deadline(
+    runner: BombRunner, site: LoopbackSite, bomb_urls: dict[str, str], name: str
 ) -> None:
-    outcome = meet(runner, site, places[name], 0.4)
+    outcome = fetch_bomb(runner, site, bomb_urls[name], 0.4)
     assert outcome.refused
-    assert outcome.said == "it took longer than 0.4 seconds"
-    within(outcome, 2)
+    assert outcome.message == "the fetch took longer than 0.4 seconds"
+    assert_within_limits(outcome, 2)
 
 
-def test_so_does_a_look_up_that_hangs(runner: BombRunner, site: LoopbackSite) -> None:
-    outcome = meet(runner, site, site.build_url(), 0.4, hangs=True)
+def test_hanging_look_up_ends_at_deadline(runner: BombRunner, site: LoopbackSite) -> None:
+    outcome = fetch_bomb(runner, site, site.build_url(), 0.4, hangs=True)
     assert outcome.refused
-    assert outcome.said == "it took longer than 0.4 seconds"
-    within(outcome, 2)
+    assert outcome.message == "the fetch took longer than 0.4 seconds"
+    assert_within_limits(outcome, 2)
 
 
 @pytest.mark.parametrize(("kind", "name"), FILES)
-def test_a_file_that_grows_is_refused(
-    runner: BombRunner, tmp_path: Path, kind: str, name: str
-) -> None:
+def test_growing_file_is_refused(runner: BombRunner, tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / "bomb"
     path.write_bytes(FILES[kind, name]())
     outcome = runner.run_job(kind=kind, path=str(path))
     assert outcome.refused, outcome
-    within(outcome, 2)
+    assert_within_limits(outcome, 2)
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
-def test_a_picture_that_is_what_it_says_costs_nothing_to_ask(
-    runner: BombRunner, tmp_path: Path, name: str
-) -> None:
+def test_honest_picture_is_inspected_cheaply(runner: BombRunner, tmp_path: Path, name: str) -> None:
     path = tmp_path / "picture"
     path.write_bytes(ACCEPTED[name]())
     outcome = runner.run_job(kind="picture", path=str(path))
-    assert "width=9, height=9" in outcome.said
-    within(outcome, 2)
+    assert "width=9, height=9" in outcome.message
+    assert_within_limits(outcome, 2)

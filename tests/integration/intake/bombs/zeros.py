@@ -1,4 +1,4 @@
-"""Any number of zeros, packed a thousandfold, without packing them."""
+"""Streams of many zeros, compressed a thousandfold, made without compressing all of them."""
 
 import zlib
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ MB = 1 << 20
 
 
 def compress_zeros(size: int) -> Iterator[bytes]:
-    """A deflate stream of `size` zeros, in pieces of a MB each. After a full flush the packer
-    forgets what was before, so that one piece can stand for all."""
+    """Yield a deflate stream of `size` zeros, in pieces of a MB each.
+
+    After a full flush the compressor forgets its history, so one piece can be repeated."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     piece = packer.compress(bytes(MB)) + packer.flush(zlib.Z_FULL_FLUSH)
     for _ in range(size // MB):

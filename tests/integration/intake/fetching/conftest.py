@@ -1,4 +1,4 @@
-"""Sites on loopback, and authorities that sign for them."""
+"""Sites on loopback, and a certificate authority that signs for them."""
 
 import ssl
 import subprocess
@@ -15,7 +15,7 @@ _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 @dataclass(frozen=True)
 class CertificateAuthority:
-    """It signs certificates for the tests' sites."""
+    """An authority that signs certificates for the tests' sites."""
 
     folder: Path
 
@@ -30,7 +30,7 @@ class CertificateAuthority:
         return cls(folder)
 
     def create_server_context(self, name: str, *more: str) -> ssl.SSLContext:
-        """What a site for `name` speaks by; `more` are arguments to the signing."""
+        """Return the TLS context of a site for `name`; `more` are arguments to the signing."""
         stem = name.replace(":", "_")
         (self.folder / "names").write_text(f"subjectAltName={name}\n")
         _run_openssl(
@@ -47,7 +47,7 @@ class CertificateAuthority:
         return context
 
     def create_client_context(self) -> ssl.SSLContext:
-        """What trusts this authority and no other."""
+        """Return a TLS context that trusts only this authority."""
         return ssl.create_default_context(cafile=self.folder / "ca.pem")
 
 

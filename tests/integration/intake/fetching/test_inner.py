@@ -1,4 +1,4 @@
-"""No redirect leads inside: each form, from a real site."""
+"""No redirect of a real site leads to an inner address, in any form."""
 
 import pytest
 
@@ -9,55 +9,64 @@ from tests.loopback import watch_connections
 from tests.unit.intake.fetching.address_forms import list_hosts, list_look_up_answers
 
 
-def test_no_redirect_leads_to_an_inner_address_in_any_form(
+def test_redirect_to_inner_address_in_any_form_is_refused(
     site: LoopbackSite, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forms = [host for host in list_hosts() if host.isprintable()]
     for number, host in enumerate(forms):
         site.answer_with(f"/{number}", build_redirect(f"//{host}/latest/meta-data/"))
-    with watch_connections() as seen:
+    with watch_connections() as attempts:
         for number in range(len(forms)):
-            with pytest.raises(FetchError) as raised:
+            with pytest.raises(FetchError) as caught:
                 fetch_url(site.build_url(f"/{number}"), guard=site.create_guard())
-            assert raised.value.is_permanent, forms[number]
-    assert set(seen.connects) == {(HOST, site.port)}
-    assert len(seen.connects) == len(forms) == site.connections
+            assert caught.value.is_permanent, forms[number]
+    assert set(attempts.connects) == {(HOST, site.port)}
+    assert len(attempts.connects) == len(forms) == site.connections
     assert len(forms) >= 300
     with capsys.disabled():
-        print(f"\n{len(forms)} redirects inside, {len(seen.connects) - site.connections} followed")
+        print(
+            f"\n{len(forms)} redirects inside, {len(attempts.connects) - site.connections} followed"
+        )
 
 
-def test_no_redirect_leads_to_a_name_that_leads_inside(site: LoopbackSite) -> None:
+def test_redirect_to_name_with_inner_address_is_refused(site: LoopbackSite) -> None:
     site.answer_with("/", build_redirect(f"http://inner.example.org:{site.port}/"))
-    inside = list_look_up_answers()
-    for answer in inside:
-        own = site.create_guard()
+    inner_answers = list_look_up_answers()
+    for answer in inner_answers:
+        site_guard = site.create_guard()
 
         def look_up(name: str, port: int, answer: str = answer) -> list[str]:
             return [answer] if name.startswith("inner") else [HOST]
 
-        with watch_connections() as seen, pytest.raises(FetchError, match="not public"):
-            fetch_url(site.build_url(), guard=FetchGuard(own.is_allowed, look_up, own.ports))
-        assert seen.connects == [(HOST, site.port)]
+        with watch_connections() as attempts, pytest.raises(FetchError, match="not public"):
+            fetch_url(
+                site.build_url(), guard=FetchGuard(site_guard.is_allowed, look_up, site_guard.ports)
+            )
+        assert attempts.connects == [(HOST, site.port)]
 
 
-def test_a_name_that_changes_its_answer_between_two_hops_gets_us_no_further(
+def test_dns_rebinding_between_redirects_is_refused(
     site: LoopbackSite,
 ) -> None:
     site.answer_with("/", build_redirect("/again"))
-    told = iter([[HOST], ["127.0.0.1"]])
-    own = site.create_guard()
-    with watch_connections() as seen, pytest.raises(FetchError, match="not public"):
+    answers = iter([[HOST], ["127.0.0.1"]])
+    site_guard = site.create_guard()
+    with watch_connections() as attempts, pytest.raises(FetchError, match="not public"):
         fetch_url(
             site.build_url(),
-            guard=FetchGuard(own.is_allowed, lambda name, port: next(told), own.ports),
+            guard=FetchGuard(
+                site_guard.is_allowed, lambda name, port: next(answers), site_guard.ports
+            ),
         )
-    assert seen.connects == [(HOST, site.port)]
+    assert attempts.connects == [(HOST, site.port)]
 
 
-@pytest.mark.parametrize("to", ["https://example.org:25/", "http://example.org:22/"])
-def test_no_redirect_leads_to_another_kind_of_server(site: LoopbackSite, to: str) -> None:
-    site.answer_with("/", build_redirect(to))
-    with watch_connections() as seen, pytest.raises(FetchError, match="none that web sites are on"):
+@pytest.mark.parametrize("location", ["https://example.org:25/", "http://example.org:22/"])
+def test_redirect_to_other_port_is_refused(site: LoopbackSite, location: str) -> None:
+    site.answer_with("/", build_redirect(location))
+    with (
+        watch_connections() as attempts,
+        pytest.raises(FetchError, match="not a port of web sites"),
+    ):
         fetch_url(site.build_url(), guard=site.create_guard())
-    assert seen.connects == [(HOST, site.port)]
+    assert attempts.connects == [(HOST, site.port)]

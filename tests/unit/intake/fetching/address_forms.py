@@ -1,4 +1,4 @@
-"""Addresses inside a network, in every form that we know of. Nobody may be led to any.
+"""Addresses inside a network, in every known form. A fetch must reach none of them.
 
 ``python -m tests.unit.intake.fetching.address_forms`` counts them.
 """
@@ -40,7 +40,7 @@ V6 = (
     # protocol assignments: benchmarks, AMT, AS112, ORCHIDs, port control
     "2001:1::1", "2001:2::1", "2001:3::1", "2001:4:112::1", "2001:10::1", "2001:20::1",
     "2001:30::1", "2620:4f:8000::1", "3ffe::1",
-    # given to nobody
+    # unassigned
     "200::1", "400::1", "1000::1", "4000::1", "6000::1", "8000::1", "a000::1", "c000::1", "e000::1",
     "f000::1", "f800::1", "fe00::1",
 )  # fmt: skip
@@ -49,7 +49,7 @@ _TUNNELLED = (
     "127.0.0.1", "10.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.1.1", "100.64.0.1",
     "198.18.0.1", "0.0.0.0", "93.184.215.14",  # noqa: S104
 )  # fmt: skip
-"""The last is public: what unpacks it may still be inside."""
+"""The last is public, but the machine that unpacks it may be inside."""
 
 _SPELLED = (
     "127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1",
@@ -68,7 +68,7 @@ NAMES = (
 
 
 def list_embedded_ipv4() -> Iterator[str]:
-    """IPv6 addresses with an IPv4 address inside."""
+    """Yield IPv6 addresses with an IPv4 address inside."""
     for text in _TUNNELLED:
         v4 = int(IPv4Address(text))
         high, low = v4 >> 16, v4 & 0xFFFF
@@ -85,7 +85,7 @@ def list_embedded_ipv4() -> Iterator[str]:
 
 
 def list_spellings(text: str) -> Iterator[str]:
-    """One IPv4 address as inet_aton, browsers and people write it."""
+    """Yield the spellings of an IPv4 address that inet_aton, browsers and people use."""
     parts = [int(part) for part in text.split(".")]
     a, b, c, d = parts
     number = int(IPv4Address(text))
@@ -130,7 +130,7 @@ def list_spellings(text: str) -> Iterator[str]:
 
 
 def list_hosts() -> list[str]:
-    """What stands between // and / in an address: each form once."""
+    """Return the hosts of addresses with an inner target, each form once."""
     literals = [*V4, *(f"[{literal}]" for literal in (*V6, *list_embedded_ipv4()))]
     scoped = ["[fe80::1%eth0]", "[fe80::1%25eth0]", "[::1%lo]", "[fe80::1%1]", "[ff02::1%2]"]
     spelled = [spelling for text in _SPELLED for spelling in list_spellings(text)]
@@ -143,7 +143,7 @@ def list_hosts() -> list[str]:
 
 
 def list_look_up_answers() -> list[str]:
-    """What a look-up can say: each address once."""
+    """Return the inner addresses that a look-up can return, each once."""
     scoped = ["fe80::1%eth0", "fe80::1%2", "2a00:1450::1%eth0"]
     return list(dict.fromkeys([*V4, *V6, *list_embedded_ipv4(), *scoped]))
 
@@ -156,10 +156,9 @@ PUBLIC = (
     "2001:200::1", "2001:4860:4860::8888", "2003::1", "2400:cb00::1", "2606:2800:220:1::1",
     "2620:0:2d0:200::7", "2a00:1450:4001::1", "2c0f:fb50::1",
 )  # fmt: skip
-"""Addresses of the public internet, many of them next to a block that isn't."""
+"""Addresses of the public internet, many of them beside a special block."""
 
 
 if __name__ == "__main__":
-    print(
-        f"{len(list_hosts())} hosts, {len(list_look_up_answers())} answers, {len(list_hosts()) + 2 * len(list_look_up_answers())} forms"
-    )
+    hosts, answers = len(list_hosts()), len(list_look_up_answers())
+    print(f"{hosts} hosts, {answers} answers, {hosts + 2 * answers} forms")

@@ -1,4 +1,4 @@
-"""No form of an inner address is connected to: not one socket is opened for hundreds of them."""
+"""No form of an inner address is connected to: hundreds of forms open not one socket."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -15,94 +15,94 @@ ANSWERS = list_look_up_answers()
 
 
 @pytest.fixture(autouse=True)
-def seen() -> Iterator[ConnectionAttempts]:
-    with watch_connections() as seen:
-        yield seen
+def attempts() -> Iterator[ConnectionAttempts]:
+    with watch_connections() as attempts:
+        yield attempts
 
 
-def refused(url: str, guard: FetchGuard) -> FetchError:
-    with pytest.raises(FetchError) as raised:
+def check_refusal(url: str, guard: FetchGuard) -> FetchError:
+    with pytest.raises(FetchError) as caught:
         fetch_url(url, guard=guard)
-    return raised.value
+    return caught.value
 
 
-def answering(*answers: str) -> FetchGuard:
+def make_guard(*answers: str) -> FetchGuard:
     return FetchGuard(look_up=lambda name, port: answers)
 
 
-def no_look_up(name: str, port: int) -> list[str]:
+def fail_look_up(name: str, port: int) -> list[str]:
     raise AssertionError(f"{name} was looked up")
 
 
-def test_there_are_hundreds_of_forms() -> None:
+def test_address_forms_are_hundreds() -> None:
     assert len(HOSTS) >= 300
     assert len(ANSWERS) >= 150
 
 
 @pytest.mark.parametrize("host", HOSTS)
-def test_an_address_that_names_an_inner_host_is_refused_before_any_look_up(
-    seen: ConnectionAttempts, host: str
+def test_fetch_of_inner_host_is_refused_before_look_up(
+    attempts: ConnectionAttempts, host: str
 ) -> None:
-    error = refused(f"http://{host}/feed", FetchGuard(look_up=no_look_up))
+    error = check_refusal(f"http://{host}/feed", FetchGuard(look_up=fail_look_up))
     assert error.is_permanent
     assert error.where
-    assert (seen.connects, seen.look_ups) == ([], [])
+    assert (attempts.connects, attempts.look_ups) == ([], [])
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_a_name_that_leads_to_an_inner_address_is_refused(
-    seen: ConnectionAttempts, answer: str
+def test_fetch_of_name_with_inner_address_is_refused(
+    attempts: ConnectionAttempts, answer: str
 ) -> None:
-    error = refused("https://feeds.example.org/", answering(answer))
+    error = check_refusal("https://feeds.example.org/", make_guard(answer))
     assert error.is_permanent
     assert "not public" in error.message
     assert answer not in str(error)
-    assert seen.connects == []
+    assert attempts.connects == []
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-def test_one_inner_address_among_public_ones_is_a_trick(
-    seen: ConnectionAttempts, answer: str
+def test_fetch_of_name_with_public_and_inner_addresses_is_refused(
+    attempts: ConnectionAttempts, answer: str
 ) -> None:
     for mix in ((PUBLIC[0], answer), (answer, PUBLIC[0]), (*PUBLIC, answer)):
-        assert refused("http://feeds.example.org/", answering(*mix)).is_permanent
-    assert seen.connects == []
+        assert check_refusal("http://feeds.example.org/", make_guard(*mix)).is_permanent
+    assert attempts.connects == []
 
 
-def test_a_name_that_answers_otherwise_the_second_time_is_never_asked_twice(
-    seen: ConnectionAttempts,
+def test_dns_rebinding_name_is_looked_up_only_once(
+    attempts: ConnectionAttempts,
 ) -> None:
-    asked = count()
+    look_ups = count()
 
-    def rebinding(name: str, port: int) -> list[str]:
-        return ["::1" if next(asked) else "2001:4860:4860::8888"]
+    def look_up(name: str, port: int) -> list[str]:
+        return ["::1" if next(look_ups) else "2001:4860:4860::8888"]
 
     checked: list[object] = []
 
-    def never(address: object) -> bool:
+    def refuse(address: object) -> bool:
         checked.append(address)
         return False
 
-    guard = FetchGuard(look_up=rebinding, is_allowed=never)
-    refused("http://feeds.example.org/", guard)
-    assert next(asked) == 1
+    guard = FetchGuard(look_up=look_up, is_allowed=refuse)
+    check_refusal("http://feeds.example.org/", guard)
+    assert next(look_ups) == 1
     assert [str(address) for address in checked] == ["2001:4860:4860::8888"]
-    assert seen.connects == []
+    assert attempts.connects == []
 
 
 @pytest.mark.parametrize(
     "port", [0, 1, 22, 25, 81, 3306, 5432, 6379, 8000, 9200, 11211, 65536, 99999]
 )
-def test_a_port_that_no_web_site_is_on_is_refused(seen: ConnectionAttempts, port: int) -> None:
-    error = refused(f"http://feeds.example.org:{port}/", FetchGuard(look_up=no_look_up))
+def test_fetch_of_unusual_port_is_refused(attempts: ConnectionAttempts, port: int) -> None:
+    error = check_refusal(f"http://feeds.example.org:{port}/", FetchGuard(look_up=fail_look_up))
     assert error.is_permanent
-    assert seen.connects == []
+    assert attempts.connects == []
 
 
-def test_the_hook_does_see_a_connection(seen: ConnectionAttempts) -> None:
+def test_connection_hook_records_connections(attempts: ConnectionAttempts) -> None:
     guard = FetchGuard(
         look_up=lambda name, port: ["127.0.0.1"], is_allowed=lambda address: True, ports={1}
     )
-    error = refused("http://feeds.example.org:1/", guard)
+    error = check_refusal("http://feeds.example.org:1/", guard)
     assert not error.is_permanent
-    assert seen.connects == [("127.0.0.1", 1)]
+    assert attempts.connects == [("127.0.0.1", 1)]

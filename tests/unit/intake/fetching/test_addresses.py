@@ -9,7 +9,7 @@ from mailer.intake.fetching.addresses import LONGEST, WebAddress, join_location,
 
 
 @pytest.mark.parametrize(
-    ("written", "taken"),
+    ("written", "normalised"),
     [
         ("https://example.org", "https://example.org/"),
         ("HTTPS://EXAMPLE.ORG/Feed", "https://example.org/Feed"),
@@ -34,9 +34,9 @@ from mailer.intake.fetching.addresses import LONGEST, WebAddress, join_location,
         ("http://[2001:4860:4860:0::8888]:8080/", "http://[2001:4860:4860::8888]:8080/"),
     ],
 )
-def test_an_address_is_written_in_one_way(written: str, taken: str) -> None:
-    assert str(parse_address(written)) == taken
-    assert str(parse_address(taken)) == taken
+def test_web_address_has_one_spelling(written: str, normalised: str) -> None:
+    assert str(parse_address(written)) == normalised
+    assert str(parse_address(normalised)) == normalised
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_an_address_is_written_in_one_way(written: str, taken: str) -> None:
         "https://℀.example/", "https://a⁄b.example/", "https://\u200b.example/",
     ],
 )  # fmt: skip
-def test_what_is_no_plain_web_address_is_refused(written: str) -> None:
-    with pytest.raises(FetchError) as raised:
+def test_invalid_web_address_is_refused(written: str) -> None:
+    with pytest.raises(FetchError) as caught:
         parse_address(written)
-    assert raised.value.is_permanent
-    assert raised.value.message
-    assert raised.value.hint
-    assert len(str(raised.value)) < 400
+    assert caught.value.is_permanent
+    assert caught.value.message
+    assert caught.value.hint
+    assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ def test_what_is_no_plain_web_address_is_refused(written: str) -> None:
         "https://ana:secret\n@example.org/", "https://secret@example.org/",
     ],
 )  # fmt: skip
-def test_a_password_is_refused_and_not_repeated(written: str) -> None:
-    with pytest.raises(FetchError) as raised:
+def test_web_address_with_password_is_refused_and_hidden(written: str) -> None:
+    with pytest.raises(FetchError) as caught:
         parse_address(written)
-    assert "secret" not in str(raised.value)
-    assert "ana" not in str(raised.value)
+    assert "secret" not in str(caught.value)
+    assert "ana" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
-    ("location", "leads_to"),
+    ("location", "target"),
     [
         ("/b", "https://example.org/b"),
         ("b?c", "https://example.org/news/b?c"),
@@ -97,8 +97,8 @@ def test_a_password_is_refused_and_not_repeated(written: str) -> None:
         ("/été", "https://example.org/%C3%A9t%C3%A9"),
     ],
 )
-def test_a_redirect_may_be_relative(location: str, leads_to: str) -> None:
-    assert str(join_location(parse_address("https://example.org/news/a"), location)) == leads_to
+def test_redirect_location_may_be_relative(location: str, target: str) -> None:
+    assert str(join_location(parse_address("https://example.org/news/a"), location)) == target
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_a_redirect_may_be_relative(location: str, leads_to: str) -> None:
     ["file:///etc/passwd", "//localhost/", "\\\\example.com", "/\t/localhost/", "http://[::1/",
      "//ana:pass@example.com/", "data:,x", "a" * 3000, "http://127.1/"],
 )  # fmt: skip
-def test_a_redirect_is_held_to_the_same_rules(location: str) -> None:
+def test_redirect_to_invalid_location_is_refused(location: str) -> None:
     with pytest.raises(FetchError):
         join_location(parse_address("https://example.org/news/a"), location)
 
 
 @given(st.text(max_size=60), st.sampled_from(["", "http://", "https://", "https://example.org"]))
-def test_anything_is_taken_or_refused_and_nothing_breaks(text: str, before: str) -> None:
+def test_web_address_parser_accepts_or_refuses_any_text(text: str, prefix: str) -> None:
     try:
-        address = parse_address(before + text)
+        address = parse_address(prefix + text)
     except FetchError:
         return
     assert isinstance(address, WebAddress)

@@ -1,4 +1,4 @@
-"""Look-ups: once, in time, and not without number."""
+"""Look-ups happen once, within the deadline, and in a limited number of threads."""
 
 import socket
 import threading
@@ -12,19 +12,19 @@ from mailer.intake.fetching.deadline import Deadline
 from mailer.intake.fetching.guard import PUBLIC_GUARD, look_up_host
 
 
-def test_the_machines_resolver_gives_each_address_once() -> None:
-    found = look_up_host("localhost", 80)
-    assert set(found) <= {"127.0.0.1", "::1"}
-    assert len(set(found)) == len(found) > 0
+def test_look_up_returns_each_address_once() -> None:
+    addresses = look_up_host("localhost", 80)
+    assert set(addresses) <= {"127.0.0.1", "::1"}
+    assert len(set(addresses)) == len(addresses) > 0
 
 
-def test_by_default_a_name_that_leads_to_this_machine_is_refused() -> None:
+def test_public_guard_refuses_localhost() -> None:
     with pytest.raises(FetchError, match="not public"):
         PUBLIC_GUARD.check_host("localhost", 80, Deadline(5))
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "message"),
     [
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (socket.gaierror(-3, "Temporary failure in name resolution"), "Temporary failure"),
@@ -32,27 +32,27 @@ def test_by_default_a_name_that_leads_to_this_machine_is_refused() -> None:
         (TimeoutError(), "timed out"),
     ],
 )
-def test_a_look_up_that_fails_may_work_later(error: Exception, said: str) -> None:
-    def fails(name: str, port: int) -> list[str]:
+def test_failed_look_up_is_temporary(error: Exception, message: str) -> None:
+    def fail_look_up(name: str, port: int) -> list[str]:
         raise error
 
-    with pytest.raises(FetchError) as raised:
-        fetch_url("https://feeds.example.org/", guard=FetchGuard(look_up=fails))
-    assert said in raised.value.message
-    assert not raised.value.is_permanent
-    assert raised.value.where == "https://feeds.example.org/"
+    with pytest.raises(FetchError) as caught:
+        fetch_url("https://feeds.example.org/", guard=FetchGuard(look_up=fail_look_up))
+    assert message in caught.value.message
+    assert not caught.value.is_permanent
+    assert caught.value.where == "https://feeds.example.org/"
 
 
-def test_a_bug_in_a_look_up_is_let_through() -> None:
-    def broken(name: str, port: int) -> list[str]:
+def test_bug_in_look_up_is_raised() -> None:
+    def fail_look_up(name: str, port: int) -> list[str]:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        fetch_url("https://feeds.example.org/", guard=FetchGuard(look_up=broken))
+        fetch_url("https://feeds.example.org/", guard=FetchGuard(look_up=fail_look_up))
 
 
 @pytest.fixture
-def release() -> Iterator[threading.Event]:
+def release_event() -> Iterator[threading.Event]:
     event = threading.Event()
     before = threading.active_count()
     yield event
@@ -63,24 +63,26 @@ def release() -> Iterator[threading.Event]:
     assert threading.active_count() == before
 
 
-def test_look_ups_that_hang_use_up_no_more_than_sixteen_threads(release: threading.Event) -> None:
-    def hangs(name: str, port: int) -> list[str]:
-        release.wait()
+def test_hanging_look_ups_use_sixteen_threads_at_most(release_event: threading.Event) -> None:
+    def hang(name: str, port: int) -> list[str]:
+        release_event.wait()
         return []
 
     for _ in range(20):
         with pytest.raises(FetchError, match="took longer than"):
             fetch_url(
                 "https://feeds.example.org/",
-                guard=FetchGuard(look_up=hangs),
+                guard=FetchGuard(look_up=hang),
                 limits=FetchLimits(seconds=0.02),
             )
-    waiting = [one for one in threading.enumerate() if one.name == "look up feeds.example.org"]
+    waiting = [
+        thread for thread in threading.enumerate() if thread.name == "look up feeds.example.org"
+    ]
     assert len(waiting) == 16
 
 
-def test_nobody_is_shown_which_inner_address_it_was() -> None:
+def test_guard_error_hides_inner_address() -> None:
     guard = FetchGuard(look_up=lambda name, port: ["10.20.30.40"])
-    with pytest.raises(FetchError) as raised:
+    with pytest.raises(FetchError) as caught:
         fetch_url("https://feeds.example.org/", guard=guard)
-    assert "10.20" not in str(raised.value)
+    assert "10.20" not in str(caught.value)

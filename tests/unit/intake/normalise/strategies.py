@@ -1,4 +1,4 @@
-"""HTML made at random: elements within elements, and text that Markdown would take for its own."""
+"""Strategies for random HTML: nested elements, and text that Markdown would interpret."""
 
 from html import escape
 
@@ -18,8 +18,8 @@ words = st.one_of(
     st.text("abc .,'\"*_`~[]()<>&#!|\\-+=1\n", max_size=8),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
 )
-text = st.lists(words, min_size=1, max_size=4).map(" ".join).map(lambda said: escape(said))
-glued = st.lists(words, min_size=1, max_size=3).map("".join).map(lambda said: escape(said))
+text = st.lists(words, min_size=1, max_size=4).map(" ".join).map(lambda content: escape(content))
+glued = st.lists(words, min_size=1, max_size=3).map("".join).map(lambda content: escape(content))
 
 addresses = st.sampled_from(
     [
@@ -105,7 +105,7 @@ block = st.one_of(
     *(wrap_element(tag, inline) for tag in ("h2", "h3", "h4", "h6")),
     st.just("<hr>"),
     wrap_element("pre", glued),
-    st.builds(lambda said: f'<p dir="rtl" lang="ar">{said}</p>', inline),
+    st.builds(lambda content: f'<p dir="rtl" lang="ar">{content}</p>', inline),
     inline,
 )
 pages = st.lists(st.recursive(block, _build_flow, max_leaves=8), max_size=4).map("".join)

@@ -1,4 +1,4 @@
-"""HTML of any provenance becomes Markdown that means the same, and nothing goes unsaid."""
+"""HTML from any source becomes equivalent Markdown, and every omission is reported."""
 
 import re
 from html import escape, unescape
@@ -14,16 +14,16 @@ from mailer.intake.omissions import Omission
 from tests.unit.intake.normalise.strategies import SPECIALS, pages
 from tests.unit.intake.test_markup import PAYLOADS, assert_harmless, fragments
 
-# Trees are large: few of them here, and thousands when a rule of this room changes.
+# Trees are large: tests use few of them; use thousands after a change of this package.
 trees = settings(deadline=None, suppress_health_check=list(HealthCheck))
 
 
-def markdown(html: str, base: str = "", language: str = "en") -> str:
+def to_markdown(html: str, base: str = "", language: str = "en") -> str:
     return normalise_html(html, base=base, language=language).markdown
 
 
-def dropped(html: str) -> dict[str, int]:
-    return {one.what: one.times for one in normalise_html(html).dropped}
+def map_omissions(html: str) -> dict[str, int]:
+    return {omission.kind: omission.times for omission in normalise_html(html).dropped}
 
 
 # ---- laws -------------------------------------------------------------------------------------
@@ -31,31 +31,31 @@ def dropped(html: str) -> dict[str, int]:
 
 @settings(trees, max_examples=50)
 @given(pages)
-def test_what_comes_out_means_what_went_in_and_stays_so(html: str) -> None:
-    once = normalise_html(html)
-    assert parse_blocks(once.html) == parse_blocks(html)
-    assert once.html == to_html(once.markdown) == sanitise_html(once.html)
-    assert letters(once.html) == letters(html)
-    again = normalise_html(once.html)
-    assert (again.markdown, again.html) == (once.markdown, once.html)
+def test_normalised_html_keeps_its_meaning(html: str) -> None:
+    normalised = normalise_html(html)
+    assert parse_blocks(normalised.html) == parse_blocks(html)
+    assert normalised.html == to_html(normalised.markdown) == sanitise_html(normalised.html)
+    assert extract_letters(normalised.html) == extract_letters(html)
+    second = normalise_html(normalised.html)
+    assert (second.markdown, second.html) == (normalised.markdown, normalised.html)
 
 
-def letters(html: str) -> str:
-    """What is left of HTML without elements: by no code of the room's own."""
+def extract_letters(html: str) -> str:
+    """Return the letters of HTML without elements, by code independent of the package."""
     spoken = re.sub(r"<img[^>]*>", "", sanitise_html(html))
     return re.sub(r"[\W_]+", "", unescape(re.sub("<[^>]*>", "", spoken)))
 
 
 @settings(trees, max_examples=80)
 @given(st.one_of(fragments, st.text(max_size=60)))
-def test_whatever_is_given_what_comes_out_is_on_the_list(html: str) -> None:
+def test_normalised_html_has_allowed_elements_only(html: str) -> None:
     tidied = normalise_html(html, base="https://example.org/")
     assert_harmless(tidied.html)
     assert parse_blocks(tidied.html) == parse_blocks(to_html(tidied.markdown))
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_a_payload_comes_out_harmless(payload: str) -> None:
+def test_normalised_hostile_markup_is_harmless(payload: str) -> None:
     for base in ("", "https://example.org/"):
         html = normalise_html(payload, base=base).html
         assert_harmless(html)
@@ -77,17 +77,17 @@ def test_a_payload_comes_out_harmless(payload: str) -> None:
         "<p><a href='https://a.b/'>{}</a></p>",
     ],
 )
-def test_what_markdown_would_take_for_its_own_is_text(wrap: str, frame: str) -> None:
+def test_normalised_markdown_specials_stay_text(wrap: str, frame: str) -> None:
     html = "".join(wrap.format(frame.format(escape(special))) for special in SPECIALS)
     assert parse_blocks(normalise_html(html).html) == parse_blocks(html)
 
 
-@pytest.mark.parametrize("deep", [100, 2000])
-def test_depth_breaks_nothing(deep: int) -> None:
+@pytest.mark.parametrize("depth", [100, 2000])
+def test_normalise_deeply_nested_html(depth: int) -> None:
     for tag in ("div", "b", "blockquote", "ul><li", "table><tr><td", "span", "a href=https://a.b/"):
         name = tag.split()[0]
-        closing = "".join(f"</{one}>" for one in reversed(name.split("><")))
-        html = f"<{tag}>" * deep + "word" + closing * deep
+        closing = "".join(f"</{closing_tag}>" for closing_tag in reversed(name.split("><")))
+        html = f"<{tag}>" * depth + "word" + closing * depth
         assert "word" in normalise_html(html).html
 
 
@@ -95,7 +95,7 @@ def test_depth_breaks_nothing(deep: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("html", "said"),
+    ("html", "expected"),
     [
         ("<p>One<p>Two", "One\n\nTwo"),
         ("<div>One</div>Two<section>Three</section>", "One\n\nTwo\n\nThree"),
@@ -142,15 +142,15 @@ def test_depth_breaks_nothing(deep: int) -> None:
         ("<p></p>", ""),
     ],
 )  # fmt: skip
-def test_it_reads_as_a_person_would_write_it(html: str, said: str) -> None:
-    assert markdown(html) == said
+def test_normalised_markdown_is_readable(html: str, expected: str) -> None:
+    assert to_markdown(html) == expected
 
 
 # ---- addresses --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("href", "whole"),
+    ("href", "absolute"),
     [
         ("/a", "https://example.org/a"),
         ("b?c=1", "https://example.org/news/b?c=1"),
@@ -163,13 +163,13 @@ def test_it_reads_as_a_person_would_write_it(html: str, said: str) -> None:
          "https://example.org/i"),
     ],
 )  # fmt: skip
-def test_a_relative_link_stands_under_the_page(href: str, whole: str) -> None:
+def test_normalise_resolves_relative_links(href: str, absolute: str) -> None:
     html = f'<a href="{href}">x</a>'
-    assert markdown(html, base="https://example.org/news/today") == f"[x]({whole})"
+    assert to_markdown(html, base="https://example.org/news/today") == f"[x]({absolute})"
 
 
 @pytest.mark.parametrize(
-    ("html", "what"),
+    ("html", "kind"),
     [
         ("<a href=/a>x</a>", "relative link"),
         ("<a href=#a>x</a>", "link within the page"),
@@ -191,27 +191,27 @@ def test_a_relative_link_stands_under_the_page(href: str, whole: str) -> None:
         ("x<del datetime=2026-01-01>y</del>", "tracked deletion"),
     ],
 )
-def test_what_goes_is_reported_and_the_text_stays(html: str, what: str) -> None:
-    assert markdown(html) == "x"
-    assert dropped(html) == {what: 1}
+def test_normalise_reports_omissions(html: str, kind: str) -> None:
+    assert to_markdown(html) == "x"
+    assert map_omissions(html) == {kind: 1}
 
 
-def test_the_report_counts_and_gives_the_first_example() -> None:
+def test_omission_report_counts_and_gives_first_example() -> None:
     assert normalise_html("<a href=/one>x</a> <a href=/two>y</a>").dropped == (
         Omission("relative link", 2, "/one"),
     )
 
 
-def test_a_picture_that_waits_for_a_script_is_taken_by_its_own_address() -> None:
+def test_normalise_reads_lazy_picture_source() -> None:
     html = "<img src=data:image/gif;base64,R0 data-src=https://a.b/i.jpg alt=A>"
-    assert markdown(html) == "![A](https://a.b/i.jpg)"
+    assert to_markdown(html) == "![A](https://a.b/i.jpg)"
 
 
-def test_an_emoji_that_was_made_a_picture_is_text_again() -> None:
-    assert markdown("a <img class=wp-smiley src=https://a.b/e.png alt='🙂'>") == "a 🙂"
+def test_normalise_turns_emoji_pictures_into_text() -> None:
+    assert to_markdown("a <img class=wp-smiley src=https://a.b/e.png alt='🙂'>") == "a 🙂"
 
 
-def test_a_heading_that_says_the_title_again_goes() -> None:
+def test_normalise_removes_heading_that_repeats_title() -> None:
     html = "<div><h1>The  title</h1><h2>Part</h2><p>x</div>"
     assert normalise_html(html, title="The title").markdown == "## Part\n\nx"
     assert (
@@ -219,11 +219,11 @@ def test_a_heading_that_says_the_title_again_goes() -> None:
     )
 
 
-def test_plain_text_has_no_mark() -> None:
+def test_plain_text_of_html_has_no_marks() -> None:
     assert to_plain_text("<p>a <b>b</b>&amp;<br>c</p><ul><li>d") == "a b& c d"
 
 
 @pytest.mark.parametrize("html", ["<p>x" * 5001, "<p>" + "x" * 300_001, " " * 5_000_001])
-def test_what_is_longer_than_any_article_is_refused(html: str) -> None:
-    with pytest.raises(InputError, match="it is longer than"):
+def test_normalise_refuses_html_that_is_too_long(html: str) -> None:
+    with pytest.raises(InputError, match="the text is longer than"):
         normalise_html(html)

@@ -1,0 +1,104 @@
+"""Read listmonk's export: one CSV file of subscribers.
+
+Columns: uuid, email, name, attributes (JSON), status, created_at, updated_at. `status` is that of
+the person on the whole installation; the file does not name people who left single lists.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+
+from mailer.audience.imports.rows import (
+    ImportColumn,
+    ImportRow,
+    RowSkipped,
+    RowState,
+    assign_fields,
+    normalise_header,
+    parse_row,
+    split_values,
+)
+from mailer.errors import InputError
+from mailer.intake.csv_reader import CsvLine
+from mailer.intake.exports.export_format import ExportFormat
+from mailer.model.suppressions import SuppressionReason
+
+_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d{1,6})?\d* ([+-]\d{4}) \S+")
+_ATTRIBUTES = {
+    "language": ImportColumn.LANGUAGE,
+    "lang": ImportColumn.LANGUAGE,
+    "locale": ImportColumn.LANGUAGE,
+    "country": ImportColumn.COUNTRY,
+    "countrycode": ImportColumn.COUNTRY,
+    "timezone": ImportColumn.TIME_ZONE,
+}
+
+
+class ListmonkFormat(ExportFormat):
+    def __init__(
+        self,
+        header: list[str],
+        mapping: Mapping[str, str],
+        topics: frozenset[str],
+        default_state: RowState,
+    ) -> None:
+        if "status" not in map(normalise_header, header):
+            raise InputError(
+                "the file is not listmonk's: it has no column 'status'",
+                where="line 1",
+                hint="export subscribers as CSV in listmonk, or import the file as plain CSV",
+            )
+        super().__init__(
+            header,
+            mapping,
+            topics,
+            default_state,
+            aliases={"email": ImportColumn.ADDRESS, "name": ImportColumn.NAME},
+            own_heads=frozenset({"status", "attributes", "createdat"}),
+            ignored_heads=frozenset({"uuid", "updatedat"}),
+        )
+
+    def read_row(self, line: CsvLine) -> ImportRow:
+        values = assign_fields(line.fields, self.columns)
+        status = self.get_value(line, "status").lower()
+        if status == "disabled":
+            raise RowSkipped("disabled in listmonk")
+        if status == "blocklisted":
+            values |= {
+                ImportColumn.STATE: RowState.SUPPRESSED,
+                ImportColumn.REASON: SuppressionReason.MANUAL,
+                ImportColumn.EVIDENCE: "blocklisted in listmonk",
+            }
+        elif status != "enabled":
+            raise InputError(f"{status!r} is not a status of listmonk", where="status")
+        if ImportColumn.JOINED not in values:
+            values[ImportColumn.JOINED] = _GO_TIME.sub(
+                r"\1T\2\3\4", self.get_value(line, "createdat")
+            )
+        tags = self._take_attributes(values, self.get_value(line, "attributes"))
+        if ImportColumn.TAGS in values:
+            tags = [*tags, *split_values(values[ImportColumn.TAGS])]
+        return parse_row(
+            line.number, values, self.topics, tags=tags, default_state=self.default_state
+        )
+
+    def _take_attributes(self, values: dict[ImportColumn, str], text: str) -> list[str]:
+        """Add the values of a JSON object to `values`, and return its tags.
+
+        Raises InputError if `text` is not a JSON object."""
+        try:
+            attributes = json.loads(text) if text else {}
+        except ValueError as error:
+            raise InputError(f"not JSON: {error}", where="attributes") from error
+        if not isinstance(attributes, dict):
+            raise InputError("not a JSON object", where="attributes")
+        tags: list[str] = []
+        for key, value in attributes.items():
+            column = _ATTRIBUTES.get(normalise_header(key))
+            if column and isinstance(value, str):
+                self.offer_value(values, column, value, f"attributes.{key}")
+            elif key == "tags" and isinstance(value, list):
+                tags += [str(tag) for tag in value if str(tag).strip()]
+            elif value not in (None, "", [], {}):
+                self.passed_over[f"attributes.{key}"] += 1
+        return tags
