@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer import languages
 from mailer.errors import InputError
 from mailer.web import mail_frame
-from mailer.web.maildir import (
+from mailer.web.mail_folder import (
     CaughtMail,
     MailFolder,
     ParsedMail,
@@ -231,7 +231,7 @@ def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
     @app.exception_handler(HTTPError)
     def show_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPError)
-        return _render_page("trouble.html", status=error.status_code, headers=error.headers)
+        return _render_page("error.html", status=error.status_code, headers=error.headers)
 
     return app
 

@@ -136,7 +136,7 @@ def print_form(
 
     Example: [bold]mailer list form news --language fr[/]"""
     try:
-        from mailer.web.public import pasted
+        from mailer.web.public import form_snippet
     except ImportError as error:
         raise ConfigError(
             f"the web's parts are not installed ({error.name} is missing)",
@@ -144,8 +144,10 @@ def print_form(
         ) from error
     with open_for_reading() as (mailer, tx):
         mailing_list = nouns.get_list(tx.lists, slug)
-        form_language = pasted.choose_page_language(language or mailing_list.language)
+        form_language = form_snippet.choose_page_language(language or mailing_list.language)
         base_url = mailer.settings.web.base_url
         Output().print_text(
-            pasted.render_pasted_form(mailing_list, tx.lists.list_topics(), form_language, base_url)
+            form_snippet.render_form_snippet(
+                mailing_list, tx.lists.list_topics(), form_language, base_url
+            )
         )

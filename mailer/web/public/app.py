@@ -19,8 +19,8 @@ from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
 from mailer.web.public import archive, confirm, health, preferences, signup, unsubscribe
 from mailer.web.public.middleware import PublicPagesMiddleware
+from mailer.web.public.public_site import PublicSite, build_house_style, compile_templates
 from mailer.web.public.releases import pages
-from mailer.web.public.site import PublicSite, build_house_style, compile_templates
 from mailer.web.sockets import open_listening_socket
 
 STATIC = {
@@ -91,7 +91,7 @@ def _make_http_error_handler(site: PublicSite) -> Callable[[Request, Exception],
     def show_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         return site.render_page(
-            request, "trouble.html", status=error.status_code, headers=error.headers,
+            request, "error.html", status=error.status_code, headers=error.headers,
             code=error.status_code,
         )  # fmt: skip
 
@@ -103,7 +103,7 @@ def _make_database_error_handler(site: PublicSite) -> Callable[[Request, Excepti
         """The database can't be used just now."""
         site.log.error("no database", error=type(error).__name__)
         return site.render_page(
-            request, "trouble.html", status=503, code=503, headers={"Retry-After": "30"}
+            request, "error.html", status=503, code=503, headers={"Retry-After": "30"}
         )
 
     return show_database_error
@@ -112,7 +112,7 @@ def _make_database_error_handler(site: PublicSite) -> Callable[[Request, Excepti
 def _make_validation_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
     def show_validation_error(request: Request, _: Exception) -> Response:
         # FastAPI's own answer is JSON that repeats what was sent.
-        return site.render_page(request, "trouble.html", status=422, code=422)
+        return site.render_page(request, "error.html", status=422, code=422)
 
     return show_validation_error
 
@@ -124,7 +124,7 @@ def _make_fault_handler(site: PublicSite) -> Callable[[Request, Exception], Resp
         route = getattr(request.scope.get("route"), "path", "(none)")
         site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
         try:
-            return site.render_page(request, "trouble.html", status=500, code=500)
+            return site.render_page(request, "error.html", status=500, code=500)
         except Exception:  # what failed may be what pages are made with
             return PlainTextResponse("something went wrong here\n", 500)
 

@@ -21,8 +21,8 @@ from mailer.errors import InputError, NotFound, TokenError
 from mailer.store import Transaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses
+from mailer.web.public.public_site import PublicSite, list_accepted_languages
 from mailer.web.public.response_cache import ResponseCache
-from mailer.web.public.site import PublicSite, list_accepted_languages
 
 ENTRIES_PER_PAGE = 20
 """Editions on one page of a list, and in a feed."""

@@ -16,9 +16,9 @@ from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
+from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.site import PublicSite
-from mailer.web.public.writer import UndoWrite
+from mailer.web.public.public_site import PublicSite
 
 
 def add_routes(site: PublicSite) -> None:

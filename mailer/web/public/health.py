@@ -4,7 +4,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from mailer.errors import ConcurrencyError, ConfigError
-from mailer.web.public.site import PublicSite
+from mailer.web.public.public_site import PublicSite
 
 
 def add_routes(site: PublicSite) -> None:

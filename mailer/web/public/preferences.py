@@ -25,11 +25,11 @@ from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
 from mailer.web.public import time_zone_picker
+from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import identify_client
-from mailer.web.public.site import LANGUAGES, PublicSite
+from mailer.web.public.public_site import LANGUAGES, PublicSite
 from mailer.web.public.time_zone_picker import TimeZoneCity
-from mailer.web.public.writer import UndoWrite
 
 PREFERENCES_SOURCE = "preferences page"
 PAUSE_WEEKS = (1, 2, 4, 8, 12, 26)
@@ -327,8 +327,10 @@ def add_routes(site: PublicSite) -> None:
     site.add_post_route(
         "/p/{token}/address", make_change_handler("address.html", change_address), ("email",)
     )
-    site.add_get_route("/p/{token}/leave", make_page_handler("leave-all.html"))
-    site.add_post_route("/p/{token}/leave", make_change_handler("leave-all.html", unsubscribe_all))
+    site.add_get_route("/p/{token}/leave", make_page_handler("unsubscribe-all.html"))
+    site.add_post_route(
+        "/p/{token}/leave", make_change_handler("unsubscribe-all.html", unsubscribe_all)
+    )
     site.add_get_route("/p/{token}/erase", make_page_handler("erase.html"))
     site.add_post_route("/p/{token}/erase", submit_erasure, ("sure",))
     site.add_get_route("/p/{token}/about-me.json", download_personal_data)

@@ -18,8 +18,8 @@ from mailer.errors import InputError, NotFound
 from mailer.store import Transaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, identify_client
+from mailer.web.public.public_site import LANGUAGES, PublicSite
 from mailer.web.public.response_cache import ResponseCache
-from mailer.web.public.site import LANGUAGES, PublicSite
 
 TRAP_FIELD = "website"
 """A field that people don't see: who fills it in is a program."""

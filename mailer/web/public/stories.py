@@ -13,8 +13,8 @@ from mailer import languages
 from mailer.articles import Article, ArticleQuery, ArticleState
 from mailer.releases.pages import PageTranslation, ReleasePage, build_translation
 from mailer.store import Transaction
+from mailer.web.public.public_site import PublicSite
 from mailer.web.public.releases import structured_data
-from mailer.web.public.site import PublicSite
 
 
 def find_story_pages(tx: Transaction, slug: str) -> ReleasePage | None:

@@ -13,7 +13,7 @@ from babel import Locale
 from babel.core import get_global
 
 from mailer import languages, zones
-from mailer.web.public.site import get_environment
+from mailer.web.public.public_site import get_environment
 
 AFRICA, AMERICAS, ANTARCTICA, ASIA, EUROPE, OCEANIA = "002", "019", "AQ", "142", "150", "009"
 
@@ -87,7 +87,7 @@ def render_options(language: str, chosen_zone: str) -> str:
 
 @lru_cache(maxsize=64)
 def _render_unselected_options(language: str) -> str:
-    template = get_environment(language).get_template("zones.html")
+    template = get_environment(language).get_template("time-zone-options.html")
     return template.render(continents=list_continents(language))
 
 

@@ -15,9 +15,9 @@ from mailer.audience.lists import Frequency, MailingList
 from mailer.audience.subscribers import Membership, MembershipState, Subscriber
 from mailer.errors import InputError, Refused, TokenError
 from mailer.store import Transaction
+from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.site import PublicSite
-from mailer.web.public.writer import UndoWrite
+from mailer.web.public.public_site import PublicSite
 
 ONE_CLICK_SOURCE = "one-click unsubscribe"
 PAGE_SOURCE = "unsubscribe page"

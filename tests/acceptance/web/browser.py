@@ -16,7 +16,7 @@ from playwright.sync_api import (
 )
 
 from mailer import languages
-from mailer.web.public.site import load_catalogue
+from mailer.web.public.public_site import load_catalogue
 from tests.acceptance.web import axe
 from tests.acceptance.web.fixtures import ServedOffice
 

@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError
-from mailer.web import maildir
+from mailer.web import mail_folder
 from mailer.web.inbox import PER_PAGE, create_inbox_app, serve_inbox
 from mailer.web.mail_frame import prepare_mail_frame
 
@@ -161,14 +161,14 @@ def test_only_new_and_changed_files_are_read(folder: Path, monkeypatch: pytest.M
     for name in "abc":
         (folder / f"{name}.eml").write_bytes(eml(f"{name}@x.org"))
     read: list[str] = []
-    entry = maildir._read_entry
+    entry = mail_folder._read_entry
 
-    def counted(key: str, path: Path, stamp: tuple[int, int]) -> maildir.CaughtMail:
+    def counted(key: str, path: Path, stamp: tuple[int, int]) -> mail_folder.CaughtMail:
         read.append(key)
         return entry(key, path, stamp)
 
-    monkeypatch.setattr(maildir, "_read_entry", counted)
-    look = maildir.MailFolder(folder)
+    monkeypatch.setattr(mail_folder, "_read_entry", counted)
+    look = mail_folder.MailFolder(folder)
     look.scan_entries()
     assert sorted(read) == ["a", "b", "c"]
     (folder / "b.eml").write_bytes(eml("new@x.org"))
@@ -357,11 +357,11 @@ def test_reading_raises_nothing(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "noise.eml"
     path.write_bytes(name + noise + b"\r\n\r\n" + noise)
-    entry = maildir._read_entry("noise", path, (0, 0))
-    letter = maildir.read_mail(entry)
+    entry = mail_folder._read_entry("noise", path, (0, 0))
+    letter = mail_folder.read_mail(entry)
     prepare_mail_frame(letter.html or "", frozenset())
     assert entry.language_name is not None
-    assert maildir.format_mail_date(entry.date)
+    assert mail_folder.format_mail_date(entry.date)
     for value in dict(letter.headers).values():
         value.encode()
 

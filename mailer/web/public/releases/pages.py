@@ -35,10 +35,10 @@ from mailer.render.releases import build_embargo_view
 from mailer.store import Transaction
 from mailer.web.public import feeds, stories
 from mailer.web.public.archive import parse_page_number, respond_unless_cached
+from mailer.web.public.public_site import LANGUAGES, PublicSite, list_accepted_languages
 from mailer.web.public.releases import structured_data
 from mailer.web.public.releases.media_kit import build_kit
 from mailer.web.public.response_cache import ResponseCache
-from mailer.web.public.site import LANGUAGES, PublicSite, list_accepted_languages
 
 RELEASES_PER_PAGE = 20
 MAX_AGENT_LENGTH = 200
@@ -57,7 +57,7 @@ def add_routes(site: PublicSite) -> None:
                 site.mailer.clock(), RELEASES_PER_PAGE + 1, (number - 1) * RELEASES_PER_PAGE
             )
         return site.render_page(
-            request, "press.html", number=number, older=len(releases) > RELEASES_PER_PAGE,
+            request, "press-list.html", number=number, older=len(releases) > RELEASES_PER_PAGE,
             releases=[_describe_release(site, request, release_pages) for release_pages in releases[:RELEASES_PER_PAGE]],
         )  # fmt: skip
 

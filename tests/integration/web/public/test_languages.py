@@ -13,11 +13,11 @@ from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.log import create_logger
 from mailer.web.public import create_public_app
-from mailer.web.public.site import LANGUAGES, get_own_name
+from mailer.web.public.public_site import LANGUAGES, get_own_name
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
 from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
-from tests.unit.web.public.test_words import words
+from tests.unit.web.public.test_page_catalogues import words
 
 FRAME = re.compile(r'<html lang="([^"]*)" dir="([^"]*)">')
 

@@ -6,7 +6,7 @@ import pytest
 
 from mailer import zones
 from mailer.web.public import time_zone_picker
-from mailer.web.public.site import LANGUAGES
+from mailer.web.public.public_site import LANGUAGES
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)

@@ -14,7 +14,7 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from mailer import config, languages
-from mailer.web.public.site import LANGUAGES, get_environment, get_own_name, load_catalogue
+from mailer.web.public.public_site import LANGUAGES, get_environment, get_own_name, load_catalogue
 
 WEB = Path(str(resources.files("mailer.web")))
 TEMPLATES = WEB / "templates" / "public"

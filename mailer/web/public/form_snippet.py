@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from mailer import languages
 from mailer.audience.lists import MailingList, Topic, Visibility
 from mailer.errors import InputError, Refused
+from mailer.web.public.public_site import LANGUAGES, get_environment
 from mailer.web.public.signup import TRAP_FIELD
-from mailer.web.public.site import LANGUAGES, get_environment
 
 
 def choose_page_language(tag: str) -> str:
@@ -22,7 +22,7 @@ def choose_page_language(tag: str) -> str:
     return page_language
 
 
-def render_pasted_form(
+def render_form_snippet(
     mailing_list: MailingList, topics: Sequence[Topic], language: str, base_url: str
 ) -> str:
     """The form for one list, in one of the pages' languages. Raises Refused for a list that nobody
@@ -37,7 +37,7 @@ def render_pasted_form(
     )
     return (
         get_environment(language)
-        .get_template("pasted.html")
+        .get_template("form-snippet.html")
         .render(
             list=mailing_list,
             topics=sorted_topics,

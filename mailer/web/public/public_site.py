@@ -31,8 +31,8 @@ from mailer.audience.consent import Wording
 from mailer.errors import InputError
 from mailer.log import Log
 from mailer.render import colours, views
+from mailer.web.public.batched_writes import PageWriter
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.writer import PageWriter
 
 LANGUAGES = languages.UN_LANGUAGES
 """The languages that pages are in."""

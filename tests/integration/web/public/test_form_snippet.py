@@ -13,9 +13,9 @@ from mailer.audience.lists import Topic, Visibility
 from mailer.audience.signup.confirmations import ConfirmationState
 from mailer.errors import InputError, Refused
 from mailer.log import create_logger
-from mailer.web.public import create_public_app, pasted
+from mailer.web.public import create_public_app, form_snippet
+from mailer.web.public.public_site import LANGUAGES
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
-from mailer.web.public.site import LANGUAGES
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import open_client
@@ -68,7 +68,7 @@ class Form(HTMLParser):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_field_has_a_label_in_each_language(language: str) -> None:
-    text = pasted.render_pasted_form(NEWS, TOPICS, language, SITE)
+    text = form_snippet.render_form_snippet(NEWS, TOPICS, language, SITE)
     form = Form(text)
     assert form.attributes["action"] == "https://mail.example.org/subscribe"
     assert form.attributes["method"] == "post"
@@ -95,17 +95,17 @@ def test_every_field_has_a_label_in_each_language(language: str) -> None:
 
 
 def test_the_nearest_language_is_taken_and_an_unknown_one_refused() -> None:
-    assert pasted.choose_page_language("FR-ca") == "fr"
+    assert form_snippet.choose_page_language("FR-ca") == "fr"
     with pytest.raises(InputError, match="no page is in sw; use one of ar, "):
-        pasted.choose_page_language("sw")
+        form_snippet.choose_page_language("sw")
     with pytest.raises(InputError, match="is not a language tag"):
-        pasted.choose_page_language("klingon")
+        form_snippet.choose_page_language("klingon")
 
 
 def test_there_is_none_for_a_list_that_nobody_can_join() -> None:
     closed = make_mailing_list("news", visibility=Visibility.PRIVATE)
     with pytest.raises(Refused, match="the list 'news' is private: nobody can sign up"):
-        pasted.render_pasted_form(closed, TOPICS, "en", SITE)
+        form_snippet.render_form_snippet(closed, TOPICS, "en", SITE)
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def post(mailer: Mailer) -> Callable[..., int]:
 
     def send(**over: str) -> int:
         with mailer.store.read() as tx:
-            text = pasted.render_pasted_form(
+            text = form_snippet.render_form_snippet(
                 factories.get_mailing_list(tx), tx.lists.list_topics(), "fr", SITE
             )
         filled: dict[str, list[str]] = {}

@@ -10,7 +10,7 @@ import pytest
 from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import Store, Transaction
-from mailer.web.public.writer import PageWriter, UndoWrite
+from mailer.web.public.batched_writes import PageWriter, UndoWrite
 from tests.integration.factories import NOW
 
 
