@@ -1,4 +1,4 @@
-"""What pages write goes into few transactions, and each is answered as if it had its own."""
+"""Writes of pages share transactions, and each is answered as if it had its own."""
 
 import asyncio
 import threading
@@ -14,106 +14,108 @@ from mailer.web.public.batched_writes import PageWriter, UndoWrite
 from tests.integration.factories import NOW
 
 
-def run(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
-    """What each of the jobs gave or raised, all asked for at once."""
+def run_at_once(store: Store, jobs: Sequence[Callable[[Transaction], Any]]) -> list[Any]:
+    """Run all jobs at once, and return the result or the error of each."""
     writer = PageWriter(store, threads=4)
 
-    async def ask() -> list[Any]:
-        asked = [asyncio.ensure_future(writer.run_in_transaction(one)) for one in jobs]
-        return await asyncio.gather(*asked, return_exceptions=True)
+    async def run_jobs() -> list[Any]:
+        futures = [asyncio.ensure_future(writer.run_in_transaction(job)) for job in jobs]
+        return await asyncio.gather(*futures, return_exceptions=True)
 
     try:
-        return asyncio.run(ask())
+        return asyncio.run(run_jobs())
     finally:
         writer.stop()
 
 
-def add(slug: str) -> Callable[[Transaction], str]:
+def make_topic_write(slug: str) -> Callable[[Transaction], str]:
     return lambda tx: lists.add_topic(tx.lists, slug, {"en": slug}, NOW).slug
 
 
-def kept(store: Store) -> set[str]:
+def list_topic_slugs(store: Store) -> set[str]:
     with store.read() as tx:
         return {one.slug for one in tx.lists.list_topics()}
 
 
-def test_all_are_answered_with_what_they_gave(store: Store) -> None:
+def test_page_writer_answers_each_write_with_its_result(store: Store) -> None:
     slugs = [f"t{number}" for number in range(30)]
-    assert run(store, [add(slug) for slug in slugs]) == slugs
-    assert kept(store) == {*slugs}
+    assert run_at_once(store, [make_topic_write(slug) for slug in slugs]) == slugs
+    assert list_topic_slugs(store) == {*slugs}
 
 
-def test_an_error_undoes_its_own_and_nothing_else(store: Store) -> None:
-    def fail(tx: Transaction) -> str:
-        add("wrong")(tx)
+def test_page_writer_undoes_only_the_write_that_failed(store: Store) -> None:
+    def fail_after_writing(tx: Transaction) -> str:
+        make_topic_write("wrong")(tx)
         raise InputError("no")
 
-    first, error, last = run(store, [add("one"), fail, add("two")])
-    assert (first, last) == ("one", "two")
+    first_answer, error, last_answer = run_at_once(
+        store, [make_topic_write("one"), fail_after_writing, make_topic_write("two")]
+    )
+    assert (first_answer, last_answer) == ("one", "two")
     assert isinstance(error, InputError)
-    assert kept(store) == {"one", "two"}
+    assert list_topic_slugs(store) == {"one", "two"}
 
 
-def test_what_is_undone_can_still_be_answered(store: Store) -> None:
-    def refuse(tx: Transaction) -> int:
-        add("wrong")(tx)
+def test_undo_write_makes_its_answer_after_the_rollback(store: Store) -> None:
+    def undo_write(tx: Transaction) -> int:
+        make_topic_write("wrong")(tx)
         raise UndoWrite(lambda tx: len(tx.lists.list_topics()))
 
-    assert run(store, [refuse]) == [0]
-    assert kept(store) == set()
+    assert run_at_once(store, [undo_write]) == [0]
+    assert list_topic_slugs(store) == set()
 
 
-def test_nobody_is_answered_before_the_commit(store: Store) -> None:
-    seen: list[set[str]] = []
+def test_page_writer_answers_after_the_commit(store: Store) -> None:
+    topics_at_answer: list[set[str]] = []
     writer = PageWriter(store, threads=4)
 
-    async def ask() -> None:
-        await writer.run_in_transaction(add("one"))
-        seen.append(kept(store))
+    async def write_topic() -> None:
+        await writer.run_in_transaction(make_topic_write("one"))
+        topics_at_answer.append(list_topic_slugs(store))
 
-    asyncio.run(ask())
+    asyncio.run(write_topic())
     writer.stop()
-    assert seen == [{"one"}]
+    assert topics_at_answer == [{"one"}]
 
 
-def test_many_are_written_together_while_the_lock_is_elsewhere(
+def test_page_writer_batches_writes_that_wait_for_the_lock(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only SQLite has one writer at a time."""
     if store.engine.dialect.name != "sqlite":
         pytest.skip("each page has its own transaction on PostgreSQL")
-    begun: list[int] = []
+    transactions: list[int] = []
     begin = store.begin
 
-    def count() -> Any:
-        begun.append(1)
+    def count_transactions() -> Any:
+        transactions.append(1)
         return begin()
 
-    monkeypatch.setattr(store, "begin", count)
-    held, release = threading.Event(), threading.Event()
+    monkeypatch.setattr(store, "begin", count_transactions)
+    lock_held, release = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def hold_lock() -> None:
         with begin():
-            held.set()
+            lock_held.set()
             release.wait(10)
 
-    other = threading.Thread(target=hold)
-    other.start()
-    held.wait(10)
+    lock_holder = threading.Thread(target=hold_lock)
+    lock_holder.start()
+    lock_held.wait(10)
     threading.Timer(0.3, release.set).start()
     slugs = [f"t{number}" for number in range(8)]
-    assert run(store, [add(slug) for slug in slugs]) == slugs
-    other.join()
-    assert len(begun) < len(slugs)
+    assert run_at_once(store, [make_topic_write(slug) for slug in slugs]) == slugs
+    lock_holder.join()
+    assert len(transactions) < len(slugs)
 
 
-def test_a_database_that_is_gone_is_said_to_all(store: Store) -> None:
+def test_page_writer_reports_a_lost_database_to_every_write(store: Store) -> None:
     def break_it(tx: Transaction) -> None:
         raise ConfigError("the database can't be used")
 
-    def begin() -> Any:
+    def refuse_transaction() -> Any:
         raise ConfigError("the database can't be used")
 
-    store.begin = begin  # type: ignore[method-assign]
-    answers = run(store, [add("one"), break_it, add("two")])
+    store.begin = refuse_transaction  # type: ignore[method-assign]
+    answers = run_at_once(store, [make_topic_write("one"), break_it, make_topic_write("two")])
     assert [type(one) for one in answers] == [ConfigError] * 3

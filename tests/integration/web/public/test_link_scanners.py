@@ -1,6 +1,6 @@
-"""Scanners open every link of every mail before anybody reads it: nothing comes of it.
+"""Scanners open every link of every mail before its reader does: that changes nothing.
 
-The mails are what a relay was given: editions, and the letters about sign-ups.
+The mails are those that a relay was given: editions, and service mails about sign-ups.
 """
 
 import re
@@ -29,56 +29,60 @@ from tests.integration.web.public.conftest import OfficeClock
 from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice, dump_tables
 
 SITE = "https://mail.example.org/"
-LETTERS = ("confirm", "known", "welcome", "new-address")
+SERVICE_MAILS = ("confirm", "known", "welcome", "new-address")
 METHODS = ("HEAD", "GET")
-"""How each link is opened, the one after the other."""
-FEW = ("en", "ar")
-"""Languages of the short form: each takes its time to compose."""
+"""Methods by which each link is opened, in this order."""
+FEW_LANGUAGES = ("en", "ar")
+"""Languages of the short version of the test, because composing takes time."""
 
 
-def parts(mail: EmailMessage) -> tuple[str, str]:
-    """Its plain text and its HTML."""
-    plain, rich = (mail.get_body((kind,)) for kind in ("plain", "html"))
-    assert plain is not None
-    return str(plain.get_content()), str(rich.get_content()) if rich is not None else ""
+def read_parts(mail: EmailMessage) -> tuple[str, str]:
+    """Return the plain text and the HTML of a mail."""
+    text_part, html_part = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert text_part is not None
+    return str(text_part.get_content()), str(
+        html_part.get_content()
+    ) if html_part is not None else ""
 
 
-def links_of(mail: EmailMessage) -> set[str]:
-    """Everything of ours that a scanner finds in a mail: in its headers and in both parts."""
-    plain, rich = parts(mail)
-    found = set(re.findall(r"https?://[^\s<>\"]+", plain))
+def find_our_urls(mail: EmailMessage) -> set[str]:
+    """Return our own links in a mail, in its headers and in both parts."""
+    plain_text, html_text = read_parts(mail)
+    urls = set(re.findall(r"https?://[^\s<>\"]+", plain_text))
     for header in ("List-Unsubscribe", "List-Archive", "List-Subscribe", "List-Help"):
-        found |= {*re.findall(r"<(https?://[^>]+)>", str(mail[header] or ""))}
-    if rich:
-        found |= {link for _, _, link, _ in lxml_html.document_fromstring(rich).iterlinks()}
-    return {one for one in found if one.startswith(SITE)}
+        urls |= {*re.findall(r"<(https?://[^>]+)>", str(mail[header] or ""))}
+    if html_text:
+        urls |= {link for _, _, link, _ in lxml_html.document_fromstring(html_text).iterlinks()}
+    return {one for one in urls if one.startswith(SITE)}
 
 
-class Post:
-    """What is mailed, and the worker that has it mailed."""
+class MailScenario:
+    """Sends editions and service mails, and reads them from the relay."""
 
-    def __init__(self, stage: SeededOffice, relay: Relay, pages: AsgiClient) -> None:
-        self.languages: tuple[str, ...] = FEW
-        self.stage = stage
+    def __init__(self, seeded_office: SeededOffice, relay: Relay, pages: AsgiClient) -> None:
+        self.languages: tuple[str, ...] = FEW_LANGUAGES
+        self.office = seeded_office
         self.relay = relay
         self.pages = pages
-        self.keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
+        self.scheduler = Scheduler(
+            seeded_office.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0
+        )
 
-    def work(self) -> None:
-        assert self.keeper.run_tick()
-        self.stage.mailer.deliver_editions([], Event(), follow_new=True)
+    def run_worker(self) -> None:
+        assert self.scheduler.run_tick()
+        self.office.mailer.deliver_editions([], Event(), follow_new=True)
 
-    def mails(self) -> list[EmailMessage]:
+    def read_mails(self) -> list[EmailMessage]:
         return [message_from_bytes(one.data, policy=policy.default) for one in self.relay.received]
 
     # ---- editions -------------------------------------------------------------------------------
 
-    def edition(self, template: str, count: int) -> Edition:
-        """One that `count` new people get, in all languages and with different stories, and
-        whoever else is on the list."""
-        mailer = self.stage.mailer
+    def send_edition(self, template: str, count: int) -> Edition:
+        """Send an edition to `count` new members, in all languages and with different stories, and
+        to the rest of the list."""
+        mailer = self.office.mailer
         slugs = [f"{template}-{number}" for number in range(7)]
-        with self.stage.store.begin() as tx:
+        with self.office.store.begin() as tx:
             for number, slug in enumerate(slugs):
                 for language in self.languages:
                     topic = factories.TOPICS[number % len(factories.TOPICS)]
@@ -91,115 +95,119 @@ class Post:
                     name=f"Reader {number}" if number % 2 else "",
                     language=self.languages[number % len(self.languages)],
                 )
-            made = factories.create_edition(tx, *slugs, template=template)
-            started, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
-        mailer.deliver_editions([started], Event())
-        return started
+            edition = factories.create_edition(tx, *slugs, template=template)
+            started_edition, _ = mailer.start_edition(
+                tx, mailer.approve_edition(tx, edition, "Amina")
+            )
+        mailer.deliver_editions([started_edition], Event())
+        return started_edition
 
-    # ---- letters --------------------------------------------------------------------------------
+    # ---- service mails --------------------------------------------------------------------------
 
-    def letters(self, count: int) -> None:
-        """About `count` of them, of each kind."""
-        each = count // len(LETTERS)
-        with self.stage.store.begin() as tx:
+    def send_service_mails(self, count: int) -> None:
+        """Send about `count` service mails, of all kinds."""
+        count_per_kind = count // len(SERVICE_MAILS)
+        with self.office.store.begin() as tx:
             lists.edit_list(tx.lists, "press", {"welcome": True})
-        self._ask("confirm", each, "news")
-        self._ask("welcome", each, "press")
-        for number in range(each):
-            self.stage.add_person(f"known{number}@readers.example.net")
-        self._ask("known", each, "news")
-        self._move(each)
-        self.work()
-        for mail in self.mails():
+        self._request_sign_ups("confirm", count_per_kind, "news")
+        self._request_sign_ups("welcome", count_per_kind, "press")
+        for number in range(count_per_kind):
+            self.office.add_person(f"known{number}@readers.example.net")
+        self._request_sign_ups("known", count_per_kind, "news")
+        self._request_address_changes(count_per_kind)
+        self.run_worker()
+        for mail in self.read_mails():
             if str(mail["To"]).startswith("welcome"):
-                (path,) = {urlsplit(one).path for one in links_of(mail) if "/c/" in one}
-                assert self.pages.send_form(path).status == 200
-        self.work()
+                (confirm_path,) = {
+                    urlsplit(one).path for one in find_our_urls(mail) if "/c/" in one
+                }
+                assert self.pages.send_form(confirm_path).status == 200
+        self.run_worker()
 
-    def _ask(self, name: str, count: int, to: str) -> None:
-        with self.stage.store.begin() as tx:
+    def _request_sign_ups(self, name: str, count: int, list_slug: str) -> None:
+        with self.office.store.begin() as tx:
             for number in range(count):
-                asked = confirmations.build_sign_up(
+                sign_up = confirmations.build_sign_up(
                     tx.lists,
                     f"{name}{number}@readers.example.net",
-                    SignUpWishes(lists=(to,)),
+                    SignUpWishes(lists=(list_slug,)),
                     self.languages[number % len(self.languages)],
                     source="x",
                 )
                 confirmations.request_confirmation(
-                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
+                    tx.confirmations, tx.allowances, NO_LIMIT, sign_up, NOW
                 )
 
-    def _move(self, count: int) -> None:
+    def _request_address_changes(self, count: int) -> None:
         for number in range(count):
-            person = self.stage.add_person(f"moves{number}@readers.example.net")
-            new = f"moved{number}@readers.example.net"
-            with self.stage.store.begin() as tx:
-                asked = confirmations.build_address_change(
-                    tx.subscribers, person.id, new, "en", "x"
+            subscriber = self.office.add_person(f"moves{number}@readers.example.net")
+            new_address = f"moved{number}@readers.example.net"
+            with self.office.store.begin() as tx:
+                address_change = confirmations.build_address_change(
+                    tx.subscribers, subscriber.id, new_address, "en", "x"
                 )
                 confirmations.request_confirmation(
-                    tx.confirmations, tx.allowances, NO_LIMIT, asked, NOW
+                    tx.confirmations, tx.allowances, NO_LIMIT, address_change, NOW
                 )
 
 
 @pytest.fixture
-def post(stage: SeededOffice, relay: Relay, pages: AsgiClient) -> Post:
-    return Post(stage, relay, pages)
+def scenario(seeded_office: SeededOffice, relay: Relay, pages: AsgiClient) -> MailScenario:
+    return MailScenario(seeded_office, relay, pages)
 
 
-def open_all(pages: AsgiClient, links: list[str]) -> Counter[str]:
-    """Open them; how many lead to which page. All must work."""
-    opened: Counter[str] = Counter()
+def open_urls(pages: AsgiClient, links: list[str]) -> Counter[str]:
+    """Open all URLs, which must work, and return how many lead to each page."""
+    opened_by_page: Counter[str] = Counter()
     for link in links:
-        split = urlsplit(link)
-        target = split.path + (f"?{split.query}" if split.query else "")
+        url_parts = urlsplit(link)
+        target = url_parts.path + (f"?{url_parts.query}" if url_parts.query else "")
         for method in METHODS:
             answer = pages.send_request(method, target)
             assert answer.status == 200, (method, link, answer)
-        opened[split.path[1:].partition("/")[0]] += 1
-    return opened
+        opened_by_page[url_parts.path[1:].partition("/")[0]] += 1
+    return opened_by_page
 
 
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.proof)])
-def test_all_links_of_mails_are_opened_and_nothing_changes(
-    pages: AsgiClient, stage: SeededOffice, post: Post, count: int
+def test_scanner_that_opens_every_link_changes_nothing(
+    pages: AsgiClient, seeded_office: SeededOffice, scenario: MailScenario, count: int
 ) -> None:
     templates = ["digest"]
     if count == 1000:
-        post.languages, templates = UN_LANGUAGES, ["digest", "press-release"]
-    readers = count * 7 // 8 // len(templates)
-    letters = count // 8 + len(LETTERS)
+        scenario.languages, templates = UN_LANGUAGES, ["digest", "press-release"]
+    reader_count = count * 7 // 8 // len(templates)
+    service_mail_count = count // 8 + len(SERVICE_MAILS)
     for template in templates:
-        post.edition(template, readers)
-    post.letters(letters)
-    mails = post.mails()
+        scenario.send_edition(template, reader_count)
+    scenario.send_service_mails(service_mail_count)
+    mails = scenario.read_mails()
     assert len(mails) >= count
-    found = sorted({link for mail in mails for link in links_of(mail)})
-    assert all(links_of(mail) for mail in mails)
+    urls = sorted({link for mail in mails for link in find_our_urls(mail)})
+    assert all(find_our_urls(mail) for mail in mails)
 
-    before = dump_tables(stage.store)
-    opened = open_all(pages, found)
-    assert dump_tables(stage.store) == before
-    print(f"{len(mails)} mails, {len(found)} links: {dict(opened)}")
-    assert opened["c"] >= 3 * (letters // len(LETTERS))
-    assert min(opened["u"], opened["p"]) >= len(templates) * readers
-    assert opened["v"] > len(post.languages)
+    before = dump_tables(seeded_office.store)
+    opened_by_page = open_urls(pages, urls)
+    assert dump_tables(seeded_office.store) == before
+    print(f"{len(mails)} mails, {len(urls)} links: {dict(opened_by_page)}")
+    assert opened_by_page["c"] >= 3 * (service_mail_count // len(SERVICE_MAILS))
+    assert min(opened_by_page["u"], opened_by_page["p"]) >= len(templates) * reader_count
+    assert opened_by_page["v"] > len(scenario.languages)
 
 
-def test_links_of_those_who_have_left_or_paused_change_nothing_either(
-    pages: AsgiClient, stage: SeededOffice, post: Post, clock: OfficeClock
+def test_scanner_changes_nothing_for_former_or_paused_members(
+    pages: AsgiClient, seeded_office: SeededOffice, scenario: MailScenario, clock: OfficeClock
 ) -> None:
-    """A mail is scanned again, years later."""
-    post.edition("digest", 6)
-    found = sorted({link for mail in post.mails() for link in links_of(mail)})
-    with stage.store.begin() as tx:
+    """A mail may be scanned again years later."""
+    scenario.send_edition("digest", 6)
+    urls = sorted({link for mail in scenario.read_mails() for link in find_our_urls(mail)})
+    with seeded_office.store.begin() as tx:
         factories.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        preferences.pause_memberships(tx.subscribers, paused, [stage.news], 7 * DAY, NOW)
+        preferences.pause_memberships(tx.subscribers, paused, [seeded_office.news], 7 * DAY, NOW)
         factories.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
-    before = dump_tables(stage.store)
-    open_all(pages, found)
-    assert dump_tables(stage.store) == before
+    before = dump_tables(seeded_office.store)
+    open_urls(pages, urls)
+    assert dump_tables(seeded_office.store) == before
