@@ -172,7 +172,7 @@ def _explain_refusal(
         return _WITHDRAWN_REASON
     contact = tx.contacts.find_contact(subscriber)
     if active_embargoes and (contact is None or contact.profile.trust is not Trust.TRUSTED):
-        return "the contact is no longer trusted with embargoes"
+        return "the contact is not trusted with embargoes"
     if active_embargoes and not may_send_embargoed(edition, active_embargoes):
         return "the embargo was moved after the mail"
     if edition.state in _STOPPED_STATES:
