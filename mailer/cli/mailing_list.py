@@ -151,7 +151,7 @@ def print_form(
 
     Example: mailer list form news --language fr"""
     try:
-        from mailer.web.public import pasted
+        from mailer.web.public import form_snippet
     except ImportError as error:
         raise ConfigError(
             f"the packages for web pages are not installed ({error.name} is missing)",
@@ -159,10 +159,12 @@ def print_form(
         ) from error
     with open_for_reading() as (mailer, tx):
         mailing_list = lists.get_list(tx, slug)
-        form_language = pasted.choose_page_language(language or mailing_list.language)
+        form_language = form_snippet.choose_page_language(language or mailing_list.language)
         base_url = mailer.settings.web.base_url
         Output().print_text(
-            pasted.render_pasted_form(mailing_list, tx.lists.list_topics(), form_language, base_url)
+            form_snippet.render_form_snippet(
+                mailing_list, tx.lists.list_topics(), form_language, base_url
+            )
         )
 
 

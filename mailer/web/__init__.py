@@ -1,15 +1,15 @@
-"""Pages: everything that speaks HTTP.
+"""Everything that speaks HTTP: the public pages, and the inbox of the demo.
 
-What may enter: FastAPI and uvicorn, templates and static files of our own, and what the layers
-below give. Pages are made on the server and work without JavaScript; nothing is loaded from
-elsewhere. What must not enter: SQL, SMTP, rules of a noun.
+What belongs here: FastAPI and uvicorn, templates and static files of our own, handlers that call
+the verbs of the layers below. Pages are rendered on the server and work without JavaScript; they
+load nothing from other hosts. What does not belong here: SQL, SMTP, rules of a noun.
 
-    public/        subscribers' pages and the archive: what `mailer serve` serves
-    inbox.py       a local mail client over a folder of .eml files
-    caught.py      that folder: an index by modification time, one message read for showing
-    framed.py      a mail's HTML made fit to be shown in a frame without network
-    listening.py   a socket to serve on
-    templates/     a folder for each group of pages
-    static/        style sheets and icons
-    locale/        the words of the public pages in other languages than English
+    public/         the subscribers' pages, the archive and the press pages: `mailer serve`
+    inbox.py        a local mail client over a folder of .eml files: `mailer inbox`
+    mail_folder.py  that folder: an index of its messages, and one message parsed for display
+    mail_frame.py   a mail's HTML, prepared for a frame without network
+    sockets.py      the socket that pages are served on
+    templates/      a folder for each group of pages
+    static/         style sheets and icons
+    locale/         the translations of the public pages
 """

@@ -1,8 +1,8 @@
-"""The inbox: a local page over a folder of caught mails, like a mail client.
+"""The inbox: local pages over a folder of caught mails, like a mail client.
 
-Read only, for whoever sits at this computer. Requests must name a loopback host: a page elsewhere
-whose name has been pointed at 127.0.0.1 gets no answer (DNS rebinding). A mail's HTML is shown in a
-sandboxed frame that loads nothing from the network; see framed.py.
+It is read-only, for the person at this computer. Requests must name a loopback host, so that a
+website whose name points to 127.0.0.1 gets no answer (DNS rebinding). A mail's HTML is shown in a
+sandboxed frame that loads nothing from the network (``mail_frame.py``).
 """
 
 import contextlib
@@ -26,7 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mailer import languages
 from mailer.errors import InputError
 from mailer.web import mail_frame
-from mailer.web.maildir import (
+from mailer.web.mail_folder import (
     CaughtMail,
     MailFolder,
     ParsedMail,
@@ -45,9 +45,9 @@ PAGE_POLICY = (
     "base-uri 'none'; frame-ancestors 'none'"
 )
 FILE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox"
-"""For pictures and downloads: an SVG opened by itself may be coloured, and nothing else."""
+"""The policy of pictures and downloads: an SVG that is opened by itself may have styles only."""
 
-STATIC = {"inbox.css": "text/css; charset=utf-8", "inbox.svg": "image/svg+xml"}
+STATIC_FILES = {"inbox.css": "text/css; charset=utf-8", "inbox.svg": "image/svg+xml"}
 
 VIEWS = ("html", "text", "source")
 WIDTHS = ("full", "600", "375")
@@ -56,9 +56,9 @@ ORDERS = ("newest", "name")
 
 @dataclass(frozen=True, slots=True)
 class InboxLocation:
-    """What an address says beside the message: search, order, page of the list, view, width.
+    """The query of an address: search, order, page of the list, view, width.
 
-    Anything that makes no sense is as if it weren't there."""
+    Values that make no sense are ignored."""
 
     q: str = ""
     sort: str = ORDERS[0]
@@ -84,8 +84,9 @@ class InboxLocation:
         )
 
     def build_url(self, entry: CaughtMail | None = None, **changes: Any) -> str:
-        """The address of the list, or of a message, in this place with `changes`. A message's
-        ends in ``#row``, so that the list at its side stands where it stood."""
+        """Return the address of the list, or of a message, with this query and `changes`.
+
+        A message's address ends in ``#row``, which scrolls the list beside it to its row."""
         location = replace(self, **changes)
         default_location = InboxLocation()
         fields = {
@@ -99,7 +100,7 @@ class InboxLocation:
 
 
 def build_message_url(entry: CaughtMail, name: str = "") -> str:
-    """The address of a message, or of its framed HTML or download."""
+    """Return the address of a message, or of its framed HTML or download."""
     return f"/message/{quote(entry.id, safe='@')}" + (f"/{name}" if name else "")
 
 
@@ -121,119 +122,152 @@ def _build_environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(
-        part=build_message_url, when=format_mail_date, direction=_find_direction
+        message_url=build_message_url, format_date=format_mail_date, direction=_find_direction
     )
     environment.filters["number"] = lambda number: f"{number:,}"
     return environment
 
 
 def _find_direction(tag: str) -> str:
-    """The attribute ``dir`` for text in this language; ``auto`` where it isn't known."""
+    """Return the attribute ``dir`` for text in this language: ``auto`` if it is unknown."""
     try:
         return languages.get_direction(tag) if tag else "auto"
     except InputError:
         return "auto"
 
 
+@dataclass(frozen=True, slots=True)
+class InboxRoute:
+    """One address. Each answers GET and HEAD, and has no form: the inbox is read-only."""
+
+    path: str
+    handler: Callable[..., Response]
+
+
 def create_inbox_app(folder: Path, media: Path | None = None) -> FastAPI:
-    """The pages over `folder`, whose .eml files may come and go. Remote pictures are shown from
-    `media` where it has a file of the same name; all others stay blocked."""
-    mail_folder = MailFolder(folder)
+    """Return the inbox over `folder`, whose .eml files may come and go. Remote pictures are shown
+    from `media` if it has a file of the same name; all others stay blocked."""
     app = FastAPI(title="Inbox", docs_url=None, redoc_url=None, openapi_url=None)
+    app.state.mail_folder = MailFolder(folder)
+    app.state.media = media
     app.add_middleware(LoopbackMiddleware)
-
-    def add_get_route(path: str) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
-        return app.api_route(path, methods=["GET", "HEAD"], response_model=None)
-
-    def find_entry(key: str) -> tuple[dict[str, CaughtMail], CaughtMail]:
-        entries = mail_folder.scan_entries()
-        if key not in entries:
-            raise HTTPException(404)
-        return entries, entries[key]
-
-    def load_mail(entry: CaughtMail) -> ParsedMail:
-        try:
-            return read_mail(entry)
-        except FileNotFoundError as error:
-            raise HTTPException(404) from error
-
-    @add_get_route("/")
-    def show_list(request: Request) -> Response:
-        location = InboxLocation.from_request(request)
-        return _render_page(
-            "list.html", **_build_listing(mail_folder.scan_entries(), location, None)
-        )
-
-    @add_get_route("/message/{key}")
-    def show_message(request: Request, key: str) -> Response:
-        location = InboxLocation.from_request(request)
-        entries, entry = find_entry(key)
-        parsed_mail = load_mail(entry)
-        view = location.view or ("html" if parsed_mail.html is not None else "text")
-        framed_mail = mail_frame.prepare_mail_frame(
-            parsed_mail.html or "", mail_frame.list_pictures(media)
-        )
-        return _render_page(
-            "message.html",
-            letter=parsed_mail,
-            view=view,
-            blocked=len(framed_mail.blocked_urls),
-            links=mail_frame.extract_links(parsed_mail.html or ""),
-            **_build_listing(entries, location, entry),
-        )
-
-    @add_get_route("/message/{key}/html")
-    def show_framed_html(key: str) -> Response:
-        parsed_mail = load_mail(find_entry(key)[1])
-        if parsed_mail.html is None:
-            raise HTTPException(404)
-        framed_mail = mail_frame.prepare_mail_frame(
-            parsed_mail.html, mail_frame.list_pictures(media)
-        )
-        return HTMLResponse(
-            framed_mail.html, headers={"Content-Security-Policy": mail_frame.POLICY}
-        )
-
-    @add_get_route("/message/{key}/raw")
-    def download_message(key: str) -> Response:
-        entry = find_entry(key)[1]
-        try:
-            content = entry.path.read_bytes()
-        except FileNotFoundError as error:
-            raise HTTPException(404) from error
-        name = f"filename*=UTF-8''{quote(entry.id + '.eml', safe='')}"
-        return Response(
-            content,
-            media_type="message/rfc822",
-            headers={
-                "Content-Disposition": f"attachment; {name}",
-                "Content-Security-Policy": FILE_POLICY,
-            },
-        )
-
-    @add_get_route("/media/{name}")
-    def show_picture(name: str) -> Response:
-        if media is None or name not in mail_frame.list_pictures(media):
-            raise HTTPException(404)
-        return FileResponse(
-            media / name,
-            media_type=mail_frame.PICTURES[Path(name).suffix.lower()],
-            headers={"Content-Security-Policy": FILE_POLICY},
-        )
-
-    @add_get_route("/static/{name}")
-    def show_static_file(name: str) -> Response:
-        if name not in STATIC:
-            raise HTTPException(404)
-        content = (resources.files("mailer.web") / "static" / name).read_bytes()
-        return Response(content, media_type=STATIC[name])
-
-    @app.exception_handler(HTTPError)
-    def show_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPError)
-        return _render_page("trouble.html", status=error.status_code, headers=error.headers)
-
+    for route in ROUTES:
+        app.add_api_route(route.path, route.handler, methods=["GET", "HEAD"], response_model=None)
+    app.add_exception_handler(HTTPError, show_error)
     return app
+
+
+# ---- handlers -----------------------------------------------------------------------------------
+
+
+def show_list(request: Request) -> Response:
+    location = InboxLocation.from_request(request)
+    entries = _get_mail_folder(request).scan_entries()
+    return _render_page("list.html", **_build_listing(entries, location, None))
+
+
+def show_message(request: Request, key: str) -> Response:
+    location = InboxLocation.from_request(request)
+    entries, entry = _find_entry(request, key)
+    mail = _load_mail(entry)
+    framed_mail = mail_frame.prepare_mail_frame(
+        mail.html or "", mail_frame.list_pictures(_get_media(request))
+    )
+    return _render_page(
+        "message.html",
+        mail=mail,
+        view=location.view or ("html" if mail.html is not None else "text"),
+        blocked_count=len(framed_mail.blocked_urls),
+        links=mail_frame.extract_links(mail.html or ""),
+        **_build_listing(entries, location, entry),
+    )
+
+
+def show_framed_html(request: Request, key: str) -> Response:
+    mail = _load_mail(_find_entry(request, key)[1])
+    if mail.html is None:
+        raise HTTPException(404)
+    framed_mail = mail_frame.prepare_mail_frame(
+        mail.html, mail_frame.list_pictures(_get_media(request))
+    )
+    return HTMLResponse(framed_mail.html, headers={"Content-Security-Policy": mail_frame.POLICY})
+
+
+def download_message(request: Request, key: str) -> Response:
+    entry = _find_entry(request, key)[1]
+    try:
+        content = entry.path.read_bytes()
+    except FileNotFoundError as error:
+        raise HTTPException(404) from error
+    name = f"filename*=UTF-8''{quote(entry.id + '.eml', safe='')}"
+    return Response(
+        content,
+        media_type="message/rfc822",
+        headers={
+            "Content-Disposition": f"attachment; {name}",
+            "Content-Security-Policy": FILE_POLICY,
+        },
+    )
+
+
+def show_picture(request: Request, name: str) -> Response:
+    media = _get_media(request)
+    if media is None or name not in mail_frame.list_pictures(media):
+        raise HTTPException(404)
+    return FileResponse(
+        media / name,
+        media_type=mail_frame.PICTURES[Path(name).suffix.lower()],
+        headers={"Content-Security-Policy": FILE_POLICY},
+    )
+
+
+def show_static_file(name: str) -> Response:
+    if name not in STATIC_FILES:
+        raise HTTPException(404)
+    content = (resources.files("mailer.web") / "static" / name).read_bytes()
+    return Response(content, media_type=STATIC_FILES[name])
+
+
+def show_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPError)
+    return _render_page("error.html", status=error.status_code, headers=error.headers)
+
+
+ROUTES = (
+    InboxRoute("/", show_list),
+    InboxRoute("/message/{key}", show_message),
+    InboxRoute("/message/{key}/html", show_framed_html),
+    InboxRoute("/message/{key}/raw", download_message),
+    InboxRoute("/media/{name}", show_picture),
+    InboxRoute("/static/{name}", show_static_file),
+)
+
+
+# ---- helpers of handlers ------------------------------------------------------------------------
+
+
+def _get_mail_folder(request: Request) -> MailFolder:
+    mail_folder: MailFolder = request.app.state.mail_folder
+    return mail_folder
+
+
+def _get_media(request: Request) -> Path | None:
+    media: Path | None = request.app.state.media
+    return media
+
+
+def _find_entry(request: Request, key: str) -> tuple[dict[str, CaughtMail], CaughtMail]:
+    entries = _get_mail_folder(request).scan_entries()
+    if key not in entries:
+        raise HTTPException(404)
+    return entries, entries[key]
+
+
+def _load_mail(entry: CaughtMail) -> ParsedMail:
+    try:
+        return read_mail(entry)
+    except FileNotFoundError as error:
+        raise HTTPException(404) from error
 
 
 def _render_page(
@@ -246,7 +280,7 @@ def _render_page(
 def _build_listing(
     entries: dict[str, CaughtMail], location: InboxLocation, current: CaughtMail | None
 ) -> dict[str, Any]:
-    """What the list shows: one page of it, the one with `current` where none is asked for."""
+    """Return what the list shows: the page that the address names, or the page with `current`."""
     selected_entries = select_entries(entries.values(), location.q, location.sort)
     position = next(
         (index for index, entry in enumerate(selected_entries) if entry is current), None
@@ -255,19 +289,19 @@ def _build_listing(
     page = location.page or (position // PER_PAGE + 1 if position is not None else 1)
     page = min(page, pages)
     start = (page - 1) * PER_PAGE
-    neighbours: dict[str, CaughtMail | None] = {"before": None, "after": None}
+    neighbours: dict[str, CaughtMail | None] = {"previous": None, "next": None}
     if position is not None:
-        neighbours["before"] = selected_entries[position - 1] if position else None
-        neighbours["after"] = (
+        neighbours["previous"] = selected_entries[position - 1] if position else None
+        neighbours["next"] = (
             selected_entries[position + 1] if position + 1 < len(selected_entries) else None
         )
     return {
-        "place": location,
+        "location": location,
         "entry": current,
-        "rows": selected_entries[start : start + PER_PAGE],
-        "first": start + 1,
-        "found": len(selected_entries),
-        "total": len(entries),
+        "entries": selected_entries[start : start + PER_PAGE],
+        "first_number": start + 1,
+        "match_count": len(selected_entries),
+        "total_count": len(entries),
         "page": page,
         "pages": pages,
         **neighbours,
@@ -275,7 +309,7 @@ def _build_listing(
 
 
 class LoopbackMiddleware:
-    """Answers only to a loopback Host, and gives every response its security headers."""
+    """Answers only requests to a loopback Host, and adds the security headers to every answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -306,7 +340,7 @@ class LoopbackMiddleware:
 
 
 def is_loopback(hosts: list[str]) -> bool:
-    """There is one Host header (RFC 9112 §3.2) and it names this computer, with any port."""
+    """Check that there is one Host header (RFC 9112 §3.2), and that it names this computer."""
     if len(hosts) != 1:
         return False
     name, colon, port = hosts[0].strip().lower().rpartition(":")
@@ -316,9 +350,10 @@ def is_loopback(hosts: list[str]) -> bool:
 
 
 def serve_inbox(folder: Path, media: Path | None, host: str, port: int) -> None:
-    """Serve the inbox until Ctrl-C. Raises MailerError where it can't listen at `host`, `port`.
+    """Serve the inbox until Ctrl-C. Raises MailerError if the server cannot listen at `host` and
+    `port`.
 
-    The socket is bound here: uvicorn would log a failure and leave with exit code 1."""
+    The socket is bound here because uvicorn would log a failure and exit with code 1."""
     with (
         open_listening_socket(host, port) as listening_socket,
         contextlib.suppress(KeyboardInterrupt),

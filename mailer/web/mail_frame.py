@@ -1,9 +1,9 @@
-"""A mail's HTML -> the copy that the inbox shows in a frame, and what the mail links to.
+"""Prepare a mail's HTML to be shown in a frame without network, and list its links.
 
-The copy is not cleaned: the frame's sandbox and its Content-Security-Policy keep scripts, forms
-and the network out, and what is shown should be what was sent. Three things are changed: pictures
-that lie in the media folder are taken from there, links open nowhere, and `<link>` is dropped
-(no directive of a Content-Security-Policy covers a preconnect)."""
+The copy is not sanitised: it should look like the mail that was sent, and the frame's sandbox and
+Content-Security-Policy block scripts, forms and the network. Three changes are made: pictures that
+are in the media folder are loaded from there, links do nothing, and `<link>` is dropped, because no
+directive of a Content-Security-Policy covers a preconnect."""
 
 import html
 import re
@@ -16,7 +16,7 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'self'; sandbox"
 )
-"""The framed copy's Content-Security-Policy. `sandbox` holds too when it is opened by itself."""
+"""The framed copy's Content-Security-Policy. `sandbox` also applies if it is opened by itself."""
 
 PICTURES = {
     ".avif": "image/avif",
@@ -45,14 +45,15 @@ _DOCUMENT_START = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class FramedMail:
-    """The copy, and the addresses of pictures that it will not show."""
+    """The copy, and the addresses of the pictures that it does not show."""
 
     html: str
     blocked_urls: tuple[str, ...]
 
 
 def list_pictures(media: Path | None) -> frozenset[str]:
-    """Names of the pictures in the media folder: plain files only, no links, nothing hidden."""
+    """Return the names of the pictures in the media folder, without symbolic links and hidden
+    files."""
     if media is None or not media.is_dir():
         return frozenset()
     return frozenset(
@@ -66,8 +67,8 @@ def list_pictures(media: Path | None) -> frozenset[str]:
 
 
 def prepare_mail_frame(document: str, pictures: frozenset[str]) -> FramedMail:
-    """`document` for the frame. A remote picture whose file name is in `pictures` becomes
-    ``/media/NAME``; other ones stay as they are, and the policy keeps them out."""
+    """Return `document` for the frame. A remote picture whose file name is in `pictures` becomes
+    ``/media/NAME``; the others stay as they are, and the policy blocks them."""
     blocked_urls: dict[str, None] = {}
 
     def replace_url(match: re.Match[str]) -> str:
@@ -80,7 +81,7 @@ def prepare_mail_frame(document: str, pictures: frozenset[str]) -> FramedMail:
 
     framed_html = _REMOTE_URL.sub(replace_url, _LINK_TAG.sub("", document))
     framed_html = _ANCHOR.sub('<a target="_self"', framed_html)
-    # A link that asks for a new window does nothing in a sandbox without allow-popups: a click
+    # In a sandbox without allow-popups, a link that opens a new window does nothing: a click
     # neither unsubscribes a reader nor replaces the message with an error.
     head = _HEAD.search(framed_html) or _DOCUMENT_START.match(framed_html)
     head_end = head.end() if head else 0
@@ -99,14 +100,14 @@ def _extract_file_name(url: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class MailLink:
-    """Where a link leads and the words that it stands on."""
+    """The address of a link and its text."""
 
     url: str
     words: str
 
 
 def extract_links(document: str) -> tuple[MailLink, ...]:
-    """The web and mail links of `document`, in order, each once."""
+    """Return the web and mail links of `document` in order, without repetitions."""
     parser = _LinkParser()
     parser.feed(document)
     parser.close()

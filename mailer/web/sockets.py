@@ -1,4 +1,4 @@
-"""Where pages are served: a socket, or a clear error."""
+"""Open the socket that pages are served on, or raise a clear error."""
 
 import errno
 import socket
@@ -7,8 +7,8 @@ from mailer.errors import MailerError
 
 
 def open_listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises MailerError: uvicorn would log a failure and leave with
-    exit code 1."""
+    """Return a socket that listens at `host` and `port`. Raises MailerError if that fails: uvicorn
+    would log the failure and exit with code 1."""
     where = f"http://{host}:{port}"
     if not 0 < port < 65_536:  # getaddrinfo would take it modulo 65,536
         raise MailerError(f"{port} is not a port", where=where, hint="use one from 1024 to 65535")
@@ -29,7 +29,7 @@ def open_listening_socket(host: str, port: int) -> socket.socket:
             raise MailerError(
                 f"port {port} is in use",
                 where=where,
-                hint="stop what listens there, or choose another port",
+                hint="stop the program that listens there, or choose another port",
             ) from error
         raise MailerError(
             f"nothing can listen there: {error.strerror or error}",

@@ -377,5 +377,5 @@ def test_a_form_to_paste_is_only_for_a_list_that_anyone_may_join(office: Shell) 
     assert 'action="https://mail.example.org/subscribe"' in form
     assert ">Santé</label>" in form
     office("list", "edit", "news", "--visibility", "private")
-    assert "nobody can sign up" in office("list", "form", "news", code=5).err
+    assert "people cannot sign up for it" in office("list", "form", "news", code=5).err
     assert "no page is in sw" in office("list", "form", "news", "--language", "sw", code=1).err

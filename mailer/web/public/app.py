@@ -1,53 +1,46 @@
-"""All routes together, and serving them."""
+"""Build the application of the public pages from the route table, and serve it."""
 
 import contextlib
 import sys
-import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import resources
 
 import anyio.to_thread
 import uvicorn
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from mailer.app import Mailer
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.log import Log
-from mailer.web.public import archive, confirm, health, preferences, signup, unsubscribe
+from mailer.web.public import error_pages
 from mailer.web.public.middleware import PublicPagesMiddleware
-from mailer.web.public.releases import pages
-from mailer.web.public.site import PublicSite, build_house_style, compile_templates
+from mailer.web.public.page_templates import compile_templates
+from mailer.web.public.public_site import PublicSite
+from mailer.web.public.routes import ROUTES, add_routes
 from mailer.web.sockets import open_listening_socket
 
-STATIC = {
-    "public.css": "text/css; charset=utf-8",
-    "public.svg": "image/svg+xml",
-    "chevron.svg": "image/svg+xml",
-}
 KEEP_ALIVE_SECONDS = 75
-"""Seconds that a connection stays open between requests: longer than proxies keep theirs (60 by
-default in nginx), or one would now and then send a request into a connection that is closing."""
+"""Seconds that a connection stays open between requests. It is longer than proxies keep theirs
+(60 by default in nginx): otherwise a proxy would now and then send a request into a connection
+that is closing."""
 MAX_CONNECTIONS = 1000
-"""Connections; above it the answer is 503."""
+"""Open connections; above this the answer is 503."""
 SWITCH_INTERVAL = 0.0005
-"""Seconds that a thread has the interpreter while others want it. Every statement lets go of it: at
-Python's 5 ms a transaction of ten of them would hold its lock for 50 ms beside a busy page."""
-STATIC_HEADERS = {
-    "Cache-Control": "public, max-age=3600",
-    "Cross-Origin-Resource-Policy": "cross-origin",
-}
+"""Seconds that a thread keeps the interpreter while other threads wait for it. Every SQL statement
+releases it: at Python's default of 5 ms a transaction of ten statements would hold its database
+lock for 50 ms beside a busy page."""
 
 
 def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
-    """The pages of the office. Each request opens its own transaction."""
+    """Return the application of the office's public pages. Each request opens its own
+    transaction."""
+    site = PublicSite(mailer, log)
 
     @asynccontextmanager
     async def run_lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # As many as ask at once; more would only wait for each other, and for a connection.
+        # More threads would only wait for each other, and for a database connection.
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = mailer.settings.web.threads
         await anyio.to_thread.run_sync(compile_templates)
@@ -55,85 +48,29 @@ def create_public_app(mailer: Mailer, log: Log) -> FastAPI:
         site.writer.stop()
 
     app = FastAPI(
-        title="Public pages", docs_url=None, redoc_url=None, openapi_url=None, lifespan=run_lifespan,
-        redirect_slashes=False,  # it would lead to whatever host the request names
-    )  # fmt: skip
-    site = PublicSite(mailer, app, log)
-    _add_static_routes(site)
-    route_modules = (health, signup, confirm, unsubscribe, preferences, archive, pages)
-    for route_module in route_modules:
-        route_module.add_routes(site)
-    app.add_exception_handler(HTTPException, _make_http_error_handler(site))
-    app.add_exception_handler(ConfigError, _make_database_error_handler(site))
-    app.add_exception_handler(ConcurrencyError, _make_database_error_handler(site))
-    app.add_exception_handler(RequestValidationError, _make_validation_error_handler(site))
+        title="Public pages",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=run_lifespan,
+        redirect_slashes=False,  # the redirect would lead to whatever host the request names
+    )
+    app.state.site = site
+    add_routes(app, ROUTES)
+    app.add_exception_handler(HTTPException, error_pages.show_http_error)
+    app.add_exception_handler(ConfigError, error_pages.show_database_error)
+    app.add_exception_handler(ConcurrencyError, error_pages.show_database_error)
+    app.add_exception_handler(RequestValidationError, error_pages.show_validation_error)
     app.add_middleware(
-        PublicPagesMiddleware, settings=mailer.settings, log=log, fault=_make_fault_handler(site)
+        PublicPagesMiddleware, settings=mailer.settings, log=log, show_fault=error_pages.show_fault
     )
     return app
 
 
-def _add_static_routes(site: PublicSite) -> None:
-    folder = resources.files("mailer.web") / "static"
-    files = {name: ((folder / name).read_bytes(), kind) for name, kind in STATIC.items()}
-    files["house.css"] = build_house_style(site.mailer).encode(), STATIC["public.css"]
-
-    def show_static_file(request: Request, name: str) -> Response:
-        if name not in files:
-            raise HTTPException(404)
-        content, kind = files[name]
-        return Response(content, media_type=kind, headers=STATIC_HEADERS)
-
-    site.add_get_route("/static/{name}", show_static_file)
-
-
-def _make_http_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
-    def show_http_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        return site.render_page(
-            request, "trouble.html", status=error.status_code, headers=error.headers,
-            code=error.status_code,
-        )  # fmt: skip
-
-    return show_http_error
-
-
-def _make_database_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
-    def show_database_error(request: Request, error: Exception) -> Response:
-        """The database can't be used just now."""
-        site.log.error("no database", error=type(error).__name__)
-        return site.render_page(
-            request, "trouble.html", status=503, code=503, headers={"Retry-After": "30"}
-        )
-
-    return show_database_error
-
-
-def _make_validation_error_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
-    def show_validation_error(request: Request, _: Exception) -> Response:
-        # FastAPI's own answer is JSON that repeats what was sent.
-        return site.render_page(request, "trouble.html", status=422, code=422)
-
-    return show_validation_error
-
-
-def _make_fault_handler(site: PublicSite) -> Callable[[Request, Exception], Response]:
-    def show_fault(request: Request, error: Exception) -> Response:
-        # The trace without the message: that may hold what somebody typed.
-        trace = "".join(traceback.format_tb(error.__traceback__))
-        route = getattr(request.scope.get("route"), "path", "(none)")
-        site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
-        try:
-            return site.render_page(request, "trouble.html", status=500, code=500)
-        except Exception:  # what failed may be what pages are made with
-            return PlainTextResponse("something went wrong here\n", 500)
-
-    return show_fault
-
-
 def serve_public_pages(mailer: Mailer, host: str, port: int, log: Log) -> None:
-    """Serve the pages until SIGINT or SIGTERM: requests that have begun are answered. Raises
-    MailerError where it can't listen at `host`, `port`."""
+    """Serve the pages until SIGINT or SIGTERM; requests that have begun are answered.
+
+    Raises MailerError if the server cannot listen at `host` and `port`."""
     web = mailer.settings.web
     sys.setswitchinterval(SWITCH_INTERVAL)
     with (

@@ -1,9 +1,11 @@
-"""The archive: a mail in the browser, and what everybody may read again, with feeds and a sitemap.
+"""The archive: a mail in the browser, and the editions that anybody may read, with feeds and a
+sitemap.
 
-What is shown is an edition's frozen body as anybody may read it. Editions that don't stand in the
-archive are as if they weren't there (``mailer/archive.py``). Answers that a cache may keep are
-asked about again each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), and we keep them for a
-second ourselves (``kept.py``): then an edition that is taken out is gone.
+A page shows an edition's frozen body without anything personal. An edition that is not in the
+archive gets the same answer as one that never existed (``mailer/archive.py``). Answers that caches
+may store are revalidated each time (``no-cache`` with an ETag, RFC 9111 §5.2.2.4), and our own
+cache stores them for one second (``response_cache.py``): an edition that is taken out disappears
+after that.
 """
 
 import hashlib
@@ -14,15 +16,15 @@ from fastapi import HTTPException, Request, Response
 
 from mailer import archive, languages, message
 from mailer.audience import links
-from mailer.errors import InputError, NotFound, TokenError
+from mailer.errors import NotFound, TokenError
 from mailer.model.archive import ArchiveEntry
 from mailer.model.editions import EditionBody
 from mailer.model.lists import MailingList
 from mailer.store import SqlTransaction
 from mailer.web.public import feeds
 from mailer.web.public.feeds import ArchiveAddresses
-from mailer.web.public.response_cache import ResponseCache
-from mailer.web.public.site import PublicSite, list_accepted_languages
+from mailer.web.public.page_languages import choose_reading_language
+from mailer.web.public.public_site import get_site
 
 ENTRIES_PER_PAGE = 20
 """Editions on one page of a list, and in a feed."""
@@ -30,7 +32,7 @@ LATEST_COUNT = 3
 """Editions of each list on the archive's first page."""
 MAX_PAGE_NUMBER = 1000
 MAX_QUERY_LENGTH = 200
-"""Characters of a search that are looked at."""
+"""Characters of a search; the rest is ignored."""
 MAX_SITEMAP_ENTRIES = 45_000
 """Editions in the sitemap, which may name 50,000 pages."""
 
@@ -38,136 +40,148 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The Content-Security-Policy of a mail's body as a page. Its style stands in its elements, as mail
-programs need it; nothing in it is run, loaded but pictures, or sent anywhere."""
+"""The Content-Security-Policy of a mail's body shown as a page. Its styles stand in its elements,
+as mail programs need them. It runs no scripts, loads only pictures, and sends nothing."""
 
 
-def add_routes(site: PublicSite) -> None:
-    addresses = ArchiveAddresses(site.settings.web.base_url)
+# ---- one edition --------------------------------------------------------------------------------
 
-    # ---- one edition ----------------------------------------------------------------------------
 
-    def show_mail(request: Request, token: str) -> Response:
-        """A mail in the browser: with its reader's stories, and nothing else of theirs."""
-        try:
-            link = links.verify_view_link(site.mailer.store.key, token)
-        except TokenError:
-            return site.refuse_link(request)
-        with site.mailer.store.read() as tx:
-            body = tx.editions.find_body(link.edition_id, link.language)
-            if body is None and tx.editions.was_taken_back(link.edition_id):
-                raise HTTPException(410)
-        if body is None:
-            return site.refuse_link(request)
-        return render_body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})
+def show_mail(request: Request, token: str) -> Response:
+    """Show a mail in the browser: with its reader's stories, and nothing else of theirs."""
+    site = get_site(request)
+    try:
+        link = links.verify_view_link(site.mailer.store.key, token)
+    except TokenError:
+        return site.refuse_link(request)
+    with site.mailer.store.read() as tx:
+        body = tx.editions.find_body(link.edition_id, link.language)
+        if body is None and tx.editions.was_taken_back(link.edition_id):
+            raise HTTPException(410)
+    if body is None:
+        return site.refuse_link(request)
+    return _render_body(request, body, body.stories & link.stories, {"X-Robots-Tag": "noindex"})
 
-    def show_edition(request: Request, of: str, uid: str) -> Response:
-        with site.mailer.store.read() as tx:
-            entry = (
-                tx.editions.find_entry(_get_list(tx, of).slug, uid) if _is_valid_uid(uid) else None
-            )
-            if entry is None:
-                raise HTTPException(404)
-            body = tx.editions.find_body(entry.edition_id, _choose_reading_language(request, entry))
-        if body is None:
+
+def show_edition(request: Request, list_slug: str, uid: str) -> Response:
+    addresses = _build_addresses(request)
+    with get_site(request).mailer.store.read() as tx:
+        mailing_list = _get_list(tx, list_slug)
+        entry = tx.editions.find_entry(mailing_list.slug, uid) if _is_valid_uid(uid) else None
+        if entry is None:
             raise HTTPException(404)
-        link_values = [f'<{addresses.build_entry_url(entry)}>; rel="canonical"']
-        link_values += [
-            f'<{addresses.build_entry_url(entry, tag)}>; rel="alternate"; hreflang="{tag}"'
-            for tag in entry.languages
+        body = tx.editions.find_body(entry.edition_id, _choose_entry_language(request, entry))
+    if body is None:
+        raise HTTPException(404)
+    link_values = [f'<{addresses.build_entry_url(entry)}>; rel="canonical"']
+    link_values += [
+        f'<{addresses.build_entry_url(entry, tag)}>; rel="alternate"; hreflang="{tag}"'
+        for tag in entry.languages
+    ]
+    return _render_body(request, body, body.stories, {"Link": ", ".join(link_values)})
+
+
+def _render_body(
+    request: Request, body: EditionBody, stories: int, headers: dict[str, str]
+) -> Response:
+    text = message.render_page(body, stories, get_site(request).settings.web.base_url)
+    headers |= {"Content-Security-Policy": MAIL_POLICY, "Content-Language": body.language}
+    return respond_unless_cached(request, text.encode(), "text/html; charset=utf-8", headers)
+
+
+# ---- lists of editions --------------------------------------------------------------------------
+
+
+def show_archive(request: Request) -> Response:
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        lists_with_entries = [
+            (mailing_list, archive.search_editions(tx, mailing_list, "", LATEST_COUNT))
+            for mailing_list in archive.list_archived_lists(tx)
         ]
-        return render_body(request, body, body.stories, {"Link": ", ".join(link_values)})
+    return site.render_page(
+        request,
+        "archive.html",
+        lists=[
+            (mailing_list, _describe_entries(request, entries))
+            for mailing_list, entries in lists_with_entries
+        ],
+    )
 
-    def render_body(
-        request: Request, body: EditionBody, stories: int, headers: dict[str, str]
-    ) -> Response:
-        text = message.render_page(body, stories, site.settings.web.base_url)
-        headers |= {"Content-Security-Policy": MAIL_POLICY, "Content-Language": body.language}
-        return respond_unless_cached(request, text.encode(), "text/html; charset=utf-8", headers)
 
-    # ---- lists of editions ----------------------------------------------------------------------
+def show_list_archive(request: Request, list_slug: str) -> Response:
+    site = get_site(request)
+    query = request.query_params.get("q", "")[:MAX_QUERY_LENGTH].strip()
+    page_number = parse_page_number(request.query_params.get("page", ""))
+    offset = (page_number - 1) * ENTRIES_PER_PAGE
+    with site.mailer.store.read() as tx:
+        mailing_list = _get_list(tx, list_slug)
+        entries = archive.search_editions(tx, mailing_list, query, ENTRIES_PER_PAGE + 1, offset)
+    return site.render_page(
+        request,
+        "archive-list.html",
+        list=mailing_list,
+        query=query,
+        page_number=page_number,
+        entries=_describe_entries(request, entries[:ENTRIES_PER_PAGE]),
+        has_older=len(entries) > ENTRIES_PER_PAGE,
+    )
 
-    def show_archive(request: Request) -> Response:
-        with site.mailer.store.read() as tx:
-            lists_with_entries = [
-                (mailing_list, archive.search_editions(tx, mailing_list, "", LATEST_COUNT))
-                for mailing_list in archive.list_archived_lists(tx)
-            ]
-        return site.render_page(
-            request,
-            "archive.html",
-            lists=[
-                (mailing_list, _describe_entries(site, request, entries))
-                for mailing_list, entries in lists_with_entries
-            ],
-        )
 
-    def show_list_archive(request: Request, of: str) -> Response:
-        query = request.query_params.get("q", "")[:MAX_QUERY_LENGTH].strip()
-        number = parse_page_number(request.query_params.get("page", ""))
-        with site.mailer.store.read() as tx:
-            mailing_list = _get_list(tx, of)
-            offset = (number - 1) * ENTRIES_PER_PAGE
-            entries = archive.search_editions(tx, mailing_list, query, ENTRIES_PER_PAGE + 1, offset)
-        return site.render_page(
-            request, "archive-list.html", list=mailing_list, query=query, number=number,
-            entries=_describe_entries(site, request, entries[:ENTRIES_PER_PAGE]), older=len(entries) > ENTRIES_PER_PAGE,
-        )  # fmt: skip
+# ---- for machines -------------------------------------------------------------------------------
 
-    # ---- for machines ---------------------------------------------------------------------------
 
-    def render_feed(request: Request, list_slug: str, kind: str) -> Response:
-        language = site.choose_language(request)
-        with site.mailer.store.read() as tx:
-            mailing_list = _get_list(tx, list_slug)
-            entries = archive.search_editions(tx, mailing_list, "", ENTRIES_PER_PAGE)
-        feed_options: dict[str, Any] = {
-            "language": language, "addresses": addresses,
-            "corrected": site.get_catalogue(language).gettext("Corrected: %(what)s"),
-        }  # fmt: skip
-        if kind == feeds.ATOM_TYPE:
-            author = site.settings.organisation.name
-            text = feeds.build_atom_feed(mailing_list, entries, author=author, **feed_options)
-        else:
-            text = feeds.build_rss_feed(mailing_list, entries, **feed_options)
-        headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
-        return respond_unless_cached(request, text, f"{kind}; charset=utf-8", headers)
+def show_atom_feed(request: Request, list_slug: str) -> Response:
+    return _render_feed(request, list_slug, feeds.ATOM_TYPE)
 
-    def show_atom_feed(request: Request, of: str) -> Response:
-        return render_feed(request, of, feeds.ATOM_TYPE)
 
-    def show_rss_feed(request: Request, of: str) -> Response:
-        return render_feed(request, of, feeds.RSS_TYPE)
+def show_rss_feed(request: Request, list_slug: str) -> Response:
+    return _render_feed(request, list_slug, feeds.RSS_TYPE)
 
-    def show_sitemap(request: Request) -> Response:
-        with site.mailer.store.read() as tx:
-            slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx)]
-            entries = tx.editions.list_all_entries(MAX_SITEMAP_ENTRIES)
-        paths = ["/", "/archive", "/press"]
-        paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
-        text = feeds.build_sitemap(paths, entries, addresses)
-        return respond_unless_cached(request, text, "application/xml; charset=utf-8", {})
 
-    def show_robots(request: Request) -> Response:
-        """What crawlers leave alone: pages that are somebody's own."""
-        lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cepuv")]
-        lines += ["", f"Sitemap: {addresses.site}/sitemap.xml", ""]
-        return respond_unless_cached(
-            request, "\n".join(lines).encode(), "text/plain; charset=utf-8", {}
-        )
+def _render_feed(request: Request, list_slug: str, media_type: str) -> Response:
+    site = get_site(request)
+    language = site.choose_language(request)
+    with site.mailer.store.read() as tx:
+        mailing_list = _get_list(tx, list_slug)
+        entries = archive.search_editions(tx, mailing_list, "", ENTRIES_PER_PAGE)
+    feed_options: dict[str, Any] = {
+        "language": language,
+        "addresses": _build_addresses(request),
+        "correction_pattern": site.get_catalogue(language).gettext("Corrected: %(what)s"),
+    }
+    if media_type == feeds.ATOM_TYPE:
+        author = site.settings.organisation.name
+        text = feeds.build_atom_feed(mailing_list, entries, author=author, **feed_options)
+    else:
+        text = feeds.build_rss_feed(mailing_list, entries, **feed_options)
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin", "Content-Language": language}
+    return respond_unless_cached(request, text, f"{media_type}; charset=utf-8", headers)
 
-    cache = ResponseCache()
-    for path, handler in (
-        ("/v/{token}", show_mail),
-        ("/archive", show_archive),
-        ("/archive/{of}", show_list_archive),
-        ("/archive/{of}/atom.xml", show_atom_feed),
-        ("/archive/{of}/rss.xml", show_rss_feed),
-        ("/archive/{of}/{uid}", show_edition),
-        ("/sitemap.xml", show_sitemap),
-        ("/robots.txt", show_robots),
-    ):
-        site.add_get_route(path, cache.cache_page(handler))
+
+def show_sitemap(request: Request) -> Response:
+    with get_site(request).mailer.store.read() as tx:
+        slugs = [mailing_list.slug for mailing_list in archive.list_archived_lists(tx)]
+        entries = tx.editions.list_all_entries(MAX_SITEMAP_ENTRIES)
+    paths = ["/", "/archive", "/press"]
+    paths += [f"/{page}/{slug}" for slug in slugs for page in ("subscribe", "archive")]
+    text = feeds.build_sitemap(paths, entries, _build_addresses(request))
+    return respond_unless_cached(request, text, "application/xml; charset=utf-8", {})
+
+
+def show_robots(request: Request) -> Response:
+    """Keep crawlers away from pages that belong to one person."""
+    lines = ["User-agent: *", *(f"Disallow: /{page}/" for page in "cepuv")]
+    lines += ["", f"Sitemap: {_build_addresses(request).site}/sitemap.xml", ""]
+    content = "\n".join(lines).encode()
+    return respond_unless_cached(request, content, "text/plain; charset=utf-8", {})
+
+
+# ---- helpers ------------------------------------------------------------------------------------
+
+
+def _build_addresses(request: Request) -> ArchiveAddresses:
+    return ArchiveAddresses(get_site(request).settings.web.base_url)
 
 
 def _get_list(tx: SqlTransaction, slug: str) -> MailingList:
@@ -178,41 +192,28 @@ def _get_list(tx: SqlTransaction, slug: str) -> MailingList:
 
 
 def _is_valid_uid(uid: str) -> bool:
-    """Whether it may name an edition: a database may take no NUL."""
+    """Check that `uid` may name an edition: PostgreSQL refuses a NUL in a query."""
     return uid.isascii() and uid.isprintable()
 
 
 def parse_page_number(raw_number: str) -> int:
+    """Return the number of a page of a list, or 1 if `raw_number` is none."""
     if raw_number.isascii() and raw_number.isdigit() and len(raw_number) <= 4:
         return min(max(int(raw_number), 1), MAX_PAGE_NUMBER)
     return 1
 
 
-def _choose_reading_language(request: Request, entry: ArchiveEntry) -> str:
-    """The language to read an edition in: what is asked for, what the browser likes best, or the
-    edition's own. An edition may be in languages that our pages are not in."""
-    preferred_tags = (request.query_params.get("lang", ""), *list_accepted_languages(request))
-    for tag in preferred_tags:
-        try:
-            reading_language = (
-                languages.choose_language(languages.normalise_tag(tag), entry.languages, "")
-                if tag
-                else ""
-            )
-        except InputError:
-            continue
-        if reading_language:
-            return reading_language
-    return entry.choose_version(entry.language).language
+def _choose_entry_language(request: Request, entry: ArchiveEntry) -> str:
+    default_language = entry.choose_version(entry.language).language
+    return choose_reading_language(request, entry.languages, default_language)
 
 
-def _describe_entries(
-    site: PublicSite, request: Request, entries: Sequence[ArchiveEntry]
-) -> list[dict[str, Any]]:
-    """Editions as the templates show them, each in the best language for the reader."""
+def _describe_entries(request: Request, entries: Sequence[ArchiveEntry]) -> list[dict[str, Any]]:
+    """Return what the templates show of each edition, in the best language for the reader."""
+    site = get_site(request)
     descriptions = []
     for entry in entries:
-        version = entry.choose_version(_choose_reading_language(request, entry))
+        version = entry.choose_version(_choose_entry_language(request, entry))
         descriptions.append(
             {
                 "path": f"/archive/{entry.list}/{entry.uid}",
@@ -226,23 +227,25 @@ def _describe_entries(
                     )
                     for correction in entry.corrections
                 ],
-                "others": [tag for tag in entry.languages if tag != version.language],
+                "other_languages": [tag for tag in entry.languages if tag != version.language],
             }
         )
     return descriptions
 
 
 def respond_unless_cached(
-    request: Request, content: bytes, kind: str, headers: dict[str, str]
+    request: Request, content: bytes, content_type: str, headers: dict[str, str]
 ) -> Response:
-    """The content, or 304 for whoever holds it already (RFC 9110 §13.1.2)."""
+    """Return the content, or 304 if the client's cached copy is current (RFC 9110 §13.1.2)."""
     etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
     cache_headers = {
-        "ETag": etag, "Cache-Control": "public, no-cache", "Vary": "Accept-Language",
-    }  # fmt: skip
+        "ETag": etag,
+        "Cache-Control": "public, no-cache",
+        "Vary": "Accept-Language",
+    }
     if_none_match = request.headers.get("if-none-match", "")
     if if_none_match.strip() == "*" or etag in (
         tag.strip().removeprefix("W/") for tag in if_none_match.split(",")
     ):
         return Response(status_code=304, headers=cache_headers | headers)
-    return Response(content, headers=cache_headers | headers | {"Content-Type": kind})
+    return Response(content, headers=cache_headers | headers | {"Content-Type": content_type})

@@ -1,6 +1,6 @@
-"""Answers to "was it you?": a sign-up, or a change of address.
+"""Confirmation of a sign-up or of a new address: the page that asks "was it you?".
 
-The link opens a page that changes nothing, as scanners open links; its button does.
+Opening the link changes nothing, because scanners open links; the page's button confirms.
 """
 
 import json
@@ -17,99 +17,89 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.model.lists import MailingList
 from mailer.model.signup import Confirmation, ConfirmationKind, ConfirmationState
 from mailer.store import SqlTransaction
+from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.site import PublicSite
-from mailer.web.public.writer import UndoWrite
+from mailer.web.public.public_site import get_site
 
 
-def add_routes(site: PublicSite) -> None:
-    def show_confirmation(request: Request, token: str) -> Response:
-        with site.mailer.store.read() as tx:
-            confirmation = _find_confirmation(site, tx, token)
-            return (
-                _render_page(site, tx, request, confirmation)
-                if confirmation
-                else site.refuse_link(request)
-            )
-
-    def submit_confirmation(
-        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-    ) -> Response:
-        now = site.mailer.clock()
-        confirmation = _find_confirmation(site, tx, token)
+def show_confirmation(request: Request, token: str) -> Response:
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        confirmation = _find_confirmation(request, tx, token)
         if confirmation is None:
             return site.refuse_link(request)
-        if confirmation.kind is ConfirmationKind.SIGN_UP and form.get_value("seen") not in {
-            "",
-            _hash_shown_choices(confirmation),
-        }:
-            # Somebody has typed the address once more, meanwhile: nobody agrees to what they
-            # were not shown.
-            return _render_page(site, tx, request, confirmation, has_changed=True, status=409)
-        language = site.choose_language(request, confirmation.language)
-        chosen_lists = form.get_values("list") if "list" in form else None
-        if (
-            confirmation.kind is ConfirmationKind.SIGN_UP
-            and chosen_lists is None
-            and "choice" in form
-        ):
-            return _render_page(site, tx, request, confirmation, nothing_chosen=True, status=422)
-        try:
-            confirmed = confirmations.apply_confirmation(
-                tx,
-                site.mailer.sign_up_limits.per_address,
-                confirmation,
-                now,
-                wording=site.build_wording(language),
-                accepted_lists=chosen_lists,
+        return _render_confirmation(request, tx, confirmation)
+
+
+def submit_confirmation(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    site = get_site(request)
+    confirmation = _find_confirmation(request, tx, token)
+    if confirmation is None:
+        return site.refuse_link(request)
+    chosen_lists = form.get_values("list") if "list" in form else None
+    if confirmation.kind is ConfirmationKind.SIGN_UP:
+        if form.get_value("seen") not in {"", _hash_shown_choices(confirmation)}:
+            # The address was signed up again since the page was opened. Readers agree only to
+            # choices that they were shown.
+            return _render_confirmation(request, tx, confirmation, has_changed=True, status=409)
+        if chosen_lists is None and "choice" in form:
+            return _render_confirmation(
+                request, tx, confirmation, is_nothing_chosen=True, status=422
             )
-        except (Refused, InputError) as error:  # suppressed, or gone, since
-            raise UndoWrite(lambda _: site.refuse_link(request)) from error
-        return _render_page(site, tx, request, confirmed)
-
-    site.add_get_route("/c/{token}", show_confirmation)
-    site.add_post_route("/c/{token}", submit_confirmation, ("list", "choice", "seen"))
-
-
-def _find_confirmation(site: PublicSite, tx: SqlTransaction, token: str) -> Confirmation | None:
+    language = site.choose_language(request, confirmation.language)
     try:
-        confirmation_id = links.verify_confirmation_link(site.mailer.store.key, token)
+        confirmed = confirmations.apply_confirmation(
+            tx,
+            site.mailer.sign_up_limits.per_address,
+            confirmation,
+            site.mailer.clock(),
+            wording=site.build_wording(language),
+            accepted_lists=chosen_lists,
+        )
+    except (Refused, InputError) as error:  # the address was suppressed, or the list removed
+        raise UndoWrite(lambda _: site.refuse_link(request)) from error
+    return _render_confirmation(request, tx, confirmed)
+
+
+def _find_confirmation(request: Request, tx: SqlTransaction, token: str) -> Confirmation | None:
+    mailer = get_site(request).mailer
+    try:
+        confirmation_id = links.verify_confirmation_link(mailer.store.key, token)
     except TokenError:
         return None
     return confirmations.find_open_confirmation(
-        tx, confirmation_id, site.mailer.clock(), site.mailer.link_lifetime
+        tx, confirmation_id, mailer.clock(), mailer.link_lifetime
     )
 
 
-def _render_page(
-    site: PublicSite,
-    tx: SqlTransaction,
+def _render_confirmation(
     request: Request,
+    tx: SqlTransaction,
     confirmation: Confirmation,
     *,
-    nothing_chosen: bool = False,
+    is_nothing_chosen: bool = False,
     has_changed: bool = False,
     status: int = 200,
 ) -> Response:
+    site = get_site(request)
     is_answered = confirmation.state is not ConfirmationState.MAILED
     language = site.choose_language(request, confirmation.language)
     subscriber = tx.subscribers.find_subscriber(confirmation.address) if is_answered else None
-    preferences = ""
+    preferences_path = ""
     if subscriber is not None:
-        key = site.mailer.store.key
-        preferences = "/p/" + links.sign_member_link(
-            key, LinkPurpose.PREFERENCES, MemberLink(subscriber.id)
-        )
+        link = MemberLink(subscriber.id)
+        token = links.sign_member_link(site.mailer.store.key, LinkPurpose.PREFERENCES, link)
+        preferences_path = f"/p/{token}"
+    is_address_change = confirmation.kind is ConfirmationKind.NEW_ADDRESS
     return site.render_page(
         request,
-        "confirm-address.html"
-        if confirmation.kind is ConfirmationKind.NEW_ADDRESS
-        else "confirm.html",
+        "confirm-address.html" if is_address_change else "confirm.html",
         language=confirmation.language,
         status=status,
-        answered=is_answered,
-        nothing=nothing_chosen,
-        changed=has_changed,
+        is_answered=is_answered,
+        problem="lists" if is_nothing_chosen else "changed" if has_changed else "",
         seen=_hash_shown_choices(confirmation),
         address=addresses.format_isolated_address(confirmation.address),
         lists=_list_chosen_lists(tx, confirmation),
@@ -119,9 +109,9 @@ def _render_page(
             if topic.slug in confirmation.wishes.topics
         ],
         frequency=confirmation.wishes.frequency,
-        reading=confirmation.language,
-        wording=site.build_wording(language).text,
-        preferences=preferences,
+        reading_language=confirmation.language,
+        consent_text=site.build_wording(language).text,
+        preferences_path=preferences_path,
     )
 
 
@@ -134,7 +124,7 @@ def _list_chosen_lists(tx: SqlTransaction, confirmation: Confirmation) -> Sequen
 
 
 def _hash_shown_choices(confirmation: Confirmation) -> str:
-    """What the page shows of a sign-up, in a few letters: the button's form has them."""
+    """Return a short hash of the choices that the page shows, which its form sends back."""
     shown_choices = json.dumps(
         [confirmation.language, confirmation.wishes.to_plain()], sort_keys=True
     )

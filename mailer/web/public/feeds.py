@@ -1,7 +1,8 @@
 """Feeds and the sitemap of the archive, as XML: Atom (RFC 4287), RSS 2.0, and the sitemaps.org
 protocol 0.9 with the editions' languages.
 
-All addresses are whole; text that XML has no room for, such as control characters, is left out.
+All addresses are absolute. Characters that XML does not allow, such as control characters, are left
+out.
 """
 
 import re
@@ -26,11 +27,11 @@ ATOM_TYPE = "application/atom+xml"
 RSS_TYPE = "application/rss+xml"
 
 _NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What is no Char of XML 1.0 (§2.2)."""
+"""Matches a character that XML 1.0 does not allow (§2.2)."""
 
 
 class ArchiveAddresses:
-    """The whole addresses of the archive's pages at `site`."""
+    """The absolute addresses of the archive's pages at `site`."""
 
     def __init__(self, site: str) -> None:
         self.site = site.rstrip("/")
@@ -50,10 +51,10 @@ def build_atom_feed(
     language: str,
     author: str,
     addresses: ArchiveAddresses,
-    corrected: str,
+    correction_pattern: str,
 ) -> bytes:
-    """The newest editions of a list, each in the best of its languages for `language`. `corrected`
-    says that a story was, with a place for `what` has changed."""
+    """Return the newest editions of a list, each in its best language for readers of `language`.
+    `correction_pattern` (``Corrected: %(what)s``) announces a correction."""
     feed_url = f"{addresses.build_list_url(mailing_list.slug)}/atom.xml?lang={language}"
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
     feed.set("{http://www.w3.org/XML/1998/namespace}lang", language)
@@ -88,15 +89,16 @@ def build_atom_feed(
                 hreflang=tag,
                 href=entry_url,
             )
-        _add_element(entry_element, "summary", _build_summary(entry, version, corrected), ATOM)
+        summary = _build_summary(entry, version, correction_pattern)
+        _add_element(entry_element, "summary", summary, ATOM)
     return _serialise_xml(feed)
 
 
 def build_press_atom_feed(
-    releases: Sequence[ReleasePage], *, language: str, settings: Settings, corrected: str
+    releases: Sequence[ReleasePage], *, language: str, settings: Settings, correction_pattern: str
 ) -> bytes:
-    """The newest releases, each in the best of its languages for `language`. `corrected` as for
-    :func:`build_atom_feed`."""
+    """Return the newest releases, each in its best language for readers of `language`.
+    `correction_pattern` is that of :func:`build_atom_feed`."""
     site = settings.web.base_url.rstrip("/")
     author = settings.organisation.name
     feed = etree.Element(f"{{{ATOM}}}feed", nsmap={None: ATOM})
@@ -104,7 +106,7 @@ def build_press_atom_feed(
     _add_element(feed, "id", f"{site}/press", ATOM)
     _add_element(feed, "title", author, ATOM)
     newest_update = max(
-        (release_pages.updated_at for release_pages in releases),
+        (release.updated_at for release in releases),
         default=datetime(2000, 1, 1, tzinfo=UTC),
     )
     _add_element(feed, "updated", _format_rfc3339(newest_update), ATOM)
@@ -112,18 +114,18 @@ def build_press_atom_feed(
     feed_url = f"{site}/press/atom.xml?lang={language}"
     _add_element(feed, "link", "", ATOM, rel="self", type=ATOM_TYPE, href=feed_url)
     _add_element(feed, "link", "", ATOM, rel="alternate", type="text/html", href=f"{site}/press")
-    for release_pages in releases:
-        page = release_pages.choose_translation(language)
+    for release in releases:
+        page = release.choose_translation(language)
         entry_element = _add_element(feed, "entry", "", ATOM)
         if page.language != language:
             entry_element.set("{http://www.w3.org/XML/1998/namespace}lang", page.language)
-        _add_element(entry_element, "id", build_page_url(settings, release_pages.slug), ATOM)
+        _add_element(entry_element, "id", build_page_url(settings, release.slug), ATOM)
         _add_element(entry_element, "title", page.title, ATOM)
-        _add_element(entry_element, "updated", _format_rfc3339(release_pages.updated_at), ATOM)
-        _add_element(entry_element, "published", _format_rfc3339(release_pages.opened_at), ATOM)
-        for tag in release_pages.languages:
+        _add_element(entry_element, "updated", _format_rfc3339(release.updated_at), ATOM)
+        _add_element(entry_element, "published", _format_rfc3339(release.opened_at), ATOM)
+        for tag in release.languages:
             relation = "alternate" if tag == page.language else "related"
-            page_address = build_page_url(settings, release_pages.slug, tag)
+            page_address = build_page_url(settings, release.slug, tag)
             _add_element(
                 entry_element,
                 "link",
@@ -136,9 +138,8 @@ def build_press_atom_feed(
             )
         for name in page.topics:
             _add_element(entry_element, "category", "", ATOM, term=name)
-        correction_lines = _format_corrections(
-            [correction.what for correction in release_pages.corrections], page.language, corrected
-        )
+        changes = [correction.what for correction in release.corrections]
+        correction_lines = _format_corrections(changes, page.language, correction_pattern)
         if summary := "\n".join(filter(None, [*correction_lines, page.summary])):
             _add_element(entry_element, "summary", summary, ATOM)
         _add_element(entry_element, "content", page.html, ATOM, type="html")
@@ -151,9 +152,9 @@ def build_rss_feed(
     *,
     language: str,
     addresses: ArchiveAddresses,
-    corrected: str,
+    correction_pattern: str,
 ) -> bytes:
-    """The same for readers that know no Atom."""
+    """Return the same feed for programs that do not read Atom."""
     feed_url = f"{addresses.build_list_url(mailing_list.slug)}/rss.xml?lang={language}"
     root = etree.Element("rss", version="2.0", nsmap={"atom": ATOM})
     channel = _add_element(root, "channel")
@@ -170,14 +171,14 @@ def build_rss_feed(
         _add_element(item, "link", addresses.build_entry_url(entry, version.language))
         _add_element(item, "guid", addresses.build_entry_url(entry), isPermaLink="true")
         _add_element(item, "pubDate", _format_rfc822(entry.sent_at))
-        _add_element(item, "description", _build_summary(entry, version, corrected))
+        _add_element(item, "description", _build_summary(entry, version, correction_pattern))
     return _serialise_xml(root)
 
 
 def build_sitemap(
     paths: Iterable[str], entries: Iterable[ArchiveEntry], addresses: ArchiveAddresses
 ) -> bytes:
-    """The pages at `paths`, and every edition of the archive with its languages."""
+    """Return the pages at `paths`, and every edition of the archive with its languages."""
     root = etree.Element(f"{{{SITEMAP}}}urlset", nsmap={None: SITEMAP, "xhtml": XHTML})
     for path in paths:
         _add_element(_add_element(root, "url", "", SITEMAP), "loc", addresses.site + path, SITEMAP)
@@ -205,26 +206,27 @@ def _add_element(
 
 
 def _find_last_update(mailing_list: MailingList, entries: Sequence[ArchiveEntry]) -> datetime:
-    """When the newest was sent or one was corrected. What else staff do about others is nobody's
-    business out there."""
+    """Return when the newest edition was sent, or any was corrected. Other changes by staff are not
+    public."""
     return max((entry.updated_at for entry in entries), default=mailing_list.created_at)
 
 
-def _build_summary(entry: ArchiveEntry, version: ArchivedVersion, corrected: str) -> str:
-    """What it is about, as plain text: what was corrected since, the summary of its first story,
-    and the titles of more."""
+def _build_summary(entry: ArchiveEntry, version: ArchivedVersion, correction_pattern: str) -> str:
+    """Return an edition's summary as plain text: its corrections, the summary of its first story,
+    and the titles of the others."""
     other_titles = version.titles[1:] if version.summary else version.titles
     summary_text = "\n".join(filter(None, (version.summary, *other_titles))) or version.subject
     correction_lines = _format_corrections(
-        [correction.what for correction in entry.corrections], version.language, corrected
+        [correction.what for correction in entry.corrections], version.language, correction_pattern
     )
     return "\n".join([*correction_lines, summary_text])
 
 
 def _format_corrections(
-    changes: Sequence[Mapping[str, str]], language: str, corrected: str
+    changes: Sequence[Mapping[str, str]], language: str, correction_pattern: str
 ) -> list[str]:
-    return [corrected % {"what": languages.choose_text(change, language)[0]} for change in changes]
+    texts = [languages.choose_text(change, language)[0] for change in changes]
+    return [correction_pattern % {"what": text} for text in texts]
 
 
 def _serialise_xml(root: etree._Element) -> bytes:

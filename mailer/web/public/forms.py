@@ -1,13 +1,17 @@
-"""What a form sent: ``application/x-www-form-urlencoded``, as browsers send what has no files."""
+"""Read a submitted form: ``application/x-www-form-urlencoded``, as browsers send a form without
+files."""
 
 from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qs
 
+FORM_TYPE = "application/x-www-form-urlencoded"
 MAX_FIELDS = 500
 
 
 class SubmittedForm:
-    """Fields by name, each with all its values. What can't be read is as if it weren't there."""
+    """The fields of a form by name, each with all its values.
+
+    A body that cannot be read has no fields; it raises nothing."""
 
     def __init__(self, body: bytes) -> None:
         try:
@@ -18,14 +22,13 @@ class SubmittedForm:
             self._fields = {}
 
     def get_value(self, name: str) -> str:
-        """The first value, without spaces around it; empty where there is none."""
+        """Return the field's first value without spaces around it, or "" if it has none."""
         return next(iter(self._fields.get(name, ())), "").strip()
 
     def get_values(self, name: str) -> tuple[str, ...]:
-        """All values, each once, without empty ones."""
-        return tuple(
-            dict.fromkeys(one.strip() for one in self._fields.get(name, ()) if one.strip())
-        )
+        """Return the field's values without empty and repeated ones."""
+        values = (value.strip() for value in self._fields.get(name, ()))
+        return tuple(dict.fromkeys(value for value in values if value))
 
     def __contains__(self, name: str) -> bool:
         return name in self._fields

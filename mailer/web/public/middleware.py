@@ -1,7 +1,8 @@
-"""What holds for every request and every answer: headers, the length and the time of bodies, what
-is answered when a page fails, one line of log.
+"""The middleware around every request: security headers, limits on bodies, the answer when a page
+fails, and one line of log.
 
-The log has the route, not the path: paths hold tokens, and queries what people typed.
+The log has the route instead of the path, because paths hold tokens and queries hold text that
+readers typed.
 """
 
 import ipaddress
@@ -23,17 +24,19 @@ MAX_BODY_BYTES = 65_536
 """Bytes of a request's body."""
 
 BODY_TIMEOUT = 20.0
-"""Seconds within which a request's body has to come."""
+"""Seconds in which a request's body must arrive."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""What the log says where the client went before it was answered: nginx's number for it."""
+"""Status in the log if the client disconnected before it was answered: nginx's number for it."""
 
 SLOW_REQUEST_SECONDS = 1.0
 """Seconds from which a request is logged as slow."""
 
 
 def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
-    """The Content-Security-Policy of a page: nothing but our own style sheets, and the logo."""
+    """Return the Content-Security-Policy of a page: only our own style sheets, and the logo.
+
+    `framed`: other sites may show the page in a frame."""
     pictures = "'self'"
     if logo := urlsplit(settings.organisation.logo_url):
         pictures += f" {logo.scheme}://{logo.netloc}" if logo.netloc else ""
@@ -45,8 +48,8 @@ def build_page_policy(settings: Settings, *, framed: bool = False) -> str:
 
 
 def identify_client(request: Request) -> str:
-    """Whom to count a request to: an IPv4 address, or the network of an IPv6 address that one
-    subscriber line is given (RFC 6177: /64 at least)."""
+    """Return the client that a request counts to: an IPv4 address, or the /64 network of an IPv6
+    address, because each subscriber line is given at least that (RFC 6177)."""
     host = request.client.host if request.client else ""
     try:
         address = ipaddress.ip_address(host)
@@ -59,20 +62,22 @@ def identify_client(request: Request) -> str:
 
 
 class PublicPagesMiddleware:
-    """The outermost layer of the pages. `fault` makes the page for an error that nobody foresaw:
-    answered here, as what stands around it, Starlette's own layer and the server, knows no headers
-    of ours, and writes the error's message into its log: that may hold what somebody typed."""
+    """The outermost layer of the pages.
+
+    `show_fault` answers an error that no code foresaw. It is called here because the layers
+    outside, Starlette's own and the server, would add none of our headers, and would log the
+    error's message, which may hold text that a reader typed."""
 
     def __init__(
         self,
         app: ASGIApp,
         settings: Settings,
         log: Log,
-        fault: Callable[[Request, Exception], Response],
+        show_fault: Callable[[Request, Exception], Response],
     ) -> None:
         self.app = app
         self._log = log
-        self._make_fault_response = fault
+        self._show_fault = show_fault
         self._policy = build_page_policy(settings)
         self._secure = settings.web.base_url.startswith("https://")
 
@@ -95,8 +100,8 @@ class PublicPagesMiddleware:
         except ClientDisconnect:
             status = status or CLIENT_CLOSED_REQUEST
         except Exception as error:
-            response = self._make_fault_response(Request(scope), error)
-            if not status:  # else it has begun, and the server cuts it off
+            response = self._show_fault(Request(scope), error)
+            if not status:  # otherwise the answer has begun, and the server cuts it off
                 await response(scope, receive, send_with_headers)
         finally:
             self._log_request(scope, status or 500, time.perf_counter() - started_at)
@@ -130,8 +135,8 @@ class PublicPagesMiddleware:
 
 
 class _RequestBody:
-    """A request's body, as it comes. Raises HTTPException for one that is too long, or that takes
-    too long: nothing of it is carried out."""
+    """A request's body, read in pieces. Raises HTTPException if the body is too long or arrives too
+    slowly, so that no part of it has an effect."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -164,5 +169,5 @@ class _RequestBody:
 
 
 def _build_too_long_error() -> HTTPException:
-    # What else comes is not read: the connection is of no more use.
+    # The rest of the body is not read, so the connection cannot be used again.
     return HTTPException(413, headers={"Connection": "close"})

@@ -1,7 +1,7 @@
-"""Answers that are the same for everybody, kept for a moment.
+"""A cache of answers that are the same for all readers, for a second.
 
-When an edition goes out, many people open the same few pages at once. Each of these takes 2 to 9 ms
-of the processor to make, and nothing to give again.
+When an edition goes out, many people open the same few pages at once. Rendering one of them takes
+2 to 9 ms of processor time; answering from the cache takes almost none.
 """
 
 import asyncio
@@ -14,23 +14,24 @@ from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 SECONDS = 1.0
-"""For how long; so long may an edition that is taken out still be seen."""
+"""Seconds that an answer stays in the cache. An edition that is taken out of the archive may be
+seen for so long."""
 
 MAX_ANSWERS = 128
-"""Answers that are kept."""
+"""Answers in one cache."""
 
 MAX_CACHED_BYTES = 32 * 1024 * 1024
-"""Of all of them."""
+"""Bytes of all bodies in one cache."""
 
 MAX_KEY_LENGTH = 1000
-"""Characters: what somebody asks for at greater length is made for them alone."""
+"""Characters of a key. An answer to a longer request is not cached."""
 
 CacheKey = tuple[str, ...]
 
 
 class ResponseCache:
-    """For one event loop, which gives what is kept by itself; what is not is made in a thread, once
-    for all who ask meanwhile."""
+    """A cache for one event loop. A cached answer is sent from the loop itself; a missing one is
+    made in a thread, once for all requests that arrive in the meantime."""
 
     def __init__(self, stopwatch: Callable[[], float] = time.monotonic) -> None:
         self._stopwatch = stopwatch
@@ -41,12 +42,14 @@ class ResponseCache:
     def cache_page(
         self, make_response: Callable[..., Response]
     ) -> Callable[..., Awaitable[Response]]:
-        """The page that `make(request, **parts of the path)` answers, kept by all that it may
-        depend on: path, query, and the languages and the version that the browser names."""
+        """Return a handler that answers like `make_response`, from the cache if possible.
+
+        The key has everything that an answer may depend on: the path, the query, and the languages
+        and the ETag that the browser sends."""
 
         @wraps(make_response)
         async def answer_from_cache(request: Request, **path_params: str) -> Response:
-            # As they came: request.url is parsed, and leaves out a line feed.
+            # The path as it was sent: request.url is parsed, and drops a line feed.
             key = (
                 request.scope["path"],
                 request.scope["query_string"].decode("latin-1"),
@@ -72,14 +75,14 @@ class ResponseCache:
             task.add_done_callback(
                 lambda finished_task: self._store_response(key, expires_at, finished_task)
             )
-        return await asyncio.shield(task)  # who goes away takes it from nobody else
+        return await asyncio.shield(task)  # a client that disconnects must not cancel it for others
 
     def _store_response(
         self, key: CacheKey, expires_at: float, finished_task: asyncio.Task[Response]
     ) -> None:
         has_failed = finished_task.cancelled() or finished_task.exception()
         if self._tasks.get(key, (0.0, None))[1] is not finished_task:
-            return  # one that was begun later has taken its place
+            return  # a task that was started later has replaced it
         del self._tasks[key]
         if has_failed or finished_task.result().status_code not in {200, 304}:
             return

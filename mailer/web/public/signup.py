@@ -1,7 +1,7 @@
-"""Sign-up: a page, the same in a frame of another site, and a form that stands anywhere.
+"""Sign-up: a page, the same page for a frame of another site, and the form that both send.
 
-Nobody is looked up: what somebody asks for is written down, and the worker decides what mail the
-address gets, if any. The answer is the same for every address, and takes the same time.
+No address is looked up. The page records the request, and the worker decides which mail the address
+gets, if any. So the answer is the same for every address, and takes the same time.
 """
 
 from typing import Any
@@ -19,24 +19,22 @@ from mailer.model.signup import SignUpWishes
 from mailer.store import SqlTransaction
 from mailer.web.public.forms import SubmittedForm
 from mailer.web.public.middleware import build_page_policy, identify_client
-from mailer.web.public.response_cache import ResponseCache
-from mailer.web.public.site import LANGUAGES, PublicSite
+from mailer.web.public.page_languages import LANGUAGES
+from mailer.web.public.public_site import get_site
 
 TRAP_FIELD = "website"
-"""A field that people don't see: who fills it in is a program."""
+"""A field that people do not see: only a program fills it in."""
 
 FIELDS = ("email", "of", "list", "topic", "language", "frequency", TRAP_FIELD)
+"""`of` is the list whose own sign-up page the form stands on, if it does."""
 
 
 class _SignUpChoices:
-    """What can be signed up for, for one reader."""
+    """What a reader can sign up for: all public lists, or the `only` one. Raises HTTPException if
+    `only` is no public list."""
 
     def __init__(self, tx: SqlTransaction, language: str, only: str = "") -> None:
-        self.lists = [
-            mailing_list
-            for mailing_list in tx.lists.list_mailing_lists()
-            if mailing_list.visibility is Visibility.PUBLIC
-        ]
+        self.lists = list_public_lists(tx)
         self.topics: list[Topic] = tx.lists.list_topics()
         if only and only not in {public_list.slug for public_list in self.lists}:
             raise HTTPException(404)
@@ -45,10 +43,14 @@ class _SignUpChoices:
 
     @property
     def offered_lists(self) -> list[MailingList]:
-        return [one for one in self.lists if not self.only or one.slug == self.only]
+        return [
+            public_list
+            for public_list in self.lists
+            if not self.only or public_list.slug == self.only
+        ]
 
     def to_context(self) -> dict[str, Any]:
-        """For the template."""
+        """Return the variables of the template."""
         return {
             "lists": self.offered_lists,
             "topics": sorted(
@@ -56,108 +58,131 @@ class _SignUpChoices:
                 key=lambda topic: topic[1],
             ),
             "frequencies": find_common_frequencies(self.offered_lists),
-            "only": self.only,
-            "tags": LANGUAGES,
+            "only_list": self.only,
+            "language_tags": LANGUAGES,
         }
 
 
-def add_routes(site: PublicSite) -> None:
-    policy = {"Content-Security-Policy": build_page_policy(site.settings, framed=True)}
+def list_public_lists(tx: SqlTransaction) -> list[MailingList]:
+    """Return the lists that anybody can sign up for."""
+    return [
+        mailing_list
+        for mailing_list in tx.lists.list_mailing_lists()
+        if mailing_list.visibility is Visibility.PUBLIC
+    ]
 
-    def show_home(request: Request) -> Response:
-        with site.mailer.store.read() as tx:
-            lists = _SignUpChoices(tx, site.choose_language(request)).lists
-        return site.render_page(request, "home.html", lists=lists)
 
-    def show_form(request: Request, of: str = "") -> Response:
-        return render_form_page(request, of)
+def show_sign_up(request: Request, of: str = "") -> Response:
+    """Offer all public lists, or the one that the query names (``?of=news``)."""
+    return _render_blank_form(request, of)
 
-    def show_framed_form(request: Request, of: str) -> Response:
-        return render_form_page(request, of, framed=True)
 
-    def render_form_page(request: Request, list_slug: str, *, framed: bool = False) -> Response:
-        language = site.choose_language(request)
-        with site.mailer.store.read() as tx:
-            choices = _SignUpChoices(tx, language, list_slug)
-        chosen_slugs = (
-            {mailing_list.slug for mailing_list in choices.offered_lists}
-            if len(choices.offered_lists) == 1
-            else set()
-        )
-        return render_form(site, request, choices, chosen=chosen_slugs, framed=framed)
+def show_list_sign_up(request: Request, list_slug: str) -> Response:
+    return _render_blank_form(request, list_slug)
 
-    def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) -> Response:
-        language = site.choose_language(request, form.get_value("language"))
-        now = site.mailer.clock()
-        limits = site.mailer.sign_up_limits
-        if not use_allowance(tx, limits.per_client, identify_client(request), now):
+
+def show_embedded_sign_up(request: Request, list_slug: str) -> Response:
+    return _render_blank_form(request, list_slug, is_framed=True)
+
+
+def submit_sign_up(request: Request, form: SubmittedForm, tx: SqlTransaction) -> Response:
+    site = get_site(request)
+    language = site.choose_language(request, form.get_value("language"))
+    now = site.mailer.clock()
+    limits = site.mailer.sign_up_limits
+    if not use_allowance(tx, limits.per_client, identify_client(request), now):
+        return site.refuse_too_many(request, language)
+    if form.get_value(TRAP_FIELD):
+        return _render_sent_page(request, language, form)
+    wishes = SignUpWishes(
+        lists=form.get_values("list"),
+        topics=form.get_values("topic"),
+        frequency=_parse_frequency(form.get_value("frequency")),
+    )
+    try:
+        address = addresses.normalise_address(form.get_value("email"))
+        if not use_allowance(tx, limits.per_domain, addresses.extract_wire_domain(address), now):
             return site.refuse_too_many(request, language)
-        if form.get_value(TRAP_FIELD):
-            return render_sent_page(site, request, language, form)
-        wishes = SignUpWishes(
-            lists=form.get_values("list"),
-            topics=form.get_values("topic"),
-            frequency=_parse_frequency(form.get_value("frequency")),
+        sign_up_request = confirmations.build_sign_up(
+            tx, address, wishes, language, source=SIGN_UP_PAGE
         )
-        try:
-            address = addresses.normalise_address(form.get_value("email"))
-            if not use_allowance(
-                tx, limits.per_domain, addresses.extract_wire_domain(address), now
-            ):
-                return site.refuse_too_many(request, language)
-            sign_up_request = confirmations.build_sign_up(
-                tx, address, wishes, language, source=SIGN_UP_PAGE
-            )
-        except InputError as error:
-            problem = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
-            return render_form(
-                site, request, find_offered_choices(tx, language, form), status=422, wrong=problem,
-                email=form.get_value("email"), chosen=form.get_values("list"), picked=form.get_values("topic"),
-                wanted=form.get_value("frequency"), language=language,
-            )  # fmt: skip
-        confirmations.request_confirmation(tx, limits.per_address, sign_up_request, now)
-        return render_sent_page(site, request, language, form)
+    except InputError as error:
+        is_list_wrong = isinstance(error, NotFound) or "lists" in {error.where, error.field}
+        return _render_form(
+            request,
+            _find_offered_choices(tx, language, form),
+            status=422,
+            language=language,
+            problem="list" if is_list_wrong else "email",
+            email=form.get_value("email"),
+            chosen_lists=form.get_values("list"),
+            chosen_topics=form.get_values("topic"),
+            chosen_frequency=form.get_value("frequency"),
+        )
+    confirmations.request_confirmation(tx, limits.per_address, sign_up_request, now)
+    return _render_sent_page(request, language, form)
 
-    def find_offered_choices(
-        tx: SqlTransaction, language: str, form: SubmittedForm
-    ) -> _SignUpChoices:
-        """What the page offered that the form was sent from: one list, or all."""
-        all_choices = _SignUpChoices(tx, language)
-        is_offered = form.get_value("of") in {
-            mailing_list.slug for mailing_list in all_choices.lists
-        }
-        return _SignUpChoices(tx, language, form.get_value("of")) if is_offered else all_choices
 
-    def render_form(
-        site: PublicSite,
-        request: Request,
-        choices: _SignUpChoices,
-        *,
-        status: int = 200,
-        framed: bool = False,
-        language: str = "",
-        **context: Any,
-    ) -> Response:
-        blank: dict[str, Any] = {"wrong": "", "email": "", "chosen": (), "picked": (), "wanted": ""}
-        return site.render_page(
-            request, "subscribe.html", status=status, headers=policy if framed else {},
-            framed=framed, language=language, **choices.to_context(), **blank | context,
-        )  # fmt: skip
+def _render_blank_form(request: Request, list_slug: str, *, is_framed: bool = False) -> Response:
+    site = get_site(request)
+    language = site.choose_language(request)
+    with site.mailer.store.read() as tx:
+        choices = _SignUpChoices(tx, language, list_slug)
+    chosen_lists = [mailing_list.slug for mailing_list in choices.offered_lists]
+    return _render_form(
+        request,
+        choices,
+        is_framed=is_framed,
+        chosen_lists=chosen_lists if len(chosen_lists) == 1 else (),
+    )
 
-    def render_sent_page(
-        site: PublicSite, request: Request, language: str, form: SubmittedForm
-    ) -> Response:
-        return site.render_page(
-            request, "subscribe-sent.html", language=language,
-            email=form.get_value("email"), days=site.settings.retention.unconfirmed_days,
-        )  # fmt: skip
 
-    cache = ResponseCache()
-    site.add_get_route("/", cache.cache_page(show_home))
-    site.add_get_route("/subscribe", cache.cache_page(show_form))
-    site.add_get_route("/subscribe/{of}", cache.cache_page(show_form))
-    site.add_get_route("/embed/{of}", cache.cache_page(show_framed_form))
-    site.add_post_route("/subscribe", submit_sign_up, FIELDS)
+def _find_offered_choices(tx: SqlTransaction, language: str, form: SubmittedForm) -> _SignUpChoices:
+    """Return what the page offered that the form was sent from: one list, or all."""
+    all_choices = _SignUpChoices(tx, language)
+    is_offered = form.get_value("of") in {mailing_list.slug for mailing_list in all_choices.lists}
+    return _SignUpChoices(tx, language, form.get_value("of")) if is_offered else all_choices
+
+
+def _render_form(
+    request: Request,
+    choices: _SignUpChoices,
+    *,
+    status: int = 200,
+    is_framed: bool = False,
+    language: str = "",
+    **context: Any,
+) -> Response:
+    site = get_site(request)
+    policy = {"Content-Security-Policy": build_page_policy(site.settings, framed=True)}
+    blank_context: dict[str, Any] = {
+        "problem": "",
+        "email": "",
+        "chosen_lists": (),
+        "chosen_topics": (),
+        "chosen_frequency": "",
+    }
+    return site.render_page(
+        request,
+        "subscribe.html",
+        status=status,
+        headers=policy if is_framed else {},
+        is_framed=is_framed,
+        language=language,
+        **choices.to_context(),
+        **blank_context | context,
+    )
+
+
+def _render_sent_page(request: Request, language: str, form: SubmittedForm) -> Response:
+    site = get_site(request)
+    return site.render_page(
+        request,
+        "subscribe-sent.html",
+        language=language,
+        email=form.get_value("email"),
+        link_days=site.settings.retention.unconfirmed_days,
+    )
 
 
 def _parse_frequency(value: str) -> Frequency:

@@ -1,25 +1,27 @@
-"""Pages of stories that have no address elsewhere: where a mail's “read more” leads.
+"""Pages of stories that have no address elsewhere: the targets of a mail's “read more”.
 
-A story has one from the moment that an edition with it begins, to a list whose archive anybody may
-read: as it is queued, so that what was mended in it shows. One that is embargoed or withdrawn is
-as if it weren't there. Of a release that was sent as one, the press page is shown (press.py).
+A story gets its page when an edition with it begins, for a list whose archive anybody may read. The
+page shows the queued article, with its latest fixes. An embargoed or withdrawn story gets the same
+answer as one that never existed. A story that was sent as a release has a press page instead
+(``releases/press_pages.py``).
 """
 
-from typing import Any
+from collections.abc import Mapping
 
 from fastapi import Request, Response
 
 from mailer import languages
 from mailer.model.articles import Article, ArticleQuery, ArticleState
+from mailer.model.lists import Topic
 from mailer.model.releases import PageTranslation, ReleasePage
 from mailer.releases.pages import build_translation
 from mailer.store import SqlTransaction
+from mailer.web.public.public_site import get_site
 from mailer.web.public.releases import structured_data
-from mailer.web.public.site import PublicSite
 
 
 def find_story_pages(tx: SqlTransaction, slug: str) -> ReleasePage | None:
-    """A story's pages, in all its languages; None where nobody may read it here."""
+    """Return a story's pages in all its languages, or None if it may not be read here."""
     opened_at = tx.editions.find_story_sent_at(slug)
     story_articles = tx.articles.find_articles(
         ArticleQuery(state=ArticleState.QUEUED, slugs=(slug,))
@@ -37,26 +39,25 @@ def find_story_pages(tx: SqlTransaction, slug: str) -> ReleasePage | None:
     )
 
 
-def _build_page(article: Article, topics_by_slug: dict[str, Any]) -> PageTranslation:
+def _build_page(article: Article, topics_by_slug: Mapping[str, Topic]) -> PageTranslation:
     topics = [
-        topics_by_slug[topic_slug].name(article.language)
+        topics_by_slug[topic_slug].get_name(article.language)
         for topic_slug in article.topics
         if topic_slug in topics_by_slug
     ]
     return build_translation(article, topics=topics, contacts=(), about=())
 
 
-def render_story(
-    site: PublicSite, request: Request, story_pages: ReleasePage, page: PageTranslation
-) -> Response:
-    """A story's page."""
+def render_story(request: Request, story_pages: ReleasePage, page: PageTranslation) -> Response:
+    """Return the page of a story in one language."""
+    site = get_site(request)
     address = structured_data.build_story_url(site.settings, story_pages.slug, page.language)
     return site.render_page(
         request,
         "story.html",
         page=page,
-        dir_of=languages.get_direction(page.language),
-        others_in={
+        text_direction=languages.get_direction(page.language),
+        language_paths={
             tag: structured_data.build_story_path(story_pages.slug, tag)
             for tag in story_pages.languages
             if tag != page.language

@@ -1,7 +1,8 @@
 """Time zones to choose from: cities by continent, in the reader's language.
 
-Cities and no countries: a city's name says what its clocks show, and nothing about whose it is.
-The names are CLDR's, which also gives those of the continents (UN M49 regions).
+The picker names cities, and no countries: a city's name says what its clocks show, and nothing
+about the state that it belongs to. The names are CLDR's, as are those of the continents (UN M49
+regions).
 """
 
 import unicodedata
@@ -13,7 +14,7 @@ from babel import Locale
 from babel.core import get_global
 
 from mailer import languages, zones
-from mailer.web.public.site import get_environment
+from mailer.web.public.page_templates import get_environment
 
 AFRICA, AMERICAS, ANTARCTICA, ASIA, EUROPE, OCEANIA = "002", "019", "AQ", "142", "150", "009"
 
@@ -29,7 +30,8 @@ _CONTINENTS = {
     "Atlantic": EUROPE,
     "Pacific": OCEANIA,
 }
-"""By the first word of a zone's name. Three are oceans, with islands of several continents."""
+"""Continents by the first word of a zone's name. Three of the words are oceans, with islands of
+several continents."""
 
 _ISLANDS = {
     "Antarctica/Macquarie": OCEANIA,
@@ -47,7 +49,7 @@ _ISLANDS = {
 
 @dataclass(frozen=True, slots=True)
 class TimeZoneCity:
-    """`zone` is its IANA name."""
+    """A city, and the IANA name of its time zone."""
 
     zone: str
     city: str
@@ -55,7 +57,7 @@ class TimeZoneCity:
 
 @lru_cache(maxsize=64)
 def list_continents(language: str) -> Sequence[tuple[str, Sequence[TimeZoneCity]]]:
-    """All continents and their places, both in the order of the language's alphabet."""
+    """Return all continents and their cities, both in the order of the language's alphabet."""
     locale = languages.get_locale(language)
     by_continent: dict[str, list[TimeZoneCity]] = {}
     for zone in zones.list_inhabited_zones():
@@ -76,8 +78,9 @@ def list_continents(language: str) -> Sequence[tuple[str, Sequence[TimeZoneCity]
 
 
 def render_options(language: str, chosen_zone: str) -> str:
-    """The options of a form, as HTML, `chosen` selected if it is among them. They are made once a
-    language: Jinja took 2 ms for the four hundred of them, on each page."""
+    """Return the options of a form as HTML, with `chosen_zone` selected if it is among them.
+
+    They are rendered once for each language: Jinja takes 2 ms for the four hundred of them."""
     text = _render_unselected_options(language)
     if chosen_zone not in zones.list_inhabited_zones():
         return text
@@ -87,21 +90,21 @@ def render_options(language: str, chosen_zone: str) -> str:
 
 @lru_cache(maxsize=64)
 def _render_unselected_options(language: str) -> str:
-    template = get_environment(language).get_template("zones.html")
+    template = get_environment(language).get_template("time-zone-options.html")
     return template.render(continents=list_continents(language))
 
 
 @lru_cache(maxsize=4096)
 def get_city_name(zone: str, language: str) -> str:
-    """``city("Europe/London", "fr") == "Londres"``. A zone that is no city's is named as it is:
-    ``UTC``, ``Etc/GMT+5``."""
+    """Return a city's name: ``get_city_name("Europe/London", "fr") == "Londres"``. A zone without a
+    city keeps its own name: ``UTC``, ``Etc/GMT+5``."""
     if "/" not in zone or zone.startswith("Etc/"):
         return zone
     locale = languages.get_locale(language)
     for name in (zone, *_map_former_names().get(zone, ())):
         if city_name := _get_cities(locale).get(name, {}).get("city"):
             return str(city_name)
-    # For a city in English CLDR has a name only where the zone's is not it.
+    # CLDR has no English name for a city if the zone's name is the same.
     return zone.rpartition("/")[2].replace("_", " ")
 
 
@@ -111,8 +114,8 @@ def _get_cities(locale: Locale) -> Mapping[str, Mapping[str, str]]:
 
 @lru_cache(maxsize=1)
 def _map_former_names() -> Mapping[str, Sequence[str]]:
-    """By zone. CLDR keeps a city under the name that its zone had first (``Africa/Asmera``), and
-    Babel 2.18 looks only under the present one."""
+    """Return the former names of each zone. CLDR stores a city under the first name of its zone
+    (``Africa/Asmera``), and Babel 2.18 looks only under the present one."""
     former_by_zone: dict[str, list[str]] = {}
     for former, present in get_global("zone_aliases").items():
         former_by_zone.setdefault(present, []).append(former)
@@ -120,8 +123,9 @@ def _map_former_names() -> Mapping[str, Sequence[str]]:
 
 
 def build_sort_key(word: str) -> tuple[bytes, str]:
-    """Without accents, as dictionaries have it; but й comes after и, being a letter of its own. In
-    GB 18030 the commoner Chinese characters stand by their reading in pinyin."""
+    """Return a key that sorts words as dictionaries do: accents do not count, but й comes after и,
+    because it is a letter of its own. GB 18030 has the commoner Chinese characters in the order of
+    their reading in pinyin."""
     unaccented = unicodedata.normalize("NFD", word.casefold()).replace("\u0306", "\uffff")
     unaccented = "".join(
         character for character in unaccented if not unicodedata.combining(character)

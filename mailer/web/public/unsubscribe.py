@@ -1,9 +1,9 @@
 """Unsubscribing: by a mail provider's one-click POST (RFC 8058), or on a page.
 
-A POST to the link takes its reader off the list, whatever its body holds: what a provider sends
-(``List-Unsubscribe=One-Click``, urlencoded or as multipart/form-data), what our own form sends, or
-nothing. It asks for no cookie, redirects nowhere, and can be repeated. The one-click answer is one
-line of text; a person's is a page that says how to undo it.
+A POST to the link takes its reader off the list, whatever the body holds: the provider's
+``List-Unsubscribe=One-Click`` (urlencoded or multipart/form-data), our own form, nothing, or bytes
+that no parser accepts. It needs no cookie, redirects nowhere, and can be repeated. The answer to a
+one-click POST is one line of text; a person's is a page that says how to undo it.
 """
 
 from fastapi import Request, Response
@@ -16,18 +16,20 @@ from mailer.errors import InputError, Refused, TokenError
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.subscribers import Membership, MembershipState, Subscriber
 from mailer.store import SqlTransaction
+from mailer.web.public.batched_writes import UndoWrite
 from mailer.web.public.forms import SubmittedForm
-from mailer.web.public.site import PublicSite
-from mailer.web.public.writer import UndoWrite
+from mailer.web.public.public_site import get_site
 
 ONE_CLICK_SOURCE = "one-click unsubscribe"
 PAGE_SOURCE = "unsubscribe page"
+ONE_CLICK_FIELD = "List-Unsubscribe"
+"""The field of a mail provider's POST (RFC 8058 §3.1). It is not needed: the link is enough."""
 BY_PERSON_FIELD = "person"
-"""The field of our own form: who sends it wants a page."""
+"""The field that only our own form has: its sender is a person, and gets a page."""
 
 
 class _UnsubscribeTarget:
-    """Who a link names, the list, and how they stand there. Each may be missing."""
+    """The subscriber and the list that a link names, and the membership. Each may be missing."""
 
     def __init__(self, tx: SqlTransaction, link: MemberLink) -> None:
         self.subscriber: Subscriber | None = tx.subscribers.find_subscriber_by_id(
@@ -55,120 +57,101 @@ class _UnsubscribeTarget:
         )
 
 
-def add_routes(site: PublicSite) -> None:
-    def read_link(token: str) -> MemberLink | None:
-        try:
-            return links.verify_member_link(site.mailer.store.key, LinkPurpose.UNSUBSCRIBE, token)
-        except TokenError:
-            return None
+def show_unsubscribe(request: Request, token: str) -> Response:
+    site = get_site(request)
+    link = _read_link(request, token)
+    if link is None:
+        return site.refuse_link(request)
+    with site.mailer.store.read() as tx:
+        return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link))
 
-    def show_unsubscribe(request: Request, token: str) -> Response:
-        link = read_link(token)
-        if link is None:
-            return site.refuse_link(request)
-        with site.mailer.store.read() as tx:
-            return render_page(request, token, _UnsubscribeTarget(tx, link))
 
-    def render_page(
-        request: Request, token: str, target: _UnsubscribeTarget, outcome: str = ""
-    ) -> Response:
-        if target.mailing_list is None:
-            return site.refuse_link(request)
-        membership = target.membership
-        return site.render_page(
-            request,
-            "unsubscribe.html",
-            language=(membership.language if membership else "")
-            or (target.subscriber.person.language if target.subscriber else ""),
-            token=token,
-            list=target.mailing_list,
-            address=addresses.mask_address(target.subscriber.address) if target.subscriber else "",
-            member=target.is_member,
-            known=membership is not None,
-            frequency=membership.frequency if membership else Frequency.EVERY,
-            fewer=_list_lower_frequencies(
-                target.mailing_list, membership.frequency if membership else Frequency.EVERY
-            ),
-            said=outcome,
+def submit_unsubscribe(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    site = get_site(request)
+    is_by_person = BY_PERSON_FIELD in form
+    link = _read_link(request, token)
+    if link is None:
+        return site.refuse_link(request)
+    target = _UnsubscribeTarget(tx, link)
+    if target.subscriber and target.mailing_list and target.is_member:
+        subscribers.unsubscribe_person(
+            tx,
+            target.subscriber,
+            target.mailing_list,
+            site.mailer.clock(),
+            source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
         )
+    if is_by_person:
+        return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link))
+    return PlainTextResponse("unsubscribed\n")
 
-    def unsubscribe_member(
-        request: Request, body: bytes, tx: SqlTransaction, token: str
-    ) -> Response:
-        is_by_person = BY_PERSON_FIELD in SubmittedForm(body)
-        link = read_link(token)
-        if link is None:
-            return site.refuse_link(request)
-        target = _UnsubscribeTarget(tx, link)
-        if target.subscriber and target.mailing_list and target.is_member:
-            subscribers.unsubscribe_person(
-                tx,
-                target.subscriber,
-                target.mailing_list,
-                site.mailer.clock(),
-                source=PAGE_SOURCE if is_by_person else ONE_CLICK_SOURCE,
-            )
-        if is_by_person:
-            return render_page(request, token, _UnsubscribeTarget(tx, link))
-        return PlainTextResponse("unsubscribed\n")
 
-    async def submit_unsubscribe(request: Request, token: str) -> Response:
-        # Read by hand: a body that no parser takes is no reason to go on mailing somebody.
-        return await site.write_and_answer(
-            unsubscribe_member, request, await request.body(), token=token
+def submit_resubscribe(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    """Undo an unsubscription, or choose fewer mails instead of it."""
+    site = get_site(request)
+    link = _read_link(request, token)
+    if link is None:
+        return site.refuse_link(request)
+    frequency = form.get_value("frequency")
+    now = site.mailer.clock()
+    target = _UnsubscribeTarget(tx, link)
+    if target.subscriber is None or target.mailing_list is None or target.membership is None:
+        return site.refuse_link(request)
+    try:
+        preferences.restore_membership(
+            tx, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
         )
-
-    def submit_resubscribe(
-        request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
-    ) -> Response:
-        link = read_link(token)
-        if link is None:
-            return site.refuse_link(request)
-        frequency = form.get_value("frequency")
-        now = site.mailer.clock()
-        target = _UnsubscribeTarget(tx, link)
-        if target.subscriber is None or target.mailing_list is None or target.membership is None:
-            return site.refuse_link(request)
-        try:
-            preferences.restore_membership(
-                tx, target.subscriber, target.mailing_list, now, source=PAGE_SOURCE
+        if frequency in [*Frequency]:
+            changes = {"frequency": Frequency(frequency)}
+            preferences.change_membership(
+                tx, target.subscriber, target.mailing_list, changes, now, source=PAGE_SOURCE
             )
-            if frequency in [*Frequency]:
-                changes = {"frequency": Frequency(frequency)}
-                preferences.change_membership(
-                    tx, target.subscriber, target.mailing_list, changes, now, source=PAGE_SOURCE
-                )
-        except (Refused, InputError) as error:
-            raise UndoWrite(lambda _: site.refuse_link(request)) from error
-        return render_page(request, token, _UnsubscribeTarget(tx, link), outcome="back")
+    except (Refused, InputError) as error:
+        raise UndoWrite(lambda _: site.refuse_link(request)) from error
+    return _render_unsubscribe(request, token, _UnsubscribeTarget(tx, link), is_resubscribed=True)
 
-    site.add_get_route("/u/{token}", show_unsubscribe)
-    site.app.add_api_route(
-        "/u/{token}",
-        submit_unsubscribe,
-        methods=["POST"],
-        response_model=None,
-        openapi_extra={
-            "requestBody": {
-                "content": {
-                    kind: {
-                        "schema": {
-                            "type": "object",
-                            "properties": {"List-Unsubscribe": {"type": "string"}},
-                        }
-                    }
-                    for kind in ("application/x-www-form-urlencoded", "multipart/form-data")
-                }
-            }
-        },
+
+def _read_link(request: Request, token: str) -> MemberLink | None:
+    key = get_site(request).mailer.store.key
+    try:
+        return links.verify_member_link(key, LinkPurpose.UNSUBSCRIBE, token)
+    except TokenError:
+        return None
+
+
+def _render_unsubscribe(
+    request: Request, token: str, target: _UnsubscribeTarget, *, is_resubscribed: bool = False
+) -> Response:
+    site = get_site(request)
+    if target.mailing_list is None:
+        return site.refuse_link(request)
+    subscriber, membership = target.subscriber, target.membership
+    frequency = membership.frequency if membership else Frequency.EVERY
+    list_language = membership.language if membership else ""
+    own_language = subscriber.person.language if subscriber else ""
+    return site.render_page(
+        request,
+        "unsubscribe.html",
+        language=list_language or own_language,
+        token=token,
+        list=target.mailing_list,
+        address=addresses.mask_address(subscriber.address) if subscriber else "",
+        is_member=target.is_member,
+        has_membership=membership is not None,
+        frequency=frequency,
+        lower_frequencies=_list_lower_frequencies(target.mailing_list, frequency),
+        is_resubscribed=is_resubscribed,
     )
-    site.add_post_route("/u/{token}/undo", submit_resubscribe, ("frequency",))
 
 
 def _list_lower_frequencies(
     mailing_list: MailingList, current_frequency: Frequency
 ) -> list[Frequency]:
-    """How members of the list can get fewer mails."""
+    """Return the frequencies of the list that bring its member fewer mails than now."""
     order = [*Frequency]
     return [
         frequency

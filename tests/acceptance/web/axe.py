@@ -1,7 +1,7 @@
-"""axe-core: what it finds wrong on a page that is open in a browser.
+"""Check a page that is open in a browser with axe-core.
 
 Its rules for WCAG 2.0, 2.1 and 2.2, levels A and AA, and its best practices. The script comes with
-axe-playwright-python, and is run unchanged.
+axe-playwright-python and runs unchanged.
 """
 
 from collections.abc import Sequence
@@ -19,16 +19,16 @@ CONTRAST = "color-contrast"
 
 
 def find_violations(frame: Frame, *, rule: str = "") -> list[str]:
-    """What is wrong, each with its rule, its element and what would mend it; `rule` asks for that
-    one only. A frame within is a page of its own, and not looked into."""
+    """Return the violations, each with its rule, its element and the way to fix it. `rule` checks
+    only that rule. A frame inside the page is a page of its own, and is not checked."""
     run_only = {"type": "rule", "values": [rule]} if rule else {"type": "tag", "values": RULES}
     if not frame.evaluate("'axe' in window"):
         frame.evaluate(SCRIPT)
     result: dict[str, Any] = frame.evaluate(
-        "wanted => axe.run({runOnly: wanted, resultTypes: ['violations'], iframes: false})",
+        "rules => axe.run({runOnly: rules, resultTypes: ['violations'], iframes: false})",
         run_only,
     )
-    assert result["passes"], f"axe-core looked at nothing on {frame.url}"
+    assert result["passes"], f"axe-core checked nothing on {frame.url}"
     return [
         _format_violation(violation, node)
         for violation in result["violations"]
@@ -44,5 +44,5 @@ def _format_violation(rule: dict[str, Any], node: dict[str, Any]) -> str:
 
 
 def _flatten_target(target: Sequence[Any]) -> list[str]:
-    """A selector, where an element in a shadow tree has a list of them."""
+    """Return the selectors of a target. An element in a shadow tree has a list of selectors."""
     return [selector if isinstance(selector, str) else " ".join(selector) for selector in target]

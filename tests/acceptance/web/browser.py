@@ -1,4 +1,4 @@
-"""Somebody with a browser, who holds each page that they see against what holds for all of them."""
+"""A reader with a browser, who checks each page against the rules of all pages."""
 
 import os
 import re
@@ -16,45 +16,46 @@ from playwright.sync_api import (
 )
 
 from mailer import languages
-from mailer.web.public.site import load_catalogue
+from mailer.web.public.page_languages import load_catalogue
 from tests.acceptance.web import axe
 from tests.acceptance.web.fixtures import ServedOffice
 
 PICTURES = os.environ.get("PICTURES", "")
-"""The folder that pictures of the pages go to; none are made without it."""
+"""The folder for pictures of the pages. Without it no pictures are taken."""
 
 EVERY_WIDTH = bool(os.environ.get("EVERY_WIDTH"))
-"""Look at each state in each language on a phone and on a desktop, as `make proofs` does. Without
-it each language is looked at on one: half of the journeys' time is axe-core's."""
+"""Check each state in each language on a phone and on a desktop, as `make proofs` does. Without it
+each language is checked on one of them, because axe-core takes half of the tests' time."""
 
 WIDTHS = {"phone": (390, 844), "desktop": (1280, 800)}
 
 NARROWEST = {"phone": 320, "desktop": 640}
-"""At which nothing may have to be scrolled sideways either: WCAG 2.2 §1.4.10 (Reflow), and what
-200 % of zoom (§1.4.4) leaves of a desktop's width."""
+"""Widths at which a page must not scroll sideways either: WCAG 2.2 §1.4.10 (Reflow), and the
+width of a desktop at 200 % of zoom (§1.4.4)."""
 
 _STATUS_MESSAGE = re.compile(r"the server responded with a status of 4\d\d")
-"""Chromium's note on a page with such a status: those are meant."""
+"""Chromium's message about a page with such a status, which tests expect."""
 
 _ABORTED_FAILURE = "net::ERR_ABORTED"
-"""What Chromium gives up itself when its reader goes on, such as a logo that is not drawn yet. What
-a policy blocks, or a server fails to answer, it calls otherwise."""
+"""The failure of a request that Chromium cancels when its reader leaves the page, such as a logo
+that is still loading. Requests that a policy blocks or a server refuses have other failures."""
 
 _OVERFLOW_SCRIPT = """() => {
   const root = document.documentElement, wide = root.clientWidth;
-  const out = [...document.body.querySelectorAll('*')].filter(one => {
-    const box = one.getBoundingClientRect();
+  const out = [...document.body.querySelectorAll('*')].filter(element => {
+    const box = element.getBoundingClientRect();
     return box.width > 1 && (box.right > wide + 1 || box.left < -1);
   });
+  const tags = out.map(element => element.outerHTML.slice(0, 99)).join(' | ');
   return root.scrollWidth > wide || out.length
-    ? `${root.scrollWidth} of ${wide} px: ${out.map(one => one.outerHTML.slice(0, 99)).join(' | ')}`
+    ? `${root.scrollWidth} of ${wide} px: ${tags}`
     : '';
 }"""
 
 
 @dataclass(frozen=True)
 class JourneyVariant:
-    """How a journey is gone. Without scripts axe-core, which is one, can't look."""
+    """The language and the browser of a test. Without scripts axe-core cannot run."""
 
     language: str
     width: str
@@ -67,7 +68,7 @@ class JourneyVariant:
 
 @dataclass
 class BrowserReader:
-    """`address` is theirs alone, and so is the network that they come from."""
+    """A reader with an address and a network of their own."""
 
     office: ServedOffice
     variant: JourneyVariant
@@ -75,7 +76,7 @@ class BrowserReader:
     address: str
     client: str
     complaints: list[str] = field(default_factory=list)
-    """What the browser said of the pages: refused by their policy, broken, not found."""
+    """The browser's messages about the pages: blocked by policy, broken, not found."""
 
     def __post_init__(self) -> None:
         self.page.set_extra_http_headers({"X-Forwarded-For": self.client})
@@ -84,7 +85,7 @@ class BrowserReader:
         self.page.on("requestfailed", self._record_failed_request)
 
     def leave_site(self) -> None:
-        """They leave; the tab is the next one's."""
+        """Release the tab for the next reader."""
         self.page.remove_listener("console", self._record_console_message)
         self.page.remove_listener("pageerror", self._record_page_error)
         self.page.remove_listener("requestfailed", self._record_failed_request)
@@ -102,19 +103,19 @@ class BrowserReader:
         if request.failure != _ABORTED_FAILURE:
             self.complaints.append(f"{request.url}: {request.failure}")
 
-    # ---- what people do -------------------------------------------------------------------------
+    # ---- actions --------------------------------------------------------------------------------
 
     def open_path(self, path: str) -> None:
-        """A page by its path, or by the whole address that a mail gave."""
+        """Open a page by its path, or by a link of a mail."""
         self.page.goto(path if path.startswith("http") else f"{self.office.url}{path}")
 
     def activate_button(self, form: str = "") -> None:
-        """The button of the form whose address ends so, or of the page's only one."""
+        """Press the button of the form whose action ends with `form`, or of the only form."""
         form_selector = f'form[action$="{form}"]' if form else "form"
         self.page.locator(f"main {form_selector} button").click()
 
     def send_sign_up(self, **fields: str) -> None:
-        """A sign-up form, without looking at its page."""
+        """Send a sign-up form without opening its page."""
         form: dict[str, str | float | bool] = {
             "list": "news",
             "language": self.variant.language,
@@ -125,29 +126,28 @@ class BrowserReader:
         assert response.status == 200, response.text()
 
     def follow_link(self, path_end: str) -> None:
-        """The link of the page's own part whose address ends so."""
+        """Follow the link in the page's main part whose address ends with `path_end`."""
         self.page.locator(f'main a[href$="{path_end}"]').click()
 
-    # ---- what they see --------------------------------------------------------------------------
+    # ---- checks ---------------------------------------------------------------------------------
 
     def translate_text(self, message: str) -> str:
-        """How pages say it in their language."""
+        """Return the translation of a text of the pages."""
         return load_catalogue(self.variant.language).gettext(message)
 
     @property
     def status_message(self) -> Locator:
-        """What the page says has happened, which screen readers read out."""
+        """The page's success message, which screen readers read."""
         return self.page.locator("main [role=status]")
 
     @property
     def error_message(self) -> Locator:
-        """What the page says is wrong, which screen readers read out at once."""
+        """The page's problem summary, which screen readers read at once."""
         return self.page.locator("main [role=alert]")
 
     def check_page(self, state: str, *, inner_frame: Frame | None = None) -> None:
-        """Hold the page against all that holds for each, in light and dark; `name` is the state
-        that it is in, which is looked at once in each language. `frame`: the part of it that is
-        ours, where another site's page frames it."""
+        """Check the page against the rules of all pages, in light and dark. Each `state` is checked
+        once in each language. `inner_frame` is our part of another site's page."""
         frame = inner_frame or self.page.main_frame
         where = f"{state}, {self.variant.name}, {self.page.url}"
         root = frame.locator("html")
@@ -192,7 +192,7 @@ class BrowserReader:
         self.page.set_viewport_size({"width": narrow or width, "height": height})
 
     def _find_overflow(self, frame: Frame) -> list[str]:
-        """What is wider than the window."""
+        """Return the elements that are wider than the window."""
         overflow = frame.evaluate(_OVERFLOW_SCRIPT)
         return [f"wider than its window: {overflow}"] if overflow else []
 
@@ -205,8 +205,8 @@ class BrowserReader:
 
 
 def open_tab(browser: Browser, variant: JourneyVariant) -> Page:
-    """A tab that many readers have, one after the other: a new one takes a third of a second. There
-    is nothing that it could remember of them."""
+    """Open a tab that many readers use in turn, because opening one takes a third of a second. The
+    pages store nothing in it."""
     width, height = WIDTHS[variant.width]
     context = browser.new_context(
         locale=variant.language,

@@ -1,4 +1,4 @@
-"""One browser and one office for all journeys; each journey has a reader of its own."""
+"""One browser and one office for all tests; each test has a reader of its own."""
 
 import shutil
 from collections.abc import Iterator
@@ -21,15 +21,15 @@ JOURNEY_VARIANTS = (
 )
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
-"""Chromium's own sandbox can't be had by root, who builds run as; only our own pages are opened."""
+"""Builds run as root, for whom Chromium's sandbox does not work; only our own pages are opened."""
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium. It ends with these tests: while Playwright runs, asyncio can't be used
-    in its thread."""
+    """The system's Chromium. It ends with these tests, because asyncio cannot be used in a thread
+    while Playwright runs in it."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
         pytest.skip("needs Chromium: apt-get install chromium")
@@ -65,12 +65,12 @@ def reader(
     tabs: dict[JourneyVariant, Page],
     request: pytest.FixtureRequest,
 ) -> Iterator[BrowserReader]:
-    """Somebody new, in each language, and once without scripts."""
+    """A new reader, in each language, and once without scripts."""
     variant: JourneyVariant = request.param
     if variant not in tabs:
         tabs[variant] = open_tab(browser, variant)
     number = next(_numbers)
-    # Sign-ups are counted by network.
+    # Sign-ups are limited by network.
     new_reader = BrowserReader(
         office, variant, tabs[variant], f"reader{number}@example.org", f"192.0.2.{number}"
     )

@@ -1,4 +1,4 @@
-"""An office whose pages are served, whose worker is turned by hand, and whose mails are caught."""
+"""An office that serves its pages. Tests run its worker by hand and read its mails."""
 
 import io
 import re
@@ -37,35 +37,35 @@ TITLES = {"en": "Boats again", "fr": "Des bateaux à nouveau", "ar": "قوارب
 
 @dataclass
 class ServedOffice:
-    """What a journey needs of the office: its pages at `url`, and the mails that it has sent."""
+    """The office: its pages at `url`, and the mails that it has sent."""
 
     mailer: Mailer
     relay: Relay
     url: str
-    log_consent: io.StringIO = field(default_factory=io.StringIO)
+    log_stream: io.StringIO = field(default_factory=io.StringIO)
     clock_offset: timedelta = timedelta()
-    """By how much its clock is ahead of the world's."""
+    """How far its clock is ahead of the real time."""
     checked_states: set[tuple[str, str]] = field(default_factory=set)
-    """States of pages that were looked at, with their language."""
+    """States of pages that were checked, with their language."""
 
     def __post_init__(self) -> None:
         self.mailer.clock = lambda: datetime.now(UTC) + self.clock_offset
-        self._worker = Scheduler(self.mailer, create_logger(self.log_consent))
+        self._worker = Scheduler(self.mailer, create_logger(self.log_stream))
 
     # ---- mails ----------------------------------------------------------------------------------
 
     def run_worker(self) -> None:
-        """The worker looks once, and all that it finds to be sent is sent."""
+        """Run one tick of the worker, and deliver everything that is due."""
         assert self._worker.run_tick()
         self.mailer.deliver_editions([], threading.Event(), follow_new=True)
 
     def list_mails(self, address: str) -> list[EmailMessage]:
-        """What an address has got, the newest last."""
+        """Return the mails that an address has received, the newest last."""
         return self.relay.list_mails(address)
 
     def find_link(self, address: str, page: str) -> str:
-        """The address of `page` (``c``: confirm, ``p``: preferences, ``u``: unsubscribe, ``v``:
-        view) in the newest mail that an address has got. The mail's two parts have the same."""
+        """Return the link to `page` (``c``: confirm, ``p``: preferences, ``u``: unsubscribe, ``v``:
+        view) in the newest mail to an address. Both parts of the mail must have the same link."""
         *_, mail = self.list_mails(address)
         link_urls = []
         for kind in ("plain", "html"):
@@ -97,7 +97,7 @@ class ServedOffice:
             return tx.subscribers.find_subscriber(address) is not None
 
     def subscribe_person(self, address: str, *list_slugs: str, language: str = "") -> None:
-        """Put somebody on these lists, as staff do."""
+        """Subscribe a person to these lists, as staff do."""
         with self.mailer.store.begin() as tx:
             for slug in list_slugs or ("news",):
                 subscribers.subscribe_person(
@@ -109,12 +109,12 @@ class ServedOffice:
                 )
 
     def erase_person(self, address: str) -> None:
-        """Nobody is left behind who would get the next test's mails."""
+        """Erase a reader, who would otherwise get the next test's mails."""
         with self.mailer.store.begin() as tx:
             erasure.erase_person(tx, address, self.mailer.clock(), may_return=True)
 
     def send_edition(self, list_slug: str = "news") -> None:
-        """An edition for everybody on the list."""
+        """Send an edition to all members of the list."""
         now = self.mailer.clock()
         with self.mailer.store.begin() as tx:
             edition = editions.create_edition(
@@ -125,8 +125,8 @@ class ServedOffice:
 
 
 def seed_office(mailer: Mailer) -> None:
-    """Topics with their names, two public lists and one that isn't, digests for those who want one
-    mail a week or a month, and a story."""
+    """Add topics with their names, two public lists and a private one, a weekly and a monthly
+    digest, and a story."""
     now = datetime.now(UTC)
     with mailer.store.begin() as tx:
         for slug, names in TOPICS.items():
@@ -143,7 +143,8 @@ def seed_office(mailer: Mailer) -> None:
         body = "Boats are built again at the harbour."
         for language, title in TITLES.items():
             articles.add_article(tx, Content(
-                    slug=STORY, language=language, kind=ArticleKind.NEWS, title=title, summary=title,
+                    slug=STORY, language=language, kind=ArticleKind.NEWS,
+                    title=title, summary=title,
                     published=now - timedelta(days=1), body=body, html=to_html(body),
                     topics=("integration",),
                     canonical_url=f"https://www.example.org/{language}/boats",
@@ -151,7 +152,7 @@ def seed_office(mailer: Mailer) -> None:
 
 
 def build_settings(base_settings: Settings, relay: Relay, url: str) -> Settings:
-    """An office's settings, with its pages at `url`."""
+    """Return an office's settings, with its pages at `url`."""
     return base_settings.model_copy(
         update={
             "organisation": Organisation(
@@ -165,7 +166,7 @@ def build_settings(base_settings: Settings, relay: Relay, url: str) -> Settings:
 
 @contextmanager
 def serve_office(base_settings: Settings, database: Path, relay: Relay) -> Iterator[ServedOffice]:
-    """The pages, on a free port, until the end."""
+    """Serve the pages on a free port until the context ends."""
     store = Store(f"sqlite:///{database}", base_settings.read_secret_key())
     with socket.create_server(("127.0.0.1", 0)) as listening_socket:
         url = "http://{}:{}".format(*listening_socket.getsockname())
@@ -176,7 +177,7 @@ def serve_office(base_settings: Settings, database: Path, relay: Relay) -> Itera
         web = served_office.mailer.settings.web
         server = uvicorn.Server(
             uvicorn.Config(
-                create_public_app(served_office.mailer, create_logger(served_office.log_consent)),
+                create_public_app(served_office.mailer, create_logger(served_office.log_stream)),
                 log_config=None,
                 ws="none",
                 forwarded_allow_ips=list(web.proxies),
@@ -186,7 +187,7 @@ def serve_office(base_settings: Settings, database: Path, relay: Relay) -> Itera
         thread.start()
         try:
             while not server.started:
-                assert thread.is_alive(), served_office.log_consent.getvalue()
+                assert thread.is_alive(), served_office.log_stream.getvalue()
                 time.sleep(0.01)
             yield served_office
         finally:

@@ -1,28 +1,30 @@
-"""Links and addresses that are no good: one page says so, whatever is wrong."""
+"""Invalid links and addresses: the same page answers all of them."""
 
 from datetime import timedelta
 
 from tests.acceptance.web.browser import BrowserReader
 
 
-def test_links_that_are_cut_forged_or_of_another_page_are_refused_alike(
+def test_cut_forged_and_misused_links_get_the_same_page(
     reader: BrowserReader,
 ) -> None:
     office = reader.office
     office.subscribe_person(reader.address, language=reader.variant.language)
     office.send_edition()
-    leave = office.find_link(reader.address, "u")
-    said = set()
-    for link in (leave[:-4], leave[:-1] + ("a" if leave[-1] != "a" else "b"), "/c/x", "/p/x",
-                 leave.replace("/u/", "/p/")):  # fmt: skip
+    unsubscribe_url = office.find_link(reader.address, "u")
+    page_texts = set()
+    cut_url, last_letter = unsubscribe_url[:-1], unsubscribe_url[-1]
+    forged_url = cut_url + ("a" if last_letter != "a" else "b")
+    misused_url = unsubscribe_url.replace("/u/", "/p/")
+    for link in (unsubscribe_url[:-4], forged_url, "/c/x", "/p/x", misused_url):
         reader.open_path(link)
-        said.add(reader.page.locator("main").inner_text())
-    assert len(said) == 1
+        page_texts.add(reader.page.locator("main").inner_text())
+    assert len(page_texts) == 1
     reader.check_page("bad-link")
     reader.follow_link("/subscribe")
 
 
-def test_a_link_that_nobody_has_used_for_a_week_has_expired(reader: BrowserReader) -> None:
+def test_confirmation_link_expires_after_a_week(reader: BrowserReader) -> None:
     office = reader.office
     reader.send_sign_up(email=reader.address)
     office.run_worker()
@@ -39,7 +41,7 @@ def test_a_link_that_nobody_has_used_for_a_week_has_expired(reader: BrowserReade
     assert not office.is_known(reader.address)
 
 
-def test_a_page_that_is_not_there_leads_to_the_start(reader: BrowserReader) -> None:
+def test_missing_page_links_to_the_home_page(reader: BrowserReader) -> None:
     reader.open_path("/nothing/here")
     reader.check_page("not-found")
     reader.follow_link("/")

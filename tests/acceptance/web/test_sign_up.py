@@ -5,7 +5,7 @@ from mailer.model.subscribers import MembershipState
 from tests.acceptance.web.browser import BrowserReader
 
 
-def test_a_sign_up_holds_once_the_button_behind_its_mail_is_pressed(reader: BrowserReader) -> None:
+def test_sign_up_takes_effect_after_confirmation(reader: BrowserReader) -> None:
     office, page = reader.office, reader.page
     reader.open_path("/")
     reader.check_page("home")
@@ -21,22 +21,22 @@ def test_a_sign_up_holds_once_the_button_behind_its_mail_is_pressed(reader: Brow
     assert page.locator("main .address").inner_text() == reader.address
 
     office.run_worker()
-    (asked,) = office.list_mails(reader.address)
+    (confirmation_mail,) = office.list_mails(reader.address)
     reader.open_path(office.find_link(reader.address, "c"))
     reader.check_page("confirm")
     assert not office.is_known(reader.address), "opening the link does nothing"
     reader.activate_button()
     reader.check_page("confirmed")
-    known = office.find_membership(reader.address)
-    assert known is not None
-    assert known.state is MembershipState.ACTIVE
-    assert known.topics == ("diaspora", "integration")
-    assert known.frequency is Frequency.WEEKLY
+    membership = office.find_membership(reader.address)
+    assert membership is not None
+    assert membership.state is MembershipState.ACTIVE
+    assert membership.topics == ("diaspora", "integration")
+    assert membership.frequency is Frequency.WEEKLY
 
     office.run_worker()
-    asked, welcome = office.list_mails(reader.address)
+    confirmation_mail, welcome = office.list_mails(reader.address)
     assert "List-Unsubscribe" in welcome
-    assert "List-Unsubscribe" not in asked, "there is nothing to leave yet"
+    assert "List-Unsubscribe" not in confirmation_mail, "there is no membership to end yet"
     reader.open_path(office.find_link(reader.address, "p"))
     assert page.is_checked("#topic-news-diaspora")
     assert not page.is_checked("#topic-news-resettlement")
@@ -44,7 +44,7 @@ def test_a_sign_up_holds_once_the_button_behind_its_mail_is_pressed(reader: Brow
     assert page.input_value("#language") == reader.variant.language
 
 
-def test_what_was_typed_is_kept_until_the_mistake_is_mended(reader: BrowserReader) -> None:
+def test_sign_up_form_keeps_its_input_after_a_mistake(reader: BrowserReader) -> None:
     office, page = reader.office, reader.page
     reader.open_path("/subscribe/news")
     page.fill("#email", "nobody@nowhere@example")
@@ -67,16 +67,16 @@ def test_what_was_typed_is_kept_until_the_mistake_is_mended(reader: BrowserReade
     office.run_worker()
     reader.open_path(office.find_link(reader.address, "c"))
     reader.activate_button()
-    known = office.find_membership(reader.address)
-    assert known is not None
-    assert (known.topics, known.frequency) == (("trafficking",), Frequency.MONTHLY)
+    membership = office.find_membership(reader.address)
+    assert membership is not None
+    assert (membership.topics, membership.frequency) == (("trafficking",), Frequency.MONTHLY)
 
 
-def test_of_several_lists_those_that_are_still_ticked_are_joined(reader: BrowserReader) -> None:
+def test_confirmation_joins_only_the_ticked_lists(reader: BrowserReader) -> None:
     office, page = reader.office, reader.page
     reader.open_path("/subscribe")
     reader.check_page("subscribe-any")
-    assert page.locator("#list-staff").count() == 0, "nobody joins a private list by themselves"
+    assert page.locator("#list-staff").count() == 0, "a private list offers no sign-up"
     page.fill("#email", reader.address)
     page.select_option("#language", reader.variant.language)
     reader.activate_button("/subscribe")
@@ -99,7 +99,7 @@ def test_of_several_lists_those_that_are_still_ticked_are_joined(reader: Browser
     assert office.find_membership(reader.address, "press") is not None
 
 
-def test_who_is_known_sees_the_same_page_and_gets_a_mail_that_says_so(
+def test_sign_up_of_a_subscriber_shows_the_same_page(
     reader: BrowserReader,
 ) -> None:
     office, page = reader.office, reader.page
@@ -114,7 +114,7 @@ def test_who_is_known_sees_the_same_page_and_gets_a_mail_that_says_so(
     reader.check_page("preferences")
 
 
-def test_a_sign_up_beyond_the_limit_of_a_network_is_refused(reader: BrowserReader) -> None:
+def test_sign_up_beyond_the_network_limit_is_refused(reader: BrowserReader) -> None:
     for number in range(reader.office.mailer.settings.signup.per_client):
         reader.send_sign_up(email=f"{number}.{reader.address}")
     reader.open_path("/subscribe/press")

@@ -1,4 +1,4 @@
-"""The press kit: all of a release in one ZIP file, for journalists to take away."""
+"""The press kit: all of a release in one ZIP file for journalists."""
 
 import io
 import zipfile
@@ -14,31 +14,33 @@ _TEXT_WIDTH = 72
 
 
 def build_kit(
-    release_pages: ReleasePage,
+    release: ReleasePage,
     settings: Settings,
     read_content: Callable[[str], bytes | None],
     embargo: Sequence[str] = (),
 ) -> bytes:
-    """Each language's text, the files, and a list of them with credits and terms. `content` gives a
-    file by its hash. Lines of an `embargo` stand before each text: it goes with what is taken away.
-    The same release gives the same bytes."""
+    """Return a ZIP file with each language's text, the files, and a list of them with credits and
+    terms. The same release gives the same bytes.
+
+    `read_content` returns a file by its hash. The lines of an `embargo` stand at the top of each
+    text, so that they go wherever a text goes."""
     buffer = io.BytesIO()
-    timestamp = release_pages.updated_at.astimezone(UTC).timetuple()[:6]
+    timestamp = release.updated_at.astimezone(UTC).timetuple()[:6]
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
 
         def add_file(name: str, data: bytes, *, packed: bool = True) -> None:
-            entry = zipfile.ZipInfo(f"{release_pages.slug}/{name}", timestamp)
+            entry = zipfile.ZipInfo(f"{release.slug}/{name}", timestamp)
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
             archive.writestr(entry, data)
 
-        for page in release_pages.pages:
+        for page in release.pages:
             text = "\n".join(embargo) + "\n\n" if embargo else ""
-            text += _render_release_text(release_pages, page, settings)
+            text += _render_release_text(release, page, settings)
             add_file(f"release.{page.language}.txt", text.encode())
         files = {
             (asset_entry.file, asset_entry.name.casefold()): asset_entry
-            for page in release_pages.pages
+            for page in release.pages
             for asset_entry in page.assets
             if asset_entry.file
         }
@@ -46,18 +48,16 @@ def build_kit(
         for (sha256, _), asset in files.items():
             data = read_content(sha256)
             name = asset.name
-            while name.casefold() in used_names:  # two languages may have different files of a name
+            while name.casefold() in used_names:  # two languages may use a name for different files
                 name = f"{sha256[:8]}-{asset.name}"
             used_names.add(name.casefold())
             if data is not None:
                 add_file(f"files/{name}", data, packed=asset.media_type.startswith("text/"))
-        add_file("files.txt", _render_file_list(release_pages, settings).encode())
+        add_file("files.txt", _render_file_list(release, settings).encode())
     return buffer.getvalue()
 
 
-def _render_release_text(
-    release_pages: ReleasePage, page: PageTranslation, settings: Settings
-) -> str:
+def _render_release_text(release: ReleasePage, page: PageTranslation, settings: Settings) -> str:
     frame = translations.choose_frame_language(page.language, settings.template_path) or "en"
     translate = translations.load_translations(frame, settings.template_path).gettext
     heading_texts = [page.title, page.subhead, page.summary, page.byline]
@@ -73,22 +73,21 @@ def _render_release_text(
     parts.append(translate("ENDS"))
     if page.notes:
         parts.append(f"{translate('Notes to editors')}\n{text_part.to_plain_text(page.notes)}")
-    parts += [
-        f"{translate('About %(name)s') % {'name': partner.name}}\n{text_part.to_plain_text(partner.html)}"
-        for partner in page.about
-    ]
+    for partner in page.about:
+        heading = translate("About %(name)s") % {"name": partner.name}
+        parts.append(f"{heading}\n{text_part.to_plain_text(partner.html)}")
     parts += [
         "\n".join(filter(None, (contact.name, contact.role, contact.phone, contact.email)))
         for contact in page.contacts
     ]
-    parts.append(build_page_url(settings, release_pages.slug, page.language))
+    parts.append(build_page_url(settings, release.slug, page.language))
     return "\n\n".join(parts) + "\n"
 
 
-def _render_file_list(release_pages: ReleasePage, settings: Settings) -> str:
-    """What there is to use, whose it is, and what may be done with it."""
+def _render_file_list(release: ReleasePage, settings: Settings) -> str:
+    """Return the list of files with their captions, credits and terms of use."""
     lines: list[str] = []
-    for page in release_pages.pages:
+    for page in release.pages:
         for asset in page.assets:
             lines += filter(
                 None,
@@ -98,7 +97,7 @@ def _render_file_list(release_pages: ReleasePage, settings: Settings) -> str:
                     f"alt: {asset.alt}" if asset.alt else "",
                     f"credit: {asset.credit}" if asset.credit else "",
                     f"terms: {asset.terms}" if asset.terms else "",
-                    build_asset_url(settings, release_pages.slug, asset),
+                    build_asset_url(settings, release.slug, asset),
                 ),
             )
             lines.append("")

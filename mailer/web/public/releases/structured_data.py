@@ -1,6 +1,6 @@
 """A release for machines: NewsArticle of schema.org as JSON-LD, and IPTC's ninjs 3.0.
 
-What neither has a field for is left out. Addresses are whole.
+Facts that a format has no field for are left out. Addresses are absolute.
 """
 
 import json
@@ -26,7 +26,7 @@ _NINJS_TYPES = {
     AssetKind.AUDIO: "audio",
     AssetKind.VIDEO: "video",
 }
-"""Of ninjs: IPTC's news item natures."""
+"""The types of ninjs, which are IPTC's news item natures."""
 
 
 def build_page_path(slug: str, language: str = "") -> str:
@@ -38,7 +38,7 @@ def build_page_url(settings: Settings, slug: str, language: str = "") -> str:
 
 
 def build_story_path(slug: str, language: str) -> str:
-    """Of a story that is no release, and has no address elsewhere."""
+    """Return the path of a story that is no release and has no address elsewhere."""
     return f"/stories/{quote(slug)}/{quote(language)}"
 
 
@@ -47,17 +47,17 @@ def build_story_url(settings: Settings, slug: str, language: str) -> str:
 
 
 def build_asset_url(settings: Settings, slug: str, asset: Asset) -> str:
-    """Where an asset is: elsewhere, or with its release's page."""
+    """Return the address of an asset: elsewhere, or below its release's page."""
     if asset.url:
         return asset.url
     return f"{build_page_url(settings, slug)}/files/{asset.file[:16]}/{quote(asset.name)}"
 
 
 def build_json_ld(
-    release_pages: ReleasePage, page: PageTranslation, settings: Settings, address: str = ""
+    release: ReleasePage, page: PageTranslation, settings: Settings, address: str = ""
 ) -> str:
-    """A schema.org NewsArticle, safe to stand within a script element of a page: of its press page,
-    or at `address`."""
+    """Return a schema.org NewsArticle that is safe inside a page's script element. Its address is
+    that of the press page, or `address`."""
     organisation = settings.organisation
     publisher: dict[str, Any] = {"@type": "Organization", "name": organisation.name}
     if organisation.website:
@@ -66,11 +66,11 @@ def build_json_ld(
         publisher["logo"] = {"@type": "ImageObject", "url": organisation.logo_url}
     images = [page.image.url] if page.image else []
     images += [
-        build_asset_url(settings, release_pages.slug, asset)
+        build_asset_url(settings, release.slug, asset)
         for asset in page.assets
         if asset.kind is AssetKind.IMAGE
     ]
-    address = address or build_page_url(settings, release_pages.slug, page.language)
+    address = address or build_page_url(settings, release.slug, page.language)
     news_article = _remove_empty(
         {
             "@context": "https://schema.org",
@@ -81,8 +81,8 @@ def build_json_ld(
             "alternativeHeadline": page.subhead,
             "description": page.summary,
             "inLanguage": page.language,
-            "datePublished": _format_moment(release_pages.opened_at),
-            "dateModified": _format_moment(release_pages.updated_at),
+            "datePublished": _format_moment(release.opened_at),
+            "dateModified": _format_moment(release.updated_at),
             "dateline": page.dateline,
             "articleBody": text_part.to_plain_text(page.html),
             "articleSection": list(page.topics),
@@ -95,27 +95,27 @@ def build_json_ld(
                     "text": languages.choose_text(correction.what, page.language)[0],
                     "dateCreated": _format_moment(correction.at),
                 }
-                for correction in release_pages.corrections
+                for correction in release.corrections
             ],
             "isAccessibleForFree": True,
         }
     )
-    # "</script>" in a text would end the element, "<!--" change how the rest is read.
+    # "</script>" in a text would end the element; "<!--" would change how the rest is read.
     return (
         json.dumps(news_article, ensure_ascii=False).replace("<", "\\u003c").replace("&", "\\u0026")
     )
 
 
 def build_ninjs(
-    release_pages: ReleasePage,
+    release: ReleasePage,
     page: PageTranslation,
     settings: Settings,
     *,
     embargoed_until: datetime | None = None,
 ) -> dict[str, Any]:
-    """A ninjs 3.0 object; with `embargoed` one that is withheld until then."""
+    """Return a ninjs 3.0 object; with `embargoed_until` it is withheld until then."""
     text = text_part.to_plain_text(page.html)
-    address = build_page_url(settings, release_pages.slug, page.language)
+    address = build_page_url(settings, release.slug, page.language)
     return _remove_empty(
         {
             "uri": address,
@@ -124,12 +124,12 @@ def build_ninjs(
             "representationType": "full",
             "pubStatus": "withheld" if embargoed_until else "usable",
             "embargoed": _format_moment(embargoed_until) if embargoed_until else "",
-            "firstCreated": _format_moment(release_pages.opened_at),
-            "versionCreated": _format_moment(release_pages.updated_at),
+            "firstCreated": _format_moment(release.opened_at),
+            "versionCreated": _format_moment(release.updated_at),
             "contentCreated": _format_moment(page.published),
             "language": page.language,
             "title": page.title,
-            "slugline": release_pages.slug,
+            "slugline": release.slug,
             "headlines": [
                 {"role": "main", "value": page.title},
                 *([{"role": "subhead", "value": page.subhead}] if page.subhead else []),
@@ -147,8 +147,8 @@ def build_ninjs(
             ],
             "by": page.byline,
             "located": page.dateline,
-            "version": str(len(release_pages.corrections) + 1),
-            "edNote": "\n\n".join(_list_editor_notes(release_pages, page)),
+            "version": str(len(release.corrections) + 1),
+            "edNote": "\n\n".join(_list_editor_notes(release, page)),
             "copyrightHolder": settings.organisation.name,
             "subjects": [{"name": name, "rel": "about"} for name in page.topics],
             "people": [
@@ -168,17 +168,17 @@ def build_ninjs(
                 for contact in page.contacts
             ],
             "associations": [
-                _build_association(release_pages.slug, asset, number, settings)
+                _build_association(release.slug, asset, number, settings)
                 for number, asset in enumerate(page.assets, 1)
             ],
         }
     )
 
 
-def _list_editor_notes(release_pages: ReleasePage, page: PageTranslation) -> Iterator[str]:
-    """What editors must know: what was corrected, the newest first, then their notes. ninjs 3.0
-    has no field of its own for corrections."""
-    for correction in reversed(release_pages.corrections):
+def _list_editor_notes(release: ReleasePage, page: PageTranslation) -> Iterator[str]:
+    """Yield what editors must know: corrections, the newest first, then the notes. ninjs 3.0 has no
+    field of its own for corrections."""
+    for correction in reversed(release.corrections):
         (what_changed, _), (reason, _) = (
             languages.choose_text(texts, page.language)
             for texts in (correction.what, correction.why)

@@ -1,7 +1,7 @@
-"""Speaks to the pages as the server does, without a socket: what is sent is exactly what a test
-says, a thousand times a second and from several threads.
+"""A client that calls the pages as the server does, without a socket: it sends exactly the bytes of
+the test, a thousand times a second and from several threads.
 
-Every answer is held to what all pages promise, whoever asks and whatever for: :func:`check_response`.
+Every answer is checked against the rules of all pages (:func:`check_response`).
 """
 
 import math
@@ -27,7 +27,7 @@ class AsgiResponse:
     body: bytes = field(repr=False)
 
     def get_header(self, name: str) -> str:
-        """All its values, joined by commas; empty where there is none."""
+        """Return all values of a header, joined by commas, or "" if it is missing."""
         return ", ".join(value for key, value in self.headers if key == name.lower())
 
     @property
@@ -36,8 +36,8 @@ class AsgiResponse:
 
 
 class AsgiClient:
-    """The pages, open to be asked. `asked` is what they must tell no log: the tokens in the paths
-    and the longer words in the queries and forms that they were sent."""
+    """A client of the pages. `sent_secrets` must not appear in the log: the tokens of the paths,
+    and the longer words of the queries and forms that were sent."""
 
     def __init__(self, app: FastAPI, portal: BlockingPortal) -> None:
         self.app = app
@@ -51,7 +51,7 @@ class AsgiClient:
         return self.send_request("HEAD", target, **options)
 
     def send_form(self, target: str, fields: Fields = (), **options: Any) -> AsgiResponse:
-        """A form, as a browser sends it."""
+        """Send a form as a browser does."""
         pairs = fields.items() if isinstance(fields, Mapping) else fields
         body = urlencode(list(pairs), doseq=True).encode()
         headers = [("Content-Type", FORM_TYPE), *options.pop("headers", ())]
@@ -68,8 +68,8 @@ class AsgiClient:
         version: str = "1.1",
         fails: bool = False,
     ) -> AsgiResponse:
-        """One request. `target` is percent-encoded, or taken as Latin-1 byte by byte; a body in
-        pieces comes as a chunked one does. `fails` where the answer is to be a 5xx."""
+        """Send one request. `target` is percent-encoded, or Latin-1 byte by byte. A body in pieces
+        arrives like a chunked one. `fails`: the answer must be a 5xx."""
         chunks = [body] if isinstance(body, bytes) else list(body)
         self._record_secrets(target, b"".join(chunks))
         path, _, query = target.partition("?")
@@ -118,7 +118,7 @@ class AsgiClient:
             sent_messages.append(message)
 
         await self.app(scope, receive, send)
-        assert sent_messages, "nothing was answered"
+        assert sent_messages, "there was no answer"
         head, *body_messages = sent_messages
         assert head["type"] == "http.response.start"
         assert {body_message["type"] for body_message in body_messages} == {"http.response.body"}
@@ -151,7 +151,7 @@ REQUIRED_HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "strict-transport-security": "max-age=31536000",
 }
-"""Headers of every answer, errors and files too."""
+"""Headers of every answer, including errors and files."""
 
 FORBIDDEN_HEADERS = ("set-cookie", "location", "refresh", "access-control-allow-origin", "server")
 
@@ -160,14 +160,14 @@ MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-"""The policy of a mail's body as a page, whose style stands in its elements."""
+"""The policy of a mail's body shown as a page: its styles stand in its elements."""
 
 
 def check_response(
     response: AsgiResponse, method: str = "GET", *, fails: bool = False, is_mail: bool = False
 ) -> None:
-    """What every answer of the public pages keeps: no cookie, no redirect, no failure, the headers
-    that protect its reader, and a length that is its body's. `is_mail`: it may be a mail's body."""
+    """Check the rules of all public pages: no cookie, no redirect, no failure, the security
+    headers, and the right length. `is_mail`: the answer may be a mail's body."""
     assert fails == (response.status >= 500), response
     for name, value in REQUIRED_HEADERS.items():
         assert response.get_header(name) == value, (name, response)

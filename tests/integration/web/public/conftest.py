@@ -1,6 +1,7 @@
-"""The public pages of a furnished office on both databases, and what they log.
+"""The public pages of an office with lists and people, on both databases, and their log.
 
-Whatever a test asks them, its tokens, addresses and words are in no line of log when it ends."""
+After each test the log is searched: it must hold none of the tokens, addresses and words that the
+test has sent."""
 
 import json
 import logging
@@ -19,7 +20,7 @@ from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, seed_
 
 
 class OfficeClock:
-    """The office's clock, which stands still until somebody puts it forward."""
+    """The office's clock. It stands still until a test sets it."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -34,7 +35,7 @@ def clock() -> OfficeClock:
 
 
 @pytest.fixture
-def stage(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
+def seeded_office(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
     return seed_office(Mailer(mailer.settings, mailer.store, clock))
 
 
@@ -45,15 +46,15 @@ def log() -> StringIO:
 
 @pytest.fixture
 def pages(
-    stage: SeededOffice,
+    seeded_office: SeededOffice,
     log: StringIO,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[AsgiClient]:
-    monkeypatch.setattr(response_cache, "SECONDS", 0.0)  # what a test has changed is seen at once
+    monkeypatch.setattr(response_cache, "SECONDS", 0.0)  # so that a change is visible at once
     with (
         caplog.at_level(logging.INFO),
-        open_client(create_public_app(stage.mailer, create_logger(log))) as client,
+        open_client(create_public_app(seeded_office.mailer, create_logger(log))) as client,
     ):
         yield client
     logged_text = log.getvalue() + caplog.text
@@ -67,7 +68,7 @@ REQUEST_LOG_KEYS = {"timestamp", "level", "event", "method", "route", "status", 
 
 
 def check_log(log_text: str) -> None:
-    """Each line is JSON, and of a request it holds no more than these words and numbers."""
+    """Check that each line is JSON, and that the line of a request has only these keys."""
     for line in log_text.splitlines():
         entry = json.loads(line)
         if entry["event"] == "request":
@@ -77,7 +78,11 @@ def check_log(log_text: str) -> None:
 
 
 @pytest.fixture
-def unlimited(stage: SeededOffice) -> None:
-    """Without limits, which would soon be all that there is to be seen."""
-    signup = stage.mailer.settings.signup.model_copy(update={"per_client": 0, "per_domain": 0})
-    stage.mailer.settings = stage.mailer.settings.model_copy(update={"signup": signup})
+def without_limits(seeded_office: SeededOffice) -> None:
+    """Switch off the rate limits, which would soon answer every request."""
+    signup = seeded_office.mailer.settings.signup.model_copy(
+        update={"per_client": 0, "per_domain": 0}
+    )
+    seeded_office.mailer.settings = seeded_office.mailer.settings.model_copy(
+        update={"signup": signup}
+    )

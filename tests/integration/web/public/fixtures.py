@@ -1,5 +1,5 @@
-"""What the public pages are asked about here: an office with lists, topics and people who stand in
-every way to them, and the links that they have in their mails."""
+"""An office for tests of the public pages: lists, topics, people in every state, and the links of
+their mails."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ ADDRESSES = {
     "pending": "pending@readers.example.org",
     "paused": "paused@readers.example.org",
 }
-"""Somebody for each way to stand to the office."""
+"""An address for each state that a person can be in."""
 
 NO_LIMIT = RateLimit("test", 0)
 
 
 @dataclass(frozen=True)
 class SeededOffice:
-    """The office, once it is furnished."""
+    """An office with lists and people."""
 
     mailer: Mailer
     news: MailingList
@@ -86,7 +86,7 @@ class SeededOffice:
         state: ConfirmationState = ConfirmationState.MAILED,
         **wishes: Any,
     ) -> int:
-        """The number of a sign-up that waits for its owner's answer."""
+        """Add a sign-up that waits for its owner's answer, and return its id."""
         with self.store.begin() as tx:
             sign_up_wishes = SignUpWishes(lists=list_slugs or ("news",), **wishes)
             sign_up = confirmations.build_sign_up(
@@ -99,13 +99,13 @@ class SeededOffice:
         return confirmation.id
 
     def list_confirmations(self, address: str) -> list[Confirmation]:
-        """What its owner is to be asked, or was."""
+        """Return the confirmations of an address, open or answered."""
         with self.store.read() as tx:
             return tx.sign_ups.list_for_address(address)
 
 
 def seed_office(mailer: Mailer) -> SeededOffice:
-    """Three lists, one of them private, topics, a weekly digest, and :data:`ADDRESSES`."""
+    """Add three lists, one of them private, topics, a weekly digest, and :data:`ADDRESSES`."""
     with mailer.store.begin() as tx:
         factories.add_topics(tx)
         news = factories.add_mailing_list(tx, "news")
@@ -130,14 +130,14 @@ def _add_people(tx: SqlTransaction) -> None:
     preferences.pause_memberships(tx, paused_subscriber, [news], timedelta(weeks=4), NOW)
 
 
-# ---- all that the database holds --------------------------------------------------------------
+# ---- the database's contents ------------------------------------------------------------------
 
 
 _tables: WeakKeyDictionary[Engine, MetaData] = WeakKeyDictionary()
 
 
 def dump_tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table of the database, ours or not."""
+    """Return every row of every table of the database, by table."""
     with store.read() as tx:
         if store.engine not in _tables:
             _tables[store.engine] = metadata = MetaData()
@@ -152,7 +152,7 @@ def dump_tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
 def find_words(
     rows_by_table: Mapping[str, Sequence[tuple[Any, ...]]], *words: str
 ) -> Iterator[str]:
-    """Where any of these words stands, in whatever case."""
+    """Yield each place where one of the words stands, in any case."""
     for table, rows in rows_by_table.items():
         for row in rows:
             for value in row:

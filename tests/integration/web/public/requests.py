@@ -1,4 +1,4 @@
-"""What the tests of hostile requests share: all routes, and links for them."""
+"""Helpers for tests of hostile requests: all routes, and links for them."""
 
 import warnings
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice
 KNOWN_ADDRESS = ADDRESSES["known"]
 
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-"""For what has nothing to do with the database."""
+"""For tests that do not depend on the database."""
 
 
 def list_routes(pages: AsgiClient) -> list[APIRoute]:
@@ -31,71 +31,75 @@ def list_routes(pages: AsgiClient) -> list[APIRoute]:
 
 
 def describe_routes(pages: AsgiClient) -> dict[str, Any]:
-    """All routes as OpenAPI. A page answers GET and HEAD as one, which FastAPI warns of."""
+    """Return all routes as OpenAPI. FastAPI warns because one handler answers GET and HEAD."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Duplicate Operation ID")
         return pages.app.openapi()
 
 
-def make_tokens(stage: SeededOffice) -> dict[str, str]:
-    """A token for each page that works, by the page's letter."""
-    subscriber = stage.find_subscriber(KNOWN_ADDRESS)
+def make_tokens(seeded_office: SeededOffice) -> dict[str, str]:
+    """Return a valid token for each page, by the page's letter."""
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
     assert subscriber is not None
     return {
-        "u": stage.build_unsubscribe_path(subscriber)[3:],
-        "p": stage.build_preferences_path(subscriber)[3:],
-        "c": stage.build_confirm_path(stage.add_sign_up("new@example.org"))[3:],
-        "e": start_advance_copy(stage),
+        "u": seeded_office.build_unsubscribe_path(subscriber)[3:],
+        "p": seeded_office.build_preferences_path(subscriber)[3:],
+        "c": seeded_office.build_confirm_path(seeded_office.add_sign_up("new@example.org"))[3:],
+        "e": start_advance_copy(seeded_office),
     }
 
 
-def start_advance_copy(stage: SeededOffice) -> str:
-    """The token of somebody's own page of an advance copy, as it stands in their mail."""
-    subscriber = stage.find_subscriber(KNOWN_ADDRESS)
+def start_advance_copy(seeded_office: SeededOffice) -> str:
+    """Start an advance copy and return the token of a contact's own page, as in their mail."""
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
     assert subscriber is not None
-    with stage.store.begin() as tx:
-        press_list = stage.press
+    with seeded_office.store.begin() as tx:
+        press_list = seeded_office.press
         subscribers.subscribe_person(tx, subscriber.person, press_list, [], NOW, rejoin=True)
         contacts.save_contact(
             tx, subscriber, ContactProfile("The Example", trust=Trust.TRUSTED), NOW
         )
         factories.add_story(tx, "lanterns", kind=ArticleKind.PRESS_RELEASE)
-        # By the database's clock too, which doesn't stand still.
+        # In the future by the database's clock too, which does not stand still.
         until = (datetime.now(UTC) + 2 * factories.HOUR).replace(
             second=0, microsecond=0, tzinfo=None
         )
         if tx.embargoes.find_embargo("lanterns") is None:
             embargoes.set_embargo(tx, "lanterns", EmbargoTerms(until, "UTC"), NOW)
-        release_plan = release_flow.prepare_release(stage.mailer, tx, "lanterns", press_list)
-        release_plan = release_flow.begin_release(stage.mailer, tx, release_plan, "Amina")
+        release_plan = release_flow.prepare_release(
+            seeded_office.mailer, tx, "lanterns", press_list
+        )
+        release_plan = release_flow.begin_release(seeded_office.mailer, tx, release_plan, "Amina")
         assert release_plan.advance is not None
         link = MemberLink(subscriber.id, press_list.id, release_plan.advance.id)
-    return sign_member_link(stage.store.key, LinkPurpose.ADVANCE, link)
+    return sign_member_link(seeded_office.store.key, LinkPurpose.ADVANCE, link)
 
 
-def publish_release(stage: SeededOffice) -> str:
-    """The slug of a release that anybody may read."""
-    with stage.store.begin() as tx:
+def publish_release(seeded_office: SeededOffice) -> str:
+    """Publish a release and return its slug."""
+    with seeded_office.store.begin() as tx:
         factories.add_story(tx, "boats", kind=ArticleKind.PRESS_RELEASE)
-        release_plan = release_flow.prepare_release(stage.mailer, tx, "boats", stage.press)
-        release_flow.begin_release(stage.mailer, tx, release_plan, "Amina")
+        release_plan = release_flow.prepare_release(
+            seeded_office.mailer, tx, "boats", seeded_office.press
+        )
+        release_flow.begin_release(seeded_office.mailer, tx, release_plan, "Amina")
     return "boats"
 
 
-def iterate_requests(pages: AsgiClient, stage: SeededOffice) -> Iterator[tuple[str, str]]:
-    """A method and a target for each route, with links that work and links that don't."""
-    tokens_by_page = make_tokens(stage)
-    slug = publish_release(stage)
-    with stage.store.begin() as tx:
+def iterate_requests(pages: AsgiClient, seeded_office: SeededOffice) -> Iterator[tuple[str, str]]:
+    """Yield a method and a target for each route, with valid and invalid links."""
+    tokens_by_page = make_tokens(seeded_office)
+    slug = publish_release(seeded_office)
+    with seeded_office.store.begin() as tx:
         edition = archive_factories.create_archived_edition(tx)
     for route in list_routes(pages):
         for method in sorted(route.methods or ()):
             for token in (tokens_by_page.get(route.path[1:2], "x"), "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"):
-                target = route.path.replace("{token}", token).replace("{of}", "news")
+                target = route.path.replace("{token}", token).replace("{list_slug}", "news")
                 target = target.replace("{uid}", edition.uid).replace("{name}", "public.css")
                 target = target.replace("{slug}", slug).replace("{digest}", "ab" * 8)
                 target = target.replace("{language}", "en")
                 assert "{" not in target, target
                 if target.endswith("/erase") and method == "POST":
-                    continue  # the links would work no more
+                    continue  # an erasure would make the links invalid
                 yield method, target

@@ -1,4 +1,4 @@
-"""The archive's pages: who finds what there, and that nothing of anybody is in it."""
+"""The archive's pages, feeds and sitemap, which hold nothing personal."""
 
 import re
 from datetime import timedelta
@@ -23,9 +23,9 @@ SITE = "https://mail.example.org"
 
 
 @pytest.fixture
-def week(stage: SeededOffice) -> Edition:
-    """An edition in English and Arabic that was sent."""
-    with stage.store.begin() as tx:
+def edition(seeded_office: SeededOffice) -> Edition:
+    """A sent edition in English and Arabic."""
+    with seeded_office.store.begin() as tx:
         return archive_factories.create_archived_edition(
             tx,
             "The week",
@@ -40,38 +40,38 @@ def week(stage: SeededOffice) -> Edition:
         )
 
 
-def path(edition: Edition) -> str:
+def get_edition_path(edition: Edition) -> str:
     return f"/archive/{edition.list}/{edition.uid}"
 
 
-def view(stage: SeededOffice, edition: Edition, language: str = "en", stories: int = 1) -> str:
-    """The link that a mail has."""
+def build_view_path(
+    seeded_office: SeededOffice, edition: Edition, language: str = "en", stories: int = 1
+) -> str:
+    """Return the view link of a mail."""
     fields = (edition.id, language, f"{stories:x}")
-    return "/v/" + tokens.sign_token(stage.store.key, LinkPurpose.VIEW, *fields)
+    return "/v/" + tokens.sign_token(seeded_office.store.key, LinkPurpose.VIEW, *fields)
 
 
-def everywhere(pages: AsgiClient) -> str:
-    """All that leads to editions."""
+def read_all_listings(pages: AsgiClient) -> str:
+    """Return the text of all pages and feeds that list editions."""
     targets = ("/archive", "/archive/news", "/archive/news/atom.xml", "/archive/news/rss.xml")
     return "\n".join(pages.get_page(one).text for one in (*targets, "/sitemap.xml"))
 
 
-def xml(answer: AsgiResponse) -> etree._Element:
+def parse_xml(answer: AsgiResponse) -> etree._Element:
     return etree.fromstring(answer.body, etree.XMLParser(resolve_entities=False))
 
 
-def test_an_edition_is_found_in_lists_feeds_search_and_sitemap(
-    pages: AsgiClient, week: Edition
-) -> None:
+def test_archive_lists_a_public_edition_everywhere(pages: AsgiClient, edition: Edition) -> None:
     for target in (
         "/archive", "/archive/news", "/archive/news?q=boats+DAWN",
         "/archive/news/atom.xml", "/archive/news/rss.xml", "/sitemap.xml",
     ):  # fmt: skip
-        assert path(week) in pages.get_page(target).text, target
-    assert path(week) not in pages.get_page("/archive/news?q=boats+giraffe").text
-    shown = pages.get_page(path(week))
-    assert (shown.status, shown.get_header("content-language")) == (200, "en")
-    assert "Boats came in at dawn." in shown.text
+        assert get_edition_path(edition) in pages.get_page(target).text, target
+    assert get_edition_path(edition) not in pages.get_page("/archive/news?q=boats+giraffe").text
+    page = pages.get_page(get_edition_path(edition))
+    assert (page.status, page.get_header("content-language")) == (200, "en")
+    assert "Boats came in at dawn." in page.text
 
 
 @pytest.mark.parametrize(
@@ -79,212 +79,237 @@ def test_an_edition_is_found_in_lists_feeds_search_and_sitemap(
     [(one, ArchiveVisibility.PUBLIC) for one in S if one not in {S.SENDING, S.SENT}]
     + [(S.SENT, ArchiveVisibility.PRIVATE), (S.SENDING, ArchiveVisibility.PRIVATE)],
 )
-def test_what_is_not_public_is_as_if_it_were_not_there(
-    pages: AsgiClient, stage: SeededOffice, state: EditionState, archive: ArchiveVisibility
+def test_unpublished_edition_is_answered_like_a_missing_one(
+    pages: AsgiClient, seeded_office: SeededOffice, state: EditionState, archive: ArchiveVisibility
 ) -> None:
-    with stage.store.begin() as tx:
-        hidden = archive_factories.create_archived_edition(
+    with seeded_office.store.begin() as tx:
+        edition = archive_factories.create_archived_edition(
             tx, "Confidential", state=state, archive=archive
         )
-    assert hidden.uid not in everywhere(pages)
-    assert "Confidential" not in everywhere(pages)
+    assert edition.uid not in read_all_listings(pages)
+    assert "Confidential" not in read_all_listings(pages)
     assert "Confidential" not in pages.get_page("/archive/news?q=boats").text.partition("<main")[2]
-    nothing = pages.get_page(f"/archive/news/{'0' * 16}")
-    assert pages.get_page(path(hidden)).text == nothing.text
-    assert nothing.status == 404
+    missing_page = pages.get_page(f"/archive/news/{'0' * 16}")
+    assert pages.get_page(get_edition_path(edition)).text == missing_page.text
+    assert missing_page.status == 404
 
 
-def test_a_private_list_has_no_archive(pages: AsgiClient, stage: SeededOffice) -> None:
-    with stage.store.begin() as tx:
-        hidden = archive_factories.create_archived_edition(tx, "Confidential", list_slug="staff")
-    missing = pages.get_page("/archive/nothing")
+def test_private_list_has_no_archive(pages: AsgiClient, seeded_office: SeededOffice) -> None:
+    with seeded_office.store.begin() as tx:
+        edition = archive_factories.create_archived_edition(tx, "Confidential", list_slug="staff")
+    missing_page = pages.get_page("/archive/nothing")
     for target in (
         "/archive/staff",
-        path(hidden),
+        get_edition_path(edition),
         *map("/archive/staff/{}.xml".format, ("atom", "rss")),
     ):
-        found = pages.get_page(target)
-        assert (found.status, found.text) == (404, missing.text), target
-    assert "Confidential" not in everywhere(pages)
-    assert "staff" not in everywhere(pages)
-    assert pages.get_page(view(stage, hidden)).status == 200
+        answer = pages.get_page(target)
+        assert (answer.status, answer.text) == (404, missing_page.text), target
+    assert "Confidential" not in read_all_listings(pages)
+    assert "staff" not in read_all_listings(pages)
+    assert pages.get_page(build_view_path(seeded_office, edition)).status == 200
 
 
-def test_an_answer_is_kept_for_a_moment(
-    pages: AsgiClient, stage: SeededOffice, week: Edition, monkeypatch: pytest.MonkeyPatch
+def test_archive_answer_is_cached_by_language(
+    pages: AsgiClient,
+    seeded_office: SeededOffice,
+    edition: Edition,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(response_cache, "SECONDS", 60.0)
-    first = pages.get_page(path(week))
-    with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
-    assert pages.get_page(path(week)) == first
-    assert pages.get_page(path(week) + "?lang=ar").status == 404, "this one nobody had asked for"
+    first_answer = pages.get_page(get_edition_path(edition))
+    with seeded_office.store.begin() as tx:
+        editions.set_archive_visibility(tx, edition, ArchiveVisibility.PRIVATE, NOW)
+    assert pages.get_page(get_edition_path(edition)) == first_answer
+    assert pages.get_page(get_edition_path(edition) + "?lang=ar").status == 404, (
+        "this language was not in the cache"
+    )
 
 
-def test_who_holds_a_page_of_an_edition_that_is_taken_out_is_told(
-    pages: AsgiClient, stage: SeededOffice, week: Edition
+def test_conditional_request_learns_that_an_edition_was_taken_out(
+    pages: AsgiClient, seeded_office: SeededOffice, edition: Edition
 ) -> None:
-    first = pages.get_page(path(week))
-    held = [("If-None-Match", first.get_header("etag"))]
-    assert "no-cache" in first.get_header("cache-control")
-    again = pages.get_page(path(week), headers=held)
-    assert (again.status, again.body) == (304, b"")
-    with stage.store.begin() as tx:
-        editions.set_archive_visibility(tx, week, ArchiveVisibility.PRIVATE, NOW)
-    assert pages.get_page(path(week), headers=held).status == 404
+    first_answer = pages.get_page(get_edition_path(edition))
+    conditional = [("If-None-Match", first_answer.get_header("etag"))]
+    assert "no-cache" in first_answer.get_header("cache-control")
+    second_answer = pages.get_page(get_edition_path(edition), headers=conditional)
+    assert (second_answer.status, second_answer.body) == (304, b"")
+    with seeded_office.store.begin() as tx:
+        editions.set_archive_visibility(tx, edition, ArchiveVisibility.PRIVATE, NOW)
+    assert pages.get_page(get_edition_path(edition), headers=conditional).status == 404
 
 
-def test_the_link_of_a_mail_shows_its_stories_and_nothing_of_its_reader(
-    pages: AsgiClient, stage: SeededOffice, week: Edition
+def test_view_link_shows_stories_without_personal_data(
+    pages: AsgiClient, seeded_office: SeededOffice, edition: Edition
 ) -> None:
-    person = stage.add_person("ana@example.org", name="Ana Lee")
-    shown = pages.get_page(view(stage, week))
-    assert shown.status == 200
-    assert shown.get_header("x-robots-tag") == "noindex"
-    assert "Anybody may read this." in shown.text
-    assert person.address not in shown.text
-    for mails_only in ("Leave", "To …", "/u/", "/p/", "/v/", MARKER):
-        assert mails_only not in shown.text
-    assert pages.get_page(view(stage, week, "ar")).get_header("content-language") == "ar"
+    subscriber = seeded_office.add_person("ana@example.org", name="Ana Lee")
+    page = pages.get_page(build_view_path(seeded_office, edition))
+    assert page.status == 200
+    assert page.get_header("x-robots-tag") == "noindex"
+    assert "Anybody may read this." in page.text
+    assert subscriber.address not in page.text
+    for mail_only_text in ("Leave", "To …", "/u/", "/p/", "/v/", MARKER):
+        assert mail_only_text not in page.text
+    assert (
+        pages.get_page(build_view_path(seeded_office, edition, "ar")).get_header("content-language")
+        == "ar"
+    )
 
 
-def test_links_of_mails_that_are_no_good_are_refused_alike(
-    pages: AsgiClient, stage: SeededOffice, week: Edition
+def test_invalid_view_links_are_refused_alike(
+    pages: AsgiClient, seeded_office: SeededOffice, edition: Edition
 ) -> None:
-    good = view(stage, week)
-    refused = pages.get_page("/v/x").text
-    member = tokens.sign_token(stage.store.key, LinkPurpose.PREFERENCES, week.id, "en", "1")
-    for bad in (good[:-1], good + "A", f"/v/{member}", view(stage, week, "fr"), "/v/" + "." * 40):
-        found = pages.get_page(bad)
-        assert (found.status, found.text) == (404, refused), bad
-    with stage.store.begin() as tx:
-        letter = archive_factories.create_archived_edition(tx, "Letter", kind=EditionKind.SERVICE)
-    assert pages.get_page(view(stage, letter)).status == 404
+    valid_path = build_view_path(seeded_office, edition)
+    refusal = pages.get_page("/v/x").text
+    member_token = tokens.sign_token(
+        seeded_office.store.key, LinkPurpose.PREFERENCES, edition.id, "en", "1"
+    )
+    for invalid_path in (
+        valid_path[:-1],
+        valid_path + "A",
+        f"/v/{member_token}",
+        build_view_path(seeded_office, edition, "fr"),
+        "/v/" + "." * 40,
+    ):
+        answer = pages.get_page(invalid_path)
+        assert (answer.status, answer.text) == (404, refusal), invalid_path
+    with seeded_office.store.begin() as tx:
+        service_mail = archive_factories.create_archived_edition(
+            tx, "Letter", kind=EditionKind.SERVICE
+        )
+    assert pages.get_page(build_view_path(seeded_office, service_mail)).status == 404
 
 
-def test_an_edition_is_read_in_the_language_that_is_asked_for_or_taken(
-    pages: AsgiClient, week: Edition, monkeypatch: pytest.MonkeyPatch
+def test_edition_page_is_in_the_requested_or_accepted_language(
+    pages: AsgiClient, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while answers to others are kept."""
+    """The cache must not mix languages up."""
     monkeypatch.setattr(response_cache, "SECONDS", 60.0)
 
-    def language(query: str = "", takes: str = "") -> str:
-        headers = [("Accept-Language", takes)] if takes else []
-        return pages.get_page(path(week) + query, headers=headers).get_header("content-language")
+    def read_language(query: str = "", accept_language: str = "") -> str:
+        headers = [("Accept-Language", accept_language)] if accept_language else []
+        return pages.get_page(get_edition_path(edition) + query, headers=headers).get_header(
+            "content-language"
+        )
 
-    assert language() == "en"
-    assert language("?lang=ar") == "ar"
-    assert language(takes="ar-EG, fr;q=0.5") == "ar"
-    assert language("?lang=en", "ar") == "en"
-    assert language("?lang=fr") == "en"
-    assert language("?lang=%00") == "en"
-    also = pages.get_page(path(week)).get_header("link")
-    assert f'<{SITE}{path(week)}?lang=ar>; rel="alternate"; hreflang="ar"' in also
-    assert f'<{SITE}{path(week)}>; rel="canonical"' in also
-    listed = pages.get_page("/archive/news?lang=ar").text
-    assert 'lang="ar" dir="rtl"><a href="' + path(week) in listed
+    assert read_language() == "en"
+    assert read_language("?lang=ar") == "ar"
+    assert read_language(accept_language="ar-EG, fr;q=0.5") == "ar"
+    assert read_language("?lang=en", "ar") == "en"
+    assert read_language("?lang=fr") == "en"
+    assert read_language("?lang=%00") == "en"
+    link_header = pages.get_page(get_edition_path(edition)).get_header("link")
+    assert (
+        f'<{SITE}{get_edition_path(edition)}?lang=ar>; rel="alternate"; hreflang="ar"'
+        in link_header
+    )
+    assert f'<{SITE}{get_edition_path(edition)}>; rel="canonical"' in link_header
+    list_page = pages.get_page("/archive/news?lang=ar").text
+    assert 'lang="ar" dir="rtl"><a href="' + get_edition_path(edition) in list_page
 
 
-def test_an_arabic_search_finds_it_in_the_arabic_version(pages: AsgiClient, week: Edition) -> None:
-    asked = "/archive/news?lang=ar&q=%D8%A7%D9%84%D9%82%D9%88%D8%A7%D8%B1%D8%A8"
-    assert path(week) in pages.get_page(asked).text
+def test_archive_search_finds_arabic_words(pages: AsgiClient, edition: Edition) -> None:
+    target = "/archive/news?lang=ar&q=%D8%A7%D9%84%D9%82%D9%88%D8%A7%D8%B1%D8%A8"
+    assert get_edition_path(edition) in pages.get_page(target).text
 
 
-def test_the_newest_are_first_and_older_ones_on_further_pages(
-    pages: AsgiClient, stage: SeededOffice
-) -> None:
-    with stage.store.begin() as tx:
+def test_archive_list_is_paged_newest_first(pages: AsgiClient, seeded_office: SeededOffice) -> None:
+    with seeded_office.store.begin() as tx:
         for number in range(45):
-            at = NOW + timedelta(days=number)
-            archive_factories.create_archived_edition(tx, f"Number {number:02}", sent_at=at)
-    seen: list[str] = []
-    target, turned = "/archive/news?q=boats", 0
+            sent_at = NOW + timedelta(days=number)
+            archive_factories.create_archived_edition(tx, f"Number {number:02}", sent_at=sent_at)
+    subjects: list[str] = []
+    target, page_count = "/archive/news?q=boats", 0
     while target:
         page = html.fromstring(pages.get_page(target).text)
-        seen += [one.text_content() for one in page.cssselect("ul.entries > li > :first-child a")]
+        subjects += [
+            one.text_content() for one in page.cssselect("ul.entries > li > :first-child a")
+        ]
         target = next(iter(page.xpath("//a[@rel='next']/@href")), "")
-        turned += 1
-    assert (turned, seen) == (3, [f"Number {number:02}" for number in reversed(range(45))])
+        page_count += 1
+    assert (page_count, subjects) == (3, [f"Number {number:02}" for number in reversed(range(45))])
     assert "no older editions" in pages.get_page("/archive/news?page=9").text
-    for odd in ("0", "-1", "x", "99999", "²"):
-        assert pages.get_page(f"/archive/news?page={quote(odd)}").status == 200
-    assert len(xml(pages.get_page("/archive/news/atom.xml")).findall(f"{ATOM}entry")) == 20
+    for page_number in ("0", "-1", "x", "99999", "²"):
+        assert pages.get_page(f"/archive/news?page={quote(page_number)}").status == 200
+    assert len(parse_xml(pages.get_page("/archive/news/atom.xml")).findall(f"{ATOM}entry")) == 20
 
 
-def test_an_atom_feed_has_what_rfc_4287_asks_for(pages: AsgiClient, week: Edition) -> None:
+def test_atom_feed_has_the_elements_of_rfc_4287(pages: AsgiClient, edition: Edition) -> None:
     answer = pages.get_page("/archive/news/atom.xml?lang=ar")
     assert answer.get_header("content-type") == "application/atom+xml; charset=utf-8"
-    feed = xml(answer)
+    feed = parse_xml(answer)
     for name in ("id", "title", "updated", "author"):
         assert feed.find(ATOM + name) is not None, name
     hrefs = {one.get("rel"): one.get("href") for one in feed.findall(f"{ATOM}link")}
     assert hrefs["self"] == f"{SITE}/archive/news/atom.xml?lang=ar"
     (entry,) = feed.findall(f"{ATOM}entry")
     assert entry.findtext(f"{ATOM}title") == "قوارب وجسور"
-    assert entry.findtext(f"{ATOM}id") == SITE + path(week)
+    assert entry.findtext(f"{ATOM}id") == SITE + get_edition_path(edition)
     for name in ("updated", "published"):
         assert re.fullmatch(r"2026-11-20T09:30:00Z", entry.findtext(ATOM + name) or "")
     assert feed.findtext(f"{ATOM}updated") == "2026-11-20T09:30:00Z"
-    links_ = {(one.get("rel"), one.get("hreflang")) for one in entry.findall(f"{ATOM}link")}
-    assert links_ == {("alternate", "ar"), ("related", "en")}
+    entry_links = {(one.get("rel"), one.get("hreflang")) for one in entry.findall(f"{ATOM}link")}
+    assert entry_links == {("alternate", "ar"), ("related", "en")}
 
 
-def test_an_rss_feed_says_the_same(pages: AsgiClient, week: Edition) -> None:
+def test_rss_feed_has_the_same_entries(pages: AsgiClient, edition: Edition) -> None:
     answer = pages.get_page("/archive/news/rss.xml")
     assert answer.get_header("content-type") == "application/rss+xml; charset=utf-8"
-    channel = xml(answer).find("channel")
+    channel = parse_xml(answer).find("channel")
     assert channel is not None
     item = channel.find("item")
     assert item is not None
     assert item.findtext("title") == "Boats & <bridges>"
-    assert item.findtext("guid") == SITE + path(week)
+    assert item.findtext("guid") == SITE + get_edition_path(edition)
     assert item.findtext("description") == "What came in.\nBridges"
     assert re.fullmatch(r"Fri, 20 Nov 2026 09:30:00 .0000", item.findtext("pubDate") or "")
 
 
-def test_a_feed_has_characters_that_xml_has_room_for_only(
-    pages: AsgiClient, stage: SeededOffice
+def test_feeds_drop_characters_that_xml_forbids(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    with stage.store.begin() as tx:
+    with seeded_office.store.begin() as tx:
         archive_factories.create_archived_edition(
             tx, bodies=(archive_factories.make_body(summary="bell\x07 and \ufffe"),)
         )
     for kind in ("atom", "rss"):
-        assert "bell and" in "".join(xml(pages.get_page(f"/archive/news/{kind}.xml")).itertext())
+        assert "bell and" in "".join(
+            parse_xml(pages.get_page(f"/archive/news/{kind}.xml")).itertext()
+        )
 
 
-def test_the_sitemap_names_public_pages_in_their_languages(
-    pages: AsgiClient, week: Edition
+def test_sitemap_lists_public_pages_and_their_languages(
+    pages: AsgiClient, edition: Edition
 ) -> None:
-    found = xml(pages.get_page("/sitemap.xml"))
-    space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
-    named = [one.findtext(f"{space}loc") for one in found]
-    assert named == [
-        SITE + one
-        for one in (
+    sitemap = parse_xml(pages.get_page("/sitemap.xml"))
+    namespace = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+    urls = [path.findtext(f"{namespace}loc") for path in sitemap]
+    assert urls == [
+        SITE + path
+        for path in (
             "/", "/archive", "/press", "/subscribe/news", "/archive/news",
-            "/subscribe/press", "/archive/press", path(week),
+            "/subscribe/press", "/archive/press", get_edition_path(edition),
         )
     ]  # fmt: skip
-    also = [one.get("hreflang") for one in found[-1] if one.get("hreflang")]
-    assert also == ["ar", "en"]
+    alternate_languages = [path.get("hreflang") for path in sitemap[-1] if path.get("hreflang")]
+    assert alternate_languages == ["ar", "en"]
 
 
-def test_crawlers_are_told_which_pages_are_somebodys_own(pages: AsgiClient) -> None:
-    told = pages.get_page("/robots.txt").text
-    assert told.splitlines()[1:6] == [f"Disallow: /{one}/" for one in "cepuv"]
-    assert f"Sitemap: {SITE}/sitemap.xml" in told
+def test_robots_txt_disallows_personal_pages(pages: AsgiClient) -> None:
+    text = pages.get_page("/robots.txt").text
+    assert text.splitlines()[1:6] == [f"Disallow: /{one}/" for one in "cepuv"]
+    assert f"Sitemap: {SITE}/sitemap.xml" in text
 
 
-def test_what_people_wrote_or_look_for_is_never_live(
-    pages: AsgiClient, stage: SeededOffice
+def test_archive_escapes_markup_in_editions_and_searches(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    words = '"><script>alert(1)</script>'
-    with stage.store.begin() as tx:
+    markup = '"><script>alert(1)</script>'
+    with seeded_office.store.begin() as tx:
         archive_factories.create_archived_edition(
             tx,
             bodies=(
-                archive_factories.make_body(subject=words, titles=("a", words), summary=words),
+                archive_factories.make_body(subject=markup, titles=("a", markup), summary=markup),
             ),
         )
     for target in ("/archive", "/archive/news", "/archive/news?q=%22%3E%3Cscript%3Ealert(1)"):

@@ -1,5 +1,4 @@
-"""What pages write while somebody else's transaction is open: whoever comes second waits, and finds
-things as they are then."""
+"""Writes beside an open transaction: the second one waits, and then reads the current state."""
 
 import threading
 import time
@@ -20,130 +19,140 @@ from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
 ANA, BEN = "ana@example.org", "ben@example.org"
 
 
-def beside(
-    store: Store, first: Callable[[SqlTransaction], object], then: Callable[[], object]
+def run_beside(
+    store: Store,
+    first_write: Callable[[SqlTransaction], object],
+    second_write: Callable[[], object],
 ) -> None:
-    """`then`, begun while the transaction in which `first` was done is still open."""
-    done, go_on = threading.Event(), threading.Event()
+    """Start `second_write` while the transaction of `first_write` is still open."""
+    first_done, may_commit = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def hold_transaction() -> None:
         with store.begin() as tx:
-            first(tx)
-            done.set()
-            assert go_on.wait(10)
+            first_write(tx)
+            first_done.set()
+            assert may_commit.wait(10)
 
     with ThreadPoolExecutor(2) as pool:
-        holder = pool.submit(hold)
+        first_future = pool.submit(hold_transaction)
         try:
-            assert done.wait(10)
-            second = pool.submit(then)
-            time.sleep(0.3)  # it has read what it reads, or waits
+            assert first_done.wait(10)
+            second_future = pool.submit(second_write)
+            time.sleep(0.3)  # the second write has read its rows by now, or waits
         finally:
-            go_on.set()
-        holder.result()
-        second.result()
+            may_commit.set()
+        first_future.result()
+        second_future.result()
 
 
-def test_whoever_is_merged_while_they_leave_has_left(
-    pages: AsgiClient, stage: SeededOffice
+def test_unsubscribe_beside_a_merge_takes_effect(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    kept, gone = stage.add_person(ANA), stage.add_person(BEN)
+    survivor, merged = seeded_office.add_person(ANA), seeded_office.add_person(BEN)
 
     def merge(tx: SqlTransaction) -> None:
-        preferences.merge_subscribers(tx, gone, kept, NOW)
+        preferences.merge_subscribers(tx, merged, survivor, NOW)
 
-    def leave() -> None:
-        assert pages.send_form(stage.build_unsubscribe_path(gone), {}).text == "unsubscribed\n"
+    def unsubscribe() -> None:
+        assert (
+            pages.send_form(seeded_office.build_unsubscribe_path(merged), {}).text
+            == "unsubscribed\n"
+        )
 
-    beside(stage.store, merge, leave)
-    assert stage.find_membership_state(ANA) is MembershipState.UNSUBSCRIBED
+    run_beside(seeded_office.store, merge, unsubscribe)
+    assert seeded_office.find_membership_state(ANA) is MembershipState.UNSUBSCRIBED
 
 
-def test_a_new_address_is_not_undone_by_what_is_saved_beside_it(
-    pages: AsgiClient, stage: SeededOffice
+def test_saving_preferences_beside_an_address_change_keeps_both(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    person = stage.add_person(ANA)
+    person = seeded_office.add_person(ANA)
 
-    def move(tx: SqlTransaction) -> None:
+    def change_address(tx: SqlTransaction) -> None:
         preferences.change_address(tx, person, BEN, NOW)
 
-    def save() -> None:
+    def save_preferences() -> None:
         fields = {"list": "news", "topic news": "health", "language": "fr"}
-        assert pages.send_form(stage.build_preferences_path(person), fields).status == 200
+        assert pages.send_form(seeded_office.build_preferences_path(person), fields).status == 200
 
-    beside(stage.store, move, save)
-    moved = stage.find_subscriber(BEN)
-    assert moved is not None
-    assert moved.person.language == "fr"
-    assert stage.find_subscriber(ANA) is None
+    run_beside(seeded_office.store, change_address, save_preferences)
+    moved_subscriber = seeded_office.find_subscriber(BEN)
+    assert moved_subscriber is not None
+    assert moved_subscriber.person.language == "fr"
+    assert seeded_office.find_subscriber(ANA) is None
 
 
-def test_a_new_address_is_not_undone_by_an_import_beside_it(stage: SeededOffice) -> None:
-    person = stage.add_person(ANA)
+def test_address_change_beside_an_import_keeps_both(seeded_office: SeededOffice) -> None:
+    person = seeded_office.add_person(ANA)
 
-    def bring(tx: SqlTransaction) -> None:
+    def import_people(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
         tx.import_rows.import_people([ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW)
 
-    def move() -> None:
-        with stage.store.begin() as tx:
-            found = tx.subscribers.find_subscriber_by_id(person.id)
-            assert found is not None
-            preferences.change_address(tx, found, BEN, NOW)
+    def change_address() -> None:
+        with seeded_office.store.begin() as tx:
+            subscriber = tx.subscribers.find_subscriber_by_id(person.id)
+            assert subscriber is not None
+            preferences.change_address(tx, subscriber, BEN, NOW)
 
-    beside(stage.store, bring, move)
-    moved = stage.find_subscriber(BEN)
-    assert moved is not None
-    assert moved.person.name == "Ana"
+    run_beside(seeded_office.store, import_people, change_address)
+    moved_subscriber = seeded_office.find_subscriber(BEN)
+    assert moved_subscriber is not None
+    assert moved_subscriber.person.name == "Ana"
 
 
-def test_two_make_the_same_combination_of_topics(pages: AsgiClient, stage: SeededOffice) -> None:
-    first, second = stage.add_person(ANA), stage.add_person(BEN)
+def test_concurrent_saves_of_the_same_topics_succeed(
+    pages: AsgiClient, seeded_office: SeededOffice
+) -> None:
+    first, second = seeded_office.add_person(ANA), seeded_office.add_person(BEN)
 
-    def choose(tx: SqlTransaction) -> None:
+    def choose_topics(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
         preferences.change_membership(tx, first, news, {"topics": ("climate", "health")}, NOW)
 
-    def save() -> None:
+    def save_preferences() -> None:
         body = b"list=news&topic+news=climate&topic+news=health&language=en"
-        answer = pages.send_request("POST", stage.build_preferences_path(second), body)
+        answer = pages.send_request("POST", seeded_office.build_preferences_path(second), body)
         assert answer.status == 200
 
-    beside(stage.store, choose, save)
-    with stage.store.read() as tx:
-        for one in (first, second):
-            found = subscribers.find_membership(tx, one, "news")
-            assert found is not None
-            assert found.topics == ("climate", "health")
+    run_beside(seeded_office.store, choose_topics, save_preferences)
+    with seeded_office.store.read() as tx:
+        for subscriber in (first, second):
+            membership = subscribers.find_membership(tx, subscriber, "news")
+            assert membership is not None
+            assert membership.topics == ("climate", "health")
 
 
-def test_a_new_address_that_is_a_subscriber_already_makes_one_person(
-    pages: AsgiClient, stage: SeededOffice
+def test_confirming_an_address_of_another_subscriber_merges_them(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    asks, there = stage.add_person(ANA, name="Ana"), stage.add_person(BEN, list_slug="press")
-    with stage.store.begin() as tx:
-        new = confirmations.build_address_change(tx, asks.id, BEN, "en", "x")
-        confirmations.request_confirmation(tx, NO_LIMIT, new, NOW)
-        made = tx.sign_ups.list_for_address(BEN)[-1]
-        confirmations.move_confirmation(tx, made, ConfirmationState.MAILED, NOW)
-    assert pages.get_page(stage.build_confirm_path(made.id)).status == 200
+    requester, existing = (
+        seeded_office.add_person(ANA, name="Ana"),
+        seeded_office.add_person(BEN, list_slug="press"),
+    )
+    with seeded_office.store.begin() as tx:
+        address_change = confirmations.build_address_change(tx, requester.id, BEN, "en", "x")
+        confirmations.request_confirmation(tx, NO_LIMIT, address_change, NOW)
+        confirmation = tx.sign_ups.list_for_address(BEN)[-1]
+        confirmations.move_confirmation(tx, confirmation, ConfirmationState.MAILED, NOW)
+    assert pages.get_page(seeded_office.build_confirm_path(confirmation.id)).status == 200
     for _ in range(2):
-        assert pages.send_form(stage.build_confirm_path(made.id), {}).status == 200
-    assert stage.find_subscriber(ANA) is None
-    now = stage.find_subscriber(BEN)
-    assert now is not None
-    assert (now.id, now.person.name) == (there.id, "Ana")
+        assert pages.send_form(seeded_office.build_confirm_path(confirmation.id), {}).status == 200
+    assert seeded_office.find_subscriber(ANA) is None
+    merged_subscriber = seeded_office.find_subscriber(BEN)
+    assert merged_subscriber is not None
+    assert (merged_subscriber.id, merged_subscriber.person.name) == (existing.id, "Ana")
     assert (
-        stage.find_membership_state(BEN, "news")
-        is stage.find_membership_state(BEN, "press")
+        seeded_office.find_membership_state(BEN, "news")
+        is seeded_office.find_membership_state(BEN, "press")
         is MembershipState.ACTIVE
     )
-    assert pages.get_page(stage.build_preferences_path(asks)).status == 200, (
-        "old links lead to them"
+    assert pages.get_page(seeded_office.build_preferences_path(requester)).status == 200, (
+        "old links lead to the merged subscriber"
     )
 
 
-def test_a_name_that_no_database_takes_is_of_no_edition(
-    pages: AsgiClient, stage: SeededOffice
+def test_edition_name_with_a_nul_is_not_found(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
     assert pages.get_page("/archive/news/%00").status == 404

@@ -1,4 +1,4 @@
-"""Somebody has an address signed up again and again, from everywhere: its owner gets one mail."""
+"""An attacker signs an address up again and again, from many networks: its owner gets one mail."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -28,109 +28,115 @@ SPELLINGS = (
     "victim+news@readers.example.org",
     "Victim+a+b@readers.example.org",
 )
-"""One mailbox, for nearly every host that there is."""
+"""Spellings of one mailbox, for nearly every mail host."""
 LISTS = (["news"], ["press"], ["news", "press"])
-AT_ONCE = 8
+THREADS = 8
 
 
 @pytest.fixture
-def stage(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
-    """Without a limit for a mail domain, which would make it too easy."""
+def seeded_office(mailer: Mailer, clock: Callable[[], datetime]) -> SeededOffice:
+    """An office without the limit for a mail domain, which would stop the attack too early."""
     signup = mailer.settings.signup.model_copy(update={"per_domain": 0})
     settings = mailer.settings.model_copy(update={"signup": signup})
     return seed_office(Mailer(settings, mailer.store, clock))
 
 
 @pytest.fixture
-def pages(stage: SeededOffice) -> Iterator[AsgiClient]:
-    with open_client(create_public_app(stage.mailer, create_logger(StringIO()))) as opened:
-        yield opened
+def pages(seeded_office: SeededOffice) -> Iterator[AsgiClient]:
+    with open_client(create_public_app(seeded_office.mailer, create_logger(StringIO()))) as client:
+        yield client
 
 
 @pytest.fixture
-def work(stage: SeededOffice) -> Callable[[], None]:
-    """What the worker does in a tick, and a run of all that is due."""
-    keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
+def run_worker(seeded_office: SeededOffice) -> Callable[[], None]:
+    """Run one tick of the worker, and deliver everything that is due."""
+    scheduler = Scheduler(seeded_office.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
 
-    def work() -> None:
-        assert keeper.run_tick()
-        stage.mailer.deliver_editions([], Event(), follow_new=True)
+    def run_worker() -> None:
+        assert scheduler.run_tick()
+        seeded_office.mailer.deliver_editions([], Event(), follow_new=True)
 
-    return work
+    return run_worker
 
 
-def attack(pages: AsgiClient, count: int, clients: int, *, seed: int = 1) -> dict[int, int]:
-    """`count` sign-ups for one mailbox, several at a time; how many got which answer."""
-    dice = random.Random(seed)
+def send_sign_ups(pages: AsgiClient, count: int, clients: int, *, seed: int = 1) -> dict[int, int]:
+    """Send `count` sign-ups for one mailbox, several at a time. Return the count of each status."""
+    random_source = random.Random(seed)
 
-    def one(number: int) -> int:
+    def send_sign_up(number: int) -> int:
         client = number % clients
         fields = {
-            "email": dice.choice(SPELLINGS),
-            "list": dice.choice(LISTS),
-            "language": dice.choice(("en", "fr", "")),
+            "email": random_source.choice(SPELLINGS),
+            "list": random_source.choice(LISTS),
+            "language": random_source.choice(("en", "fr", "")),
         }
         return pages.send_form(
             "/subscribe", fields, client=f"198.18.{client // 250}.{client % 250 + 1}"
         ).status
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        found = list(threads.map(one, range(count)))
-    return {status: found.count(status) for status in {*found}}
+    with ThreadPoolExecutor(THREADS) as threads:
+        statuses = list(threads.map(send_sign_up, range(count)))
+    return {status: statuses.count(status) for status in {*statuses}}
 
 
-def to_victim(relay: Relay) -> list[str]:
-    return [one for one in relay.accepted if one.lower().startswith("victim")]
+def list_mails_to_victim(relay: Relay) -> list[str]:
+    return [address for address in relay.accepted if address.lower().startswith("victim")]
 
 
 @pytest.mark.parametrize(
     ("count", "clients"), [(500, 100), pytest.param(10_000, 1000, marks=pytest.mark.proof)]
 )
-def test_many_sign_ups_from_many_clients_are_one_mail(
+def test_many_sign_ups_of_an_address_send_one_mail(
     pages: AsgiClient,
-    stage: SeededOffice,
+    seeded_office: SeededOffice,
     relay: Relay,
-    work: Callable[[], None],
+    run_worker: Callable[[], None],
     count: int,
     clients: int,
 ) -> None:
-    answers = attack(pages, count // 2, clients, seed=1)
-    work()
-    assert len(to_victim(relay)) == 1
-    more = attack(pages, count - count // 2, clients, seed=2)
-    work()
-    work()
-    assert (answers, more) == ({200: count // 2}, {200: count - count // 2})
-    assert len(to_victim(relay)) == 1
-    assert stage.find_subscriber(VICTIM) is None
+    answers = send_sign_ups(pages, count // 2, clients, seed=1)
+    run_worker()
+    assert len(list_mails_to_victim(relay)) == 1
+    later_answers = send_sign_ups(pages, count - count // 2, clients, seed=2)
+    run_worker()
+    run_worker()
+    assert (answers, later_answers) == ({200: count // 2}, {200: count - count // 2})
+    assert len(list_mails_to_victim(relay)) == 1
+    assert seeded_office.find_subscriber(VICTIM) is None
 
 
 @pytest.mark.parametrize("standing", ["known", "left", "paused"])
-def test_it_is_one_mail_to_whoever_is_known_too(
-    pages: AsgiClient, stage: SeededOffice, relay: Relay, work: Callable[[], None], standing: str
+def test_many_sign_ups_of_a_known_address_send_one_mail(
+    pages: AsgiClient,
+    seeded_office: SeededOffice,
+    relay: Relay,
+    run_worker: Callable[[], None],
+    standing: str,
 ) -> None:
     for number in range(60):
         fields = {"email": ADDRESSES[standing], "list": "news"}
         assert pages.send_form("/subscribe", fields, client=f"198.18.0.{number}").status == 200
         if number % 20 == 0:
-            work()
-    work()
+            run_worker()
+    run_worker()
     assert relay.accepted == [ADDRESSES[standing]]
 
 
-def test_it_is_no_mail_to_whoever_must_not_be_mailed(
-    pages: AsgiClient, stage: SeededOffice, relay: Relay, work: Callable[[], None]
+def test_sign_ups_of_suppressed_or_erased_addresses_send_no_mail(
+    pages: AsgiClient, seeded_office: SeededOffice, relay: Relay, run_worker: Callable[[], None]
 ) -> None:
     for standing in ("suppressed", "erased"):
         for number in range(30):
             fields = {"email": ADDRESSES[standing], "list": "news"}
             assert pages.send_form("/subscribe", fields, client=f"198.18.0.{number}").status == 200
-    work()
+    run_worker()
     assert relay.accepted == []
 
 
-def test_one_client_is_stopped_after_twenty(pages: AsgiClient, clock: OfficeClock) -> None:
-    """An IPv6 network is one client."""
+def test_sign_ups_of_one_client_are_limited_to_twenty(
+    pages: AsgiClient, clock: OfficeClock
+) -> None:
+    """An IPv6 network counts as one client."""
     for host in ("198.18.0.1", "2001:db8:1:2::{:x}"):
         answers = [
             pages.send_form(
@@ -146,11 +152,11 @@ def test_one_client_is_stopped_after_twenty(pages: AsgiClient, clock: OfficeCloc
     assert pages.send_form("/subscribe", {"email": VICTIM, "list": "news"}).status == 200
 
 
-def test_the_next_hour_it_is_a_second_mail_at_most(
-    pages: AsgiClient, relay: Relay, work: Callable[[], None], clock: OfficeClock
+def test_repeated_sign_ups_send_at_most_one_mail_an_hour(
+    pages: AsgiClient, relay: Relay, run_worker: Callable[[], None], clock: OfficeClock
 ) -> None:
     for _ in range(3):
-        attack(pages, 40, 10)
-        work()
+        send_sign_ups(pages, 40, 10)
+        run_worker()
         clock.now += HOUR
-    assert len(to_victim(relay)) == 3
+    assert len(list_mails_to_victim(relay)) == 3

@@ -1,5 +1,4 @@
-"""Markup in every field that a stranger can write: nothing comes back alive, on no page and in no
-mail."""
+"""Markup in every field that a stranger can fill in: pages and mails escape it."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,6 +12,7 @@ import pytest
 from lxml import html as lxml_html
 
 from mailer.log import create_logger
+from mailer.web.public.routes import ROUTES
 from mailer.worker import Scheduler
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -20,10 +20,10 @@ from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
 from tests.integration.web.public.fixtures import SeededOffice
 from tests.integration.web.public.requests import make_tokens, on_sqlite
 
-pytestmark = pytest.mark.usefixtures("unlimited")
+pytestmark = pytest.mark.usefixtures("without_limits")
 
 WORD = "zqxj"
-"""Stands in each payload: what comes back is found by it."""
+"""A word in each payload, by which it is found in an answer."""
 
 TEMPLATES = (
     "<script>{c}</script>",
@@ -61,77 +61,79 @@ CONTEXTS = (
 )
 
 
-def payloads() -> list[str]:
+def make_payloads() -> list[str]:
     code = f"alert('{WORD}')"
-    return [frame.format(one.format(c=code)) for one in TEMPLATES for frame in CONTEXTS]
+    return [
+        context.format(template.format(c=code)) for template in TEMPLATES for context in CONTEXTS
+    ]
 
 
-Skeleton = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+Elements = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 
 OWN_VALUES = {("input", "value"), ("a", "href")}
-"""Attributes that may hold what was typed: of a field that is shown again, and of the links to the
-same page in other languages, which are held to begin with ``?`` or ``/``."""
+"""Attributes that may hold the typed text: those of a field that is shown again, and of the links
+to the page's other languages, which must begin with ``?`` or ``/``."""
 
 
-def skeleton(answer: AsgiResponse) -> Skeleton:
-    """All elements of a page with their attributes; what was typed is left out where it may
-    stand. Fails for what is live: a script, a handler, a link that leaves."""
+def extract_elements(answer: AsgiResponse) -> Elements:
+    """Return all elements of a page with their attributes, without the typed text if it may stand
+    there. Fails if the page has live markup: a script, an event handler, a link to another site."""
     tree = lxml_html.document_fromstring(answer.body)
-    found = []
-    for one in tree.iter():
-        if not isinstance(one.tag, str):
-            raise AssertionError(f"a comment or instruction: {one!r}")
-        kept = []
-        for name, value in one.attrib.items():
-            assert not name.startswith("on"), (one.tag, name)
-            assert name != "style", (one.tag, value)
+    elements = []
+    for element in tree.iter():
+        if not isinstance(element.tag, str):
+            raise AssertionError(f"a comment or instruction: {element!r}")
+        attributes = []
+        for name, value in element.attrib.items():
+            assert not name.startswith("on"), (element.tag, name)
+            assert name != "style", (element.tag, value)
             if WORD in value:
-                assert (one.tag, name) in OWN_VALUES, (one.tag, name, value)
+                assert (element.tag, name) in OWN_VALUES, (element.tag, name, value)
                 if name == "href":
                     assert re.match(r"[?/](?!/)", value), value
                 value = "(typed)"
-            elif one.tag == "a" and name == "href":
+            elif element.tag == "a" and name == "href":
                 value = value.partition("?")[0]
-            elif (one.tag, name) == ("input", "value"):
+            elif (element.tag, name) == ("input", "value"):
                 value = ""
-            kept.append((name, value))
-        assert one.tag not in {"script", "iframe", "object", "embed", "base", "style", "svg"}
-        found.append((one.tag, tuple(sorted(kept))))
-    return tuple(found)
+            attributes.append((name, value))
+        assert element.tag not in {"script", "iframe", "object", "embed", "base", "style", "svg"}
+        elements.append((element.tag, tuple(sorted(attributes))))
+    return tuple(elements)
 
 
-def held(answer: AsgiResponse, plain: AsgiResponse) -> None:
-    """It is the page that a harmless word gives: the same elements, attributes and headers."""
+def check_same_page(answer: AsgiResponse, plain: AsgiResponse) -> None:
+    """Check that a harmless word gives the same elements, attributes and headers."""
     if answer.get_header("content-type").startswith("text/html"):
-        mine, other = skeleton(answer), skeleton(plain)
-        typed = [tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in mine]
-        same = [tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in other]
-        assert [tag for tag, _ in mine] == [tag for tag, _ in other]
-        assert _loose(typed) == _loose(same)
+        elements, plain_elements = extract_elements(answer), extract_elements(plain)
+        attributes = [tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in elements]
+        plain_attributes = [
+            tuple((n, "" if v == "(typed)" else v) for n, v in a) for _, a in plain_elements
+        ]
+        assert [tag for tag, _ in elements] == [tag for tag, _ in plain_elements]
+        assert _mask_links(attributes) == _mask_links(plain_attributes)
     assert {name for name, _ in answer.headers} == {name for name, _ in plain.headers}
 
 
-def _loose(found: Sequence[tuple[tuple[str, str], ...]]) -> list[tuple[tuple[str, str], ...]]:
-    """Without the values of links, which hold what was asked for in their queries."""
-    return [tuple((n, "" if n in {"href", "value"} else v) for n, v in one) for one in found]
+def _mask_links(
+    elements: Sequence[tuple[tuple[str, str], ...]],
+) -> list[tuple[tuple[str, str], ...]]:
+    """Return the attributes without the values of links and fields, which may hold the query."""
+    return [tuple((n, "" if n in {"href", "value"} else v) for n, v in one) for one in elements]
 
 
 Field = tuple[str, str, str]
-"""Method, path and the field that is written into; ``header:…`` is one of the request."""
+"""Method, path and field name. ``header:…`` is a header of the request."""
 
 FIELDS: tuple[Field, ...] = (
-    *[("POST", "/subscribe", name) for name in (
-        "email", "list", "topic", "language", "frequency", "of", "website", "name",
-    )],
-    *[("POST", "{p}", name) for name in (
-        "language", "time_zone", "list", "topic news", "frequency news", "name",
-    )],
-    ("POST", "{p}/address", "email"),
-    ("POST", "{p}/pause", "weeks"),
-    ("POST", "{p}/erase", "sure"),
-    ("POST", "{c}", "list"),
-    ("POST", "{c}", "seen"),
-    ("POST", "{u}/undo", "frequency"),
+    *[
+        ("POST", re.sub(r"^/(\w)/\{token\}", r"{\1}", route.path), name.replace("LIST", "news"))
+        for route in ROUTES
+        for name in route.fields
+    ],
+    # A field that no form has.
+    ("POST", "/subscribe", "name"),
+    ("POST", "{p}", "name"),
     *[("GET", path, field)
       for path in ("/", "/subscribe", "/subscribe/news", "/embed/news", "/archive",
                    "/archive/news", "{p}", "{u}", "{c}", "/nothing")
@@ -155,8 +157,8 @@ FIELDS: tuple[Field, ...] = (
 BASE = {"email": "reader@example.org", "list": "news"}
 
 
-def write(pages: AsgiClient, links: dict[str, str], field: Field, word: str) -> AsgiResponse:
-    """Ask with `word` in that field."""
+def send_word(pages: AsgiClient, links: dict[str, str], field: Field, word: str) -> AsgiResponse:
+    """Send a request with `word` in that field."""
     method, path, name = field
     target = path.format(**links)
     if name == "path":
@@ -171,64 +173,63 @@ def write(pages: AsgiClient, links: dict[str, str], field: Field, word: str) -> 
     return pages.send_form(target, fields)
 
 
-def links_of(stage: SeededOffice) -> dict[str, str]:
-    return {letter: f"/{letter}/{token}" for letter, token in make_tokens(stage).items()}
+def make_links(seeded_office: SeededOffice) -> dict[str, str]:
+    return {letter: f"/{letter}/{token}" for letter, token in make_tokens(seeded_office).items()}
 
 
 @on_sqlite
-@pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.proof)])
-@pytest.mark.parametrize("at", range(0, len(FIELDS), 8))
-def test_no_markup_comes_back_alive(
-    pages: AsgiClient, stage: SeededOffice, at: int, every: int
+@pytest.mark.parametrize("step", [40, pytest.param(1, marks=pytest.mark.proof)])
+@pytest.mark.parametrize("start", range(0, len(FIELDS), 8))
+def test_markup_in_any_field_is_escaped_on_every_page(
+    pages: AsgiClient, seeded_office: SeededOffice, start: int, step: int
 ) -> None:
-    links = links_of(stage)
-    for number, field in enumerate(FIELDS[at : at + 8], at):
-        plain: dict[int, AsgiResponse] = {}
+    links = make_links(seeded_office)
+    for number, field in enumerate(FIELDS[start : start + 8], start):
+        plain_answers: dict[int, AsgiResponse] = {}
         for harmless in (WORD, f"{WORD}@example.org"):
-            answer = write(pages, links, field, harmless)
-            plain.setdefault(answer.status, answer)
-        some = payloads()[number % every :: every]
-        for word in some:
-            answer = write(pages, links, field, word)
+            answer = send_word(pages, links, field, harmless)
+            plain_answers.setdefault(answer.status, answer)
+        chosen_payloads = make_payloads()[number % step :: step]
+        for word in chosen_payloads:
+            answer = send_word(pages, links, field, word)
             if answer.get_header("content-type").startswith("text/html"):
-                skeleton(answer)
-            if answer.status in plain and plain[answer.status].text.count("<form") == (
-                answer.text.count("<form")
-            ):
-                held(answer, plain[answer.status])
+                extract_elements(answer)
+            if answer.status in plain_answers and plain_answers[answer.status].text.count(
+                "<form"
+            ) == (answer.text.count("<form")):
+                check_same_page(answer, plain_answers[answer.status])
             assert "x-injected" not in {name for name, _ in answer.headers}
     pages.sent_secrets = {one for one in pages.sent_secrets if WORD in one or "@" in one}
 
 
 @on_sqlite
-def test_what_is_shown_of_what_was_typed_is_text(pages: AsgiClient) -> None:
-    """Or the tests above would have seen nothing."""
-    for word in payloads():
-        text = pages.get_page(f"/archive/news?{urlencode({'q': word})}").text
-        assert WORD in lxml_html.document_fromstring(text).text_content()
+def test_search_shows_the_typed_markup_as_text(pages: AsgiClient) -> None:
+    """This proves that the test above looks at the payloads."""
+    for word in make_payloads():
+        page = pages.get_page(f"/archive/news?{urlencode({'q': word})}").text
+        assert WORD in lxml_html.document_fromstring(page).text_content()
     pages.sent_secrets.clear()
 
 
-def test_there_are_two_hundred_payloads() -> None:
-    found = payloads()
-    assert len({*found}) == len(found) == 200
-    assert all(WORD in one for one in found)
+def test_make_payloads_makes_two_hundred_different_ones() -> None:
+    all_payloads = make_payloads()
+    assert len({*all_payloads}) == len(all_payloads) == 200
+    assert all(WORD in one for one in all_payloads)
 
 
-def mails(relay: Relay) -> Iterator[EmailMessage]:
-    for one in relay.received:
-        yield message_from_bytes(one.data, policy=policy.default)
+def read_mails(relay: Relay) -> Iterator[EmailMessage]:
+    for received in relay.received:
+        yield message_from_bytes(received.data, policy=policy.default)
 
 
 @on_sqlite
-@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.proof)])
-def test_no_markup_gets_into_a_mail(
-    pages: AsgiClient, stage: SeededOffice, relay: Relay, every: int
+@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.proof)])
+def test_markup_in_a_sign_up_does_not_reach_a_mail(
+    pages: AsgiClient, seeded_office: SeededOffice, relay: Relay, step: int
 ) -> None:
-    """Of all that a stranger types nothing is in the letters that go out for it, but the address
-    in their To."""
-    some = payloads()[::every]
-    for number, word in enumerate(some):
+    """The mails about a sign-up hold nothing that a stranger typed, except the address in To."""
+    chosen_payloads = make_payloads()[::step]
+    for number, word in enumerate(chosen_payloads):
         fields = {
             "email": f"reader{number}@example.net", "list": "news", "topic": word, "name": word,
             "language": word, "frequency": word, "of": word,
@@ -236,12 +237,12 @@ def test_no_markup_gets_into_a_mail(
         pages.send_form("/subscribe", fields)
         pages.send_form("/subscribe", {**fields, "topic": "health"})
         pages.send_form("/subscribe", {"email": word, "list": "news"})
-    keeper = Scheduler(stage.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
-    assert keeper.run_tick()
-    stage.mailer.deliver_editions([], Event(), follow_new=True)
-    sent = list(mails(relay))
-    assert len(sent) >= len(some)
-    for mail in sent:
+    scheduler = Scheduler(seeded_office.mailer, create_logger(StringIO()), stopwatch=lambda: 1000.0)
+    assert scheduler.run_tick()
+    seeded_office.mailer.deliver_editions([], Event(), follow_new=True)
+    sent_mails = list(read_mails(relay))
+    assert len(sent_mails) >= len(chosen_payloads)
+    for mail in sent_mails:
         assert mail["X-Injected"] is None
         for part in mail.walk():
             if not part.is_multipart():
@@ -250,20 +251,22 @@ def test_no_markup_gets_into_a_mail(
 
 
 @on_sqlite
-def test_a_name_that_staff_typed_is_only_a_name_in_a_preview(stage: SeededOffice) -> None:
-    """Names come from imports too: of anybody's."""
-    with stage.store.begin() as tx:
+def test_markup_in_a_subscribers_name_is_escaped_in_a_preview(seeded_office: SeededOffice) -> None:
+    """Names may come from an import, and be written by a stranger."""
+    with seeded_office.store.begin() as tx:
         factories.add_story(tx, "boats")
-        made = factories.create_edition(tx, "boats", template="digest")
-        plain = None
-        for number, word in enumerate(payloads()[::10]):
-            if any(ord(one) < 32 for one in word):
+        edition = factories.create_edition(tx, "boats", template="digest")
+        plain_elements = None
+        for number, word in enumerate(make_payloads()[::10]):
+            if any(ord(element) < 32 for element in word):
                 continue
             address = f"named{number}@example.org"
             factories.add_subscriber(tx, address, name=word)
-            shown = stage.mailer.preview_edition(tx, made, address=address)
-            tree = lxml_html.document_fromstring(shown.html)
-            found = [(one.tag, sorted(one.attrib)) for one in tree.iter()]
-            plain = plain or found
-            assert found == plain
-            assert all(WORD not in value for one in tree.iter() for value in one.attrib.values())
+            preview = seeded_office.mailer.preview_edition(tx, edition, address=address)
+            tree = lxml_html.document_fromstring(preview.html)
+            elements = [(element.tag, sorted(element.attrib)) for element in tree.iter()]
+            plain_elements = plain_elements or elements
+            assert elements == plain_elements
+            assert all(
+                WORD not in value for element in tree.iter() for value in element.attrib.values()
+            )

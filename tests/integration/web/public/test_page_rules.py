@@ -1,5 +1,4 @@
-"""What every page and every error promises: its headers, no cookie, and nothing of anybody in the
-log."""
+"""The rules of every page and every error: headers, no cookie, nothing personal in the log."""
 
 import json
 import re
@@ -13,63 +12,67 @@ from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient
 from tests.integration.web.public.fixtures import SeededOffice
 from tests.integration.web.public.requests import KNOWN_ADDRESS, iterate_requests, on_sqlite
 
-pytestmark = pytest.mark.usefixtures("unlimited")
+pytestmark = pytest.mark.usefixtures("without_limits")
 
 
 @on_sqlite
-def test_every_route_and_every_error_keeps_what_all_pages_promise(
-    pages: AsgiClient, stage: SeededOffice
+def test_every_route_and_error_follows_the_page_rules(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    """:func:`held_to_all` looks at each answer: headers, no cookie, no redirect."""
-    seen: set[int] = set()
-    for method, target in iterate_requests(pages, stage):
-        seen.add(pages.send_request(method, target, headers=[("Content-Type", FORM_TYPE)]).status)
-        seen.add(pages.send_request(method, target + "/more").status)
-        for other in {"GET", "POST", "PUT", "PATCH"} - {method}:
-            seen.add(pages.send_request(other, target.replace("/u/", "/x/")).status)
-    seen.add(pages.send_request("POST", "/subscribe", b"x" * 70_000).status)
-    assert {200, 404, 405, 413, 422} <= seen
+    """:func:`check_response` checks each answer: headers, no cookie, no redirect."""
+    statuses: set[int] = set()
+    for method, target in iterate_requests(pages, seeded_office):
+        statuses.add(
+            pages.send_request(method, target, headers=[("Content-Type", FORM_TYPE)]).status
+        )
+        statuses.add(pages.send_request(method, target + "/more").status)
+        for other_method in {"GET", "POST", "PUT", "PATCH"} - {method}:
+            statuses.add(pages.send_request(other_method, target.replace("/u/", "/x/")).status)
+    statuses.add(pages.send_request("POST", "/subscribe", b"x" * 70_000).status)
+    assert {200, 404, 405, 413, 422} <= statuses
 
 
 @on_sqlite
-def test_a_page_that_fails_keeps_it_too(
-    pages: AsgiClient, stage: SeededOffice, monkeypatch: pytest.MonkeyPatch, log: StringIO
+def test_failing_page_hides_the_error_and_logs_a_fault(
+    pages: AsgiClient, seeded_office: SeededOffice, monkeypatch: pytest.MonkeyPatch, log: StringIO
 ) -> None:
-    def fails(*_: object, **__: object) -> None:
-        raise RuntimeError(f"no luck with {KNOWN_ADDRESS}")
+    def raise_error(*_: object, **__: object) -> None:
+        raise RuntimeError(f"failed for {KNOWN_ADDRESS}")
 
-    monkeypatch.setattr(subscribers, "find_membership", fails)
-    known = stage.find_subscriber(KNOWN_ADDRESS)
-    assert known is not None
-    answer = pages.get_page(stage.build_unsubscribe_path(known), fails=True)
+    monkeypatch.setattr(subscribers, "find_membership", raise_error)
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
+    answer = pages.get_page(seeded_office.build_unsubscribe_path(subscriber), fails=True)
     assert (answer.status, KNOWN_ADDRESS in answer.text) == (500, False)
-    answer = pages.send_form(stage.build_unsubscribe_path(known), {"person": "1"}, fails=True)
+    answer = pages.send_form(
+        seeded_office.build_unsubscribe_path(subscriber), {"person": "1"}, fails=True
+    )
     assert (answer.status, KNOWN_ADDRESS in answer.text) == (500, False)
     assert '"fault"' in log.getvalue()
 
 
 @on_sqlite
-def test_nothing_depends_on_a_cookie(pages: AsgiClient, stage: SeededOffice) -> None:
-    """No page sets one (:func:`held_to_all`), and none reads one: with no session to ride on,
-    another site can make a browser send nothing that its user's links could not."""
-    for method, target in [*iterate_requests(pages, stage)]:
+def test_pages_ignore_cookies(pages: AsgiClient, seeded_office: SeededOffice) -> None:
+    """No page sets a cookie (:func:`check_response`), and none reads one. Without a session,
+    another site cannot make a browser act for its user."""
+    for method, target in [*iterate_requests(pages, seeded_office)]:
         if method == "POST":
             continue
-        with_one = pages.send_request(
+        answer_with_cookie = pages.send_request(
             method, target, headers=[("Cookie", "session=1; csrf=2; lang=fr")]
         )
-        without = pages.send_request(method, target)
-        assert with_one == without, target
+        answer_without_cookie = pages.send_request(method, target)
+        assert answer_with_cookie == answer_without_cookie, target
 
 
 @on_sqlite
-def test_a_form_posted_without_cookies_or_from_elsewhere_is_the_same(
-    pages: AsgiClient, stage: SeededOffice
+def test_form_is_accepted_without_cookies_and_from_any_origin(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    """What allows it is the token in its path alone."""
-    known = stage.find_subscriber(KNOWN_ADDRESS)
-    assert known is not None
-    link = stage.build_preferences_path(known)
+    """Only the token in the path allows a change."""
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
+    link = seeded_office.build_preferences_path(subscriber)
     answers = [
         pages.send_form(f"{link}/pause", {"weeks": "4"}, headers=headers)
         for headers in (
@@ -87,26 +90,31 @@ def test_a_form_posted_without_cookies_or_from_elsewhere_is_the_same(
 
 
 @on_sqlite
-def test_no_log_has_an_address_a_token_or_a_typed_word(
-    pages: AsgiClient, stage: SeededOffice, log: StringIO, caplog: pytest.LogCaptureFixture
+def test_log_has_no_addresses_tokens_or_typed_words(
+    pages: AsgiClient, seeded_office: SeededOffice, log: StringIO, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The fixture looks for all that was asked once more when it ends."""
-    said = "a-word-that-somebody-typed"
-    for method, target in [*iterate_requests(pages, stage)]:
+    """The fixture `pages` searches the log again when the test ends."""
+    typed_word = "a-word-that-somebody-typed"
+    for method, target in [*iterate_requests(pages, seeded_office)]:
         if method == "POST":
             fields = dict.fromkeys(
-                ("email", "list", "topic", "language", "weeks", "frequency", "seen", "of"), said
+                ("email", "list", "topic", "language", "weeks", "frequency", "seen", "of"),
+                typed_word,
             )
-            pages.send_form(f"{target}?lang={said}", fields)
+            pages.send_form(f"{target}?lang={typed_word}", fields)
             pages.send_form(target, {"email": "typed@readers.example.org", "list": "news"})
         else:
-            pages.send_request(method, f"{target}?q={said}&lang={said}")
-        pages.send_request(method, f"/{said}", headers=[("User-Agent", said), ("Referer", said)])
-        pages.send_request(said.upper(), f"/u/{said}", headers=[("X-Forwarded-For", said)])
-    told = log.getvalue() + caplog.text
+            pages.send_request(method, f"{target}?q={typed_word}&lang={typed_word}")
+        pages.send_request(
+            method, f"/{typed_word}", headers=[("User-Agent", typed_word), ("Referer", typed_word)]
+        )
+        pages.send_request(
+            typed_word.upper(), f"/u/{typed_word}", headers=[("X-Forwarded-For", typed_word)]
+        )
+    log_text = log.getvalue() + caplog.text
     assert len(log.getvalue().splitlines()) > 100
-    assert said not in told.lower()
-    assert "192.0.2.7" not in told
-    assert "@" not in told
+    assert typed_word not in log_text.lower()
+    assert "192.0.2.7" not in log_text
+    assert "@" not in log_text
     for line in log.getvalue().splitlines():
         assert set(json.loads(line)["route"]) <= {*"abcdefghijklmnopqrstuvwxyz{}/._-()"}

@@ -1,6 +1,5 @@
-"""Links that are no good: forged, cut, stretched, expired, signed with another key or for another
-page. All are refused alike, on every page that a link leads to and by every method, and nothing of
-them changes anything."""
+"""Invalid links: forged, cut, stretched, expired, signed with another key or for another page. All
+get the same answer, on every page and by every method, and none of them changes anything."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -22,29 +21,29 @@ from tests.integration.web.public.conftest import OfficeClock
 from tests.integration.web.public.fixtures import ADDRESSES, SeededOffice, dump_tables
 from tests.integration.web.public.requests import on_sqlite, start_advance_copy
 
-KNOWN = ADDRESSES["known"]
+KNOWN_ADDRESS = ADDRESSES["known"]
 PURPOSES = {"c": LinkPurpose.CONFIRM, "u": LinkPurpose.UNSUBSCRIBE, "p": LinkPurpose.PREFERENCES}
 PURPOSES |= {"v": LinkPurpose.VIEW, "e": LinkPurpose.ADVANCE}
-FORGED = "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"
+FORGED_TOKEN = "1.1.1.AAAAAAAAAAAAAAAAAAAAAA"
 
 
-def routes(pages: AsgiClient) -> list[tuple[str, str]]:
-    """Method and path of every page that a token leads to."""
-    found = [
+def list_token_routes(pages: AsgiClient) -> list[tuple[str, str]]:
+    """Return the method and path of every route with a token."""
+    token_routes = [
         (method, route.path)
         for route in pages.app.routes
         if isinstance(route, APIRoute) and "{token}" in route.path
         for method in sorted(route.methods or ())
     ]
-    assert {path[1] for _, path in found} <= {*PURPOSES}
-    return found
+    assert {path[1] for _, path in token_routes} <= {*PURPOSES}
+    return token_routes
 
 
-def purpose_of(path: str) -> LinkPurpose:
+def get_purpose(path: str) -> LinkPurpose:
     return PURPOSES[path[1]]
 
 
-def ask(pages: AsgiClient, method: str, path: str, token: str) -> AsgiResponse:
+def send_token(pages: AsgiClient, method: str, path: str, token: str) -> AsgiResponse:
     target = path.replace("{token}", quote(token, safe=""))
     fields = {"sure": "yes", "weeks": "4", "email": "x@example.org", "list": "news"}
     return (
@@ -52,42 +51,48 @@ def ask(pages: AsgiClient, method: str, path: str, token: str) -> AsgiResponse:
     )
 
 
-def refused(pages: AsgiClient, method: str, path: str, token: str) -> None:
-    """As a link that was never signed is."""
-    answer = ask(pages, method, path, token)
-    plain = ask(pages, method, path, FORGED)
-    assert (answer.status, answer.body) == (plain.status, plain.body) == (404, plain.body), token
-    assert answer.headers == plain.headers
+def check_refused(pages: AsgiClient, method: str, path: str, token: str) -> None:
+    """Check that the answer is that of a link that was never signed."""
+    answer = send_token(pages, method, path, token)
+    forged_answer = send_token(pages, method, path, FORGED_TOKEN)
+    assert (
+        (answer.status, answer.body)
+        == (forged_answer.status, forged_answer.body)
+        == (404, forged_answer.body)
+    ), token
+    assert answer.headers == forged_answer.headers
     assert b"This link does not work" in answer.body
-    pages.sent_secrets.discard(token)  # it may be made of words that stand anywhere
+    pages.sent_secrets.discard(token)  # it may consist of common words
 
 
-def good(pages: AsgiClient, stage: SeededOffice) -> dict[LinkPurpose, str]:
-    """A link of each purpose that works."""
-    known = stage.find_subscriber(KNOWN)
-    assert known is not None
-    found = {
-        LinkPurpose.UNSUBSCRIBE: stage.build_unsubscribe_path(known),
-        LinkPurpose.PREFERENCES: stage.build_preferences_path(known),
-        LinkPurpose.CONFIRM: stage.build_confirm_path(stage.add_sign_up("new@example.org")),
-        LinkPurpose.ADVANCE: f"/e/{start_advance_copy(stage)}",
+def make_valid_tokens(pages: AsgiClient, seeded_office: SeededOffice) -> dict[LinkPurpose, str]:
+    """Return a valid token for each purpose."""
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
+    paths = {
+        LinkPurpose.UNSUBSCRIBE: seeded_office.build_unsubscribe_path(subscriber),
+        LinkPurpose.PREFERENCES: seeded_office.build_preferences_path(subscriber),
+        LinkPurpose.CONFIRM: seeded_office.build_confirm_path(
+            seeded_office.add_sign_up("new@example.org")
+        ),
+        LinkPurpose.ADVANCE: f"/e/{start_advance_copy(seeded_office)}",
     }
-    for path in found.values():
+    for path in paths.values():
         assert pages.get_page(path).status == 200
-    return {purpose: path[3:] for purpose, path in found.items()}
+    return {purpose: path[3:] for purpose, path in paths.items()}
 
 
 @st.composite
-def spoiled(draw: st.DrawFn, token: str) -> str:
-    """`token`, changed in any way."""
-    at = draw(st.integers(0, len(token) - 1))
-    other = draw(st.characters(codec="utf-8").filter(lambda one: one != token[at]))
+def mutated_tokens(draw: st.DrawFn, token: str) -> str:
+    """Draw `token`, changed in some way."""
+    position = draw(st.integers(0, len(token) - 1))
+    character = draw(st.characters(codec="utf-8").filter(lambda one: one != token[position]))
     fields = token.split(".")
-    ways: Sequence[Callable[[], str]] = (
-        lambda: token[:at] + other + token[at + 1 :],
-        lambda: token[:at],
-        lambda: token[at + 1 :],
-        lambda: token[:at] + other + token[at:],
+    mutations: Sequence[Callable[[], str]] = (
+        lambda: token[:position] + character + token[position + 1 :],
+        lambda: token[:position],
+        lambda: token[position + 1 :],
+        lambda: token[:position] + character + token[position:],
         lambda: token + draw(st.text(st.characters(codec="utf-8"), min_size=1)),
         lambda: draw(st.text(st.characters(codec="utf-8"), min_size=1)) + token,
         lambda: ".".join(draw(st.permutations(fields))),
@@ -97,7 +102,7 @@ def spoiled(draw: st.DrawFn, token: str) -> str:
         lambda: token * draw(st.integers(2, 300)),
         lambda: draw(st.text(st.characters(codec="utf-8"), min_size=1)),
     )
-    return draw(st.sampled_from(ways))()
+    return draw(st.sampled_from(mutations))()
 
 
 @pytest.mark.parametrize(
@@ -105,153 +110,165 @@ def spoiled(draw: st.DrawFn, token: str) -> str:
 )
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_link_that_was_changed_in_any_way_is_refused(
-    pages: AsgiClient, stage: SeededOffice, purpose: LinkPurpose, data: st.DataObject
+def test_mutated_token_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice, purpose: LinkPurpose, data: st.DataObject
 ) -> None:
-    token = _signed(purpose)
-    changed = data.draw(spoiled(token).filter(lambda one: one not in {token, ".", ".."}))
-    method, path = data.draw(
-        st.sampled_from([one for one in routes(pages) if purpose_of(one[1]) is purpose])
+    token = sign_sample_token(purpose)
+    mutated_token = data.draw(
+        mutated_tokens(token).filter(lambda one: one not in {token, ".", ".."})
     )
-    before = dump_tables(stage.store)
-    if "/" in changed or not changed:  # it is another path
-        assert pages.send_request(method, path.replace("{token}", quote(changed))).status in {
+    method, path = data.draw(
+        st.sampled_from([one for one in list_token_routes(pages) if get_purpose(one[1]) is purpose])
+    )
+    before = dump_tables(seeded_office.store)
+    if "/" in mutated_token or not mutated_token:  # it is another path
+        assert pages.send_request(method, path.replace("{token}", quote(mutated_token))).status in {
             404,
             405,
         }
     else:
-        refused(pages, method, path, changed)
-    assert dump_tables(stage.store) == before
+        check_refused(pages, method, path, mutated_token)
+    assert dump_tables(seeded_office.store) == before
 
 
-def _signed(purpose: LinkPurpose) -> str:
+def sign_sample_token(purpose: LinkPurpose) -> str:
     fields = (1,) if purpose is LinkPurpose.CONFIRM else (1, 1, 0)
     return tokens.sign_token(KEY, purpose, *fields)
 
 
-def test_a_link_for_another_page_is_refused(pages: AsgiClient, stage: SeededOffice) -> None:
-    """One that only shows must not be worth anything where something is changed."""
-    works = good(pages, stage)
-    before = dump_tables(stage.store)
-    for method, path in routes(pages):
-        for purpose, token in works.items():
-            if purpose is not purpose_of(path):
-                refused(pages, method, path, token)
-    assert dump_tables(stage.store) == before
+def test_token_for_another_page_is_refused(pages: AsgiClient, seeded_office: SeededOffice) -> None:
+    """A token for reading must not be valid for a page that changes something."""
+    tokens_by_purpose = make_valid_tokens(pages, seeded_office)
+    before = dump_tables(seeded_office.store)
+    for method, path in list_token_routes(pages):
+        for purpose, token in tokens_by_purpose.items():
+            if purpose is not get_purpose(path):
+                check_refused(pages, method, path, token)
+    assert dump_tables(seeded_office.store) == before
 
 
-def test_a_link_that_another_key_has_signed_is_refused(
-    pages: AsgiClient, stage: SeededOffice
+def test_token_signed_with_another_key_or_purpose_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    known = stage.find_subscriber(KNOWN)
-    assert known is not None
-    before = dump_tables(stage.store)
-    for method, path in routes(pages):
-        purpose = purpose_of(path)
-        fields = (1,) if purpose is LinkPurpose.CONFIRM else (known.id, stage.news.id, 0)
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
+    before = dump_tables(seeded_office.store)
+    for method, path in list_token_routes(pages):
+        purpose = get_purpose(path)
+        fields = (
+            (1,) if purpose is LinkPurpose.CONFIRM else (subscriber.id, seeded_office.news.id, 0)
+        )
         for key in (bytes(32), KEY[::-1], KEY + b"\1", KEY[:31]):
-            refused(pages, method, path, tokens.sign_token(key, purpose, *fields))
-        for other in ("", "notice", "address", f"{purpose} "):
-            refused(pages, method, path, tokens.sign_token(KEY, other, *fields))
-    assert dump_tables(stage.store) == before
+            check_refused(pages, method, path, tokens.sign_token(key, purpose, *fields))
+        for other_purpose in ("", "notice", "address", f"{purpose} "):
+            check_refused(pages, method, path, tokens.sign_token(KEY, other_purpose, *fields))
+    assert dump_tables(seeded_office.store) == before
 
 
 NUMBERS = (0, -1, 10**6, MAX_NUMBER, MAX_NUMBER + 1, 2**64, 10**30, 10**400)
-ODD = ("", " 1", "1 ", "+1", "1_0", "0x1", "1e3", "NaN", "\u0661", "1" * 5000, "f")
+ODD_WORDS = ("", " 1", "1 ", "+1", "1_0", "0x1", "1e3", "NaN", "\u0661", "1" * 5000, "f")
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_numbers_that_nobody_has_are_refused_though_they_were_signed(
-    pages: AsgiClient, stage: SeededOffice, number: int
+def test_signed_token_with_an_unknown_number_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice, number: int
 ) -> None:
-    """Even if the key were known: a database has no say in what a number may be."""
-    refused_everywhere(pages, stage, number)
+    """The range of numbers does not depend on the database, even if the key were stolen."""
+    check_refused_everywhere(pages, seeded_office, number)
 
 
 @on_sqlite
-@pytest.mark.parametrize("word", ODD)
-def test_what_is_no_number_is_refused_though_it_was_signed(
-    pages: AsgiClient, stage: SeededOffice, word: str
+@pytest.mark.parametrize("word", ODD_WORDS)
+def test_signed_token_without_a_number_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice, word: str
 ) -> None:
-    refused_everywhere(pages, stage, word)
+    check_refused_everywhere(pages, seeded_office, word)
 
 
-def refused_everywhere(pages: AsgiClient, stage: SeededOffice, number: int | str) -> None:
-    before = dump_tables(stage.store)
-    for method, path in routes(pages):
-        purpose = purpose_of(path)
+def check_refused_everywhere(
+    pages: AsgiClient, seeded_office: SeededOffice, number: int | str
+) -> None:
+    before = dump_tables(seeded_office.store)
+    for method, path in list_token_routes(pages):
+        purpose = get_purpose(path)
         fields: tuple[int | str, ...] = (
             (number,) if purpose is LinkPurpose.CONFIRM else (number, 0, 0)
         )
         token = tokens.get_signer(KEY, purpose).sign_body(".".join(map(str, fields)))
-        if (method, path) == ("POST", "/u/{token}") and _is_number(number):
-            # Whoever was erased has left, and their provider is told so.
-            assert ask(pages, method, path, token).text == "unsubscribed\n"
+        if (method, path) == ("POST", "/u/{token}") and is_valid_number(number):
+            # An erased subscriber counts as unsubscribed, and the provider is told so.
+            assert send_token(pages, method, path, token).text == "unsubscribed\n"
         else:
-            refused(pages, method, path, token)
-    assert dump_tables(stage.store) == before
+            check_refused(pages, method, path, token)
+    assert dump_tables(seeded_office.store) == before
 
 
-def _is_number(number: int | str) -> bool:
+def is_valid_number(number: int | str) -> bool:
     return isinstance(number, int) and 0 <= number <= MAX_NUMBER
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 4, 5, 1000])
-def test_a_link_with_more_or_fewer_fields_is_refused(
-    pages: AsgiClient, stage: SeededOffice, count: int
+def test_signed_token_with_another_number_of_fields_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice, count: int
 ) -> None:
-    for method, path in routes(pages):
-        purpose = purpose_of(path)
+    for method, path in list_token_routes(pages):
+        purpose = get_purpose(path)
         if count == 1 and purpose is LinkPurpose.CONFIRM:
             continue
         body = ".".join(["1"] * count)
-        refused(pages, method, path, tokens.get_signer(KEY, purpose).sign_body(body))
+        check_refused(pages, method, path, tokens.get_signer(KEY, purpose).sign_body(body))
 
 
-def test_a_link_to_what_is_no_longer_there_is_refused(
-    pages: AsgiClient, stage: SeededOffice
+def test_token_of_an_erased_subscriber_is_refused(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    works = good(pages, stage)
-    with stage.store.begin() as tx:
-        erasure.erase_person(tx, KNOWN, NOW)
+    tokens_by_purpose = make_valid_tokens(pages, seeded_office)
+    with seeded_office.store.begin() as tx:
+        erasure.erase_person(tx, KNOWN_ADDRESS, NOW)
         erasure.erase_person(tx, "new@example.org", NOW)
-    before = dump_tables(stage.store)
-    for method, path in routes(pages):
+    before = dump_tables(seeded_office.store)
+    for method, path in list_token_routes(pages):
         if path in {"/u/{token}", "/v/{token}"}:
             continue
-        refused(pages, method, path, works[purpose_of(path)])
-    assert dump_tables(stage.store) == before
+        check_refused(pages, method, path, tokens_by_purpose[get_purpose(path)])
+    assert dump_tables(seeded_office.store) == before
 
 
-def test_a_sign_up_s_link_expires(
-    pages: AsgiClient, stage: SeededOffice, clock: OfficeClock
+def test_confirmation_link_expires(
+    pages: AsgiClient, seeded_office: SeededOffice, clock: OfficeClock
 ) -> None:
-    number = stage.add_sign_up("new@example.org")
-    days = timedelta(days=stage.mailer.settings.retention.unconfirmed_days)
-    clock.now = NOW + days - timedelta(seconds=1)
-    assert pages.get_page(stage.build_confirm_path(number)).status == 200
-    clock.now = NOW + days
-    before = dump_tables(stage.store)
+    confirmation_id = seeded_office.add_sign_up("new@example.org")
+    lifetime = timedelta(days=seeded_office.mailer.settings.retention.unconfirmed_days)
+    clock.now = NOW + lifetime - timedelta(seconds=1)
+    assert pages.get_page(seeded_office.build_confirm_path(confirmation_id)).status == 200
+    clock.now = NOW + lifetime
+    before = dump_tables(seeded_office.store)
     for method in ("GET", "HEAD", "POST"):
-        refused(pages, method, "/c/{token}", stage.build_confirm_path(number)[3:])
-    assert dump_tables(stage.store) == before
-    assert stage.find_subscriber("new@example.org") is None
+        check_refused(
+            pages, method, "/c/{token}", seeded_office.build_confirm_path(confirmation_id)[3:]
+        )
+    assert dump_tables(seeded_office.store) == before
+    assert seeded_office.find_subscriber("new@example.org") is None
 
 
-def test_a_sign_up_that_nobody_was_asked_about_has_no_link(
-    pages: AsgiClient, stage: SeededOffice
+def test_confirmation_link_is_refused_before_its_mail_was_sent(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    """Its number could be guessed by whoever had the key only; still, nobody was asked."""
-    number = stage.add_sign_up("new@example.org", state=ConfirmationState.ASKED)
+    """Only a thief of the key could guess such a link; it is refused all the same."""
+    confirmation_id = seeded_office.add_sign_up("new@example.org", state=ConfirmationState.ASKED)
     for method in ("GET", "POST"):
-        refused(pages, method, "/c/{token}", stage.build_confirm_path(number)[3:])
+        check_refused(
+            pages, method, "/c/{token}", seeded_office.build_confirm_path(confirmation_id)[3:]
+        )
 
 
-def test_a_link_for_leaving_never_expires(
-    pages: AsgiClient, stage: SeededOffice, clock: OfficeClock
+def test_unsubscribe_link_never_expires(
+    pages: AsgiClient, seeded_office: SeededOffice, clock: OfficeClock
 ) -> None:
-    known = stage.find_subscriber(KNOWN)
-    assert known is not None
+    subscriber = seeded_office.find_subscriber(KNOWN_ADDRESS)
+    assert subscriber is not None
     clock.now = NOW + timedelta(days=365 * 30)
-    assert pages.get_page(stage.build_unsubscribe_path(known)).status == 200
-    assert pages.send_form(stage.build_unsubscribe_path(known)).text == "unsubscribed\n"
+    assert pages.get_page(seeded_office.build_unsubscribe_path(subscriber)).status == 200
+    assert (
+        pages.send_form(seeded_office.build_unsubscribe_path(subscriber)).text == "unsubscribed\n"
+    )

@@ -1,4 +1,4 @@
-"""Leaving while an edition is being sent: nothing passes the gate once that is answered."""
+"""Unsubscribing while an edition is being sent: no message passes the gate after the answer."""
 
 import random
 import threading
@@ -22,8 +22,8 @@ from tests.integration.factories import begin_edition, read_deliveries
 from tests.integration.web.public.asgi import open_client
 
 
-def one_click(mailer: Mailer, address: str) -> str:
-    """The link that the mail of this address has."""
+def build_unsubscribe_path(mailer: Mailer, address: str) -> str:
+    """Return the unsubscribe link in the mail of this address."""
     with mailer.store.read() as tx:
         link = MemberLink(
             subscribers.get_subscriber(tx, address).id,
@@ -32,41 +32,41 @@ def one_click(mailer: Mailer, address: str) -> str:
     return "/u/" + links.sign_member_link(mailer.store.key, LinkPurpose.UNSUBSCRIBE, link)
 
 
-def state(mailer: Mailer, edition: Edition, address: str) -> DeliveryState:
+def read_delivery_state(mailer: Mailer, edition: Edition, address: str) -> DeliveryState:
     columns = delivery.c
-    wanted = select(columns.state).where(
+    statement = select(columns.state).where(
         columns.edition_id == edition.id, columns.address == address
     )
     with mailer.store.read() as tx:
-        return DeliveryState(tx.connection.execute(wanted).scalar_one())
+        return DeliveryState(tx.connection.execute(statement).scalar_one())
 
 
-@pytest.mark.parametrize("leaving", [20, pytest.param(200, marks=pytest.mark.proof)])
-def test_who_has_left_gets_no_message_that_had_not_passed_the_gate(
-    mailer: Mailer, relay: Relay, leaving: int
+@pytest.mark.parametrize("leaving_count", [20, pytest.param(200, marks=pytest.mark.proof)])
+def test_unsubscribe_during_send_blocks_gate(
+    mailer: Mailer, relay: Relay, leaving_count: int
 ) -> None:
-    readers = [f"reader{number:05}@example.org" for number in range(40 * leaving)]
+    readers = [f"reader{number:05}@example.org" for number in range(40 * leaving_count)]
     edition = begin_edition(mailer, *readers)
-    chosen = random.Random(8058).sample(readers, leaving)
-    targets = {address: one_click(mailer, address) for address in chosen}
-    waiting: set[str] = set()
-    run = threading.Thread(target=deliver_edition, args=(mailer, edition))
+    leaving_addresses = random.Random(8058).sample(readers, leaving_count)
+    targets = {address: build_unsubscribe_path(mailer, address) for address in leaving_addresses}
+    queued_addresses: set[str] = set()
+    delivery_thread = threading.Thread(target=deliver_edition, args=(mailer, edition))
 
     with open_client(create_public_app(mailer, create_logger(StringIO()))) as pages:
-        run.start()
+        delivery_thread.start()
         try:
             for address, target in targets.items():
                 assert pages.send_form(target, {"List-Unsubscribe": "One-Click"}).status == 200
-                # As it stands when they have their answer.
-                if state(mailer, edition, address) is DeliveryState.QUEUED:
-                    waiting.add(address)
+                # The state at the time of the answer.
+                if read_delivery_state(mailer, edition, address) is DeliveryState.QUEUED:
+                    queued_addresses.add(address)
         finally:
-            run.join()
+            delivery_thread.join()
 
-    got = set(relay.accepted)
-    assert waiting, "all had been sent before anybody left"
-    assert not waiting & got
-    after = read_deliveries(mailer.store, edition)
-    assert {after[address].state for address in waiting} == {DeliveryState.SUPPRESSED}
-    assert got >= {*readers} - {*chosen}
-    assert len(relay.accepted) == len(got)
+    accepted_addresses = set(relay.accepted)
+    assert queued_addresses, "all messages were sent before the first unsubscription"
+    assert not queued_addresses & accepted_addresses
+    deliveries = read_deliveries(mailer.store, edition)
+    assert {deliveries[address].state for address in queued_addresses} == {DeliveryState.SUPPRESSED}
+    assert accepted_addresses >= {*readers} - {*leaving_addresses}
+    assert len(relay.accepted) == len(accepted_addresses)

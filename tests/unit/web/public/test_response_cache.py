@@ -1,4 +1,4 @@
-"""Answers that are kept for a moment."""
+"""The cache of answers."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,142 +24,148 @@ class Stopwatch:
         return self.now
 
 
-def say(text: str) -> Callable[[], Response]:
+def make_text_response(text: str) -> Callable[[], Response]:
     return lambda: Response(text)
 
 
-def test_an_answer_is_made_once_a_second() -> None:
+def test_response_cache_makes_an_answer_once_a_second() -> None:
     stopwatch = Stopwatch()
-    kept = ResponseCache(stopwatch)
-    made: list[int] = []
+    cache = ResponseCache(stopwatch)
+    calls: list[int] = []
 
-    def make() -> Response:
-        made.append(1)
-        stopwatch.now += SECONDS / 4  # it takes its time, which counts
-        return Response(str(len(made)))
+    def make_response() -> Response:
+        calls.append(1)
+        stopwatch.now += SECONDS / 4  # making it takes time, which counts
+        return Response(str(len(calls)))
 
-    async def ask() -> None:
-        first = await kept.get_response(("/a",), make)
+    async def send_requests() -> None:
+        first_response = await cache.get_response(("/a",), make_response)
         stopwatch.now += SECONDS / 2
-        assert await kept.get_response(("/a",), make) is first
-        assert await kept.get_response(("/b",), make) is not first
+        assert await cache.get_response(("/a",), make_response) is first_response
+        assert await cache.get_response(("/b",), make_response) is not first_response
         stopwatch.now += SECONDS / 4
-        assert (await kept.get_response(("/a",), make)).body == b"3"
+        assert (await cache.get_response(("/a",), make_response)).body == b"3"
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())
 
 
-def test_all_who_ask_at_once_get_what_is_made_once() -> None:
-    """Also where one of them goes away."""
-    kept = ResponseCache(Stopwatch())
-    made: list[int] = []
+def test_response_cache_shares_one_answer_between_concurrent_requests() -> None:
+    """One of the clients disconnects."""
+    cache = ResponseCache(Stopwatch())
+    calls: list[int] = []
     ready = Event()
 
-    def make() -> Response:
-        made.append(1)
+    def make_response() -> Response:
+        calls.append(1)
         assert ready.wait(30)
-        return Response(str(len(made)))
+        return Response(str(len(calls)))
 
-    async def ask() -> list[Response]:
-        asked = [asyncio.create_task(kept.get_response(("/a",), make)) for _ in range(10)]
+    async def send_requests() -> list[Response]:
+        tasks = [asyncio.create_task(cache.get_response(("/a",), make_response)) for _ in range(10)]
         await asyncio.sleep(0)
-        asked[0].cancel()
+        tasks[0].cancel()
         await asyncio.sleep(0)
         ready.set()
-        return await asyncio.gather(*asked[1:])
+        return await asyncio.gather(*tasks[1:])
 
-    assert {one.body for one in asyncio.run(ask())} == {b"1"}
+    assert {one.body for one in asyncio.run(send_requests())} == {b"1"}
 
 
-def test_who_asks_a_second_later_does_not_get_what_was_begun_before() -> None:
+def test_response_cache_drops_a_slow_answer_that_is_outdated() -> None:
     stopwatch = Stopwatch()
-    kept = ResponseCache(stopwatch)
-    late = Event()
+    cache = ResponseCache(stopwatch)
+    released = Event()
 
-    def slow() -> Response:
-        assert late.wait(30)
+    def make_slow_response() -> Response:
+        assert released.wait(30)
         return Response("old")
 
-    async def ask() -> None:
-        first = asyncio.create_task(kept.get_response(("/a",), slow))
+    async def send_requests() -> None:
+        first_task = asyncio.create_task(cache.get_response(("/a",), make_slow_response))
         await asyncio.sleep(0)
         stopwatch.now += SECONDS
-        assert (await kept.get_response(("/a",), say("new"))).body == b"new"
-        late.set()
-        assert (await first).body == b"old"
-        assert (await kept.get_response(("/a",), say("newer"))).body == b"new", (
-            "the old one is not kept"
+        assert (await cache.get_response(("/a",), make_text_response("new"))).body == b"new"
+        released.set()
+        assert (await first_task).body == b"old"
+        assert (await cache.get_response(("/a",), make_text_response("newer"))).body == b"new", (
+            "the old answer is not stored"
         )
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())
 
 
-def test_what_is_refused_or_fails_is_asked_again() -> None:
-    kept = ResponseCache(Stopwatch())
+def test_response_cache_does_not_store_404_or_errors() -> None:
+    cache = ResponseCache(Stopwatch())
 
-    def fail() -> Response:
+    def raise_error() -> Response:
         raise OSError("no")
 
-    async def ask() -> None:
-        refused = await kept.get_response(("/a",), lambda: Response(status_code=404))
-        assert refused.status_code == 404
+    async def send_requests() -> None:
+        not_found = await cache.get_response(("/a",), lambda: Response(status_code=404))
+        assert not_found.status_code == 404
         with pytest.raises(OSError, match="no"):
-            await kept.get_response(("/a",), fail)
-        assert (await kept.get_response(("/a",), say("here"))).body == b"here"
+            await cache.get_response(("/a",), raise_error)
+        assert (await cache.get_response(("/a",), make_text_response("here"))).body == b"here"
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())
 
 
-def test_only_so_many_are_kept() -> None:
-    kept = ResponseCache(Stopwatch())
+def test_response_cache_evicts_the_oldest_answer() -> None:
+    cache = ResponseCache(Stopwatch())
 
-    async def ask() -> None:
+    async def send_requests() -> None:
         for number in range(MAX_ANSWERS + 1):
-            await kept.get_response((str(number),), say("old"))
-        assert (await kept.get_response(("0",), say("new"))).body == b"new"
-        assert (await kept.get_response((str(MAX_ANSWERS),), say("new"))).body == b"old"
+            await cache.get_response((str(number),), make_text_response("old"))
+        assert (await cache.get_response(("0",), make_text_response("new"))).body == b"new"
+        assert (
+            await cache.get_response((str(MAX_ANSWERS),), make_text_response("new"))
+        ).body == b"old"
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())
 
 
-def request(path: str, accepts: str = "") -> Request:
-    headers = [(b"accept-language", accepts.encode())]
+def make_request(path: str, accept_language: str = "") -> Request:
+    headers = [(b"accept-language", accept_language.encode())]
     return Request(
         {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
     )
 
 
-def test_what_is_asked_for_in_other_characters_is_not_the_same() -> None:
-    """A line feed is no part of ``request.url``, but of the path that a page is found by."""
-    page = ResponseCache(Stopwatch()).cache_page(lambda of: Response(of.scope["path"]))
+def test_response_cache_key_keeps_control_characters_of_the_path() -> None:
+    """``request.url`` drops a line feed, which is part of the path that the router matches."""
+    cached_handler = ResponseCache(Stopwatch()).cache_page(
+        lambda request: Response(request.scope["path"])
+    )
 
-    async def ask() -> None:
-        asked = [page(request(path)) for path in ("/a", "/a\n", "/\ta")]
-        assert [one.body for one in await asyncio.gather(*asked)] == [b"/a", b"/a\n", b"/\ta"]
+    async def send_requests() -> None:
+        responses = [cached_handler(make_request(path)) for path in ("/a", "/a\n", "/\ta")]
+        assert [one.body for one in await asyncio.gather(*responses)] == [b"/a", b"/a\n", b"/\ta"]
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())
 
 
-def test_what_is_kept_is_bounded_whatever_strangers_send() -> None:
+def test_response_cache_bounds_its_keys_and_bytes() -> None:
     stopwatch = Stopwatch()
-    kept = ResponseCache(stopwatch)
-    made: list[str] = []
+    cache = ResponseCache(stopwatch)
+    accepted_languages: list[str] = []
 
-    def make(of: Request) -> Response:
-        made.append(of.headers["accept-language"])
+    def make_response(request: Request) -> Response:
+        accepted_languages.append(request.headers["accept-language"])
         return Response()
 
-    async def ask() -> None:
+    async def send_requests() -> None:
         for _ in range(2):
-            await kept.cache_page(make)(request("/a", "x" * MAX_KEY_LENGTH))
-        assert len(made) == 2, "one that is too long is made anew"
-        big = "x" * (MAX_CACHED_BYTES // 4)
+            await cache.cache_page(make_response)(make_request("/a", "x" * MAX_KEY_LENGTH))
+        assert len(accepted_languages) == 2, "an answer with too long a key is made again"
+        large_text = "x" * (MAX_CACHED_BYTES // 4)
         for number in range(5):
-            await kept.get_response((str(number),), say(big))
-        assert (await kept.get_response(("1",), say("new"))).body != b"new"
-        assert (await kept.get_response(("0",), say("new"))).body == b"new", "it had to go"
+            await cache.get_response((str(number),), make_text_response(large_text))
+        assert (await cache.get_response(("1",), make_text_response("new"))).body != b"new"
+        assert (await cache.get_response(("0",), make_text_response("new"))).body == b"new", (
+            "the oldest answer was evicted"
+        )
         stopwatch.now += SECONDS
-        await kept.get_response(("9",), say("one"))
-        assert [*kept._responses] == [("9",)], "what has had its time is let go of"
+        await cache.get_response(("9",), make_text_response("one"))
+        assert [*cache._responses] == [("9",)], "expired answers are removed"
 
-    asyncio.run(ask())
+    asyncio.run(send_requests())

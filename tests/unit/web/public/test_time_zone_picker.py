@@ -1,4 +1,4 @@
-"""Time zones as cities, by continent, in the reader's language."""
+"""The picker of time zones: cities by continent, in the reader's language."""
 
 import re
 
@@ -6,20 +6,22 @@ import pytest
 
 from mailer import zones
 from mailer.web.public import time_zone_picker
-from mailer.web.public.site import LANGUAGES
+from mailer.web.public.page_languages import LANGUAGES
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_each_zone_that_is_offered_stands_in_one_continent(tag: str) -> None:
-    found = [place.zone for _, some in time_zone_picker.list_continents(tag) for place in some]
-    assert sorted(found) == list(zones.list_inhabited_zones())
+def test_picker_lists_each_zone_in_one_continent(tag: str) -> None:
+    listed_zones = [
+        city.zone for _, cities in time_zone_picker.list_continents(tag) for city in cities
+    ]
+    assert sorted(listed_zones) == list(zones.list_inhabited_zones())
     assert len(time_zone_picker.list_continents(tag)) == 6
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_no_two_of_a_continent_have_the_same_name(tag: str) -> None:
-    for continent, some in time_zone_picker.list_continents(tag):
-        names = [place.city for place in some]
+def test_picker_city_names_are_unique_within_a_continent(tag: str) -> None:
+    for continent, cities in time_zone_picker.list_continents(tag):
+        names = [city.city for city in cities]
         assert len(names) == len({*names}), continent
 
 
@@ -39,19 +41,19 @@ def test_no_two_of_a_continent_have_the_same_name(tag: str) -> None:
         ("America/Coyhaique", "fr", "Coyhaique"),
     ],
 )
-def test_a_zone_is_called_by_its_city(zone: str, tag: str, city: str) -> None:
+def test_get_city_name_translates_the_city_of_a_zone(zone: str, tag: str, city: str) -> None:
     assert time_zone_picker.get_city_name(zone, tag) == city
 
 
 @pytest.mark.parametrize("tag", ["ar", "ru", "zh"])
-def test_hardly_a_city_is_left_in_latin_letters(tag: str) -> None:
-    left = [
-        p.zone
-        for _, some in time_zone_picker.list_continents(tag)
-        for p in some
-        if p.city.isascii()
+def test_picker_translates_all_cities_that_cldr_names(tag: str) -> None:
+    latin_zones = [
+        city.zone
+        for _, cities in time_zone_picker.list_continents(tag)
+        for city in cities
+        if city.city.isascii()
     ]
-    assert left == ["America/Coyhaique"]  # a zone since 2025, which CLDR 48 has no names for yet
+    assert latin_zones == ["America/Coyhaique"]  # new in 2025: CLDR 48 has no name for it
 
 
 @pytest.mark.parametrize(
@@ -67,13 +69,13 @@ def test_hardly_a_city_is_left_in_latin_letters(tag: str) -> None:
         ("Antarctica/Vostok", "Antarctica"),
     ],
 )
-def test_islands_stand_with_their_continent(zone: str, continent: str) -> None:
-    by_name = dict(time_zone_picker.list_continents("en"))
-    assert zone in [place.zone for place in by_name[continent]]
+def test_picker_puts_islands_into_their_continent(zone: str, continent: str) -> None:
+    cities_by_continent = dict(time_zone_picker.list_continents("en"))
+    assert zone in [city.zone for city in cities_by_continent[continent]]
 
 
 @pytest.mark.parametrize(
-    "in_order",
+    "sorted_names",
     [
         ["Açores", "Athènes", "Édimbourg", "Île de Man", "Istanbul", "Zurich"],
         ["Ереван", "Ёрк", "Ираклион", "Иркутск", "Йоханнесбург", "Киев"],
@@ -81,32 +83,34 @@ def test_islands_stand_with_their_continent(zone: str, continent: str) -> None:
         ["阿比让", "巴黎", "开罗", "伦敦", "莫斯科", "苏黎世"],
     ],
 )
-def test_names_are_in_the_order_of_their_alphabet(in_order: list[str]) -> None:
-    assert sorted(in_order, key=time_zone_picker.build_sort_key) == in_order
+def test_build_sort_key_follows_each_alphabet(sorted_names: list[str]) -> None:
+    assert sorted(sorted_names, key=time_zone_picker.build_sort_key) == sorted_names
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_continents_and_cities_are_in_that_order(tag: str) -> None:
-    found = time_zone_picker.list_continents(tag)
-    assert [name for name, _ in found] == sorted(
-        (name for name, _ in found), key=time_zone_picker.build_sort_key
+def test_picker_sorts_continents_and_cities_by_alphabet(tag: str) -> None:
+    continents = time_zone_picker.list_continents(tag)
+    assert [name for name, _ in continents] == sorted(
+        (name for name, _ in continents), key=time_zone_picker.build_sort_key
     )
-    for _, some in found:
-        assert [p.city for p in some] == sorted(
-            (p.city for p in some), key=time_zone_picker.build_sort_key
+    for _, cities in continents:
+        assert [city.city for city in cities] == sorted(
+            (city.city for city in cities), key=time_zone_picker.build_sort_key
         )
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_the_options_of_a_form_are_all_of_them_and_one_is_selected(tag: str) -> None:
+def test_render_options_selects_the_chosen_zone(tag: str) -> None:
     text = str(time_zone_picker.render_options(tag, "Africa/Nairobi"))
     assert text.count("<option ") == len(zones.list_inhabited_zones())
     assert text.count("<optgroup ") == 6
     assert re.findall(r'<option value="([^"]*)" selected>', text) == ["Africa/Nairobi"]
 
 
-@pytest.mark.parametrize("chosen", ["", "UTC", "America/Indiana/Vevay", '"><script>', "Europe/"])
-def test_a_zone_that_is_not_among_them_selects_none(chosen: str) -> None:
-    text = time_zone_picker.render_options("en", chosen)
+@pytest.mark.parametrize(
+    "chosen_zone", ["", "UTC", "America/Indiana/Vevay", '"><script>', "Europe/"]
+)
+def test_render_options_selects_nothing_for_an_unlisted_zone(chosen_zone: str) -> None:
+    text = time_zone_picker.render_options("en", chosen_zone)
     assert "selected" not in text
     assert "script" not in text

@@ -1,9 +1,9 @@
-"""One thread that does all that pages write, many of them in one transaction.
+"""One thread that carries out the writes of all pages, many of them in one transaction.
 
-SQLite has one writer at a time. Beside a sender at full speed, which takes the lock again as soon
-as it has let it go, each page by itself waited for a gap: 60 writes a second were too many here.
-So whoever has the lock does what all are waiting for, each in a savepoint of its own, and nobody is
-answered before the commit. PostgreSQL needs none of it: there each page has its own transaction.
+SQLite has one writer at a time. A worker that delivers at full speed takes the lock again as soon
+as it has released it, so each page waited for a gap of its own: 60 writes a second were too many.
+Therefore the thread, once it has the lock, carries out all waiting writes, each in a savepoint of
+its own; no request is answered before the commit. On PostgreSQL each page has its own transaction.
 """
 
 import asyncio
@@ -22,11 +22,12 @@ from mailer.store import SqlTransaction, Store
 T = TypeVar("T")
 
 MAX_LOCK_TIME = 0.02
-"""Seconds from which on no more is taken into a transaction: others want to write too."""
+"""Seconds after which a transaction accepts no further write, so that other processes get the
+lock."""
 
 
 class UndoWrite(Exception, Generic[T]):
-    """Raised by what writes: undo it, and answer with what `instead` gives."""
+    """Raised by a write to undo it. `make_answer` makes the answer, in the same transaction."""
 
     def __init__(self, make_answer: Callable[[SqlTransaction], T]) -> None:
         super().__init__()
@@ -50,22 +51,22 @@ class _WriteJob(Generic[T]):
             self._error = error
 
     def publish_answer(self) -> None:
-        """It is committed."""
-        with suppress(InvalidStateError):  # nobody waits any more
+        """Give the result or the error to the request, once the transaction is committed."""
+        with suppress(InvalidStateError):  # the request was cancelled
             if self._error is not None:
                 self.answer.set_exception(self._error)
             else:
                 self.answer.set_result(self._result)  # type: ignore[arg-type]
 
     def fail_with(self, error: Exception) -> None:
-        """Nothing of it is committed."""
+        """Give the error to the request if the transaction could not be committed."""
         with suppress(InvalidStateError):
             self.answer.set_exception(error)
 
 
 class PageWriter:
-    """Runs what pages write. Its thread begins with the first of them; `stop` ends it, when what
-    was given to it until then is done."""
+    """Carries out the writes of pages. The first write starts its thread; `stop` ends it after all
+    waiting writes are done."""
 
     def __init__(self, store: Store, threads: int) -> None:
         self._store = store
@@ -76,8 +77,9 @@ class PageWriter:
         self._limit: CapacityLimiter | None = None
 
     async def run_in_transaction(self, write: Callable[[SqlTransaction], T]) -> T:
-        """`do` it in a transaction; what it gave, once that is committed. Raises what it raised,
-        and ConfigError where the database can't be used."""
+        """Run `write` in a transaction and return its result after the commit.
+
+        Raises the errors of `write`, and ConfigError if the database cannot be used."""
         job = _WriteJob(write)
         if self._shares_transactions:
             self._jobs.put(job)
@@ -88,7 +90,7 @@ class PageWriter:
                 self._thread.start()
             return await asyncio.wrap_future(job.answer)
         if self._limit is None:
-            # What waits for a lock must not keep others from looking at a page.
+            # Writes that wait for a lock must not use up the threads that show pages.
             self._limit = CapacityLimiter(max(self._threads // 2, 1))
         await to_thread.run_sync(self._run_single, job, limiter=self._limit)
         return job.answer.result()

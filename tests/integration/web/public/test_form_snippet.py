@@ -1,5 +1,4 @@
-"""The form to paste: every page's language, every field with its label, and what it sends is taken
-by the page that it sends it to."""
+"""The sign-up form to paste into another site, in every language of the pages."""
 
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -13,9 +12,9 @@ from mailer.errors import InputError, Refused
 from mailer.log import create_logger
 from mailer.model.lists import Topic, Visibility
 from mailer.model.signup import ConfirmationState
-from mailer.web.public import create_public_app, pasted
+from mailer.web.public import create_public_app, form_snippet
+from mailer.web.public.page_languages import LANGUAGES
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
-from mailer.web.public.site import LANGUAGES
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import open_client
@@ -29,9 +28,8 @@ NEWS = make_mailing_list("news", name='News & "more"')
 SITE = "https://mail.example.org/"
 
 
-class Form(HTMLParser):
-    """A form's fields: (name, value, type), which of them have a label, and which are hidden from
-    everybody."""
+class ParsedForm(HTMLParser):
+    """A form's fields (name, value, type), the ids that have a label, and the hidden fields."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -40,26 +38,28 @@ class Form(HTMLParser):
         self.ids: list[str] = []
         self.labels: set[str] = set()
         self.tags: list[str] = []
-        self.kept_away: set[str] = set()
+        self.hidden_fields: set[str] = set()
         self._hidden = 0
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
+        attributes = dict(attrs)
         self.tags.append(tag)
         if tag == "form":
-            self.attributes = given
+            self.attributes = attributes
         if tag == "div":
-            self._hidden += bool(self._hidden) or "hidden" in given
+            self._hidden += bool(self._hidden) or "hidden" in attributes
         if tag == "label":
-            self.labels.add(given["for"] or "")
+            self.labels.add(attributes["for"] or "")
         if tag == "input":
-            name = given["name"] or ""
-            self.fields.append((name, given.get("value") or "", given.get("type") or "text"))
-            if "id" in given:
-                self.ids.append(given["id"] or "")
+            name = attributes["name"] or ""
+            self.fields.append(
+                (name, attributes.get("value") or "", attributes.get("type") or "text")
+            )
+            if "id" in attributes:
+                self.ids.append(attributes["id"] or "")
             if self._hidden:
-                self.kept_away.add(name)
+                self.hidden_fields.add(name)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "div" and self._hidden:
@@ -67,9 +67,9 @@ class Form(HTMLParser):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_field_has_a_label_in_each_language(language: str) -> None:
-    text = pasted.render_pasted_form(NEWS, TOPICS, language, SITE)
-    form = Form(text)
+def test_form_snippet_labels_every_field_in_each_language(language: str) -> None:
+    text = form_snippet.render_form_snippet(NEWS, TOPICS, language, SITE)
+    form = ParsedForm(text)
     assert form.attributes["action"] == "https://mail.example.org/subscribe"
     assert form.attributes["method"] == "post"
     assert (form.attributes["lang"], form.attributes["dir"]) == (
@@ -88,52 +88,52 @@ def test_every_field_has_a_label_in_each_language(language: str) -> None:
     assert {name for name, _, _ in form.fields} <= {*FIELDS}
     assert form.labels == {*form.ids}
     assert len(form.ids) == len({*form.ids})
-    assert form.kept_away == {TRAP_FIELD}
+    assert form.hidden_fields == {TRAP_FIELD}
     assert "script" not in form.tags
     assert "style" not in text
     assert "<Work>" not in text
 
 
-def test_the_nearest_language_is_taken_and_an_unknown_one_refused() -> None:
-    assert pasted.choose_page_language("FR-ca") == "fr"
+def test_form_snippet_language_is_the_nearest_or_refused() -> None:
+    assert form_snippet.choose_page_language("FR-ca") == "fr"
     with pytest.raises(InputError, match="no page is in sw; use one of ar, "):
-        pasted.choose_page_language("sw")
+        form_snippet.choose_page_language("sw")
     with pytest.raises(InputError, match="is not a language tag"):
-        pasted.choose_page_language("klingon")
+        form_snippet.choose_page_language("klingon")
 
 
-def test_there_is_none_for_a_list_that_nobody_can_join() -> None:
-    closed = make_mailing_list("news", visibility=Visibility.PRIVATE)
-    with pytest.raises(Refused, match="the list 'news' is private: nobody can sign up"):
-        pasted.render_pasted_form(closed, TOPICS, "en", SITE)
+def test_form_snippet_is_refused_for_a_private_list() -> None:
+    private_list = make_mailing_list("news", visibility=Visibility.PRIVATE)
+    with pytest.raises(Refused, match="the list 'news' is private: people cannot sign up for it"):
+        form_snippet.render_form_snippet(private_list, TOPICS, "en", SITE)
 
 
 @pytest.fixture
-def post(mailer: Mailer) -> Callable[..., int]:
+def send_form(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
         lists.add_topic(tx, "health", {}, NOW)
         lists.add_topic(tx, "work", {}, NOW)
         factories.add_mailing_list(tx)
 
-    def send(**over: str) -> int:
+    def send_filled_form(**values: str) -> int:
         with mailer.store.read() as tx:
-            text = pasted.render_pasted_form(
+            text = form_snippet.render_form_snippet(
                 factories.get_mailing_list(tx), tx.lists.list_topics(), "fr", SITE
             )
-        filled: dict[str, list[str]] = {}
-        for name, value, kind in Form(text).fields:
-            if kind != "checkbox" or value == "work":
-                filled.setdefault(name, []).append(over.get(name, value))
+        fields: dict[str, list[str]] = {}
+        for name, value, field_type in ParsedForm(text).fields:
+            if field_type != "checkbox" or value == "work":
+                fields.setdefault(name, []).append(values.get(name, value))
         with open_client(create_public_app(mailer, create_logger(StringIO()))) as pages:
-            return pages.send_form("/subscribe", filled).status
+            return pages.send_form("/subscribe", fields).status
 
-    return send
+    return send_filled_form
 
 
-def test_what_it_sends_is_taken(mailer: Mailer, post: Callable[..., int]) -> None:
-    assert post(email="ana@example.org") == 200
-    assert post(email="bo@example.org", website="https://buy.example") == 200
+def test_form_snippet_signs_up(mailer: Mailer, send_form: Callable[..., int]) -> None:
+    assert send_form(email="ana@example.org") == 200
+    assert send_form(email="bo@example.org", website="https://buy.example") == 200
     with mailer.store.read() as tx:
-        (asked,) = tx.sign_ups.list_in_state([ConfirmationState.ASKED], 10)
-    assert (asked.address, asked.language) == ("ana@example.org", "fr")
-    assert (asked.wishes.lists, asked.wishes.topics) == (("news",), ("work",))
+        (confirmation,) = tx.sign_ups.list_in_state([ConfirmationState.ASKED], 10)
+    assert (confirmation.address, confirmation.language) == ("ana@example.org", "fr")
+    assert (confirmation.wishes.lists, confirmation.wishes.topics) == (("news",), ("work",))

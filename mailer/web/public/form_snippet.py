@@ -1,43 +1,46 @@
-"""A sign-up form to paste into any page: plain HTML that works without scripts.
+"""A sign-up form to paste into a page of any site: plain HTML that works without scripts.
 
-What it sends is what the page of ``signup.py`` takes.
+It sends the fields that the page of ``signup.py`` reads.
 """
 
 from collections.abc import Sequence
 
 from mailer import languages
-from mailer.errors import InputError, Refused
+from mailer.errors import InputError, NextStep, Refused
 from mailer.model.lists import MailingList, Topic, Visibility
+from mailer.web.public.page_languages import LANGUAGES
+from mailer.web.public.page_templates import get_environment
 from mailer.web.public.signup import TRAP_FIELD
-from mailer.web.public.site import LANGUAGES, get_environment
 
 
 def choose_page_language(tag: str) -> str:
-    """The language of the pages for `tag`. Raises InputError where there is none."""
+    """Return the language of the pages that fits `tag` best. Raises InputError if none fits."""
     page_language = languages.choose_language(languages.normalise_tag(tag), LANGUAGES, "")
     if not page_language:
         raise InputError(
-            f"no page is in {tag}", where="--language", hint=f"use one of {', '.join(LANGUAGES)}"
+            f"no page is in {tag}", field="language", hint=f"use one of {', '.join(LANGUAGES)}"
         )
     return page_language
 
 
-def render_pasted_form(
+def render_form_snippet(
     mailing_list: MailingList, topics: Sequence[Topic], language: str, base_url: str
 ) -> str:
-    """The form for one list, in one of the pages' languages. Raises Refused for a list that nobody
-    can join by themselves."""
+    """Return the form for one list, in one of the pages' languages.
+
+    Raises Refused if the list is not public: people cannot join it by themselves."""
     if mailing_list.visibility is not Visibility.PUBLIC:
         raise Refused(
-            f"the list {mailing_list.slug!r} is {mailing_list.visibility}: nobody can sign up",
-            hint=f"`mailer list edit {mailing_list.slug} --visibility public` opens it",
+            f"the list {mailing_list.slug!r} is {mailing_list.visibility}: "
+            "people cannot sign up for it",
+            next_steps=[NextStep("make_list_public", list=mailing_list.slug)],
         )
     sorted_topics = sorted(
         ((topic.slug, topic.get_name(language)) for topic in topics), key=lambda topic: topic[1]
     )
     return (
         get_environment(language)
-        .get_template("pasted.html")
+        .get_template("form-snippet.html")
         .render(
             list=mailing_list,
             topics=sorted_topics,

@@ -1,8 +1,8 @@
-"""A folder of .eml files: an index of their headers, and one message read for showing.
+"""A folder of .eml files: an index of their headers, and one message parsed for display.
 
-Nothing here trusts a message. Whatever stands in a file, reading it gives something to show and
-raises nothing but OSError. Paths are never made from what a browser sends: an id is looked up
-among the names that the folder has.
+Nothing here trusts a message. Whatever a file holds, reading it returns something to show and
+raises only OSError. Paths are never made from a browser's input: an id is looked up among the names
+of the files in the folder.
 """
 
 import contextlib
@@ -26,10 +26,10 @@ from mailer.errors import InputError
 SHOWN_HEADERS = ("From", "To", "Subject", "Date", "List-Id", "List-Unsubscribe")
 
 INDEXED_BYTES = 65_536
-"""Bytes of a file that the index reads: the headers, and as a rule the opening of the HTML."""
+"""Bytes of a file that the index reads: the headers, and usually the beginning of the HTML."""
 
 MAX_SOURCE_BYTES = 1_000_000
-"""Bytes of a message that are shown as source; the whole can be downloaded."""
+"""Bytes of a message that are shown as its source. The whole message can be downloaded."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
 _LANGUAGE = re.compile(rb"<html\b[^>]*?\slang=(?:3D)?[\"']?([A-Za-z0-9-]{2,35})", re.IGNORECASE)
@@ -37,8 +37,8 @@ _LANGUAGE = re.compile(rb"<html\b[^>]*?\slang=(?:3D)?[\"']?([A-Za-z0-9-]{2,35})"
 
 @dataclass(frozen=True, slots=True)
 class CaughtMail:
-    """One line of the list. `date` is aware: the Date header, or when the file was written where
-    that is missing or makes no sense. `language` is a tag, or empty."""
+    """One line of the list. `date` is aware: the Date header, or the file's time if the header is
+    missing or invalid. `language` is a tag, or empty."""
 
     id: str
     path: Path
@@ -57,29 +57,29 @@ class CaughtMail:
             return self.language
 
     def contains_words(self, words: Iterable[str]) -> bool:
-        """Each of the casefolded `words` is in an address, a name or the subject."""
+        """Check that each of the casefolded `words` is in an address, a name or the subject."""
         text = f"{self.recipient}\n{self.sender}\n{self.subject}\n{self.id}".casefold()
         return all(word in text for word in words)
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedMail:
-    """A message read for showing: its headers by name (empty where it has none; the date
-    for people, or as it stands where it is none), its parts, its source.
+    """A message parsed for display: its headers by name, its text and HTML parts, its source.
 
-    `cut`: the source is longer than what is shown."""
+    A header that is missing is empty. The date is written for people; an invalid one stays as it
+    is. `is_cut`: only the beginning of the source is shown."""
 
     headers: tuple[tuple[str, str], ...]
     text: str | None
     html: str | None
     source: str
-    cut: bool
+    is_cut: bool
 
 
 class MailFolder:
-    """A folder of .eml files. Safe to use from several threads.
+    """A folder of .eml files. Threads may share it.
 
-    Each look lists the folder, but reads only files that are new or have changed."""
+    Each scan lists the folder, but reads only files that are new or have changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -87,7 +87,7 @@ class MailFolder:
         self._entries_by_id: dict[str, CaughtMail] = {}
 
     def scan_entries(self) -> dict[str, CaughtMail]:
-        """All messages by id. A folder that isn't there holds none."""
+        """Return all messages by id. A folder that does not exist has none."""
         with self._lock:
             self._entries_by_id = {entry.id: entry for entry in self._scan_folder()}
             return self._entries_by_id
@@ -118,8 +118,8 @@ class MailFolder:
 
 
 def select_entries(entries: Iterable[CaughtMail], query: str, order: str) -> list[CaughtMail]:
-    """Those that hold every word of `query`, newest first, or by recipient where `order` is
-    ``name``."""
+    """Return the entries that contain every word of `query`, newest first, or by recipient if
+    `order` is ``name``."""
     words = query.casefold().split()
     selected_entries = [entry for entry in entries if entry.contains_words(words)]
     if order == "name":
@@ -131,7 +131,7 @@ def select_entries(entries: Iterable[CaughtMail], query: str, order: str) -> lis
 
 
 def read_mail(entry: CaughtMail) -> ParsedMail:
-    """The whole message. Raises OSError where the file has gone."""
+    """Read and parse the whole message. Raises OSError if the file was removed."""
     raw_message = entry.path.read_bytes()
     message = BytesParser(policy=compat32).parsebytes(raw_message)
     headers = _decode_headers(message)
@@ -175,7 +175,7 @@ def _read_entry(key: str, path: Path, stamp: tuple[int, int]) -> CaughtMail:
 
 
 def _decode_headers(message: Message) -> dict[str, str]:
-    """Decoded header values by lower-case name, the first of each."""
+    """Return the decoded headers by lower-case name, the first of each name."""
     values: dict[str, str] = {}
     for name, value in message.raw_items():
         if name.lower() not in values:
@@ -184,12 +184,12 @@ def _decode_headers(message: Message) -> dict[str, str]:
 
 
 def _decode_header_value(value: str) -> str:
-    """A header's value for people: unfolded, encoded words (RFC 2047) and raw UTF-8 (RFC 6532)
-    decoded, what can't be read marked."""
+    """Return a header's value for people: unfolded, with encoded words (RFC 2047) and raw UTF-8
+    (RFC 6532) decoded, and a mark for each character that cannot be read."""
     value = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     value = " ".join(re.sub(r"\r?\n[ \t]*", " ", value).split())
     if "=?" in value:
-        with contextlib.suppress(HeaderParseError, ValueError):  # then it stays as it is
+        with contextlib.suppress(HeaderParseError, ValueError):  # an invalid value stays as it is
             value = "".join(
                 piece if isinstance(piece, str) else _decode_bytes(piece, charset or "ascii")
                 for piece, charset in decode_header(value)
@@ -219,7 +219,7 @@ def _decode_body(part: Message) -> str:
 
 
 def _extract_address(value: str) -> str:
-    """The first address of a header, or its text where it holds none."""
+    """Return the first address of a header, or the header's text if it has no address."""
     try:
         return next((address for _, address in getaddresses([value]) if address), value)
     except (ValueError, IndexError):
@@ -227,18 +227,20 @@ def _extract_address(value: str) -> str:
 
 
 def _parse_date(value: str) -> datetime | None:
-    """A Date header, aware: ``-0000`` means UTC of unknown place (RFC 5322 §3.3)."""
+    """Return a Date header as an aware datetime, or None if it is invalid.
+
+    ``-0000`` means UTC, with no information about the place (RFC 5322 §3.3)."""
     try:
         date = parsedate_to_datetime(value)
         date = date if date.tzinfo else date.replace(tzinfo=UTC)
-        date.astimezone(UTC)  # the years 1 and 9999 have no neighbours
+        date.astimezone(UTC)  # overflows at the ends of the years 1 and 9999
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date
 
 
 def format_mail_date(date: datetime, *, short: bool = False) -> str:
-    """``Friday 18 December 2026, 09:00 UTC+1``: the weekday and the zone always stand there."""
+    """Return ``Friday 18 December 2026, 09:00 UTC+1``, always with the weekday and the zone."""
     offset = date.utcoffset()
     minutes = round(offset.total_seconds() / 60) if offset else 0
     sign, (hours, rest_minutes) = "+" if minutes >= 0 else "−", divmod(abs(minutes), 60)

@@ -1,4 +1,4 @@
-"""Who a request is counted to."""
+"""The client that a request is counted to."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,22 +13,22 @@ from tests.integration.web.public.fixtures import SeededOffice
 from tests.integration.web.public.requests import on_sqlite
 
 
-def client_seen(from_: str, forwarded: str | None, trusted: Sequence[str]) -> str:
-    """Whom the pages take a request for, behind what uvicorn puts around them."""
-    seen: list[str] = []
+def find_client_behind_proxy(from_: str, forwarded: str | None, trusted: Sequence[str]) -> str:
+    """Return the client that the pages see behind uvicorn's proxy middleware."""
+    clients: list[str] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append(scope["client"][0])
+        clients.append(scope["client"][0])
 
     headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded is not None else []
     scope: Any = {"type": "http", "scheme": "http", "client": (from_, 1), "headers": headers}
-    guarded: Any = ProxyHeadersMiddleware(app, trusted_hosts=list(trusted))
+    wrapped_app: Any = ProxyHeadersMiddleware(app, trusted_hosts=list(trusted))
 
-    async def nothing(*_: Any) -> Any:
+    async def receive_nothing(*_: Any) -> Any:
         return None
 
-    asyncio.run(guarded(scope, nothing, nothing))
-    return seen[0]
+    asyncio.run(wrapped_app(scope, receive_nothing, receive_nothing))
+    return clients[0]
 
 
 @pytest.mark.parametrize(
@@ -36,26 +36,28 @@ def client_seen(from_: str, forwarded: str | None, trusted: Sequence[str]) -> st
     [
         ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
         ("127.0.0.1", None, "127.0.0.1"),
-        # What a client wrote itself stands before what the proxy has seen.
+        # The client's own words stand before the address that the proxy adds.
         ("127.0.0.1", "198.51.100.1, 203.0.113.9", "203.0.113.9"),
         ("127.0.0.1", "198.51.100.1, 203.0.113.9, 127.0.0.1", "203.0.113.9"),
         ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
         ("203.0.113.9", "127.0.0.1", "203.0.113.9"),
     ],
 )
-def test_only_a_proxy_of_ours_is_believed_whom_it_speaks_for(
+def test_x_forwarded_for_is_believed_only_from_our_proxy(
     from_: str, forwarded: str | None, client: str
 ) -> None:
-    assert client_seen(from_, forwarded, Web().proxies) == client
+    assert find_client_behind_proxy(from_, forwarded, Web().proxies) == client
 
 
 @on_sqlite
-def test_who_claims_to_be_somebody_else_is_counted_all_the_same(
-    pages: AsgiClient, stage: SeededOffice
+def test_forged_forwarding_headers_do_not_evade_the_limit(
+    pages: AsgiClient, seeded_office: SeededOffice
 ) -> None:
-    """Not behind a proxy: a header changes nothing."""
-    signup = stage.mailer.settings.signup.model_copy(update={"per_client": 20})
-    stage.mailer.settings = stage.mailer.settings.model_copy(update={"signup": signup})
+    """Without a proxy, headers change nothing."""
+    signup = seeded_office.mailer.settings.signup.model_copy(update={"per_client": 20})
+    seeded_office.mailer.settings = seeded_office.mailer.settings.model_copy(
+        update={"signup": signup}
+    )
     answers = [
         pages.send_form(
             "/subscribe",

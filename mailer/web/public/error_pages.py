@@ -1,0 +1,49 @@
+"""Answers to requests that failed: a page for every kind of error, and nothing about a reader in
+the log."""
+
+import traceback
+
+from fastapi import Request, Response
+from fastapi.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+
+from mailer.web.public.public_site import get_site
+
+
+def show_http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return get_site(request).render_page(
+        request,
+        "error.html",
+        status=error.status_code,
+        headers=error.headers,
+        code=error.status_code,
+    )
+
+
+def show_database_error(request: Request, error: Exception) -> Response:
+    """Answer 503 if the database cannot be used at the moment."""
+    site = get_site(request)
+    site.log.error("no database", error=type(error).__name__)
+    return site.render_page(
+        request, "error.html", status=503, code=503, headers={"Retry-After": "30"}
+    )
+
+
+def show_validation_error(request: Request, _: Exception) -> Response:
+    """Answer 422 with a page: FastAPI's own answer is JSON that repeats the request."""
+    return get_site(request).render_page(request, "error.html", status=422, code=422)
+
+
+def show_fault(request: Request, error: Exception) -> Response:
+    """Answer 500 to an error that no code foresaw, and log its traceback.
+
+    The log gets the trace without the error's message, which may hold text that a reader typed."""
+    site = get_site(request)
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    route = getattr(request.scope.get("route"), "path", "(none)")
+    site.log.error("fault", route=route, error=type(error).__name__, trace=trace)
+    try:
+        return site.render_page(request, "error.html", status=500, code=500)
+    except Exception:  # the fault may be in the code that renders pages
+        return PlainTextResponse("something went wrong here\n", 500)

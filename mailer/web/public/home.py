@@ -1,0 +1,13 @@
+"""The home page: the lists that anybody can sign up for."""
+
+from fastapi import Request, Response
+
+from mailer.web.public.public_site import get_site
+from mailer.web.public.signup import list_public_lists
+
+
+def show_home(request: Request) -> Response:
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        public_lists = list_public_lists(tx)
+    return site.render_page(request, "home.html", lists=public_lists)

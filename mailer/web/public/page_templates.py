@@ -1,0 +1,87 @@
+"""The Jinja environments that render the public pages, one for each language.
+
+A template is written in English; `gettext` in it looks up the translation. Nothing is printed
+unescaped, and a variable that is missing is an error.
+"""
+
+from datetime import date, datetime
+from functools import lru_cache
+from importlib import resources
+from urllib.parse import urlencode
+
+import jinja2
+from babel.dates import format_date
+from babel.numbers import format_decimal
+from jinja2.bccache import Bucket
+
+from mailer import languages
+from mailer.web.public.page_languages import LANGUAGES, get_own_name, load_catalogue
+
+
+class _TemplateBytecodeCache(jinja2.BytecodeCache):
+    """Compiled templates in memory: the environments of all languages share them."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bytecode := self._code.get(bucket.key):
+            bucket.bytecode_from_string(bytecode)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+_bytecode_cache = _TemplateBytecodeCache()
+
+
+def compile_templates() -> None:
+    """Compile all templates and load the translations of all languages.
+
+    It takes half a second, which the first readers would otherwise wait for."""
+    folder = resources.files("mailer.web") / "templates" / "public"
+    names = [file.name for file in folder.iterdir() if file.name.endswith(".html")]
+    for language in LANGUAGES:
+        for name in names:
+            get_environment(language).get_template(name)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def get_environment(language: str) -> jinja2.Environment:
+    """Return the templates in one of the pages' languages."""
+    folder = resources.files("mailer.web") / "templates" / "public"
+
+    def load_template(name: str) -> str | None:
+        try:
+            return (folder / name).read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
+    env = jinja2.Environment(
+        loader=jinja2.FunctionLoader(load_template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        bytecode_cache=_bytecode_cache,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    env.install_gettext_translations(load_catalogue(language), newstyle=True)  # type: ignore[attr-defined]
+    locale = languages.get_format_locale(language)
+
+    def format_date_value(value: date | datetime, style: str = "full") -> str:
+        return str(format_date(value, style, locale=locale))
+
+    env.filters["date"] = format_date_value
+    env.filters["number"] = lambda value: str(format_decimal(value, locale=locale))
+    env.filters["with"] = _build_query
+    env.globals["language_name"] = get_own_name
+    env.globals["direction"] = languages.get_direction
+    return env
+
+
+def _build_query(pairs: dict[str, object], **changes: object) -> str:
+    """Return a query (``q=boats&page=2``) of `pairs` with `changes`, without values of None."""
+    query_pairs = {key: value for key, value in (pairs | changes).items() if value is not None}
+    return urlencode(query_pairs)

@@ -1,0 +1,196 @@
+"""The first preferences page: lists, topics, frequency, language and time zone."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request, Response
+
+from mailer import zones
+from mailer.audience import preferences, subscribers
+from mailer.errors import InputError, Refused
+from mailer.model.lists import Frequency, MailingList
+from mailer.model.subscribers import ConsentAction, Evidence, LawfulBasis, Membership, Wording
+from mailer.store import SqlTransaction
+from mailer.web.public import time_zone_picker
+from mailer.web.public.batched_writes import UndoWrite
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.page_languages import LANGUAGES
+from mailer.web.public.preferences.reader import (
+    PREFERENCES_SOURCE,
+    PreferencesReader,
+    find_reader,
+    render_reader_page,
+)
+from mailer.web.public.public_site import get_site
+from mailer.web.public.time_zone_picker import TimeZoneCity
+
+FIELDS = ("language", "time_zone", "list", "topic LIST", "frequency LIST")
+NO_TOPIC_CHOSEN = "no_topic_chosen"
+
+
+@dataclass(frozen=True, slots=True)
+class _ListChoice:
+    """What the form shows of one list. `topics` is None for all."""
+
+    is_ticked: bool
+    topics: tuple[str, ...] | None
+    frequency: str
+
+    @classmethod
+    def from_membership(cls, membership: Membership | None) -> "_ListChoice":
+        if membership is None:
+            return cls(False, None, Frequency.EVERY)
+        return cls(True, membership.topics or None, membership.frequency)
+
+    @classmethod
+    def from_form(cls, form: SubmittedForm, mailing_list: MailingList) -> "_ListChoice":
+        topics = form.get_values(f"topic {mailing_list.slug}")
+        frequency = form.get_value(f"frequency {mailing_list.slug}") or Frequency.EVERY
+        return cls(mailing_list.slug in form.get_values("list"), topics, frequency)
+
+
+def show_preferences(request: Request, token: str) -> Response:
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        reader = find_reader(request, tx, token)
+        if reader is None:
+            return site.refuse_link(request)
+        return _render_preferences(request, tx, token, reader)
+
+
+def submit_preferences(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    site = get_site(request)
+    reader = find_reader(request, tx, token)
+    if reader is None:
+        return site.refuse_link(request)
+    language = site.choose_language(request, form.get_value("language") or reader.language)
+    try:
+        _save_preferences(tx, reader, form, site.mailer.clock(), site.build_wording(language))
+    except (InputError, Refused) as error:
+        problem = f"topics {error.value}" if error.code == NO_TOPIC_CHOSEN else "refused"
+
+        def render_again(tx: SqlTransaction) -> Response:
+            return _render_preferences(
+                request, tx, token, reader, form, problem=problem, status=422
+            )
+
+        raise UndoWrite(render_again) from error
+    changed_reader = find_reader(request, tx, token)
+    assert changed_reader is not None
+    return _render_preferences(request, tx, token, changed_reader, outcome="saved")
+
+
+def _render_preferences(
+    request: Request,
+    tx: SqlTransaction,
+    token: str,
+    reader: PreferencesReader,
+    form: SubmittedForm | None = None,
+    **context: Any,
+) -> Response:
+    """Render the page with the reader's preferences, or with those of a `form` that was refused."""
+    site = get_site(request)
+    language = site.choose_language(request, reader.language)
+    time_zone = form.get_value("time_zone") if form else reader.subscriber.person.time_zone
+    topics = [(topic.slug, topic.get_name(language)) for topic in tx.lists.list_topics()]
+    return render_reader_page(
+        request,
+        token,
+        reader,
+        "preferences.html",
+        lists=[
+            (mailing_list, _build_list_choice(reader, mailing_list, form))
+            for mailing_list in reader.visible_lists
+        ],
+        topics=sorted(topics, key=lambda topic: topic[1]),
+        reading_language=form.get_value("language") if form else reader.language,
+        language_tags=_list_language_tags(reader),
+        time_zone_options=time_zone_picker.render_options(language, time_zone),
+        unlisted_zone=_find_unlisted_zone(time_zone, language),
+        consent_text=site.build_wording(language).text,
+        **context,
+    )
+
+
+def _build_list_choice(
+    reader: PreferencesReader, mailing_list: MailingList, form: SubmittedForm | None
+) -> _ListChoice:
+    if form is not None:
+        return _ListChoice.from_form(form, mailing_list)
+    return _ListChoice.from_membership(reader.find_active_membership(mailing_list))
+
+
+def _save_preferences(
+    tx: SqlTransaction,
+    reader: PreferencesReader,
+    form: SubmittedForm,
+    now: datetime,
+    wording: Wording,
+) -> None:
+    """Save the choices of the form. Raises InputError and Refused."""
+    person = reader.subscriber.person
+    language = form.get_value("language") or person.language
+    person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
+    subscribers.edit_subscriber(tx, person.address, person_changes)
+    chosen_lists = form.get_values("list")
+    for mailing_list in reader.visible_lists:
+        membership = reader.find_active_membership(mailing_list)
+        if mailing_list.slug not in chosen_lists:
+            if membership:
+                subscribers.unsubscribe_person(
+                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                )
+            continue
+        membership_changes: dict[str, Any] = {
+            "topics": _read_chosen_topics(tx, form, mailing_list),
+            "language": "",
+        }
+        frequency = form.get_value(f"frequency {mailing_list.slug}")
+        if frequency in mailing_list.frequencies:
+            membership_changes["frequency"] = Frequency(frequency)
+        if membership is None:
+            # Their link has proved that the address is theirs: no confirmation is needed.
+            evidence = Evidence(
+                ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
+            )
+            subscribers.subscribe_person(
+                tx, person, mailing_list, (), now, evidence=evidence, rejoin=True
+            )
+        preferences.change_membership(
+            tx, reader.subscriber, mailing_list, membership_changes, now, source=PREFERENCES_SOURCE
+        )
+
+
+def _read_chosen_topics(
+    tx: SqlTransaction, form: SubmittedForm, mailing_list: MailingList
+) -> tuple[str, ...]:
+    """Return the topics chosen on a list, or () for all topics, including those added later.
+
+    Raises InputError if the form has no topic."""
+    all_topics = [topic.slug for topic in tx.lists.list_topics()]
+    chosen_topics = tuple(
+        slug for slug in form.get_values(f"topic {mailing_list.slug}") if slug in all_topics
+    )
+    if all_topics and not chosen_topics:
+        raise InputError(
+            "no topic was chosen",
+            code=NO_TOPIC_CHOSEN,
+            field="topics",
+            value=mailing_list.slug,
+        )
+    return () if {*chosen_topics} == {*all_topics} else chosen_topics
+
+
+def _list_language_tags(reader: PreferencesReader) -> list[str]:
+    """Return the languages to choose from: those of the pages, and the reader's own."""
+    return sorted({*LANGUAGES, *([reader.language] if reader.language else [])})
+
+
+def _find_unlisted_zone(zone: str, language: str) -> TimeZoneCity | None:
+    """Return the reader's time zone if the picker does not offer it, such as ``Etc/GMT+5``."""
+    if zone not in zones.list_zone_names() or zone in zones.list_inhabited_zones():
+        return None
+    return TimeZoneCity(zone, time_zone_picker.get_city_name(zone, language))

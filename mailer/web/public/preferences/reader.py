@@ -1,0 +1,123 @@
+"""The subscriber whose preferences a link opens, and rendering a page for them."""
+
+from datetime import datetime
+from typing import Any
+
+from fastapi import Request, Response
+
+from mailer import addresses
+from mailer.audience import links
+from mailer.audience.links import LinkPurpose
+from mailer.errors import TokenError
+from mailer.model.lists import MailingList, Visibility
+from mailer.model.subscribers import Membership, MembershipState, Subscriber
+from mailer.store import SqlTransaction
+from mailer.web.public.public_site import get_site
+
+PREFERENCES_SOURCE = "preferences page"
+"""The source that records of consent name."""
+
+
+class PreferencesReader:
+    """A subscriber and their memberships, as they stand in the transaction."""
+
+    def __init__(self, tx: SqlTransaction, subscriber: Subscriber) -> None:
+        self.subscriber = subscriber
+        self.all_lists = tx.lists.list_mailing_lists()
+        self.memberships = {
+            membership.list: membership
+            for membership in tx.subscribers.list_memberships(subscriber)
+        }
+
+    def find_active_membership(self, mailing_list: MailingList) -> Membership | None:
+        membership = self.memberships.get(mailing_list.slug)
+        return membership if membership and membership.state is MembershipState.ACTIVE else None
+
+    @property
+    def active_lists(self) -> list[MailingList]:
+        """The lists whose mails they get."""
+        return [
+            mailing_list
+            for mailing_list in self.all_lists
+            if self.find_active_membership(mailing_list)
+        ]
+
+    @property
+    def visible_lists(self) -> list[MailingList]:
+        """The lists that they are on, and those that anybody may join."""
+        return [
+            mailing_list
+            for mailing_list in self.all_lists
+            if mailing_list.visibility is Visibility.PUBLIC or self.is_on_list(mailing_list)
+        ]
+
+    def is_on_list(self, mailing_list: MailingList) -> bool:
+        """Check that they are on the list, confirmed or not yet."""
+        membership = self.memberships.get(mailing_list.slug)
+        return membership is not None and membership.state is not MembershipState.UNSUBSCRIBED
+
+    def find_pause_end(self, now: datetime) -> datetime | None:
+        """Return the end of the last of their pauses, or None if nothing is paused."""
+        pause_ends = [
+            membership.paused_until
+            for membership in self.memberships.values()
+            if membership.state is MembershipState.ACTIVE
+            and membership.paused_until
+            and membership.paused_until > now
+        ]
+        return max(pause_ends, default=None)
+
+    @property
+    def language(self) -> str:
+        list_tags = [
+            membership.language
+            for mailing_list in self.active_lists
+            if (membership := self.find_active_membership(mailing_list))
+        ]
+        return next((tag for tag in list_tags if tag), self.subscriber.person.language)
+
+
+def find_reader(request: Request, tx: SqlTransaction, token: str) -> PreferencesReader | None:
+    """Return the reader that the link names, or None if it is invalid or they were erased."""
+    key = get_site(request).mailer.store.key
+    try:
+        link = links.verify_member_link(key, LinkPurpose.PREFERENCES, token)
+    except TokenError:
+        return None
+    subscriber = tx.subscribers.find_subscriber_by_id(link.subscriber_id)
+    return PreferencesReader(tx, subscriber) if subscriber else None
+
+
+def show_reader_page(request: Request, token: str, template: str, **context: Any) -> Response:
+    """Answer a GET of one of the pages, within a transaction of its own."""
+    site = get_site(request)
+    with site.mailer.store.read() as tx:
+        reader = find_reader(request, tx, token)
+    if reader is None:
+        return site.refuse_link(request)
+    return render_reader_page(request, token, reader, template, **context)
+
+
+def render_changed_page(
+    request: Request, tx: SqlTransaction, token: str, template: str, **context: Any
+) -> Response:
+    """Render one of the pages with what the transaction has changed."""
+    reader = find_reader(request, tx, token)
+    if reader is None:
+        return get_site(request).refuse_link(request)
+    return render_reader_page(request, token, reader, template, **context)
+
+
+def render_reader_page(
+    request: Request, token: str, reader: PreferencesReader, template: str, **context: Any
+) -> Response:
+    site = get_site(request)
+    reader_context: dict[str, Any] = {
+        "token": token,
+        "address": addresses.format_isolated_address(reader.subscriber.address),
+        "outcome": "",
+        "problem": "",
+        "paused_until": reader.find_pause_end(site.mailer.clock()),
+        "is_member": bool(reader.active_lists),
+    }
+    return site.render_page(request, template, language=reader.language, **reader_context | context)

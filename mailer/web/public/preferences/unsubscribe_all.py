@@ -1,0 +1,34 @@
+"""Leaving all lists at once."""
+
+from fastapi import Request, Response
+
+from mailer.audience import subscribers
+from mailer.store import SqlTransaction
+from mailer.web.public.forms import SubmittedForm
+from mailer.web.public.preferences.reader import (
+    PREFERENCES_SOURCE,
+    find_reader,
+    render_changed_page,
+    show_reader_page,
+)
+from mailer.web.public.public_site import get_site
+
+
+def show_unsubscribe_all(request: Request, token: str) -> Response:
+    return show_reader_page(request, token, "unsubscribe-all.html")
+
+
+def submit_unsubscribe_all(
+    request: Request, form: SubmittedForm, tx: SqlTransaction, token: str
+) -> Response:
+    site = get_site(request)
+    reader = find_reader(request, tx, token)
+    if reader is None:
+        return site.refuse_link(request)
+    now = site.mailer.clock()
+    for mailing_list in reader.all_lists:
+        if reader.is_on_list(mailing_list):
+            subscribers.unsubscribe_person(
+                tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+            )
+    return render_changed_page(request, tx, token, "unsubscribe-all.html")

@@ -1,0 +1,125 @@
+"""What all handlers of public pages share: the application, rendering a page, common refusals.
+
+A handler is a function at the top of its module; it reaches the site by :func:`get_site`. What
+does not belong here: anything that only one page needs.
+"""
+
+import gettext
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
+
+from mailer import languages
+from mailer.app import Mailer
+from mailer.log import Log
+from mailer.model.subscribers import Wording
+from mailer.render import views
+from mailer.web.public.batched_writes import PageWriter
+from mailer.web.public.page_languages import (
+    LANGUAGES,
+    MAX_TAG_LENGTH,
+    find_page_language,
+    get_own_name,
+    get_requested_tag,
+    list_accepted_languages,
+    load_catalogue,
+)
+from mailer.web.public.page_templates import get_environment
+
+
+class PublicSite:
+    """The public pages of the office. Threads may share it."""
+
+    def __init__(self, mailer: Mailer, log: Log) -> None:
+        self.mailer = mailer
+        self.log = log
+        self.settings = mailer.settings
+        default_language = self.settings.defaults.language
+        self._default_language = languages.choose_language(default_language, LANGUAGES, "en")
+        self.writer = PageWriter(mailer.store, self.settings.web.threads)
+        self._organisation = views.build_organisation_view(self.settings)
+
+    # ---- pages ----------------------------------------------------------------------------------
+
+    def render_page(
+        self,
+        request: Request,
+        template: str,
+        *,
+        language: str = "",
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+        **context: Any,
+    ) -> Response:
+        """Return a page, rendered in the reader's language. `language` is the one that they chose
+        earlier, if it is known who they are."""
+        page_language = self.choose_language(request, language)
+        text = (
+            get_environment(page_language)
+            .get_template(template)
+            .render(self._build_frame_context(request, page_language) | context)
+        )
+        return HTMLResponse(text, status_code=status, headers=dict(headers or {}))
+
+    def _build_frame_context(self, request: Request, language: str) -> dict[str, Any]:
+        query = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+        language_links = [
+            (tag, get_own_name(tag), "?" + urlencode([*query, ("lang", tag)])) for tag in LANGUAGES
+        ]
+        return {
+            "organisation": self._organisation,
+            "language": language,
+            "dir": languages.get_direction(language),
+            # The answer to a form has no address that could be opened in another language.
+            "language_links": language_links if request.method in {"GET", "HEAD"} else [],
+            "requested_language": find_page_language(get_requested_tag(request)),
+        }
+
+    def refuse_link(self, request: Request) -> Response:
+        """Return the same 404 page for every invalid link, so that it tells a stranger nothing:
+        one that is forged, cut off, expired, of another page, or of a person who was erased."""
+        return self.render_page(request, "bad-link.html", status=404)
+
+    def refuse_too_many(self, request: Request, language: str) -> Response:
+        """Return the 429 page for a client, a domain or a link that is over its limit."""
+        return self.render_page(
+            request, "too-many.html", language=language, status=429, headers={"Retry-After": "3600"}
+        )
+
+    # ---- languages ------------------------------------------------------------------------------
+
+    def choose_language(self, request: Request, reader_language: str = "") -> str:
+        """Return the language of the answer, which is one of LANGUAGES."""
+        requested_tag = request.query_params.get("lang", "")
+        for tag in (requested_tag, reader_language, *list_accepted_languages(request)):
+            if tag and len(tag) <= MAX_TAG_LENGTH and (page_language := find_page_language(tag)):
+                return page_language
+        return self._default_language
+
+    def get_catalogue(self, language: str) -> gettext.NullTranslations:
+        return load_catalogue(language)
+
+    def build_wording(self, language: str) -> Wording:
+        """Return the text that people agree to, as it stands above the button."""
+        agreement = self.get_catalogue(language).gettext(
+            "I agree that %(organisation)s may send me the emails that I have chosen here. I can "
+            "stop them at any time with the link at the foot of each email."
+        )
+        return Wording(language, agreement % {"organisation": self.settings.organisation.name})
+
+    # ---- dates ----------------------------------------------------------------------------------
+
+    def to_office_date(self, moment: datetime) -> date:
+        """Return a moment's date in the office's time zone."""
+        return moment.astimezone(ZoneInfo(self.settings.defaults.time_zone)).date()
+
+
+def get_site(request: Request) -> PublicSite:
+    """Return the site that the request was sent to."""
+    site: PublicSite = request.app.state.site
+    return site

@@ -1,0 +1,111 @@
+"""What the open pages of a release and a contact's own page share: the page, the press kit and the
+files."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import HTTPException, Request, Response
+
+from mailer import embargoes, languages, message
+from mailer.model.press_release import AssetKind
+from mailer.model.releases import PageTranslation, ReleasePage
+from mailer.render import translations
+from mailer.render.releases import build_embargo_view
+from mailer.store import SqlTransaction
+from mailer.web.public.page_languages import LANGUAGES, choose_reading_language
+from mailer.web.public.public_site import get_site
+from mailer.web.public.releases.media_kit import build_kit
+
+
+def choose_translation(request: Request, release: ReleasePage) -> PageTranslation:
+    """Return the translation of a release that suits the reader best."""
+    language = choose_reading_language(request, release.languages, release.language)
+    return release.choose_translation(language)
+
+
+def build_release_context(
+    request: Request, release: ReleasePage, page: PageTranslation, page_path: str
+) -> dict[str, Any]:
+    """Return the variables of ``release.html``. The kit and the files stand below `page_path`."""
+    site = get_site(request)
+    translate = load_mail_gettext(request, site.choose_language(request))
+    return {
+        "page": page,
+        "release": release,
+        "page_path": page_path,
+        "text_direction": languages.get_direction(page.language),
+        "other_languages": [tag for tag in release.languages if tag != page.language],
+        "day": site.to_office_date(release.opened_at),
+        "corrections": [
+            (
+                site.to_office_date(correction.at),
+                languages.choose_text(correction.what, page.language),
+                languages.choose_text(correction.why, page.language),
+            )
+            for correction in reversed(release.corrections)
+        ],
+        "quote_pattern": _get_quote_pattern(request, page),
+        "asset_kinds": {asset_kind.value: translate(asset_kind.value) for asset_kind in AssetKind},
+    }
+
+
+def load_mail_gettext(request: Request, language: str) -> Callable[[str], str]:
+    """Return the translations of mails, which have the kinds of assets and the names of places."""
+    template_path = get_site(request).settings.template_path
+    return translations.load_translations(language, template_path).gettext
+
+
+def _get_quote_pattern(request: Request, page: PageTranslation) -> str:
+    """Return how the release's language marks a quotation, or how English does."""
+    tag = languages.choose_language(page.language, LANGUAGES, "en")
+    return get_site(request).get_catalogue(tag).gettext("“%(text)s”")
+
+
+def build_kit_response(
+    request: Request,
+    tx: SqlTransaction,
+    release: ReleasePage,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return the press kit, with the embargo in its texts if one is active."""
+    site = get_site(request)
+    embargo = embargoes.find_embargoed(tx.embargoes, site.mailer.clock()).get(release.slug)
+    embargo_lines: list[str] = []
+    if embargo is not None:
+        embargo_view = build_embargo_view(embargo.terms, site.settings.press.times, "en", {})
+        embargo_lines = ["EMBARGOED UNTIL"]
+        embargo_lines += [
+            f"{time_view.moment:%A %d %B %Y, %H:%M} {time_view.place}"
+            for time_view in embargo_view.times
+        ]
+    kit_bytes = build_kit(release, site.settings, tx.releases.read_content, embargo_lines)
+    kit_headers = {
+        "Content-Disposition": f'attachment; filename="{release.slug}.zip"',
+        "Cache-Control": "public, no-cache",
+    }
+    return Response(kit_bytes, media_type="application/zip", headers=kit_headers | (headers or {}))
+
+
+def build_file_response(
+    tx: SqlTransaction,
+    release: ReleasePage,
+    sha256: str,
+    name: str,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """Return a file of a release, as a download whatever its type is. Raises HTTPException if the
+    release has no such file."""
+    assets = (page.find_asset(sha256, name) for page in release.pages)
+    asset = next((asset for asset in assets if asset), None)
+    content = tx.releases.read_content(asset.file) if asset else None
+    if asset is None or content is None:
+        raise HTTPException(404)
+    file_headers = {
+        "Content-Disposition": message.format_disposition(asset.name),
+        "Cache-Control": "public, no-cache",
+    }
+    return Response(
+        content,
+        media_type=asset.media_type or "application/octet-stream",
+        headers=file_headers | (headers or {}),
+    )

@@ -1,0 +1,151 @@
+"""The route table of the public pages: every address, its handler, and the fields of its form.
+
+`ROUTES` is all there is: the application is built from it, and tests read it to ask every page.
+A handler of GET gets the request and the parts of the path. A handler of POST also gets the form
+and a transaction, which is committed before the answer is sent::
+
+    def show_pause(request: Request, token: str) -> Response
+    def submit_pause(request: Request, form: SubmittedForm, tx: Transaction, token: str) -> Response
+"""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fastapi import FastAPI, Request, Response
+
+from mailer.web.public import archive, confirm, health, home, signup, static_files, unsubscribe
+from mailer.web.public.forms import FORM_TYPE, SubmittedForm
+from mailer.web.public.preferences import (
+    address,
+    choices,
+    pause,
+    personal_data,
+    unsubscribe_all,
+)
+from mailer.web.public.public_site import get_site
+from mailer.web.public.releases import advance_copies, press_pages
+from mailer.web.public.response_cache import ResponseCache
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One address. GET answers HEAD too. `fields` are the names of the form's fields, of which
+    those that end in LIST stand for one field for each list.
+
+    `cache` names the response cache that keeps the answers, if any. Each cache has limits of its
+    own, so that large press kits do not push sign-up pages out."""
+
+    method: Literal["GET", "POST"]
+    path: str
+    handler: Callable[..., Response]
+    fields: tuple[str, ...] = ()
+    media_types: tuple[str, ...] = (FORM_TYPE,)
+    cache: str = ""
+
+
+ROUTES = (
+    Route("GET", "/static/{name}", static_files.show_static_file),
+    Route("GET", "/healthz", health.show_health),
+    # Sign-up
+    Route("GET", "/", home.show_home, cache="sign-up"),
+    Route("GET", "/subscribe", signup.show_sign_up, cache="sign-up"),
+    Route("GET", "/subscribe/{list_slug}", signup.show_list_sign_up, cache="sign-up"),
+    Route("GET", "/embed/{list_slug}", signup.show_embedded_sign_up, cache="sign-up"),
+    Route("POST", "/subscribe", signup.submit_sign_up, signup.FIELDS),
+    Route("GET", "/c/{token}", confirm.show_confirmation),
+    Route("POST", "/c/{token}", confirm.submit_confirmation, ("list", "choice", "seen")),
+    # Unsubscribing
+    Route("GET", "/u/{token}", unsubscribe.show_unsubscribe),
+    Route(
+        "POST",
+        "/u/{token}",
+        unsubscribe.submit_unsubscribe,
+        (unsubscribe.ONE_CLICK_FIELD, unsubscribe.BY_PERSON_FIELD),
+        media_types=(FORM_TYPE, "multipart/form-data"),
+    ),
+    Route("POST", "/u/{token}/undo", unsubscribe.submit_resubscribe, ("frequency",)),
+    # Preferences
+    Route("GET", "/p/{token}", choices.show_preferences),
+    Route("POST", "/p/{token}", choices.submit_preferences, choices.FIELDS),
+    Route("GET", "/p/{token}/pause", pause.show_pause),
+    Route("POST", "/p/{token}/pause", pause.submit_pause, ("weeks",)),
+    Route("GET", "/p/{token}/address", address.show_address_change),
+    Route("POST", "/p/{token}/address", address.submit_address_change, ("email",)),
+    Route("GET", "/p/{token}/leave", unsubscribe_all.show_unsubscribe_all),
+    Route("POST", "/p/{token}/leave", unsubscribe_all.submit_unsubscribe_all),
+    Route("GET", "/p/{token}/erase", personal_data.show_erasure),
+    Route("POST", "/p/{token}/erase", personal_data.submit_erasure, ("sure",)),
+    Route("GET", "/p/{token}/about-me.json", personal_data.download_personal_data),
+    # The archive
+    Route("GET", "/v/{token}", archive.show_mail, cache="archive"),
+    Route("GET", "/archive", archive.show_archive, cache="archive"),
+    Route("GET", "/archive/{list_slug}", archive.show_list_archive, cache="archive"),
+    Route("GET", "/archive/{list_slug}/atom.xml", archive.show_atom_feed, cache="archive"),
+    Route("GET", "/archive/{list_slug}/rss.xml", archive.show_rss_feed, cache="archive"),
+    Route("GET", "/archive/{list_slug}/{uid}", archive.show_edition, cache="archive"),
+    Route("GET", "/sitemap.xml", archive.show_sitemap, cache="archive"),
+    Route("GET", "/robots.txt", archive.show_robots, cache="archive"),
+    # Press releases
+    Route("GET", "/press", press_pages.show_releases, cache="press"),
+    Route("GET", "/press/atom.xml", press_pages.show_atom_feed, cache="press"),
+    Route("GET", "/press/{slug}", press_pages.show_release, cache="press"),
+    Route("GET", "/stories/{slug}/{language}", press_pages.show_story, cache="press"),
+    Route("GET", "/press/{slug}/ninjs.json", press_pages.show_ninjs, cache="press"),
+    Route("GET", "/press/{slug}/kit.zip", press_pages.download_kit, cache="press"),
+    Route("GET", "/press/{slug}/files/{digest}/{name}", press_pages.download_file, cache="press"),
+    Route("GET", "/e/{token}", advance_copies.show_advance_copy),
+    Route("GET", "/e/{token}/kit.zip", advance_copies.download_kit),
+    Route("GET", "/e/{token}/files/{digest}/{name}", advance_copies.download_file),
+)
+"""In the order in which addresses are matched."""
+
+
+def add_routes(app: FastAPI, routes: Iterable[Route]) -> None:
+    """Make the application answer at these addresses."""
+    caches: defaultdict[str, ResponseCache] = defaultdict(ResponseCache)
+    for route in routes:
+        if route.method == "POST":
+            app.add_api_route(
+                route.path,
+                _make_form_endpoint(route.handler),
+                methods=["POST"],
+                response_model=None,
+                operation_id=f"post {route.path}",
+                openapi_extra=_describe_form(route),
+            )
+            continue
+        app.add_api_route(
+            route.path,
+            caches[route.cache].cache_page(route.handler) if route.cache else route.handler,
+            methods=["GET", "HEAD"],
+            response_model=None,
+        )
+
+
+def _make_form_endpoint(handler: Callable[..., Response]) -> Callable[..., Awaitable[Response]]:
+    """Return an endpoint that reads the form and calls `handler` within a transaction."""
+
+    async def answer_form(request: Request) -> Response:
+        form = SubmittedForm(await request.body())
+        return await get_site(request).writer.run_in_transaction(
+            lambda tx: handler(request, form, tx, **request.path_params)
+        )
+
+    return answer_form
+
+
+def _describe_form(route: Route) -> dict[str, Any]:
+    """Return the OpenAPI description of a form, which FastAPI cannot read from the endpoint."""
+    text = {"type": "string"}
+    names = [part.strip("{}") for part in route.path.split("/") if part.startswith("{")]
+    schema = {"type": "object", "properties": dict.fromkeys(route.fields, text)}
+    return {
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": text} for name in names
+        ],
+        "requestBody": {
+            "content": {media_type: {"schema": schema} for media_type in route.media_types}
+        },
+    }
