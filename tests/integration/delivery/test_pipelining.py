@@ -200,7 +200,7 @@ def test_what_is_larger_than_the_relay_takes_is_not_sent(relay: Relay) -> None:
             prepare_mail(SENDER, ANA.recipient, b"x" * 990 + b"\r\n" + b"y" * 100)
         )
         assert reply.verdict is Verdict.RELAY
-        assert reply.is_lasting
+        assert reply.is_permanent
         assert connection.deliver_mail(BO).verdict is Verdict.ACCEPTED
     assert relay.accepted == [BO.recipient]
 

@@ -266,8 +266,8 @@ def test_a_resting_relay_says_why() -> None:
     [
         (LOST, "the link was lost", False),
         (DOUBT, "the link was lost", False),
-        (BUSY, "it said 451 4.3.2 busy", False),
-        (NOT_YOU, "it said 550 5.7.1 not your address", True),
+        (BUSY, "the relay replied 451 4.3.2 busy", False),
+        (NOT_YOU, "the relay replied 550 5.7.1 not your address", True),
     ],
 )
 def test_a_broken_connection_says_what_it_met(reply: Reply, said: str, lasting: bool) -> None:

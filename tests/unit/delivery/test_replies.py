@@ -97,12 +97,12 @@ def test_nobodys_attempt_is_spent_before_a_recipient_was_named(phase: Phase, cod
 
 @given(st.sampled_from([*OPENING, P.MAIL]), anything)
 def test_only_a_5xx_to_us_is_the_same_until_somebody_mends_it(phase: Phase, code: int) -> None:
-    assert judge_reply(phase, code, "text").is_lasting == (500 <= code < 600)
+    assert judge_reply(phase, code, "text").is_permanent == (500 <= code < 600)
 
 
 @given(st.sampled_from([P.RCPT, P.DATA, P.DOT]), anything)
 def test_what_a_relay_says_of_a_recipient_says_nothing_of_itself(phase: Phase, code: int) -> None:
-    assert not judge_reply(phase, code, "text").is_lasting
+    assert not judge_reply(phase, code, "text").is_permanent
 
 
 @given(st.sampled_from(TRANSACTION), anything)
@@ -123,7 +123,7 @@ def test_a_link_lost_is_in_doubt_only_after_the_message(phase: Phase) -> None:
     assert reply.verdict is expected
     assert reply.needs_close
     assert reply.code == 0
-    assert not reply.is_lasting
+    assert not reply.is_permanent
     assert "silence" in str(reply)
 
 
@@ -148,4 +148,4 @@ def test_a_reply_is_said_with_its_phase() -> None:
 
 def test_what_we_kept_back_ourselves_says_nothing_of_the_relay() -> None:
     assert WITHHELD_REPLY.verdict is V.WITHHELD
-    assert (WITHHELD_REPLY.code, WITHHELD_REPLY.is_lasting, str(WITHHELD_REPLY)) == (0, False, "")
+    assert (WITHHELD_REPLY.code, WITHHELD_REPLY.is_permanent, str(WITHHELD_REPLY)) == (0, False, "")
