@@ -41,7 +41,7 @@ class Proxy:
     (of the relay, with `replies`). None, and a connection after the last number, is not cut.
 
     A cut is a reset on both sides. With `replies`, the client may be writing: it gets an end of
-    file, and the proxy reads on until the client closes, so that it misses no byte of the client."""
+    file, and the proxy reads on until the client closes, so that no byte is missed."""
 
     def __init__(self, port: int, cuts: Iterator[int | None], *, replies: bool = False) -> None:
         self._relay_port = port
