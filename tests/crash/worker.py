@@ -18,11 +18,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 from unittest import mock
 
+from sqlalchemy import update
+
 from mailer.cli import main as run_mailer
 from mailer.outbox import DeliveryState
 from mailer.store.outbox.queue import SqlQueueStore
 from mailer.store.schema import delivery
-from sqlalchemy import update
 
 _settle_original = SqlQueueStore.settle_deliveries
 
