@@ -43,7 +43,7 @@ class Trial:
 
     @property
     def max_in_doubt(self) -> int:
-        """The most deliveries in doubt that one kill may leave: none after SIGTERM, which drains."""
+        """The most deliveries in doubt after one kill: none after SIGTERM, which drains the run."""
         return 0 if self.signal is SIGTERM else self.connections * self.window
 
 
