@@ -44,7 +44,7 @@ class Phase(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What a reply means for the delivery."""
+    """The meaning of a reply for the delivery."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"

@@ -197,12 +197,10 @@ class RelayConnection:
             options += " SMTPUTF8"
         if self._supports_8bit and not mail.is_ascii:
             options += " BODY=8BITMIME"  # RFC 6152
-        sender, recipient = (
-            addresses.to_wire_form(mail.envelope_sender),
-            addresses.to_wire_form(mail.recipient),
-        )
+        envelope_sender = addresses.to_wire_form(mail.envelope_sender)
+        recipient = addresses.to_wire_form(mail.recipient)
         commands = [
-            (Phase.MAIL, f"MAIL FROM:<{sender}>{options}\r\n"),
+            (Phase.MAIL, f"MAIL FROM:<{envelope_sender}>{options}\r\n"),
             (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
             (Phase.DATA, "DATA\r\n"),
         ]

@@ -61,9 +61,9 @@ def test_delay_proxy_passes_bytes_unchanged_and_in_parallel(far_socket: socket.s
             far_socket.sendall(piece)
 
     start = time.perf_counter()
-    sender = threading.Thread(target=send)
-    sender.start()
+    sending_thread = threading.Thread(target=send)
+    sending_thread.start()
     received = receive_bytes(far_socket, len(data))
-    sender.join(PATIENCE)
+    sending_thread.join(PATIENCE)
     assert received == data
     assert time.perf_counter() - start < len(pieces) * EACH_WAY
