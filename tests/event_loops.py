@@ -1,4 +1,4 @@
-"""A coroutine of a loop, run by itself."""
+"""Run a single coroutine on an event loop."""
 
 from collections.abc import Coroutine
 from typing import Any, TypeVar
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, Result], loop: EventLoop | None = None) -> Result:
-    """What a coroutine gives, run on a loop to its end."""
+    """Run a coroutine on a loop to its end, and return its result."""
     loop = loop or EventLoop()
     results: list[Result] = []
 

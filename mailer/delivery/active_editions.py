@@ -1,4 +1,4 @@
-"""The editions that are being delivered, and the accounts of what became of their messages."""
+"""The editions that are being delivered, and the counts of what became of their messages."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -18,10 +18,10 @@ from mailer.model.deliveries import Claim, DeliveryState, Settlement
 
 
 class ActiveEditions:
-    """Kept by the ledger's thread; others may read.
+    """The editions of a run. Only the ledger's thread writes here; other threads may read.
 
-    `going` are the editions that are delivered; `stopped` those that somebody has paused or
-    cancelled: connections return what they hold of them."""
+    `delivering` holds the editions that are being delivered. `stopped` holds those that were
+    paused or cancelled: connections return the messages that they still have of them."""
 
     def __init__(self, scheduler: DispatchScheduler, clock: Callable[[], datetime]) -> None:
         self._scheduler = scheduler
@@ -43,7 +43,7 @@ class ActiveEditions:
         self._scheduler.add_edition(edition.id, edition.priority.weight)
 
     def stop_edition(self, edition_id: int) -> None:
-        """Somebody has paused or cancelled the edition, or it was refused alike."""
+        """Stop delivering an edition that was paused or cancelled."""
         active_edition = self.stopped[edition_id] = self.delivering.pop(edition_id)
         self._scheduler.drop_edition(edition_id)
         if active_edition.repeated_refusals.is_limit_reached:
@@ -52,7 +52,9 @@ class ActiveEditions:
     def settle_outcomes(
         self, unsettled: Sequence[tuple[ConnectionSlot, MessageOutcome]], now: float
     ) -> tuple[list[Settlement], set[int]]:
-        """Settlements, and the stopped editions that some of them are of."""
+        """Turn outcomes into settlements and count them.
+
+        Returns (settlements, the ids of stopped editions that some settlements belong to)."""
         moment = self._clock()
         settlements: list[Settlement] = []
         stopped_edition_ids: set[int] = set()
@@ -71,7 +73,7 @@ class ActiveEditions:
             if reply.verdict is Verdict.ACCEPTED and (
                 active_edition is None or not active_edition.repeated_refusals.delivery_ids
             ):
-                accepted_count += 1  # as nearly always: the short way
+                accepted_count += 1  # nearly every outcome is this one, so it has a short way
                 accepted_by_relay[slot.relay] += 1
                 settlements.append(Settlement(claim.id, worker_id, DeliveryState.SENT, str(reply)))
             else:
@@ -85,7 +87,7 @@ class ActiveEditions:
         return settlements, stopped_edition_ids & self.stopped.keys()
 
     def _settle_outcome(self, outcome: MessageOutcome, moment: datetime, now: float) -> Settlement:
-        """A settlement, and what follows from it for the run."""
+        """Derive one settlement, and note what follows from it for the run."""
         claim, reply = outcome.message.claim, outcome.reply
         active_edition = self.find_active_edition(claim)
         is_stuck = reply.verdict is Verdict.LOST and self._lost_links.is_stuck(
@@ -112,12 +114,13 @@ class ActiveEditions:
         return new_settlement
 
     def _was_refused_repeatedly(self, claim: Claim) -> bool:
-        """Whether its edition was stopped since a relay refuses everyone: it speaks of us."""
+        """Check whether the edition was stopped because a relay refuses every recipient alike:
+        then the reply is about this office, not about the recipient."""
         stopped_edition = self.stopped.get(claim.edition_id)
         return stopped_edition is not None and stopped_edition.repeated_refusals.is_limit_reached
 
     def remove_in_flight(self, slot: ConnectionSlot, claim: Claim) -> None:
-        """It is out no more: settled, or it never went."""
+        """Count a message as no longer in flight: it is settled, or was never sent."""
         slot.in_flight_count -= 1
         if self._scheduler.has_throttles:
             self._scheduler.release_throttle(slot, claim)
@@ -140,6 +143,6 @@ class ActiveEditions:
         progress.left = max(progress.left - 1, 0)
 
     def count_turned_away(self, count: int) -> None:
-        """The gate refused so many for good."""
+        """Count messages that the gate refused permanently."""
         self.progress.turned_away += count
         self.progress.left = max(self.progress.left - count, 0)

@@ -1,12 +1,12 @@
-"""Which message goes next, and over which connection. Pure: it touches nothing, `now` is passed in.
+"""Choose which message goes next, and over which connection. Pure: no I/O, `now` is passed in.
 
-Between editions: each has a share by its priority, and as long as it has messages it gets that
-share (stride scheduling: who has had least for its weight goes next). A newcomer starts level with
-the others, so a press release to 200 is out long before a newsletter to a million, which goes on
-all the while.
+Editions share by priority. As long as an edition has messages, it gets its share (stride
+scheduling: the edition that has had the least for its weight goes next). A new edition starts level
+with the others, so a press release to 200 people is out long before a newsletter to a million,
+which goes on all the time.
 
-Between relays: those with a weight keep to their shares, give or take :data:`SHARE_SLACK` messages, but
-none waits for one that makes no progress. The others take what they can.
+Relays share by weight, give or take :data:`SHARE_SLACK` messages, but no relay waits for another
+that makes no progress. Relays without a weight take as many messages as they can.
 """
 
 from collections import deque
@@ -20,26 +20,31 @@ from mailer.delivery.throttle import DomainThrottle, DomainThrottles, SendRateLi
 from mailer.model.deliveries import Claim
 
 LOOKAHEAD = 0.25
-"""Seconds before its slot in a relay's rate at which a message may pass the gate."""
+"""Seconds before its slot in a relay's rate from which a message may pass the gate."""
 
 SHARE_SLACK = 200
+"""Messages by which a relay may run ahead of its share."""
+
 STALL_TIMEOUT = 1.0
 """Seconds without progress after which a relay's share is no longer kept for it."""
 
 MAX_PARKED = 100
-"""Messages of a throttled domain that wait here; more go back to the queue until their turn."""
+"""Messages of one throttled domain that wait in memory; further ones go back to the queue until
+the domain's limit lets them go."""
 
 
 @dataclass(eq=False, slots=True)
 class ConnectionWindow:
-    """A connection, as the dispatcher sees it. `out`: its messages past the gate and not settled;
-    never more than `window`."""
+    """A connection, as the scheduler sees it.
+
+    `in_flight_count` counts its messages that passed the gate and are not settled; it never
+    exceeds `window`."""
 
     relay: str
     window: int
     in_flight_count: int = 0
     remaining: float = float("inf")
-    """How many more it may be let have, before it is opened anew."""
+    """Messages that this connection may still carry before it must be opened again."""
 
     @property
     def room(self) -> int:
@@ -47,7 +52,7 @@ class ConnectionWindow:
 
 
 class PickedMessage(NamedTuple):
-    """A message for a connection, not to go before that moment."""
+    """A message for a connection, which must not be sent before `not_before`."""
 
     claim: Claim
     not_before: float
@@ -55,7 +60,9 @@ class PickedMessage(NamedTuple):
 
 @dataclass(slots=True)
 class _EditionPool:
-    """What is claimed of an edition and has not passed the gate."""
+    """The claims of one edition that have not passed the gate.
+
+    Claims in `parked` wait for a limit of their recipient domain."""
 
     weight: float
     pass_value: float
@@ -68,7 +75,7 @@ class _EditionPool:
 
 @dataclass(slots=True)
 class _RelayShare:
-    """A relay's limits and what it has had of the messages."""
+    """A relay's limits, and how much of the messages it has had."""
 
     weight: int | None
     rate: SendRateLimit
@@ -81,19 +88,19 @@ class _RelayShare:
 
 
 class DispatchScheduler:
-    """The claimed messages of all editions, and whose turn it is."""
+    """The claimed messages of all editions, and the order in which they go."""
 
     def __init__(self, relays: Sequence[Relay], throttles: DomainThrottles) -> None:
         self._throttles = throttles
         self.has_throttles = throttles.has_limits
-        """Whether any recipient domain has limits."""
+        """True if any recipient domain has limits."""
         self._shares = {
             relay.name: _RelayShare(relay.weight, SendRateLimit(relay.rate)) for relay in relays
         }
         self._pools: dict[int, _EditionPool] = {}
         self._postponed: list[tuple[Claim, float]] = []
         self.wake_at = float("inf")
-        """When to ask again, where only a rate kept a message back."""
+        """The moment to pick again, if only a rate or a share kept a message back."""
 
     # ---- editions -------------------------------------------------------------------------------
 
@@ -102,13 +109,13 @@ class DispatchScheduler:
         self._pools[edition_id] = _EditionPool(weight, lowest_pass)
 
     def drop_edition(self, edition_id: int) -> None:
-        """Forget an edition, and what is claimed of it."""
+        """Forget an edition and its claims."""
         self._pools.pop(edition_id, None)
 
     def add_claims(self, edition_id: int, claims: Sequence[Claim]) -> None:
         pool = self._pools[edition_id]
         if claims and not len(pool):
-            # nothing is owed for the time in which it had nothing to send
+            # the edition is owed nothing for the time in which it had no message to send
             other_passes = [
                 other_pool.pass_value
                 for other_pool in self._pools.values()
@@ -121,7 +128,7 @@ class DispatchScheduler:
         return len(self._pools[edition_id])
 
     def list_claim_ids(self) -> list[int]:
-        """The ids of all claims that wait here."""
+        """Return the ids of all claims that wait here."""
         return [
             claim.id
             for pool in self._pools.values()
@@ -131,11 +138,11 @@ class DispatchScheduler:
 
     @property
     def ready_count(self) -> int:
-        """Messages that no domain's limit holds back."""
+        """The number of messages that no domain's limit holds back."""
         return sum(len(pool.ready) for pool in self._pools.values())
 
     def forget_claims(self) -> None:
-        """Drop all claims: they are no longer ours."""
+        """Drop all claims, because they no longer belong to this worker."""
         for pool in self._pools.values():
             pool.ready.clear()
             pool.parked.clear()
@@ -146,7 +153,7 @@ class DispatchScheduler:
     def pick_messages(
         self, connection: ConnectionWindow, limit: int, now: float
     ) -> list[PickedMessage]:
-        """Up to `room` messages for a connection."""
+        """Pick up to `limit` messages for a connection."""
         share = self._shares[connection.relay]
         if not (self.has_throttles or share.is_limited) and len(self._pools) == 1:
             (pool,) = self._pools.values()
@@ -193,8 +200,8 @@ class DispatchScheduler:
         for pool in sorted(self._pools.values(), key=lambda candidate: candidate.pass_value):
             claim = self._pick_from_pool(pool, connection, now)
             if claim is not None:
-                # What a limit keeps back is not owed to it later: it would have all of the limit
-                # to itself until it had caught up.
+                # An edition that a limit keeps back is not owed those messages later: it would
+                # have the whole limit to itself until it had caught up.
                 for limited_pool in limited_pools:
                     limited_pool.pass_value = max(limited_pool.pass_value, pool.pass_value)
                 pool.pass_value += 1 / pool.weight
@@ -244,16 +251,16 @@ class DispatchScheduler:
     # ---- afterwards -----------------------------------------------------------------------------
 
     def release_throttle(self, connection: ConnectionWindow, claim: Claim) -> None:
-        """A pick is settled, whatever became of it."""
+        """Give back the domain slot of a picked message, which is settled or was never sent."""
         throttle = self._throttles.find_throttle(addresses.extract_wire_domain(claim.address))
         if throttle is not None:
             throttle.release_slot(connection)
 
     def note_progress(self, relay: str, now: float) -> None:
-        """The relay has answered for a message."""
+        """Note that the relay has answered for a message."""
         share = self._shares[relay]
         if share.weight and now - share.progressed_at >= STALL_TIMEOUT:
-            # it comes back: what it missed is not made up for
+            # the relay is back; it does not make up for the messages that it missed
             pass_values = [
                 other_share.pass_value
                 for other_share in self._shares.values()
@@ -265,6 +272,6 @@ class DispatchScheduler:
         share.progressed_at = now
 
     def pop_postponed(self) -> Iterator[tuple[Claim, float]]:
-        """Claims to return to the queue, each until that many seconds from now."""
+        """Yield the claims to return to the queue, each with the seconds until it is due."""
         while self._postponed:
             yield self._postponed.pop()

@@ -1,13 +1,13 @@
-"""Many conversations in one thread: a small loop that runs coroutines.
+"""A small event loop, which runs the coroutines of many SMTP conversations in one thread.
 
-With a thread for each connection, much of the time goes on handing the interpreter round: measured
-on two cores with 16 connections, 5.8 context switches a message, 180 to 215 µs of CPU and 4,600 to
-5,400 messages a second; over this loop 1.3 switches, 137 to 161 µs and 5,600 to 6,500. A trial
-without error handling made 5,000 to 7,500 over epoll and 5,700 to 6,000 over asyncio, which takes a
-future and two turns of its loop for each wait.
+With a thread for each connection, much of the time goes into handing the interpreter round:
+measured on two cores with 16 connections, 5.8 context switches a message, 180 to 215 µs of CPU and
+4,600 to 5,400 messages a second; with this loop 1.3 switches, 137 to 161 µs and 5,600 to 6,500. A
+trial without error handling made 5,000 to 7,500 with epoll and 5,700 to 6,000 with asyncio, which
+needs a future and two iterations of its loop for each wait.
 
-A coroutine waits for a socket, for a :class:`WakeEvent` that any thread may ring, or for a moment. It
-may be woken too early, so it asks in a loop whether what it waits for has come.
+A coroutine waits for a socket, for a :class:`WakeEvent` that any thread may trigger, or for a
+moment. It may be woken too early, so it checks in a loop whether the awaited event has come.
 """
 
 import selectors
@@ -24,10 +24,11 @@ NEVER = float("inf")
 
 
 class WakeEvent:
-    """Wakes who waits for it; any thread may ring it.
+    """An event that wakes the coroutines waiting for it; any thread may trigger it.
 
-    So that none is missed: note :attr:`trigger_count`, look whether there is something to do, and if not,
-    wait with that note: ``Loop.hear`` comes back at once when it was rung in between."""
+    To miss no event, a coroutine notes :attr:`trigger_count`, checks whether there is work, and if
+    not, waits with that count: :meth:`EventLoop.wait_for_event` returns at once if the event was
+    triggered in between."""
 
     def __init__(self) -> None:
         self.trigger_count = 0
@@ -41,8 +42,10 @@ class WakeEvent:
 
 
 class _LoopTask:
-    """A coroutine that is run. It waits for `bell`, or for `sock` if `listens`, or just until
-    `deadline`; `watched` is the socket that the selector knows of, for those `events`."""
+    """A coroutine that the loop runs.
+
+    It waits for `wake_event`, for `registered_socket` if `is_listening`, or only until `deadline`.
+    The selector watches `registered_socket` for `selector_events`."""
 
     __slots__ = (
         "coroutine",
@@ -65,7 +68,9 @@ class _LoopTask:
 
 
 class _Suspension:
-    """Leaves the coroutine until the loop goes on with it; whether what it waited for has come."""
+    """Suspends the coroutine until the loop resumes it.
+
+    Awaiting it returns True if the awaited event has come."""
 
     def __await__(self) -> Generator[None, bool, bool]:
         return (yield)
@@ -75,7 +80,9 @@ _SUSPEND = _Suspension()
 
 
 class EventLoop:
-    """Runs coroutines until the last one has ended. For one thread, but for :meth:`notify_event` and
+    """Runs coroutines until the last one has ended.
+
+    Only one thread may use it, except that any thread may call :meth:`notify_event` and
     :meth:`wake_all`."""
 
     def __init__(self) -> None:
@@ -90,7 +97,7 @@ class EventLoop:
         self._current: _LoopTask | None = None
 
     def spawn_task(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        """Begin a coroutine. What it raises ends :meth:`run_work`."""
+        """Start a coroutine. An exception that it raises ends :meth:`run`."""
         task = _LoopTask(self, coroutine)
         self._tasks.add(task)
         self._ready.append((task, None))
@@ -107,19 +114,21 @@ class EventLoop:
                     self._run_iteration()
             finally:
                 while self._tasks:
-                    with suppress(Exception):  # what has ended the loop is told, not this
+                    with suppress(Exception):  # the error that ended the loop is the one to raise
                         self._tasks.pop().coroutine.close()
 
     # ---- for coroutines -------------------------------------------------------------------------
 
     async def wait_readable(self, sock: socket.socket, deadline: float) -> bool:
-        """Wait until there is something to read, at most until `deadline` (of the monotonic clock,
-        in seconds). False: nothing came in time."""
+        """Wait until `sock` has data to read, at most until `deadline` (seconds of the monotonic
+        clock).
+
+        Returns False if nothing came in time."""
         self._set_deadline(self._listen_on(sock, selectors.EVENT_READ), deadline)
         return await _SUSPEND
 
     async def wait_writable(self, sock: socket.socket, deadline: float) -> bool:
-        """Wait until it takes more, as :meth:`wait_readable` does."""
+        """Wait until `sock` accepts data, as :meth:`wait_readable` does."""
         self._set_deadline(self._listen_on(sock, selectors.EVENT_WRITE), deadline)
         return await _SUSPEND
 
@@ -130,8 +139,10 @@ class EventLoop:
         deadline: float = NEVER,
         sock: socket.socket | None = None,
     ) -> bool:
-        """Wait until the bell has been rung more often than the `seen` times, or `sock` has
-        something to say: whether that was it."""
+        """Wait until the event has been triggered more often than `trigger_count` times, or `sock`
+        has data to read, or `deadline` has come.
+
+        Returns True only if `sock` ended the wait."""
         task = self._running_task
         wake_event.waiting_tasks.add(task)
         if wake_event.trigger_count != trigger_count:
@@ -144,7 +155,7 @@ class EventLoop:
         return await _SUSPEND
 
     async def sleep_until(self, deadline: float) -> None:
-        """Wait until that moment of the monotonic clock; :meth:`wake_all` ends it early."""
+        """Wait until `deadline` (seconds of the monotonic clock), or until :meth:`wake_all`."""
         self._set_deadline(self._running_task, deadline)
         await _SUSPEND
 
@@ -155,9 +166,11 @@ class EventLoop:
         stop_event: threading.Event,
         discard: Callable[[Result], None],
     ) -> Result | None:
-        """What `work` returns or raises: something that blocks, done in a thread of its own. None
-        when `halt` is set before (and the loop shaken): the thread goes on by itself, and what it
-        brings then is discarded. Raises OSError when no thread can be started."""
+        """Run `work`, which blocks, in a thread of its own, and return or raise its result.
+
+        Returns None if `stop_event` is set first (and :meth:`wake_all` called): the thread then
+        goes on by itself, and its result is passed to `discard`. Raises OSError if no thread can be
+        started."""
         done_event = WakeEvent()
         results: list[Result] = []
         errors: list[BaseException] = []
@@ -171,10 +184,10 @@ class EventLoop:
                 errors.append(error)
             else:
                 with lock:
-                    is_wanted = is_waiting
-                    if is_wanted:
+                    is_awaited = is_waiting
+                    if is_awaited:
                         results.append(result)
-                if not is_wanted:
+                if not is_awaited:
                     discard(result)
             done_event.trigger_event()
 
@@ -193,7 +206,7 @@ class EventLoop:
         return results[0] if results else None
 
     def forget_socket(self, sock: socket.socket) -> None:
-        """It will be closed."""
+        """Stop watching a socket, which is about to be closed."""
         for task in self._tasks:
             if task.registered_socket is sock:
                 self._selector.unregister(sock)
@@ -202,14 +215,14 @@ class EventLoop:
     # ---- for other threads ----------------------------------------------------------------------
 
     def notify_event(self, wake_event: WakeEvent | None) -> None:
-        """Somebody has rung the bell."""
+        """Wake the coroutines that wait for the event; None wakes all, as :meth:`wake_all`."""
         self._triggered_events.append(wake_event)
         if self._is_sleeping:
-            with suppress(OSError):  # it is full of alarms already, or the loop has ended
+            with suppress(OSError):  # the socket is full of wake bytes already, or the loop ended
                 self._wake_write.send(b"!")
 
     def wake_all(self) -> None:
-        """Wake all that wait for a bell or a moment, so that they look round."""
+        """Wake every coroutine that waits for an event or a moment, so that it checks again."""
         self.notify_event(None)
 
     # ---- within ---------------------------------------------------------------------------------
@@ -268,7 +281,7 @@ class EventLoop:
                     self._wake_read.recv(4096)
             elif task.is_listening:
                 self._wake_task(task, True)
-            else:  # it says something, or is closed, while nobody listens
+            else:  # data or an end of file while no coroutine listens
                 self._selector.unregister(key.fileobj)
                 task.registered_socket = None
         while self._triggered_events:

@@ -1,9 +1,9 @@
-"""The only writer of delivery states: every step is on disk before the next one is taken.
+"""The only writer of delivery states: every step is on disk before the next one begins.
 
-One thread a process. Connections tell it what became of their messages, and it lets them have the
-next; what all of them said since its last turn goes into one transaction (``turn.py``), so that a
-flush to disk is shared. A connection never has more than its window past the gate: when the process
-dies, at most connections × window are in doubt.
+Each process has one ledger thread. Connections report the outcomes of their messages to it, and it
+grants them the next messages. It writes all reports since its last batch in one transaction
+(``ledger_transaction.py``), so that they share a flush to disk. A connection never has more than
+its window past the gate: if the process dies, at most connections × window messages are in doubt.
 """
 
 import threading
@@ -15,12 +15,14 @@ from datetime import datetime
 from mailer import editions
 from mailer.delivery.active_editions import ActiveEditions
 from mailer.delivery.dispatch_scheduler import DispatchScheduler, PickedMessage
-from mailer.delivery.event_loop import EventLoop
 from mailer.delivery.ledger_transaction import (
+    ACTOR,
     ActiveEdition,
     ConnectionSlot,
     LedgerBatch,
     SendGrant,
+    mark_edition_sent,
+    sign_worker_off,
     write_batch,
 )
 from mailer.delivery.outcomes import GatedMessage
@@ -29,26 +31,26 @@ from mailer.delivery.takeover import WorkerMonitor
 from mailer.delivery.thread_queue import ConnectionDemand, Mailbox
 from mailer.errors import ConcurrencyError, ConfigError
 from mailer.model.edition_states import EditionState
-from mailer.model.editions import Edition
-from mailer.model.transaction import Database, Transaction
+from mailer.model.transaction import Database
 
 MIN_CLAIM_SIZE = 250
-"""Deliveries claimed at once, at least."""
+"""The least number of deliveries that one claim asks for."""
 
 SETTLE_TIMEOUT = 600.0
-"""Seconds for which replies are tried to be written down, while the database can't be used."""
+"""Seconds for which the ledger keeps trying to write replies while the database can't be used."""
 
 HURRIED_TIMEOUT = 5.0
-"""The same, for whoever was told to stop at once."""
+"""The same, if the run was told to stop at once."""
 
-CLAIMED_ELSEWHERE = "another sender holds deliveries of this edition"
+CLAIMED_ELSEWHERE = "another worker has claimed deliveries of this edition"
 
 RECHECK_INTERVAL = 1.0
-"""Seconds after which an edition that had nothing due is asked again, and others looked at."""
+"""Seconds after which the ledger looks again for due deliveries, new editions and dead workers."""
 
 
 class Ledger:
-    """One process's. Its thread runs :meth:`run`; the other methods may come from any thread."""
+    """The ledger of one process. Its thread runs :meth:`run`; any thread may call the other public
+    methods."""
 
     def __init__(
         self,
@@ -58,8 +60,9 @@ class Ledger:
         lease: float,
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
     ) -> None:
-        """`more` gives the editions to deliver that are not among those named; it is asked at the
-        beginning and every second. `lease` is in seconds."""
+        """`find_new_editions` takes the ids of the editions being delivered and returns the others
+        that are to be delivered; it is called at the start and every second. `lease` is in
+        seconds."""
         self._store = store
         self._scheduler = scheduler
         self._clock = clock
@@ -72,9 +75,9 @@ class Ledger:
         self._drain_event = threading.Event()
         self._hurry_event = threading.Event()
         self._is_abandoned = False
-        self._demand = ConnectionDemand()
+        self.demand = ConnectionDemand()
         self.stale_after = min(5.0, lease / 3)
-        """Seconds past the gate after which a message is looked at again before it goes."""
+        """Seconds after which a message that passed the gate must pass it again before it goes."""
         self.worker_id = 0
         self.active_editions = ActiveEditions(scheduler, clock)
         self.error: BaseException | None = None
@@ -82,53 +85,47 @@ class Ledger:
 
     # ---- for connections ------------------------------------------------------------------------
 
-    async def wait_for_work(self, loop: EventLoop) -> bool:
-        """Wait until there is work for one more connection. False: there won't be."""
-        return await self._demand.wait_for_demand(loop)
-
-    def pass_demand_on(self) -> None:
-        """A call that was answered is another connection's after all."""
-        self._demand.pass_demand_on()
-
     def is_current(self, message: GatedMessage) -> bool:
-        """Whether a message in hand is still this sender's, of an edition that goes on."""
+        """Check that a pending message still belongs to this worker, and that its edition is still
+        being delivered."""
         return (
             message.worker_id == self.worker_id
             and message.claim.edition_id not in self.active_editions.stopped
         )
 
-    # ---- for whoever runs it --------------------------------------------------------------------
+    # ---- for the delivery run -------------------------------------------------------------------
 
     def drain_connections(self, *, hurry: bool = False) -> None:
-        """Let nothing more out; end when every connection has left. `hurry`: don't try for long
-        to write down what became of messages."""
+        """Grant no more messages, and end when every connection has closed.
+
+        With `hurry`, give up soon if the outcomes of messages can't be written."""
         self._drain_event.set()
-        self._demand.end_demand()
+        self.demand.end_demand()
         if hurry:
             self._hurry_event.set()
         self.mailbox.wake_ledger()
 
     def fail_run(self, error: BaseException) -> None:
-        """A connection met a fault of ours: the run ends with it."""
+        """End the run with an internal error that a connection met."""
         self.error = self.error or error
         self.drain_connections()
 
     def end_without_waiting(self) -> None:
-        """End though connections have not left: what they hold will be in doubt."""
+        """End although connections are still open: their messages in flight will be in doubt."""
         self._is_abandoned = True
         self.mailbox.wake_ledger()
 
     def pause_editions(self, reason: str) -> None:
-        """Pause the editions, unless somebody has stopped them already."""
+        """Pause the editions being delivered, except those that were stopped already."""
         with self._store.begin() as tx:
             for edition_id in list(self.active_editions.delivering):
                 edition = editions.get_edition(tx, edition_id)
                 if edition.state is EditionState.SENDING:
                     now = self._clock()
-                    editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
+                    editions.pause_edition(tx, edition, now, reason=reason, actor=ACTOR)
 
     def run(self) -> None:
-        """Until nothing is due, or it was drained. What goes wrong is kept in `error`."""
+        """Run until nothing is due, or until it is drained. An exception is saved in `error`."""
         try:
             self._start_worker()
             while self._receive_reports():
@@ -140,11 +137,11 @@ class Ledger:
         finally:
             self._end_run()
             self.finished.set()
-            self._demand.end_demand()
+            self.demand.end_demand()
             for slot in self.mailbox.open_slots:
                 slot.put_grant(None)
 
-    # ---- taking in ------------------------------------------------------------------------------
+    # ---- starting and waiting -------------------------------------------------------------------
 
     def _start_worker(self) -> None:
         self._register_worker()
@@ -160,11 +157,14 @@ class Ledger:
 
     @contextmanager
     def _skip_on_outage(self) -> Iterator[None]:
-        """What can wait until the database is back."""
+        """Skip work that can wait until the database is back."""
         try:
             yield
         except (ConfigError, ConcurrencyError) as error:
-            self.active_editions.progress.waiting = f"the database can't be used ({error.message})"
+            self._note_outage(error)
+
+    def _note_outage(self, error: ConfigError | ConcurrencyError) -> None:
+        self.active_editions.progress.waiting = f"the database can't be used ({error.message})"
 
     def _register_worker(self) -> None:
         with self._store.begin() as tx:
@@ -172,14 +172,15 @@ class Ledger:
         self._worker_monitor.worker_id = self.worker_id
 
     def _refresh_editions(self, now: float) -> None:
-        """Take in editions that have begun meanwhile."""
+        """Add the editions that have been started in the meantime."""
         self._refreshed_at = now
         for active_edition in self._find_new_editions(list(self.active_editions.delivering)):
             self.active_editions.add_edition(active_edition)
 
     def _receive_reports(self) -> bool:
-        """Wait for something to do, and take in all that was said meanwhile. False: it is drained,
-        and no connection holds anything."""
+        """Wait for work, and receive all reports that have come.
+
+        Returns False if the ledger is drained and no connection has a message."""
         if self._drain_event.is_set() and not self._has_work_in_flight:
             return False
         self.mailbox.receive_reports(self._compute_timeout(), self._drain_event.is_set)
@@ -187,14 +188,14 @@ class Ledger:
 
     @property
     def _has_work_in_flight(self) -> bool:
-        """Whether a connection holds something, or has said something that is not settled."""
+        """True if a connection has a message, or has reported one that is not settled."""
         has_connections = self.mailbox.open_slots or any(
             slot.in_flight_count for slot in self.mailbox.closing_slots
         )
         return bool(has_connections and not self._is_abandoned) or not self.mailbox.is_quiet
 
     def _compute_timeout(self) -> float:
-        """Seconds until there is something to do, whatever connections say."""
+        """Return the seconds until there is work even if no connection reports anything."""
         now = time.monotonic()
         wake_at = min(self._heartbeat_at + self._lease / 4, self._refreshed_at + RECHECK_INTERVAL)
         if not self._drain_event.is_set():
@@ -204,7 +205,7 @@ class Ledger:
                     wake_at = min(wake_at, active_edition.recheck_at)
         return max(wake_at - now, 0.0)
 
-    # ---- a turn ---------------------------------------------------------------------------------
+    # ---- one batch ------------------------------------------------------------------------------
 
     def _run_batch(self) -> None:
         now = time.monotonic()
@@ -219,11 +220,9 @@ class Ledger:
                     for active_edition in self.active_editions.delivering.values():
                         active_edition.recheck_at = 0.0
         batch = self._plan_batch(now)
-        # While messages are out, a pause or a cancellation is looked for each second.
-        has_in_flight = self.mailbox.has_in_flight
-        if batch.is_idle and now - self._heartbeat_at < (
-            RECHECK_INTERVAL if has_in_flight else self._lease / 4
-        ):
+        # While messages are in flight, each second checks for a pause or a cancellation.
+        interval = RECHECK_INTERVAL if self.mailbox.has_in_flight else self._lease / 4
+        if batch.is_idle and now - self._heartbeat_at < interval:
             return
         self._write_batch(batch)
         self._heartbeat_at = now
@@ -266,15 +265,15 @@ class Ledger:
                     slot.remaining -= 1
                     self.active_editions.delivering[pick.claim.edition_id].in_flight_count += 1
         if ready_count := self._scheduler.ready_count:
-            self._demand.set_count(-(-ready_count // max(window // 2, 1)))
+            self.demand.set_count(-(-ready_count // max(window // 2, 1)))
         elif not self.mailbox.open_slots and any(
             map(self._scheduler.count_claims, self.active_editions.delivering)
         ):
-            self._demand.set_count(1)
+            self.demand.set_count(1)
         return picks
 
     def _write_batch(self, batch: LedgerBatch) -> None:
-        """The turn's transaction, done again while the database can't be used."""
+        """Run the batch's transaction, again and again while the database can't be used."""
         started_at = time.monotonic()
         waiting_claim_ids: list[int] | None = None
         while True:
@@ -291,12 +290,9 @@ class Ledger:
                     break
             except (ConfigError, ConcurrencyError) as error:
                 waiting_claim_ids = self._scheduler.list_claim_ids()
-                self.active_editions.progress.waiting = (
-                    f"the database can't be used ({error.message})"
-                )
-                if time.monotonic() - started_at > (
-                    HURRIED_TIMEOUT if self._hurry_event.is_set() else SETTLE_TIMEOUT
-                ):
+                self._note_outage(error)
+                timeout = HURRIED_TIMEOUT if self._hurry_event.is_set() else SETTLE_TIMEOUT
+                if time.monotonic() - started_at > timeout:
                     raise
                 self._hurry_event.wait(0.2)
         if waiting_claim_ids is not None:
@@ -325,7 +321,7 @@ class Ledger:
             active_edition = self.active_editions.delivering[edition_id]
             self._scheduler.add_claims(edition_id, claims)
             if claims:
-                self.mailbox.wake_ledger()  # the next turn may pick them
+                self.mailbox.wake_ledger()  # the next batch may pick them
             active_edition.completion_checked = active_edition.completion_checked and not claims
             if len(claims) < limit:
                 active_edition.recheck_at = now + RECHECK_INTERVAL
@@ -334,8 +330,8 @@ class Ledger:
                 self.active_editions.stop_edition(edition_id)
 
     def _restart_as_new_worker(self, batch: LedgerBatch) -> None:
-        """We were taken for dead, so nothing that we held is ours: sign on under a new number.
-        Connections see it by the number, and return what they have in hand."""
+        """Register under a new id, because another worker took this one for dead and reclaimed its
+        deliveries. Connections see the new id, and return the messages that they have."""
         self._scheduler.forget_claims()
         for slot, pick in batch.picks:
             self.active_editions.remove_in_flight(slot, pick.claim)
@@ -349,7 +345,8 @@ class Ledger:
     # ---- the end --------------------------------------------------------------------------------
 
     def _is_finished(self) -> bool:
-        """Whether nothing of any edition is due, claimed or out, here or at another sender."""
+        """Check that no delivery of any edition is due, claimed or in flight, in this worker or
+        another one."""
         now = time.monotonic()
         if not self.mailbox.is_quiet:
             return False
@@ -371,52 +368,32 @@ class Ledger:
         with self._skip_on_outage(), self._store.read() as tx:
             is_claimed = tx.outbox.is_claimed_by_others(idle_ids, self.worker_id)
             self.active_editions.progress.waiting = CLAIMED_ELSEWHERE if is_claimed else ""
-            for edition_id in idle_ids:  # another sender may have given some back meanwhile
+            for edition_id in idle_ids:  # another worker may have returned claims in the meantime
                 if tx.outbox.count_due_deliveries(edition_id):
                     is_claimed, self.active_editions.delivering[edition_id].recheck_at = True, 0.0
         return not is_claimed
 
     def _mark_if_sent(self, active_edition: ActiveEdition) -> None:
-        """Mark an edition that is done while others go on."""
+        """Mark an edition as sent if it is finished while others go on."""
         if not active_edition.completion_checked:
             with self._skip_on_outage(), self._store.begin() as tx:
                 active_edition.completion_checked = True
-                self._mark_sent(tx, editions.get_edition(tx, active_edition.edition.id))
-
-    def _mark_sent(self, tx: Transaction, edition: Edition) -> None:
-        if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(
-            edition
-        ):
-            tx.editions.set_state(edition, EditionState.SENT, self._clock())
+                edition = editions.get_edition(tx, active_edition.edition.id)
+                mark_edition_sent(tx, edition, self._clock())
 
     def _end_run(self) -> None:
-        """Give back what is left, and mark as sent what nothing is left of. When the database stays
-        away, whoever runs next takes over what was ours."""
+        """Return the remaining claims, and mark finished editions as sent. If the database stays
+        away, the next worker reclaims this one's deliveries."""
         deadline = time.monotonic() + HURRIED_TIMEOUT
+        edition_ids = {*self.active_editions.delivering, *self.active_editions.stopped}
         while True:
             try:
                 with self._store.begin() as tx:
-                    # In the order in which another sender's gate takes them: two that begin at
-                    # different ends wait for each other, for a second, until PostgreSQL ends one.
-                    edition_ids = sorted(
-                        {*self.active_editions.delivering, *self.active_editions.stopped}
-                    )
-                    editions_by_id = {
-                        edition_id: editions.get_edition(tx, edition_id)
-                        for edition_id in edition_ids
-                    }
-                    tx.outbox.remove_worker(self.worker_id)
-                    for edition_id, edition in editions_by_id.items():
-                        if edition.state is EditionState.CANCELLED:
-                            tx.outbox.cancel_unsent_deliveries(edition_id)
-                        else:
-                            self._mark_sent(tx, edition)
+                    sign_worker_off(tx, self.worker_id, edition_ids, self._clock())
                 return
             except Exception as error:
-                if (
-                    not isinstance(error, (ConfigError, ConcurrencyError))
-                    or time.monotonic() > deadline
-                ):
+                is_outage = isinstance(error, ConfigError | ConcurrencyError)
+                if not is_outage or time.monotonic() > deadline:
                     self.error = self.error or error
                     return
                 time.sleep(0.2)

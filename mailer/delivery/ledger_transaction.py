@@ -1,19 +1,19 @@
-"""A turn of the ledger: what one transaction is to do, in which order, and what it gave.
+"""The work of one ledger transaction: its batch, the order of its steps, and their results.
 
-1. The sender's beat: if it was taken for dead meanwhile, nothing that follows counts, but for news
-   of messages that a relay accepted.
-2. Settle what was handed over.
-3. What is embargoed is kept in.
-4. The gate for the next messages, and a second look at those that have waited too long for the
-   wire. What the gate refuses was never sent.
-5. Claim more.
+1. Update the worker's heartbeat. If another worker took this one for dead in the meantime, no other
+   step runs, except that messages accepted by a relay are settled.
+2. Settle the messages that connections have reported.
+3. Withhold embargoed messages.
+4. Gate the next messages, and gate again those that have waited too long to be sent. A message that
+   the gate refuses was never sent.
+5. Claim more deliveries.
 
-Each step gives the same when it is repeated, so a turn whose commit was never answered, because
-the database went away, is done again.
+Each step gives the same result when repeated, so a batch is run again if the database went away
+before it answered the commit.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -28,15 +28,18 @@ from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.model.transaction import Transaction
 
+ACTOR = "delivery"
+"""The actor that pauses editions, as their events record it."""
+
 
 @dataclass(slots=True)
 class ActiveEdition:
-    """An edition that is being delivered, with a stencil for each language.
+    """An edition that is being delivered, with a message template for each language.
 
-    `out` counts its messages past the gate and not settled. `recheck` is when to claim again,
-    after there was nothing due; `waits_until` until when messages wait for their turn in a
-    throttled domain (both in seconds of the monotonic clock). `asked`: whether it was asked if it
-    is done, since it last had something to do."""
+    `in_flight_count` counts its messages that passed the gate and are not settled. `recheck_at` is
+    when to claim again after nothing was due, and `waits_until` the moment until which messages of
+    a throttled domain wait (both in seconds of the monotonic clock). `completion_checked` is True
+    if the database was asked whether the edition is finished, since it last had deliveries."""
 
     edition: Edition
     templates: Mapping[str, MessageTemplate]
@@ -48,7 +51,7 @@ class ActiveEdition:
 
 
 class SendGrant(NamedTuple):
-    """Messages let out; or, as the answer to a second look at `again`, whether it may go."""
+    """Messages that a connection may send; or the answer for one `rechecked_message`."""
 
     messages: list[GatedMessage]
     rechecked_message: GatedMessage | None = None
@@ -57,24 +60,27 @@ class SendGrant(NamedTuple):
 
 @dataclass(eq=False, slots=True)
 class ConnectionSlot(ConnectionWindow):
-    """A connection at the ledger. What it is let have is put into its `inbox`, and its `bell` rung;
-    None there means that there is no more."""
+    """A connection, as the ledger sees it.
+
+    The ledger puts grants into `inbox` and triggers `wake_event`; None there means that no more
+    grants will come."""
 
     inbox: deque[SendGrant | None] = field(default_factory=deque)
     wake_event: WakeEvent = field(default_factory=WakeEvent)
 
     def put_grant(self, grant: SendGrant | None) -> None:
-        """From the ledger's thread."""
+        """Hand a grant to the connection, from the ledger's thread."""
         self.inbox.append(grant)
         self.wake_event.trigger_event()
 
 
 @dataclass(slots=True)
 class LedgerBatch:
-    """What one transaction is to do, and, from `fenced` on, what it gave.
+    """The work of one transaction and, from `is_fenced` on, its results.
 
-    `need` is how many to claim of which edition; `put_off` sends claims back to the queue for so
-    many seconds; `loose` are stopped editions of which something is settled."""
+    `claim_requests` says how many deliveries to claim of which edition, `postponed` which claims go
+    back to the queue for how many seconds. `stopped_edition_ids` are stopped editions of which a
+    message is settled here. `is_fenced` is True if another worker took this one for dead."""
 
     settlements: list[Settlement]
     picks: list[tuple[ConnectionSlot, PickedMessage]]
@@ -104,8 +110,10 @@ def write_batch(
     *,
     waiting_claim_ids: list[int] | None = None,
 ) -> None:
-    """Do the turn. `known`, given when it is done again: the ids of all claims that wait here; an
-    attempt before may have claimed others."""
+    """Run every step of the batch in one transaction.
+
+    When the batch is run again, `waiting_claim_ids` are the ids of all claims that wait here; the
+    earlier attempt may have claimed others, which are returned."""
     batch.claims_by_edition, batch.passed_ids, batch.refused_count = {}, set(), 0
     batch.is_fenced = not tx.outbox.update_heartbeat(worker_id)
     if batch.is_fenced:
@@ -145,9 +153,11 @@ def _withhold_embargoed(
     worker_id: int,
     active_editions: Mapping[int, ActiveEdition],
 ) -> set[int]:
-    """Keep in what is embargoed: the ids of what may not be asked of the gate. An edition of which
-    nothing may pass waits as a whole until the embargo ends; of an advance copy, nothing goes to
-    those who are not, or no longer, trusted with it; of a correction of one, they get it then."""
+    """Withhold embargoed messages, and return the ids of deliveries that must not reach the gate.
+
+    An edition that does not state its embargo waits as a whole until the embargo ends. Advance
+    copies go only to trusted contacts. A correction to an untrusted contact waits until the embargo
+    ends."""
     barred_ids: set[int] = set()
     for edition_id, block in tx.outbox.find_embargo_blocks(list(active_editions)).items():
         if batch.edition_states.get(edition_id) is not EditionState.SENDING:
@@ -188,7 +198,7 @@ def _gate_messages(
     recheck_ids = [
         message.claim.id for _, message in batch.rechecks if message.claim.id not in barred_ids
     ]
-    if is_retry:  # some may have passed in the attempt before
+    if is_retry:  # some messages may have passed the gate in the attempt before
         new_ids, recheck_ids = [], new_ids + recheck_ids
     if new_ids:
         batch.passed_ids |= tx.outbox.gate_deliveries(worker_id, new_ids)
@@ -211,9 +221,10 @@ def _stop_if_requested(
     active_edition: ActiveEdition,
     now: datetime,
 ) -> None:
-    """Of an edition that somebody has stopped, what is claimed goes back. One that was refused
-    alike is stopped here: a relay that refuses everyone for the same reason speaks of us, so what
-    it refused is queued again."""
+    """Return the claims of an edition that was stopped.
+
+    Also pause an edition whose recipients were all refused alike: a relay that refuses everyone for
+    the same reason objects to this office, so the refused deliveries are queued again."""
     edition_id = active_edition.edition.id
     state = batch.edition_states.get(edition_id)
     repeated_refusals = active_edition.repeated_refusals
@@ -222,10 +233,34 @@ def _stop_if_requested(
             edition_id, [DeliveryState.FAILED], repeated_refusals.delivery_ids
         )
         edition = editions.get_edition(tx, edition_id)
-        reason = f"{len(repeated_refusals.delivery_ids)} recipients were refused alike ({repeated_refusals.refusal_text})"
-        editions.pause_edition(tx, edition, now, reason=reason, actor="delivery")
+        refusal_count = len(repeated_refusals.delivery_ids)
+        reason = f"{refusal_count} recipients were refused alike ({repeated_refusals.refusal_text})"
+        editions.pause_edition(tx, edition, now, reason=reason, actor=ACTOR)
         batch.edition_states[edition_id] = state = EditionState.PAUSED
     if state is not EditionState.SENDING:
         tx.outbox.return_claims(edition_id, worker_id)
     if state is EditionState.CANCELLED:
         tx.outbox.cancel_unsent_deliveries(edition_id)
+
+
+def mark_edition_sent(tx: Transaction, edition: Edition, now: datetime) -> None:
+    """Mark an edition that is being sent as sent, if none of its deliveries is unfinished."""
+    if edition.state is EditionState.SENDING and not tx.outbox.has_unfinished_deliveries(edition):
+        tx.editions.set_state(edition, EditionState.SENT, now)
+
+
+def sign_worker_off(
+    tx: Transaction, worker_id: int, edition_ids: Iterable[int], now: datetime
+) -> None:
+    """Remove a worker that ends, and finish the editions that it delivered."""
+    # The editions are locked in the same order as by another worker's gate: two workers that begin
+    # at different ends would wait for each other, for a second, until PostgreSQL ends one of them.
+    editions_by_id = {
+        edition_id: editions.get_edition(tx, edition_id) for edition_id in sorted(edition_ids)
+    }
+    tx.outbox.remove_worker(worker_id)
+    for edition_id, edition in editions_by_id.items():
+        if edition.state is EditionState.CANCELLED:
+            tx.outbox.cancel_unsent_deliveries(edition_id)
+        else:
+            mark_edition_sent(tx, edition, now)

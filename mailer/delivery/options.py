@@ -1,4 +1,4 @@
-"""How mail leaves: the settings of one delivery run."""
+"""The settings of one delivery run."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,12 @@ from mailer.delivery.smtp import RelayCredentials
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """How mail leaves: the relays, who we are to them, and what recipient domains are spared.
+    """The relays, the credentials for them, and the limits of recipient domains.
 
-    `sender` is the envelope's (RFC 5321 §3.3). `lease` and `patience` are in seconds."""
+    `credentials` go by the relay's name, `throttles` by the recipient domain. `envelope_sender` is
+    the address in MAIL FROM (RFC 5321 §3.3). `lease` and `patience` are in seconds: the time after
+    which a worker without a heartbeat counts as dead, and the time for which a run waits for relays
+    that fail."""
 
     relays: tuple[Relay, ...]
     credentials: dict[str, RelayCredentials]

@@ -1,6 +1,6 @@
-"""What became of a message, as the ledger writes it down: replies into settlements, and figures.
+"""Turn replies into the settlements that the ledger writes, and into progress figures.
 
-Pure but for the counts that it keeps.
+Pure, except for the counts that the classes keep.
 """
 
 import re
@@ -14,24 +14,27 @@ from mailer.delivery.replies import Reply, Verdict
 from mailer.model.deliveries import EXPIRE_AFTER, Claim, DeliveryState, Settlement
 
 MAX_REPEATED_REFUSALS = 5
-"""Refusals alike, on different recipients, that speak of us and not of them."""
+"""Equal refusals of different recipients after which the edition is paused: the relay objects to
+this office, not to the recipients."""
 
 MAX_LOST_LINKS = 3
-"""Lost links, each while the relay went on with others, after which it is this message's turn to
-wait: else one message that breaks a relay's connections would be tried for ever."""
+"""Lost links, each while the relay answered for other messages, after which a message is deferred:
+otherwise a message that breaks a relay's connections would be tried forever."""
 
 STUCK_DELAY = 1.0
-"""Seconds for which a message lets others go first that has broken the link twice in a row."""
+"""Seconds for which a message that lost the link twice in a row waits, so that others go first."""
 
 RATE_WINDOW = 10.0
-"""Seconds over which messages a second are counted."""
+"""Seconds over which the rate of messages is measured."""
 
 _ABOUT_THE_RECIPIENT = re.compile(r"^5[.][12][.]\d")
 
 
 class GatedMessage(NamedTuple):
-    """A message past the gate, in a connection's hand. `sender` and `at` (seconds) say when and by
-    whom it was let out; it is not to go before `not_before`."""
+    """A message that has passed the gate and that a connection may send.
+
+    It passed for the worker `worker_id` at `gated_at`, and must not be sent before `not_before`
+    (both in seconds of the monotonic clock)."""
 
     claim: Claim
     worker_id: int
@@ -40,7 +43,7 @@ class GatedMessage(NamedTuple):
 
 
 class MessageOutcome(NamedTuple):
-    """What a connection reports of a message."""
+    """A message, and the reply by which a connection reports its outcome."""
 
     message: GatedMessage
     reply: Reply
@@ -48,12 +51,13 @@ class MessageOutcome(NamedTuple):
 
 @dataclass(slots=True)
 class DeliveryProgress:
-    """What a run has done so far, counted in deliveries.
+    """The progress of a run, counted in deliveries.
 
-    `turned_away` were suppressed, or cancelled, at the gate. `waiting` says what the run waits
-    for, if anything. `rate` is messages a second over the last :data:`RATE_WINDOW`, `left` how many
-    are still to be tried, `seconds_left` how long that will take at this rate (None: unknown).
-    `relays` counts what each relay has accepted, `troubles` says of each that rests why."""
+    `turned_away` counts deliveries suppressed or cancelled at the gate. `waiting` names the reason
+    if the run waits. `rate` is messages a second over the last :data:`RATE_WINDOW` seconds, `left`
+    the number of deliveries still to be tried, `seconds_left` the time that they need at this rate
+    (None if unknown). `relays` counts the messages that each relay accepted; `troubles` says why a
+    relay rests."""
 
     sent: int = 0
     deferred: int = 0
@@ -77,7 +81,7 @@ class DeliveryProgress:
 
 
 class RateMeter:
-    """Messages a second, over the last few seconds."""
+    """Measures messages a second over the last :data:`RATE_WINDOW` seconds."""
 
     def __init__(self, now: float) -> None:
         self._samples = deque([(now, 0)])
@@ -88,13 +92,13 @@ class RateMeter:
             while len(self._samples) > 2 and now - self._samples[1][0] > RATE_WINDOW:
                 self._samples.popleft()
         since, earlier_count = self._samples[0]
-        # What was refused alike counts as failed until its edition is stopped.
+        # The count may fall: equal refusals count as failed only until their edition is paused.
         return max(done_count - earlier_count, 0) / (now - since) if now > since else 0.0
 
 
 @dataclass(slots=True)
 class RepeatedRefusals:
-    """The last refusals of an edition's messages, as long as they are the same."""
+    """The last refusals of an edition's messages, as long as they are equal."""
 
     refusal_text: str = ""
     delivery_ids: list[int] = field(default_factory=list)
@@ -119,18 +123,20 @@ class RepeatedRefusals:
 
 
 class LostLinkTracker:
-    """Messages whose link was lost before they had gone, again and again."""
+    """Counts, for each message, the links lost before it was sent."""
 
     def __init__(self) -> None:
         self._losses: dict[int, tuple[int, int]] = {}
 
     def is_stuck(self, claim: Claim, answered_count: int) -> bool:
-        """Whether it was the last that was tried before, too: others should have a turn."""
+        """Check whether this message also lost the previous link: then others should go first."""
         return self._losses.get(claim.id, (0, -1))[1] == answered_count
 
     def is_poison(self, claim: Claim, answered_count: int) -> bool:
-        """Whether it is time to put this one off. `answered`: how many messages the relays have
-        answered for so far; where they answer for none, it is not the message's fault."""
+        """Note a lost link, and check whether this message should now be deferred.
+
+        `answered_count` is the number of messages that relays have answered for so far: if they
+        answer for none, the message is not the cause."""
         loss_count, earlier_count = self._losses.get(claim.id, (0, -1))
         if answered_count > earlier_count:
             loss_count += 1
@@ -144,7 +150,7 @@ class LostLinkTracker:
 def derive_settlement(
     outcome: MessageOutcome, now: datetime, planned_at: datetime | None, *, is_poison: bool = False
 ) -> Settlement:
-    """What to write down of a message: its next state, and when to try again."""
+    """Return the settlement to write: the delivery's next state, and when to try again."""
     message, reply = outcome
     claim = message.claim
     reply_text = str(reply)
@@ -174,7 +180,7 @@ def derive_settlement(
 def _derive_deferral(
     message: GatedMessage, reply_text: str, now: datetime, planned_at: datetime | None
 ) -> Settlement:
-    """A temporary failure: when to try again, or that it has been tried for too long."""
+    """Return the settlement of a temporary failure: queued for later, or expired."""
     state = DeliveryState.QUEUED
     if planned_at and now - planned_at > EXPIRE_AFTER:
         state = DeliveryState.EXPIRED

@@ -1,8 +1,8 @@
-"""Who holds a delivery: a name for this sender that another one can tell to be dead.
+"""A worker's name, by which another worker can tell that this one has died.
 
-A lease alone would make whoever runs `mailer send` again after a crash wait for it to end. So the
-name says on which machine, in which boot and process namespace, and as which process it ran, and
-since when. Where that can't be told (another machine, no /proc), only the lease counts.
+With a lease alone, a person who starts sending again after a crash would have to wait for the lease
+to end. So the name states the machine, its boot, the process namespace, the process and its start
+time. If these can't be compared (another machine, no /proc), only the lease counts.
 """
 
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def _identify_boot() -> str:
-    """This boot of this machine and its process namespace; empty where that can't be told."""
+    """Return a hash of this machine's boot and this process namespace; empty if unknown."""
     try:
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         namespace = Path("/proc/self/ns/pid").stat().st_ino
@@ -22,8 +22,9 @@ def _identify_boot() -> str:
 
 
 def _read_start_time(pid: int) -> str:
-    """When a process began, in clock ticks since boot: field 22 of proc(5)'s stat. Empty when
-    there is no such process, or it has ended and waits for its parent."""
+    """Return the start time of a process, in clock ticks since boot: field 22 of proc(5)'s stat.
+
+    Empty if there is no such process, or if it has ended and waits for its parent."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
@@ -33,13 +34,13 @@ def _read_start_time(pid: int) -> str:
 
 
 def create_worker_name() -> str:
-    """A name for this sender, different for each: at most 64 characters."""
+    """Return a name for this worker: unique, at most 64 characters."""
     pid = os.getpid()
     return f"{_identify_boot()}:{pid}:{_read_start_time(pid)}:{secrets.token_hex(6)}"
 
 
 def is_dead(worker_name: str) -> bool:
-    """Whether the sender of that name has certainly ended. False when it can't be told."""
+    """Check whether the worker of that name has certainly ended. Returns False if unknown."""
     boot_identity, _, rest = worker_name.partition(":")
     pid, _, rest = rest.partition(":")
     start_time, _, _ = rest.partition(":")

@@ -1,8 +1,8 @@
-"""How a relay is doing: whether a connection to it may be opened now, or it rests.
+"""The health of a relay: whether a connection to it may be opened now, or the relay rests.
 
-A relay that fails is left alone for a while, twice as long each time; then one connection tries,
-and when that works the others follow. What dies together counts once: eight connections lost as a
-relay restarts are one failure. A relay that has said what only a person can mend rests for long.
+A relay that fails rests for a while, twice as long each time; then one connection tries it, and if
+that works the others follow. Connections that die together count once: eight connections lost
+because a relay restarts are one failure. A relay rests longer if only a person can fix its error.
 """
 
 import ssl
@@ -14,34 +14,34 @@ from dataclasses import dataclass
 from mailer.config import Relay
 from mailer.delivery.event_loop import EventLoop, WakeEvent
 from mailer.delivery.replies import Reply, Verdict
-from mailer.errors import RelayError
+from mailer.errors import NextStep, RelayError
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 300.0
 """Seconds. The first failure costs no pause, the second FIRST_PAUSE, each further one twice the
-last; what only a person can mend costs LONGEST_PAUSE at once."""
+last; an error that only a person can fix costs LONGEST_PAUSE at once."""
 
 FULL_PAUSE = 2.0
 LONGEST_FULL_PAUSE = 60.0
-"""Seconds after which one more connection is tried, where a relay that works has refused it."""
+"""Seconds after which one more connection is tried, if a relay that works has refused it."""
 
 MAX_DOUBTS = 4
-"""Connections in a row that were lost after their first message, before its reply: the relay takes
-messages and tells nobody, so each try would leave one more in doubt."""
+"""Connections in a row that may be lost after their first message, before its reply. Such a relay
+may accept messages without a reply, so each further try would leave one more message in doubt."""
 
 PATIENT_FAILURES = 4
-"""Failures in a row after which patience counts."""
+"""Failures in a row before which a run's patience cannot end."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPermit:
-    """Leave to open one connection; what it meets is reported with it."""
+    """A permit to open one connection; the connection's reports refer to it."""
 
     incident: int
 
 
 class RelayHealth:
-    """One relay's. Safe to use from several threads."""
+    """The health of one relay. Safe to use from several threads."""
 
     def __init__(self, relay: Relay, clock: Callable[[], float] = time.monotonic) -> None:
         self.relay = relay
@@ -62,33 +62,33 @@ class RelayHealth:
         self.has_worked = False
         self.error: RelayError | None = None
         self.tls_context: ssl.SSLContext | None = None
-        """For TLS: its connections share one."""
+        """The TLS context that the relay's connections share."""
 
     @property
     def is_resting(self) -> bool:
-        """It has failed, and nothing has worked since."""
+        """True if the relay has failed and has not worked since."""
         return self._failure_count > 0
 
     @property
     def trouble(self) -> str:
-        """Why it rests, and for how long; empty when it does not."""
+        """The reason why the relay rests, and for how long; empty if it does not rest."""
         with self._lock:
             if self._failure_count < 2 or self.error is None:
-                return ""  # a link that is lost now and then is no news
+                return ""  # a single lost link is not worth reporting
             wait = max(self._rests_until - self._clock(), 0)
             retry_note = f"tried again in {wait:.0f} s" if wait >= 1 else "being tried again"
             return f"{self.error.where}: {self.error.message}; {retry_note}"
 
     @property
     def is_down(self) -> bool:
-        """It has failed again after its first failure: a lost link alone is no reason to call for
-        one that stands by."""
+        """True if the relay has failed again after its first failure: a single lost link is no
+        reason to use a standby relay."""
         return self._failure_count > 1
 
     async def wait_for_permit(
         self, loop: EventLoop, stop_event: threading.Event
     ) -> ConnectionPermit | None:
-        """Wait until a connection may be opened. None: the run is over."""
+        """Wait until a connection may be opened. Returns None if the run is over."""
         while not stop_event.is_set():
             trigger_count = self._change_event.trigger_count
             with self._lock:
@@ -109,7 +109,7 @@ class RelayHealth:
         return 0.5 if self._is_probing else self._rests_until - self._clock()
 
     def set_standby(self, is_standby: bool) -> None:
-        """A relay of weight 0 opens nothing while it stands by."""
+        """Let a relay of weight 0 stand by, so that it opens no connection, or use it."""
         with self._lock:
             self._in_standby = is_standby
             self._change_event.trigger_event()
@@ -119,30 +119,30 @@ class RelayHealth:
         return self._in_standby
 
     def is_stale(self, permit: ConnectionPermit) -> bool:
-        """Whether the relay has failed, or come back, since the ticket was given."""
+        """Check whether the relay has failed, or come back, since the permit was given."""
         return permit.incident != self._incident
 
     def return_permit(self, permit: ConnectionPermit) -> None:
-        """The ticket was not used after all."""
+        """Return a permit that is not, or no longer, used."""
         with self._lock:
             if permit.incident == self._incident:
                 self._is_probing = False
                 self._change_event.trigger_event()
 
     def note_opened(self) -> None:
-        """A connection was opened: whatever comes, the relay is there."""
+        """Note that a connection was opened, so the relay can be reached."""
         with self._lock:
             self._was_reached = True
             self._open_count += 1
             self._full_pause = 0.0
 
     def note_closed(self) -> None:
-        """It has ended, one way or the other."""
+        """Note that a connection has ended, for any reason."""
         with self._lock:
             self._open_count -= 1
 
     def note_answer(self, permit: ConnectionPermit) -> None:
-        """The relay has answered for a message: it works."""
+        """Note that the relay has answered for a message, so it works."""
         if not self._failure_count and self.has_worked and not self._doubt_count:
             return
         with self._lock:
@@ -156,8 +156,10 @@ class RelayHealth:
                 self._change_event.trigger_event()
 
     def note_open_failure(self, permit: ConnectionPermit, error: RelayError) -> None:
-        """A connection could not be opened. Where others are open and work, the relay wants no more
-        of them: those go on, and one more is tried later, each time twice as much."""
+        """Note that a connection could not be opened.
+
+        If other connections are open and work, the relay wants no more of them: those go on, and
+        one more is tried later, after a pause that doubles each time."""
         with self._lock:
             is_full = (
                 self._open_count > 0
@@ -167,7 +169,7 @@ class RelayHealth:
             )
             if is_full:
                 now = self._clock()
-                if now >= self._full_until:  # the first of those that were tried together
+                if now >= self._full_until:  # the first of the connections tried together
                     doubled_pause = max(2 * self._full_pause, FULL_PAUSE)
                     self._full_pause = min(doubled_pause, LONGEST_FULL_PAUSE)
                     self._full_until = now + self._full_pause
@@ -175,30 +177,32 @@ class RelayHealth:
             self._note_failure(permit, error)
 
     def note_break(self, permit: ConnectionPermit, reply: Reply, answered_count: int) -> None:
-        """A connection ended by `reply`, after `messages` that the relay had answered for."""
+        """Note that `reply` ended a connection, after the relay had answered for `answered_count`
+        messages on it."""
         with self._lock:
             if reply.verdict is Verdict.IN_DOUBT and not answered_count:
                 self._doubt_count += 1
             never_answers = self._doubt_count >= MAX_DOUBTS
         if never_answers:
             error = RelayError(
-                f"it drops the link after each message, {MAX_DOUBTS} times in a row",
+                f"the relay drops the link after each message, {MAX_DOUBTS} times in a row",
                 where=self.relay.where,
-                hint="see the relay's own log before anything is sent again",
+                hint="read the relay's own log before you send again",
                 is_permanent=True,
             )
         elif reply.verdict is Verdict.RELAY:
             error = RelayError(
-                f"it said {reply}",
+                f"the relay replied {reply}",
                 where=self.relay.where,
-                hint="see that it lets us send as sender.address",
-                is_permanent=reply.is_lasting,
+                hint="check that the relay lets you send as the configured sender.address",
+                is_permanent=reply.is_permanent,
             )
         else:
             error = RelayError(
                 f"the link was lost; last: {reply}",
                 where=self.relay.where,
-                hint="nothing is lost: run `mailer send` again when it is well",
+                hint="no message is lost; send again when the relay works",
+                next_steps=[NextStep("send_editions")],
             )
         self._note_failure(permit, error)
 
@@ -222,8 +226,8 @@ class RelayHealth:
             self._change_event.trigger_event()
 
     def is_hopeless(self, patience: float) -> bool:
-        """Whether a run should not wait for this relay: it said what only a person can mend, could
-        not be reached from the start, or has been failing for `patience` seconds."""
+        """Check whether a run should stop waiting for this relay: only a person can fix its error,
+        it could not be reached from the start, or it has been failing for `patience` seconds."""
         with self._lock:
             if self.error is None:
                 return False

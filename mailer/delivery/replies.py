@@ -1,11 +1,12 @@
-"""The only judge of an SMTP reply: what a code in a phase means for the delivery and the relay.
+"""The only judge of SMTP replies: what a code means, in each phase, for the delivery and the relay.
 
-After RFC 5321 §4.2 and §4.3.2, with what relays do in fact: RCPT 452 is "too many recipients for
-now", and 552 is often sent for the same (RFC 5321 §4.5.3.1.10 asks to take both as temporary).
+The table follows RFC 5321 §4.2 and §4.3.2, and the practice of relays: RCPT 452 means "too many
+recipients for now", and 552 is often sent for the same (RFC 5321 §4.5.3.1.10 asks clients to treat
+both as temporary).
 
 ============== ============= ============= ============= ============= =============================
-phase          2xx (DATA:    4xx           5xx           421           silence, close, what is no
-               354)                                                    SMTP
+phase          2xx (DATA:    4xx           5xx           421           silence, a closed link,
+               354)                                                    a reply that is not SMTP
 ============== ============= ============= ============= ============= =============================
 connect, EHLO, goes on       relay rests   relay rests,  relay rests   relay rests
 STARTTLS, AUTH                             for long
@@ -19,8 +20,8 @@ final dot      accepted      deferred      refused       deferred      in doubt
 QUIT           --            --            --            --            --
 ============== ============= ============= ============= ============= =============================
 
-Where the relay rests nobody's attempt is spent. After 421, and after anything of the last column,
-the link is closed.
+If the relay rests, no delivery's attempt is spent. The link is closed after 421, and after every
+event of the last column.
 """
 
 from enum import StrEnum
@@ -28,7 +29,7 @@ from typing import NamedTuple
 
 
 class Phase(StrEnum):
-    """Where in the conversation a reply, or its absence, was met."""
+    """The phase of the conversation in which a reply came, or was missing."""
 
     CONNECT = "connect"
     EHLO = "EHLO"
@@ -43,24 +44,27 @@ class Phase(StrEnum):
 
 
 class Verdict(StrEnum):
-    """What becomes of the delivery."""
+    """The meaning of a reply for the delivery."""
 
     ACCEPTED = "accepted"
     DEFERRED = "deferred"
     REFUSED = "refused"
     RELAY = "relay"
-    """The relay is at fault, or can't be used: it rests, and nobody's attempt is spent."""
+    """The relay is at fault, or can't be used: it rests, and no delivery's attempt is spent."""
     LOST = "lost"
-    """The link was lost before the final dot: not sent, to be tried again over a new one."""
+    """The link was lost before the final dot: the message was not sent, and is sent again over a
+    new link."""
     IN_DOUBT = "in doubt"
-    """The link was lost after the final dot: we don't know."""
+    """The link was lost after the final dot: the relay may have accepted the message."""
     WITHHELD = "withheld"
-    """We kept it back ourselves, before the final dot."""
+    """The worker withheld the message itself, before the final dot."""
 
 
 class Reply(NamedTuple):
-    """`code` 0: there was none, and `text` says what happened. `close` asks for a new connection
-    before the next message."""
+    """A reply with its verdict.
+
+    `code` is 0 if no reply came; `text` then says why. `needs_close` means that the next message
+    needs a new connection."""
 
     phase: Phase
     code: int
@@ -69,13 +73,13 @@ class Reply(NamedTuple):
     needs_close: bool = False
 
     @property
-    def is_lasting(self) -> bool:
-        """Whether the relay will say the same again until somebody mends something."""
+    def is_permanent(self) -> bool:
+        """True if the relay will give the same reply until a person fixes the cause."""
         return self.verdict is Verdict.RELAY and self.code // 100 == 5
 
     @property
     def is_answer(self) -> bool:
-        """Whether the relay has answered for a message: what is no SMTP is no answer."""
+        """True if the relay has answered for a message; a reply that is not SMTP is no answer."""
         return self.verdict in _ANSWER_VERDICTS
 
     def __str__(self) -> str:
@@ -89,8 +93,7 @@ _PROTOCOL_PHASES = frozenset({Phase.CONNECT, Phase.EHLO, Phase.STARTTLS, Phase.A
 
 
 def judge_reply(phase: Phase, code: int, text: str) -> Reply:
-    """The reply of a relay that did answer, judged. A `code` that is none (0 or less) is what is
-    no SMTP."""
+    """Judge the reply of a relay that did answer. `code` is 0 or less if the reply is not SMTP."""
     if phase is Phase.DOT and code == 250:
         return Reply(phase, code, text, Verdict.ACCEPTED)
     verdict = _judge_code(phase, code // 100, code)
@@ -120,7 +123,8 @@ def _judge_code(phase: Phase, code_class: int, code: int) -> Verdict:
 
 
 def create_lost_reply(phase: Phase, reason: str) -> Reply:
-    """No reply came: the link broke, was silent too long, or gave what is no SMTP."""
+    """Create the reply that stands for none: the link broke, was silent too long, or gave text that
+    is not SMTP."""
     if phase is Phase.DOT:
         return Reply(
             phase, 0, f"{reason} after the message, before its reply", Verdict.IN_DOUBT, True
@@ -129,3 +133,13 @@ def create_lost_reply(phase: Phase, reason: str) -> Reply:
     return Reply(
         phase, 0, f"{reason} (at {phase})", Verdict.LOST if before_dot else Verdict.RELAY, True
     )
+
+
+def clean_reply_text(text: bytes | str) -> str:
+    """Return a reply's text on one line, without unprintable characters."""
+    reply_text = text if isinstance(text, str) else text.decode("utf-8", "replace")
+    if reply_text.isprintable():
+        return reply_text[:500]
+    return " ".join(
+        "".join(character if character.isprintable() else " " for character in reply_text).split()
+    )[:500]

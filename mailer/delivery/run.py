@@ -1,8 +1,8 @@
-"""A run: the ledger's thread, that of the connections' loop, and who watches over both.
+"""A delivery run: the ledger's thread, the thread of the connections, and the watch over both.
 
-It ends when all that was due has been tried once, when every edition is paused or cancelled, when
-it is asked to stop, or when no relay can be used; in each case what was claimed and not sent is
-back in the queue.
+A run ends when every due delivery has been tried once, when every edition is paused or cancelled,
+when it is asked to stop, or when no relay can be used; in each case, deliveries that were claimed
+and not sent are back in the queue.
 """
 
 import threading
@@ -24,14 +24,14 @@ from mailer.errors import RelayError
 from mailer.model.transaction import Database
 
 PROGRESS_INTERVAL = 0.1
-"""Seconds between two looks at how it goes."""
+"""Seconds between two reports of progress."""
 
 ABORT_TIMEOUT = 5.0
-"""Seconds that connections have to end after they were killed."""
+"""Seconds that connections have to end after they are killed."""
 
 
 class DeliveryRun:
-    """Carries editions' messages to relays, over many connections."""
+    """One run: delivers the messages of editions to relays, over many connections."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class DeliveryRun:
         clock: Callable[[], datetime],
         find_new_editions: Callable[[Sequence[int]], Iterable[ActiveEdition]],
     ) -> None:
-        """`more`: see :class:`Ledger`."""
+        """`find_new_editions` is passed to :class:`Ledger`, which describes it."""
         self._options = options
         scheduler = DispatchScheduler(options.relays, DomainThrottles(options.throttles))
         self._ledger = Ledger(store, scheduler, clock, options.lease, find_new_editions)
@@ -59,7 +59,7 @@ class DeliveryRun:
 
     @property
     def progress(self) -> DeliveryProgress:
-        """How it stands; a copy. For the thread that runs it."""
+        """The progress so far, as a copy. Only for the thread that runs this."""
         now = time.monotonic()
         progress = self._ledger.active_editions.progress
         return replace(
@@ -76,11 +76,13 @@ class DeliveryRun:
         stop: threading.Event,
         on_progress: Callable[[DeliveryProgress], None] = lambda _: None,
     ) -> DeliveryProgress:
-        """Send all that is due. Set `stop` to drain: what is on the wire is finished, the rest goes
-        back. An exception in `on_progress` or a signal's handler ends it at once.
+        """Send all deliveries that are due.
 
-        Raises RelayError when no relay can be used: nothing is lost, and where waiting won't help
-        the editions are paused. Raises ConfigError when the database is gone for too long."""
+        Setting `stop` drains the run: messages on the wire are finished, the rest go back to the
+        queue. An exception in `on_progress` or in a signal's handler ends the run at once.
+
+        Raises RelayError if no relay can be used: no message is lost, and the editions are paused
+        if waiting won't help. Raises ConfigError if the database is gone for too long."""
         ledger_thread = threading.Thread(target=self._ledger.run, name="ledger")
         connection_thread = threading.Thread(target=self._run_connections, name="wire", daemon=True)
         ledger_thread.start()
@@ -108,7 +110,7 @@ class DeliveryRun:
         return self.progress
 
     def _run_connections(self) -> None:
-        """The thread of the connections."""
+        """Run all connections, in a thread of their own."""
         for runner in self._connection_runners:
             self._loop.spawn_task(runner.run())
         try:
@@ -124,7 +126,7 @@ class DeliveryRun:
             self._loop.wake_all()
 
     def _abort_run(self, connection_thread: threading.Thread) -> None:
-        """End at once: what is on the wire will be in doubt."""
+        """End at once: the messages on the wire will be in doubt."""
         self._drain_connections()
         self._ledger.drain_connections(hurry=True)
         deadline = time.monotonic() + ABORT_TIMEOUT
@@ -135,7 +137,8 @@ class DeliveryRun:
         self._ledger.end_without_waiting()
 
     def _find_fatal_error(self) -> RelayError | None:
-        """Why the run should end, when no relay can be used; a lasting reason pauses editions."""
+        """Return the error with which the run should end if no relay can be used, and pause the
+        editions if that error is permanent. Also switch standby relays on and off."""
         primary_healths = [health for health in self._relay_healths if health.relay.weight != 0]
         standby_healths = [health for health in self._relay_healths if health.relay.weight == 0]
         primaries_down = all(health.is_down for health in primary_healths)

@@ -1,11 +1,11 @@
 """One conversation with a relay, phase by phase.
 
 A small subclass of ``smtplib.SMTP`` keeps the standard library's EHLO, STARTTLS and AUTH. Its
-``sendmail()`` and its ``with`` block are not used: both hide in which phase a connection died, and
-that decides whether a message may have been taken.
+``sendmail()`` and its ``with`` block are not used: both hide the phase in which a connection died,
+which decides whether the relay may have accepted a message.
 
-Where the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one write, and the next
-message's behind the final dot of the one before: one round trip a message instead of four.
+If the relay offers PIPELINING (RFC 2920), MAIL, RCPT and DATA go in one write, and those of the
+next message directly follow the final dot: one round trip a message instead of four.
 """
 
 import re
@@ -24,6 +24,7 @@ from mailer.delivery.replies import (
     Phase,
     Reply,
     Verdict,
+    clean_reply_text,
     create_lost_reply,
     judge_reply,
 )
@@ -40,8 +41,10 @@ class RelayCredentials(NamedTuple):
 
 
 class OutgoingMail(NamedTuple):
-    """A message, in pieces, and its envelope. Its lines end in CRLF, the last one's too, have at
-    most 998 bytes, and none begins with a dot. `ascii`: it needs no 8BITMIME."""
+    """A message, in pieces, and its envelope.
+
+    Every line of the message ends in CRLF, has at most 998 bytes, and begins with no dot, except
+    dots that are already stuffed. If `is_ascii`, it needs no 8BITMIME."""
 
     envelope_sender: str
     recipient: str
@@ -51,8 +54,7 @@ class OutgoingMail(NamedTuple):
 
 
 def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> OutgoingMail:
-    """A message as it is, made ready for the wire: dots stuffed (RFC 5321 §4.5.2), the last line
-    ended."""
+    """Prepare any message for the wire: stuff its dots (RFC 5321 §4.5.2), end its last line."""
     if not message.endswith(b"\r\n"):
         message += b"\r\n"
     stuffed_message = message.replace(b"\r\n.", b"\r\n..")
@@ -64,19 +66,19 @@ def prepare_mail(envelope_sender: str, recipient: str, message: bytes) -> Outgoi
 
 
 class RelayConnection:
-    """An open connection to a relay. Made by :meth:`connect_to`; to be closed.
+    """An open connection to a relay, made by :meth:`connect_to`. Its user must close it.
 
-    It is opened wherever it may block, and used by a coroutine of the loop that it is moved to;
-    :meth:`kill_connection` may come from anywhere."""
+    It is opened in a thread that may block, then moved to a loop whose coroutines use it; any
+    thread may call :meth:`kill_connection`."""
 
     def __init__(self, smtp_socket: SmtpSocket, relay: Relay) -> None:
         self._smtp_socket = smtp_socket
         self._relay = relay
         self._announced_mail: OutgoingMail | None = None
         self._needs_reset = False
-        """A transaction was begun and not ended: RSET goes before the next."""
+        """True if a transaction was begun and not ended: RSET goes before the next one."""
         self._owes_message = False
-        """The relay waits for a message, or for the rest of it: no command may go."""
+        """True if the relay waits for a message, or for the rest of it: no command may go."""
         self.supports_pipelining = smtp_socket.has_extn("pipelining")
         self._supports_utf8 = smtp_socket.has_extn("smtputf8")
         self._supports_8bit = smtp_socket.has_extn("8bitmime")
@@ -94,22 +96,22 @@ class RelayConnection:
     ) -> "RelayConnection":
         """Connect, greet, secure, authenticate. Raises RelayError, which names the phase.
 
-        `context` is what :func:`create_tls_context` gives; made anew when it is not given."""
+        `context` comes from :func:`create_tls_context`, which is called if it is None."""
         phase = Phase.CONNECT
         where = relay.where
         context = context or create_tls_context(relay)
         smtp_socket = SmtpSocket(relay.timeout, context if relay.tls is Tls.IMPLICIT else None)
         try:
             code, reply_text = smtp_socket.connect(relay.host, relay.port)
-            _require_accepted(judge_reply(phase, code, _clean_reply_text(reply_text)), where)
+            _require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
             smtp_socket._host = relay.host  # type: ignore[attr-defined]  # for STARTTLS's certificate
             phase = Phase.EHLO
             smtp_socket.send_hello()
             if relay.tls is Tls.STARTTLS:
                 phase = Phase.STARTTLS
                 code, reply_text = smtp_socket.starttls(context=context)
-                _require_accepted(judge_reply(phase, code, _clean_reply_text(reply_text)), where)
-                if smtp_socket.read_ahead:  # it came unencrypted, so from anybody
+                _require_accepted(judge_reply(phase, code, clean_reply_text(reply_text)), where)
+                if smtp_socket.read_ahead:  # unencrypted, so any attacker may have sent it
                     raise smtplib.SMTPException("the relay spoke before TLS began")
                 phase = Phase.EHLO
                 smtp_socket.send_hello()
@@ -121,25 +123,29 @@ class RelayConnection:
             raise
         except smtplib.SMTPNotSupportedError as error:
             smtp_socket.close()
-            raise _create_relay_error(phase, f"it does not offer {phase}", where, True) from error
+            raise _create_relay_error(
+                phase, f"the relay does not offer {phase}", where, True
+            ) from error
         except smtplib.SMTPResponseException as error:
             smtp_socket.close()
-            reply = judge_reply(phase, error.smtp_code, _clean_reply_text(error.smtp_error))
-            raise _create_relay_error(phase, f"it said {reply}", where, reply.is_lasting) from error
+            reply = judge_reply(phase, error.smtp_code, clean_reply_text(error.smtp_error))
+            raise _create_relay_error(
+                phase, f"the relay replied {reply}", where, reply.is_permanent
+            ) from error
         except (OSError, smtplib.SMTPException, ValueError) as error:
             smtp_socket.close()
             lost_reply = create_lost_reply(phase, _describe_error(error))
-            is_lasting = isinstance(error, ssl.SSLCertVerificationError)
-            raise _create_relay_error(phase, str(lost_reply), where, is_lasting) from error
+            is_permanent = isinstance(error, ssl.SSLCertVerificationError)
+            raise _create_relay_error(phase, str(lost_reply), where, is_permanent) from error
         return cls(smtp_socket, relay)
 
     def move_to_loop(self, loop: EventLoop) -> None:
-        """From now on the loop's coroutines use it."""
+        """Let the loop's coroutines use the connection from now on."""
         self._smtp_socket.move_to_loop(loop)
 
     @property
     def socket(self) -> socket.socket | None:
-        """For the loop to listen to; None when it is closed."""
+        """The socket for the loop to listen to; None if it is closed."""
         sock: socket.socket | None = self._smtp_socket.sock
         return sock
 
@@ -149,12 +155,12 @@ class RelayConnection:
         may_send: Callable[[], Awaitable[bool]],
         get_following: Callable[[], OutgoingMail | None] = lambda: None,
     ) -> Reply:
-        """Hand over one message; the judged reply. Never raises for what a relay does.
+        """Send one message, and return the judged reply. Never raises for a relay's behaviour.
 
-        `may_go` is asked last, when the relay waits for the message: when it says no the message
-        is withheld and the connection is of no more use. `following` gives the message whose
-        envelope goes behind this one's final dot; the next call must be for that one.
-        ``reply.close`` says that this connection is of no more use."""
+        `may_send` is called last, when the relay waits for the message: if it returns False, the
+        message is withheld and the connection can't be used again. `get_following` returns the
+        message whose envelope follows this one's final dot; the next call must be for that message.
+        If ``reply.needs_close``, this connection can't be used again."""
         if (
             self._announced_mail is not mail
             and (refusal := self._refuse_unsupported(mail)) is not None
@@ -170,15 +176,15 @@ class RelayConnection:
         return await self._send_message(mail, get_following() if self.supports_pipelining else None)
 
     def _refuse_unsupported(self, mail: OutgoingMail) -> Reply | None:
-        """Refuse, without asking, what this relay has said that it won't take."""
+        """Refuse a message that, by the relay's EHLO reply, the relay won't accept."""
         if _INVALID_ADDRESS.search(mail.recipient):
-            return Reply(Phase.RCPT, 553, "that is no address", Verdict.REFUSED)
+            return Reply(Phase.RCPT, 553, "the address is invalid", Verdict.REFUSED)
         if _is_international(mail.recipient) and not self._supports_utf8:
-            refusal_text = "the relay takes no internationalised addresses (SMTPUTF8)"
+            refusal_text = "the relay accepts no internationalised addresses (SMTPUTF8)"
             return Reply(Phase.RCPT, 550, refusal_text, Verdict.REFUSED)
         if 0 < self._max_size < mail.size:
             refusal_text = (
-                f"the message has {mail.size} bytes, and it takes {self._max_size} (SIZE)"
+                f"the message has {mail.size} bytes, the limit is {self._max_size} (SIZE)"
             )
             return Reply(Phase.MAIL, 552, refusal_text, Verdict.RELAY)
         return None
@@ -191,12 +197,10 @@ class RelayConnection:
             options += " SMTPUTF8"
         if self._supports_8bit and not mail.is_ascii:
             options += " BODY=8BITMIME"  # RFC 6152
-        sender, recipient = (
-            addresses.to_wire_form(mail.envelope_sender),
-            addresses.to_wire_form(mail.recipient),
-        )
+        envelope_sender = addresses.to_wire_form(mail.envelope_sender)
+        recipient = addresses.to_wire_form(mail.recipient)
         commands = [
-            (Phase.MAIL, f"MAIL FROM:<{sender}>{options}\r\n"),
+            (Phase.MAIL, f"MAIL FROM:<{envelope_sender}>{options}\r\n"),
             (Phase.RCPT, f"RCPT TO:<{recipient}>\r\n"),
             (Phase.DATA, "DATA\r\n"),
         ]
@@ -206,7 +210,7 @@ class RelayConnection:
         return commands
 
     async def _send_envelope(self, mail: OutgoingMail) -> Reply:
-        """MAIL, RCPT and DATA, as far as the relay goes along."""
+        """Send MAIL, RCPT and DATA, as far as the relay accepts them."""
         announced_mail, self._announced_mail = self._announced_mail, None
         phase = Phase.MAIL
         refusal: Reply | None = None
@@ -231,7 +235,7 @@ class RelayConnection:
                 if refusal is None and code == _EXPECTED_CODES[phase]:
                     continue
                 if refusal is None:
-                    reply = judge_reply(phase, code, _clean_reply_text(reply_text))
+                    reply = judge_reply(phase, code, clean_reply_text(reply_text))
                     if reply.needs_close:
                         return reply
                     if reply.verdict is Verdict.ACCEPTED:
@@ -241,7 +245,7 @@ class RelayConnection:
                     if not self.supports_pipelining:
                         return refusal
                 elif phase is Phase.DATA and code == 354:
-                    # RFC 2920 §3.1: DATA may be taken though no recipient was; end it with nothing
+                    # RFC 2920 §3.1: a relay may accept DATA without a recipient; end it empty
                     await self._smtp_socket.write([b".\r\n"])
                     await self._smtp_socket.read_reply(self._relay.timeout)
                 elif code <= 0 or code == 421:
@@ -264,7 +268,7 @@ class RelayConnection:
         message_written = False
         try:
             if self._smtp_socket.is_encrypted:
-                # How much of a record has gone can't be told, so the dot has one of its own.
+                # The amount sent of a TLS record is unknown, so the dot has a record of its own.
                 await self._smtp_socket.write(mail.pieces)
                 message_written = True
                 await self._smtp_socket.write([final_bytes])
@@ -276,7 +280,7 @@ class RelayConnection:
                 max(self._relay.dot_timeout, self._relay.timeout)
             )
             self._owes_message = False
-            return judge_reply(Phase.DOT, code, _clean_reply_text(reply_text))
+            return judge_reply(Phase.DOT, code, clean_reply_text(reply_text))
         except (OSError, smtplib.SMTPException, ValueError) as error:
             was_complete = (
                 message_written
@@ -290,20 +294,21 @@ class RelayConnection:
     # ---- the end --------------------------------------------------------------------------------
 
     def kill_connection(self) -> None:
-        """End it from another thread: whoever waits for a reply is told that the link was lost."""
+        """End the connection from another thread; a coroutine that waits for a reply sees a lost
+        link."""
         sock = self._smtp_socket.sock
         if sock is not None:
             with suppress(OSError):
-                # Not SSLSocket's own, which takes off the encryption first: whoever writes or
-                # reads just then would do so in the clear.
+                # Not SSLSocket.shutdown, which removes the encryption first: another thread that
+                # is just writing or reading would do so in the clear.
                 socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def drop_connection(self) -> None:
-        """Close it without a word, before it was moved to a loop."""
+        """Close without QUIT a connection that was not moved to a loop."""
         self._smtp_socket.close()
 
     async def close(self) -> None:
-        """Say goodbye, unless the relay waits for a message, and close whatever the answer."""
+        """Send QUIT, unless the relay waits for a message, and close after any reply."""
         try:
             if self.socket is not None and self._announced_mail is None and not self._owes_message:
                 await self._smtp_socket.write([b"QUIT\r\n"])
@@ -315,20 +320,16 @@ class RelayConnection:
 
 
 _INVALID_ADDRESS = re.compile(r"[\r\n\0<>]")
-_ANNOUNCED_COMMANDS: list[tuple[Phase, str]] = [
-    (Phase.MAIL, ""),
-    (Phase.RCPT, ""),
-    (Phase.DATA, ""),
-]
+_ANNOUNCED_COMMANDS = [(phase, "") for phase in (Phase.MAIL, Phase.RCPT, Phase.DATA)]
 _ENVELOPE_ACCEPTED = re.compile(rb"250 [^\n]*\n250 [^\n]*\n354 [^\n]*\n")
 _EXPECTED_CODES = {Phase.MAIL: 250, Phase.RCPT: 250, Phase.DATA: 354}
 _ENVELOPE_REPLY = Reply(Phase.DATA, 354, "", Verdict.ACCEPTED)
 
 _PHASE_HINTS = {
-    Phase.CONNECT: "see that its host and port are right and that it runs",
-    Phase.EHLO: "see that an SMTP server listens there",
-    Phase.STARTTLS: "set its tls to what the relay offers: starttls, implicit or none",
-    Phase.AUTH: "see its user, and MAILER_RELAY_PASSWORD or its password_file",
+    Phase.CONNECT: "check the relay's host and port, and that the relay runs",
+    Phase.EHLO: "check that an SMTP server listens at the relay's host and port",
+    Phase.STARTTLS: "set the relay's tls to a mode that it offers: starttls, implicit or none",
+    Phase.AUTH: "check the relay's user, and MAILER_RELAY_PASSWORD or its password_file",
 }
 
 
@@ -345,9 +346,10 @@ def _is_international(address: str) -> bool:
 
 
 def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
-    """What a relay's certificate is checked by; None where there is no TLS. Raises RelayError.
+    """Create the context that checks a relay's certificate; None if the relay uses no TLS.
 
-    Reading the system's certificates takes 29 ms here: share it."""
+    Reading the system's certificates takes 29 ms (measured), so share the context. Raises
+    RelayError if the relay's ca_file can't be read."""
     if relay.tls is Tls.NONE:
         return None
     context = ssl.create_default_context()
@@ -356,7 +358,7 @@ def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
             context.load_verify_locations(relay.ca_file)
         except OSError as error:
             raise RelayError(
-                f"its ca_file {relay.ca_file} can't be read ({error})",
+                f"the relay's ca_file {relay.ca_file} can't be read ({error})",
                 where=relay.where,
                 hint="name a file of certificates in PEM form",
                 is_permanent=True,
@@ -365,24 +367,16 @@ def create_tls_context(relay: Relay) -> ssl.SSLContext | None:
 
 
 def _create_relay_error(
-    phase: Phase, problem: str, where: str, is_lasting: bool = False
+    phase: Phase, problem: str, where: str, is_permanent: bool = False
 ) -> RelayError:
-    return RelayError(problem, where=where, hint=_PHASE_HINTS[phase], is_permanent=is_lasting)
+    return RelayError(problem, where=where, hint=_PHASE_HINTS[phase], is_permanent=is_permanent)
 
 
 def _require_accepted(reply: Reply, where: str) -> None:
     if reply.verdict is not Verdict.ACCEPTED:
-        raise _create_relay_error(reply.phase, f"it said {reply}", where, reply.is_lasting)
-
-
-def _clean_reply_text(text: bytes | str) -> str:
-    """A reply's text on one line, as far as it can be read."""
-    reply_text = text if isinstance(text, str) else text.decode("utf-8", "replace")
-    if reply_text.isprintable():
-        return reply_text[:500]
-    return " ".join(
-        "".join(character if character.isprintable() else " " for character in reply_text).split()
-    )[:500]
+        raise _create_relay_error(
+            reply.phase, f"the relay replied {reply}", where, reply.is_permanent
+        )
 
 
 def _describe_error(error: Exception) -> str:

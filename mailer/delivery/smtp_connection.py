@@ -1,4 +1,4 @@
-"""One connection's life: open it, carry messages, report, begin again. A coroutine of the loop."""
+"""The life of one connection, as a coroutine: open it, send messages, report, open it again."""
 
 import threading
 import time
@@ -22,7 +22,7 @@ IDLE_TIMEOUT = 20.0
 
 
 class ConnectionRunner:
-    """Carries messages over one connection to one relay at a time."""
+    """Sends messages to one relay, over one connection at a time."""
 
     def __init__(
         self,
@@ -45,15 +45,15 @@ class ConnectionRunner:
         self._connection: RelayConnection | None = None
 
     async def run(self) -> None:
-        """Until there is no more work, or the run stops."""
+        """Open connections and use them until there is no more work, or the run stops."""
         try:
             while (
                 permit := await self._health.wait_for_permit(self._loop, self._stop_event)
             ) is not None:
-                if not await self._ledger.wait_for_work(self._loop):
+                if not await self._ledger.demand.wait_for_demand(self._loop):
                     return
                 if self._health.is_stale(permit):
-                    self._ledger.pass_demand_on()
+                    self._ledger.demand.pass_demand_on()
                 else:
                     await self._run_session(permit)
                 self._health.return_permit(permit)
@@ -69,7 +69,7 @@ class ConnectionRunner:
             self._health.note_open_failure(permit, error)
             return
         except OSError as error:
-            hint = "lower its connections, or raise the system's limit of threads"
+            hint = "lower the relay's connections, or raise the system's limit of threads"
             where = self._relay.where
             self._health.note_open_failure(permit, RelayError(str(error), where=where, hint=hint))
             return
@@ -101,13 +101,13 @@ class ConnectionRunner:
         return RelayConnection.connect_to(self._relay, credentials, self._health.tls_context)
 
     def kill_connection(self) -> None:
-        """End its connection, from another thread."""
+        """End the current connection, from another thread."""
         if (connection := self._connection) is not None:
             connection.kill_connection()
 
 
 class _DeliverySession:
-    """What one connection carries, from its first message to its end."""
+    """The use of one connection, from its first message to its end."""
 
     def __init__(
         self,
@@ -142,8 +142,8 @@ class _DeliverySession:
         self._was_withdrawn = False
 
     async def run(self) -> None:
-        """Until there is no more work, the connection is of no more use, or the run stops. Each
-        message that was let out to it is reported, whatever happens."""
+        """Send messages until there is no more work, the connection can't be used again, or the run
+        stops. Every granted message is reported in any case."""
         try:
             while (
                 not (self._stop_event.is_set() or self._health.is_standing_by)
@@ -161,35 +161,35 @@ class _DeliverySession:
             ]
             self._flush_outcomes()
 
-    # ---- the hand -------------------------------------------------------------------------------
+    # ---- pending messages -----------------------------------------------------------------------
 
     async def _await_message(self) -> bool:
-        """Have a message in hand, waiting for one if need be. False: there is none."""
+        """Wait until a message is pending. Returns False if there is none to send."""
         self._collect_grants()
         if not self._pending_messages:
             self._flush_outcomes()
             deadline = time.monotonic() + IDLE_TIMEOUT
             while not (self._pending_messages or self._is_finished or self._stop_event.is_set()):
-                ring_count = self._slot.wake_event.trigger_count
+                trigger_count = self._slot.wake_event.trigger_count
                 if self._slot.inbox:
                     self._collect_grants()
                 elif time.monotonic() >= deadline:
                     break
                 elif await self._loop.wait_for_event(
-                    self._slot.wake_event, ring_count, deadline, self._connection.socket
+                    self._slot.wake_event, trigger_count, deadline, self._connection.socket
                 ):
-                    break  # the relay says something unasked: it closes the connection
+                    break  # the relay speaks unasked, so it closes the connection
         return bool(self._pending_messages)
 
     async def _await_grant(self, deadline: float) -> SendGrant | None:
-        """Wait for one more grant, and take it in."""
-        ring_count = self._slot.wake_event.trigger_count
+        """Wait for one more grant, and collect it."""
+        trigger_count = self._slot.wake_event.trigger_count
         if not self._slot.inbox:
-            await self._loop.wait_for_event(self._slot.wake_event, ring_count, deadline)
+            await self._loop.wait_for_event(self._slot.wake_event, trigger_count, deadline)
         return self._collect_grants(1)
 
     def _collect_grants(self, limit: int = 1000) -> SendGrant | None:
-        """Take in what has come, up to so many grants; the last of them."""
+        """Collect up to `limit` grants that have come, and return the last of them."""
         grant = None
         while self._slot.inbox and limit:
             limit -= 1
@@ -208,11 +208,11 @@ class _DeliverySession:
     # ---- one message ----------------------------------------------------------------------------
 
     async def _deliver_message(self, message: GatedMessage) -> bool:
-        """Hand over one message; whether the connection is good for another."""
+        """Send one message. Returns True if the connection can carry another."""
         self._attempted_count += 1
         if not self._ledger.is_current(message):
             self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
-            return self._prepared_mail is None  # it was announced
+            return self._prepared_mail is None  # otherwise its envelope was already announced
         while message.not_before > time.monotonic():
             if self._stop_event.is_set():
                 self._outcomes.append(MessageOutcome(message, WITHHELD_REPLY))
@@ -225,7 +225,7 @@ class _DeliverySession:
                 return False
         try:
             mail = self._take_mail(message)
-        except ValueError as error:  # an address that has come into the database past our checks
+        except ValueError as error:  # an address that came into the database unchecked
             reply_text = f"no message can be made for this address ({error})"
             self._outcomes.append(
                 MessageOutcome(message, Reply(Phase.RCPT, 553, reply_text, Verdict.REFUSED))
@@ -246,7 +246,7 @@ class _DeliverySession:
         return self._review_reply(reply)
 
     async def _may_send(self, message: GatedMessage) -> bool:
-        """The last look before the message goes."""
+        """Check one last time, directly before the message goes, that it may be sent."""
         if not self._ledger.is_current(message) or self._stop_event.is_set():
             return False
         is_recent = time.monotonic() - message.gated_at <= self._ledger.stale_after
@@ -267,12 +267,12 @@ class _DeliverySession:
 
     @property
     def _accepts_more(self) -> bool:
-        """Whether another message may go before the connection is opened anew."""
+        """True if another message may go before the connection must be opened again."""
         limit = self._relay.per_connection
         return not limit or self._attempted_count < limit
 
     def _take_mail(self, message: GatedMessage) -> OutgoingMail:
-        """The message and its envelope, made once."""
+        """Return the message and its envelope, which may have been prepared already."""
         if self._prepared_mail is not None and self._prepared_mail[0] is message:
             mail, self._prepared_mail = self._prepared_mail[1], None
             return mail
@@ -282,7 +282,7 @@ class _DeliverySession:
     def _build_mail(self, message: GatedMessage) -> OutgoingMail:
         claim = message.claim
         active_edition = self._ledger.active_editions.find_active_edition(claim)
-        assert active_edition is not None, "what was let out is of an edition that we know"
+        assert active_edition is not None, "a granted message belongs to a known edition"
         recipient = Recipient(
             claim.id, claim.subscriber_id, claim.address, claim.name, claim.stories
         )
@@ -293,7 +293,7 @@ class _DeliverySession:
         )
 
     def _prepare_following_mail(self) -> OutgoingMail | None:
-        """The message whose envelope may go behind the one that goes now."""
+        """Return the message whose envelope may follow the message that is being sent."""
         if self._stop_event.is_set() or not self._accepts_more:
             return None
         if not self._pending_messages:
@@ -306,11 +306,11 @@ class _DeliverySession:
         try:
             self._prepared_mail = (message, self._build_mail(message))
         except Exception:
-            return None  # it fails when it is its turn: the one before has nothing to do with it
+            return None  # it fails again in its own turn, without harm to the message before it
         return self._prepared_mail[1]
 
     async def _check_gate_again(self, message: GatedMessage) -> bool:
-        """It has passed the gate long ago: ask once more."""
+        """Gate the message again, because it passed the gate long ago."""
         self._flush_outcomes()
         self._ledger.mailbox.request_recheck(self._slot, message)
         while not (self._is_finished or self._ledger.finished.is_set()):
@@ -321,5 +321,5 @@ class _DeliverySession:
         return False
 
 
-_STOPPED_REPLY = create_lost_reply(Phase.DOT, "we were stopped")
+_STOPPED_REPLY = create_lost_reply(Phase.DOT, "the worker was stopped")
 _BROKEN_VERDICTS = frozenset({Verdict.LOST, Verdict.IN_DOUBT, Verdict.RELAY})

@@ -1,8 +1,8 @@
-"""The link to a relay: smtplib's connection, with our own reader of replies.
+"""The socket to a relay: smtplib's connection, with its own reader of replies.
 
-smtplib reads through a buffered file, which forgets what came behind a reply when TLS begins or a
-read times out; this one keeps it, and knows how long a reply may be. It blocks until the relay has
-greeted, secured and authenticated us, which is smtplib's work; then it moves to a loop.
+smtplib reads through a buffered file, which loses the bytes behind a reply when TLS begins or a
+read times out. This reader keeps them, and limits the size of a reply. The socket blocks during
+greeting, TLS and authentication, which smtplib does; then it moves to a loop.
 """
 
 import smtplib
@@ -19,12 +19,14 @@ MAX_REPLY_SIZE = 64 * 1024
 CONNECTION_LOST = "the connection was lost"
 
 MAX_PIECES = 1000
-"""Pieces that one system call is given, at most: Linux takes 1024."""
+"""The most pieces for one system call: Linux accepts 1024."""
 
 
 class SmtpSocket(smtplib.SMTP):
-    """A connection, over TLS from the first byte when given a context. `ahead` is what has come
-    and was not yet read as a reply, `unsent` how much of the last writing was not taken."""
+    """A connection, over TLS from the first byte if `implicit_tls` is given.
+
+    `read_ahead` are the received bytes that were not yet read as a reply, `unsent_size` the number
+    of bytes of the last write that the system has not accepted."""
 
     def __init__(self, timeout: float, implicit_tls: ssl.SSLContext | None = None) -> None:
         self._implicit_tls = implicit_tls
@@ -46,8 +48,10 @@ class SmtpSocket(smtplib.SMTP):
             raise
 
     def send_hello(self) -> None:
-        """EHLO, or HELO where that is not known (RFC 5321 §3.2). smtplib also falls back to HELO,
-        which offers no STARTTLS, when EHLO was only put off. Raises SMTPHeloError."""
+        """Send EHLO, or HELO if the relay does not know EHLO (RFC 5321 §3.2).
+
+        smtplib also falls back to HELO, which offers no STARTTLS, if EHLO was only deferred. Raises
+        SMTPHeloError."""
         code, reply_text = self.ehlo()
         if 500 <= code <= 599:
             code, reply_text = self.helo()
@@ -55,9 +59,10 @@ class SmtpSocket(smtplib.SMTP):
             raise smtplib.SMTPHeloError(code, reply_text)
 
     def getreply(self) -> tuple[int, bytes]:
-        """A reply (RFC 5321 §4.2), its lines joined; for smtplib, as long as the link blocks.
-        Code -1: it is none. Raises OSError, also for a connection that was closed or a reply that
-        did not come whole within the timeout."""
+        """Read a reply (RFC 5321 §4.2) and join its lines; for smtplib, while the socket blocks.
+
+        The code is -1 if the text is not an SMTP reply. Raises OSError, also if the connection was
+        closed or the reply did not come whole within the timeout."""
         deadline = time.monotonic() + self.timeout
         try:
             while (reply := self._parse_reply()) is None:
@@ -72,21 +77,22 @@ class SmtpSocket(smtplib.SMTP):
     # ---- on a loop ------------------------------------------------------------------------------
 
     def move_to_loop(self, loop: EventLoop) -> None:
-        """From now on nothing blocks: the loop's coroutines use it."""
+        """Stop blocking: from now on the loop's coroutines use the socket."""
         self._loop = loop
         if self.sock is not None:
             self.sock.setblocking(False)
             self.is_encrypted = isinstance(self.sock, ssl.SSLSocket)
 
     async def read_reply(self, seconds: float) -> tuple[int, bytes]:
-        """As :meth:`getreply`; TimeoutError when it has not come whole within so many seconds."""
+        """Read a reply, as :meth:`getreply` does. Raises TimeoutError if it has not come whole
+        within `seconds`."""
         reply = self._parse_reply()
         if reply is not None:
             return reply
         deadline = time.monotonic() + seconds
         sock = self._require_socket()
         while True:
-            if not self.is_encrypted:  # TLS may have some that was read already
+            if not self.is_encrypted:  # TLS may have buffered some bytes already
                 await self._wait_readable(deadline)
             try:
                 self._append_received(sock.recv(4096))
@@ -99,8 +105,10 @@ class SmtpSocket(smtplib.SMTP):
                 await self._wait_readable(deadline)
 
     async def write(self, pieces: Sequence[bytes]) -> None:
-        """Write it all; each part that the relay takes may cost it the link's timeout. `unsent`
-        says how many bytes the system has not taken, also when it raises."""
+        """Write all pieces. The timeout begins again with each part that the relay accepts.
+
+        `unsent_size` is the number of bytes that the system has not accepted, also if this raises
+        an error."""
         self.unsent_size = sum(map(len, pieces))
         sock = self._require_socket()
         is_vectored = not self.is_encrypted and len(pieces) < MAX_PIECES
@@ -134,7 +142,7 @@ class SmtpSocket(smtplib.SMTP):
     # ---- both -----------------------------------------------------------------------------------
 
     def _require_socket(self) -> socket.socket:
-        """Raises SMTPServerDisconnected when it is closed."""
+        """Return the socket. Raises SMTPServerDisconnected if it is closed."""
         if self.sock is None:
             raise smtplib.SMTPServerDisconnected(CONNECTION_LOST)
         return self.sock
@@ -151,10 +159,10 @@ class SmtpSocket(smtplib.SMTP):
         self.read_ahead += received
 
     def _parse_reply(self) -> tuple[int, bytes] | None:
-        """The reply that `ahead` begins with, taken from there; None when it is not whole."""
+        """Take the first reply out of `read_ahead`. Returns None if it is not whole."""
         ahead = self.read_ahead
         end = ahead.find(b"\n")
-        if end > 3 and ahead[3] == 32 and ahead[:3].isdigit():  # one line, as nearly always
+        if end > 3 and ahead[3] == 32 and ahead[:3].isdigit():  # nearly every reply: one line
             self.read_ahead = ahead[end + 1 :]
             return int(ahead[:3]), ahead[4:end].rstrip(b"\r")
         text_lines: list[bytes] = []

@@ -1,9 +1,10 @@
-"""Looking after other senders: what a dead one held is taken over.
+"""Watch the other workers, and reclaim the deliveries of dead ones.
 
-One that ran on this machine is known to be dead at once. Of any other its beat is watched, with
-this process's own stopwatch: when it has stood still for a lease, what it held is taken over. That
-no clock is compared with another is on purpose: leases that hang on a database's clock end too
-early when that clock is set forward, under a sender that lives.
+The death of a worker on this machine shows at once (``process_identity.py``). For any other worker,
+this process times the heartbeat with its own monotonic clock: if the heartbeat has not changed for
+a lease, the worker's deliveries are reclaimed. No clock is compared with another, on purpose: a
+lease that depends on the database's clock ends too early if that clock is set forward, while its
+worker still lives.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,7 +23,7 @@ class HasEdition(Protocol):
 
 
 class WorkerMonitor:
-    """One sender's view of the others."""
+    """One worker's view of the other workers."""
 
     def __init__(self, store: Database, lease: float, clock: Callable[[], datetime]) -> None:
         self._store = store
@@ -34,9 +35,11 @@ class WorkerMonitor:
     def reclaim_from_dead_workers(
         self, active_editions: Iterable[HasEdition], now: float, *, at_start: bool = False
     ) -> tuple[int, int]:
-        """Take over what dead senders held, of all editions, and apply the rule for rows in doubt
-        to those of `entries`; `at_start` also when nobody died. How many went back to the queue,
-        and how many are in doubt."""
+        """Reclaim the deliveries of dead workers, of all editions, and apply the in-doubt rule of
+        each edition in `active_editions`. With `at_start`, the rule is applied even if no worker
+        died.
+
+        Returns (requeued, in_doubt)."""
         with self._store.read() as tx:
             other_workers = [
                 worker for worker in tx.outbox.list_workers() if worker.id != self.worker_id

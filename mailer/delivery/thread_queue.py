@@ -1,4 +1,4 @@
-"""The desk at which connections tell the ledger things, and how it calls for more of them."""
+"""The queue of reports from connections to the ledger, and its demand for more connections."""
 
 import threading
 import time
@@ -12,19 +12,19 @@ from mailer.delivery.ledger_transaction import ConnectionSlot
 from mailer.delivery.outcomes import GatedMessage, MessageOutcome
 
 GATHER_TIME = 0.02
-"""Seconds for which a turn waits, at most, until half of the connections have reported: they have
-half a window in hand meanwhile."""
+"""The most seconds for which a batch waits until half of the connections have reported. They have
+half a window of messages to send in the meantime."""
 
 
 class OutcomeReport(NamedTuple):
-    """What became of messages."""
+    """A connection reports the outcomes of messages."""
 
     slot: ConnectionSlot
     outcomes: list[MessageOutcome]
 
 
 class RecheckRequest(NamedTuple):
-    """May this message still go?"""
+    """A connection asks whether a message may still go."""
 
     slot: ConnectionSlot
     message: GatedMessage
@@ -37,15 +37,17 @@ class ConnectionOpened(NamedTuple):
 
 
 class ConnectionClosed(NamedTuple):
-    """It has ended."""
+    """A connection has ended."""
 
     slot: ConnectionSlot
 
 
 class Mailbox:
-    """Where connections report, and what they have said and the ledger has not dealt with yet:
-    `unsettled` and `again`. `places` are those of open connections, `left` those of connections
-    that have ended and have something out."""
+    """Receives the reports of connections for the ledger.
+
+    `unsettled` and `rechecks` are reports that the ledger has not written yet. `open_slots` are the
+    slots of open connections, `closing_slots` those of ended connections that still have messages
+    in flight."""
 
     def __init__(self) -> None:
         self._inbox: SimpleQueue[
@@ -59,19 +61,21 @@ class Mailbox:
     # ---- for connections ------------------------------------------------------------------------
 
     def open_slot(self, relay: str, window: int, message_limit: int = 0) -> ConnectionSlot:
-        """A place for a new connection: messages come into its inbox from now on, `most` of them
-        if that is not 0."""
+        """Open a slot for a new connection, whose inbox gets messages from now on: at most
+        `message_limit` of them, unless that is 0."""
         slot = ConnectionSlot(relay, window, remaining=message_limit or float("inf"))
         self._inbox.put(ConnectionOpened(slot))
         return slot
 
     def close_slot(self, slot: ConnectionSlot) -> None:
-        """The connection has ended. Until None comes into its inbox, what was let out to it
-        meanwhile comes too, and it must report on that."""
+        """Report that the connection has ended.
+
+        Grants made in the meantime may still come until None comes into its inbox; the connection
+        must report on their messages too."""
         self._inbox.put(ConnectionClosed(slot))
 
     def report_outcomes(self, slot: ConnectionSlot, outcomes: list[MessageOutcome]) -> None:
-        """What became of messages. The ledger settles it, and lets as many others out."""
+        """Report outcomes. The ledger settles them, and grants as many other messages."""
         self._inbox.put(OutcomeReport(slot, outcomes))
 
     def request_recheck(self, slot: ConnectionSlot, message: GatedMessage) -> None:
@@ -79,23 +83,23 @@ class Mailbox:
         self._inbox.put(RecheckRequest(slot, message))
 
     def wake_ledger(self) -> None:
-        """Let the ledger take a turn, though nobody has anything to say."""
+        """Let the ledger run a batch although no connection reports anything."""
         self._inbox.put(None)
 
     # ---- for the ledger -------------------------------------------------------------------------
 
     @property
     def is_quiet(self) -> bool:
-        """Nothing waits to be dealt with, or to be taken in."""
+        """True if no report waits to be received or written."""
         return not (self.unsettled or self.rechecks) and self._inbox.empty()
 
     @property
     def has_in_flight(self) -> bool:
-        """Whether a message is past the gate, in anybody's hand."""
+        """True if any connection has a message that passed the gate and is not settled."""
         return any(slot.in_flight_count for slot in (*self.open_slots, *self.closing_slots))
 
     def receive_reports(self, timeout: float, is_hurried: Callable[[], bool]) -> None:
-        """Wait so many seconds until something is said, and take in all that was."""
+        """Wait up to `timeout` seconds for a report, then receive all that have come."""
         item = None
         with suppress(Empty):
             item = self._inbox.get(timeout=timeout)
@@ -103,25 +107,25 @@ class Mailbox:
             self._gather_reports(is_hurried)
         while True:
             match item:
-                case OutcomeReport(place, outcomes):
-                    self.unsettled += [(place, outcome) for outcome in outcomes]
-                case RecheckRequest(place, passed):
-                    self.rechecks.append((place, passed))
-                case ConnectionOpened(place):
-                    self.open_slots.add(place)
-                case ConnectionClosed(place):
-                    self.open_slots.discard(place)
-                    self.closing_slots.add(place)
-                    place.put_grant(None)
+                case OutcomeReport(slot, outcomes):
+                    self.unsettled += [(slot, outcome) for outcome in outcomes]
+                case RecheckRequest(slot, message):
+                    self.rechecks.append((slot, message))
+                case ConnectionOpened(slot):
+                    self.open_slots.add(slot)
+                case ConnectionClosed(slot):
+                    self.open_slots.discard(slot)
+                    self.closing_slots.add(slot)
+                    slot.put_grant(None)
             try:
                 item = self._inbox.get_nowait()
             except Empty:
                 break
-        self.closing_slots = {place for place in self.closing_slots if place.in_flight_count}
+        self.closing_slots = {slot for slot in self.closing_slots if slot.in_flight_count}
 
     def _gather_reports(self, is_hurried: Callable[[], bool]) -> None:
-        """Let more connections report, so that one turn serves them. Asleep, not waiting for the
-        inbox: each report would wake this thread."""
+        """Give more connections time to report, so that one batch serves them all. The thread
+        sleeps instead of waiting for the inbox, as each report would wake it."""
         deadline = time.monotonic() + GATHER_TIME
         report_count = len(self.open_slots) // 2
         while (
@@ -131,7 +135,7 @@ class Mailbox:
 
 
 class ConnectionDemand:
-    """For how many more connections there is work. Safe to use from several threads."""
+    """The number of further connections that have work. Safe to use from several threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -145,6 +149,7 @@ class ConnectionDemand:
         self._change_event.trigger_event()
 
     def pass_demand_on(self) -> None:
+        """Let another connection meet a demand that this one can't meet after all."""
         with self._lock:
             self._count += 1
         self._change_event.trigger_event()
@@ -154,7 +159,9 @@ class ConnectionDemand:
         self._change_event.trigger_event()
 
     async def wait_for_demand(self, loop: EventLoop) -> bool:
-        """Wait for a call, and answer it. False: there won't be one."""
+        """Wait until there is work for one more connection, and claim that demand.
+
+        Returns False if there will be no more work."""
         while not self._is_over:
             trigger_count = self._change_event.trigger_count
             with self._lock:

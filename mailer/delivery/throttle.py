@@ -1,7 +1,7 @@
-"""How fast we may go: exact rates, and how many connections carry messages for one domain.
+"""Limits on the speed of sending: exact rates, and connections per recipient domain.
 
-Pure: the moment, in seconds of a clock that never goes back, is an argument. One thread, the
-ledger's, asks for all connections, so that a limit is kept however many there are.
+Pure: the moment, in seconds of a monotonic clock, is an argument. Only the ledger's thread asks,
+for all connections, so that a limit holds for any number of connections.
 """
 
 from collections import Counter
@@ -11,10 +11,10 @@ from mailer.config import Throttle
 
 
 class SendRateLimit:
-    """At most `rate` a second, 0 for no limit: in any `t` seconds at most ``rate × t + 2``.
+    """At most `rate` messages a second, 0 for no limit; in `t` seconds at most ``rate × t + 2``.
 
-    Each taking has a slot, 1/rate after the one before. Who comes late by up to one slot loses
-    nothing; a longer pause is not made up for in a burst."""
+    Each message takes a slot, 1/rate seconds after the slot before. A message that is late by up to
+    one slot loses nothing; a longer pause is not made up for by a burst."""
 
     def __init__(self, rate: float) -> None:
         self._interval = 1 / rate if rate else 0.0
@@ -25,11 +25,11 @@ class SendRateLimit:
         return self._interval > 0
 
     def find_slot(self, now: float) -> float:
-        """When the next one may go: `now`, or later."""
+        """Return when the next message may go: `now`, or later."""
         return max(self._next_slot, now) if self._interval else now
 
     def take_slot(self, now: float) -> float:
-        """Take the next slot; when it is."""
+        """Take the next slot, and return its moment."""
         slot_at = self.find_slot(now)
         if self._interval:
             self._next_slot = max(self._next_slot, now - self._interval) + self._interval
@@ -37,7 +37,7 @@ class SendRateLimit:
 
 
 class DomainThrottle:
-    """One recipient domain's limits, over all relays."""
+    """The limits of one recipient domain, over all relays."""
 
     def __init__(self, limits: Throttle) -> None:
         self.limits = limits
@@ -46,8 +46,8 @@ class DomainThrottle:
         self._last_slots: dict[Hashable, float] = {}
 
     def find_free_time(self, connection: Hashable, now: float) -> float | None:
-        """When `seat`'s connection may carry one more message for this domain; None when another
-        connection must first have finished with its own."""
+        """Return when `connection` may carry one more message for this domain; None if another
+        connection must first finish its own."""
         max_connections = self.limits.connections
         if (
             max_connections
@@ -62,15 +62,17 @@ class DomainThrottle:
         self._in_flight_counts[connection] += 1
 
     def release_slot(self, connection: Hashable) -> None:
-        """A message of `seat` for this domain is settled."""
+        """Release the slot of one message of `connection` for this domain."""
         self._in_flight_counts[connection] -= 1
         if self._in_flight_counts[connection] <= 0:
             del self._in_flight_counts[connection]
 
     def calculate_delay(self, waiting_count: int, now: float, group: Hashable = None) -> float:
-        """In how many seconds a message may be due that is sent back to the queue, `ahead` others
-        waiting here: behind all those `among` the same (an edition's) that were sent back before.
-        So those of an urgent edition do not stand behind a slow one's."""
+        """Return the seconds until a message that goes back to the queue should be due again.
+
+        It comes behind the `waiting_count` messages that wait in memory, and behind all messages of
+        the same `group` (an edition) sent back before. So an urgent edition's messages do not stand
+        behind a slow edition's."""
         interval = 1 / self.limits.rate if self.limits.rate else 0.01
         slot_at = max(self._last_slots.get(group, now), now + waiting_count * interval) + interval
         self._last_slots[group] = slot_at
@@ -78,7 +80,7 @@ class DomainThrottle:
 
 
 class DomainThrottles:
-    """The limits by domain in its wire form; ``*`` for each one that is not named."""
+    """The limits by domain, in its wire form; ``*`` holds for each domain without its own."""
 
     def __init__(self, limits: Mapping[str, Throttle]) -> None:
         self._limits = dict(limits)
@@ -87,7 +89,7 @@ class DomainThrottles:
         self.has_limits = bool(limits)
 
     def find_throttle(self, domain: str) -> DomainThrottle | None:
-        """The throttle of a domain, None where it has no limits."""
+        """Return the throttle of a domain, None if it has no limits."""
         throttle = self._throttles.get(domain)
         if throttle is None:
             limits = self._limits.get(domain, self._default_limits)

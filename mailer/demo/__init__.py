@@ -1,10 +1,10 @@
-"""The sample office that ``make demo`` runs: a real delivery, over real SMTP, on this machine only.
+"""The sample office of ``make demo``: a real delivery, over real SMTP, on this machine only.
 
-    office.py    its topics, lists and readers, all made up
-    run.py       the whole road, from files to mailboxes
-    catcher.py   an SMTP server on loopback that keeps what it is given
-    articles/    its stories, in English, French, Spanish and Arabic
+    office.py    the office's topics, lists and readers
+    run.py       the whole run, from article files to mailboxes
+    catcher.py   an SMTP server on loopback that saves its messages as files
+    articles/    the stories, in English, French, Spanish and Arabic
     media/       their pictures
 
-Everything is invented: the office, its readers and its news. Addresses are of example.org.
+Everything is invented: the office, its readers and its news. All addresses are at example.org.
 """

@@ -1,12 +1,11 @@
-"""A real SMTP server on the loopback that keeps what it accepts: a relay that leads nowhere.
+"""A real SMTP server on loopback that saves the messages it accepts: a relay that leads nowhere.
 
-The demo and the tests hand mail to it exactly as they would to a relay. It refuses no address
-that is one, and no message leaves this computer. One file for each message and recipient, named
-after the address.
+The demo and the tests send mail to it exactly as to a relay. It refuses no valid address, and no
+message leaves this computer. Each message and recipient gets a file, named after the address.
 
 aiosmtpd speaks SMTP; its Controller is not used. Controller.stop() closes the event loop before
 the tasks that it cancelled have ended (aiosmtpd 1.4.6), which leaves open sockets and warnings at
-the interpreter's exit; and it takes no port 0.
+the interpreter's exit; and the Controller does not accept port 0.
 """
 
 import asyncio
@@ -22,26 +21,27 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from mailer.errors import MailerError
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""Bytes that a message may have, announced as SIZE (RFC 1870)."""
+"""The most bytes of a message, announced as SIZE (RFC 1870)."""
 
 MAX_NAME_BYTES = 180
-"""Bytes of a file name before its number and suffix; file systems stop at 255."""
+"""The most bytes of a file name before its number and suffix; file systems allow 255."""
 
 
 class _Conversation(SMTP):
-    """SMTP that takes longer lines than RFC 5321 §4.5.3.1.6 allows: what a message looks like is
-    for the inbox to show, not for the catcher to judge."""
+    """SMTP that accepts longer lines than RFC 5321 §4.5.3.1.6 allows: the catcher saves messages
+    and leaves it to the inbox to judge their form."""
 
     line_length_limit = 1024 * 1024
 
 
 class Catcher:
-    """Listens from ``with`` to the end of its block; keeps messages in `folder` (made if missing).
+    """Listens from ``with`` to the end of its block, and saves messages in `folder`, which it makes
+    if missing.
 
-    Every message accepted is at ``<folder>/<ADDRESS>.eml`` before the sender reads 250, complete
-    and byte for byte as sent: CRLF, dots unstuffed, no header added. The second to an address is
-    ``ADDRESS-2.eml``. One catcher to a folder. `port` 0 asks the system for a free one; ``port``
-    says which it was. Raises MailerError where it can't listen."""
+    Every accepted message is at ``<folder>/<ADDRESS>.eml`` before the client reads 250, complete
+    and byte for byte as sent: CRLF, dots unstuffed, no header added. The second message to an
+    address is ``ADDRESS-2.eml``. Each catcher needs a folder of its own. `port` 0 asks the system
+    for a free port, which ``port`` then states. Raises MailerError if it can't listen."""
 
     def __init__(self, folder: Path, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.folder = folder
@@ -59,12 +59,13 @@ class Catcher:
 
     @property
     def count(self) -> int:
-        """Messages kept since this catcher was made, one for each recipient; from any thread."""
+        """The number of messages saved since this catcher was made, one for each recipient. Any
+        thread may ask."""
         with self._lock:
             return self._count
 
     def start(self) -> None:
-        """Listen. Returns when connections are taken."""
+        """Start to listen. Returns when connections are accepted."""
         assert self._thread is None, "it listens already"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._started.clear()
@@ -81,7 +82,7 @@ class Catcher:
             raise MailerError(
                 f"the catcher can't listen: {error.strerror or error}",
                 where=f"{self.host}:{self._requested_port}",
-                hint="name another port, or none to get a free one",
+                hint="choose another port, or none to get a free one",
             ) from error
 
     def stop(self) -> None:
@@ -116,8 +117,8 @@ class Catcher:
             conversations.difference_update(
                 [conversation for conversation in conversations if conversation.transport is None]
             )
-            # The loop is given: without it aiosmtpd asks for "the" loop, which Python 3.12
-            # deprecates; and the name, which it would else look up in DNS for each connection.
+            # Without `loop`, aiosmtpd asks for "the" loop, which Python 3.12 deprecates; without
+            # `hostname`, it looks the name up in DNS for each connection.
             conversation = _Conversation(
                 self,
                 hostname="localhost",
@@ -153,14 +154,14 @@ class Catcher:
             await server.wait_closed()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """What aiosmtpd calls with a whole message; the reply to its final dot."""
+        """Save a whole message, and return the reply to its final dot. aiosmtpd calls this."""
         content = envelope.original_content or b""
         try:
             for address in envelope.rcpt_tos:
                 self._save_message(address, content)
         except OSError as error:
-            return f"452 4.3.1 not kept: {error.strerror}"
-        return "250 2.0.0 kept"
+            return f"452 4.3.1 not saved: {error.strerror}"
+        return "250 2.0.0 saved"
 
     def _save_message(self, address: str, content: bytes) -> None:
         name = make_file_name(address)
@@ -184,9 +185,10 @@ def number_file_name(name: str, number: int) -> str:
 
 
 def make_file_name(address: str) -> str:
-    """`address` as a name that can only be a file in its folder: letters, digits and ``@.+-_=~``
-    stay; any other byte, and a leading dot, is %XX. Different addresses give different names, and
-    very long ones end in a hash. Never empty."""
+    """Make a file name from `address` that stays within its folder and is never empty.
+
+    Letters, digits and ``@.+-_=~`` stay; any other byte, and a leading dot, becomes %XX. Different
+    addresses give different names, and very long names end in a hash."""
     parts = []
     for position, character in enumerate(address):
         is_plain = unicodedata.category(character)[0] in "LNM" or character in "@.+-_=~"

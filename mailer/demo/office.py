@@ -1,7 +1,7 @@
 """A made-up office: its topics, its two lists and its two hundred readers.
 
-Readers' names are of trees and things by the water, so that nobody takes them for people. The same
-readers come out each time.
+Readers are named after trees and objects by the water, so that their names are not mistaken for
+those of real people. Every run generates the same readers.
 """
 
 import random
@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from mailer.model.subscribers import MembershipState, Person
 
 TODAY = datetime(2026, 12, 14, 9, tzinfo=UTC)
-"""The day on which the demo plays: a Monday, four days before International Migrants Day."""
+"""The date of the demo: a Monday, four days before International Migrants Day."""
 
 RUN_UP = "migrants-day: each weekday from 7 days before, then on the day"
-"""When the digest of the day is sent."""
+"""The schedule of the Migrants Day digest."""
 
 NAME = "Harbour Office for Migration"
 POSTAL_ADDRESS = "1 Example Quay\nLondon EX1 1EX"
@@ -95,7 +95,8 @@ class SampleReader:
 
 
 def generate_readers(count: int = 200) -> Iterator[SampleReader]:
-    """The office's readers: three in four on the news list, the others on the press list."""
+    """Generate the office's readers: three in four on the news list, the others on the press
+    list."""
     randomness = random.Random(1812)  # noqa: S311  (samples, not secrets)
     slugs = tuple(TOPICS)
     for number in range(1, count + 1):

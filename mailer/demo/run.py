@@ -1,7 +1,7 @@
-"""The whole road, from files to mailboxes, in a folder of its own.
+"""Run the demo, from article files to mailboxes, in a folder of its own.
 
-Uses what any office uses: the same configuration, verbs, database and SMTP. Only the relay is ours:
-a catcher on loopback, which keeps each message as a file.
+It uses the same configuration, verbs, database and SMTP as any office. Only the relay is special: a
+catcher on loopback, which saves each message as a file.
 """
 
 import os
@@ -39,13 +39,15 @@ from mailer.store import SqlTransaction, Store
 
 FOLDER = Path("var/demo")
 MARKER_FILE = ".mailer-demo"
-"""A file that says that a folder is a demo's, and may be emptied by the next."""
+"""The file that marks a demo's folder, which the next demo may empty."""
 
 
 @dataclass(slots=True)
 class DemoResult:
-    """What the demo gave. `readers` counts mails by topic and language; `calendar` holds the next
-    occurrences of the digest, seen from the day on which the demo plays, `policy` its rules."""
+    """The results of the demo.
+
+    `readers` counts mails by topic and language, `caught` the messages that the catcher saved.
+    `calendar` are the next occurrences of the digest after the demo's date, `policy` its rules."""
 
     folder: Path
     reports: list[DeliveryReport] = field(default_factory=list)
@@ -60,8 +62,8 @@ class DemoResult:
 
     @property
     def skipped(self) -> int:
-        left_out = sum(sum(report.excluded.values()) for report in self.reports)
-        return left_out + sum(
+        excluded_count = sum(sum(report.excluded.values()) for report in self.reports)
+        return excluded_count + sum(
             report.states[state]
             for report in self.reports
             for state in (DeliveryState.SUPPRESSED, DeliveryState.CANCELLED)
@@ -80,8 +82,10 @@ class DemoResult:
 def run_demo(
     folder: Path, say: Callable[[str], None], now: Callable[[], datetime] = get_utc_now
 ) -> DemoResult:
-    """Make the office in `folder`, and send its digest and a press release. Raises MailerError,
-    also when what the catcher kept is not what the database says was sent."""
+    """Set the office up in `folder`, and send its digest and a press release.
+
+    `say` prints one line of progress. Raises MailerError, also if the catcher saved another number
+    of messages than the database counts as sent."""
     _empty_folder(folder)
     result = DemoResult(folder)
     with Catcher(folder / "mail") as catcher:
@@ -94,11 +98,15 @@ def run_demo(
                 release = _prepare_release(mailer, tx)
             for new_edition in (edition, release):
                 with mailer.store.begin() as tx:
-                    begun, plan = mailer.start_edition(tx, editions.get_edition(tx, new_edition.id))
-                left_out = sum(plan.excluded.values()) if plan else 0
-                planned = plan.planned if plan else 0
-                say(f"{begun.name}: {planned} planned, {left_out} left out")
-                _, reports = mailer.deliver_editions([begun], threading.Event(), _ignore_progress)
+                    started_edition, plan = mailer.start_edition(
+                        tx, editions.get_edition(tx, new_edition.id)
+                    )
+                excluded_count = sum(plan.excluded.values()) if plan else 0
+                planned_count = plan.planned if plan else 0
+                say(f"{started_edition.name}: {planned_count} planned, {excluded_count} excluded")
+                _, reports = mailer.deliver_editions(
+                    [started_edition], threading.Event(), _ignore_progress
+                )
                 result.reports += reports
             with mailer.store.read() as tx:
                 result.readers = _count_by_topic_and_language(tx, edition)
@@ -108,7 +116,7 @@ def run_demo(
         result.caught = catcher.count
     if result.caught != result.delivered:
         raise MailerError(
-            f"the catcher kept {result.caught} messages and {result.delivered} were sent",
+            f"the catcher saved {result.caught} messages, but {result.delivered} were sent",
             where=str(folder),
         )
     return result
@@ -119,13 +127,14 @@ def _ignore_progress(_: DeliveryProgress) -> None:
 
 
 def _empty_folder(folder: Path) -> None:
-    """Clear away an earlier demo; never anything else."""
+    """Empty the folder of an earlier demo, and refuse any other folder that is not empty."""
     if folder.exists() and any(folder.iterdir()):
         if not (folder / MARKER_FILE).exists():
             raise MailerError(
-                "this folder is not empty and not of an earlier demo",
+                "this folder is not empty, and no earlier demo made it",
                 where=str(folder),
-                hint="name another with --folder",
+                hint="choose another folder",
+                field="folder",
             )
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -137,7 +146,7 @@ def _create_settings(folder: Path, port: int) -> config.Settings:
     file.parent.mkdir()
     postal = office.POSTAL_ADDRESS.replace("\n", "\\n")
     file.write_text(
-        f"""# The demo's settings. Its relay was a catcher that ran as long as the demo did.
+        f"""# The demo's settings. Its relay was a catcher that ran only during the demo.
 [organisation]
 name = "{office.NAME}"
 postal_address = "{postal}"
@@ -176,7 +185,7 @@ base_url = "http://127.0.0.1:8000"
 
 
 def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
-    """Topics, lists, readers and articles."""
+    """Add the office's topics, lists, readers and articles."""
     now = office.TODAY
     topics = {slug: lists.add_topic(tx, slug, names, now) for slug, names in office.TOPICS.items()}
     mailing_lists = {
@@ -245,11 +254,11 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
         )
     edition, _ = digests.assemble_edition(tx, "migrants-day", office.TODAY)
     edition = editions.edit_edition(tx, edition, {"opening": office.OPENING}, office.TODAY)
-    return mailer.approve_edition(tx, edition, "demo", comment="looked at in the demo")
+    return mailer.approve_edition(tx, edition, "demo", comment="checked in the demo")
 
 
 def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
-    """A press release, which goes at once: it is not embargoed."""
+    """Prepare a press release without an embargo, so it goes at once."""
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
         boilerplates.save_boilerplate(tx, boilerplate)
@@ -260,7 +269,7 @@ def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
 
 
 def _count_by_topic_and_language(tx: SqlTransaction, edition: Edition) -> dict[str, dict[str, int]]:
-    """How many mails of the edition hold a story of each topic, by the mail's language."""
+    """Count the edition's mails with a story of each topic, by the mail's language."""
     current_edition = editions.get_edition(tx, edition.id)
     bits = tx.editions.fetch_story_bits(current_edition)
     topics = {

@@ -1,31 +1,32 @@
-"""A frozen body and a recipient -> the bytes of one MIME message.
+"""Build the bytes of one MIME message from a frozen body and a recipient.
 
-This room owns *marks* and *slots*, and every encoding. Composing writes them into a body; delivery
-reads them back; nothing else knows how they look.
+This package owns *marks* and *slots*, and every encoding. Composing writes marks and slots into a
+body, and delivery reads them back; no other package knows their form.
 
-- A **slot** is an opaque word that stands where something personal goes: a name, an address, a
-  signed link (to leave, to choose, to see it in a browser, to confirm). Opaque, because the inliner
-  percent-encodes braces in URLs.
+- A **slot** is an opaque word in the place of a personal value: a name, an address, or a signed
+  link (to unsubscribe, to change preferences, to view the mail in a browser, to confirm). The word
+  is opaque because the CSS inliner percent-encodes braces in URLs.
 - A **mark** is an HTML comment that opens or closes a part that only some recipients get, by the
   bits of the stories that their topics let through. It passes the inliner untouched, between table
-  rows too. Four questions can be asked of a recipient's stories, two of where they read:
+  rows too. Four conditions concern a recipient's stories, two the place of reading:
 
-  ``any``       does this person get one of these stories?
-  ``first``     is the first story that this person gets one of these?
-  ``rest``      is one of these among this person's stories after the first?
-  ``contents``  the same as ``any``, for those who get more than five stories
-  ``mail``      is it a mail, which goes to one person?
-  ``web``       is it a page, which anybody may open?
+  ``any``       this person gets one of these stories
+  ``first``     the first story that this person gets is one of these
+  ``rest``      one of these is among this person's stories after the first
+  ``contents``  the same as ``any``, for people who get more than five stories
+  ``mail``      the body is read as a mail, which goes to one person
+  ``web``       the body is read as a page, which anybody may open
 
-Both begin with the body's *marker*, a word made from a hash of what people wrote, so that no text
-can hold it. :class:`MessageTemplate` encodes a body once, cuts it at marks and slots, and joins the pieces
-for each recipient: quoted-printable segments join at soft line breaks (RFC 2045 §6.7 rule 5).
+Both begin with the body's *marker*, a word made from a hash of the body's sources, so that no text
+can contain it. :class:`MessageTemplate` encodes a body once, cuts it at marks and slots, and joins
+the pieces for each recipient: quoted-printable segments join at soft line breaks (RFC 2045 §6.7
+rule 5).
 
-    slots.py     marks and slots, written and read back
-    headers.py   header fields and encodings
-    stencil.py   the messages
-    attachments.py  files that come with them
-    page.py      the same body as a page, for nobody in particular
+    slots.py             marks and slots, written and read back
+    headers.py           header fields and encodings
+    message_template.py  the messages of one body
+    attachments.py       the files that are sent with them
+    page.py              the same body as a web page, without personal values
 """
 
 from mailer.message.attachments import AttachedFile, format_disposition

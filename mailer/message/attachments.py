@@ -1,4 +1,4 @@
-"""Files that come with a mail, as parts of it (RFC 2183, RFC 2231)."""
+"""Encode the files that are sent with a mail, as parts of it (RFC 2183, RFC 2231)."""
 
 import binascii
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from urllib.parse import quote
 from mailer.message.headers import clean_header_text
 
 _LINE_BYTES = 57
-"""Bytes that base64 makes a line of 76 characters of (RFC 2045 §6.8)."""
+"""Bytes that base64 encodes in a line of 76 characters (RFC 2045 §6.8)."""
 
 
 class AttachedFile(NamedTuple):
-    """`media_type` as ``application/pdf``."""
+    """A file to attach. `media_type` is, for example, ``application/pdf``."""
 
     name: str
     media_type: str
@@ -20,8 +20,8 @@ class AttachedFile(NamedTuple):
 
 
 def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
-    """The parts of a multipart/mixed that hold these files, from the delimiter after the text to
-    the last one; empty where there are none."""
+    """Encode the files as parts of a multipart/mixed, from the delimiter after the text to the
+    closing one; empty if there are no files."""
     if not files:
         return b""
     parts = []
@@ -40,7 +40,7 @@ def encode_attachments(files: Sequence[AttachedFile], boundary: bytes) -> bytes:
 
 
 def format_disposition(name: str) -> str:
-    """The Content-Disposition of a download (RFC 6266)."""
+    """Format the Content-Disposition of a download (RFC 6266)."""
     name = clean_header_text(name)
     plain_name = "".join(
         character if character.isascii() and character not in '\\"' else "_" for character in name
@@ -49,8 +49,10 @@ def format_disposition(name: str) -> str:
 
 
 def _format_filename(name: str) -> bytes:
-    """A file's name: quoted where it is ASCII; else in RFC 2231's form, in pieces of its own lines
-    where it is long, and no other: programs that don't know it would show both."""
+    """Format a file's name: quoted if it is ASCII and short, otherwise in RFC 2231's form, which is
+    split into several lines if it is long.
+
+    Never in both forms, because programs that don't know RFC 2231 would show both."""
     name = clean_header_text(name)
     if name.isascii() and len(name) < 60:
         escaped = name.replace("\\", "\\\\").replace('"', '\\"')

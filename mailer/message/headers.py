@@ -1,6 +1,6 @@
-"""Header fields and bodies, encoded (RFC 5322, RFC 2047, RFC 2045).
+"""Encode header fields and bodies (RFC 5322, RFC 2047, RFC 2045).
 
-No value brings a control character into a header, ever.
+No value ever brings a control character into a header.
 """
 
 import binascii
@@ -15,16 +15,16 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 
 
 def clean_header_text(value: str) -> str:
-    """`value` as a header may hold it: no control characters, no lone surrogates, runs of spaces
-    as one. What this gives survives the round trip through a mail parser."""
+    """Return `value` as a header may contain it: without control characters and lone surrogates,
+    each run of spaces as one. The result survives the round trip through a mail parser."""
     if value.isascii() and value.isprintable() and "  " not in value:
         return value.strip(" ")
     return " ".join(_CONTROL_CHARACTERS.sub(" ", value).split())
 
 
 def _encode_words(value: str, first_length: int) -> list[bytes]:
-    """RFC 2047 words of at most 75 characters, the first of at most `room`; cut between
-    characters, never within one."""
+    """Encode `value` as RFC 2047 words of at most 75 characters, the first of at most
+    `first_length`; cut between characters, never within one."""
     words: list[bytes] = []
     chunk = b""
     max_bytes = max((min(first_length, 75) - 12) // 4 * 3, 6)
@@ -39,7 +39,7 @@ def _encode_words(value: str, first_length: int) -> list[bytes]:
 
 
 def format_unstructured_header(name: str, value: str) -> bytes:
-    """A whole header field with free text, such as Subject, folded (RFC 5322 §2.2.3), with CRLF."""
+    """Format a header field of free text, such as Subject, folded (RFC 5322 §2.2.3), with CRLF."""
     value = clean_header_text(value)
     head = f"{name}: ".encode("ascii")
     if value.isascii() and "=?" not in value:
@@ -57,8 +57,8 @@ def format_unstructured_header(name: str, value: str) -> bytes:
 
 
 def format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
-    """A whole header field: a phrase, then `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
-    with CRLF. The phrase is bare, quoted or encoded, as its characters ask."""
+    """Format a header field of a phrase and `spec` in angle brackets (RFC 5322 §3.4, RFC 2919 §3),
+    with CRLF. The phrase is bare, quoted or encoded, as its characters require."""
     head = f"{name}: ".encode("ascii")
     phrase = clean_header_text(phrase)
     if not phrase:
@@ -75,7 +75,7 @@ def format_angled_header(name: str, phrase: str, spec: bytes) -> bytes:
 
 
 def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
-    """A whole header field with one address and its display name, with CRLF."""
+    """Format a header field of one address and its display name, with CRLF."""
     wire_address = addresses.to_wire_form(address)
     if len(wire_address) < 40 and _SHORT_WORDS.fullmatch(display_name):
         phrase = display_name if "." not in display_name else f'"{display_name}"'
@@ -89,9 +89,11 @@ def format_mailbox_header(name: str, display_name: str, address: str) -> bytes:
 
 
 def encode_quoted_printable(text: str) -> bytes:
-    """`text` as a segment that can be joined to others: it begins at the start of a line and ends
-    with a line break, a soft one where `text` has none. Lines are CRLF, at most 76 characters, and
-    none begins with a dot: it needs no stuffing (RFC 5321 §4.5.2)."""
+    """Encode `text` as a segment that can be joined to others: it begins at the start of a line and
+    ends with a line break, a soft one if `text` ends with none.
+
+    Lines end in CRLF, have at most 76 characters, and none begins with a dot, so the result needs
+    no dot stuffing (RFC 5321 §4.5.2)."""
     if _PLAIN_SEGMENT.fullmatch(text):
         return text.encode() + b"=\r\n"
     if not text:
@@ -113,12 +115,12 @@ def encode_quoted_printable(text: str) -> bytes:
 
 
 def _fit_line(line: bytes) -> bytes:
-    """A line of quoted-printable whose last character is encoded, on two where it is too long."""
+    """Split a line of quoted-printable that is too long before its last, encoded character."""
     return line if len(line) <= 76 else line[:-3] + b"=\n" + line[-3:]
 
 
 def _escape_leading_dot(line: bytes) -> bytes:
-    """A line of quoted-printable that begins with no dot, on two lines where it gets too long."""
+    """Encode the leading dot of a line of quoted-printable, on two lines if it gets too long."""
     if not line.startswith(b"."):
         return line
     if len(line) <= 74:

@@ -1,4 +1,4 @@
-"""A body of an edition, cut and encoded once, and the messages made from it."""
+"""Cut and encode a body of an edition once, and build its messages."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -24,13 +24,17 @@ from mailer.model.edition_states import EditionKind
 from mailer.model.editions import Edition, EditionBody
 
 CACHED_MASKS = 512
+"""The number of story masks whose joined static parts a template caches."""
+
 MAX_TOKEN_LENGTH = 3 * 20 + 22
 """Three numbers of 64 bits, each with a dot, and the signature."""
 
 
 class Recipient(NamedTuple):
-    """Whom a message is for: a delivery row's personal fields. `stories` is the mask. Of a service
-    mail that asks for confirmation, `subscriber_id` is the number of what is to be confirmed."""
+    """The recipient of a message: a delivery row's personal fields.
+
+    `stories` is the story mask. In a service mail that asks for confirmation, `subscriber_id` is
+    the id of the request to confirm."""
 
     delivery_id: int
     subscriber_id: int
@@ -41,14 +45,15 @@ class Recipient(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MessageProfile:
-    """What all messages of an edition share: who sends, the list, where links lead.
+    """The values that all messages of an edition share: the sender, the list, the link targets.
 
-    Without a `list_slug` it is no list's: such a message says that nobody typed it
-    (``Auto-Submitted``, RFC 3834 §5) and has none of a list's fields, but for the way out of the
-    list that a welcome has.
+    Without a `list_slug` the messages belong to no list: they state that a program wrote them
+    (``Auto-Submitted``, RFC 3834 §5) and have no list fields, except that a welcome mail offers to
+    unsubscribe.
 
-    `key` signs links, `list_number` is the list's record. Where somebody reads what is sent to
-    `unsubscribe_address`, a list's messages offer it too. Raises nothing: it is checked before."""
+    `key` signs links, and `list_id` is the id of the list's record. If the office reads the mails
+    to `unsubscribe_address`, a list's messages offer that address too. All values were checked
+    before, so nothing here raises an error."""
 
     sender_name: str
     sender_address: str
@@ -71,21 +76,22 @@ class MessageProfile:
         return self._sign_url("c", LinkPurpose.CONFIRM, str(recipient.subscriber_id))
 
     def create_view_url(self, stories: int, language: str) -> str:
-        """Of an edition that anybody may be shown."""
+        """Create the link to the page of an edition that anybody may read."""
         return self._sign_url("v", "view", f"{self.edition.id}.{language}.{stories:x}")
 
     def create_private_url(self, recipient: Recipient) -> str:
-        """The page of an advance copy, which is its reader's alone."""
+        """Create the link to the page of an advance copy, which belongs to one reader."""
         return self._sign_url("e", LinkPurpose.ADVANCE, self._format_token_fields(recipient))
 
     @property
     def is_private(self) -> bool:
-        """Whether its page is each reader's own: its story was embargoed when it was composed."""
+        """True if each reader has a page of their own, because the edition was composed while its
+        story was embargoed."""
         return self.edition.embargo_until is not None
 
     @property
     def offers_one_click_unsubscribe(self) -> bool:
-        """Whether its messages name the link by which a mail provider takes a reader off the list
+        """True if the messages state the link by which a mail provider unsubscribes a reader
         (RFC 8058)."""
         return bool(self.list_slug) or self.edition.kind is EditionKind.WELCOME
 
@@ -98,7 +104,7 @@ class MessageProfile:
 
 
 class _SlotPositions(NamedTuple):
-    """What is filled for each recipient, and at which places of a form."""
+    """A slot, and the indexes of the pieces that it fills for each recipient."""
 
     slot: Slot
     argument: str
@@ -107,8 +113,9 @@ class _SlotPositions(NamedTuple):
 
 
 class _MaskVariant(NamedTuple):
-    """A message for everybody with the same stories, from the Subject on: `pieces` in their order,
-    empty where `holes` are. `subject` is empty where it is personal."""
+    """The message of all recipients with the same stories, from the Subject on.
+
+    `pieces` are in order, and empty at `slot_positions`. `subject` is empty if it is personal."""
 
     subject: bytes
     pieces: list[bytes]
@@ -118,8 +125,8 @@ class _MaskVariant(NamedTuple):
 class MessageTemplate:
     """One body of an edition, cut and encoded once, for any number of messages.
 
-    Keeps the joined static parts of the last few hundred distinct masks: people who chose the same
-    topics share all but their slots. Safe to use from several threads."""
+    It caches the joined static parts of the last :data:`CACHED_MASKS` story masks: people who chose
+    the same topics share everything except their slots. Safe to use from several threads."""
 
     def __init__(
         self, body: EditionBody, profile: MessageProfile, files: Sequence[AttachedFile] = ()
@@ -179,7 +186,7 @@ class MessageTemplate:
 
     def _build_kind_fields(self) -> tuple[bytes, ...]:
         profile = self.profile
-        # RFC 8058 §3.1 wants an https link: over http anybody on the way could read and use it.
+        # RFC 8058 §3.1 requires an https link: over http any eavesdropper could read and use it.
         one_click = _ONE_CLICK_FIELD if profile.base_url.startswith("https://") else b""
         if not profile.list_slug:
             return (
@@ -205,9 +212,8 @@ class MessageTemplate:
             fixed_bytes += b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
             text = ""
             for content, argument in choose_pieces(body_pieces, stories):
-                if (
-                    content is Slot.VIEW and not self.profile.is_private
-                ):  # the same for everybody with these stories
+                if content is Slot.VIEW and not self.profile.is_private:
+                    # all recipients with these stories share this link
                     url = self.profile.create_view_url(stories, self.body.language)
                     text += html.escape(url) if is_html else url
                 elif isinstance(content, Slot):
@@ -227,7 +233,7 @@ class MessageTemplate:
         add_part(b"html", self._html, True)
         fixed_bytes += b"\r\n--" + self._boundary + b"--\r\n"
         pieces.append(bytes(fixed_bytes))
-        if self._files:  # a piece of its own: all forms share it
+        if self._files:  # a piece of its own, which all variants share
             pieces.append(self._files)
         slot_positions = tuple(
             _SlotPositions(*slot_key, tuple(positions))
@@ -267,15 +273,15 @@ class MessageTemplate:
         return get_value
 
     def render_subject(self, recipient: Recipient) -> str:
-        """The subject as this person reads it."""
+        """Render the subject for this recipient."""
         return clean_header_text(self._fill_slots(self._subject, recipient, escape=False))
 
     def render_text(self, recipient: Recipient) -> str:
-        """The text part as this person reads it."""
+        """Render the text part for this recipient."""
         return self._fill_slots(self._text, recipient, escape=False)
 
     def render_html(self, recipient: Recipient) -> str:
-        """The HTML part as this person reads it."""
+        """Render the HTML part for this recipient."""
         return self._fill_slots(self._html, recipient, escape=True)
 
     def _fill_slots(
@@ -292,18 +298,19 @@ class MessageTemplate:
         return "".join(parts)
 
     def format_message_id(self, recipient: Recipient) -> str:
-        """The same for each attempt, so that a receiver can tell a message sent twice."""
+        """Format the Message-ID, which is the same for each attempt, so that a receiver can
+        recognise a message that was sent twice."""
         uid = self.profile.edition.uid
         return f"<{uid}.{recipient.delivery_id}@{self._domain}>"
 
     def build_message(self, recipient: Recipient, now: datetime) -> bytes:
-        """The whole message: CRLF line ends, no line over 998 bytes and none that begins with a
-        dot, ASCII but for an internationalised local part."""
+        """Build the whole message: its lines end in CRLF, have at most 998 bytes, and none begins
+        with a dot. It is ASCII except for an internationalised local part."""
         return b"".join(self.build_pieces(recipient, now))
 
     def build_pieces(self, recipient: Recipient, now: datetime) -> list[bytes]:
-        """The message in pieces, most of which it shares with others: not joined, it needs no room
-        of its own on its way."""
+        """Build the message in pieces, most of which it shares with other messages; without joining
+        them, a message on its way needs little memory of its own."""
         subject, pieces, slot_positions = self.get_variant(recipient.stories)
         token_fields = f"{recipient.subscriber_id}{self._token_fields}"
         site, sign_token = self._unsubscribe_link
@@ -350,11 +357,12 @@ class MessageTemplate:
 
 
 def _build_unsubscribe_field(profile: MessageProfile) -> str:
-    """The field by which a list is left (RFC 2369 §3.2), to be filled with the link and its token:
-    the link first, as the leftmost is preferred (§2), then the address. On one line: a folded one
-    has hidden the link at Gmail. An address with which it would be longer than 998 characters
-    (RFC 5322 §2.1.1) is left out."""
-    # "%.0s" takes what is given and prints nothing of it: no message has to ask what it is.
+    """Build the List-Unsubscribe field (RFC 2369 §3.2), to be filled with the link and its token.
+
+    The link comes first, as the leftmost one is preferred (§2), then the address. The field is not
+    folded, because Gmail did not show the link of a folded one. The address is left out if the line
+    would be longer than 998 characters (RFC 5322 §2.1.1)."""
+    # "%.0s" consumes a value and prints nothing, so every field takes the same two values.
     if not profile.offers_one_click_unsubscribe:
         return "%.0s%.0s"
     if profile.unsubscribe_address:

@@ -1,8 +1,7 @@
-"""A body as a page of the web, for nobody in particular.
+"""Render a body as a web page for any reader.
 
-What a page is made from has no recipient, and not the key that signs links: there is nothing
-personal that could get into it. Personal fields that stand outside the parts for mails get
-something neutral in their place.
+A page is made without a recipient and without the key that signs links, so no personal value can
+get into it. Personal slots outside the parts for mails are filled with neutral values.
 """
 
 import html
@@ -13,27 +12,26 @@ from mailer.model.editions import EditionBody
 
 _AS_MAIL = 'role="article" aria-roledescription="email" aria-label'
 _AS_PAGE = 'role="main" aria-label'
-"""A mail is an article among what a mail program shows; a page needs one main landmark."""
+"""A mail is one article among others in a mail program; a page needs one main landmark."""
 
 ADDRESS_PLACEHOLDER = "…"
-"""What is printed for an address."""
+"""The text printed in place of an address."""
 
 
 def render_page(body: EditionBody, stories: int, site: str) -> str:
-    """The HTML that somebody with these stories would get, as anybody may read it: links to what
-    is a person's own lead to the sign-up and the archive of `site`."""
+    """Render the HTML of these stories for any reader. Links to a person's own pages lead to the
+    sign-up and the archive of `site` instead."""
     page_html = _render_impersonal(body.html, body.marker, stories, site.rstrip("/"), is_html=True)
     return page_html.replace(_AS_MAIL, _AS_PAGE, 1)
 
 
 def render_heading(body: EditionBody) -> str:
-    """The subject that somebody with all its stories would get, on one line."""
+    """Render the subject with all stories of the body, on one line."""
     return clean_header_text(_render_impersonal(body.subject, body.marker, body.stories))
 
 
 def render_plain_text(body: EditionBody) -> str:
-    """The text part with all its stories, as anybody may read it, without any links of its
-    reader's own."""
+    """Render the text part with all stories of the body, without any personal link."""
     return _render_impersonal(body.text, body.marker, body.stories)
 
 
@@ -58,5 +56,5 @@ def _get_neutral_value(slot: Slot, argument: str, site: str) -> str:
             return ADDRESS_PLACEHOLDER
         case Slot.VIEW:
             return site and f"{site}/archive"
-        case _:  # whatever a person does about their own mails
+        case _:  # every link by which a person manages their own mails
             return site and f"{site}/subscribe"

@@ -1,6 +1,6 @@
-"""Marks and slots: how they are written into a body, and read back.
+"""Write marks and slots into a body, and read them back.
 
-Opaque words and HTML comments; see the package's docstring for what they mean.
+Slots are opaque words and marks are HTML comments; the package's docstring explains them.
 """
 
 import re
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 MIN_STORIES_FOR_CONTENTS = 6
-"""How many stories a person must get to be given a table of contents."""
+"""The number of stories from which on a person gets a table of contents."""
 
 
 class MarkCondition(StrEnum):
-    """What a mark asks of a recipient's stories; or whether it is a mail or a page of the web, of
-    which :data:`READING_PLACE_BITS` says nothing more."""
+    """The condition of a mark: on a recipient's stories, or on the place of reading (MAIL, WEB),
+    whose bits are always :data:`READING_PLACE_BITS`."""
 
     ANY = "any"
     FIRST = "first"
@@ -24,11 +24,12 @@ class MarkCondition(StrEnum):
 
 
 READING_PLACE_BITS = 1
-"""The bits of a mark that asks where a body is read."""
+"""The bits of a mark whose condition is the place of reading."""
 
 
 class Slot(StrEnum):
-    """What a slot holds. The value is the letter in its word: none is a hexadecimal digit."""
+    """The kind of value in a slot. The enum value is the letter in the slot's word, and never a
+    hexadecimal digit."""
 
     NAME = "n"
     ADDRESS = "r"
@@ -37,19 +38,23 @@ class Slot(StrEnum):
     VIEW = "v"
     NUMBER = "k"
     ACTION = "t"
-    """The link that does what a service mail asks about."""
+    """The link that confirms the request of a service mail."""
 
 
 # ---- writing marks and slots: for composing ---------------------------------------------------
 
 
 def create_marker(fingerprint: str) -> str:
-    """The word that begins a body's marks and slots, from a SHA-256 in hex of its sources."""
+    """Create the word that begins a body's marks and slots.
+
+    `fingerprint` is the SHA-256 of the body's sources, in hexadecimal."""
     return f"z{fingerprint[:15]}"
 
 
 def create_mark(marker: str, condition: MarkCondition, stories: int) -> str:
-    """Opens a part; :func:`create_end_mark` closes it. Parts may nest: then all must hold."""
+    """Create the mark that opens a part; :func:`create_end_mark` closes it.
+
+    Parts may nest; then all conditions must hold."""
     return f"<!--{marker} {condition.value} {stories:x}-->"
 
 
@@ -58,7 +63,7 @@ def create_end_mark(marker: str) -> str:
 
 
 def create_slot(marker: str, slot: Slot, argument: str = "") -> str:
-    """The word for a slot: `argument` is a default text, or a story's bit for a number."""
+    """Create the word for a slot. `argument` is a default text, or a story's bit for a number."""
     return f"{marker}{slot.value}{argument.encode().hex()}z"
 
 
@@ -74,8 +79,10 @@ def _compile_pattern(marker: str) -> re.Pattern[str]:
 
 
 def count_slots_and_marks(text: str, marker: str) -> int:
-    """How many there are in `text`. Raises ValueError when one is broken or left open, as when a
-    filter has changed its case or cut it."""
+    """Count the slots and marks in `text`.
+
+    Raises ValueError if a slot or mark is broken or left open, as when a filter has changed its
+    case or cut it."""
     matches = list(_compile_pattern(marker).finditer(text))
     half_length, lower_text = len(marker) // 2, text.lower()
     if any(
@@ -97,7 +104,7 @@ def count_slots_and_marks(text: str, marker: str) -> int:
 
 BitCondition = tuple[MarkCondition, int]
 Piece = tuple[tuple[BitCondition, ...], str | Slot, str]
-"""Conditions, then a text, or a slot with its argument."""
+"""The conditions, a text or a slot, and the slot's argument."""
 
 
 def split_body(text: str, marker: str) -> Iterator[Piece]:
@@ -132,8 +139,8 @@ def _compute_masks(stories: int, *, is_web: bool) -> dict[MarkCondition, int]:
 def choose_pieces(
     pieces: tuple[Piece, ...], stories: int, *, is_web: bool = False
 ) -> Iterator[tuple[str | Slot, str]]:
-    """What of `pieces` a person with these stories gets, in a mail or on the web, numbers filled
-    in."""
+    """Yield the pieces that a person with these stories gets, in a mail or on the web, with numbers
+    filled in."""
     masks = _compute_masks(stories, is_web=is_web)
     for conditions, content, argument in pieces:
         if all(masks[condition] & bits for condition, bits in conditions):
@@ -145,12 +152,13 @@ def choose_pieces(
 
 
 def extract_visible_text(text: str, marker: str, stories: int) -> str:
-    """What of `text` a person with these stories sees in a mail, personal fields left empty."""
+    """Return the part of `text` that a person with these stories sees in a mail, without the values
+    of personal slots."""
     pieces = choose_pieces(tuple(split_body(text, marker)), stories)
     return "".join(content for content, _ in pieces if not isinstance(content, Slot))
 
 
 def find_printed_slots(text: str, marker: str, stories: int) -> frozenset[Slot]:
-    """The slots that `text` prints in a mail to a person with these stories."""
+    """Return the slots that `text` prints in a mail to a person with these stories."""
     pieces = choose_pieces(tuple(split_body(text, marker)), stories)
     return frozenset(content for content, _ in pieces if isinstance(content, Slot))

@@ -1,4 +1,4 @@
-"""``make bench``: how fast delivery is, beside senders that have less to do.
+"""``make bench``: measure the speed of delivery, beside programs that have less to do.
 
     python -m tests.bench.bench_delivery [PART …]
 
@@ -10,15 +10,15 @@ throughput  messages/s of ``mailer send`` on a digest of about 17 KB, against Po
 plain       the same against rendering, building and sending message by message
 cpu         CPU seconds a message of all of them
 latency     messages/s to a relay 50 ms away, against smtplib on as many connections
-memory      the sender's peak memory at 20,000 and at 500,000 recipients (minutes)
+memory      the peak memory of ``mailer send`` at 20,000 and 500,000 recipients (minutes)
 plan        the time to plan an edition for a million recipients
-sweep       messages/s over connections and windows, as a table: only when asked for
+sweep       messages/s over connections and windows, as a table (only on request)
 =========== ================================================================================
 
-The environment sets how much of it: ``RUNS`` pairs, ``N`` messages a run, ``CONNECTIONS``,
-``WINDOW``, ``PLAIN_N``, ``LATENCY_N``, ``MEMORY_N``, ``PLAN_N``. After each run the database must
-have every delivery as sent, and the sink must have counted as many. Nothing timed is asserted: the
-summary puts the goals beside the figures. Other work on the machine shows in every one of them.
+The environment sets the scale: ``RUNS`` pairs, ``N`` messages a run, ``CONNECTIONS``, ``WINDOW``,
+``PLAIN_N``, ``LATENCY_N``, ``MEMORY_N``, ``PLAN_N``. After each run the database must have every
+delivery as sent, and the sink must have counted as many. No time is asserted: the summary puts the
+goals beside the figures. Other work on the machine affects every figure.
 """
 
 import argparse
@@ -52,7 +52,7 @@ def _parse_parts(names: list[str]) -> list[str]:
     arguments = parser.parse_args()
     requested = {*arguments.words, *(arguments.flags or [])}
     if unknown := requested - set(names):
-        parser.error(f"there is no part {min(unknown)!r}; there are {', '.join(names)}")
+        parser.error(f"unknown part {min(unknown)!r}; the parts are {', '.join(names)}")
     return [name for name in names if name in (requested or set(names) - ONLY_ON_REQUEST)]
 
 
@@ -62,7 +62,7 @@ def _exit_on_signal(_number: int, _frame: object) -> None:
 
 def main() -> None:
     assert isinstance(sys.stdout, io.TextIOWrapper)
-    sys.stdout.reconfigure(line_buffering=True)  # in step with what stderr tells
+    sys.stdout.reconfigure(line_buffering=True)  # in step with the notes on stderr
     scale = Scale.from_environ(os.environ)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-") as folder:
         bench = Bench(scale, Path(folder).resolve())
@@ -72,7 +72,7 @@ def main() -> None:
             message = f"{' and '.join(missing)} not found: Debian's package `postfix` has them"
             print(message, file=sys.stderr)
             sys.exit(2)
-        # Every process that we start ends with the block that started it.
+        # sys.exit ends each process with the block that started it.
         signal.signal(signal.SIGTERM, _exit_on_signal)
         Path(folder).chmod(0o755)
         print(

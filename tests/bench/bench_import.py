@@ -1,8 +1,8 @@
-"""``make bench-import``: 100,000 subscribers from CSV, a change to all of them, and the plan of an
-edition for them. A number as its argument, or in SUBSCRIBERS, is how many: 1000000.
+"""``make bench-import``: import 100,000 subscribers from CSV, change all of them, and plan an
+edition for them. The argument, or SUBSCRIBERS, sets another number, such as 1000000.
 
-Runs the command line as anyone would, each step in a process of its own, and prints whole-process
-figures: wall and CPU seconds, and the largest resident memory.
+It runs the command line, each step in its own process, and prints whole-process figures: wall and
+CPU seconds, and the largest resident memory.
 """
 
 import json
@@ -18,7 +18,7 @@ TOPICS = ("health", "diaspora", "work", "schools", "law", "culture")
 
 
 def write_people(file: Path, count: int) -> None:
-    """People with names, languages, countries, topics and tags, as a CSV file."""
+    """Write people with names, languages, countries, topics and tags to a CSV file."""
     languages, countries = ("en", "fr", "es", "ar"), ("GB", "FR", "ES", "JO")
     with file.open("w", encoding="utf-8") as out:
         out.write("E-mail,Full name,Language,Country,Topics,Tags\n")
@@ -34,7 +34,7 @@ def write_people(file: Path, count: int) -> None:
 
 
 def run_command(folder: Path, *arguments: str) -> tuple[str, float, float, float]:
-    """A command's stdout, its wall and CPU seconds, and its largest resident memory in MB."""
+    """Run a command. Returns (stdout, wall seconds, CPU seconds, the largest memory in MB)."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
     probe = (
@@ -95,7 +95,7 @@ def main(count: int) -> None:
         print(
             f"plan    {plan['planned']} planned in {wall:.2f} s, {cpu:.2f} s CPU, {memory:.0f} MB"
         )
-        print(f"        left out: {plan['excluded']}")
+        print(f"        excluded: {plan['excluded']}")
         _, wall, cpu, memory = run_command(
             folder, "subscriber", "export", "all.csv", "--list", "news"
         )
@@ -112,9 +112,8 @@ def main(count: int) -> None:
         for word, extra_options in (("dry run", ("--dry-run",)), ("change", ())):
             out, wall, cpu, memory = run_command(folder, *change_command, *extra_options)
             changed_count = json.loads(out)["changed"]
-            print(
-                f"{word:7} {changed_count} changed in {wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB"
-            )
+            figures = f"{wall:.1f} s, {cpu:.1f} s CPU, {memory:.0f} MB"
+            print(f"{word:7} {changed_count} changed in {figures}")
 
 
 if __name__ == "__main__":

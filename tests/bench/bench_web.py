@@ -1,13 +1,13 @@
-"""``make bench-web``: how fast the public pages answer, with a million subscribers in the database.
+"""``make bench-web``: measure the public pages, with a million subscribers in the database.
 
     python -m tests.bench.bench_web
 
-Real ``mailer serve``, over loopback, on SQLite. First each page by itself: median and 99th
-percentile of ``N`` requests, each with another reader's link. Then ``RATE`` requests a second of
-mixed traffic for ``SECONDS`` while ``mailer send`` sends to all of them as fast as it can: the
-same figures under that load, what was not answered with 200, and what it cost the sender.
-``SUBSCRIBERS``, ``N``, ``RATE`` and ``SECONDS`` come from the environment. Nothing timed is
-asserted; other work on the machine shows in every figure.
+It runs a real ``mailer serve``, over loopback, on SQLite. First it measures each page alone: median
+and 99th percentile of ``N`` requests, each with another reader's link. Then it makes ``RATE``
+requests a second of mixed traffic for ``SECONDS``, while ``mailer send`` sends to all subscribers
+at full speed: it prints the same figures under that load, the answers other than 200, and the
+rates of sending. ``SUBSCRIBERS``, ``N``, ``RATE`` and ``SECONDS`` come from the environment. No
+time is asserted; other work on the machine affects every figure.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from pathlib import Path
 
 from mailer.app import open_mailer
 from tests.bench.delivery import fixtures as offices
-from tests.bench.delivery import sender
-from tests.bench.delivery.children import build_environment, find_free_port, run_program
+from tests.bench.delivery import mailer_send
 from tests.bench.delivery.figures import format_table
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
+from tests.bench.delivery.programs import build_environment, find_free_port, run_program
 from tests.bench.delivery.sink import Sink, find_program, run_sink
 from tests.bench.delivery.stories import TOPICS
 from tests.bench.web import client
@@ -40,15 +40,19 @@ N = int(os.environ.get("N", "500"))
 RATE = float(os.environ.get("RATE", "200"))
 SECONDS = float(os.environ.get("SECONDS", "30"))
 PATIENCE = 30.0
-OPEN = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
-"""All requests come from one address here."""
+NO_RATE_LIMITS = {"MAILER_SIGNUP_PER_CLIENT": "0", "MAILER_SIGNUP_PER_DOMAIN": "0"}
+"""Settings without rate limits, because all requests come from one address."""
 
 
 @contextmanager
 def run_server(office: Office, database: Path) -> Iterator[int]:
-    """`mailer serve` on a copy of the database; the port."""
+    """Run `mailer serve` on a copy of the database, and yield its port."""
     port = find_free_port()
-    env = SETTINGS | OPEN | {"MAILER_DATABASE_URL": sender.format_database_url(database)}
+    env = (
+        SETTINGS
+        | NO_RATE_LIMITS
+        | {"MAILER_DATABASE_URL": mailer_send.format_database_url(database)}
+    )
     command = [sys.executable, "-m", "mailer", "serve", "--port", str(port)]
     with (
         (office.folder / "serve.log").open("wb") as log,
@@ -72,11 +76,11 @@ def _wait_for_server(port: int) -> None:
 
 @contextmanager
 def run_sender(office: Office, database: Path, sink_process: Sink) -> Iterator[None]:
-    """`mailer send` at full speed, until the block ends."""
+    """Run `mailer send` at full speed until the block ends."""
     env = (
         SETTINGS
-        | sender.build_relay_settings(sink_process.port, 32, 20)
-        | {"MAILER_DATABASE_URL": sender.format_database_url(database)}
+        | mailer_send.build_relay_settings(sink_process.port, 32, 20)
+        | {"MAILER_DATABASE_URL": mailer_send.format_database_url(database)}
     )
     command = [sys.executable, "-m", "mailer", "send", str(EDITION), "--json"]
     with run_program(
@@ -142,12 +146,12 @@ def main() -> None:
         pages = PageRequests(key, SUBSCRIBERS, TOPICS[0], _read_edition_uid(office.database))
         database = office.copy_database()
         with run_server(office, database) as port:
-            print(f"each page by itself, {N} requests, one after the other")
+            print(f"each page alone, {N} requests, one after another")
             requests = [make() for make in pages.kinds.values() for _ in range(N)]
             asyncio.run(client.request_one_by_one(port, [make() for make in pages.kinds.values()]))
             _print_tally(asyncio.run(client.request_one_by_one(port, requests)))
         if find_program("smtp-sink") is None:
-            print("smtp-sink not found (Debian's package `postfix`): nothing is sent meanwhile")
+            print("smtp-sink not found (Debian's package `postfix`): skipping pages during a send")
             return
         database = office.copy_database()
         with (
@@ -169,7 +173,7 @@ def main() -> None:
             )
             _print_tally(tally)
             print(
-                f"sender: {rate_alone:,.0f} messages/s alone, {rate_beside:,.0f} beside the pages"
+                f"mailer send: {rate_alone:,.0f} messages/s alone, {rate_beside:,.0f} beside pages"
             )
 
 

@@ -1,13 +1,13 @@
-"""The crash harness: a real sender is killed again and again, and every recipient is counted.
+"""The crash harness: kill a real worker again and again, and count every recipient.
 
-    recorder.py   the relay: a process of its own that writes down what it takes before it says so
-    sender.py     the sender: `mailer`'s command line, or one that is broken on purpose
-    office.py     an office with an approved edition
-    moments.py    when to kill
-    scene.py      what the database holds while the sender is dead
-    judge.py      the record against the database: lost, sent twice, in doubt. Touches nothing
-    harness.py    the trial: start, kill, look, start again
+    recorder.py        the relay: a process that records each message before it accepts it
+    worker.py          the worker: `mailer`'s command line, or one that is broken on purpose
+    fixtures.py        an office with an approved edition
+    moments.py         chooses when to kill
+    trial_database.py  reads the database while the worker is dead
+    judge.py           compares the record with the database: lost, sent twice, in doubt. Pure
+    harness.py         the trial: start, kill, take a snapshot, start again
 
-Run it with `make crash`. Of the mailer only the sender's process uses delivery; recorder, scene and
-judge share no code with what they judge.
+Run it with `make crash`. Only the worker's process uses the mailer's delivery; recorder, database
+reader and judge share no code with it.
 """

@@ -2,8 +2,8 @@
 
     python -m tests.crash --kills 30 --recipients 20000 --database postgresql
 
-Prints one line that counts and one that explains on stdout, the rest on stderr. Exit code 1 when
-the guarantee was not kept."""
+It prints one line of counts and one of explanations on stdout, the rest on stderr. The exit code is
+1 if the guarantee was broken."""
 
 import argparse
 import secrets
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.crash.harness import Trial, run_trial
-from tests.crash.sender import SABOTAGE
+from tests.crash.worker import SABOTAGE
 from tests.postgresql import run_server, run_sql
 
 
@@ -38,19 +38,19 @@ def main() -> int:
         _print_progress(line)
     print(result)
     print(
-        f"duplicates at the server {result.duplicates}, {result.kills_with_doubts} kills left doubts, "
-        f"{result.kills_before_message} came before a message, slowest start "
+        f"duplicates at the server {result.duplicates}, {result.kills_with_doubts} kills left "
+        f"doubts, {result.kills_before_message} came before a message, slowest start "
         f"{result.slowest_start:.1f} s, {result.seconds:.0f} seconds in all"
     )
     if result.kills < trial.kills:
-        print(f"only {result.kills} of {trial.kills} kills were made", file=sys.stderr)
+        print(f"the harness made only {result.kills} of {trial.kills} kills", file=sys.stderr)
     return 0 if result.is_guarantee_kept else 1
 
 
 def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.crash",
-        description="Kill a real sender again and again, and count every recipient.",
+        description="Kill a real worker again and again, and count every recipient.",
     )
     default_trial = Trial()
     parser.add_argument("--kills", type=int, default=default_trial.kills)
@@ -60,12 +60,12 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     parser.add_argument("--signal", choices=["KILL", "TERM"], default="KILL")
     parser.add_argument(
-        "--linger", type=float, default=2.0, help="milliseconds at most before the relay's 250"
+        "--linger", type=float, default=2.0, help="most milliseconds before the relay's 250"
     )
     parser.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="leave record, log and SQLite database there"
+        "--keep", type=Path, metavar="FOLDER", help="keep record, log and SQLite database there"
     )
     return parser.parse_args()
 

@@ -1,5 +1,5 @@
-"""An office for a trial: a list, its readers, one story, and an approved edition, made by the
-verbs that staff use. Nothing is planned yet: that is the sender's, and may be where it dies."""
+"""Build an office for a trial: a list, its readers, one story, and an approved edition, with the
+verbs that staff use. The worker makes the plan itself, and may die during it."""
 
 import os
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ tls = "none"
 def build_environment(
     folder: Path, database_url: str, port: int, connections: int, window: int
 ) -> dict[str, str]:
-    """The environment of a sender process: nothing of the machine's own settings in it."""
+    """Build the environment of a worker process, without the machine's own settings."""
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("MAILER_")
     }
@@ -55,7 +55,7 @@ def build_environment(
 def create_database(
     folder: Path, database_url: str, recipients: int, environment: Mapping[str, str]
 ) -> None:
-    """Make the office in `folder`, which is empty, and in an empty database."""
+    """Make the office in an empty `folder` and an empty database."""
     (folder / "config").mkdir(parents=True)
     (folder / "config/mailer.toml").write_text(_CONFIG, "utf-8")
     (folder / "config/secret.key").write_text(config.generate_key(), "ascii")
@@ -68,7 +68,7 @@ def create_database(
     with open_mailer(settings) as mailer:
         _fill_database(mailer, recipients)
     if settings.database_url.startswith("postgresql"):
-        # As autovacuum has done it in any office that is older than some minutes.
+        # Autovacuum does this in any office that is older than a few minutes.
         run_sql(settings.database_url, "ANALYZE")
 
 

@@ -1,8 +1,8 @@
-"""The trial: start a sender, kill it at a random moment, look, start the next; then judge.
+"""Run a trial: start a worker, kill it at a random moment, take a snapshot, start the next; judge.
 
-:func:`run_trial` is what `make crash` and the tests call. What a sender must not do beside losing or
-repeating mail is a fault, in words: to end by itself before its time, to stand still, to have more
-in doubt than its connections and window allow, to leave the edition unfinished.
+`make crash` and the tests call :func:`run_trial`. A worker may also have a fault other than losing
+or repeating mail, which is described in words: it ends by itself too early, stalls, leaves more in
+doubt than its connections and window allow, or leaves the edition unfinished.
 """
 
 import os
@@ -20,15 +20,17 @@ from tests.crash import fixtures, moments
 from tests.crash.judge import Snapshot, Witness, judge_trial
 from tests.crash.moments import KillMoment
 from tests.crash.recorder import Recorder, read_record, run_recorder
-from tests.crash.simulation import TrialDatabase
+from tests.crash.trial_database import TrialDatabase
 
 POLL = 0.001
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What to try. `linger` is the longest time, in seconds, between the relay's taking a message
-    and its answer; `sabotage` is a fault of :mod:`tests.crash.sender`."""
+    """The settings of a trial.
+
+    `max_linger` is the longest time, in seconds, between the relay's record of a message and its
+    answer; `sabotage` is a fault of :mod:`tests.crash.worker`."""
 
     kills: int = 30
     recipients: int = 20_000
@@ -41,17 +43,17 @@ class Trial:
 
     @property
     def max_in_doubt(self) -> int:
-        """How many rows one kill may leave in doubt. Who is asked to stop drains: none."""
+        """The most deliveries in doubt after one kill: none after SIGTERM, which drains the run."""
         return 0 if self.signal is SIGTERM else self.connections * self.window
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How a trial ended. `kills` are those that met a running sender. `in_doubt` are the rows that
-    kills left on the wire, `duplicates` the messages that the relay took once more.
+    """The result of a trial.
 
-    `slowest_start` is the longest time in seconds from the start of a sender to its first message.
-    """
+    `kills` counts kills that met a running worker, `in_doubt` the deliveries that kills left on the
+    wire, `duplicates` the messages that the relay accepted again. `slowest_start` is the longest
+    time in seconds from the start of a worker to its first message."""
 
     kills: int
     recipients: int
@@ -69,13 +71,14 @@ class Result:
 
     @property
     def is_guarantee_kept(self) -> bool:
-        """Whether the guarantee was."""
+        """True if no message was lost or sent again, and no worker had a fault."""
         return not (self.lost or self.resent or self.faults)
 
     def __str__(self) -> str:
         return (
             f"kills {self.kills}, recipients {self.recipients}, lost {self.lost}, "
-            f"accepted-then-resent {self.resent}, in doubt {self.in_doubt} (bound {self.max_in_doubt})"
+            f"accepted-then-resent {self.resent}, in doubt {self.in_doubt} "
+            f"(bound {self.max_in_doubt})"
         )
 
 
@@ -85,7 +88,7 @@ def run_trial(
     database_url: str,
     report_progress: Callable[[str], None] = lambda _: None,
 ) -> Result:
-    """Carry out a trial in `folder` and in an empty database. `say` is told of each kill."""
+    """Run a trial in `folder` and an empty database. `report_progress` is called for each kill."""
     started_at = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     record = folder / "record"
@@ -94,12 +97,12 @@ def run_trial(
             folder, database_url, recorder.port, trial.connections, trial.window
         )
         fixtures.create_database(folder, database_url, trial.recipients, environment)
-        scene = TrialDatabase(database_url, folder)
-        trial_run = _TrialRun(trial, folder, environment, recorder, scene, report_progress)
+        database = TrialDatabase(database_url, folder)
+        trial_run = _TrialRun(trial, folder, environment, recorder, database, report_progress)
         trial_run.kill_repeatedly()
         trial_run.wait_until_finished()
         recorder.wait_until_quiet()
-    rows, edition_state = scene.read_final()
+    rows, edition_state = database.read_final()
     verdict = judge_trial(
         map(fixtures.format_address, range(trial.recipients)),
         rows,
@@ -113,9 +116,9 @@ def run_trial(
             f"{verdict.duplicates} duplicates, and only {doubt_count} doubts to explain them"
         )
     if verdict.misaddressed:
-        faults.append(f"{verdict.misaddressed} messages went to another than they were made for")
+        faults.append(f"{verdict.misaddressed} messages went to the wrong recipient")
     if trial_run.witness.regressed_ids:
-        faults.append(f"{len(trial_run.witness.regressed_ids)} rows were sent, and later were not")
+        faults.append(f"{len(trial_run.witness.regressed_ids)} rows were sent, and later not sent")
     if edition_state != "sent":
         faults.append(f"the edition is {edition_state}, not sent")
     return Result(
@@ -135,22 +138,22 @@ def run_trial(
     )
 
 
-class _SenderEndedError(Exception):
-    """The sender has ended by itself, with this exit code."""
+class _WorkerEndedError(Exception):
+    """The worker has ended by itself, with this exit code."""
 
     def __init__(self, code: int) -> None:
         self.code = code
 
 
 @dataclass(slots=True)
-class _SenderProcess:
-    """One sender process, and how much the relay had taken when it was started."""
+class _WorkerProcess:
+    """One worker process, and the number of messages that the relay had when it started."""
 
     process: subprocess.Popen[bytes]
     started_at: float
     earlier_count: int
     first_message_after: float | None = None
-    """Seconds to its first message."""
+    """Seconds from the start to the first message."""
 
 
 @dataclass(slots=True)
@@ -159,7 +162,7 @@ class _TrialRun:
     folder: Path
     environment: Mapping[str, str]
     recorder: Recorder
-    scene: TrialDatabase
+    database: TrialDatabase
     report_progress: Callable[[str], None]
     witness: Witness = field(default_factory=Witness)
     snapshots: list[Snapshot] = field(default_factory=list)
@@ -181,33 +184,33 @@ class _TrialRun:
                 is_first=not self.snapshots,
                 start_time=self.slowest_start,
             )
-            with self._start_sender() as sender:
+            with self._start_worker() as worker:
                 try:
-                    self._wait_for_moment(sender, moment)
-                    self._kill_sender(sender)
-                except _SenderEndedError as ended:
+                    self._wait_for_moment(worker, moment)
+                    self._kill_worker(worker)
+                except _WorkerEndedError as ended:
                     self._record_end(ended)
                     return
-                self._take_snapshot(sender, moment)
+                self._take_snapshot(worker, moment)
 
     def wait_until_finished(self) -> None:
         if self.edition_state == "sent" or self.faults:
             return
-        with self._start_sender() as sender:
+        with self._start_worker() as worker:
             try:
-                self._wait_for_moment(sender, KillMoment(None, 0, float("inf"), sys.maxsize))
-            except _SenderEndedError as ended:
+                self._wait_for_moment(worker, KillMoment(None, 0, float("inf"), sys.maxsize))
+            except _WorkerEndedError as ended:
                 self._record_end(ended)
 
     @contextmanager
-    def _start_sender(self) -> Iterator[_SenderProcess]:
-        command = [sys.executable, "-m", "tests.crash.sender"]
+    def _start_worker(self) -> Iterator[_WorkerProcess]:
+        command = [sys.executable, "-m", "tests.crash.worker"]
         if self.trial.sabotage:
             command += ["--sabotage", self.trial.sabotage]
         command += ["send", str(fixtures.EDITION)]
         earlier_count = self.recorder.count_messages()
         with (
-            (self.folder / "sender.log").open("ab") as log,
+            (self.folder / "worker.log").open("ab") as log,
             subprocess.Popen(
                 command,
                 cwd=self.folder,
@@ -218,65 +221,65 @@ class _TrialRun:
                 start_new_session=True,
             ) as process,
         ):
-            sender = _SenderProcess(process, time.monotonic(), earlier_count)
+            worker = _WorkerProcess(process, time.monotonic(), earlier_count)
             try:
-                yield sender
+                yield worker
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, SIGKILL)
                 process.wait()
-                if sender.first_message_after is not None:
-                    self.slowest_start = max(self.slowest_start, sender.first_message_after)
+                if worker.first_message_after is not None:
+                    self.slowest_start = max(self.slowest_start, worker.first_message_after)
 
-    def _wait_for_moment(self, sender: _SenderProcess, moment: KillMoment) -> None:
-        """Return when the moment has come. Raises _Ended when the sender ends before it."""
-        last_count, last_change_at, due_at = 0, sender.started_at, None
+    def _wait_for_moment(self, worker: _WorkerProcess, moment: KillMoment) -> None:
+        """Wait until the moment has come. Raises _WorkerEndedError if the worker ends before it."""
+        last_count, last_change_at, due_at = 0, worker.started_at, None
         while True:
-            if (code := sender.process.poll()) is not None:
-                raise _SenderEndedError(code)
+            if (code := worker.process.poll()) is not None:
+                raise _WorkerEndedError(code)
             now = time.monotonic()
-            message_count = self.recorder.count_messages() - sender.earlier_count
+            message_count = self.recorder.count_messages() - worker.earlier_count
             if message_count != last_count:
                 last_count, last_change_at = message_count, now
-                sender.first_message_after = sender.first_message_after or now - sender.started_at
+                worker.first_message_after = worker.first_message_after or now - worker.started_at
             if due_at is None and moment.messages is not None and message_count >= moment.messages:
                 due_at = now + moment.pause
             if due_at is None and moment.messages is None:
-                due_at = sender.started_at + moment.seconds
+                due_at = worker.started_at + moment.seconds
             if (due_at is not None and now >= due_at) or message_count >= moment.max_messages:
                 return
             if now - last_change_at > moments.PATIENCE:
-                self.faults.append(f"a sender stood still for {moments.PATIENCE:.0f} s")
+                self.faults.append(f"a worker stalled for {moments.PATIENCE:.0f} s")
                 return
             time.sleep(POLL)
 
-    def _kill_sender(self, sender: _SenderProcess) -> None:
-        """Send the signal to the sender and all that it may have started, and see it end."""
+    def _kill_worker(self, worker: _WorkerProcess) -> None:
+        """Send the signal to the worker and every process that it started, and wait for its end."""
         try:
-            os.killpg(sender.process.pid, self.trial.signal)
+            os.killpg(worker.process.pid, self.trial.signal)
         except ProcessLookupError:
-            raise _SenderEndedError(sender.process.wait()) from None
-        code = sender.process.wait(moments.PATIENCE)
+            raise _WorkerEndedError(worker.process.wait()) from None
+        code = worker.process.wait(moments.PATIENCE)
         if self.trial.signal is SIGKILL and code != -SIGKILL:
-            raise _SenderEndedError(code)
+            raise _WorkerEndedError(code)
 
-    def _take_snapshot(self, sender: _SenderProcess, moment: KillMoment) -> None:
+    def _take_snapshot(self, worker: _WorkerProcess, moment: KillMoment) -> None:
         moment_at = self.recorder.wait_until_quiet()
-        message_count = self.recorder.count_messages() - sender.earlier_count
-        rows, self.edition_state = self.scene.read_moved()
+        message_count = self.recorder.count_messages() - worker.earlier_count
+        rows, self.edition_state = self.database.read_moved()
         snapshot = self.witness.note_snapshot(moment_at, rows)
         self.snapshots.append(snapshot)
         self.kills_before_message += not message_count
         kill_number = len(self.snapshots)
         first_note = (
-            f"the first after {sender.first_message_after:.2f}, "
-            if sender.first_message_after
+            f"the first after {worker.first_message_after:.2f}, "
+            if worker.first_message_after
             else ""
         )
         self.report_progress(
             f"kill {kill_number} of {self.trial.kills}, {moment}: {message_count} messages in "
-            f"{moment_at - sender.started_at:.2f} s, {first_note}{snapshot.sent} sent, {snapshot.claimed} claimed, "
-            f"{snapshot.in_doubt} in doubt"
+            f"{moment_at - worker.started_at:.2f} s, {first_note}{snapshot.sent} sent, "
+            f"{snapshot.claimed} claimed, {snapshot.in_doubt} in doubt"
         )
         if snapshot.in_doubt > self.trial.max_in_doubt:
             self.faults.append(
@@ -284,11 +287,11 @@ class _TrialRun:
                 f"{self.trial.max_in_doubt}"
             )
 
-    def _record_end(self, error: _SenderEndedError) -> None:
+    def _record_end(self, error: _WorkerEndedError) -> None:
         if error.code == 0:
             self.edition_state = "sent"
         else:
             last_lines = (
-                (self.folder / "sender.log").read_text("utf-8", "replace").splitlines()[-3:]
+                (self.folder / "worker.log").read_text("utf-8", "replace").splitlines()[-3:]
             )
-            self.faults.append(f"a sender ended by itself with code {error.code}: {last_lines}")
+            self.faults.append(f"a worker ended by itself with code {error.code}: {last_lines}")

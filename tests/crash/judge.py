@@ -1,10 +1,11 @@
-"""The relay's record against the database: who was lost, who was sent a message twice, who was in
-doubt. Pure: records in, a :class:`Verdict` out.
+"""Compare the relay's record with the database: find lost, resent and in-doubt messages. Pure:
+records in, a :class:`Verdict` out.
 
-A recipient is **lost** who was never accepted by the relay, or whose row is missing or in no final
-state. One is **resent** who was accepted after a snapshot had the row as sent, or accepted twice
-with no snapshot between the two that had the row in doubt. A second acceptance with such a doubt
-is a **duplicate** that the guarantee allows: at most as many as there were doubts.
+A recipient is **lost** if the relay never accepted their message, or if their row is missing or not
+in a final state. A message is **resent** if it was accepted after a snapshot showed its row as
+sent, or accepted twice without a snapshot in between that showed the row in doubt. A second
+acceptance after such a doubt is a **duplicate** that the guarantee allows: at most as many as there
+were doubts.
 """
 
 import re
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from tests.crash.recorder import AcceptedMessage
-from tests.crash.simulation import FinalDelivery, MovedDelivery
+from tests.crash.trial_database import FinalDelivery, MovedDelivery
 
 FINAL_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
 DOUBTFUL_STATES = frozenset({"on_wire", "in_doubt"})
@@ -25,8 +26,9 @@ _DELIVERY = re.compile(r"\.(\d+)@")
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a look at the database after a kill gave, in numbers of deliveries. `doubted` are those
-    that no earlier snapshot had in doubt."""
+    """The numbers of deliveries in the database after a kill.
+
+    `newly_in_doubt` counts those that no earlier snapshot had in doubt."""
 
     at: float
     sent: int
@@ -37,20 +39,20 @@ class Snapshot:
 
 @dataclass(slots=True)
 class Witness:
-    """What the snapshots have shown so far, by delivery id."""
+    """The observations of all snapshots so far, by delivery id."""
 
     sent_at: dict[int, float] = field(default_factory=dict)
-    """When a delivery was first seen as sent."""
+    """The moment when a delivery was first seen as sent."""
     doubts_at: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
-    """When a delivery was seen in doubt."""
+    """The moments when a delivery was seen in doubt."""
     regressed_ids: set[int] = field(default_factory=set)
-    """Deliveries that were sent in one snapshot, and something else in a later one."""
+    """Deliveries that were sent in one snapshot, and in another state in a later one."""
     in_doubt: int = 0
-    """Doubts that kills left: a row that two snapshots have in doubt for one attempt is one."""
+    """The doubts that kills left; a row in doubt in two snapshots for one attempt counts once."""
     _counted: set[tuple[int, int]] = field(default_factory=set)
 
     def note_snapshot(self, at: float, rows: Iterable[MovedDelivery]) -> Snapshot:
-        """Take in a snapshot that was taken at `at`."""
+        """Note the deliveries of a snapshot taken at `at`, and return their numbers."""
         by_state: dict[str, list[MovedDelivery]] = defaultdict(list)
         for row in rows:
             by_state[row.state].append(row)
@@ -67,7 +69,7 @@ class Witness:
         return Snapshot(at, len(sent_ids), len(by_state["claimed"]), len(doubtful), len(new_doubts))
 
     def get_sightings(self, delivery_id: int | None) -> tuple[float | None, Sequence[float]]:
-        """When delivery `number` was first seen as sent, and when it was seen in doubt."""
+        """Return (when the delivery was first seen as sent, when it was seen in doubt)."""
         if delivery_id is None:
             return None, ()
         return self.sent_at.get(delivery_id), self.doubts_at.get(delivery_id, ())
@@ -75,14 +77,14 @@ class Witness:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How many recipients, each counted once; `duplicates` counts messages. `examples` are a few
-    cases of what must not be, to look into."""
+    """The numbers of recipients, each counted once; `duplicates` counts messages. `examples` are a
+    few cases that break the guarantee, to investigate."""
 
     lost: int
     resent: int
     duplicates: int
     misaddressed: int
-    """Messages that were made for another than the one they were sent to."""
+    """Messages that were made for another recipient."""
     examples: tuple[str, ...]
 
 
@@ -92,7 +94,7 @@ def judge_trial(
     record: Iterable[AcceptedMessage],
     witness: Witness,
 ) -> Verdict:
-    """What became of `expected`, the addresses that should each have got one message."""
+    """Judge a trial. `expected` are the addresses that should each have got one message."""
     ids = {row.address: row.id for row in rows}
     accepted_times: dict[str, list[float]] = defaultdict(list)
     misaddressed = []

@@ -1,10 +1,10 @@
-"""When to kill: moments that are spread over all that a sender does.
+"""Choose when to kill: at moments spread over all the work of a worker.
 
-Most come after a random number of further messages, exponential around a fair share of what is
-left, and then up to 30 ms later, so that they fall anywhere within a turn. One in five comes at a
-random time since the process was started, so that start-up, recovery and claiming are met too, and
-so does the first, which alone can meet the planning. No moment waits for more messages than can be
-spared for the kills that are still to come.
+Most moments come after a random number of further messages, exponential around a fair share of the
+remaining ones, and then up to 30 ms later, so that they fall anywhere within a batch. One in five
+comes at a random time after the start of the process, so that it can hit start-up, recovery and
+claiming; so does the first, the only one that can hit the planning. No moment waits for so many
+messages that too few are left for the remaining kills.
 """
 
 import random
@@ -14,13 +14,13 @@ BY_CLOCK = 0.2
 LONGEST_START = 2.5
 LONGEST_PAUSE = 0.03
 PATIENCE = 120.0
-"""Seconds without a message after which a sender is said to stand still."""
+"""Seconds without a message after which a worker counts as stalled."""
 
 
 @dataclass(frozen=True, slots=True)
 class KillMoment:
-    """Kill after `messages` that this sender handed over and `pause` seconds more, or `seconds`
-    after its start; in any case after `at_most` messages."""
+    """Kill `pause` seconds after this worker has sent `messages`, or `seconds` after its start; in
+    any case after `max_messages`."""
 
     messages: int | None
     pause: float
@@ -41,8 +41,10 @@ def choose_moment(
     is_first: bool = False,
     start_time: float = 0.0,
 ) -> KillMoment:
-    """The next moment, when `remaining` messages are still to be sent and `kills` to be made, the
-    next one included. `start`: the seconds that a sender took here before its first message."""
+    """Choose the next moment, with `remaining` messages still to be sent and `remaining_kills` to
+    be made, including this one.
+
+    `start_time` is the longest time in seconds that a worker has taken to its first message."""
     share = remaining / (remaining_kills + 1)
     max_messages = max(1, int(min(3 * share, 0.9 * remaining)))
     if is_first or random_source.random() < BY_CLOCK:

@@ -1,11 +1,11 @@
-"""The relay of a trial: a real SMTP server in a process of its own, which nobody kills.
+"""The relay of a trial: a real SMTP server in a process of its own, which is never killed.
 
-A message whose final dot has come is one line in the record, ``seconds recipient message-id``, the
-seconds by the monotonic clock that all processes of a machine share. The line is written before
-250 is said, with write(2) and no buffer of ours, so that nothing is taken that isn't recorded.
+Each message whose final dot has come is one line in the record, ``seconds recipient message-id``,
+with the seconds of the monotonic clock that all processes of a machine share. The line is written
+before the 250 reply, with write(2) and no buffer, so that every accepted message is recorded.
 
-Between the line and the 250 it lingers for a random while: a sender that dies then leaves a
-doubt. It offers PIPELINING (RFC 2920) and answers in order whatever comes in one piece.
+Between the line and the 250 the relay waits for a random time: a worker that dies then leaves a
+doubt. It offers PIPELINING (RFC 2920) and answers several commands in one piece in their order.
 
     python -m tests.crash.recorder RECORD --linger 0.002      prints its port, runs until SIGTERM
 """
@@ -37,7 +37,7 @@ _MESSAGE_END = b"\r\n.\r\n"
 
 @dataclass(frozen=True, slots=True)
 class AcceptedMessage:
-    """A message that the relay took. `at` is in seconds of the monotonic clock."""
+    """A message that the relay accepted, at `accepted_at` in seconds of the monotonic clock."""
 
     accepted_at: float
     recipient: str
@@ -45,7 +45,7 @@ class AcceptedMessage:
 
 
 def read_record(file: Path) -> list[AcceptedMessage]:
-    """All that the relay has taken, in order."""
+    """Read all messages that the relay has accepted, in order."""
     accepted_messages = []
     for line in file.read_text("utf-8").splitlines():
         accepted_at, recipient, message_id = line.split(" ")
@@ -63,21 +63,23 @@ class Recorder:
         self._record_file = os.open(record, os.O_RDONLY)
 
     def count_messages(self) -> int:
-        """How many messages it has taken so far; reads only what is new."""
+        """Count the messages accepted so far, reading only the new part of the record."""
         while chunk := os.read(self._record_file, 1 << 16):
             self._line_count += chunk.count(b"\n")
         return self._line_count
 
     def wait_until_quiet(self, patience: float = 60.0) -> float:
-        """Wait until it has read the last that a dead sender wrote; the moment, by the monotonic
-        clock. Raises TimeoutError when somebody keeps a connection open."""
+        """Wait until the relay has read the last bytes of a dead worker, and return that moment of
+        the monotonic clock.
+
+        Raises TimeoutError if a connection stays open."""
         with socket.create_connection(("127.0.0.1", self.port), patience) as connection:
             connection.sendall(b"XQUIET\r\nQUIT\r\n")
             reply_text = b""
             while chunk := connection.recv(1024):
                 reply_text += chunk
         if b"\r\n250 " not in reply_text:
-            raise RuntimeError(f"the recorder did not come to rest: {reply_text!r}")
+            raise RuntimeError(f"the recorder did not become quiet: {reply_text!r}")
         return time.monotonic()
 
     def close(self) -> None:
@@ -86,7 +88,7 @@ class Recorder:
 
 @contextmanager
 def run_recorder(record: Path, linger: float) -> Iterator[Recorder]:
-    """A recorder that runs for the length of the block; `linger` is in seconds."""
+    """Run a recorder until the block ends; `linger` is in seconds."""
     record.touch()
     command = [sys.executable, "-m", "tests.crash.recorder", str(record), "--linger", str(linger)]
     with subprocess.Popen(
@@ -108,7 +110,7 @@ def run_recorder(record: Path, linger: float) -> Iterator[Recorder]:
 
 
 class _RecorderServer:
-    """What all conversations share: the record, and who is there."""
+    """The state that all conversations share: the record, and the open conversations."""
 
     def __init__(self, record: int, linger: float) -> None:
         self.record = record
@@ -116,7 +118,7 @@ class _RecorderServer:
         self.conversations: set[_Conversation] = set()
 
     def record_message(self, recipients: list[str], header: bytes) -> None:
-        """Write a message down, a line a recipient. `head` are its header fields."""
+        """Record a message, one line for each recipient. `header` are its header fields."""
         match = _MESSAGE_ID.search(header)
         message_id = match[1].decode("ascii", "replace") if match else "<none>"
         lines = "".join(
@@ -125,14 +127,14 @@ class _RecorderServer:
         os.write(self.record, lines.encode())
 
     def answer_if_quiet(self) -> None:
-        """Answer those who wait for quiet, when nobody else is left."""
+        """Answer the conversations that wait for quiet, if no others are open."""
         if all(conversation.awaits_quiet for conversation in self.conversations):
             for conversation in list(self.conversations):
                 conversation.answer_quiet()
 
 
 class _Conversation(asyncio.Protocol):
-    """One connection. While it lingers nothing more is answered, so replies keep their order."""
+    """One connection. While it waits before a 250 it answers nothing, so replies stay in order."""
 
     def __init__(self, server: _RecorderServer) -> None:
         self._server = server
@@ -170,7 +172,7 @@ class _Conversation(asyncio.Protocol):
         self._flush_replies()
 
     def _take_command(self) -> bool:
-        """Take one command; whether there was one."""
+        """Take one command out of the buffer. Returns False if there is none."""
         end = self._buffer.find(b"\r\n")
         if end < 0:
             return False
@@ -180,7 +182,7 @@ class _Conversation(asyncio.Protocol):
         return True
 
     def _take_message(self) -> bool:
-        """Take one message; whether its final dot was there."""
+        """Take one message out of the buffer. Returns False if its final dot has not come."""
         if self._buffer.startswith(_MESSAGE_END[2:]):
             end, length = 0, 3
         else:
@@ -199,12 +201,12 @@ class _Conversation(asyncio.Protocol):
             delay = random.uniform(0, self._server.max_linger)
             self._linger_timer = asyncio.get_running_loop().call_later(delay, self._accept_message)
         else:
-            self._queue_reply("250 2.0.0 taken")
+            self._queue_reply("250 2.0.0 accepted")
         return True
 
     def _accept_message(self) -> None:
         self._linger_timer = None
-        self._queue_reply("250 2.0.0 taken")
+        self._queue_reply("250 2.0.0 accepted")
         self._consume_buffer()
 
     def _answer_command(self, line: bytes) -> None:
@@ -238,7 +240,7 @@ class _Conversation(asyncio.Protocol):
                 self._queue_reply("221 2.0.0 bye")
                 self._flush_replies()
                 self._transport.close()
-            case "XQUIET":  # our own: answered when no other connection is open
+            case "XQUIET":  # the harness's own command: answered when no other connection is open
                 self.awaits_quiet = True
                 self._server.answer_if_quiet()
             case _:
@@ -247,7 +249,7 @@ class _Conversation(asyncio.Protocol):
     def answer_quiet(self) -> None:
         self.awaits_quiet = False
         self._queue_reply("250 2.0.0 quiet")
-        # Not from within itself: it may be this very command that is being taken.
+        # Not directly, because _consume_buffer may be running this very command.
         asyncio.get_running_loop().call_soon(self._consume_buffer)
 
     def _queue_reply(self, *lines: str) -> None:
@@ -260,14 +262,14 @@ class _Conversation(asyncio.Protocol):
 
 
 async def serve_relay(record: Path, max_linger: float) -> None:
-    """Serve on a free port of loopback, which is printed, until SIGTERM."""
+    """Serve on a free port of loopback until SIGTERM, and print the port."""
     loop = asyncio.get_running_loop()
     file = os.open(record, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     server = _RecorderServer(file, max_linger)
     listener = await loop.create_server(lambda: _Conversation(server), "127.0.0.1", 0, backlog=256)
     stop_event = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop_event.set)
-    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is the harness's
+    loop.add_signal_handler(signal.SIGINT, lambda: None)  # Ctrl-C is for the harness
     print(listener.sockets[0].getsockname()[1], flush=True)
     await stop_event.wait()
     listener.close()
@@ -275,9 +277,9 @@ async def serve_relay(record: Path, max_linger: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Take mail, and write down what was taken.")
+    parser = argparse.ArgumentParser(description="Accept mail, and record every message.")
     parser.add_argument("record", type=Path)
-    parser.add_argument("--linger", type=float, default=0.0, help="seconds at most, before 250")
+    parser.add_argument("--linger", type=float, default=0.0, help="most seconds before 250")
     arguments = parser.parse_args()
     with suppress(KeyboardInterrupt):
         asyncio.run(serve_relay(arguments.record, arguments.linger))

@@ -1,4 +1,4 @@
-"""For whoever proves something about delivery: real processes that send, and a diary of states."""
+"""Fixtures for proofs of delivery: real worker processes, and a log of delivery states."""
 
 from collections.abc import Iterator
 
@@ -10,18 +10,18 @@ from tests.integration.delivery.worker_processes import MailerProcesses, StateLo
 
 
 @pytest.fixture
-def senders(mailer: Mailer) -> Iterator[MailerProcesses]:
-    found = MailerProcesses(mailer)
+def worker_processes(mailer: Mailer) -> Iterator[MailerProcesses]:
+    processes = MailerProcesses(mailer)
     try:
-        yield found
+        yield processes
     finally:
-        found.end_processes()
+        processes.end_processes()
 
 
 @pytest.fixture
-def diary(store: Store, database_url: str) -> Iterator[StateLog]:
-    kept = StateLog(store, database_url)
+def state_log(store: Store, database_url: str) -> Iterator[StateLog]:
+    log = StateLog(store, database_url)
     try:
-        yield kept
+        yield log
     finally:
-        kept.close()
+        log.close()

@@ -15,7 +15,7 @@ from tests.crash.harness import Trial, run_trial
 from tests.crash.judge import Verdict, Witness, judge_trial
 from tests.crash.moments import choose_moment
 from tests.crash.recorder import AcceptedMessage, read_record, run_recorder
-from tests.crash.simulation import FinalDelivery, MovedDelivery
+from tests.crash.trial_database import FinalDelivery, MovedDelivery
 
 ROOT = Path(__file__).parents[2]
 

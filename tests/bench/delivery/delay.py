@@ -1,8 +1,8 @@
-"""A relay of TCP that keeps every byte for a while, each way: a distance, on one machine.
+"""A TCP proxy that delays every byte in both directions: a distance, on one machine.
 
-What comes in is stamped and goes out, in order, when its time has come. It reads as fast as it is
-given and keeps whatever is on its way, so it adds time and takes no throughput. It runs as a
-process of its own: ``delay.py PORT SECONDS`` relays to PORT of loopback and prints its own port.
+Received bytes get a time stamp and are forwarded, in order, when they are due. The proxy reads as
+fast as it can and buffers all bytes on their way, so it adds latency and limits no throughput. It
+is a process of its own: ``delay.py PORT SECONDS`` forwards to PORT of loopback and prints its port.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.bench.delivery.children import (
+from tests.bench.delivery.programs import (
     LOOPBACK,
     build_environment,
     build_module_command,
@@ -20,12 +20,13 @@ from tests.bench.delivery.children import (
 )
 
 _END = b""
-"""On its way like any other bytes: the sender has closed the link."""
+"""The end of the data, which is delayed like other bytes."""
 
 
 class _Side(asyncio.Protocol):
-    """One side of a link: what it receives leaves by the other, later. When one side ends, so does
-    the other, after what came before."""
+    """One side of a connection, which forwards its bytes to the other side, later.
+
+    When one side ends, the other ends too, after all earlier bytes."""
 
     def __init__(self, seconds: float, other: asyncio.Transport | None = None) -> None:
         self._seconds = seconds
@@ -40,7 +41,7 @@ class _Side(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         self.data_received(_END)
-        return True  # not closed yet: what the other side has sent is still on its way
+        return True  # stay open, because bytes of the other side are still on their way
 
     def connection_lost(self, error: Exception | None) -> None:
         self.data_received(_END)
@@ -61,7 +62,7 @@ class _Side(asyncio.Protocol):
 
 
 class _Near(_Side):
-    """The side of whoever connects to us; it makes the far one, and reads nothing before."""
+    """The client's side; it opens the far side, and reads nothing before that."""
 
     def __init__(self, seconds: float, port: int) -> None:
         super().__init__(seconds)
@@ -93,7 +94,7 @@ async def _serve_delayed(port: int, seconds: float) -> None:
 
 @contextmanager
 def open_delay_proxy(port: int, each_way: float) -> Iterator[int]:
-    """A port that leads to `port`, `each_way` seconds away."""
+    """Open a proxy to `port`, `each_way` seconds away, and yield its port."""
     with run_program(
         build_module_command("delay", port, each_way),
         env=build_environment(),

@@ -1,4 +1,4 @@
-"""Runs, medians, ratios of pairs, and how they are printed."""
+"""Runs, medians and ratios of pairs, and their printed form."""
 
 import statistics
 import sys
@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class BenchRun:
-    """One run of a sender. `seconds` and `phase_cpu` are those of its sending phase, `wall` and
-    `cpu` those of the whole program; `peak` is its largest resident memory in MB."""
+    """One run of a program that sends.
+
+    `seconds` and `phase_cpu` belong to its sending phase, `wall` and `cpu` to the whole program;
+    `peak` is its largest resident memory in MB."""
 
     messages: int
     seconds: float
@@ -37,25 +39,25 @@ class BenchRun:
         return self.cpu / self.messages * 1e6
 
     def check_count(self, counted: int, sender_name: str) -> None:
-        """Ends the bench unless the sink counted as many messages as were sent."""
+        """Exit the bench unless the sink counted as many messages as were sent."""
         if counted != self.messages:
             sys.exit(f"{sender_name} sent {self.messages} messages and the sink counted {counted}")
 
 
 def measure_ratio(our_values: Sequence[float], their_values: Sequence[float]) -> float:
-    """The median of the ratios of pairs."""
+    """Return the median of the ratios of pairs."""
     return statistics.median(a / b for a, b in zip(our_values, their_values, strict=True))
 
 
 def format_line(name: str, values: Sequence[float], unit: str = "/s", digits: int = 0) -> str:
-    """A median, with the least and the largest beside it."""
+    """Format a median, with the smallest and the largest value beside it."""
     low, middle, high = min(values), statistics.median(values), max(values)
     spread = f"({low:,.{digits}f} to {high:,.{digits}f})" if len(values) > 1 else ""
     return f"  {name:<44} {middle:>10,.{digits}f} {unit:<4} {spread}".rstrip()
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its columns aligned for those who read it as it is."""
+    """Format a table in Markdown, with aligned columns, which also read well as plain text."""
     widths = [max(len(row[at]) for row in [head, *rows]) for at in range(len(head))]
 
     def format_row(cells: Sequence[str]) -> str:
@@ -71,8 +73,8 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What was measured, beside what was aimed at. `floor` is what it must at least be; both are
-    upper bounds where `at_most`."""
+    """A measured value and its goal. `floor` is the least acceptable value; with `at_most`, both
+    are upper bounds."""
 
     description: str
     measured: float

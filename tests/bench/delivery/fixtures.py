@@ -1,7 +1,7 @@
-"""An office with a digest that is composed and approved, and as many readers as are asked for.
+"""Build an office with a composed and approved digest, and any number of readers.
 
-Made by the verbs that staff use; only the readers are written straight into the tables. What is
-timed runs on copies of its database, so that each run begins with the same.
+It uses the verbs that staff use; only the readers are written directly into the tables. Timed runs
+use copies of its database, so that each run begins in the same state.
 """
 
 import os
@@ -23,8 +23,8 @@ from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
-from tests.bench.delivery import crowd
-from tests.bench.delivery.children import measure_program
+from tests.bench.delivery.programs import measure_program
+from tests.bench.delivery.readers import insert_readers
 from tests.bench.delivery.stories import STORIES, TOPICS
 
 NOW = datetime(2026, 2, 2, 9, tzinfo=UTC)
@@ -38,18 +38,20 @@ _SAMPLE = 2000
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """`database` is never sent from, only copied. `size` is a message's mean size in bytes,
-    without the final dot; `smallest` and `largest` are of the same sample."""
+    """An office. Runs use only copies of `database`.
+
+    `size` is the mean size of a message in bytes, without the final dot; `smallest` and `largest`
+    are of the same sample."""
 
     folder: Path
     database: Path
-    readers: int
+    reader_count: int
     size: int = 0
     smallest: int = 0
     largest: int = 0
 
     def copy_database(self) -> Path:
-        """A fresh copy of the database, on disk before anything is timed."""
+        """Make a new copy of the database, and sync it to disk before any timing."""
         file = self.folder / "run.db"
         for old in self.folder.glob("run.db*"):
             old.unlink()
@@ -66,37 +68,37 @@ def load_settings(
     )
 
 
-def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
-    """An office in `folder` whose edition is approved and, if `planned`, begun."""
+def build_office(folder: Path, reader_count: int, *, planned: bool = True) -> Office:
+    """Build an office in `folder` whose edition is approved and, if `planned`, started."""
     folder.mkdir()
     measure_program([sys.executable, "-m", "mailer", "init"], cwd=folder, env=SETTINGS)
     database = folder / "subscribers.db"
-    office = Office(folder, database, readers)
+    office = Office(folder, database, reader_count)
     with open_mailer(load_settings(folder, database)) as mailer:
         with mailer.store.begin() as tx:
-            _add_content(tx, readers)
+            _add_content(tx, reader_count)
         with mailer.store.begin() as tx:
             edition, _ = digests.assemble_edition(tx, "weekly", NOW + timedelta(days=1))
             mailer.approve_edition(tx, edition, "bench")
         if planned:
             with mailer.store.begin() as tx:
                 edition, plan = mailer.start_edition(tx, load_edition(tx))
-            if plan is None or plan.planned != readers:
-                sys.exit(f"the office has {readers} readers and its plan is {plan}")
+            if plan is None or plan.planned != reader_count:
+                sys.exit(f"the office has {reader_count} readers and its plan is {plan}")
             with mailer.store.read() as tx:
-                stencils = mailer.build_message_templates(tx, edition)
+                templates = mailer.build_message_templates(tx, edition)
                 sizes = [
-                    len(stencils[delivery.language].build_message(to_recipient(delivery), NOW))
+                    len(templates[delivery.language].build_message(to_recipient(delivery), NOW))
                     for delivery in tx.outbox.list_deliveries(edition, limit=_SAMPLE)
                 ]
             mean = round(sum(sizes) / len(sizes))
-            office = Office(folder, database, readers, mean, min(sizes), max(sizes))
+            office = Office(folder, database, reader_count, mean, min(sizes), max(sizes))
     if any(folder.glob("subscribers.db-*")):
-        sys.exit("the database is still open: a copy of its file would miss what is in its log")
+        sys.exit("the database is still open: a copy of its file would miss the data in its log")
     return office
 
 
-def _add_content(tx: SqlTransaction, readers: int) -> None:
+def _add_content(tx: SqlTransaction, reader_count: int) -> None:
     for slug in TOPICS:
         lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
     news = lists.add_list(tx, "news", "News from the office", NOW)
@@ -118,7 +120,7 @@ def _add_content(tx: SqlTransaction, readers: int) -> None:
         )
         articles.add_article(tx, content, NOW)
     digests.add_digest(tx, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
-    crowd.insert_readers(tx, news, readers, NOW)
+    insert_readers(tx, news, reader_count, NOW)
 
 
 def load_edition(tx: SqlTransaction) -> Edition:
@@ -132,7 +134,7 @@ def to_recipient(delivery: Delivery) -> Recipient:
 
 
 def count_states(database: Path) -> dict[str, int]:
-    """How many deliveries of a database stand in each state."""
+    """Count the deliveries of a database in each state."""
     with sqlite3.connect(database) as connection:
         query = "SELECT state, count(*) FROM delivery GROUP BY state"
         counts = dict(connection.execute(query).fetchall())

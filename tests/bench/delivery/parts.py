@@ -1,7 +1,7 @@
-"""What is measured, part by part. Each prints its figures and notes its goals for the summary.
+"""The parts of the bench. Each prints its figures and notes its goals for the summary.
 
-Where two senders are compared they take turns, A B A B, and what counts is the median of the
-ratios of neighbours: what the machine does besides meets both.
+Two programs are compared in turns, A B A B, and the result is the median of the ratios of
+neighbours, so that other work on the machine affects both.
 """
 
 import statistics
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mailer.app import open_mailer
 from tests.bench.delivery import fixtures as offices
-from tests.bench.delivery import plain, prebuilt, sender, source
+from tests.bench.delivery import mailer_send, plain, prebuilt, source
 from tests.bench.delivery.figures import BenchRun, Goal, format_line, format_table, measure_ratio
 from tests.bench.delivery.fixtures import Office
 
@@ -25,8 +25,8 @@ SWEPT_WINDOWS = (1, 4, 10, 20)
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How much of everything. Each field can come from the environment, in capitals. Connections
-    and window are those that win the sweep."""
+    """The scale of the bench. Each field can be set in the environment, in capitals. The defaults
+    of connections and window are the fastest of the sweep."""
 
     n: int = 20_000
     runs: int = 5
@@ -39,7 +39,7 @@ class Scale:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Scale":
-        """Ends the bench when one is no whole number from 1 on."""
+        """Read the scale. Exits the bench if a value is not a whole number from 1 on."""
         values: dict[str, int] = {}
         for name in cls.__dataclass_fields__:
             if text := environ.get(name.upper(), ""):
@@ -50,7 +50,7 @@ class Scale:
 
 
 class Bench:
-    """Runs parts. Offices are built when first asked for, and runs are kept for later parts."""
+    """Runs parts. Offices are built when first needed, and runs are saved for later parts."""
 
     def __init__(self, scale: Scale, folder: Path) -> None:
         self.scale = scale
@@ -61,7 +61,7 @@ class Bench:
 
     @property
     def parts(self) -> dict[str, Callable[[], None]]:
-        """By name, in the order in which they are run."""
+        """The parts by name, in the order in which they run."""
         return {
             "throughput": self.measure_throughput,
             "plain": self.measure_plain,
@@ -72,26 +72,27 @@ class Bench:
             "sweep": self.measure_sweep,
         }
 
-    # ---- what several parts need ----------------------------------------------------------------
+    # ---- shared by several parts ----------------------------------------------------------------
 
-    def _get_office(self, readers: int) -> Office:
-        """A planned office with so many readers."""
-        if readers not in self._offices:
-            _print_note(f"building an office with {readers:,} readers")
-            self._offices[readers] = offices.build_office(
-                self._folder / f"office-{readers}", readers
+    def _get_office(self, reader_count: int) -> Office:
+        """Return a planned office with so many readers, which is built only once."""
+        if reader_count not in self._offices:
+            _print_note(f"building an office with {reader_count:,} readers")
+            self._offices[reader_count] = offices.build_office(
+                self._folder / f"office-{reader_count}", reader_count
             )
-        return self._offices[readers]
+        return self._offices[reader_count]
 
-    def _send_ours(self, office: Office, each_way: float = 0.0) -> BenchRun:
+    def _send_with_mailer(self, office: Office, each_way: float = 0.0) -> BenchRun:
         scale = self.scale
-        return sender.send_edition(
+        return mailer_send.send_edition(
             office, connections=scale.connections, window=scale.window, each_way=each_way
         )
 
     def _compare_with_source(self) -> tuple[list[BenchRun], list[BenchRun], list[BenchRun]]:
-        """Ours, smtp-source with its links kept, and as it comes: in turns, once for all parts."""
-        names = ("ours", "kept", "source")
+        """Run, in turns, mailer send, smtp-source with reused links, and smtp-source with a link a
+        message; once for all parts."""
+        names = ("mailer", "reused", "source")
         if "source" not in self._runs:
             office = self._get_office(self.scale.n)
             source_options = {
@@ -100,31 +101,32 @@ class Bench:
             runs_by_name: dict[str, list[BenchRun]] = {name: [] for name in names}
             for round_number in range(self.scale.runs):
                 _print_note(f"throughput, round {round_number + 1} of {self.scale.runs}")
-                runs_by_name["ours"].append(self._send_ours(office))
-                runs_by_name["kept"].append(
+                runs_by_name["mailer"].append(self._send_with_mailer(office))
+                runs_by_name["reused"].append(
                     source.run_smtp_source(office.folder, **source_options, reuse_links=True)
                 )
                 runs_by_name["source"].append(
                     source.run_smtp_source(office.folder, **source_options, reuse_links=False)
                 )
             self._runs |= runs_by_name
-        return self._runs["ours"], self._runs["kept"], self._runs["source"]
+        return self._runs["mailer"], self._runs["reused"], self._runs["source"]
 
     def _compare_with_plain(self) -> tuple[list[BenchRun], list[BenchRun], int]:
-        """Ours and the plain way in turns, and the size of the plain way's messages."""
+        """Run mailer send and the plain way in turns. Returns their runs, and the mean size of the
+        plain way's messages."""
         if "plain" not in self._runs:
             office = self._get_office(self.scale.n)
             our_runs: list[BenchRun] = []
             plain_runs: list[BenchRun] = []
             for round_number in range(self.scale.runs):
                 _print_note(f"plain, round {round_number + 1} of {self.scale.runs}")
-                our_runs.append(self._send_ours(office))
+                our_runs.append(self._send_with_mailer(office))
                 run, self._plain_size = plain.run_plain(
                     office, min(self.scale.plain_n, self.scale.n)
                 )
                 plain_runs.append(run)
-            self._runs |= {"plain": plain_runs, "ours beside plain": our_runs}
-        return self._runs["ours beside plain"], self._runs["plain"], self._plain_size
+            self._runs |= {"plain": plain_runs, "mailer beside plain": our_runs}
+        return self._runs["mailer beside plain"], self._runs["plain"], self._plain_size
 
     # ---- the parts ------------------------------------------------------------------------------
 
@@ -160,36 +162,41 @@ class Bench:
                     2,
                 )
             )
-            description = f"messages/s, ours to {name}"
+            description = f"messages/s, mailer send to {name}"
             self.goals.append(Goal(description, measure_ratio(our_rates, their_rates), 1.0, 0.7))
 
     def measure_plain(self) -> None:
         our_runs, plain_runs, size = self._compare_with_plain()
         _print_title(
-            f"The plain way: {plain_runs[0].messages:,} messages of {size:,} bytes, rendered, built "
-            "and sent one by one over one connection"
+            f"The plain way: {plain_runs[0].messages:,} messages of {size:,} bytes, rendered, "
+            "built and sent one by one over one connection"
         )
         our_rates, plain_rates = [run.rate for run in our_runs], [run.rate for run in plain_runs]
         print(format_line("mailer send, sending phase", our_rates))
         print(format_line("plain, sending phase", plain_rates))
         print(format_line("ratio", _divide_pairs(our_rates, plain_rates), "", 1))
-        print("  (the plain way inlines no CSS and writes nothing down)")
+        print("  (the plain way inlines no CSS and writes nothing to disk)")
         self.goals.append(
-            Goal("messages/s, ours to the plain way", measure_ratio(our_rates, plain_rates), 20, 12)
+            Goal(
+                "messages/s, mailer send to the plain way",
+                measure_ratio(our_rates, plain_rates),
+                20,
+                12,
+            )
         )
 
     def measure_cpu(self) -> None:
         our_runs, reused_link_runs, new_link_runs = self._compare_with_source()
         _, plain_runs, _ = self._compare_with_plain()
-        _print_title("CPU of the sender, user and system, in microseconds a message")
+        _print_title("CPU of the sending program, user and system, in microseconds a message")
         for name, runs in (("mailer send", our_runs), ("plain", plain_runs)):
             print(format_line(f"{name}, sending phase", [run.phase_cpu_us for run in runs], "µs"))
             print(format_line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
         for name, runs in (("smtp-source -d", reused_link_runs), ("smtp-source", new_link_runs)):
             print(format_line(f"{name}, whole program", [run.cpu_us for run in runs], "µs"))
         print(
-            f"  (a program's start is spread over {our_runs[0].messages:,} messages, of the plain way "
-            f"over {plain_runs[0].messages:,})"
+            f"  (a program's start is spread over {our_runs[0].messages:,} messages, in the plain "
+            f"way over {plain_runs[0].messages:,})"
         )
 
     def measure_latency(self) -> None:
@@ -200,7 +207,7 @@ class Bench:
         their_runs: list[BenchRun] = []
         for round_number in range(scale.runs):
             _print_note(f"latency, round {round_number + 1} of {scale.runs}")
-            our_runs.append(self._send_ours(office, EACH_WAY))
+            our_runs.append(self._send_with_mailer(office, EACH_WAY))
             their_runs.append(
                 prebuilt.run_prebuilt(
                     office, count=smtplib_count, connections=scale.connections, each_way=EACH_WAY
@@ -208,7 +215,8 @@ class Bench:
             )
         _print_title(
             f"A relay {EACH_WAY * 2000:.0f} ms away: {scale.connections} connections each, "
-            f"{scale.latency_n:,} messages of ours, {smtplib_count:,} of plain smtplib, connecting included"
+            f"{scale.latency_n:,} messages of mailer send, {smtplib_count:,} of plain smtplib, "
+            "connecting included"
         )
         our_rates, their_rates = [run.rate for run in our_runs], [run.rate for run in their_runs]
         print(format_line("mailer send, sending phase", our_rates))
@@ -216,19 +224,22 @@ class Bench:
         print(format_line("ratio", _divide_pairs(our_rates, their_rates), "", 2))
         self.goals.append(
             Goal(
-                "messages/s at 50 ms, ours to smtplib", measure_ratio(our_rates, their_rates), 4, 4
+                "messages/s at 50 ms, mailer send to smtplib",
+                measure_ratio(our_rates, their_rates),
+                4,
+                4,
             )
         )
 
     def measure_memory(self) -> None:
-        """Once: plan and delivery in one command, as an office runs it."""
+        """Measure once, with plan and delivery in one command, as an office runs it."""
         peaks: list[float] = []
         counts = (max(self.scale.memory_n // 25, 1), self.scale.memory_n)
         _print_title("Peak memory of `mailer send`, plan and delivery in one process, once each")
         for count in counts:
             _print_note(f"memory: building an office with {count:,} readers")
             office = offices.build_office(self._folder / f"unplanned-{count}", count, planned=False)
-            run = sender.send_edition(
+            run = mailer_send.send_edition(
                 office,
                 connections=self.scale.connections,
                 window=self.scale.window,
@@ -256,7 +267,7 @@ class Bench:
                     _, plan = mailer.start_edition(tx, offices.load_edition(tx))
                 seconds.append(time.perf_counter() - start)
             if plan is None or plan.planned != scale.plan_n:
-                sys.exit(f"{scale.plan_n} readers were to be planned: {plan}")
+                sys.exit(f"{scale.plan_n} readers should be planned, but the plan is {plan}")
         _print_title(
             f"The plan of an edition for {scale.plan_n:,} recipients on SQLite, commit included"
         )
@@ -273,7 +284,7 @@ class Bench:
                     f"sweep, round {round_number + 1} of {scale.runs}, {connections} connections"
                 )
                 for window in SWEPT_WINDOWS:
-                    run = sender.send_edition(office, connections=connections, window=window)
+                    run = mailer_send.send_edition(office, connections=connections, window=window)
                     rates.setdefault((connections, window), []).append(run.rate)
                 run = source.run_smtp_source(
                     office.folder,
@@ -284,7 +295,7 @@ class Bench:
                 )
                 rates.setdefault((connections, 0), []).append(run.rate)
         _print_title(f"Messages/s, sending phase, {scale.n:,} messages, medians of {scale.runs}")
-        head = ["connections", *(f"window {one}" for one in SWEPT_WINDOWS), "smtp-source -d"]
+        head = ["connections", *(f"window {window}" for window in SWEPT_WINDOWS), "smtp-source -d"]
         rows = [
             [str(connections)]
             + [

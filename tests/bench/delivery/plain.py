@@ -1,11 +1,11 @@
 """The plain way: for each reader, render the digest's templates, build the message, send it.
 
-It is given every ease. Templates are compiled once, in an ordinary Jinja2 environment; a reader's
-stories are chosen in Python; ``EmailMessage`` has both parts; one ``smtplib.SMTP`` is kept open for
-``send_message``; nothing is written down. Its CSS stays in the ``<style>`` block, for to inline it
-anew for each reader would take many times as long as all the rest; so its mails are shorter.
+It has every advantage. Templates are compiled once, in an ordinary Jinja2 environment; a reader's
+stories are chosen in Python; ``EmailMessage`` has both parts; one ``smtplib.SMTP`` stays open for
+``send_message``; nothing is written to disk. Its CSS stays in the ``<style>`` block, because
+inlining it for each reader would take many times as long as the rest; so its mails are shorter.
 
-``plain.py HOME DATABASE PORT COUNT`` prints what it took as JSON.
+``plain.py HOME DATABASE PORT COUNT`` prints its times as JSON.
 """
 
 import json
@@ -30,9 +30,9 @@ from mailer.message import MIN_STORIES_FOR_CONTENTS, MessageProfile, Recipient
 from mailer.model.editions import Manuscript
 from mailer.render import translations, views
 from mailer.render.environment import get_environment
-from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink
 
 FOLDER = "email/digest"
@@ -40,7 +40,7 @@ LANGUAGE = "en"
 
 
 def run_plain(office: Office, count: int) -> tuple[BenchRun, int]:
-    """Send to the first `count` readers; and the mean size of its messages."""
+    """Send to the first `count` readers. Returns (the run, the mean size of its messages)."""
     with run_sink(office.folder) as server:
         measured_run = measure_program(
             build_module_command("plain", office.folder, office.database, server.port, count),
@@ -62,8 +62,8 @@ def run_plain(office: Office, count: int) -> tuple[BenchRun, int]:
 # ---- the program --------------------------------------------------------------------------------
 
 
-class _When:
-    """The templates' questions, answered on the spot for one reader, who has `bits` of stories."""
+class _Conditions:
+    """The conditions in templates, decided at once for a reader of the stories in `bits`."""
 
     def __init__(self, bits: int) -> None:
         self._bits = bits
@@ -89,7 +89,7 @@ class _When:
 
 
 class _CountingSMTP(smtplib.SMTP):
-    """Knows how many bytes of messages it has sent."""
+    """Counts the bytes of messages that it has sent."""
 
     bytes_sent = 0
 
@@ -99,7 +99,7 @@ class _CountingSMTP(smtplib.SMTP):
 
 
 class PlainSender:
-    """Renders and builds. Everything that readers share is worked out once, here."""
+    """Renders and builds messages. It computes once all values that readers share."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class PlainSender:
                 preferences=self._headers.create_preferences_url(reader),
                 view=self._headers.create_view_url(reader.stories, LANGUAGE),
             ),
-            "when": _When(reader.stories),
+            "when": _Conditions(reader.stories),
             "lead_title": stories[0].title,
         }
         message = EmailMessage()
@@ -166,7 +166,8 @@ class PlainSender:
 
 
 def _build_environment(template_path: Sequence[Path]) -> jinja2.Environment:
-    """The mailer's filters and words without its sandbox, which costs time."""
+    """Build an environment with the mailer's filters and translations, but without its sandbox,
+    which costs time."""
     mailer_environment = get_environment(LANGUAGE, template_path)
     plain_environment = jinja2.Environment(
         loader=mailer_environment.loader,
@@ -187,7 +188,7 @@ def _build_environment(template_path: Sequence[Path]) -> jinja2.Environment:
 def _describe_stories(
     settings: Settings, manuscript: Manuscript, story_bits: Mapping[str, int]
 ) -> Iterator[dict[str, Any]]:
-    """What a template sees of each story, but its number."""
+    """Describe each story for a template, except its number."""
     topics = {topic.slug: topic for topic in manuscript.topics}
     for story in sorted(manuscript.stories, key=lambda story: story_bits[story.slug]):
         article = story.articles[0]
@@ -237,7 +238,7 @@ def main(home: Path, database: Path, port: int, count: int) -> None:
         readers = [
             to_recipient(delivery) for delivery in tx.outbox.list_deliveries(edition, limit=count)
         ]
-    plain_sender.build_message(readers[0])  # the templates are compiled
+    plain_sender.build_message(readers[0])  # compiles the templates
     start, cpu = time.perf_counter(), time.process_time()
     smtp = _CountingSMTP(LOOPBACK, port)
     for reader in readers:

@@ -1,9 +1,9 @@
-"""smtplib over as many connections as ours, each in a thread, with messages made beforehand.
+"""smtplib over as many connections as mailer send, each in a thread, with prebuilt messages.
 
-MAIL, RCPT, DATA and the message, each answered before the next: four round trips. Nothing is
-rendered and nothing is written down: what is left is the conversation.
+MAIL, RCPT, DATA and the message are each answered before the next: four round trips. Nothing is
+rendered or written to disk, so only the conversation is measured.
 
-``prebuilt.py HOME DATABASE PORT COUNT CONNECTIONS`` prints what it took as JSON.
+``prebuilt.py HOME DATABASE PORT COUNT CONNECTIONS`` prints its times as JSON.
 """
 
 import json
@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mailer.app import open_mailer
-from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import NOW, Office, load_edition, load_settings, to_recipient
+from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink
 
 
@@ -59,11 +59,11 @@ def _send_mails(port: int, envelope_sender: str, mails: Sequence[tuple[str, byte
 def main(home: Path, database: Path, port: int, count: int, connections: int) -> None:
     with open_mailer(load_settings(home, database)) as mailer, mailer.store.read() as tx:
         edition = load_edition(tx)
-        stencils = mailer.build_message_templates(tx, edition)
+        templates = mailer.build_message_templates(tx, edition)
         mails = [
             (
                 delivery.address,
-                stencils[delivery.language].build_message(to_recipient(delivery), NOW),
+                templates[delivery.language].build_message(to_recipient(delivery), NOW),
             )
             for delivery in tx.outbox.list_deliveries(edition, limit=count)
         ]

@@ -1,8 +1,8 @@
 """The parent of a measured program: ``probe.py DESCRIPTOR PROGRAM…``.
 
-On Linux a child's largest resident memory counts from what its parent held when it was forked, so
-a program is started by something small. What was measured goes as JSON to the descriptor. Runs
-with ``-I -S``: the standard library only.
+On Linux a child's largest resident memory counts from its parent's memory at the fork, so a program
+is started by this small one. The figures go as JSON to the descriptor. It runs with ``-I -S``, with
+the standard library only.
 """
 
 import json
@@ -15,8 +15,8 @@ import time
 
 def main() -> int:
     descriptor, program = int(sys.argv[1]), sys.argv[2:]
-    # Whoever ends us ends the group; we stay until the program has gone. (A handler, for to be
-    # ignored is inherited.)
+    # SIGTERM goes to the whole group; the probe stays until the program has ended. It needs a
+    # handler, because an ignored signal would stay ignored in the program.
     signal.signal(signal.SIGTERM, lambda *_: None)
     start = time.perf_counter()
     process = subprocess.Popen(program)

@@ -1,4 +1,4 @@
-"""Postfix's ``smtp-sink``: takes every message, throws it away, and counts."""
+"""Postfix's ``smtp-sink``, which accepts, discards and counts every message."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.delivery.children import (
+from tests.bench.delivery.programs import (
     LOOPBACK,
     build_environment,
     find_free_port,
@@ -21,7 +21,7 @@ _MOST_CONNECTIONS = "512"
 
 
 def find_program(name: str) -> str | None:
-    """Where a program of Postfix's is: Debian keeps them off the path of ordinary users."""
+    """Find a program of Postfix, which Debian installs outside the path of ordinary users."""
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 
 
@@ -32,7 +32,7 @@ class Sink:
 
     @property
     def messages(self) -> int:
-        """How many it has taken until now."""
+        """The number of messages accepted so far."""
         with self.counters.open("rb") as file:
             file.seek(max(file.seek(0, os.SEEK_END) - 200, 0))
             counts = re.findall(rb"mesg=(\d+)", file.read())
@@ -41,11 +41,11 @@ class Sink:
 
 @contextmanager
 def run_sink(folder: Path) -> Iterator[Sink]:
-    """A sink that has counted nothing yet. It offers PIPELINING, as it does when left alone."""
+    """Run a new sink. It offers PIPELINING, which is its default."""
     program = find_program("smtp-sink")
     assert program is not None
     port = find_free_port()
-    # Started by root it wants to be told whom to become.
+    # If started by root, it requires another user to run as.
     user_options = ["-u", "nobody"] if os.geteuid() == 0 else []
     counters = folder / "sink.txt"
     with (

@@ -1,4 +1,4 @@
-"""Postfix's ``smtp-source``: a sender in C that has nothing to decide and keeps no account."""
+"""Postfix's ``smtp-source``: a C program that sends without decisions and without records."""
 
 import socket
 import threading
@@ -6,8 +6,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tests.bench.delivery.children import LOOPBACK, measure_program
 from tests.bench.delivery.figures import BenchRun
+from tests.bench.delivery.programs import LOOPBACK, measure_program
 from tests.bench.delivery.sink import find_program, run_sink
 
 _REQUESTED_SIZE = 1000
@@ -15,7 +15,7 @@ _REQUESTED_SIZE = 1000
 
 @cache
 def measure_header_size() -> int:
-    """How many bytes it writes besides those that it is asked for: its header fields."""
+    """Measure the bytes of the header fields that it writes in addition to the requested size."""
     sizes: list[int] = []
 
     def measure_message(listener: socket.socket) -> None:
@@ -46,9 +46,10 @@ def measure_header_size() -> int:
 def run_smtp_source(
     folder: Path, *, sessions: int, size: int, count: int, reuse_links: bool
 ) -> BenchRun:
-    """`count` messages of `size` bytes in all, header fields among them, to a sink of its own.
+    """Send `count` messages of `size` bytes each, with header fields, to a new sink.
 
-    As it comes it opens a link for each message; with `keep` (``-d``) it uses each for many."""
+    By default it opens a link for each message; with `reuse_links` (``-d``) it uses a link for
+    many messages."""
     with run_sink(folder) as server:
         bench_run = _run_program(
             folder, server.port, sessions=sessions, size=size - measure_header_size(), count=count,

@@ -1,4 +1,4 @@
-"""The stories of the bench's digest: twelve, made up, each on a topic of its own."""
+"""The stories of the bench's digest: twelve invented stories, each on a topic of its own."""
 
 _TEXT = """\
 clinics: A clinic on the quay opens its doors to all who have just arrived
@@ -58,6 +58,6 @@ def _parse_story(paragraph: str) -> tuple[str, str, str]:
 
 
 STORIES = [_parse_story(paragraph) for paragraph in _TEXT.split("\n\n")]
-"""Topic, title and summary of each."""
+"""The topic, title and summary of each story."""
 
 TOPICS = tuple(topic for topic, _, _ in STORIES)

@@ -1,5 +1,5 @@
-"""What ``bench_web.py`` is made of.
+"""The parts of ``bench_web.py``.
 
-pages.py    the pages, each with a link of a reader of its own
-client.py   a small HTTP client that costs little beside what it measures
+pages.py    requests for the pages, each with another reader's link
+client.py   a small HTTP client that costs little beside the server
 """

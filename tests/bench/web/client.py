@@ -1,7 +1,7 @@
-"""A small HTTP/1.1 client: kept connections, one request on each at a time.
+"""A small HTTP/1.1 client with open connections, and one request at a time on each.
 
-It reads status and Content-Length and throws the rest away: beside the server, on the same two
-cores, a full client would be most of what is measured.
+It reads status and Content-Length and discards the rest: on the same two cores as the server, a
+full client would dominate the measurement.
 """
 
 import asyncio
@@ -9,12 +9,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.bench.delivery.children import LOOPBACK
+from tests.bench.delivery.programs import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
 class BenchRequest:
-    """`kind` is what it counts under."""
+    """A request. The tally counts it under `kind`."""
 
     kind: str
     method: str
@@ -31,7 +31,7 @@ class BenchRequest:
 
 @dataclass(slots=True)
 class AnswerTally:
-    """Seconds of each answer by kind, and what was not answered with 200."""
+    """The seconds of each answer by kind, and the count of answers other than 200."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     errors: dict[str, int] = field(default_factory=dict)
@@ -45,14 +45,14 @@ class AnswerTally:
 
 
 class BenchClient:
-    """Requests to one port of loopback."""
+    """Sends requests to one port of loopback."""
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._free: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
 
     async def send_request(self, request: BenchRequest) -> int:
-        """The status of the answer."""
+        """Send a request, and return the status of the answer."""
         if self._free:
             reader, writer = self._free.pop()
         else:
@@ -74,7 +74,7 @@ class BenchClient:
 
 
 async def request_one_by_one(port: int, requests: Sequence[BenchRequest]) -> AnswerTally:
-    """Each after the one before: how long an answer takes by itself."""
+    """Send requests one after another, to measure each answer alone."""
     client, tally = BenchClient(port), AnswerTally()
     for request in requests:
         started_at = time.perf_counter()
@@ -87,20 +87,24 @@ async def request_one_by_one(port: int, requests: Sequence[BenchRequest]) -> Ans
 async def request_at_rate(
     port: int, requests: Sequence[BenchRequest], rate: float, patience: float
 ) -> AnswerTally:
-    """`rate` a second, whatever the answers take, from when each was due: a server that falls
-    behind can't hide it. What takes longer than `patience` seconds is an error."""
+    """Send `rate` requests a second, however long the answers take.
+
+    Each answer is timed from the moment when its request was due, so that a server that falls
+    behind can't hide it. An answer that takes longer than `patience` seconds is an error."""
     client, tally = BenchClient(port), AnswerTally()
     start = time.perf_counter()
 
     async def send_when_due(number: int, request: BenchRequest) -> None:
-        due = start + number / rate
-        await asyncio.sleep(max(due - time.perf_counter(), 0))
+        due_at = start + number / rate
+        await asyncio.sleep(max(due_at - time.perf_counter(), 0))
         try:
             status: int | str = await asyncio.wait_for(client.send_request(request), patience)
         except (OSError, TimeoutError, asyncio.IncompleteReadError) as error:
             status = type(error).__name__
-        tally.add_answer(request.kind, status, time.perf_counter() - due)
+        tally.add_answer(request.kind, status, time.perf_counter() - due_at)
 
-    await asyncio.gather(*(send_when_due(number, one) for number, one in enumerate(requests)))
+    await asyncio.gather(
+        *(send_when_due(number, request) for number, request in enumerate(requests))
+    )
     client.close()
     return tally

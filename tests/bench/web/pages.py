@@ -1,4 +1,4 @@
-"""The public pages, each with a link of a reader of its own."""
+"""Requests for the public pages, each with another reader's link."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -13,18 +13,18 @@ TOPIC = "health"
 
 
 class PageRequests:
-    """Requests by kind, for the reader of a number; `key` signs links, `readers` have the numbers
-    from 1 on."""
+    """Makes requests by kind, for random readers. `key` signs links; readers have the ids from 1 to
+    `reader_count`."""
 
-    def __init__(self, key: bytes, readers: int, topic: str, issue: str) -> None:
+    def __init__(self, key: bytes, reader_count: int, topic: str, issue: str) -> None:
         self._key = key
-        self._readers = readers
+        self._reader_count = reader_count
         self._topic = topic
         self._issue = issue
         self._chance = random.Random(1812)
 
     def _sign_token(self, purpose: LinkPurpose) -> str:
-        number = self._chance.randint(1, self._readers)
+        number = self._chance.randint(1, self._reader_count)
         return links.sign_member_link(self._key, purpose, MemberLink(number, 1, 1))
 
     @property
@@ -77,7 +77,8 @@ class PageRequests:
         return BenchRequest("about me", "GET", path)
 
     def generate_mixed_traffic(self, count: int) -> Iterator[BenchRequest]:
-        """Public traffic as a send brings it: mostly looking, some leaving, some signing up."""
+        """Generate public traffic like that after a send: mostly reading, some unsubscribing, some
+        signing up."""
         shares = {
             "mail in browser": 20, "issue": 5, "archive": 10, "search": 5, "feed": 5,
             "sign-up page": 10, "sign-up": 10, "preferences page": 10, "preferences": 5,

@@ -1,5 +1,5 @@
 """What the database holds, in plain SQL and one snapshot: without touching what a crash left
-(:mod:`tests.crash.simulation`) while no worker runs, and live."""
+(:mod:`tests.crash.trial_database`) while no worker runs, and live."""
 
 import re
 import sqlite3
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.crash.simulation import MovedDelivery, TrialDatabase
+from tests.crash.trial_database import MovedDelivery, TrialDatabase
 from tests.postgresql import run_sql
 
 ENDED = frozenset({"sent", "skipped", "expired", "held", "cancelled"})

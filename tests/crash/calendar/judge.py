@@ -16,7 +16,7 @@ from tests.crash.judge import Verdict as Messages
 from tests.crash.judge import Witness
 from tests.crash.judge import judge_trial as judge_messages
 from tests.crash.recorder import AcceptedMessage
-from tests.crash.simulation import FinalDelivery
+from tests.crash.trial_database import FinalDelivery
 
 _ID = re.compile(r"<([0-9a-f]+)\.(\d+)@")
 

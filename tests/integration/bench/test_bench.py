@@ -1,5 +1,4 @@
-"""``make bench`` runs, in small: what it prints can't be held against anything here, that it counts
-can."""
+"""``make bench`` runs at a small scale: its figures can't be checked here, but its counts can."""
 
 import os
 import subprocess
@@ -18,17 +17,17 @@ ROOT = Path(__file__).parents[3]
     not (find_program("smtp-sink") and find_program("smtp-source")),
     reason="needs Postfix's smtp-sink and smtp-source",
 )
-def test_the_parts_run_and_every_message_is_counted() -> None:
-    small = {"N": "100", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
-    done = subprocess.run(
+def test_bench_parts_run_and_count_every_message() -> None:
+    small_scale = {"N": "100", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
+    result = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_delivery", "throughput", "plain"],
         cwd=ROOT,
-        env={**os.environ, **small},
+        env={**os.environ, **small_scale},
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    assert "smtp-source" in done.stdout
-    assert "goal" in done.stdout
+    assert result.returncode == 0, result.stderr
+    assert "smtp-source" in result.stdout
+    assert "goal" in result.stdout

@@ -1,4 +1,5 @@
-"""A relay that offers PIPELINING, and one that does not: only its speed may tell."""
+"""Run delivery tests with a relay that offers PIPELINING and with one that does not: only the speed
+may differ."""
 
 from collections.abc import Iterator
 
@@ -9,7 +10,7 @@ from tests.fake_relay import Relay
 
 @pytest.fixture(params=["pipelining", "step by step"])
 def relay(request: pytest.FixtureRequest) -> Iterator[Relay]:
-    with Relay() as running:
+    with Relay() as fake_relay:
         if request.param != "pipelining":
-            running.remove_extension("PIPELINING")
-        yield running
+            fake_relay.remove_extension("PIPELINING")
+        yield fake_relay

@@ -1,4 +1,4 @@
-"""Runs of an edition, and how it stands afterwards."""
+"""Run deliveries of editions, and read the resulting states."""
 
 import threading
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from tests.integration import factories
 from tests.integration.factories import read_deliveries
 
 PATIENCE = 30.0
-"""Seconds after which a run is taken to wait for ever."""
+"""Seconds after which a run counts as endless."""
 
 
 def deliver_edition(
@@ -26,7 +26,7 @@ def deliver_edition(
     follow: bool = False,
     at_once: bool = True,
 ) -> tuple[DeliveryProgress, DeliveryReport]:
-    """A run; its figures, and the report of the first of the editions."""
+    """Run one delivery. Returns (progress, the report of the first edition)."""
     progress, reports = deliver_editions(
         mailer, *run_editions, stop=stop, follow=follow, at_once=at_once
     )
@@ -40,8 +40,9 @@ def deliver_editions(
     follow: bool = False,
     at_once: bool = True,
 ) -> tuple[DeliveryProgress, list[DeliveryReport]]:
-    """A run, which also tries what was put off if `at_once`; its figures, and the reports of the
-    editions, in the order of their numbers."""
+    """Run one delivery, which with `at_once` also tries deferred deliveries.
+
+    Returns (progress, the reports of the editions in the order of their ids)."""
     with mailer.store.read() as tx:
         run_editions = tuple(factories.reload_edition(tx, edition) for edition in run_editions)
     stop, timed_out = stop or threading.Event(), threading.Event()
@@ -56,12 +57,12 @@ def deliver_editions(
         result = mailer.deliver_editions(run_editions, stop, follow_new=follow, at_once=at_once)
     finally:
         watchdog.cancel()
-    assert not timed_out.is_set(), f"the run came to no end: {result[0]}"
+    assert not timed_out.is_set(), f"the run did not end: {result[0]}"
     return result
 
 
 def with_relay(mailer: Mailer, **changes: Any) -> Mailer:
-    """The same office, but for these settings of its relay."""
+    """Return the same office with these settings of its relay changed."""
     changed = mailer.settings.relay.model_copy(update=changes)
     return with_settings(mailer, relay=changed)
 
@@ -71,7 +72,7 @@ def with_settings(mailer: Mailer, **changes: Any) -> Mailer:
 
 
 def with_single_connection(mailer: Mailer, window: int = 4) -> Mailer:
-    """The same office, with a single connection: messages go one after the other."""
+    """Return the same office with a single connection, so that messages go one after the other."""
     return with_relay(mailer, connections=1, window=window)
 
 
@@ -90,13 +91,13 @@ def resume_edition(mailer: Mailer, edition: Edition) -> None:
 
 
 def has_no_attempts(store: Store, edition: Edition) -> bool:
-    """All wait in the queue, and nobody's attempt was spent."""
+    """Check that all deliveries are queued and that no attempt was spent."""
     rows = read_deliveries(store, edition).values()
     return {(row.state, row.attempt) for row in rows} == {(DeliveryState.QUEUED, 0)}
 
 
 def run_during_first_message(relay: Relay, action: Callable[[], object]) -> None:
-    """Do this between the first message's final dot and its reply."""
+    """Let the relay run `action` between the first message's final dot and its reply."""
 
     def answer_message(_: Envelope) -> str:
         action()

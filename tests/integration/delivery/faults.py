@@ -1,4 +1,4 @@
-"""A relay with every fault that a relay can have, at each phase of the conversation."""
+"""A relay that can have every kind of fault, at each phase of the conversation."""
 
 import socket
 from collections.abc import Callable
@@ -29,11 +29,11 @@ STEPS = {
 }
 
 SUCCESS_REPLIES = fake_relay._SUCCESS
-"""What the relay says where no script does."""
+"""The relay's replies if no script sets others."""
 
 
 class _Conversation(fake_relay._Conversation):
-    """To which HELO is as good as EHLO."""
+    """A conversation in which HELO means the same as EHLO."""
 
     relay: "FaultyRelay"
 
@@ -52,8 +52,8 @@ class _Conversation(fake_relay._Conversation):
 
 
 class FaultyRelay(Relay):
-    """As :class:`Relay`, but that a script for EHLO is one for HELO too, and that `has_said` is
-    called with each reply once it is on its way."""
+    """A fake relay whose script for EHLO also answers HELO, and which calls `on_reply` with each
+    reply that it has sent."""
 
     on_reply: Callable[[str], object] = staticmethod(lambda _: None)
 

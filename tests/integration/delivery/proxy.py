@@ -1,4 +1,4 @@
-"""A link between a sender and a relay that breaks after exactly so many bytes."""
+"""A proxy between a worker and a relay that cuts connections after an exact number of bytes."""
 
 import re
 import selectors
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 _RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER for a close that throws away what is on its way, and tells the other side so."""
+"""SO_LINGER for a close that discards data on its way and resets the other side."""
 
 _COMPLETE_MESSAGE = re.compile(
     rb"RCPT TO:<([^>]*)>\r\nDATA\r\n.*?\r\n\.\r\n", re.DOTALL | re.IGNORECASE
@@ -21,24 +21,27 @@ _COMPLETE_MESSAGE = re.compile(
 
 @dataclass
 class ProxiedConnection:
-    """One connection through the proxy. `sent` is all that the client had written when it ended:
-    part of it may have come as far as the proxy, and never to the relay."""
+    """One connection through the proxy.
+
+    `client_bytes` is all that the client wrote before the end; the last part may have reached the
+    proxy and not the relay."""
 
     client_bytes: bytes = b""
     was_cut: bool = False
 
     def list_completed_recipients(self) -> list[str]:
-        """The recipients of the messages that the client had written to the end."""
+        """List the recipients of the messages that the client wrote to the end."""
         return [address.decode() for address in _COMPLETE_MESSAGE.findall(self.client_bytes)]
 
 
 class Proxy:
-    """Stands before the relay at `port`. Of each connection it takes the next of `cuts`: after so
-    many bytes of the client (of the relay, with `replies`) it is cut. None, and what comes when
-    they are used up, is left alone.
+    """A proxy before the relay at `port`.
 
-    A cut is a reset on both sides; with `replies` the client, who may be writing, hears that it is
-    over and is listened to until it goes, so that nothing it writes is unseen."""
+    Each connection takes the next number of `cuts`, and is cut after so many bytes of the client
+    (of the relay, with `replies`). None, and a connection after the last number, is not cut.
+
+    A cut is a reset on both sides. With `replies`, the client may be writing: it gets an end of
+    file, and the proxy reads on until the client closes, so that no byte is missed."""
 
     def __init__(self, port: int, cuts: Iterator[int | None], *, replies: bool = False) -> None:
         self._relay_port = port
@@ -112,7 +115,7 @@ class Proxy:
     ) -> None:
         connection.was_cut = True
         relay.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        if not self._replies:  # it waits for a reply, and writes nothing
+        if not self._replies:  # the client waits for a reply, and writes nothing
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             return
         relay.close()

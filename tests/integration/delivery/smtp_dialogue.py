@@ -1,4 +1,4 @@
-"""A connection to a relay, one message after the other, as a test wants to write it down."""
+"""A connection to a relay that a test can use in synchronous code, one message after another."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Self, TypeVar
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 class Conversation:
-    """An open connection; closed at the end of its ``with`` block."""
+    """An open connection, which is closed at the end of its ``with`` block."""
 
     def __init__(self, settings: Relay, credentials: RelayCredentials | None = None) -> None:
         self._connection = RelayConnection.connect_to(settings, credentials)
@@ -36,7 +36,7 @@ class Conversation:
         )
 
     def send_message(self, envelope_sender: str, recipient: str, message: bytes) -> Reply:
-        """One message by itself, whatever its lines begin and end with."""
+        """Send one message, whose lines may begin and end with anything."""
         return self.deliver_mail(prepare_mail(envelope_sender, recipient, message))
 
     def close(self) -> None:

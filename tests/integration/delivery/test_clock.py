@@ -1,5 +1,4 @@
-"""Clocks that jump by an hour in the middle of a run, with two senders at work: nobody is lost, and
-nobody gets a message twice."""
+"""Clocks jump by an hour during a run of two workers: no message is lost or sent twice."""
 
 import sqlite3
 import threading
@@ -27,11 +26,12 @@ pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 _S = DeliveryState
 HOUR = 3600
 READERS = make_addresses(700)
-"""More than two senders have claimed when the clock jumps."""
+"""More readers than two workers have claimed when the clock jumps."""
 
 
-class Clock:
-    """A database's clock: what SQL's own words for now give, to all connections of `watched`."""
+class DatabaseClock:
+    """The clock of a database: the value of SQL's functions for now, in all connections of a store
+    passed to `attach_store`."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -48,25 +48,25 @@ class Clock:
                 "FROM clock.shift'",
             )
 
-    def watched(self, store: Store) -> Store:
-        event.listen(store.engine, "connect", self._take_over)
+    def attach_store(self, store: Store) -> Store:
+        event.listen(store.engine, "connect", self._replace_clock)
         return store
 
-    def _take_over(self, connection: Any, _: object) -> None:
+    def _replace_clock(self, connection: Any, _: object) -> None:
         if self._url.startswith("sqlite"):
             connection.create_function("strftime", -1, self._strftime)
         else:
             connection.execute("SET search_path TO clock, pg_catalog, public")
             connection.commit()
 
-    def _strftime(self, *words: str) -> str:
+    def _strftime(self, *arguments: str) -> str:
         with self._lock:
-            marks = ", ".join("?" * len(words))
-            words = (*words, f"{self._shift} seconds")
-            row = self._sqlite.execute(f"SELECT strftime({marks}, ?)", words).fetchone()
+            placeholders = ", ".join("?" * len(arguments))
+            arguments = (*arguments, f"{self._shift} seconds")
+            row = self._sqlite.execute(f"SELECT strftime({placeholders}, ?)", arguments).fetchone()
         return str(row[0])
 
-    def jump(self, seconds: int) -> None:
+    def set_shift(self, seconds: int) -> None:
         self._shift = seconds
         if not self._url.startswith("sqlite"):
             run_sql(self._url, f"UPDATE clock.shift SET seconds = {seconds:d}")  # noqa: S608
@@ -78,80 +78,81 @@ class Clock:
 
 
 @pytest.fixture
-def clock(database_url: str) -> Iterator[Clock]:
-    found = Clock(database_url)
-    yield found
-    found.close()
+def clock(database_url: str) -> Iterator[DatabaseClock]:
+    database_clock = DatabaseClock(database_url)
+    yield database_clock
+    database_clock.close()
 
 
 @pytest.fixture
-def two(mailer: Mailer, database_url: str, clock: Clock) -> Iterator[tuple[Mailer, Mailer]]:
-    """Two senders of one office, each with connections to the database of its own."""
+def two_workers(
+    mailer: Mailer, database_url: str, clock: DatabaseClock
+) -> Iterator[tuple[Mailer, Mailer]]:
+    """Two workers of one office, each with its own connections to the database."""
     relay = mailer.settings.relay.model_copy(update={"connections": 2})
     settings = mailer.settings.model_copy(update={"relay": relay})
-    stores = [clock.watched(Store(database_url, KEY)) for _ in range(2)]
+    stores = [clock.attach_store(Store(database_url, KEY)) for _ in range(2)]
     first, second = (Mailer(settings, store) for store in stores)
     yield first, second
     for store in stores:
         store.close()
 
 
-def both(two: tuple[Mailer, Mailer], edition: Edition) -> None:
+def run_both_workers(two_workers: tuple[Mailer, Mailer], edition: Edition) -> None:
     with ThreadPoolExecutor() as pool:
         runs = [
-            pool.submit(one.deliver_editions, [edition], threading.Event(), at_once=True)
-            for one in two
+            pool.submit(worker.deliver_editions, [edition], threading.Event(), at_once=True)
+            for worker in two_workers
         ]
     for run in runs:
         run.result()
 
 
-def after(count: int, do: Callable[[], object], relay: Relay) -> None:
-    """Do something when the relay has so many messages."""
-    left = iter(range(count))
+def run_after_messages(count: int, action: Callable[[], object], relay: Relay) -> None:
+    """Run `action` when the relay has received `count` messages."""
+    remaining = iter(range(count))
 
-    def act(_: Envelope) -> str:
-        if next(left, None) == count - 1:
-            do()
+    def count_message(_: Envelope) -> str:
+        if next(remaining, None) == count - 1:
+            action()
         return SUCCESS_REPLIES[Step.DOT]
 
-    relay.answer_always(Step.DOT, act)
+    relay.answer_always(Step.DOT, count_message)
 
 
 @pytest.mark.parametrize("seconds", [HOUR, -HOUR], ids=["forward", "back"])
-def test_the_databases_clock_jumps(
+def test_database_clock_jump_loses_and_repeats_nothing(
     seconds: int,
-    two: tuple[Mailer, Mailer],
-    clock: Clock,
+    two_workers: tuple[Mailer, Mailer],
+    clock: DatabaseClock,
     relay: Relay,
     mailer: Mailer,
-    diary: StateLog,
+    state_log: StateLog,
 ) -> None:
-    """When it goes back, what was due and is not yet claimed is not due any more: that is for the
-    next run."""
+    """If the clock goes back, unclaimed deliveries are no longer due: the next run sends them."""
     edition = begin_edition(mailer, *READERS)
-    after(60, lambda: clock.jump(seconds), relay)
-    both(two, edition)
+    run_after_messages(60, lambda: clock.set_shift(seconds), relay)
+    run_both_workers(two_workers, edition)
     assert set(read_delivery_states(mailer.store, edition).values()) <= {_S.SENT, _S.QUEUED}
-    both(two, edition)
-    assert sorted(relay.accepted) == READERS, "each once"
+    run_both_workers(two_workers, edition)
+    assert sorted(relay.accepted) == READERS, "each message once"
     assert set(read_delivery_states(mailer.store, edition).values()) == {_S.SENT}
-    assert diary.in_doubt_addresses == set()
+    assert state_log.in_doubt_addresses == set()
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
 @pytest.mark.parametrize("hours", [(1, 0), (-1, 0), (1, -1)])
-def test_two_machines_whose_clocks_differ(
+def test_workers_with_different_clocks_share_edition(
     hours: tuple[int, int],
-    two: tuple[Mailer, Mailer],
+    two_workers: tuple[Mailer, Mailer],
     relay: Relay,
     mailer: Mailer,
-    diary: StateLog,
+    state_log: StateLog,
 ) -> None:
-    for one, off in zip(two, hours, strict=True):
-        one.clock = lambda off=off: get_utc_now() + timedelta(hours=off)  # type: ignore[misc]
+    for worker, offset in zip(two_workers, hours, strict=True):
+        worker.clock = lambda offset=offset: get_utc_now() + timedelta(hours=offset)  # type: ignore[misc]
     edition = begin_edition(mailer, *READERS)
-    both(two, edition)
-    assert sorted(relay.accepted) == READERS, "each once, in one go"
+    run_both_workers(two_workers, edition)
+    assert sorted(relay.accepted) == READERS, "each message once, in one run"
     assert set(read_delivery_states(mailer.store, edition).values()) == {_S.SENT}
-    assert diary.in_doubt_addresses == set()
+    assert state_log.in_doubt_addresses == set()

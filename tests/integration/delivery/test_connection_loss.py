@@ -1,4 +1,4 @@
-"""Links that die or hang where it is easy to be wrong about what has gone."""
+"""Connections that die or hang at moments when it is hard to tell if a message was sent."""
 
 import signal
 import socket
@@ -33,7 +33,7 @@ from tests.integration.factories import (
 
 READERS = make_addresses(40)
 BIG = b"Subject: big\r\n\r\n" + (b"y" * 70 + b"\r\n") * 130_000
-"""More than the system keeps on its way."""
+"""A message larger than the system's buffers."""
 _S = DeliveryState
 
 
@@ -43,21 +43,19 @@ def backend() -> str:
 
 
 @pytest.fixture
-def tls(certificate: tuple[Path, Path], relay: Relay) -> Path:
-    """The relay offers STARTTLS; the file of who vouches for it."""
+def ca_file(certificate: tuple[Path, Path], relay: Relay) -> Path:
+    """Let the relay offer STARTTLS, and return the CA file for its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
     return certificate[0]
 
 
-def test_over_tls_too_a_message_of_which_the_dot_has_not_gone_is_lost_and_not_in_doubt(
-    relay: Relay, tls: Path
-) -> None:
+def test_tls_message_without_final_dot_is_lost_not_in_doubt(relay: Relay, ca_file: Path) -> None:
     for cut, verdict in ((300_000, Verdict.LOST), (None, Verdict.ACCEPTED)):
         with Proxy(relay.port, iter([cut])) as proxy:
             settings = RelaySettings(
-                host="127.0.0.1", port=proxy.port, tls=Tls.STARTTLS, timeout=5, ca_file=tls
+                host="127.0.0.1", port=proxy.port, tls=Tls.STARTTLS, timeout=5, ca_file=ca_file
             )
             with Conversation(settings) as connection:
                 reply = connection.deliver_mail(prepare_mail("a@example.org", "b@example.org", BIG))
@@ -66,14 +64,14 @@ def test_over_tls_too_a_message_of_which_the_dot_has_not_gone_is_lost_and_not_in
                 assert "at message" in reply.text
 
 
-def test_a_link_that_is_killed_lets_nothing_out_in_the_clear(
-    relay: Relay, tls: Path, monkeypatch: pytest.MonkeyPatch
+def test_killed_tls_connection_sends_nothing_unencrypted(
+    relay: Relay, ca_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An SSLSocket's own shutdown() takes the encryption off first."""
+    """SSLSocket.shutdown() would remove the encryption first."""
     settings = RelaySettings(
-        host="127.0.0.1", port=relay.port, tls=Tls.STARTTLS, timeout=5, ca_file=tls
+        host="127.0.0.1", port=relay.port, tls=Tls.STARTTLS, timeout=5, ca_file=ca_file
     )
-    monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: pytest.fail("in the clear"))
+    monkeypatch.setattr(ssl.SSLSocket, "shutdown", lambda *_: pytest.fail("sent unencrypted"))
     with Conversation(settings) as connection:
         connection._connection.kill_connection()
         reply = connection.deliver_mail(prepare_mail("a@example.org", "b@example.org", BIG))
@@ -81,131 +79,136 @@ def test_a_link_that_is_killed_lets_nothing_out_in_the_clear(
 
 
 @pytest.mark.parametrize("relay", ["pipelining", "step by step"], indirect=True)
-def test_a_message_that_can_not_be_made_harms_no_other(
+def test_unbuildable_message_fails_without_harming_others(
     mailer: Mailer, relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bad = READERS[20]
-    pieces = MessageTemplate.build_pieces
+    bad_address = READERS[20]
+    build_pieces = MessageTemplate.build_pieces
 
-    def fussy(self: MessageTemplate, recipient: object, now: object) -> list[bytes]:
-        if recipient.address == bad:  # type: ignore[attr-defined]
+    def fail_for_bad_address(self: MessageTemplate, recipient: object, now: object) -> list[bytes]:
+        if recipient.address == bad_address:  # type: ignore[attr-defined]
             raise ValueError("its domain can't be encoded")
-        return pieces(self, recipient, now)  # type: ignore[arg-type]
+        return build_pieces(self, recipient, now)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(MessageTemplate, "build_pieces", fussy)
+    monkeypatch.setattr(MessageTemplate, "build_pieces", fail_for_bad_address)
     edition = begin_edition(mailer, *READERS)
     deliver_edition(with_relay(mailer, connections=2, window=5), edition)
-    found = read_deliveries(mailer.store, edition)
-    assert found[bad].state is _S.FAILED
-    assert "no message can be made" in found[bad].reply
-    assert {one.state for address, one in found.items() if address != bad} == {_S.SENT}
-    assert sorted(relay.accepted) == sorted({*READERS} - {bad})
+    deliveries = read_deliveries(mailer.store, edition)
+    assert deliveries[bad_address].state is _S.FAILED
+    assert "no message can be made" in deliveries[bad_address].reply
+    assert {
+        delivery.state for address, delivery in deliveries.items() if address != bad_address
+    } == {_S.SENT}
+    assert sorted(relay.accepted) == sorted({*READERS} - {bad_address})
 
 
 @pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
-def test_no_more_is_let_out_than_a_connection_may_carry(mailer: Mailer, relay: Relay) -> None:
-    """Else each message would pass the gate again and again, in doubt if we died then."""
-    most = 0
+def test_per_connection_limit_bounds_messages_past_gate(mailer: Mailer, relay: Relay) -> None:
+    """Otherwise each message would pass the gate repeatedly, and be in doubt if the worker died."""
+    max_on_wire = 0
 
-    def look(_: Envelope) -> str:
-        nonlocal most
-        held = [
-            one for one in read_delivery_states(mailer.store, edition).values() if one is _S.ON_WIRE
+    def count_on_wire(_: Envelope) -> str:
+        nonlocal max_on_wire
+        on_wire = [
+            state
+            for state in read_delivery_states(mailer.store, edition).values()
+            if state is _S.ON_WIRE
         ]
-        most = max(most, len(held))
+        max_on_wire = max(max_on_wire, len(on_wire))
         return "250 2.0.0 queued"
 
     edition = begin_edition(mailer, *READERS)
-    relay.answer_always(Step.DOT, look)
+    relay.answer_always(Step.DOT, count_on_wire)
     relay.answer_once(Step.RCPT, "550 5.1.1 no such user", to=READERS[3])
-    began = time.monotonic()
+    started_at = time.monotonic()
     progress, _ = deliver_edition(
         with_relay(mailer, connections=2, window=10, per_connection=2), edition
     )
     assert (progress.sent, progress.failed) == (39, 1)
-    assert most <= 4, "two connections of two messages each"
+    assert max_on_wire <= 4, "two connections of two messages each"
     assert relay.connections >= 20
-    assert time.monotonic() - began < 15, "none waits for what it will not be let have"
+    assert time.monotonic() - started_at < 15, "no connection may wait for messages above its limit"
 
 
 @contextmanager
-def hanging(greeting: bytes, pause: float) -> Iterator[tuple[int, threading.Event]]:
-    """A relay that says this, a byte at a time, and nothing more: its port, and whether anybody
-    has come."""
-    over, called = threading.Event(), threading.Event()
+def open_hanging_relay(greeting: bytes, pause: float) -> Iterator[tuple[int, threading.Event]]:
+    """Open a relay that sends only `greeting`, one byte at a time.
 
-    def drip(link: socket.socket) -> None:
-        with link, suppress(OSError):
+    Yields (its port, an event that is set when a client has connected)."""
+    stop_event, was_called = threading.Event(), threading.Event()
+
+    def send_slowly(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
             for byte in greeting:
-                link.send(bytes([byte]))
-                if over.wait(pause):
+                connection.send(bytes([byte]))
+                if stop_event.wait(pause):
                     return
-            over.wait(60)
+            stop_event.wait(60)
 
-    def accept() -> None:
+    def accept_connections() -> None:
         with suppress(OSError):
             while True:
-                link, _ = listener.accept()
-                called.set()
-                threading.Thread(target=drip, args=(link,), daemon=True).start()
+                connection, _ = listener.accept()
+                was_called.set()
+                threading.Thread(target=send_slowly, args=(connection,), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=accept, daemon=True).start()
+        threading.Thread(target=accept_connections, daemon=True).start()
         try:
-            yield listener.getsockname()[1], called
+            yield listener.getsockname()[1], was_called
         finally:
-            over.set()
+            stop_event.set()
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_relay_that_drips_its_greeting_is_given_up_in_time() -> None:
-    with hanging(b"220-" + b"x" * 400, 0.1) as (port, _):
+def test_slow_greeting_times_out() -> None:
+    with open_hanging_relay(b"220-" + b"x" * 400, 0.1) as (port, _):
         settings = RelaySettings(host="127.0.0.1", port=port, tls=Tls.NONE, timeout=0.5)
-        began = time.monotonic()
+        started_at = time.monotonic()
         with pytest.raises(RelayError, match="did not answer in time"):
             Conversation(settings)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - started_at < 3
 
 
-def test_who_stops_need_not_wait_for_a_relay_that_never_greets(
-    mailer: Mailer, relay: Relay, senders: MailerProcesses
+def test_sigterm_does_not_wait_for_silent_relay(
+    mailer: Mailer, relay: Relay, worker_processes: MailerProcesses
 ) -> None:
     edition = begin_edition(mailer, *READERS)
-    with hanging(b"", 1) as (port, called):
-        sender = senders.send_edition(edition, RELAY_PORT=port, RELAY_TIMEOUT=60)
-        assert called.wait(30)
+    with open_hanging_relay(b"", 1) as (port, was_called):
+        worker = worker_processes.send_edition(edition, RELAY_PORT=port, RELAY_TIMEOUT=60)
+        assert was_called.wait(30)
         time.sleep(0.2)
-        asked = time.monotonic()
-        sender.send_signal(signal.SIGTERM)
-        done = sender.wait()
-        assert time.monotonic() - asked < 3
-    assert done.code == 4
-    assert {one.state for one in read_deliveries(mailer.store, edition).values()} == {_S.QUEUED}
+        signalled_at = time.monotonic()
+        worker.send_signal(signal.SIGTERM)
+        result = worker.wait()
+        assert time.monotonic() - signalled_at < 3
+    assert result.code == 4
+    assert {delivery.state for delivery in read_deliveries(mailer.store, edition).values()} == {
+        _S.QUEUED
+    }
     assert relay.accepted == []
 
 
 @pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
-def test_a_connection_that_the_relay_has_closed_meanwhile_costs_no_message_its_turn(
-    mailer: Mailer, relay: Relay
-) -> None:
-    """At four messages a second each of eight connections waits for two seconds: this relay waits
-    for half of one."""
+def test_idle_connection_closed_by_relay_loses_no_message(mailer: Mailer, relay: Relay) -> None:
+    """At four messages a second, each of eight connections waits for two seconds, but the proxy
+    closes idle ones after half a second."""
     edition = begin_edition(mailer, *READERS[:8])
-    with Impatient(relay.port) as port:
+    with ImpatientProxy(relay.port) as port:
         progress, report = deliver_edition(
             with_relay(mailer, port=port, connections=8, window=1, rate=4.0), edition
         )
-    said = {one.reply for one in read_deliveries(mailer.store, edition).values()}
-    assert progress.sent == 8, said
+    replies = {delivery.reply for delivery in read_deliveries(mailer.store, edition).values()}
+    assert progress.sent == 8, replies
     assert report.edition.state.value == "sent"
     assert sorted(relay.accepted) == READERS[:8]
 
 
-class Impatient:
-    """Stands before a relay and closes links on which nothing was said for half a second."""
+class ImpatientProxy:
+    """A proxy before a relay that closes connections after half a second without data."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
+        self._relay_port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
 
     def __enter__(self) -> int:
@@ -220,18 +223,24 @@ class Impatient:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                threading.Thread(target=self._link, args=(client,), daemon=True).start()
+                threading.Thread(target=self._relay_connection, args=(client,), daemon=True).start()
 
-    def _link(self, client: socket.socket) -> None:
-        with suppress(OSError), client, socket.create_connection(("127.0.0.1", self._to)) as relay:
-            back = threading.Thread(target=self._back, args=(relay, client), daemon=True)
-            back.start()
+    def _relay_connection(self, client: socket.socket) -> None:
+        with (
+            suppress(OSError),
+            client,
+            socket.create_connection(("127.0.0.1", self._relay_port)) as relay,
+        ):
+            reply_thread = threading.Thread(
+                target=self._relay_replies, args=(relay, client), daemon=True
+            )
+            reply_thread.start()
             client.settimeout(0.5)
-            while got := client.recv(1 << 16):
-                relay.sendall(got)
+            while data := client.recv(1 << 16):
+                relay.sendall(data)
 
     @staticmethod
-    def _back(relay: socket.socket, client: socket.socket) -> None:
+    def _relay_replies(relay: socket.socket, client: socket.socket) -> None:
         with suppress(OSError):
-            while got := relay.recv(1 << 16):
-                client.sendall(got)
+            while data := relay.recv(1 << 16):
+                client.sendall(data)

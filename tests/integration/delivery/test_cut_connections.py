@@ -1,5 +1,5 @@
-"""A link may break at any byte, in either direction: nobody is lost, and whoever gets a message
-twice was in doubt. In doubt is only who was written the whole message, its final dot too."""
+"""A connection may break at any byte, in either direction: no message is lost, and only messages in
+doubt are sent twice. A message is in doubt only if it was written whole, with its final dot."""
 
 import itertools
 import random
@@ -35,8 +35,8 @@ def backend() -> str:
     return "sqlite"
 
 
-def carry(port: int, mails: Sequence[OutgoingMail]) -> dict[str, Verdict]:
-    """Hand over messages as a carrier does, over new connections as long as any is lost."""
+def deliver_all(port: int, mails: Sequence[OutgoingMail]) -> dict[str, Verdict]:
+    """Deliver messages as a worker's connection does, over new connections while any is lost."""
     settings = RelaySettings(host="127.0.0.1", port=port, tls=Tls.NONE, timeout=10)
     waiting = deque(mails)
     verdicts: dict[str, Verdict] = {}
@@ -47,74 +47,87 @@ def carry(port: int, mails: Sequence[OutgoingMail]) -> dict[str, Verdict]:
             continue
         with connection:
             while waiting:
-                one = waiting.popleft()
+                mail = waiting.popleft()
                 following = waiting[0] if waiting else None
-                reply = connection.deliver_mail(one, get_following=lambda: following)  # noqa: B023
+                reply = connection.deliver_mail(mail, get_following=lambda: following)  # noqa: B023
                 if reply.verdict is Verdict.LOST:
-                    waiting.appendleft(one)
+                    waiting.appendleft(mail)
                 else:
-                    verdicts[one.recipient] = reply.verdict
+                    verdicts[mail.recipient] = reply.verdict
                 if reply.needs_close:
                     break
     return verdicts
 
 
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "plain"])
-@pytest.mark.parametrize("replies", [False, True], ids=["what we say", "what the relay says"])
-def test_at_every_byte_of_a_conversation(replies: bool, pipelining: bool) -> None:
+@pytest.mark.parametrize("replies", [False, True], ids=["client bytes", "relay bytes"])
+def test_cut_at_any_byte_loses_no_message(replies: bool, pipelining: bool) -> None:
     for cut in itertools.count(1):
         with Relay() as relay:
             if not pipelining:
                 relay.remove_extension("PIPELINING")
             with Proxy(relay.port, iter([cut]), replies=replies) as proxy:
-                first = carry(proxy.port, MAILS)
+                first_verdicts = deliver_all(proxy.port, MAILS)
             if not proxy.connections[0].was_cut:
                 break
-            doubted = [one for one, verdict in first.items() if verdict is Verdict.IN_DOUBT]
-            second = carry(relay.port, [one for one in MAILS if one.recipient in doubted])
-        assert {*first.values(), *second.values()} <= {Verdict.ACCEPTED, Verdict.IN_DOUBT}
+            doubted_addresses = [
+                address
+                for address, verdict in first_verdicts.items()
+                if verdict is Verdict.IN_DOUBT
+            ]
+            second_verdicts = deliver_all(
+                relay.port, [address for address in MAILS if address.recipient in doubted_addresses]
+            )
+        assert {*first_verdicts.values(), *second_verdicts.values()} <= {
+            Verdict.ACCEPTED,
+            Verdict.IN_DOUBT,
+        }
         accepted = Counter(relay.accepted)
-        assert set(accepted) == {ANA, BO}, f"nobody is lost at byte {cut}"
-        assert {one for one in accepted if accepted[one] > 1} <= set(doubted), cut
-        assert set(doubted) <= set(proxy.connections[0].list_completed_recipients()), cut
+        assert set(accepted) == {ANA, BO}, f"no message is lost at byte {cut}"
+        assert {address for address in accepted if accepted[address] > 1} <= set(
+            doubted_addresses
+        ), cut
+        assert set(doubted_addresses) <= set(proxy.connections[0].list_completed_recipients()), cut
     assert cut > 150, "the whole conversation was cut"
 
 
-@pytest.mark.parametrize("replies", [False, True], ids=["what we say", "what the relay says"])
-def test_in_a_run_whose_connections_break_one_after_the_other(
+@pytest.mark.parametrize("replies", [False, True], ids=["client bytes", "relay bytes"])
+def test_run_with_cut_connections_repeats_only_doubts(
     replies: bool,
     mailer: Mailer,
     relay: Relay,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Each second connection breaks, of two messages each, and each at another byte."""
+    """Every other connection breaks, each at another byte; each carries two messages."""
     monkeypatch.setattr(relay_health, "FIRST_PAUSE", 0.0)
     readers = make_addresses(500)
     edition = begin_edition(mailer, *readers)
     cuts = random.Random(7).sample(range(1, 260 if replies else 2050), 120)
-    each_second = itertools.chain.from_iterable((cut, None) for cut in cuts)
-    with Proxy(relay.port, each_second, replies=replies) as proxy:
-        ours = mailer.settings.relay.model_copy(
+    alternate_cuts = itertools.chain.from_iterable((cut, None) for cut in cuts)
+    with Proxy(relay.port, alternate_cuts, replies=replies) as proxy:
+        relay_settings = mailer.settings.relay.model_copy(
             update={"port": proxy.port, "connections": 2, "window": 4, "per_connection": 2}
         )
-        through = Mailer(mailer.settings.model_copy(update={"relay": ours}), mailer.store)
-        first, _ = through.deliver_editions([edition], threading.Event())
-    doubted = {
-        one
-        for one, state in read_delivery_states(mailer.store, edition).items()
+        proxied_mailer = Mailer(
+            mailer.settings.model_copy(update={"relay": relay_settings}), mailer.store
+        )
+        progress, _ = proxied_mailer.deliver_editions([edition], threading.Event())
+    doubted_addresses = {
+        address
+        for address, state in read_delivery_states(mailer.store, edition).items()
         if state is DeliveryState.IN_DOUBT
     }
     assert len([link for link in proxy.connections if link.was_cut]) > 80
-    assert first.in_doubt == len(doubted) > 10
-    assert doubted <= {
-        one
+    assert progress.in_doubt == len(doubted_addresses) > 10
+    assert doubted_addresses <= {
+        address
         for link in proxy.connections
-        for one in link.list_completed_recipients()
+        for address in link.list_completed_recipients()
         if link.was_cut
     }
 
     mailer.deliver_editions([edition], threading.Event())
     accepted = Counter(relay.accepted)
-    assert sorted(accepted) == readers, "nobody is lost"
-    assert {one for one in accepted if accepted[one] > 1} <= doubted
+    assert sorted(accepted) == readers, "no message is lost"
+    assert {address for address in accepted if accepted[address] > 1} <= doubted_addresses
     assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.SENT}

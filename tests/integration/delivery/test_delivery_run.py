@@ -1,5 +1,5 @@
-"""An edition's run: what the relay says of each message is what is written down, on both
-databases."""
+"""A delivery run: the relay's reply to each message (450, 451, 550 …) decides the delivery's state,
+on both databases."""
 
 import threading
 from collections import Counter
@@ -32,7 +32,7 @@ READERS = make_addresses(7)
 ANA = READERS[0]
 
 
-def test_everyone_gets_it_once(mailer: Mailer, relay: Relay) -> None:
+def test_every_recipient_gets_message_once(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *READERS)
     progress, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
@@ -40,41 +40,39 @@ def test_everyone_gets_it_once(mailer: Mailer, relay: Relay) -> None:
     assert report.edition.finished_at is not None
     assert count_states(report) == {"sent": 7}
     assert (progress.sent, progress.done, progress.left) == (7, 7, 0)
-    assert {one.envelope_sender for one in relay.received} == {"bounces@example.org"}
-    kept = read_deliveries(mailer.store, edition)[ANA]
-    assert kept.reply == "250 2.0.0 queued (to final dot)"
-    assert kept.attempt == 1
+    assert {message.envelope_sender for message in relay.received} == {"bounces@example.org"}
+    delivery = read_deliveries(mailer.store, edition)[ANA]
+    assert delivery.reply == "250 2.0.0 queued (to final dot)"
+    assert delivery.attempt == 1
 
 
-def test_a_single_connection_carries_all_in_their_order(mailer: Mailer, relay: Relay) -> None:
-    many = make_addresses(30)
-    edition = begin_edition(mailer, *many)
+def test_single_connection_sends_in_order(mailer: Mailer, relay: Relay) -> None:
+    addresses = make_addresses(30)
+    edition = begin_edition(mailer, *addresses)
     deliver_edition(with_single_connection(mailer), edition)
-    assert relay.accepted == many
+    assert relay.accepted == addresses
     assert relay.connections == 1
 
 
-def test_many_connections_share_more_than_one_claim_takes(mailer: Mailer, relay: Relay) -> None:
-    many = make_addresses(620)
-    edition = begin_edition(mailer, *many)
+def test_many_connections_share_several_claims(mailer: Mailer, relay: Relay) -> None:
+    addresses = make_addresses(620)
+    edition = begin_edition(mailer, *addresses)
     _, report = deliver_edition(mailer, edition)
-    assert sorted(relay.accepted) == many
+    assert sorted(relay.accepted) == addresses
     assert report.edition.state is EditionState.SENT
     assert 1 < relay.connections <= 8
 
 
-def test_a_connection_that_has_carried_its_share_is_opened_anew(
-    mailer: Mailer, relay: Relay
-) -> None:
-    many = make_addresses(20)
-    edition = begin_edition(mailer, *many)
+def test_connection_is_reopened_after_per_connection_limit(mailer: Mailer, relay: Relay) -> None:
+    addresses = make_addresses(20)
+    edition = begin_edition(mailer, *addresses)
     deliver_edition(with_relay(mailer, connections=1, window=4, per_connection=5), edition)
-    assert sorted(relay.accepted) == many
-    carried = Counter(one.connection for one in relay.received)
-    assert list(carried.values()) == [5, 5, 5, 5]
+    assert sorted(relay.accepted) == addresses
+    counts_by_connection = Counter(message.connection for message in relay.received)
+    assert list(counts_by_connection.values()) == [5, 5, 5, 5]
 
 
-def test_a_temporary_refusal_is_tried_by_the_next_run(mailer: Mailer, relay: Relay) -> None:
+def test_450_is_retried_by_next_run_when_due(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, "450 4.2.1 greylisted", to=ANA)
     edition = begin_edition(mailer, *READERS)
     progress, report = deliver_edition(mailer, edition)
@@ -86,7 +84,9 @@ def test_a_temporary_refusal_is_tried_by_the_next_run(mailer: Mailer, relay: Rel
     assert waiting.attempt == 1
     assert timedelta(minutes=4) < waiting.next_attempt_at - get_utc_now() < timedelta(minutes=6)
     progress, report = deliver_edition(mailer, edition, at_once=False)
-    assert (progress.done, report.edition.state) == (0, EditionState.SENDING), "it is not due"
+    assert (progress.done, report.edition.state) == (0, EditionState.SENDING), (
+        "the delivery is not due"
+    )
     assert read_deliveries(mailer.store, edition)[ANA] == waiting
     _, report = deliver_edition(mailer, edition, at_once=True)
     assert report.edition.state is EditionState.SENT
@@ -104,7 +104,9 @@ def test_a_temporary_refusal_is_tried_by_the_next_run(mailer: Mailer, relay: Rel
         (Step.DOT, "421 4.3.2 going down"),
     ],
 )
-def test_what_is_temporary(mailer: Mailer, relay: Relay, step: Step, reply: str) -> None:
+def test_451_452_421_are_deferred_and_retried(
+    mailer: Mailer, relay: Relay, step: Step, reply: str
+) -> None:
     relay.answer_once(step, reply, to=ANA)
     edition = begin_edition(mailer, *READERS[:3])
     progress, _ = deliver_edition(mailer, edition)
@@ -123,22 +125,22 @@ def test_what_is_temporary(mailer: Mailer, relay: Relay, step: Step, reply: str)
         (Step.DOT, "554 5.7.1 looks like spam"),
     ],
 )
-def test_what_is_refused_for_good(mailer: Mailer, relay: Relay, step: Step, reply: str) -> None:
+def test_550_fails_delivery_permanently(
+    mailer: Mailer, relay: Relay, step: Step, reply: str
+) -> None:
     relay.answer_always(step, reply, to=ANA)
     edition = begin_edition(mailer, *READERS[:3])
     progress, report = deliver_edition(mailer, edition)
     assert (progress.sent, progress.failed) == (2, 1)
     assert report.edition.state is EditionState.SENT
-    failed = read_deliveries(mailer.store, edition)[ANA]
-    assert failed.state is DeliveryState.FAILED
-    assert failed.reply.startswith(reply)
+    delivery = read_deliveries(mailer.store, edition)[ANA]
+    assert delivery.state is DeliveryState.FAILED
+    assert delivery.reply.startswith(reply)
     with mailer.store.read() as tx:
         assert reply in outbox.explain_outcome(tx, edition, ANA)
 
 
-def test_what_was_refused_is_tried_again_when_somebody_says_so(
-    mailer: Mailer, relay: Relay
-) -> None:
+def test_failed_delivery_is_retried_on_request(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, "550 5.1.1 no such user", to=ANA)
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(mailer, edition)
@@ -152,7 +154,7 @@ def test_what_was_refused_is_tried_again_when_somebody_says_so(
     assert report.edition.state is EditionState.SENT
 
 
-def test_recipients_who_are_not_there_do_not_pause(mailer: Mailer, relay: Relay) -> None:
+def test_unknown_recipients_do_not_pause_edition(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, "550 5.1.1 no such user")
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(mailer, edition)
@@ -160,51 +162,60 @@ def test_recipients_who_are_not_there_do_not_pause(mailer: Mailer, relay: Relay)
     assert report.edition.state is EditionState.SENT
 
 
-@pytest.mark.parametrize("how", [CLOSE, "what?", "600 odd"])
-def test_no_reply_after_the_message_is_a_doubt(mailer: Mailer, relay: Relay, how: str) -> None:
-    relay.answer_once(Step.DOT, how, to=ANA)
+@pytest.mark.parametrize("response", [CLOSE, "what?", "600 odd"])
+def test_no_valid_reply_after_final_dot_is_in_doubt(
+    mailer: Mailer, relay: Relay, response: str
+) -> None:
+    relay.answer_once(Step.DOT, response, to=ANA)
     edition = begin_edition(mailer, *READERS)
     progress, report = deliver_edition(mailer, edition)
     assert (progress.sent, progress.in_doubt) == (6, 1)
     assert count_states(report) == {"sent": 6, "in_doubt": 1}
-    assert len(relay.received) == 7, "nobody was asked twice in this run"
+    assert len(relay.received) == 7, "no message was sent twice in this run"
 
 
-def test_what_is_in_doubt_is_sent_again_by_the_next_run(mailer: Mailer, relay: Relay) -> None:
+def test_in_doubt_delivery_is_resent_by_next_run(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.DOT, CLOSE, to=ANA)
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(mailer, edition)
-    assert report.edition.state is EditionState.SENDING, "the rule is to resend: it isn't done"
+    assert report.edition.state is EditionState.SENDING, (
+        "the rule is to resend, so the edition is not finished"
+    )
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert sorted(relay.accepted) == READERS
-    twice = [one for one in relay.received if one.recipient == ANA]
-    ids = {line for one in twice for line in one.data.split(b"\r\n") if b"Message-ID:" in line}
-    assert len(twice) == 2
-    assert len(ids) == 1, "a receiver can tell"
+    messages = [message for message in relay.received if message.recipient == ANA]
+    id_lines = {
+        line
+        for message in messages
+        for line in message.data.split(b"\r\n")
+        if b"Message-ID:" in line
+    }
+    assert len(messages) == 2
+    assert len(id_lines) == 1, "the same Message-ID lets a receiver recognise the copy"
 
 
-def test_what_is_in_doubt_stays_so_where_the_rule_is_to_hold(mailer: Mailer, relay: Relay) -> None:
+def test_in_doubt_delivery_is_kept_by_hold_rule(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.DOT, CLOSE, to=ANA)
     with mailer.store.begin() as tx:
         factories.add_mailing_list(tx)
         for reader in READERS:
             factories.add_subscriber(tx, reader)
         factories.add_story(tx, "boats")
-        made = factories.create_edition(tx, "boats")
-        made = editions.edit_edition(
-            tx, made, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
+        draft = factories.create_edition(tx, "boats")
+        draft = editions.edit_edition(
+            tx, draft, {"in_doubt": InDoubtPolicy.KEEP_IN_DOUBT}, mailer.clock()
         )
-        edition, _ = mailer.start_edition(tx, mailer.approve_edition(tx, made, "Amina"))
+        edition, _ = mailer.start_edition(tx, mailer.approve_edition(tx, draft, "Amina"))
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     assert count_states(report) == {"sent": 6, "in_doubt": 1}
     deliver_edition(mailer, edition)
     assert read_delivery_states(mailer.store, edition)[ANA] is DeliveryState.IN_DOUBT
-    assert len([one for one in relay.received if one.recipient == ANA]) == 1
+    assert len([message for message in relay.received if message.recipient == ANA]) == 1
 
 
-def test_what_is_tried_for_five_days_expires(mailer: Mailer, relay: Relay) -> None:
+def test_delivery_deferred_for_five_days_expires(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, "450 4.2.1 later", to=ANA)
     edition = begin_edition(mailer, *READERS)
     deliver_edition(mailer, edition)
@@ -214,28 +225,28 @@ def test_what_is_tried_for_five_days_expires(mailer: Mailer, relay: Relay) -> No
     assert report.edition.state is EditionState.SENT
 
 
-def test_two_senders_share_an_edition(mailer: Mailer, relay: Relay) -> None:
-    """Two processes at once: each row is sent by one of them."""
-    many = make_addresses(420)
-    edition = begin_edition(mailer, *many)
-    other = Mailer(
+def test_two_workers_share_one_edition(mailer: Mailer, relay: Relay) -> None:
+    """Two workers at once: each delivery is sent by one of them."""
+    addresses = make_addresses(420)
+    edition = begin_edition(mailer, *addresses)
+    other_mailer = Mailer(
         mailer.settings,
         Store(str(mailer.store.engine.url.render_as_string(False)), mailer.store.key),
     )
     errors: list[BaseException] = []
 
-    def send(one: Mailer) -> None:
+    def send(worker: Mailer) -> None:
         try:
-            deliver_edition(one, edition)
+            deliver_edition(worker, edition)
         except BaseException as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=send, args=(one,)) for one in (mailer, other)]
+    threads = [threading.Thread(target=send, args=(worker,)) for worker in (mailer, other_mailer)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    other.close()
+    other_mailer.close()
     assert not errors
-    assert sorted(relay.accepted) == many
+    assert sorted(relay.accepted) == addresses
     assert get_edition_state(mailer.store, edition) is EditionState.SENT

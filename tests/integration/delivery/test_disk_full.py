@@ -1,5 +1,5 @@
-"""The disk under the database fills up in the middle of a run: the run waits until there is room,
-and goes on. Nobody is lost, and nobody gets a message twice but who was in doubt."""
+"""The database's disk fills up during a run: the run waits until there is space, and goes on. No
+message is lost, and only messages in doubt are sent twice."""
 
 import resource
 import shutil
@@ -25,23 +25,23 @@ from tests.integration.factories import begin_edition, make_addresses, read_deli
 pytestmark = pytest.mark.parametrize("relay", ["pipelining"], indirect=True)
 
 READERS = make_addresses(600)
-WHEN = 150
-"""Messages that the relay has taken when the disk fills up."""
+MESSAGES_BEFORE_FULL = 150
+"""The number of messages that the relay has received when the disk fills up."""
 
-HOW_LONG = 2.5
-"""Seconds for which it stays full."""
+FULL_SECONDS = 2.5
+"""Seconds for which the disk stays full."""
 
 CONNECTIONS, WINDOW = 3, 5
 
 
-class Disk:
-    """A disk of a few megabytes, of its own."""
+class SmallDisk:
+    """A file system of a few megabytes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._filler = folder / "filler"
 
-    def fill(self) -> None:
+    def fill_disk(self) -> None:
         with self._filler.open("wb", buffering=0) as file:
             for size in (1 << 16, 1 << 10, 1):
                 try:
@@ -50,7 +50,7 @@ class Disk:
                 except OSError:
                     continue
 
-    def free(self) -> None:
+    def free_space(self) -> None:
         self._filler.unlink()
 
 
@@ -60,7 +60,7 @@ def backend() -> str:
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Disk]:
+def disk(tmp_path: Path) -> Iterator[SmallDisk]:
     folder = tmp_path / "disk"
     folder.mkdir()
     try:
@@ -72,103 +72,117 @@ def disk(tmp_path: Path) -> Iterator[Disk]:
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this user may not mount a disk")
     try:
-        yield Disk(folder)
+        yield SmallDisk(folder)
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, sqlite_template: Path) -> str:
-    """On the small disk, for tests that have one."""
-    small: list[Disk] = [request.getfixturevalue("disk")] if "disk" in request.fixturenames else []
-    file = (small[0].folder if small else tmp_path) / "subscribers.db"
+    """The database's URL, on the small disk if the test uses one."""
+    disks: list[SmallDisk] = (
+        [request.getfixturevalue("disk")] if "disk" in request.fixturenames else []
+    )
+    file = (disks[0].folder if disks else tmp_path) / "subscribers.db"
     shutil.copy(sqlite_template, file)
     return f"sqlite:///{file}"
 
 
-def once(relay: Relay, do: Callable[[], object]) -> None:
-    """Do something while the relay takes a message, after :data:`WHEN` others."""
-    left = iter(range(WHEN + 1))
+def run_after_messages(relay: Relay, action: Callable[[], object]) -> None:
+    """Run `action` while the relay receives a message, after :data:`MESSAGES_BEFORE_FULL`."""
+    remaining = iter(range(MESSAGES_BEFORE_FULL + 1))
 
-    def act(_: Envelope) -> str:
-        if next(left, None) == WHEN:
-            do()
+    def count_message(_: Envelope) -> str:
+        if next(remaining, None) == MESSAGES_BEFORE_FULL:
+            action()
         return SUCCESS_REPLIES[Step.DOT]
 
-    relay.answer_always(Step.DOT, act)
+    relay.answer_always(Step.DOT, count_message)
 
 
-def later(do: Callable[[], object]) -> threading.Timer:
-    timer = threading.Timer(HOW_LONG, do)
+def schedule_action(action: Callable[[], object]) -> threading.Timer:
+    timer = threading.Timer(FULL_SECONDS, action)
     timer.start()
     return timer
 
 
-def test_a_run_outlives_a_full_disk(
-    disk: Disk, mailer: Mailer, relay: Relay, diary: StateLog
+def test_run_survives_full_disk(
+    disk: SmallDisk, mailer: Mailer, relay: Relay, state_log: StateLog
 ) -> None:
     timers: list[threading.Timer] = []
-    waited_for: set[str] = set()
+    waiting_reasons: set[str] = set()
 
-    def fill() -> None:
-        disk.fill()
-        timers.append(later(disk.free))
+    def fill_and_schedule_free() -> None:
+        disk.fill_disk()
+        timers.append(schedule_action(disk.free_space))
 
-    def watch(progress: DeliveryProgress) -> None:
-        waited_for.add(progress.waiting)
+    def note_waiting(progress: DeliveryProgress) -> None:
+        waiting_reasons.add(progress.waiting)
 
     edition = begin_edition(mailer, *READERS)
-    once(relay, fill)
-    _, (report,) = mailer.deliver_editions([edition], threading.Event(), watch)
+    run_after_messages(relay, fill_and_schedule_free)
+    _, (report,) = mailer.deliver_editions([edition], threading.Event(), note_waiting)
     for timer in timers:
         timer.join()
-    assert any("full" in why for why in waited_for), "it was full, and that was told"
-    assert sorted(relay.accepted) == READERS, "each once"
+    assert any("full" in reason for reason in waiting_reasons), (
+        "the progress must name the full disk"
+    )
+    assert sorted(relay.accepted) == READERS, "each message once"
     assert report.edition.state is EditionState.SENT
-    assert diary.in_doubt_addresses == set()
+    assert state_log.in_doubt_addresses == set()
 
 
-def test_a_run_outlives_a_file_that_may_not_grow(
-    mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
+def test_run_survives_file_size_limit(
+    mailer: Mailer, relay: Relay, worker_processes: MailerProcesses, state_log: StateLog
 ) -> None:
-    """As a quota has it, or a limit set from outside."""
+    """The same error as from a quota."""
     edition = begin_edition(mailer, *READERS)
-    hit = threading.Event()
-    once(relay, hit.set)
-    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
-    assert hit.wait(30)
-    before = resource.prlimit(sender.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(sender.pid, resource.RLIMIT_FSIZE, (1, before[1]))
-    time.sleep(HOW_LONG)
-    resource.prlimit(sender.pid, resource.RLIMIT_FSIZE, before)
-    done = sender.wait()
-    assert "the database can't be used" in done.output
-    assert done.code == 0, done.output
-    assert sorted(relay.accepted) == READERS, "each once"
-    assert diary.in_doubt_addresses == set()
+    reached_event = threading.Event()
+    run_after_messages(relay, reached_event.set)
+    worker = worker_processes.send_edition(
+        edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW
+    )
+    assert reached_event.wait(30)
+    old_limit = resource.prlimit(worker.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, (1, old_limit[1]))
+    time.sleep(FULL_SECONDS)
+    resource.prlimit(worker.pid, resource.RLIMIT_FSIZE, old_limit)
+    result = worker.wait()
+    assert "the database can't be used" in result.output
+    assert result.code == 0, result.output
+    assert sorted(relay.accepted) == READERS, "each message once"
+    assert state_log.in_doubt_addresses == set()
 
 
-def test_a_sender_is_killed_while_the_disk_is_full(
-    disk: Disk, mailer: Mailer, relay: Relay, senders: MailerProcesses, diary: StateLog
+def test_worker_killed_on_full_disk_loses_no_message(
+    disk: SmallDisk,
+    mailer: Mailer,
+    relay: Relay,
+    worker_processes: MailerProcesses,
+    state_log: StateLog,
 ) -> None:
     edition = begin_edition(mailer, *READERS)
-    full = threading.Event()
+    full_event = threading.Event()
 
-    def fill() -> None:
-        disk.fill()
-        full.set()
+    def fill_and_note() -> None:
+        disk.fill_disk()
+        full_event.set()
 
-    once(relay, fill)
-    sender = senders.send_edition(edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW)
-    assert full.wait(30)
+    run_after_messages(relay, fill_and_note)
+    worker = worker_processes.send_edition(
+        edition, RELAY_CONNECTIONS=CONNECTIONS, RELAY_WINDOW=WINDOW
+    )
+    assert full_event.wait(30)
     time.sleep(1)
-    sender.send_signal(signal.SIGKILL)
-    sender.wait()
-    disk.free()
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    disk.free_space()
 
     mailer.deliver_editions([edition], threading.Event())
     accepted = Counter(relay.accepted)
-    assert sorted(accepted) == READERS, "nobody is lost"
-    assert {one for one in accepted if accepted[one] > 1} <= diary.in_doubt_addresses
-    assert 0 < len(diary.in_doubt_addresses) <= CONNECTIONS * WINDOW
+    assert sorted(accepted) == READERS, "no message is lost"
+    assert {
+        address for address in accepted if accepted[address] > 1
+    } <= state_log.in_doubt_addresses
+    assert 0 < len(state_log.in_doubt_addresses) <= CONNECTIONS * WINDOW
     assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.SENT}

@@ -1,8 +1,8 @@
-"""A sender that stands still, at any step of its conversation, for more than twice the lease.
+"""A worker freezes at any step of its conversation, for more than twice the lease.
 
-Another one takes it for dead, takes over what it held, and ends the work. Then the first goes on
-where it was, and has to see that nothing is its own any more. Nobody is lost, whoever gets a
-message twice was in doubt, and nobody is sent one who is known to have it.
+Another worker takes it for dead, reclaims its deliveries, and finishes the work. Then the first one
+continues, and must notice that it has lost its deliveries. No message is lost, only messages in
+doubt are sent twice, and no message known to be accepted is sent again.
 """
 
 import sqlite3
@@ -25,124 +25,135 @@ from tests.integration.delivery.worker_processes import MailerProcess, MailerPro
 from tests.integration.factories import begin_edition, make_addresses, read_delivery_states
 
 LEASE = 1
-"""Seconds: the shortest there can be."""
+"""Seconds: the shortest lease allowed."""
 
 WINDOW = 10
-THE_THIRD = "250 2.0.0 queued as the third"
-HUGE = 6_000_000
-"""Bytes of a message that the buffers between sender and relay don't hold."""
+THIRD_REPLY = "250 2.0.0 queued as the third"
+HUGE_SIZE = 6_000_000
+"""Bytes of a message larger than the buffers between worker and relay."""
 
 
-class Ice:
-    """Freezes `sender` at a step of the third message."""
+class WorkerFreezer:
+    """Freezes `worker` at a step of the third message."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self.sender: MailerProcess | None = None
-        self.frozen = threading.Event()
+        self.worker: MailerProcess | None = None
+        self.frozen_event = threading.Event()
 
-    def freeze(self) -> None:
-        """Not in a transaction: what holds a lock holds up everybody, dead or alive."""
-        assert self.sender is not None
-        self.sender.freeze_process()
-        while not self._is_free():
-            self.sender.resume_process()
+    def freeze_worker(self) -> None:
+        """Freeze the worker outside any transaction, as its locks would block every worker."""
+        assert self.worker is not None
+        self.worker.freeze_process()
+        while not self._has_no_transaction():
+            self.worker.resume_process()
             time.sleep(0.01)
-            self.sender.freeze_process()
-        self.frozen.set()
+            self.worker.freeze_process()
+        self.frozen_event.set()
 
-    def _is_free(self) -> bool:
+    def _has_no_transaction(self) -> bool:
         url = self._store.engine.url
         if url.get_backend_name() == "sqlite":
-            link = sqlite3.connect(str(url.database), timeout=0.05, isolation_level=None)
+            connection = sqlite3.connect(str(url.database), timeout=0.05, isolation_level=None)
             try:
-                link.execute("BEGIN IMMEDIATE")
+                connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError:
                 return False
             finally:
-                link.close()
+                connection.close()
             return True
         with self._store.read() as tx:
-            open_ = (
+            query = (
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
                 "AND xact_start IS NOT NULL AND pid <> pg_backend_pid()"
             )
-            return not tx.connection.scalar(text(open_))
+            return not tx.connection.scalar(text(query))
 
-    def at(self, step: Step) -> Callable[[Envelope], str]:
-        """What the relay does at that step: its reply finds nobody who reads it."""
+    def freeze_at(self, step: Step) -> Callable[[Envelope], str]:
+        """Make the relay's action for that step: freeze the worker, then reply."""
 
-        def act(_: Envelope) -> str:
-            self.freeze()
+        def freeze_and_reply(_: Envelope) -> str:
+            self.freeze_worker()
             return SUCCESS_REPLIES[step]
 
-        return act
+        return freeze_and_reply
 
 
-class Trial:
-    """Two senders of one edition: a process that freezes on its way, and this one."""
+class FreezeTrial:
+    """Two workers of one edition: a process that freezes during its run, and this process."""
 
     def __init__(
-        self, mailer: Mailer, relay: FaultyRelay, senders: MailerProcesses, diary: StateLog
+        self,
+        mailer: Mailer,
+        relay: FaultyRelay,
+        worker_processes: MailerProcesses,
+        state_log: StateLog,
     ) -> None:
-        ours = mailer.settings
-        lease = ours.delivery.model_copy(update={"lease": float(LEASE)})
-        relay_settings = ours.relay.model_copy(update={"connections": 1})
-        settings = ours.model_copy(update={"delivery": lease, "relay": relay_settings})
+        base_settings = mailer.settings
+        delivery_settings = base_settings.delivery.model_copy(update={"lease": float(LEASE)})
+        relay_settings = base_settings.relay.model_copy(update={"connections": 1})
+        settings = base_settings.model_copy(
+            update={"delivery": delivery_settings, "relay": relay_settings}
+        )
         self.mailer = Mailer(settings, mailer.store)
-        self.relay, self.senders, self.diary = relay, senders, diary
-        self.ice = Ice(mailer.store)
-        self.known_and_sent: list[str] = []
-        self.sent_by_nobody: list[str] = []
-        relay.answer_always(Step.BODY, self.look)
+        self.relay, self.worker_processes, self.state_log = relay, worker_processes, state_log
+        self.freezer = WorkerFreezer(mailer.store)
+        self.sent_though_accepted: list[str] = []
+        self.sent_without_worker: list[str] = []
+        relay.answer_always(Step.BODY, self.check_message)
 
-    def look(self, envelope: Envelope) -> str:
-        """With the first line of a message: does the database know that it isn't needed?"""
+    def check_message(self, envelope: Envelope) -> str:
+        """At the first line of a message, note if the database has it as accepted already, or has
+        no worker."""
         with self.mailer.store.read() as tx:
-            known = text("SELECT state FROM delivery WHERE address = :address")
-            state = tx.connection.execute(known, {"address": envelope.recipient}).scalar_one()
-            anybody = tx.outbox.list_workers()
+            query = text("SELECT state FROM delivery WHERE address = :address")
+            state = tx.connection.execute(query, {"address": envelope.recipient}).scalar_one()
+            workers = tx.outbox.list_workers()
         if state == DeliveryState.SENT:
-            self.known_and_sent.append(envelope.recipient)
-        if not anybody:
-            self.sent_by_nobody.append(envelope.recipient)
+            self.sent_though_accepted.append(envelope.recipient)
+        if not workers:
+            self.sent_without_worker.append(envelope.recipient)
         return ""
 
     def run(self, edition: Edition, stop: threading.Event | None = None) -> None:
-        """With `stop`, which somebody sets, the second leaves the rest to the first."""
-        first = self.ice.sender = self.senders.send_edition(
+        """Run both workers. If `stop` is set, the second one leaves the rest to the first."""
+        frozen_worker = self.freezer.worker = self.worker_processes.send_edition(
             edition, DELIVERY_LEASE=LEASE, RELAY_CONNECTIONS=1, RELAY_WINDOW=WINDOW
         )
-        assert self.ice.frozen.wait(30), "it never came to that step"
-        since = time.monotonic()
+        assert self.freezer.frozen_event.wait(30), "the worker did not reach that step"
+        frozen_at = time.monotonic()
         _, (report,) = self.mailer.deliver_editions([edition], stop or threading.Event())
-        assert stop or report.edition.state is EditionState.SENT, "the second has ended the work"
-        time.sleep(max(since + 2.2 * LEASE - time.monotonic(), 0))
-        first.resume_process()
-        done = first.wait()
-        assert done.code == 0, done.output
+        assert stop or report.edition.state is EditionState.SENT, (
+            "the second worker must finish the work"
+        )
+        time.sleep(max(frozen_at + 2.2 * LEASE - time.monotonic(), 0))
+        frozen_worker.resume_process()
+        result = frozen_worker.wait()
+        assert result.code == 0, result.output
 
-    def check(self, edition: Edition) -> None:
+    def check_outcome(self, edition: Edition) -> None:
         accepted = Counter(self.relay.accepted)
-        found = read_delivery_states(self.mailer.store, edition)
-        doubted = self.diary.in_doubt_addresses
-        assert set(accepted) == set(found), "nobody is lost"
-        assert set(found.values()) == {DeliveryState.SENT}
-        assert {one for one in accepted if accepted[one] > 1} <= doubted
-        assert 0 < len(doubted) <= WINDOW
-        assert self.known_and_sent == []
-        assert self.sent_by_nobody == []
+        states = read_delivery_states(self.mailer.store, edition)
+        doubted_addresses = self.state_log.in_doubt_addresses
+        assert set(accepted) == set(states), "no message is lost"
+        assert set(states.values()) == {DeliveryState.SENT}
+        assert {address for address in accepted if accepted[address] > 1} <= doubted_addresses
+        assert 0 < len(doubted_addresses) <= WINDOW
+        assert self.sent_though_accepted == []
+        assert self.sent_without_worker == []
 
 
 @pytest.fixture
 def relay() -> Iterator[FaultyRelay]:
-    with FaultyRelay() as running:
-        yield running
+    with FaultyRelay() as fake_relay:
+        yield fake_relay
 
 
 @pytest.fixture
-def trial(mailer: Mailer, relay: FaultyRelay, senders: MailerProcesses, diary: StateLog) -> Trial:
-    return Trial(mailer, relay, senders, diary)
+def trial(
+    mailer: Mailer, relay: FaultyRelay, worker_processes: MailerProcesses, state_log: StateLog
+) -> FreezeTrial:
+    return FreezeTrial(mailer, relay, worker_processes, state_log)
 
 
 @pytest.mark.proof
@@ -158,62 +169,68 @@ def trial(mailer: Mailer, relay: FaultyRelay, senders: MailerProcesses, diary: S
         ("postgresql", Step.DOT, True),
     ],
 )
-def test_before_a_reply(trial: Trial, step: Step, pipelining: bool) -> None:
+def test_worker_frozen_before_reply_repeats_only_doubts(
+    trial: FreezeTrial, step: Step, pipelining: bool
+) -> None:
     if not pipelining:
         trial.relay.remove_extension("PIPELINING")
     edition = begin_edition(trial.mailer, *make_addresses(14))
     success = SUCCESS_REPLIES[step]
-    trial.relay.answer_once(step, success, success, trial.ice.at(step))
+    trial.relay.answer_once(step, success, success, trial.freezer.freeze_at(step))
     trial.run(edition)
-    trial.check(edition)
+    trial.check_outcome(edition)
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_right_after_the_reply_to_a_message(trial: Trial) -> None:
+def test_worker_frozen_after_reply_repeats_only_doubts(trial: FreezeTrial) -> None:
     edition = begin_edition(trial.mailer, *make_addresses(14))
     trial.relay.answer_once(
-        Step.DOT, SUCCESS_REPLIES[Step.DOT], SUCCESS_REPLIES[Step.DOT], THE_THIRD
+        Step.DOT, SUCCESS_REPLIES[Step.DOT], SUCCESS_REPLIES[Step.DOT], THIRD_REPLY
     )
-    trial.relay.on_reply = lambda reply: trial.ice.freeze() if reply == THE_THIRD else None
+    trial.relay.on_reply = lambda reply: (
+        trial.freezer.freeze_worker() if reply == THIRD_REPLY else None
+    )
     trial.run(edition)
-    trial.check(edition)
+    trial.check_outcome(edition)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_in_the_middle_of_a_message(trial: Trial) -> None:
-    """Its end is still to be written, and will be when the sender goes on: nothing can stop it, but
-    its row was in doubt meanwhile."""
+def test_worker_frozen_in_message_sends_it_twice_as_doubt(trial: FreezeTrial) -> None:
+    """The worker will write the end of the message when it continues. Nothing can stop that, but
+    the delivery was in doubt in the meantime."""
     edition = begin_edition(trial.mailer, *make_addresses(3))
     with trial.mailer.store.begin() as tx:
-        more = {"more": "This goes on and on.\n" * (HUGE // 21)}
-        tx.connection.execute(text("UPDATE edition_body SET text = text || :more"), more)
-    cut_short: list[str] = []
+        parameters = {"more": "This goes on and on.\n" * (HUGE_SIZE // 21)}
+        tx.connection.execute(text("UPDATE edition_body SET text = text || :more"), parameters)
+    frozen_addresses: list[str] = []
 
-    def freeze(envelope: Envelope) -> str:
-        cut_short.append(envelope.recipient)
-        trial.ice.freeze()
+    def freeze_at_body(envelope: Envelope) -> str:
+        frozen_addresses.append(envelope.recipient)
+        trial.freezer.freeze_worker()
         return ""
 
-    trial.relay.answer_once(Step.BODY, "", freeze)
+    trial.relay.answer_once(Step.BODY, "", freeze_at_body)
     trial.run(edition)
-    trial.check(edition)
-    assert Counter(trial.relay.accepted)[cut_short[0]] == 2
+    trial.check_outcome(edition)
+    assert Counter(trial.relay.accepted)[frozen_addresses[0]] == 2
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("backend", ["sqlite"])
-def test_what_is_left_it_sends_under_a_new_name(trial: Trial) -> None:
-    """Under its old one nobody would see it die again."""
+def test_worker_taken_for_dead_registers_again(trial: FreezeTrial) -> None:
+    """Under its old id, other workers would not notice if it died again."""
     edition = begin_edition(trial.mailer, *make_addresses(60))
     stop = threading.Event()
 
-    def leave(_: Envelope) -> str:
+    def stop_second_worker(_: Envelope) -> str:
         stop.set()
-        time.sleep(0.5)  # until that was seen
+        time.sleep(0.5)  # until the second worker has noticed
         return SUCCESS_REPLIES[Step.DOT]
 
     success = SUCCESS_REPLIES[Step.DOT]
-    trial.relay.answer_once(Step.DOT, success, success, trial.ice.at(Step.DOT), leave)
+    trial.relay.answer_once(
+        Step.DOT, success, success, trial.freezer.freeze_at(Step.DOT), stop_second_worker
+    )
     trial.run(edition, stop)
-    trial.check(edition)
+    trial.check_outcome(edition)

@@ -1,4 +1,4 @@
-"""Somebody pauses, cancels, leaves or stops while an edition is being sent, and is obeyed."""
+"""Pause, cancel, unsubscribe and stop take effect while an edition is being sent."""
 
 import threading
 import time
@@ -38,25 +38,28 @@ CONNECTIONS, WINDOW = 8, 10
 
 
 @pytest.mark.parametrize("connections", [1, CONNECTIONS])
-def test_a_pause_stops_at_the_gate(mailer: Mailer, relay: Relay, connections: int) -> None:
+def test_pause_during_send_blocks_gate(mailer: Mailer, relay: Relay, connections: int) -> None:
     edition = begin_edition(mailer, *MANY)
-    before: list[int] = []
+    counts_before: list[int] = []
 
-    def pause() -> None:
+    def pause_edition() -> None:
         with mailer.store.begin() as tx:
             editions.pause_edition(
                 tx, factories.reload_edition(tx, edition), mailer.clock(), reason="stop"
             )
-        before.append(len(relay.received))
+        counts_before.append(len(relay.received))
 
-    run_during_first_message(relay, pause)
-    ours = with_single_connection(mailer) if connections == 1 else mailer
-    progress, report = deliver_edition(ours, edition)
-    most = 4 if connections == 1 else CONNECTIONS * WINDOW
-    assert progress.sent == len(relay.accepted) <= before[0] + most
+    run_during_first_message(relay, pause_edition)
+    changed_mailer = with_single_connection(mailer) if connections == 1 else mailer
+    progress, report = deliver_edition(changed_mailer, edition)
+    max_late = 4 if connections == 1 else CONNECTIONS * WINDOW
+    assert progress.sent == len(relay.accepted) <= counts_before[0] + max_late
     assert report.edition.state is EditionState.PAUSED
     assert count_states(report) == {"sent": progress.sent, "queued": len(MANY) - progress.sent}
-    attempts = {(one.state, one.attempt) for one in read_deliveries(mailer.store, edition).values()}
+    attempts = {
+        (delivery.state, delivery.attempt)
+        for delivery in read_deliveries(mailer.store, edition).values()
+    }
     assert attempts == {(DeliveryState.SENT, 1), (DeliveryState.QUEUED, 0)}
     resume_edition(mailer, edition)
     _, report = deliver_edition(mailer, edition)
@@ -68,46 +71,46 @@ def test_a_pause_stops_at_the_gate(mailer: Mailer, relay: Relay, connections: in
 
 
 @pytest.mark.parametrize("connections", [1, CONNECTIONS])
-def test_a_cancellation_leaves_no_row_open(mailer: Mailer, relay: Relay, connections: int) -> None:
+def test_cancel_during_send_leaves_no_delivery_open(
+    mailer: Mailer, relay: Relay, connections: int
+) -> None:
     edition = begin_edition(mailer, *MANY)
 
-    def cancel() -> None:
+    def cancel_edition() -> None:
         with mailer.store.begin() as tx:
             mailer.cancel_edition(
                 tx, factories.reload_edition(tx, edition), reason="wrong date", actor="Amina"
             )
 
-    run_during_first_message(relay, cancel)
-    ours = with_single_connection(mailer) if connections == 1 else mailer
-    progress, report = deliver_edition(ours, edition)
+    run_during_first_message(relay, cancel_edition)
+    changed_mailer = with_single_connection(mailer) if connections == 1 else mailer
+    progress, report = deliver_edition(changed_mailer, edition)
     assert report.edition.state is EditionState.CANCELLED
     assert progress.sent == len(relay.accepted)
     assert count_states(report) == {"sent": progress.sent, "cancelled": len(MANY) - progress.sent}
 
 
 @pytest.mark.parametrize("step", [Step.RCPT, Step.DOT])
-def test_what_is_deferred_after_a_cancellation_is_cancelled(
-    mailer: Mailer, relay: Relay, step: Step
-) -> None:
+def test_451_after_cancel_is_cancelled(mailer: Mailer, relay: Relay, step: Step) -> None:
     edition = begin_edition(mailer, *READERS)
 
-    def cancel(_: Envelope) -> str:
+    def cancel_and_defer(_: Envelope) -> str:
         with mailer.store.begin() as tx:
             mailer.cancel_edition(
                 tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
             )
         return "451 4.3.0 later"
 
-    relay.answer_once(step, cancel)
+    relay.answer_once(step, cancel_and_defer)
     deliver_edition(mailer, edition)
-    left = set(read_delivery_states(mailer.store, edition).values())
-    assert left <= {DeliveryState.SENT, DeliveryState.CANCELLED}
+    states = set(read_delivery_states(mailer.store, edition).values())
+    assert states <= {DeliveryState.SENT, DeliveryState.CANCELLED}
 
 
-def test_a_relay_lost_after_a_cancellation_leaves_no_row_open(mailer: Mailer, relay: Relay) -> None:
+def test_cancel_before_relay_failure_leaves_no_delivery_open(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *MANY)
 
-    def cancel(_: Envelope) -> str:
+    def cancel_and_close(_: Envelope) -> str:
         with mailer.store.begin() as tx:
             mailer.cancel_edition(
                 tx, factories.reload_edition(tx, edition), reason="", actor="Amina"
@@ -115,57 +118,57 @@ def test_a_relay_lost_after_a_cancellation_leaves_no_row_open(mailer: Mailer, re
         relay.answer_always(Step.CONNECT, "554 5.3.2 closed")
         return "421 4.3.2 going down"
 
-    relay.answer_once(Step.RCPT, cancel)
+    relay.answer_once(Step.RCPT, cancel_and_close)
     with suppress(RelayError):  # the run may end before the relay is tried once more
         deliver_edition(with_single_connection(mailer), edition)
     assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.CANCELLED}
 
 
-# ---- people who leave -------------------------------------------------------------------------
+# ---- unsubscribing ----------------------------------------------------------------------------
 
 
-def test_one_who_leaves_meanwhile_gets_nothing(mailer: Mailer, relay: Relay) -> None:
-    many = make_addresses(20)
-    edition = begin_edition(mailer, *many)
-    gone: list[str] = []
+def test_unsubscribe_during_send_blocks_gate(mailer: Mailer, relay: Relay) -> None:
+    addresses = make_addresses(20)
+    edition = begin_edition(mailer, *addresses)
+    stopped_addresses: list[str] = []
 
-    def leave(envelope: Envelope) -> str:
+    def unsubscribe_two(envelope: Envelope) -> str:
         with mailer.store.begin() as tx:
-            waiting = [
-                one.address
-                for one in tx.outbox.list_deliveries(edition)
-                if one.state is DeliveryState.CLAIMED
+            claimed_addresses = [
+                delivery.address
+                for delivery in tx.outbox.list_deliveries(edition)
+                if delivery.state is DeliveryState.CLAIMED
             ]
-            gone.extend(waiting[-2:])
-            factories.unsubscribe_address(tx, waiting[-1])
-            factories.suppress_address(tx, waiting[-2])
+            stopped_addresses.extend(claimed_addresses[-2:])
+            factories.unsubscribe_address(tx, claimed_addresses[-1])
+            factories.suppress_address(tx, claimed_addresses[-2])
         return "250 2.0.0 queued"
 
-    relay.answer_once(Step.DOT, leave)
+    relay.answer_once(Step.DOT, unsubscribe_two)
     progress, report = deliver_edition(with_single_connection(mailer), edition)
-    assert sorted(relay.accepted) == sorted(set(many) - set(gone))
+    assert sorted(relay.accepted) == sorted(set(addresses) - set(stopped_addresses))
     assert count_states(report) == {"sent": 18, "suppressed": 2}
     assert progress.turned_away == 2
     assert report.edition.state is EditionState.SENT
 
 
 @pytest.mark.parametrize("number", [1, 3])
-def test_one_who_leaves_while_their_message_waits_for_the_wire_gets_nothing(
+def test_unsubscribe_after_gate_blocks_waiting_message(
     mailer: Mailer, relay: Relay, number: int
 ) -> None:
-    """It has passed the gate; but that was long ago, so there is a second look."""
+    """The message passed the gate long ago, so it must pass again before it is sent."""
     edition = begin_edition(mailer, *READERS)
 
-    def leave() -> None:
+    def unsubscribe_late() -> None:
         time.sleep(1.2)  # well over a third of the lease
         with mailer.store.begin() as tx:
             factories.unsubscribe_address(tx, READERS[number])
 
-    run_during_first_message(relay, leave)
-    hasty = with_settings(
+    run_during_first_message(relay, unsubscribe_late)
+    short_lease_mailer = with_settings(
         with_single_connection(mailer), delivery=DeliverySection(lease=1, patience=0)
     )
-    progress, report = deliver_edition(hasty, edition)
+    progress, report = deliver_edition(short_lease_mailer, edition)
     assert sorted(relay.accepted) == [*READERS[:number], *READERS[number + 1 :]]
     assert count_states(report) == {"sent": 6, "suppressed": 1}
     assert progress.turned_away == 1
@@ -176,54 +179,54 @@ def test_one_who_leaves_while_their_message_waits_for_the_wire_gets_nothing(
 
 
 @pytest.mark.parametrize("connections", [1, CONNECTIONS])
-def test_asked_to_stop_it_drains(mailer: Mailer, relay: Relay, connections: int) -> None:
-    """What is on the wire is finished, the rest goes back."""
+def test_stop_drains_connections_and_requeues_rest(
+    mailer: Mailer, relay: Relay, connections: int
+) -> None:
+    """Messages on the wire are finished, the rest go back to the queue."""
     edition = begin_edition(mailer, *MANY)
     stop = threading.Event()
 
-    def slowly(_: Envelope) -> str:
+    def answer_slowly(_: Envelope) -> str:
         stop.set()
         time.sleep(0.3)
         return "250 2.0.0 queued"
 
-    relay.answer_always(Step.DOT, slowly)
-    ours = with_single_connection(mailer) if connections == 1 else mailer
-    progress, report = deliver_edition(ours, edition, stop=stop)
+    relay.answer_always(Step.DOT, answer_slowly)
+    changed_mailer = with_single_connection(mailer) if connections == 1 else mailer
+    progress, report = deliver_edition(changed_mailer, edition, stop=stop)
     assert 0 < progress.sent == len(relay.accepted) <= connections
     assert progress.in_doubt == 0
     assert count_states(report) == {"sent": progress.sent, "queued": len(MANY) - progress.sent}
     assert report.edition.state is EditionState.SENDING
     assert {
-        one.attempt
-        for one in read_deliveries(mailer.store, edition).values()
-        if one.state is DeliveryState.QUEUED
+        delivery.attempt
+        for delivery in read_deliveries(mailer.store, edition).values()
+        if delivery.state is DeliveryState.QUEUED
     } == {0}
     relay.reset_script()
     deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == MANY
 
 
-def test_an_error_on_the_way_ends_it_at_once_and_leaves_the_wire_in_doubt(
-    mailer: Mailer, relay: Relay
-) -> None:
+def test_interrupt_ends_run_at_once_with_one_in_doubt(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *MANY)
-    reached = threading.Event()
+    reached_event = threading.Event()
 
-    def wait(_: Envelope) -> str:
-        reached.set()
+    def answer_late(_: Envelope) -> str:
+        reached_event.set()
         time.sleep(1)
         return "250 2.0.0 queued"
 
-    relay.answer_once(Step.DOT, wait)
+    relay.answer_once(Step.DOT, answer_late)
 
     def interrupt(_: object) -> None:
-        if reached.is_set():
+        if reached_event.is_set():
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         with_single_connection(mailer).deliver_editions([edition], threading.Event(), interrupt)
-    found = list(read_delivery_states(mailer.store, edition).values())
-    assert found.count(DeliveryState.IN_DOUBT) == 1
-    assert found.count(DeliveryState.QUEUED) == len(MANY) - 1
+    states = list(read_delivery_states(mailer.store, edition).values())
+    assert states.count(DeliveryState.IN_DOUBT) == 1
+    assert states.count(DeliveryState.QUEUED) == len(MANY) - 1
     with mailer.store.read() as tx:
         assert tx.outbox.list_workers() == []

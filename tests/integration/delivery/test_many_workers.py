@@ -1,4 +1,4 @@
-"""Several editions, several relays, domains that are spared: each has its share."""
+"""Several editions, several relays and throttled domains share one run."""
 
 import time
 from collections import Counter
@@ -28,67 +28,69 @@ from tests.integration.factories import begin_edition, make_addresses, read_deli
 MANY = make_addresses(60)
 
 
-def also_begun(mailer: Mailer, slug: str, priority: Priority = Priority.NORMAL) -> Edition:
-    """One more edition to the same readers."""
+def begin_another_edition(
+    mailer: Mailer, slug: str, priority: Priority = Priority.NORMAL
+) -> Edition:
+    """Start one more edition to the same readers."""
     with mailer.store.begin() as tx:
         factories.add_story(tx, slug)
-        made = factories.create_edition(tx, slug, name=slug.capitalize(), priority=priority)
-        started, _ = mailer.start_edition(tx, factories.approve_without_composing(mailer, tx, made))
+        edition = factories.create_edition(tx, slug, name=slug.capitalize(), priority=priority)
+        started, _ = mailer.start_edition(
+            tx, factories.approve_without_composing(mailer, tx, edition)
+        )
     return started
 
 
-def editions_in_order(relay: Relay) -> list[str]:
-    """The edition of each accepted message: its Message-ID begins with its word."""
-    found = []
-    for one in relay.received:
-        (line,) = [line for line in one.data.split(b"\r\n") if line.startswith(b"Message-ID:")]
-        found.append(line.partition(b"<")[2].partition(b".")[0].decode())
-    return found
+def list_edition_uids(relay: Relay) -> list[str]:
+    """List the edition's uid of each received message, which begins its Message-ID."""
+    uids = []
+    for message in relay.received:
+        (line,) = [line for line in message.data.split(b"\r\n") if line.startswith(b"Message-ID:")]
+        uids.append(line.partition(b"<")[2].partition(b".")[0].decode())
+    return uids
 
 
 # ---- several editions -------------------------------------------------------------------------
 
 
-def test_an_urgent_edition_does_not_wait_for_another_to_end(mailer: Mailer, relay: Relay) -> None:
+def test_urgent_edition_overtakes_running_newsletter(mailer: Mailer, relay: Relay) -> None:
     newsletter = begin_edition(mailer, *MANY)
-    release = also_begun(mailer, "release", Priority.URGENT)
+    release = begin_another_edition(mailer, "release", Priority.URGENT)
     _, reports = deliver_editions(with_single_connection(mailer), newsletter, release)
-    assert [one.edition.state for one in reports] == [EditionState.SENT] * 2
-    order = editions_in_order(relay)
-    assert Counter(order) == {newsletter.uid: 60, release.uid: 60}
-    last = len(order) - order[::-1].index(release.uid)
-    assert last <= 60 + 60 // 8 + 4, "the other had one of nine meanwhile, and the first window"
-    assert newsletter.uid in order[:20], "which goes on all the while"
+    assert [report.edition.state for report in reports] == [EditionState.SENT] * 2
+    uids = list_edition_uids(relay)
+    assert Counter(uids) == {newsletter.uid: 60, release.uid: 60}
+    last_position = len(uids) - uids[::-1].index(release.uid)
+    assert last_position <= 60 + 60 // 8 + 4, "the newsletter had one of nine, and the first window"
+    assert newsletter.uid in uids[:20], "the newsletter goes on all the time"
 
 
-def test_a_run_carries_what_it_was_given_and_no_more(mailer: Mailer, relay: Relay) -> None:
+def test_run_delivers_only_requested_editions(mailer: Mailer, relay: Relay) -> None:
     first = begin_edition(mailer, *MANY)
-    other = also_begun(mailer, "other")
+    other = begin_another_edition(mailer, "other")
     deliver_edition(mailer, first)
-    assert set(editions_in_order(relay)) == {first.uid}
+    assert set(list_edition_uids(relay)) == {first.uid}
     assert set(read_delivery_states(mailer.store, other).values()) == {DeliveryState.QUEUED}
 
 
-def test_a_run_that_follows_takes_in_what_begins_meanwhile(mailer: Mailer, relay: Relay) -> None:
+def test_following_run_takes_editions_started_later(mailer: Mailer, relay: Relay) -> None:
     first = begin_edition(mailer, *MANY)
     later: list[Edition] = []
 
-    def begin() -> None:
-        later.append(also_begun(mailer, "later"))
+    def begin_edition_late() -> None:
+        later.append(begin_another_edition(mailer, "later"))
         time.sleep(1.2)
 
-    run_during_first_message(relay, begin)
+    run_during_first_message(relay, begin_edition_late)
     _, reports = deliver_editions(mailer, first, follow=True)
-    assert [one.edition.id for one in reports] == [first.id, later[0].id]
-    assert [one.edition.state for one in reports] == [EditionState.SENT] * 2
+    assert [report.edition.id for report in reports] == [first.id, later[0].id]
+    assert [report.edition.state for report in reports] == [EditionState.SENT] * 2
     assert len(relay.accepted) == 120
 
 
-def test_an_edition_that_is_done_counts_as_sent_while_others_go_on(
-    mailer: Mailer, relay: Relay
-) -> None:
+def test_finished_edition_is_sent_while_others_go_on(mailer: Mailer, relay: Relay) -> None:
     release = begin_edition(mailer, *MANY)
-    newsletter = also_begun(mailer, "newsletter")
+    newsletter = begin_another_edition(mailer, "newsletter")
     with mailer.store.begin() as tx:
         tx.connection.execute(
             text("UPDATE edition SET priority = 'urgent' WHERE id = :one"), {"one": release.id}
@@ -96,157 +98,156 @@ def test_an_edition_that_is_done_counts_as_sent_while_others_go_on(
         tx.connection.execute(
             text("UPDATE edition SET priority = 'low' WHERE id = :one"), {"one": newsletter.id}
         )
-    found: list[EditionState] = []
+    states: list[EditionState] = []
 
-    def look(_: Envelope) -> str:
+    def read_state_late(_: Envelope) -> str:
         if len(relay.received) == 118:
             time.sleep(0.5)
         if len(relay.received) == 119:
             with mailer.store.read() as tx:
-                found.append(factories.reload_edition(tx, release).state)
+                states.append(factories.reload_edition(tx, release).state)
         return "250 2.0.0 queued"
 
-    relay.answer_always(Step.DOT, look)
+    relay.answer_always(Step.DOT, read_state_late)
     deliver_editions(with_single_connection(mailer), release, newsletter)
-    assert found == [EditionState.SENT]
+    assert states == [EditionState.SENT]
 
 
 # ---- several relays ---------------------------------------------------------------------------
 
 
 @pytest.fixture
-def second() -> Iterator[Relay]:
-    with Relay() as running:
-        yield running
+def second_relay() -> Iterator[Relay]:
+    with Relay() as fake_relay:
+        yield fake_relay
 
 
-def two_relays(mailer: Mailer, second: Relay, **changes: object) -> Mailer:
-    """The second relay beside the first, of which these settings differ."""
-    ours = mailer.settings.relay
+def add_second_relay(mailer: Mailer, second_relay: Relay, **changes: object) -> Mailer:
+    """Add a second relay, whose settings differ from the first in `changes`."""
+    relay_settings = mailer.settings.relay
     return with_settings(
-        mailer, relays={"second": ours.model_copy(update={"port": second.port, **changes})}
+        mailer,
+        relays={"second": relay_settings.model_copy(update={"port": second_relay.port, **changes})},
     )
 
 
-def test_two_relays_share(mailer: Mailer, relay: Relay, second: Relay) -> None:
-    many = make_addresses(400)
-    edition = begin_edition(mailer, *many)
-    _, report = deliver_edition(two_relays(mailer, second), edition)
-    assert sorted(relay.accepted + second.accepted) == many
+def test_two_relays_share_one_edition(mailer: Mailer, relay: Relay, second_relay: Relay) -> None:
+    addresses = make_addresses(400)
+    edition = begin_edition(mailer, *addresses)
+    _, report = deliver_edition(add_second_relay(mailer, second_relay), edition)
+    assert sorted(relay.accepted + second_relay.accepted) == addresses
     assert relay.accepted
-    assert second.accepted
+    assert second_relay.accepted
     assert report.edition.state is EditionState.SENT
 
 
-def test_when_one_relay_is_down_the_other_carries_all(
-    mailer: Mailer, relay: Relay, second: Relay
+def test_other_relay_delivers_all_when_one_is_down(
+    mailer: Mailer, relay: Relay, second_relay: Relay
 ) -> None:
-    second.answer_always(Step.CONNECT, CLOSE)
+    second_relay.answer_always(Step.CONNECT, CLOSE)
     edition = begin_edition(mailer, *MANY)
-    _, report = deliver_edition(two_relays(mailer, second), edition)
+    _, report = deliver_edition(add_second_relay(mailer, second_relay), edition)
     assert sorted(relay.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
 
-def test_when_one_relay_refuses_us_the_other_carries_all(
-    mailer: Mailer, relay: Relay, second: Relay
+def test_other_relay_delivers_all_when_one_refuses_sender(
+    mailer: Mailer, relay: Relay, second_relay: Relay
 ) -> None:
-    second.answer_always(Step.MAIL, "550 5.7.1 not your address")
+    second_relay.answer_always(Step.MAIL, "550 5.7.1 not your address")
     edition = begin_edition(mailer, *MANY)
-    _, report = deliver_edition(two_relays(mailer, second), edition)
+    _, report = deliver_edition(add_second_relay(mailer, second_relay), edition)
     assert sorted(relay.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
 
-def test_when_all_relays_are_down_the_run_ends(mailer: Mailer, second: Relay) -> None:
-    second.answer_always(Step.CONNECT, CLOSE)
+def test_run_ends_when_all_relays_are_down(mailer: Mailer, second_relay: Relay) -> None:
+    second_relay.answer_always(Step.CONNECT, CLOSE)
     edition = begin_edition(mailer, *MANY)
     with pytest.raises(RelayError):
-        deliver_edition(two_relays(with_relay(mailer, port=1), second), edition)
+        deliver_edition(add_second_relay(with_relay(mailer, port=1), second_relay), edition)
     assert set(read_delivery_states(mailer.store, edition).values()) == {DeliveryState.QUEUED}
 
 
-def test_a_relay_stands_by_while_the_first_works(
-    mailer: Mailer, relay: Relay, second: Relay
+def test_standby_relay_is_unused_while_first_works(
+    mailer: Mailer, relay: Relay, second_relay: Relay
 ) -> None:
     edition = begin_edition(mailer, *MANY)
-    deliver_edition(two_relays(mailer, second, weight=0), edition)
+    deliver_edition(add_second_relay(mailer, second_relay, weight=0), edition)
     assert sorted(relay.accepted) == MANY
-    assert second.connections == 0
+    assert second_relay.connections == 0
 
 
-def test_a_relay_that_stands_by_takes_over_when_the_first_fails(
-    mailer: Mailer, relay: Relay, second: Relay
+def test_standby_relay_takes_over_when_first_fails(
+    mailer: Mailer, relay: Relay, second_relay: Relay
 ) -> None:
     relay.answer_always(Step.CONNECT, CLOSE)
     edition = begin_edition(mailer, *MANY)
-    _, report = deliver_edition(two_relays(mailer, second, weight=0), edition)
-    assert sorted(second.accepted) == MANY
+    _, report = deliver_edition(add_second_relay(mailer, second_relay, weight=0), edition)
+    assert sorted(second_relay.accepted) == MANY
     assert report.edition.state is EditionState.SENT
 
 
-def test_a_relays_rate_is_kept_over_all_its_connections(mailer: Mailer, relay: Relay) -> None:
+def test_relay_rate_holds_over_all_connections(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *make_addresses(12))
-    began = time.monotonic()
+    started_at = time.monotonic()
     deliver_edition(with_relay(mailer, rate=10), edition)
     assert len(relay.accepted) == 12
-    assert time.monotonic() - began >= 1
+    assert time.monotonic() - started_at >= 1
 
 
-# ---- domains that are spared ------------------------------------------------------------------
+# ---- throttled domains ------------------------------------------------------------------------
 
 
-def spared(mailer: Mailer, **limits: float) -> Mailer:
+def throttle_domain(mailer: Mailer, **limits: float) -> Mailer:
     return with_settings(mailer, throttle={"example.org": Throttle.model_validate(limits)})
 
 
-def test_a_domains_rate_is_kept_and_all_get_it(mailer: Mailer, relay: Relay) -> None:
+def test_domain_rate_holds_and_everyone_is_served(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *make_addresses(12), "bo@example.net")
-    began = time.monotonic()
-    _, report = deliver_edition(spared(mailer, rate=10), edition)
-    assert time.monotonic() - began >= 1
+    started_at = time.monotonic()
+    _, report = deliver_edition(throttle_domain(mailer, rate=10), edition)
+    assert time.monotonic() - started_at >= 1
     assert len(relay.accepted) == 13
-    assert "bo@example.net" in relay.accepted[:4], "others go by"
+    assert "bo@example.net" in relay.accepted[:4], "other domains must not wait"
     assert report.edition.state is EditionState.SENT
 
 
-def test_more_of_a_domain_than_wait_here_go_back_until_their_turn(
-    mailer: Mailer, relay: Relay
-) -> None:
-    many = make_addresses(260)
-    edition = begin_edition(mailer, *many)
-    _, report = deliver_edition(spared(mailer, rate=150), edition)
-    assert sorted(relay.accepted) == many
+def test_postponed_domain_messages_are_sent_later(mailer: Mailer, relay: Relay) -> None:
+    addresses = make_addresses(260)
+    edition = begin_edition(mailer, *addresses)
+    _, report = deliver_edition(throttle_domain(mailer, rate=150), edition)
+    assert sorted(relay.accepted) == addresses
     assert report.edition.state is EditionState.SENT
 
 
-def test_a_domain_is_carried_for_by_as_many_connections_as_it_may(
-    mailer: Mailer, relay: Relay
-) -> None:
-    at_once: list[int] = []
-    busy: set[str] = set()
+def test_domain_connection_limit_is_kept(mailer: Mailer, relay: Relay) -> None:
+    busy_counts: list[int] = []
+    busy_recipients: set[str] = set()
 
-    def look(envelope: Envelope) -> str:
-        busy.add(envelope.recipient)
-        at_once.append(len(busy))
+    def count_busy(envelope: Envelope) -> str:
+        busy_recipients.add(envelope.recipient)
+        busy_counts.append(len(busy_recipients))
         time.sleep(0.02)
-        busy.discard(envelope.recipient)
+        busy_recipients.discard(envelope.recipient)
         return "250 2.0.0 queued"
 
-    relay.answer_always(Step.DOT, look)
+    relay.answer_always(Step.DOT, count_busy)
     edition = begin_edition(mailer, *MANY)
-    deliver_edition(spared(mailer, connections=2), edition)
+    deliver_edition(throttle_domain(mailer, connections=2), edition)
     assert sorted(relay.accepted) == MANY
-    assert max(at_once) <= 2
+    assert max(busy_counts) <= 2
 
 
 @pytest.mark.parametrize("per_connection", [1, 3])
-def test_a_domain_at_its_limit_finds_a_new_connection_when_the_last_has_ended(
+def test_throttled_domain_gets_new_connection_after_last_closed(
     mailer: Mailer, relay: Relay, per_connection: int
 ) -> None:
-    few = make_addresses(12)
-    edition = begin_edition(mailer, *few)
-    ours = with_relay(with_single_connection(mailer, window=1), per_connection=per_connection)
-    _, report = deliver_edition(spared(ours, rate=30), edition)
-    assert relay.accepted == few
+    addresses = make_addresses(12)
+    edition = begin_edition(mailer, *addresses)
+    changed_mailer = with_relay(
+        with_single_connection(mailer, window=1), per_connection=per_connection
+    )
+    _, report = deliver_edition(throttle_domain(changed_mailer, rate=30), edition)
+    assert relay.accepted == addresses
     assert report.edition.state is EditionState.SENT

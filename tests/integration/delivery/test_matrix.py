@@ -1,8 +1,8 @@
-"""Every fault at every phase, and what becomes of three readers: Ana, Bo, Cy.
+"""Every relay fault at every phase, and the resulting states of three readers: Ana, Bo, Cy.
 
-Where a fault can be met by one reader alone it is Bo, else it is met by the connection. A line
-says what a run leaves: Bo's delivery and its attempts, Ana's and Cy's, the edition, and the error
-that the run ends with (``again``: a later run may do better; ``mend``: somebody has to mend
+Bo meets the fault if it can concern a single recipient; otherwise the connection meets it. A line
+states the result of a run: state and attempts of Bo's, Ana's and Cy's deliveries, the edition's
+state, and the error of the run (``again``: a later run may succeed; ``fix``: a person must fix
 something first, so the edition is paused).
 """
 
@@ -34,39 +34,39 @@ from tests.integration.factories import (
 
 ANA, BO, CY = "ana@example.org", "bo@example.org", "cy@example.org"
 
-ONCE = """
+MET_ONCE = """
 phase      fault    Bo          Ana       Cy         edition   error
 
 connect    4xx      sent 1      sent 1    sent 1     sent      -
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      sent 1      sent 1    sent 1     sent      -
            silence  sent 1      sent 1    sent 1     sent      -
            close    sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 
 EHLO       4xx      sent 1      sent 1    sent 1     sent      -
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      sent 1      sent 1    sent 1     sent      -
            silence  sent 1      sent 1    sent 1     sent      -
            close    sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 
 STARTTLS   4xx      sent 1      sent 1    sent 1     sent      -
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      sent 1      sent 1    sent 1     sent      -
            silence  sent 1      sent 1    sent 1     sent      -
            close    sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 
 AUTH       4xx      sent 1      sent 1    sent 1     sent      -
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      sent 1      sent 1    sent 1     sent      -
            silence  sent 1      sent 1    sent 1     sent      -
            close    sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 
 MAIL       4xx      sent 1      sent 1    sent 1     sent      -
-           5xx      queued 0    sent 1    queued 0   paused    mend
+           5xx      queued 0    sent 1    queued 0   paused    fix
            421      sent 1      sent 1    sent 1     sent      -
            silence  sent 1      sent 1    sent 1     sent      -
            close    sent 1      sent 1    sent 1     sent      -
@@ -101,39 +101,39 @@ QUIT       4xx      sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 """
 
-ALWAYS = """
+MET_ALWAYS = """
 phase      fault    Bo          Ana       Cy         edition   error
 
 connect    4xx      queued 0    queued 0  queued 0   sending   again
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      queued 0    queued 0  queued 0   sending   again
            silence  queued 0    queued 0  queued 0   sending   again
            close    queued 0    queued 0  queued 0   sending   again
            garbage  queued 0    queued 0  queued 0   sending   again
 
 EHLO       4xx      queued 0    queued 0  queued 0   sending   again
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      queued 0    queued 0  queued 0   sending   again
            silence  queued 0    queued 0  queued 0   sending   again
            close    queued 0    queued 0  queued 0   sending   again
            garbage  queued 0    queued 0  queued 0   sending   again
 
 STARTTLS   4xx      queued 0    queued 0  queued 0   sending   again
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      queued 0    queued 0  queued 0   sending   again
            silence  queued 0    queued 0  queued 0   sending   again
            close    queued 0    queued 0  queued 0   sending   again
            garbage  queued 0    queued 0  queued 0   sending   again
 
 AUTH       4xx      queued 0    queued 0  queued 0   sending   again
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      queued 0    queued 0  queued 0   sending   again
            silence  queued 0    queued 0  queued 0   sending   again
            close    queued 0    queued 0  queued 0   sending   again
            garbage  queued 0    queued 0  queued 0   sending   again
 
 MAIL       4xx      queued 0    queued 0  queued 0   sending   again
-           5xx      queued 0    queued 0  queued 0   paused    mend
+           5xx      queued 0    queued 0  queued 0   paused    fix
            421      queued 0    queued 0  queued 0   sending   again
            silence  queued 0    queued 0  queued 0   sending   again
            close    queued 0    queued 0  queued 0   sending   again
@@ -168,34 +168,34 @@ QUIT       4xx      sent 1      sent 1    sent 1     sent      -
            garbage  sent 1      sent 1    sent 1     sent      -
 """
 
-ENDLESS = 15.0
+RUN_TIMEOUT = 15.0
 """Seconds after which a run of three messages counts as endless."""
 
-Line = tuple[Phase, str, str, str, str, str, str]
+MatrixLine = tuple[Phase, str, str, str, str, str, str]
 
 
-def lines(table: str) -> Iterator[Line]:
+def parse_lines(table: str) -> Iterator[MatrixLine]:
     phase = ""
     for line in table.strip().splitlines()[1:]:
         if line:
             phase = line[:11].strip() or phase
             columns = ((11, 20), (20, 32), (32, 42), (42, 53), (53, 63), (63, 80))
-            fault, bo, ana, cy, edition, error = (line[at:to].strip() for at, to in columns)
+            fault, bo, ana, cy, edition, error = (line[start:end].strip() for start, end in columns)
             yield Phase(phase), fault, bo, ana, cy, edition, error
 
 
-def cases(table: str, *pipelinings: bool) -> list[ParameterSet]:
-    """Each line; from MAIL to the final dot over connections of each kind."""
-    talks = {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT}
+def make_cases(table: str, *pipelining_modes: bool) -> list[ParameterSet]:
+    """Make a case of each line; from MAIL to the final dot, one for each pipelining mode."""
+    pipelined_phases = {Phase.MAIL, Phase.RCPT, Phase.DATA, Phase.DOT}
     return [
         pytest.param(
             line,
             pipelining,
             id=f"{line[0]} {line[1]}{'' if pipelining else ' step by step'}",
         )
-        for line in lines(table)
-        for pipelining in pipelinings
-        if line[0] in talks or pipelining
+        for line in parse_lines(table)
+        for pipelining in pipelining_modes
+        if line[0] in pipelined_phases or pipelining
     ]
 
 
@@ -205,11 +205,11 @@ def backend() -> str:
 
 
 @pytest.fixture
-def faulty(certificate: tuple[Path, Path]) -> Iterator[FaultyRelay]:
+def faulty_relay(certificate: tuple[Path, Path]) -> Iterator[FaultyRelay]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    with FaultyRelay(tls=context) as running:
-        yield running
+    with FaultyRelay(tls=context) as fake_relay:
+        yield fake_relay
 
 
 @pytest.fixture(autouse=True)
@@ -220,78 +220,90 @@ def _short_rests(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def run(
-    office: Settings, store: Store, faulty: FaultyRelay, certificate: tuple[Path, Path]
-) -> Callable[[Line], Line]:
-    """What a run leaves when a relay has the fault of a line, in the words of the line."""
+def run_line(
+    office: Settings, store: Store, faulty_relay: FaultyRelay, certificate: tuple[Path, Path]
+) -> Callable[[MatrixLine], MatrixLine]:
+    """A function that runs a line's fault and returns the result as a line."""
 
-    def run(line: Line) -> Line:
-        mailer = Mailer(settings_for(office, faulty, line, certificate[0]), store)
+    def run_line(line: MatrixLine) -> MatrixLine:
+        mailer = Mailer(make_settings(office, faulty_relay, line, certificate[0]), store)
         edition = begin_edition(mailer, ANA, BO, CY)
         stop = threading.Event()
-        watchdog = threading.Timer(ENDLESS, stop.set)
+        watchdog = threading.Timer(RUN_TIMEOUT, stop.set)
         watchdog.start()
         error = "-"
         try:
             mailer.deliver_editions([edition], stop)
         except RelayError as caught:
-            error = "mend" if caught.is_permanent else "again"
+            error = "fix" if caught.is_permanent else "again"
         watchdog.cancel()
-        found = read_deliveries(store, edition)
-        bo, ana, cy = (f"{found[one].state} {found[one].attempt}" for one in (BO, ANA, CY))
+        deliveries = read_deliveries(store, edition)
+        bo, ana, cy = (
+            f"{deliveries[address].state} {deliveries[address].attempt}"
+            for address in (BO, ANA, CY)
+        )
         with store.read() as tx:
             state = str(reload_edition(tx, edition).state)
         return (*line[:2], bo, ana, cy, state, "endless" if stop.is_set() else error)
 
-    return run
+    return run_line
 
 
-def settings_for(office: Settings, relay: FaultyRelay, line: Line, ca_file: Path) -> Settings:
-    """The office's, with a relay that asks for what the phase needs: TLS, or a password too."""
+def make_settings(
+    office: Settings, relay: FaultyRelay, line: MatrixLine, ca_file: Path
+) -> Settings:
+    """Make the office's settings for a relay that requires TLS or a password if the phase needs
+    them."""
     phase, fault, *_ = line
     patience = 0.3 if fault == "silence" else 5.0
-    ours: dict[str, object] = {
+    relay_changes: dict[str, object] = {
         "port": relay.port,
         "timeout": patience,
         "dot_timeout": patience,
         "connections": 1,
     }
     if phase in {Phase.EHLO, Phase.STARTTLS, Phase.AUTH}:
-        ours |= {"tls": Tls.STARTTLS, "ca_file": ca_file}
+        relay_changes |= {"tls": Tls.STARTTLS, "ca_file": ca_file}
     if phase is Phase.AUTH:
         relay.offer_extensions("AUTH PLAIN")
-        ours |= {"user": "office", "password": SecretStr("hush")}
-    return office.model_copy(update={"relay": office.relay.model_copy(update=ours)})
+        relay_changes |= {"user": "office", "password": SecretStr("hush")}
+    return office.model_copy(update={"relay": office.relay.model_copy(update=relay_changes)})
 
 
-def met_by(phase: Phase) -> str:
-    """Whom a fault of this phase can be meant for."""
+def get_recipient(phase: Phase) -> str:
+    """Return the recipient that a fault of this phase concerns; empty for the whole connection."""
     return BO if phase in {Phase.RCPT, Phase.DATA, Phase.DOT} else ""
 
 
-@pytest.mark.parametrize(("line", "pipelining"), cases(ONCE, True, False))
-def test_a_fault_that_is_met_once(
-    line: Line, pipelining: bool, faulty: FaultyRelay, run: Callable[[Line], Line]
+@pytest.mark.parametrize(("line", "pipelining"), make_cases(MET_ONCE, True, False))
+def test_relay_fault_met_once_gives_expected_states(
+    line: MatrixLine,
+    pipelining: bool,
+    faulty_relay: FaultyRelay,
+    run_line: Callable[[MatrixLine], MatrixLine],
 ) -> None:
     phase, fault, *_ = line
     if not pipelining:
-        faulty.remove_extension("PIPELINING")
+        faulty_relay.remove_extension("PIPELINING")
     if phase is Phase.MAIL:
-        faulty.answer_once(Step.MAIL, "250 2.1.0 ok")  # Ana's
-    faulty.answer_once(STEPS[phase], FAULTS[fault], to=met_by(phase))
-    assert run(line) == line
+        faulty_relay.answer_once(Step.MAIL, "250 2.1.0 ok")  # Ana's
+    faulty_relay.answer_once(STEPS[phase], FAULTS[fault], to=get_recipient(phase))
+    assert run_line(line) == line
 
 
 @pytest.mark.proof
-@pytest.mark.parametrize(("line", "pipelining"), cases(ALWAYS, True))
-def test_a_fault_that_is_met_always(
-    line: Line, pipelining: bool, faulty: FaultyRelay, run: Callable[[Line], Line]
+@pytest.mark.parametrize(("line", "pipelining"), make_cases(MET_ALWAYS, True))
+def test_relay_fault_met_always_gives_expected_states(
+    line: MatrixLine,
+    pipelining: bool,
+    faulty_relay: FaultyRelay,
+    run_line: Callable[[MatrixLine], MatrixLine],
 ) -> None:
     phase, fault, *_ = line
     if not pipelining:
-        faulty.remove_extension("PIPELINING")
-    faulty.answer_always(STEPS[phase], FAULTS[fault], to=met_by(phase))
-    assert run(line) == line
+        faulty_relay.remove_extension("PIPELINING")
+    faulty_relay.answer_always(STEPS[phase], FAULTS[fault], to=get_recipient(phase))
+    assert run_line(line) == line
 
 
 @pytest.mark.parametrize(
@@ -302,66 +314,69 @@ def test_a_fault_that_is_met_always(
         "garbage",
     ],
 )
-def test_a_relay_that_tells_nobody_what_it_took_is_left_alone(
-    fault: str, faulty: FaultyRelay, office: Settings, store: Store
+def test_relay_without_final_reply_is_stopped_after_few_doubts(
+    fault: str, faulty_relay: FaultyRelay, office: Settings, store: Store
 ) -> None:
-    """After a few in doubt, not after all of them."""
-    faulty.answer_always(Step.DOT, FAULTS[fault])
-    line: Line = (Phase.DOT, fault, "", "", "", "", "")
-    mailer = Mailer(settings_for(office, faulty, line, Path()), store)
+    """The run ends after a few doubts, not after all messages."""
+    faulty_relay.answer_always(Step.DOT, FAULTS[fault])
+    line: MatrixLine = (Phase.DOT, fault, "", "", "", "", "")
+    mailer = Mailer(make_settings(office, faulty_relay, line, Path()), store)
     edition = begin_edition(mailer, *make_addresses(12))
     with pytest.raises(RelayError, match="after each message") as caught:
         mailer.deliver_editions([edition], threading.Event())
     assert caught.value.is_permanent
-    found = [one.state for one in read_deliveries(store, edition).values()]
-    assert found.count(DeliveryState.IN_DOUBT) == relay_health.MAX_DOUBTS
+    states = [delivery.state for delivery in read_deliveries(store, edition).values()]
+    assert states.count(DeliveryState.IN_DOUBT) == relay_health.MAX_DOUBTS
 
 
 # ---- against the table in replies.py ----------------------------------------------------------
 
-LEAVES = {
+OUTCOMES_BY_VERDICT = {
     "goes on": ("sent 1", "sent", "-"),
     "--": ("sent 1", "sent", "-"),
     "relay rests": ("sent 1", "sent", "-"),
-    "relay rests, for long": ("queued 0", "paused", "mend"),
+    "relay rests, for long": ("queued 0", "paused", "fix"),
     "deferred": ("queued 1", "sending", "-"),
     "refused": ("failed 1", "sent", "-"),
     "lost": ("sent 1", "sent", "-"),
     "in doubt": ("in_doubt 1", "sending", "-"),
 }
-"""What a word of that table leaves of Bo, the edition and the run, when it is met once."""
+"""The result for Bo, the edition and the run, if the verdict of that table is met once."""
 
 
-def judged() -> dict[tuple[str, str], str]:
-    """The word for each phase and column in the table of ``replies.py``."""
+def parse_judge_table() -> dict[tuple[str, str], str]:
+    """Parse the verdict for each phase and column from the table in ``replies.py``."""
     text = (replies.__doc__ or "").splitlines()
     rulers = [number for number, line in enumerate(text) if line.startswith("===")]
-    edges = [found.span() for found in re.finditer("=+", text[rulers[0]])]
+    edges = [match.span() for match in re.finditer("=+", text[rulers[0]])]
     rows: list[list[str]] = []
     for line in text[rulers[1] + 1 : rulers[2]]:
-        cells = [line[at : to if to < 100 else None].strip() for at, to in edges]
+        cells = [line[start : end if end < 100 else None].strip() for start, end in edges]
         if rows and (not cells[0] or rows[-1][0].endswith(",")):
             cells = [
-                f"{above} {more}".strip() for above, more in zip(rows.pop(), cells, strict=True)
+                f"{cell_above} {cell}".strip()
+                for cell_above, cell in zip(rows.pop(), cells, strict=True)
             ]
         rows.append(cells)
     columns = ("2xx", "4xx", "5xx", "421", "silence")
-    words = {
-        (phase, column): re.sub(r": .*| \(.*\)", "", word)
+    verdicts = {
+        (phase, column): re.sub(r": .*| \(.*\)", "", verdict)
         for phases, *row in rows
         for phase in phases.split(", ")
-        for column, word in zip(columns, row, strict=True)
+        for column, verdict in zip(columns, row, strict=True)
     }
-    nothing = {
-        (phase, fault): word
-        for (phase, column), word in words.items()
+    silence_verdicts = {
+        (phase, fault): verdict
+        for (phase, column), verdict in verdicts.items()
         if column == "silence"
         for fault in ("close", "garbage")
     }
-    return words | nothing
+    return verdicts | silence_verdicts
 
 
-@pytest.mark.parametrize("line", list(lines(ONCE)), ids=lambda line: f"{line[0]} {line[1]}")
-def test_the_table_is_that_of_the_judge(line: Line) -> None:
+@pytest.mark.parametrize(
+    "line", list(parse_lines(MET_ONCE)), ids=lambda line: f"{line[0]} {line[1]}"
+)
+def test_expected_states_match_table_in_replies_docstring(line: MatrixLine) -> None:
     phase, fault, bo, _, _, edition, error = line
-    assert LEAVES[judged()[phase, fault]] == (bo, edition, error)
+    assert OUTCOMES_BY_VERDICT[parse_judge_table()[phase, fault]] == (bo, edition, error)

@@ -1,4 +1,4 @@
-"""One conversation with a relay: what stands on the wire."""
+"""One conversation with a relay: commands, TLS, passwords and the bytes of messages."""
 
 import shutil
 import ssl
@@ -23,7 +23,7 @@ from tests.integration.delivery.smtp_dialogue import Conversation
 from tests.integration.factories import begin_edition
 
 MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
-SENDER, ANA = "news@example.org", "ana@example.org"
+ENVELOPE_SENDER, ANA = "news@example.org", "ana@example.org"
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def backend() -> str:
     return "sqlite"
 
 
-def settings_for(relay: Relay, tls: Tls = Tls.NONE, timeout: float = 5) -> RelaySettings:
+def make_settings(relay: Relay, tls: Tls = Tls.NONE, timeout: float = 5) -> RelaySettings:
     return RelaySettings(host="127.0.0.1", port=relay.port, tls=tls, timeout=timeout)
 
 
@@ -45,39 +45,42 @@ def settings_for(relay: Relay, tls: Tls = Tls.NONE, timeout: float = 5) -> Relay
         b"Subject: x\r\n\r\n" + b".dot\r\n" * 5000,
     ],
 )
-def test_dots_are_stuffed(relay: Relay, message: bytes) -> None:
-    with Conversation(settings_for(relay)) as connection:
-        assert connection.send_message(SENDER, ANA, message).verdict is Verdict.ACCEPTED
-    (got,) = relay.received
-    assert got.data == message + (b"" if message.endswith(b"\r\n") else b"\r\n")
-    lines = got.wire.split(b"\r\n")
+def test_leading_dots_are_stuffed(relay: Relay, message: bytes) -> None:
+    with Conversation(make_settings(relay)) as connection:
+        assert connection.send_message(ENVELOPE_SENDER, ANA, message).verdict is Verdict.ACCEPTED
+    (received,) = relay.received
+    assert received.data == message + (b"" if message.endswith(b"\r\n") else b"\r\n")
+    lines = received.wire.split(b"\r\n")
     assert not [line for line in lines if line.startswith(b".") and not line.startswith(b"..")]
 
 
-def test_one_connection_carries_many_and_says_goodbye(relay: Relay) -> None:
-    with Conversation(settings_for(relay)) as connection:
+def test_one_connection_sends_many_messages_and_quits(relay: Relay) -> None:
+    with Conversation(make_settings(relay)) as connection:
         for _ in range(3):
-            assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+            assert (
+                connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+            )
     assert relay.connections == 1
-    assert [one.split(" ")[0].upper() for one in relay.commands] == [
+    assert [command.split(" ")[0].upper() for command in relay.commands] == [
         "EHLO", *["MAIL", "RCPT", "DATA"] * 3, "QUIT",
     ]  # fmt: skip
 
 
-def test_a_refused_recipient_is_followed_by_a_clean_start(relay: Relay) -> None:
+def test_550_recipient_is_followed_by_rset(relay: Relay) -> None:
     relay.answer_once(Step.RCPT, "550 5.1.1 no such user")
-    with Conversation(settings_for(relay)) as connection:
-        reply = connection.send_message(SENDER, ANA, MESSAGE)
+    with Conversation(make_settings(relay)) as connection:
+        reply = connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE)
         assert (reply.verdict, reply.code) == (Verdict.REFUSED, 550)
         assert (
-            connection.send_message(SENDER, "bo@example.org", MESSAGE).verdict is Verdict.ACCEPTED
+            connection.send_message(ENVELOPE_SENDER, "bo@example.org", MESSAGE).verdict
+            is Verdict.ACCEPTED
         )
-    assert "RSET" in [one.upper() for one in relay.commands]
+    assert "RSET" in [command.upper() for command in relay.commands]
     assert relay.accepted == ["bo@example.org"]
 
 
 @pytest.mark.parametrize(
-    ("step", "how", "verdict"),
+    ("step", "response", "verdict"),
     [
         (Step.MAIL, CLOSE, Verdict.LOST),
         (Step.RCPT, CLOSE, Verdict.LOST),
@@ -95,39 +98,43 @@ def test_a_refused_recipient_is_followed_by_a_clean_start(relay: Relay) -> None:
         (Step.MAIL, "451 4.3.0 later", Verdict.RELAY),
     ],
 )
-def test_what_an_end_of_the_conversation_means(
-    relay: Relay, step: Step, how: Response, verdict: Verdict
+def test_end_of_conversation_gives_verdict_of_its_phase(
+    relay: Relay, step: Step, response: Response, verdict: Verdict
 ) -> None:
-    relay.answer_once(step, how)
-    with Conversation(settings_for(relay, timeout=0.5)) as connection:
-        reply = connection.send_message(SENDER, ANA, MESSAGE)
+    relay.answer_once(step, response)
+    with Conversation(make_settings(relay, timeout=0.5)) as connection:
+        reply = connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE)
     assert reply.verdict is verdict
 
 
-def test_smtputf8_is_asked_for_only_where_it_is_needed(relay: Relay) -> None:
+def test_smtputf8_is_requested_only_if_needed(relay: Relay) -> None:
     relay.offer_extensions("SMTPUTF8")
-    with Conversation(settings_for(relay)) as connection:
+    with Conversation(make_settings(relay)) as connection:
         for address in ("ana@example.org", "ana@bücher.example", "añá@bücher.example", ANA):
-            assert connection.send_message(SENDER, address, MESSAGE).verdict is Verdict.ACCEPTED
-    assert [(one.recipient, "SMTPUTF8" in one.mail) for one in relay.received] == [
+            assert (
+                connection.send_message(ENVELOPE_SENDER, address, MESSAGE).verdict
+                is Verdict.ACCEPTED
+            )
+    assert [(message.recipient, "SMTPUTF8" in message.mail) for message in relay.received] == [
         ("ana@example.org", False),
         ("ana@xn--bcher-kva.example", False),
         ("añá@xn--bcher-kva.example", True),
         (ANA, False),
     ]
-    assert all(f"SIZE={len(MESSAGE)}" in one.mail.upper() for one in relay.received)
+    assert all(f"SIZE={len(MESSAGE)}" in message.mail.upper() for message in relay.received)
 
 
-def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> None:
-    with Conversation(settings_for(relay)) as connection:
+def test_relay_without_smtputf8_refuses_only_international_address(relay: Relay) -> None:
+    with Conversation(make_settings(relay)) as connection:
         assert (
-            connection.send_message(SENDER, "añá@example.org", MESSAGE).verdict is Verdict.REFUSED
+            connection.send_message(ENVELOPE_SENDER, "añá@example.org", MESSAGE).verdict
+            is Verdict.REFUSED
         )
-        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+        assert connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
 
 @pytest.mark.parametrize(
-    ("step", "how", "lasting"),
+    ("step", "response", "is_permanent"),
     [
         (Step.CONNECT, "554 5.3.2 closed", True),
         (Step.CONNECT, "421 4.3.2 busy", False),
@@ -136,60 +143,58 @@ def test_a_relay_without_smtputf8_costs_only_those_who_need_it(relay: Relay) -> 
         (Step.CONNECT, SILENCE, False),
     ],
 )
-def test_a_relay_that_cannot_be_used(
-    relay: Relay, step: Step, how: Response, lasting: bool
+def test_unusable_relay_raises_relay_error(
+    relay: Relay, step: Step, response: Response, is_permanent: bool
 ) -> None:
-    relay.answer_always(step, how)
+    relay.answer_always(step, response)
     with pytest.raises(RelayError, match=rf"relay 127\.0\.0\.1:{relay.port}") as caught:
-        Conversation(settings_for(relay, timeout=0.5))
-    assert caught.value.is_permanent is lasting
+        Conversation(make_settings(relay, timeout=0.5))
+    assert caught.value.is_permanent is is_permanent
 
 
-def test_a_password_is_not_sent_where_none_is_asked_for(relay: Relay) -> None:
+def test_password_is_not_sent_without_auth_extension(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer AUTH") as caught:
-        Conversation(settings_for(relay), RelayCredentials("office", "hush"))
+        Conversation(make_settings(relay), RelayCredentials("office", "hush"))
     assert caught.value.is_permanent
-    assert not any("AUTH" in one.upper() for one in relay.commands)
+    assert not any("AUTH" in command.upper() for command in relay.commands)
 
 
-def test_a_password_is_accepted(relay: Relay) -> None:
+def test_password_is_sent_with_auth_extension(relay: Relay) -> None:
     relay.offer_extensions("AUTH PLAIN LOGIN")
-    with Conversation(settings_for(relay), RelayCredentials("office", "hush")) as connection:
-        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+    with Conversation(make_settings(relay), RelayCredentials("office", "hush")) as connection:
+        assert connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
 
 
-def test_a_relay_without_starttls_gets_nothing(relay: Relay) -> None:
+def test_relay_without_starttls_gets_no_mail(relay: Relay) -> None:
     with pytest.raises(RelayError, match="does not offer STARTTLS") as caught:
-        Conversation(settings_for(relay, Tls.STARTTLS))
+        Conversation(make_settings(relay, Tls.STARTTLS))
     assert caught.value.is_permanent
-    assert not any(one.upper().startswith(("MAIL", "AUTH")) for one in relay.commands)
+    assert not any(command.upper().startswith(("MAIL", "AUTH")) for command in relay.commands)
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(
-    certificate: tuple[Path, Path], relay: Relay
-) -> None:
+def test_untrusted_certificate_is_refused(certificate: tuple[Path, Path], relay: Relay) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
     with pytest.raises(RelayError, match="certificate is not valid") as caught:
-        Conversation(settings_for(relay, Tls.STARTTLS))
+        Conversation(make_settings(relay, Tls.STARTTLS))
     assert caught.value.is_permanent
-    assert not any(one.upper().startswith("MAIL") for one in relay.commands)
+    assert not any(command.upper().startswith("MAIL") for command in relay.commands)
 
 
-def test_a_certificate_that_somebody_vouches_for_is_taken(
+def test_trusted_certificate_is_accepted(
     certificate: tuple[Path, Path], relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
-    with Conversation(settings_for(relay, Tls.STARTTLS)) as connection:
-        assert connection.send_message(SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
+    with Conversation(make_settings(relay, Tls.STARTTLS)) as connection:
+        assert connection.send_message(ENVELOPE_SENDER, ANA, MESSAGE).verdict is Verdict.ACCEPTED
     assert relay.accepted == [ANA]
 
 
-def test_a_certificate_refused_pauses_the_edition(
+def test_untrusted_certificate_pauses_edition(
     certificate: tuple[Path, Path], relay: Relay, mailer: Mailer, store: Store
 ) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -202,10 +207,10 @@ def test_a_certificate_refused_pauses_the_edition(
         assert factories.reload_edition(tx, edition).state is EditionState.PAUSED
 
 
-def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(
+def test_ca_file_in_config_folder_is_trusted(
     certificate: tuple[Path, Path], relay: Relay, mailer: Mailer
 ) -> None:
-    """Its file is named as all files are: from the folder that holds config/ on."""
+    """The file's path is relative to the folder that contains config/, like all paths."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     relay.tls = context
@@ -219,31 +224,31 @@ def test_an_authority_of_the_offices_own_is_trusted_beside_the_systems(
 
 
 @pytest.mark.parametrize("text", [None, "no certificate"])
-def test_an_authoritys_file_that_is_of_no_use_is_named(
+def test_unreadable_ca_file_is_named_in_error(
     tmp_path: Path, relay: Relay, text: str | None
 ) -> None:
     file = tmp_path / "ca.pem"
     if text:
         file.write_text(text)
-    settings = settings_for(relay, Tls.STARTTLS).model_copy(update={"ca_file": file})
+    settings = make_settings(relay, Tls.STARTTLS).model_copy(update={"ca_file": file})
     with pytest.raises(RelayError, match=r"ca\.pem can't be read") as caught:
         Conversation(settings)
     assert caught.value.is_permanent
 
 
-def test_what_arrives_is_the_message_that_was_previewed(mailer: Mailer, relay: Relay) -> None:
-    """Every byte but for the date: the text has a line that begins with a dot."""
+def test_received_message_equals_preview(mailer: Mailer, relay: Relay) -> None:
+    """Every byte is the same except the date. The text has a line that begins with a dot."""
     edition = begin_edition(mailer, ANA, template="press-release")
     deliver_edition(mailer, edition)
     with mailer.store.read() as tx:
-        previewed = mailer.preview_edition(tx, edition, address=ANA).message
-    got = relay.find_message(ANA).data
+        previewed_message = mailer.preview_edition(tx, edition, address=ANA).message
+    received_message = relay.find_message(ANA).data
 
-    def without_date(message: bytes) -> list[bytes]:
+    def drop_date(message: bytes) -> list[bytes]:
         return [line for line in message.split(b"\r\n") if not line.startswith(b"Date:")]
 
-    assert without_date(got) == without_date(previewed)
-    parsed = message_from_bytes(got, policy=policy.default)
+    assert drop_date(received_message) == drop_date(previewed_message)
+    parsed = message_from_bytes(received_message, policy=policy.default)
     assert isinstance(parsed, EmailMessage)
     assert b"\r\n=2EAnd" in relay.find_message(ANA).wire, "no line begins with a dot"
     text = parsed.get_body(("plain",))

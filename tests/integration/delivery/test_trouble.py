@@ -1,5 +1,4 @@
-"""A relay that fails: it costs nobody an attempt, and what only a person can mend pauses the
-edition."""
+"""A failing relay spends no attempt, and an error that only a person can fix pauses the edition."""
 
 import pytest
 from pydantic import SecretStr
@@ -36,59 +35,57 @@ ANA = READERS[0]
 
 
 @pytest.mark.parametrize(
-    ("step", "how"),
+    ("step", "response"),
     [
         (Step.MAIL, CLOSE), (Step.RCPT, CLOSE), (Step.DATA, CLOSE), (Step.RCPT, SILENCE),
         (Step.MAIL, "421 4.3.2 going down"), (Step.MAIL, "451 4.3.0 busy"),
     ],
 )  # fmt: skip
-def test_a_link_lost_before_the_message_is_opened_again(
-    mailer: Mailer, relay: Relay, step: Step, how: Response
+def test_link_lost_before_message_is_reopened(
+    mailer: Mailer, relay: Relay, step: Step, response: Response
 ) -> None:
-    relay.answer_once(step, how)
+    relay.answer_once(step, response)
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(with_relay(with_single_connection(mailer), timeout=0.4), edition)
-    assert sorted(relay.accepted) == READERS, "each once"
+    assert sorted(relay.accepted) == READERS, "each message once"
     assert report.edition.state is EditionState.SENT
     assert relay.connections == 2
-    assert {one.attempt for one in read_deliveries(mailer.store, edition).values()} == {1}
+    assert {delivery.attempt for delivery in read_deliveries(mailer.store, edition).values()} == {1}
 
 
-def test_links_lost_all_at_once_are_opened_again(mailer: Mailer, relay: Relay) -> None:
+def test_links_lost_together_are_reopened(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, *[CLOSE] * 8)
-    many = make_addresses(100)
-    edition = begin_edition(mailer, *many)
+    addresses = make_addresses(100)
+    edition = begin_edition(mailer, *addresses)
     _, report = deliver_edition(mailer, edition)
-    assert sorted(relay.accepted) == many
+    assert sorted(relay.accepted) == addresses
     assert report.edition.state is EditionState.SENT
-    assert {one.attempt for one in read_deliveries(mailer.store, edition).values()} == {1}
+    assert {delivery.attempt for delivery in read_deliveries(mailer.store, edition).values()} == {1}
 
 
 @pytest.mark.parametrize("step", [Step.RCPT, Step.DATA])
-def test_one_whom_the_relay_answers_421_does_not_hold_up_the_others(
+def test_recipient_answered_421_does_not_hold_up_others(
     mailer: Mailer, relay: Relay, step: Step
 ) -> None:
     relay.answer_always(step, reply_then_close("421 4.3.2 not this one"), to=ANA)
     edition = begin_edition(mailer, *READERS)
     progress, _ = deliver_edition(mailer, edition)
-    assert sorted(relay.accepted) == [one for one in READERS if one != ANA]
+    assert sorted(relay.accepted) == [reader for reader in READERS if reader != ANA]
     assert progress.deferred == 1
 
 
-def test_one_that_breaks_each_link_does_not_hold_up_the_others(
-    mailer: Mailer, relay: Relay
-) -> None:
+def test_message_breaking_each_link_does_not_hold_up_others(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, CLOSE, to=ANA)
-    many = make_addresses(40)
-    edition = begin_edition(mailer, *many)
+    addresses = make_addresses(40)
+    edition = begin_edition(mailer, *addresses)
     progress, report = deliver_edition(with_single_connection(mailer), edition)
-    assert sorted(relay.accepted) == many[1:]
+    assert sorted(relay.accepted) == addresses[1:]
     assert progress.deferred == 1
     assert count_states(report) == {"sent": 39, "queued": 1}
     assert "3 times" in read_deliveries(mailer.store, edition)[ANA].reply
 
 
-def test_a_refusal_with_a_hang_up_is_a_refusal(mailer: Mailer, relay: Relay) -> None:
+def test_550_followed_by_close_is_refused(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, reply_then_close("550 5.7.1 go away"), to=ANA)
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(mailer, edition)
@@ -96,7 +93,7 @@ def test_a_refusal_with_a_hang_up_is_a_refusal(mailer: Mailer, relay: Relay) -> 
     assert read_deliveries(mailer.store, edition)[ANA].reply == "550 5.7.1 go away (to RCPT)"
 
 
-def test_a_link_lost_again_and_again_ends_the_run(mailer: Mailer, relay: Relay) -> None:
+def test_links_lost_repeatedly_end_run_without_attempts(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, CLOSE)
     edition = begin_edition(mailer, *READERS)
     with pytest.raises(RelayError, match="the link was lost") as caught:
@@ -109,23 +106,21 @@ def test_a_link_lost_again_and_again_ends_the_run(mailer: Mailer, relay: Relay) 
     assert sorted(relay.accepted) == READERS
 
 
-def test_a_relay_that_drops_the_link_after_each_message_pauses_the_edition(
-    mailer: Mailer, relay: Relay
-) -> None:
+def test_relay_closing_after_each_message_pauses_edition(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.DOT, CLOSE)
     edition = begin_edition(mailer, *READERS)
     with pytest.raises(RelayError, match="after each message"):
         deliver_edition(with_single_connection(mailer), edition)
     assert get_edition_state(mailer.store, edition) is EditionState.PAUSED
-    found = list(read_delivery_states(mailer.store, edition).values())
-    assert found.count(DeliveryState.IN_DOUBT) == MAX_DOUBTS
-    assert found.count(DeliveryState.QUEUED) == len(READERS) - MAX_DOUBTS
+    states = list(read_delivery_states(mailer.store, edition).values())
+    assert states.count(DeliveryState.IN_DOUBT) == MAX_DOUBTS
+    assert states.count(DeliveryState.QUEUED) == len(READERS) - MAX_DOUBTS
 
 
 # ---- relays that can't be used ----------------------------------------------------------------
 
 
-def test_a_relay_that_is_down_costs_nothing(mailer: Mailer, relay: Relay) -> None:
+def test_relay_that_is_down_spends_no_attempt(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *READERS)
     with pytest.raises(RelayError, match="connection was refused") as caught:
         deliver_edition(with_relay(mailer, port=1), edition)
@@ -136,7 +131,7 @@ def test_a_relay_that_is_down_costs_nothing(mailer: Mailer, relay: Relay) -> Non
     assert sorted(relay.accepted) == READERS
 
 
-def test_a_relay_that_says_nothing_is_left(mailer: Mailer, relay: Relay) -> None:
+def test_silent_relay_times_out_and_is_reopened(mailer: Mailer, relay: Relay) -> None:
     relay.answer_once(Step.RCPT, SILENCE)
     edition = begin_edition(mailer, *READERS)
     _, report = deliver_edition(with_relay(mailer, timeout=0.3), edition)
@@ -144,26 +139,26 @@ def test_a_relay_that_says_nothing_is_left(mailer: Mailer, relay: Relay) -> None
     assert report.edition.state is EditionState.SENT
 
 
-def test_a_refused_password_pauses_the_edition(mailer: Mailer, relay: Relay) -> None:
+def test_535_wrong_password_pauses_edition(mailer: Mailer, relay: Relay) -> None:
     relay.offer_extensions("AUTH PLAIN LOGIN")
     relay.answer_always(Step.AUTH, "535 5.7.8 wrong")
     edition = begin_edition(mailer, *READERS)
-    asking = with_relay(mailer, user="office", password=SecretStr("hush"))
+    password_mailer = with_relay(mailer, user="office", password=SecretStr("hush"))
     with pytest.raises(RelayError, match=r"535 5\.7\.8 wrong") as caught:
-        deliver_edition(asking, edition)
+        deliver_edition(password_mailer, edition)
     assert caught.value.is_permanent
     with mailer.store.read() as tx:
-        paused = factories.reload_edition(tx, edition)
-    assert paused.state is EditionState.PAUSED
-    assert "535" in paused.reason
+        paused_edition = factories.reload_edition(tx, edition)
+    assert paused_edition.state is EditionState.PAUSED
+    assert "535" in paused_edition.reason
     assert has_no_attempts(mailer.store, edition)
     relay.reset_script()
     resume_edition(mailer, edition)
-    _, report = deliver_edition(asking, edition)
+    _, report = deliver_edition(password_mailer, edition)
     assert report.edition.state is EditionState.SENT
 
 
-def test_a_refused_sender_pauses_the_edition(mailer: Mailer, relay: Relay) -> None:
+def test_refused_envelope_sender_pauses_edition(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.MAIL, "550 5.7.1 not your address")
     edition = begin_edition(mailer, *READERS)
     with pytest.raises(RelayError, match="not your address"):
@@ -172,19 +167,19 @@ def test_a_refused_sender_pauses_the_edition(mailer: Mailer, relay: Relay) -> No
     assert has_no_attempts(mailer.store, edition)
 
 
-# ---- refusals that speak of us ----------------------------------------------------------------
+# ---- repeated refusals ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("step", [Step.RCPT, Step.DOT])
 @pytest.mark.parametrize("connections", [1, 8])
-def test_refusals_alike_pause_and_spend_nobodys_attempt(
+def test_repeated_refusals_pause_edition_without_attempts(
     mailer: Mailer, relay: Relay, step: Step, connections: int
 ) -> None:
     relay.answer_always(
         step, lambda envelope: f"550 5.7.1 no mail for <{envelope.recipient}> from you"
     )
-    many = make_addresses(8 * MAX_REPEATED_REFUSALS)
-    edition = begin_edition(mailer, *many)
+    addresses = make_addresses(8 * MAX_REPEATED_REFUSALS)
+    edition = begin_edition(mailer, *addresses)
     progress, report = deliver_edition(with_relay(mailer, connections=connections), edition)
     assert report.edition.state is EditionState.PAUSED
     assert "recipients were refused alike (" in report.edition.reason
@@ -195,15 +190,15 @@ def test_refusals_alike_pause_and_spend_nobodys_attempt(
     resume_edition(mailer, edition)
     _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
-    assert sorted(relay.accepted) == many
+    assert sorted(relay.accepted) == addresses
 
 
-def test_those_who_were_refused_by_the_way_stay_refused(mailer: Mailer, relay: Relay) -> None:
+def test_unknown_recipient_stays_failed_after_pause(mailer: Mailer, relay: Relay) -> None:
     relay.answer_always(Step.RCPT, "550 5.7.1 no mail from you")
     relay.answer_always(Step.RCPT, "550 5.1.1 no such user", to=ANA)
     edition = begin_edition(mailer, *READERS)
     deliver_edition(with_single_connection(mailer), edition)
     assert get_edition_state(mailer.store, edition) is EditionState.PAUSED
-    found = read_delivery_states(mailer.store, edition)
-    assert found.pop(ANA) is DeliveryState.FAILED
-    assert set(found.values()) == {DeliveryState.QUEUED}
+    states = read_delivery_states(mailer.store, edition)
+    assert states.pop(ANA) is DeliveryState.FAILED
+    assert set(states.values()) == {DeliveryState.QUEUED}

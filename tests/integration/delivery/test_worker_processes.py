@@ -1,4 +1,4 @@
-"""A sender that died, that is somewhere else, or that was taken for dead and lives."""
+"""A worker that died, that runs on another machine, or that was taken for dead and lives."""
 
 import sys
 import threading
@@ -27,84 +27,89 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 @linux_only
-def test_what_a_dead_sender_held(mailer: Mailer, relay: Relay) -> None:
-    """It died with rows claimed, and with one on the wire."""
+def test_dead_workers_deliveries_are_reclaimed_and_sent(mailer: Mailer, relay: Relay) -> None:
+    """The worker died with deliveries claimed, and with one on the wire."""
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        dead = factories.register_dead_worker(tx)
-        claimed = tx.outbox.claim_deliveries(edition.id, dead, 3)
-        tx.outbox.gate_deliveries(dead, [claimed[0].id])
+        dead_worker = factories.register_dead_worker(tx)
+        claims = tx.outbox.claim_deliveries(edition.id, dead_worker, 3)
+        tx.outbox.gate_deliveries(dead_worker, [claims[0].id])
     _, report = deliver_edition(mailer, edition)
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
-    attempts = {one.address: one.attempt for one in read_deliveries(mailer.store, edition).values()}
-    assert attempts.pop(claimed[0].address) == 2
+    attempts = {
+        delivery.address: delivery.attempt
+        for delivery in read_deliveries(mailer.store, edition).values()
+    }
+    assert attempts.pop(claims[0].address) == 2
     assert set(attempts.values()) == {1}
     with mailer.store.read() as tx:
         assert any(event.what == "in doubt" for event in tx.editions.list_events(edition))
         assert tx.outbox.list_workers() == []
 
 
-def test_a_sender_elsewhere_whose_beat_stands_still_is_taken_over(
+def test_remote_worker_without_heartbeat_is_reclaimed_after_lease(
     mailer: Mailer, relay: Relay
 ) -> None:
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        elsewhere = factories.register_worker(tx)
-        tx.outbox.claim_deliveries(edition.id, elsewhere, 3)
-    told: list[DeliveryProgress] = []
-    hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
-    began = time.monotonic()
-    hasty.deliver_editions([edition], threading.Event(), told.append)
+        remote_worker = factories.register_worker(tx)
+        tx.outbox.claim_deliveries(edition.id, remote_worker, 3)
+    progress_reports: list[DeliveryProgress] = []
+    short_lease_mailer = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
+    started_at = time.monotonic()
+    short_lease_mailer.deliver_editions([edition], threading.Event(), progress_reports.append)
     assert sorted(relay.accepted) == READERS
-    assert time.monotonic() - began >= 1, "not before its lease has ended"
-    assert any("another sender" in one.waiting for one in told)
+    assert time.monotonic() - started_at >= 1, "the lease must end first"
+    assert any("another worker" in progress.waiting for progress in progress_reports)
 
 
-def test_a_sender_elsewhere_that_lives_is_waited_for(mailer: Mailer, relay: Relay) -> None:
+def test_remote_worker_with_heartbeat_is_waited_for(mailer: Mailer, relay: Relay) -> None:
     edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
-        elsewhere = factories.register_worker(tx)
-        theirs = [claim.address for claim in tx.outbox.claim_deliveries(edition.id, elsewhere, 3)]
-    over = threading.Event()
+        remote_worker = factories.register_worker(tx)
+        remote_addresses = [
+            claim.address for claim in tx.outbox.claim_deliveries(edition.id, remote_worker, 3)
+        ]
+    ended_event = threading.Event()
 
-    def beat() -> None:
-        ends = time.monotonic() + 2.5
-        while time.monotonic() < ends:
+    def keep_heartbeat() -> None:
+        ends_at = time.monotonic() + 2.5
+        while time.monotonic() < ends_at:
             with mailer.store.begin() as tx:
-                assert tx.outbox.update_heartbeat(elsewhere)
+                assert tx.outbox.update_heartbeat(remote_worker)
             time.sleep(0.2)
         with mailer.store.begin() as tx:
-            tx.outbox.remove_worker(elsewhere)
-        over.set()
+            tx.outbox.remove_worker(remote_worker)
+        ended_event.set()
 
-    hasty = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
-    other = threading.Thread(target=beat)
-    other.start()
+    short_lease_mailer = with_settings(mailer, delivery=DeliverySection(lease=1, patience=0))
+    heartbeat_thread = threading.Thread(target=keep_heartbeat)
+    heartbeat_thread.start()
 
-    def not_theirs(envelope: Envelope) -> str:
-        assert over.is_set() or envelope.recipient not in theirs
+    def check_recipient(envelope: Envelope) -> str:
+        assert ended_event.is_set() or envelope.recipient not in remote_addresses
         return "250 2.0.0 queued"
 
-    relay.answer_always(Step.DOT, not_theirs)
-    _, report = deliver_edition(hasty, edition)
-    other.join()
+    relay.answer_always(Step.DOT, check_recipient)
+    _, report = deliver_edition(short_lease_mailer, edition)
+    heartbeat_thread.join()
     assert sorted(relay.accepted) == READERS
     assert report.edition.state is EditionState.SENT
 
 
-def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay: Relay) -> None:
-    """What it held is another's; it brings the news of what was accepted, and goes on."""
+def test_worker_taken_for_dead_registers_again_and_goes_on(mailer: Mailer, relay: Relay) -> None:
+    """Its deliveries were reclaimed; it still records accepted messages, and goes on."""
     edition = begin_edition(mailer, *MANY)
 
     def take_over(_: Envelope) -> str:
-        taken = None
-        while taken is None:  # it may beat between the look and the take-over
+        reclaimed = None
+        while reclaimed is None:  # its heartbeat may change before the reclaim
             with mailer.store.begin() as tx:
-                (running,) = tx.outbox.list_workers()
-                taken = tx.outbox.reclaim_deliveries(running)
-        # The news of those three may not have been written down yet: it will be, and wins.
-        assert len(MANY) - 3 <= sum(taken) <= len(MANY)
+                (running_worker,) = tx.outbox.list_workers()
+                reclaimed = tx.outbox.reclaim_deliveries(running_worker)
+        # The replies to those three may not be written yet; they will be, and take precedence.
+        assert len(MANY) - 3 <= sum(reclaimed) <= len(MANY)
         return "250 2.0.0 queued"
 
     for reader in MANY[:3]:
@@ -115,40 +120,41 @@ def test_one_that_was_taken_for_dead_and_lives_begins_anew(mailer: Mailer, relay
         _, report = deliver_edition(mailer, edition)
     assert report.edition.state is EditionState.SENT
     rows = read_deliveries(mailer.store, edition)
-    assert {one.state for one in rows.values()} == {DeliveryState.SENT}
+    assert {delivery.state for delivery in rows.values()} == {DeliveryState.SENT}
     assert sorted(set(relay.accepted)) == MANY
-    assert len(relay.accepted) == len(MANY), "what was not sent was known not to be"
+    assert len(relay.accepted) == len(MANY), "an unsent message must not count as in doubt"
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
-def test_a_sender_that_ends_takes_editions_in_the_order_of_gates(
-    mailer: Mailer, relay: Relay
-) -> None:
-    """Else it holds one that a gate elsewhere wants, and wants one that this gate holds."""
-    one = begin_edition(mailer, *READERS)
+def test_ending_worker_locks_editions_in_gate_order(mailer: Mailer, relay: Relay) -> None:
+    """Otherwise the two workers would wait for each other's edition: a deadlock."""
+    edition = begin_edition(mailer, *READERS)
     with mailer.store.begin() as tx:
         factories.add_story(tx, "roads")
-        two, _ = mailer.start_edition(
+        urgent_edition, _ = mailer.start_edition(
             tx,
             factories.approve_without_composing(
                 mailer, tx, factories.create_edition(tx, "roads", priority=Priority.URGENT)
             ),
         )
-    raised: list[Exception] = []
+    errors: list[Exception] = []
     stop = threading.Event()
     stop.set()
 
-    def run() -> None:
+    def run_delivery() -> None:
         try:
-            deliver_editions(mailer, two, one, stop=stop)
+            deliver_editions(mailer, urgent_edition, edition, stop=stop)
         except Exception as error:
-            raised.append(error)
+            errors.append(error)
 
-    other = threading.Thread(target=run)
+    thread = threading.Thread(target=run_delivery)
     with mailer.store.begin() as tx:
-        tx.outbox.lock_edition_states([one.id])
-        other.start()
-        time.sleep(1.5)  # it ends now, and waits; PostgreSQL looks for deadlocks after a second
-        assert set(tx.outbox.lock_edition_states([one.id, two.id])) == {one.id, two.id}
-    other.join(30)
-    assert raised == []
+        tx.outbox.lock_edition_states([edition.id])
+        thread.start()
+        time.sleep(1.5)  # the run ends and waits; PostgreSQL checks for deadlocks after a second
+        assert set(tx.outbox.lock_edition_states([edition.id, urgent_edition.id])) == {
+            edition.id,
+            urgent_edition.id,
+        }
+    thread.join(30)
+    assert errors == []

@@ -1,5 +1,5 @@
-"""Real `mailer` processes that send, and the two witnesses of what they do: the relay, and the
-database's diary of every change of a delivery's state."""
+"""Real `mailer` processes that deliver, and a log of every change of a delivery's state, which the
+database writes itself."""
 
 import contextlib
 import os
@@ -25,14 +25,14 @@ ROOT = Path(__file__).parents[3]
 
 @dataclass(frozen=True)
 class ProcessResult:
-    """How a process ended."""
+    """The exit code and output of a process."""
 
     code: int
     output: str
 
 
 class MailerProcess:
-    """A running `mailer`, with words for what can be done to it."""
+    """A running `mailer` process, which tests can signal, freeze and await."""
 
     def __init__(self, arguments: Sequence[str], env: Mapping[str, str]) -> None:
         self._running = subprocess.Popen(
@@ -50,7 +50,7 @@ class MailerProcess:
         self._running.send_signal(number)
 
     def freeze_process(self) -> None:
-        """Stop it where it stands, and wait until it does."""
+        """Send SIGSTOP, and wait until the process has stopped."""
         self.send_signal(signal.SIGSTOP)
         stat = Path(f"/proc/{self.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":
@@ -68,16 +68,17 @@ class MailerProcess:
         return self._running.poll() is not None
 
     def end_process(self) -> None:
-        """Whatever it does, and however it is."""
+        """Kill the process if it still runs, in any state."""
         if not self.has_ended:
             self._running.kill()
-        with contextlib.suppress(ValueError):  # it was waited for
+        with contextlib.suppress(ValueError):  # its output was read already
             self._running.communicate(timeout=10)
 
 
 class MailerProcesses:
-    """Starts processes for one office's database and relay. `settings` are the environment's names
-    without ``MAILER_``."""
+    """Starts processes for one office's database and relay.
+
+    Keyword `settings` are environment variables, without ``MAILER_``."""
 
     def __init__(self, mailer: Mailer) -> None:
         relay = mailer.settings.relay
@@ -94,7 +95,7 @@ class MailerProcesses:
         self._processes: list[MailerProcess] = []
 
     def start_process(self, *arguments: str, **settings: object) -> MailerProcess:
-        """Start a `mailer` with these words."""
+        """Start `mailer` with these arguments."""
         environment = {f"MAILER_{name}": str(value) for name, value in settings.items()}
         process = MailerProcess(arguments, self._env | environment)
         self._processes.append(process)
@@ -108,26 +109,26 @@ class MailerProcesses:
             process.end_process()
 
 
-# ---- the diary --------------------------------------------------------------------------------
+# ---- the state log ----------------------------------------------------------------------------
 
 _CREATE_TABLE = """
-CREATE TABLE diary (id {serial}, address TEXT NOT NULL, became TEXT NOT NULL)
+CREATE TABLE state_log (id {serial}, address TEXT NOT NULL, state TEXT NOT NULL)
 """
 _SQLITE_TRIGGER = """
-CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery WHEN OLD.state <> NEW.state
-BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); END
+CREATE TRIGGER log_state AFTER UPDATE OF state ON delivery WHEN OLD.state <> NEW.state
+BEGIN INSERT INTO state_log (address, state) VALUES (NEW.address, NEW.state); END
 """
 _POSTGRESQL_TRIGGER = """
-CREATE FUNCTION keep_diary() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN INSERT INTO diary (address, became) VALUES (NEW.address, NEW.state); RETURN NULL; END $$;
-CREATE TRIGGER keep_diary AFTER UPDATE OF state ON delivery
-FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION keep_diary()
+CREATE FUNCTION log_state() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO state_log (address, state) VALUES (NEW.address, NEW.state); RETURN NULL; END $$;
+CREATE TRIGGER log_state AFTER UPDATE OF state ON delivery
+FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION log_state()
 """
-_DROP_TABLE = "DROP TABLE diary; DROP FUNCTION keep_diary CASCADE"
+_DROP_TABLE = "DROP TABLE state_log; DROP FUNCTION log_state CASCADE"
 
 
 class StateLog:
-    """Each change of a delivery's state, kept by a trigger of the database."""
+    """A log of each change of a delivery's state, written by a trigger of the database."""
 
     def __init__(self, store: Store, url: str) -> None:
         self._store = store
@@ -138,10 +139,10 @@ class StateLog:
             run_sql(url, _CREATE_TABLE.format(serial="SERIAL PRIMARY KEY"), _POSTGRESQL_TRIGGER)
 
     def find_addresses(self, state: str) -> set[str]:
-        """Whose deliveries were ever in this state."""
+        """Return the addresses whose deliveries were ever in this state."""
         with self._store.read() as tx:
             addresses = tx.connection.execute(
-                text("SELECT address FROM diary WHERE became = :state"), {"state": state}
+                text("SELECT address FROM state_log WHERE state = :state"), {"state": state}
             )
             return set(addresses.scalars())
 

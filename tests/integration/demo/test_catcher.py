@@ -1,4 +1,4 @@
-"""The catcher, over loopback SMTP with the standard library's client."""
+"""The demo's catcher, over loopback SMTP with the standard library's client."""
 
 import smtplib
 import socket
@@ -20,12 +20,12 @@ MESSAGE = b"Subject: Hello\r\n\r\nOne line.\r\n"
 
 @pytest.fixture
 def catcher(tmp_path: Path) -> Iterator[Catcher]:
-    with Catcher(tmp_path / "caught") as running:
-        yield running
+    with Catcher(tmp_path / "caught") as started_catcher:
+        yield started_catcher
 
 
-def hand_over(catcher: Catcher, message: bytes, *recipients: str) -> None:
-    """One transaction, with recipients as they are: nothing checked, nothing quoted."""
+def send_message(catcher: Catcher, message: bytes, *recipients: str) -> None:
+    """Send one message; the recipients are neither checked nor quoted."""
     with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo("client.example.org")
         smtp.command_encoding = "utf-8"
@@ -35,7 +35,7 @@ def hand_over(catcher: Catcher, message: bytes, *recipients: str) -> None:
         assert smtp.data(message)[0] == 250
 
 
-def names(catcher: Catcher) -> list[str]:
+def list_files(catcher: Catcher) -> list[str]:
     return sorted(file.name for file in catcher.folder.iterdir())
 
 
@@ -51,16 +51,16 @@ def names(catcher: Catcher) -> list[str]:
     ],
     ids=["plain", "dots", "eight bits", "empty body", "long line", "white space"],
 )
-def test_keeps_a_message_byte_for_byte(catcher: Catcher, message: bytes) -> None:
-    hand_over(catcher, message, "amina@example.org")
+def test_catcher_saves_message_byte_for_byte(catcher: Catcher, message: bytes) -> None:
+    send_message(catcher, message, "amina@example.org")
     assert (catcher.folder / "amina@example.org.eml").read_bytes() == message
-    assert names(catcher) == ["amina@example.org.eml"], "no temporary file is left"
+    assert list_files(catcher) == ["amina@example.org.eml"], "no temporary file is left"
 
 
-def test_numbers_the_second_message_to_an_address(catcher: Catcher) -> None:
+def test_catcher_numbers_further_messages_to_an_address(catcher: Catcher) -> None:
     for number in range(3):
-        hand_over(catcher, b"Subject: %d\r\n\r\n" % number, "amina@example.org")
-    assert names(catcher) == [
+        send_message(catcher, b"Subject: %d\r\n\r\n" % number, "amina@example.org")
+    assert list_files(catcher) == [
         "amina@example.org-2.eml",
         "amina@example.org-3.eml",
         "amina@example.org.eml",
@@ -69,18 +69,18 @@ def test_numbers_the_second_message_to_an_address(catcher: Catcher) -> None:
     assert catcher.count == 3
 
 
-def test_overwrites_nothing_of_an_earlier_run(tmp_path: Path) -> None:
+def test_catcher_overwrites_nothing_of_an_earlier_run(tmp_path: Path) -> None:
     for subject in (b"first", b"second"):
         with Catcher(tmp_path) as catcher:
-            hand_over(catcher, b"Subject: " + subject + b"\r\n\r\n", "amina@example.org")
+            send_message(catcher, b"Subject: " + subject + b"\r\n\r\n", "amina@example.org")
             assert catcher.count == 1
     assert b"first" in (tmp_path / "amina@example.org.eml").read_bytes()
     assert b"second" in (tmp_path / "amina@example.org-2.eml").read_bytes()
 
 
-def test_keeps_a_file_for_each_recipient(catcher: Catcher) -> None:
-    hand_over(catcher, MESSAGE, "amina@example.org", "bo@example.org")
-    assert names(catcher) == ["amina@example.org.eml", "bo@example.org.eml"]
+def test_catcher_saves_a_file_for_each_recipient(catcher: Catcher) -> None:
+    send_message(catcher, MESSAGE, "amina@example.org", "bo@example.org")
+    assert list_files(catcher) == ["amina@example.org.eml", "bo@example.org.eml"]
     assert catcher.count == 2
 
 
@@ -100,8 +100,8 @@ def test_keeps_a_file_for_each_recipient(catcher: Catcher) -> None:
         "x" * 240 + "@example.org",
     ],
 )
-def test_hostile_addresses_stay_in_the_folder(catcher: Catcher, address: str) -> None:
-    hand_over(catcher, MESSAGE, address)
+def test_hostile_addresses_stay_in_catcher_folder(catcher: Catcher, address: str) -> None:
+    send_message(catcher, MESSAGE, address)
     [file] = catcher.folder.iterdir()
     assert file.read_bytes() == MESSAGE
     assert file.suffix == ".eml"
@@ -110,7 +110,7 @@ def test_hostile_addresses_stay_in_the_folder(catcher: Catcher, address: str) ->
 
 
 @given(st.text(max_size=400))
-def test_a_file_name_is_one_safe_component(address: str) -> None:
+def test_make_file_name_gives_one_safe_component(address: str) -> None:
     name = make_file_name(address)
     assert name not in {"", ".", ".."}
     assert not name.startswith(".")
@@ -119,11 +119,11 @@ def test_a_file_name_is_one_safe_component(address: str) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-def test_different_addresses_have_different_names(one: str, other: str) -> None:
-    assert (make_file_name(one) == make_file_name(other)) == (one == other)
+def test_make_file_name_is_unique_per_address(address: str, other_address: str) -> None:
+    assert (make_file_name(address) == make_file_name(other_address)) == (address == other_address)
 
 
-def test_announces_what_it_can(catcher: Catcher) -> None:
+def test_catcher_announces_size_8bitmime_and_smtputf8(catcher: Catcher) -> None:
     with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo("client.example.org")
         assert smtp.esmtp_features["size"] == str(MAX_MESSAGE_BYTES)
@@ -131,27 +131,31 @@ def test_announces_what_it_can(catcher: Catcher) -> None:
         assert smtp.has_extn("smtputf8")
 
 
-def test_takes_mail_from_the_null_sender(catcher: Catcher) -> None:
+def test_catcher_accepts_mail_from_null_sender(catcher: Catcher) -> None:
     with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.sendmail("", ["amina@example.org"], MESSAGE)
     assert catcher.count == 1
 
 
-def test_counts_mail_from_many_connections(catcher: Catcher) -> None:
-    def send(sender: int) -> None:
+def test_catcher_counts_mail_from_many_connections(catcher: Catcher) -> None:
+    def send_many(client_number: int) -> None:
         for number in range(10):
-            hand_over(catcher, MESSAGE, f"{sender}-{number}@example.org", "all@example.org")
+            send_message(
+                catcher, MESSAGE, f"{client_number}-{number}@example.org", "all@example.org"
+            )
 
-    threads = [threading.Thread(target=send, args=(sender,)) for sender in range(8)]
+    threads = [
+        threading.Thread(target=send_many, args=(client_number,)) for client_number in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert catcher.count == 160
-    assert len(names(catcher)) == 160
+    assert len(list_files(catcher)) == 160
 
 
-def test_says_452_where_it_cannot_write(catcher: Catcher) -> None:
+def test_catcher_replies_452_if_it_cannot_write(catcher: Catcher) -> None:
     catcher.folder.rmdir()
     with smtplib.SMTP("127.0.0.1", catcher.port, timeout=10) as smtp:
         smtp.ehlo("client.example.org")
@@ -161,30 +165,30 @@ def test_says_452_where_it_cannot_write(catcher: Catcher) -> None:
     assert catcher.count == 0
 
 
-def test_a_message_cut_off_is_not_kept(catcher: Catcher) -> None:
-    with socket.create_connection(("127.0.0.1", catcher.port), timeout=10) as line:
-        line.sendall(
+def test_catcher_does_not_save_incomplete_message(catcher: Catcher) -> None:
+    with socket.create_connection(("127.0.0.1", catcher.port), timeout=10) as connection:
+        connection.sendall(
             b"EHLO c\r\nMAIL FROM:<n@example.org>\r\nRCPT TO:<a@example.org>\r\n"
             b"DATA\r\nSubject: half\r\n"
         )
-        while b"354" not in line.recv(4096):
+        while b"354" not in connection.recv(4096):
             pass
     catcher.stop()
-    assert names(catcher) == []
+    assert list_files(catcher) == []
 
 
-def test_a_port_in_use_is_one_sentence(catcher: Catcher) -> None:
-    with pytest.raises(MailerError, match=r"can't listen.*name another port"):
+def test_port_in_use_raises_mailer_error(catcher: Catcher) -> None:
+    with pytest.raises(MailerError, match=r"can't listen.*choose another port"):
         Catcher(catcher.folder, port=catcher.port).start()
 
 
-def test_a_port_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+def test_invalid_port_raises_mailer_error(tmp_path: Path) -> None:
     with pytest.raises(MailerError, match="can't listen"):
         Catcher(tmp_path, port=70_000).start()
 
 
-def test_leaves_no_warning_at_exit(tmp_path: Path) -> None:
-    """Even with a connection open in the middle of a message."""
+def test_catcher_leaves_no_warning_at_exit(tmp_path: Path) -> None:
+    """Not even if a connection is open in the middle of a message."""
     script = """
 import pathlib, socket, sys
 from mailer.demo.catcher import Catcher
@@ -194,11 +198,11 @@ with Catcher(pathlib.Path(sys.argv[1])) as catcher:
     idle.sendall(b"EHLO c\\r\\nMAIL FROM:<a@b>\\r\\nRCPT TO:<a@b>\\r\\nDATA\\r\\nhalf")
 idle.close()
 """
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "dev", "-W", "error", "-c", script, str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (result.returncode, result.stderr) == (0, "")

@@ -1,4 +1,4 @@
-"""Each edition and each relay has its share, and no claim is lost or given twice."""
+"""Editions and relays get their shares, and no claim is lost or picked twice."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,130 +24,142 @@ from mailer.model.edition_states import Priority
 NOW = 1000.0
 
 
-def claims(edition: int, count: int, domain: str = "example.org", first: int = 0) -> list[Claim]:
-    """Claims whose ids are their edition's thousands and a number."""
+def make_claims(
+    edition: int, count: int, domain: str = "example.org", first: int = 0
+) -> list[Claim]:
+    """Make claims whose ids are the edition's id times 100,000 plus a number."""
     return [
         Claim(edition * 100_000 + n, edition, n, f"reader{n}@{domain}", "", "en", 1, 1)
         for n in range(first, first + count)
     ]
 
 
-def dispatch(*relays: Relay, **throttles: Throttle) -> DispatchScheduler:
-    """With `relays`, or one without limits; domains' dots are underscores."""
-    limits = {domain.replace("_", "."): one for domain, one in throttles.items()}
+def make_scheduler(*relays: Relay, **throttles: Throttle) -> DispatchScheduler:
+    """Make a scheduler for `relays`, or for one relay without limits.
+
+    Keywords are throttled domains, with underscores for dots."""
+    limits = {domain.replace("_", "."): limit for domain, limit in throttles.items()}
     return DispatchScheduler(relays or (Relay(),), DomainThrottles(limits))
 
 
-def seat(relay: str = "relay") -> ConnectionWindow:
+def make_window(relay: str = "relay") -> ConnectionWindow:
     return ConnectionWindow(relay, window=10)
 
 
-def editions_of(picks: Iterable[PickedMessage]) -> Counter[int]:
+def count_by_edition(picks: Iterable[PickedMessage]) -> Counter[int]:
     return Counter(pick.claim.edition_id for pick in picks)
 
 
-def ids(picks: Iterable[PickedMessage]) -> list[int]:
+def list_ids(picks: Iterable[PickedMessage]) -> list[int]:
     return [pick.claim.id for pick in picks]
 
 
 # ---- between editions -------------------------------------------------------------------------
 
-weights = st.one_of(st.sampled_from([one.weight for one in Priority]), st.integers(1, 100))
+weights = st.one_of(
+    st.sampled_from([priority.weight for priority in Priority]), st.integers(1, 100)
+)
 
 
 @given(st.lists(weights, min_size=1, max_size=5), st.integers(1, 400))
-def test_each_edition_has_its_share_of_the_messages_at_every_moment(
-    given_weights: list[int], count: int
+def test_editions_share_messages_by_weight_at_every_moment(
+    drawn_weights: list[int], count: int
 ) -> None:
-    ours = dispatch()
-    for number, weight in enumerate(given_weights):
-        ours.add_edition(number, weight)
-        ours.add_claims(number, claims(number, count))
-    got = editions_of(ours.pick_messages(seat(), count, NOW))
-    for number, weight in enumerate(given_weights):
-        share = count * weight / sum(given_weights)
-        assert abs(got[number] - share) <= len(given_weights)
+    scheduler = make_scheduler()
+    for number, weight in enumerate(drawn_weights):
+        scheduler.add_edition(number, weight)
+        scheduler.add_claims(number, make_claims(number, count))
+    counts_by_edition = count_by_edition(scheduler.pick_messages(make_window(), count, NOW))
+    for number, weight in enumerate(drawn_weights):
+        share = count * weight / sum(drawn_weights)
+        assert abs(counts_by_edition[number] - share) <= len(drawn_weights)
 
 
-def test_a_newcomer_starts_level_with_those_that_have_gone_on_for_long() -> None:
-    ours = dispatch()
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 2000))
-    ours.pick_messages(seat(), 1000, NOW)
-    ours.add_edition(2, 8)
-    ours.add_claims(2, claims(2, 2000))
-    got = editions_of(ours.pick_messages(seat(), 100, NOW))
-    assert got == {1: 50, 2: 50}, "nothing is made up for"
+def test_new_edition_starts_level_with_running_ones() -> None:
+    scheduler = make_scheduler()
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 2000))
+    scheduler.pick_messages(make_window(), 1000, NOW)
+    scheduler.add_edition(2, 8)
+    scheduler.add_claims(2, make_claims(2, 2000))
+    counts_by_edition = count_by_edition(scheduler.pick_messages(make_window(), 100, NOW))
+    assert counts_by_edition == {1: 50, 2: 50}, "the new edition must not make up for the past"
 
 
-def test_a_press_release_is_out_long_before_a_newsletter_which_goes_on_meanwhile() -> None:
-    ours = dispatch()
-    ours.add_edition(1, Priority.NORMAL.weight)
-    ours.add_claims(1, claims(1, 2000))
-    ours.pick_messages(seat(), 500, NOW)
-    ours.add_edition(2, Priority.URGENT.weight)
-    ours.add_claims(2, claims(2, 200))
-    got = editions_of(ours.pick_messages(seat(), 230, NOW))
-    assert got[2] == 200
-    assert got[1] >= 20
+def test_urgent_edition_overtakes_newsletter_without_stopping_it() -> None:
+    scheduler = make_scheduler()
+    scheduler.add_edition(1, Priority.NORMAL.weight)
+    scheduler.add_claims(1, make_claims(1, 2000))
+    scheduler.pick_messages(make_window(), 500, NOW)
+    scheduler.add_edition(2, Priority.URGENT.weight)
+    scheduler.add_claims(2, make_claims(2, 200))
+    counts_by_edition = count_by_edition(scheduler.pick_messages(make_window(), 230, NOW))
+    assert counts_by_edition[2] == 200
+    assert counts_by_edition[1] >= 20
 
 
 @given(st.integers(1, 300), st.integers(1, 300))
-def test_nothing_is_owed_to_an_edition_for_the_time_in_which_it_had_nothing(
-    alone: int, both: int
+def test_edition_without_messages_is_owed_nothing_later(
+    count_alone: int, count_together: int
 ) -> None:
-    ours = dispatch()
+    scheduler = make_scheduler()
     for number in (1, 2):
-        ours.add_edition(number, 8)
-    ours.add_claims(1, claims(1, 1000))
-    ours.pick_messages(seat(), alone, NOW)
-    ours.add_claims(2, claims(2, 1000))
-    got = editions_of(ours.pick_messages(seat(), both, NOW))
-    assert abs(got[1] - got[2]) <= 1
+        scheduler.add_edition(number, 8)
+    scheduler.add_claims(1, make_claims(1, 1000))
+    scheduler.pick_messages(make_window(), count_alone, NOW)
+    scheduler.add_claims(2, make_claims(2, 1000))
+    counts_by_edition = count_by_edition(
+        scheduler.pick_messages(make_window(), count_together, NOW)
+    )
+    assert abs(counts_by_edition[1] - counts_by_edition[2]) <= 1
 
 
-def test_what_a_limit_keeps_back_is_not_owed_to_an_edition_later() -> None:
-    """Else it would have all of the limited domain to itself until it had caught up."""
-    ours = dispatch(spared_example=Throttle(rate=10))
+def test_throttled_edition_is_not_owed_messages_later() -> None:
+    """Otherwise the edition would have the whole limit to itself until it had caught up."""
+    scheduler = make_scheduler(spared_example=Throttle(rate=10))
     for number in (1, 2):
-        ours.add_edition(number, 8)
-    ours.add_claims(1, claims(1, 50, "spared.example"))
-    ours.add_claims(2, claims(2, 1000))
-    assert editions_of(ours.pick_messages(seat(), 1000, NOW))[2] > 900, "it alone may go"
-    ours.add_claims(2, claims(2, 50, "spared.example", first=1000))
-    got = Counter[int]()
+        scheduler.add_edition(number, 8)
+    scheduler.add_claims(1, make_claims(1, 50, "spared.example"))
+    scheduler.add_claims(2, make_claims(2, 1000))
+    assert count_by_edition(scheduler.pick_messages(make_window(), 1000, NOW))[2] > 900, (
+        "only edition 2 has unlimited messages"
+    )
+    scheduler.add_claims(2, make_claims(2, 50, "spared.example", first=1000))
+    counts_by_edition = Counter[int]()
     for tenth in range(1, 21):
-        got += editions_of(ours.pick_messages(seat(), 10, NOW + tenth / 10))
-    assert got[1] + got[2] >= 19
-    assert abs(got[1] - got[2]) <= 3
+        counts_by_edition += count_by_edition(
+            scheduler.pick_messages(make_window(), 10, NOW + tenth / 10)
+        )
+    assert counts_by_edition[1] + counts_by_edition[2] >= 19
+    assert abs(counts_by_edition[1] - counts_by_edition[2]) <= 3
 
 
-def test_an_edition_alone_is_picked_in_the_order_of_its_claims() -> None:
-    ours = dispatch()
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5))
-    assert ids(ours.pick_messages(seat(), 3, NOW)) == [100_000, 100_001, 100_002]
-    assert ids(ours.pick_messages(seat(), 3, NOW)) == [100_003, 100_004]
+def test_single_edition_is_picked_in_claim_order() -> None:
+    scheduler = make_scheduler()
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5))
+    assert list_ids(scheduler.pick_messages(make_window(), 3, NOW)) == [100_000, 100_001, 100_002]
+    assert list_ids(scheduler.pick_messages(make_window(), 3, NOW)) == [100_003, 100_004]
 
 
-def test_an_edition_that_is_dropped_is_picked_no_more() -> None:
-    ours = dispatch()
+def test_dropped_edition_is_never_picked() -> None:
+    scheduler = make_scheduler()
     for number in (1, 2):
-        ours.add_edition(number, 8)
-        ours.add_claims(number, claims(number, 10))
-    ours.drop_edition(1)
-    assert editions_of(ours.pick_messages(seat(), 20, NOW)) == {2: 10}
+        scheduler.add_edition(number, 8)
+        scheduler.add_claims(number, make_claims(number, 10))
+    scheduler.drop_edition(1)
+    assert count_by_edition(scheduler.pick_messages(make_window(), 20, NOW)) == {2: 10}
 
 
-def test_what_is_no_longer_ours_is_forgotten() -> None:
-    ours = dispatch(example_org=Throttle(rate=1))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 2 * MAX_PARKED))
-    ours.pick_messages(seat(), 10, NOW)
-    ours.forget_claims()
-    assert ours.list_claim_ids() == []
-    assert list(ours.pop_postponed()) == []
-    assert (ours.count_claims(1), ours.ready_count) == (0, 0)
+def test_forget_claims_drops_waiting_and_postponed_claims() -> None:
+    scheduler = make_scheduler(example_org=Throttle(rate=1))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 2 * MAX_PARKED))
+    scheduler.pick_messages(make_window(), 10, NOW)
+    scheduler.forget_claims()
+    assert scheduler.list_claim_ids() == []
+    assert list(scheduler.pop_postponed()) == []
+    assert (scheduler.count_claims(1), scheduler.ready_count) == (0, 0)
 
 
 # ---- between relays ---------------------------------------------------------------------------
@@ -158,150 +170,154 @@ def test_what_is_no_longer_ours_is_forgotten() -> None:
     st.lists(st.integers(0, 3), min_size=1, max_size=80),
     st.integers(1, 40),
 )
-def test_relays_keep_to_their_weights_whoever_asks(
-    given_weights: list[int], order: list[int], room: int
+def test_relays_share_messages_by_weight_in_any_order(
+    drawn_weights: list[int], order: list[int], limit: int
 ) -> None:
-    relays = [Relay(name=f"r{n}", weight=weight) for n, weight in enumerate(given_weights)]
-    ours = dispatch(*relays)
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, len(order) * room))
+    relays = [Relay(name=f"r{n}", weight=weight) for n, weight in enumerate(drawn_weights)]
+    scheduler = make_scheduler(*relays)
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, len(order) * limit))
     for relay in relays:
-        ours.note_progress(relay.name, NOW)
-    got: Counter[str] = Counter()
-    for asks in order:
-        name = relays[asks % len(relays)].name
-        got[name] += len(ours.pick_messages(seat(name), room, NOW))
-    for one in relays:
-        for other in relays:
-            assert one.weight
-            assert other.weight
-            fair = got[other.name] * one.weight / other.weight
-            assert got[one.name] <= fair + SHARE_SLACK + 1 + 1e-6
+        scheduler.note_progress(relay.name, NOW)
+    counts_by_relay: Counter[str] = Counter()
+    for number in order:
+        name = relays[number % len(relays)].name
+        counts_by_relay[name] += len(scheduler.pick_messages(make_window(name), limit, NOW))
+    for relay in relays:
+        for other_relay in relays:
+            assert relay.weight
+            assert other_relay.weight
+            fair_count = counts_by_relay[other_relay.name] * relay.weight / other_relay.weight
+            assert counts_by_relay[relay.name] <= fair_count + SHARE_SLACK + 1 + 1e-6
 
 
-def test_a_relay_that_makes_no_progress_holds_nobody_up() -> None:
-    ours = dispatch(Relay(name="good", weight=1), Relay(name="stalled", weight=1))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5000))
+def test_stalled_relay_does_not_hold_up_other_relays() -> None:
+    scheduler = make_scheduler(Relay(name="good", weight=1), Relay(name="stalled", weight=1))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5000))
     for name in ("good", "stalled"):
-        ours.note_progress(name, NOW)
-    assert len(ours.pick_messages(seat("good"), 1000, NOW)) == SHARE_SLACK + 1
-    assert ours.pick_messages(seat("good"), 1000, NOW + 0.9 * STALL_TIMEOUT) == []
-    assert ours.wake_at < NOW + 2 * STALL_TIMEOUT, "it is to be asked again"
-    assert len(ours.pick_messages(seat("good"), 1000, NOW + STALL_TIMEOUT)) == 1000
+        scheduler.note_progress(name, NOW)
+    assert len(scheduler.pick_messages(make_window("good"), 1000, NOW)) == SHARE_SLACK + 1
+    assert scheduler.pick_messages(make_window("good"), 1000, NOW + 0.9 * STALL_TIMEOUT) == []
+    assert scheduler.wake_at < NOW + 2 * STALL_TIMEOUT, "the ledger must ask again"
+    assert len(scheduler.pick_messages(make_window("good"), 1000, NOW + STALL_TIMEOUT)) == 1000
 
 
-def test_a_relay_that_comes_back_does_not_take_what_it_missed() -> None:
-    ours = dispatch(Relay(name="good", weight=1), Relay(name="back", weight=1))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 20_000))
-    ours.note_progress("good", NOW)
-    ours.pick_messages(seat("good"), 5000, NOW)
-    ours.note_progress("back", NOW + 60)
-    ours.note_progress("good", NOW + 60)
-    got = Counter(back=0, good=0)
+def test_returning_relay_does_not_make_up_missed_messages() -> None:
+    scheduler = make_scheduler(Relay(name="good", weight=1), Relay(name="back", weight=1))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 20_000))
+    scheduler.note_progress("good", NOW)
+    scheduler.pick_messages(make_window("good"), 5000, NOW)
+    scheduler.note_progress("back", NOW + 60)
+    scheduler.note_progress("good", NOW + 60)
+    counts_by_relay = Counter(back=0, good=0)
     for _ in range(1000):
-        for name in got:
-            got[name] += len(ours.pick_messages(seat(name), 1, NOW + 60))
-    assert got["good"] >= 1000 - 2 * SHARE_SLACK
+        for name in counts_by_relay:
+            counts_by_relay[name] += len(scheduler.pick_messages(make_window(name), 1, NOW + 60))
+    assert counts_by_relay["good"] >= 1000 - 2 * SHARE_SLACK
 
 
-def test_a_relay_without_a_weight_takes_what_it_can() -> None:
-    ours = dispatch(
+def test_relay_without_weight_takes_any_number_of_messages() -> None:
+    scheduler = make_scheduler(
         Relay(name="free"), Relay(name="first", weight=1), Relay(name="spare", weight=0)
     )
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5000))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5000))
     for name in ("free", "first", "spare"):
-        ours.note_progress(name, NOW)
-    assert len(ours.pick_messages(seat("free"), 1000, NOW)) == 1000
-    assert len(ours.pick_messages(seat("first"), 1000, NOW)) == 1000, "the only one with a share"
-    assert len(ours.pick_messages(seat("spare"), 1000, NOW)) == 1000
+        scheduler.note_progress(name, NOW)
+    assert len(scheduler.pick_messages(make_window("free"), 1000, NOW)) == 1000
+    assert len(scheduler.pick_messages(make_window("first"), 1000, NOW)) == 1000, (
+        "no other relay has a share"
+    )
+    assert len(scheduler.pick_messages(make_window("spare"), 1000, NOW)) == 1000
 
 
 @given(st.floats(0.5, 200), st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_a_relays_rate_holds_over_all_its_connections(rate: float, pauses: list[float]) -> None:
-    ours = dispatch(Relay(rate=rate))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5000))
-    now, went = NOW, []
+def test_relay_rate_holds_over_all_connections(rate: float, pauses: list[float]) -> None:
+    scheduler = make_scheduler(Relay(rate=rate))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5000))
+    now, sent_at = NOW, []
     for number, pause in enumerate(pauses):
         now += pause
-        for pick in ours.pick_messages(seat(), 50, now):
+        for pick in scheduler.pick_messages(make_window(), 50, now):
             assert pick.not_before <= now + LOOKAHEAD + 1e-9
-            went.append(max(pick.not_before, now))
-        assert number or went, "the first may go at once"
-    for first in range(0, len(went), 7):
-        for last in range(first, len(went)):
-            assert last - first + 1 <= rate * (went[last] - went[first]) + 2 + 1e-6
+            sent_at.append(max(pick.not_before, now))
+        assert number or sent_at, "the first message may go at once"
+    for first in range(0, len(sent_at), 7):
+        for last in range(first, len(sent_at)):
+            assert last - first + 1 <= rate * (sent_at[last] - sent_at[first]) + 2 + 1e-6
 
 
-def test_a_message_that_only_a_rate_keeps_back_is_asked_for_in_time() -> None:
-    ours = dispatch(Relay(rate=0.5))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 3))
-    assert len(ours.pick_messages(seat(), 10, NOW)) == 2
-    assert ours.wake_at == NOW + 2 - LOOKAHEAD
-    assert [pick.not_before for pick in ours.pick_messages(seat(), 10, ours.wake_at)] == [NOW + 2]
+def test_rate_limited_message_wakes_ledger_in_time() -> None:
+    scheduler = make_scheduler(Relay(rate=0.5))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 3))
+    assert len(scheduler.pick_messages(make_window(), 10, NOW)) == 2
+    assert scheduler.wake_at == NOW + 2 - LOOKAHEAD
+    assert [
+        pick.not_before for pick in scheduler.pick_messages(make_window(), 10, scheduler.wake_at)
+    ] == [NOW + 2]
 
 
-# ---- domains that are spared ------------------------------------------------------------------
+# ---- throttled domains ------------------------------------------------------------------------
 
 
-def test_a_domain_at_its_limit_waits_and_the_others_go_by() -> None:
-    ours = dispatch(slow_example=Throttle(rate=1))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 50, "slow.example"))
-    ours.add_claims(1, claims(1, 50, "example.org", first=50))
-    here = seat()
+def test_throttled_domain_waits_while_other_domains_pass() -> None:
+    scheduler = make_scheduler(slow_example=Throttle(rate=1))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 50, "slow.example"))
+    scheduler.add_claims(1, make_claims(1, 50, "example.org", first=50))
+    window = make_window()
     domains = Counter(
-        pick.claim.address.partition("@")[2] for pick in ours.pick_messages(here, 100, NOW)
+        pick.claim.address.partition("@")[2] for pick in scheduler.pick_messages(window, 100, NOW)
     )
     assert domains == {"slow.example": 2, "example.org": 50}
-    assert ours.count_claims(1) == 48
-    assert ours.wake_at == NOW + 1
-    assert len(ours.pick_messages(here, 100, NOW + 1)) == 1
+    assert scheduler.count_claims(1) == 48
+    assert scheduler.wake_at == NOW + 1
+    assert len(scheduler.pick_messages(window, 100, NOW + 1)) == 1
 
 
-def test_only_so_many_of_a_domain_wait_here_and_the_rest_goes_back_in_order() -> None:
-    ours = dispatch(slow_example=Throttle(rate=2))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 300, "slow.example"))
-    assert len(ours.pick_messages(seat(), 300, NOW)) == 2
-    assert ours.count_claims(1) == MAX_PARKED
-    back = sorted(ours.pop_postponed(), key=lambda one: one[1])
-    assert [claim.id for claim, _ in back] == [100_000 + n for n in range(2 + MAX_PARKED, 300)]
-    assert back[0][1] >= MAX_PARKED / 2, "when those that wait here have gone"
-    delays = [delay for _, delay in back]
+def test_throttled_domain_postpones_excess_claims_in_order() -> None:
+    scheduler = make_scheduler(slow_example=Throttle(rate=2))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 300, "slow.example"))
+    assert len(scheduler.pick_messages(make_window(), 300, NOW)) == 2
+    assert scheduler.count_claims(1) == MAX_PARKED
+    postponed = sorted(scheduler.pop_postponed(), key=lambda item: item[1])
+    assert [claim.id for claim, _ in postponed] == [100_000 + n for n in range(2 + MAX_PARKED, 300)]
+    assert postponed[0][1] >= MAX_PARKED / 2, "postponed claims come after the parked ones"
+    delays = [delay for _, delay in postponed]
     assert len(set(delays)) == len(delays)
-    assert list(ours.pop_postponed()) == []
+    assert list(scheduler.pop_postponed()) == []
 
 
-def test_a_domain_has_so_many_connections_until_what_they_carry_is_settled() -> None:
-    ours = dispatch(slow_example=Throttle(connections=1))
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5, "slow.example"))
-    one, other = seat(), seat()
-    (first,) = ours.pick_messages(one, 1, NOW)
-    assert ours.pick_messages(other, 5, NOW) == []
-    (second,) = ours.pick_messages(one, 1, NOW)
-    ours.release_throttle(one, first.claim)
-    assert ours.pick_messages(other, 5, NOW) == [], "one is still out"
-    ours.release_throttle(one, second.claim)
-    assert len(ours.pick_messages(other, 1, NOW)) == 1
+def test_domain_connection_limit_holds_until_messages_are_settled() -> None:
+    scheduler = make_scheduler(slow_example=Throttle(connections=1))
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5, "slow.example"))
+    window, other_window = make_window(), make_window()
+    (first,) = scheduler.pick_messages(window, 1, NOW)
+    assert scheduler.pick_messages(other_window, 5, NOW) == []
+    (second,) = scheduler.pick_messages(window, 1, NOW)
+    scheduler.release_throttle(window, first.claim)
+    assert scheduler.pick_messages(other_window, 5, NOW) == [], "one message is still in flight"
+    scheduler.release_throttle(window, second.claim)
+    assert len(scheduler.pick_messages(other_window, 1, NOW)) == 1
 
 
-def test_domains_are_told_apart_as_they_stand_on_the_wire() -> None:
-    ours = DispatchScheduler(
+def test_throttled_domains_are_compared_in_wire_form() -> None:
+    scheduler = DispatchScheduler(
         (Relay(),), DomainThrottles({"xn--bcher-kva.example": Throttle(rate=1)})
     )
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5, "bücher.example"))
-    assert len(ours.pick_messages(seat(), 5, NOW)) == 2
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5, "bücher.example"))
+    assert len(scheduler.pick_messages(make_window(), 5, NOW)) == 2
 
 
 DOMAINS = ("fast.example", "slow.example", "narrow.example")
-acts = st.lists(
+actions = st.lists(
     st.one_of(
         st.tuples(
             st.just("stock"), st.integers(1, 3), st.sampled_from(DOMAINS), st.integers(1, 130)
@@ -314,46 +330,56 @@ acts = st.lists(
 )
 
 
-@given(acts)
-def test_no_claim_is_lost_or_given_twice(acts: list[tuple[str, int, str | float, int]]) -> None:
+@given(actions)
+def test_scheduler_never_loses_or_repeats_a_claim(
+    actions: list[tuple[str, int, str | float, int]],
+) -> None:
     relays = (Relay(name="one", weight=2, rate=40), Relay(name="two", weight=1))
     limits = {"slow.example": Throttle(rate=5), "narrow.example": Throttle(connections=1)}
-    ours = DispatchScheduler(relays, DomainThrottles(limits))
-    seats = [seat("one"), seat("one"), seat("two"), seat("two")]
-    out: list[list[Claim]] = [[], [], [], []]
-    now, stocked, picked, back = NOW, 0, list[int](), list[int]()
+    scheduler = DispatchScheduler(relays, DomainThrottles(limits))
+    windows = [make_window("one"), make_window("one"), make_window("two"), make_window("two")]
+    in_flight: list[list[Claim]] = [[], [], [], []]
+    now, stocked_count, picked_ids, postponed_ids = NOW, 0, list[int](), list[int]()
     for number in (1, 2, 3):
-        ours.add_edition(number, 1 << number)
-    for act, which, more, count in acts:
-        match act:
+        scheduler.add_edition(number, 1 << number)
+    for action, number, argument, count in actions:
+        match action:
             case "stock":
-                ours.add_claims(which, claims(which, count, str(more), first=stocked))
-                stocked += count
+                scheduler.add_claims(
+                    number, make_claims(number, count, str(argument), first=stocked_count)
+                )
+                stocked_count += count
             case "pick":
-                now += float(more)
-                for pick in ours.pick_messages(seats[which], count, now):
-                    picked.append(pick.claim.id)
-                    out[which].append(pick.claim)
+                now += float(argument)
+                for pick in scheduler.pick_messages(windows[number], count, now):
+                    picked_ids.append(pick.claim.id)
+                    in_flight[number].append(pick.claim)
             case "settle":
-                for claim in out[which][:count]:
-                    ours.release_throttle(seats[which], claim)
-                del out[which][:count]
+                for claim in in_flight[number][:count]:
+                    scheduler.release_throttle(windows[number], claim)
+                del in_flight[number][:count]
             case _:
-                back += [claim.id for claim, delay in ours.pop_postponed() if delay > 0]
-    back += [claim.id for claim, _ in ours.pop_postponed()]
-    seen = [*picked, *back, *ours.list_claim_ids()]
-    assert len(seen) == len(set(seen)) == stocked
-    assert ours.ready_count <= sum(map(ours.count_claims, (1, 2, 3))) == len(ours.list_claim_ids())
-    assert sum(bool(carried) for carried in map(_narrow, out)) <= 1
+                postponed_ids += [
+                    claim.id for claim, delay in scheduler.pop_postponed() if delay > 0
+                ]
+    postponed_ids += [claim.id for claim, _ in scheduler.pop_postponed()]
+    all_ids = [*picked_ids, *postponed_ids, *scheduler.list_claim_ids()]
+    assert len(all_ids) == len(set(all_ids)) == stocked_count
+    assert (
+        scheduler.ready_count
+        <= sum(map(scheduler.count_claims, (1, 2, 3)))
+        == len(scheduler.list_claim_ids())
+    )
+    assert sum(bool(narrow_claims) for narrow_claims in map(find_narrow_claims, in_flight)) <= 1
 
 
-def _narrow(carried: list[Claim]) -> list[Claim]:
-    return [claim for claim in carried if claim.address.endswith("narrow.example")]
+def find_narrow_claims(claims: list[Claim]) -> list[Claim]:
+    return [claim for claim in claims if claim.address.endswith("narrow.example")]
 
 
-@pytest.mark.parametrize("room", [0, -1])
-def test_a_connection_without_room_gets_nothing(room: int) -> None:
-    ours = dispatch()
-    ours.add_edition(1, 8)
-    ours.add_claims(1, claims(1, 5))
-    assert ours.pick_messages(seat(), room, NOW) == []
+@pytest.mark.parametrize("limit", [0, -1])
+def test_connection_without_room_gets_no_messages(limit: int) -> None:
+    scheduler = make_scheduler()
+    scheduler.add_edition(1, 8)
+    scheduler.add_claims(1, make_claims(1, 5))
+    assert scheduler.pick_messages(make_window(), limit, NOW) == []

@@ -1,4 +1,4 @@
-"""Nothing that a coroutine waits for is missed, and nothing is waited for too long."""
+"""Coroutines miss no event, and wait no longer than they should."""
 
 import socket
 import threading
@@ -11,293 +11,299 @@ from mailer.delivery.event_loop import NEVER, EventLoop, WakeEvent
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    with ours, theirs:
-        yield ours, theirs
+def socket_pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    sock, peer = socket.socketpair()
+    sock.setblocking(False)
+    with sock, peer:
+        yield sock, peer
 
 
-def soon(seconds: float = 5.0) -> float:
+def in_seconds(seconds: float = 5.0) -> float:
     return time.monotonic() + seconds
 
 
-def test_each_wait_ends_when_what_it_waits_for_has_come(
-    pair: tuple[socket.socket, socket.socket],
+def test_wait_readable_ends_when_data_has_come(
+    socket_pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    ours, theirs = pair
+    sock, peer = socket_pair
     loop = EventLoop()
-    said: list[bytes] = []
+    received: list[bytes] = []
 
-    async def listen() -> None:
+    async def receive_words() -> None:
         for _ in range(3):
-            assert await loop.wait_readable(ours, soon())
-            said.append(ours.recv(100))
-        loop.forget_socket(ours)
+            assert await loop.wait_readable(sock, in_seconds())
+            received.append(sock.recv(100))
+        loop.forget_socket(sock)
 
-    async def speak() -> None:
+    async def send_words() -> None:
         for word in (b"one", b"two", b"three"):
-            await loop.sleep_until(soon(0.02))
-            theirs.send(word)
+            await loop.sleep_until(in_seconds(0.02))
+            peer.send(word)
 
-    loop.spawn_task(listen())
-    loop.spawn_task(speak())
+    loop.spawn_task(receive_words())
+    loop.spawn_task(send_words())
     loop.run()
-    assert said == [b"one", b"two", b"three"]
+    assert received == [b"one", b"two", b"three"]
 
 
-def test_a_wait_ends_with_its_deadline_and_says_so(
-    pair: tuple[socket.socket, socket.socket],
+def test_wait_readable_returns_false_at_deadline(
+    socket_pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    ours, theirs = pair
+    sock, peer = socket_pair
     loop = EventLoop()
-    waited: list[tuple[bool, float]] = []
+    results: list[tuple[bool, float]] = []
 
     async def listen(seconds: float) -> None:
-        began = time.monotonic()
-        came = await loop.wait_readable(ours, began + seconds)
-        waited.append((came, time.monotonic() - began))
-        loop.forget_socket(ours)
+        started_at = time.monotonic()
+        has_data = await loop.wait_readable(sock, started_at + seconds)
+        results.append((has_data, time.monotonic() - started_at))
+        loop.forget_socket(sock)
 
-    async def both() -> None:
+    async def listen_twice() -> None:
         await listen(0.3)
-        theirs.send(b"x")
+        peer.send(b"x")
         await listen(60)
 
-    loop.spawn_task(both())
+    loop.spawn_task(listen_twice())
     loop.run()
-    (came, seconds), (came_then, _) = waited
-    assert not came
+    (has_data, seconds), (had_data, _) = results
+    assert not has_data
     assert 0.29 < seconds < 2
-    assert came_then
+    assert had_data
 
 
-def test_a_full_socket_is_waited_for_until_it_takes_more(
-    pair: tuple[socket.socket, socket.socket],
+def test_wait_writable_ends_when_full_socket_accepts_data(
+    socket_pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    ours, theirs = pair
+    sock, peer = socket_pair
     loop = EventLoop()
-    sent = 0
+    sent_size = 0
 
-    async def fill() -> None:
-        nonlocal sent
+    async def fill_socket() -> None:
+        nonlocal sent_size
         while True:
             try:
-                sent += ours.send(b"x" * 100_000)
+                sent_size += sock.send(b"x" * 100_000)
             except BlockingIOError:
                 break
-        assert not await loop.wait_writable(ours, soon(0.1)), "nobody has read"
-        theirs.recv(sent)
-        assert await loop.wait_writable(ours, soon())
-        ours.send(b"y")
-        assert not await loop.wait_readable(ours, soon(0.1)), "it waits for the other thing again"
-        loop.forget_socket(ours)
+        assert not await loop.wait_writable(sock, in_seconds(0.1)), "the peer has not read"
+        peer.recv(sent_size)
+        assert await loop.wait_writable(sock, in_seconds())
+        sock.send(b"y")
+        assert not await loop.wait_readable(sock, in_seconds(0.1)), (
+            "the loop must now wait for reading"
+        )
+        loop.forget_socket(sock)
 
-    loop.spawn_task(fill())
+    loop.spawn_task(fill_socket())
     loop.run()
 
 
-def test_what_a_socket_says_while_nobody_listens_is_there_later(
-    pair: tuple[socket.socket, socket.socket],
+def test_unread_data_does_not_make_loop_spin(
+    socket_pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    ours, theirs = pair
+    sock, peer = socket_pair
     loop = EventLoop()
-    turns = 0
+    iteration_count = 0
 
     async def listen() -> None:
-        assert not await loop.wait_readable(ours, soon(0.01))
-        theirs.send(b"hello")
-        await loop.sleep_until(soon(0.3))
-        assert await loop.wait_readable(ours, soon())
-        assert ours.recv(100) == b"hello"
-        loop.forget_socket(ours)
+        assert not await loop.wait_readable(sock, in_seconds(0.01))
+        peer.send(b"hello")
+        await loop.sleep_until(in_seconds(0.3))
+        assert await loop.wait_readable(sock, in_seconds())
+        assert sock.recv(100) == b"hello"
+        loop.forget_socket(sock)
 
-    def counted() -> None:
-        nonlocal turns
-        turns += 1
-        turn()
+    def count_iteration() -> None:
+        nonlocal iteration_count
+        iteration_count += 1
+        run_iteration()
 
-    turn = loop._run_iteration
-    loop._run_iteration = counted  # type: ignore[method-assign]
+    run_iteration = loop._run_iteration
+    loop._run_iteration = count_iteration  # type: ignore[method-assign]
     loop.spawn_task(listen())
     loop.run()
-    assert turns < 20, "it does not spin while the socket has something to say"
+    assert iteration_count < 20, "the loop must not spin while unread data waits"
 
 
-def test_no_ring_is_missed_however_many_threads_ring() -> None:
+def test_event_triggered_by_many_threads_is_never_missed() -> None:
     loop = EventLoop()
-    bell = WakeEvent()
+    event = WakeEvent()
     work: list[int] = []
     done: list[int] = []
-    each, threads = 3000, 4
+    per_thread, thread_count = 3000, 4
 
-    def give(start: int) -> None:
-        for number in range(start, start + each):
+    def add_work(start: int) -> None:
+        for number in range(start, start + per_thread):
             work.append(number)
-            bell.trigger_event()
+            event.trigger_event()
 
-    async def take() -> None:
-        while len(done) < each * threads:
-            seen = bell.trigger_count
+    async def do_work() -> None:
+        while len(done) < per_thread * thread_count:
+            trigger_count = event.trigger_count
             if work:
                 done.append(work.pop())
             else:
-                await loop.wait_for_event(bell, seen, soon(20))
-                assert work or bell.trigger_count != seen, "it would have waited for ever"
+                await loop.wait_for_event(event, trigger_count, in_seconds(20))
+                assert work or event.trigger_count != trigger_count, (
+                    "without a trigger it would have waited forever"
+                )
 
-    givers = [threading.Thread(target=give, args=(n * each,)) for n in range(threads)]
-    for giver in givers:
-        giver.start()
-    loop.spawn_task(take())
+    threads = [
+        threading.Thread(target=add_work, args=(n * per_thread,)) for n in range(thread_count)
+    ]
+    for thread in threads:
+        thread.start()
+    loop.spawn_task(do_work())
     loop.run()
-    for giver in givers:
-        giver.join()
-    assert sorted(done) == list(range(each * threads))
+    for thread in threads:
+        thread.join()
+    assert sorted(done) == list(range(per_thread * thread_count))
 
 
-def test_one_ring_wakes_all_that_wait() -> None:
+def test_one_trigger_wakes_every_waiting_coroutine() -> None:
     loop = EventLoop()
-    bell = WakeEvent()
-    woken: list[int] = []
+    event = WakeEvent()
+    woken_numbers: list[int] = []
 
-    async def wait(number: int) -> None:
-        await loop.wait_for_event(bell, bell.trigger_count, NEVER)
-        woken.append(number)
+    async def wait_once(number: int) -> None:
+        await loop.wait_for_event(event, event.trigger_count, NEVER)
+        woken_numbers.append(number)
 
     for number in range(20):
-        loop.spawn_task(wait(number))
-    ringer = threading.Timer(0.1, bell.trigger_event)
-    ringer.start()
+        loop.spawn_task(wait_once(number))
+    timer = threading.Timer(0.1, event.trigger_event)
+    timer.start()
     loop.run()
-    assert sorted(woken) == list(range(20))
-    assert not bell.waiting_tasks
+    assert sorted(woken_numbers) == list(range(20))
+    assert not event.waiting_tasks
 
 
-def test_a_bell_rung_since_one_looked_is_not_waited_for() -> None:
+def test_event_triggered_before_wait_ends_it_at_once() -> None:
     loop = EventLoop()
-    bell = WakeEvent()
+    event = WakeEvent()
 
-    async def wait() -> None:
-        seen = bell.trigger_count
-        bell.trigger_event()
-        await loop.wait_for_event(bell, seen, NEVER)
-        assert not bell.waiting_tasks
+    async def wait_once() -> None:
+        trigger_count = event.trigger_count
+        event.trigger_event()
+        await loop.wait_for_event(event, trigger_count, NEVER)
+        assert not event.waiting_tasks
 
-    loop.spawn_task(wait())
+    loop.spawn_task(wait_once())
     loop.run()
 
 
-def test_shaken_all_look_round_but_those_that_listen(
-    pair: tuple[socket.socket, socket.socket],
+def test_wake_all_wakes_every_coroutine_except_socket_waits(
+    socket_pair: tuple[socket.socket, socket.socket],
 ) -> None:
-    ours, theirs = pair
+    sock, peer = socket_pair
     loop = EventLoop()
-    over = threading.Event()
-    heard: list[bool] = []
+    is_over = threading.Event()
+    results: list[bool] = []
 
-    async def sleep() -> None:
-        while not over.is_set():
+    async def sleep_forever() -> None:
+        while not is_over.is_set():
             await loop.sleep_until(NEVER)
 
-    async def hear() -> None:
-        bell = WakeEvent()
-        while not over.is_set():
-            await loop.wait_for_event(bell, bell.trigger_count)
+    async def wait_forever() -> None:
+        event = WakeEvent()
+        while not is_over.is_set():
+            await loop.wait_for_event(event, event.trigger_count)
 
     async def listen() -> None:
-        heard.append(await loop.wait_readable(ours, soon()))
-        loop.forget_socket(ours)
+        results.append(await loop.wait_readable(sock, in_seconds()))
+        loop.forget_socket(sock)
 
-    def end() -> None:
-        over.set()
+    def wake_loop() -> None:
+        is_over.set()
         loop.wake_all()
         time.sleep(0.1)
-        theirs.send(b"x")
+        peer.send(b"x")
 
-    for steps in (sleep(), hear(), listen()):
-        loop.spawn_task(steps)
-    ender = threading.Timer(0.1, end)
-    ender.start()
+    for coroutine in (sleep_forever(), wait_forever(), listen()):
+        loop.spawn_task(coroutine)
+    timer = threading.Timer(0.1, wake_loop)
+    timer.start()
     loop.run()
-    ender.join()
-    assert heard == [True]
+    timer.join()
+    assert results == [True]
 
 
-def test_what_blocks_is_done_in_a_thread_and_holds_nobody_up() -> None:
+def test_blocking_work_in_thread_does_not_block_loop() -> None:
     loop = EventLoop()
-    seen: list[str | None] = []
-    halt = threading.Event()
+    results: list[str | None] = []
+    stop_event = threading.Event()
 
-    def slowly() -> str:
+    def block() -> str:
         time.sleep(0.3)
         return "slow"
 
-    async def slow() -> None:
-        seen.append(await loop.run_in_thread(slowly, "slow", halt, seen.remove))
+    async def run_blocking() -> None:
+        results.append(await loop.run_in_thread(block, "slow", stop_event, results.remove))
 
-    async def quick() -> None:
-        await loop.sleep_until(soon(0.01))
-        seen.append("quick")
+    async def run_quickly() -> None:
+        await loop.sleep_until(in_seconds(0.01))
+        results.append("quick")
 
-    async def failing() -> None:
+    async def run_failing() -> None:
         def fail() -> None:
             raise OSError("no route")
 
         with pytest.raises(OSError, match="no route"):
-            await loop.run_in_thread(fail, "failing", halt, seen.remove)
+            await loop.run_in_thread(fail, "failing", stop_event, results.remove)
 
-    for steps in (slow(), quick(), failing()):
-        loop.spawn_task(steps)
+    for coroutine in (run_blocking(), run_quickly(), run_failing()):
+        loop.spawn_task(coroutine)
     loop.run()
-    assert seen == ["quick", "slow"]
+    assert results == ["quick", "slow"]
 
 
-def test_what_a_thread_brings_when_nobody_waits_any_more_is_discarded() -> None:
+def test_late_thread_result_is_discarded_after_stop() -> None:
     loop = EventLoop()
-    halt, goes_on, gone = threading.Event(), threading.Event(), threading.Event()
-    seen: list[str | None] = []
+    stop_event, may_end, was_discarded = threading.Event(), threading.Event(), threading.Event()
+    results: list[str | None] = []
 
-    def late() -> str:
-        assert goes_on.wait(30)
+    def end_late() -> str:
+        assert may_end.wait(30)
         return "late"
 
-    def discard(brought: str | None) -> None:
-        seen.append(f"discarded {brought}")
-        gone.set()
+    def discard(result: str | None) -> None:
+        results.append(f"discarded {result}")
+        was_discarded.set()
 
-    async def wait() -> None:
-        seen.append(await loop.run_in_thread(late, "late", halt, discard))
+    async def wait_for_thread() -> None:
+        results.append(await loop.run_in_thread(end_late, "late", stop_event, discard))
 
-    async def stop() -> None:
-        await loop.sleep_until(soon(0.01))
-        halt.set()
+    async def stop_waiting() -> None:
+        await loop.sleep_until(in_seconds(0.01))
+        stop_event.set()
         loop.wake_all()
 
-    loop.spawn_task(wait())
-    loop.spawn_task(stop())
+    loop.spawn_task(wait_for_thread())
+    loop.spawn_task(stop_waiting())
     loop.run()
-    goes_on.set()
-    assert gone.wait(30)
-    assert seen == [None, "discarded late"]
+    may_end.set()
+    assert was_discarded.wait(30)
+    assert results == [None, "discarded late"]
 
 
-def test_an_error_ends_the_loop_and_every_coroutine() -> None:
+def test_error_in_coroutine_ends_loop_and_other_coroutines() -> None:
     loop = EventLoop()
     ended: list[str] = []
 
-    async def wait() -> None:
+    async def wait_forever() -> None:
         try:
             await loop.sleep_until(NEVER)
         finally:
             ended.append("wait")
 
     async def fail() -> None:
-        await loop.sleep_until(soon(0.01))
-        raise RuntimeError("a fault of ours")
+        await loop.sleep_until(in_seconds(0.01))
+        raise RuntimeError("internal error")
 
-    loop.spawn_task(wait())
+    loop.spawn_task(wait_forever())
     loop.spawn_task(fail())
-    with pytest.raises(RuntimeError, match="a fault"):
+    with pytest.raises(RuntimeError, match="internal error"):
         loop.run()
     assert ended == ["wait"]
-    loop.wake_all()  # by somebody who doesn't know yet
+    loop.wake_all()  # harmless after the loop has ended

@@ -1,4 +1,4 @@
-"""What becomes of a message, whom refusals speak of, and how fast it goes."""
+"""Settlements of replies, repeated refusals, lost links and progress figures."""
 
 import math
 from datetime import timedelta
@@ -34,15 +34,17 @@ from tests.unit.samples import NOW
 D, P = DeliveryState, Phase
 
 
-def claim(number: int = 90, attempt: int = 1) -> Claim:
+def make_claim(number: int = 90, attempt: int = 1) -> Claim:
     return Claim(number, 7, number, f"reader{number}@example.org", "", "en", 1, attempt)
 
 
-def settled(reply: Reply, *, attempt: int = 1, days: float = 0, poison: bool = False) -> Settlement:
-    """What is written down `days` after the plan."""
-    passed = GatedMessage(claim(attempt=attempt), worker_id=5, gated_at=0.0, not_before=0.0)
+def settle_reply(
+    reply: Reply, *, attempt: int = 1, days: float = 0, is_poison: bool = False
+) -> Settlement:
+    """Return the settlement of a reply that comes `days` after the plan."""
+    message = GatedMessage(make_claim(attempt=attempt), worker_id=5, gated_at=0.0, not_before=0.0)
     planned_at = NOW - timedelta(days=days)
-    return derive_settlement(MessageOutcome(passed, reply), NOW, planned_at, is_poison=poison)
+    return derive_settlement(MessageOutcome(message, reply), NOW, planned_at, is_poison=is_poison)
 
 
 # ---- settlements ------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ RELAY = judge_reply(P.MAIL, 550, "5.7.1 not your address")
 
 
 @pytest.mark.parametrize(
-    ("reply", "state", "spend"),
+    ("reply", "state", "counts_as_attempt"),
     [
         (ACCEPTED, D.SENT, True),
         (REFUSED, D.FAILED, True),
@@ -67,182 +69,202 @@ RELAY = judge_reply(P.MAIL, 550, "5.7.1 not your address")
         (WITHHELD_REPLY, D.QUEUED, False),
     ],
 )
-def test_a_reply_moves_a_delivery_on(reply: Reply, state: DeliveryState, spend: bool) -> None:
-    done = settled(reply)
-    assert (done.delivery_id, done.worker_id) == (90, 5)
-    assert (done.state, done.counts_as_attempt, done.reply) == (state, spend, str(reply))
-    assert done.state in DELIVERY_TRANSITIONS[D.ON_WIRE]
+def test_verdict_decides_delivery_state_and_attempt(
+    reply: Reply, state: DeliveryState, counts_as_attempt: bool
+) -> None:
+    settlement = settle_reply(reply)
+    assert (settlement.delivery_id, settlement.worker_id) == (90, 5)
+    assert (settlement.state, settlement.counts_as_attempt, settlement.reply) == (
+        state,
+        counts_as_attempt,
+        str(reply),
+    )
+    assert settlement.state in DELIVERY_TRANSITIONS[D.ON_WIRE]
 
 
 @given(st.integers(1, 40))
-def test_what_is_deferred_waits_longer_each_time(attempt: int) -> None:
-    done = settled(DEFERRED, attempt=attempt)
-    assert done.retry_after == outbox.get_retry_delay(attempt).total_seconds() >= 300
+def test_deferred_delivery_waits_longer_each_attempt(attempt: int) -> None:
+    settlement = settle_reply(DEFERRED, attempt=attempt)
+    assert settlement.retry_after == outbox.get_retry_delay(attempt).total_seconds() >= 300
 
 
-def test_what_is_deferred_for_five_days_expires() -> None:
-    assert settled(DEFERRED, days=4.9).state is D.QUEUED
-    assert settled(DEFERRED, days=5.1).state is D.EXPIRED
+def test_deferred_delivery_expires_after_five_days() -> None:
+    assert settle_reply(DEFERRED, days=4.9).state is D.QUEUED
+    assert settle_reply(DEFERRED, days=5.1).state is D.EXPIRED
 
 
 @pytest.mark.parametrize("reply", [LOST, RELAY, WITHHELD_REPLY])
-def test_what_was_not_their_fault_is_due_at_once_however_old(reply: Reply) -> None:
-    done = settled(reply, days=30)
-    assert (done.state, done.retry_after, done.counts_as_attempt) == (D.QUEUED, 0, False)
+def test_lost_link_requeues_at_once_at_any_age(reply: Reply) -> None:
+    settlement = settle_reply(reply, days=30)
+    assert (settlement.state, settlement.retry_after, settlement.counts_as_attempt) == (
+        D.QUEUED,
+        0,
+        False,
+    )
 
 
-def test_what_breaks_each_connection_is_put_off_like_a_deferral() -> None:
-    done = settled(LOST, attempt=2, poison=True)
-    assert (done.state, done.counts_as_attempt, done.retry_after) == (D.QUEUED, True, 600)
-    assert done.reply == f"{LOST}, {MAX_LOST_LINKS} times"
-    assert settled(LOST, days=6, poison=True).state is D.EXPIRED
+def test_poison_message_is_deferred_and_expires() -> None:
+    settlement = settle_reply(LOST, attempt=2, is_poison=True)
+    assert (settlement.state, settlement.counts_as_attempt, settlement.retry_after) == (
+        D.QUEUED,
+        True,
+        600,
+    )
+    assert settlement.reply == f"{LOST}, {MAX_LOST_LINKS} times"
+    assert settle_reply(LOST, days=6, is_poison=True).state is D.EXPIRED
 
 
 @given(st.sampled_from(Verdict), st.booleans(), st.floats(0, 30))
-def test_only_the_relays_word_ends_a_delivery_and_only_silence_leaves_doubt(
-    verdict: Verdict, poison: bool, days: float
+def test_only_matching_verdict_gives_sent_failed_or_in_doubt(
+    verdict: Verdict, is_poison: bool, days: float
 ) -> None:
-    done = settled(Reply(P.DOT, 0, "text", verdict), days=days, poison=poison)
-    assert (done.state is D.SENT) == (verdict is Verdict.ACCEPTED)
-    assert (done.state is D.FAILED) == (verdict is Verdict.REFUSED)
-    assert (done.state is D.IN_DOUBT) == (verdict is Verdict.IN_DOUBT)
+    settlement = settle_reply(Reply(P.DOT, 0, "text", verdict), days=days, is_poison=is_poison)
+    assert (settlement.state is D.SENT) == (verdict is Verdict.ACCEPTED)
+    assert (settlement.state is D.FAILED) == (verdict is Verdict.REFUSED)
+    assert (settlement.state is D.IN_DOUBT) == (verdict is Verdict.IN_DOUBT)
 
 
-# ---- refusals alike ---------------------------------------------------------------------------
+# ---- repeated refusals ------------------------------------------------------------------------
 
 
-def refused(number: int, text: str = "5.7.1 no mail from you", code: int = 550) -> Reply:
-    return judge_reply(P.DOT, code, text.replace("{}", claim(number).address))
+def make_refusal(number: int, text: str = "5.7.1 no mail from you", code: int = 550) -> Reply:
+    return judge_reply(P.DOT, code, text.replace("{}", make_claim(number).address))
 
 
-def noted(*replies: Reply) -> RepeatedRefusals:
-    alike = RepeatedRefusals()
+def note_replies(*replies: Reply) -> RepeatedRefusals:
+    refusals = RepeatedRefusals()
     for number, reply in enumerate(replies):
-        alike.note_reply(claim(number), reply)
-    return alike
+        refusals.note_reply(make_claim(number), reply)
+    return refusals
 
 
-def test_as_many_refusals_alike_speak_of_us() -> None:
-    assert not noted(*[refused(n) for n in range(MAX_REPEATED_REFUSALS - 1)]).is_limit_reached
-    alike = noted(*[refused(n) for n in range(MAX_REPEATED_REFUSALS)])
-    assert alike.is_limit_reached
-    assert alike.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
-    assert "5.7.1 no mail from you" in alike.refusal_text
+def test_repeated_refusals_reach_limit() -> None:
+    assert not note_replies(
+        *[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS - 1)]
+    ).is_limit_reached
+    refusals = note_replies(*[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS)])
+    assert refusals.is_limit_reached
+    assert refusals.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
+    assert "5.7.1 no mail from you" in refusals.refusal_text
 
 
-def test_that_a_refusal_names_its_recipient_makes_it_no_other() -> None:
-    assert noted(
-        *[refused(n, "5.7.1 <{}>: not from you") for n in range(MAX_REPEATED_REFUSALS)]
+def test_refusals_naming_their_recipient_are_equal() -> None:
+    assert note_replies(
+        *[make_refusal(n, "5.7.1 <{}>: not from you") for n in range(MAX_REPEATED_REFUSALS)]
     ).is_limit_reached
 
 
-def test_refusals_that_differ_speak_of_their_recipients() -> None:
-    assert not noted(
-        *[refused(n, f"5.7.1 reason {n}") for n in range(3 * MAX_REPEATED_REFUSALS)]
+def test_different_refusals_never_reach_limit() -> None:
+    assert not note_replies(
+        *[make_refusal(n, f"5.7.1 reason {n}") for n in range(3 * MAX_REPEATED_REFUSALS)]
     ).is_limit_reached
-    assert not noted(
-        *[refused(n, code=550 + n % 2) for n in range(3 * MAX_REPEATED_REFUSALS)]
+    assert not note_replies(
+        *[make_refusal(n, code=550 + n % 2) for n in range(3 * MAX_REPEATED_REFUSALS)]
     ).is_limit_reached
 
 
 @pytest.mark.parametrize("text", ["5.1.1 no such user", "5.2.2 mailbox full", "5.1.10 null MX"])
-def test_what_is_said_of_a_mailbox_never_speaks_of_us(text: str) -> None:
-    assert not noted(*[refused(n, text) for n in range(3 * MAX_REPEATED_REFUSALS)]).is_limit_reached
+def test_mailbox_refusals_never_reach_limit(text: str) -> None:
+    assert not note_replies(
+        *[make_refusal(n, text) for n in range(3 * MAX_REPEATED_REFUSALS)]
+    ).is_limit_reached
 
 
-def test_one_that_is_accepted_shows_that_it_was_not_us() -> None:
-    some = [refused(n) for n in range(MAX_REPEATED_REFUSALS - 1)]
-    assert not noted(*some, ACCEPTED, *some).is_limit_reached
+def test_accepted_message_resets_repeated_refusals() -> None:
+    refusals = [make_refusal(n) for n in range(MAX_REPEATED_REFUSALS - 1)]
+    assert not note_replies(*refusals, ACCEPTED, *refusals).is_limit_reached
 
 
 @pytest.mark.parametrize("between", [DEFERRED, LOST, DOUBT, WITHHELD_REPLY])
-def test_what_says_neither_yes_nor_no_changes_nothing(between: Reply) -> None:
-    some = [one for n in range(MAX_REPEATED_REFUSALS) for one in (refused(n), between)]
-    assert noted(*some).is_limit_reached
+def test_other_verdicts_do_not_reset_repeated_refusals(between: Reply) -> None:
+    replies = [reply for n in range(MAX_REPEATED_REFUSALS) for reply in (make_refusal(n), between)]
+    assert note_replies(*replies).is_limit_reached
 
 
-def test_once_there_are_too_many_it_stays_so() -> None:
-    """Until the edition is paused, what others say on the way changes nothing."""
-    alike = noted(
-        *[refused(n) for n in range(MAX_REPEATED_REFUSALS)], ACCEPTED, refused(9, "5.7.9 another")
+def test_reached_refusal_limit_stays_reached() -> None:
+    """Until the edition is paused, later replies change nothing."""
+    refusals = note_replies(
+        *[make_refusal(n) for n in range(MAX_REPEATED_REFUSALS)],
+        ACCEPTED,
+        make_refusal(9, "5.7.9 another"),
     )
-    assert alike.is_limit_reached
-    assert alike.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
+    assert refusals.is_limit_reached
+    assert refusals.delivery_ids == list(range(MAX_REPEATED_REFUSALS))
 
 
 # ---- messages that break connections ----------------------------------------------------------
 
 
-def test_a_message_that_breaks_links_while_the_relay_goes_on_is_put_off() -> None:
-    losses = LostLinkTracker()
-    found = [losses.is_poison(claim(), answered) for answered in range(MAX_LOST_LINKS)]
-    assert found == [False] * (MAX_LOST_LINKS - 1) + [True]
-    assert not losses.is_poison(claim(), MAX_LOST_LINKS), "the next time it is counted anew"
+def test_message_losing_links_while_relay_answers_is_poison() -> None:
+    tracker = LostLinkTracker()
+    results = [tracker.is_poison(make_claim(), answered) for answered in range(MAX_LOST_LINKS)]
+    assert results == [False] * (MAX_LOST_LINKS - 1) + [True]
+    assert not tracker.is_poison(make_claim(), MAX_LOST_LINKS), "the count must start again"
 
 
-def test_one_that_breaks_the_link_twice_in_a_row_lets_others_go_first() -> None:
-    losses = LostLinkTracker()
-    assert not losses.is_stuck(claim(), answered_count=3)
-    losses.is_poison(claim(), answered_count=3)
-    assert losses.is_stuck(claim(), answered_count=3)
-    assert not losses.is_stuck(claim(91), answered_count=3)
-    assert not losses.is_stuck(claim(), answered_count=4), "others had their turn"
+def test_message_losing_link_twice_in_a_row_is_stuck() -> None:
+    tracker = LostLinkTracker()
+    assert not tracker.is_stuck(make_claim(), answered_count=3)
+    tracker.is_poison(make_claim(), answered_count=3)
+    assert tracker.is_stuck(make_claim(), answered_count=3)
+    assert not tracker.is_stuck(make_claim(91), answered_count=3)
+    assert not tracker.is_stuck(make_claim(), answered_count=4), "another message was answered"
 
 
 @given(st.integers(1, 50))
-def test_where_the_relay_answers_for_none_it_is_no_messages_fault(times: int) -> None:
-    losses = LostLinkTracker()
-    assert not any(losses.is_poison(claim(), 12) for _ in range(times))
+def test_message_is_not_poison_if_relay_answers_for_none(times: int) -> None:
+    tracker = LostLinkTracker()
+    assert not any(tracker.is_poison(make_claim(), 12) for _ in range(times))
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(0, 2)), max_size=40))
-def test_losses_are_counted_for_each_message_by_itself(met: list[tuple[int, int]]) -> None:
-    losses, answered = LostLinkTracker(), 0
+def test_lost_links_are_counted_per_message(events: list[tuple[int, int]]) -> None:
+    tracker, answered = LostLinkTracker(), 0
     counts: dict[int, tuple[int, int]] = {}
-    for number, more in met:
-        answered += more
-        times, before = counts.get(number, (0, -1))
-        times += answered > before
-        counts[number] = (times, answered)
-        assert losses.is_poison(claim(number), answered) == (times >= MAX_LOST_LINKS)
-        if times >= MAX_LOST_LINKS:
+    for number, answered_more in events:
+        answered += answered_more
+        loss_count, earlier_count = counts.get(number, (0, -1))
+        loss_count += answered > earlier_count
+        counts[number] = (loss_count, answered)
+        assert tracker.is_poison(make_claim(number), answered) == (loss_count >= MAX_LOST_LINKS)
+        if loss_count >= MAX_LOST_LINKS:
             del counts[number]
 
 
 # ---- figures ----------------------------------------------------------------------------------
 
 
-def test_progress_adds_up() -> None:
+def test_progress_done_and_seconds_left_add_up() -> None:
     progress = DeliveryProgress(sent=5, deferred=4, failed=3, turned_away=2, in_doubt=1, left=30)
     assert progress.done == 15
-    assert progress.seconds_left is None, "nothing is known of the rate"
+    assert progress.seconds_left is None, "the rate is unknown"
     progress.rate = 10
     assert progress.seconds_left == 3
 
 
 @given(st.floats(0.5, 5000), st.floats(0.05, 3), st.integers(2, 60))
-def test_a_steady_pace_is_told_as_it_is(rate: float, every: float, times: int) -> None:
-    pace = RateMeter(100.0)
+def test_rate_meter_measures_steady_rate(rate: float, interval: float, times: int) -> None:
+    meter = RateMeter(100.0)
     for number in range(1, times + 1):
-        seconds = number * every
-        told = pace.measure_rate(100.0 + seconds, round(seconds * rate))
-    assert math.isclose(told, rate, rel_tol=0.01, abs_tol=2 / min(seconds, RATE_WINDOW))
+        seconds = number * interval
+        measured_rate = meter.measure_rate(100.0 + seconds, round(seconds * rate))
+    assert math.isclose(measured_rate, rate, rel_tol=0.01, abs_tol=2 / min(seconds, RATE_WINDOW))
 
 
-def test_a_pace_is_that_of_the_last_seconds() -> None:
-    pace = RateMeter(0.0)
-    done = 0
+def test_rate_meter_measures_last_seconds_only() -> None:
+    meter = RateMeter(0.0)
+    done_count = 0
     for number in range(1, 61):
-        done += 100
-        pace.measure_rate(float(number), done)
+        done_count += 100
+        meter.measure_rate(float(number), done_count)
     for number in range(61, 76):
-        told = pace.measure_rate(float(number), done)
-    assert told == 0, "it stands still"
+        measured_rate = meter.measure_rate(float(number), done_count)
+    assert measured_rate == 0, "no message was done in the window"
 
 
 @given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 1000)), max_size=40))
-def test_a_pace_is_never_negative(steps: list[tuple[int, int]]) -> None:
-    pace, now, done = RateMeter(0.0), 0.0, 0
-    for milliseconds, more in steps:
-        now, done = now + milliseconds / 1000, done + more
-        assert 0 <= pace.measure_rate(now, done) < math.inf
+def test_rate_meter_is_never_negative(steps: list[tuple[int, int]]) -> None:
+    meter, now, done_count = RateMeter(0.0), 0.0, 0
+    for milliseconds, added_count in steps:
+        now, done_count = now + milliseconds / 1000, done_count + added_count
+        assert 0 <= meter.measure_rate(now, done_count) < math.inf

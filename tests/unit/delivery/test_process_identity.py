@@ -1,4 +1,4 @@
-"""A sender's name tells whether it has ended."""
+"""A worker's name shows whether its process has ended."""
 
 import subprocess
 import sys
@@ -10,37 +10,34 @@ from mailer.delivery.process_identity import create_worker_name, is_dead
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
-def test_names_are_short_and_each_is_its_own() -> None:
+def test_worker_names_are_short_and_unique() -> None:
     names = {create_worker_name() for _ in range(100)}
     assert len(names) == 100
     assert all(len(name) <= 64 for name in names)
 
 
-def test_who_lives_is_not_dead() -> None:
+def test_living_worker_is_not_dead() -> None:
     assert not is_dead(create_worker_name())
 
 
 @linux_only
-def test_who_has_ended_is_dead() -> None:
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from mailer.delivery.process_identity import create_worker_name; print(create_worker_name())",
-        ],
+def test_ended_worker_is_dead() -> None:
+    code = "from mailer.delivery import process_identity as p; print(p.create_worker_name())"
+    worker_name = subprocess.run(
+        [sys.executable, "-c", code],
         check=True,
         capture_output=True,
         text=True,
     ).stdout.strip()
-    assert is_dead(said)
+    assert is_dead(worker_name)
 
 
 @linux_only
-def test_a_process_with_the_number_of_one_that_ended_is_not_taken_for_it() -> None:
-    place, pid, started, nonce = create_worker_name().split(":")
-    assert is_dead(f"{place}:{pid}:{int(started) - 1}:{nonce}")
+def test_reused_pid_is_not_mistaken_for_dead_worker() -> None:
+    boot_identity, pid, start_time, nonce = create_worker_name().split(":")
+    assert is_dead(f"{boot_identity}:{pid}:{int(start_time) - 1}:{nonce}")
 
 
 @pytest.mark.parametrize("name", ["", "somewhere:1:2:3", ":1:2:3", "garbage", "a:b:c:d"])
-def test_of_whom_nothing_can_be_told_only_the_lease_counts(name: str) -> None:
+def test_unknown_worker_name_is_not_dead(name: str) -> None:
     assert not is_dead(name)

@@ -1,4 +1,4 @@
-"""What a relay's reply means: who is at fault, what is tried again, and what is in doubt."""
+"""The verdict on each reply of a relay: accepted, deferred (451), refused (550) or in doubt."""
 
 import pytest
 from hypothesis import given
@@ -9,7 +9,7 @@ from mailer.delivery.replies import WITHHELD_REPLY, Phase, Verdict, create_lost_
 P, V = Phase, Verdict
 phases = st.sampled_from(Phase)
 codes = st.integers(200, 599)
-anything = st.integers(-1, 999)
+any_codes = st.integers(-1, 999)
 
 OPENING = (P.CONNECT, P.EHLO, P.STARTTLS, P.AUTH)
 ENVELOPE = (P.MAIL, P.RCPT, P.DATA)
@@ -32,7 +32,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("phase", TABLE)
-def test_a_reply_is_judged_by_its_phase(phase: Phase) -> None:
+def test_451_is_deferred_and_550_refused_by_phase(phase: Phase) -> None:
     temporary, permanent, going_down, silence = TABLE[phase]
     assert judge_reply(phase, GOOD.get(phase, 250), "ok").verdict is V.ACCEPTED
     for code in (450, 451, 452, 454):
@@ -46,13 +46,13 @@ def test_a_reply_is_judged_by_its_phase(phase: Phase) -> None:
 @pytest.mark.parametrize(
     ("phase", "code", "verdict"),
     [
-        (P.CONNECT, 250, V.RELAY),  # RFC 5321 §4.3.2: 220 alone opens
+        (P.CONNECT, 250, V.RELAY),  # RFC 5321 §4.3.2: only 220 opens a connection
         (P.AUTH, 334, V.RELAY),
         (P.RCPT, 251, V.ACCEPTED),
         (P.RCPT, 452, V.DEFERRED),
         (P.RCPT, 552, V.DEFERRED),  # RFC 5321 §4.5.3.1.10
         (P.DATA, 552, V.REFUSED),
-        (P.DATA, 250, V.LOST),  # not 354: whatever we said next would be taken for commands
+        (P.DATA, 250, V.LOST),  # not 354: the relay would read the message as commands
         (P.DOT, 552, V.REFUSED),
         (P.DOT, 354, V.IN_DOUBT),
         (P.DOT, -1, V.IN_DOUBT),
@@ -62,18 +62,18 @@ def test_a_reply_is_judged_by_its_phase(phase: Phase) -> None:
         (P.RCPT, 600, V.LOST),
     ],
 )
-def test_what_is_not_as_simple(phase: Phase, code: int, verdict: Verdict) -> None:
+def test_special_reply_codes_are_judged(phase: Phase, code: int, verdict: Verdict) -> None:
     assert judge_reply(phase, code, "text").verdict is verdict
 
 
-@given(phases, anything)
-def test_only_the_reply_to_the_final_dot_can_leave_doubt(phase: Phase, code: int) -> None:
+@given(phases, any_codes)
+def test_only_final_dot_reply_can_be_in_doubt(phase: Phase, code: int) -> None:
     reply = judge_reply(phase, code, "text")
     assert (reply.verdict is V.IN_DOUBT) == (phase is P.DOT and code // 100 not in {2, 4, 5})
 
 
-@given(anything)
-def test_after_the_dot_the_relay_is_never_said_to_have_got_nothing_without_its_word(
+@given(any_codes)
+def test_final_dot_reply_is_never_lost_or_relay(
     code: int,
 ) -> None:
     verdict = judge_reply(P.DOT, code, "text").verdict
@@ -81,63 +81,57 @@ def test_after_the_dot_the_relay_is_never_said_to_have_got_nothing_without_its_w
     assert (verdict is V.ACCEPTED) == (200 <= code < 300)
 
 
-@given(st.sampled_from([*OPENING, *TRANSACTION]), anything)
-def test_only_a_5xx_to_recipient_or_message_fails_a_delivery_for_good(
-    phase: Phase, code: int
-) -> None:
+@given(st.sampled_from([*OPENING, *TRANSACTION]), any_codes)
+def test_only_5xx_to_recipient_or_message_is_refused(phase: Phase, code: int) -> None:
     if judge_reply(phase, code, "text").verdict is V.REFUSED:
         assert phase in {P.RCPT, P.DATA, P.DOT}
         assert 500 <= code < 600
 
 
-@given(st.sampled_from([*OPENING, P.MAIL]), anything)
-def test_nobodys_attempt_is_spent_before_a_recipient_was_named(phase: Phase, code: int) -> None:
+@given(st.sampled_from([*OPENING, P.MAIL]), any_codes)
+def test_replies_before_rcpt_spend_no_attempt(phase: Phase, code: int) -> None:
     assert judge_reply(phase, code, "text").verdict in {V.ACCEPTED, V.RELAY, V.LOST}
 
 
-@given(st.sampled_from([*OPENING, P.MAIL]), anything)
-def test_only_a_5xx_to_us_is_the_same_until_somebody_mends_it(phase: Phase, code: int) -> None:
-    assert judge_reply(phase, code, "text").is_lasting == (500 <= code < 600)
+@given(st.sampled_from([*OPENING, P.MAIL]), any_codes)
+def test_only_5xx_before_rcpt_is_permanent_for_relay(phase: Phase, code: int) -> None:
+    assert judge_reply(phase, code, "text").is_permanent == (500 <= code < 600)
 
 
-@given(st.sampled_from([P.RCPT, P.DATA, P.DOT]), anything)
-def test_what_a_relay_says_of_a_recipient_says_nothing_of_itself(phase: Phase, code: int) -> None:
-    assert not judge_reply(phase, code, "text").is_lasting
+@given(st.sampled_from([P.RCPT, P.DATA, P.DOT]), any_codes)
+def test_replies_from_rcpt_on_are_not_permanent_for_relay(phase: Phase, code: int) -> None:
+    assert not judge_reply(phase, code, "text").is_permanent
 
 
-@given(st.sampled_from(TRANSACTION), anything)
-def test_a_connection_is_used_again_unless_it_says_goodbye_or_gibberish(
-    phase: Phase, code: int
-) -> None:
+@given(st.sampled_from(TRANSACTION), any_codes)
+def test_421_or_invalid_reply_needs_close(phase: Phase, code: int) -> None:
     reply = judge_reply(phase, code, "text")
-    gibberish = reply.verdict in {V.LOST, V.IN_DOUBT}
-    tired = phase is P.MAIL and code // 100 == 4
-    assert reply.needs_close == (code == 421 or gibberish or tired)
+    is_invalid = reply.verdict in {V.LOST, V.IN_DOUBT}
+    is_busy = phase is P.MAIL and code // 100 == 4
+    assert reply.needs_close == (code == 421 or is_invalid or is_busy)
 
 
 @pytest.mark.parametrize("phase", Phase)
-def test_a_link_lost_is_in_doubt_only_after_the_message(phase: Phase) -> None:
+def test_lost_link_is_in_doubt_only_after_final_dot(phase: Phase) -> None:
     reply = create_lost_reply(phase, "silence")
-    before = {*ENVELOPE, P.MESSAGE}
-    expected = V.IN_DOUBT if phase is P.DOT else V.LOST if phase in before else V.RELAY
+    phases_before_dot = {*ENVELOPE, P.MESSAGE}
+    expected = V.IN_DOUBT if phase is P.DOT else V.LOST if phase in phases_before_dot else V.RELAY
     assert reply.verdict is expected
     assert reply.needs_close
     assert reply.code == 0
-    assert not reply.is_lasting
+    assert not reply.is_permanent
     assert "silence" in str(reply)
 
 
-@given(st.sampled_from(TRANSACTION), anything)
-def test_a_relay_has_answered_for_a_message_when_it_says_what_becomes_of_it(
-    phase: Phase, code: int
-) -> None:
+@given(st.sampled_from(TRANSACTION), any_codes)
+def test_reply_is_answer_if_accepted_deferred_or_refused(phase: Phase, code: int) -> None:
     reply = judge_reply(phase, code, "text")
     assert reply.is_answer == (reply.verdict in {V.ACCEPTED, V.DEFERRED, V.REFUSED})
     assert not create_lost_reply(phase, "silence").is_answer
     assert not WITHHELD_REPLY.is_answer
 
 
-def test_a_reply_is_said_with_its_phase() -> None:
+def test_reply_text_names_code_and_phase() -> None:
     assert str(judge_reply(P.RCPT, 550, "no such user")) == "550 no such user (to RCPT)"
     assert (
         str(create_lost_reply(P.DOT, "link lost"))
@@ -146,6 +140,6 @@ def test_a_reply_is_said_with_its_phase() -> None:
     assert str(create_lost_reply(P.MAIL, "link lost")) == "link lost (at MAIL)"
 
 
-def test_what_we_kept_back_ourselves_says_nothing_of_the_relay() -> None:
+def test_withheld_reply_is_not_about_relay() -> None:
     assert WITHHELD_REPLY.verdict is V.WITHHELD
-    assert (WITHHELD_REPLY.code, WITHHELD_REPLY.is_lasting, str(WITHHELD_REPLY)) == (0, False, "")
+    assert (WITHHELD_REPLY.code, WITHHELD_REPLY.is_permanent, str(WITHHELD_REPLY)) == (0, False, "")

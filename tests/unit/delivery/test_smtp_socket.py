@@ -1,4 +1,4 @@
-"""Replies are read as they were written, however they come, and nothing behind one is forgotten."""
+"""Replies are read as they were written, in any pieces, and no byte behind a reply is lost."""
 
 import contextlib
 import smtplib
@@ -18,47 +18,47 @@ from tests.event_loops import run_coroutine
 
 
 @dataclass
-class Wire:
-    """A link, and the relay's end of it."""
+class SocketPair:
+    """The client's SMTP socket and the relay's end of the connection."""
 
-    link: SmtpSocket
-    relay: socket.socket
-    on_a_loop: bool = False
+    smtp_socket: SmtpSocket
+    relay_socket: socket.socket
+    on_loop: bool = False
 
-    def reply(self, within: float = 5.0) -> tuple[int, bytes]:
-        """The next reply, read in the one way or the other."""
-        if not self.on_a_loop:
-            return self.link.getreply()
+    def read_reply(self, timeout: float = 5.0) -> tuple[int, bytes]:
+        """Read the next reply, on a loop or blocking."""
+        if not self.on_loop:
+            return self.smtp_socket.getreply()
         loop = EventLoop()
-        self.link.move_to_loop(loop)
-        return run_coroutine(self.link.read_reply(within), loop)
+        self.smtp_socket.move_to_loop(loop)
+        return run_coroutine(self.smtp_socket.read_reply(timeout), loop)
 
 
 @contextlib.contextmanager
-def wire(timeout: float = 5.0, *, on_a_loop: bool = False) -> Iterator[Wire]:
-    ours, theirs = socket.socketpair()
-    ours.settimeout(timeout)
-    link = SmtpSocket(timeout)
-    link.sock = ours
+def open_socket_pair(timeout: float = 5.0, *, on_loop: bool = False) -> Iterator[SocketPair]:
+    pair, relay_socket = socket.socketpair()
+    pair.settimeout(timeout)
+    smtp_socket = SmtpSocket(timeout)
+    smtp_socket.sock = pair
     try:
-        yield Wire(link, theirs, on_a_loop)
+        yield SocketPair(smtp_socket, relay_socket, on_loop)
     finally:
-        theirs.close()
-        link.close()
+        relay_socket.close()
+        smtp_socket.close()
 
 
-either_way = pytest.mark.parametrize("on_a_loop", [False, True], ids=["blocking", "on a loop"])
+in_both_modes = pytest.mark.parametrize("on_loop", [False, True], ids=["blocking", "on loop"])
 
-texts = st.lists(
+reply_texts = st.lists(
     st.text(st.characters(codec="latin-1", exclude_characters="\r\n"), max_size=60),
     min_size=1,
     max_size=4,
 )
-replies = st.tuples(st.integers(200, 599), texts)
+replies = st.tuples(st.integers(200, 599), reply_texts)
 line_ends = st.sampled_from([b"\r\n", b"\n"])
 
 
-def written(code: int, lines: list[str], end: bytes) -> bytes:
+def encode_reply(code: int, lines: list[str], end: bytes) -> bytes:
     *more, last = [one.encode("latin-1") for one in lines]
     return b"".join(b"%d-%s%s" % (code, one, end) for one in more) + b"%d %s%s" % (code, last, end)
 
@@ -69,121 +69,124 @@ def written(code: int, lines: list[str], end: bytes) -> bytes:
     st.lists(st.integers(1, 400)),
     st.booleans(),
 )
-def test_replies_are_read_as_they_were_written_however_they_come(
-    said: list[tuple[int, list[str]]], end: bytes, cuts: list[int], on_a_loop: bool
+def test_replies_are_read_whole_however_they_are_cut(
+    drawn_replies: list[tuple[int, list[str]]], end: bytes, cuts: list[int], on_loop: bool
 ) -> None:
-    stream = b"".join(written(code, lines, end) for code, lines in said)
-    with wire(on_a_loop=on_a_loop) as ours:
+    stream = b"".join(encode_reply(code, lines, end) for code, lines in drawn_replies)
+    with open_socket_pair(on_loop=on_loop) as pair:
         for cut in [*cuts, len(stream)]:
             piece, stream = stream[:cut], stream[cut:]
-            ours.relay.sendall(piece)
-        found = [ours.reply() for _ in said]
-        assert ours.link.read_ahead == b""
-    assert found == [(code, "\n".join(lines).encode("latin-1")) for code, lines in said]
+            pair.relay_socket.sendall(piece)
+        replies_read = [pair.read_reply() for _ in drawn_replies]
+        assert pair.smtp_socket.read_ahead == b""
+    assert replies_read == [
+        (code, "\n".join(lines).encode("latin-1")) for code, lines in drawn_replies
+    ]
 
 
-@either_way
-@pytest.mark.parametrize("said", [b"250\r\n", b"250 \r\n", b"250\n"])
-def test_a_reply_may_have_no_text(said: bytes, on_a_loop: bool) -> None:
-    with wire(on_a_loop=on_a_loop) as ours:
-        ours.relay.sendall(said)
-        assert ours.reply() == (250, b"")
+@in_both_modes
+@pytest.mark.parametrize("reply_bytes", [b"250\r\n", b"250 \r\n", b"250\n"])
+def test_reply_without_text_is_read(reply_bytes: bytes, on_loop: bool) -> None:
+    with open_socket_pair(on_loop=on_loop) as pair:
+        pair.relay_socket.sendall(reply_bytes)
+        assert pair.read_reply() == (250, b"")
 
 
-@either_way
+@in_both_modes
 @pytest.mark.parametrize(
-    "said", [b"hello\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"250_ok\r\n", b"SSH-2.0-x\r\n"]
+    "reply_bytes",
+    [b"hello\r\n", b"\r\n", b"25\r\n", b"2500 ok\r\n", b"250_ok\r\n", b"SSH-2.0-x\r\n"],
 )
-def test_what_is_no_reply_is_told_as_none(said: bytes, on_a_loop: bool) -> None:
-    with wire(on_a_loop=on_a_loop) as ours:
-        ours.relay.sendall(said)
-        assert ours.reply()[0] < 200
+def test_text_that_is_not_smtp_has_no_valid_code(reply_bytes: bytes, on_loop: bool) -> None:
+    with open_socket_pair(on_loop=on_loop) as pair:
+        pair.relay_socket.sendall(reply_bytes)
+        assert pair.read_reply()[0] < 200
 
 
-@either_way
-def test_a_relay_that_goes_on_and_on_is_not_listened_to_for_ever(on_a_loop: bool) -> None:
-    with wire(on_a_loop=on_a_loop) as ours:
-        ours.relay.setblocking(False)
+@in_both_modes
+def test_endless_reply_is_cut_at_size_limit(on_loop: bool) -> None:
+    with open_socket_pair(on_loop=on_loop) as pair:
+        pair.relay_socket.setblocking(False)
         line = b"250-" + b"x" * 500 + b"\r\n"
         sent = 0
         with contextlib.suppress(BlockingIOError):
             while sent < 3 * MAX_REPLY_SIZE:
-                sent += ours.relay.send(line)
+                sent += pair.relay_socket.send(line)
         if sent > MAX_REPLY_SIZE + len(line):
-            assert ours.reply()[0] == -1
+            assert pair.read_reply()[0] == -1
 
 
-@either_way
-def test_a_line_that_never_ends_is_given_up(on_a_loop: bool) -> None:
-    with wire(on_a_loop=on_a_loop) as ours:
-        ours.link.read_ahead = b"x" * (MAX_REPLY_SIZE + 1)
-        ours.relay.sendall(b"x")
+@in_both_modes
+def test_endless_line_closes_connection(on_loop: bool) -> None:
+    with open_socket_pair(on_loop=on_loop) as pair:
+        pair.smtp_socket.read_ahead = b"x" * (MAX_REPLY_SIZE + 1)
+        pair.relay_socket.sendall(b"x")
         with pytest.raises(smtplib.SMTPServerDisconnected):
-            ours.reply()
+            pair.read_reply()
 
 
-@either_way
-def test_a_link_that_was_closed_is_told_as_lost(on_a_loop: bool) -> None:
-    with wire(on_a_loop=on_a_loop) as ours:
-        ours.relay.sendall(b"250-half a rep")
-        ours.relay.close()
+@in_both_modes
+def test_connection_closed_in_reply_is_lost(on_loop: bool) -> None:
+    with open_socket_pair(on_loop=on_loop) as pair:
+        pair.relay_socket.sendall(b"250-half a rep")
+        pair.relay_socket.close()
         with pytest.raises(smtplib.SMTPServerDisconnected, match="was lost"):
-            ours.reply()
+            pair.read_reply()
 
 
-@either_way
-def test_silence_ends_with_the_timeout(on_a_loop: bool) -> None:
-    with wire(timeout=0.2, on_a_loop=on_a_loop) as ours:
-        began = time.monotonic()
+@in_both_modes
+def test_silent_relay_times_out(on_loop: bool) -> None:
+    with open_socket_pair(timeout=0.2, on_loop=on_loop) as pair:
+        started_at = time.monotonic()
         with pytest.raises(TimeoutError):
-            ours.reply(within=0.2)
-        assert 0.15 < time.monotonic() - began < 4
+            pair.read_reply(timeout=0.2)
+        assert 0.15 < time.monotonic() - started_at < 4
 
 
-def test_a_reply_that_comes_in_drops_must_have_come_whole_in_time() -> None:
-    with wire(on_a_loop=True) as ours:
+def test_slow_reply_must_be_whole_before_timeout() -> None:
+    with open_socket_pair(on_loop=True) as pair:
 
-        def drip() -> None:
+        def send_slowly() -> None:
             with contextlib.suppress(OSError):
                 for _ in range(40):
-                    ours.relay.sendall(b"2")
+                    pair.relay_socket.sendall(b"2")
                     time.sleep(0.1)
 
-        dripping = threading.Thread(target=drip)
-        dripping.start()
-        began = time.monotonic()
+        sender_thread = threading.Thread(target=send_slowly)
+        sender_thread.start()
+        started_at = time.monotonic()
         with pytest.raises(TimeoutError):
-            ours.reply(within=0.5)
-        assert 0.4 < time.monotonic() - began < 3
-        ours.relay.shutdown(socket.SHUT_RDWR)
-        dripping.join()
+            pair.read_reply(timeout=0.5)
+        assert 0.4 < time.monotonic() - started_at < 3
+        pair.relay_socket.shutdown(socket.SHUT_RDWR)
+        sender_thread.join()
 
 
-@pytest.mark.parametrize("pieces", [1, 7, 3000])
-def test_what_a_relay_takes_in_parts_is_written_whole(pieces: int) -> None:
-    data = [bytes([65 + n % 26]) * (3_000_000 // pieces) for n in range(pieces)]
-    got = bytearray()
-    with wire(on_a_loop=True) as ours:
+@pytest.mark.parametrize("piece_count", [1, 7, 3000])
+def test_write_completes_when_relay_reads_in_parts(piece_count: int) -> None:
+    data = [bytes([65 + n % 26]) * (3_000_000 // piece_count) for n in range(piece_count)]
+    received = bytearray()
+    with open_socket_pair(on_loop=True) as pair:
 
-        def read() -> None:
-            while len(got) < len(b"".join(data)):
+        def read_all() -> None:
+            while len(received) < len(b"".join(data)):
                 time.sleep(0.001)
-                got.extend(ours.relay.recv(100_000))
+                received.extend(pair.relay_socket.recv(100_000))
 
-        reading = threading.Thread(target=read)
-        reading.start()
+        reader_thread = threading.Thread(target=read_all)
+        reader_thread.start()
         loop = EventLoop()
-        ours.link.move_to_loop(loop)
-        run_coroutine(ours.link.write(data), loop)
-        reading.join()
-        assert ours.link.unsent_size == 0
-    assert bytes(got) == b"".join(data)
+        pair.smtp_socket.move_to_loop(loop)
+        run_coroutine(pair.smtp_socket.write(data), loop)
+        reader_thread.join()
+        assert pair.smtp_socket.unsent_size == 0
+    assert bytes(received) == b"".join(data)
 
 
-def test_what_a_relay_never_takes_is_told_as_unsent() -> None:
-    with wire(timeout=0.3, on_a_loop=True) as ours:
+def test_unsent_size_counts_bytes_the_relay_never_read() -> None:
+    with open_socket_pair(timeout=0.3, on_loop=True) as pair:
         loop = EventLoop()
-        ours.link.move_to_loop(loop)
+        pair.smtp_socket.move_to_loop(loop)
         with pytest.raises(TimeoutError):
-            run_coroutine(ours.link.write([b"x" * 30_000_000]), loop)
-        assert 0 < ours.link.unsent_size < 30_000_000
+            run_coroutine(pair.smtp_socket.write([b"x" * 30_000_000]), loop)
+        assert 0 < pair.smtp_socket.unsent_size < 30_000_000

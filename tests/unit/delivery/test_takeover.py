@@ -1,4 +1,4 @@
-"""When another sender counts as dead: by its name, or when its beat has stood still for a lease."""
+"""A worker counts as dead by its name, or if its heartbeat has not changed for a lease."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +18,14 @@ from tests.unit.samples import NOW, make_edition
 LEASE = 60.0
 
 
-class Others:
-    """A database with senders; it notes who was taken over, and whose rule was applied."""
+class FakeWorkerDatabase:
+    """A database with workers that notes which were reclaimed, and for which editions the in-doubt
+    rule was applied."""
 
-    def __init__(self, *senders: DeliveryWorker) -> None:
-        self.known = {one.id: one for one in senders}
-        self.taken: list[int] = []
-        self.ruled: list[int] = []
+    def __init__(self, *workers: DeliveryWorker) -> None:
+        self.workers_by_id = {worker.id: worker for worker in workers}
+        self.reclaimed_ids: list[int] = []
+        self.ruled_edition_ids: list[int] = []
 
     @contextmanager
     def begin(self) -> Iterator[Any]:
@@ -33,89 +34,92 @@ class Others:
     read = begin
 
     def list_workers(self) -> list[DeliveryWorker]:
-        return list(self.known.values())
+        return list(self.workers_by_id.values())
 
-    def reclaim_deliveries(self, dead: DeliveryWorker) -> tuple[int, int] | None:
-        if self.known.get(dead.id) != dead:
+    def reclaim_deliveries(self, dead_worker: DeliveryWorker) -> tuple[int, int] | None:
+        if self.workers_by_id.get(dead_worker.id) != dead_worker:
             return None
-        del self.known[dead.id]
-        self.taken.append(dead.id)
+        del self.workers_by_id[dead_worker.id]
+        self.reclaimed_ids.append(dead_worker.id)
         return 3, 1
 
-    def apply_in_doubt_rule(self, known: Any, now: Any) -> int:
-        self.ruled.append(known.id)
+    def apply_in_doubt_rule(self, workers_by_id: Any, now: Any) -> int:
+        self.ruled_edition_ids.append(workers_by_id.id)
         return 1
 
-    def beats(self, number: int) -> None:
-        one = self.known[number]
-        self.known[number] = DeliveryWorker(one.id, one.name, one.heartbeat + 1)
+    def advance_heartbeat(self, worker_id: int) -> None:
+        worker = self.workers_by_id[worker_id]
+        self.workers_by_id[worker_id] = DeliveryWorker(worker.id, worker.name, worker.heartbeat + 1)
 
 
-def watching(others: Others, sender: int = 1) -> WorkerMonitor:
-    made = WorkerMonitor(cast("Database", others), LEASE, lambda: NOW)
-    made.worker_id = sender
-    return made
+def make_monitor(database: FakeWorkerDatabase, worker_id: int = 1) -> WorkerMonitor:
+    monitor = WorkerMonitor(cast("Database", database), LEASE, lambda: NOW)
+    monitor.worker_id = worker_id
+    return monitor
 
 
-def elsewhere(number: int, beat: int = 0) -> DeliveryWorker:
-    return DeliveryWorker(number, "somewhere:1:2:3", beat)
+def make_remote_worker(worker_id: int, heartbeat: int = 0) -> DeliveryWorker:
+    return DeliveryWorker(worker_id, "somewhere:1:2:3", heartbeat)
 
 
-ENTRIES = [SimpleNamespace(edition=make_edition(id=7)), SimpleNamespace(edition=make_edition(id=8))]
+ACTIVE_EDITIONS = [
+    SimpleNamespace(edition=make_edition(id=7)),
+    SimpleNamespace(edition=make_edition(id=8)),
+]
 
 
-def test_a_beat_that_stands_still_for_a_lease_is_a_dead_ones() -> None:
-    others = Others(elsewhere(2))
-    ours = watching(others)
-    assert ours.reclaim_from_dead_workers([], 1000.0) == (0, 0)
-    assert ours.reclaim_from_dead_workers([], 1000.0 + LEASE - 0.1) == (0, 0)
-    assert ours.reclaim_from_dead_workers([], 1000.0 + LEASE) == (3, 1)
-    assert others.taken == [2]
+def test_unchanged_heartbeat_for_a_lease_means_dead() -> None:
+    database = FakeWorkerDatabase(make_remote_worker(2))
+    monitor = make_monitor(database)
+    assert monitor.reclaim_from_dead_workers([], 1000.0) == (0, 0)
+    assert monitor.reclaim_from_dead_workers([], 1000.0 + LEASE - 0.1) == (0, 0)
+    assert monitor.reclaim_from_dead_workers([], 1000.0 + LEASE) == (3, 1)
+    assert database.reclaimed_ids == [2]
 
 
 @given(st.lists(st.floats(0, 0.99 * LEASE), max_size=30))
-def test_one_that_moves_at_least_once_a_lease_is_never_taken_for_dead(pauses: list[float]) -> None:
-    others, now = Others(elsewhere(2)), 0.0
-    ours = watching(others)
+def test_worker_with_moving_heartbeat_is_never_reclaimed(pauses: list[float]) -> None:
+    database, now = FakeWorkerDatabase(make_remote_worker(2)), 0.0
+    monitor = make_monitor(database)
     for pause in pauses:
-        ours.reclaim_from_dead_workers([], now)
-        others.beats(2)
+        monitor.reclaim_from_dead_workers([], now)
+        database.advance_heartbeat(2)
         now += pause
-        ours.reclaim_from_dead_workers([], now)
-    assert others.taken == []
+        monitor.reclaim_from_dead_workers([], now)
+    assert database.reclaimed_ids == []
 
 
-def test_a_sender_does_not_take_itself_for_dead() -> None:
-    others = Others(elsewhere(1))
-    ours = watching(others, sender=1)
+def test_worker_never_reclaims_its_own_deliveries() -> None:
+    database = FakeWorkerDatabase(make_remote_worker(1))
+    monitor = make_monitor(database, worker_id=1)
     for now in (0.0, 2 * LEASE, 9 * LEASE):
-        ours.reclaim_from_dead_workers([], now)
-    assert others.taken == []
+        monitor.reclaim_from_dead_workers([], now)
+    assert database.reclaimed_ids == []
 
 
-def test_one_that_is_known_to_have_ended_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ended_process_is_reclaimed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(takeover, "is_dead", lambda name: name == "dead")
-    others = Others(DeliveryWorker(2, "dead", 5), elsewhere(3))
-    assert watching(others).reclaim_from_dead_workers([], 0.0) == (3, 1)
-    assert others.taken == [2]
+    database = FakeWorkerDatabase(DeliveryWorker(2, "dead", 5), make_remote_worker(3))
+    assert make_monitor(database).reclaim_from_dead_workers([], 0.0) == (3, 1)
+    assert database.reclaimed_ids == [2]
 
 
-def test_how_long_one_has_stood_still_is_counted_from_when_we_saw_it() -> None:
-    """Not from what is written there: clocks differ between machines."""
-    others = Others(elsewhere(2, beat=9))
-    assert watching(others).reclaim_from_dead_workers([], 1e9) == (0, 0)
+def test_lease_counts_from_first_observation() -> None:
+    """Not from a moment in the database, because clocks differ between machines."""
+    database = FakeWorkerDatabase(make_remote_worker(2, heartbeat=9))
+    assert make_monitor(database).reclaim_from_dead_workers([], 1e9) == (0, 0)
 
 
-def test_the_rule_for_what_is_in_doubt_follows_each_taking_over() -> None:
-    others = Others(elsewhere(2))
-    ours = watching(others)
-    ours.reclaim_from_dead_workers(ENTRIES, 0.0)
-    assert others.ruled == []
-    ours.reclaim_from_dead_workers(ENTRIES, LEASE)
-    assert others.ruled == [7, 8]
+def test_in_doubt_rule_is_applied_after_reclaim() -> None:
+    database = FakeWorkerDatabase(make_remote_worker(2))
+    monitor = make_monitor(database)
+    monitor.reclaim_from_dead_workers(ACTIVE_EDITIONS, 0.0)
+    assert database.ruled_edition_ids == []
+    monitor.reclaim_from_dead_workers(ACTIVE_EDITIONS, LEASE)
+    assert database.ruled_edition_ids == [7, 8]
 
 
-def test_at_the_start_the_rule_is_applied_though_nobody_died() -> None:
-    others = Others()
-    watching(others).reclaim_from_dead_workers(ENTRIES, 0.0, at_start=True)
-    assert others.ruled == [7, 8]
+def test_in_doubt_rule_is_applied_at_start_without_dead_worker() -> None:
+    database = FakeWorkerDatabase()
+    make_monitor(database).reclaim_from_dead_workers(ACTIVE_EDITIONS, 0.0, at_start=True)
+    assert database.ruled_edition_ids == [7, 8]

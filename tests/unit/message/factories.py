@@ -1,4 +1,4 @@
-"""Messages to test with, and what must hold of each."""
+"""Make messages for tests, and check the rules that hold for every message."""
 
 import email
 import email.policy
@@ -54,13 +54,13 @@ def get_part(parsed: EmailMessage, subtype: str) -> str:
 
 
 def normalise_text(text: str) -> str:
-    """A body's text with one kind of line end; what no encoding can carry is a question mark."""
+    """Return a body's text with LF line ends, and a question mark for each lone surrogate."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.encode("utf-8", "replace").decode()
 
 
 def find_field(raw: bytes, name: str) -> bytes:
-    """The one field of that name, as it stands on the wire."""
+    """Return the raw value of the field, which must occur exactly once."""
     head = raw.partition(b"\r\n\r\n")[0] + b"\r\n"
     fields = re.findall(rb"^%s: ((?:.*\r\n)(?:[ \t].*\r\n)*)" % name.encode(), head, re.MULTILINE)
     assert len(fields) == 1
@@ -68,7 +68,7 @@ def find_field(raw: bytes, name: str) -> bytes:
 
 
 def list_defects(parsed: EmailMessage) -> list[Any]:
-    """All that the parser complains of, in every part and header."""
+    """List the parser's complaints about every part and header."""
     defects: list[Any] = []
     for part in parsed.walk():
         defects += part.defects
@@ -78,7 +78,7 @@ def list_defects(parsed: EmailMessage) -> list[Any]:
 
 
 def assert_well_formed(raw: bytes, parsed: EmailMessage) -> None:
-    """What must hold of every message."""
+    """Check the rules that hold for every message."""
     assert list_defects(parsed) == []
     assert raw.isascii()
     assert b"\0" not in raw
@@ -93,8 +93,9 @@ def assert_well_formed(raw: bytes, parsed: EmailMessage) -> None:
 
 
 def decode_phrase(raw: bytes, name: str) -> str:
-    """A display name, decoded by RFC 2047: space between encoded words is no part of the text.
-    (CPython's policy.default keeps it in a phrase, https://github.com/python/cpython/issues/128110.)"""
+    """Decode a display name by RFC 2047, which drops the space between encoded words.
+
+    CPython's policy.default keeps that space: https://github.com/python/cpython/issues/128110."""
     phrase = find_field(raw, name).decode("ascii")
     phrase = phrase[: phrase.rfind("<")].strip()
     if phrase.startswith('"'):

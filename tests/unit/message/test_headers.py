@@ -1,4 +1,4 @@
-"""Whatever people write arrives as they wrote it, and adds no header."""
+"""Any text in names, subjects and bodies arrives unchanged, and adds no header."""
 
 import email
 import email.policy
@@ -30,26 +30,26 @@ from tests.unit.samples import generate_texts
 @example('"\\')
 @example("\ud800")
 @example("é" * 300)
-def test_any_display_name_arrives_and_adds_no_header(name: str) -> None:
+def test_display_name_survives_and_adds_no_header(name: str) -> None:
     raw, parsed = build_message(recipient=RECIPIENT._replace(name=name))
     assert_well_formed(raw, parsed)
     header = parsed["To"]
     assert isinstance(header, AddressHeader)
-    assert [one.addr_spec for one in header.addresses] == ["ana@example.org"]
+    assert [mailbox.addr_spec for mailbox in header.addresses] == ["ana@example.org"]
     assert "Bcc" not in parsed
     expected = clean_header_text(name)
     assert decode_phrase(raw, "To") == expected if expected else b"<" not in find_field(raw, "To")
-    one_word = find_field(raw, "To").count(b"=?utf-8?b?") <= 1
-    if one_word:
+    is_one_word = find_field(raw, "To").count(b"=?utf-8?b?") <= 1
+    if is_one_word:
         assert header.addresses[0].display_name == expected
 
 
 @given(generate_texts())
-def test_any_sender_and_list_name_arrive(name: str) -> None:
+def test_sender_and_list_name_survive_encoding(name: str) -> None:
     raw, parsed = build_message(profile=replace(PROFILE, sender_name=name, list_name=name))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Id").split()[-1] == b"<news.example.org>"
-    assert [one.addr_spec for one in parsed["From"].addresses] == ["news@example.org"]
+    assert [mailbox.addr_spec for mailbox in parsed["From"].addresses] == ["news@example.org"]
     if clean_header_text(name):
         assert (
             decode_phrase(raw, "From") == decode_phrase(raw, "List-Id") == clean_header_text(name)
@@ -61,7 +61,7 @@ def test_any_sender_and_list_name_arrive(name: str) -> None:
 @example(" ".join(["word"] * 400))
 @example("é" * 300)
 @example("Ends with =?")
-def test_any_subject_arrives(subject: str) -> None:
+def test_subject_survives_encoding(subject: str) -> None:
     assume(MARKER not in subject)
     raw, parsed = build_message(make_body(subject=subject))
     assert_well_formed(raw, parsed)
@@ -69,7 +69,7 @@ def test_any_subject_arrives(subject: str) -> None:
 
 
 @given(generate_texts(), generate_texts(4))
-def test_a_personal_subject_arrives(before: str, name: str) -> None:
+def test_personal_subject_survives_encoding(before: str, name: str) -> None:
     assume(MARKER not in before)
     subject = before + message.create_slot(MARKER, Slot.NAME, "colleague")
     raw, parsed = build_message(make_body(subject=subject), recipient=RECIPIENT._replace(name=name))
@@ -78,14 +78,14 @@ def test_a_personal_subject_arrives(before: str, name: str) -> None:
 
 
 @given(generate_texts())
-def test_header_text_is_settled_by_one_pass(value: str) -> None:
-    once = clean_header_text(value)
-    assert clean_header_text(once) == once
-    assert not re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", once)
-    once.encode()
+def test_clean_header_text_is_idempotent(value: str) -> None:
+    cleaned_text = clean_header_text(value)
+    assert clean_header_text(cleaned_text) == cleaned_text
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", cleaned_text)
+    cleaned_text.encode()
 
 
-def test_international_domains_go_out_as_a_labels() -> None:
+def test_international_domains_are_sent_as_a_labels() -> None:
     raw, _ = build_message(
         recipient=RECIPIENT._replace(address="ana@bücher.example", name="Ana"),
         profile=replace(PROFILE, sender_address="news@büro.example"),
@@ -95,7 +95,7 @@ def test_international_domains_go_out_as_a_labels() -> None:
     assert find_field(raw, "List-Id").split()[-1] == b"<news.xn--bro-hoa.example>"
 
 
-def test_an_international_local_part_is_the_only_thing_that_is_not_ascii() -> None:
+def test_only_international_local_part_is_not_ascii() -> None:
     raw, parsed = build_message(
         recipient=RECIPIENT._replace(address="josé@example.org", name="José")
     )
@@ -110,16 +110,16 @@ def test_an_international_local_part_is_the_only_thing_that_is_not_ascii() -> No
 @example("a" * 75 + "\t\n")
 @example("é" * 12 + " ")
 @example("a" * 74 + "é")
-def test_quoted_printable_segments_join(text: str) -> None:
+def test_quoted_printable_segments_can_be_joined(text: str) -> None:
     segment = encode_quoted_printable(text)
     assert segment.isascii()
     assert not segment or segment.endswith(b"\r\n")
     assert all(len(line) <= 76 for line in segment.split(b"\r\n"))
     assert not any(line.endswith((b" ", b"\t")) for line in segment.split(b"\r\n"))
-    whole = email.message_from_bytes(
+    parsed = email.message_from_bytes(
         b"Content-Type: text/plain; charset=utf-8\r\n"
         b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + segment + segment,
         policy=email.policy.default,
     )
-    assert isinstance(whole, EmailMessage)
-    assert whole.get_content().replace("\r\n", "\n") == normalise_text(text) * 2
+    assert isinstance(parsed, EmailMessage)
+    assert parsed.get_content().replace("\r\n", "\n") == normalise_text(text) * 2

@@ -1,4 +1,4 @@
-"""A body, cut and encoded once, and the messages made from it."""
+"""Messages from one body: headers, unsubscribe links, slots and encodings."""
 
 import email
 import email.policy
@@ -30,76 +30,81 @@ from tests.unit.message.factories import (
 from tests.unit.samples import NOW, generate_texts
 
 
-def test_one_click_unsubscribe_stands_on_a_single_raw_line_with_the_persons_token() -> None:
+def test_list_unsubscribe_is_one_raw_line_with_signed_token() -> None:
     long_base = replace(PROFILE, base_url="https://mail.example.org/" + "office/" * 20)
-    for sheet in (PROFILE, long_base):
-        raw, _ = build_message(profile=sheet)
+    for profile in (PROFILE, long_base):
+        raw, _ = build_message(profile=profile)
         line = find_field(raw, "List-Unsubscribe")
         assert line.count(b"\r\n") == 1
         assert b"=?" not in line
         url = line.strip().removeprefix(b"<").removesuffix(b">").decode()
-        assert url == sheet.create_unsubscribe_url(RECIPIENT)
-        assert url.startswith(sheet.base_url.rstrip("/") + "/u/")
+        assert url == profile.create_unsubscribe_url(RECIPIENT)
+        assert url.startswith(profile.base_url.rstrip("/") + "/u/")
         fields = tokens.verify_token(KEY, "unsubscribe", url.rpartition("/")[2])
         assert fields == ("41", "3", "7")
 
 
-OFFERED = replace(PROFILE, unsubscribe_address="leave@example.org")
+PROFILE_WITH_ADDRESS = replace(PROFILE, unsubscribe_address="leave@example.org")
 
 
-def test_an_address_to_unsubscribe_at_is_offered_after_the_link_with_the_same_token() -> None:
-    long_base = replace(OFFERED, base_url="https://mail.example.org/" + "office/" * 20)
-    awkward = replace(OFFERED, unsubscribe_address="a%s%d,<b>@bücher.example")
-    for sheet in (OFFERED, long_base, awkward):
-        raw, _ = build_message(profile=sheet)
+def test_list_unsubscribe_offers_mailto_after_link() -> None:
+    long_base = replace(PROFILE_WITH_ADDRESS, base_url="https://mail.example.org/" + "office/" * 20)
+    awkward = replace(PROFILE_WITH_ADDRESS, unsubscribe_address="a%s%d,<b>@bücher.example")
+    for profile in (PROFILE_WITH_ADDRESS, long_base, awkward):
+        raw, _ = build_message(profile=profile)
         line = find_field(raw, "List-Unsubscribe")
         assert line.count(b"\r\n") == 1
         assert b"=?" not in line
         assert len(line) <= 1000
         uris = re.fullmatch(r"<([^<>,\s]+)>, <([^<>,\s]+)>\r\n", line.decode("ascii"))
         assert uris
-        url = sheet.create_unsubscribe_url(RECIPIENT)
+        url = profile.create_unsubscribe_url(RECIPIENT)
         assert uris[1] == url
         assert (
             uris[2]
-            == unsubscribe_mail.build_mailto(sheet.unsubscribe_address) + url.rpartition("/")[2]
+            == unsubscribe_mail.build_mailto(profile.unsubscribe_address) + url.rpartition("/")[2]
         )
         subject = parse_qs(urlsplit(uris[2]).query)["subject"][0]
-        answer = unsubscribe_mail.extract_token(f"Subject: Re: {subject}\r\n\r\n".encode())
-        assert tokens.verify_token(KEY, "unsubscribe", answer) == ("41", "3", "7")
+        token = unsubscribe_mail.extract_token(f"Subject: Re: {subject}\r\n\r\n".encode())
+        assert tokens.verify_token(KEY, "unsubscribe", token) == ("41", "3", "7")
         assert find_field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
 
 
-def test_the_address_changes_nothing_else_and_no_line_gets_too_long() -> None:
-    here, _ = build_message()
-    raw, parsed = build_message(profile=OFFERED)
+def test_unsubscribe_address_adds_mailto_within_line_limit() -> None:
+    plain_raw, _ = build_message()
+    raw, parsed = build_message(profile=PROFILE_WITH_ADDRESS)
     assert_well_formed(raw, parsed)
     mailto = b", <mailto:leave@example.org?subject=unsubscribe%20"
     start = raw.index(mailto)
-    assert raw[:start] + raw[raw.index(b">", start + 4) + 1 :] == here
-    sites = [replace(OFFERED, base_url="https://e.org/" + "x" * size) for size in range(720, 770)]
-    biggest = RECIPIENT._replace(subscriber_id=2**63 - 1)
+    assert raw[:start] + raw[raw.index(b">", start + 4) + 1 :] == plain_raw
+    profiles = [
+        replace(PROFILE_WITH_ADDRESS, base_url="https://e.org/" + "x" * size)
+        for size in range(720, 770)
+    ]
+    recipient = RECIPIENT._replace(subscriber_id=2**63 - 1)
     lines = [
-        find_field(build_message(recipient=biggest, profile=one)[0], "List-Unsubscribe")
-        for one in sites
+        find_field(build_message(recipient=recipient, profile=profile)[0], "List-Unsubscribe")
+        for profile in profiles
     ]
     assert {b"mailto:" in line for line in lines} == {True, False}
     assert max(len(line) for line in lines if b"mailto:" in line) <= 1000
 
 
-def test_without_https_no_provider_is_told_to_unsubscribe_with_one_click() -> None:
+def test_http_base_url_omits_one_click_unsubscribe() -> None:
     raw, parsed = build_message(profile=replace(PROFILE, base_url="http://mail.example.org"))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Unsubscribe").startswith(b"<http://mail.example.org/u/")
     assert b"List-Unsubscribe-Post" not in raw
 
 
-def test_a_notice_offers_no_address_to_unsubscribe_at() -> None:
-    raw, _ = build_message(profile=replace(OFFERED, list_slug="", list_name="", list_id=0))
+def test_notice_offers_no_unsubscribe_address() -> None:
+    raw, _ = build_message(
+        profile=replace(PROFILE_WITH_ADDRESS, list_slug="", list_name="", list_id=0)
+    )
     assert b"mailto:" not in raw
 
 
-def test_every_message_carries_what_bulk_mail_must() -> None:
+def test_list_message_has_every_bulk_mail_header() -> None:
     raw, parsed = build_message(profile=replace(PROFILE, reply_to="press@example.org"))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
@@ -113,11 +118,11 @@ def test_every_message_carries_what_bulk_mail_must() -> None:
     assert find_field(raw, "Date") == b"Fri, 18 Dec 2026 09:30:00 +0000\r\n"
     assert find_field(raw, "Message-ID") == b"<5f1d2c.90@example.org>\r\n"
     assert parsed.get_content_type() == "multipart/alternative"
-    kinds = [one.get_content_type() for one in parsed.iter_parts()]
-    assert kinds == ["text/plain", "text/html"]
+    content_types = [part.get_content_type() for part in parsed.iter_parts()]
+    assert content_types == ["text/plain", "text/html"]
 
 
-def test_a_notice_says_that_nobody_typed_it_and_has_none_of_a_lists_fields() -> None:
+def test_notice_is_auto_submitted_without_list_headers() -> None:
     raw, parsed = build_message(profile=replace(PROFILE, list_slug="", list_name="", list_id=0))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "Auto-Submitted") == b"auto-generated\r\n"
@@ -129,20 +134,20 @@ def test_a_notice_says_that_nobody_typed_it_and_has_none_of_a_lists_fields() -> 
     assert b"mail.example.org/u/" not in raw
 
 
-def of_kind(kind: EditionKind) -> MessageProfile:
-    """As the office makes it for an edition of this kind, in the books of its list."""
+def make_profile_of_kind(kind: EditionKind) -> MessageProfile:
+    """Make the profile that the app makes for an edition of this kind on a list."""
     return replace(PROFILE, list_slug="", edition=replace(PROFILE.edition, kind=kind))
 
 
-def test_a_service_mail_has_none_of_a_lists_fields_either() -> None:
-    raw, parsed = build_message(profile=of_kind(EditionKind.SERVICE))
+def test_service_mail_has_no_list_headers() -> None:
+    raw, parsed = build_message(profile=make_profile_of_kind(EditionKind.SERVICE))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "Auto-Submitted") == b"auto-generated\r\n"
     assert not [name for name in parsed if name.startswith("List-") or name == "Precedence"]
 
 
-def test_a_welcome_can_be_answered_by_one_click_and_says_that_nobody_typed_it() -> None:
-    raw, parsed = build_message(profile=of_kind(EditionKind.WELCOME))
+def test_welcome_mail_is_auto_submitted_with_one_click_unsubscribe() -> None:
+    raw, parsed = build_message(profile=make_profile_of_kind(EditionKind.WELCOME))
     assert_well_formed(raw, parsed)
     assert find_field(raw, "Auto-Submitted") == b"auto-generated\r\n"
     assert find_field(raw, "List-Unsubscribe-Post") == b"List-Unsubscribe=One-Click\r\n"
@@ -152,35 +157,36 @@ def test_a_welcome_can_be_answered_by_one_click_and_says_that_nobody_typed_it() 
     assert not {"List-Id", "Precedence"} & {*parsed}
 
 
-def test_the_link_of_a_service_mail_names_what_is_to_be_confirmed() -> None:
-    said = message.create_slot(MARKER, Slot.ACTION)
-    stencil = MessageTemplate(
-        make_body(text=said, html=f'<a href="{said}">Yes</a>'), of_kind(EditionKind.SERVICE)
+def test_service_mail_link_names_request_to_confirm() -> None:
+    content = message.create_slot(MARKER, Slot.ACTION)
+    template = MessageTemplate(
+        make_body(text=content, html=f'<a href="{content}">Yes</a>'),
+        make_profile_of_kind(EditionKind.SERVICE),
     )
     parsed = email.message_from_bytes(
-        stencil.build_message(RECIPIENT, NOW), policy=email.policy.default
+        template.build_message(RECIPIENT, NOW), policy=email.policy.default
     )
     assert isinstance(parsed, EmailMessage)
     url = get_part(parsed, "plain")
-    assert url == stencil.render_text(RECIPIENT)
-    assert get_part(parsed, "html") == stencil.render_html(RECIPIENT) == f'<a href="{url}">Yes</a>'
+    assert url == template.render_text(RECIPIENT)
+    assert get_part(parsed, "html") == template.render_html(RECIPIENT) == f'<a href="{url}">Yes</a>'
     assert url.startswith("https://mail.example.org/c/")
     assert links.verify_confirmation_link(KEY, url.rpartition("/c/")[2]) == RECIPIENT.subscriber_id
 
 
-def test_what_a_list_sends_does_not_say_that_it_is_automatic() -> None:
+def test_list_message_is_not_auto_submitted() -> None:
     assert "Auto-Submitted" not in build_message()[1]
 
 
-def test_a_message_sent_again_keeps_its_id() -> None:
-    stencil = MessageTemplate(make_body(), PROFILE)
+def test_message_sent_again_keeps_message_id() -> None:
+    template = MessageTemplate(make_body(), PROFILE)
     later = NOW.replace(year=2027)
-    first, second = stencil.build_message(RECIPIENT, NOW), stencil.build_message(RECIPIENT, later)
+    first, second = template.build_message(RECIPIENT, NOW), template.build_message(RECIPIENT, later)
     assert find_field(first, "Message-ID") == find_field(second, "Message-ID")
     assert find_field(first, "Date") != find_field(second, "Date")
 
 
-def test_without_a_reply_address_there_is_no_such_field() -> None:
+def test_empty_reply_to_omits_header() -> None:
     _, parsed = build_message()
     assert parsed["Reply-To"] is None
 
@@ -190,7 +196,7 @@ def test_without_a_reply_address_there_is_no_such_field() -> None:
 @example(".\r\n.\r..\n", "a \n\t\n")
 @example("", "")
 @example(" ", "\n")
-def test_any_body_arrives(text: str, markup: str) -> None:
+def test_body_survives_encoding(text: str, markup: str) -> None:
     assume(MARKER not in text + markup)
     raw, parsed = build_message(make_body(text=text, html=markup))
     assert_well_formed(raw, parsed)
@@ -210,24 +216,24 @@ def test_slots_are_filled_in_both_parts_and_escaped_in_html(
         recipient=RECIPIENT._replace(name=name),
     )
     assert_well_formed(raw, parsed)
-    said = clean_header_text(name) or fallback
-    # each piece is written by itself, so a CR before a slot and an LF in it are two line ends
-    pieces = [normalise_text(piece) for piece in (before, said, after)]
+    filled = clean_header_text(name) or fallback
+    # each piece is encoded on its own, so a CR before a slot and an LF in it are two line ends
+    pieces = [normalise_text(piece) for piece in (before, filled, after)]
     assert get_part(parsed, "plain") == "".join(pieces)
-    pieces[1] = normalise_text(html.escape(said))
+    pieces[1] = normalise_text(html.escape(filled))
     assert get_part(parsed, "html") == "".join(pieces)
 
 
-def test_each_slot_prints_what_it_says() -> None:
-    said = "\n".join(
+def test_each_slot_prints_its_value() -> None:
+    text = "\n".join(
         message.create_slot(MARKER, slot)
         for slot in (Slot.NAME, Slot.ADDRESS, Slot.UNSUBSCRIBE, Slot.PREFERENCES, Slot.VIEW)
     )
-    to = RECIPIENT._replace(name="Ana & Bo", stories=0b101)
-    _, parsed = build_message(make_body(text=said, html=said), recipient=to)
+    recipient = RECIPIENT._replace(name="Ana & Bo", stories=0b101)
+    _, parsed = build_message(make_body(text=text, html=text), recipient=recipient)
     name, address, unsubscribe, preferences, view = get_part(parsed, "plain").splitlines()
     assert (name, address) == ("Ana & Bo", "ana@example.org")
-    assert unsubscribe == PROFILE.create_unsubscribe_url(to)
+    assert unsubscribe == PROFILE.create_unsubscribe_url(recipient)
     assert tokens.verify_token(KEY, "preferences", preferences.rpartition("/p/")[2]) == (
         "41",
         "3",
@@ -237,18 +243,20 @@ def test_each_slot_prints_what_it_says() -> None:
     assert get_part(parsed, "html").splitlines()[0] == "Ana &amp; Bo"
 
 
-def test_what_is_shown_is_what_is_sent() -> None:
-    said = f"Dear {message.create_slot(MARKER, Slot.NAME, 'friend')}"
-    stencil = MessageTemplate(make_body(said, said, said), PROFILE)
-    to = RECIPIENT._replace(name="<Ana>")
-    parsed = email.message_from_bytes(stencil.build_message(to, NOW), policy=email.policy.default)
+def test_rendered_preview_equals_sent_message() -> None:
+    text = f"Dear {message.create_slot(MARKER, Slot.NAME, 'friend')}"
+    template = MessageTemplate(make_body(text, text, text), PROFILE)
+    recipient = RECIPIENT._replace(name="<Ana>")
+    parsed = email.message_from_bytes(
+        template.build_message(recipient, NOW), policy=email.policy.default
+    )
     assert isinstance(parsed, EmailMessage)
-    assert stencil.render_subject(to) == parsed["Subject"] == "Dear <Ana>"
-    assert stencil.render_text(to) == get_part(parsed, "plain") == "Dear <Ana>"
-    assert stencil.render_html(to) == get_part(parsed, "html") == "Dear &lt;Ana&gt;"
-    assert stencil.render_text(RECIPIENT) == "Dear friend"
+    assert template.render_subject(recipient) == parsed["Subject"] == "Dear <Ana>"
+    assert template.render_text(recipient) == get_part(parsed, "plain") == "Dear <Ana>"
+    assert template.render_html(recipient) == get_part(parsed, "html") == "Dear &lt;Ana&gt;"
+    assert template.render_text(RECIPIENT) == "Dear friend"
 
 
-def test_people_with_the_same_stories_share_all_but_their_slots() -> None:
-    stencil = MessageTemplate(make_body(), PROFILE)
-    assert stencil.get_variant(1) is stencil.get_variant(1)
+def test_recipients_with_same_stories_share_variant() -> None:
+    template = MessageTemplate(make_body(), PROFILE)
+    assert template.get_variant(1) is template.get_variant(1)

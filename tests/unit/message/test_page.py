@@ -1,4 +1,4 @@
-"""A body as a page: for nobody in particular, whoever got it as a mail."""
+"""A body rendered as a web page contains no recipient's personal values."""
 
 import re
 from dataclasses import replace
@@ -38,67 +38,71 @@ recipients = st.builds(
 
 
 @st.composite
-def printed(draw: st.DrawFn) -> str:
-    """A slot, within any marks there are, or within none, as older bodies have it."""
-    said = message.create_slot(MARKER, draw(st.sampled_from(PERSONAL)))
-    for ask in draw(st.lists(st.sampled_from(MarkCondition), max_size=2)):
+def draw_slot_html(draw: st.DrawFn) -> str:
+    """Draw HTML with one slot, inside up to two marks; older bodies have slots outside marks."""
+    content = message.create_slot(MARKER, draw(st.sampled_from(PERSONAL)))
+    for condition in draw(st.lists(st.sampled_from(MarkCondition), max_size=2)):
         bits = (
             READING_PLACE_BITS
-            if ask in {MarkCondition.MAIL, MarkCondition.WEB}
+            if condition in {MarkCondition.MAIL, MarkCondition.WEB}
             else draw(st.integers(1, 2**62 - 1))
         )
-        said = message.create_mark(MARKER, ask, bits) + said + message.create_end_mark(MARKER)
-    return draw(st.sampled_from([f'<a href="{said}">x</a>', f"<p>{said}</p>", f"\n{said}\n"]))
+        content = (
+            message.create_mark(MARKER, condition, bits) + content + message.create_end_mark(MARKER)
+        )
+    return draw(
+        st.sampled_from([f'<a href="{content}">x</a>', f"<p>{content}</p>", f"\n{content}\n"])
+    )
 
 
-def tokens_of(stencil: MessageTemplate, to: Recipient) -> list[str]:
-    sheet = stencil.profile
+def list_tokens(template: MessageTemplate, recipient: Recipient) -> list[str]:
+    profile = template.profile
     urls = [
-        sheet.create_unsubscribe_url(to),
-        sheet.create_preferences_url(to),
-        sheet.create_view_url(to.stories, stencil.body.language),
+        profile.create_unsubscribe_url(recipient),
+        profile.create_preferences_url(recipient),
+        profile.create_view_url(recipient.stories, template.body.language),
     ]
     return [url.rpartition("/")[2] for url in urls]
 
 
-@given(recipients, st.lists(printed(), min_size=1, max_size=6).map("".join))
-def test_nothing_of_any_recipient_is_in_the_page(to: Recipient, said: str) -> None:
-    made = replace(make_body(said, said, said), stories=to.stories)
-    stencil = MessageTemplate(made, PROFILE)
-    for shown in (
-        message.render_page(made, to.stories, PROFILE.base_url),
-        message.render_heading(made),
-        message.render_plain_text(made),
+@given(recipients, st.lists(draw_slot_html(), min_size=1, max_size=6).map("".join))
+def test_page_contains_no_personal_value(recipient: Recipient, content: str) -> None:
+    body = replace(make_body(content, content, content), stories=recipient.stories)
+    template = MessageTemplate(body, PROFILE)
+    for page in (
+        message.render_page(body, recipient.stories, PROFILE.base_url),
+        message.render_heading(body),
+        message.render_plain_text(body),
     ):
-        assert to.name not in shown
-        assert to.address not in shown
-        assert "@" not in shown
-        assert MARKER not in shown
-        for token in tokens_of(stencil, to):
-            assert token not in shown
-            assert token.rpartition(".")[2] not in shown
+        assert recipient.name not in page
+        assert recipient.address not in page
+        assert "@" not in page
+        assert MARKER not in page
+        for token in list_tokens(template, recipient):
+            assert token not in page
+            assert token.rpartition(".")[2] not in page
 
 
-def test_the_mail_of_the_same_body_has_all_of_it() -> None:
-    said = "".join(
+def test_mail_of_same_body_contains_personal_values() -> None:
+    content = "".join(
         f"{message.create_slot(MARKER, slot)}\n" for slot in PERSONAL if slot != Slot.ACTION
     )
-    said = (
+    content = (
         message.create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
-        + said
+        + content
         + message.create_end_mark(MARKER)
     )
-    stencil = MessageTemplate(make_body(html=said), PROFILE)
-    to = RECIPIENT._replace(name="Ana Qz")
-    held = stencil.render_html(to)
-    assert all(token in held for token in tokens_of(stencil, to))
-    assert "Ana Qz" in held
-    assert to.address in held
-    assert message.render_page(stencil.body, 1, SITE) == ""
+    template = MessageTemplate(make_body(html=content), PROFILE)
+    recipient = RECIPIENT._replace(name="Ana Qz")
+    mail_html = template.render_html(recipient)
+    assert all(token in mail_html for token in list_tokens(template, recipient))
+    assert "Ana Qz" in mail_html
+    assert recipient.address in mail_html
+    assert message.render_page(template.body, 1, SITE) == ""
 
 
-def old() -> EditionBody:
-    """A body as it was frozen before there were parts for mails."""
+def make_old_body() -> EditionBody:
+    """Make a body like those frozen before parts for mails existed."""
     links = "".join(
         f'<a href="{message.create_slot(MARKER, slot)}">{slot.name}</a>'
         for slot in (Slot.PREFERENCES, Slot.UNSUBSCRIBE, Slot.VIEW)
@@ -112,36 +116,36 @@ def old() -> EditionBody:
     )
 
 
-def test_older_bodies_get_something_neutral_for_what_is_personal() -> None:
-    assert message.render_page(old(), 1, SITE) == (
+def test_old_body_page_has_neutral_values_in_slots() -> None:
+    assert message.render_page(make_old_body(), 1, SITE) == (
         "<p>Dear friend &amp; neighbour, you get this as …</p>"
         '<a href="https://mail.example.org/subscribe">PREFERENCES</a>'
         '<a href="https://mail.example.org/subscribe">UNSUBSCRIBE</a>'
         '<a href="https://mail.example.org/archive">VIEW</a>'
     )
-    assert message.render_heading(old()) == "For friend & neighbour"
-    assert message.render_plain_text(old()) == "friend & neighbour, …\n"
+    assert message.render_heading(make_old_body()) == "For friend & neighbour"
+    assert message.render_plain_text(make_old_body()) == "friend & neighbour, …\n"
 
 
 @pytest.mark.parametrize("site", ["https://mail.example.org", "https://www.example.org/mail/"])
-def test_links_of_a_page_lead_to_pages_that_anybody_may_open(site: str) -> None:
-    found = re.findall('href="([^"]*)"', message.render_page(old(), 1, site))
+def test_page_links_lead_to_public_pages(site: str) -> None:
+    urls = re.findall('href="([^"]*)"', message.render_page(make_old_body(), 1, site))
     base = urlsplit(site).path.rstrip("/")
-    assert {urlsplit(url).path for url in found} == {f"{base}/subscribe", f"{base}/archive"}
+    assert {urlsplit(url).path for url in urls} == {f"{base}/subscribe", f"{base}/archive"}
 
 
-def test_a_page_has_the_stories_that_it_is_asked_for() -> None:
-    said = "".join(
+def test_page_has_only_requested_stories() -> None:
+    content = "".join(
         message.create_mark(MARKER, MarkCondition.ANY, 1 << bit)
         + f"<p>{bit}</p>"
         + message.create_end_mark(MARKER)
         for bit in range(3)
     )
-    made = replace(make_body(html=said), stories=0b111)
-    assert message.render_page(made, 0b101, SITE) == "<p>0</p><p>2</p>"
+    body = replace(make_body(html=content), stories=0b111)
+    assert message.render_page(body, 0b101, SITE) == "<p>0</p><p>2</p>"
 
 
-def test_a_subject_stays_on_one_line() -> None:
+def test_page_heading_stays_on_one_line() -> None:
     assert message.render_heading(make_body(subject="One\r\nBcc: two")) == clean_header_text(
         "One Bcc: two"
     )

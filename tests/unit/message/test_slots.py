@@ -1,4 +1,4 @@
-"""Marks and slots: each reader gets the parts for their stories, and a broken word is detected."""
+"""Marks and slots: readers get the parts for their stories, and a broken slot is detected."""
 
 import re
 from collections.abc import Sequence
@@ -26,55 +26,61 @@ BITS = range(8)
 
 @dataclass(frozen=True)
 class Part:
-    """A part for some of the readers; `inside` are texts, numbers and further parts."""
+    """A part for some readers; `content` are texts, story numbers and further parts."""
 
-    ask: MarkCondition
+    condition: MarkCondition
     stories: frozenset[int]
-    inside: tuple["str | int | Part", ...]
+    content: tuple["str | int | Part", ...]
 
 
 Piece = str | int | Part
 
 
-def written(pieces: Sequence[Piece]) -> str:
-    """As composing writes them."""
-    out = ""
+def write_pieces(pieces: Sequence[Piece]) -> str:
+    """Write the pieces into a body as composing does."""
+    result = ""
     for piece in pieces:
         match piece:
-            case Part(ask, stories, inside):
+            case Part(condition, stories, content):
                 bits = sum(1 << bit for bit in stories)
-                out += (
-                    message.create_mark(MARKER, ask, bits)
-                    + written(inside)
+                result += (
+                    message.create_mark(MARKER, condition, bits)
+                    + write_pieces(content)
                     + message.create_end_mark(MARKER)
                 )
             case int(bit):
-                out += message.create_slot(MARKER, Slot.NUMBER, str(bit))
+                result += message.create_slot(MARKER, Slot.NUMBER, str(bit))
             case str(text):
-                out += text
-    return out
+                result += text
+    return result
 
 
-def oracle(pieces: Sequence[Piece], mine: Sequence[int], *, web: bool = False) -> str:
-    """What somebody who gets the stories `mine`, in order, should read."""
-    asked: dict[MarkCondition, Sequence[int]] = {
+def render_expected(
+    pieces: Sequence[Piece], reader_stories: Sequence[int], *, web: bool = False
+) -> str:
+    """Render what a reader of these stories, in order, should read: the oracle of the tests."""
+    matching_stories: dict[MarkCondition, Sequence[int]] = {
         MarkCondition.MAIL: [] if web else [0],
         MarkCondition.WEB: [0] if web else [],
-        MarkCondition.ANY: mine,
-        MarkCondition.FIRST: mine[:1],
-        MarkCondition.REST: mine[1:],
-        MarkCondition.CONTENTS: mine if len(mine) > 5 else [],
+        MarkCondition.ANY: reader_stories,
+        MarkCondition.FIRST: reader_stories[:1],
+        MarkCondition.REST: reader_stories[1:],
+        MarkCondition.CONTENTS: reader_stories if len(reader_stories) > 5 else [],
     }
-    out = ""
+    result = ""
     for piece in pieces:
         match piece:
-            case Part(ask, stories, inside):
-                out += oracle(inside, mine, web=web) if stories & set(asked[ask]) else ""
+            case Part(condition, stories, content):
+                result += (
+                    render_expected(content, reader_stories, web=web)
+                    if stories & set(matching_stories[condition])
+                    else ""
+                )
             case int(bit):
-                out += str(len([story for story in mine if story <= bit]))
+                result += str(len([story for story in reader_stories if story <= bit]))
             case str(text):
-                out += text
-    return out
+                result += text
+    return result
 
 
 plain_pieces = st.one_of(st.sampled_from(["one ", "deux, ", "三\n", "<td>"]), st.sampled_from(BITS))
@@ -95,35 +101,41 @@ pieces = st.lists(
 
 @settings(max_examples=100)
 @given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
-def test_each_reader_gets_the_parts_for_their_stories(
-    given_pieces: list[Piece], mine: list[int]
+def test_reader_gets_parts_of_their_stories(
+    drawn_pieces: list[Piece], reader_stories: list[int]
 ) -> None:
-    said = written(given_pieces)
-    to = RECIPIENT._replace(stories=sum(1 << bit for bit in mine))
-    raw, parsed = build_message(make_body(said, said, said), recipient=to)
+    text = write_pieces(drawn_pieces)
+    recipient = RECIPIENT._replace(stories=sum(1 << bit for bit in reader_stories))
+    raw, parsed = build_message(make_body(text, text, text), recipient=recipient)
     assert_well_formed(raw, parsed)
-    expected = oracle(given_pieces, mine)
+    expected = render_expected(drawn_pieces, reader_stories)
     assert get_part(parsed, "plain") == get_part(parsed, "html") == expected
     assert parsed["Subject"] == clean_header_text(expected)
     assert MARKER.encode() not in raw.replace(b"=_" + MARKER.encode(), b"")
 
 
 @given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
-def test_a_page_has_the_parts_for_the_web_and_a_mail_those_for_mails(
-    given_pieces: list[Piece], mine: list[int]
+def test_page_gets_web_parts_and_mail_gets_mail_parts(
+    drawn_pieces: list[Piece], reader_stories: list[int]
 ) -> None:
-    said, bits = written(given_pieces), sum(1 << bit for bit in mine)
-    made = EditionBody("en", said, said, said, MARKER, stories=bits)
-    assert message.render_page(made, bits, "") == message.render_plain_text(made)
-    assert message.render_page(made, bits, "") == oracle(given_pieces, mine, web=True)
-    assert message.render_heading(made) == clean_header_text(oracle(given_pieces, mine, web=True))
-    assert message.extract_visible_text(said, MARKER, bits) == oracle(given_pieces, mine)
+    text, bits = write_pieces(drawn_pieces), sum(1 << bit for bit in reader_stories)
+    body = EditionBody("en", text, text, text, MARKER, stories=bits)
+    assert message.render_page(body, bits, "") == message.render_plain_text(body)
+    assert message.render_page(body, bits, "") == render_expected(
+        drawn_pieces, reader_stories, web=True
+    )
+    assert message.render_heading(body) == clean_header_text(
+        render_expected(drawn_pieces, reader_stories, web=True)
+    )
+    assert message.extract_visible_text(text, MARKER, bits) == render_expected(
+        drawn_pieces, reader_stories
+    )
 
 
-def test_the_sixty_second_story_is_a_story_like_any_other() -> None:
-    said = written([Part(MarkCondition.ANY, frozenset({61}), ("last",)), 61])
+def test_62nd_story_works_like_any_other() -> None:
+    text = write_pieces([Part(MarkCondition.ANY, frozenset({61}), ("last",)), 61])
     assert (
-        MessageTemplate(make_body(text=said), PROFILE).render_text(
+        MessageTemplate(make_body(text=text), PROFILE).render_text(
             RECIPIENT._replace(stories=1 << 61)
         )
         == "last1"
@@ -131,11 +143,11 @@ def test_the_sixty_second_story_is_a_story_like_any_other() -> None:
 
 
 @given(pieces)
-def test_marks_and_slots_are_counted(given_pieces: list[Piece]) -> None:
-    said = written(given_pieces)
-    comments = said.count("<!--")
-    slots = len(re.findall(rf"(?<!<!--){MARKER}", said))
-    assert message.count_slots_and_marks(said, MARKER) == comments + slots
+def test_count_slots_and_marks_counts_every_one(drawn_pieces: list[Piece]) -> None:
+    text = write_pieces(drawn_pieces)
+    comments = text.count("<!--")
+    slots = len(re.findall(rf"(?<!<!--){MARKER}", text))
+    assert message.count_slots_and_marks(text, MARKER) == comments + slots
 
 
 SLOT = message.create_slot(MARKER, Slot.NAME, "colleague")
@@ -161,20 +173,20 @@ SLOT = message.create_slot(MARKER, Slot.NAME, "colleague")
         message.create_mark(MARKER, MarkCondition.ANY, 1) + message.create_end_mark(MARKER) * 2,
     ],
 )
-def test_a_broken_slot_or_mark_is_detected(broken: str) -> None:
+def test_broken_slot_or_mark_raises_error(broken: str) -> None:
     with pytest.raises(ValueError, match=r"slot|mark|part"):
         message.count_slots_and_marks(f"Dear {broken}, hello", MARKER)
 
 
-def test_a_part_for_the_web_prints_no_slot_in_a_mail() -> None:
-    said = written([Part(MarkCondition.WEB, frozenset({0}), (SLOT,))])
-    assert message.find_printed_slots(said, MARKER, 1) == frozenset()
-    assert message.find_printed_slots(said + SLOT, MARKER, 1) == {Slot.NAME}
+def test_slot_in_web_part_is_not_printed_in_mail() -> None:
+    text = write_pieces([Part(MarkCondition.WEB, frozenset({0}), (SLOT,))])
+    assert message.find_printed_slots(text, MARKER, 1) == frozenset()
+    assert message.find_printed_slots(text + SLOT, MARKER, 1) == {Slot.NAME}
 
 
 @given(st.text(), st.integers(0, 2**62 - 1), st.sampled_from(Slot), st.sampled_from(MarkCondition))
-def test_slots_and_marks_pass_html_and_urls_untouched(
-    default: str, bits: int, slot: Slot, ask: MarkCondition
+def test_slots_and_marks_are_safe_in_html_and_urls(
+    default: str, bits: int, slot: Slot, condition: MarkCondition
 ) -> None:
     assert re.fullmatch("[0-9a-z]+", message.create_slot(MARKER, slot, default))
-    assert re.fullmatch(r"<!--[0-9a-z ]+-->", message.create_mark(MARKER, ask, bits))
+    assert re.fullmatch(r"<!--[0-9a-z ]+-->", message.create_mark(MARKER, condition, bits))

@@ -1,4 +1,4 @@
-"""An edition on its way to five readers, and two senders."""
+"""Fixtures: an edition being sent to five readers, and two workers."""
 
 import pytest
 
@@ -16,14 +16,14 @@ def edition(mailer: Mailer) -> Edition:
 
 
 @pytest.fixture
-def one(store: Store) -> int:
-    """A sender."""
+def worker_id(store: Store) -> int:
+    """A worker's id."""
     with store.begin() as tx:
         return factories.register_worker(tx, "one")
 
 
 @pytest.fixture
-def two(store: Store) -> int:
-    """Another sender."""
+def other_worker_id(store: Store) -> int:
+    """Another worker's id."""
     with store.begin() as tx:
         return factories.register_worker(tx, "two")

@@ -1,4 +1,4 @@
-"""Notices go to addresses of their own: no list is asked, but a suppressed address is spared."""
+"""Notices go to given addresses without a list, but never to a suppressed address."""
 
 import threading
 
@@ -16,71 +16,73 @@ from tests.integration.factories import NOW
 BODY = EditionBody(
     "en", "Sent: The week", "It was sent.\n", "<p>It was sent.</p>", "z12345678", stories=1
 )
-TO = ("editor@example.org", "press@example.org", "editor@example.org")
+ADDRESSES = ("editor@example.org", "press@example.org", "editor@example.org")
 
 
 @pytest.fixture
-def number(mailer: Mailer) -> int:
+def edition_id(mailer: Mailer) -> int:
     with mailer.store.begin() as tx:
         factories.add_mailing_list(tx)
-        return tx.notices.queue_notice(BODY, "news", TO, NOW, uid="abcdef0123456789").id
+        return tx.notices.queue_notice(BODY, "news", ADDRESSES, NOW, uid="abcdef0123456789").id
 
 
-def deliver(mailer: Mailer) -> None:
+def deliver_all(mailer: Mailer) -> None:
     mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
-def test_each_address_gets_it_once_though_none_is_on_the_list(
-    mailer: Mailer, relay: Relay, number: int
+def test_notice_goes_once_to_each_address_off_the_list(
+    mailer: Mailer, relay: Relay, edition_id: int
 ) -> None:
-    deliver(mailer)
+    deliver_all(mailer)
     assert sorted(relay.accepted) == ["editor@example.org", "press@example.org"]
     with mailer.store.read() as tx:
-        found = editions.get_edition(tx, number)
-    assert (found.state, found.kind) == (EditionState.SENT, EditionKind.NOTICE)
-    assert found.priority is Priority.URGENT
+        edition = editions.get_edition(tx, edition_id)
+    assert (edition.state, edition.kind) == (EditionState.SENT, EditionKind.NOTICE)
+    assert edition.priority is Priority.URGENT
 
 
-def test_an_address_that_is_suppressed_is_spared(mailer: Mailer, relay: Relay, number: int) -> None:
+def test_notice_to_suppressed_address_is_not_sent(
+    mailer: Mailer, relay: Relay, edition_id: int
+) -> None:
     with mailer.store.begin() as tx:
         factories.suppress_address(tx, "press@example.org")
-    deliver(mailer)
+    deliver_all(mailer)
     assert relay.accepted == ["editor@example.org"]
     with mailer.store.read() as tx:
-        rows = tx.outbox.list_deliveries(editions.get_edition(tx, number))
-    states = {one.address: one.state for one in rows}
+        rows = tx.outbox.list_deliveries(editions.get_edition(tx, edition_id))
+    states = {delivery.address: delivery.state for delivery in rows}
     assert states["press@example.org"] is DeliveryState.SUPPRESSED
 
 
-def test_a_mailing_to_the_same_list_still_asks_for_membership(
-    mailer: Mailer, relay: Relay, number: int
+def test_newsletter_on_same_list_still_requires_membership(
+    mailer: Mailer, relay: Relay, edition_id: int
 ) -> None:
     with mailer.store.begin() as tx:
         factories.add_subscriber(tx, "amal@example.org")
         factories.add_subscriber(tx, "bela@example.org")
         factories.add_story(tx, "boats")
-        made = factories.approve_without_composing(
+        edition = factories.approve_without_composing(
             mailer, tx, factories.create_edition(tx, "boats")
         )
-        mailer.start_edition(tx, made)
+        mailer.start_edition(tx, edition)
         factories.unsubscribe_address(tx, "bela@example.org")
-    deliver(mailer)
+    deliver_all(mailer)
     assert "amal@example.org" in relay.accepted
     assert "bela@example.org" not in relay.accepted
     assert len(relay.accepted) == 3
 
 
-def test_staff_s_lists_of_editions_do_not_show_it(mailer: Mailer, number: int) -> None:
+def test_notice_is_hidden_from_lists_of_editions(mailer: Mailer, edition_id: int) -> None:
     with mailer.store.read() as tx:
         assert tx.editions.list_recent_editions() == []
-        assert [one.id for one in tx.editions.list_recent_editions(notices=True)] == [number]
-        assert tx.editions.find_unnotified_editions(9) == [], (
-            "nobody is told that somebody was told"
-        )
+        assert [edition.id for edition in tx.editions.list_recent_editions(notices=True)] == [
+            edition_id
+        ]
+        assert tx.editions.find_unnotified_editions(9) == [], "no notice is sent about a notice"
 
 
-def test_a_notice_that_was_paused_waits(mailer: Mailer, relay: Relay, number: int) -> None:
+def test_paused_notice_is_not_sent(mailer: Mailer, relay: Relay, edition_id: int) -> None:
     with mailer.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, number), NOW)
-    deliver(mailer)
+        editions.pause_edition(tx, editions.get_edition(tx, edition_id), NOW)
+    deliver_all(mailer)
     assert relay.accepted == []

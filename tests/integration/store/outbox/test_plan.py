@@ -1,4 +1,4 @@
-"""Who gets what, against the same rules in plain Python."""
+"""The plan of an edition's deliveries, checked against the same rules in plain Python."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ DEFAULT = "en"
 
 
 @dataclass(frozen=True)
-class Told:
-    """A story: in which languages, and the topics that each translation names."""
+class StoryVersion:
+    """A story: its languages, and the topics that each translation names."""
 
     languages: frozenset[str]
     topics: frozenset[str]
@@ -43,18 +43,18 @@ class Reader:
     list_language: str
     country: str
     state: MembershipState
-    suppressed: bool
-    elsewhere: bool
+    is_suppressed: bool
+    is_elsewhere: bool
     frequency: Frequency
-    paused: bool
+    is_paused: bool
 
     @property
     def language(self) -> str:
         return self.list_language or self.own_language or "fr"
 
 
-told = st.builds(
-    Told,
+story_versions = st.builds(
+    StoryVersion,
     languages=st.frozensets(st.sampled_from(["en", "fr", "ar"]), min_size=1),
     topics=st.frozensets(st.sampled_from(factories.TOPICS), max_size=2),
 )
@@ -66,50 +66,50 @@ readers = st.builds(
     list_language=tags,
     country=st.sampled_from(["GB", "FR"]),
     state=st.sampled_from([*[MembershipState.ACTIVE] * 5, *MembershipState]),
-    suppressed=st.sampled_from([True, *[False] * 5]),
-    elsewhere=st.sampled_from([True, *[False] * 5]),
+    is_suppressed=st.sampled_from([True, *[False] * 5]),
+    is_elsewhere=st.sampled_from([True, *[False] * 5]),
     frequency=st.sampled_from([*[Frequency.EVERY] * 4, Frequency.WEEKLY]),
-    paused=st.sampled_from([True, *[False] * 5]),
+    is_paused=st.sampled_from([True, *[False] * 5]),
 )
 
 
-def bodies_of(stories: list[Told]) -> dict[str, int]:
-    """For each body's language, the bits of the stories that can be read in it."""
-    made = {}
+def compute_body_masks(stories: list[StoryVersion]) -> dict[str, int]:
+    """Compute, for each body's language, the bits of the stories that can be read in it."""
+    masks = {}
     for language in ("ar", "en", "fr"):
         mask = 0
         for bit, story in enumerate(stories):
             if language in story.languages or DEFAULT in story.languages:
                 mask |= 1 << bit
         if mask or language == DEFAULT:
-            made[language] = mask
-    return made
+            masks[language] = mask
+    return masks
 
 
-def body_for(reader: Reader, bodies: dict[str, int]) -> str:
+def choose_body_language(reader: Reader, bodies: dict[str, int]) -> str:
     short = reader.language.partition("-")[0]
     return short if short in bodies else DEFAULT
 
 
-def mask_for(reader: Reader, stories: list[Told], bodies: dict[str, int]) -> int:
+def compute_mask(reader: Reader, stories: list[StoryVersion], bodies: dict[str, int]) -> int:
     mask = 0
     for bit, story in enumerate(stories):
-        wanted = not reader.topics or not story.topics or bool(reader.topics & story.topics)
-        if wanted and bodies[body_for(reader, bodies)] >> bit & 1:
+        matches_topics = not reader.topics or not story.topics or bool(reader.topics & story.topics)
+        if matches_topics and bodies[choose_body_language(reader, bodies)] >> bit & 1:
             mask |= 1 << bit
     return mask
 
 
-def why_not(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclusion | None:
+def find_exclusion(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclusion | None:
     if reader.state is MembershipState.PENDING:
         return Exclusion.PENDING
     if reader.state is MembershipState.UNSUBSCRIBED:
         return Exclusion.UNSUBSCRIBED
     if reader.frequency is not frequency:
         return Exclusion.FREQUENCY
-    if reader.paused:
+    if reader.is_paused:
         return Exclusion.PAUSED
-    if reader.suppressed:
+    if reader.is_suppressed:
         return Exclusion.SUPPRESSED
     if only and reader.country != only:
         return Exclusion.SEGMENT
@@ -117,7 +117,7 @@ def why_not(reader: Reader, mask: int, only: str, frequency: Frequency) -> Exclu
 
 
 @pytest.fixture
-def ready(store: Store) -> Store:
+def ready_store(store: Store) -> Store:
     with store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx, language="fr")
@@ -130,25 +130,32 @@ def ready(store: Store) -> Store:
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    stories=st.lists(told, min_size=1, max_size=5),
+    stories=st.lists(story_versions, min_size=1, max_size=5),
     audience=st.lists(readers, min_size=1, max_size=10),
     only=st.sampled_from(["", "", "GB"]),
     frequency=st.sampled_from([Frequency.EVERY, Frequency.EVERY, Frequency.WEEKLY]),
 )
-def test_everyone_gets_the_stories_that_they_chose(
-    ready: Store, stories: list[Told], audience: list[Reader], only: str, frequency: Frequency
+def test_plan_gives_each_reader_their_chosen_stories(
+    ready_store: Store,
+    stories: list[StoryVersion],
+    audience: list[Reader],
+    only: str,
+    frequency: Frequency,
 ) -> None:
-    bodies = bodies_of(stories)
+    bodies = compute_body_masks(stories)
     rows: dict[str, tuple[str, int]] = {}
     excluded: Counter[Exclusion] = Counter()
-    with ready.begin() as tx:
+    with ready_store.begin() as tx:
         slugs = [f"story-{number}" for number in range(len(stories))]
         for slug, story in zip(slugs, stories, strict=True):
             # The topics of a story are those of all its translations.
-            shared = [*sorted(story.topics)]
+            shared_topics = [*sorted(story.topics)]
             for number, language in enumerate(sorted(story.languages)):
                 factories.add_story(
-                    tx, slug, *(shared if not number else shared[:1]), language=language
+                    tx,
+                    slug,
+                    *(shared_topics if not number else shared_topics[:1]),
+                    language=language,
                 )
         edition = factories.create_edition(
             tx, *slugs, segment="gb" if only else "", language=DEFAULT, frequency=frequency
@@ -164,7 +171,7 @@ def test_everyone_gets_the_stories_that_they_chose(
             person = subscribers.subscribe_person(
                 tx,
                 Person(address, language=reader.own_language, country=reader.country),
-                factories.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
+                factories.get_mailing_list(tx, "press" if reader.is_elsewhere else "news"),
                 get_topics(tx, sorted(reader.topics)),
                 NOW,
                 language=reader.list_language,
@@ -173,38 +180,44 @@ def test_everyone_gets_the_stories_that_they_chose(
                 if reader.state is MembershipState.PENDING
                 else MembershipState.ACTIVE,
             )[0]
-            if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
+            if (
+                reader.is_paused
+                and not reader.is_elsewhere
+                and reader.state is MembershipState.ACTIVE
+            ):
                 now, week = datetime.now(UTC), timedelta(weeks=1)
                 preferences.pause_memberships(
                     tx, person, [factories.get_mailing_list(tx)], week, now
                 )
-            if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
+            if reader.state is MembershipState.UNSUBSCRIBED and not reader.is_elsewhere:
                 subscribers.unsubscribe_person(tx, person, factories.get_mailing_list(tx), NOW)
-            if reader.suppressed:
+            if reader.is_suppressed:
                 factories.suppress_address(tx, address)
-            if reader.elsewhere:
+            if reader.is_elsewhere:
                 continue
-            mask = mask_for(reader, stories, bodies)
-            if reason := why_not(reader, mask, only, frequency):
+            mask = compute_mask(reader, stories, bodies)
+            if reason := find_exclusion(reader, mask, only, frequency):
                 excluded[reason] += 1
             else:
-                rows[address] = (body_for(reader, bodies), mask)
-        before = {
+                rows[address] = (choose_body_language(reader, bodies), mask)
+        statuses = {
             f"{number}@example.org": tx.outbox.get_recipient_status(
                 edition, f"{number}@example.org"
             )
             for number in range(len(audience))
         }
         plan = tx.outbox.plan_deliveries(edition, NOW)
-        made = tx.outbox.list_deliveries(edition)
-        assert {one.address: (one.language, one.stories) for one in made} == rows
-        assert len(made) == len(rows) == plan.planned
+        deliveries = tx.outbox.list_deliveries(edition)
+        assert {
+            delivery.address: (delivery.language, delivery.stories) for delivery in deliveries
+        } == rows
+        assert len(deliveries) == len(rows) == plan.planned
         assert plan.excluded == excluded
         report = tx.outbox.build_report(edition)
         assert report.excluded == excluded
         assert report.total == len(rows)
         for address, (language, mask) in rows.items():
-            assert (before[address].language, before[address].stories) == (language, mask)
+            assert (statuses[address].language, statuses[address].stories) == (language, mask)
             assert (
                 len(tx.outbox.get_recipient_status(edition, address).story_titles)
                 == mask.bit_count()
@@ -212,18 +225,18 @@ def test_everyone_gets_the_stories_that_they_chose(
         tx.rollback()
 
 
-def test_languages_are_chosen_as_readers_would() -> None:
-    """What the oracle above takes for granted of tags."""
+def test_oracle_language_choice_matches_choose_language() -> None:
+    """The oracle above assumes these choices of languages."""
     assert languages.choose_language("fr-CA", ["en", "fr"], "en") == "fr"
     assert languages.choose_language("pt", ["en", "fr"], "en") == "en"
 
 
-def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
+def test_address_has_one_delivery_per_edition(mailer: Mailer) -> None:
     edition = factories.begin_edition(mailer, "ana@example.org")
     with mailer.store.read() as tx:
         row = dict(tx.connection.execute(select(delivery)).mappings().one())
     row["id"] = 99
-    # PostgreSQL can't tell whether somebody else was first.
+    # PostgreSQL can't tell whether another transaction was first.
     refusal = IntegrityError if mailer.store.engine.dialect.name == "sqlite" else ConcurrencyError
     with pytest.raises(refusal), mailer.store.begin() as tx:
         tx.connection.execute(insert(delivery).values(**row))
@@ -232,46 +245,48 @@ def test_an_address_has_one_row_in_an_edition(mailer: Mailer) -> None:
         assert factories.reload_edition(tx, edition).planned_at is not None
 
 
-def test_a_plan_of_nothing_composed_is_refused(ready: Store) -> None:
-    with ready.begin() as tx:
+def test_plan_of_uncomposed_edition_is_refused(ready_store: Store) -> None:
+    with ready_store.begin() as tx:
         factories.add_story(tx, "boats")
         edition = factories.create_edition(tx, "boats")
         with pytest.raises(ComposeError, match="is not composed"):
             tx.outbox.plan_deliveries(edition, NOW)
 
 
-def test_two_plans_in_one_transaction(ready: Store) -> None:
-    """The temporary tables of the first are gone."""
-    with ready.begin() as tx:
+def test_two_plans_fit_in_one_transaction(ready_store: Store) -> None:
+    """The temporary tables of the first plan must be dropped."""
+    with ready_store.begin() as tx:
         factories.add_subscriber(tx, "ana@example.org", language="en")
         for slug in ("boats", "roads"):
             factories.add_story(tx, slug)
-            made = factories.create_edition(tx, slug)
-            made = tx.editions.freeze_edition(
-                made, [EditionBody("en", "s", "t", "h", "z", 1)], [slug], "0" * 64
+            edition = factories.create_edition(tx, slug)
+            edition = tx.editions.freeze_edition(
+                edition, [EditionBody("en", "s", "t", "h", "z", 1)], [slug], "0" * 64
             )
-            assert tx.outbox.plan_deliveries(made, NOW).planned == 1
+            assert tx.outbox.plan_deliveries(edition, NOW).planned == 1
 
 
-def test_sixty_two_stories_fit(ready: Store) -> None:
+def test_plan_fits_62_stories(ready_store: Store) -> None:
     slugs = [f"story-{number:02}" for number in range(62)]
-    every = (1 << 62) - 1
-    with ready.begin() as tx:
+    all_stories = (1 << 62) - 1
+    with ready_store.begin() as tx:
         factories.add_subscriber(tx, "all@example.org", language="en")
         factories.add_subscriber(tx, "last@example.org", "health", language="en")
         for number, slug in enumerate(slugs):
             factories.add_story(tx, slug, "health" if number == 61 else "climate")
-        made = factories.create_edition(tx, *slugs)
-        made = tx.editions.freeze_edition(
-            made, [EditionBody("en", "s", "t", "h", "z", every)], slugs, "0" * 64
+        edition = factories.create_edition(tx, *slugs)
+        edition = tx.editions.freeze_edition(
+            edition, [EditionBody("en", "s", "t", "h", "z", all_stories)], slugs, "0" * 64
         )
-        assert tx.outbox.plan_deliveries(made, NOW).planned == 2
-        masks = {one.address: one.stories for one in tx.outbox.list_deliveries(made)}
-    assert masks == {"all@example.org": every, "last@example.org": 1 << 61}
+        assert tx.outbox.plan_deliveries(edition, NOW).planned == 2
+        masks = {
+            delivery.address: delivery.stories for delivery in tx.outbox.list_deliveries(edition)
+        }
+    assert masks == {"all@example.org": all_stories, "last@example.org": 1 << 61}
 
 
 @pytest.mark.parametrize(
-    ("address", "said"),
+    ("address", "explanation"),
     [
         ("ana@example.org", "has not got edition 1"),
         ("nobody@example.org", "is not a subscriber"),
@@ -286,7 +301,9 @@ def test_sixty_two_stories_fit(ready: Store) -> None:
         ("paused@example.org", "they have paused their mails until"),
     ],
 )
-def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> None:
+def test_explain_outcome_says_why_an_address_got_nothing(
+    mailer: Mailer, address: str, explanation: str
+) -> None:
     with mailer.store.begin() as tx:
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
@@ -301,19 +318,23 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_subscriber(tx, "fr@example.org", country="FR")
         factories.add_subscriber(tx, "climate@example.org", "climate", country="GB")
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
-        weekly = factories.add_subscriber(tx, "weekly@example.org", country="GB")
+        weekly_subscriber = factories.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
-        preferences.change_membership(tx, weekly, factories.get_mailing_list(tx), changes, NOW)
-        paused = factories.add_subscriber(tx, "paused@example.org", country="GB")
+        preferences.change_membership(
+            tx, weekly_subscriber, factories.get_mailing_list(tx), changes, NOW
+        )
+        paused_subscriber = factories.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
-        preferences.pause_memberships(tx, paused, [factories.get_mailing_list(tx)], week, now)
+        preferences.pause_memberships(
+            tx, paused_subscriber, [factories.get_mailing_list(tx)], week, now
+        )
         factories.add_story(tx, "boats", "health")
-        made = mailer.approve_edition(
+        approved_edition = mailer.approve_edition(
             tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"
         )
-        started, plan = mailer.start_edition(tx, made)
+        started_edition, plan = mailer.start_edition(tx, approved_edition)
         factories.add_subscriber(tx, "late@example.org", country="GB", joined=mailer.clock())
         assert plan is not None
         assert (plan.planned, sum(plan.excluded.values())) == (1, 7)
-        explained = explain_outcome(tx, started, address)
-    assert said.replace("edition 1", f"edition {started.id}") in explained
+        outcome = explain_outcome(tx, started_edition, address)
+    assert explanation.replace("edition 1", f"edition {started_edition.id}") in outcome

@@ -1,8 +1,8 @@
-"""Senders do as they like with an edition's deliveries, and the table of transitions holds.
+"""Workers act on an edition's deliveries in any order, and the table of transitions holds.
 
-The database itself writes each move down (see ``conftest``). What it can't see is asked after each
-step: what is known to be accepted never moves, nobody holds what another holds, who was taken for
-dead holds nothing, no message is let out to one who left, or of an edition that stands.
+The database itself records each move (see ``conftest``). The machine checks the rest after each
+step: an accepted delivery never moves, no two workers have the same delivery, a worker taken for
+dead has none, and no message passes the gate for an unsubscribed reader or a stopped edition.
 """
 
 import shutil
@@ -38,15 +38,15 @@ READERS = make_addresses(4)
 
 roles = st.sampled_from(["one", "two"])
 readers = st.sampled_from(READERS)
-some = st.sets(st.integers(0, len(READERS) - 1), min_size=1)
+index_sets = st.sets(st.integers(0, len(READERS) - 1), min_size=1)
 outcomes = st.sampled_from(
     [DeliveryState.FAILED, DeliveryState.QUEUED, DeliveryState.IN_DOUBT, DeliveryState.EXPIRED]
 )
 
 
-class Queue(RuleBasedStateMachine):
-    """`make_store` gives a database with nothing in it. Of the two roles, each is played by one
-    sender after the other."""
+class QueueMachine(RuleBasedStateMachine):
+    """The machine. `make_store` makes an empty database. Each of the two roles is played by one
+    worker after another."""
 
     make_store: Callable[[], Store]
 
@@ -58,279 +58,323 @@ class Queue(RuleBasedStateMachine):
             for reader in READERS:
                 factories.add_subscriber(tx, reader)
             factories.add_story(tx, "boats")
-            made = factories.create_edition(tx, "boats")
+            edition = factories.create_edition(tx, "boats")
             body = EditionBody("en", "Subject", "Text", "<p>HTML</p>", "zmarker", 1)
-            made = tx.editions.freeze_edition(made, [body], ["boats"], "0" * 64)
-            made = tx.editions.set_state(made, EditionState.APPROVED, get_utc_now())
-            assert tx.outbox.plan_deliveries(made, get_utc_now() - DAY).planned == len(READERS)
-            self.edition = tx.editions.set_state(made, EditionState.SENDING, get_utc_now())
-            self.ids = [one.id for one in tx.outbox.list_deliveries(self.edition)]
-            self.address = {one.id: one.address for one in tx.outbox.list_deliveries(self.edition)}
-            self.number = {role: factories.register_worker(tx, role) for role in ("one", "two")}
-        self.alive = set(self.number.values())
-        self.seen: list[DeliveryWorker] = []
-        self.out: set[tuple[int, int]] = set()
-        """What each sender ever let out, and has not withdrawn: of that it may bring news."""
-        self.gone: set[str] = set()
-        self.accepted: dict[int, str] = {}
+            edition = tx.editions.freeze_edition(edition, [body], ["boats"], "0" * 64)
+            edition = tx.editions.set_state(edition, EditionState.APPROVED, get_utc_now())
+            assert tx.outbox.plan_deliveries(edition, get_utc_now() - DAY).planned == len(READERS)
+            self.edition = tx.editions.set_state(edition, EditionState.SENDING, get_utc_now())
+            self.ids = [delivery.id for delivery in tx.outbox.list_deliveries(self.edition)]
+            self.addresses = {
+                delivery.id: delivery.address
+                for delivery in tx.outbox.list_deliveries(self.edition)
+            }
+            self.worker_ids = {role: factories.register_worker(tx, role) for role in ("one", "two")}
+        self.live_worker_ids = set(self.worker_ids.values())
+        self.seen_workers: list[DeliveryWorker] = []
+        self.sent_out: set[tuple[int, int]] = set()
+        """Each message that a worker gated and has not withdrawn, as (worker, delivery): the worker
+        may still report that it was accepted."""
+        self.blocked_addresses: set[str] = set()
+        self.accepted_replies: dict[int, str] = {}
 
-    def chosen(self, which: set[int]) -> list[int]:
-        return [self.ids[one] for one in sorted(which)]
+    def choose_ids(self, chosen_indexes: set[int]) -> list[int]:
+        return [self.ids[index] for index in sorted(chosen_indexes)]
 
-    def rows(self) -> dict[int, Any]:
+    def read_rows(self) -> dict[int, Any]:
         with self.store.read() as tx:
-            found = tx.connection.execute(select(delivery).order_by(delivery.c.id))
-            return {row.id: row for row in found}
+            rows = tx.connection.execute(select(delivery).order_by(delivery.c.id))
+            return {row.id: row for row in rows}
 
-    def beats(self, tx: SqlTransaction, number: int) -> bool:
-        """As each transaction of a sender begins."""
-        lives = tx.outbox.update_heartbeat(number)
-        assert lives == (number in self.alive)
-        return lives
+    def update_heartbeat(self, tx: SqlTransaction, worker_id: int) -> bool:
+        """Update the heartbeat, as at the start of each transaction of a worker."""
+        is_alive = tx.outbox.update_heartbeat(worker_id)
+        assert is_alive == (worker_id in self.live_worker_ids)
+        return is_alive
 
-    # ---- senders --------------------------------------------------------------------------------
+    # ---- workers --------------------------------------------------------------------------------
 
     @rule(role=roles)
-    def sign_on(self, role: str) -> None:
+    def register_worker(self, role: str) -> None:
         with self.store.begin() as tx:
-            if self.beats(tx, self.number[role]):
+            if self.update_heartbeat(tx, self.worker_ids[role]):
                 return
-            number = factories.register_worker(tx, role)
-        assert number > max(self.number.values())
-        self.number[role] = number
-        self.alive.add(number)
+            worker_id = factories.register_worker(tx, role)
+        assert worker_id > max(self.worker_ids.values())
+        self.worker_ids[role] = worker_id
+        self.live_worker_ids.add(worker_id)
 
     @rule(role=roles)
-    def sign_off(self, role: str) -> None:
+    def remove_worker(self, role: str) -> None:
         with self.store.begin() as tx:
-            tx.outbox.remove_worker(self.number[role])
-        self.alive.discard(self.number[role])
+            tx.outbox.remove_worker(self.worker_ids[role])
+        self.live_worker_ids.discard(self.worker_ids[role])
 
     @rule(role=roles)
-    def beat(self, role: str) -> None:
+    def send_heartbeat(self, role: str) -> None:
         with self.store.begin() as tx:
-            self.beats(tx, self.number[role])
+            self.update_heartbeat(tx, self.worker_ids[role])
 
     @rule()
-    def look_around(self) -> None:
+    def list_workers(self) -> None:
         with self.store.read() as tx:
-            self.seen = tx.outbox.list_workers()
-        assert {one.id for one in self.seen} == self.alive
+            self.seen_workers = tx.outbox.list_workers()
+        assert {worker.id for worker in self.seen_workers} == self.live_worker_ids
 
-    @precondition(lambda self: self.seen)
-    @rule(which=st.integers(0, 1))
-    def take_over(self, which: int) -> None:
-        """What was seen may be old: whoever has moved since lives."""
-        dead = self.seen[which % len(self.seen)]
-        before = self.rows()
+    @precondition(lambda self: self.seen_workers)
+    @rule(index=st.integers(0, 1))
+    def reclaim_deliveries(self, index: int) -> None:
+        """Reclaim from a worker that was seen, possibly long ago; a changed heartbeat saves it."""
+        dead_worker = self.seen_workers[index % len(self.seen_workers)]
+        rows_before = self.read_rows()
         with self.store.begin() as tx:
-            moved = dead not in tx.outbox.list_workers()
-            taken = tx.outbox.reclaim_deliveries(dead)
-        if moved:
-            assert taken is None
+            has_moved = dead_worker not in tx.outbox.list_workers()
+            reclaimed = tx.outbox.reclaim_deliveries(dead_worker)
+        if has_moved:
+            assert reclaimed is None
             return
-        held = [row.state for row in before.values() if row.sender_id == dead.id]
-        assert taken == (
-            held.count(DeliveryState.CLAIMED.value),
-            held.count(DeliveryState.ON_WIRE.value),
+        held_states = [row.state for row in rows_before.values() if row.sender_id == dead_worker.id]
+        assert reclaimed == (
+            held_states.count(DeliveryState.CLAIMED.value),
+            held_states.count(DeliveryState.ON_WIRE.value),
         )
-        self.alive.discard(dead.id)
+        self.live_worker_ids.discard(dead_worker.id)
 
-    # ---- a sender's turn ------------------------------------------------------------------------
+    # ---- a worker's batch -----------------------------------------------------------------------
 
     @rule(role=roles, limit=st.integers(1, 4))
-    def claim(self, role: str, limit: int) -> None:
-        number = self.number[role]
+    def claim_deliveries(self, role: str, limit: int) -> None:
+        worker_id = self.worker_ids[role]
         with self.store.begin() as tx:
-            if self.beats(tx, number):
-                assert len(tx.outbox.claim_deliveries(self.edition.id, number, limit)) <= limit
+            if self.update_heartbeat(tx, worker_id):
+                assert len(tx.outbox.claim_deliveries(self.edition.id, worker_id, limit)) <= limit
 
-    @rule(role=roles, which=some)
-    def gate(self, role: str, which: set[int]) -> None:
-        """The first time: whoever claimed it knows whether it has passed already."""
-        number, before = self.number[role], self.rows()
-        fresh = [one for one in self.chosen(which) if before[one].state != DeliveryState.ON_WIRE]
+    @rule(role=roles, chosen_indexes=index_sets)
+    def gate_deliveries(self, role: str, chosen_indexes: set[int]) -> None:
+        """Gate for the first time: a worker knows which of its claims passed already."""
+        worker_id, rows_before = self.worker_ids[role], self.read_rows()
+        ungated_ids = [
+            delivery_id
+            for delivery_id in self.choose_ids(chosen_indexes)
+            if rows_before[delivery_id].state != DeliveryState.ON_WIRE
+        ]
         with self.store.begin() as tx:
-            passed = tx.outbox.gate_deliveries(number, fresh)
-        self.may_go(number, passed, before)
-        assert all(before[one].state == DeliveryState.CLAIMED for one in passed)
+            passed_ids = tx.outbox.gate_deliveries(worker_id, ungated_ids)
+        self.check_passed(worker_id, passed_ids, rows_before)
+        assert all(
+            rows_before[delivery_id].state == DeliveryState.CLAIMED for delivery_id in passed_ids
+        )
 
-    @rule(role=roles, which=some)
-    def look_again(self, role: str, which: set[int]) -> None:
-        number, before = self.number[role], self.rows()
+    @rule(role=roles, chosen_indexes=index_sets)
+    def check_gate_again(self, role: str, chosen_indexes: set[int]) -> None:
+        worker_id, rows_before = self.worker_ids[role], self.read_rows()
         with self.store.begin() as tx:
-            passed = tx.outbox.check_gate_again(number, self.chosen(which))
-        self.may_go(number, passed, before)
+            passed_ids = tx.outbox.check_gate_again(worker_id, self.choose_ids(chosen_indexes))
+        self.check_passed(worker_id, passed_ids, rows_before)
 
-    def may_go(self, number: int, passed: set[int], before: dict[int, Any]) -> None:
-        """What passed was theirs, and to nobody who left, of an edition that is being sent."""
-        after = self.rows()
-        for one in passed:
-            assert before[one].state in IN_FLIGHT_STATES
-            assert before[one].sender_id == after[one].sender_id == number
-            assert after[one].state == DeliveryState.ON_WIRE
-            assert self.address[one] not in self.gone
-            self.out.add((number, one))
-        assert not passed or self.edition.state is EditionState.SENDING
+    def check_passed(
+        self, worker_id: int, passed_ids: set[int], rows_before: dict[int, Any]
+    ) -> None:
+        """Check that what passed belongs to the worker, to no blocked reader, and to an edition
+        that is being sent."""
+        rows_after = self.read_rows()
+        for delivery_id in passed_ids:
+            assert rows_before[delivery_id].state in IN_FLIGHT_STATES
+            assert (
+                rows_before[delivery_id].sender_id == rows_after[delivery_id].sender_id == worker_id
+            )
+            assert rows_after[delivery_id].state == DeliveryState.ON_WIRE
+            assert self.addresses[delivery_id] not in self.blocked_addresses
+            self.sent_out.add((worker_id, delivery_id))
+        assert not passed_ids or self.edition.state is EditionState.SENDING
 
-    @rule(role=roles, which=some)
-    def turn_away(self, role: str, which: set[int]) -> None:
-        """What the gate refused, the first time or the second."""
-        number, before = self.number[role], self.rows()
+    @rule(role=roles, chosen_indexes=index_sets)
+    def settle_refused(self, role: str, chosen_indexes: set[int]) -> None:
+        """Settle deliveries that the gate refused, the first time or the second."""
+        worker_id, rows_before = self.worker_ids[role], self.read_rows()
         with self.store.begin() as tx:
             states = tx.outbox.lock_edition_states([self.edition.id])
-            passed = tx.outbox.check_gate_again(number, self.chosen(which))
-            refused = [one for one in self.chosen(which) if one not in passed]
-            gone = tx.outbox.settle_refused_deliveries(number, refused, states)
-        self.may_go(number, passed, before)
-        self.out -= {(number, one) for one in refused if before[one].sender_id == number}
-        after = self.rows()
-        changed = [one for one in refused if after[one].state != before[one].state]
-        assert all(before[one].sender_id == number for one in changed)
-        assert gone == sum(after[one].state != DeliveryState.QUEUED for one in changed)
-        for one in changed:
-            if after[one].state == DeliveryState.SUPPRESSED:
-                assert self.address[one] in self.gone
+            passed_ids = tx.outbox.check_gate_again(worker_id, self.choose_ids(chosen_indexes))
+            refused_ids = [
+                delivery_id
+                for delivery_id in self.choose_ids(chosen_indexes)
+                if delivery_id not in passed_ids
+            ]
+            settled_count = tx.outbox.settle_refused_deliveries(worker_id, refused_ids, states)
+        self.check_passed(worker_id, passed_ids, rows_before)
+        self.sent_out -= {
+            (worker_id, delivery_id)
+            for delivery_id in refused_ids
+            if rows_before[delivery_id].sender_id == worker_id
+        }
+        rows_after = self.read_rows()
+        changed_ids = [
+            delivery_id
+            for delivery_id in refused_ids
+            if rows_after[delivery_id].state != rows_before[delivery_id].state
+        ]
+        assert all(rows_before[delivery_id].sender_id == worker_id for delivery_id in changed_ids)
+        assert settled_count == sum(
+            rows_after[delivery_id].state != DeliveryState.QUEUED for delivery_id in changed_ids
+        )
+        for delivery_id in changed_ids:
+            if rows_after[delivery_id].state == DeliveryState.SUPPRESSED:
+                assert self.addresses[delivery_id] in self.blocked_addresses
 
-    @rule(role=roles, which=some, outcome=outcomes, spend=st.booleans())
-    def settle(self, role: str, which: set[int], outcome: DeliveryState, spend: bool) -> None:
-        number, before = self.number[role], self.rows()
-        spend = spend or outcome is not DeliveryState.QUEUED
+    @rule(role=roles, chosen_indexes=index_sets, outcome=outcomes, counts_as_attempt=st.booleans())
+    def settle_deliveries(
+        self, role: str, chosen_indexes: set[int], outcome: DeliveryState, counts_as_attempt: bool
+    ) -> None:
+        worker_id, rows_before = self.worker_ids[role], self.read_rows()
+        counts_as_attempt = counts_as_attempt or outcome is not DeliveryState.QUEUED
         with self.store.begin() as tx:
             tx.outbox.settle_deliveries(
                 [
-                    Settlement(one, number, outcome, f"{role} said", counts_as_attempt=spend)
-                    for one in self.chosen(which)
+                    Settlement(
+                        delivery_id,
+                        worker_id,
+                        outcome,
+                        f"{role} said",
+                        counts_as_attempt=counts_as_attempt,
+                    )
+                    for delivery_id in self.choose_ids(chosen_indexes)
                 ]
             )
-        after = self.rows()
-        for one in self.ids:
-            theirs = (before[one].state, before[one].sender_id) == (DeliveryState.ON_WIRE, number)
-            if theirs and one in self.chosen(which):
-                assert after[one].state == outcome
-                self.out.discard((number, one))
+        rows_after = self.read_rows()
+        for delivery_id in self.ids:
+            row = rows_before[delivery_id]
+            was_in_flight = (row.state, row.sender_id) == (DeliveryState.ON_WIRE, worker_id)
+            if was_in_flight and delivery_id in self.choose_ids(chosen_indexes):
+                assert rows_after[delivery_id].state == outcome
+                self.sent_out.discard((worker_id, delivery_id))
             else:
-                assert after[one] == before[one]
+                assert rows_after[delivery_id] == rows_before[delivery_id]
 
-    @precondition(lambda self: self.out)
-    @rule(which=st.integers(0, 30))
-    def accept(self, which: int) -> None:
-        """News that the relay took a message, from whomever, however late."""
-        number, one = sorted(self.out)[which % len(self.out)]
-        self.out.discard((number, one))
+    @precondition(lambda self: self.sent_out)
+    @rule(index=st.integers(0, 30))
+    def settle_acceptance(self, index: int) -> None:
+        """Settle the acceptance of a message, by any worker that sent it, at any later time."""
+        worker_id, delivery_id = sorted(self.sent_out)[index % len(self.sent_out)]
+        self.sent_out.discard((worker_id, delivery_id))
         with self.store.begin() as tx:
             tx.outbox.settle_deliveries(
-                [Settlement(one, number, DeliveryState.SENT, f"250 to {number}")]
+                [Settlement(delivery_id, worker_id, DeliveryState.SENT, f"250 to {worker_id}")]
             )
-        row = self.rows()[one]
+        row = self.read_rows()[delivery_id]
         assert row.state == DeliveryState.SENT
-        assert row.reply == self.accepted.setdefault(one, f"250 to {number}")
+        assert row.reply == self.accepted_replies.setdefault(delivery_id, f"250 to {worker_id}")
 
     @rule(role=roles)
-    def give_back(self, role: str) -> None:
-        number = self.number[role]
+    def return_claims(self, role: str) -> None:
+        worker_id = self.worker_ids[role]
         with self.store.begin() as tx:
-            tx.outbox.return_claims(self.edition.id, number)
-        held = [row.state for row in self.rows().values() if row.sender_id == number]
-        assert DeliveryState.CLAIMED not in held
+            tx.outbox.return_claims(self.edition.id, worker_id)
+        held_states = [row.state for row in self.read_rows().values() if row.sender_id == worker_id]
+        assert DeliveryState.CLAIMED not in held_states
 
-    @rule(role=roles, which=some, delay=st.sampled_from([0.0, 600.0]))
-    def put_off(self, role: str, which: set[int], delay: float) -> None:
-        number = self.number[role]
+    @rule(role=roles, chosen_indexes=index_sets, delay=st.sampled_from([0.0, 600.0]))
+    def postpone_deliveries(self, role: str, chosen_indexes: set[int], delay: float) -> None:
+        worker_id = self.worker_ids[role]
         with self.store.begin() as tx:
-            tx.outbox.postpone_deliveries(number, [(one, delay) for one in self.chosen(which)])
+            tx.outbox.postpone_deliveries(
+                worker_id, [(delivery_id, delay) for delivery_id in self.choose_ids(chosen_indexes)]
+            )
 
     # ---- trying again ---------------------------------------------------------------------------
 
     @rule()
-    def apply_the_rule(self) -> None:
+    def apply_in_doubt_rule(self) -> None:
         with self.store.begin() as tx:
             queued = tx.outbox.apply_in_doubt_rule(self.edition, get_utc_now())
         assert not queued or self.edition.in_doubt is InDoubtPolicy.RESEND
 
     @rule(rule_=st.sampled_from(InDoubtPolicy))
-    def change_the_rule(self, rule_: InDoubtPolicy) -> None:
+    def change_in_doubt_rule(self, rule_: InDoubtPolicy) -> None:
         with self.store.begin() as tx:
             tx.connection.execute(update(edition_table).values(in_doubt=rule_.value))
             self.edition = factories.reload_edition(tx, self.edition)
 
     @precondition(lambda self: self.edition.state is not EditionState.CANCELLED)
     @rule(verb=st.sampled_from([outbox.retry_failed_deliveries, outbox.send_in_doubt_again]))
-    def try_again(self, verb: Callable[..., int]) -> None:
+    def retry_deliveries(self, verb: Callable[..., int]) -> None:
         with self.store.begin() as tx:
             verb(tx, self.edition, NOW)
             self.edition = factories.reload_edition(tx, self.edition)
 
-    @rule(which=some)
-    def requeue_what_was_refused_alike(self, which: set[int]) -> None:
+    @rule(chosen_indexes=index_sets)
+    def requeue_failed(self, chosen_indexes: set[int]) -> None:
         with self.store.begin() as tx:
-            tx.outbox.return_to_queue(self.edition.id, [DeliveryState.FAILED], self.chosen(which))
+            tx.outbox.return_to_queue(
+                self.edition.id, [DeliveryState.FAILED], self.choose_ids(chosen_indexes)
+            )
 
     @rule()
-    def make_due(self) -> None:
+    def make_deliveries_due(self) -> None:
         with self.store.begin() as tx:
             tx.outbox.make_deliveries_due(self.edition)
 
     # ---- people and the edition -----------------------------------------------------------------
 
     @rule(reader=readers)
-    def leave(self, reader: str) -> None:
+    def unsubscribe_reader(self, reader: str) -> None:
         with self.store.begin() as tx:
             factories.unsubscribe_address(tx, reader)
-        self.gone.add(reader)
+        self.blocked_addresses.add(reader)
 
     @rule(reader=readers)
-    def suppress(self, reader: str) -> None:
+    def suppress_reader(self, reader: str) -> None:
         with self.store.begin() as tx:
             factories.suppress_address(tx, reader)
-        self.gone.add(reader)
+        self.blocked_addresses.add(reader)
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
-    def pause(self) -> None:
+    def pause_edition(self) -> None:
         with self.store.begin() as tx:
             self.edition = editions.pause_edition(tx, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.PAUSED)
     @rule()
-    def resume(self) -> None:
+    def resume_edition(self) -> None:
         with self.store.begin() as tx:
             self.edition = editions.resume_edition(tx, self.edition, get_utc_now())
 
     @precondition(lambda self: self.edition.state is EditionState.SENDING)
     @rule()
-    def finish(self) -> None:
+    def finish_edition(self) -> None:
         with self.store.begin() as tx:
             if tx.outbox.has_unfinished_deliveries(self.edition):
                 return
             self.edition = tx.editions.set_state(self.edition, EditionState.SENT, get_utc_now())
 
-    @precondition(lambda self: len(self.accepted) > 2)
+    @precondition(lambda self: len(self.accepted_replies) > 2)
     @precondition(lambda self: self.edition.state in {EditionState.SENDING, EditionState.PAUSED})
     @rule()
-    def cancel(self) -> None:
+    def cancel_edition(self) -> None:
         with self.store.begin() as tx:
             self.edition = editions.cancel_edition(tx, self.edition, get_utc_now())
             tx.outbox.cancel_unsent_deliveries(self.edition.id)
 
-    # ---- what always holds ----------------------------------------------------------------------
+    # ---- invariants -----------------------------------------------------------------------------
 
     @invariant()
-    def what_was_accepted_stays_so(self) -> None:
-        rows = self.rows()
-        assert {one: row.reply for one, row in rows.items() if row.state == DeliveryState.SENT} == (
-            self.accepted
-        )
+    def accepted_deliveries_stay_sent(self) -> None:
+        rows = self.read_rows()
+        assert {
+            delivery_id: row.reply
+            for delivery_id, row in rows.items()
+            if row.state == DeliveryState.SENT
+        } == self.accepted_replies
 
     @invariant()
-    def no_row_is_lost(self) -> None:
-        assert list(self.rows()) == self.ids
+    def no_delivery_is_lost(self) -> None:
+        assert list(self.read_rows()) == self.ids
 
     @invariant()
-    def what_is_held_is_held_by_one_who_lives(self) -> None:
-        for row in self.rows().values():
+    def in_flight_deliveries_belong_to_live_workers(self) -> None:
+        for row in self.read_rows().values():
             assert (row.state in IN_FLIGHT_STATES) == (row.sender_id is not None)
-            assert row.sender_id is None or row.sender_id in self.alive
+            assert row.sender_id is None or row.sender_id in self.live_worker_ids
             assert row.attempt >= 0
 
     def teardown(self) -> None:
@@ -340,13 +384,13 @@ class Queue(RuleBasedStateMachine):
             self.store.close()
 
 
-def test_only_the_moves_of_the_table_ever_happen(sqlite_template: Path, tmp_path: Path) -> None:
-    def make() -> Store:
+def test_queue_makes_only_moves_of_transition_table(sqlite_template: Path, tmp_path: Path) -> None:
+    def create_store() -> Store:
         folder = Path(tempfile.mkdtemp(dir=tmp_path))
         shutil.copy(sqlite_template, folder / "subscribers.db")
         return Store(f"sqlite:///{folder / 'subscribers.db'}", KEY)
 
-    Queue.make_store = staticmethod(make)
+    QueueMachine.make_store = staticmethod(create_store)
     run_state_machine_as_test(
-        Queue, settings=settings(max_examples=20, stateful_step_count=40, deadline=None)
+        QueueMachine, settings=settings(max_examples=20, stateful_step_count=40, deadline=None)
     )

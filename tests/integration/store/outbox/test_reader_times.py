@@ -1,4 +1,4 @@
-"""By readers' own time: when each delivery is due, and which zones there are."""
+"""Due times by readers' own time zones, and the list of those zones."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -15,28 +15,29 @@ from mailer.store import Store
 from tests.integration import factories
 
 NOW = datetime(2027, 3, 26, 12, tzinfo=UTC)
-WALL = datetime(2027, 3, 28, 9)  # noqa: DTZ001  (summer time begins in Europe that night)
+WALL_TIME = datetime(2027, 3, 28, 9)  # noqa: DTZ001  (summer time begins in Europe that night)
 
 ZONES = ["Asia/Kathmandu", "America/St_Johns", "Pacific/Kiritimati", "Europe/Berlin", "UTC"]
 
 
-def due(
+def find_due_times(
     mailer: Mailer, send_time: SendTimeBasis, fallback: str = "Europe/London"
 ) -> dict[str, datetime]:
-    """When each delivery of an edition for `WALL` is due, from the moment of its plan on."""
+    """Find when each delivery of an edition for `WALL_TIME` is due."""
     mailer.clock = lambda: NOW
     with mailer.store.begin() as tx:
-        made = factories.approve_without_composing(
+        edition = factories.approve_without_composing(
             mailer, tx, factories.create_edition(tx, "boats")
         )
-        when = SendAppointment(NOW, WALL, fallback, send_time)
-        made = editions.set_send_time(tx, made, when, NOW)
-        mailer.start_edition(tx, made)
-        rows = tx.outbox.list_deliveries(made)
-    (planned,) = {one.updated_at for one in rows}
+        appointment = SendAppointment(NOW, WALL_TIME, fallback, send_time)
+        edition = editions.set_send_time(tx, edition, appointment, NOW)
+        mailer.start_edition(tx, edition)
+        rows = tx.outbox.list_deliveries(edition)
+    (planned_at,) = {delivery.updated_at for delivery in rows}
     minute = timedelta(minutes=1)
     return {
-        one.address: NOW + round((one.next_attempt_at - planned) / minute) * minute for one in rows
+        delivery.address: NOW + round((delivery.next_attempt_at - planned_at) / minute) * minute
+        for delivery in rows
     }
 
 
@@ -53,49 +54,49 @@ def readers(mailer: Mailer) -> Mailer:
     return mailer
 
 
-def test_each_is_due_when_clocks_there_show_the_time(readers: Mailer) -> None:
-    found = due(readers, SendTimeBasis.READER)
+def test_delivery_is_due_at_wall_time_in_readers_zone(readers: Mailer) -> None:
+    due_times = find_due_times(readers, SendTimeBasis.READER)
     for zone in ZONES:
-        expected = WALL.replace(tzinfo=ZoneInfo(zone))
-        assert found[f"{zone.replace('/', '-').lower()}@example.org"] == expected, zone
-    assert found["nowhere@example.org"] == WALL.replace(tzinfo=ZoneInfo("Europe/London"))
+        expected = WALL_TIME.replace(tzinfo=ZoneInfo(zone))
+        assert due_times[f"{zone.replace('/', '-').lower()}@example.org"] == expected, zone
+    assert due_times["nowhere@example.org"] == WALL_TIME.replace(tzinfo=ZoneInfo("Europe/London"))
 
 
-def test_who_gave_no_zone_is_in_the_list_s(readers: Mailer) -> None:
+def test_reader_without_zone_uses_list_time_zone(readers: Mailer) -> None:
     with readers.store.begin() as tx:
         lists.edit_list(tx, "news", {"time_zone": "America/Lima"})
-    assert due(readers, SendTimeBasis.READER)["nowhere@example.org"] == WALL.replace(
-        tzinfo=ZoneInfo("America/Lima")
-    )
+    assert find_due_times(readers, SendTimeBasis.READER)[
+        "nowhere@example.org"
+    ] == WALL_TIME.replace(tzinfo=ZoneInfo("America/Lima"))
 
 
-def test_a_zone_that_is_no_more_counts_as_the_office_s(readers: Mailer) -> None:
+def test_unknown_time_zone_counts_as_office_zone(readers: Mailer) -> None:
     with readers.store.begin() as tx:
         tx.connection.execute(
             text("UPDATE subscriber SET time_zone = 'Mars/Base' WHERE time_zone = 'UTC'")
         )
-    assert due(readers, SendTimeBasis.READER)["utc@example.org"] == WALL.replace(
+    assert find_due_times(readers, SendTimeBasis.READER)["utc@example.org"] == WALL_TIME.replace(
         tzinfo=ZoneInfo("Europe/London")
     )
 
 
-def test_what_is_past_somewhere_is_due_at_once(readers: Mailer) -> None:
+def test_past_wall_time_is_due_at_once(readers: Mailer) -> None:
     readers.clock = lambda: NOW
-    global_wall = datetime(2027, 3, 26, 14)  # noqa: DTZ001
+    wall_time = datetime(2027, 3, 26, 14)  # noqa: DTZ001
     with readers.store.begin() as tx:
-        made = factories.approve_without_composing(
+        edition = factories.approve_without_composing(
             readers, tx, factories.create_edition(tx, "boats")
         )
-        when = SendAppointment(NOW, global_wall, "UTC", SendTimeBasis.READER)
-        readers.start_edition(tx, editions.set_send_time(tx, made, when, NOW))
-        assert tx.outbox.count_due_deliveries(made.id) == 2, "Kathmandu and Kiritimati"
+        appointment = SendAppointment(NOW, wall_time, "UTC", SendTimeBasis.READER)
+        readers.start_edition(tx, editions.set_send_time(tx, edition, appointment, NOW))
+        assert tx.outbox.count_due_deliveries(edition.id) == 2, "Kathmandu and Kiritimati"
 
 
-def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
-    assert set(due(readers, SendTimeBasis.OFFICE).values()) == {NOW}
+def test_office_send_time_makes_all_due_at_once(readers: Mailer) -> None:
+    assert set(find_due_times(readers, SendTimeBasis.OFFICE).values()) == {NOW}
 
 
-def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) -> None:
+def test_reader_time_zones_are_listed_once(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx, "press")
         lists.edit_list(tx, "press", {"time_zone": "Asia/Tokyo"})
@@ -106,6 +107,6 @@ def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) 
         assert tx.reader_time_zones == sorted([*ZONES, "Asia/Tokyo"])
 
 
-def test_where_nobody_gave_a_zone_there_is_none(store: Store) -> None:
+def test_reader_time_zones_are_empty_without_readers(store: Store) -> None:
     with store.read() as tx:
         assert tx.reader_time_zones == []

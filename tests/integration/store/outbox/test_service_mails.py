@@ -1,5 +1,5 @@
-"""Letters stand in one edition for all that say the same; none is lost, none goes twice, and none
-is left behind in an edition that counts as sent."""
+"""Service mails with the same text share one edition: none is lost, sent twice, or stranded in an
+edition that is marked as sent."""
 
 import threading
 import time
@@ -32,136 +32,148 @@ S = EditionState
 
 
 @pytest.fixture
-def ready(mailer: Mailer) -> Mailer:
+def ready_mailer(mailer: Mailer) -> Mailer:
     with mailer.store.begin() as tx:
         factories.add_mailing_list(tx)
     return mailer
 
 
-def put(tx: SqlTransaction, *to: str, standing: ServiceEditionKey = CONFIRM) -> frozenset[str]:
-    people = {address: Addressee(number) for number, address in enumerate(to, 7)}
-    return tx.service_mails.queue_service_mail(standing, BODY, people, NOW)
+def queue_mail(
+    tx: SqlTransaction, *addresses: str, key: ServiceEditionKey = CONFIRM
+) -> frozenset[str]:
+    people = {address: Addressee(number) for number, address in enumerate(addresses, 7)}
+    return tx.service_mails.queue_service_mail(key, BODY, people, NOW)
 
 
-def all_editions(store: Store) -> list[Edition]:
-    """The oldest first."""
+def list_all_editions(store: Store) -> list[Edition]:
+    """List all editions, the oldest first."""
     with store.read() as tx:
         return tx.editions.list_recent_editions([], 100, notices=True)[::-1]
 
 
-def deliver(mailer: Mailer) -> None:
+def deliver_all(mailer: Mailer) -> None:
     mailer.deliver_editions([], threading.Event(), follow_new=True)
 
 
-def queued_under_sent(store: Store) -> list[str]:
-    """Addresses whose letter was left behind."""
+def find_stranded_addresses(store: Store) -> list[str]:
+    """Find addresses whose mail is queued in an edition that is marked as sent."""
     return [
-        one.address
-        for edition in all_editions(store)
+        delivery.address
+        for edition in list_all_editions(store)
         if edition.state is S.SENT
-        for one in factories.read_deliveries(store, edition).values()
-        if one.state is DeliveryState.QUEUED
+        for delivery in factories.read_deliveries(store, edition).values()
+        if delivery.state is DeliveryState.QUEUED
     ]
 
 
-# ---- standing editions ------------------------------------------------------------------------
+# ---- service editions -------------------------------------------------------------------------
 
 
-def test_a_letter_goes_out_at_once_to_whoever_is_on_no_list(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        assert put(tx, "a@example.net", "b@example.net") == {"a@example.net", "b@example.net"}
-    (made,) = all_editions(ready.store)
-    assert (made.kind, made.state, made.priority) == (
+def test_service_mail_goes_at_once_to_address_on_no_list(
+    ready_mailer: Mailer, relay: Relay
+) -> None:
+    with ready_mailer.store.begin() as tx:
+        assert queue_mail(tx, "a@example.net", "b@example.net") == {
+            "a@example.net",
+            "b@example.net",
+        }
+    (edition,) = list_all_editions(ready_mailer.store)
+    assert (edition.kind, edition.state, edition.priority) == (
         EditionKind.SERVICE,
         S.SENDING,
         Priority.URGENT,
     )
-    assert (made.archive, made.list, made.template) == (
+    assert (edition.archive, edition.list, edition.template) == (
         ArchiveVisibility.PRIVATE,
         "news",
         "confirm",
     )
-    deliver(ready)
+    deliver_all(ready_mailer)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]
-    assert [one.state for one in all_editions(ready.store)] == [S.SENT]
+    assert [edition.state for edition in list_all_editions(ready_mailer.store)] == [S.SENT]
 
 
-def test_what_says_the_same_stands_in_the_same_edition(ready: Mailer, relay: Relay) -> None:
+def test_equal_service_mails_share_one_edition(ready_mailer: Mailer, relay: Relay) -> None:
     for address in ("a@example.net", "b@example.net", "c@example.net"):
-        with ready.store.begin() as tx:
-            put(tx, address)
-        assert [one.state for one in all_editions(ready.store)] == [S.SENDING]
-        deliver(ready)
-    (made,) = all_editions(ready.store)
-    assert made.state is S.SENT
+        with ready_mailer.store.begin() as tx:
+            queue_mail(tx, address)
+        assert [edition.state for edition in list_all_editions(ready_mailer.store)] == [S.SENDING]
+        deliver_all(ready_mailer)
+    (edition,) = list_all_editions(ready_mailer.store)
+    assert edition.state is S.SENT
     assert len(relay.accepted) == 3
-    with ready.store.begin() as tx:
-        put(tx, "d@example.net", standing=replace(CONFIRM, seed="what has changed"))
-    assert len(all_editions(ready.store)) == 2
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "d@example.net", key=replace(CONFIRM, seed="changed text"))
+    assert len(list_all_editions(ready_mailer.store)) == 2
 
 
-def test_a_second_letter_to_the_same_address_stands_in_a_further_edition(
-    ready: Mailer, relay: Relay
+def test_second_service_mail_to_address_gets_further_edition(
+    ready_mailer: Mailer, relay: Relay
 ) -> None:
     for _ in range(3):
-        with ready.store.begin() as tx:
-            assert put(tx, "a@example.net") == {"a@example.net"}
-        deliver(ready)
+        with ready_mailer.store.begin() as tx:
+            assert queue_mail(tx, "a@example.net") == {"a@example.net"}
+        deliver_all(ready_mailer)
     assert relay.accepted == ["a@example.net"] * 3
-    assert [one.name for one in all_editions(ready.store)] == [
+    assert [edition.name for edition in list_all_editions(ready_mailer.store)] == [
         "confirm · News",
         "confirm · News (2)",
         "confirm · News (3)",
     ]
-    with ready.store.begin() as tx:
-        put(tx, "b@example.net")
-    states = [one.state for one in all_editions(ready.store)]
-    assert states == [S.SENDING, S.SENT, S.SENT], "the first has room for everybody else"
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "b@example.net")
+    states = [edition.state for edition in list_all_editions(ready_mailer.store)]
+    assert states == [S.SENDING, S.SENT, S.SENT], "the first edition has room for other addresses"
 
 
-def test_of_several_those_have_room_that_have_not_had_it_and_the_others_next_time(
-    ready: Mailer,
+def test_service_mail_is_queued_only_for_addresses_not_in_edition(
+    ready_mailer: Mailer,
 ) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
-    with ready.store.begin() as tx:
-        assert put(tx, "a@example.net", "b@example.net") == {"b@example.net"}
-        assert put(tx, "a@example.net") == {"a@example.net"}
-    assert len(all_editions(ready.store)) == 2
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
+    with ready_mailer.store.begin() as tx:
+        assert queue_mail(tx, "a@example.net", "b@example.net") == {"b@example.net"}
+        assert queue_mail(tx, "a@example.net") == {"a@example.net"}
+    assert len(list_all_editions(ready_mailer.store)) == 2
 
 
-def test_what_is_undone_leaves_nothing(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
-    deliver(ready)
-    with ready.store.begin() as tx:
-        put(tx, "b@example.net")
+def test_rolled_back_service_mail_leaves_nothing(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
+    deliver_all(ready_mailer)
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "b@example.net")
         tx.rollback()
-    (made,) = all_editions(ready.store)
-    assert made.state is S.SENT
-    assert list(factories.read_deliveries(ready.store, made)) == ["a@example.net"]
-    deliver(ready)
+    (edition,) = list_all_editions(ready_mailer.store)
+    assert edition.state is S.SENT
+    assert list(factories.read_deliveries(ready_mailer.store, edition)) == ["a@example.net"]
+    deliver_all(ready_mailer)
     assert relay.accepted == ["a@example.net"]
 
 
-def test_one_that_was_cancelled_takes_no_more(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
-    (made,) = all_editions(ready.store)
-    with ready.store.begin() as tx:
-        ready.cancel_edition(tx, editions.get_edition(tx, made.id), reason="", actor="Ana")
-    with ready.store.begin() as tx:
-        put(tx, "b@example.net")
-    assert [one.state for one in all_editions(ready.store)] == [S.CANCELLED, S.SENDING]
-    deliver(ready)
+def test_cancelled_service_edition_takes_no_more_mails(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
+    (edition,) = list_all_editions(ready_mailer.store)
+    with ready_mailer.store.begin() as tx:
+        ready_mailer.cancel_edition(
+            tx, editions.get_edition(tx, edition.id), reason="", actor="Ana"
+        )
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "b@example.net")
+    assert [edition.state for edition in list_all_editions(ready_mailer.store)] == [
+        S.CANCELLED,
+        S.SENDING,
+    ]
+    deliver_all(ready_mailer)
     assert relay.accepted == ["b@example.net"]
 
 
-def test_staff_s_lists_of_editions_do_not_show_it(ready: Mailer) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
-        put(tx, "a@example.net", standing=WELCOME)
-    with ready.store.read() as tx:
+def test_service_mail_is_hidden_from_lists_of_editions(ready_mailer: Mailer) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
+        queue_mail(tx, "a@example.net", key=WELCOME)
+    with ready_mailer.store.read() as tx:
         assert tx.editions.list_recent_editions() == []
         assert tx.editions.find_unnotified_editions(9) == []
 
@@ -169,220 +181,227 @@ def test_staff_s_lists_of_editions_do_not_show_it(ready: Mailer) -> None:
 # ---- the gate ---------------------------------------------------------------------------------
 
 
-def test_an_address_that_is_suppressed_is_spared(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net", "b@example.net")
+def test_service_mail_to_suppressed_address_is_not_sent(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net", "b@example.net")
         factories.suppress_address(tx, "b@example.net")
-    deliver(ready)
+    deliver_all(ready_mailer)
     assert relay.accepted == ["a@example.net"]
-    (made,) = all_editions(ready.store)
+    (edition,) = list_all_editions(ready_mailer.store)
     assert (
-        factories.read_delivery_states(ready.store, made)["b@example.net"]
+        factories.read_delivery_states(ready_mailer.store, edition)["b@example.net"]
         is DeliveryState.SUPPRESSED
     )
 
 
-def test_it_is_spared_too_when_it_is_suppressed_after_the_claim(ready: Mailer, one: int) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net", "b@example.net")
-    (made,) = all_editions(ready.store)
-    some = claim_deliveries(ready.store, made, one)
-    with ready.store.begin() as tx:
+def test_suppression_after_claim_blocks_service_mail(ready_mailer: Mailer, worker_id: int) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net", "b@example.net")
+    (edition,) = list_all_editions(ready_mailer.store)
+    claims = claim_deliveries(ready_mailer.store, edition, worker_id)
+    with ready_mailer.store.begin() as tx:
         factories.suppress_address(tx, "b@example.net")
-    of = {claim.id: claim.address for claim in some}
-    assert {of[number] for number in gate_deliveries(ready.store, one, some)} == {"a@example.net"}
-    with ready.store.begin() as tx:
+    addresses_by_id = {claim.id: claim.address for claim in claims}
+    assert {
+        addresses_by_id[delivery_id]
+        for delivery_id in gate_deliveries(ready_mailer.store, worker_id, claims)
+    } == {"a@example.net"}
+    with ready_mailer.store.begin() as tx:
         factories.suppress_address(tx, "a@example.net")
-    assert check_gate_again(ready.store, one, some) == set()
+    assert check_gate_again(ready_mailer.store, worker_id, claims) == set()
 
 
-def test_the_number_in_a_letter_is_not_taken_for_a_members(
-    ready: Mailer, relay: Relay, one: int
+def test_request_id_of_service_mail_is_not_taken_for_member(
+    ready_mailer: Mailer, relay: Relay, worker_id: int
 ) -> None:
-    """A confirmation may have the number of a member who has left, or has another address."""
-    with ready.store.begin() as tx:
+    """The id in a confirmation may equal that of a member who unsubscribed, or of another one."""
+    with ready_mailer.store.begin() as tx:
         leaver = factories.add_subscriber(tx, "leaver@example.org")
         factories.unsubscribe_address(tx, "leaver@example.org")
         tx.service_mails.queue_service_mail(
             CONFIRM, BODY, {"a@example.net": Addressee(leaver.id)}, NOW
         )
-    deliver(ready)
+    deliver_all(ready_mailer)
     assert relay.accepted == ["a@example.net"]
-    with ready.store.read() as tx:
+    with ready_mailer.store.read() as tx:
         assert tx.subscribers.list_mailed_editions(leaver) == []
 
 
-def test_a_welcome_goes_to_members_only(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        stays = factories.add_subscriber(tx, "stays@example.org")
-        leaves = factories.add_subscriber(tx, "leaves@example.org")
-        to = {one.address: Addressee(one.id) for one in (stays, leaves)}
+def test_welcome_mail_goes_only_to_members(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        member = factories.add_subscriber(tx, "stays@example.org")
+        leaver = factories.add_subscriber(tx, "leaves@example.org")
+        members = {subscriber.address: Addressee(subscriber.id) for subscriber in (member, leaver)}
         tx.service_mails.queue_service_mail(
-            WELCOME, BODY, to | {"stranger@example.org": Addressee(99)}, NOW
+            WELCOME, BODY, members | {"stranger@example.org": Addressee(99)}, NOW
         )
         factories.unsubscribe_address(tx, "leaves@example.org")
-    deliver(ready)
+    deliver_all(ready_mailer)
     assert relay.accepted == ["stays@example.org"]
 
 
-def test_what_was_taken_out_of_a_delivery_is_not_written_to(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
+def test_erased_address_gets_no_service_mail(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
         tx.subscribers.erase_address("a@example.net")
-    deliver(ready)
+    deliver_all(ready_mailer)
     assert relay.accepted == []
-    (made,) = all_editions(ready.store)
-    assert [*factories.read_delivery_states(ready.store, made).values()] == [
+    (edition,) = list_all_editions(ready_mailer.store)
+    assert [*factories.read_delivery_states(ready_mailer.store, edition).values()] == [
         DeliveryState.SUPPRESSED
     ]
 
 
-# ---- beside a courier -------------------------------------------------------------------------
+# ---- during a worker's run --------------------------------------------------------------------
 
 
-def test_a_courier_that_runs_already_takes_a_letter_up_within_two_seconds(
-    ready: Mailer, relay: Relay
+def test_running_worker_sends_service_mail_within_two_seconds(
+    ready_mailer: Mailer, relay: Relay
 ) -> None:
-    """Beside a newsletter, and after the letters' edition has been marked as sent meanwhile."""
-    going, stop = threading.Event(), threading.Event()
+    """Beside a newsletter, and after the mails' edition has been marked as sent."""
+    may_hurry, stop_event = threading.Event(), threading.Event()
 
-    def slowly(envelope: Envelope) -> str:
-        if envelope.recipient.startswith("reader") and not going.is_set():
+    def answer_slowly(envelope: Envelope) -> str:
+        if envelope.recipient.startswith("reader") and not may_hurry.is_set():
             time.sleep(0.05)
         return "250 2.0.0 queued"
 
-    relay.answer_always(Step.DOT, slowly)
-    with ready.store.begin() as tx:
-        put(tx, *factories.make_addresses(900), standing=replace(CONFIRM, seed="long"))
-    run = threading.Thread(target=lambda: ready.deliver_editions([], stop, follow_new=True))
+    relay.answer_always(Step.DOT, answer_slowly)
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, *factories.make_addresses(900), key=replace(CONFIRM, seed="long"))
+    run = threading.Thread(
+        target=lambda: ready_mailer.deliver_editions([], stop_event, follow_new=True)
+    )
     run.start()
     waits: list[float] = []
     try:
         for number in range(3):
             address = f"new{number}@example.net"
-            with ready.store.begin() as tx:
-                put(tx, address)
-            begun = time.monotonic()
-            while address not in relay.accepted and time.monotonic() - begun < 10:
+            with ready_mailer.store.begin() as tx:
+                queue_mail(tx, address)
+            started_at = time.monotonic()
+            while address not in relay.accepted and time.monotonic() - started_at < 10:
                 time.sleep(0.02)
-            waits.append(time.monotonic() - begun)
+            waits.append(time.monotonic() - started_at)
     finally:
-        going.set()
+        may_hurry.set()
         run.join(30)
-        stop.set()
+        stop_event.set()
         run.join()
     assert max(waits) < 2.5, waits
     assert len(relay.accepted) == 903
-    assert queued_under_sent(ready.store) == []
+    assert find_stranded_addresses(ready_mailer.store) == []
 
 
-def test_no_letter_is_left_behind_by_whoever_marks_its_edition_as_sent(
-    ready: Mailer, relay: Relay
-) -> None:
-    """Couriers end all the while, as each has nothing left to do, and letters come in between."""
-    stop = threading.Event()
+def test_marking_edition_sent_strands_no_service_mail(ready_mailer: Mailer, relay: Relay) -> None:
+    """Workers end all the time, when nothing is left to do, and mails are queued in between."""
+    stop_event = threading.Event()
     count = 60
     failures: list[BaseException] = []
 
-    def courier() -> None:
+    def run_worker() -> None:
         try:
-            while not stop.is_set():
-                deliver(ready)
+            while not stop_event.is_set():
+                deliver_all(ready_mailer)
         except BaseException as error:
             failures.append(error)
 
-    couriers = [threading.Thread(target=courier) for _ in range(2)]
-    for one in couriers:
-        one.start()
+    threads = [threading.Thread(target=run_worker) for _ in range(2)]
+    for thread in threads:
+        thread.start()
     try:
         for number in range(count):
-            with ready.store.begin() as tx:
-                put(tx, f"new{number}@example.net")
+            with ready_mailer.store.begin() as tx:
+                queue_mail(tx, f"new{number}@example.net")
             time.sleep(0.005 * (number % 7))
     finally:
-        stop.set()
-        for one in couriers:
-            one.join()
+        stop_event.set()
+        for thread in threads:
+            thread.join()
     assert not failures
-    assert queued_under_sent(ready.store) == []
-    deliver(ready)
+    assert find_stranded_addresses(ready_mailer.store) == []
+    deliver_all(ready_mailer)
     assert sorted(relay.accepted) == sorted(f"new{number}@example.net" for number in range(count))
-    (made,) = all_editions(ready.store)
-    assert made.state is S.SENT
+    (edition,) = list_all_editions(ready_mailer.store)
+    assert edition.state is S.SENT
 
 
-def test_marking_as_sent_and_adding_wait_for_each_other(ready: Mailer) -> None:
-    """Both look first and then write. Whichever begins, the other sees what it did."""
-    store = ready.store
+def test_marking_sent_and_queueing_wait_for_each_other(ready_mailer: Mailer) -> None:
+    """Both read before they write. Whichever begins, the other sees its result."""
+    store = ready_mailer.store
     with store.begin() as tx:
-        put(tx, "a@example.net")
-        made = tx.editions.list_recent_editions([], 1, notices=True)[0]
-        tx.outbox.mark_in_doubt_sent(made, "")
+        queue_mail(tx, "a@example.net")
+        edition = tx.editions.list_recent_editions([], 1, notices=True)[0]
+        tx.outbox.mark_in_doubt_sent(edition, "")
     for number in range(20):
-        inside, go = threading.Event(), threading.Event()
+        inside_event, go_event = threading.Event(), threading.Event()
 
-        def mark(inside: threading.Event = inside, go: threading.Event = go) -> None:
-            """As the ledger does when it finds nothing left."""
+        def mark_sent(
+            inside_event: threading.Event = inside_event, go_event: threading.Event = go_event
+        ) -> None:
+            """Mark the edition as sent, as the ledger does if no delivery is left."""
             with store.begin() as tx:
-                known = editions.get_edition(tx, made.id)
-                if known.state is S.SENDING and not tx.outbox.has_unfinished_deliveries(known):
-                    inside.set()
-                    go.wait(0.3)
-                    tx.editions.set_state(known, S.SENT, NOW)
-                inside.set()
+                edition_now = editions.get_edition(tx, edition.id)
+                if edition_now.state is S.SENDING and not tx.outbox.has_unfinished_deliveries(
+                    edition_now
+                ):
+                    inside_event.set()
+                    go_event.wait(0.3)
+                    tx.editions.set_state(edition_now, S.SENT, NOW)
+                inside_event.set()
 
-        marking = threading.Thread(target=mark)
+        marking_thread = threading.Thread(target=mark_sent)
         if number % 2:
-            marking.start()
-            inside.wait()
-            adding = threading.Thread(target=_add, args=(store, number, None))
-            adding.start()
+            marking_thread.start()
+            inside_event.wait()
+            adding_thread = threading.Thread(target=add_mail, args=(store, number, None))
+            adding_thread.start()
             time.sleep(0.01)
-            go.set()
+            go_event.set()
         else:
-            held = threading.Event()
-            adding = threading.Thread(target=_add, args=(store, number, held))
-            adding.start()
-            held.wait()
-            marking.start()
-        marking.join()
-        adding.join()
-        assert queued_under_sent(store) == [], number
-        _send_all(store, made)
-    assert len(factories.read_deliveries(store, made)) == 21
+            added_event = threading.Event()
+            adding_thread = threading.Thread(target=add_mail, args=(store, number, added_event))
+            adding_thread.start()
+            added_event.wait()
+            marking_thread.start()
+        marking_thread.join()
+        adding_thread.join()
+        assert find_stranded_addresses(store) == [], number
+        settle_all_queued(store, edition)
+    assert len(factories.read_deliveries(store, edition)) == 21
 
 
-def _add(store: Store, number: int, held: threading.Event | None) -> None:
+def add_mail(store: Store, number: int, added_event: threading.Event | None) -> None:
     with store.begin() as tx:
-        put(tx, f"new{number}@example.net")
-        if held is not None:
-            held.set()
+        queue_mail(tx, f"new{number}@example.net")
+        if added_event is not None:
+            added_event.set()
             time.sleep(0.02)
 
 
-def _send_all(store: Store, made: Edition) -> None:
-    """What is queued has been sent; the edition does not know it yet."""
+def settle_all_queued(store: Store, edition: Edition) -> None:
+    """Settle all queued mails as sent, without marking the edition."""
     with store.begin() as tx:
-        by = factories.register_worker(tx)
-    some = claim_deliveries(store, made, by)
-    gate_deliveries(store, by, some)
+        worker_id = factories.register_worker(tx)
+    claims = claim_deliveries(store, edition, worker_id)
+    gate_deliveries(store, worker_id, claims)
     with store.begin() as tx:
         tx.outbox.settle_deliveries(
-            [Settlement(one.id, by, DeliveryState.SENT, "250 ok") for one in some]
+            [Settlement(claim.id, worker_id, DeliveryState.SENT, "250 ok") for claim in claims]
         )
 
 
-def test_letters_wait_with_an_edition_that_a_person_has_paused(ready: Mailer, relay: Relay) -> None:
-    with ready.store.begin() as tx:
-        put(tx, "a@example.net")
-    (made,) = all_editions(ready.store)
-    with ready.store.begin() as tx:
-        editions.pause_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR, actor="Ana")
-    with ready.store.begin() as tx:
-        put(tx, "b@example.net")
-    deliver(ready)
+def test_paused_service_edition_holds_its_mails(ready_mailer: Mailer, relay: Relay) -> None:
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "a@example.net")
+    (edition,) = list_all_editions(ready_mailer.store)
+    with ready_mailer.store.begin() as tx:
+        editions.pause_edition(tx, editions.get_edition(tx, edition.id), NOW + HOUR, actor="Ana")
+    with ready_mailer.store.begin() as tx:
+        queue_mail(tx, "b@example.net")
+    deliver_all(ready_mailer)
     assert relay.accepted == []
-    with ready.store.begin() as tx:
-        editions.resume_edition(tx, editions.get_edition(tx, made.id), NOW + HOUR)
-    deliver(ready)
+    with ready_mailer.store.begin() as tx:
+        editions.resume_edition(tx, editions.get_edition(tx, edition.id), NOW + HOUR)
+    deliver_all(ready_mailer)
     assert sorted(relay.accepted) == ["a@example.net", "b@example.net"]

@@ -1,4 +1,4 @@
-"""Moves of deliveries, each in a transaction of its own."""
+"""Helpers that move deliveries, each in its own transaction."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def check_gate_again(store: Store, worker_id: int, claims: Sequence[Claim]) -> s
 
 
 def claim_and_gate(store: Store, edition: Edition, worker_id: int, limit: int = 9) -> list[Claim]:
-    """Claimed, and past the gate."""
+    """Claim deliveries and let them pass the gate."""
     claims = claim_deliveries(store, edition, worker_id, limit)
     assert gate_deliveries(store, worker_id, claims) == {claim.id for claim in claims}
     return claims

@@ -1,8 +1,8 @@
-"""Any number of readers, written straight into the tables as an import would leave them.
+"""Write any number of readers directly into the tables, with the same result as an import.
 
 Their names differ, and some need encoding in a header. They chose one topic or two, in every
-combination; one in a hundred chose none and gets every story. The same readers come out each time.
-Names are of trees and things by the water, so that nobody takes them for people.
+combination; one in a hundred chose none and gets every story. Every run makes the same readers.
+Names are those of trees and objects by the water, so that they are not mistaken for people.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ _NAMES = [
 
 
 def generate_rows(count: int) -> Iterator[ImportRow]:
-    """The readers, as an import would read them."""
+    """Generate the readers as rows of an import."""
     for number in range(count):
         first, last = _NAMES[number % len(_NAMES)]
         initial = chr(65 + number // len(_NAMES) % 26)
@@ -50,8 +50,9 @@ def generate_rows(count: int) -> Iterator[ImportRow]:
 def insert_readers(
     tx: SqlTransaction, mailing_list: MailingList, count: int, now: datetime
 ) -> None:
-    """Put `count` readers on a list of a database that has no subscriber yet. It asks nothing:
-    an import would ask of each whether it is known, and whether it may be mailed."""
+    """Add `count` readers to a list in a database that has no subscriber yet.
+
+    It makes no checks; an import would check for each reader if it exists and may be mailed."""
     sets = SqlTopicSetStore(tx.connection)
     people: list[dict[str, Any]] = []
     members: list[dict[str, Any]] = []

@@ -1,8 +1,8 @@
-"""What the database holds while no sender runs, in plain SQL, without touching what a crash left.
+"""Read the database while no worker runs, in plain SQL, without changing the state after a crash.
 
-SQLite's file and its log are copied and read there: to open the original would recover its log,
-and closing it would write the log back, before the next sender meets it as its predecessor died.
-PostgreSQL is asked over a connection of our own, without waiting for the sessions of the dead.
+SQLite's file and its log are copied, and the copy is read: opening the original would recover its
+log, and closing it would write the log back, before the next worker finds them as the crash left
+them. PostgreSQL is read over a new connection, without waiting for the sessions of dead workers.
 """
 
 import shutil
@@ -31,7 +31,7 @@ class MovedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class FinalDelivery:
-    """A delivery at the end."""
+    """A delivery at the end of the trial."""
 
     id: int
     address: str
@@ -39,19 +39,19 @@ class FinalDelivery:
 
 
 class TrialDatabase:
-    """The database of a trial. `folder` is where copies of it may be put."""
+    """The database of a trial. Copies of it go into `folder`."""
 
     def __init__(self, database_url: str, folder: Path) -> None:
         self._url = make_url(database_url)
-        self._copy_path = folder / "scene.db"
+        self._copy_path = folder / "copy.db"
 
     def read_moved(self) -> tuple[list[MovedDelivery], str]:
-        """The deliveries that a sender has taken up so far, and the edition's state."""
+        """Read the deliveries that are no longer queued, and the edition's state."""
         rows, state = self._run_query(_SELECT_MOVED)
         return [MovedDelivery(*row) for row in rows], state
 
     def read_final(self) -> tuple[list[FinalDelivery], str]:
-        """All deliveries, and the edition's state."""
+        """Read all deliveries, and the edition's state."""
         rows, state = self._run_query(_SELECT_ALL)
         return [FinalDelivery(*row) for row in rows], state
 

@@ -1,7 +1,7 @@
-"""Starting programs, measuring each by itself, and ending them, whatever happens.
+"""Start programs, measure each one separately, and end them in every case.
 
-Each is the leader of a session of its own, so that Ctrl-C reaches the bench alone, which then ends
-the whole group: nothing is left behind.
+Each program leads a session of its own, so that Ctrl-C reaches only the bench, which then ends the
+whole process group.
 """
 
 import json
@@ -21,12 +21,12 @@ ROOT = Path(__file__).parents[3]
 PROBE = Path(__file__).with_name("probe.py")
 LOOPBACK = "127.0.0.1"
 PATIENCE = 10.0
-"""Seconds that a program has to come up, and to go when asked."""
+"""Seconds that a program has to start, and to end when asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A program's run: wall and CPU seconds, its largest resident memory in MB."""
+    """The run of a program: wall and CPU seconds, its largest resident memory in MB."""
 
     out: str
     err: str
@@ -36,8 +36,8 @@ class Measured:
 
 
 def build_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child: this tree's mailer, no setting from outside, and compiled
-    modules kept as those of an installed program are."""
+    """Build the environment of a program: this tree's mailer, no setting from outside, and compiled
+    modules saved as for an installed program."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -48,7 +48,7 @@ def build_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 @contextmanager
 def run_program(program: Sequence[str], **popen_options: Any) -> Iterator[subprocess.Popen[str]]:
-    """A program that runs as long as the block does."""
+    """Run a program until the block ends."""
     process = subprocess.Popen(
         program, stdin=subprocess.DEVNULL, start_new_session=True, text=True, **popen_options
     )
@@ -59,7 +59,7 @@ def run_program(program: Sequence[str], **popen_options: Any) -> Iterator[subpro
 
 
 def _end_program(process: subprocess.Popen[str]) -> None:
-    """Ask the group to go, and make it go when it doesn't, or when we are interrupted again."""
+    """Ask the group to end, and kill it if it does not, or if the bench is interrupted again."""
     if process.poll() is not None:
         return
     try:
@@ -80,8 +80,9 @@ def measure_program(
     env: Mapping[str, str] | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> Measured:
-    """Run a program to its end; `tick` is called every ten seconds. Ends the bench with what the
-    program said when it fails."""
+    """Run a program to its end, and call `tick` every ten seconds.
+
+    If the program fails, the bench exits with the program's output."""
     read, write = os.pipe()
     try:
         with run_program(
@@ -114,18 +115,18 @@ def _wait_for_end(process: subprocess.Popen[str], tick: Callable[[], None]) -> t
 
 
 def build_module_command(name: str, *arguments: object) -> list[str]:
-    """The words that run one of these modules as a program."""
+    """Build the command that runs a module of this package as a program."""
     return [sys.executable, "-m", f"tests.bench.delivery.{name}", *map(str, arguments)]
 
 
 def find_free_port() -> int:
-    """A port of loopback that nobody listens on just now."""
+    """Find a port of loopback that no program listens on now."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
-    """Wait until the program answers on `port`. Ends the bench when it doesn't."""
+    """Wait until the program answers on `port`; if it does not, the bench exits."""
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
         with suppress(OSError), socket.create_connection((LOOPBACK, port), 1) as link:

@@ -1,15 +1,16 @@
-"""The sender's process: `mailer`'s command line as it is, or broken on purpose.
+"""The worker's process: `mailer`'s command line, intact or broken on purpose.
 
-    python -m tests.crash.sender send 1
-    python -m tests.crash.sender --sabotage no-gate send 1
+    python -m tests.crash.worker send 1
+    python -m tests.crash.worker --sabotage no-gate send 1
 
-A harness that would let a broken sender pass proves nothing. So two faults can be put into this
-process, both at the border between ledger and store, :class:`QueueQueries`'s `gate` and `settle`:
+A harness that lets a broken worker pass proves nothing. So this process can have one of two faults,
+both at the border between ledger and store, in `gate_deliveries` and `settle_deliveries` of
+:class:`QueueQueries`:
 
-no-gate        messages go out with nothing on disk that says so: a crash sends them twice
-settle-early   a delivery counts as sent when the gate opens: a crash loses the message
+no-gate        messages are sent without a record on disk: a crash sends them twice
+settle-early   a delivery counts as sent when it passes the gate: a crash loses the message
 
-Of what the two are given only the list (ids, or settlements) matters here.
+Only the list among their arguments (ids, or settlements) matters here.
 """
 
 import sys
@@ -19,7 +20,7 @@ from unittest import mock
 
 from sqlalchemy import update
 
-from mailer.cli import main as mailer
+from mailer.cli import main as run_mailer
 from mailer.model.deliveries import DeliveryState
 from mailer.store.outbox.queue import QueueQueries
 from mailer.store.schema import delivery
@@ -77,7 +78,7 @@ def main() -> None:
             mock.patch.object(QueueQueries, name, replacements).start()
         arguments = arguments[2:]
     sys.argv = ["mailer", *arguments]
-    mailer()
+    run_mailer()
 
 
 if __name__ == "__main__":

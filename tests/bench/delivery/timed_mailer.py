@@ -1,7 +1,8 @@
-"""``timed.py FILE WORDS…``: ``mailer WORDS…``, and a note in FILE of how long sending took.
+"""``timed_mailer.py FILE ARGUMENTS…``: run ``mailer ARGUMENTS…``, and write the times of sending to
+FILE.
 
-The sending phase is the whole of ``Mailer.deliver``: from before the first claim, with connecting,
-until the last reply is on disk and the edition is marked as sent.
+The sending phase is the whole of ``Mailer.deliver_editions``: from before the first claim, with
+connecting, until the last reply is on disk and the edition is marked as sent.
 """
 
 import json
@@ -15,16 +16,16 @@ from mailer.app import Mailer
 
 
 def main() -> None:
-    note = Path(sys.argv.pop(1))
-    deliver = Mailer.deliver_editions
+    timing_file = Path(sys.argv.pop(1))
+    deliver_editions = Mailer.deliver_editions
 
     def deliver_timed(*arguments: Any, **keyword_arguments: Any) -> Any:
         start, cpu = time.perf_counter(), time.process_time()
         try:
-            return deliver(*arguments, **keyword_arguments)
+            return deliver_editions(*arguments, **keyword_arguments)
         finally:
             seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-            note.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
+            timing_file.write_text(json.dumps({"seconds": seconds, "cpu": cpu}))
 
     Mailer.deliver_editions = deliver_timed  # type: ignore[method-assign]
     sys.argv[0] = "mailer"

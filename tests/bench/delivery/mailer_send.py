@@ -1,4 +1,4 @@
-"""Ours: ``mailer send``, as a process, held against the database and the sink afterwards."""
+"""Run ``mailer send`` as a process, and check its counts against the database and the sink."""
 
 import json
 from collections.abc import Callable
@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench.delivery import fixtures as offices
-from tests.bench.delivery.children import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.delay import open_delay_proxy
 from tests.bench.delivery.figures import BenchRun
 from tests.bench.delivery.fixtures import EDITION, SETTINGS, Office
+from tests.bench.delivery.programs import LOOPBACK, build_module_command, measure_program
 from tests.bench.delivery.sink import run_sink
 
 
@@ -21,17 +21,18 @@ def send_edition(
     each_way: float = 0.0,
     tick: Callable[[int], None] = lambda _: None,
 ) -> BenchRun:
-    """Send the office's edition from a copy of its database to a sink of its own, `each_way`
-    seconds away. `tick` is told every ten seconds how many the sink has."""
+    """Send the office's edition from a copy of its database to a new sink, `each_way` seconds away.
+
+    Every ten seconds `tick` is called with the number of messages in the sink."""
     database = office.copy_database()
-    note = office.folder / "note.json"
+    timing_file = office.folder / "note.json"
     with ExitStack() as stack:
         server = stack.enter_context(run_sink(office.folder))
         port = server.port
         if each_way:
             port = stack.enter_context(open_delay_proxy(port, each_way))
         measured_run = measure_program(
-            build_module_command("timed", note, "send", EDITION, "--json"),
+            build_module_command("timed_mailer", timing_file, "send", EDITION, "--json"),
             cwd=office.folder,
             env=SETTINGS
             | build_relay_settings(port, connections, window)
@@ -39,11 +40,11 @@ def send_edition(
             tick=lambda: tick(server.messages),
         )
         counted_messages = server.messages
-    phase = json.loads(note.read_text())
+    timing = json.loads(timing_file.read_text())
     bench_run = BenchRun(
-        office.readers,
-        phase["seconds"],
-        phase["cpu"],
+        office.reader_count,
+        timing["seconds"],
+        timing["cpu"],
         measured_run.wall,
         measured_run.cpu,
         measured_run.peak,
