@@ -26,7 +26,9 @@ CHRISTMAS = date(2026, 12, 25)  # a Friday; the 26th is kept on Monday the 28th
         ("", CHRISTMAS, SKIP, CHRISTMAS),
     ],
 )
-def test_public_holidays(place: str, day: date, on_free_day: OnFreeDay, goes: date | None) -> None:
+def test_public_holidays_of_country_are_free_days(
+    place: str, day: date, on_free_day: OnFreeDay, goes: date | None
+) -> None:
     assert FreeDays(place).shift_date(day, on_free_day) == goes
 
 
@@ -36,7 +38,7 @@ def test_a_weekend_is_the_countrys() -> None:
     assert there.shift_date(date(2027, 2, 11), AFTER) == date(2027, 2, 14), "not Friday or Saturday"
 
 
-def test_blackouts() -> None:
+def test_blackout_days_are_free_days() -> None:
     free = FreeDays("", [Blackout(date(2026, 12, 21), date(2027, 1, 3), "the office is closed")])
     assert free.find_reason(date(2026, 12, 21)) == "the office is closed"
     assert free.shift_date(date(2026, 12, 30), AFTER) == date(2027, 1, 4)

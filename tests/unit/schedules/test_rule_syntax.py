@@ -53,7 +53,7 @@ START = date(2026, 11, 24)
         ("", None),
     ],
 )
-def test_recurrences(text: str, rrule: str | None) -> None:
+def test_recurrence_rule_is_parsed(text: str, rrule: str | None) -> None:
     if rrule is None:
         with pytest.raises(InputError) as refused:
             parse_rule(text, START)
@@ -92,7 +92,7 @@ def test_days_around_an_observance(said: str, runs: list[DayRange] | None) -> No
         )
 
 
-def test_one_day() -> None:
+def test_single_date_rule_is_parsed() -> None:
     assert parse_rule("2027-12-18", START) == SingleDayRule(date(2027, 12, 18))
     with pytest.raises(InputError, match="there is no 2027-02-30"):
         parse_rule("2027-02-30", START)
