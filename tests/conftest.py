@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -46,6 +47,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 else that a command does to start."""
 
 BACKENDS = ("sqlite", "postgresql")
+
+
+def skip_without(program: str) -> NoReturn:
+    """Skip a test whose program is not installed; in CI, which installs everything, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"needs {program}")
+    pytest.skip(f"needs {program}")
+
 
 _SQLITE_WATCH = """
 CREATE TABLE watched_{table} (id INTEGER PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
