@@ -10,6 +10,7 @@ import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from tests.unit.source_tree import ROOT, list_sources, parse_source
@@ -52,6 +53,7 @@ _MSGID = re.compile(r'^msgid(?:_plural)? ((?:"(?:[^"\\]|\\.)*"\n?)+)', re.MULTIL
 _DIRECTIVE = re.compile(r"#\s*(type:|noqa|fmt:|pragma|!|-{4})")
 
 
+@cache
 def list_passages() -> list[Passage]:
     passages: list[Passage] = []
     for path in list_sources("mailer", "tests"):

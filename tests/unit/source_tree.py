@@ -10,8 +10,6 @@ ROOT = Path(__file__).parents[2]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-
 
 @dataclass(frozen=True)
 class Function:
@@ -69,6 +67,7 @@ def get_module_name(path: Path) -> str:
     return ".".join(parts).removesuffix(".__init__")
 
 
+@cache
 def list_functions(path: Path) -> list[Function]:
     return [*_walk_functions(parse_source(path), get_module_name(path), None, is_nested=False)]
 
@@ -78,6 +77,7 @@ def list_classes(path: Path) -> list[str]:
     return [node.name for node in parse_source(path).body if isinstance(node, ast.ClassDef)]
 
 
+@cache
 def list_variables(path: Path) -> list[tuple[str, int]]:
     """Return each name that a module binds, with its line: variables, parameters, fields, imports
     under another name. The loop variable of a comprehension is left out."""
@@ -98,19 +98,19 @@ def _walk_functions(
             yield from _walk_functions(child, prefix, owner, is_nested=is_nested)
 
 
-def _walk_bindings(node: ast.AST) -> Iterator[tuple[str, int]]:
-    if isinstance(node, ast.arg):
-        yield node.arg, node.lineno
-    elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-        yield node.id, node.lineno
-    elif isinstance(node, ast.alias) and node.asname:
-        yield node.asname, node.lineno
-    elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
-        yield node.name, node.lineno
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.comprehension) and isinstance(node, _COMPREHENSIONS):
-            yield from _walk_bindings(child.iter)
-            for condition in child.ifs:
-                yield from _walk_bindings(condition)
+def _walk_bindings(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+        elif isinstance(node, ast.alias) and node.asname:
+            yield node.asname, node.lineno
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.name, node.lineno
+        if isinstance(node, ast.comprehension):
+            waiting += [node.iter, *node.ifs]
         else:
-            yield from _walk_bindings(child)
+            waiting += ast.iter_child_nodes(node)

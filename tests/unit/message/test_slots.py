@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import message
@@ -93,7 +93,6 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=100)
 @given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
 def test_each_reader_gets_the_parts_for_their_stories(
     given_pieces: list[Piece], mine: list[int]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from lxml import html as lxml_html
 
 from mailer import config, languages, message
@@ -243,7 +243,6 @@ def test_a_letter_on_the_wire_says_that_nobody_typed_it(
         assert links.verify_confirmation_link(KEY, token) == RECIPIENT.subscriber_id
 
 
-@settings(max_examples=25)
 @given(generate_texts(6))
 @example("\ud800")
 @example("\0\x1b")

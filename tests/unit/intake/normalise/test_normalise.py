@@ -29,7 +29,7 @@ def dropped(html: str) -> dict[str, int]:
 # ---- laws -------------------------------------------------------------------------------------
 
 
-@settings(trees, max_examples=50)
+@settings(trees)
 @given(pages)
 def test_what_comes_out_means_what_went_in_and_stays_so(html: str) -> None:
     once = normalise_html(html)
@@ -46,7 +46,7 @@ def letters(html: str) -> str:
     return re.sub(r"[\W_]+", "", unescape(re.sub("<[^>]*>", "", spoken)))
 
 
-@settings(trees, max_examples=80)
+@settings(trees)
 @given(st.one_of(fragments, st.text(max_size=60)))
 def test_whatever_is_given_what_comes_out_is_on_the_list(html: str) -> None:
     tidied = normalise_html(html, base="https://example.org/")
