@@ -7,7 +7,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KILLS  ?= 30
 
 .DEFAULT_GOAL := help
-.PHONY: help demo inbox pages test check proofs crash format bench bench-import bench-web docs pictures lock clean
+.PHONY: help demo inbox pages unit test check proofs crash format bench bench-import bench-web docs pictures lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1|/' | column -t -s '|' 2>/dev/null \
@@ -22,8 +22,11 @@ inbox: $(VENV)/.demo  ## Show the demo's mails on http://127.0.0.1:8025/
 pages: $(VENV)/.demo  ## Serve the demo's public pages on http://127.0.0.1:8000/
 	@cd var/demo && $(CURDIR)/$(BIN)/mailer serve
 
+unit: $(VENV)/.dev  ## Run the tests that need no database and no process (a minute)
+	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest tests/unit
+
 test: $(VENV)/.dev  ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/.dev  ## Check format, lint, types and layers
 	$(BIN)/ruff format --check .
@@ -31,8 +34,9 @@ check: $(VENV)/.dev  ## Check format, lint, types and layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full disks, hostile requests, every page width
+proofs: $(VENV)/.dev  ## Run the slow proofs: frozen processes, clocks, full disks, hostile requests, every page width, long property tests
 	$(BIN)/python -m pytest -m proof
+	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'hypothesis and not proof'
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
 
 crash: $(VENV)/.dev  ## Kill real sending processes KILLS times and workers 50 times, on both databases, and count losses

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import hypothesis
 import pytest
@@ -35,8 +36,11 @@ from mailer.store import Store, schema
 from tests.fake_relay import Relay
 from tests.postgresql import Postgresql, run_server, run_sql
 
-hypothesis.settings.register_profile("mailer", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("mailer")
+for profile, max_examples in {"unit": 10, "suite": 30, "thorough": 500}.items():
+    hypothesis.settings.register_profile(
+        profile, deadline=None, print_blob=True, max_examples=max_examples
+    )
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 ROOT = Path(__file__).parent.parent
 KEY = bytes(range(32))
@@ -45,6 +49,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 else that a command does to start."""
 
 BACKENDS = ("sqlite", "postgresql")
+
+
+def skip_without(program: str) -> NoReturn:
+    """Skip a test whose program is not installed; in CI, which installs everything, fail it."""
+    if os.environ.get("CI"):
+        pytest.fail(f"needs {program}")
+    pytest.skip(f"needs {program}")
+
 
 _SQLITE_WATCH = """
 CREATE TABLE watched_{table} (id INTEGER PRIMARY KEY, was TEXT NOT NULL, became TEXT NOT NULL);
@@ -61,6 +73,16 @@ BEGIN INSERT INTO watched_{table} (was, became) VALUES (OLD.state, NEW.state); R
 CREATE TRIGGER watch_{table} AFTER UPDATE OF state ON {table}
 FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION watch_{table}()
 """
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file, and all journeys in the browser, on one worker of pytest-xdist:
+    what they share is then made once."""
+    for item in items:
+        file, _, _ = item.nodeid.partition("::")
+        is_journey = file.startswith("tests/acceptance/web/")
+        item.add_marker(pytest.mark.xdist_group("journeys" if is_journey else file))
 
 
 @pytest.fixture(autouse=True)

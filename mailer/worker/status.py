@@ -125,8 +125,8 @@ def read_status(mailer: Mailer, tx: SqlTransaction) -> WorkerStatus:
     reports = [tx.outbox.build_report(one) for one in (*sending_editions, *recent_editions)]
     return WorkerStatus(
         worker=_read_health(mailer, tx, now),
-        due=tuple(sorted(due, key=lambda one: one.starts_at)),
-        overdue=tuple(sorted(overdue, key=lambda one: one.starts_at)),
+        due=tuple(sorted(due, key=lambda occurrence: occurrence.starts_at)),
+        overdue=tuple(sorted(overdue, key=lambda occurrence: occurrence.starts_at)),
         scheduled=tuple(tx.editions.list_scheduled_editions([EditionState.SCHEDULED])),
         waiting=tuple(tx.editions.list_recent_editions([EditionState.IN_REVIEW], MAX_EDITIONS)),
         stranded=tuple(

@@ -161,8 +161,11 @@ def test_all_once_is_as_it_should_be() -> None:
             "notices 'sent' of d00: 0 were made",
         ),
         (changed(editions=(SENT, NOTICE, NOTICE._replace(id=3))), "notices 'sent' of d00: 2"),
-        (changed(told=(Notification(1, "sent"), Notification(1, "sent"))), "were told 2 times"),
-        (changed(told=()), "nobody was told"),
+        (
+            changed(notifications=(Notification(1, "sent"), Notification(1, "sent"))),
+            "were told 2 times",
+        ),
+        (changed(notifications=()), "nobody was told"),
         (changed(runs=()), "its row says None"),
         (changed(bodies={1: frozenset()}), "sent without stories"),
         (changed(bodies={1: frozenset({"t00-2"})}), "t00-2 of d00 was sent in editions [1]"),

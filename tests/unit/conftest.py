@@ -1,15 +1,18 @@
-"""Nothing of the machine that the tests run on may decide how they end."""
+"""Unit tests that open a database or start a process fail."""
 
-import os
+import sqlite3
+import subprocess
+from typing import Any, NoReturn
 
+import psycopg
 import pytest
-from hypothesis import settings
-
-settings.register_profile("mailer", deadline=None, max_examples=50, print_blob=True)
-settings.load_profile("mailer")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in os.environ if name.startswith("MAILER_")]:
-        monkeypatch.delenv(name)
+def _no_database_and_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse_call(*_: Any, **__: Any) -> NoReturn:
+        pytest.fail("unit tests have no database and no process: move it to tests/integration")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse_call)
+    monkeypatch.setattr(sqlite3, "connect", refuse_call)
+    monkeypatch.setattr(psycopg, "connect", refuse_call)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.acceptance.web.browser import BrowserReader, JourneyVariant, open_tab
+from tests.acceptance.web.browser import EVERY_WIDTH, BrowserReader, JourneyVariant, open_tab
 from tests.acceptance.web.fixtures import ServedOffice, serve_office
-from tests.conftest import make_office_settings
+from tests.conftest import make_office_settings, skip_without
 from tests.fake_relay import Relay
 
 JOURNEY_VARIANTS = (
@@ -19,6 +19,9 @@ JOURNEY_VARIANTS = (
     JourneyVariant("ar", "phone"),
     JourneyVariant("en", "desktop", scripts=False),
 )
+SHORT_VARIANTS = 2
+"""How many variants each journey has in the suite, one after the other; `make proofs` has all."""
+
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
          "--process-per-site", "--disable-site-isolation-trials"]  # fmt: skip
 """Builds run as root, for whom Chromium's sandbox does not work; only our own pages are opened."""
@@ -32,7 +35,7 @@ def browser() -> Iterator[Browser]:
     while Playwright runs in it."""
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+        skip_without("Chromium: apt-get install chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=QUIET)
         yield chromium
@@ -58,7 +61,24 @@ def tabs(browser: Browser) -> dict[JourneyVariant, Page]:
     return {}
 
 
-@pytest.fixture(params=JOURNEY_VARIANTS, ids=lambda kind: kind.name)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Give each journey its variants: neighbours in a file have different ones."""
+    if "reader" not in metafunc.fixturenames:
+        return
+    variants = list(JOURNEY_VARIANTS)
+    if not EVERY_WIDTH:
+        first = metafunc.function.__code__.co_firstlineno
+        journeys = sorted(
+            value.__code__.co_firstlineno
+            for name, value in vars(metafunc.module).items()
+            if name.startswith("test_")
+        )
+        start = journeys.index(first) * SHORT_VARIANTS
+        variants = [variants[(start + n) % len(variants)] for n in range(SHORT_VARIANTS)]
+    metafunc.parametrize("reader", variants, indirect=True, ids=lambda variant: variant.name)
+
+
+@pytest.fixture
 def reader(
     browser: Browser,
     office: ServedOffice,

@@ -4,6 +4,7 @@ every occurrence, edition, story, message and notice is counted.
     office.py      an office with digests of every kind, and what must become of its calendar
     staff.py       people who go on working meanwhile: they approve, and schedule more
     workers.py     worker processes, and what they say
+    stalls.py      how long a worker could not run
     sabotage.py    a worker that is broken on purpose
     moments.py     when to kill
     books.py       what the database holds

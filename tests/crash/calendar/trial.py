@@ -18,7 +18,7 @@ from tests.crash.calendar.fixtures import CONNECTIONS, WINDOW, TrialOffice
 from tests.crash.calendar.judge import CalendarVerdict, judge_calendar
 from tests.crash.calendar.moments import BUSY, KillMoment
 from tests.crash.calendar.staff import StaffSimulation
-from tests.crash.calendar.workers import FIRST, WorkerProcess
+from tests.crash.calendar.workers import FIRST, LEASE, WorkerProcess
 from tests.crash.judge import Snapshot, Witness
 from tests.crash.recorder import Recorder, read_record, run_recorder
 
@@ -28,9 +28,8 @@ PATIENCE = 60.0
 SETTLED = 2.0
 """Seconds that nothing is left to do, until all counts as done: several ticks of a worker."""
 
-LEASE = 2
 LINGER = 0.01
-"""Seconds: of a lease, and between the relay's taking a message and its answer, at most."""
+"""Seconds between the relay's taking a message and its answer, at most."""
 
 
 @dataclass(frozen=True, slots=True)

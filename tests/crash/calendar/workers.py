@@ -14,8 +14,16 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any
 
 from tests.crash.calendar.fixtures import TrialOffice
+from tests.crash.calendar.stalls import StallMeter
+
+LEASE = 2
+"""Seconds that a worker's lease holds, and that PostgreSQL lets a transaction be idle."""
 
 FIRST = "worker started"
+SESSION_ENDED = ("lease lost", "idle-in-transaction timeout", "server closed the connection")
+"""Words of a worker that stood still for longer than the lease: PostgreSQL has ended its session
+if it was in the midst of a transaction."""
+
 END = 30.0
 """Seconds in which a worker must end that was asked to."""
 
@@ -48,6 +56,7 @@ class WorkerProcess:
             start_new_session=True,
         )
         self.pid = self._process.pid
+        self._stalls = StallMeter(self.pid)
         self._line_added = threading.Condition()
         self._reader = threading.Thread(target=self._read_lines)
         self._reader.start()
@@ -86,18 +95,20 @@ class WorkerProcess:
                 self._line_added.wait(min(0.05, max(deadline - time.monotonic(), 0.001)))
             return condition()
 
-    def list_complaints(self, *expected: str) -> list[str]:
-        """What it warned of, or died of, but for lines that hold one of these words."""
-        complaints = [
+    def list_complaints(self, *, was_frozen: bool = False) -> list[str]:
+        """Return each line in which the worker warned of something, or died of it. The loss of its
+        session is no complaint of a worker that was frozen, or that could not run for so long."""
+        return [
             f"a worker said {line.event!r}: {dict(line.fields)}"
             for line in list(self.lines)
-            if line.level != "info"
+            if line.level != "info" and not self._is_excused(line, was_frozen=was_frozen)
         ]
-        return [
-            complaint
-            for complaint in complaints
-            if not any(expected_text in complaint for expected_text in expected)
-        ]
+
+    def _is_excused(self, line: LogLine, *, was_frozen: bool) -> bool:
+        text = f"{line.event} {dict(line.fields)}"
+        return any(words in text for words in SESSION_ENDED) and (
+            was_frozen or self._stalls.measure_wait(line.at - 3 * LEASE, line.at) >= LEASE / 2
+        )
 
     # ---- what is done to it ---------------------------------------------------------------------
 
@@ -133,6 +144,7 @@ class WorkerProcess:
     def _wait_for_exit(self, seconds: float) -> int:
         code = self._process.wait(seconds)
         self._reader.join()
+        self._stalls.stop()
         self._log.close()
         return code
 

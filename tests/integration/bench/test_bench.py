@@ -8,16 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.bench.delivery.sink import find_program
+from tests.conftest import skip_without
 
 ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (find_program("smtp-sink") and find_program("smtp-source")),
-    reason="needs Postfix's smtp-sink and smtp-source",
-)
 def test_bench_parts_run_and_count_every_message() -> None:
+    if not (find_program("smtp-sink") and find_program("smtp-source")):
+        skip_without("Postfix's smtp-sink and smtp-source: apt-get install postfix")
     small_scale = {"N": "100", "RUNS": "1", "PLAIN_N": "20", "LATENCY_N": "40", "CONNECTIONS": "2"}
     result = subprocess.run(
         [sys.executable, "-m", "tests.bench.bench_delivery", "throughput", "plain"],

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer import message
@@ -99,7 +99,6 @@ pieces = st.lists(
 )
 
 
-@settings(max_examples=100)
 @given(pieces, st.sets(st.sampled_from(BITS)).map(sorted))
 def test_reader_gets_parts_of_their_stories(
     drawn_pieces: list[Piece], reader_stories: list[int]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from lxml import html as lxml_html
 
 from mailer import config, languages, message
@@ -207,7 +207,6 @@ def test_notice_hostile_text_is_escaped_on_one_line() -> None:
     assert "\nBcc:" not in body.text
 
 
-@settings(max_examples=25)
 @given(generate_texts(6))
 @example("\ud800")
 @example("\0\x1b")

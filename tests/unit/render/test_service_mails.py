@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from lxml import html as lxml_html
 
 from mailer import config, languages, message
@@ -255,7 +255,6 @@ def test_service_mail_message_is_auto_generated(language: str, kind: ServiceMail
         assert links.verify_confirmation_link(KEY, token) == RECIPIENT.subscriber_id
 
 
-@settings(max_examples=25)
 @given(generate_texts(6))
 @example("\ud800")
 @example("\0\x1b")

@@ -187,18 +187,18 @@ def _fill_bodies(db: sa.Connection) -> None:
             body = EditionBody(
                 row.language, row.subject, row.text, row.html, row.marker, row.stories
             )
-            found: list[tuple[str, str]] = []
-            for bit, said in stories:
-                tags = sorted(said)
+            texts: list[tuple[str, str]] = []
+            for bit, texts_by_language in stories:
+                tags = sorted(texts_by_language)
                 tag = choose_language(row.language, tags, choose_language(default, tags, ""))
-                if row.stories >> bit & 1 and tag in said:
-                    found.append(said[tag])
+                if row.stories >> bit & 1 and tag in texts_by_language:
+                    texts.append(texts_by_language[tag])
             db.execute(
                 sa.update(_BODY)
                 .where(_BODY.c.edition_id == number, _BODY.c.language == row.language)
                 .values(
-                    titles=[title for title, _ in found],
-                    summary=found[0][1] if found else "",
+                    titles=[title for title, _ in texts],
+                    summary=texts[0][1] if texts else "",
                 )
             )
             words = build_search_text(body)
@@ -209,7 +209,7 @@ def _fill_bodies(db: sa.Connection) -> None:
 
 def _stories(db: sa.Connection, number: int) -> list[tuple[int, dict[str, tuple[str, str]]]]:
     """The bit of each of an edition's stories, with its title and summary by language."""
-    found: dict[int, dict[str, tuple[str, str]]] = {}
+    texts: dict[int, dict[str, tuple[str, str]]] = {}
     for row in db.execute(
         sa.select(_STORY.c.bit, _ARTICLE.c.language, _ARTICLE.c.title, _ARTICLE.c.summary)
         .join(_ARTICLE, _ARTICLE.c.slug == _STORY.c.slug)
@@ -219,5 +219,5 @@ def _stories(db: sa.Connection, number: int) -> list[tuple[int, dict[str, tuple[
             _ARTICLE.c.state == ArticleState.QUEUED.value,
         )
     ):
-        found.setdefault(row.bit, {})[row.language] = (row.title, row.summary)
-    return sorted(found.items())
+        texts.setdefault(row.bit, {})[row.language] = (row.title, row.summary)
+    return sorted(texts.items())

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.digests.calendar.simulation import (
@@ -31,7 +31,6 @@ from tests.unit.digests.calendar.strategies import (
 
 
 @given(st.data())
-@settings(max_examples=60)
 def test_each_date_is_decided_once_whenever_the_worker_looks(data: st.DataObject) -> None:
     begin = data.draw(st.sampled_from(BEGINS))
     some = data.draw(draw_schedules(begin))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.digests.calendar import OccurrenceAction
@@ -82,7 +82,6 @@ def test_what_was_not_made_yet_keeps_its_clock_time_and_its_name() -> None:
 
 
 @given(st.data())
-@settings(max_examples=30)
 def test_each_date_is_decided_once_whatever_becomes_of_its_zone(data: st.DataObject) -> None:
     begin = data.draw(st.sampled_from(BEGINS[:2]))
     known = make_calendar(

@@ -29,7 +29,7 @@ def map_omissions(html: str) -> dict[str, int]:
 # ---- laws -------------------------------------------------------------------------------------
 
 
-@settings(trees, max_examples=50)
+@settings(trees)
 @given(pages)
 def test_normalised_html_keeps_its_meaning(html: str) -> None:
     normalised = normalise_html(html)
@@ -46,7 +46,7 @@ def extract_letters(html: str) -> str:
     return re.sub(r"[\W_]+", "", unescape(re.sub("<[^>]*>", "", spoken)))
 
 
-@settings(trees, max_examples=80)
+@settings(trees)
 @given(st.one_of(fragments, st.text(max_size=60)))
 def test_normalised_html_has_allowed_elements_only(html: str) -> None:
     tidied = normalise_html(html, base="https://example.org/")

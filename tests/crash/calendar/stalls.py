@@ -1,0 +1,59 @@
+"""How long a worker had to wait for a processor, as the kernel counts it.
+
+PostgreSQL ends a session that is idle in a transaction for longer than the lease. On a busy machine
+a worker may stand still for so long through no fault of its own; it then says that it has lost its
+session, and does the step again. The trial tells that apart from a worker that dawdles: a worker
+that was not kept from running has no excuse.
+"""
+
+import threading
+import time
+from bisect import bisect_left
+from pathlib import Path
+
+INTERVAL = 0.1
+"""Seconds between two samples."""
+
+
+class StallMeter:
+    """Samples one process from its start until `stop`."""
+
+    def __init__(self, pid: int) -> None:
+        self._tasks = Path(f"/proc/{pid}/task")
+        self._times: list[float] = []
+        self._waited: list[float] = []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._take_samples)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def measure_wait(self, start: float, end: float) -> float:
+        """Return the seconds that the process waited for a processor between two moments of the
+        monotonic clock."""
+        times, waited = list(self._times), list(self._waited)
+        first, last = bisect_left(times, start), min(bisect_left(times, end), len(waited) - 1)
+        return waited[last] - waited[max(first - 1, 0)] if waited else 0.0
+
+    def _take_samples(self) -> None:
+        overslept, last = 0.0, time.monotonic()
+        while not self._ended.wait(INTERVAL):
+            now = time.monotonic()
+            # Where the whole machine stood still, this thread did, too.
+            overslept += max(now - last - INTERVAL, 0.0)
+            last = now
+            self._waited.append(max(overslept + self._read_run_delay(), *self._waited[-1:], 0.0))
+            self._times.append(now)
+
+    def _read_run_delay(self) -> float:
+        """Return the time that the process's threads were ready to run and did not, in seconds:
+        the second number of schedstat (Linux, Documentation/scheduler/sched-stats)."""
+        nanoseconds = 0
+        for stat in self._tasks.glob("*/schedstat"):
+            try:
+                nanoseconds += int(stat.read_text().split()[1])
+            except (OSError, IndexError, ValueError):
+                continue  # the thread has ended
+        return nanoseconds / 1e9
