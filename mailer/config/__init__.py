@@ -6,7 +6,7 @@ Relative paths start at *home*: the folder that holds ``config/``.
 """
 
 from mailer.config.sections import (
-    Database,
+    DatabaseSection,
     DefaultsSection,
     DeliverySection,
     NoticesSection,
@@ -34,7 +34,7 @@ from mailer.config.settings import (
 __all__ = [
     "CONFIG_FILE",
     "KEY_BYTES",
-    "Database",
+    "DatabaseSection",
     "DefaultsSection",
     "DeliverySection",
     "NoticesSection",

@@ -198,7 +198,7 @@ class RetentionSection(_Section):
     notices_days: Annotated[int, Field(ge=0, le=36500)] = 180
 
 
-class Database(_Section):
+class DatabaseSection(_Section):
     url: str = "sqlite:///subscribers.db"
 
 

@@ -18,7 +18,7 @@ from pydantic_settings import (
 )
 
 from mailer.config.sections import (
-    Database,
+    DatabaseSection,
     DefaultsSection,
     DeliverySection,
     NoticesSection,
@@ -69,7 +69,7 @@ class Settings(BaseSettings):
     web: Web = Web()
     signup: SignUp = SignUp()
     retention: RetentionSection = RetentionSection()
-    database: Database = Database()
+    database: DatabaseSection = DatabaseSection()
     secret: Secret = Secret()
     paths: Paths = Paths()
 

@@ -107,8 +107,8 @@ def _shorten_hash(wording: Wording | None) -> str:
 
 def _describe_pending(confirmation: Confirmation) -> str:
     list_names = ", ".join(confirmation.wishes.lists) or "a new address"
-    asked = f"{confirmation.asked_at:%Y-%m-%d %H:%M} UTC"
-    return f"not answered yet: {list_names}, asked {asked} ({confirmation.source})"
+    requested_at = f"{confirmation.asked_at:%Y-%m-%d %H:%M} UTC"
+    return f"not answered yet: {list_names}, asked {requested_at} ({confirmation.source})"
 
 
 @app.command("data", rich_help_panel=STORED_DATA)
