@@ -41,7 +41,7 @@ if TYPE_CHECKING:  # few commands need many nouns: a transaction imports a store
     from mailer.store.audience.subscribers import SqlSubscriberStore
     from mailer.store.audience.suppressions import SqlSuppressionStore
     from mailer.store.digests import SqlDigestStore
-    from mailer.store.editions import SqlEditionStore
+    from mailer.store.editions.records import SqlEditionStore
     from mailer.store.leases import SqlLeaseStore
     from mailer.store.outbox.notices import SqlNoticeStore
     from mailer.store.outbox.plan import SqlPlanStore
@@ -165,7 +165,7 @@ class Transaction:
 
     @property
     def editions(self) -> SqlEditionStore:
-        from mailer.store.editions import SqlEditionStore
+        from mailer.store.editions.records import SqlEditionStore
 
         return SqlEditionStore(self.connection)
 

@@ -14,7 +14,7 @@ from mailer.digests import ApprovalRule, Digest, DigestPolicy, DigestSettings, W
 from mailer.editions import ArchiveVisibility, Edition, NewEdition, SendTimeBasis
 from mailer.store import schema
 from mailer.store.articles import SqlArticleStore
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions.records import SqlEditionStore
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
 

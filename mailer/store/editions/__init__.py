@@ -1,5 +1,2 @@
-"""Editions: their states, times and events (kept.py), and what they hold (contents.py)."""
-
-from mailer.store.editions.records import SqlEditionStore
-
-__all__ = ["SqlEditionStore"]
+"""Editions: their states, times and events (`records`), what they hold (`contents`), and their
+return to draft (`revert`), which stores of other nouns import: so nothing is imported here."""

@@ -17,7 +17,7 @@ from mailer.editions import (
 )
 from mailer.outbox import DeliveryState
 from mailer.store import schema
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions.records import SqlEditionStore
 from mailer.tokens import hash_address
 
 

@@ -13,7 +13,7 @@ from mailer.errors import ComposeError
 from mailer.outbox import Delivery, DeliveryReport, DeliveryState, Exclusion, RecipientStatus
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions.records import SqlEditionStore
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address

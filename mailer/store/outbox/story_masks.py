@@ -6,7 +6,7 @@ from mailer.articles import ArticleQuery
 from mailer.editions import Edition
 from mailer.errors import ComposeError
 from mailer.store.articles import SqlArticleStore
-from mailer.store.editions import SqlEditionStore
+from mailer.store.editions.records import SqlEditionStore
 
 
 def build_story_masks(db: Connection, edition: Edition) -> tuple[dict[str, int], int]:
