@@ -6,9 +6,9 @@ import sys
 _IMPORT_EACH_MODULE_FIRST = """
 import importlib, pkgutil, sys
 import mailer.store, mailer.store.schema
+loaded_first = set(sys.modules)
 names = [module.name for module in pkgutil.walk_packages(mailer.store.__path__, "mailer.store.")]
 names = [name for name in names if ".migrations" not in name and ".schema" not in name]
-loaded_first = set(sys.modules)
 for name in names:
     for later in sys.modules.keys() - loaded_first:
         if later.startswith("mailer.store."):
