@@ -108,7 +108,7 @@ def declare_embargo(
             f"{slug} is embargoed until {existing.terms}{ended}, and not until {terms}",
             where="embargo",
             hint=f"write embargo: {existing.terms.wall:%Y-%m-%d %H:%M} {existing.terms.zone}, or leave "
-            f"it out; if it is to move: `mailer embargo move {slug} "
+            f"it out; if it is to move: `mailer embargo set {slug} "
             f"'{terms.wall:%Y-%m-%d %H:%M}' --zone {terms.zone}`",
         )
     return existing

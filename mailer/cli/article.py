@@ -11,10 +11,11 @@ import typer
 
 from mailer import articles
 from mailer.cli.command_groups import CommandGroup
+from mailer.cli.next_steps import describe_error
 from mailer.cli.options import ByOption, DryRunOption, JsonOption, StorySlug, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.transactions import open_for_reading, open_for_writing
-from mailer.errors import InputError, MailerError, PartlyDone, Refused, UsageError
+from mailer.errors import InputError, MailerError, NextStep, PartlyDone, Refused, UsageError
 from mailer.model.articles import (
     Article,
     ArticleKind,
@@ -78,8 +79,9 @@ def add_articles(
                 results.append(_add_word_file(mailer, tx, path, kind, resolve_actor(by), out))
             except InputError as wrong:
                 refused_count += 1
-                results.append({"file": str(path), "outcome": "refused", "error": str(wrong)})
-                out.print_note(f"refused: {wrong}")
+                reason = describe_error(wrong)
+                results.append({"file": str(path), "outcome": "refused", "error": reason})
+                out.print_note(f"refused: {reason}")
         markdown = [file_path for file_path in paths if file_path.suffix.lower() != WORD_SUFFIX]
         for source_file in files.read_files(
             markdown, now, language=defaults.language, time_zone=defaults.time_zone
@@ -96,18 +98,21 @@ def add_articles(
                     )
                     results.append(_to_result(source_file.path, outcome, article))
                 except (InputError, Refused) as wrong:
-                    hint = wrong.hint
-                    if wrong.where == "topics":
-                        hint += "; --create-topics adds missing topics"
+                    key = wrong.where or wrong.field
+                    steps = [NextStep("create_topics")] if key == "topics" else []
                     error = InputError(
-                        wrong.message, where=source_file.locate_key(wrong.where), hint=hint
+                        wrong.message,
+                        where=source_file.locate_key(key),
+                        hint=wrong.hint,
+                        next_steps=[*wrong.next_steps, *steps],
                     )
             if error is not None:
                 refused_count += 1
+                reason = describe_error(error)
                 results.append(
-                    {"file": str(source_file.path), "outcome": "refused", "error": str(error)}
+                    {"file": str(source_file.path), "outcome": "refused", "error": reason}
                 )
-                out.print_note(f"refused: {error}")
+                out.print_note(f"refused: {reason}")
     accepted = [result for result in results if "slug" in result]
     if accepted or json:
         out.print_table(

@@ -17,10 +17,10 @@ def catch_mail(
     ] = Path("mail"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on.")] = 2525,
 ) -> None:
-    """Run a relay on this machine that stores each message as a file, until Ctrl-C.
+    """Run a relay that stores messages as files and delivers none.
 
-    It delivers nothing. To try things out, set relay.host to 127.0.0.1, relay.port to this port
-    and relay.tls to "none".
+    It runs on this machine until Ctrl-C. To try things out, set relay.host to 127.0.0.1,
+    relay.port to this port and relay.tls to "none".
 
     Example: mailer catch mail --port 2525"""
     try:

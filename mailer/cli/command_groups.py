@@ -22,13 +22,13 @@ _EXAMPLE = re.compile(r"^Example:", re.MULTILINE)
 
 
 class CommandEntry(NamedTuple):
-    """A command of the root: where it is defined (``module:attribute``), its one line of help and
-    the panel that lists it."""
+    """A command of the root: where it is defined (``module:attribute`` below ``mailer.cli``), the
+    panel that lists it, and its line of help."""
 
     name: str
     target: str
-    help: str
     panel: str
+    help: str
 
 
 class ExampleCommand(TyperCommand):
@@ -87,7 +87,7 @@ class LazyCommand(TyperCommand):
     def load_command(self) -> Any:
         """Import the module of the command, and return the command."""
         module_name, _, attribute = self.target.partition(":")
-        target = getattr(import_module(module_name), attribute)
+        target = getattr(import_module(f"mailer.cli.{module_name}"), attribute)
         if isinstance(target, typer.Typer):
             command: Any = get_group(target)
         else:

@@ -10,37 +10,82 @@ PRESS = "Press"
 SERVER = "Server"
 ADMIN = "Admin"
 
-COMMANDS = tuple(
-    CommandEntry(name, f"mailer.cli.{target}", help_line, panel)
-    for panel, name, target, help_line in (
-        (CONTENT, "topic", "topic:app", "Topics: what articles are about and subscribers choose."),
-        (CONTENT, "article", "article:app", "Articles: pieces of content, one for each language."),
-        (CONTENT, "source", "source:app", "Sources: feeds, sites and folders that bring articles."),
-        (PEOPLE, "list", "mailing_list:app", "Mailing lists."),
-        (PEOPLE, "subscriber", "subscriber:app", "Subscribers, and their lists."),
-        (PEOPLE, "segment", "segment:app", "Segments: saved filters over a list's members."),
-        (PEOPLE, "suppression", "suppression:app", "Addresses that must not be mailed."),
-        (SENDING, "digest", "digest:app", "Digests: standing orders for editions."),
-        (SENDING, "edition", "edition:app", "Editions: one mailing each, from draft to sent."),
-        (SENDING, "send", "sending:send_editions", "Send approved editions, or continue them."),
-        (SENDING, "delivery", "delivery:app", "Deliveries: one edition to one address each."),
-        (SENDING, "explain", "explain:explain_delivery", "Say why a person got an edition or not."),
-        (CALENDAR, "schedule", "schedule:app", "Schedules: when a digest is sent."),
-        (CALENDAR, "blackout", "blackout:app", "Blackouts: days on which no digest is sent."),
-        (CALENDAR, "observance", "observance:app", "Observances: named days to count from."),
-        (PRESS, "contact", "contact:app", "Media contacts: journalists and what they cover."),
-        (PRESS, "boilerplate", "boilerplate:app", "Boilerplate: the text about an organisation."),
-        (PRESS, "release", "release:app", "Press releases: from a file to journalists."),
-        (PRESS, "embargo", "embargo:app", "Embargoes: stories that nobody may publish yet."),
-        (SERVER, "worker", "worker:run_worker", "Run the process that keeps time and delivers."),
-        (SERVER, "status", "status:show_status", "Show what is due, sending, waiting and failed."),
-        (SERVER, "serve", "serve:serve_pages", "Serve the public pages."),
-        (ADMIN, "init", "init:prepare_folder", "Prepare a folder: settings, key and database."),
-        (ADMIN, "database", "database:app", "The database and its schema."),
-        (ADMIN, "demo", "demo:show_demo", "Run a made-up office on this machine."),
-        (ADMIN, "inbox", "inbox:show_inbox", "Show caught mails on a local page."),
-        (ADMIN, "catch", "catch:catch_mail", "Run a relay that stores mails and delivers none."),
-    )
+COMMANDS = (
+    CommandEntry(
+        "topic", "topic:app", CONTENT, "Topics: what articles are about and subscribers choose."
+    ),
+    CommandEntry(
+        "article", "article:app", CONTENT, "Articles: pieces of content, one for each language."
+    ),
+    CommandEntry(
+        "source", "source:app", CONTENT, "Sources: feeds, sites and folders that bring articles."
+    ),
+    CommandEntry("list", "mailing_list:app", PEOPLE, "Mailing lists."),
+    CommandEntry("subscriber", "subscriber:app", PEOPLE, "Subscribers, and their lists."),
+    CommandEntry(
+        "segment", "segment:app", PEOPLE, "Segments: saved filters over a list's members."
+    ),
+    CommandEntry("suppression", "suppression:app", PEOPLE, "Addresses that must not be mailed."),
+    CommandEntry("digest", "digest:app", SENDING, "Digests: standing orders for editions."),
+    CommandEntry(
+        "edition", "edition:app", SENDING, "Editions: one mailing each, from draft to sent."
+    ),
+    CommandEntry(
+        "send",
+        "sending:send_editions",
+        SENDING,
+        "Send approved editions, or continue interrupted ones.",
+    ),
+    CommandEntry(
+        "delivery", "delivery:app", SENDING, "Deliveries: one edition to one address each."
+    ),
+    CommandEntry(
+        "explain",
+        "explain:explain_delivery",
+        SENDING,
+        "Say in one sentence why a person got an edition, or did not.",
+    ),
+    CommandEntry("schedule", "schedule:app", CALENDAR, "Schedules: when a digest is sent."),
+    CommandEntry(
+        "blackout", "blackout:app", CALENDAR, "Blackouts: days on which no digest is sent."
+    ),
+    CommandEntry(
+        "observance", "observance:app", CALENDAR, "Observances: named days to count from."
+    ),
+    CommandEntry(
+        "contact", "contact:app", PRESS, "Media contacts: journalists and what they cover."
+    ),
+    CommandEntry(
+        "boilerplate", "boilerplate:app", PRESS, "Boilerplate: the text about an organisation."
+    ),
+    CommandEntry("release", "release:app", PRESS, "Press releases: from a file to journalists."),
+    CommandEntry(
+        "embargo", "embargo:app", PRESS, "Embargoes: stories that nobody may publish yet."
+    ),
+    CommandEntry(
+        "worker", "worker:run_worker", SERVER, "Run the process that keeps time and delivers."
+    ),
+    CommandEntry(
+        "status",
+        "status:show_status",
+        SERVER,
+        "Show what is due, sending, waiting and failed, and whether a worker runs.",
+    ),
+    CommandEntry("serve", "serve:serve_pages", SERVER, "Serve the public pages until stopped."),
+    CommandEntry(
+        "init", "init:prepare_folder", ADMIN, "Prepare a folder: settings, secret key and database."
+    ),
+    CommandEntry("database", "database:app", ADMIN, "The database and its schema."),
+    CommandEntry("demo", "demo:show_demo", ADMIN, "Run a made-up office on this machine."),
+    CommandEntry(
+        "inbox", "inbox:show_inbox", ADMIN, "Show caught mails on a local page until Ctrl-C."
+    ),
+    CommandEntry(
+        "catch",
+        "catch:catch_mail",
+        ADMIN,
+        "Run a relay that stores messages as files and delivers none.",
+    ),
 )
 
 

@@ -18,8 +18,9 @@ def show_demo(
     ] = DEMO_FOLDER,
     json: JsonOption = False,
 ) -> None:
-    """Run a made-up office: its Migrants Day digest and a press release go over real SMTP to a
-    relay on this machine, which stores them.
+    """Run a made-up office on this machine.
+
+    Its Migrants Day digest and a press release go over real SMTP to a relay that stores them.
 
     Example: mailer demo --folder /tmp/demo"""
     from mailer.cli.schedule.preview import describe_occurrence, print_occurrences

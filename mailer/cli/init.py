@@ -17,9 +17,10 @@ def prepare_folder(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Prepare a folder: config/mailer.toml, a secret key (mode 0600) and the database.
+    """Prepare a folder: settings, secret key and database.
 
-    Files that exist stay as they are.
+    It gets config/mailer.toml, a secret key (mode 0600) and a database. Files that exist stay as
+    they are.
 
     Example: mailer init my-office"""
     from mailer import config

@@ -1,8 +1,214 @@
-"""Errors as the command line words them."""
+"""Errors as the command line words them: options for fields, commands for next steps."""
 
-from mailer.errors import MailerError
+from typing import Any
+
+from mailer.errors import MailerError, NextStep
+
+COMMANDS_BY_ACTION = {
+    # Looking something up
+    "list_articles": "mailer article list",
+    "list_blackouts": "mailer blackout list",
+    "list_boilerplates": "mailer boilerplate list",
+    "list_contacts": "mailer contact list",
+    "list_deliveries": "mailer delivery list {edition}",
+    "list_digests": "mailer digest list",
+    "list_editions": "mailer edition list",
+    "list_embargoes": "mailer embargo list",
+    "list_in_doubt": "mailer delivery in-doubt list {edition}",
+    "list_lists": "mailer list list",
+    "list_observances": "mailer observance list",
+    "list_occurrences": "mailer schedule history {digest}",
+    "list_schedules": "mailer schedule list",
+    "list_segments": "mailer segment list",
+    "list_sources": "mailer source list",
+    "list_subscribers": "mailer subscriber list",
+    "list_suppressions": "mailer suppression list",
+    "list_topics": "mailer topic list",
+    "preview_edition": "mailer edition preview {edition}",
+    "preview_schedule": "mailer schedule preview {digest}",
+    "show_article": "mailer article show {slug}",
+    "show_boilerplate": "mailer boilerplate show",
+    "show_contact": "mailer contact show {address}",
+    "show_digest": "mailer digest show {digest}",
+    "show_edition": "mailer edition show {edition}",
+    "show_embargo_log": "mailer embargo log {slug}",
+    "show_history": "mailer subscriber history {address}",
+    "show_list": "mailer list show {list}",
+    "show_observance": "mailer observance show {observance}",
+    "show_release": "mailer release show {slug}",
+    "show_report": "mailer edition report {edition}",
+    "show_segment": "mailer segment show {segment}",
+    "show_source": "mailer source show {source}",
+    "show_status": "mailer status",
+    "show_subscriber": "mailer subscriber show {address}",
+    "show_topic": "mailer topic show {topic}",
+    # Content
+    "add_article": "mailer article add {file}",
+    "add_feed": "mailer source add {name} --feed {url}",
+    "add_source": "mailer source add {name}",
+    "add_topic": "mailer topic add {topic}",
+    "edit_article": "mailer article edit {slug}",
+    "queue_article": "mailer article queue {slug}",
+    "restore_article": "mailer article restore {slug}",
+    "resume_source": "mailer source resume {source}",
+    "withdraw_article": "mailer article withdraw {slug}",
+    # People
+    "add_list": "mailer list add {list} --name {name}",
+    "add_private_list": "mailer list add press --name Press --visibility private",
+    "add_subscriber": "mailer subscriber add {address} --list {list}",
+    "edit_list": "mailer list edit {list}",
+    "edit_subscriber": "mailer subscriber edit {address}",
+    "lift_suppression": "mailer suppression remove {address}",
+    "make_list_private": "mailer list edit {list} --visibility private",
+    "make_list_public": "mailer list edit {list} --visibility public",
+    "save_segment": "mailer segment save {segment} {filter}",
+    # Sending
+    "add_digest": "mailer digest add {digest} --list {list}",
+    "approve_edition": "mailer edition approve {edition}",
+    "arrange_edition": "mailer edition arrange {edition} {slug}",
+    "assemble_edition": "mailer digest assemble {digest}",
+    "cancel_edition": "mailer edition cancel {edition}",
+    "clear_send_time": "mailer edition unschedule {edition}",
+    "create_edition": "mailer edition new --list {list} --story {slug} --name {name}",
+    "edit_digest": "mailer digest edit {digest}",
+    "edit_edition": "mailer edition edit {edition}",
+    "explain_delivery": "mailer explain {edition} {address}",
+    "mark_in_doubt_as_sent": "mailer delivery in-doubt assume-sent {edition}",
+    "pause_edition": "mailer edition pause {edition}",
+    "publish_edition": "mailer edition publish {edition}",
+    "reopen_edition": "mailer edition reopen {edition}",
+    "request_approval": "mailer edition submit {edition}",
+    "resend_in_doubt": "mailer delivery in-doubt resend {edition}",
+    "resume_edition": "mailer edition resume {edition}",
+    "retry_failed": "mailer edition retry {edition} --failed",
+    "retry_failed_deliveries": "mailer edition retry {edition} --failed",
+    "schedule_edition": "mailer edition schedule {edition} --at {time}",
+    "send_edition": "mailer send {edition}",
+    "send_editions": "mailer send {editions}",
+    "send_now": "mailer send {edition}",
+    # Calendar
+    "add_blackout": "mailer blackout add {first}",
+    "add_observance": "mailer observance add {observance} --rule {rule} --name {name}",
+    "add_schedule": "mailer schedule add {digest} {rule}",
+    "move_occurrence": "mailer schedule move {digest} {occurrence} --to {time}",
+    "remove_blackout": "mailer blackout remove {blackout}",
+    "remove_schedule": "mailer schedule remove {schedule}",
+    "restore_occurrence": "mailer schedule restore {digest} {occurrence}",
+    "send_occurrence_now": "mailer schedule send-now {digest} {occurrence}",
+    "skip_occurrence": "mailer schedule skip {digest} {occurrence}",
+    # Press
+    "add_contact": "mailer contact add {address} --list {list}",
+    "confirm_kill": "mailer release kill {slug} --confirm",
+    "correct_release": "mailer release correct {slug} --changed … --why …",
+    "edit_contact": "mailer contact edit {address}",
+    "kill_release": "mailer release kill {slug} --why …",
+    "lift_embargo": "mailer embargo lift {slug}",
+    "request_kill": "mailer release kill {slug} --why …",
+    "send_release": "mailer release send {slug} --to {list}",
+    "set_boilerplate": "mailer boilerplate set {file} --organisation {organisation}",
+    "set_embargo": "mailer embargo set {slug} {time}",
+    "take_back_kill": "mailer release kill {slug} --take-back",
+    "withdraw_kill": "mailer release kill {slug} --take-back",
+    # Server and admin
+    "create_configuration": "mailer init",
+    "create_database": "mailer init",
+    "create_secret_key": "mailer init",
+    "init": "mailer init",
+    "install_extra": "pip install 'mailer[{extra}]'",
+    "prepare_folder": "mailer init",
+    "run_worker": "mailer worker",
+    "upgrade_database": "mailer database upgrade",
+    "upgrade_mailer": "pip install --upgrade mailer",
+}
+"""The command of each action. A word in braces is a fact of the step."""
+
+OPTIONS_BY_ACTION = {
+    "act_as_another_person": "--by NAME",
+    "create_topics": "--create-topics",
+    "leave_out_all_topics": "--all-topics",
+    "map_column": "--map HEADER={content}",
+    "name_another_actor": "--by NAME",
+    "rejoin": "--rejoin",
+}
+"""Actions that are an option of the command that failed."""
+
+LOOKING_UP = ("list_", "preview_", "show_")
+"""Beginnings of actions that change nothing: the command line says "see", not "use"."""
+
+OPTIONS_BY_FIELD = {
+    "approvers": "--approver",
+    "beats": "--beat",
+    "image.alt": "--image-alt",
+    "image.credit": "--image-credit",
+    "image.url": "--image",
+    "list_slug": "--list",
+    "lists": "--list",
+    "local_time": "--at",
+    "moved_to": "--to",
+    "opening": "--opening",
+    "pause": "--weeks",
+    "region": "--holidays",
+    "reminders": "--remind",
+    "send_at": "--at",
+    "start": "--start",
+    "stories": "--story",
+    "tags": "--tag",
+    "time": "--at",
+    "topics": "--topic",
+    "watchers": "--watcher",
+}
+"""Options that are spelled differently from their field."""
+
+ARGUMENT_FIELDS = frozenset(
+    {
+        "address", "assets", "contacts", "edition", "embargo", "filter", "first", "html", "last",
+        "number", "occurrence", "rule", "slug", "text", "until",
+    }
+)  # fmt: skip
+"""Fields that commands take as an argument or read from a file: named by their words."""
 
 
 def describe_error(error: MailerError) -> str:
-    """Describe an error in one sentence."""
-    return str(error)
+    """Describe an error in one sentence: where it is, what is wrong, and what to do."""
+    place = error.where or spell_field(error.field)
+    sentence = f"{place}: {error.message}" if place else error.message
+    advice = [error.hint] if error.hint else []
+    if steps := describe_steps(error.next_steps):
+        advice.append(steps)
+    return "; ".join([sentence, *advice])
+
+
+def spell_field(field: str) -> str:
+    """Spell a field as its option, or as words if it is an argument: ``send_at`` is ``--at``."""
+    if not field or field in ARGUMENT_FIELDS:
+        return field.replace("_", " ")
+    return OPTIONS_BY_FIELD.get(field, f"--{field.replace('_', '-').replace('.', '-')}")
+
+
+def describe_steps(steps: tuple[NextStep, ...]) -> str:
+    """Describe what can be done next: "see `mailer list list`", "use `…` or `…`"."""
+    lookups = [describe_step(step) for step in steps if step.action.startswith(LOOKING_UP)]
+    changes = [describe_step(step) for step in steps if not step.action.startswith(LOOKING_UP)]
+    phrases = []
+    if changes:
+        phrases.append(f"use {' or '.join(changes)}")
+    if lookups:
+        phrases.append(f"see {' or '.join(lookups)}")
+    return ", or ".join(phrases)
+
+
+def describe_step(step: NextStep) -> str:
+    """Describe one step as a command, as an option, or, if it has neither, in its own words."""
+    template = COMMANDS_BY_ACTION.get(step.action) or OPTIONS_BY_ACTION.get(step.action)
+    if template is None:
+        facts = ", ".join(f"{name} {value}" for name, value in step.facts.items())
+        words = step.action.replace("_", " ")
+        return f"{words} ({facts})" if facts else words
+    return f"`{template.format_map(_Facts(step.facts))}`"
+
+
+class _Facts(dict[str, Any]):
+    """The facts of a step. A missing fact is written as the word for it, in capitals."""
+
+    def __missing__(self, name: str) -> str:
+        return name.upper()

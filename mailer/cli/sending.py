@@ -57,7 +57,7 @@ def send_editions(
     json: JsonOption = False,
     dry_run: DryRunOption = False,
 ) -> None:
-    """Send approved editions over the relay, or continue editions that were interrupted.
+    """Send approved editions, or continue interrupted ones.
 
     Editions share the connections: urgent ones get most, and none waits for another to end. The
     command runs in the foreground until every due delivery has been tried once. Deliveries that the
@@ -290,10 +290,7 @@ def _raise_for_outcome(reports: list[DeliveryReport]) -> None:
             raise Refused(
                 f"edition {edition.id} was {edition.state}{reason} while it was being sent",
                 hint="fix the cause first" if edition.state is EditionState.PAUSED else "",
-                next_steps=[
-                    NextStep("resume_edition", edition=edition.id),
-                    NextStep("send_edition", edition=edition.id),
-                ]
+                next_steps=[NextStep("resume_edition", edition=edition.id)]
                 if edition.state is EditionState.PAUSED
                 else [],
             )

@@ -14,10 +14,11 @@ def serve_pages(
         str, typer.Option(help="The address to listen on; a proxy in front of it speaks TLS.")
     ] = "127.0.0.1",
 ) -> None:
-    """Serve the public pages (sign-up, preferences, unsubscribe, archive) until stopped.
+    """Serve the public pages until stopped.
 
-    Links in mails lead to web.base_url of the settings: a proxy there passes requests on to this
-    process. `mailer worker` sends the mails that the pages ask for.
+    The pages are sign-up, preferences, unsubscribing, the archive and press releases. Links in
+    mails lead to web.base_url of the settings: a proxy there passes requests on to this process.
+    `mailer worker` sends the mails that the pages ask for.
 
     Example: mailer serve --port 8000"""
     from mailer.app import open_mailer

@@ -21,9 +21,10 @@ def run_worker(
         bool, typer.Option("--deliver/--no-deliver", help="Also deliver what is due, or not.")
     ] = True,
 ) -> None:
-    """Run the process that assembles editions, asks for approval, sends, and notifies staff.
+    """Run the process that keeps time and delivers.
 
-    Any number of workers may run on one database: one keeps time, all deliver. The log on stderr
+    It assembles editions when they are due, asks for approval, sends, and notifies staff. Any
+    number of workers may run on one database: one keeps time, all deliver. The log on stderr
     is JSON, or readable lines on a terminal. SIGTERM or Ctrl-C finishes the messages on the wire
     and returns the rest to the queue; a second signal ends the worker at once, and leaves the
     messages on the wire in doubt. The worker tells systemd that it is ready and alive

@@ -24,7 +24,7 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.articles import ArticleQueries
 from mailer.store.base import SqlStore
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 from mailer.store.releases.embargoes import SqlEmbargoStore
 from mailer.store.slug_lookup import find_id, get_inserted_id
 

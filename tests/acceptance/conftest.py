@@ -27,7 +27,7 @@ class CommandResult:
 
 @dataclass(frozen=True)
 class Shell:
-    """Runs `mailer` in a folder."""
+    """Runs `mailer` in a folder, and checks the exit code."""
 
     folder: Path
     env: dict[str, str]
@@ -63,7 +63,7 @@ def forker() -> Iterator[CommandForker]:
 
 @pytest.fixture
 def bare(tmp_path: Path, forker: CommandForker) -> Shell:
-    """A folder in which nothing has been done yet."""
+    """An empty folder."""
     folder = tmp_path / "office"
     folder.mkdir()
     return Shell(folder, _build_environment(), forker)
@@ -71,7 +71,7 @@ def bare(tmp_path: Path, forker: CommandForker) -> Shell:
 
 @pytest.fixture
 def mailer(bare: Shell) -> Shell:
-    """A folder after `mailer init`, with an address to print."""
+    """A folder after `mailer init`, with a postal address."""
     bare("init")
     config = bare.folder / "config/mailer.toml"
     text = config.read_text("utf-8")

@@ -1,8 +1,8 @@
-"""A process that has the command line loaded, and forks for each command.
+"""A process that has imported the command line, and forks for each command.
 
-``python -m mailer`` spends a second on loading; a hundred and fifty commands of the acceptance
-tests would wait longer for that than for all else. What runs is still a process of its own, with
-the words, folder, environment, output and exit code that it would have had.
+Importing takes most of the time of a command, and the acceptance tests run some hundred and fifty.
+Each command still runs in a process of its own, with its own words, folder, environment, output and
+exit code.
 
 Run as a program it reads one request a line on stdin, as JSON, and answers with the exit code.
 """
@@ -31,7 +31,7 @@ _IMPORTED_BY_COMMANDS = (
 
 
 class CommandForker:
-    """One such process, for as long as a test session. Not for several threads at once."""
+    """A forking process that lasts for a test session. It serves one thread at a time."""
 
     def __init__(self, env: dict[str, str]) -> None:
         self._process = Popen(
@@ -44,7 +44,7 @@ class CommandForker:
         )
 
     def run(self, words: list[str], folder: Path, env: dict[str, str], out: Path, err: Path) -> int:
-        """The exit code of ``mailer WORDS``; its output is in the two files."""
+        """Run ``mailer WORDS``, write its output to the two files, and return its exit code."""
         request = {"words": words, "cwd": str(folder), "env": env, "out": str(out), "err": str(err)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -61,7 +61,7 @@ class CommandForker:
 
 
 def _set_up_process(request: dict[str, Any]) -> None:
-    """This process is that command from now on."""
+    """Turn this process into the command of a request."""
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])

@@ -1,4 +1,4 @@
-"""The whole road through the command line: files in, mails out over real SMTP, every step told."""
+"""From files to mailboxes by the command line, over real SMTP."""
 
 import email
 import email.policy
@@ -37,7 +37,7 @@ def office(mailer: Shell) -> Shell:
     return mailer
 
 
-def relay(catcher: Catcher) -> dict[str, str]:
+def make_relay_env(catcher: Catcher) -> dict[str, str]:
     return {
         "MAILER_RELAY_HOST": "127.0.0.1",
         "MAILER_RELAY_PORT": str(catcher.port),
@@ -45,9 +45,7 @@ def relay(catcher: Catcher) -> dict[str, str]:
     }
 
 
-def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topics(
-    office: Shell, tmp_path: Path
-) -> None:
+def test_digest_is_sent_from_files_to_mailboxes_by_topic(office: Shell, tmp_path: Path) -> None:
     assembled = office("digest", "assemble", "weekly", "--json").json
     assert assembled["edition"]["state"] == "draft"
     assert "not approved" in office("send", "1", code=5).err
@@ -55,17 +53,17 @@ def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topic
     preview = office("edition", "preview", "1", "--as", "work@example.org", "--json").json
     assert "New work permits" in preview["text"]
     assert "A clinic opens" not in preview["text"] + preview["html"]
-    seen = preview["content_hash"][:12]
+    seen_hash = preview["content_hash"][:12]
     office("edition", "approve", "1", "--hash", "0123456789ab", code=5)
-    office("edition", "approve", "1", "--hash", seen, "--by", "An Editor", "--comment", "good")
+    office("edition", "approve", "1", "--hash", seen_hash, "--by", "An Editor", "--comment", "good")
 
     with Catcher(tmp_path / "mail") as catcher:
-        done = office("send", "1", "--json", env=relay(catcher)).json
-        assert (done["run"]["sent"], done["run"]["left"]) == (3, 0)
-        assert [one["edition"]["state"] for one in done["reports"]] == ["sent"]
+        result = office("send", "1", "--json", env=make_relay_env(catcher)).json
+        assert (result["run"]["sent"], result["run"]["left"]) == (3, 0)
+        assert [one["edition"]["state"] for one in result["reports"]] == ["sent"]
         assert catcher.count == 3
-        again = office("send", "1", code=5, env=relay(catcher))
-        assert "sent" in again.err
+        second_run = office("send", "1", code=5, env=make_relay_env(catcher))
+        assert "sent" in second_run.err
         assert catcher.count == 3
 
     report = office("edition", "report", "1", "--json").json
@@ -83,9 +81,9 @@ def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topic
         (tmp_path / "mail/all@example.org.eml").read_bytes(), policy=email.policy.default
     )
     assert everything["To"].addresses[0].display_name == "Quay, All"
-    said = office("explain", "1", "work@example.org").out
-    assert "got edition 1" in said
-    assert "New work permits" in said
+    explanation = office("explain", "1", "work@example.org").out
+    assert "got edition 1" in explanation
+    assert "New work permits" in explanation
     assert "is not a subscriber" in office("explain", "1", "nobody@example.org").out
 
     second = office("digest", "assemble", "weekly", "--json").json
@@ -93,33 +91,33 @@ def test_a_digest_goes_from_files_to_mailboxes_and_every_reader_gets_their_topic
     assert "no new story" in second["edition"]["reason"]
 
 
-def test_a_changed_story_voids_the_approval_and_a_dry_run_writes_nothing(office: Shell) -> None:
+def test_changed_story_voids_the_approval(office: Shell) -> None:
     office("digest", "assemble", "weekly", "--dry-run")
     assert office("edition", "list", "--json").json == []
     office("digest", "assemble", "weekly")
     office("edition", "approve", "1")
     office("article", "edit", "permits", "--title", "Newer work permits")
-    shown = office("edition", "show", "1", "--json").json
-    assert shown["edition"]["state"] == "draft"
-    assert shown["edition"]["approval"] is None
-    assert "permits" in shown["edition"]["reason"]
+    shown_edition = office("edition", "show", "1", "--json").json
+    assert shown_edition["edition"]["state"] == "draft"
+    assert shown_edition["edition"]["approval"] is None
+    assert "permits" in shown_edition["edition"]["reason"]
     assert "a draft, not approved" in office("send", "1", code=5).err
 
 
-def test_pause_stops_resume_goes_on_and_cancel_gives_unsent_stories_back(
-    office: Shell, tmp_path: Path
-) -> None:
+def test_edition_is_paused_resumed_and_cancelled(office: Shell, tmp_path: Path) -> None:
     office("digest", "assemble", "weekly")
     office("edition", "approve", "1")
     office("send", "1", code=1, env={"MAILER_RELAY_PORT": "9", "MAILER_RELAY_TLS": "none"})
     office("edition", "pause", "1", "--reason", "wrong picture")
     with Catcher(tmp_path / "mail") as catcher:
-        assert "wrong picture" in office("send", "1", code=5, env=relay(catcher)).err
+        assert "wrong picture" in office("send", "1", code=5, env=make_relay_env(catcher)).err
         assert catcher.count == 0
         office("edition", "resume", "1")
         office("subscriber", "unsubscribe", "work@example.org", "--list", "news")
         office("suppression", "add", "fr@example.org")
-        lines = office("send", "1", "--progress", "lines", env=relay(catcher)).out.splitlines()
+        lines = office(
+            "send", "1", "--progress", "lines", env=make_relay_env(catcher)
+        ).out.splitlines()
         assert json.loads(lines[-1])["run"]["sent"] == 1
         assert catcher.count == 1
     states = office("edition", "report", "1", "--json").json["states"]
@@ -134,7 +132,7 @@ def test_pause_stops_resume_goes_on_and_cancel_gives_unsent_stories_back(
     assert office("digest", "show", "weekly", "--json").json["next"] == ["late"]
 
 
-def test_a_press_release_is_an_edition_by_itself(office: Shell) -> None:
+def test_edition_without_a_digest_is_arranged(office: Shell) -> None:
     release = office(
         "edition", "new", "--list", "news", "--story", "permits", "--name", "Release", "--json"
     ).json
@@ -143,5 +141,5 @@ def test_a_press_release_is_an_edition_by_itself(office: Shell) -> None:
     assert "IMMEDIATE RELEASE" in text.upper()
     office("edition", "arrange", "1", "clinic", "permits")
     office("edition", "reorder", "1", "permits")
-    shown = office("edition", "show", "1", "--json").json
-    assert shown["edition"]["stories"] == ["permits", "clinic"]
+    shown_edition = office("edition", "show", "1", "--json").json
+    assert shown_edition["edition"]["stories"] == ["permits", "clinic"]

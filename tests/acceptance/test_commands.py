@@ -1,4 +1,4 @@
-"""What people expect of every command: clear errors, exit codes, JSON, help, nothing half-done."""
+"""Every command: help, exit codes, JSON, clear errors, dry runs."""
 
 import json
 import os
@@ -55,7 +55,7 @@ def test_every_command_has_example_and_common_options(words: str) -> None:
         assert parameter.help or parameter.name == "help", f"describe {parameter.name}"
 
 
-def test_init_makes_a_folder_ready_and_changes_nothing_the_second_time(bare: Shell) -> None:
+def test_init_prepares_a_folder_and_keeps_existing_files(bare: Shell) -> None:
     bare("init", "office", "--dry-run")
     assert not (bare.folder / "office").exists()
     bare("init", "office")
@@ -67,24 +67,24 @@ def test_init_makes_a_folder_ready_and_changes_nothing_the_second_time(bare: She
     assert (bare.folder / "office/subscribers.db").exists()
 
 
-def test_without_a_database_every_command_says_to_run_init(bare: Shell) -> None:
-    done = bare("article", "list", code=3)
-    assert "mailer init" in done.err
-    assert "Traceback" not in done.err
-    assert done.out == ""
+def test_command_without_database_advises_init(bare: Shell) -> None:
+    result = bare("article", "list", code=3)
+    assert "mailer init" in result.err
+    assert "Traceback" not in result.err
+    assert result.out == ""
     assert not (bare.folder / "subscribers.db").exists()
 
 
-def test_settings_come_from_the_environment_and_the_global_options(bare: Shell) -> None:
+def test_settings_come_from_environment_and_global_options(bare: Shell) -> None:
     bare("init", ".", env={"MAILER_DATABASE_URL": "sqlite:///elsewhere.db"})
     assert (bare.folder / "elsewhere.db").exists()
     assert not (bare.folder / "subscribers.db").exists()
     assert bare("--database", "elsewhere.db", "list", "list", "--json").json == []
-    done = bare("--config", "missing.toml", "list", "list", code=3)
-    assert "missing.toml" in done.err
+    result = bare("--config", "missing.toml", "list", "list", code=3)
+    assert "missing.toml" in result.err
 
 
-def test_a_newer_database_is_left_alone(mailer: Shell) -> None:
+def test_newer_database_is_refused(mailer: Shell) -> None:
     import sqlite3
 
     with sqlite3.connect(mailer.folder / "subscribers.db") as db:
@@ -93,7 +93,7 @@ def test_a_newer_database_is_left_alone(mailer: Shell) -> None:
     assert "newer than this program" in mailer("list", "list", code=3).err
 
 
-def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -> None:
+def test_invalid_articles_are_named_by_line_and_others_added(mailer: Shell) -> None:
     mailer.write_file("in/good.md", format_article("Good"))
     mailer.write_file("in/kind.md", "---\ntitle: A\nkind: novel\n---\ntext\n")
     mailer.write_file("in/title.md", "---\nkind: news\n---\ntext\n")
@@ -101,8 +101,8 @@ def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -
     mailer.write_file("in/empty.md", "")
     mailer.write_file("in/topic.md", format_article("Topic", topics="nothing-like-it"))
     (mailer.folder / "in/latin.md").write_bytes("---\ntitle: A\n---\nété\n".encode("latin-1"))
-    done = mailer("article", "add", "in", "--json", code=4)
-    outcomes = {Path(one["file"]).name: one for one in done.json}
+    result = mailer("article", "add", "in", "--json", code=4)
+    outcomes = {Path(one["file"]).name: one for one in result.json}
     assert outcomes["good.md"]["outcome"] == "added"
     for name, place in {
         "kind.md": "kind.md, line 3", "title.md": "title.md, line 1", "date.md": "date.md, line 3",
@@ -112,14 +112,14 @@ def test_bad_articles_are_named_by_line_and_the_good_ones_go_in(mailer: Shell) -
         assert outcomes[name]["outcome"] == "refused"
         assert place in outcomes[name]["error"]
     assert [one["slug"] for one in mailer("article", "list", "--json").json] == ["good"]
-    same = mailer("article", "add", "in/good.md", "--json").json
-    assert same[0]["outcome"] == "unchanged"
+    unchanged = mailer("article", "add", "in/good.md", "--json").json
+    assert unchanged[0]["outcome"] == "unchanged"
     mailer.write_file("in/good.md", format_article("Good").replace("What is new", "Newer"))
     revised = mailer("article", "add", "in/good.md", "--json").json
     assert (revised[0]["outcome"], revised[0]["revision"]) == ("revised", 2)
 
 
-def test_import_reports_each_line_and_export_gives_it_back(mailer: Shell) -> None:
+def test_import_reports_each_line_and_export_matches(mailer: Shell) -> None:
     mailer("list", "add", "news", "--name", "News")
     mailer("topic", "add", "health")
     mailer.write_file(
@@ -132,12 +132,12 @@ def test_import_reports_each_line_and_export_gives_it_back(mailer: Shell) -> Non
         "c@example.org;C;unknown-topic;\n",
     )
     words = ("subscriber", "import", "people.csv", "--list", "news", "--json", "--report", "r.csv")
-    agreed = ("--source", "fair in May", "--basis", "consent")
-    done = mailer(*words, *agreed, code=4)
-    counts = {key: done.json[key] for key in ("added", "unchanged", "refused")}
+    consent_options = ("--source", "fair in May", "--basis", "consent")
+    result = mailer(*words, *consent_options, code=4)
+    counts = {key: result.json[key] for key in ("added", "unchanged", "refused")}
     assert counts == {"added": 2, "unchanged": 1, "refused": 2}
-    assert sum(value for value in done.json.values() if isinstance(value, int)) == 5
-    assert [one["line"] for one in done.json["named"]] == [4, 6]
+    assert sum(value for value in result.json.values() if isinstance(value, int)) == 5
+    assert [one["line"] for one in result.json["named"]] == [4, 6]
     assert (mailer.folder / "r.csv").read_text().count("\n") == 6
     exported = mailer("subscriber", "export", "--list", "news").out
     assert "a@example.org,Äda,fr" in exported
@@ -147,13 +147,13 @@ def test_import_reports_each_line_and_export_gives_it_back(mailer: Shell) -> Non
     assert "column" in mailer("segment", "save", "bad", "language = ", code=1).err
 
 
-def test_wrong_words_are_usage_errors(bare: Shell) -> None:
+def test_unknown_commands_are_usage_errors(bare: Shell) -> None:
     bare("article", "shout", code=2)
     bare("article", "add", code=2)
 
 
-def test_output_into_a_closed_pipe_is_no_traceback(mailer: Shell) -> None:
-    done = subprocess.run(
+def test_closed_pipe_prints_no_traceback(mailer: Shell) -> None:
+    result = subprocess.run(
         ["sh", "-c", f"{sys.executable} -m mailer topic list --json | true"],
         cwd=mailer.folder,
         env=mailer.env,
@@ -161,10 +161,10 @@ def test_output_into_a_closed_pipe_is_no_traceback(mailer: Shell) -> None:
         text=True,
         check=False,
     )
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_the_database_is_left_as_it_was_by_a_dry_run(mailer: Shell) -> None:
+def test_dry_run_leaves_the_database_unchanged(mailer: Shell) -> None:
     mailer("topic", "add", "health", "--dry-run")
     mailer("list", "add", "news", "--name", "News", "--dry-run")
     assert json.loads(mailer("topic", "list", "--json").out) == []

@@ -1,4 +1,4 @@
-"""The demo, as a newcomer runs it, and every mail that it leaves."""
+"""The demo, and every mail that it leaves."""
 
 import email
 import email.policy
@@ -23,7 +23,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> DemoResult:
     return run_demo(tmp_path_factory.mktemp("demo") / "office", lambda _: None)
 
 
-def mails(demo: DemoResult) -> list[tuple[str, bytes, EmailMessage]]:
+def read_mails(demo: DemoResult) -> list[tuple[str, bytes, EmailMessage]]:
     return [
         (
             file.name.removesuffix(".eml"),
@@ -34,21 +34,21 @@ def mails(demo: DemoResult) -> list[tuple[str, bytes, EmailMessage]]:
     ]
 
 
-def part(message: EmailMessage, kind: str) -> str:
+def read_part(message: EmailMessage, kind: str) -> str:
     body = message.get_body((kind,))
     assert body is not None
     return str(body.get_content())
 
 
-def test_it_delivers_to_all_who_should_get_it_and_counts_the_others(demo: DemoResult) -> None:
+def test_demo_delivers_to_every_eligible_reader(demo: DemoResult) -> None:
     assert demo.failed == 0
-    assert demo.delivered == demo.caught == len(mails(demo))
+    assert demo.delivered == demo.caught == len(read_mails(demo))
     assert demo.delivered + demo.skipped == 200
     assert all(sum(row.values()) for row in demo.readers.values())
 
 
-def test_every_mail_is_whole(demo: DemoResult) -> None:
-    for address, raw, message in mails(demo):
+def test_every_demo_mail_is_well_formed(demo: DemoResult) -> None:
+    for address, raw, message in read_mails(demo):
         assert not message.defects
         for name in HEADERS:
             assert len(message.get_all(name, [])) == 1, f"{address}: {name}"
@@ -58,52 +58,54 @@ def test_every_mail_is_whole(demo: DemoResult) -> None:
         assert raw.isascii()
         assert not re.search(rb"(?<!\r)\n|\r(?!\n)", raw)
         assert max(map(len, raw.split(b"\r\n"))) <= 998
-        text, html = part(message, "plain"), part(message, "html")
+        text, html = read_part(message, "plain"), read_part(message, "html")
         for body in (text, html, str(message["Subject"])):
             assert "{{" not in body
             assert "{%" not in body
             assert not re.search(r"z[0-9a-f]{15}", body), "a slot or mark is left"
         for link in re.findall(r'(?:href|src)="([^"]*)"', html):
             assert link.startswith(("https://", "http://", "mailto:", "tel:", "#")), link
-        for wanted in ("/u/", "/p/", "1 Example Quay"):
-            assert wanted in text
-            assert wanted in html
+        for required in ("/u/", "/p/", "1 Example Quay"):
+            assert required in text
+            assert required in html
 
 
-def test_readers_get_the_stories_of_their_topics_and_no_others(demo: DemoResult) -> None:
+def test_demo_readers_get_only_the_stories_of_their_topics(demo: DemoResult) -> None:
     folder = Path(__file__).parents[2] / "mailer/demo/articles"
     topics: dict[str, set[str]] = {}
     for file in folder.glob("*.md"):
-        found = re.search(r"^topics: \[(.*)\]$", file.read_text("utf-8"), re.MULTILINE)
-        assert found
+        match = re.search(r"^topics: \[(.*)\]$", file.read_text("utf-8"), re.MULTILINE)
+        assert match
         slug = file.name.split(".")[0]
-        topics.setdefault(slug, set()).update(t.strip() for t in found[1].split(","))
-    got = {address: part(message, "html") for address, _, message in mails(demo)}
+        topics.setdefault(slug, set()).update(t.strip() for t in match[1].split(","))
+    html_by_address = {
+        address: read_part(message, "html") for address, _, message in read_mails(demo)
+    }
     digest = {s for s in topics if topics[s] & set(office.DIGEST_TOPICS)}
-    one_topic = 0
+    single_topic_count = 0
     for reader in office.generate_readers():
         if reader.list != "news" or reader.suppressed or reader.state is not MembershipState.ACTIVE:
             continue
-        html = got.get(reader.person.address, "")
-        held = {slug for slug in topics if f"/stories/{slug}" in html}
-        wanted = {s for s in digest if not reader.topics or topics[s] & set(reader.topics)}
-        assert held == wanted
-        one_topic += len(reader.topics) == 1
-    assert one_topic > 20
+        html = html_by_address.get(reader.person.address, "")
+        actual = {slug for slug in topics if f"/stories/{slug}" in html}
+        expected = {s for s in digest if not reader.topics or topics[s] & set(reader.topics)}
+        assert actual == expected
+        single_topic_count += len(reader.topics) == 1
+    assert single_topic_count > 20
 
 
-def test_arabic_mails_run_from_right_to_left(demo: DemoResult) -> None:
+def test_arabic_demo_mails_run_from_right_to_left(demo: DemoResult) -> None:
     arabic = {r.person.address for r in office.generate_readers() if r.person.language == "ar"}
     seen = 0
-    for address, _, message in mails(demo):
-        html = part(message, "html")
+    for address, _, message in read_mails(demo):
+        html = read_part(message, "html")
         head = html[: html.index("<body")]
         assert ('dir="rtl"' in head) == (address in arabic)
         seen += address in arabic
     assert seen > 10
 
 
-def test_it_empties_only_its_own_folder(tmp_path: Path) -> None:
+def test_demo_empties_only_its_own_folder(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
     with pytest.raises(Exception, match="not empty"):
         run_demo(tmp_path, lambda _: None)

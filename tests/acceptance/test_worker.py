@@ -1,4 +1,4 @@
-"""The calendar and the worker, as staff use them from the command line."""
+"""The worker, single occurrences and send times from the command line."""
 
 import signal
 import subprocess
@@ -21,8 +21,8 @@ TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
 
 
 @contextmanager
-def worker(mailer: Shell) -> Iterator[subprocess.Popen[str]]:
-    """`mailer worker`, asked to stop at the end."""
+def run_worker(mailer: Shell) -> Iterator[subprocess.Popen[str]]:
+    """Run `mailer worker`, and ask it to stop at the end."""
     running = subprocess.Popen(
         [sys.executable, "-m", "mailer", "worker"],
         cwd=mailer.folder,
@@ -40,19 +40,19 @@ def worker(mailer: Shell) -> Iterator[subprocess.Popen[str]]:
         running.communicate()
 
 
-def until(what: Callable[[], bool]) -> None:
-    ends = time.monotonic() + PATIENCE
-    while not what():
-        assert time.monotonic() < ends, "it took too long"
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.1)
 
 
 @pytest.fixture
 def office(mailer: Shell, relay: Relay) -> Shell:
-    """A list with two readers, a story, a digest that is sent daily, and a relay."""
+    """An office with a list of two readers, a story, a daily digest and a relay."""
     config = mailer.folder / "config/mailer.toml"
     text = config.read_text("utf-8")
-    for was, becomes in (
+    for old_line, new_line in (
         ('host = "localhost"', 'host = "127.0.0.1"'),
         ("port = 587", f"port = {relay.port}"),
         ('tls = "starttls"', 'tls = "none"'),
@@ -60,8 +60,8 @@ def office(mailer: Shell, relay: Relay) -> Shell:
         ("approvers = []", 'approvers = ["editor@example.org"]'),
         ("watchers = []", 'watchers = ["press@example.org"]'),
     ):
-        assert was in text
-        text = text.replace(was, becomes)
+        assert old_line in text
+        text = text.replace(old_line, new_line)
     config.write_text(text, "utf-8")
     mailer("list", "add", "news", "--name", "News")
     for name in ("amal", "bela"):
@@ -73,63 +73,66 @@ def office(mailer: Shell, relay: Relay) -> Shell:
     return mailer
 
 
-def subjects(relay: Relay, to: str) -> list[str]:
+def list_subjects(relay: Relay, to: str) -> list[str]:
     return [str(message_from_bytes(one.data, policy=default)["Subject"])
             for one in relay.received if one.recipient == to]  # fmt: skip
 
 
 @pytest.mark.slow
-def test_an_occurrence_goes_out_early_by_way_of_its_approver(office: Shell, relay: Relay) -> None:
+def test_occurrence_sent_early_waits_for_approval(office: Shell, relay: Relay) -> None:
     assert "worker: none runs" in office("status").out
     assert "no worker runs" in office("status", "--check", code=1).err
-    with worker(office):
-        until(lambda: "worker: runs" in office("status").out)
+    with run_worker(office):
+        wait_until(lambda: "worker: runs" in office("status").out)
         office("status", "--check")
-        said = office("schedule", "send-now", "daily", TOMORROW, "--by", "Ben").out
-        assert said.endswith("UTC: planned\n")
-        until(lambda: bool(subjects(relay, "editor@example.org")))
+        message = office("schedule", "send-now", "daily", TOMORROW, "--by", "Ben").out
+        assert message.endswith("UTC: planned\n")
+        wait_until(lambda: bool(list_subjects(relay, "editor@example.org")))
         assert "edition 1 (The day)" in office("status").out
         assert (
             "Ana has written or edited"
             in office("edition", "approve", "1", "--by", "Ana", code=5).err
         )
-        seen = office("edition", "show", "1", "--json").json["edition"]["content_hash"]
-        office("edition", "approve", "1", "--by", "Cleo", "--hash", seen[:12])
-        until(lambda: "Sent: The day (2)" in subjects(relay, "press@example.org"))
+        seen_hash = office("edition", "show", "1", "--json").json["edition"]["content_hash"]
+        office("edition", "approve", "1", "--by", "Cleo", "--hash", seen_hash[:12])
+        wait_until(lambda: "Sent: The day (2)" in list_subjects(relay, "press@example.org"))
     assert {"amal@example.org", "bela@example.org"} < set(relay.accepted)
     (past,) = office("schedule", "history", "daily", "--json").json
     assert past["became"] == "sent"
     assert past["named"].startswith(TOMORROW)
-    shown = office("edition", "list").out
-    assert "sent" in shown
-    assert "Approve" not in shown, "notices are no editions of a list"
+    edition_list = office("edition", "list").out
+    assert "sent" in edition_list
+    assert "Approve" not in edition_list, "notices are no editions of a list"
 
 
-def test_single_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
-    def preview() -> str:
+def test_occurrences_are_moved_skipped_and_restored(office: Shell) -> None:
+    def preview_schedule() -> str:
         return office("schedule", "preview", "daily").out
 
-    moved = f"{TOMORROW} 17:30"
-    office("schedule", "move", "daily", TOMORROW, "--to", moved, "--reason", "a late guest",
+    new_time = f"{TOMORROW} 17:30"
+    office("schedule", "move", "daily", TOMORROW, "--to", new_time, "--reason", "a late guest",
            "--by", "Ana")  # fmt: skip
-    assert "17:30" in preview()
-    assert "by Ana: a late guest" in preview()
+    assert "17:30" in preview_schedule()
+    assert "by Ana: a late guest" in preview_schedule()
     office("schedule", "skip", "daily", TOMORROW, "--reason", "nobody is in")
-    assert "nobody is in" in preview()
+    assert "nobody is in" in preview_schedule()
     office("schedule", "restore", "daily", TOMORROW)
-    assert "nobody is in" not in preview()
-    assert "17:30" not in preview()
-    before = preview()
+    assert "nobody is in" not in preview_schedule()
+    assert "17:30" not in preview_schedule()
+    before = preview_schedule()
     office("schedule", "skip", "daily", TOMORROW, "--dry-run")
-    assert preview() == before
-    for words, said in (
+    assert preview_schedule() == before
+    for words, message in (
         (("move", "daily", TOMORROW, "--to", "2020-01-01 09:00"), "is past"),
-        (("move", "daily", TOMORROW, "--to", "at noon"), "is no local time"),
-        (("move", "daily", "2020-01-01", "--to", moved), "no occurrence that is named 2020-01-01"),
+        (("move", "daily", TOMORROW, "--to", "at noon"), "is not a local time"),
+        (
+            ("move", "daily", "2020-01-01", "--to", new_time),
+            "no occurrence that is named 2020-01-01",
+        ),
         (("skip", "daily", "tomorrow"), "is no date"),
         (("skip", "weekly", TOMORROW), "no digest 'weekly'"),
     ):
-        assert said in office("schedule", *words, code=1).err
+        assert message in office("schedule", *words, code=1).err
     assert (
         "only one that was moved or skipped"
         in office(
@@ -142,11 +145,13 @@ def test_single_occurrences_are_moved_skipped_and_restored(office: Shell) -> Non
     )
 
 
-def test_an_edition_by_itself_has_a_time_and_loses_it_again(office: Shell) -> None:
+def test_edition_is_scheduled_and_unscheduled(office: Shell) -> None:
     office("edition", "new", "--list", "news", "--story", "first", "--name", "Release")
-    said = office("edition", "schedule", "1", "--at", f"{TOMORROW} 09:00", "--zone", "Asia/Tokyo")
-    assert "Asia/Tokyo" in said.out
-    assert "00:00 UTC" in said.out
+    message = office(
+        "edition", "schedule", "1", "--at", f"{TOMORROW} 09:00", "--zone", "Asia/Tokyo"
+    )
+    assert "Asia/Tokyo" in message.out
+    assert "00:00 UTC" in message.out
     assert "Asia/Tokyo" in office("edition", "show", "1").out
     office("edition", "submit", "1")
     assert "in_review" in office("edition", "list", "--state", "in_review").out
@@ -155,24 +160,24 @@ def test_an_edition_by_itself_has_a_time_and_loses_it_again(office: Shell) -> No
     office("edition", "unschedule", "1")
     assert "approved" in office("edition", "list").out
     assert "is past" in office("edition", "schedule", "1", "--at", "2020-01-01 09:00", code=1).err
-    assert "is no local time" in office("edition", "schedule", "1", "--at", "soon", code=1).err
+    assert "is not a local time" in office("edition", "schedule", "1", "--at", "soon", code=1).err
 
 
-def test_a_digest_s_rules_are_given_shown_and_changed(office: Shell, tmp_path: Path) -> None:
+def test_digest_policy_is_edited_and_shown(office: Shell, tmp_path: Path) -> None:
     office("digest", "edit", "daily", "--approval", "none", "--when-late", "draft",
            "--grace", "30m",
            "--remind", "1h", "--remind", "4h", "--send-time", "reader",
            "--approver", "Editor@Example.org", "--watcher", "w@example.org")  # fmt: skip
-    shown = office("digest", "show", "daily").out
-    for said in ("approval  none", "when late  draft", "grace  30m", "reminders  4h, 1h",
+    digest_text = office("digest", "show", "daily").out
+    for message in ("approval  none", "when late  draft", "grace  30m", "reminders  4h, 1h",
                  "send time  reader", "approvers  editor@example.org"):  # fmt: skip
-        assert said in shown
+        assert message in digest_text
     office("digest", "edit", "daily", "--remind", "")
     assert "reminders" not in office("digest", "show", "daily").out
-    for words, said in (
+    for words, message in (
         (("--grace", "soon"), "is no length of time"),
         (("--grace", "30d"), "not between 0m and 14d"),
         (("--remind", "0m"), "not between 1m and 14d"),
         (("--approver", "nobody"), "is not a mail address"),
     ):
-        assert said in office("digest", "edit", "daily", *words, code=1).err
+        assert message in office("digest", "edit", "daily", *words, code=1).err

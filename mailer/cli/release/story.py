@@ -50,7 +50,7 @@ def import_story(
         except InputError as error:
             raise InputError(
                 error.message,
-                where=source_file.locate_key(error.where),
+                where=source_file.locate_key(error.where or error.field),
                 hint=error.hint,
                 next_steps=error.next_steps,
             ) from error

@@ -1,5 +1,3 @@
-"""Editions: their states, times and events (kept.py), and what they hold (contents.py)."""
+"""Editions: their records, their contents, and how they return to draft.
 
-from mailer.store.editions.records import EditionQueries
-
-__all__ = ["EditionQueries"]
+This package imports nothing: the stores of other nouns import its parts."""

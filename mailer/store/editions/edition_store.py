@@ -1,7 +1,7 @@
 """The whole store of editions, put together from its parts."""
 
 from mailer.store.archive import ArchiveQueries
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 
 
 class SqlEditionStore(EditionQueries, ArchiveQueries):

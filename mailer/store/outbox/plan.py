@@ -42,7 +42,7 @@ from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.audience.time_zones import list_subscriber_time_zones
 from mailer.store.base import SqlStore
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions, select_late_recipients
 

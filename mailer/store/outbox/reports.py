@@ -20,7 +20,7 @@ from mailer.model.subscribers import MembershipState
 from mailer.store import schema
 from mailer.store.audience.segments import build_condition, is_paused, mailed_language, members
 from mailer.store.base import SqlStore
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 from mailer.store.outbox.story_masks import build_story_masks
 from mailer.store.releases.recipients import list_exclusions
 from mailer.tokens import hash_address

@@ -20,7 +20,7 @@ from mailer.model.edition_states import ArchiveVisibility, EditionKind, EditionS
 from mailer.model.editions import Edition, EditionBody, NewEdition
 from mailer.store import schema
 from mailer.store.base import SqlStore
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 from mailer.tokens import hash_address
 
 

@@ -6,7 +6,7 @@ from mailer.errors import ComposeError
 from mailer.model.articles import ArticleQuery
 from mailer.model.editions import Edition
 from mailer.store.articles import ArticleQueries
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 
 
 def build_story_masks(db: Connection, key: bytes, edition: Edition) -> tuple[dict[str, int], int]:

@@ -19,7 +19,7 @@ from unittest import mock
 from sqlalchemy import select
 
 from mailer.cli import main as mailer
-from mailer.store.editions import EditionQueries
+from mailer.store.editions.records import EditionQueries
 from mailer.store.leases import SqlLeaseStore
 from mailer.store.schedules import SqlScheduleStore
 from mailer.store.schema import digest, occurrence
