@@ -114,7 +114,7 @@ COMMANDS_BY_ACTION = {
     "create_database": "mailer init",
     "create_secret_key": "mailer init",
     "init": "mailer init",
-    "install_extra": "pip install 'mailer[{extra}]'",
+    "install_extra": "pip install 'pressmail[{extra}]'",
     "prepare_folder": "mailer init",
     "run_worker": "mailer worker",
     "upgrade_database": "mailer database upgrade",
