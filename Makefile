@@ -38,6 +38,7 @@ proofs: $(VENV)/.dev  ## Run the slow proofs: frozen senders, clocks, full disks
 	$(BIN)/python -m pytest -m proof
 	HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -m 'hypothesis and not proof'
 	EVERY_WIDTH=1 $(BIN)/python -m pytest tests/acceptance/web
+	EVERY_BACKEND=1 $(BIN)/python -m pytest tests/integration/web/public
 
 crash: $(VENV)/.dev  ## Kill real senders KILLS times and workers 50 times (SIGKILL) on both databases, and count
 	$(BIN)/python -m tests.crash --database sqlite --kills $(KILLS)
