@@ -5,17 +5,21 @@ state is written down by a trigger of the database, and is held against the noun
 transitions when the test ends.
 """
 
+import gc
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, text
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.util import LRUCache
 
 from mailer.app import Mailer
 from mailer.config import (
@@ -75,14 +79,67 @@ FOR EACH ROW WHEN (OLD.state <> NEW.state) EXECUTE FUNCTION watch_{table}()
 """
 
 
+EVERY_BACKEND = bool(os.environ.get("EVERY_BACKEND"))
+"""Run every test on both databases, as `make proofs` does for the public pages."""
+
+_PAGES = "tests/integration/web/public/test_"
+ONE_BACKEND = tuple(
+    f"{_PAGES}{name}.py"
+    for name in (
+        "archive_pages", "clients", "enumeration", "invalid_requests", "languages", "markup",
+        "one_click", "page_rules", "pasted", "scanner", "tokens",
+    )
+)  # fmt: skip
+"""Files about pages, whose stores are tested on both databases elsewhere: in the suite their tests
+run on one database each, turn by turn."""
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file, and all journeys in the browser, on one worker of pytest-xdist:
-    what they share is then made once."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not EVERY_BACKEND:
+        _drop_second_backends(config, items)
+    # The tests of a file, and all journeys in the browser, stay on one worker of pytest-xdist: what
+    # they share is then made once.
     for item in items:
         file, _, _ = item.nodeid.partition("::")
         is_journey = file.startswith("tests/acceptance/web/")
         item.add_marker(pytest.mark.xdist_group("journeys" if is_journey else file))
+
+
+def _drop_second_backends(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave one database to each test of :data:`ONE_BACKEND` that has both: the tests of a file
+    have them turn by turn."""
+    backends: dict[str, set[str]] = {}
+    for item in items:
+        if item.nodeid.startswith(ONE_BACKEND) and (backend := _get_backend(item)):
+            backends.setdefault(item.nodeid.partition("[")[0], set()).add(backend)
+    chosen = {
+        name: BACKENDS[position % len(BACKENDS)]
+        for position, name in enumerate(
+            name for name, present in backends.items() if present == {*BACKENDS}
+        )
+    }
+    dropped = [
+        item
+        for item in items
+        if chosen.get(item.nodeid.partition("[")[0], _get_backend(item)) != _get_backend(item)
+    ]
+    if dropped:
+        config.hook.pytest_deselected(items=dropped)
+        items[:] = [item for item in items if item not in set(dropped)]
+
+
+def _get_backend(item: pytest.Item) -> str:
+    callspec = getattr(item, "callspec", None)
+    return str(callspec.params.get("backend", "")) if callspec else ""
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector away from modules and from pytest's items: walking them again and
+    again took a fifth of the tests' CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +149,25 @@ def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # ---- databases --------------------------------------------------------------------------------
+
+
+def _share_compiled_statements() -> None:
+    """Let all engines of a session share compiled SQL: each test has an engine of its own, which
+    would compile every statement again. Dialects of one kind are alike here."""
+    compiled_statements: LRUCache[Any, Any] = LRUCache(5000)
+    create_plain_engine = Engine.__init__
+
+    def create_sharing_engine(engine: Engine, *args: Any, **options: Any) -> None:
+        create_plain_engine(engine, *args, **options)
+        engine._compiled_cache = compiled_statements
+
+    for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+        dialect.__eq__ = lambda one, other: type(one) is type(other)  # type: ignore[method-assign]
+        dialect.__hash__ = lambda one: hash(type(one))  # type: ignore[assignment,method-assign]
+    Engine.__init__ = create_sharing_engine  # type: ignore[assignment,method-assign]
+
+
+_share_compiled_statements()
 
 
 def _install_triggers(url: str) -> None:

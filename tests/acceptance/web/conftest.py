@@ -67,13 +67,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     variants = list(JOURNEY_VARIANTS)
     if not EVERY_WIDTH:
-        first = metafunc.function.__code__.co_firstlineno
-        journeys = sorted(
-            value.__code__.co_firstlineno
-            for name, value in vars(metafunc.module).items()
-            if name.startswith("test_")
-        )
-        start = journeys.index(first) * SHORT_VARIANTS
+        journeys = [name for name in vars(metafunc.module) if name.startswith("test_")]
+        start = journeys.index(metafunc.function.__name__) * SHORT_VARIANTS
         variants = [variants[(start + n) % len(variants)] for n in range(SHORT_VARIANTS)]
     metafunc.parametrize("reader", variants, indirect=True, ids=lambda variant: variant.name)
 
