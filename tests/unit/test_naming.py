@@ -81,7 +81,6 @@ FOLDERS_STILL_EXEMPT = (
     "mailer/render",
     "tests/acceptance",
     "tests/acceptance/web",
-    "tests/integration",
     "tests/integration/delivery",
     "tests/integration/demo",
     "tests/integration/intake",
