@@ -1,8 +1,7 @@
-"""Databases, both of them real, and a relay that does as it is told.
+"""Fixtures for all tests: real databases of both kinds, and a relay that replies as told by a test.
 
-Whatever a test does to a ``store``, every change of a delivery's, an edition's and an occurrence's
-state is written down by a trigger of the database, and is held against the nouns' tables of
-transitions when the test ends.
+Triggers log every change of state of a delivery, an edition or an occurrence in a ``store``. When
+the test ends, the changes are compared with the transition tables of the nouns.
 """
 
 import gc
@@ -49,8 +48,8 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 ROOT = Path(__file__).parent.parent
 KEY = bytes(range(32))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-"""Commands that tests run keep their compiled modules: to make them anew takes as long again as all
-else that a command does to start."""
+"""Commands that tests run keep their compiled modules: compiling them again would double the time
+that a command takes to start."""
 
 BACKENDS = ("sqlite", "postgresql")
 
@@ -86,8 +85,8 @@ _PAGES = "tests/integration/web/public/test_"
 ONE_BACKEND = tuple(
     f"{_PAGES}{name}.py"
     for name in (
-        "archive_pages", "clients", "enumeration", "invalid_requests", "languages", "markup",
-        "one_click", "page_rules", "pasted", "scanner", "tokens",
+        "archive_pages", "client_addresses", "enumeration", "invalid_requests", "languages", "markup",
+        "one_click", "page_rules", "form_snippet", "link_scanners", "tokens",
     )
 )  # fmt: skip
 """Files about pages, whose stores are tested on both databases elsewhere: in the suite their tests
@@ -96,10 +95,10 @@ run on one database each, turn by turn."""
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Drop second databases from page tests, and keep the tests of a file, and all journeys in the
+    browser, on one worker of pytest-xdist, so that their shared fixtures are made once."""
     if not EVERY_BACKEND:
         _drop_second_backends(config, items)
-    # The tests of a file, and all journeys in the browser, stay on one worker of pytest-xdist: what
-    # they share is then made once.
     for item in items:
         file, _, _ = item.nodeid.partition("::")
         is_journey = file.startswith("tests/acceptance/web/")
@@ -143,7 +142,7 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+def _clear_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("MAILER_")]:
         monkeypatch.delenv(name)
 
@@ -189,8 +188,8 @@ def postgresql() -> Iterator[Postgresql]:
 
 @pytest.fixture(scope="session")
 def postgresql_ready(postgresql: Postgresql) -> str:
-    """The URL of a database of the newest schema, for one test after the other: emptying it takes
-    2 ms, making another 300."""
+    """The URL of a database with the newest schema, which tests use one after the other: emptying
+    it takes 2 ms, making another takes 300 ms."""
     url = postgresql.make_url("ready")
     run_sql(postgresql.make_url("postgres"), "CREATE DATABASE ready")
     store = Store(url, KEY)
@@ -201,7 +200,7 @@ def postgresql_ready(postgresql: Postgresql) -> str:
 
 
 def _empty_database(url: str) -> None:
-    """Take everything out of a PostgreSQL database but its schema."""
+    """Delete all rows of a PostgreSQL database, and keep its schema."""
     tables = [table.name for table in reversed(schema.metadata.sorted_tables)]
     tables += [f"watched_{table}" for table in _WATCHED_TABLES]
     run_sql(
@@ -209,7 +208,7 @@ def _empty_database(url: str) -> None:
         # A test that failed may have left a lock.
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "SET session_replication_role = replica",  # the log of consent is only added to
+        "SET session_replication_role = replica",  # a trigger forbids deleting from the consent log
         "; ".join(f"DELETE FROM {table}" for table in tables),  # noqa: S608
         f"UPDATE alembic_version SET version_num = '{schema.REVISIONS[-1]}'",  # noqa: S608
     )
@@ -235,7 +234,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database with nothing in it."""
+    """The URL of a database without a schema."""
     if backend == "sqlite":
         yield f"sqlite:///{tmp_path / 'empty.db'}"
         return
@@ -248,7 +247,7 @@ def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path)
 
 @pytest.fixture
 def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The URL of a database of the newest schema."""
+    """The URL of a database with the newest schema and no rows."""
     if backend == "sqlite":
         file = tmp_path / "subscribers.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
@@ -259,14 +258,14 @@ def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -
 
 
 def list_state_changes(store: Store, table: str) -> list[tuple[str, str]]:
-    """Each change of state in `table`, in order: what it was, and what it became."""
+    """List the changes of state in `table`, in order, as (old state, new state)."""
     with store.read() as tx:
         rows = tx.connection.execute(text(f"SELECT was, became FROM watched_{table} ORDER BY id"))  # noqa: S608
         return [(row.was, row.became) for row in rows]
 
 
 def check_state_changes(store: Store) -> None:
-    """Fails unless every change of state stands in the tables of transitions."""
+    """Check that the transition tables allow every change of state."""
     for was, became in list_state_changes(store, "delivery"):
         assert DeliveryState(became) in DELIVERY_TRANSITIONS[DeliveryState(was)], (was, became)
     for was, became in list_state_changes(store, "edition"):
@@ -296,8 +295,9 @@ def relay() -> Iterator[Relay]:
 
 
 def make_office_settings(home: Path) -> Settings:
-    """An office's settings; its templates are the real ones, its relay is nowhere. A run waits for
-    no relay longer than it takes to see that it fails again and again."""
+    """Make the settings of an office with the real templates, and a relay that does not exist.
+
+    A delivery run gives up a relay as soon as it fails repeatedly (`patience=0`)."""
     return Settings(
         home=home,
         organisation=Organisation(
@@ -335,7 +335,7 @@ def mailer(office: Settings, store: Store, relay: Relay) -> Mailer:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that nobody has signed but itself, and its key."""
+    """A self-signed certificate for 127.0.0.1, and its key."""
     folder = tmp_path_factory.mktemp("tls")
     key, certificate_file = folder / "key.pem", folder / "certificate.pem"
     subprocess.run(

@@ -1,5 +1,5 @@
-"""Editions for the archive: in any state at once, with bodies made here, as sending so many of them
-would take its time."""
+"""Make editions for the archive: in any state at once, with bodies made here, because sending so
+many editions would take long."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -47,7 +47,7 @@ def create_archived_edition(
     language: str = "en",
     bodies: tuple[EditionBody, ...] = (),
 ) -> Edition:
-    """An edition as if it had been sent at `sent_at` (or not yet, by its state)."""
+    """Add an edition in `state`, as if it had been sent at `sent_at` if the state is a sent one."""
     edition = tx.editions.create_edition(
         NewEdition(
             name=name, list=list_slug, state=state, archive=archive, kind=kind, language=language,
@@ -75,12 +75,13 @@ def make_body(
     html: str = "",
     stories: int = 1,
 ) -> EditionBody:
-    """A body with its parts for mails and for the web; `html` stands between them."""
+    """Make a body with parts for mails and for the web; `html` stands before them."""
     direction = "rtl" if language == "ar" else "ltr"
     mail_part = (
         create_mark(MARKER, MarkCondition.MAIL, READING_PLACE_BITS)
-        + f'<p>To {create_slot(MARKER, Slot.ADDRESS)}</p><a href="{create_slot(MARKER, Slot.UNSUBSCRIBE)}">'
-        + f'Leave</a><a href="{create_slot(MARKER, Slot.VIEW)}">View</a>'
+        + f"<p>To {create_slot(MARKER, Slot.ADDRESS)}</p>"
+        + f'<a href="{create_slot(MARKER, Slot.UNSUBSCRIBE)}">Leave</a>'
+        + f'<a href="{create_slot(MARKER, Slot.VIEW)}">View</a>'
         + create_end_mark(MARKER)
     )
     web_part = (
@@ -93,8 +94,8 @@ def make_body(
         subject=subject,
         text=f"{text}\n",
         html=f'<!DOCTYPE html>\n<html lang="{language}" dir="{direction}">\n<head>\n'
-        f"<title>{escape(subject)}</title>\n</head>\n<body>{html or escape(text)}{mail_part}{web_part}"
-        "</body>\n</html>",
+        f"<title>{escape(subject)}</title>\n</head>\n"
+        f"<body>{html or escape(text)}{mail_part}{web_part}</body>\n</html>",
         marker=MARKER,
         stories=stories,
         titles=titles,

@@ -1,5 +1,7 @@
-"""A small office to test with: topics, lists, people and stories, made by the verbs that staff
-use."""
+"""Make a small office: topics, lists, subscribers, stories, digests, editions and workers.
+
+Everything is made by the verbs that staff use, except the body of an edition that is approved
+without composing."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -51,7 +53,7 @@ def add_subscriber(
     joined: datetime = NOW,
     **fields: Any,
 ) -> Subscriber:
-    """Somebody on a list, with the topics chosen there. `language` is their own."""
+    """Add a subscriber to a list, with topics on that list. `language` is the subscriber's own."""
     subscriber, _ = subscribers.subscribe_person(
         tx,
         Person(address, language=language, **fields),
@@ -122,7 +124,7 @@ def reload_edition(tx: SqlTransaction, edition: Edition) -> Edition:
     return editions.get_edition(tx, edition.id)
 
 
-# ---- an edition on its way --------------------------------------------------------------------
+# ---- an edition that is being sent ------------------------------------------------------------
 
 
 def make_addresses(count: int) -> list[str]:
@@ -132,8 +134,9 @@ def make_addresses(count: int) -> list[str]:
 def begin_edition(
     mailer: Mailer, *readers: str, stories: tuple[str, ...] = ("boats",), template: str = ""
 ) -> Edition:
-    """An edition that is approved and planned for these readers. Without a `template` its body is
-    made here, which is a hundred times faster than composing."""
+    """Add an edition that is approved and planned for `readers`.
+
+    Without a `template` its body is made here, which is a hundred times faster than composing."""
     with mailer.store.begin() as tx:
         rows = [ImportRow(line, Person(reader)) for line, reader in enumerate(readers)]
         tx.import_rows.import_people(rows, add_mailing_list(tx), "test", NOW)
@@ -186,22 +189,23 @@ def read_delivery_states(store: Store, edition: Edition) -> dict[str, DeliverySt
     }
 
 
-# ---- senders ----------------------------------------------------------------------------------
+# ---- workers ----------------------------------------------------------------------------------
 
 
 def register_worker(tx: SqlTransaction, name: str = "elsewhere") -> int:
-    """The number of a sender of whose process nothing is known: only its beat tells."""
+    """Register a worker whose process cannot be looked up: only its heartbeat shows that it lives.
+    Returns its id."""
     return tx.outbox.register_worker(name, NOW)
 
 
 def register_dead_worker(tx: SqlTransaction) -> int:
-    """The number of a sender that has certainly ended: its process had this one's number, and
-    began before it."""
+    """Register a worker that has certainly ended, and return its id: its process had the number of
+    this one, and started before it."""
     host, pid, started, nonce = create_worker_name().split(":")
     return tx.outbox.register_worker(f"{host}:{pid}:{int(started) - 1}:{nonce}", NOW)
 
 
 def take_over_worker(tx: SqlTransaction, worker_id: int) -> tuple[int, int] | None:
-    """Take what a sender holds, as whoever has seen its beat stand still does."""
+    """Reclaim the deliveries of a worker, like a worker that saw its heartbeat stand still."""
     (worker,) = [candidate for candidate in tx.outbox.list_workers() if candidate.id == worker_id]
     return tx.outbox.reclaim_deliveries(worker)

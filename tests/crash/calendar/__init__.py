@@ -1,18 +1,18 @@
-"""The crash harness of the calendar: real workers are killed, frozen and run side by side, and
-every occurrence, edition, story, message and notice is counted.
+"""The calendar's crash harness: kill, freeze and pair real workers, and count every occurrence,
+edition, story, message and notice.
 
-    office.py      an office with digests of every kind, and what must become of its calendar
-    staff.py       people who go on working meanwhile: they approve, and schedule more
-    workers.py     worker processes, and what they say
-    stalls.py      how long a worker could not run
-    sabotage.py    a worker that is broken on purpose
-    moments.py     when to kill
-    books.py       what the database holds
-    judge.py       books and the relay's record against the office's wishes. Touches nothing
-    notices.py     its chapter on notices to staff
-    trial.py       the trial: start, kill, look, start again
-    pair.py        two workers at once, of which one may be frozen
+    fixtures.py           an office with digests of every kind, and what is expected of its calendar
+    staff_simulation.py   staff who approve and schedule while workers die
+    worker_process.py     worker processes and their log lines
+    stall_meter.py        measures how long a worker waited for a processor
+    sabotage.py           a worker that is broken on purpose
+    kill_moments.py       chooses when to kill
+    database_contents.py  reads the database
+    judge.py              compares database and relay's record with the expectations. Pure
+    notice_checks.py      the judge's checks of notices to staff
+    kill_trial.py         the trial: start, kill, take a snapshot, start again
+    pair_trial.py         two workers side by side, one of which may be frozen
 
-The relay is that of :mod:`tests.crash.recorder`. Run it with `make crash`. What judges shares no
-code with what it judges.
+The relay is the one of :mod:`tests.crash.recorder`. Run it with `make crash`. The judge shares no
+code with the mailer.
 """

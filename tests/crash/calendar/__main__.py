@@ -3,8 +3,8 @@
     python -m tests.crash.calendar --database postgresql --kills 50
     python -m tests.crash.calendar --database postgresql --pair frozen
 
-Prints one line that counts and, of kills, one that explains on stdout, the rest on stderr. Exit
-code 1 when the guarantee was not kept."""
+It prints one line of counts on stdout, after kills also one of explanations, and the rest on
+stderr. The exit code is 1 if the guarantee was broken."""
 
 import argparse
 import secrets
@@ -12,10 +12,9 @@ import sys
 from pathlib import Path
 
 from tests.crash.__main__ import _open_database, _open_folder, _print_progress
-from tests.crash.calendar import pair, trial
-from tests.crash.calendar.pair import PairTrial
+from tests.crash.calendar.kill_trial import KillTrial, run_kill_trial
+from tests.crash.calendar.pair_trial import PairTrial, run_pair_trial
 from tests.crash.calendar.sabotage import SABOTAGE
-from tests.crash.calendar.trial import KillTrial
 
 
 def main() -> int:
@@ -36,18 +35,21 @@ def _run_kills(arguments: argparse.Namespace, folder: Path, url: str) -> list[st
         seed=arguments.seed,
         sabotage=arguments.sabotage,
     )
-    result = trial.run(options, folder, url, _print_progress)
+    result = run_kill_trial(options, folder, url, _print_progress)
     print(f"{arguments.database}: {result}")
     event_counts = ", ".join(
         f"{event} {count}" for event, count in sorted(result.last_events.items())
     )
     print(
-        f"duplicates at the server {result.verdict.messages.duplicates}, {result.busy} kills met "
-        f"work, {result.with_doubts} left doubts, {result.torn} steps were torn, "
-        f"{result.seconds:.0f} seconds in all; last words before a kill: {event_counts}"
+        f"duplicates at the server {result.verdict.messages.duplicates}, {result.busy_kills} kills "
+        f"met work, {result.kills_with_doubts} left doubts, {result.undone_steps} steps were "
+        f"undone, {result.seconds:.0f} seconds in all; last events before a kill: {event_counts}"
     )
     is_short = result.kills < options.kills and not result.faults
-    return [*result.faults, *([f"only {result.kills} kills were made"] if is_short else [])]
+    return [
+        *result.faults,
+        *([f"the harness made only {result.kills} of {options.kills} kills"] if is_short else []),
+    ]
 
 
 def _run_pair(arguments: argparse.Namespace, folder: Path, url: str) -> list[str]:
@@ -57,7 +59,7 @@ def _run_pair(arguments: argparse.Namespace, folder: Path, url: str) -> list[str
         seed=arguments.seed,
         sabotage=arguments.sabotage,
     )
-    result = pair.run(options, folder, url, _print_progress)
+    result = run_pair_trial(options, folder, url, _print_progress)
     print(f"{arguments.database}, seed {arguments.seed}: {result}")
     return result.faults
 
@@ -71,11 +73,15 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=defaults.kills)
     parser.add_argument("--digests", type=int, default=defaults.digests)
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
-    parser.add_argument("--pair", choices=["both", "frozen"], help="two workers, and no kills")
+    parser.add_argument(
+        "--pair",
+        choices=["both", "frozen"],
+        help="run two workers and kill none; `frozen` freezes one",
+    )
     parser.add_argument("--sabotage", choices=sorted(SABOTAGE), default="")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000))
     parser.add_argument(
-        "--keep", type=Path, metavar="FOLDER", help="leave record, log and SQLite database there"
+        "--keep", type=Path, metavar="FOLDER", help="keep record, log and SQLite database there"
     )
     return parser.parse_args()
 

@@ -1,8 +1,9 @@
-"""An office for a trial: digests of every kind, each with stories and a calendar, made by the verbs
-that staff use, and a list of what must become of each occurrence.
+"""Build an office for a trial: digests of every kind, each with stories and a calendar, made by
+the verbs that staff use, and a list of the expected result of each occurrence.
 
-It was founded two hours ago, by a `now` that is given: so occurrences may lie in the recent past,
-due at once. It stands where it is noon, whatever the hour here, so that all of them have one date.
+The office was founded two hours ago, by the `now` that verbs are passed, so that occurrences may
+lie in the recent past and be due at once. Its time zone is one in which it is noon, whatever the
+hour here, so that all occurrences have the same date.
 """
 
 import random
@@ -37,9 +38,9 @@ APPROVER, WATCHER = "desk@example.org", "watch@example.org"
 PERSON = "Amina"
 CLOSED = "The office is closed"
 CONNECTIONS, WINDOW = 2, 5
-"""Of the relay: at most their product is in doubt after a kill."""
+"""The relay's settings: at most their product is in doubt after a kill."""
 STAFF_LEASE = 60.0
-"""Seconds."""
+"""The lease, in seconds, of the sessions of staff."""
 
 _CONFIG = """\
 [organisation]
@@ -71,27 +72,29 @@ lease = {lease}
 
 
 class DigestTrait(StrEnum):
-    """What is particular about a digest."""
+    """The peculiarity of a digest."""
 
-    READER = "goes by each reader's time"
-    REVIEWED = "somebody has to approve it, and does so soon"
-    SLOW = "somebody has to approve it, and may be too late"
+    READER = "is sent by each reader's time zone"
+    REVIEWED = "needs approval, which comes soon"
+    SLOW = "needs approval, which may come too late"
     EMPTY = "has no story at first"
-    MOVED = "its first occurrence was moved by staff"
-    MISSED = "two occurrences were missed"
-    LATE = "its first occurrence was missed by more than its grace"
-    CLOSED = "its first occurrence is on a day that is blacked out"
-    DAILY = "recurs"
-    SHARED = "has its stories with another digest"
-    TWIN = "is that other one"
-    PLAIN = "is like most"
+    MOVED = "has a first occurrence that staff moved"
+    MISSED = "has missed two occurrences"
+    LATE = "has missed its first occurrence by more than its grace"
+    CLOSED = "has its first occurrence on a blackout day"
+    DAILY = "recurs daily"
+    SHARED = "shares its stories with the next digest"
+    TWIN = "shares its stories with the digest before it"
+    PLAIN = "has no peculiarity"
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedOccurrence:
-    """One occurrence, and what must become of it. `wall` is its name, `sent_at` the time that staff
-    moved it to; `reason` what its reason begins with; `notice` the kind of which staff hear where
-    there is no edition."""
+    """One occurrence, and its expected result.
+
+    `rule_time` is the local time that its rule gives, which names it, and `sent_at` the time to
+    which staff moved it. `reason` is the start of its reason. `notice` is the kind of notice that
+    staff get if there is no edition."""
 
     digest_slug: str
     rule_time: str
@@ -104,7 +107,9 @@ class ExpectedOccurrence:
 
 @dataclass(slots=True)
 class Expectations:
-    """All that must come about. `stories` are each digest's, which readers get once each."""
+    """The expected result of a trial.
+
+    `stories` are those of each digest, by its slug; every reader gets each of them once."""
 
     zone: str
     readers: tuple[str, ...]
@@ -114,7 +119,7 @@ class Expectations:
 
     @property
     def reviewed_digests(self) -> set[str]:
-        """Digests whose editions wait for a person."""
+        """The digests whose editions need approval."""
         return {
             slug
             for slug, trait in self.traits.items()
@@ -123,16 +128,22 @@ class Expectations:
 
 
 class TrialOffice:
-    """An office in `folder`, which is empty, and in an empty database."""
+    """An office in an empty `folder` and an empty database. `lease` is in seconds."""
 
     def __init__(
-        self, folder: Path, url: str, port: int, count: int, dice: random.Random, lease: float
+        self,
+        folder: Path,
+        url: str,
+        port: int,
+        count: int,
+        random_source: random.Random,
+        lease: float,
     ) -> None:
         self.folder, self.url = folder, url
         self.environ = plain.build_environment(folder, url, port, CONNECTIONS, WINDOW)
-        # They start again and again: they need not compile what they import each time.
+        # Workers start again and again, and need not compile their imports each time.
         self.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-        self._dice = dice
+        self._random_source = random_source
         now = datetime.now(UTC)
         self._offset = timedelta(hours=12 - now.hour)
         self._past = now - 2 * HOUR
@@ -157,8 +168,8 @@ class TrialOffice:
         self.config.write_text(_CONFIG.format(**values), "utf-8")
         (folder / "config/secret.key").write_text(config.generate_key(), "ascii")
         settings = config.load_settings(environ=self.environ)
-        # Staff's sessions have longer than the workers' lease: on a busy machine they stand still
-        # for seconds, and what they schedule is written down here before it is committed.
+        # Sessions of staff have a longer lease than the workers: on a busy machine they stand
+        # still for seconds, and an occurrence is expected from before its commit on.
         delivery_settings = settings.delivery.model_copy(update={"lease": STAFF_LEASE})
         self.settings: Settings = settings.model_copy(update={"delivery": delivery_settings})
         store = Store(self.settings.database_url, self.settings.read_secret_key())
@@ -170,17 +181,17 @@ class TrialOffice:
             self._set_up_office(mailer, tx, self.to_wall_time(now))
 
     def to_wall_time(self, moment: datetime) -> datetime:
-        """The time by the office's clocks, to the minute."""
+        """Return the time by the office's clocks, to the minute."""
         local_time = (moment + self._offset).replace(tzinfo=None)
         return local_time.replace(second=0, microsecond=0)
 
-    # ---- founding -------------------------------------------------------------------------------
+    # ---- first occurrences ----------------------------------------------------------------------
 
     def _set_up_office(self, mailer: Mailer, tx: SqlTransaction, now: datetime) -> None:
         expectations, past = self.expectations, self._past
         lists.add_list(tx, "news", "News", past, time_zone=expectations.zone)
         for number, address in enumerate(expectations.readers):
-            # Those who live elsewhere live in the east: there it is later than noon already.
+            # Readers in other zones live in the east: there it is later than noon already.
             zone = _format_zone(self._offset + number * HOUR) if number < 3 else ""
             add_subscriber(tx, address, joined=past, time_zone=zone)
         add_subscriber(tx, "gone@example.org", joined=past)
@@ -213,7 +224,7 @@ class TrialOffice:
     def _schedule_first(
         self, mailer: Mailer, tx: SqlTransaction, slug: str, trait: DigestTrait, now: datetime
     ) -> None:
-        """Each digest's first occurrences."""
+        """Schedule the first occurrences of a digest."""
         match trait:
             case DigestTrait.EMPTY:
                 self.schedule_occurrence(tx, slug, now - 45 * MINUTE, has_stories=False)
@@ -244,21 +255,30 @@ class TrialOffice:
             case DigestTrait.DAILY:
                 self.schedule_occurrence(tx, slug, now - 55 * MINUTE, rule="daily")
             case DigestTrait.TWIN:
-                pass  # with the other one
+                pass  # scheduled with the digest that it shares its stories with
             case DigestTrait.SHARED:
                 self._schedule_twins(tx, slug, now - 45 * MINUTE)
             case _:
                 self.schedule_occurrence(tx, slug, now - 45 * MINUTE)
 
-    # ---- more work ------------------------------------------------------------------------------
+    # ---- later occurrences ----------------------------------------------------------------------
 
     def schedule_occurrence(
-        self, tx: SqlTransaction, slug: str, wall_time: datetime, *, rule: str = "", expected_state: str = "made",
-        reason: str = "", notice: str = "", has_stories: bool = True, moved_to: datetime | None = None,
+        self,
+        tx: SqlTransaction,
+        slug: str,
+        wall_time: datetime,
+        *,
+        rule: str = "",
+        expected_state: str = "made",
+        reason: str = "",
+        notice: str = "",
+        has_stories: bool = True,
+        moved_to: datetime | None = None,
         cutoff: timedelta = NONE,
-    ) -> None:  # fmt: skip
-        """One more occurrence of a digest, as if it had been planned two hours (or, where it lies
-        further back, two days) ago; with stories of its own."""
+    ) -> None:
+        """Schedule one more occurrence of a digest, with stories of its own, as if staff had
+        planned it two hours ago, or two days ago if it lies further back."""
         past = self._past if wall_time > self.to_wall_time(self._past) else self._past - 2 * DAY
         day: date = wall_time.date()
         timing = schedules.parse_timing(
@@ -279,7 +299,7 @@ class TrialOffice:
 
     def _write_articles(self, tx: SqlTransaction, *slugs: str) -> None:
         topic = self._get_topic(slugs[0])
-        for _ in range(self._dice.randint(1, 2)):
+        for _ in range(self._random_source.randint(1, 2)):
             self._article_count += 1
             article_slug = f"{topic}-{self._article_count}"
             published = self._past - DAY
@@ -292,7 +312,7 @@ class TrialOffice:
     def _schedule_twins(
         self, tx: SqlTransaction, slug: str, wall_time: datetime, cutoff: timedelta = NONE
     ) -> None:
-        """An occurrence of two digests that have the same stories."""
+        """Schedule an occurrence of two digests that share their stories."""
         twin_slugs = self._find_twins(slug)
         for twin_slug in twin_slugs:
             self.schedule_occurrence(tx, twin_slug, wall_time, has_stories=False, cutoff=cutoff)
@@ -307,11 +327,16 @@ class TrialOffice:
         return (slug, twin_slug) if twin_slug in self.expectations.traits else (slug,)
 
     def schedule_more(self, tx: SqlTransaction, now: datetime, reach: timedelta) -> int:
-        """Give one digest whose occurrences have all been seen to one more: in the recent past, or
-        at the next full minute where that is within `reach`. How many are waiting now."""
+        """Schedule one more occurrence of a digest without planned ones: in the recent past, or at
+        the next full minute if that is within `reach`. Returns how many digests have planned
+        occurrences now."""
         saved_by_digest = tx.schedules.list_occurrences_since(self._past - 3 * DAY)
-        seen_keys = {(slug, _format_wall_time(saved.rule_time)) for slug, saved_occurrences in saved_by_digest.items() for saved in saved_occurrences
-                if saved.state != "planned"}  # fmt: skip
+        seen_keys = {
+            (slug, _format_wall_time(occurrence.rule_time))
+            for slug, saved_occurrences in saved_by_digest.items()
+            for occurrence in saved_occurrences
+            if occurrence.state != "planned"
+        }
         waiting_slugs = {
             expected.digest_slug
             for expected in self.expectations.occurrences
@@ -322,7 +347,7 @@ class TrialOffice:
             for idle_slug in self._list_leading()
             if not waiting_slugs & {*self._find_group(idle_slug)}
         ]
-        self._dice.shuffle(idle_slugs)
+        self._random_source.shuffle(idle_slugs)
         for slug in idle_slugs:
             wall_time, cutoff = self._choose_time(slug, now, reach)
             if wall_time is None:
@@ -337,7 +362,7 @@ class TrialOffice:
     def _choose_time(
         self, slug: str, now: datetime, reach: timedelta
     ) -> tuple[datetime | None, timedelta]:
-        """A time that a digest has not had yet, if there is one, and a cut-off."""
+        """Return a time that the digest has not had yet, None if there is none, and a cut-off."""
         used_times = {
             expected.rule_time
             for expected in self.expectations.occurrences
@@ -348,9 +373,9 @@ class TrialOffice:
         if (
             coming - now <= reach
             and _format_wall_time(soon_time) not in used_times
-            and self._dice.random() < 0.3
+            and self._random_source.random() < 0.3
         ):
-            return soon_time, self._dice.choice([NONE, 2 * MINUTE])
+            return soon_time, self._random_source.choice([NONE, 2 * MINUTE])
         wall_time = self._next_times[slug]
         while _format_wall_time(wall_time) in used_times:
             wall_time += MINUTE
@@ -377,5 +402,6 @@ def _format_wall_time(wall_time: datetime) -> str:
 
 
 def _format_zone(offset: timedelta) -> str:
-    """A zone that is so much ahead of UTC: POSIX counts the other way round."""
+    """Return the name of the zone that is `offset` ahead of UTC. POSIX signs are the other way
+    round: Etc/GMT-2 is two hours ahead."""
     return f"Etc/GMT{-(offset // HOUR):+d}"

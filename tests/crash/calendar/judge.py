@@ -1,7 +1,8 @@
-"""The books and the relay's record against the office's wishes. Pure: records in, faults out.
+"""Compare the database and the relay's record with the office's expectations. Pure: records in,
+faults out.
 
-Messages are judged as those of a single edition are (:mod:`tests.crash.judge`), by the deliveries
-that their Message-IDs name: of every reader of every edition that was sent, and of staff.
+Messages are judged like those of a single edition (:mod:`tests.crash.judge`), by the deliveries
+that their Message-IDs name: those to every reader of every sent edition, and to staff.
 """
 
 import re
@@ -9,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tests.crash.calendar import notices
-from tests.crash.calendar.books import DatabaseContents, Edition
+from tests.crash.calendar.database_contents import DatabaseContents, Edition
 from tests.crash.calendar.fixtures import Expectations, ExpectedOccurrence
+from tests.crash.calendar.notice_checks import check_notices
 from tests.crash.judge import Verdict as Messages
 from tests.crash.judge import Witness
 from tests.crash.judge import judge_trial as judge_messages
@@ -23,14 +24,16 @@ _ID = re.compile(r"<([0-9a-f]+)\.(\d+)@")
 
 @dataclass(frozen=True, slots=True)
 class CalendarVerdict:
-    """`twice` are occurrences of which more than one edition was made. `faults` are all that must
-    not be, in words, `messages` what became of each."""
+    """The result of a comparison.
+
+    `messages` counts lost and repeated messages, `made_twice` the occurrences of which more than
+    one edition was made. `faults` describes every fault in words."""
 
     occurrences: int
     editions: int
     notices: int
     messages: Messages
-    twice: int
+    made_twice: int
     faults: tuple[str, ...]
 
 
@@ -48,19 +51,21 @@ def judge_calendar(
         *_check_editions(expectations, contents),
         *_check_stories(expectations, contents),
         *_check_readers(expectations, contents),
-        *notices.check_notices(expectations, contents),
+        *check_notices(expectations, contents),
         *messages.examples,
     ]
     if messages.duplicates > witness.in_doubt:
-        faults.append(f"{messages.duplicates} duplicates, and only {witness.in_doubt} doubts")
+        faults.append(
+            f"{messages.duplicates} duplicates, and only {witness.in_doubt} doubts to explain them"
+        )
     if witness.regressed_ids:
-        faults.append(f"{len(witness.regressed_ids)} rows were sent, and later were not")
+        faults.append(f"{len(witness.regressed_ids)} rows were sent, and later not sent")
     return CalendarVerdict(
         occurrences=len(expectations.occurrences),
         editions=sum(edition.state == "sent" for edition in _list_mailings(contents)),
         notices=sum(edition.kind == "notice" for edition in contents.editions),
         messages=messages,
-        twice=len(made_twice),
+        made_twice=len(made_twice),
         faults=tuple(faults),
     )
 
@@ -78,7 +83,7 @@ def _check_made_twice(contents: DatabaseContents) -> Iterator[str]:
     )
     for (digest, wall, _), count in edition_counts.items():
         if count > 1:
-            yield f"of {digest} at {wall} {count} editions were made"
+            yield f"{digest} at {wall} has {count} editions"
 
 
 def _check_occurrences(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
@@ -87,14 +92,15 @@ def _check_occurrences(expectations: Expectations, contents: DatabaseContents) -
         rows_by_key[row.digest, row.wall].append(row)
     editions = {mailing.id: mailing for mailing in _list_mailings(contents)}
     for expected in expectations.occurrences:
+        name = f"{expected.digest_slug} at {expected.rule_time}"
         matching_rows = rows_by_key.pop((expected.digest_slug, expected.rule_time), [])
         if len(matching_rows) != 1:
-            yield f"{expected.digest_slug} at {expected.rule_time} has {len(matching_rows)} rows"
+            yield f"{name} has {len(matching_rows)} rows"
             continue
         (row,) = matching_rows
         if row.state != expected.expected_state or not row.reason.startswith(expected.reason):
             yield (
-                f"{expected.digest_slug} at {expected.rule_time} is {row.state} ({row.reason}), "
+                f"{name} is {row.state} ({row.reason}), "
                 f"not {expected.expected_state} ({expected.reason})"
             )
         edition = editions.get(row.edition or 0)
@@ -105,17 +111,17 @@ def _check_occurrences(expectations: Expectations, contents: DatabaseContents) -
                 expectations.zone,
             )
             if edition is None:
-                yield f"{expected.digest_slug} at {expected.rule_time} was made, and has no edition"
+                yield f"{name} was made, and has no edition"
             elif (edition.digest, edition.wall, edition.zone) != expected_time:
-                yield f"edition {edition.id} of {expected.digest_slug} at {expected.rule_time} is at {edition.wall}"
+                yield f"edition {edition.id} of {name} is at {edition.wall}"
         elif row.edition is not None:
-            yield f"{expected.digest_slug} at {expected.rule_time} is {row.state}, and has edition {row.edition}"
+            yield f"{name} is {row.state}, and has edition {row.edition}"
     for digest, wall in rows_by_key:
-        yield f"{digest} at {wall} was never planned"
+        yield f"{digest} at {wall} has a row, and is not expected"
     owner_counts = Counter(row.edition for row in contents.occurrences)
     for edition_id in editions:
         if owner_counts[edition_id] != 1:
-            yield f"edition {edition_id} is of {owner_counts[edition_id]} occurrences"
+            yield f"edition {edition_id} belongs to {owner_counts[edition_id]} occurrences"
 
 
 def _check_editions(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
@@ -136,7 +142,10 @@ def _check_editions(expectations: Expectations, contents: DatabaseContents) -> I
             edition.is_review_requested != (edition.digest in expectations.reviewed_digests)
             and edition.state != "skipped"
         ):
-            yield f"edition {edition.id} of {edition.digest}: approval asked is {bool(edition.is_review_requested)}"
+            yield (
+                f"edition {edition.id} of {edition.digest}: "
+                f"review requested is {bool(edition.is_review_requested)}"
+            )
 
 
 def _find_allowed_states(
@@ -152,7 +161,7 @@ def _find_allowed_states(
 
 
 def _check_stories(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
-    """Each story is in just one edition of its digest that was sent, by the frozen body."""
+    """Check that each story is in the frozen body of exactly one sent edition of its digest."""
     runs = {(run.digest, run.story): run.edition for run in contents.runs}
     sent = [edition for edition in _list_mailings(contents) if edition.state == "sent"]
     editions_by_key: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -177,7 +186,7 @@ def _check_stories(expectations: Expectations, contents: DatabaseContents) -> It
 
 
 def _check_readers(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
-    """Each edition that was sent has a row for every reader; no other has any."""
+    """Check that each sent edition has a row for every reader, and no other edition has any."""
     rows: dict[int, list[str]] = defaultdict(list)
     for row in contents.deliveries:
         rows[row.edition].append(row.address)

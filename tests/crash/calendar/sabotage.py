@@ -1,13 +1,14 @@
-"""A worker that is broken on purpose: a harness that would let it pass proves nothing.
+"""Run a worker that is broken on purpose: a harness that would let it pass proves nothing.
 
     python -m tests.crash.calendar.sabotage split --config FILE worker
 
-split         the row that an occurrence becomes is committed before its edition is made: a crash
-              between the two loses the edition
-no-lease      every worker takes itself for the one that ticks. The rows are unique: no occurrence
-              is made twice all the same
-take-always   as well, and whoever asks for an occurrence gets it, made or not: it is made twice
-untold        nobody writes down that staff were told: they are told again and again
+split         the row of an occurrence is committed before its edition is made: a crash between the
+              two loses the edition
+no-lease      every worker believes that it holds the lease, and ticks. The unique rows alone must
+              keep an occurrence from being made twice
+take-always   as no-lease, and every worker may claim an occurrence that was made already: it is
+              made twice
+untold        no notice is recorded as sent: staff get the same notices again and again
 """
 
 import sys
@@ -26,7 +27,7 @@ from mailer.store.schema import digest, occurrence
 from mailer.store.slug_lookup import find_id
 
 GAP = 0.25
-"""Seconds between a row that is committed too early and its edition: most kills are to meet it."""
+"""Seconds between the early commit of a row and its edition, long enough for most kills to hit."""
 
 _claim_occurrence = SqlScheduleStore.claim_occurrence
 

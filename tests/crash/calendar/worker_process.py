@@ -1,4 +1,4 @@
-"""Worker processes: real ones, and what they say on stderr, line by line as it comes."""
+"""Run real worker processes, and read their log from stderr, line by line as it comes."""
 
 import json
 import os
@@ -14,23 +14,23 @@ from signal import SIGCONT, SIGKILL, SIGSTOP, SIGTERM
 from typing import Any
 
 from tests.crash.calendar.fixtures import TrialOffice
-from tests.crash.calendar.stalls import StallMeter
+from tests.crash.calendar.stall_meter import StallMeter
 
 LEASE = 2
-"""Seconds that a worker's lease holds, and that PostgreSQL lets a transaction be idle."""
+"""Seconds that a worker's lease lasts, and that PostgreSQL lets a transaction be idle."""
 
-FIRST = "worker started"
+FIRST_EVENT = "worker started"
 SESSION_ENDED = ("lease lost", "idle-in-transaction timeout", "server closed the connection")
-"""Words of a worker that stood still for longer than the lease: PostgreSQL has ended its session
-if it was in the midst of a transaction."""
+"""Log texts of a worker that stood still for longer than the lease: PostgreSQL has ended its
+session if it was in the middle of a transaction."""
 
-END = 30.0
-"""Seconds in which a worker must end that was asked to."""
+EXIT_TIMEOUT = 30.0
+"""Seconds within which a worker must end after a signal."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """`at` is in seconds of the monotonic clock."""
+    """A log line of a worker. `at` is in seconds of the monotonic clock."""
 
     at: float
     event: str
@@ -71,24 +71,26 @@ class WorkerProcess:
                 self._log.write(line)
                 self._log.flush()
 
-    # ---- what it says ---------------------------------------------------------------------------
+    # ---- its log --------------------------------------------------------------------------------
 
     def list_times(self, event: str) -> list[float]:
-        """When it said so, each time."""
+        """Return the times at which the worker logged the event."""
         return [line.at for line in list(self.lines) if line.event == event]
 
     def wait_for_event(self, event: str, seconds: float, *, times: int = 1) -> float | None:
-        """When it has said so that often; None when it has not in time, or has ended."""
+        """Wait until the worker has logged the event so many `times`, and return the time of the
+        last; None if `seconds` pass or the worker ends before."""
 
         def has_occurred() -> bool:
             return len(self.list_times(event)) >= times
 
         self.wait_until_true(has_occurred, seconds)
-        moments = self.list_times(event)
-        return moments[times - 1] if len(moments) >= times else None
+        event_times = self.list_times(event)
+        return event_times[times - 1] if len(event_times) >= times else None
 
     def wait_until_true(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait until `what` holds after one of its lines; whether it does."""
+        """Wait until `condition` is true, and check it after each log line. Returns its last
+        value."""
         deadline = time.monotonic() + seconds
         with self._line_added:
             while not condition() and time.monotonic() < deadline and not self.ended:
@@ -96,10 +98,12 @@ class WorkerProcess:
             return condition()
 
     def list_complaints(self, *, was_frozen: bool = False) -> list[str]:
-        """Return each line in which the worker warned of something, or died of it. The loss of its
-        session is no complaint of a worker that was frozen, or that could not run for so long."""
+        """Return the warnings and errors that the worker logged.
+
+        The loss of its session is excused if the worker was frozen, or waited for a processor for
+        so long."""
         return [
-            f"a worker said {line.event!r}: {dict(line.fields)}"
+            f"a worker logged {line.event!r}: {dict(line.fields)}"
             for line in list(self.lines)
             if line.level != "info" and not self._is_excused(line, was_frozen=was_frozen)
         ]
@@ -110,20 +114,20 @@ class WorkerProcess:
             was_frozen or self._stalls.measure_wait(line.at - 3 * LEASE, line.at) >= LEASE / 2
         )
 
-    # ---- what is done to it ---------------------------------------------------------------------
+    # ---- signals --------------------------------------------------------------------------------
 
     @property
     def ended(self) -> bool:
         return self._process.poll() is not None
 
     def kill_group(self) -> int:
-        """SIGKILL to it and all that it may have started; its exit code."""
+        """Kill the worker and the processes that it started with SIGKILL. Returns its exit code."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, SIGKILL)
-        return self._wait_for_exit(END)
+        return self._wait_for_exit(EXIT_TIMEOUT)
 
     def freeze_process(self) -> None:
-        """Stop it where it stands, and wait until it does."""
+        """Freeze the worker with SIGSTOP, and wait until it is frozen."""
         os.kill(self.pid, SIGSTOP)
         stat = Path(f"/proc/{self.pid}/stat")
         while stat.read_text().rpartition(")")[2].split()[0] not in "TZ":
@@ -133,11 +137,11 @@ class WorkerProcess:
         os.kill(self.pid, SIGCONT)
 
     def stop(self) -> int | None:
-        """SIGTERM; its exit code, None when it doesn't end."""
+        """End the worker with SIGTERM. Returns its exit code, None if it does not end in time."""
         if not self.ended:
             self._process.send_signal(SIGTERM)
         try:
-            return self._wait_for_exit(END)
+            return self._wait_for_exit(EXIT_TIMEOUT)
         except subprocess.TimeoutExpired:
             return None
 
@@ -151,7 +155,7 @@ class WorkerProcess:
 
 @contextmanager
 def run_worker(office: TrialOffice, sabotage: str = "") -> Iterator[WorkerProcess]:
-    """A worker that is dead at the end, whatever happens."""
+    """Run a worker, and kill it at the end of the block if it is still alive."""
     worker = WorkerProcess(office, sabotage)
     try:
         yield worker
@@ -162,7 +166,7 @@ def run_worker(office: TrialOffice, sabotage: str = "") -> Iterator[WorkerProces
 def _parse_line(text: bytes) -> LogLine:
     at = time.monotonic()
     if not text.endswith(b"\n"):
-        return LogLine(at, "cut short", "info", {})  # it was killed in the midst of it
+        return LogLine(at, "cut short", "info", {})  # the worker was killed while it wrote the line
     try:
         fields = json.loads(text)
         event, level = str(fields.pop("event")), str(fields.pop("level"))

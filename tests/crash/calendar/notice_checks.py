@@ -1,10 +1,10 @@
-"""The judge's chapter on notices to staff: who is told what, and that it is told once."""
+"""Check notices to staff: each goes to the right people, and once."""
 
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tests.crash.calendar.books import DatabaseContents, Edition
+from tests.crash.calendar.database_contents import DatabaseContents, Edition
 from tests.crash.calendar.fixtures import APPROVER, WATCHER, Expectations
 
 _KIND_BY_SUBJECT = {
@@ -16,7 +16,7 @@ _KIND_BY_SUBJECT = {
     "Held": "held",
     "Never approved": "expired",
 }
-"""What the subject of a notice begins with."""
+"""The kind of a notice, by the start of its subject."""
 
 _RECIPIENTS = {
     "review": {APPROVER},
@@ -24,20 +24,20 @@ _RECIPIENTS = {
     "approved": {APPROVER, WATCHER},
     "expired": {APPROVER, WATCHER},
 }
-"""Who is told; of all else the watcher is."""
+"""The addresses that get a kind of notice; other kinds go to the watcher."""
 
 _DIGEST = re.compile(r"Digest (d\d+)")
 
 
 def classify_notice(subject: str) -> tuple[str, str]:
-    """Of what kind a notice is, and of which digest it tells."""
+    """Return the kind of a notice, and the slug of the digest it is about."""
     match = _DIGEST.search(subject)
     kinds = [kind for prefix, kind in _KIND_BY_SUBJECT.items() if subject.startswith(prefix)]
     return (kinds[0] if kinds else f"unknown ({subject})"), match[1] if match else ""
 
 
 def check_notices(expectations: Expectations, contents: DatabaseContents) -> Iterator[str]:
-    """Each that is missing, or told twice."""
+    """Check that no notice is missing, and none was made twice."""
     digest_by_edition = {mailing.id: mailing.digest for mailing in contents.editions}
     notified_counts: dict[int, Counter[str]] = defaultdict(Counter)
     for event in contents.notifications:
@@ -55,26 +55,25 @@ def check_notices(expectations: Expectations, contents: DatabaseContents) -> Ite
     )
     notices = [notice for notice in contents.editions if notice.kind == "notice"]
     made_counts = Counter(classify_notice(notice.name) for notice in notices)
-    for (kind, digest), count in (expected_counts | made_counts).items():
+    for kind, digest in expected_counts | made_counts:
         if made_counts[kind, digest] != expected_counts[kind, digest]:
             yield (
                 f"notices {kind!r} of {digest}: {made_counts[kind, digest]} were made, "
-                f"and {expected_counts[kind, digest]} should be, not {count}"
+                f"and {expected_counts[kind, digest]} expected"
             )
     yield from _check_addressees(notices, contents)
 
 
 def _check_edition_notices(edition: Edition, notified_counts: Counter[str]) -> Iterator[str]:
     required_kinds = {edition.state} if edition.state in {"sent", "skipped", "expired"} else set()
-    if (
-        edition.is_review_requested and edition.state == "sent"
-    ):  # staff approve only what they were told of
+    if edition.is_review_requested and edition.state == "sent":
+        # The staff of the simulation approve only editions that they got a notice about.
         required_kinds.add("review")
     for kind in required_kinds - notified_counts.keys():
-        yield f"edition {edition.id} is {edition.state}, and nobody was told: {kind}"
+        yield f"edition {edition.id} is {edition.state}, and has no notice {kind!r}"
     for kind, count in notified_counts.items():
         if count > 1:
-            yield f"edition {edition.id}: staff were told {count} times: {kind}"
+            yield f"edition {edition.id} has {count} notices {kind!r}"
 
 
 def _check_addressees(notices: list[Edition], contents: DatabaseContents) -> Iterator[str]:

@@ -1,5 +1,6 @@
-"""Staff who go on working while workers die: they approve what they are asked to, and schedule
-more. In a thread of their own, so that a kill may meet them in the midst of it."""
+"""Simulate staff who work while workers die: they approve editions, and schedule occurrences.
+
+They work in a thread of their own, so that a kill may come in the middle of their work."""
 
 import random
 import threading
@@ -16,28 +17,30 @@ from mailer.model.edition_states import EditionState
 from tests.crash.calendar.fixtures import PERSON, DigestTrait, TrialOffice
 
 STEP_SECONDS = 0.05
-"""Seconds between two things that they do."""
+"""Seconds between two steps of their work."""
 
 MAX_WAITING = 4
-"""Digests of which an occurrence is still to be seen to: with more nobody schedules."""
+"""The number of digests with planned occurrences from which on staff schedule no more."""
 
 _PROMPT_CHANCE, _SLOW_CHANCE = 0.5, 0.03
-"""How likely an approver approves within a look."""
+"""The chance that an approver approves an edition in one step."""
 
 
 class StaffSimulation:
-    """At work between :meth:`start_work` and :meth:`stop_work`. `faults` are what they could not do."""
+    """Staff at work between :meth:`start_work` and :meth:`stop_work`.
 
-    def __init__(self, office: TrialOffice, dice: random.Random) -> None:
+    `faults` describes the steps that raised an error."""
+
+    def __init__(self, office: TrialOffice, random_source: random.Random) -> None:
         self.faults: list[str] = []
         self.reach = timedelta()
-        """How far ahead they schedule."""
+        """The time from now within which they schedule."""
         self.approves_all = False
-        """Whether they approve all, at once."""
-        self._office, self._dice = office, dice
+        """True if they approve every edition at once."""
+        self._office, self._random_source = office, random_source
         self._busy = threading.Lock()
         self._times: list[float] = []
-        self._at_work, self._stopped = threading.Event(), threading.Event()
+        self._is_working, self._is_stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="staff")
 
     @contextmanager
@@ -46,31 +49,33 @@ class StaffSimulation:
         try:
             yield
         finally:
-            self._stopped.set()
-            self._at_work.set()
+            self._is_stopped.set()
+            self._is_working.set()
             self._thread.join()
 
     def start_work(self, schedule_count: int = 0, seconds: float = 0.0) -> None:
-        """Go to work, and schedule this many occurrences at random moments within seconds."""
+        """Start work, and schedule so many occurrences at random moments of the next `seconds`."""
         now = time.monotonic()
-        self._times = sorted(now + self._dice.uniform(0, seconds) for _ in range(schedule_count))
-        self._at_work.set()
+        self._times = sorted(
+            now + self._random_source.uniform(0, seconds) for _ in range(schedule_count)
+        )
+        self._is_working.set()
 
     def stop_work(self) -> None:
-        """Stop; returns when what they were at is done."""
-        self._at_work.clear()
+        """Stop work, and return when the current step is done."""
+        self._is_working.clear()
         with self._busy:
             pass
 
     def _run(self) -> None:
-        while not self._stopped.is_set():
-            self._at_work.wait()
+        while not self._is_stopped.is_set():
+            self._is_working.wait()
             with self._busy:
-                if self._at_work.is_set() and not self._stopped.is_set():
-                    self._take_turn()
+                if self._is_working.is_set() and not self._is_stopped.is_set():
+                    self._do_step()
             time.sleep(STEP_SECONDS)
 
-    def _take_turn(self) -> None:
+    def _do_step(self) -> None:
         try:
             if self._times and self._times[0] <= time.monotonic():
                 self._times.pop(0)
@@ -78,7 +83,7 @@ class StaffSimulation:
             self._approve_editions()
         except Exception:
             self.faults.append(f"staff: {traceback.format_exc(limit=-2)}")
-            self._at_work.clear()
+            self._is_working.clear()
 
     def _schedule_occurrence(self) -> None:
         now = datetime.now(UTC)
@@ -87,7 +92,7 @@ class StaffSimulation:
                 self._times.clear()
 
     def _approve_editions(self) -> None:
-        """As people do: they read the notice, look at the edition, and approve what they saw."""
+        """Approve like people: read the notice, look at the edition, and approve that version."""
         with open_mailer(self._office.settings) as mailer:
             with mailer.store.read() as tx:
                 pending_editions = tx.editions.list_recent_editions([EditionState.IN_REVIEW], 1000)
@@ -95,7 +100,7 @@ class StaffSimulation:
                 is_slow = (
                     self._office.expectations.traits[pending_edition.digest] is DigestTrait.SLOW
                 )
-                will_approve = self.approves_all or self._dice.random() < (
+                will_approve = self.approves_all or self._random_source.random() < (
                     _SLOW_CHANCE if is_slow else _PROMPT_CHANCE
                 )
                 if (
@@ -110,4 +115,4 @@ class StaffSimulation:
                             tx, edition, PERSON, seen_hash=pending_edition.content_hash[:12]
                         )
                 except BadTransition:
-                    pass  # it has expired meanwhile
+                    pass  # it has expired in the meantime

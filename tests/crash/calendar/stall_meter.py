@@ -1,9 +1,9 @@
-"""How long a worker had to wait for a processor, as the kernel counts it.
+"""Measure how long a worker waited for a processor, as the kernel counts it.
 
 PostgreSQL ends a session that is idle in a transaction for longer than the lease. On a busy machine
-a worker may stand still for so long through no fault of its own; it then says that it has lost its
-session, and does the step again. The trial tells that apart from a worker that dawdles: a worker
-that was not kept from running has no excuse.
+a worker may stand still for so long through no fault of its own; it then logs that it has lost its
+session, and repeats the step. The trial excuses only such a worker: a worker that could run the
+whole time had no reason to be idle.
 """
 
 import threading
@@ -16,7 +16,7 @@ INTERVAL = 0.1
 
 
 class StallMeter:
-    """Samples one process from its start until `stop`."""
+    """Sampler of one process, from its start until `stop`."""
 
     def __init__(self, pid: int) -> None:
         self._tasks = Path(f"/proc/{pid}/task")
@@ -41,7 +41,7 @@ class StallMeter:
         overslept, last = 0.0, time.monotonic()
         while not self._ended.wait(INTERVAL):
             now = time.monotonic()
-            # Where the whole machine stood still, this thread did, too.
+            # If the whole machine stood still, so did this thread.
             overslept += max(now - last - INTERVAL, 0.0)
             last = now
             self._waited.append(max(overslept + self._read_run_delay(), *self._waited[-1:], 0.0))

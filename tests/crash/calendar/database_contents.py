@@ -1,5 +1,5 @@
-"""What the database holds, in plain SQL and one snapshot: without touching what a crash left
-(:mod:`tests.crash.trial_database`) while no worker runs, and live."""
+"""Read the database in plain SQL and one snapshot: live, or without changing the state after a
+crash (:mod:`tests.crash.trial_database`) while no worker runs."""
 
 import re
 import sqlite3
@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 from tests.crash.trial_database import MovedDelivery, TrialDatabase
 from tests.postgresql import run_sql
 
-ENDED = frozenset({"sent", "skipped", "expired", "held", "cancelled"})
-OVER = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
-"""Final states of editions, and of deliveries."""
+FINAL_EDITION_STATES = frozenset({"sent", "skipped", "expired", "held", "cancelled"})
+"""Final states of editions."""
+FINAL_DELIVERY_STATES = frozenset({"sent", "failed", "expired", "suppressed", "cancelled"})
+"""Final states of deliveries."""
 
 _STORY = re.compile(r"example\.org/en/(t\d+-\d+)\b")
 
@@ -62,7 +63,10 @@ class StoryRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DatabaseContents:
-    """`bodies` are the stories in each edition's frozen body; empty unless asked for."""
+    """The rows of one snapshot.
+
+    `bodies` are the stories in each edition's frozen body, by edition id; empty unless the reader
+    was told to read them."""
 
     occurrences: tuple[Occurrence, ...]
     editions: tuple[Edition, ...]
@@ -72,16 +76,20 @@ class DatabaseContents:
     bodies: dict[int, frozenset[str]]
 
     @property
-    def taken_up(self) -> list[MovedDelivery]:
-        """Deliveries that were taken up so far, for the witness."""
-        return [MovedDelivery(delivery.id, delivery.state, delivery.attempt) for delivery in self.deliveries
-                if delivery.state != "queued"]  # fmt: skip
+    def moved_deliveries(self) -> list[MovedDelivery]:
+        """The deliveries that are no longer queued, for the witness."""
+        return [
+            MovedDelivery(delivery.id, delivery.state, delivery.attempt)
+            for delivery in self.deliveries
+            if delivery.state != "queued"
+        ]
 
     def count_undone(self, occurrence_count: int) -> int:
-        """How much is still to be done, when there are to be so many occurrences."""
+        """Return how many occurrences, editions and deliveries are still to be finished, if
+        `occurrence_count` occurrences are expected."""
         seen_count = sum(occurrence.state != "planned" for occurrence in self.occurrences)
         open_count = sum(
-            edition.state not in ENDED
+            edition.state not in FINAL_EDITION_STATES
             or (edition.kind == "mailing" and edition.last_notified_state != edition.state)
             for edition in self.editions
         )
@@ -89,7 +97,7 @@ class DatabaseContents:
             occurrence_count
             - seen_count
             + open_count
-            + sum(delivery.state not in OVER for delivery in self.deliveries)
+            + sum(delivery.state not in FINAL_DELIVERY_STATES for delivery in self.deliveries)
         )
 
 
@@ -111,15 +119,15 @@ _BODIES = "SELECT edition_id, html FROM edition_body"
 
 
 class DatabaseReader(TrialDatabase):
-    """Looks into the database of a trial."""
+    """Reader of a trial's database."""
 
     def read_contents(self, *, bodies: bool = False) -> DatabaseContents:
-        """What stands there while no worker runs."""
+        """Read the database while no worker runs."""
         with self._open_connection() as connection:
             return _read_contents(connection, bodies)
 
     def read_live_contents(self) -> DatabaseContents:
-        """What stands there while some do."""
+        """Read the database while workers run. Bodies are left out."""
         if self._url.get_backend_name() == "sqlite":
             with closing(sqlite3.connect(str(self._url.database), timeout=30)) as connection:
                 return _read_contents(connection, False)
@@ -137,7 +145,7 @@ class DatabaseReader(TrialDatabase):
 
 def _read_contents(connection: Any, bodies: bool) -> DatabaseContents:
     if isinstance(connection, sqlite3.Connection):
-        connection.execute("BEGIN")  # so that all that follows is of one moment
+        connection.execute("BEGIN")  # all that follows is one snapshot
 
     def fetch_rows(query: str) -> list[Any]:
         return list(connection.execute(query).fetchall())
@@ -158,7 +166,7 @@ def _read_contents(connection: Any, bodies: bool) -> DatabaseContents:
     )
 
 
-# ---- doubts, as they come ---------------------------------------------------------------------
+# ---- a log of doubts --------------------------------------------------------------------------
 
 _DOUBT_TRIGGER = """
 CREATE TABLE doubted (id BIGINT NOT NULL);
@@ -171,13 +179,13 @@ EXECUTE FUNCTION keep_doubt()
 
 
 def record_doubts(url: str) -> None:
-    """Let PostgreSQL write down which deliveries were ever in doubt: while a worker lives on,
-    nobody sees it by looking."""
+    """Let PostgreSQL log each delivery that comes to be in doubt: snapshots would miss a doubt that
+    a living worker settles."""
     run_sql(url, _DOUBT_TRIGGER)
 
 
 def list_doubted(url: str, folder: Path) -> list[int]:
-    """Deliveries that were in doubt, as often as they were."""
+    """List the ids of deliveries that were in doubt, once for each time."""
     with DatabaseReader(url, folder)._open_connection() as connection:
         return [
             delivery_id
