@@ -24,7 +24,7 @@ from tests.crash.judge import Witness
 from tests.crash.recorder import AcceptedMessage, Recorder, read_record, run_recorder
 
 ROUNDS = 30
-"""How many times staff add work until the worker that was frozen has delivered some of it."""
+"""The most times that staff add work until the worker that was frozen has delivered some of it."""
 
 
 @dataclass(frozen=True, slots=True)
