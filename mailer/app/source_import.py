@@ -306,7 +306,7 @@ def _import_watched_file(
             state=ArticleState.QUEUED if may_queue else ArticleState.DRAFT,
         )
     except (InputError, Refused) as error:
-        result.problems.append(f"{file.locate_key(error.where)}: {error.message}")
+        result.problems.append(f"{file.locate_key(error.where or error.field)}: {error.message}")
         return
     if outcome is ArticleOutcome.UNCHANGED:
         result.unchanged += 1

@@ -1,7 +1,7 @@
 """Suppressions: addresses that must not be mailed, and why.
 
-Kept under a keyed hash of the address, so that a suppression outlives the erasure of the address.
-The gate asks for it in the same statement that lets a message out.
+A suppression is stored under a keyed hash of the address, so that it outlives the erasure of the
+address. The gate checks it in the same statement that lets a message pass.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from datetime import datetime
 from mailer import addresses
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.errors import NotFound
+from mailer.errors import NextStep, NotFound
 from mailer.model.stores.audience import SubscriberStore
 from mailer.model.subscribers import ConsentAction, ConsentEntry
 from mailer.model.suppressions import Suppression, SuppressionReason
@@ -26,8 +26,9 @@ def suppress_address(
     *,
     source: str = STAFF_SOURCE,
 ) -> tuple[Suppression, bool]:
-    """Stop all mail to an address. Returns the suppression, the earlier one if there is one, and
-    whether it is new."""
+    """Stop all mail to an address. An earlier suppression stays unchanged.
+
+    Returns the suppression and whether it is new."""
     normal_address = addresses.normalise_address(address)
     if earlier := tx.subscribers.find_suppression(normal_address):
         return earlier, False
@@ -45,8 +46,10 @@ def suppress_addresses(
     *,
     source: str = STAFF_SOURCE,
 ) -> frozenset[str]:
-    """Stop all mail to many addresses, each of which stands there once. Returns those to which it
-    was stopped already: they keep their reason."""
+    """Stop all mail to many distinct addresses. Addresses that are already suppressed keep their
+    reason.
+
+    Returns the addresses that were already suppressed."""
     already_suppressed = store.find_suppressed_addresses(
         [suppression.address for suppression in suppressions]
     )
@@ -81,10 +84,13 @@ def _describe_suppression(suppression: Suppression) -> str:
 def lift_suppression(
     tx: Transaction, address: str, now: datetime, *, source: str = STAFF_SOURCE
 ) -> str:
-    """Let an address be mailed again. Raises NotFound when it isn't suppressed."""
+    """Allow mail to an address again. Returns the address in canonical spelling. Raises NotFound if
+    it is not suppressed."""
     normal_address = addresses.normalise_address(address)
     if not tx.subscribers.remove_suppression(normal_address):
-        raise NotFound(f"{normal_address} is not suppressed", hint="see `mailer suppression list`")
+        raise NotFound(
+            f"{normal_address} is not suppressed", next_steps=[NextStep("list_suppressions")]
+        )
     tx.subscribers.log_consent(
         [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)]
     )

@@ -93,10 +93,13 @@ def add_articles(
                     results.append(_to_result(source_file.path, outcome, article))
                 except (InputError, Refused) as wrong:
                     hint = wrong.hint
-                    if wrong.where == "topics":
+                    if "topics" in {wrong.where, wrong.field}:
                         hint += "; --create-topics adds those that aren't there"
                     error = InputError(
-                        wrong.message, where=source_file.locate_key(wrong.where), hint=hint
+                        wrong.message,
+                        where=source_file.locate_key(wrong.where or wrong.field),
+                        hint=hint,
+                        next_steps=wrong.next_steps,
                     )
             if error is not None:
                 refused_count += 1

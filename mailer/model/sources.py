@@ -1,11 +1,4 @@
-"""Sources: where articles come from by themselves. A feed, a WordPress site, or a folder of files
-that somebody writes into.
-
-What a source brings is a draft until somebody queues it, unless the source is trusted to queue. An
-entry is known by its key in the source, and by its content: one that comes again changes nothing, a
-changed one revises the draft. What staff have queued is revised only by a source that may queue:
-nothing from outside changes what was chosen.
-"""
+"""The records of sources: feeds, WordPress sites and folders that articles are imported from."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,14 +16,15 @@ class SourceKind(StrEnum):
 
 
 class SourceState(StrEnum):
-    """A source that is gone for good (410) is stopped; staff may let it go on."""
+    """The state of a source. A source that is permanently gone (HTTP 410) is stopped; staff may
+    resume it."""
 
     ACTIVE = "active"
     STOPPED = "stopped"
 
 
 class OnImport(StrEnum):
-    """What becomes of what a source brings."""
+    """The state of newly imported articles: drafts, or queued."""
 
     DRAFT = "draft"
     QUEUE = "queue"
@@ -38,8 +32,8 @@ class OnImport(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """What staff say of a source. `place` is an address, or a folder's path. `kind`, `language`
-    and `topics` are for what doesn't say; topics are slugs."""
+    """The settings of a source. `place` is a web address, or a folder's path. `article_kind`,
+    `language` and `topics` (slugs) apply to entries that state none."""
 
     name: str
     kind: SourceKind
@@ -53,8 +47,9 @@ class SourceSettings:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """`etag` and `last_modified` are what the server said of what it gave last (RFC 9110 §8.8).
-    `failures` counts those since the last success, `said` is what came of the last look."""
+    """A source and its state. `etag` and `last_modified` are the validators of the server's last
+    answer (RFC 9110 §8.8). `failures` counts failures since the last success. `last_result`
+    describes the result of the last import."""
 
     id: int
     settings: SourceSettings
@@ -70,8 +65,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceItem:
-    """An entry that a source has brought: by its `key` there; `fingerprint` is that of what it
-    brought last."""
+    """An entry that was imported from a source. `key` identifies it in the source, `fingerprint` is
+    that of its last imported content, `slug` and `language` name the article."""
 
     key: str
     fingerprint: str

@@ -48,7 +48,7 @@ def test_a_user_without_a_password_is_told_before_anything_begins(
     office: Shell, relay: Relay
 ) -> None:
     said = office("send", "1", code=3, env=at(relay.port, USER="office")).err
-    assert "a user and no password" in said
+    assert "a user but no password" in said
     assert state(office) == "approved"
 
 

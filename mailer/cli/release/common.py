@@ -50,7 +50,10 @@ def import_story(
             )
         except InputError as error:
             raise InputError(
-                error.message, where=source_file.locate_key(error.where), hint=error.hint
+                error.message,
+                where=source_file.locate_key(error.where or error.field),
+                hint=error.hint,
+                next_steps=error.next_steps,
             ) from error
         story_articles.append(article)
     slugs = {story_article.slug for story_article in story_articles}

@@ -1,4 +1,4 @@
-"""Stores of what an office publishes."""
+"""Stores of articles, embargoes, releases and sources."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -63,7 +63,7 @@ class ReleaseStore(Protocol):
 
 
 class SourceStore(Protocol):
-    """Sources, and what was imported from them."""
+    """Sources, and the entries that were imported from them."""
 
     def list_sources(self) -> Sequence[Source]: ...
     def find_current(self, source: Source) -> Source | None: ...

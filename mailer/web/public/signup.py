@@ -109,7 +109,8 @@ def add_routes(site: PublicSite) -> None:
                 tx, address, wishes, language, source=SIGN_UP_PAGE
             )
         except InputError as error:
-            problem = "list" if isinstance(error, NotFound) or error.where == "lists" else "email"
+            is_list_wrong = isinstance(error, NotFound) or "lists" in {error.where, error.field}
+            problem = "list" if is_list_wrong else "email"
             return render_form(
                 site, request, find_offered_choices(tx, language, form), status=422, wrong=problem,
                 email=form.get_value("email"), chosen=form.get_values("list"), picked=form.get_values("topic"),

@@ -108,7 +108,7 @@ def test_a_skipped_edition_takes_no_story(ready: Store) -> None:
         factories.add_story(tx, "boats")
         skipped, choice = digests.assemble_edition(tx, "weekly", NOW)
         assert (skipped.state, skipped.stories) == (EditionState.SKIPPED, ())
-        assert skipped.reason == choice.too_few == "only 1 new, and this digest wants at least 2"
+        assert skipped.reason == choice.too_few == "only 1 new, and this digest needs at least 2"
         factories.add_story(tx, "roads")
         assert set(assembled(tx, after=7).stories) == {"boats", "roads"}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailer import articles
 from mailer.articles import SLUG, SLUG_LENGTH
-from mailer.errors import InputError, NotFound
+from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.articles import (
     Article,
     ArticleKind,
@@ -109,7 +109,7 @@ class Shelf:
 def test_a_field_that_can_not_be_is_named(fields: dict[str, Any], where: str, what: str) -> None:
     with pytest.raises(InputError, match=what) as caught:
         articles.check_content(make_content(**fields))
-    assert caught.value.where == where
+    assert caught.value.field == where
 
 
 def test_a_language_that_can_not_be_is_refused() -> None:
@@ -295,7 +295,9 @@ def test_one_translation_can_be_withdrawn_alone() -> None:
 
 def test_an_unknown_topic_is_refused_and_nothing_is_kept() -> None:
     shelf = Shelf()
-    with pytest.raises(InputError, match=r"topics: there is no topic 'helth'; add it with"):
+    with pytest.raises(
+        InputError, match=r"topics: there is no topic 'helth'; correct the spelling"
+    ):
         articles.add_article(
             make_transaction(articles=shelf), make_content(topics=("health", "helth")), NOW
         )
@@ -315,8 +317,9 @@ def test_a_bad_edit_changes_nothing() -> None:
 def test_what_is_not_there_is_not_found() -> None:
     with pytest.raises(NotFound, match="there is no article storm in fr"):
         articles.get_article(make_transaction(articles=Shelf()), "storm", "fr")
-    with pytest.raises(NotFound, match="there is no article storm; see `mailer article list`"):
+    with pytest.raises(NotFound, match="there is no article storm") as caught:
         articles.withdraw_articles(make_transaction(articles=Shelf()), "storm", None, NOW)
+    assert caught.value.next_steps == (NextStep("list_articles"),)
 
 
 def test_content_without_its_record_is_what_was_given() -> None:

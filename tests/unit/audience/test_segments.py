@@ -209,7 +209,7 @@ def test_a_filter_may_nest_and_not_without_end() -> None:
 
 
 def test_data_that_is_no_tree_is_a_bug_of_the_store() -> None:
-    with pytest.raises(ValueError, match="not a segment's tree"):
+    with pytest.raises(ValueError, match="not a filter"):
         from_plain({"sql": "1=1"})
 
 

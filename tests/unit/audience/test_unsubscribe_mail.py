@@ -83,7 +83,7 @@ def test_a_message_as_a_pipe_brings_it_is_read() -> None:
     ],
 )
 def test_a_message_without_a_token_is_refused_and_its_body_is_not_searched(raw: bytes) -> None:
-    with pytest.raises(InputError, match="Subject: it doesn't say who"):
+    with pytest.raises(InputError, match="Subject: it names no subscriber"):
         extract_token(raw)
 
 

@@ -52,7 +52,7 @@ def test_addresses_are_spelled_one_way_each_once_in_the_order_given(who: str) ->
 def test_what_is_no_address_is_refused_with_the_option(who: str, address: str) -> None:
     with pytest.raises(InputError, match="is not a mail address") as refused:
         checked(**{who: ("zoe@example.org", address)})
-    assert refused.value.where == f"--{who.removesuffix('s')}"
+    assert refused.value.field == who
     assert refused.value.hint
 
 
@@ -62,26 +62,26 @@ def test_reminders_are_each_once_the_longest_before_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "where", "said"),
+    ("fields", "field", "problem"),
     [
-        ({"grace": -MINUTE}, "--grace", "not between 0m and 14d"),
-        ({"grace": MAX_DURATION + MINUTE}, "--grace", "not between 0m and 14d"),
-        ({"reminders": (timedelta(),)}, "--remind", "not between 1m and 14d"),
-        ({"reminders": (HOUR, -HOUR)}, "--remind", "not between 1m and 14d"),
-        ({"reminders": (HOUR, MAX_DURATION + MINUTE)}, "--remind", "not between 1m and 14d"),
+        ({"grace": -MINUTE}, "grace", "not between 0m and 14d"),
+        ({"grace": MAX_DURATION + MINUTE}, "grace", "not between 0m and 14d"),
+        ({"reminders": (timedelta(),)}, "reminders", "not between 1m and 14d"),
+        ({"reminders": (HOUR, -HOUR)}, "reminders", "not between 1m and 14d"),
+        ({"reminders": (HOUR, MAX_DURATION + MINUTE)}, "reminders", "not between 1m and 14d"),
         (
             {"reminders": tuple(n * HOUR for n in range(1, MAX_REMINDERS + 2))},
-            "--remind",
+            "reminders",
             "more than 10 reminders",
         ),
     ],
 )
 def test_a_policy_that_can_not_be_names_the_option(
-    fields: dict[str, Any], where: str, said: str
+    fields: dict[str, Any], field: str, problem: str
 ) -> None:
-    with pytest.raises(InputError, match=said) as refused:
+    with pytest.raises(InputError, match=problem) as refused:
         checked(**fields)
-    assert refused.value.where == where
+    assert refused.value.field == field
 
 
 def test_the_bounds_themselves_are_possible() -> None:

@@ -32,7 +32,7 @@ def test_an_edition_can_hold_from_one_to_sixty_two_stories(fewest: int, most: in
 def test_an_order_that_can_not_be_names_its_field(fields: dict[str, Any], where: str) -> None:
     with pytest.raises(InputError) as caught:
         digests.check_settings(replace(SETTINGS, **fields))
-    assert caught.value.where == where
+    assert caught.value.field == where
 
 
 def test_a_digest_is_added_once_and_edited() -> None:

@@ -133,8 +133,8 @@ def test_a_translation_that_forgot_its_topics_takes_the_story_from_nobody() -> N
 @pytest.mark.parametrize(
     ("there", "said"),
     [
-        (0, "no new story, and this digest wants at least 3"),
-        (2, "only 2 new, and this digest wants at least 3"),
+        (0, "no new story, and this digest needs at least 3"),
+        (2, "only 2 new, and this digest needs at least 3"),
         (3, ""),
     ],
 )
@@ -181,5 +181,5 @@ def test_too_few_stories_are_skipped_or_held_with_the_reason(
     )
     made, _ = digests.assemble_edition(make_transaction(digests=desk), "weekly", NOW)
     assert (made.state, made.stories) == (state, kept)
-    assert made.reason == "only 1 new, and this digest wants at least 2"
+    assert made.reason == "only 1 new, and this digest needs at least 2"
     assert desk.reserved == ([(made.id, kept)] if kept else [])

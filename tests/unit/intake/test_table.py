@@ -66,7 +66,7 @@ def test_a_quote_left_open_is_told_and_not_taken_for_a_name(path: Path) -> None:
     rows, refused = bring_in(path, raw)
     assert not rows
     assert [result.line for result in refused] == [2]
-    assert "swallows the lines after it" in refused[0].reason
+    assert "contains the lines after it" in refused[0].reason
 
 
 def test_columns_that_we_do_not_know_are_named_by_hand(path: Path) -> None:

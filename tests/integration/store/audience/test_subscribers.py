@@ -79,7 +79,7 @@ def test_one_who_left_comes_back_only_when_they_ask(ready: Store) -> None:
         ana = subscribers.get_subscriber(tx, ANA)
         (left,) = tx.subscribers.list_memberships(ana)
         assert left.left_at == NOW, "leaving twice is leaving once"
-        with pytest.raises(Refused, match="left the list 'news'"):
+        with pytest.raises(Refused, match="unsubscribed from the list 'news'"):
             factories.add_subscriber(tx, ANA)
         _, back = subscribers.subscribe_person(
             tx, Person(ANA), factories.get_mailing_list(tx), (), NOW + DAY, rejoin=True

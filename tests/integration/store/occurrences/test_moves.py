@@ -86,7 +86,7 @@ def test_one_is_not_restored_to_a_time_that_is_past(ready: Store) -> None:
     with ready.begin() as tx:
         on_a_blackout(tx, OnFreeDay.BEFORE)
         occurrences.skip_occurrence(tx, build_calendar(tx).find_occurrence("2026-11-24", now), now)
-        with pytest.raises(Refused, match="its own time, Mon 23 Nov 2026 09:00 Europe/London"):
+        with pytest.raises(Refused, match="its original time, Mon 23 Nov 2026 09:00 Europe/London"):
             occurrences.restore_occurrence(
                 tx, build_calendar(tx).find_occurrence("2026-11-24", now), now
             )
