@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import replace_control
@@ -22,7 +23,7 @@ MAX_BACK_OFF = timedelta(days=1)
 """The longest wait after a failure."""
 
 
-def add_source(tx: Transaction, settings: SourceSettings, now: datetime) -> Source:
+def add_source(tx: Transaction, actor: Actor, settings: SourceSettings, now: datetime) -> Source:
     """Add a source, which is due at once. Raises InputError naming the field."""
     check_slug(settings.name, "source")
     if any(source.settings.name == settings.name for source in tx.sources.list_sources()):
@@ -41,6 +42,7 @@ def add_source(tx: Transaction, settings: SourceSettings, now: datetime) -> Sour
             topics=tuple(dict.fromkeys(settings.topics)),
         ),
         now,
+        actor,
     )
 
 
@@ -79,6 +81,7 @@ def reload_source(tx: Transaction, source: Source) -> Source:
 
 def record_success(
     tx: Transaction,
+    actor: Actor,
     source: Source,
     result: str,
     now: datetime,
@@ -105,6 +108,7 @@ def record_success(
 
 def record_failure(
     tx: Transaction,
+    actor: Actor,
     source: Source,
     reason: str,
     now: datetime,
@@ -129,7 +133,7 @@ def record_failure(
     return updated_source
 
 
-def resume_source(tx: Transaction, source: Source, now: datetime) -> Source:
+def resume_source(tx: Transaction, actor: Actor, source: Source, now: datetime) -> Source:
     """Make a source due at once that was stopped or has failed."""
     updated_source = replace(source, state=SourceState.ACTIVE, failures=0, next_at=now)
     tx.sources.save_source(updated_source)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mailer import articles, editions, embargoes
+from mailer.actor import Actor
 from mailer.app.mailer import Mailer
 from mailer.audience.lists import add_topic
 from mailer.errors import InputError, Refused
@@ -24,7 +25,7 @@ def import_file(
     tx: SqlTransaction,
     file: ArticleFile,
     *,
-    author: str = "",
+    author: Actor,
     create_topics: bool = False,
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
@@ -37,16 +38,16 @@ def import_file(
     with tx.open_savepoint():
         if create_topics:
             for slug in tx.articles.find_unknown_topics(file.content.topics):
-                add_topic(tx, slug, {}, now)
+                add_topic(tx, author, slug, {}, now)
         for attached_file in file.files:
             tx.releases.save_file(
                 attached_file.sha256, attached_file.media_type, attached_file.content, now
             )
         article, outcome = articles.add_article(
-            tx, file.content, now, dated=file.dated, author=author, state=state
+            tx, author, file.content, now, dated=file.dated, state=state
         )
         if file.embargo:
-            embargo = embargoes.declare_embargo(tx, article.slug, file.embargo, now, by=author)
+            embargo = embargoes.declare_embargo(tx, article.slug, file.embargo, now, by=author.name)
             if embargo.set_at == now and outcome is ArticleOutcome.UNCHANGED:
                 outcome = ArticleOutcome.REVISED
     return article, outcome

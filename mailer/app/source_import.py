@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from mailer import articles, sources
+from mailer.actor import WORKER, Actor, ActorKind
 from mailer.app.mailer import Mailer
 from mailer.app.release_flow import import_file
 from mailer.articles import SLUG_LENGTH
@@ -123,6 +124,7 @@ def _record_failure(mailer: Mailer, source: Source, error: Exception) -> None:
     with suppress(Refused), mailer.store.begin() as tx:
         sources.record_failure(
             tx,
+            WORKER,
             sources.reload_source(tx, source),
             message,
             mailer.clock(),
@@ -146,6 +148,7 @@ def _save_import(
         validators = Validators() if result and result.has_internal_errors else gathered.validators
         sources.record_success(
             tx,
+            WORKER,
             source,
             "unchanged" if result is None else str(result),
             mailer.clock(),
@@ -230,10 +233,10 @@ def _import_draft(
         return
     article, outcome = articles.add_article(
         tx,
+        _name_author(source),
         content,
         now,
         dated=draft.dated,
-        author=_name_author(source),
         state=ArticleState.QUEUED if may_queue else ArticleState.DRAFT,
     )
     if outcome is ArticleOutcome.UNCHANGED:
@@ -244,11 +247,11 @@ def _import_draft(
 
 def _is_edited(tx: SqlTransaction, article: Article, source: Source) -> bool:
     """Whether somebody has written in it since the source brought it: that is not undone."""
-    return tx.articles.find_last_author(article) != _name_author(source)
+    return tx.articles.find_last_author_key(article) != _name_author(source).key
 
 
-def _name_author(source: Source) -> str:
-    return f"source {source.settings.name}"
+def _name_author(source: Source) -> Actor:
+    return Actor(ActorKind.SOURCE, source.settings.name, f"source {source.settings.name}")
 
 
 def _compute_fingerprint(draft: Draft) -> str:
@@ -323,7 +326,7 @@ def _has_changed(file: ArticleFile, article: Article) -> bool:
 
 
 def add_draft(
-    mailer: Mailer, tx: SqlTransaction, draft: Draft, *, author: str, queue: bool = False
+    mailer: Mailer, tx: SqlTransaction, draft: Draft, *, author: Actor, queue: bool = False
 ) -> tuple[Article, ArticleOutcome, tuple[Omission, ...]]:
     """Take in one draft that somebody has asked for by hand: as a draft, unless it `queues`. What
     is queued already is not changed by it. Returns also what was left out."""
@@ -337,10 +340,10 @@ def add_draft(
         content = replace(content, slug=_find_free_slug(tx, content))
     article, outcome = articles.add_article(
         tx,
+        author,
         content,
         mailer.clock(),
         dated=draft.dated,
-        author=author,
         state=ArticleState.QUEUED if queue else ArticleState.DRAFT,
     )
     return article, outcome, draft.omissions

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.articles.checks import check_text
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.lines import holds_control
@@ -20,7 +21,9 @@ MAX_NAME_LENGTH = 200
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
-def save_boilerplate(tx: Transaction, boilerplate: Boilerplate) -> tuple[Boilerplate, bool]:
+def save_boilerplate(
+    tx: Transaction, actor: Actor, boilerplate: Boilerplate
+) -> tuple[Boilerplate, bool]:
     """Save a boilerplate in place of the earlier one. Approved mails stay as they are.
 
     Returns the boilerplate and whether anything changed. Raises InputError."""

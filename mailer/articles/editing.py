@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.articles.checks import check_content
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.articles import (
@@ -42,11 +43,11 @@ def _check_topics(tx: Transaction, topics: Iterable[str]) -> None:
 
 def add_article(
     tx: Transaction,
+    actor: Actor,
     content: Content,
     now: datetime,
     *,
     dated: bool = True,
-    author: str = "",
     state: ArticleState = ArticleState.QUEUED,
 ) -> tuple[Article, ArticleOutcome]:
     """Add an article in `state`, or revise the article with its slug and language.
@@ -64,24 +65,23 @@ def add_article(
     if existing and not dated:
         content = replace(content, published=existing.published)
     if existing is None:
-        article = tx.articles.add_article(content, now, author, state)
+        article = tx.articles.add_article(content, now, actor, state)
         tx.articles.revert_editions_to_draft(content.slug, f"{content.language} was added", now)
         return article, ArticleOutcome.ADDED
     if existing.content.compute_fingerprint() == content.compute_fingerprint():
         return existing, ArticleOutcome.UNCHANGED
-    revised = tx.articles.revise_article(existing, content, "new file", now, author)
+    revised = tx.articles.revise_article(existing, content, "new file", now, actor)
     tx.articles.revert_editions_to_draft(content.slug, f"revised to {revised.revision}", now)
     return revised, ArticleOutcome.REVISED
 
 
 def edit_article(
     tx: Transaction,
+    actor: Actor,
     slug: str,
     language: str,
     changes: Mapping[str, Any],
     now: datetime,
-    *,
-    author: str = "",
 ) -> tuple[Article, ArticleOutcome]:
     """Change fields of an article. Its slug and language identify it and can't be changed."""
     article = get_article(tx, slug, language)
@@ -91,13 +91,13 @@ def edit_article(
     if content.compute_fingerprint() == article.content.compute_fingerprint():
         return article, ArticleOutcome.UNCHANGED
     note = f"edited {', '.join(sorted(changes))}"
-    revised = tx.articles.revise_article(article, content, note, now, author)
+    revised = tx.articles.revise_article(article, content, note, now, actor)
     tx.articles.revert_editions_to_draft(slug, f"{', '.join(sorted(changes))} edited", now)
     return revised, ArticleOutcome.REVISED
 
 
 def withdraw_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Take a story, or one of its translations, out of every edition that is not sent yet.
 
@@ -114,7 +114,7 @@ def withdraw_articles(
 
 
 def queue_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Queue the drafts of a story, so that digests may choose them. Returns the queued articles."""
     queued = [
@@ -128,7 +128,7 @@ def queue_articles(
 
 
 def restore_articles(
-    tx: Transaction, slug: str, language: str | None, now: datetime
+    tx: Transaction, actor: Actor, slug: str, language: str | None, now: datetime
 ) -> list[Article]:
     """Put a withdrawn story back into the queue. Returns the restored articles. Raises Refused if
     the story was killed."""

@@ -7,6 +7,7 @@ get embargoed releases early, and whether they welcome a call after a release.
 
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.contacts import Contact, ContactProfile
@@ -40,7 +41,7 @@ def normalise_beat(text: str) -> str:
 
 
 def save_contact(
-    tx: Transaction, subscriber: Subscriber, profile: ContactProfile, now: datetime
+    tx: Transaction, actor: Actor, subscriber: Subscriber, profile: ContactProfile, now: datetime
 ) -> tuple[Contact, bool]:
     """Save a contact's profile. Once this is committed, a contact who is no longer trusted gets no
     advance copy.
@@ -64,7 +65,7 @@ def get_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
     return contact
 
 
-def remove_contact(tx: Transaction, subscriber: Subscriber) -> Contact:
+def remove_contact(tx: Transaction, actor: Actor, subscriber: Subscriber) -> Contact:
     """Delete a subscriber's profile as a media contact. They stay a subscriber."""
     contact = get_contact(tx, subscriber)
     tx.subscribers.remove_contact(subscriber)

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience.subscribers import STAFF_SOURCE, log_consent_action
 from mailer.errors import NotFound
 from mailer.model.subscribers import ConsentAction, Subscriber
@@ -35,6 +36,7 @@ def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, 
                 "basis": entry.basis,
                 "wording": entry.wording.text if entry.wording else "",
                 "detail": entry.detail,
+                "actor": entry.actor_key,
             }
             for entry in tx.subscribers.list_consent_entries(subscriber.address)
         ],
@@ -57,6 +59,7 @@ def collect_personal_data(tx: Transaction, subscriber: Subscriber) -> dict[str, 
 
 def erase_person(
     tx: Transaction,
+    actor: Actor,
     address: str,
     now: datetime,
     *,
@@ -75,7 +78,7 @@ def erase_person(
     own_addresses = {normal_address}
     subscriber = tx.subscribers.find_subscriber(normal_address)
     if subscriber is not None:
-        log_consent_action(tx, subscriber, ConsentAction.ERASED, now, source=source)
+        log_consent_action(tx, actor, subscriber, ConsentAction.ERASED, now, source=source)
         for earlier_address in tx.subscribers.list_addresses(subscriber):
             owner = tx.subscribers.find_subscriber(earlier_address)
             if owner is None or owner.id == subscriber.id:

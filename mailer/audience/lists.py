@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from mailer import languages, zones
+from mailer.actor import Actor
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.lines import holds_control
 from mailer.model.lists import MailingList, Topic, Visibility
@@ -38,7 +39,9 @@ def check_line(value: str, field: str, *, required: bool = True) -> str:
     return line
 
 
-def add_topic(tx: Transaction, slug: str, names: Mapping[str, str], now: datetime) -> Topic:
+def add_topic(
+    tx: Transaction, actor: Actor, slug: str, names: Mapping[str, str], now: datetime
+) -> Topic:
     """Add a topic, or add `names` to the names of an existing topic."""
     check_slug(slug, "topic")
     names = {
@@ -55,7 +58,7 @@ def add_topic(tx: Transaction, slug: str, names: Mapping[str, str], now: datetim
     return tx.lists.set_topic_names(topic, {**topic.names, **names})
 
 
-def remove_topic_name(tx: Transaction, slug: str, language: str) -> Topic:
+def remove_topic_name(tx: Transaction, actor: Actor, slug: str, language: str) -> Topic:
     """Remove a topic's name in one language. Raises NotFound if there is no such name, InputError
     for the last name."""
     topic = get_topic(tx, slug)
@@ -86,7 +89,7 @@ def get_topics(tx: Transaction, slugs: Sequence[str]) -> tuple[Topic, ...]:
     return tuple(get_topic(tx, slug) for slug in dict.fromkeys(slugs))
 
 
-def remove_topic(tx: Transaction, slug: str) -> Topic:
+def remove_topic(tx: Transaction, actor: Actor, slug: str) -> Topic:
     """Remove a topic that nothing uses. Raises InputError, which counts the uses."""
     topic = get_topic(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_topic_uses(topic).items() if count}
@@ -101,6 +104,7 @@ def remove_topic(tx: Transaction, slug: str) -> Topic:
 
 def add_list(
     tx: Transaction,
+    actor: Actor,
     slug: str,
     name: str,
     now: datetime,
@@ -131,7 +135,7 @@ def add_list(
     )
 
 
-def edit_list(tx: Transaction, slug: str, changes: Mapping[str, Any]) -> MailingList:
+def edit_list(tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any]) -> MailingList:
     """Change a list's name, description, language, time zone, visibility or welcome."""
     mailing_list = get_list(tx, slug)
     changed = replace(mailing_list, **changes)
@@ -146,7 +150,7 @@ def edit_list(tx: Transaction, slug: str, changes: Mapping[str, Any]) -> Mailing
     )
 
 
-def remove_list(tx: Transaction, slug: str) -> MailingList:
+def remove_list(tx: Transaction, actor: Actor, slug: str) -> MailingList:
     """Remove a list that nothing depends on. Raises InputError, which counts its dependents."""
     mailing_list = get_list(tx, slug)
     uses = {kind: count for kind, count in tx.lists.count_list_uses(mailing_list).items() if count}

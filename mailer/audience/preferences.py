@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience.subscribers import (
     STAFF_SOURCE,
     describe_membership,
@@ -29,6 +30,7 @@ LONGEST_PAUSE = timedelta(weeks=52)
 
 def change_membership(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     changes: Mapping[str, Any],
@@ -55,6 +57,7 @@ def change_membership(
         tx.subscribers.set_membership(subscriber, mailing_list, changed)
         log_consent_action(
             tx,
+            actor,
             subscriber,
             ConsentAction.CHANGED,
             now,
@@ -67,6 +70,7 @@ def change_membership(
 
 def pause_memberships(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_lists: Iterable[MailingList],
     duration: timedelta | None,
@@ -97,13 +101,21 @@ def pause_memberships(
         act = ConsentAction.PAUSED if until else ConsentAction.RESUMED
         detail = f"until {until:%Y-%m-%d %H:%M} UTC" if until else ""
         log_consent_action(
-            tx, subscriber, act, now, source=source, mailing_list=mailing_list.slug, detail=detail
+            tx,
+            actor,
+            subscriber,
+            act,
+            now,
+            source=source,
+            mailing_list=mailing_list.slug,
+            detail=detail,
         )
     return until
 
 
 def restore_membership(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -131,13 +143,20 @@ def restore_membership(
     restored = replace(restored, paused_until=None)
     tx.subscribers.set_membership(subscriber, mailing_list, restored)
     log_consent_action(
-        tx, subscriber, ConsentAction.RETURNED, now, source=source, mailing_list=mailing_list.slug
+        tx,
+        actor,
+        subscriber,
+        ConsentAction.RETURNED,
+        now,
+        source=source,
+        mailing_list=mailing_list.slug,
     )
     return restored
 
 
 def change_address(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     address: str,
     now: datetime,
@@ -156,19 +175,20 @@ def change_address(
             next_steps=[NextStep("lift_suppression", address=address)],
         )
     if other := tx.subscribers.find_subscriber(address):
-        return merge_subscribers(tx, subscriber, other, now, source=source)
+        return merge_subscribers(tx, actor, subscriber, other, now, source=source)
     moved = tx.subscribers.edit_subscriber(subscriber, replace(subscriber.person, address=address))
     log_consent_action(
-        tx, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
+        tx, actor, subscriber, ConsentAction.NEW_ADDRESS, now, source=source, detail="the old one"
     )
     log_consent_action(
-        tx, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
+        tx, actor, moved, ConsentAction.NEW_ADDRESS, now, source=source, detail="the new one"
     )
     return moved
 
 
 def merge_subscribers(
     tx: Transaction,
+    actor: Actor,
     duplicate: Subscriber,
     survivor: Subscriber,
     now: datetime,
@@ -204,6 +224,7 @@ def merge_subscribers(
     person = merge_persons(duplicate.person, survivor.person)
     log_consent_action(
         tx,
+        actor,
         duplicate,
         ConsentAction.MERGED,
         now,
@@ -215,6 +236,7 @@ def merge_subscribers(
     survivor = tx.subscribers.edit_subscriber(survivor, replace(person, address=survivor.address))
     log_consent_action(
         tx,
+        actor,
         survivor,
         ConsentAction.MERGED,
         now,

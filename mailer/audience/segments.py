@@ -24,6 +24,7 @@ from datetime import date, datetime
 from typing import Any
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.segments import (
@@ -43,7 +44,9 @@ MAX_FILTER_DEPTH = 50
 """The deepest nesting of a filter."""
 
 
-def save_segment(tx: Transaction, slug: str, name: str, text: str, now: datetime) -> Segment:
+def save_segment(
+    tx: Transaction, actor: Actor, slug: str, name: str, text: str, now: datetime
+) -> Segment:
     """Save a filter under a slug, in place of an earlier one. Raises InputError."""
     check_slug(slug, "segment")
     return tx.segments.save_segment(slug, check_line(name, "name"), check_filter(tx, text), now)
@@ -72,7 +75,7 @@ def get_segment(tx: Transaction, slug: str) -> Segment:
     raise NotFound(f"there is no segment {slug!r}", next_steps=[NextStep("list_segments")])
 
 
-def remove_segment(tx: Transaction, slug: str) -> Segment:
+def remove_segment(tx: Transaction, actor: Actor, slug: str) -> Segment:
     """Remove a segment that no digest or open edition uses. Raises InputError, which counts the
     uses."""
     segment = get_segment(tx, slug)

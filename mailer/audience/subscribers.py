@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from mailer import addresses, languages, zones
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.lines import holds_control
@@ -75,6 +76,7 @@ def _check_time_zone(zone: str) -> str:
 
 def subscribe_person(
     tx: Transaction,
+    actor: Actor,
     person: Person,
     mailing_list: MailingList,
     topics: Iterable[Topic],
@@ -150,6 +152,7 @@ def subscribe_person(
             basis=evidence.basis,
             wording=evidence.wording,
             detail=describe_membership(membership),
+            actor_key=actor.key,
         )
         tx.subscribers.log_consent([entry])
     return subscriber, membership
@@ -172,6 +175,7 @@ def describe_membership(membership: Membership) -> str:
 
 def log_consent_action(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     act: ConsentAction,
     now: datetime,
@@ -184,7 +188,14 @@ def log_consent_action(
     tx.subscribers.log_consent(
         [
             ConsentEntry(
-                now, act, subscriber.id, subscriber.address, source, mailing_list, detail=detail
+                now,
+                act,
+                subscriber.id,
+                subscriber.address,
+                source,
+                mailing_list,
+                detail=detail,
+                actor_key=actor.key,
             )
         ]
     )
@@ -205,6 +216,7 @@ def merge_persons(existing: Person, new: Person) -> Person:
 
 def unsubscribe_person(
     tx: Transaction,
+    actor: Actor,
     subscriber: Subscriber,
     mailing_list: MailingList,
     now: datetime,
@@ -221,13 +233,19 @@ def unsubscribe_person(
     unsubscribed = replace(membership, state=MembershipState.UNSUBSCRIBED, left_at=now)
     tx.subscribers.set_membership(subscriber, mailing_list, unsubscribed)
     log_consent_action(
-        tx, subscriber, ConsentAction.LEFT, now, source=source, mailing_list=mailing_list.slug
+        tx,
+        actor,
+        subscriber,
+        ConsentAction.LEFT,
+        now,
+        source=source,
+        mailing_list=mailing_list.slug,
     )
     return unsubscribed
 
 
 def edit_subscriber(
-    tx: Transaction, address: str, changes: Mapping[str, Any]
+    tx: Transaction, actor: Actor, address: str, changes: Mapping[str, Any]
 ) -> tuple[Subscriber, bool]:
     """Change fields of a person. A new address goes through ``preferences.change_address`` instead.
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience.lists import check_line
 from mailer.audience.subscribers import STAFF_SOURCE
 from mailer.errors import NextStep, NotFound
@@ -19,6 +20,7 @@ from mailer.model.transaction import Transaction
 
 def suppress_address(
     tx: Transaction,
+    actor: Actor,
     address: str,
     reason: SuppressionReason,
     detail: str,
@@ -35,12 +37,13 @@ def suppress_address(
     suppression = Suppression(
         normal_address, reason, check_line(detail, "detail", required=False), now
     )
-    suppress_addresses(tx.subscribers, [suppression], now, source=source)
+    suppress_addresses(tx.subscribers, actor, [suppression], now, source=source)
     return suppression, True
 
 
 def suppress_addresses(
     store: SubscriberStore,
+    actor: Actor,
     suppressions: Sequence[Suppression],
     now: datetime,
     *,
@@ -66,6 +69,7 @@ def suppress_addresses(
                 suppression.address,
                 source,
                 detail=_describe_suppression(suppression),
+                actor_key=actor.key,
             )
             for suppression in new_suppressions
         ]
@@ -82,7 +86,7 @@ def _describe_suppression(suppression: Suppression) -> str:
 
 
 def lift_suppression(
-    tx: Transaction, address: str, now: datetime, *, source: str = STAFF_SOURCE
+    tx: Transaction, actor: Actor, address: str, now: datetime, *, source: str = STAFF_SOURCE
 ) -> str:
     """Allow mail to an address again. Returns the address in canonical spelling. Raises NotFound if
     it is not suppressed."""
@@ -92,6 +96,6 @@ def lift_suppression(
             f"{normal_address} is not suppressed", next_steps=[NextStep("list_suppressions")]
         )
     tx.subscribers.log_consent(
-        [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source)]
+        [ConsentEntry(now, ConsentAction.RELEASED, 0, normal_address, source, actor_key=actor.key)]
     )
     return normal_address

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from mailer import addresses
+from mailer.actor import Actor
 from mailer.audience import links, subscribers
 from mailer.audience.links import LinkPurpose
 from mailer.errors import InputError
@@ -61,7 +62,7 @@ class UnsubscribeResult(NamedTuple):
 
 
 def unsubscribe_by_mail(
-    tx: Transaction, key: bytes, message: bytes, now: datetime
+    tx: Transaction, actor: Actor, key: bytes, message: bytes, now: datetime
 ) -> UnsubscribeResult:
     """Unsubscribe the sender of a message from the list that its token names. Idempotent. Raises
     InputError if the message holds no token, TokenError for a token that this office did not
@@ -77,5 +78,7 @@ def unsubscribe_by_mail(
     membership = subscribers.find_membership(tx, subscriber, mailing_list.slug)
     already_unsubscribed = membership is None or membership.state is MembershipState.UNSUBSCRIBED
     if not already_unsubscribed:
-        subscribers.unsubscribe_person(tx, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL)
+        subscribers.unsubscribe_person(
+            tx, actor, subscriber, mailing_list, now, source=UNSUBSCRIBE_MAIL
+        )
     return UnsubscribeResult(subscriber, mailing_list, already_unsubscribed)

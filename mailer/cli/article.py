@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from mailer import articles
+from mailer.actor import Actor
 from mailer.app import Mailer, release_flow
 from mailer.cli.options import (
     By,
@@ -125,7 +126,7 @@ def add_articles(
 
 
 def _add_word_file(
-    mailer: Mailer, tx: SqlTransaction, path: Path, kind: ArticleKind, author: str, out: Output
+    mailer: Mailer, tx: SqlTransaction, path: Path, kind: ArticleKind, author: Actor, out: Output
 ) -> dict[str, Any]:
     from mailer.app import source_import
     from mailer.intake import sources
@@ -209,7 +210,7 @@ def paste_article(
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
-def _add_draft(draft: "Draft", out: Output, author: str, *, dry_run: bool) -> None:
+def _add_draft(draft: "Draft", out: Output, author: Actor, *, dry_run: bool) -> None:
     from mailer.app import source_import
 
     with open_for_writing(dry_run, out) as (mailer, tx):
@@ -308,7 +309,7 @@ def edit_article(
         if not changes:
             raise UsageError("nothing to change was given", hint="see `mailer article edit --help`")
         article, outcome = articles.edit_article(
-            tx, slug, language, changes, mailer.clock(), author=resolve_actor(by)
+            tx, resolve_actor(by), slug, language, changes, mailer.clock()
         )
         message = f"{article.slug} ({article.language}): {outcome}, revision {article.revision}"
         out.print_record(article, message)
@@ -356,7 +357,9 @@ def withdraw_article(
     Example: [bold]mailer article withdraw open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        withdrawn = articles.withdraw_articles(tx, slug, language or None, mailer.clock())
+        withdrawn = articles.withdraw_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         out.print_record(withdrawn, f"{slug}: {len(withdrawn)} withdrawn")
 
 
@@ -372,7 +375,9 @@ def queue_article(
     Example: [bold]mailer article queue open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        queued = articles.queue_articles(tx, slug, language or None, mailer.clock())
+        queued = articles.queue_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         translations = tx.articles.find_articles(ArticleQuery(slugs=(slug,)))
         states = ", ".join(dict.fromkeys(article.state for article in translations))
         message = f"{len(queued)} queued" if queued else f"there is no draft of it, it is {states}"
@@ -391,5 +396,7 @@ def restore_article(
     Example: [bold]mailer article restore open-day[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        restored = articles.restore_articles(tx, slug, language or None, mailer.clock())
+        restored = articles.restore_articles(
+            tx, resolve_actor(""), slug, language or None, mailer.clock()
+        )
         out.print_record(restored, f"{slug}: {len(restored)} queued again")

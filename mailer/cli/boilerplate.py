@@ -8,7 +8,13 @@ import typer
 
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.errors import InputError
 from mailer.intake.markup import to_html
@@ -46,7 +52,9 @@ def set_boilerplate(
     with open_for_writing(dry_run, out) as (mailer, tx):
         tag = language or mailer.settings.defaults.language
         boilerplate = Boilerplate(organisation, tag, name, text, to_html(text), mailer.clock())
-        saved_boilerplate, changed = boilerplates.save_boilerplate(tx, boilerplate)
+        saved_boilerplate, changed = boilerplates.save_boilerplate(
+            tx, resolve_actor(""), boilerplate
+        )
         outcome = "kept" if changed else "unchanged"
         out.print_record(
             saved_boilerplate,

@@ -18,6 +18,7 @@ from mailer.cli.options import (
     load_settings,
     open_for_reading,
     open_for_writing,
+    resolve_actor,
 )
 from mailer.cli.output import Output
 from mailer.errors import InputError, Refused
@@ -74,6 +75,7 @@ def add_contact(
         mailing_list = _get_private_list(tx, list_slug)
         subscriber, _ = subscribers.subscribe_person(
             tx,
+            resolve_actor(""),
             Person(address, name, language, country, time_zone),
             mailing_list,
             lists.get_topics(tx, _find_chosen_topics(tx, address, list_slug)),
@@ -89,7 +91,9 @@ def add_contact(
             follow_up,
             note,
         )
-        contact, _ = contacts.save_contact(tx, subscriber, profile, mailer.clock())
+        contact, _ = contacts.save_contact(
+            tx, resolve_actor(""), subscriber, profile, mailer.clock()
+        )
         out.print_record(contact, f"{_describe_contact(contact)} is on {list_slug!r}")
 
 
@@ -209,7 +213,9 @@ def edit_contact(
     with open_for_writing(dry_run, out) as (mailer, tx):
         contact = contacts.get_contact(tx, subscribers.get_subscriber(tx, address))
         profile = _change_profile(contact.profile, outlet, beat, trusted, follow_up, note)
-        saved_contact, _ = contacts.save_contact(tx, contact.subscriber, profile, mailer.clock())
+        saved_contact, _ = contacts.save_contact(
+            tx, resolve_actor(""), contact.subscriber, profile, mailer.clock()
+        )
         out.print_record(saved_contact, _describe_contact(saved_contact).rstrip(","))
 
 
@@ -222,7 +228,9 @@ def remove_contact(
     Example: [bold]mailer contact remove ana@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        contact = contacts.remove_contact(tx, subscribers.get_subscriber(tx, address))
+        contact = contacts.remove_contact(
+            tx, resolve_actor(""), subscribers.get_subscriber(tx, address)
+        )
         out.print_record(contact, f"{address} is no media contact any more")
 
 
@@ -313,6 +321,7 @@ def _import_row(
             chosen_topics = row.topics or _find_chosen_topics(tx, row.person.address, list_slug)
             subscriber, _ = subscribers.subscribe_person(
                 tx,
+                resolve_actor(""),
                 row.person,
                 lists.get_list(tx, list_slug),
                 lists.get_topics(tx, chosen_topics),
@@ -322,7 +331,7 @@ def _import_row(
             )
             current_contact = tx.subscribers.find_contact(subscriber)
             profile = parsed_row.merge_into(current_contact.profile if current_contact else None)
-            _, changed = contacts.save_contact(tx, subscriber, profile, now)
+            _, changed = contacts.save_contact(tx, resolve_actor(""), subscriber, profile, now)
             memberships_after = tx.subscribers.list_memberships(subscriber)
     except Refused as error:
         return RowResult(row.line, RowOutcome.SKIPPED, row.person.address, error.message)

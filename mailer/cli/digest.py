@@ -6,7 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output, to_plain_data
 from mailer.errors import UsageError
 from mailer.model.digests import ApprovalRule, DigestPolicy, DigestSettings, WhenEmpty, WhenLate
@@ -77,6 +83,7 @@ def add_digest(
     with open_for_writing(dry_run, out) as (mailer, tx):
         digest = digests.add_digest(
             tx,
+            resolve_actor(""),
             DigestSettings(
                 slug=slug,
                 name=name or slug.replace("-", " ").capitalize(),
@@ -155,7 +162,7 @@ def edit_digest(
         raise UsageError("nothing to change was given", hint="see `mailer digest edit --help`")
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        digest = digests.edit_digest(tx, slug, changes, mailer.clock())
+        digest = digests.edit_digest(tx, resolve_actor(""), slug, changes, mailer.clock())
         out.print_record(digest, f"digest {slug} changed")
 
 

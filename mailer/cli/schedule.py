@@ -6,7 +6,13 @@ from typing import Annotated, Any
 import typer
 
 from mailer import digests, zones
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.digests import schedules
 from mailer.digests.calendar import OccurrenceAction, PlannedOccurrence
@@ -73,7 +79,9 @@ def add_schedule(
             holidays,
         )
         known_observances = observances.parse_observances(mailer.settings.read_observances())
-        schedule = schedules.add_schedule(tx, new_schedule, known_observances, now)
+        schedule = schedules.add_schedule(
+            tx, resolve_actor(""), new_schedule, known_observances, now
+        )
         calendar = mailer.build_calendar(tx, digests.get_digest(tx, digest))
         upcoming = [
             planned
@@ -291,7 +299,7 @@ def add_blackout(
         blackout_days = Blackout(
             first_day, _parse_day(last, "LAST") if last else first_day, " ".join(reason.split())
         )
-        blackout = schedules.add_blackout(tx, blackout_days, mailer.clock())
+        blackout = schedules.add_blackout(tx, resolve_actor(""), blackout_days, mailer.clock())
         out.print_record(
             blackout, f"blackout {blackout.id}: {blackout_days.first} to {blackout_days.last}"
         )
@@ -320,5 +328,5 @@ def remove_blackout(
     """Remove a blackout. Example: [bold]mailer blackout remove 1[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        blackout = schedules.lift_blackout(tx, number)
+        blackout = schedules.lift_blackout(tx, resolve_actor(""), number)
         out.print_record(blackout, f"removed blackout {blackout.id}")

@@ -5,7 +5,13 @@ from typing import Annotated
 import typer
 
 from mailer.audience import lists, segments
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.model.segments import All, Segment
 
@@ -33,7 +39,9 @@ def save_segment(
     Example: [bold]mailer segment save uk 'country = GB and not tag = staff'[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        segment = segments.save_segment(tx, slug, name or slug, where, mailer.clock())
+        segment = segments.save_segment(
+            tx, resolve_actor(""), slug, name or slug, where, mailer.clock()
+        )
         out.print_record(
             _to_json(segment), f"{segment.slug}: {segments.format_filter(segment.filter)}"
         )
@@ -124,4 +132,7 @@ def remove_segment(slug: Slug, json: JsonOption = False, dry_run: DryRunOption =
     """Remove a segment that nothing uses. Example: [bold]mailer segment remove uk[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(_to_json(segments.remove_segment(tx, slug)), f"segment {slug} removed")
+        out.print_record(
+            _to_json(segments.remove_segment(tx, resolve_actor(""), slug)),
+            f"segment {slug} removed",
+        )

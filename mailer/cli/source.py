@@ -14,6 +14,7 @@ from mailer.cli.options import (
     load_settings,
     open_for_reading,
     open_for_writing,
+    resolve_actor,
 )
 from mailer.cli.output import Output, format_moment
 from mailer.errors import InputError, PartlyDone, UsageError
@@ -77,6 +78,7 @@ def add_source(
             raise InputError(f"there is no topic {unknown[0]!r}", hint="see `mailer topic list`")
         source = sources.add_source(
             tx,
+            resolve_actor(""),
             SourceSettings(
                 name,
                 source_kind,
@@ -201,7 +203,9 @@ def resume_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = 
     Example: [bold]mailer source resume our-site[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        source = sources.resume_source(tx, sources.get_source(tx, name), mailer.clock())
+        source = sources.resume_source(
+            tx, resolve_actor(""), sources.get_source(tx, name), mailer.clock()
+        )
         out.print_record(source, f"source {name} is looked at next")
 
 

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 
 from mailer import articles, config, digests, editions
+from mailer.actor import create_local_actor
 from mailer.app import Mailer, get_utc_now, open_mailer, release_flow
 from mailer.articles import boilerplates
 from mailer.articles.boilerplates import OWN_ORGANISATION
@@ -39,6 +40,7 @@ from mailer.store import SqlTransaction, Store
 
 FOLDER = Path("var/demo")
 MARKER_FILE = ".mailer-demo"
+DEMO_ACTOR = create_local_actor("demo")
 """A file that says that a folder is a demo's, and may be emptied by the next."""
 
 
@@ -178,14 +180,18 @@ base_url = "http://127.0.0.1:8000"
 def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
     """Topics, lists, readers and articles."""
     now = office.TODAY
-    topics = {slug: lists.add_topic(tx, slug, names, now) for slug, names in office.TOPICS.items()}
+    topics = {
+        slug: lists.add_topic(tx, DEMO_ACTOR, slug, names, now)
+        for slug, names in office.TOPICS.items()
+    }
     mailing_lists = {
-        "news": lists.add_list(tx, "news", "News from the Harbour Office", now),
-        "press": lists.add_list(tx, "press", "Harbour Office press list", now),
+        "news": lists.add_list(tx, DEMO_ACTOR, "news", "News from the Harbour Office", now),
+        "press": lists.add_list(tx, DEMO_ACTOR, "press", "Harbour Office press list", now),
     }
     for reader in office.generate_readers():
         subscriber, _ = subscribers.subscribe_person(
             tx,
+            DEMO_ACTOR,
             reader.person,
             mailing_lists[reader.list],
             [topics[slug] for slug in reader.topics],
@@ -196,16 +202,18 @@ def _fill_database(mailer: Mailer, tx: SqlTransaction) -> None:
             else MembershipState.ACTIVE,
         )
         if reader.state is MembershipState.UNSUBSCRIBED:
-            subscribers.unsubscribe_person(tx, subscriber, mailing_lists[reader.list], now)
+            subscribers.unsubscribe_person(
+                tx, DEMO_ACTOR, subscriber, mailing_lists[reader.list], now
+            )
         if reader.suppressed:
             suppressions.suppress_address(
-                tx, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
+                tx, DEMO_ACTOR, subscriber.address, SuppressionReason.BOUNCE, "mailbox closed", now
             )
     with resources.as_file(resources.files("mailer.demo") / "articles") as folder:
         for file in files.read_files([folder], now, language="en", time_zone="Europe/London"):
             if file.error or file.content is None:
                 raise file.error or MailerError("an article can't be read")
-            articles.add_article(tx, file.content, now)
+            articles.add_article(tx, DEMO_ACTOR, file.content, now)
 
 
 def _summarise_database(tx: SqlTransaction) -> str:
@@ -223,6 +231,7 @@ def _summarise_database(tx: SqlTransaction) -> str:
 def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
     digests.add_digest(
         tx,
+        DEMO_ACTOR,
         DigestSettings(
             slug="migrants-day",
             name="International Migrants Day",
@@ -239,6 +248,7 @@ def _assemble_digest(mailer: Mailer, tx: SqlTransaction) -> Edition:
         )
         schedules.add_schedule(
             tx,
+            DEMO_ACTOR,
             NewSchedule("migrants-day", timing, region="GB"),
             observances.parse_observances(mailer.settings.read_observances()),
             office.TODAY,
@@ -252,7 +262,7 @@ def _prepare_release(mailer: Mailer, tx: SqlTransaction) -> Edition:
     """A press release, which goes at once: it is not embargoed."""
     for language, text in office.ABOUT.items():
         boilerplate = Boilerplate(OWN_ORGANISATION, language, "", text, to_html(text), office.TODAY)
-        boilerplates.save_boilerplate(tx, boilerplate)
+        boilerplates.save_boilerplate(tx, DEMO_ACTOR, boilerplate)
     release_editions = release_flow.prepare_release(
         mailer, tx, "autumn-arrivals", lists.get_list(tx, "press")
     )

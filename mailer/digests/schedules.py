@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
 from mailer import zones
+from mailer.actor import Actor
 from mailer.errors import InputError, NextStep, NotFound
 from mailer.model.schedules import NewSchedule, SavedBlackout, Schedule
 from mailer.model.transaction import Transaction
@@ -19,7 +20,11 @@ MAX_CUTOFF = timedelta(days=14)
 
 
 def add_schedule(
-    tx: Transaction, settings: NewSchedule, observances: Mapping[str, Observance], now: datetime
+    tx: Transaction,
+    actor: Actor,
+    settings: NewSchedule,
+    observances: Mapping[str, Observance],
+    now: datetime,
 ) -> Schedule:
     """Add a schedule to a digest. Raises InputError if the schedule is impossible or exists
     already, NotFound for an unknown observance."""
@@ -57,7 +62,7 @@ def get_schedule(tx: Transaction, schedule_id: int) -> Schedule:
     raise NotFound(f"there is no schedule {schedule_id}", next_steps=[NextStep("list_schedules")])
 
 
-def add_blackout(tx: Transaction, days: Blackout, now: datetime) -> SavedBlackout:
+def add_blackout(tx: Transaction, actor: Actor, days: Blackout, now: datetime) -> SavedBlackout:
     """Add days on which nothing is sent. Raises InputError if the last day is before the first."""
     if days.last < days.first:
         raise InputError(
@@ -66,7 +71,7 @@ def add_blackout(tx: Transaction, days: Blackout, now: datetime) -> SavedBlackou
     return tx.schedules.add_blackout(days, now)
 
 
-def lift_blackout(tx: Transaction, blackout_id: int) -> SavedBlackout:
+def lift_blackout(tx: Transaction, actor: Actor, blackout_id: int) -> SavedBlackout:
     """Remove a blackout. Raises NotFound."""
     for blackout in tx.schedules.list_blackouts():
         if blackout.id == blackout_id:

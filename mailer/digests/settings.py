@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, check_slug
 from mailer.errors import InputError, NextStep, NotFound, Refused
 from mailer.model.digests import Digest, DigestPolicy, DigestSettings
@@ -59,7 +60,7 @@ def _normalise_addresses(texts: Sequence[str], field: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(addresses.normalise_address(text, field) for text in texts))
 
 
-def add_digest(tx: Transaction, settings: DigestSettings, now: datetime) -> Digest:
+def add_digest(tx: Transaction, actor: Actor, settings: DigestSettings, now: datetime) -> Digest:
     """Add a digest. Raises InputError if there is a digest with that slug."""
     settings = check_settings(settings)
     if any(digest.settings.slug == settings.slug for digest in tx.digests.list_digests()):
@@ -71,7 +72,9 @@ def add_digest(tx: Transaction, settings: DigestSettings, now: datetime) -> Dige
     return tx.digests.add_digest(settings, now)
 
 
-def edit_digest(tx: Transaction, slug: str, changes: Mapping[str, Any], now: datetime) -> Digest:
+def edit_digest(
+    tx: Transaction, actor: Actor, slug: str, changes: Mapping[str, Any], now: datetime
+) -> Digest:
     """Change a digest by the field names of its settings or its policy. Editions that it has
     already made keep their content, and follow the new policy."""
     digest = get_digest(tx, slug)

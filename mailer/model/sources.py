@@ -49,7 +49,7 @@ class SourceSettings:
 class Source:
     """A source and its state. `etag` and `last_modified` are the validators of the server's last
     answer (RFC 9110 §8.8). `failures` counts failures since the last success. `last_result`
-    describes the result of the last import."""
+    describes the result of the last import. `added_by` is the key of the actor who added it."""
 
     id: int
     settings: SourceSettings
@@ -61,6 +61,7 @@ class Source:
     next_at: datetime
     looked_at: datetime | None
     created_at: datetime
+    added_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,8 @@ class Evidence:
 @dataclass(frozen=True, slots=True)
 class ConsentEntry:
     """An entry of the log of consent. `list` is a slug, empty if the entry concerns the whole
-    person. `address` is empty once it is erased. `detail` describes the change."""
+    person. `address` is empty once it is erased. `detail` describes the change. `actor_key` is the
+    key of the actor who made it."""
 
     at: datetime
     act: ConsentAction
@@ -135,3 +136,4 @@ class ConsentEntry:
     basis: LawfulBasis | None = None
     wording: Wording | None = None
     detail: str = ""
+    actor_key: str = ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, delete, insert, select, update
 
+from mailer.actor import Actor
 from mailer.model.articles import ArticleKind
 from mailer.model.sources import (
     OnImport,
@@ -37,7 +38,7 @@ class SqlSourceStore(SqlStore):
         ).one_or_none()
         return _build_source(row) if row else None
 
-    def add_source(self, settings: SourceSettings, now: datetime) -> Source:
+    def add_source(self, settings: SourceSettings, now: datetime, added_by: Actor) -> Source:
         result = self._db.execute(
             insert(schema.source).values(
                 **_build_columns(settings),
@@ -48,6 +49,7 @@ class SqlSourceStore(SqlStore):
                 said="",
                 next_at=now,
                 created_at=now,
+                added_by=added_by.key,
             )
         )
         source_id = get_inserted_id(result)
@@ -148,6 +150,7 @@ def _build_source(row: Row[Any]) -> Source:
         next_at=row.next_at,
         looked_at=row.looked_at,
         created_at=row.created_at,
+        added_by=row.added_by,
     )
 
 

@@ -17,6 +17,7 @@ from mailer.model.signup import Confirmation, ConfirmationState, RateLimit, Sign
 from mailer.model.subscribers import Wording
 from mailer.store import Store
 from tests.acceptance.conftest import CommandResult, Shell
+from tests.actors import STAFF
 
 AGREED = ("--source", "cards from the fair", "--basis", "consent")
 
@@ -92,11 +93,11 @@ def test_history_shows_the_wording_that_was_agreed_to_and_what_waits_for_an_answ
             asked = confirmations.build_sign_up(
                 tx, "ana@example.org", SignUpWishes(("news",)), "fr", "sign-up page"
             )
-            confirmations.request_confirmation(tx, limit, asked, at)
+            confirmations.request_confirmation(tx, STAFF, limit, asked, at)
             return tx.sign_ups.list_for_address("ana@example.org")[-1]
 
-        known = confirmations.move_confirmation(tx, ask(now), ConfirmationState.MAILED, now)
-        confirmations.apply_confirmation(tx, limit, known, now, wording=shown)  # fmt: skip
+        known = confirmations.move_confirmation(tx, STAFF, ask(now), ConfirmationState.MAILED, now)
+        confirmations.apply_confirmation(tx, STAFF, limit, known, now, wording=shown)  # fmt: skip
         ask(now + timedelta(hours=1))
     store.close()
     told = office("subscriber", "history", "ana@example.org")

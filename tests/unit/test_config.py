@@ -250,9 +250,7 @@ def test_a_bad_key_file_is_named_and_its_text_is_not(home: Path, text: str, says
 
 
 def test_a_missing_key_file_says_how_to_make_one(home: Path) -> None:
-    with pytest.raises(
-        ConfigError, match=r"secret\.key: there is no secret key"
-    ):
+    with pytest.raises(ConfigError, match=r"secret\.key: there is no secret key"):
         load(home).read_secret_key()
 
 
@@ -305,7 +303,9 @@ def test_each_relay_has_a_password_of_its_own(home: Path) -> None:
         settings.read_relay_password(second)
     (home / "config/second.password").write_text("hush\n", "utf-8")
     assert settings.read_relay_password(second) == "hush"
-    with pytest.raises(ConfigError, match=r"mailer\.toml, relay: the relay has a user but no password"):
+    with pytest.raises(
+        ConfigError, match=r"mailer\.toml, relay: the relay has a user but no password"
+    ):
         settings.read_relay_password(first)
 
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from mailer import languages
+from mailer.actor import Actor
 from mailer.audience.lists import check_line, get_topics
 from mailer.audience.subscribers import describe_membership
 from mailer.errors import InputError, UsageError
@@ -103,6 +104,7 @@ def _change_topics(change: BulkChange, chosen: frozenset[str]) -> frozenset[str]
 
 def change_members(
     tx: Transaction,
+    actor: Actor,
     mailing_list: MailingList,
     subscriber_ids: Sequence[int],
     change: BulkChange,
@@ -136,6 +138,7 @@ def change_members(
                     detail=""
                     if change.unsubscribe
                     else describe_membership(result.after.membership),
+                    actor_key=actor.key,
                 )
                 for result in changed
                 if result.before.membership != result.after.membership

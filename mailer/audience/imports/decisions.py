@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from mailer.actor import Actor
 from mailer.audience import suppressions
 from mailer.audience.imports.rows import ImportRow, RowOutcome, RowResult, RowState
 from mailer.audience.subscribers import describe_membership, merge_persons
@@ -69,7 +70,12 @@ def decide_row(
 
 
 def suppress_rows(
-    tx: Transaction, rows: Sequence[tuple[int, Suppression]], now: datetime, *, source: str
+    tx: Transaction,
+    actor: Actor,
+    rows: Sequence[tuple[int, Suppression]],
+    now: datetime,
+    *,
+    source: str,
 ) -> list[RowResult]:
     """Suppress the addresses on some lines. An address that is already suppressed keeps its reason.
 
@@ -83,7 +89,7 @@ def suppress_rows(
                 line,
             )
     already_suppressed = suppressions.suppress_addresses(
-        tx.subscribers, list(first_by_address.values()), now, source=source
+        tx.subscribers, actor, list(first_by_address.values()), now, source=source
     )
     return [
         RowResult(line, RowOutcome.SUPPRESSED, suppression.address, suppression.reason.value)

@@ -25,6 +25,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from mailer import addresses, languages
+from mailer.actor import Actor
 from mailer.audience import preferences, subscribers
 from mailer.audience.lists import get_list
 from mailer.audience.signup.rate_limits import use_allowance
@@ -56,7 +57,7 @@ MOST_LISTS = 50
 
 
 def request_confirmation(
-    tx: Transaction, limit: RateLimit, confirmation: Confirmation, now: datetime
+    tx: Transaction, actor: Actor, limit: RateLimit, confirmation: Confirmation, now: datetime
 ) -> None:
     """Save a request until the owner of the address confirms it.
 
@@ -169,7 +170,11 @@ def choose_service_mail_kind(tx: Transaction, confirmation: Confirmation) -> Ser
 
 
 def move_confirmation(
-    tx: Transaction, confirmation: Confirmation, state: ConfirmationState, now: datetime
+    tx: Transaction,
+    actor: Actor,
+    confirmation: Confirmation,
+    state: ConfirmationState,
+    now: datetime,
 ) -> Confirmation:
     """Set a confirmation's state. Raises BadTransition."""
     if state not in CONFIRMATION_TRANSITIONS[confirmation.state]:
@@ -198,6 +203,7 @@ def find_open_confirmation(
 
 def apply_confirmation(
     tx: Transaction,
+    actor: Actor,
     limit: RateLimit,
     confirmation: Confirmation,
     now: datetime,
@@ -218,17 +224,21 @@ def apply_confirmation(
         if subscriber is None:
             raise NotFound("there is no such subscriber")
         preferences.change_address(
-            tx, subscriber, confirmation.address, now, source=confirmation.source
+            tx, actor, subscriber, confirmation.address, now, source=confirmation.source
         )
     else:
         confirmation = replace(confirmation, wording=wording)
-        _join_lists(tx, confirmation, now, accepted_lists)
+        _join_lists(tx, actor, confirmation, now, accepted_lists)
     tx.sign_ups.forget_allowance(limit.action, addresses.guess_mailbox(confirmation.address))
-    return move_confirmation(tx, confirmation, ConfirmationState.CONFIRMED, now)
+    return move_confirmation(tx, actor, confirmation, ConfirmationState.CONFIRMED, now)
 
 
 def _join_lists(
-    tx: Transaction, confirmation: Confirmation, now: datetime, accepted_lists: Sequence[str] | None
+    tx: Transaction,
+    actor: Actor,
+    confirmation: Confirmation,
+    now: datetime,
+    accepted_lists: Sequence[str] | None,
 ) -> None:
     wishes = confirmation.wishes
     topics = [topic for topic in tx.lists.list_topics() if topic.slug in wishes.topics]
@@ -243,6 +253,7 @@ def _join_lists(
             continue
         subscribers.subscribe_person(
             tx,
+            actor,
             Person(confirmation.address, name=wishes.name, language=confirmation.language),
             get_list(tx, slug),
             topics,

@@ -7,7 +7,13 @@ import typer
 
 from mailer.audience import lists as nouns
 from mailer.cli.audience.common import Slug
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.errors import ConfigError, InputError
 from mailer.model.lists import Visibility
@@ -43,6 +49,7 @@ def add_list(
     with open_for_writing(dry_run, out) as (mailer, tx):
         mailing_list = nouns.add_list(
             tx,
+            resolve_actor(""),
             slug,
             name,
             mailer.clock(),
@@ -78,7 +85,7 @@ def edit_list(
     _check_name(name or "")
     changes = {key: value for key, value in options.items() if value is not None}
     with open_for_writing(dry_run, out) as (_, tx):
-        mailing_list = nouns.edit_list(tx, slug, changes)
+        mailing_list = nouns.edit_list(tx, resolve_actor(""), slug, changes)
         out.print_record(mailing_list, f"list {mailing_list.slug}: {mailing_list.name}")
 
 
@@ -122,7 +129,7 @@ def remove_list(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = Fa
     Example: [bold]mailer list remove news[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(nouns.remove_list(tx, slug), f"list {slug} removed")
+        out.print_record(nouns.remove_list(tx, resolve_actor(""), slug), f"list {slug} removed")
 
 
 @app.command("form")

@@ -24,6 +24,7 @@ from mailer.cli.options import (
     load_settings,
     open_for_reading,
     open_for_writing,
+    resolve_actor,
 )
 from mailer.cli.output import Output, error_console
 from mailer.errors import UsageError
@@ -49,7 +50,7 @@ def suppress_address(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         suppression, is_new = suppressions.suppress_address(
-            tx, address, reason, detail, mailer.clock()
+            tx, resolve_actor(""), address, reason, detail, mailer.clock()
         )
         message = "suppressed" if is_new else "suppressed already"
         out.print_record(suppression, f"{suppression.address}: {message} ({suppression.reason})")
@@ -60,7 +61,9 @@ def release_address(address: str, json: JsonOption = False, dry_run: DryRunOptio
     """Let an address be mailed again. Example: [bold]mailer suppression remove a@example.org[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        freed_address = suppressions.lift_suppression(tx, address, mailer.clock())
+        freed_address = suppressions.lift_suppression(
+            tx, resolve_actor(""), address, mailer.clock()
+        )
         out.print_record({"address": freed_address}, f"{freed_address} may be mailed again")
 
 
@@ -137,7 +140,7 @@ def import_suppressions(
         for batch in files.read_suppressions(file, reason, mailer.clock()):
             with begin_transaction() as tx:
                 results = decisions.suppress_rows(
-                    tx, batch.rows, mailer.clock(), source=import_source
+                    tx, resolve_actor(""), batch.rows, mailer.clock(), source=import_source
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} lines")

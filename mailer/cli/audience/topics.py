@@ -13,6 +13,7 @@ from mailer.cli.options import (
     open_for_reading,
     open_for_writing,
     parse_pairs,
+    resolve_actor,
 )
 from mailer.cli.output import Output
 
@@ -35,7 +36,7 @@ def add_topic(
     options = [one if "=" in one else f"en={one}" for one in name or []]
     names = parse_pairs(options, "--name", languages.normalise_tag)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        topic = lists.add_topic(tx, slug, names, mailer.clock())
+        topic = lists.add_topic(tx, resolve_actor(""), slug, names, mailer.clock())
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -71,7 +72,7 @@ def remove_name(
     Example: [bold]mailer topic remove-name health fr[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        topic = lists.remove_topic_name(tx, slug, language)
+        topic = lists.remove_topic_name(tx, resolve_actor(""), slug, language)
         out.print_record(topic, f"topic {topic.slug}: {', '.join(topic.names.values())}")
 
 
@@ -80,4 +81,4 @@ def remove_topic(slug: Slug, json: JsonOption = False, dry_run: DryRunOption = F
     """Remove a topic that nothing uses. Example: [bold]mailer topic remove health[/]"""
     out = Output(json)
     with open_for_writing(dry_run, out) as (_, tx):
-        out.print_record(lists.remove_topic(tx, slug), f"topic {slug} removed")
+        out.print_record(lists.remove_topic(tx, resolve_actor(""), slug), f"topic {slug} removed")

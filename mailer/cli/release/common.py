@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from mailer.actor import Actor
 from mailer.app import Mailer, release_flow
 from mailer.errors import InputError, NotFound, UsageError
 from mailer.intake import files
@@ -24,7 +25,7 @@ Yes = Annotated[bool, typer.Option("--yes", help="Don't ask before it goes.")]
 
 
 def import_story(
-    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: str, *, create_topics: bool
+    mailer: Mailer, tx: SqlTransaction, paths: list[Path], author: Actor, *, create_topics: bool
 ) -> list[Article]:
     """The story's articles: out of its files, or those that are here under a slug."""
     if any(path == Path() for path in paths):

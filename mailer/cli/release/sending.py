@@ -72,10 +72,10 @@ def send_release(
             mailing_list,
             segment=segment,
             language=language,
-            actor=resolve_actor(by),
+            actor=resolve_actor(by).name,
         )
         return release_flow.begin_release(
-            mailer, tx, release_plan, resolve_actor(by)
+            mailer, tx, release_plan, resolve_actor(by).name
         ), story_articles
 
     # Looked at first, and undone: nobody else waits to write while somebody reads.

@@ -7,7 +7,13 @@ import typer
 from mailer.audience import lists, preferences, subscribers
 from mailer.audience.consent import check_basis
 from mailer.audience.subscribers import STAFF_SOURCE
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.errors import UsageError
@@ -41,6 +47,7 @@ def add_subscriber(
         chosen_topics = lists.get_topics(tx, topic or [])
         subscriber, membership = subscribers.subscribe_person(
             tx,
+            resolve_actor(""),
             Person(address, name, language, country, time_zone, tuple(tag or ())),
             mailing_list,
             chosen_topics,
@@ -108,9 +115,11 @@ def edit_subscriber(
             del changes["address"]
             now = mailer.clock()
             current_subscriber = preferences.change_address(
-                tx, current_subscriber, new_address, now
+                tx, resolve_actor(""), current_subscriber, new_address, now
             )
-        subscriber, changed = subscribers.edit_subscriber(tx, current_subscriber.address, changes)
+        subscriber, changed = subscribers.edit_subscriber(
+            tx, resolve_actor(""), current_subscriber.address, changes
+        )
         changed = changed or has_moved
         out.print_record(
             subscriber, f"{subscriber.address}: {'changed' if changed else 'unchanged'}"

@@ -9,7 +9,13 @@ import typer
 from mailer import addresses
 from mailer.audience import consent, erasure, preferences, subscribers
 from mailer.cli.bulk import write_file_atomically
-from mailer.cli.options import DryRunOption, JsonOption, open_for_reading, open_for_writing
+from mailer.cli.options import (
+    DryRunOption,
+    JsonOption,
+    open_for_reading,
+    open_for_writing,
+    resolve_actor,
+)
 from mailer.cli.output import Output, error_console, to_plain_data
 from mailer.cli.subscriber.common import Address, app, print_memberships
 from mailer.model.signup import Confirmation, ConfirmationState
@@ -142,7 +148,7 @@ def erase_subscriber(
     out = Output(json)
     with open_for_writing(dry_run, out) as (mailer, tx):
         now = mailer.clock()
-        was_known = erasure.erase_person(tx, address, now, may_return=may_return)
+        was_known = erasure.erase_person(tx, resolve_actor(""), address, now, may_return=may_return)
         message = "all that was stored of it is erased" if was_known else "no subscriber had it"
         out.print_record(
             {"known": was_known}, message if may_return else f"{message}; it must not be mailed"
@@ -177,7 +183,7 @@ def merge_subscribers(
         }
         suppression_reason = tx.subscribers.find_suppression_reason(gone_subscriber.address)
         merged_subscriber = preferences.merge_subscribers(
-            tx, gone_subscriber, remaining_subscriber, mailer.clock()
+            tx, resolve_actor(""), gone_subscriber, remaining_subscriber, mailer.clock()
         )
         merged_memberships = {
             membership.list: membership

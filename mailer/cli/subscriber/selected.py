@@ -10,7 +10,7 @@ from mailer.audience import lists, segments
 from mailer.audience.imports import bulk
 from mailer.audience.subscribers import STAFF_SOURCE, describe_membership
 from mailer.cli.bulk import open_progress_bar
-from mailer.cli.options import JsonOption, load_settings
+from mailer.cli.options import JsonOption, load_settings, resolve_actor
 from mailer.cli.output import Output
 from mailer.cli.subscriber.common import app
 from mailer.errors import UsageError
@@ -92,6 +92,7 @@ def change_members(
                 with mailer.store.read() if dry_run else mailer.store.begin() as tx:
                     for bulk_result in bulk.change_members(
                         tx,
+                        resolve_actor(""),
                         mailing_list,
                         member_ids,
                         bulk_change,

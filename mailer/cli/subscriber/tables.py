@@ -24,6 +24,7 @@ from mailer.cli.options import (
     load_settings,
     open_for_reading,
     parse_pairs,
+    resolve_actor,
 )
 from mailer.cli.output import Output, error_console
 from mailer.cli.subscriber.common import app
@@ -99,7 +100,12 @@ def import_subscribers(
         for batch in table.read_file(file, open_table):
             with begin_transaction() as tx:
                 results = tx.import_rows.import_people(
-                    batch.rows, mailing_list, source.strip(), mailer.clock(), lawful_basis
+                    resolve_actor(""),
+                    batch.rows,
+                    mailing_list,
+                    source.strip(),
+                    mailer.clock(),
+                    lawful_basis,
                 )
             tally.add_results([*batch.refused, *results], batch.passed_over)
             progress_bar.update_progress(batch.bytes_read, f"{tally.row_count:,} rows")

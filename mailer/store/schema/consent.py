@@ -39,6 +39,7 @@ consent = Table(
     build_required_column("basis", String(24), server_default=""),
     build_reference_column("wording", nullable=True),
     build_required_column("detail", Text, server_default=""),
+    build_required_column("actor_key", Text, server_default=""),
     sqlite_autoincrement=True,
     comment="append-only; address is null once it was erased",
 )

@@ -30,6 +30,7 @@ source = Table(
     build_required_column("next_at", Utc),
     Column("looked_at", Utc),
     build_required_column("created_at", Utc),
+    build_required_column("added_by", Text, server_default=""),
     comment="place: an address or a folder; said: what came of the last look",
 )
 

@@ -10,6 +10,7 @@ from hashlib import sha256
 from fastapi import Request, Response
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience import links
 from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.signup import confirmations
@@ -57,6 +58,7 @@ def add_routes(site: PublicSite) -> None:
         try:
             confirmed = confirmations.apply_confirmation(
                 tx,
+                SUBSCRIBER,
                 site.mailer.sign_up_limits.per_address,
                 confirmation,
                 now,

@@ -14,6 +14,7 @@ from typing import Any
 from fastapi import Request, Response
 
 from mailer import addresses, zones
+from mailer.actor import SUBSCRIBER
 from mailer.audience import erasure, links, preferences, subscribers
 from mailer.audience.links import LinkPurpose
 from mailer.audience.signup import confirmations
@@ -245,7 +246,13 @@ def add_routes(site: PublicSite) -> None:
             return {"wrong": "weeks", "status": 422, "pauses": PAUSE_WEEKS}
         pause_length = timedelta(weeks=int(weeks)) if weeks != "0" else None
         preferences.pause_memberships(
-            tx, reader.subscriber, reader.active_lists, pause_length, now, source=PREFERENCES_SOURCE
+            tx,
+            SUBSCRIBER,
+            reader.subscriber,
+            reader.active_lists,
+            pause_length,
+            now,
+            source=PREFERENCES_SOURCE,
         )
         return {"said": "paused" if pause_length else "resumed", "pauses": PAUSE_WEEKS}
 
@@ -274,7 +281,7 @@ def add_routes(site: PublicSite) -> None:
             tx, limits.per_domain, addresses.extract_wire_domain(address_change.address), now
         ):
             return site.refuse_too_many(request, tag)
-        confirmations.request_confirmation(tx, limits.per_address, address_change, now)
+        confirmations.request_confirmation(tx, SUBSCRIBER, limits.per_address, address_change, now)
         return {"said": "asked", "email": new_email}
 
     def unsubscribe_all(
@@ -288,7 +295,7 @@ def add_routes(site: PublicSite) -> None:
             membership = reader.memberships.get(mailing_list.slug)
             if membership and membership.state is not MembershipState.UNSUBSCRIBED:
                 subscribers.unsubscribe_person(
-                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                    tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
                 )
         return {"said": "left"}
 
@@ -301,7 +308,11 @@ def add_routes(site: PublicSite) -> None:
         if form.get_value("sure") != "yes":
             return render_page(tx, request, token, reader, "erase.html", wrong="sure", status=422)
         erasure.erase_person(
-            tx, reader.subscriber.address, site.mailer.clock(), source=PREFERENCES_SOURCE
+            tx,
+            SUBSCRIBER,
+            reader.subscriber.address,
+            site.mailer.clock(),
+            source=PREFERENCES_SOURCE,
         )
         return site.render_page(request, "erased.html", language=reader.language)
 
@@ -347,14 +358,14 @@ def _save_preferences(
     person = reader.subscriber.person
     language = form.get_value("language") or person.language
     person_changes = {"language": language, "time_zone": form.get_value("time_zone")}
-    subscribers.edit_subscriber(tx, person.address, person_changes)
+    subscribers.edit_subscriber(tx, SUBSCRIBER, person.address, person_changes)
     chosen_lists = form.get_values("list")
     for mailing_list in reader.visible_lists:
         membership = reader.find_active_membership(mailing_list)
         if mailing_list.slug not in chosen_lists:
             if membership:
                 subscribers.unsubscribe_person(
-                    tx, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
+                    tx, SUBSCRIBER, reader.subscriber, mailing_list, now, source=PREFERENCES_SOURCE
                 )
             continue
         membership_changes: dict[str, Any] = {
@@ -370,10 +381,16 @@ def _save_preferences(
                 ConsentAction.CONFIRMED, PREFERENCES_SOURCE, LawfulBasis.CONSENT, wording
             )
             subscribers.subscribe_person(
-                tx, person, mailing_list, (), now, evidence=evidence, rejoin=True
+                tx, SUBSCRIBER, person, mailing_list, (), now, evidence=evidence, rejoin=True
             )
         preferences.change_membership(
-            tx, reader.subscriber, mailing_list, membership_changes, now, source=PREFERENCES_SOURCE
+            tx,
+            SUBSCRIBER,
+            reader.subscriber,
+            mailing_list,
+            membership_changes,
+            now,
+            source=PREFERENCES_SOURCE,
         )
 
 

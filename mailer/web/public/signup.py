@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import HTTPException, Request, Response
 
 from mailer import addresses
+from mailer.actor import SUBSCRIBER
 from mailer.audience.preferences import find_common_frequencies
 from mailer.audience.signup import confirmations
 from mailer.audience.signup.confirmations import SIGN_UP_PAGE
@@ -116,7 +117,7 @@ def add_routes(site: PublicSite) -> None:
                 email=form.get_value("email"), chosen=form.get_values("list"), picked=form.get_values("topic"),
                 wanted=form.get_value("frequency"), language=language,
             )  # fmt: skip
-        confirmations.request_confirmation(tx, limits.per_address, sign_up_request, now)
+        confirmations.request_confirmation(tx, SUBSCRIBER, limits.per_address, sign_up_request, now)
         return render_sent_page(site, request, language, form)
 
     def find_offered_choices(

@@ -23,6 +23,7 @@ from mailer.model.deliveries import Delivery
 from mailer.model.digests import DigestSettings
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction
+from tests.actors import STAFF
 from tests.bench.delivery import crowd
 from tests.bench.delivery.children import measure_program
 from tests.bench.delivery.stories import STORIES, TOPICS
@@ -98,8 +99,8 @@ def build_office(folder: Path, readers: int, *, planned: bool = True) -> Office:
 
 def _add_content(tx: SqlTransaction, readers: int) -> None:
     for slug in TOPICS:
-        lists.add_topic(tx, slug, {"en": slug.capitalize()}, NOW)
-    news = lists.add_list(tx, "news", "News from the office", NOW)
+        lists.add_topic(tx, STAFF, slug, {"en": slug.capitalize()}, NOW)
+    news = lists.add_list(tx, STAFF, "news", "News from the office", NOW)
     for number, (slug, title, summary) in enumerate(STORIES):
         picture = f"https://www.example.org/pictures/{slug}.jpg"
         body = f"{summary}\n\nMore about it on our pages."
@@ -116,8 +117,8 @@ def _add_content(tx: SqlTransaction, readers: int) -> None:
             image=Image(picture, f"A picture that goes with the story on {slug}"),
             canonical_url=f"https://www.example.org/stories/{slug}",
         )
-        articles.add_article(tx, content, NOW)
-    digests.add_digest(tx, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
+        articles.add_article(tx, STAFF, content, NOW)
+    digests.add_digest(tx, STAFF, DigestSettings(slug="weekly", name="The week", list="news"), NOW)
     crowd.insert_readers(tx, news, readers, NOW)
 
 

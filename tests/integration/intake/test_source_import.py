@@ -15,6 +15,7 @@ from zipfile import ZipFile
 import pytest
 
 from mailer import articles, sources
+from mailer.actor import create_local_actor
 from mailer.app import Mailer, source_import
 from mailer.app.source_import import ImportResult
 from mailer.errors import FetchError, InputError, Refused
@@ -25,6 +26,7 @@ from mailer.log import create_logger
 from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
 from mailer.model.sources import OnImport, Source, SourceKind, SourceSettings, SourceState
 from mailer.worker.sources import SourcePoller
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.intake.site import LoopbackSite, build_answer, build_redirect
 from tests.unit.intake.factories import create_blank_document
@@ -58,7 +60,7 @@ SECOND = ("two", "A bridge closes", "For a week.")
 def add(mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields: object) -> Source:
     with mailer.store.begin() as tx:
         order = replace(SourceSettings("theirs", kind, place), **fields)  # type: ignore[arg-type]
-        return sources.add_source(tx, order, mailer.clock())
+        return sources.add_source(tx, STAFF, order, mailer.clock())
 
 
 def look(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
@@ -107,7 +109,7 @@ def test_a_draft_is_in_no_digest_until_somebody_queues_it(
     with mailer.store.begin() as tx:
         assert tx.digests.list_candidate_stories(digest) == []
         assert not tx.editions.find_queued_slugs(["a-clinic-opens"])
-        (queued,) = articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
+        (queued,) = articles.queue_articles(tx, STAFF, "a-clinic-opens", None, mailer.clock())
         assert queued.state is ArticleState.QUEUED
         assert [story.slug for story in tx.digests.list_candidate_stories(digest)] == [
             "a-clinic-opens"
@@ -143,7 +145,7 @@ def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
     site.answer_with("/feed", build_answer(feed(FIRST)))
     look(mailer, site)
     with mailer.store.begin() as tx:
-        articles.queue_articles(tx, "a-clinic-opens", None, mailer.clock())
+        articles.queue_articles(tx, STAFF, "a-clinic-opens", None, mailer.clock())
     changed = feed((FIRST[0], FIRST[1], "It is closed."))
     site.answer_with("/feed", build_answer(changed))
     kept = look(mailer, site)
@@ -225,7 +227,7 @@ def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_mo
     assert known(mailer).state is SourceState.STOPPED
     with mailer.store.begin() as tx:
         assert sources.list_due_sources(tx, mailer.clock() + 100 * HOUR) == []
-        sources.resume_source(tx, known(mailer), mailer.clock())
+        sources.resume_source(tx, STAFF, known(mailer), mailer.clock())
         assert sources.list_due_sources(tx, mailer.clock()) != []
 
 
@@ -316,8 +318,12 @@ def test_a_word_file_brings_its_pictures_along(mailer: Mailer, tmp_path: Path) -
     defaults = DraftDefaults(factories.NOW, kind=ArticleKind.PRESS_RELEASE)
     draft = sources_module.load_word_file(tmp_path / "towns.docx", defaults)
     with mailer.store.begin() as tx:
-        article, _, left_out = source_import.add_draft(mailer, tx, draft, author="Amina")
-        again, outcome, _ = source_import.add_draft(mailer, tx, draft, author="Amina")
+        article, _, left_out = source_import.add_draft(
+            mailer, tx, draft, author=create_local_actor("Amina")
+        )
+        again, outcome, _ = source_import.add_draft(
+            mailer, tx, draft, author=create_local_actor("Amina")
+        )
         assert outcome is ArticleOutcome.UNCHANGED
         assert again.release == article.release
         assert article.release
@@ -388,6 +394,7 @@ def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
     with mailer.store.begin() as tx:
         sources.add_source(
             tx,
+            STAFF,
             SourceSettings("behind", SourceKind.FEED, site.build_url("/other")),
             mailer.clock() + HOUR,
         )
@@ -440,7 +447,7 @@ def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
             tx.sources.remove_source(looked_at)
         with mailer.store.begin() as tx:
             order = SourceSettings("other", SourceKind.FEED, site.build_url("/other"))
-            sources.add_source(tx, order, mailer.clock() + HOUR)
+            sources.add_source(tx, STAFF, order, mailer.clock() + HOUR)
         return found
 
     monkeypatch.setattr(source_import, "read_source", gather)

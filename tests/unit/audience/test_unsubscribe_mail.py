@@ -14,6 +14,7 @@ from mailer.audience.links import LinkPurpose, MemberLink
 from mailer.audience.unsubscribe_mail import build_mailto, extract_token, unsubscribe_by_mail
 from mailer.errors import InputError, TokenError
 from mailer.model.subscribers import ConsentAction, MembershipState
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.audience.test_lists import Register
 from tests.unit.audience.test_subscribers import ANA, NEWS, People, join
@@ -105,7 +106,7 @@ def took_off(
     register = Register()
     register.lists_kept = [NEWS]
     return unsubscribe_by_mail(
-        make_transaction(subscribers=people, lists=register), KEY, message(subject), now
+        make_transaction(subscribers=people, lists=register), STAFF, KEY, message(subject), now
     )
 
 

@@ -20,6 +20,7 @@ from mailer.model.lists import Frequency
 from mailer.model.subscribers import ConsentAction, LawfulBasis, Membership, MembershipState, Person
 from mailer.model.suppressions import SuppressionReason
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
 
@@ -48,7 +49,7 @@ def row(
 def bring(store: Store, *rows: ImportRow, to: str = "news") -> list[RowResult]:
     with store.begin() as tx:
         return tx.import_rows.import_people(
-            rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
+            STAFF, rows, factories.get_mailing_list(tx, to), "a file", NOW, LawfulBasis.CONSENT
         )
 
 

@@ -22,6 +22,7 @@ from mailer.model.subscribers import MembershipState, Person
 from mailer.outbox import explain_outcome
 from mailer.store import Store
 from mailer.store.schema import delivery
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 
@@ -124,7 +125,7 @@ def ready(store: Store) -> Store:
         factories.add_mailing_list(tx, "press")
         for slug in ("news", "press"):  # weekly mails can be chosen
             factories.add_digest(tx, f"{slug}-weekly", list=slug, frequency=Frequency.WEEKLY)
-        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = GB", NOW)
     return store
 
 
@@ -163,6 +164,7 @@ def test_everyone_gets_the_stories_that_they_chose(
             address = f"{number}@example.org"
             person = subscribers.subscribe_person(
                 tx,
+                STAFF,
                 Person(address, language=reader.own_language, country=reader.country),
                 factories.get_mailing_list(tx, "press" if reader.elsewhere else "news"),
                 get_topics(tx, sorted(reader.topics)),
@@ -176,10 +178,12 @@ def test_everyone_gets_the_stories_that_they_chose(
             if reader.paused and not reader.elsewhere and reader.state is MembershipState.ACTIVE:
                 now, week = datetime.now(UTC), timedelta(weeks=1)
                 preferences.pause_memberships(
-                    tx, person, [factories.get_mailing_list(tx)], week, now
+                    tx, STAFF, person, [factories.get_mailing_list(tx)], week, now
                 )
             if reader.state is MembershipState.UNSUBSCRIBED and not reader.elsewhere:
-                subscribers.unsubscribe_person(tx, person, factories.get_mailing_list(tx), NOW)
+                subscribers.unsubscribe_person(
+                    tx, STAFF, person, factories.get_mailing_list(tx), NOW
+                )
             if reader.suppressed:
                 factories.suppress_address(tx, address)
             if reader.elsewhere:
@@ -291,7 +295,7 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_topics(tx)
         factories.add_mailing_list(tx)
         factories.add_mailing_list(tx, "press")
-        segments.save_segment(tx, "gb", "Britain", "country = GB", NOW)
+        segments.save_segment(tx, STAFF, "gb", "Britain", "country = GB", NOW)
         factories.add_subscriber(tx, "ana@example.org", country="GB")
         factories.add_subscriber(tx, "press@example.org", list_slug="press")
         factories.add_subscriber(tx, "pending@example.org", state=MembershipState.PENDING)
@@ -303,10 +307,14 @@ def test_everyone_can_be_told_why(mailer: Mailer, address: str, said: str) -> No
         factories.add_digest(tx, frequency=Frequency.WEEKLY)
         weekly = factories.add_subscriber(tx, "weekly@example.org", country="GB")
         changes = {"frequency": Frequency.WEEKLY}
-        preferences.change_membership(tx, weekly, factories.get_mailing_list(tx), changes, NOW)
+        preferences.change_membership(
+            tx, STAFF, weekly, factories.get_mailing_list(tx), changes, NOW
+        )
         paused = factories.add_subscriber(tx, "paused@example.org", country="GB")
         now, week = datetime.now(UTC), timedelta(weeks=1)
-        preferences.pause_memberships(tx, paused, [factories.get_mailing_list(tx)], week, now)
+        preferences.pause_memberships(
+            tx, STAFF, paused, [factories.get_mailing_list(tx)], week, now
+        )
         factories.add_story(tx, "boats", "health")
         made = mailer.approve_edition(
             tx, factories.create_edition(tx, "boats", segment="gb"), "Amina"

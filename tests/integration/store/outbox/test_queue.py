@@ -14,6 +14,7 @@ from mailer.model.deliveries import Claim, DeliveryState, Settlement
 from mailer.model.edition_states import EditionState
 from mailer.model.editions import Edition
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import (
     DAY,
@@ -141,7 +142,7 @@ Look = Callable[[Store, int, Sequence[Claim]], set[int]]
 def _pause(tx: SqlTransaction) -> None:
     known = subscribers.get_subscriber(tx, READERS[0])
     week, now = timedelta(weeks=1), datetime.now(UTC)
-    preferences.pause_memberships(tx, known, [factories.get_mailing_list(tx)], week, now)
+    preferences.pause_memberships(tx, STAFF, known, [factories.get_mailing_list(tx)], week, now)
 
 
 @pytest.mark.parametrize("act", [_suppress, _leave, _pause])

@@ -12,6 +12,7 @@ from mailer.audience import lists
 from mailer.model.edition_states import SendTimeBasis
 from mailer.model.editions import SendAppointment
 from mailer.store import Store
+from tests.actors import STAFF
 from tests.integration import factories
 
 NOW = datetime(2027, 3, 26, 12, tzinfo=UTC)
@@ -63,7 +64,7 @@ def test_each_is_due_when_clocks_there_show_the_time(readers: Mailer) -> None:
 
 def test_who_gave_no_zone_is_in_the_list_s(readers: Mailer) -> None:
     with readers.store.begin() as tx:
-        lists.edit_list(tx, "news", {"time_zone": "America/Lima"})
+        lists.edit_list(tx, STAFF, "news", {"time_zone": "America/Lima"})
     assert due(readers, SendTimeBasis.READER)["nowhere@example.org"] == WALL.replace(
         tzinfo=ZoneInfo("America/Lima")
     )
@@ -98,7 +99,7 @@ def test_by_the_office_s_time_all_are_due_at_once(readers: Mailer) -> None:
 def test_the_zones_that_there_are_come_once_each(readers: Mailer, store: Store) -> None:
     with store.begin() as tx:
         factories.add_mailing_list(tx, "press")
-        lists.edit_list(tx, "press", {"time_zone": "Asia/Tokyo"})
+        lists.edit_list(tx, STAFF, "press", {"time_zone": "Asia/Tokyo"})
         factories.add_subscriber(
             tx, "other@example.org", list_slug="press", time_zone="Europe/Berlin"
         )

@@ -12,6 +12,7 @@ from mailer.audience.signup import confirmations
 from mailer.model.signup import ConfirmationState
 from mailer.model.subscribers import MembershipState, Person
 from mailer.store import SqlTransaction, Store
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient
@@ -50,7 +51,7 @@ def test_whoever_is_merged_while_they_leave_has_left(
     kept, gone = stage.add_person(ANA), stage.add_person(BEN)
 
     def merge(tx: SqlTransaction) -> None:
-        preferences.merge_subscribers(tx, gone, kept, NOW)
+        preferences.merge_subscribers(tx, STAFF, gone, kept, NOW)
 
     def leave() -> None:
         assert pages.send_form(stage.build_unsubscribe_path(gone), {}).text == "unsubscribed\n"
@@ -65,7 +66,7 @@ def test_a_new_address_is_not_undone_by_what_is_saved_beside_it(
     person = stage.add_person(ANA)
 
     def move(tx: SqlTransaction) -> None:
-        preferences.change_address(tx, person, BEN, NOW)
+        preferences.change_address(tx, STAFF, person, BEN, NOW)
 
     def save() -> None:
         fields = {"list": "news", "topic news": "health", "language": "fr"}
@@ -83,13 +84,15 @@ def test_a_new_address_is_not_undone_by_an_import_beside_it(stage: SeededOffice)
 
     def bring(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
-        tx.import_rows.import_people([ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW)
+        tx.import_rows.import_people(
+            STAFF, [ImportRow(2, Person(ANA, name="Ana"))], news, "a file", NOW
+        )
 
     def move() -> None:
         with stage.store.begin() as tx:
             found = tx.subscribers.find_subscriber_by_id(person.id)
             assert found is not None
-            preferences.change_address(tx, found, BEN, NOW)
+            preferences.change_address(tx, STAFF, found, BEN, NOW)
 
     beside(stage.store, bring, move)
     moved = stage.find_subscriber(BEN)
@@ -102,7 +105,9 @@ def test_two_make_the_same_combination_of_topics(pages: AsgiClient, stage: Seede
 
     def choose(tx: SqlTransaction) -> None:
         news = factories.get_mailing_list(tx)
-        preferences.change_membership(tx, first, news, {"topics": ("climate", "health")}, NOW)
+        preferences.change_membership(
+            tx, STAFF, first, news, {"topics": ("climate", "health")}, NOW
+        )
 
     def save() -> None:
         body = b"list=news&topic+news=climate&topic+news=health&language=en"
@@ -123,9 +128,9 @@ def test_a_new_address_that_is_a_subscriber_already_makes_one_person(
     asks, there = stage.add_person(ANA, name="Ana"), stage.add_person(BEN, list_slug="press")
     with stage.store.begin() as tx:
         new = confirmations.build_address_change(tx, asks.id, BEN, "en", "x")
-        confirmations.request_confirmation(tx, NO_LIMIT, new, NOW)
+        confirmations.request_confirmation(tx, STAFF, NO_LIMIT, new, NOW)
         made = tx.sign_ups.list_for_address(BEN)[-1]
-        confirmations.move_confirmation(tx, made, ConfirmationState.MAILED, NOW)
+        confirmations.move_confirmation(tx, STAFF, made, ConfirmationState.MAILED, NOW)
     assert pages.get_page(stage.build_confirm_path(made.id)).status == 200
     for _ in range(2):
         assert pages.send_form(stage.build_confirm_path(made.id), {}).status == 200

@@ -15,6 +15,7 @@ from mailer.audience import subscribers
 from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.fake_relay import Relay
 from tests.integration import factories
@@ -66,7 +67,7 @@ class Life:
         self.confirm(FIRST)
         self.work()
         with self.stage.store.begin() as tx:
-            subscribers.edit_subscriber(tx, FIRST, {"name": NAME, "country": "GB"})
+            subscribers.edit_subscriber(tx, STAFF, FIRST, {"name": NAME, "country": "GB"})
         person = self.stage.find_subscriber(FIRST)
         assert person is not None
         link = self.stage.build_preferences_path(person)

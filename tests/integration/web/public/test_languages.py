@@ -15,6 +15,7 @@ from mailer.model.signup import ConfirmationState, SignUpWishes
 from mailer.model.subscribers import Wording
 from mailer.web.public import create_public_app
 from mailer.web.public.site import LANGUAGES, get_own_name
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse, open_client
 from tests.integration.web.public.fixtures import NO_LIMIT, SeededOffice
@@ -76,7 +77,7 @@ def test_the_language_of_their_list_wins_over_their_own(
 ) -> None:
     reader = stage.add_person("reader@example.org", language="ar")
     with stage.store.begin() as tx:
-        preferences.change_membership(tx, reader, stage.news, {"language": "ru"}, NOW)
+        preferences.change_membership(tx, STAFF, reader, stage.news, {"language": "ru"}, NOW)
     assert tag_of(pages.get_page(stage.build_preferences_path(reader))) == "ru"
     assert tag_of(pages.get_page(stage.build_unsubscribe_path(reader))) == "ru"
 
@@ -99,9 +100,9 @@ def test_a_confirmation_opens_in_the_language_of_the_sign_up(
         new = confirmations.build_sign_up(
             tx, "new@example.org", SignUpWishes(lists=("news",)), "zh", source="x"
         )
-        confirmations.request_confirmation(tx, NO_LIMIT, new, NOW)
+        confirmations.request_confirmation(tx, STAFF, NO_LIMIT, new, NOW)
         made = tx.sign_ups.list_for_address("new@example.org")[-1]
-        confirmations.move_confirmation(tx, made, ConfirmationState.MAILED, NOW)
+        confirmations.move_confirmation(tx, STAFF, made, ConfirmationState.MAILED, NOW)
     assert (
         tag_of(pages.get_page(stage.build_confirm_path(made.id), headers=accepting("fr"))) == "zh"
     )

@@ -8,6 +8,7 @@ import pytest
 from mailer.audience import erasure, lists, preferences, subscribers
 from mailer.model.lists import Visibility
 from mailer.model.subscribers import MembershipState
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import FORM_TYPE, AsgiClient, AsgiResponse
@@ -169,7 +170,7 @@ def test_it_works_from_before_their_address_changed(pages: AsgiClient, stage: Se
     assert known is not None
     link = stage.build_unsubscribe_path(known)
     with stage.store.begin() as tx:
-        preferences.change_address(tx, known, "moved@readers.example.org", NOW)
+        preferences.change_address(tx, STAFF, known, "moved@readers.example.org", NOW)
     is_done(pages.send_request("POST", link, ONE_CLICK))
     assert stage.find_membership_state("moved@readers.example.org") is LEFT
 
@@ -180,8 +181,8 @@ def test_it_works_from_before_two_became_one(pages: AsgiClient, stage: SeededOff
     assert known is not None
     second, third = stage.add_person("second@example.org"), stage.add_person("third@example.org")
     with stage.store.begin() as tx:
-        preferences.merge_subscribers(tx, known, second, NOW)
-        preferences.merge_subscribers(tx, second, third, NOW)
+        preferences.merge_subscribers(tx, STAFF, known, second, NOW)
+        preferences.merge_subscribers(tx, STAFF, second, third, NOW)
     is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
     assert stage.find_membership_state("third@example.org") is LEFT
 
@@ -190,7 +191,7 @@ def test_it_is_answered_after_they_were_erased(pages: AsgiClient, stage: SeededO
     known = stage.find_subscriber(KNOWN)
     assert known is not None
     with stage.store.begin() as tx:
-        erasure.erase_person(tx, KNOWN, NOW)
+        erasure.erase_person(tx, STAFF, KNOWN, NOW)
     before = dump_tables(stage.store)
     is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
     assert dump_tables(stage.store) == before
@@ -200,7 +201,7 @@ def test_it_works_after_the_list_became_private(pages: AsgiClient, stage: Seeded
     known = stage.find_subscriber(KNOWN)
     assert known is not None
     with stage.store.begin() as tx:
-        lists.edit_list(tx, "news", {"visibility": Visibility.PRIVATE})
+        lists.edit_list(tx, STAFF, "news", {"visibility": Visibility.PRIVATE})
     is_done(pages.send_request("POST", stage.build_unsubscribe_path(known), ONE_CLICK))
     assert stage.find_membership_state(KNOWN) is LEFT
 
@@ -226,7 +227,7 @@ def test_whom_staff_took_off_a_private_list_stays_off_it(
     link = stage.build_unsubscribe_path(person, stage.staff)
     if by_staff:
         with stage.store.begin() as tx:
-            subscribers.unsubscribe_person(tx, person, stage.staff, NOW)
+            subscribers.unsubscribe_person(tx, STAFF, person, stage.staff, NOW)
     else:
         is_done(pages.send_form(link, {}))
     assert 'value="staff"' not in pages.get_page(stage.build_preferences_path(person)).text

@@ -16,6 +16,7 @@ from mailer.model.signup import ConfirmationState
 from mailer.web.public import create_public_app, pasted
 from mailer.web.public.signup import FIELDS, TRAP_FIELD
 from mailer.web.public.site import LANGUAGES
+from tests.actors import STAFF
 from tests.integration import factories
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import open_client
@@ -111,8 +112,8 @@ def test_there_is_none_for_a_list_that_nobody_can_join() -> None:
 @pytest.fixture
 def post(mailer: Mailer) -> Callable[..., int]:
     with mailer.store.begin() as tx:
-        lists.add_topic(tx, "health", {}, NOW)
-        lists.add_topic(tx, "work", {}, NOW)
+        lists.add_topic(tx, STAFF, "health", {}, NOW)
+        lists.add_topic(tx, STAFF, "work", {}, NOW)
         factories.add_mailing_list(tx)
 
     def send(**over: str) -> int:

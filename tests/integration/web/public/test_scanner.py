@@ -21,6 +21,7 @@ from mailer.log import create_logger
 from mailer.model.editions import Edition
 from mailer.model.signup import SignUpWishes
 from mailer.worker import Scheduler
+from tests.actors import STAFF
 from tests.fake_relay import Relay
 from tests.integration import factories
 from tests.integration.factories import DAY, NOW
@@ -102,7 +103,7 @@ class Post:
         """About `count` of them, of each kind."""
         each = count // len(LETTERS)
         with self.stage.store.begin() as tx:
-            lists.edit_list(tx, "press", {"welcome": True})
+            lists.edit_list(tx, STAFF, "press", {"welcome": True})
         self._ask("confirm", each, "news")
         self._ask("welcome", each, "press")
         for number in range(each):
@@ -126,7 +127,7 @@ class Post:
                     self.languages[number % len(self.languages)],
                     source="x",
                 )
-                confirmations.request_confirmation(tx, NO_LIMIT, asked, NOW)
+                confirmations.request_confirmation(tx, STAFF, NO_LIMIT, asked, NOW)
 
     def _move(self, count: int) -> None:
         for number in range(count):
@@ -134,7 +135,7 @@ class Post:
             new = f"moved{number}@readers.example.net"
             with self.stage.store.begin() as tx:
                 asked = confirmations.build_address_change(tx, person.id, new, "en", "x")
-                confirmations.request_confirmation(tx, NO_LIMIT, asked, NOW)
+                confirmations.request_confirmation(tx, STAFF, NO_LIMIT, asked, NOW)
 
 
 @pytest.fixture
@@ -191,7 +192,7 @@ def test_links_of_those_who_have_left_or_paused_change_nothing_either(
         factories.unsubscribe_address(tx, "digest0@readers.example.net")
         paused = tx.subscribers.find_subscriber("digest1@readers.example.net")
         assert paused is not None
-        preferences.pause_memberships(tx, paused, [stage.news], 7 * DAY, NOW)
+        preferences.pause_memberships(tx, STAFF, paused, [stage.news], 7 * DAY, NOW)
         factories.suppress_address(tx, "digest2@readers.example.net")
     clock.now = NOW + 1000 * DAY
     before = dump_tables(stage.store)

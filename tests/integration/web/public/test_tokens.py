@@ -15,6 +15,7 @@ from mailer import tokens
 from mailer.audience import erasure
 from mailer.audience.links import MAX_NUMBER, LinkPurpose
 from mailer.model.signup import ConfirmationState
+from tests.actors import STAFF
 from tests.conftest import KEY
 from tests.integration.factories import NOW
 from tests.integration.web.public.asgi import AsgiClient, AsgiResponse
@@ -213,8 +214,8 @@ def test_a_link_to_what_is_no_longer_there_is_refused(
 ) -> None:
     works = good(pages, stage)
     with stage.store.begin() as tx:
-        erasure.erase_person(tx, KNOWN, NOW)
-        erasure.erase_person(tx, "new@example.org", NOW)
+        erasure.erase_person(tx, STAFF, KNOWN, NOW)
+        erasure.erase_person(tx, STAFF, "new@example.org", NOW)
     before = dump_tables(stage.store)
     for method, path in routes(pages):
         if path in {"/u/{token}", "/v/{token}"}:

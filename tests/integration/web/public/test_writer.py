@@ -11,6 +11,7 @@ from mailer.audience import lists
 from mailer.errors import ConfigError, InputError
 from mailer.store import SqlTransaction, Store
 from mailer.web.public.writer import PageWriter, UndoWrite
+from tests.actors import STAFF
 from tests.integration.factories import NOW
 
 
@@ -29,7 +30,7 @@ def run(store: Store, jobs: Sequence[Callable[[SqlTransaction], Any]]) -> list[A
 
 
 def add(slug: str) -> Callable[[SqlTransaction], str]:
-    return lambda tx: lists.add_topic(tx, slug, {"en": slug}, NOW).slug
+    return lambda tx: lists.add_topic(tx, STAFF, slug, {"en": slug}, NOW).slug
 
 
 def kept(store: Store) -> set[str]:

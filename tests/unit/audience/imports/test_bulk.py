@@ -14,6 +14,7 @@ from mailer.errors import InputError, NotFound, UsageError
 from mailer.model.lists import Frequency, MailingList
 from mailer.model.segments import BulkChange, BulkMember, BulkOutcome
 from mailer.model.subscribers import ConsentAction, ConsentEntry, Membership, MembershipState
+from tests.actors import STAFF
 from tests.fakes import make_transaction
 from tests.unit.audience.test_lists import Register
 from tests.unit.samples import DAY, NOW, make_mailing_list, make_topic
@@ -163,10 +164,17 @@ def test_each_whom_it_concerns_has_one_line_in_the_log() -> None:
     wanted = change(remove_topics={"health"}, add_tags={"vip"})
     dry, wet = Members(*people), Members(*people)
     told = change_members(
-        make_transaction(segments=dry), NEWS, [1, 2, 3, 4], wanted, NOW, source="desk", write=False
+        make_transaction(segments=dry),
+        STAFF,
+        NEWS,
+        [1, 2, 3, 4],
+        wanted,
+        NOW,
+        source="desk",
+        write=False,
     )
     done = change_members(
-        make_transaction(segments=wet), NEWS, [1, 2, 3, 4], wanted, NOW, source="desk"
+        make_transaction(segments=wet), STAFF, NEWS, [1, 2, 3, 4], wanted, NOW, source="desk"
     )
     assert told == done
     assert dry.kept == {one.id: one for one in people}
@@ -188,6 +196,7 @@ def test_who_is_taken_off_is_logged_as_having_left() -> None:
     people = Members(member("health"))
     change_members(
         make_transaction(segments=people),
+        STAFF,
         NEWS,
         [1],
         change(unsubscribe=True),
