@@ -98,8 +98,8 @@ def record_success(
         etag=etag,
         last_modified=last_modified,
         failures=0,
-        said=replace_control(result),
-        looked_at=now,
+        last_result=replace_control(result),
+        last_read_at=now,
         next_at=now + source.settings.every,
     )
     tx.sources.save_source(updated_source)
@@ -124,8 +124,8 @@ def record_failure(
     updated_source = replace(
         source,
         failures=failures,
-        said=replace_control(reason),
-        looked_at=now,
+        last_result=replace_control(reason),
+        last_read_at=now,
         next_at=now + delay,
         state=SourceState.STOPPED if is_permanent else source.state,
     )

@@ -111,7 +111,7 @@ def _empty_database(url: str) -> None:
         # A test that failed may have left a lock.
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "SET session_replication_role = replica",  # the log of consent is only added to
+        "SET session_replication_role = replica",  # the log of consent is append-only
         "; ".join(f"DELETE FROM {table}" for table in tables),  # noqa: S608
         f"UPDATE alembic_version SET version_num = '{schema.REVISIONS[-1]}'",  # noqa: S608
     )

@@ -224,7 +224,7 @@ def _import_draft(
         content = replace(draft.content, slug=item.slug, language=item.language)
     existing = tx.articles.find_article(content.slug, content.language)
     tx.sources.save_item(source, SourceItem(key, fingerprint, content.slug, content.language), now)
-    may_queue = source.settings.arrival is OnImport.QUEUE
+    may_queue = source.settings.on_import is OnImport.QUEUE
     open_states = {ArticleState.DRAFT, ArticleState.QUEUED} if may_queue else {ArticleState.DRAFT}
     if existing is not None and (
         existing.state not in open_states or _is_edited(tx, existing, source)
@@ -278,7 +278,7 @@ def _import_watched_file(
     if file.content is None:
         result.problems.append(str(file.error))
         return
-    may_queue = source.settings.arrival is OnImport.QUEUE
+    may_queue = source.settings.on_import is OnImport.QUEUE
     existing = tx.articles.find_article(file.content.slug, file.content.language)
     queued_articles = [
         story_article

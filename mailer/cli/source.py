@@ -110,8 +110,8 @@ def list_sources(json: JsonOption = False) -> None:
                     source.settings.kind,
                     source.settings.place,
                     source.state,
-                    format_moment(source.looked_at),
-                    source.said,
+                    format_moment(source.last_read_at),
+                    source.last_result,
                     format_moment(source.next_at),
                 )
                 for source in all_sources
@@ -133,8 +133,8 @@ def show_source(name: Name, json: JsonOption = False) -> None:
         out.print_record(
             {
                 "state": source.state,
-                "looked at": source.looked_at,
-                "said": source.said,
+                "looked at": source.last_read_at,
+                "said": source.last_result,
                 "failures": source.failures,
                 "next": source.next_at,
             }

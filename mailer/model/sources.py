@@ -39,7 +39,7 @@ class SourceSettings:
     kind: SourceKind
     place: str
     every: timedelta = DEFAULT_INTERVAL
-    arrival: OnImport = OnImport.DRAFT
+    on_import: OnImport = OnImport.DRAFT
     article_kind: ArticleKind = ArticleKind.NEWS
     language: str = ""
     topics: tuple[str, ...] = ()
@@ -57,9 +57,9 @@ class Source:
     etag: str
     last_modified: str
     failures: int
-    said: str
+    last_result: str
     next_at: datetime
-    looked_at: datetime | None
+    last_read_at: datetime | None
     created_at: datetime
     added_by: str = ""
 

@@ -39,7 +39,7 @@ def test_what_can_not_be_is_named(mailer: Shell) -> None:
         (("weekly", "daily", "--zone", "Mars/Base"), "not a time zone"),
         (("weekly", "daily", "--holidays", "XX"), "no public holidays"),
         (("weekly", "daily", "--start", "tomorrow"), "is no day"),
-        (("weekly", "2020-01-01"), "names no time from now on"),
+        (("weekly", "2020-01-01"), "names no future time"),
     ):
         assert said in mailer("schedule", "add", *words, code=1).err
     assert mailer("schedule", "list", "--json").json == []

@@ -155,7 +155,7 @@ def test_what_was_queued_stays_as_it_is_unless_the_source_may_queue(
     with mailer.store.begin() as tx:
         mine = sources.get_source(tx, "theirs")
         tx.sources.save_source(
-            replace(mine, settings=replace(mine.settings, arrival=OnImport.QUEUE))
+            replace(mine, settings=replace(mine.settings, on_import=OnImport.QUEUE))
         )
     site.answer_with("/feed", build_answer(feed((FIRST[0], FIRST[1], "It is open again."))))
     look(mailer, site)
@@ -210,8 +210,8 @@ def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_mo
         with pytest.raises(FetchError):
             look(mailer, site)
         one = known(mailer)
-        assert one.looked_at is not None
-        waits.append(one.next_at - one.looked_at)
+        assert one.last_read_at is not None
+        waits.append(one.next_at - one.last_read_at)
     assert waits == [HOUR, 2 * HOUR, 4 * HOUR]
     site.answer_with(
         "/feed", build_answer(b"", "Retry-After: 36000", status="429 Too Many Requests")
@@ -219,8 +219,8 @@ def test_a_source_that_fails_is_asked_later_each_time_and_one_that_is_gone_no_mo
     with pytest.raises(FetchError):
         look(mailer, site)
     one = known(mailer)
-    assert one.looked_at is not None
-    assert one.next_at - one.looked_at == 10 * HOUR
+    assert one.last_read_at is not None
+    assert one.next_at - one.last_read_at == 10 * HOUR
     site.answer_with("/feed", build_answer(b"", status="410 Gone"))
     with pytest.raises(FetchError):
         look(mailer, site)
@@ -239,7 +239,7 @@ def test_what_is_no_feed_is_said(mailer: Mailer, site: LoopbackSite) -> None:
     with pytest.raises(InputError):
         look(mailer, site)
     assert known(mailer).failures == 1
-    assert "feed" in known(mailer).said
+    assert "feed" in known(mailer).last_result
 
 
 def test_a_wordpress_site_is_asked_for_its_posts(mailer: Mailer, site: LoopbackSite) -> None:
@@ -383,7 +383,7 @@ def test_what_a_site_says_is_kept_without_what_no_line_holds(
     site.answer_with(POSTS, build_answer(said, "Content-Type: application/json"))
     with pytest.raises(InputError, match="WordPress says"):
         look(mailer, site)
-    assert not holds_control(known(mailer).said)
+    assert not holds_control(known(mailer).last_result)
     assert known(mailer).failures == 1
 
 
@@ -413,7 +413,7 @@ def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
     SourcePoller(
         mailer, create_logger(StringIO()), lambda: True, site.create_guard()
     ).poll_due_sources(threading.Event())
-    assert "RuntimeError: not foreseen" in known(mailer).said
+    assert "RuntimeError: not foreseen" in known(mailer).last_result
     assert known(mailer).failures == 1
     assert set(shelf(mailer)) == {"a-bridge-closes"}
 
@@ -455,7 +455,7 @@ def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
         look(mailer, site)
     with mailer.store.read() as tx:
         (left,) = tx.sources.list_sources()
-    assert (left.settings.name, left.settings.place, left.looked_at) == (
+    assert (left.settings.name, left.settings.place, left.last_read_at) == (
         "other",
         site.build_url("/other"),
         None,

@@ -99,7 +99,7 @@ def test_who_was_second_is_told_to_look_and_try_again(mailer: Mailer) -> None:
 
     error = beside(mailer, lambda tx: tx.connection.execute(insert(topic).values(**row)), add)
     assert isinstance(error, ConcurrencyError)
-    assert "somebody else was changing the same" in str(error)
+    assert "another process was changing the same" in str(error)
     assert "try again" in str(error)
 
 

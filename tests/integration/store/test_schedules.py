@@ -77,8 +77,8 @@ def test_a_schedule_is_kept_as_it_was_given(ready: Store, new: NewSchedule) -> N
 @pytest.mark.parametrize(
     ("new", "said"),
     [
-        (wanted("2026-11-30"), "names no time from now on"),
-        (wanted("2026-12-01"), "names no time from now on"),
+        (wanted("2026-11-30"), "names no future time"),
+        (wanted("2026-12-01"), "names no future time"),
         (wanted("refugee-day: on the day"), "no observance 'refugee-day'"),
         (wanted("daily", place="XX"), "no public holidays"),
         (wanted("daily", cutoff="15d"), "cut-off of 15d"),

@@ -74,7 +74,7 @@ def _log(store: Store) -> list[tuple[object, ...]]:
 def test_no_entry_is_changed_or_taken_out(logged: Store, change: str) -> None:
     before = _log(logged)
     with (
-        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        pytest.raises(DatabaseError, match="the log of consent is append-only"),
         logged.begin() as tx,
     ):
         tx.connection.execute(text(change))
@@ -85,7 +85,7 @@ def test_not_in_a_database_s_own_words_either(logged: Store, backend: str) -> No
     before = _log(logged)
     for change in ONLY[backend]:
         with (
-            pytest.raises(DatabaseError, match="the log of consent is only added to"),
+            pytest.raises(DatabaseError, match="the log of consent is append-only"),
             logged.begin() as tx,
         ):
             tx.connection.execute(text(change))
@@ -120,7 +120,7 @@ def test_what_was_erased_gets_no_address_again(logged: Store) -> None:
     with logged.begin() as tx:
         erasure.erase_person(tx, STAFF, ANA, NOW)
     with (
-        pytest.raises(DatabaseError, match="the log of consent is only added to"),
+        pytest.raises(DatabaseError, match="the log of consent is append-only"),
         logged.begin() as tx,
     ):
         tx.connection.execute(text(f"UPDATE consent SET address = '{ANA}'"))  # noqa: S608

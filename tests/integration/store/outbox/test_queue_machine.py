@@ -129,7 +129,7 @@ class Queue(RuleBasedStateMachine):
         if moved:
             assert taken is None
             return
-        held = [row.state for row in before.values() if row.sender_id == dead.id]
+        held = [row.state for row in before.values() if row.worker_id == dead.id]
         assert taken == (
             held.count(DeliveryState.CLAIMED.value),
             held.count(DeliveryState.ON_WIRE.value),
@@ -167,7 +167,7 @@ class Queue(RuleBasedStateMachine):
         after = self.rows()
         for one in passed:
             assert before[one].state in IN_FLIGHT_STATES
-            assert before[one].sender_id == after[one].sender_id == number
+            assert before[one].worker_id == after[one].worker_id == number
             assert after[one].state == DeliveryState.ON_WIRE
             assert self.address[one] not in self.gone
             self.out.add((number, one))
@@ -183,10 +183,10 @@ class Queue(RuleBasedStateMachine):
             refused = [one for one in self.chosen(which) if one not in passed]
             gone = tx.outbox.settle_refused_deliveries(number, refused, states)
         self.may_go(number, passed, before)
-        self.out -= {(number, one) for one in refused if before[one].sender_id == number}
+        self.out -= {(number, one) for one in refused if before[one].worker_id == number}
         after = self.rows()
         changed = [one for one in refused if after[one].state != before[one].state]
-        assert all(before[one].sender_id == number for one in changed)
+        assert all(before[one].worker_id == number for one in changed)
         assert gone == sum(after[one].state != DeliveryState.QUEUED for one in changed)
         for one in changed:
             if after[one].state == DeliveryState.SUPPRESSED:
@@ -205,7 +205,7 @@ class Queue(RuleBasedStateMachine):
             )
         after = self.rows()
         for one in self.ids:
-            theirs = (before[one].state, before[one].sender_id) == (DeliveryState.ON_WIRE, number)
+            theirs = (before[one].state, before[one].worker_id) == (DeliveryState.ON_WIRE, number)
             if theirs and one in self.chosen(which):
                 assert after[one].state == outcome
                 self.out.discard((number, one))
@@ -231,7 +231,7 @@ class Queue(RuleBasedStateMachine):
         number = self.number[role]
         with self.store.begin() as tx:
             tx.outbox.return_claims(self.edition.id, number)
-        held = [row.state for row in self.rows().values() if row.sender_id == number]
+        held = [row.state for row in self.rows().values() if row.worker_id == number]
         assert DeliveryState.CLAIMED not in held
 
     @rule(role=roles, which=some, delay=st.sampled_from([0.0, 600.0]))
@@ -329,8 +329,8 @@ class Queue(RuleBasedStateMachine):
     @invariant()
     def what_is_held_is_held_by_one_who_lives(self) -> None:
         for row in self.rows().values():
-            assert (row.state in IN_FLIGHT_STATES) == (row.sender_id is not None)
-            assert row.sender_id is None or row.sender_id in self.alive
+            assert (row.state in IN_FLIGHT_STATES) == (row.worker_id is not None)
+            assert row.worker_id is None or row.worker_id in self.alive
             assert row.attempt >= 0
 
     def teardown(self) -> None:
