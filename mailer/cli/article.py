@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from mailer import articles
+from mailer import articles, sources
 from mailer.actor import Actor
 from mailer.app import Mailer, release_flow
 from mailer.cli.options import (
@@ -128,14 +128,14 @@ def add_articles(
 def _add_word_file(
     mailer: Mailer, tx: SqlTransaction, path: Path, kind: ArticleKind, author: Actor, out: Output
 ) -> dict[str, Any]:
-    from mailer.app import source_import
-    from mailer.intake import sources
+    from mailer.intake.source_reader import SourceReader, build_entry
+    from mailer.intake.sources import load_word_file
 
-    draft = sources.load_word_file(
-        path, replace(source_import.make_defaults(mailer, tx), kind=kind)
-    )
-    article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
-    for omission in source_import.describe_dropped(left_out):
+    reader = SourceReader(mailer.settings)
+    defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
+    entry = build_entry(load_word_file(path, replace(defaults, kind=kind)))
+    article, outcome = sources.import_draft(tx, author, entry, mailer.clock())
+    for omission in sources.describe_omissions(entry.omissions):
         out.print_note(f"{path}: {omission}")
     if article.state is ArticleState.DRAFT:
         out.print_note(f"{path}: look at it, then: mailer article queue {article.slug}")
@@ -165,16 +165,17 @@ def fetch_article(
 
     Example: [bold]mailer article fetch https://www.example.org/news/open-day[/]"""
     extra.import_package("httpcore")
-    from mailer.app import source_import
-    from mailer.intake import sources
     from mailer.intake.fetching import build_user_agent
+    from mailer.intake.source_reader import SourceReader
+    from mailer.intake.sources import fetch_page
 
     out = Output(json)
     with open_for_reading() as (mailer, tx):
-        defaults = source_import.make_defaults(mailer, tx)
+        reader = SourceReader(mailer.settings)
+        defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
         agent = build_user_agent(mailer.settings.organisation.website)
     defaults = replace(defaults, kind=kind, topics=tuple(topic or ()))
-    draft = sources.fetch_page(address, defaults, agent=agent)
+    draft = fetch_page(address, defaults, agent=agent)
     _add_draft(draft, out, resolve_actor(by), dry_run=dry_run)
 
 
@@ -195,13 +196,14 @@ def paste_article(
 
     Example: [bold]mailer article paste copied.html[/], or [bold]xclip -o -t text/html | \
     mailer article paste[/]"""
-    from mailer.app import source_import
     from mailer.intake import word
+    from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
     text = _read_text(file) if file else sys.stdin.read()
     with open_for_reading() as (mailer, tx):
-        defaults = source_import.make_defaults(mailer, tx)
+        reader = SourceReader(mailer.settings)
+        defaults = reader.make_defaults(tx.lists.list_topics(), mailer.clock())
     defaults = replace(
         defaults, kind=kind, topics=tuple(topic or ()), language=language or defaults.language
     )
@@ -211,13 +213,16 @@ def paste_article(
 
 
 def _add_draft(draft: "Draft", out: Output, author: Actor, *, dry_run: bool) -> None:
-    from mailer.app import source_import
+    from mailer.intake.source_reader import build_entry
 
+    entry = build_entry(draft)
     with open_for_writing(dry_run, out) as (mailer, tx):
-        article, outcome, left_out = source_import.add_draft(mailer, tx, draft, author=author)
+        article, outcome = sources.import_draft(tx, author, entry, mailer.clock())
         message = f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
-        out.print_record({"outcome": outcome, "article": article, "left_out": left_out}, message)
-        for omission in source_import.describe_dropped(left_out):
+        out.print_record(
+            {"outcome": outcome, "article": article, "left_out": entry.omissions}, message
+        )
+        for omission in sources.describe_omissions(entry.omissions):
             out.print_note(omission)
         if article.state is ArticleState.DRAFT:
             out.print_note(f"look at it, then: mailer article queue {article.slug}")

@@ -147,13 +147,20 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
 
     Example: [bold]mailer source poll our-site[/]"""
     extra.import_package("httpcore")
-    from mailer.app import source_import
+    from mailer.intake.source_reader import SourceReader
 
     out = Output(json)
     with open_mailer(load_settings()) as mailer:
         with mailer.store.read() as tx:
             source = sources.get_source(tx, name)
-        poll_result = source_import.import_source(mailer, source, save=not dry_run)
+        poll_result = sources.poll_source(
+            mailer.store,
+            resolve_actor(""),
+            source,
+            SourceReader(mailer.settings),
+            mailer.clock,
+            save=not dry_run,
+        )
     if dry_run:
         out.print_note("dry run: nothing was written")
     if poll_result is None:
@@ -181,7 +188,7 @@ def poll_source(name: Name, json: JsonOption = False, dry_run: DryRunOption = Fa
         out.print_note(
             f"{outcome}: {article.slug} ({article.language}, {article.state}) {article.title}"
         )
-        for omission in source_import.describe_dropped(omissions):
+        for omission in sources.describe_omissions(omissions):
             out.print_note(f"  {omission}")
     for queued_article in poll_result.unchanged_queued:
         out.print_note(f"changed there, and kept as it is queued: {queued_article}")

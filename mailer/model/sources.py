@@ -1,10 +1,14 @@
 """The records of sources: feeds, WordPress sites and folders that articles are imported from."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
-from mailer.model.articles import ArticleKind
+from mailer.model.articles import ArticleKind, Content
+from mailer.model.lists import Topic
+from mailer.model.reading import ReadArticle, ReadAsset
 
 DEFAULT_INTERVAL = timedelta(minutes=30)
 
@@ -73,3 +77,64 @@ class SourceItem:
     fingerprint: str
     slug: str
     language: str
+
+
+class ReadFile(ReadArticle, Protocol):
+    """An article file of a watched folder."""
+
+    def locate_key(self, key: str) -> str:
+        """Return the file and the line of a field, for an error."""
+
+
+class ReadOmission(Protocol):
+    """A kind of content that was left out of an entry, how often, and the first example."""
+
+    @property
+    def what(self) -> str: ...
+    @property
+    def times(self) -> int: ...
+    @property
+    def example(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """An entry of a source as it was read: a feed entry, a post, a Word file, or an article file of
+    a watched folder, which is in `file`.
+
+    `origin` is its address or path, for people. `key` identifies it in the source, and
+    `fingerprint` changes with its content; an article `file` is identified by slug and language
+    instead. `content` is None if the entry is unreadable, for the reason in `problem`. `dated`: the
+    entry states its date of publication. `attached_files` are pictures that the content refers
+    to."""
+
+    origin: str
+    content: Content | None
+    key: str = ""
+    fingerprint: str = ""
+    dated: bool = True
+    problem: str = ""
+    attached_files: Sequence[ReadAsset] = ()
+    omissions: Sequence[ReadOmission] = ()
+    file: ReadFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReading:
+    """The result of reading a source. `unchanged`: the source is the same as when it was last read,
+    and no entries were read. `permanent_url` is the address to which it has moved permanently."""
+
+    entries: tuple[SourceEntry, ...] = ()
+    problems: tuple[str, ...] = ()
+    etag: str = ""
+    last_modified: str = ""
+    permanent_url: str = ""
+    unchanged: bool = False
+
+
+class Reader(Protocol):
+    """Reads sources for the verbs that import them. It opens files and connections, and never the
+    database."""
+
+    def read_source(self, source: Source, topics: Iterable[Topic], now: datetime) -> SourceReading:
+        """Read what a source has now. Raises FetchError and InputError."""

@@ -15,18 +15,19 @@ from zipfile import ZipFile
 import pytest
 
 from mailer import articles, sources
-from mailer.actor import create_local_actor
-from mailer.app import Mailer, source_import
-from mailer.app.source_import import ImportResult
+from mailer.app import Mailer
 from mailer.errors import FetchError, InputError, Refused
+from mailer.intake import source_reader
 from mailer.intake import sources as sources_module
 from mailer.intake.drafts import DraftDefaults
+from mailer.intake.source_reader import SourceReader, build_entry
 from mailer.lines import holds_control
 from mailer.log import create_logger
 from mailer.model.articles import Article, ArticleKind, ArticleOutcome, ArticleQuery, ArticleState
 from mailer.model.sources import OnImport, Source, SourceKind, SourceSettings, SourceState
+from mailer.sources import ImportResult
 from mailer.worker.sources import SourcePoller
-from tests.actors import STAFF
+from tests.actors import AMINA, STAFF
 from tests.integration import factories
 from tests.integration.intake.site import LoopbackSite, build_answer, build_redirect
 from tests.unit.intake.factories import create_blank_document
@@ -66,7 +67,8 @@ def add(mailer: Mailer, place: str, kind: SourceKind = SourceKind.FEED, **fields
 def look(mailer: Mailer, site: LoopbackSite) -> ImportResult | None:
     with mailer.store.read() as tx:
         known = sources.get_source(tx, "theirs")
-    return source_import.import_source(mailer, known, site.create_guard())
+    reader = SourceReader(mailer.settings, site.create_guard())
+    return sources.poll_source(mailer.store, STAFF, known, reader, mailer.clock)
 
 
 def known(mailer: Mailer) -> Source:
@@ -304,7 +306,7 @@ def test_a_source_on_the_inside_is_never_fetched(mailer: Mailer, site: LoopbackS
     with mailer.store.read() as tx:
         mine = sources.get_source(tx, "theirs")
     with pytest.raises(FetchError, match=r"not public|none that web sites are on"):
-        source_import.import_source(mailer, mine)
+        sources.poll_source(mailer.store, STAFF, mine, SourceReader(mailer.settings), mailer.clock)
     assert site.requests == []
 
 
@@ -318,17 +320,13 @@ def test_a_word_file_brings_its_pictures_along(mailer: Mailer, tmp_path: Path) -
     defaults = DraftDefaults(factories.NOW, kind=ArticleKind.PRESS_RELEASE)
     draft = sources_module.load_word_file(tmp_path / "towns.docx", defaults)
     with mailer.store.begin() as tx:
-        article, _, left_out = source_import.add_draft(
-            mailer, tx, draft, author=create_local_actor("Amina")
-        )
-        again, outcome, _ = source_import.add_draft(
-            mailer, tx, draft, author=create_local_actor("Amina")
-        )
+        article, _ = sources.import_draft(tx, AMINA, build_entry(draft), mailer.clock())
+        again, outcome = sources.import_draft(tx, AMINA, build_entry(draft), mailer.clock())
         assert outcome is ArticleOutcome.UNCHANGED
         assert again.release == article.release
         assert article.release
         assert tx.releases.read_content(article.release.assets[0].file) == PNG
-    assert left_out == ()
+    assert build_entry(draft).omissions == ()
 
 
 def test_a_word_file_is_looked_at_before_it_is_read(tmp_path: Path) -> None:
@@ -409,7 +407,7 @@ def test_a_fault_of_ours_is_kept_and_those_behind_it_are_looked_at(
             raise RuntimeError("not foreseen")
         return plain(order, *args, **named)
 
-    monkeypatch.setattr(source_import, "read_source", gather)
+    monkeypatch.setattr(source_reader, "read_source", gather)
     SourcePoller(
         mailer, create_logger(StringIO()), lambda: True, site.create_guard()
     ).poll_due_sources(threading.Event())
@@ -425,11 +423,13 @@ def test_two_files_of_one_story_do_not_revise_each_other(mailer: Mailer, tmp_pat
         file.write_text(f"---\ntitle: Of {name}\nslug: same\n---\nText\n", "utf-8")
         os.utime(file, (time.time() - 100,) * 2)
     for _ in range(2):
-        brought = source_import.import_source(mailer, known(mailer))
+        brought = sources.poll_source(
+            mailer.store, STAFF, known(mailer), SourceReader(mailer.settings), mailer.clock
+        )
         assert brought is not None
         (problem,) = brought.problems
         assert "b.md" in problem
-        assert "a.md tells same in en already" in problem
+        assert "a.md has same in en already" in problem
     assert shelf(mailer)["same"].revision == 1
 
 
@@ -450,8 +450,8 @@ def test_a_source_that_is_removed_while_it_is_looked_at_stays_removed(
             sources.add_source(tx, STAFF, order, mailer.clock() + HOUR)
         return found
 
-    monkeypatch.setattr(source_import, "read_source", gather)
-    with pytest.raises(Refused, match="while it was looked at"):
+    monkeypatch.setattr(source_reader, "read_source", gather)
+    with pytest.raises(Refused, match="while it was being read"):
         look(mailer, site)
     with mailer.store.read() as tx:
         (left,) = tx.sources.list_sources()
@@ -471,10 +471,10 @@ def test_what_is_missing_for_a_fault_of_ours_is_asked_for_again(
     site.answer_with("/feed", build_answer(feed(FIRST, SECOND), 'ETag: "1"'))
     plain = articles.add_article
 
-    def fails_for_one(store: Any, content: Any, *args: Any, **named: Any) -> Any:
+    def fails_for_one(tx: Any, actor: Any, content: Any, *args: Any, **named: Any) -> Any:
         if content.title == FIRST[1]:
             raise RuntimeError("not foreseen")
-        return plain(store, content, *args, **named)
+        return plain(tx, actor, content, *args, **named)
 
     monkeypatch.setattr(articles, "add_article", fails_for_one)
     brought = look(mailer, site)

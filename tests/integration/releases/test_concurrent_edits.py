@@ -13,11 +13,12 @@ from sqlalchemy import update
 
 from mailer import articles, editions, embargoes, outbox, sources
 from mailer.actor import create_local_actor
-from mailer.app import Mailer, release_corrections, release_flow, source_import
+from mailer.app import Mailer, release_corrections, release_flow
 from mailer.app.release_flow import ReleaseEditions
 from mailer.audience import contacts, lists, segments, subscribers
 from mailer.audience.links import LinkPurpose, MemberLink, sign_member_link
 from mailer.errors import Refused
+from mailer.intake.source_reader import SourceReader
 from mailer.lines import fold_name
 from mailer.log import create_logger
 from mailer.model.articles import ArticleKind, ArticleState
@@ -333,7 +334,9 @@ def test_a_folder_has_no_say_in_what_is_out_nor_in_what_staff_write(
     (tmp_path / "b.md").write_text("---\ntitle: Other\nslug: boats\n---\nText\n", "utf-8")
     for file in tmp_path.iterdir():
         os.utime(file, (time.time() - 100,) * 2)
-    brought = source_import.import_source(mailer, made)
+    brought = sources.poll_source(
+        mailer.store, STAFF, made, SourceReader(mailer.settings), mailer.clock
+    )
     assert brought is not None
     assert brought.unchanged_queued == ["boats (en)"]
     assert "queued already" in brought.problems[0]

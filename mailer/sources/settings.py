@@ -1,10 +1,4 @@
-"""Sources: feeds, WordPress sites and folders that articles are imported from automatically.
-
-An imported article is a draft until staff queue it, unless the source is trusted to queue. An entry
-is recognised by its key in the source, and by its content: an unchanged entry changes nothing, a
-changed entry revises the draft. Only a source that may queue revises articles that staff have
-queued, as a site outside must not change what the office has chosen.
-"""
+"""The verbs on sources: add, find and resume them, and record the result of reading one."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
